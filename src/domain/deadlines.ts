@@ -1,0 +1,49 @@
+// Until when a recording may be kept: pure functions of facts, the earliest of which counts.
+import { DAY_MS } from './durations.ts';
+import { createdAtOf } from './ids.ts';
+
+/** Policy 8.4 and 3.4: nothing is kept longer than this, whatever a setting says. */
+export const MAX_RETENTION_MS = 30 * DAY_MS;
+
+export interface RetentionPolicy {
+  /** From the completed assessment to the deadline, in milliseconds; at most `MAX_RETENTION_MS`. */
+  readonly afterAssessmentMs: number;
+  /** From creation to the deadline of a recording that nobody assesses, in milliseconds; at most `MAX_RETENTION_MS`. */
+  readonly unassessedMs: number;
+  /** Tenants that ordered a shorter retention after assessment (policy 2.2), in milliseconds. */
+  readonly afterAssessmentByTenantMs: ReadonlyMap<string, number>;
+}
+
+/** A tenant may order less than the general retention, never more. */
+export function retentionAfterAssessmentMs(policy: RetentionPolicy, tenant: string): number {
+  const ordered = policy.afterAssessmentByTenantMs.get(tenant) ?? MAX_RETENTION_MS;
+  return Math.min(ordered, policy.afterAssessmentMs, MAX_RETENTION_MS);
+}
+
+/** The deadline that an assessment sets for every recording of its attempt. */
+export function assessedDeadline(policy: RetentionPolicy, tenant: string, completedAtMs: number): number {
+  return completedAtMs + retentionAfterAssessmentMs(policy, tenant);
+}
+
+/** The deadline of a recording that has no assessment. */
+export function unassessedDeadline(policy: RetentionPolicy, createdAtMs: number): number {
+  return createdAtMs + Math.min(policy.unassessedMs, MAX_RETENTION_MS);
+}
+
+/** The assessment that counts: the first one, so that a deadline once set only ever moves earlier. */
+export function firstAssessment(completedAtsMs: readonly number[]): number | undefined {
+  return completedAtsMs.length === 0 ? undefined : completedAtsMs.reduce((a, b) => Math.min(a, b));
+}
+
+/** The time after which a recording must not exist, in milliseconds since the epoch. */
+export function recordingDeadline(
+  policy: RetentionPolicy,
+  tenant: string,
+  recording: string,
+  completedAtsMs: readonly number[],
+): number {
+  const completedAtMs = firstAssessment(completedAtsMs);
+  return completedAtMs === undefined
+    ? unassessedDeadline(policy, createdAtOf(recording))
+    : assessedDeadline(policy, tenant, completedAtMs);
+}

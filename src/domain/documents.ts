@@ -1,0 +1,126 @@
+// The JSON documents of the bucket: their schemas, and reading them without ever trusting what is stored.
+import { z } from 'zod';
+import { ID_PATTERN, isRecordingId, type RecordingRef } from './ids.ts';
+
+const id = z.string().regex(ID_PATTERN);
+const time = z.iso.datetime({ precision: 3 });
+
+export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
+export type RecordingKind = (typeof RECORDING_KINDS)[number];
+
+/** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were asked for. */
+export const DELETION_REASONS = [
+  'retention',
+  'aborted',
+  'erasure',
+  'consent-withdrawn',
+  'controller-instruction',
+  'not-a-recording',
+] as const;
+export type DeletionReason = (typeof DELETION_REASONS)[number];
+
+const place = {
+  tenantId: id,
+  examId: id,
+  attemptId: id,
+  recordingId: z.string().refine(isRecordingId),
+};
+
+const consent = z.object({ givenAt: z.string(), policyVersion: z.string() });
+
+const timeline = z.object({
+  startedAt: z.string(),
+  endedAt: z.string(),
+  gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+});
+
+const manifest = z.object({
+  version: z.literal(1),
+  ...place,
+  participantId: id,
+  kind: z.enum(RECORDING_KINDS),
+  contentType: z.string(),
+  consent,
+  createdAt: time,
+  partSizeBytes: z.number().int().positive(),
+  uploadId: z.string().min(1),
+});
+
+const deletion = z.object({
+  version: z.literal(1),
+  reason: z.enum(DELETION_REASONS),
+  actor: z.string(),
+  requestedAt: time,
+});
+
+const receipt = z.object({
+  ...place,
+  participantId: id.nullable(),
+  reason: z.enum(DELETION_REASONS),
+  /** The time after which the recording had to be gone. */
+  deadline: time,
+  deletedAt: time,
+  /** When a second listing showed nothing left. */
+  verifiedAt: time,
+  objects: z.number().int().nonnegative(),
+  versions: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+  actor: z.string(),
+});
+
+const receiptKeys = z.array(z.string());
+
+export type Consent = z.infer<typeof consent>;
+export type Timeline = z.infer<typeof timeline>;
+/** What is known of a recording from its beginning; written once. */
+export type Manifest = z.infer<typeof manifest>;
+/** The fact `deleting`: from here on there is no way back. */
+export type Deletion = z.infer<typeof deletion>;
+/** The proof of a deletion, and the tombstone of what was deleted. */
+export type Receipt = z.infer<typeof receipt>;
+
+/** Undefined for a document that is truncated, of another shape, or of another recording than the key says. */
+export function parseManifest(body: Uint8Array, ref: RecordingRef): Manifest | undefined {
+  const document = parse(manifest, body);
+  return document && isOf(document, ref) ? document : undefined;
+}
+
+export function parseDeletion(body: Uint8Array): Deletion | undefined {
+  return parse(deletion, body);
+}
+
+export function parseReceipt(body: Uint8Array, ref: RecordingRef): Receipt | undefined {
+  const document = parse(receipt, body);
+  return document && isOf(document, ref) ? document : undefined;
+}
+
+export function parseTimeline(body: Uint8Array): Timeline | undefined {
+  return parse(timeline, body);
+}
+
+export function parseReceiptKeys(body: Uint8Array): string[] | undefined {
+  return parse(receiptKeys, body);
+}
+
+export function toBody(document: Manifest | Deletion | Receipt | Timeline | readonly string[]): Uint8Array {
+  return Buffer.from(JSON.stringify(document));
+}
+
+function parse<T>(schema: z.ZodType<T>, body: Uint8Array): T | undefined {
+  try {
+    return schema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+type Placed = Pick<Manifest, 'tenantId' | 'examId' | 'attemptId' | 'recordingId'>;
+
+function isOf(document: Placed, ref: RecordingRef): boolean {
+  return (
+    document.tenantId === ref.tenant &&
+    document.examId === ref.exam &&
+    document.attemptId === ref.attempt &&
+    document.recordingId === ref.recording
+  );
+}

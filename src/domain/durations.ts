@@ -1,0 +1,15 @@
+// Durations as operators write them: `30d`, `24h`, `10m`, `5s`.
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+const UNITS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
+
+/** Milliseconds; undefined when the text is not a whole number followed by one of s, m, h, d. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d{1,9})([smhd])$/.exec(text);
+  const unit = UNITS[match?.[2] ?? ''];
+  return match && unit ? Number(match[1]) * unit : undefined;
+}

@@ -1,0 +1,188 @@
+// Every key of the bucket, made and read back in one place (design.md, "The bucket").
+import { type AttemptRef, isId, isRecordingId, type RecordingRef } from './ids.ts';
+import { fromDay, fromKeyTime, toDay, toKeyTime } from './times.ts';
+
+export const ATTEMPTS_PREFIX = 'attempts/';
+export const PARTICIPANTS_PREFIX = 'participants/';
+export const DUE_PREFIX = 'due/';
+export const RECEIPTS_PREFIX = 'receipts/';
+export const AUDIT_PREFIX = 'audit/';
+
+/** What stands under a recording's prefix. `truncated` marks an upload that the service completed for its client. */
+export const RECORDING_OBJECTS = {
+  manifest: 'recording.json',
+  media: 'media',
+  restricted: 'restricted',
+  deleting: 'deleting',
+  timeline: 'timeline.json',
+  truncated: 'truncated',
+} as const;
+export type RecordingObject = keyof typeof RECORDING_OBJECTS;
+
+const OBJECT_OF_NAME = new Map<string, RecordingObject>(
+  (Object.keys(RECORDING_OBJECTS) as RecordingObject[]).map((object) => [RECORDING_OBJECTS[object], object]),
+);
+
+/** The audit trail's events (policy 7.1). */
+export const AUDIT_EVENTS = [
+  'link-issued',
+  'link-refused',
+  'deleted',
+  'erased',
+  'restricted',
+  'unrestricted',
+  'exported',
+  'foreign-attempt-refused',
+] as const;
+export type AuditEvent = (typeof AUDIT_EVENTS)[number];
+
+function id(value: string): string {
+  if (!isId(value)) throw new TypeError('a key was asked for with an id that is not valid');
+  return value;
+}
+
+function recordingId(value: string): string {
+  if (!isRecordingId(value)) throw new TypeError('a key was asked for with a recording id that is not valid');
+  return value;
+}
+
+function attemptPath(ref: AttemptRef): string {
+  return `${id(ref.tenant)}/${id(ref.exam)}/${id(ref.attempt)}`;
+}
+
+function recordingPath(ref: RecordingRef): string {
+  return `${attemptPath(ref)}/${recordingId(ref.recording)}`;
+}
+
+export function examPrefix(tenant: string, exam: string): string {
+  return `${ATTEMPTS_PREFIX}${id(tenant)}/${id(exam)}/`;
+}
+
+export function attemptPrefix(ref: AttemptRef): string {
+  return `${ATTEMPTS_PREFIX}${attemptPath(ref)}/`;
+}
+
+export function recordingPrefix(ref: RecordingRef): string {
+  return `${ATTEMPTS_PREFIX}${recordingPath(ref)}/`;
+}
+
+export function recordingKey(ref: RecordingRef, object: RecordingObject): string {
+  return recordingPrefix(ref) + RECORDING_OBJECTS[object];
+}
+
+export function assessedKey(ref: AttemptRef, completedAtMs: number): string {
+  return `${attemptPrefix(ref)}assessed/${toKeyTime(completedAtMs)}`;
+}
+
+export function participantPrefix(tenant: string, participant: string): string {
+  return `${PARTICIPANTS_PREFIX}${id(tenant)}/${id(participant)}/`;
+}
+
+export function participantKey(participant: string, ref: RecordingRef): string {
+  const { exam, attempt, recording } = ref;
+  return `${participantPrefix(ref.tenant, participant)}${id(exam)}/${id(attempt)}/${recordingId(recording)}`;
+}
+
+/** `unique` is a name of the writer's own: a second writer's entry must never be deleted with the first's. */
+export function dueAttemptKey(timeMs: number, ref: AttemptRef, unique: string): string {
+  return `${DUE_PREFIX}${toKeyTime(timeMs)}/attempt/${attemptPath(ref)}/${unique}`;
+}
+
+export function dueReceiptsKey(timeMs: number, unique: string): string {
+  return `${DUE_PREFIX}${toKeyTime(timeMs)}/receipts/${unique}`;
+}
+
+export function receiptKey(ref: RecordingRef): string {
+  return `${RECEIPTS_PREFIX}${recordingPath(ref)}.json`;
+}
+
+export function auditPrefix(timeMs: number, ref: RecordingRef): string {
+  return `${AUDIT_PREFIX}${toDay(timeMs)}/${recordingPath(ref)}/`;
+}
+
+export function auditKey(timeMs: number, ref: RecordingRef, event: AuditEvent, unique: string): string {
+  return `${auditPrefix(timeMs, ref)}${toKeyTime(timeMs)}-${event}-${unique}.json`;
+}
+
+export type ParsedKey =
+  | { readonly type: 'assessed'; readonly ref: AttemptRef; readonly completedAtMs: number }
+  | { readonly type: 'recording'; readonly ref: RecordingRef; readonly object: RecordingObject }
+  | { readonly type: 'participant'; readonly participant: string; readonly ref: RecordingRef }
+  | { readonly type: 'due-attempt'; readonly timeMs: number; readonly ref: AttemptRef; readonly unique: string }
+  | { readonly type: 'due-receipts'; readonly timeMs: number; readonly unique: string }
+  | { readonly type: 'receipt'; readonly ref: RecordingRef }
+  | { readonly type: 'audit'; readonly dayMs: number; readonly ref: RecordingRef; readonly name: string };
+
+/** What a key means; undefined when no function of this file could have made it. */
+export function parseKey(key: string): ParsedKey | undefined {
+  const [root, ...segments] = key.split('/');
+  switch (root) {
+    case 'attempts':
+      return parseAttemptKey(segments);
+    case 'participants':
+      return parseParticipantKey(segments);
+    case 'due':
+      return parseDueKey(segments);
+    case 'receipts':
+      return parseReceiptKey(segments);
+    case 'audit':
+      return parseAuditKey(segments);
+    default:
+      return undefined;
+  }
+}
+
+function attemptRef(segments: readonly string[]): AttemptRef | undefined {
+  const [tenant = '', exam = '', attempt = ''] = segments;
+  return isId(tenant) && isId(exam) && isId(attempt) ? { tenant, exam, attempt } : undefined;
+}
+
+function recordingRef(segments: readonly string[]): RecordingRef | undefined {
+  const ref = attemptRef(segments);
+  const recording = segments[3] ?? '';
+  return ref && isRecordingId(recording) ? { ...ref, recording } : undefined;
+}
+
+function parseAttemptKey(segments: readonly string[]): ParsedKey | undefined {
+  if (segments.length !== 5) return undefined;
+  const last = segments[4] ?? '';
+  if (segments[3] === 'assessed') {
+    const ref = attemptRef(segments);
+    const completedAtMs = fromKeyTime(last);
+    return ref && completedAtMs !== undefined ? { type: 'assessed', ref, completedAtMs } : undefined;
+  }
+  const ref = recordingRef(segments);
+  const object = OBJECT_OF_NAME.get(last);
+  return ref && object ? { type: 'recording', ref, object } : undefined;
+}
+
+function parseParticipantKey(segments: readonly string[]): ParsedKey | undefined {
+  const [tenant = '', participant = '', ...rest] = segments;
+  const ref = recordingRef([tenant, ...rest]);
+  return segments.length === 5 && ref && isId(participant) ? { type: 'participant', participant, ref } : undefined;
+}
+
+function parseDueKey(segments: readonly string[]): ParsedKey | undefined {
+  const [time = '', kind, ...rest] = segments;
+  const timeMs = fromKeyTime(time);
+  const unique = rest.at(-1);
+  if (timeMs === undefined || !unique) return undefined;
+  if (kind === 'receipts' && rest.length === 1) return { type: 'due-receipts', timeMs, unique };
+  const ref = attemptRef(rest);
+  return kind === 'attempt' && rest.length === 4 && ref ? { type: 'due-attempt', timeMs, ref, unique } : undefined;
+}
+
+function parseReceiptKey(segments: readonly string[]): ParsedKey | undefined {
+  const name = segments[3] ?? '';
+  if (segments.length !== 4 || !name.endsWith('.json')) return undefined;
+  const ref = recordingRef([...segments.slice(0, 3), name.slice(0, -'.json'.length)]);
+  return ref ? { type: 'receipt', ref } : undefined;
+}
+
+function parseAuditKey(segments: readonly string[]): ParsedKey | undefined {
+  const [day = '', ...rest] = segments;
+  const dayMs = fromDay(day);
+  const ref = recordingRef(rest);
+  const name = rest[4];
+  return rest.length === 5 && dayMs !== undefined && ref && name ? { type: 'audit', dayMs, ref, name } : undefined;
+}

@@ -1,0 +1,39 @@
+// Times in keys: UTC and fixed width, so that the order of keys is the order of time.
+
+const KEY_TIME_PATTERN = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z$/;
+const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/**
+ * `20261123T020317123Z` for a time in milliseconds since the epoch.
+ * A time outside of the years 1970 to 9999 is clamped: the earliest key still comes first and the latest last.
+ */
+export function toKeyTime(timeMs: number): string {
+  const clamped = Math.min(Math.max(timeMs, 0), MAX_TIME_MS);
+  return new Date(clamped).toISOString().replace(/[-:.]/g, '');
+}
+
+/** The inverse of `toKeyTime`; undefined for anything that it could not have made. */
+export function fromKeyTime(text: string): number | undefined {
+  const match = KEY_TIME_PATTERN.exec(text);
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second, millisecond] = match;
+  const timeMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millisecond}Z`);
+  return Number.isNaN(timeMs) || toKeyTime(timeMs) !== text ? undefined : timeMs;
+}
+
+/** `2026-11-23`, the UTC day of a time: the folder of an audit event. */
+export function toDay(timeMs: number): string {
+  return new Date(Math.max(timeMs, 0)).toISOString().slice(0, 10);
+}
+
+/** The first millisecond of a day written by `toDay`; undefined for anything else. */
+export function fromDay(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined;
+  const timeMs = Date.parse(`${text}T00:00:00.000Z`);
+  return Number.isNaN(timeMs) || toDay(timeMs) !== text ? undefined : timeMs;
+}
+
+/** `2026-11-23T02:03:17.123Z`, as every time in a body is written. */
+export function toIso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

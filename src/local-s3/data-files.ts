@@ -1,0 +1,97 @@
+// The bytes of objects and parts: files that are written once under a unique name and never changed.
+import { createReadStream } from 'node:fs';
+import { type Folder, uniqueName, writeNewFile } from './disk.ts';
+import { peek } from './peek.ts';
+
+/** A stretch of an object's bytes: one whole data file. */
+export interface Segment {
+  file: string;
+  sizeBytes: number;
+}
+
+/** Bytes being sent; `release` must be called once, whether or not they were read. */
+export interface OpenRead {
+  bytes: AsyncIterable<Buffer>;
+  release: () => Promise<void>;
+}
+
+export class DataFiles {
+  readonly #folder: Folder;
+  readonly #readers = new Map<string, number>();
+  readonly #doomed = new Set<string>();
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+  }
+
+  /** Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left. */
+  async write(body: AsyncIterable<Buffer>): Promise<Segment[]> {
+    const { isEmpty, bytes } = await peek(body);
+    // Markers and facts are empty objects: their record is all there is.
+    if (isEmpty) return [];
+    const segment: Segment = { file: uniqueName(), sizeBytes: 0 };
+    await writeNewFile(this.#folder.file(segment.file), counted(bytes, segment));
+    await this.#folder.sync();
+    return [segment];
+  }
+
+  /**
+   * Opens bytes `start` to `end` (inclusive) across the segments. Until it is released the files stay, also when the
+   * object is deleted meanwhile: a reader gets the old bytes to their end.
+   */
+  read(segments: readonly Segment[], start: number, end: number): OpenRead {
+    const files = segments.map((segment) => segment.file);
+    for (const file of files) this.#readers.set(file, (this.#readers.get(file) ?? 0) + 1);
+    return {
+      bytes: this.#bytes(segments, start, end),
+      release: async () => {
+        for (const file of files) await this.#release(file);
+      },
+    };
+  }
+
+  async *#bytes(segments: readonly Segment[], start: number, end: number): AsyncGenerator<Buffer> {
+    let offset = 0;
+    for (const { file, sizeBytes } of segments) {
+      const from = Math.max(start - offset, 0);
+      const to = Math.min(end - offset, sizeBytes - 1);
+      if (from <= to) {
+        const stream: AsyncIterable<Buffer> = createReadStream(this.#folder.file(file), { start: from, end: to });
+        yield* stream;
+      }
+      offset += sizeBytes;
+    }
+  }
+
+  async #release(file: string): Promise<void> {
+    const left = (this.#readers.get(file) ?? 1) - 1;
+    if (left > 0) {
+      this.#readers.set(file, left);
+      return;
+    }
+    this.#readers.delete(file);
+    if (this.#doomed.delete(file)) await this.#folder.remove(file);
+  }
+
+  /** Removes files that no record refers to any more; those being read go when their last reader ends. Safe twice. */
+  async remove(segments: readonly Segment[]): Promise<void> {
+    for (const { file } of segments) {
+      if (this.#readers.has(file)) this.#doomed.add(file);
+      else await this.#folder.remove(file);
+    }
+  }
+
+  /** Removes all files but those named: what a crash left of writes that nobody was told about. */
+  async sweep(referenced: ReadonlySet<string>): Promise<void> {
+    for (const name of await this.#folder.names()) {
+      if (!referenced.has(name)) await this.#folder.remove(name);
+    }
+  }
+}
+
+async function* counted(bytes: AsyncIterable<Buffer>, segment: Segment): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    segment.sizeBytes += chunk.length;
+    yield chunk;
+  }
+}

@@ -1,0 +1,92 @@
+// The objects of a bucket: an index in memory over one record file per object.
+import type { DataFiles } from './data-files.ts';
+import { type Folder, replaceRecord } from './disk.ts';
+import { S3Error } from './errors.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
+import { type ObjectRecord, objectFileName, type Tag } from './records.ts';
+import { SortedKeys } from './sorted-keys.ts';
+
+/** Conditions of a write (RFC 9110, 13.1); etags without quotes. */
+export interface WriteCondition {
+  ifNoneMatchAny: boolean;
+  ifMatch: string | undefined;
+}
+
+export class Objects {
+  readonly #folder: Folder;
+  readonly #temporary: Folder;
+  readonly #data: DataFiles;
+  readonly #records: Map<string, ObjectRecord>;
+  readonly #mutex = new KeyedMutex();
+  /** All keys, in listing order. */
+  readonly keys: SortedKeys;
+
+  constructor(folder: Folder, temporary: Folder, data: DataFiles, records: ObjectRecord[]) {
+    this.#folder = folder;
+    this.#temporary = temporary;
+    this.#data = data;
+    this.#records = new Map(records.map((record) => [record.key, record]));
+    this.keys = new SortedKeys(this.#records.keys());
+  }
+
+  find(key: string): ObjectRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  /** @throws S3Error NoSuchKey */
+  get(key: string): ObjectRecord {
+    const record = this.#records.get(key);
+    if (record === undefined) throw new S3Error('NoSuchKey');
+    return record;
+  }
+
+  /**
+   * Puts the object in place of any earlier one of that key; durable when it returns. Its data files must be on disk.
+   * When it throws before the record is in place, the earlier object stands and the data files are the caller's.
+   * @throws S3Error PreconditionFailed, NoSuchKey (If-Match on nothing)
+   */
+  async put(record: ObjectRecord, condition: WriteCondition): Promise<void> {
+    await this.#mutex.run(record.key, async () => {
+      const earlier = this.#records.get(record.key);
+      checkCondition(earlier, condition);
+      await this.#place(record);
+      // A repeated CompleteMultipartUpload, after its first answer failed, puts the same files again.
+      const current = new Set(record.segments.map((segment) => segment.file));
+      await this.#data.remove((earlier?.segments ?? []).filter((segment) => !current.has(segment.file)));
+    });
+  }
+
+  /** Deletes the object and its bytes; one that is not there is no error. */
+  async delete(key: string): Promise<void> {
+    await this.#mutex.run(key, async () => {
+      const record = this.#records.get(key);
+      if (record === undefined) return;
+      await this.#folder.remove(objectFileName(key));
+      this.#records.delete(key);
+      this.keys.delete(key);
+      await this.#folder.sync();
+      await this.#data.remove(record.segments);
+    });
+  }
+
+  /** Replaces the tags; the time of the last modification stays. @throws S3Error NoSuchKey */
+  async setTags(key: string, tags: Tag[]): Promise<void> {
+    await this.#mutex.run(key, async () => {
+      await this.#place({ ...this.get(key), tags });
+    });
+  }
+
+  async #place(record: ObjectRecord): Promise<void> {
+    await replaceRecord(this.#folder, objectFileName(record.key), record, this.#temporary);
+    this.#records.set(record.key, record);
+    this.keys.add(record.key);
+    await this.#folder.sync();
+  }
+}
+
+function checkCondition(earlier: ObjectRecord | undefined, { ifNoneMatchAny, ifMatch }: WriteCondition): void {
+  if (ifNoneMatchAny && earlier !== undefined) throw new S3Error('PreconditionFailed');
+  if (ifMatch === undefined) return;
+  if (earlier === undefined) throw new S3Error('NoSuchKey');
+  if (ifMatch !== '*' && ifMatch !== earlier.etag) throw new S3Error('PreconditionFailed');
+}

@@ -1,0 +1,89 @@
+// Reads the arguments that several operations share.
+import { S3Error } from '../errors.ts';
+import type { WriteCondition } from '../objects.ts';
+import type { ObjectDescription } from '../records.ts';
+import type { RequestHead } from '../request-head.ts';
+import { parseTagHeader } from './tags.ts';
+
+const MAX_METADATA_BYTES = 2048;
+const META_PREFIX = 'x-amz-meta-';
+const STORED_HEADERS = ['content-type', 'cache-control', 'content-disposition', 'content-language', 'expires'];
+
+/** The x-amz-* values that describeObject reads. */
+export const DESCRIPTION_AMZ = [META_PREFIX, 'x-amz-acl', 'x-amz-tagging', 'x-amz-storage-class'];
+
+/**
+ * What the headers of a PUT or CreateMultipartUpload say about the object.
+ * @throws S3Error NotImplemented (an ACL but private, another storage class), MetadataTooLarge, InvalidTag
+ */
+export function describeObject(head: RequestHead): ObjectDescription {
+  if ((head.amz('x-amz-acl') ?? 'private') !== 'private') throw new S3Error('NotImplemented');
+  if ((head.amz('x-amz-storage-class') ?? 'STANDARD') !== 'STANDARD') throw new S3Error('NotImplemented');
+  const stored = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
+  // aws-chunked is how the body travelled, not what it is.
+  const encoding = (head.header('content-encoding') ?? '')
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '' && coding !== 'aws-chunked')
+    .join(',');
+  const headers = [...stored, ['content-encoding', encoding || undefined] as const];
+  const metadata = [...head.amzNames()]
+    .filter((name) => name.startsWith(META_PREFIX))
+    .map((name) => [name.slice(META_PREFIX.length), headerSafe(head.amz(name) ?? '')] as const);
+  const size = metadata.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  if (size > MAX_METADATA_BYTES) throw new S3Error('MetadataTooLarge');
+  return {
+    headers: {
+      'content-type': 'binary/octet-stream',
+      ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    },
+    metadata: Object.fromEntries(metadata),
+    tags: parseTagHeader(head.amz('x-amz-tagging')),
+  };
+}
+
+/** A value that will be sent in a header and came from a query. @throws S3Error InvalidArgument */
+export function headerSafe(value: string): string {
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+    throw new S3Error('InvalidArgument', 'A header value has characters that no header can carry.');
+  }
+  return value;
+}
+
+/** @throws S3Error NotImplemented: S3 knows If-None-Match on a write only with an asterisk */
+export function writeCondition(head: RequestHead): WriteCondition {
+  const ifNoneMatch = head.header('if-none-match');
+  if (ifNoneMatch !== undefined && ifNoneMatch !== '*') throw new S3Error('NotImplemented');
+  const ifMatch = head.header('if-match');
+  return { ifNoneMatchAny: ifNoneMatch === '*', ifMatch: ifMatch === undefined ? undefined : bareEtag(ifMatch) };
+}
+
+/** An entity tag without its quotes. */
+export function bareEtag(text: string): string {
+  return text.trim().replace(/^"(.*)"$/, '$1');
+}
+
+/** A whole number in a parameter, or the default. @throws S3Error InvalidArgument */
+export function integerParameter(
+  head: RequestHead,
+  name: string,
+  { fallback, min, max }: { fallback: number; min: number; max: number },
+): number {
+  const text = head.parameter(name);
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || value < min || value > max) {
+    throw new S3Error('InvalidArgument', `${name} must be a number from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+/** Nothing here has versions but "null". @throws S3Error NoSuchVersion */
+export function checkVersion(versionId: string | undefined): void {
+  if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
+}
+
+/** The key of an operation on an object, in bounds. @throws S3Error KeyTooLongError */
+export function checkKey(key: string): void {
+  if (Buffer.byteLength(key) > 1024) throw new S3Error('KeyTooLongError');
+}

@@ -1,0 +1,111 @@
+// Get, head, put and delete of one object.
+import { S3Error } from '../errors.ts';
+import type { ObjectRecord } from '../records.ts';
+import type { Reply } from '../reply.ts';
+import type { RequestHead } from '../request-head.ts';
+import { checkVersion, DESCRIPTION_AMZ, describeObject, headerSafe, writeCondition } from './arguments.ts';
+import { checkReadConditions, requestedRange } from './conditions.ts';
+import { type Call, type Operation, wholeSeconds } from './operation.ts';
+
+/** Parameters of a read that replace a header of its answer. */
+const OVERRIDES = [
+  'response-content-type',
+  'response-cache-control',
+  'response-content-disposition',
+  'response-content-encoding',
+  'response-content-language',
+  'response-expires',
+];
+
+export const objectOperations: Operation[] = [
+  {
+    name: 'GetObject',
+    method: 'GET',
+    on: 'object',
+    allows: ['versionId', ...OVERRIDES],
+    amz: ['x-amz-checksum-mode'],
+    run: read,
+  },
+  {
+    name: 'HeadObject',
+    method: 'HEAD',
+    on: 'object',
+    allows: ['versionId', ...OVERRIDES],
+    amz: ['x-amz-checksum-mode'],
+    run: read,
+  },
+  {
+    name: 'PutObject',
+    method: 'PUT',
+    on: 'object',
+    amz: DESCRIPTION_AMZ,
+    run: put,
+  },
+  {
+    name: 'DeleteObject',
+    method: 'DELETE',
+    on: 'object',
+    allows: ['versionId'],
+    async run({ head, bucket, key }) {
+      checkVersion(head.parameter('versionId'));
+      if (head.header('if-match') !== undefined) throw new S3Error('NotImplemented');
+      await bucket.objects.delete(key);
+      return { status: 204 };
+    },
+  },
+];
+
+async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
+  body.checkAnnounced();
+  const condition = writeCondition(head);
+  const description = describeObject(head);
+  const segments = await bucket.data.write(body.stream());
+  const etag = body.md5();
+  const record: ObjectRecord = {
+    key,
+    etag,
+    sizeBytes: segments.reduce((sum, segment) => sum + segment.sizeBytes, 0),
+    lastModified: wholeSeconds(now),
+    segments,
+    ...description,
+  };
+  try {
+    await bucket.objects.put(record, condition);
+  } catch (error) {
+    if (bucket.objects.find(key) !== record) await bucket.data.remove(segments);
+    throw error;
+  }
+  return { status: 200, headers: { etag: `"${etag}"` } };
+}
+
+function read({ head, bucket, key }: Call): Reply {
+  checkVersion(head.parameter('versionId'));
+  const record = bucket.objects.get(key);
+  const overrides = responseOverrides(head);
+  const validators = { etag: `"${record.etag}"`, 'last-modified': new Date(record.lastModified).toUTCString() };
+  if (checkReadConditions(head, record) === 'not-modified') return { status: 304, headers: validators };
+  const range = requestedRange(head, record);
+  const { start, end } = range ?? { start: 0, end: record.sizeBytes - 1 };
+  return {
+    status: range === undefined ? 200 : 206,
+    headers: {
+      'accept-ranges': 'bytes',
+      ...record.headers,
+      ...overrides,
+      ...validators,
+      ...Object.fromEntries(Object.entries(record.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
+      ...(record.tags.length > 0 && { 'x-amz-tagging-count': String(record.tags.length) }),
+      ...(range !== undefined && { 'content-range': `bytes ${start}-${end}/${record.sizeBytes}` }),
+      'content-length': String(end - start + 1),
+    },
+    ...(head.method === 'GET' && { body: bucket.data.read(record.segments, start, end) }),
+  };
+}
+
+function responseOverrides(head: RequestHead): Record<string, string> {
+  const given = OVERRIDES.flatMap((name) => {
+    const value = head.parameter(name);
+    return value === undefined ? [] : [[name.slice('response-'.length), headerSafe(value)] as const];
+  });
+  return Object.fromEntries(given);
+}

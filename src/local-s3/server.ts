@@ -1,0 +1,208 @@
+// An S3 endpoint on a local disk: the HTTP server, and the way of a request through it.
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Bucket } from './bucket.ts';
+import { type CorsRule, corsHeaders, parseCorsRules, preflightReply, rulesForOrigins } from './cors.ts';
+import { asS3Error, S3Error } from './errors.ts';
+import { lockFolder } from './lock.ts';
+import { checkKey } from './operations/arguments.ts';
+import type { Operation } from './operations/operation.ts';
+import { errorReply, type Reply, sendReply } from './reply.ts';
+import { RequestBody } from './request-body.ts';
+import { RequestHead } from './request-head.ts';
+import { checkAmzHeaders, findOperation } from './routes.ts';
+import { verifySignature } from './sigv4.ts';
+
+export interface LocalS3Credential {
+  accessKeyId: string;
+  secretAccessKey: string;
+  /** May only UploadPart, like the upload key on a real store. */
+  uploadOnly?: boolean;
+}
+
+export interface LocalS3Options {
+  dataDir: string;
+  bucket: string;
+  credentials: LocalS3Credential[];
+  /** 'us-east-1' when not given. */
+  region?: string;
+  /** '127.0.0.1' when not given. */
+  host?: string;
+  /** 0, the default, takes any free one. */
+  port?: number;
+  /** Origins of browsers, while no PutBucketCors was made. */
+  allowedOrigins?: string[];
+  /** Milliseconds since the epoch: for Date, Last-Modified and expiry. */
+  now?: () => number;
+}
+
+export interface LocalS3 {
+  /** Such as http://127.0.0.1:9000. */
+  endpoint: string;
+  /** Waits for running requests up to five seconds, then cuts them off. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const CLOSE_GRACE_MS = 5000;
+/** Longer than the idle time of the clients' connection pools, so that they never reuse one that is being closed. */
+const KEEP_ALIVE_MS = 75_000;
+/** A connection on which nothing moves. There is no limit on a whole request: a part may take an hour. */
+const INACTIVITY_MS = 300_000;
+
+/**
+ * Starts the endpoint on a data folder, which it makes when missing.
+ * @throws Error when another process uses the folder, a record in it is unreadable, or the port is taken
+ */
+export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
+  const { dataDir, bucket: name, host = '127.0.0.1', port = 0, now = Date.now } = options;
+  // The rules of S3, which also make the name a harmless folder name.
+  if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(name)) throw new Error(`Not a bucket name: ${name}`);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(await lockFolder(dataDir));
+  const bucket = await Bucket.open(dataDir, name, now());
+  cleanup.defer(async () => {
+    await bucket.close();
+  });
+  const endpoint = new Endpoint(bucket, { ...options, now });
+  const address = await endpoint.listen(port, host);
+  const resources = cleanup.move();
+  let closing: Promise<void> | undefined;
+  return {
+    endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    close() {
+      closing ??= endpoint.close().finally(async () => {
+        await resources.disposeAsync();
+      });
+      return closing;
+    },
+  };
+}
+
+class Endpoint {
+  readonly #bucket: Bucket;
+  readonly #credentials: readonly LocalS3Credential[];
+  readonly #region: string;
+  readonly #now: () => number;
+  readonly #originRules: CorsRule[];
+  readonly #server: Server;
+  readonly #running = new Set<Promise<void>>();
+  #corsCache: { document: string; rules: CorsRule[] } | undefined;
+  #closing = false;
+
+  constructor(bucket: Bucket, options: LocalS3Options & { now: () => number }) {
+    this.#bucket = bucket;
+    this.#credentials = options.credentials;
+    this.#region = options.region ?? 'us-east-1';
+    this.#now = options.now;
+    this.#originRules = rulesForOrigins(options.allowedOrigins ?? []);
+    this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS });
+    this.#server.setTimeout(INACTIVITY_MS);
+    this.#server.on('request', (incoming, response) => this.#track(incoming, response, false));
+    this.#server.on('checkContinue', (incoming, response) => this.#track(incoming, response, true));
+  }
+
+  async listen(port: number, host: string): Promise<AddressInfo> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once('error', reject);
+    this.#server.listen(port, host, resolve);
+    await promise;
+    this.#server.off('error', reject);
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('The server has no port');
+    return address;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeIdleConnections();
+    const grace = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
+    await promise;
+    clearTimeout(grace);
+    await Promise.all(this.#running);
+  }
+
+  #track(incoming: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const running = this.#answer(incoming, response, expectsContinue)
+      // Only a connection that broke, or a read that failed midway, gets here; there is nobody left to tell.
+      .catch(() => {
+        response.destroy();
+      })
+      .finally(() => {
+        this.#running.delete(running);
+        if (this.#closing) this.#server.closeIdleConnections();
+      });
+    this.#running.add(running);
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void> {
+    const requestId = randomBytes(8).toString('hex').toUpperCase();
+    response.sendDate = false;
+    response.setHeader('Date', new Date(this.#now()).toUTCString());
+    response.setHeader('Server', 'local-s3');
+    response.setHeader('x-amz-request-id', requestId);
+    let awaitsContinue = expectsContinue;
+    const onStart = () => {
+      if (awaitsContinue) response.writeContinue();
+      awaitsContinue = false;
+    };
+    const send = async (reply: Reply) => {
+      // Who was never told to continue may or may not send the body: what follows can not be told apart.
+      if (awaitsContinue || this.#closing) response.setHeader('Connection', 'close');
+      await sendReply(incoming, response, reply);
+    };
+    try {
+      await send(await this.#reply(incoming, response, onStart));
+    } catch (error) {
+      if (response.headersSent) throw error;
+      await send(errorReply(asS3Error(error), resourceOf(incoming), requestId));
+    }
+    // The rest of a refused body is read and dropped: closing on a client that still sends would lose it the answer.
+    if (!incoming.complete) incoming.resume();
+  }
+
+  async #reply(incoming: IncomingMessage, response: ServerResponse, onStart: () => void): Promise<Reply> {
+    const head = new RequestHead(incoming, this.#bucket.name);
+    const rules = head.bucket === this.#bucket.name ? this.#corsRules() : [];
+    if (head.method === 'OPTIONS') return preflightReply(rules, head);
+    for (const [name, value] of Object.entries(corsHeaders(rules, head))) response.setHeader(name, value);
+
+    const now = this.#now();
+    const verified = verifySignature(head, { credentials: this.#credentials, region: this.#region, now });
+    const operation = this.#permitted(head, verified.credential);
+    if (head.key !== undefined) checkKey(head.key);
+    checkAmzHeaders(head, operation);
+    const body = new RequestBody(incoming, head, { ...verified, onStart });
+    return await operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', region: this.#region, now });
+  }
+
+  /** @throws S3Error AccessDenied (upload-only credential), NoSuchBucket, NotImplemented */
+  #permitted(head: RequestHead, credential: LocalS3Credential): Operation {
+    const operation = findOperation(head);
+    if (
+      credential.uploadOnly === true &&
+      (operation?.name !== 'UploadPart' || head.amzNames().has('x-amz-copy-source'))
+    ) {
+      throw new S3Error('AccessDenied');
+    }
+    if (head.bucket !== undefined && head.bucket !== this.#bucket.name) throw new S3Error('NoSuchBucket');
+    if (operation === undefined) throw new S3Error('NotImplemented');
+    return operation;
+  }
+
+  #corsRules(): CorsRule[] {
+    const document = this.#bucket.settings.cors;
+    if (document === undefined) return this.#originRules;
+    if (this.#corsCache?.document !== document) this.#corsCache = { document, rules: parseCorsRules(document) };
+    return this.#corsCache.rules;
+  }
+}
+
+/** The path as it was sent, for the error document. */
+function resourceOf(incoming: IncomingMessage): string {
+  return (incoming.url ?? '').replace(/\?.*$/s, '');
+}

@@ -1,0 +1,185 @@
+// The multipart uploads of a bucket: one record file per upload and per part, all of them in memory too.
+import { createHash, randomBytes } from 'node:crypto';
+import type { DataFiles } from './data-files.ts';
+import { type Folder, replaceRecord } from './disk.ts';
+import { S3Error } from './errors.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
+import type { Objects, WriteCondition } from './objects.ts';
+import {
+  type ObjectDescription,
+  type ObjectRecord,
+  type PartRecord,
+  partFileName,
+  type UploadRecord,
+} from './records.ts';
+import { compareUtf8 } from './sorted-keys.ts';
+
+/** All parts but the last: 5 MiB (S3 API, "Amazon S3 multipart upload limits"). */
+const MIN_PART_BYTES = 5 * 1024 * 1024;
+
+export interface UploadFolders {
+  uploads: Folder;
+  parts: Folder;
+  temporary: Folder;
+}
+
+interface Upload {
+  record: UploadRecord;
+  parts: Map<number, PartRecord>;
+}
+
+/** A part as CompleteMultipartUpload names it. */
+export interface NamedPart {
+  partNumber: number;
+  etag: string;
+}
+
+export class Uploads {
+  readonly #folders: UploadFolders;
+  readonly #data: DataFiles;
+  readonly #objects: Objects;
+  readonly #uploads = new Map<string, Upload>();
+  readonly #mutex = new KeyedMutex();
+
+  constructor(
+    folders: UploadFolders,
+    data: DataFiles,
+    objects: Objects,
+    records: { uploads: UploadRecord[]; parts: PartRecord[] },
+  ) {
+    this.#folders = folders;
+    this.#data = data;
+    this.#objects = objects;
+    for (const record of records.uploads) this.#uploads.set(record.uploadId, { record, parts: new Map() });
+    for (const part of records.parts) this.#uploads.get(part.uploadId)?.parts.set(part.partNumber, part);
+  }
+
+  /** Starts an upload; durable when it returns. Ids sort by the time of their creation. */
+  async create(key: string, description: ObjectDescription, initiated: number): Promise<UploadRecord> {
+    const uploadId = initiated.toString(16).padStart(12, '0') + randomBytes(20).toString('hex');
+    const record: UploadRecord = { uploadId, key, initiated, ...description };
+    await replaceRecord(this.#folders.uploads, `${uploadId}.json`, record, this.#folders.temporary);
+    this.#uploads.set(uploadId, { record, parts: new Map() });
+    await this.#folders.uploads.sync();
+    return record;
+  }
+
+  /** @throws S3Error NoSuchUpload when it is not there or belongs to another key */
+  get(uploadId: string, key: string): UploadRecord {
+    return this.#find(uploadId, key).record;
+  }
+
+  /** The parts that arrived, by number. @throws S3Error NoSuchUpload */
+  parts(uploadId: string, key: string): PartRecord[] {
+    return [...this.#find(uploadId, key).parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+  }
+
+  /** Whether the part is the one that stands under its number. */
+  holds(part: PartRecord): boolean {
+    return this.#uploads.get(part.uploadId)?.parts.get(part.partNumber) === part;
+  }
+
+  /** The uploads in progress, by key (in byte order) and id. */
+  list(): UploadRecord[] {
+    return [...this.#uploads.values()]
+      .map(({ record }) => record)
+      .sort((a, b) => compareUtf8(a.key, b.key) || compareUtf8(a.uploadId, b.uploadId));
+  }
+
+  /**
+   * Adds a part whose bytes are on disk, in place of an earlier one of that number; durable when it returns.
+   * @throws S3Error NoSuchUpload when the upload ended while the bytes came in; they are the caller's then
+   */
+  async putPart(key: string, part: PartRecord): Promise<void> {
+    await this.#mutex.run(part.uploadId, async () => {
+      const upload = this.#find(part.uploadId, key);
+      const earlier = upload.parts.get(part.partNumber);
+      const { parts, temporary } = this.#folders;
+      await replaceRecord(parts, partFileName(part.uploadId, part.partNumber), part, temporary);
+      upload.parts.set(part.partNumber, part);
+      await parts.sync();
+      await this.#data.remove(earlier?.segments ?? []);
+    });
+  }
+
+  /**
+   * Makes the object out of the named parts without copying a byte: its record lists their files. The object's record
+   * comes first, and a crash after it is made good at the next start, which ends the upload.
+   * @throws S3Error NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, and those of Objects.put
+   */
+  async complete(
+    uploadId: string,
+    key: string,
+    named: NamedPart[],
+    condition: WriteCondition,
+    lastModified: number,
+  ): Promise<ObjectRecord> {
+    return await this.#mutex.run(uploadId, async () => {
+      const upload = this.#find(uploadId, key);
+      const chosen = choose(upload.parts, named);
+      const { headers, metadata, tags } = upload.record;
+      const record: ObjectRecord = {
+        key,
+        etag: multipartEtag(chosen),
+        sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
+        lastModified,
+        headers,
+        metadata,
+        tags,
+        segments: chosen.flatMap((part) => part.segments),
+        uploadId,
+      };
+      await this.#objects.put(record, condition);
+      const kept = new Set(chosen);
+      await this.#end(
+        upload,
+        [...upload.parts.values()].filter((part) => !kept.has(part)),
+      );
+      return record;
+    });
+  }
+
+  /** Ends the upload and deletes its parts. @throws S3Error NoSuchUpload */
+  async abort(uploadId: string, key: string): Promise<void> {
+    await this.#mutex.run(uploadId, async () => {
+      const upload = this.#find(uploadId, key);
+      await this.#end(upload, [...upload.parts.values()]);
+    });
+  }
+
+  #find(uploadId: string, key: string): Upload {
+    const upload = this.#uploads.get(uploadId);
+    if (upload?.record.key !== key) throw new S3Error('NoSuchUpload');
+    return upload;
+  }
+
+  /** The removal of the upload's own record is what ends it; parts without one are swept at a start. */
+  async #end({ record, parts }: Upload, dropped: PartRecord[]): Promise<void> {
+    await this.#folders.uploads.remove(`${record.uploadId}.json`);
+    this.#uploads.delete(record.uploadId);
+    await this.#folders.uploads.sync();
+    for (const partNumber of parts.keys()) await this.#folders.parts.remove(partFileName(record.uploadId, partNumber));
+    for (const part of dropped) await this.#data.remove(part.segments);
+  }
+}
+
+function choose(parts: ReadonlyMap<number, PartRecord>, named: NamedPart[]): PartRecord[] {
+  const chosen: PartRecord[] = [];
+  let previous = 0;
+  for (const { partNumber, etag } of named) {
+    if (partNumber <= previous) throw new S3Error('InvalidPartOrder');
+    previous = partNumber;
+    const part = parts.get(partNumber);
+    if (part?.etag !== etag) throw new S3Error('InvalidPart');
+    chosen.push(part);
+  }
+  if (chosen.slice(0, -1).some((part) => part.sizeBytes < MIN_PART_BYTES)) throw new S3Error('EntityTooSmall');
+  return chosen;
+}
+
+/** S3's form: the MD5 of the parts' binary MD5s, and their number. */
+function multipartEtag(parts: PartRecord[]): string {
+  const hash = createHash('md5');
+  for (const part of parts) hash.update(part.etag, 'hex');
+  return `${hash.digest('hex')}-${parts.length}`;
+}

@@ -1,0 +1,77 @@
+// An attempt was assessed: from here its recordings have the deadline that counts (policy 8.4).
+import pMap from 'p-map';
+import { assessedDeadline, firstAssessment } from '../domain/deadlines.ts';
+import { MINUTE_MS } from '../domain/durations.ts';
+import { ServiceError } from '../domain/errors.ts';
+import { type AttemptRef, createdAtOf, newUniqueName } from '../domain/ids.ts';
+import { assessedKey, dueAttemptKey } from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import { STORE_CONCURRENCY } from '../retention/purge.ts';
+import { type AttemptState, completedAtsOf, readAttempt } from '../storage/attempt-state.ts';
+import { tagMedia } from '../storage/completion.ts';
+import type { RecordingsContext } from './context.ts';
+
+/** Clocks of the assessment system and of this service may differ by this much. */
+const TOLERANCE_MS = 5 * MINUTE_MS;
+
+export interface Assessment {
+  readonly completedAt: string;
+  readonly deleteBy: string;
+  /** How many recordings of the attempt it applies to. */
+  readonly recordings: number;
+}
+
+/**
+ * due(completedAt + retention), the fact, a listing, the tags (design.md, "assess"). Safe to repeat. An earlier time
+ * than the known one counts from then on; a deadline never moves later.
+ * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`.
+ */
+export async function assessAttempt(
+  context: RecordingsContext,
+  ref: AttemptRef,
+  completedAtMs: number,
+): Promise<Assessment> {
+  const { store, policy } = context;
+  const before = await readAttempt(store, ref);
+  requirePlausible(context, before, completedAtMs);
+  const deadlineMs = assessedDeadline(policy, ref.tenant, completedAtMs);
+  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
+  await store.put(assessedKey(ref, completedAtMs), new Uint8Array());
+
+  const attempt = await readAttempt(store, ref);
+  const stored = attempt.recordings.filter(({ objects }) => objects.media && objects.manifest && !objects.deleting);
+  await pMap(stored, (recording) => tagMedia(context, recording.ref, attempt), { concurrency: STORE_CONCURRENCY });
+  return toAssessment(context, attempt, completedAtMs);
+}
+
+/** The assessment that counts. @throws ServiceError `assessment-not-found`. */
+export async function readAssessment(context: RecordingsContext, ref: AttemptRef): Promise<Assessment> {
+  const attempt = await readAttempt(context.store, ref);
+  const completedAtMs = firstAssessment(completedAtsOf(attempt));
+  if (completedAtMs !== undefined) return toAssessment(context, attempt, completedAtMs);
+  throw new ServiceError('assessment-not-found', 'No assessment of this attempt is known.');
+}
+
+function requirePlausible(context: RecordingsContext, attempt: AttemptState, completedAtMs: number): void {
+  if (completedAtMs > context.now() + TOLERANCE_MS) {
+    throw new ServiceError('assessment-in-future', 'An assessment cannot have been completed in the future.');
+  }
+  const known = firstAssessment(completedAtsOf(attempt));
+  if (known !== undefined && completedAtMs > known) {
+    const detail = `This attempt was assessed at ${toIso(known)}; a deadline never moves later.`;
+    throw new ServiceError('assessment-later', detail, { completedAt: toIso(known) });
+  }
+  const first = attempt.recordings[0];
+  if (first && completedAtMs < createdAtOf(first.ref.recording) - TOLERANCE_MS) {
+    throw new ServiceError('assessment-before-recording', 'An attempt cannot be assessed before its first recording.');
+  }
+}
+
+function toAssessment(context: RecordingsContext, attempt: AttemptState, completedAtMs: number): Assessment {
+  const counting = Math.min(completedAtMs, firstAssessment(completedAtsOf(attempt)) ?? completedAtMs);
+  return {
+    completedAt: toIso(counting),
+    deleteBy: toIso(assessedDeadline(context.policy, attempt.ref.tenant, counting)),
+    recordings: attempt.recordings.filter(({ objects }) => objects.manifest && !objects.deleting).length,
+  };
+}

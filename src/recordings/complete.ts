@@ -1,0 +1,119 @@
+// Completes a recording: all parts there, of the right size, and the beginning of a real recording.
+import { type Manifest, type Timeline, toBody } from '../domain/documents.ts';
+import { ServiceError } from '../domain/errors.ts';
+import type { RecordingRef } from '../domain/ids.ts';
+import { recordingKey } from '../domain/keys.ts';
+import { checkParts, type StoredPart, sameEtag } from '../domain/parts.ts';
+import { findRecording } from '../storage/attempt-state.ts';
+import { type Completion, completeUpload, settleMedia } from '../storage/completion.ts';
+import { isStoreError } from '../storage/store-error.ts';
+import type { RecordingsContext } from './context.ts';
+import { deleteRecording } from './delete.ts';
+import { readLive, viewOf } from './read.ts';
+import type { Recording } from './recording.ts';
+
+export interface CompleteInput {
+  /** What the client uploaded, to check against what the store has. */
+  readonly parts?: readonly { partNumber: number; etag: string }[] | undefined;
+  readonly timeline?: Timeline | undefined;
+}
+
+/**
+ * Safe to repeat, and after a lost reply: a recording that is stored already is settled and answered again.
+ * @throws ServiceError `parts-missing`, `parts-mismatch`, `parts-changed`, `recording-too-large`, `upload-gone`,
+ * `not-a-recording` (nothing is kept then), and as `readLive`.
+ */
+export async function completeRecording(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  input: CompleteInput,
+): Promise<Recording> {
+  const { state, manifest } = await readLive(context, ref);
+  if (input.timeline && !state.objects.timeline) {
+    await context.store.put(recordingKey(ref, 'timeline'), toBody(input.timeline));
+  }
+  const completion = state.objects.media
+    ? await settleMedia(context, ref, manifest)
+    : await completeOpenUpload(context, ref, manifest, input);
+  return answer(context, ref, manifest, completion);
+}
+
+async function completeOpenUpload(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+  input: CompleteInput,
+): Promise<Completion> {
+  const parts = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
+  if (!parts) return settleMedia(context, ref, manifest);
+  requireWhole(parts, manifest, context.uploads.maxRecordingBytes);
+  if (input.parts) requireSame(parts, input.parts);
+  try {
+    return await completeUpload(context, ref, manifest, parts);
+  } catch (error) {
+    if (!isStoreError(error, 'invalid-parts')) throw error;
+    throw new ServiceError(
+      'parts-changed',
+      'A part was replaced while the recording was completed; complete it again.',
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecordingBytes: number): void {
+  const check = checkParts(parts, manifest.partSizeBytes);
+  if (!check.ok && check.problem === 'missing') {
+    throw new ServiceError('parts-missing', 'Parts of this recording are missing.', { partNumbers: check.partNumbers });
+  }
+  if (!check.ok) {
+    const detail = `Each part but the last has exactly ${manifest.partSizeBytes} bytes.`;
+    throw new ServiceError('parts-mismatch', detail, { partNumbers: check.partNumbers });
+  }
+  if (check.sizeBytes > maxRecordingBytes) {
+    throw new ServiceError('recording-too-large', `A recording has at most ${maxRecordingBytes} bytes.`, {
+      maxRecordingBytes,
+    });
+  }
+}
+
+function requireSame(stored: readonly StoredPart[], claimed: readonly { partNumber: number; etag: string }[]): void {
+  const byNumber = new Map(stored.map((part) => [part.partNumber, part]));
+  const missing = claimed.filter(({ partNumber }) => !byNumber.has(partNumber)).map(({ partNumber }) => partNumber);
+  if (missing.length > 0) {
+    throw new ServiceError('parts-missing', 'The store does not have these parts.', { partNumbers: missing });
+  }
+  const claims = new Map(claimed.map((part) => [part.partNumber, part.etag]));
+  const different = stored.filter(({ partNumber, etag }) => !sameEtag(claims.get(partNumber) ?? '', etag));
+  if (different.length > 0) {
+    throw new ServiceError('parts-mismatch', 'The store has other parts than the client says.', {
+      partNumbers: different.map(({ partNumber }) => partNumber),
+    });
+  }
+}
+
+async function answer(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+  completion: Completion,
+): Promise<Recording> {
+  switch (completion.result) {
+    case 'stored': {
+      const state = findRecording(completion.attempt, ref.recording);
+      if (state?.objects.media) return viewOf(context, completion.attempt, state, manifest);
+      break;
+    }
+    case 'not-a-recording':
+      await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
+      throw new ServiceError(
+        'not-a-recording',
+        `The file does not begin as ${manifest.contentType} does; nothing was kept.`,
+      );
+    case 'deleted':
+    case 'gone':
+      break;
+  }
+  await readLive(context, ref);
+  throw new ServiceError('upload-gone', 'The upload of this recording was aborted; begin a new recording.');
+}

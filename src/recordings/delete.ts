@@ -1,0 +1,99 @@
+// Deletes one recording because somebody asked for it: erasure, withdrawal of consent, an instruction, an abort.
+import { recordingDeadline } from '../domain/deadlines.ts';
+import { type Deletion, type DeletionReason, parseManifest, type Receipt, toBody } from '../domain/documents.ts';
+import { ServiceError } from '../domain/errors.ts';
+import { createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
+import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import { purgeRecordings, readReceipt } from '../retention/purge.ts';
+import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
+import { StoreError } from '../storage/store-error.ts';
+import type { Caller, RecordingsContext } from './context.ts';
+
+/** What may be asked for over the API. */
+export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
+
+/** A young recording may still be in the hands of the request that creates it; longer than any request lasts. */
+const CREATION_MS = 60 * 60 * 1000;
+
+/**
+ * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: the same
+ * receipt is answered. @throws ServiceError `recording-not-found`, `recording-being-created`.
+ */
+export async function eraseRecording(
+  context: RecordingsContext,
+  caller: Caller,
+  ref: RecordingRef,
+  reason: ErasureReason,
+): Promise<Receipt> {
+  const { receipt, isNew } = await deleteRecording(context, ref, { reason, actor: caller.actor });
+  if (isNew)
+    await context.audit.record({ event: 'erased', ref, reason, actor: caller.actor, requestId: caller.requestId });
+  return receipt;
+}
+
+/**
+ * Gives up a recording that is not stored. Safe to repeat.
+ * @throws ServiceError `recording-stored` when it was completed before, `recording-not-found`.
+ */
+export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
+  const attempt = await readAttempt(context.store, ref);
+  const state = findRecording(attempt, ref.recording);
+  if (state?.objects.media && !state.objects.deleting) {
+    throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
+  }
+  await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
+}
+
+/**
+ * due(now) first, so that the next sweep finishes what a crash leaves; then the fact `deleting`, from which there is
+ * no way back; then the purge.
+ */
+export async function deleteRecording(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  { reason, actor }: { reason: DeletionReason; actor: string },
+): Promise<{ receipt: Receipt; isNew: boolean }> {
+  const { store } = context;
+  const key = recordingKey(ref, 'manifest');
+  const before = await readAttempt(store, ref);
+  const manifestIsThere = findRecording(before, ref.recording)?.objects.manifest !== undefined;
+  if (!manifestIsThere) return { receipt: await requireReceipt(context, ref), isNew: false };
+  await requireCreated(context, ref);
+
+  const nowMs = context.now();
+  context.manifests.delete(key);
+  await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
+  const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
+  if (!findRecording(before, ref.recording)?.objects.deleting) {
+    await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
+  }
+  const versioned = await store.isVersioned();
+  const attempt = await readAttempt(store, ref, { versions: versioned, uploads: true });
+  const state = findRecording(attempt, ref.recording);
+  if (!state) return { receipt: await requireReceipt(context, ref), isNew: false };
+  const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
+  const [outcome] = await purgeRecordings(context, [{ state, reason, actor, deadlineMs }], versioned);
+  context.manifests.delete(key);
+  if (outcome && 'receipt' in outcome) return { receipt: outcome.receipt, isNew: true };
+  throw new StoreError('unavailable', 'purge', outcome?.failure ?? 'NoOutcome');
+}
+
+async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt> {
+  const receipt = await readReceipt(context.store, ref);
+  if (receipt) return receipt;
+  throw new ServiceError('recording-not-found', 'There is no such recording.');
+}
+
+/** The participant's marker is the last thing that a creation writes: while it is missing, creation may go on. */
+async function requireCreated(context: RecordingsContext, ref: RecordingRef): Promise<void> {
+  if (context.now() - createdAtOf(ref.recording) > CREATION_MS) return;
+  const body = await context.store.get(recordingKey(ref, 'manifest'));
+  const manifest = body && parseManifest(body, ref);
+  if (!manifest) return;
+  const { objects } = await context.store.list(participantKey(manifest.participantId, ref), { limit: 1 });
+  if (objects.length > 0) return;
+  const attempt = await readAttempt(context.store, ref);
+  if (findRecording(attempt, ref.recording)?.objects.deleting) return;
+  throw new ServiceError('recording-being-created', 'This recording is still being created; ask again.');
+}

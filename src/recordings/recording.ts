@@ -1,0 +1,55 @@
+// A recording as callers see it, derived from what lies in the bucket.
+import { firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
+import type { Consent, Manifest, RecordingKind, Timeline } from '../domain/documents.ts';
+import { toIso } from '../domain/times.ts';
+import type { AttemptState, RecordingState } from '../storage/attempt-state.ts';
+
+export interface Recording {
+  readonly recordingId: string;
+  readonly examId: string;
+  readonly attemptId: string;
+  readonly participantId: string;
+  readonly kind: RecordingKind;
+  readonly contentType: string;
+  readonly consent: Consent;
+  readonly state: 'uploading' | 'stored';
+  readonly createdAt: string;
+  readonly storedAt: string | null;
+  readonly sizeBytes: number | null;
+  readonly assessment: { readonly completedAt: string } | null;
+  readonly deleteBy: string;
+  readonly restricted: boolean;
+  /** The client never completed it; the service did, with the parts that had arrived. */
+  readonly truncated: boolean;
+  readonly timeline: Timeline | null;
+}
+
+export function toRecording(
+  policy: RetentionPolicy,
+  attempt: AttemptState,
+  state: RecordingState,
+  manifest: Manifest,
+  timeline: Timeline | null,
+): Recording {
+  const completedAtsMs = attempt.assessments.map((fact) => fact.completedAtMs);
+  const completedAtMs = firstAssessment(completedAtsMs);
+  const { media } = state.objects;
+  return {
+    recordingId: manifest.recordingId,
+    examId: manifest.examId,
+    attemptId: manifest.attemptId,
+    participantId: manifest.participantId,
+    kind: manifest.kind,
+    contentType: manifest.contentType,
+    consent: manifest.consent,
+    state: media ? 'stored' : 'uploading',
+    createdAt: manifest.createdAt,
+    storedAt: media ? toIso(media.lastModifiedMs) : null,
+    sizeBytes: media ? media.sizeBytes : null,
+    assessment: completedAtMs === undefined ? null : { completedAt: toIso(completedAtMs) },
+    deleteBy: toIso(recordingDeadline(policy, state.ref.tenant, state.ref.recording, completedAtsMs)),
+    restricted: state.objects.restricted !== undefined,
+    truncated: state.objects.truncated !== undefined,
+    timeline,
+  };
+}

@@ -1,0 +1,57 @@
+// Uploads that their clients abandoned: completed with what had arrived, so that it can be reviewed.
+import { recordingDeadline } from '../domain/deadlines.ts';
+import { parseManifest } from '../domain/documents.ts';
+import type { RecordingRef } from '../domain/ids.ts';
+import { ATTEMPTS_PREFIX, parseKey, recordingKey } from '../domain/keys.ts';
+import { checkParts } from '../domain/parts.ts';
+import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
+import { completeUpload } from '../storage/completion.ts';
+import { listAllMultipartUploads, type OpenUpload } from '../storage/object-store.ts';
+import { failureOf } from './purge.ts';
+import type { Run } from './sweep-run.ts';
+
+/**
+ * Completes each upload to which nothing was added for `uploadIdleLimitMs`, when its parts are contiguous from the
+ * first; the mark `truncated` is written before. One with a hole stays until its deadline and is reported. Costs what
+ * is open, not what is stored.
+ */
+export async function salvageAbandonedUploads(run: Run): Promise<void> {
+  const { context, options, tally, startedAtMs } = run;
+  for await (const upload of listAllMultipartUploads(context.store, ATTEMPTS_PREFIX)) {
+    if (options.signal?.aborted) return;
+    if (startedAtMs - upload.initiatedMs < context.uploadIdleLimitMs) continue;
+    const parsed = parseKey(upload.key);
+    if (parsed?.type !== 'recording' || parsed.object !== 'media') {
+      tally.problem('unknown-upload', upload.key);
+      continue;
+    }
+    try {
+      await salvage(run, parsed.ref, upload);
+    } catch (error) {
+      tally.problem(failureOf(error), upload.key);
+    }
+  }
+}
+
+async function salvage(run: Run, ref: RecordingRef, upload: OpenUpload): Promise<void> {
+  const { context, options, tally, startedAtMs } = run;
+  const { store, policy } = context;
+  const parts = (await store.listParts(upload.key, upload.uploadId)) ?? [];
+  const lastPartMs = parts.reduce((latest, part) => Math.max(latest, part.lastModifiedMs), 0);
+  if (parts.length === 0 || startedAtMs - lastPartMs < context.uploadIdleLimitMs) return;
+
+  const attempt = await readAttempt(store, ref);
+  const objects = findRecording(attempt, ref.recording)?.objects ?? {};
+  const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsOf(attempt));
+  if (!objects.manifest || objects.deleting || objects.media || deadlineMs <= startedAtMs + context.leadMs) return;
+  const body = await store.get(recordingKey(ref, 'manifest'));
+  const manifest = body && parseManifest(body, ref);
+  if (manifest?.uploadId !== upload.uploadId) return tally.problem('upload-without-manifest', upload.key);
+  if (!checkParts(parts, manifest.partSizeBytes).ok) return tally.problem('upload-has-holes', upload.key);
+  if (options.dryRun) return tally.salvaged();
+
+  await store.put(recordingKey(ref, 'truncated'), new Uint8Array());
+  const { result } = await completeUpload(context, ref, manifest, parts);
+  if (result === 'stored') tally.salvaged();
+  if (result === 'not-a-recording') tally.problem('salvaged-is-no-recording', upload.key);
+}

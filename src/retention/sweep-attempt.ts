@@ -1,0 +1,99 @@
+// One due attempt: what its listing tells, which of its recordings have to go, and what is left to do after them.
+import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
+import { parseDeletion } from '../domain/documents.ts';
+import { type AttemptRef, createdAtOf, newUniqueName } from '../domain/ids.ts';
+import { attemptPrefix, dueAttemptKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
+import { type AttemptState, completedAtsOf, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
+import type { DeleteTarget } from '../storage/object-store.ts';
+import { type Doomed, failureOf } from './purge.ts';
+import type { Run } from './sweep-run.ts';
+
+export interface DueAttempt {
+  readonly ref: AttemptRef;
+  readonly entries: DueEntry[];
+}
+
+export interface DueEntry {
+  readonly key: string;
+  readonly timeMs: number;
+  /** Old enough that its writer is over. */
+  readonly settled: boolean;
+}
+
+/** What one listing of an attempt tells: which of its recordings have to go now, and which stay. */
+export interface AttemptView {
+  readonly due: DueAttempt;
+  readonly state: AttemptState;
+  readonly doomed: readonly Doomed[];
+}
+
+export async function look(run: Run, due: DueAttempt, versioned: boolean): Promise<AttemptView | undefined> {
+  const { context, tally } = run;
+  try {
+    const state = await readAttempt(context.store, due.ref, { versions: versioned, uploads: true });
+    for (const key of state.unknownKeys) tally.problem('unknown-key', key);
+    const verdicts = await Promise.all(state.recordings.map((recording) => judge(run, state, recording)));
+    const doomed = verdicts.filter((verdict) => verdict !== undefined);
+    tally.seen(doomed.length, state.recordings.length - doomed.length);
+    return { due, state, doomed };
+  } catch (error) {
+    tally.attemptFailed(due.entries[0]?.timeMs ?? Number.NaN, context.now(), failureOf(error), attemptPrefix(due.ref));
+    return undefined;
+  }
+}
+
+/** Whether a recording has to go now, and why. */
+async function judge(run: Run, attempt: AttemptState, state: RecordingState): Promise<Doomed | undefined> {
+  const { context, startedAtMs } = run;
+  const deadlineMs = recordingDeadline(context.policy, state.ref.tenant, state.ref.recording, completedAtsOf(attempt));
+  if (state.objects.deleting) {
+    const body = await context.store.get(recordingKey(state.ref, 'deleting'));
+    const asked = body && parseDeletion(body);
+    return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
+  }
+  const young = startedAtMs - createdAtOf(state.ref.recording) <= context.settleMs;
+  if (young) return undefined;
+  const orphaned = state.objects.media !== undefined && !state.objects.manifest;
+  const leftOver = state.items.length > 0 && Object.keys(state.objects).length === 0;
+  const isDue = deadlineMs <= startedAtMs + context.leadMs || orphaned || leftOver;
+  return isDue ? { state, deadlineMs, reason: 'retention', actor: 'sweeper' } : undefined;
+}
+
+/**
+ * After the purge: which facts and due entries may go. Facts go when settled and past, entries when settled; an
+ * attempt of which something stays keeps, or is given, an entry at its next deadline (docs/model/order-of-writes.py).
+ */
+export async function conclude(
+  run: Run,
+  { due, state, doomed }: AttemptView,
+  gone: ReadonlySet<string>,
+  storeTimeMs: number,
+): Promise<{ facts: DeleteTarget[]; entries: DeleteTarget[] }> {
+  const { context, startedAtMs } = run;
+  const failed = doomed.some(({ state: { ref } }) => !gone.has(recordingPrefix(ref))) || state.unknownKeys.length > 0;
+  if (failed) return { facts: [], entries: [] };
+  const settledEntries = due.entries.filter((entry) => entry.settled);
+  const completedAtsMs = completedAtsOf(state);
+  const remaining = state.recordings.filter(({ ref }) => !gone.has(recordingPrefix(ref)));
+  const deadlines = remaining.map(({ ref }) =>
+    recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsMs),
+  );
+  const completedAtMs = firstAssessment(completedAtsMs);
+  if (remaining.length === 0 && completedAtMs !== undefined) {
+    const deadlineMs = assessedDeadline(context.policy, due.ref.tenant, completedAtMs);
+    const settled = state.assessments.every((fact) => storeTimeMs - fact.lastModifiedMs > context.settleMs);
+    if (!settled || deadlineMs > startedAtMs + context.leadMs) deadlines.push(deadlineMs);
+  }
+  if (deadlines.length === 0) return { facts: [...state.assessments], entries: settledEntries };
+
+  const nextMs = Math.min(...deadlines);
+  try {
+    if (!due.entries.some((entry) => entry.timeMs === nextMs)) {
+      await context.store.put(dueAttemptKey(nextMs, due.ref, newUniqueName(context.randomBytes)), new Uint8Array());
+    }
+  } catch (error) {
+    run.tally.problem(failureOf(error), attemptPrefix(due.ref));
+    return { facts: [], entries: [] };
+  }
+  return { facts: [], entries: settledEntries.filter((entry) => entry.timeMs !== nextMs) };
+}

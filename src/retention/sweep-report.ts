@@ -1,0 +1,147 @@
+// What a sweep did, counted while it runs and told at its end (api.md, "Commands").
+import type { DeletionReason } from '../domain/documents.ts';
+import { recordingPrefix } from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import type { DeletedCount, Doomed, PurgeOutcome } from './purge.ts';
+
+export interface SweepReport {
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly dryRun: boolean;
+  /** Recordings that had to go in this run. */
+  readonly due: number;
+  readonly deleted: DeletedCount & { readonly recordings: number };
+  /** Recordings that were looked at and stay. */
+  readonly kept: number;
+  /** Recordings, attempts and keys that could not be dealt with; they stay due. */
+  readonly failed: number;
+  /** Those of the failed whose deadline has passed. */
+  readonly overdue: number;
+  readonly oldestOverdueSeconds: number;
+  readonly requests: number;
+  /** Abandoned uploads that were completed with what had arrived. */
+  readonly salvaged: number;
+  readonly receiptsExpired: number;
+  readonly auditEventsExpired: number;
+  /** What went wrong, by code, with some of the keys. */
+  readonly problems: readonly { readonly code: string; readonly count: number; readonly keys: readonly string[] }[];
+  /** With `--dry-run`: what would go. At most 1000 are listed. */
+  readonly would: readonly { readonly key: string; readonly reason: DeletionReason; readonly deadline: string }[];
+}
+
+const MAX_KEYS_A_PROBLEM = 20;
+const MAX_WOULD = 1000;
+
+export interface Tally {
+  seen(due: number, kept: number): void;
+  would(doomed: Doomed): void;
+  outcome(outcome: PurgeOutcome, deadlineMs: number, nowMs: number): void;
+  attemptFailed(dueMs: number, nowMs: number, code: string, key: string): void;
+  /** Something that is kept and reported. */
+  problem(code: string, key: string): void;
+  salvaged(): void;
+  expired(kind: 'receipts' | 'auditEvents', count: number): void;
+  progress(): { due: number; deleted: number; failed: number };
+  readonly counts: Counts;
+}
+
+interface Counts {
+  due: number;
+  kept: number;
+  failed: number;
+  overdue: number;
+  oldestOverdueMs: number;
+  salvaged: number;
+  receipts: number;
+  auditEvents: number;
+  readonly deleted: { recordings: number; objects: number; versions: number; bytes: number };
+  readonly problems: Map<string, { count: number; keys: string[] }>;
+  readonly would: SweepReport['would'][number][];
+}
+
+export function newTally(): Tally {
+  const counts: Counts = {
+    due: 0,
+    kept: 0,
+    failed: 0,
+    overdue: 0,
+    oldestOverdueMs: 0,
+    salvaged: 0,
+    receipts: 0,
+    auditEvents: 0,
+    deleted: { recordings: 0, objects: 0, versions: 0, bytes: 0 },
+    problems: new Map(),
+    would: [],
+  };
+  function note(code: string, key: string): void {
+    const problem = counts.problems.get(code) ?? { count: 0, keys: [] };
+    problem.count += 1;
+    if (problem.keys.length < MAX_KEYS_A_PROBLEM) problem.keys.push(key);
+    counts.problems.set(code, problem);
+  }
+  function fail(code: string, key: string, deadlineMs: number, nowMs: number): void {
+    note(code, key);
+    counts.failed += 1;
+    if (!(nowMs > deadlineMs)) return;
+    counts.overdue += 1;
+    counts.oldestOverdueMs = Math.max(counts.oldestOverdueMs, nowMs - deadlineMs);
+  }
+  return {
+    counts,
+    seen(due, kept) {
+      counts.due += due;
+      counts.kept += kept;
+    },
+    would({ state, reason, deadlineMs }) {
+      if (counts.would.length < MAX_WOULD) {
+        counts.would.push({ key: recordingPrefix(state.ref), reason, deadline: toIso(deadlineMs) });
+      }
+    },
+    outcome(outcome, deadlineMs, nowMs) {
+      counts.deleted.objects += outcome.deleted.objects;
+      counts.deleted.versions += outcome.deleted.versions;
+      counts.deleted.bytes += outcome.deleted.bytes;
+      if ('receipt' in outcome) counts.deleted.recordings += 1;
+      else fail(outcome.failure, recordingPrefix(outcome.ref), deadlineMs, nowMs);
+    },
+    attemptFailed(dueMs, nowMs, code, key) {
+      fail(code, key, dueMs, nowMs);
+    },
+    problem(code, key) {
+      note(code, key);
+      counts.failed += 1;
+    },
+    salvaged() {
+      counts.salvaged += 1;
+    },
+    expired(kind, count) {
+      counts[kind] += count;
+    },
+    progress() {
+      return { due: counts.due, deleted: counts.deleted.recordings, failed: counts.failed };
+    },
+  };
+}
+
+export function toReport(
+  { counts }: Tally,
+  run: { startedAtMs: number; finishedAtMs: number; dryRun: boolean; requests: number },
+): SweepReport {
+  return {
+    startedAt: toIso(run.startedAtMs),
+    finishedAt: toIso(run.finishedAtMs),
+    dryRun: run.dryRun,
+    due: counts.due,
+    deleted: { ...counts.deleted },
+    kept: counts.kept,
+    failed: counts.failed,
+    overdue: counts.overdue,
+    oldestOverdueSeconds: Math.round(counts.oldestOverdueMs / 1000),
+    requests: run.requests,
+    salvaged: counts.salvaged,
+    receiptsExpired: counts.receipts,
+    auditEventsExpired: counts.auditEvents,
+    problems: [...counts.problems].map(([code, { count, keys }]) => ({ code, count, keys })),
+    would: counts.would,
+  };
+}

@@ -1,0 +1,60 @@
+// What the steps of one sweep share: its context, its tally, and how it deletes index entries.
+import pMap from 'p-map';
+import type { RetentionPolicy } from '../domain/deadlines.ts';
+import { targetsOf } from '../storage/attempt-state.ts';
+import type { DeleteTarget } from '../storage/object-store.ts';
+import { failureOf, type PurgeContext, STORE_CONCURRENCY } from './purge.ts';
+import type { Tally } from './sweep-report.ts';
+
+export interface SweepContext extends PurgeContext {
+  readonly policy: RetentionPolicy;
+  /** How long before its deadline a recording is deleted, so that a day's outage breaks no promise. */
+  readonly leadMs: number;
+  /** Longer than any request may last: nothing younger is tidied away, because its writer may still be running. */
+  readonly settleMs: number;
+  /** An upload to which nothing was added for this long was abandoned by its client. */
+  readonly uploadIdleLimitMs: number;
+  /** How many requests the store has seen so far. */
+  readonly requestCount: () => number;
+  readonly onProgress?: (progress: { due: number; deleted: number; failed: number }) => void;
+}
+
+export interface SweepOptions {
+  /** Change nothing; tell what would go. */
+  readonly dryRun?: boolean;
+  /** Finishes the attempts in hand, then stops. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the steps of one run share. */
+export interface Run {
+  readonly context: SweepContext;
+  readonly options: SweepOptions;
+  readonly tally: Tally;
+  readonly startedAtMs: number;
+  /** Asked of the store once a run, and only when there is something to delete. */
+  readonly isVersioned: () => Promise<boolean>;
+}
+
+/** Deletes index entries and facts; what is refused stays for the next sweep and is reported. */
+export async function deleteAll(run: Run, targets: readonly DeleteTarget[], versioned: boolean): Promise<void> {
+  const { context, tally } = run;
+  if (targets.length === 0) return;
+  await guarded(tally, 'index', async () => {
+    const exact = versioned
+      ? (
+          await pMap(targets, ({ key }) => targetsOf(context.store, key, true), { concurrency: STORE_CONCURRENCY })
+        ).flat()
+      : targets.map(({ key }) => ({ key }));
+    for (const failure of await context.store.delete(exact)) tally.problem(failure.code, failure.key);
+  });
+}
+
+/** Runs a step of which a failure must not stop the sweep. */
+export async function guarded(tally: Tally, what: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    tally.problem(failureOf(error), what);
+  }
+}

@@ -1,0 +1,140 @@
+// The sweep: deletes what is due, oldest first, at a cost of what is due and not of what is stored.
+import pMap from 'p-map';
+import { MINUTE_MS } from '../domain/durations.ts';
+import { attemptPrefix, DUE_PREFIX, type ParsedKey, parseKey, recordingPrefix } from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import type { ListedObject } from '../storage/object-store.ts';
+import { expireAuditEvents, expireReceipts } from './expiry.ts';
+import { purgeRecordings, STORE_CONCURRENCY } from './purge.ts';
+import { salvageAbandonedUploads } from './salvage.ts';
+import { conclude, type DueAttempt, look } from './sweep-attempt.ts';
+import { newTally, type SweepReport, toReport } from './sweep-report.ts';
+import { deleteAll, guarded, type Run, type SweepContext, type SweepOptions } from './sweep-run.ts';
+
+/** The run that refused to begin: exit code 2, nothing was changed. */
+export class SweepRefused extends Error {
+  override readonly name = 'SweepRefused';
+  readonly code: 'clock-skew' | 'no-store-clock';
+
+  constructor(code: SweepRefused['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A clock a year ahead would delete everything. */
+export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
+
+/** Attempts worked on together: their deletes share batches, and memory stays bounded. */
+const CHUNK_ATTEMPTS = 200;
+
+/**
+ * One run. Safe to repeat, and two at once do no harm.
+ * @throws SweepRefused when the local clock and the store's differ too much; StoreError when the index cannot be listed.
+ */
+export async function sweep(context: SweepContext, options: SweepOptions = {}): Promise<SweepReport> {
+  const startedAtMs = context.now();
+  const requestsBefore = context.requestCount();
+  const tally = newTally();
+  const run: Run = { context, options, tally, startedAtMs, isVersioned: once(() => context.store.isVersioned()) };
+
+  let after: string | undefined;
+  do {
+    const page = await context.store.list(DUE_PREFIX, { startAfter: after });
+    guardClock(context.now(), page.storeTimeMs);
+    const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);
+    await sweepPage(run, due, page.storeTimeMs);
+    after = due.length === page.objects.length && page.truncated ? page.objects.at(-1)?.key : undefined;
+  } while (after !== undefined && !options.signal?.aborted);
+
+  if (!options.signal?.aborted) {
+    await guarded(tally, 'salvage', () => salvageAbandonedUploads(run));
+    await guarded(tally, 'audit-expiry', () => expireAuditEvents(run));
+  }
+  const finishedAtMs = context.now();
+  const requests = context.requestCount() - requestsBefore;
+  return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests });
+}
+
+function guardClock(nowMs: number, storeTimeMs: number): void {
+  if (Number.isNaN(storeTimeMs))
+    throw new SweepRefused('no-store-clock', 'the store sent no Date to check the clock by');
+  const skewMs = Math.abs(nowMs - storeTimeMs);
+  if (skewMs > MAX_CLOCK_SKEW_MS) {
+    const detail = `local ${toIso(nowMs)}, store ${toIso(storeTimeMs)}`;
+    throw new SweepRefused(
+      'clock-skew',
+      `the local clock and the store's differ by ${Math.round(skewMs / 1000)} s (${detail})`,
+    );
+  }
+}
+
+/** The time in a due entry's key. One that nobody can read sorts as due, so that it is seen and reported. */
+function dueTimeOf(object: ListedObject): number {
+  const parsed = parseKey(object.key);
+  return parsed?.type === 'due-attempt' || parsed?.type === 'due-receipts' ? parsed.timeMs : Number.NEGATIVE_INFINITY;
+}
+
+async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: number): Promise<void> {
+  const { context, tally, options } = run;
+  const attempts = new Map<string, DueAttempt>();
+  const expired: (ParsedKey & { type: 'due-receipts' } & { key: string })[] = [];
+  for (const object of due) {
+    const parsed = parseKey(object.key);
+    const settled = storeTimeMs - object.lastModifiedMs > context.settleMs;
+    if (parsed?.type === 'due-attempt') {
+      const id = attemptPrefix(parsed.ref);
+      const attempt = attempts.get(id) ?? { ref: parsed.ref, entries: [] };
+      attempt.entries.push({ key: object.key, timeMs: parsed.timeMs, settled });
+      attempts.set(id, attempt);
+    } else if (parsed?.type === 'due-receipts') {
+      if (parsed.timeMs <= run.startedAtMs && settled) expired.push({ ...parsed, key: object.key });
+    } else tally.problem('unknown-key', object.key);
+  }
+  const waiting = [...attempts.values()];
+  while (waiting.length > 0 && !options.signal?.aborted) {
+    await sweepChunk(run, waiting.splice(0, CHUNK_ATTEMPTS), storeTimeMs);
+    context.onProgress?.(tally.progress());
+  }
+  if (!options.signal?.aborted) await expireReceipts(run, expired);
+}
+
+async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: number): Promise<void> {
+  const { context, tally, options } = run;
+  const versioned = await run.isVersioned();
+  const looked = await pMap(chunk, (attempt) => look(run, attempt, versioned), { concurrency: STORE_CONCURRENCY });
+  const found = looked.filter((view) => view !== undefined);
+  if (options.dryRun) {
+    for (const view of found) for (const doomed of view.doomed) tally.would(doomed);
+    return;
+  }
+  const doomed = found.flatMap((view) => view.doomed);
+  const deadlines = new Map(doomed.map(({ state, deadlineMs }) => [recordingPrefix(state.ref), deadlineMs]));
+  const gone = new Set<string>();
+  for (const outcome of await purgeRecordings(context, doomed, versioned)) {
+    const prefix = recordingPrefix(outcome.ref);
+    tally.outcome(outcome, deadlines.get(prefix) ?? Number.NaN, context.now());
+    if ('receipt' in outcome) gone.add(prefix);
+  }
+  const finished = await pMap(found, (view) => conclude(run, view, gone, storeTimeMs), {
+    concurrency: STORE_CONCURRENCY,
+  });
+  await deleteAll(
+    run,
+    finished.flatMap(({ facts }) => facts),
+    versioned,
+  );
+  await deleteAll(
+    run,
+    finished.flatMap(({ entries }) => entries),
+    versioned,
+  );
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
+  };
+}

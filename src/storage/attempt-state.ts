@@ -1,0 +1,148 @@
+// Reads the truth about an attempt from one listing: its recordings, its assessments, and what nobody knows.
+
+import type { AttemptRef, RecordingRef } from '../domain/ids.ts';
+import { attemptPrefix, type ParsedKey, parseKey, type RecordingObject } from '../domain/keys.ts';
+import {
+  type DeleteTarget,
+  type ListedObject,
+  listAll,
+  listAllMultipartUploads,
+  type ObjectStore,
+  type OpenUpload,
+} from './object-store.ts';
+
+/** An object, or one of its versions in a versioned bucket. */
+export interface StoredItem extends DeleteTarget {
+  readonly sizeBytes: number;
+  readonly lastModifiedMs: number;
+  /** False for an older version and for a delete marker: not readable, and yet kept by the store. */
+  readonly isCurrent: boolean;
+}
+
+export interface AssessmentFact extends StoredItem {
+  readonly completedAtMs: number;
+}
+
+export interface RecordingState {
+  readonly ref: RecordingRef;
+  /** What a reader finds there now. */
+  readonly objects: Partial<Record<RecordingObject, ListedObject>>;
+  /** Everything that a purge has to delete, versions and delete markers included. */
+  readonly items: readonly (StoredItem & { readonly object: RecordingObject })[];
+  readonly uploads: readonly OpenUpload[];
+}
+
+export interface AttemptState {
+  readonly ref: AttemptRef;
+  readonly assessments: readonly AssessmentFact[];
+  /** Oldest first. */
+  readonly recordings: readonly RecordingState[];
+  /** Keys under the attempt that this service cannot have made: kept and reported. */
+  readonly unknownKeys: readonly string[];
+}
+
+export interface ReadOptions {
+  /** In a versioned bucket: read all versions, for a purge. */
+  readonly versions?: boolean;
+  /** Read the open uploads as well: one more request. */
+  readonly uploads?: boolean;
+}
+
+/**
+ * One LIST of the attempt's prefix. Open uploads are read before it, so that an upload that completes meanwhile is
+ * seen as media.
+ */
+export async function readAttempt(
+  store: ObjectStore,
+  ref: AttemptRef,
+  options: ReadOptions = {},
+): Promise<AttemptState> {
+  const prefix = attemptPrefix(ref);
+  const uploads = options.uploads ? await collect(listAllMultipartUploads(store, prefix)) : [];
+  const items = options.versions ? await listItemVersions(store, prefix) : await listItems(store, prefix);
+  return attemptStateOf(ref, items, uploads);
+}
+
+/** The state that a listing shows; pure, for callers that list many attempts at once. */
+export function attemptStateOf(
+  ref: AttemptRef,
+  items: readonly StoredItem[],
+  uploads: readonly OpenUpload[] = [],
+): AttemptState {
+  const assessments: AssessmentFact[] = [];
+  const unknownKeys: string[] = [];
+  const byRecording = new Map<string, Draft>();
+  for (const item of items) {
+    const parsed = parseKey(item.key);
+    if (parsed?.type === 'assessed') assessments.push({ ...item, completedAtMs: parsed.completedAtMs });
+    else if (parsed?.type === 'recording') addItem(draftOf(byRecording, parsed), parsed.object, item);
+    else unknownKeys.push(item.key);
+  }
+  for (const upload of uploads) {
+    const parsed = parseKey(upload.key);
+    if (parsed?.type === 'recording' && parsed.object === 'media') draftOf(byRecording, parsed).uploads.push(upload);
+    else unknownKeys.push(upload.key);
+  }
+  const recordings = [...byRecording.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
+  return { ref, assessments, recordings, unknownKeys };
+}
+
+/** The times of the assessments that stand: facts that were deleted from a versioned bucket count no more. */
+export function completedAtsOf(attempt: AttemptState): number[] {
+  return attempt.assessments.filter((fact) => fact.isCurrent).map((fact) => fact.completedAtMs);
+}
+
+export function findRecording(attempt: AttemptState, recording: string): RecordingState | undefined {
+  return attempt.recordings.find((state) => state.ref.recording === recording);
+}
+
+interface Draft {
+  readonly ref: RecordingRef;
+  readonly objects: Partial<Record<RecordingObject, ListedObject>>;
+  readonly items: (StoredItem & { object: RecordingObject })[];
+  readonly uploads: OpenUpload[];
+}
+
+function draftOf(byRecording: Map<string, Draft>, parsed: ParsedKey & { type: 'recording' }): Draft {
+  const { ref } = parsed;
+  const known = byRecording.get(ref.recording);
+  if (known) return known;
+  const draft: Draft = { ref, objects: {}, items: [], uploads: [] };
+  byRecording.set(ref.recording, draft);
+  return draft;
+}
+
+function addItem(draft: Draft, object: RecordingObject, item: StoredItem): void {
+  draft.items.push({ ...item, object });
+  if (item.isCurrent) draft.objects[object] = item;
+}
+
+export async function listItems(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
+  const objects = await collect(listAll(store, prefix));
+  return objects.map((object) => ({ ...object, isCurrent: true }));
+}
+
+export async function listItemVersions(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
+  const items: StoredItem[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.listVersions(prefix, { cursor });
+    for (const { isLatest, isDeleteMarker, ...version } of page.versions) {
+      items.push({ ...version, isCurrent: isLatest && !isDeleteMarker });
+    }
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return items;
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+/** What deletes a key for good: itself, or in a versioned bucket each of its versions and delete markers. */
+export async function targetsOf(store: ObjectStore, key: string, versioned: boolean): Promise<DeleteTarget[]> {
+  if (!versioned) return [{ key }];
+  return (await listItemVersions(store, key)).filter((item) => item.key === key);
+}

@@ -1,0 +1,93 @@
+// From parts to a recording: completes an upload, looks whether it is one, and looks again whether it may stay.
+import { beginsRecording, CONTAINER_PROBE_BYTES } from '../domain/container.ts';
+import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
+import type { Manifest } from '../domain/documents.ts';
+import type { RecordingRef } from '../domain/ids.ts';
+import { recordingKey } from '../domain/keys.ts';
+import type { StoredPart } from '../domain/parts.ts';
+import { toIso } from '../domain/times.ts';
+import { type AttemptState, completedAtsOf, findRecording, readAttempt, targetsOf } from './attempt-state.ts';
+import type { ObjectStore } from './object-store.ts';
+
+export interface CompletionContext {
+  readonly store: ObjectStore;
+  readonly policy: RetentionPolicy;
+  readonly now: () => number;
+}
+
+export type Completion =
+  | { readonly result: 'stored'; readonly attempt: AttemptState }
+  /** The media are there, but are no recording: the caller purges or reports them. */
+  | { readonly result: 'not-a-recording' }
+  /** Meanwhile deleted, or past its deadline: the media are gone again. */
+  | { readonly result: 'deleted' }
+  /** There are no media: the upload was aborted, or its recording deleted. */
+  | { readonly result: 'gone' };
+
+/**
+ * CompleteMultipartUpload, then `settleMedia`. Safe to repeat: an upload that was completed before is settled again.
+ * @throws StoreError `invalid-parts` when a part was replaced or is gone.
+ */
+export async function completeUpload(
+  context: CompletionContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+  parts: readonly StoredPart[],
+): Promise<Completion> {
+  await context.store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
+  return settleMedia(context, ref, manifest);
+}
+
+/**
+ * What follows a completion (design.md, "complete"): the first bytes; a second look, because a deletion or the
+ * deadline may have overtaken it; the tags; a look whether an assessment arrived meanwhile.
+ */
+export async function settleMedia(
+  context: CompletionContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+): Promise<Completion> {
+  const { store, policy, now } = context;
+  const head = await store.getStart(recordingKey(ref, 'media'), CONTAINER_PROBE_BYTES);
+  if (!head) return { result: 'gone' };
+  if (!beginsRecording(head, manifest.contentType)) return { result: 'not-a-recording' };
+
+  const attempt = await readAttempt(store, ref);
+  const objects = findRecording(attempt, ref.recording)?.objects ?? {};
+  const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsOf(attempt));
+  if (!objects.manifest || objects.deleting || deadlineMs <= now()) {
+    await store.delete(await targetsOf(store, recordingKey(ref, 'media'), await store.isVersioned()));
+    return { result: 'deleted' };
+  }
+  if (!objects.media) return { result: 'gone' };
+  await tagMedia(context, ref, attempt);
+  const later = await readAttempt(store, ref);
+  if (firstAssessment(completedAtsOf(later)) !== firstAssessment(completedAtsOf(attempt))) {
+    await tagMedia(context, ref, later);
+  }
+  return { result: 'stored', attempt: later };
+}
+
+/** The tags of stored media: derived from the facts, never the truth, because some stores have none (ADR 0001). */
+export function mediaTags(
+  policy: RetentionPolicy,
+  ref: RecordingRef,
+  completedAtsMs: readonly number[],
+): Record<string, string> {
+  const completedAtMs = firstAssessment(completedAtsMs);
+  return completedAtMs === undefined
+    ? { 'delete-by': toIso(recordingDeadline(policy, ref.tenant, ref.recording, [])) }
+    : {
+        'delete-by': toIso(assessedDeadline(policy, ref.tenant, completedAtMs)),
+        'assessment-completed-at': toIso(completedAtMs),
+      };
+}
+
+/** Writes the tags that the attempt's facts call for. Safe to repeat. */
+export async function tagMedia(
+  { store, policy }: Pick<CompletionContext, 'store' | 'policy'>,
+  ref: RecordingRef,
+  attempt: AttemptState,
+): Promise<void> {
+  await store.tag(recordingKey(ref, 'media'), mediaTags(policy, ref, completedAtsOf(attempt)));
+}

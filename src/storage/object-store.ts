@@ -1,0 +1,161 @@
+// The ObjectStore port: what the service needs of a store, guarantee by guarantee. Every implementation passes one suite.
+import type { StoredPart } from '../domain/parts.ts';
+
+/**
+ * Guarantees that every implementation gives, and on which the order of writes stands:
+ *
+ * - Strong consistency: a listing, GET or HEAD that begins after a write or delete was answered shows its effect.
+ * - A call that was answered with an error may or may not have taken effect (a lost reply): callers repeat it.
+ * - Every write is whole or not at all.
+ * - Listings are in ascending order of the keys' UTF-8 bytes.
+ * - Failures are thrown as `StoreError` and nothing else; "there is none" is `undefined` where a method says so.
+ */
+export interface ObjectStore {
+  /** Writes a small object, replacing any of that key. Safe to repeat. */
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<void>;
+
+  /** The whole of a small object (at most `MAX_SMALL_OBJECT_BYTES`; a larger one is `StoreError` `too-large`). */
+  get(key: string): Promise<Uint8Array | undefined>;
+
+  /** The first `length` bytes of an object, fewer when it is shorter. */
+  getStart(key: string, length: number): Promise<Uint8Array | undefined>;
+
+  /** One page of a listing. `storeTimeMs` is the store's own clock when it answered. */
+  list(prefix: string, options?: ListOptions): Promise<ListPage>;
+
+  /**
+   * One page of all versions and delete markers under a prefix, latest first within a key. In a bucket that was never
+   * versioned, the objects themselves.
+   */
+  listVersions(prefix: string, options?: { cursor?: string | undefined }): Promise<VersionPage>;
+
+  /** Whether the bucket keeps versions: enabled now, or suspended with old ones left. */
+  isVersioned(): Promise<boolean>;
+
+  /**
+   * Deletes objects, or single versions where `versionId` is given; what is not there counts as deleted. Resolves with
+   * what failed, key by key: one refused key stops no other. Any number of keys; the store sees them in batches.
+   */
+  delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]>;
+
+  /** Replaces the tags of an object. False when the store has no tagging (501), or there is no such object. */
+  tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean>;
+
+  /** The tags of an object; undefined when the store has no tagging, or there is no such object. */
+  tags(key: string): Promise<Record<string, string> | undefined>;
+
+  /** Opens an upload and returns its id. Each call opens another. */
+  createMultipartUpload(key: string, options: PutOptions): Promise<string>;
+
+  /** Stores one part and returns its ETag; a part of that number is replaced. @throws `no-such-upload` */
+  uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string>;
+
+  /** All parts that the store has, in order of their numbers; undefined when there is no such upload. */
+  listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined>;
+
+  /**
+   * Makes the parts one object, all at once. False when there is no such upload: it was completed or aborted before
+   * (look whether the object is there). @throws `invalid-parts` when a part is gone, was replaced, or is too small.
+   */
+  completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean>;
+
+  /** Ends an upload and drops its parts; nothing happens when there is none. Parts in flight may survive it: repeat. */
+  abortMultipartUpload(key: string, uploadId: string): Promise<void>;
+
+  /** One page of the uploads that are open under a prefix. */
+  listMultipartUploads(prefix: string, options?: { cursor?: string | undefined }): Promise<UploadPage>;
+}
+
+/** What `get` reads at most: the service's own documents are far smaller. */
+export const MAX_SMALL_OBJECT_BYTES = 4 * 1024 * 1024;
+
+export interface PutOptions {
+  readonly contentType: string;
+  readonly cacheControl?: string;
+}
+
+export interface ListOptions {
+  /** Only keys after this one. */
+  readonly startAfter?: string | undefined;
+  /** At most this many, 1 to 1000 (default 1000). */
+  readonly limit?: number;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** By the store's clock. */
+  readonly lastModifiedMs: number;
+}
+
+export interface ListPage {
+  readonly objects: readonly ListedObject[];
+  readonly truncated: boolean;
+  readonly storeTimeMs: number;
+}
+
+export interface ListedVersion extends ListedObject {
+  /** Undefined in a bucket that was never versioned. */
+  readonly versionId: string | undefined;
+  readonly isLatest: boolean;
+  readonly isDeleteMarker: boolean;
+}
+
+export interface VersionPage {
+  readonly versions: readonly ListedVersion[];
+  readonly cursor: string | undefined;
+  readonly storeTimeMs: number;
+}
+
+export interface DeleteTarget {
+  readonly key: string;
+  readonly versionId?: string | undefined;
+}
+
+export interface DeleteFailure extends DeleteTarget {
+  readonly code: string;
+}
+
+export interface UploadedPart extends StoredPart {
+  readonly lastModifiedMs: number;
+}
+
+export interface OpenUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedMs: number;
+}
+
+export interface UploadPage {
+  readonly uploads: readonly OpenUpload[];
+  readonly cursor: string | undefined;
+  readonly storeTimeMs: number;
+}
+
+/** All objects under a prefix, page by page, as they are asked for. */
+export async function* listAll(
+  store: ObjectStore,
+  prefix: string,
+  startAfter?: string,
+): AsyncGenerator<ListedObject, void, undefined> {
+  let after = startAfter;
+  for (;;) {
+    const page = await store.list(prefix, { startAfter: after });
+    yield* page.objects;
+    after = page.objects.at(-1)?.key;
+    if (!page.truncated || after === undefined) return;
+  }
+}
+
+/** All open uploads under a prefix. */
+export async function* listAllMultipartUploads(
+  store: ObjectStore,
+  prefix: string,
+): AsyncGenerator<OpenUpload, void, undefined> {
+  let cursor: string | undefined;
+  do {
+    const page = await store.listMultipartUploads(prefix, { cursor });
+    yield* page.uploads;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,18 @@
+// The port of presigned URLs: what a browser may do with the bucket, and for how long.
+
+export interface Presigner {
+  /**
+   * A URL that stores exactly one part of exactly `sizeBytes`. It dies with its upload: after complete or abort the
+   * store refuses it. Costs no store request.
+   */
+  presignPart(key: string, part: PartToSign, expiresInSeconds: number): Promise<string>;
+
+  /** A URL that reads an object, in ranges too, and tells every cache to keep nothing (policy 6.1). */
+  presignPlayback(key: string, options: { contentType: string }, expiresInSeconds: number): Promise<string>;
+}
+
+export interface PartToSign {
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly sizeBytes: number;
+}

@@ -1,0 +1,107 @@
+// The SDK's client as this service needs it: checksums only where required, retries with a budget, every attempt counted.
+import { createHash } from 'node:crypto';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+
+export interface S3Settings {
+  /** Undefined: the provider's own endpoint for the region. */
+  readonly endpoint?: string | undefined;
+  /** The endpoint that browsers reach; part and playback URLs are signed for it. Default: `endpoint`. */
+  readonly publicEndpoint?: string | undefined;
+  readonly region: string;
+  readonly bucket: string;
+  /** Put before every key, with its own separator; '' for none. */
+  readonly keyPrefix: string;
+  readonly forcePathStyle: boolean;
+  /** Undefined: the SDK's own chain (environment, web identity, instance), rotation included. */
+  readonly credentials?: S3Credentials | undefined;
+  /** Signs part URLs only; see README, "A key for uploads alone". */
+  readonly uploadCredentials?: S3Credentials | undefined;
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** Told of every attempt at the store, retries included. `outcome` is `ok` or the store's error code. */
+export type OnStoreRequest = (operation: string, outcome: string, durationMs: number) => void;
+
+/** Operations whose checksum every store understands only as Content-MD5 (see facts in docs/adr/0004). */
+const MD5_OPERATIONS = new Set([
+  'DeleteObjectsCommand',
+  'PutObjectTaggingCommand',
+  'PutBucketCorsCommand',
+  'PutBucketLifecycleConfigurationCommand',
+]);
+
+const MAX_ATTEMPTS = 5;
+const CONNECTION_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_SOCKETS = 256;
+
+export function createS3Client(settings: S3Settings, onRequest: OnStoreRequest = () => {}): S3Client {
+  const config: S3ClientConfig = {
+    region: settings.region,
+    forcePathStyle: settings.forcePathStyle,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: MAX_ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      httpAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
+      httpsAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
+    },
+  };
+  if (settings.endpoint) config.endpoint = settings.endpoint;
+  if (settings.credentials) config.credentials = { ...settings.credentials };
+  const client = new S3Client(config);
+  useContentMd5(client);
+  watchAttempts(client, onRequest);
+  return client;
+}
+
+function useContentMd5(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      const { request } = args;
+      if (HttpRequest.isInstance(request) && MD5_OPERATIONS.has(context.commandName ?? '')) {
+        for (const name of Object.keys(request.headers)) {
+          if (/^x-amz-(checksum-|sdk-checksum-)/i.test(name)) delete request.headers[name];
+        }
+        request.headers['content-md5'] = createHash('md5').update(String(request.body)).digest('base64');
+      }
+      return next(args);
+    },
+    { step: 'build', priority: 'low', name: 'contentMd5' },
+  );
+}
+
+/** Counts each attempt, and keeps the store's `Date` where `storeTimeOf` finds it. */
+function watchAttempts(client: S3Client, onRequest: OnStoreRequest): void {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const operation = (context.commandName ?? 'Unknown').replace(/Command$/, '');
+      const startedMs = performance.now();
+      try {
+        const result = await next(args);
+        onRequest(operation, 'ok', performance.now() - startedMs);
+        const { response, output } = result;
+        if (HttpResponse.isInstance(response)) {
+          (output as { $metadata: { storeDate?: string } }).$metadata.storeDate = response.headers.date ?? '';
+        }
+        return result;
+      } catch (error) {
+        onRequest(operation, error instanceof Error ? error.name : 'Unknown', performance.now() - startedMs);
+        throw error;
+      }
+    },
+    { step: 'deserialize', priority: 'high', name: 'watchAttempts' },
+  );
+}
+
+/** The store's clock when it answered, in milliseconds; NaN when it sent no `Date`. */
+export function storeTimeOf(output: { $metadata: object }): number {
+  return Date.parse((output.$metadata as { storeDate?: string }).storeDate ?? '');
+}
