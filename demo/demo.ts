@@ -1,0 +1,192 @@
+// Walks one real recording through its whole life, against a service that it starts itself: npm run demo
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { readOrCreateSecret } from '../src/commands/auth-secret.ts';
+import { signToken } from '../src/commands/token.ts';
+import { enlargeWebm } from './webm.ts';
+
+const MAIN = new URL('../src/commands/main.ts', import.meta.url).pathname;
+const MIB = 1024 * 1024;
+const RECORDING_BYTES = 12 * MIB + 345;
+const RETENTION_SECONDS = 3;
+const TENANT = 'demo-school';
+
+const dataDir = await mkdtemp(join(tmpdir(), 'proctoring-demo-'));
+const port = await freePort();
+const env = {
+  LOCAL_S3_PORT: String(await freePort()),
+  ...process.env,
+  PORT: String(port),
+  HOST: '127.0.0.1',
+  DATA_DIR: dataDir,
+  RETENTION_AFTER_ASSESSMENT: `${RETENTION_SECONDS}s`,
+  DELETE_LEAD: '0s',
+  SETTLE_TIME: '1s',
+  SWEEP_SCHEDULE: 'off',
+  LOG_LEVEL: 'warn',
+  AUTH_SHARED_SECRET: process.env.AUTH_SHARED_SECRET ?? (await readOrCreateSecret(dataDir)),
+};
+const base = `http://127.0.0.1:${port}`;
+const service = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+const log: Buffer[] = [];
+service.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
+
+try {
+  await ready();
+  say('service', `started at ${base}, on ${process.env.S3_ENDPOINT ?? 'the embedded store'}`);
+  await walk();
+  say('done', 'one life of a recording, from consent to receipt');
+} catch (error) {
+  process.stderr.write(Buffer.concat(log));
+  throw error;
+} finally {
+  service.kill('SIGTERM');
+  await new Promise((resolve) => (service.exitCode === null ? service.once('exit', resolve) : resolve(undefined)));
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+async function walk(): Promise<void> {
+  const file = enlargeWebm(await readFile(new URL('fixtures/webcam.webm', import.meta.url)), RECORDING_BYTES);
+  const attempt = `attempt-${Date.now().toString(36)}`;
+  const recordings = `/v1/exams/math-101/attempts/${attempt}/recordings`;
+  const examClient = await token('recordings:upload', { exam: 'math-101', attempt });
+  const reviewer = await token('recordings:review');
+  const assessor = await token('assessments:write');
+
+  const consent = { givenAt: new Date().toISOString(), policyVersion: '2026-01' };
+  const body = { participantId: 'participant-7', kind: 'webcam', contentType: 'video/webm;codecs=vp8,opus', consent };
+  const created = await call('POST', recordings, examClient, 201, body);
+  const { recordingId, deleteBy } = created.recording;
+  say('create', `recording ${recordingId}, to be deleted by ${deleteBy} if nobody assesses it`);
+
+  const { partSizeBytes } = created.upload;
+  const count = Math.ceil(file.length / partSizeBytes);
+  const parts = Array.from({ length: count }, (_, index) => ({
+    partNumber: index + 1,
+    sizeBytes: Math.min(partSizeBytes, file.length - index * partSizeBytes),
+  }));
+  const signed = await call('POST', `${recordings}/${recordingId}/parts`, examClient, 200, { parts });
+  for (const [index, part] of signed.parts.entries()) {
+    const bytes = file.subarray(index * partSizeBytes, (index + 1) * partSizeBytes);
+    const answer = await fetch(part.url, { method: part.method, headers: part.headers, body: new Uint8Array(bytes) });
+    if (!answer.ok) throw new Error(`part ${part.partNumber} was answered ${answer.status}`);
+    progress(
+      'upload',
+      index + 1,
+      count,
+      `${(Math.min((index + 1) * partSizeBytes, file.length) / MIB).toFixed(1)} MiB in the store`,
+    );
+  }
+  const stored = await call('POST', `${recordings}/${recordingId}/complete`, examClient, 200);
+  say('complete', `${stored.state}, ${stored.sizeBytes} bytes`);
+
+  const listed = await call('GET', recordings, reviewer, 200);
+  say('list', `${listed.items.length} recording of the attempt, kind ${listed.items[0].kind}`);
+
+  const link = await call('POST', `${recordings}/${recordingId}/playback-links`, reviewer, 201, {
+    reason: 'assessment',
+  });
+  const played = Buffer.from(await (await fetch(link.url)).arrayBuffer());
+  if (sha256(played) !== sha256(file)) throw new Error('what is played back is not what was recorded');
+  const seek = await fetch(link.url, { headers: { range: 'bytes=6000000-6000099' } });
+  say(
+    'playback',
+    `${played.length} bytes, identical (SHA-256 ${sha256(file).slice(0, 12)}…); a seek answers ${seek.status}`,
+  );
+
+  const assessment = `/v1/exams/math-101/attempts/${attempt}/assessment`;
+  const assessed = await call('PUT', assessment, assessor, 200, { completedAt: new Date().toISOString() });
+  say(
+    'assess',
+    `completed ${assessed.completedAt}; with a retention of ${RETENTION_SECONDS} s: delete by ${assessed.deleteBy}`,
+  );
+
+  const early = await command('sweep', '--json');
+  say('sweep', `before the deadline: ${early.deleted.recordings} deleted, ${early.due} due`);
+  await wait(Math.max(0, Date.parse(assessed.deleteBy) - Date.now()) + 200);
+  const swept = await command('sweep', '--json');
+  if (swept.deleted.recordings < 1) throw new Error(`the sweep deleted nothing: ${JSON.stringify(swept)}`);
+  say(
+    'sweep',
+    `after it: ${swept.deleted.recordings} deleted, ${swept.deleted.bytes} bytes, ${swept.requests} requests to the store`,
+  );
+
+  const gone = await call('GET', `${recordings}/${recordingId}`, reviewer, 410);
+  say('gone', `the recording answers 410 ${gone.code}; its playback link ${(await fetch(link.url)).status}`);
+  const { reason, deadline, verifiedAt, objects } = gone.receipt;
+  say('receipt', `${objects} objects deleted for "${reason}", deadline ${deadline}, verified empty ${verifiedAt}`);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the demo reads answers as any client in JavaScript would
+async function call(method: string, path: string, bearer: string, expected: number, body?: unknown): Promise<any> {
+  const answer = await fetch(base + path, {
+    method,
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (answer.status !== expected) throw new Error(`${method} ${path} was answered ${answer.status}: ${text}`);
+  return JSON.parse(text);
+}
+
+function token(scope: string, bound: { exam?: string; attempt?: string } = {}): Promise<string> {
+  return signToken(env.AUTH_SHARED_SECRET, { tenant: TENANT, scope, sub: 'demo', ...bound }, 600_000, Date.now());
+}
+
+/** Runs a command of the binary; its JSON document. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+function command(...args: string[]): Promise<any> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(JSON.parse(Buffer.concat(chunks).toString()));
+      else reject(new Error(`${args.join(' ')} exited with ${code}`));
+    });
+  });
+}
+
+async function ready(): Promise<void> {
+  for (const endMs = Date.now() + 30_000; Date.now() < endMs; await wait(50)) {
+    if (service.exitCode !== null) throw new Error('the service stopped; see the lines above');
+    const answer = await fetch(`${base}/readyz`).catch(() => undefined);
+    if (answer?.ok) return;
+  }
+  throw new Error('the service was not ready within 30 seconds');
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function say(step: string, line: string): void {
+  process.stdout.write(`  ${step.padEnd(9)} ${line}\n`);
+}
+
+/** One line that fills up on a terminal; one line at the end elsewhere. */
+function progress(step: string, done: number, all: number, line: string): void {
+  const bar = '█'.repeat(done).padEnd(all, '░');
+  if (process.stdout.isTTY)
+    process.stdout.write(`\r  ${step.padEnd(9)} ${bar} ${done}/${all} parts, ${line}${done === all ? '\n' : ''}`);
+  else if (done === all) say(step, `${done}/${all} parts, ${line}`);
+}

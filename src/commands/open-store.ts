@@ -1,0 +1,125 @@
+// Opens the store that the settings name, or the embedded one: the same adapter speaks to both.
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Logger } from '../http/logger.ts';
+import { startLocalS3 } from '../local-s3/server.ts';
+import type { Presigner } from '../storage/presigner.ts';
+import { createS3Client, type OnStoreRequest, type S3Credentials, type S3Settings } from '../storage/s3/client.ts';
+import { S3ObjectStore } from '../storage/s3/object-store.ts';
+import { createS3Presigner } from '../storage/s3/presigner.ts';
+import type { Settings } from './settings.ts';
+
+export interface OpenedStore {
+  readonly store: S3ObjectStore;
+  readonly client: S3Client;
+  readonly s3: S3Settings;
+  readonly presigner: Presigner;
+  /** Every attempt at the store so far, retries included. */
+  requestCount(): number;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** `serve` runs the embedded store itself; a command uses the one that runs already, if there is one. */
+  readonly owner: boolean;
+  readonly onRequest?: OnStoreRequest;
+}
+
+const EMBEDDED_BUCKET = 'recordings';
+const EMBEDDED_REGION = 'local';
+const SERVICE_KEY_ID = 'local-service';
+const UPLOAD_KEY_ID = 'local-upload';
+
+/** @throws Error when the embedded store cannot start: its folder is in use, or its port is taken. */
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  const { settings, logger, onRequest } = options;
+  const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
+  let requests = 0;
+  const client = createS3Client(s3, (operation, outcome, durationMs) => {
+    requests += 1;
+    onRequest?.(operation, outcome, durationMs);
+  });
+  const store = new S3ObjectStore(client, s3, (notice) => logger.warn('the store lacks something', { code: notice }));
+  return {
+    store,
+    client,
+    s3,
+    presigner: createS3Presigner({ client, settings: s3, now: Date.now }),
+    requestCount: () => requests,
+    async close() {
+      client.destroy();
+      await close();
+    },
+  };
+}
+
+async function openEmbedded({ settings, owner }: OpenOptions): Promise<{ s3: S3Settings; close: () => Promise<void> }> {
+  const { dataDir } = settings;
+  await mkdir(dataDir, { recursive: true });
+  const credentials = {
+    accessKeyId: SERVICE_KEY_ID,
+    secretAccessKey: await readOrCreateKey(dataDir, 's3-service-key'),
+  };
+  const uploadCredentials = {
+    accessKeyId: UPLOAD_KEY_ID,
+    secretAccessKey: await readOrCreateKey(dataDir, 's3-upload-key'),
+  };
+  const endpointFile = join(dataDir, 's3-endpoint');
+  const running = owner ? undefined : await runningEndpoint(endpointFile);
+  if (running) return { s3: embeddedSettings(running, credentials, uploadCredentials), close: async () => {} };
+
+  const server = await startLocalS3({
+    dataDir: join(dataDir, 's3'),
+    bucket: EMBEDDED_BUCKET,
+    region: EMBEDDED_REGION,
+    port: owner ? settings.localS3Port : 0,
+    credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
+    allowedOrigins: [...settings.corsOrigins],
+  });
+  if (owner) await writeFile(endpointFile, server.endpoint);
+  return {
+    s3: embeddedSettings(server.endpoint, credentials, uploadCredentials),
+    async close() {
+      if (owner) await rm(endpointFile, { force: true });
+      await server.close();
+    },
+  };
+}
+
+function embeddedSettings(endpoint: string, credentials: S3Credentials, uploadCredentials: S3Credentials): S3Settings {
+  return {
+    endpoint,
+    region: EMBEDDED_REGION,
+    bucket: EMBEDDED_BUCKET,
+    keyPrefix: '',
+    forcePathStyle: true,
+    credentials,
+    uploadCredentials,
+  };
+}
+
+/** The endpoint that a running `serve` wrote down, when something answers there. */
+async function runningEndpoint(endpointFile: string): Promise<string | undefined> {
+  try {
+    const endpoint = await readFile(endpointFile, 'utf8');
+    await fetch(endpoint, { method: 'HEAD' });
+    return endpoint;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A key of the embedded store: made once, readable by its owner only. */
+async function readOrCreateKey(dataDir: string, name: string): Promise<string> {
+  const path = join(dataDir, name);
+  try {
+    await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readFile(path, 'utf8');
+}

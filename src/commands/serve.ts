@@ -1,0 +1,130 @@
+// `serve`: the HTTP API, the schedule of the sweep, and with no settings the embedded store beside them.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parseArgs } from 'node:util';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { SECOND_MS } from '../domain/durations.ts';
+import { DUE_PREFIX } from '../domain/keys.ts';
+import { createApp } from '../http/app.ts';
+import { createAuthenticator } from '../http/auth.ts';
+import type { Logger } from '../http/logger.ts';
+import type { Scheduler } from '../retention/scheduler.ts';
+import { startScheduler } from '../retention/scheduler.ts';
+import { SweepRefused, sweep } from '../retention/sweep.ts';
+import { readOrCreateSecret } from './auth-secret.ts';
+import { recordingsContext, sweepContext } from './contexts.ts';
+import type { Env } from './environment.ts';
+import { createLogger } from './logging.ts';
+import { type OpenedStore, openStore } from './open-store.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { welcome } from './welcome.ts';
+
+/** A load balancer stops sending, and requests in hand end, within this time; then connections are cut. */
+const DRAIN_MS = 20 * SECOND_MS;
+const READINESS_KEPT_MS = 5 * SECOND_MS;
+
+/** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
+export async function serveCommand(argv: string[], env: Env): Promise<number> {
+  parseArgs({ args: argv, options: {} });
+  const settings = readSettings(env);
+  const logger = createLogger({ level: settings.logLevel, now: Date.now });
+  const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const opened = await openStore({ settings, logger, owner: true });
+  const secret =
+    settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
+  let draining = false;
+  const server = createServer(createHttp(settings, opened, logger, secret, () => draining));
+  try {
+    await listen(server, settings);
+    const { port } = server.address() as AddressInfo;
+    logger.info('listening', { host: settings.host, port, bucket: opened.s3.bucket });
+    const scheduler = startSweeps(settings, opened, logger);
+    if (secret !== undefined) process.stdout.write(await welcome(`http://localhost:${port}`, secret, Date.now()));
+
+    await stopped;
+    logger.info('stopping');
+    draining = true;
+    await Promise.all([scheduler?.stop(), close(server)]);
+    return 0;
+  } finally {
+    await opened.close();
+  }
+}
+
+function createHttp(
+  settings: Settings,
+  opened: OpenedStore,
+  logger: Logger,
+  generatedSecret: string | undefined,
+  isDraining: () => boolean,
+): ReturnType<typeof createApp> {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const { keys, ...claims } = settings.auth;
+  const verifiedBy =
+    keys.mode === 'jwks'
+      ? { jwksUrl: keys.jwksUrl }
+      : { sharedSecret: keys.mode === 'shared-secret' ? keys.sharedSecret : (generatedSecret ?? '') };
+  const storeAnswers = remembered(() => opened.store.list(DUE_PREFIX, { limit: 1 }), READINESS_KEPT_MS);
+  return createApp({
+    recordings: recordingsContext(settings, opened, logger),
+    authenticate: createAuthenticator({ ...claims, keys: verifiedBy, now: Date.now }),
+    logger,
+    rateLimitPerMinute: settings.rateLimitPerMinute,
+    corsOrigins: settings.corsOrigins,
+    metrics,
+    async isReady() {
+      if (isDraining()) return { ready: false, reason: 'stopping' };
+      try {
+        await storeAnswers();
+        return { ready: true };
+      } catch {
+        return { ready: false, reason: 'the store does not answer' };
+      }
+    },
+  });
+}
+
+function startSweeps(settings: Settings, opened: OpenedStore, logger: Logger): Scheduler | undefined {
+  if (settings.sweepSchedule === undefined) return undefined;
+  return startScheduler(settings.sweepSchedule, async (signal) => {
+    try {
+      const { startedAt, finishedAt, due, deleted, kept, failed, overdue, oldestOverdueSeconds, requests } =
+        await sweep(sweepContext(settings, opened), { signal });
+      const counts = { due, ...deleted, kept, failed, overdue, oldestOverdueSeconds, requests };
+      logger[failed > 0 ? 'error' : 'info']('swept', { startedAt, finishedAt, ...counts });
+    } catch (error) {
+      const code = error instanceof SweepRefused ? error.code : 'sweep-failed';
+      logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
+    }
+  });
+}
+
+async function listen(server: Server, { host, port }: Settings): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening');
+}
+
+/** Takes no new connection, lets running requests end, and cuts what is left after `DRAIN_MS`. */
+async function close(server: Server): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  await closed;
+  clearTimeout(cut);
+}
+
+/** Asks at most once in `keptMs`: a probe a second must not cost a store request a second. */
+function remembered<T>(ask: () => Promise<T>, keptMs: number): () => Promise<T> {
+  let asked = Number.NEGATIVE_INFINITY;
+  let answer: Promise<T> | undefined;
+  return () => {
+    if (!answer || performance.now() - asked > keptMs) {
+      asked = performance.now();
+      answer = ask();
+    }
+    return answer;
+  };
+}

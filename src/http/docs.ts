@@ -1,0 +1,99 @@
+// The documentation as one plain page: rendered once, from the OpenAPI document, without scripts or network.
+import type { ApiDescription, DescribedOperation, DescribedParameter, Json } from './openapi.ts';
+import { PROBLEMS, type ProblemKind } from './problem-codes.ts';
+
+export const DOCS_STYLE = `
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #2563eb; }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 6rem; }
+h1 { margin-bottom: .25rem; } h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); }
+a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: underline; }
+code, pre { font: 13.5px/1.5 ui-monospace, monospace; }
+pre { background: var(--soft); padding: .75rem 1rem; border-radius: .4rem; overflow-x: auto; }
+section { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem 1.25rem; margin: 1rem 0; }
+section h3 { margin: 0 0 .5rem; font-size: 1rem; overflow-wrap: anywhere; }
+.method { display: inline-block; min-width: 4rem; text-transform: uppercase; color: var(--accent); }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-top: 1px solid var(--line); }
+th { font-weight: 600; white-space: nowrap; } tr:target { background: #fde68a66; }
+summary { cursor: pointer; }
+`;
+
+export function renderDocs(api: ApiDescription): string {
+  const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${text(api.info.title)}</title><style>${DOCS_STYLE}</style></head><body>`,
+    `<h1>${text(api.info.title)}</h1><p>Version ${text(api.info.version)}. ${prose(api.info.description)}</p>`,
+    '<p>The same for machines: <a href="/openapi.json">/openapi.json</a>. ',
+    '<a href="#calls">Calls</a>, <a href="#problems">problems</a>, <a href="#schemas">schemas</a>.</p>',
+    '<h2 id="calls">Calls</h2>',
+    ...operations.map(({ path, method, operation }) => renderOperation(path, method, operation)),
+    '<h2 id="problems">Problems</h2>',
+    '<table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>',
+    ...Object.entries(PROBLEMS).map(([code, kind]) => renderProblem(code, kind)),
+    '</tbody></table><h2 id="schemas">Schemas</h2>',
+    ...Object.entries(api.components.schemas).map(([name, schema]) => renderSchema(name, schema)),
+    '</body></html>',
+  ].join('\n');
+}
+
+function renderOperation(path: string, method: string, operation: DescribedOperation): string {
+  const responses = Object.entries(operation.responses).map(
+    ([status, response]) =>
+      `<tr><th>${text(status)}</th><td>${renderContent(response)}${prose(typeof response.description === 'string' ? response.description : '')}</td></tr>`,
+  );
+  return [
+    `<section id="${text(operation.operationId)}">`,
+    `<h3><span class="method">${text(method)}</span> <code>${text(path)}</code></h3>`,
+    `<p><strong>${text(operation.summary)}.</strong> ${prose(operation.description)}</p>`,
+    operation.parameters.length > 0 ? `<table>${operation.parameters.map(renderParameter).join('')}</table>` : '',
+    operation.requestBody ? `<p>Body: ${renderContent(operation.requestBody)}</p>` : '',
+    `<details><summary>Answers</summary><table>${responses.join('')}</table></details>`,
+    '</section>',
+  ].join('\n');
+}
+
+function renderParameter(parameter: DescribedParameter): string {
+  const presence = parameter.required ? '' : ', optional';
+  const schema = `<code>${text(JSON.stringify(parameter.schema))}</code>`;
+  return `<tr><th><code>${text(parameter.name)}</code> (${parameter.in}${presence})</th><td>${prose(parameter.description)} ${schema}</td></tr>`;
+}
+
+/** The schema of a body or an answer, and its example. */
+function renderContent(body: { [member: string]: Json }): string {
+  return Object.entries(members(body.content))
+    .map(([mediaType, content]) => {
+      const { schema, example } = members(content);
+      const ref = members(schema).$ref;
+      const name = typeof ref === 'string' ? (ref.split('/').at(-1) ?? '') : '';
+      const link = name ? ` <a href="#schema-${text(name)}">${text(name)}</a>` : '';
+      const shown = example === undefined ? '' : `<pre>${text(JSON.stringify(example, null, 2))}</pre>`;
+      return `<code>${text(mediaType)}</code>${link}${shown || '<br>'}`;
+    })
+    .join('');
+}
+
+function renderProblem(code: string, { status, title }: ProblemKind): string {
+  return `<tr id="problem-${text(code)}"><th><code>${text(code)}</code></th><td>${status}</td><td>${text(title)}.</td></tr>`;
+}
+
+function renderSchema(name: string, schema: Json): string {
+  return `<details id="schema-${text(name)}"><summary><code>${text(name)}</code></summary><pre>${text(JSON.stringify(schema, null, 2))}</pre></details>`;
+}
+
+function members(value: Json | undefined): { [member: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function text(value: string): string {
+  return value.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Escaped text in which `code` and blank lines mean what they mean in Markdown. */
+function prose(value: string): string {
+  return text(value)
+    .replace(/`([^`]+)`/g, '<code>$1</code>')
+    .replaceAll('\n\n', '<br>');
+}

@@ -1,0 +1,116 @@
+// Receives the one file of a form and passes it on as it arrives: nothing is kept in memory or on a disk.
+import type { Readable } from 'node:stream';
+import type { Request, Response } from 'express';
+import multer, { MulterError, type StorageEngine } from 'multer';
+import { ServiceError } from '../domain/errors.ts';
+import { HttpError } from './problem-codes.ts';
+
+export const FILE_FIELD = 'file';
+
+/** Boundaries, the headers of the parts and a few short fields. */
+const FORM_OVERHEAD_BYTES = 64 * 1024;
+const MAX_FIELDS = 5;
+
+/**
+ * Resolves when the whole form has arrived and `write` has taken all of its file.
+ * @throws ServiceError `file-missing`, `recording-too-large`, `invalid-request`, or what `write` threw
+ * @throws HttpError `malformed-form`, `request-aborted`
+ */
+export async function receiveFile(
+  req: Request,
+  res: Response,
+  maxFileBytes: number,
+  write: (file: Readable) => Promise<void>,
+): Promise<void> {
+  refuseKnownTooLarge(req, maxFileBytes);
+  const sink = new FileSink(write);
+  const receive = multer({
+    storage: sink,
+    limits: {
+      files: 1,
+      fields: MAX_FIELDS,
+      parts: MAX_FIELDS + 1,
+      fieldNameSize: 100,
+      fieldSize: 1024,
+      fieldNestingDepth: 1,
+      fieldArrayIndexLimit: 0,
+      headerPairs: 20,
+      fileSize: maxFileBytes,
+    },
+  }).single(FILE_FIELD);
+  // multer waits for events of the request; one that is gone already sends none.
+  if (req.destroyed) throw aborted();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      receive(req, res, (error?: unknown) => {
+        if (error === undefined || error === null) resolve();
+        else reject(error);
+      });
+    });
+  } catch (error) {
+    throw translate(error, req, sink, maxFileBytes);
+  }
+  if (!sink.received) {
+    throw new ServiceError('file-missing', `Send the recording in the field "${FILE_FIELD}", with a file name.`);
+  }
+}
+
+class FileSink implements StorageEngine {
+  received = false;
+  failure: unknown;
+  readonly #write: (file: Readable) => Promise<void>;
+
+  constructor(write: (file: Readable) => Promise<void>) {
+    this.#write = write;
+  }
+
+  _handleFile(_req: Request, file: Express.Multer.File, done: (error?: unknown) => void): void {
+    this.#write(file.stream).then(
+      () => {
+        this.received = true;
+        done();
+      },
+      (error: unknown) => {
+        this.failure = error;
+        done(error);
+      },
+    );
+  }
+
+  /** Nothing to remove: what was written is a part of an open upload, which is completed or swept. */
+  _removeFile(_req: Request, _file: Express.Multer.File, done: (error: Error | null) => void): void {
+    done(null);
+  }
+}
+
+/** Before any byte is read; a body of unknown length is counted while it arrives. */
+function refuseKnownTooLarge(req: Request, maxFileBytes: number): void {
+  if (Number(req.headers['content-length'] ?? 0) > maxFileBytes + FORM_OVERHEAD_BYTES) throw tooLarge(maxFileBytes);
+}
+
+function translate(error: unknown, req: Request, sink: FileSink, maxFileBytes: number): unknown {
+  // A client that went away also makes the file's stream fail, and with it the write.
+  if (req.destroyed && !req.complete) return aborted(error);
+  if (error instanceof MulterError) return refusalOfForm(error, maxFileBytes);
+  if (error === sink.failure) return error;
+  return new HttpError('malformed-form', 'The form ended early or could not be parsed.', { cause: error });
+}
+
+function refusalOfForm(error: MulterError, maxFileBytes: number): ServiceError {
+  if (error.code === 'LIMIT_FILE_SIZE') return tooLarge(maxFileBytes, error);
+  return new ServiceError(
+    'invalid-request',
+    `The form may have one file, in the field "${FILE_FIELD}", and at most ${MAX_FIELDS} short fields.`,
+    { errors: [{ path: (error.field ?? '').slice(0, 64), message: error.message }] },
+    { cause: error },
+  );
+}
+
+function tooLarge(maxFileBytes: number, cause?: unknown): ServiceError {
+  const message = `A recording may have at most ${maxFileBytes} bytes.`;
+  return new ServiceError('recording-too-large', message, { maxRecordingBytes: maxFileBytes }, { cause });
+}
+
+function aborted(cause?: unknown): HttpError {
+  return new HttpError('request-aborted', 'The connection was closed before the file was complete.', { cause });
+}

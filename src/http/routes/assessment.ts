@@ -1,0 +1,43 @@
+// The assessment of an attempt, from which the retention is counted.
+import { assessAttempt, readAssessment } from '../../recordings/assess.ts';
+import { operation } from '../operation.ts';
+import { assessment, assessmentBody } from '../schemas.ts';
+
+const EXAMPLE = { completedAt: '2026-11-05T14:30:00.000Z', deleteBy: '2026-12-05T14:30:00.000Z', recordings: 2 };
+
+export const assess = operation({
+  operationId: 'reportAssessment',
+  method: 'put',
+  at: 'attempt',
+  suffix: '/assessment',
+  summary: 'Report that an attempt was assessed',
+  description:
+    'Every recording of the attempt is deleted no later than the retention after `completedAt`. Safe to repeat. The ' +
+    'earliest assessment counts: a later one is refused, so that no deadline ever moves back.',
+  scopes: ['assessments:write'],
+  body: { schema: assessmentBody, example: { completedAt: EXAMPLE.completedAt } },
+  success: {
+    status: 200,
+    description: 'The assessment, and until when the recordings are kept.',
+    schema: assessment,
+    example: EXAMPLE,
+  },
+  problems: ['assessment-later', 'assessment-in-future', 'assessment-before-recording'],
+  async handle({ ctx, ref, body }) {
+    return { body: await assessAttempt(ctx, ref, Date.parse(body.completedAt)) };
+  },
+});
+
+export const readAssessed = operation({
+  operationId: 'getAssessment',
+  method: 'get',
+  at: 'attempt',
+  suffix: '/assessment',
+  summary: 'See the assessment of an attempt',
+  scopes: ['assessments:write', 'recordings:review'],
+  success: { status: 200, description: 'The assessment that counts.', schema: assessment, example: EXAMPLE },
+  problems: ['assessment-not-found'],
+  async handle({ ctx, ref }) {
+    return { body: await readAssessment(ctx, ref) };
+  },
+});

@@ -1,0 +1,41 @@
+// A recording sent through the service, for clients that cannot reach the bucket: POST …/content.
+import { openContent } from '../../recordings/content.ts';
+import { receiveFile } from '../multipart.ts';
+import { operation } from '../operation.ts';
+import { HttpError } from '../problem-codes.ts';
+import { recording } from '../schemas.ts';
+import { EXAMPLE_RECORDING } from './examples.ts';
+
+export const content = operation({
+  operationId: 'uploadContent',
+  method: 'post',
+  at: 'recording',
+  suffix: '/content',
+  summary: 'Upload a whole recording through the service',
+  description: 'The field `file` of a form is streamed to the store as it arrives, and completed at its end.',
+  scopes: ['recordings:upload'],
+  takesFile: true,
+  success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
+  problems: [
+    'unsupported-media-type',
+    'malformed-form',
+    'request-aborted',
+    'file-missing',
+    'invalid-request',
+    'recording-too-large',
+    'recording-stored',
+    'upload-gone',
+    'not-a-recording',
+    'parts-missing',
+    'parts-mismatch',
+    'parts-changed',
+  ],
+  async handle({ ctx, ref, req, res }) {
+    if (!req.is('multipart/form-data')) {
+      throw new HttpError('unsupported-media-type', 'Send the recording as multipart/form-data, in the field "file".');
+    }
+    const upload = await openContent(ctx, ref);
+    await receiveFile(req, res, ctx.uploads.maxRecordingBytes, (file) => upload.write(file));
+    return { body: await upload.complete() };
+  },
+});

@@ -1,0 +1,29 @@
+// Links to play a recording: POST …/playback-links.
+import { issuePlaybackLink } from '../../recordings/playback.ts';
+import { operation } from '../operation.ts';
+import { playbackLink, playbackLinkBody } from '../schemas.ts';
+
+export const playback = operation({
+  operationId: 'createPlaybackLink',
+  method: 'post',
+  at: 'recording',
+  suffix: '/playback-links',
+  summary: 'Get a link to play a recording',
+  description:
+    'The link lives for minutes, never beyond the deadline, and is written to the audit trail before it is handed out. ' +
+    'Each call makes another.',
+  scopes: ['recordings:review'],
+  body: { schema: playbackLinkBody, optional: true, example: { reason: 'second assessor' } },
+  success: {
+    status: 201,
+    description: 'The link.',
+    schema: playbackLink,
+    example: { url: 'https://store.example/recordings/…/media?…', expiresAt: '2026-11-03T10:10:00.000Z' },
+    location: 'The link.',
+  },
+  problems: ['recording-not-stored', 'recording-restricted'],
+  async handle({ ctx, caller, ref, body }) {
+    const link = await issuePlaybackLink(ctx, caller, ref, body.reason);
+    return { body: link, location: link.url };
+  },
+});

@@ -1,0 +1,64 @@
+// What is recorded: one recording, those of an attempt, those of an exam.
+import type { z } from 'zod';
+import { type ListQuery, listAttemptRecordings, listExamRecordings, readRecordingView } from '../../recordings/read.ts';
+import { operation } from '../operation.ts';
+import { listQuery, recording, recordingList } from '../schemas.ts';
+import { EXAMPLE_RECORDING } from './examples.ts';
+
+const PAGE = {
+  status: 200 as const,
+  description: 'One page; `nextCursor` is null on the last.',
+  schema: recordingList,
+  example: { items: [EXAMPLE_RECORDING], nextCursor: null },
+};
+
+export const readOne = operation({
+  operationId: 'getRecording',
+  method: 'get',
+  at: 'recording',
+  suffix: '',
+  summary: 'See a recording',
+  description: 'What is known of it, without a link to play it. After its deletion: 410 with the `receipt`.',
+  scopes: ['recordings:review'],
+  success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
+  problems: [],
+  async handle({ ctx, ref }) {
+    return { body: await readRecordingView(ctx, ref) };
+  },
+});
+
+export const listOfAttempt = operation({
+  operationId: 'listAttemptRecordings',
+  method: 'get',
+  at: 'attempt',
+  suffix: '/recordings',
+  summary: 'List the recordings of an attempt',
+  scopes: ['recordings:review'],
+  query: listQuery,
+  success: PAGE,
+  problems: [],
+  async handle({ ctx, ref, query }) {
+    return { body: await listAttemptRecordings(ctx, ref, pageOf(query)) };
+  },
+});
+
+export const listOfExam = operation({
+  operationId: 'listExamRecordings',
+  method: 'get',
+  at: 'exam',
+  suffix: '/recordings',
+  summary: 'List the recordings of an exam',
+  description: 'Not for a token that is bound to an attempt.',
+  scopes: ['recordings:review'],
+  query: listQuery,
+  success: PAGE,
+  problems: [],
+  async handle({ ctx, ref, query }) {
+    return { body: await listExamRecordings(ctx, ref, pageOf(query)) };
+  },
+});
+
+function pageOf(query: z.output<typeof listQuery>): ListQuery {
+  const { limit, cursor, assessed, dueBefore } = query;
+  return { limit, cursor, assessed, dueBeforeMs: dueBefore === undefined ? undefined : Date.parse(dueBefore) };
+}
