@@ -1,12 +1,13 @@
 // A clock that tests turn, and a store seen through it: what was written before a turn looks as old as it should.
 import type { ListedObject, ObjectStore } from '../src/storage/object-store.ts';
+import { overriding } from './overriding.ts';
 
 export interface TestClock {
   /** Milliseconds since the epoch: the real time, and what the clock was advanced by. */
-  now(): number;
-  advance(ms: number): void;
+  readonly now: () => number;
+  readonly advance: (ms: number) => void;
   /** What the clock showed at a real time. */
-  at(realMs: number): number;
+  readonly at: (realMs: number) => number;
 }
 
 export function createTestClock(): TestClock {
@@ -51,12 +52,5 @@ export function seenThrough(clock: TestClock, store: ObjectStore): ObjectStore {
       };
     },
   };
-  return new Proxy(store, {
-    get(target, name) {
-      const own = overrides[name as keyof ObjectStore];
-      if (own) return own;
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return overriding(store, overrides);
 }

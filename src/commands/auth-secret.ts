@@ -47,5 +47,5 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
 }
 
 function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { SECOND_MS } from '../domain/durations.ts';
+import { HOUR_MS, SECOND_MS } from '../domain/durations.ts';
 import { DUE_PREFIX } from '../domain/keys.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticator } from '../http/auth.ts';
@@ -23,6 +23,8 @@ import { welcome } from './welcome.ts';
 /** A load balancer stops sending, and requests in hand end, within this time; then connections are cut. */
 const DRAIN_MS = 20 * SECOND_MS;
 const READINESS_KEPT_MS = 5 * SECOND_MS;
+/** A recording that is posted through the service on a slow line; Node's own default of five minutes would cut it. */
+const REQUEST_TIMEOUT_MS = HOUR_MS;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
 export async function serveCommand(argv: string[], env: Env): Promise<number> {
@@ -34,7 +36,10 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
   const secret =
     settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
   let draining = false;
-  const server = createServer(createHttp(settings, opened, logger, secret, () => draining));
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS },
+    createHttp(settings, opened, logger, secret, () => draining),
+  );
   try {
     await listen(server, settings);
     const { port } = server.address() as AddressInfo;

@@ -76,7 +76,7 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 export function describeApi(operations: readonly Operation[]): ApiDescription {
-  const paths: Record<string, Record<string, DescribedOperation>> = { ...servicePaths() };
+  const paths: Record<string, Record<string, DescribedOperation>> = {};
   for (const operation of operations) {
     paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(operation) };
   }
@@ -90,7 +90,7 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
         'assessment of its attempt. Every answer carries an X-Request-Id; every problem is RFC 9457 with a stable `code`. ' +
         'The tenant is taken from the token: what belongs to another tenant does not exist for the caller.',
     },
-    paths,
+    paths: { ...paths, ...servicePaths() },
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
@@ -257,19 +257,23 @@ function serviceOperation(
 }
 
 function componentSchemas(): JsonObject {
-  const { schemas } = z.toJSONSchema(components, { uri: (id) => SCHEMAS_URI + id, override: simplify });
-  return objectOf(toJson(schemas));
+  const { schemas } = z.toJSONSchema(components, { uri: (id) => SCHEMAS_URI + id, override: dropTimePattern });
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(toJson(schema))]));
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
-  return objectOf(toJson(z.toJSONSchema(schema, { io, override: simplify })));
+  return objectOf(toJson(z.toJSONSchema(schema, { io, override: dropTimePattern })));
 }
 
-/** Leaves out what only repeats `format: date-time`, and the ids that OpenAPI has a place of its own for. */
-function simplify({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+/** It says at length what `format: date-time` says. */
+function dropTimePattern({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
-  delete jsonSchema.$schema;
-  delete jsonSchema.$id;
+}
+
+/** OpenAPI names a schema by its place, and the dialect once for all. */
+function withoutIds(schema: Json): JsonObject {
+  const { $schema: _dialect, $id: _place, ...rest } = objectOf(schema);
+  return rest;
 }
 
 function refTo(schema: z.ZodType): JsonObject {

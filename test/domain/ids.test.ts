@@ -52,7 +52,7 @@ describe('recording ids', () => {
     expect(
       BigInt.asUintN(
         200,
-        [...ones.slice(10)].reduce((sum, digit) => sum * 32n + BigInt(Number.parseInt(digit, 32)), 0n),
+        Array.from(ones.slice(10)).reduce((sum, digit) => sum * 32n + BigInt(Number.parseInt(digit, 32)), 0n),
       ),
     ).toBe(2n ** 128n - 1n);
     expect(zeros).toBe('0'.repeat(36));

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { newRecordingId, newUniqueName, type RecordingRef } from '../../src/domain/ids.ts';
 import * as keys from '../../src/domain/keys.ts';
 
-const idCharacters = [...'ABCXYZabcxyz0189_-'];
+const idCharacters = 'ABCXYZabcxyz0189_-'.split('');
 const ids = fc
   .tuple(fc.constantFrom(...idCharacters.slice(0, -2)), fc.array(fc.constantFrom(...idCharacters), { maxLength: 63 }))
   .map(([first, rest]) => first + rest.join(''));

@@ -7,6 +7,7 @@ import { readRecordingView } from '../../src/recordings/read.ts';
 import { readReceipt } from '../../src/retention/purge.ts';
 import { MAX_CLOCK_SKEW_MS } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { overriding } from '../overriding.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
 
 let service: TestService;
@@ -159,7 +160,7 @@ describe('sweep', () => {
   test('refuses to run when the store does not tell its time', async () => {
     const silent = await startTestService({
       wrap: (store) =>
-        wrapping(store, {
+        overriding(store, {
           list: async (prefix, options) => ({ ...(await store.list(prefix, options)), storeTimeMs: Number.NaN }),
         }),
     });
@@ -318,7 +319,7 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
     const denied: string[] = [];
     const guarded = await startTestService({
       wrap: (store) =>
-        wrapping(store, {
+        overriding(store, {
           async delete(targets) {
             const refused = targets.filter(({ key }) => denied.includes(key));
             const failures = await store.delete(targets.filter(({ key }) => !denied.includes(key)));
@@ -347,7 +348,7 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
       let broken = false;
       const failing = await startTestService({
         wrap: (store) =>
-          wrapping(store, {
+          overriding(store, {
             [method]: (...args: unknown[]) => {
               if (broken && args[0] !== 'due/') throw new StoreError('unavailable', method, 'SlowDown');
               return (store[method] as (...all: unknown[]) => unknown).apply(store, args);
@@ -375,9 +376,9 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
 
   test('uploads that will not be aborted, and objects that will not go, are given up and reported', async () => {
     const stubborn = await startTestService({
-      wrap: (store) => wrapping(store, { abortMultipartUpload: async () => {} }),
+      wrap: (store) => overriding(store, { abortMultipartUpload: async () => {} }),
     });
-    const sticky = await startTestService({ wrap: (store) => wrapping(store, { delete: async () => [] }) });
+    const sticky = await startTestService({ wrap: (store) => overriding(store, { delete: async () => [] }) });
     try {
       await stubborn.begin();
       stubborn.clock.advance(31 * DAY_MS);
@@ -493,14 +494,3 @@ describe('abandoned uploads', () => {
     expect(await service.sweep()).toMatchObject({ salvaged: 0, failed: 0 });
   });
 });
-
-function wrapping(store: TestService['store'], overrides: Partial<TestService['store']>): TestService['store'] {
-  return new Proxy(store, {
-    get(target, name) {
-      const own = overrides[name as keyof TestService['store']];
-      if (own) return own;
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}

@@ -1,4 +1,4 @@
-// Links to play a recording: POST …/playback-links.
+// Links to play a recording: POST …/playback-links. The link stands in the body alone: proxies log headers.
 import { issuePlaybackLink } from '../../recordings/playback.ts';
 import { operation } from '../operation.ts';
 import { playbackLink, playbackLinkBody } from '../schemas.ts';
@@ -19,11 +19,9 @@ export const playback = operation({
     description: 'The link.',
     schema: playbackLink,
     example: { url: 'https://store.example/recordings/…/media?…', expiresAt: '2026-11-03T10:10:00.000Z' },
-    location: 'The link.',
   },
   problems: ['recording-not-stored', 'recording-restricted'],
   async handle({ ctx, caller, ref, body }) {
-    const link = await issuePlaybackLink(ctx, caller, ref, body.reason);
-    return { body: link, location: link.url };
+    return { body: await issuePlaybackLink(ctx, caller, ref, body.reason) };
   },
 });

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Exhaustive check of the order of writes (ARCHITECTURE.md): every interleaving of the store calls of a few requests on one
+recording, with a crash allowed after every call, breadth first, so a counterexample is the shortest there is.
+
+  order-of-writes.py              the protocol, then the protocol with one rule dropped at a time
+  order-of-writes.py -v           with the shortest counterexample of each
+
+Store calls are atomic and strongly consistent (S3 since 2020, Ceph RGW). A request lasts less than SETTLE_TIME: time
+passes only between requests; a sweep may be overtaken by time. `U`, `T`: deadline when unassessed, when assessed;
+`now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed.
+"""
+import sys
+from collections import deque
+
+UPLOAD, MANIFEST, MARKER, MEDIA, FACT, DELETING, RECEIPT, YOUNG = range(8)
+NAMES = 'open-upload manifest marker media assessed deleting receipt young'.split()
+RULES = {
+    'settle': 'index entries and facts are removed only when older than SETTLE_TIME',
+    'unique': 'every due entry has a name of its own',
+    'due_first': 'an erasure writes due(now) before `deleting`',
+    'marker_last': 'create writes the manifest before the participant marker',
+    'young_safe': 'the sweeper leaves a recording alone that was created within SETTLE_TIME',
+}
+DONE, CRASHED = 99, 98
+MIXES = [m.split() for m in ('create complete assess sweep', 'create complete erase sweep', 'create assess sweep sweep', 'create assess assess sweep')]
+LARGER = [m.split() for m in ('create complete assess erase sweep', 'create complete erase sweep sweep', 'create complete erase erase sweep', 'create complete assess sweep sweep')]
+
+
+def check(U, T, processes, dropped=None, limit=2_000_000):
+    on = {rule: rule != dropped for rule in RULES}
+    # A state of the store: (due entries {(time, name, fresh)}, the eight flags above; FACT 1 = fresh, 2 = settled)
+    def put(s, flag, value):
+        flags = list(s[1]); flags[flag] = value; return s[0], tuple(flags)
+    def put_due(s, time, name):
+        name = name if on['unique'] else 'same'
+        return frozenset({e for e in s[0] if e[:2] != (time, name)} | {(time, name, 1)}), s[1]
+    def remove_due(s, entries):
+        gone = {e[:2] for e in entries if not e[2] or not on['settle']}
+        return frozenset(e for e in s[0] if e[:2] not in gone), s[1]
+    def deadline(f): return T if f[FACT] else U
+    def present(f): return f[UPLOAD] or f[MANIFEST] or f[MEDIA] or f[DELETING]
+
+    def purge(s, pc, local):
+        f = s[1]
+        if pc == 10: return put(s, UPLOAD, 0), 11, local                            # AbortMultipartUpload
+        if pc == 11: return put(s, MEDIA, 0), 12, local                             # DeleteObjects
+        if pc == 12:                                                                # LIST again: the facts of this moment count
+            if f[MEDIA] or f[UPLOAD]: return s, 10, local
+            return s, 13, local and (*local[:2], f[FACT])
+        if pc == 13: return put(s, RECEIPT, 1), 14, local
+        if pc == 14: return put(s, MARKER, 0), 15, local
+        if pc == 15: return put(put(s, MANIFEST, 0), DELETING, 0), 16 if local else DONE, local
+        if pc == 16: return after_all(s, *local)
+    def after_all(s, entries, at, fact):
+        """Nothing of the recording is left: facts go when settled and due, entries when settled; no further LIST."""
+        settled = fact == 2 or not on['settle']
+        if fact and settled and T <= at: return put(s, FACT, 0), 3, (entries, None)
+        return keep(s, entries, T) if fact else (s, 3, (entries, None))
+    def keep(s, entries, deadline):
+        """An entry at the deadline that is in hand already is as good as a new one."""
+        return s, 3 if any(e[0] == deadline for e in entries) else 2, (entries, deadline)
+
+    def step(kind, pc, local, s, now, who='check'):
+        f = s[1]
+        if kind == 'create':
+            if pc == 0: return s, DONE if f[FACT] or now > 0 else 1, None
+            if pc == 1: return put(put_due(s, U, who), YOUNG, 1), 2, None
+            if pc == 2: return put(s, UPLOAD, 1), 3, None
+            first, second = (MANIFEST, MARKER) if on['marker_last'] else (MARKER, MANIFEST)
+            if pc == 3: return put(s, first, 1), 4, None
+            if pc == 4: return put(s, second, 1), DONE, None
+        if kind == 'complete':
+            if pc == 0: return s, 1 if f[MANIFEST] and f[MARKER] and not f[DELETING] else DONE, None
+            if pc == 1: return (put(put(s, UPLOAD, 0), MEDIA, 1), 2, None) if f[UPLOAD] else (s, DONE, None)
+            if pc == 2: return s, 3 if f[DELETING] or not f[MANIFEST] or deadline(f) <= now else DONE, None   # look again
+            if pc == 3: return put(s, MEDIA, 0), DONE, None
+        if kind == 'assess':
+            if pc == 0: return put_due(s, T, who), 1, None
+            if pc == 1: return put(s, FACT, f[FACT] or 1), DONE, None
+        if kind == 'erase':
+            if pc == 0: return s, 1 if f[MANIFEST] and f[MARKER] else DONE, None
+            if pc == (1 if on['due_first'] else 2): return put_due(s, 0, who), pc + 1 if pc == 1 else 10, None
+            if pc in (1, 2): return put(s, DELETING, 1), pc + 1 if pc == 1 else 10, None
+            return purge(s, pc, local)
+        if kind == 'sweep':
+            if pc == 0:
+                entries = tuple(sorted(e for e in s[0] if e[0] <= now))
+                return s, 1 if entries else DONE, (entries, now)
+            if pc == 1:                                                             # LIST the attempt
+                entries, at = local
+                due = f[DELETING] or (not (f[YOUNG] and on['young_safe']) and (deadline(f) <= at or f[MEDIA] and not f[MANIFEST]))
+                if present(f): return (s, 10, (entries, at, 0)) if due else keep(s, entries, deadline(f))
+                return after_all(s, entries, at, f[FACT])
+            if pc == 2: return put_due(s, local[1], who), 3, local
+            if pc == 3: return remove_due(s, [e for e in local[0] if e[0] != local[1]]), DONE, None
+            return purge(s, pc, local)
+
+    def settle(s):
+        return frozenset((t, n, 0) for t, n, _ in s[0]), tuple(2 if i == FACT and v else 0 if i == YOUNG else v for i, v in enumerate(s[1]))
+    def after_sweeps(s):
+        for _ in range(6):
+            s, pc, local = settle(s), 0, None
+            while pc != DONE: s, pc, local = step('sweep', pc, local, s, 2)
+        return s
+
+    start = ((frozenset(), (0,) * 8), 0, tuple((k, 0, None) for k in processes))
+    seen, queue, broken = {start: None}, deque([start]), {}
+    while queue and len(seen) < limit:
+        state = queue.popleft(); s, now, running = state; f = s[1]
+        if (f[MANIFEST] or f[MEDIA] or f[UPLOAD]) and not any(e[0] <= deadline(f) for e in s[0]):
+            broken.setdefault('something lives without a due entry at or before its deadline', state)
+        end = after_sweeps(s)
+        if end[0] or any(end[1][i] for i in (UPLOAD, MANIFEST, MARKER, MEDIA, FACT, DELETING)):
+            broken.setdefault('something stays for ever if all crash here', state)
+        if f[RECEIPT] and f[MEDIA] and not any(k == 'complete' and pc in (2, 3, CRASHED) for k, pc, _ in running):
+            broken.setdefault('a receipt, and yet media', state)
+        following = []
+        if all(k == 'sweep' or pc in (0, DONE, CRASHED) for k, pc, _ in running):
+            following.append((settle(s), now, running))
+            if now < 2: following.append((settle(s), now + 1, running))
+        for i, (k, pc, local) in enumerate(running):
+            if pc in (DONE, CRASHED): continue
+            s2, pc2, local2 = step(k, pc, local, s, now, f'{k}{i}')
+            following.append((s2, now, running[:i] + ((k, pc2, local2),) + running[i + 1:]))
+            if pc: following.append((s, now, running[:i] + ((k, CRASHED, None),) + running[i + 1:]))
+        for x in following:
+            if x not in seen: seen[x] = state; queue.append(x)
+    return seen, broken
+
+
+def main():
+    for dropped in [None, *RULES]:
+        print('the protocol' if not dropped else f'without: {RULES[dropped]}')
+        for processes in MIXES if dropped else MIXES + LARGER:
+            for U, T in ((1, 2), (2, 1), (1, 1), (2, 0), (1, 0)):
+                seen, broken = check(U, T, processes, dropped)
+                if broken or not dropped: print(f'  U={U} T={T} {"+".join(processes)}: {len(seen)} states,', '; '.join(broken) or 'holds', flush=True)
+                for state in broken.values() if '-v' in sys.argv else ():
+                    trail = []
+                    while state: trail.append(state); state = seen[state]
+                    for s, now, running in trail[::-1]: print('     ', now, sorted(s[0]), [n for n, v in zip(NAMES, s[1]) if v], [r[:2] for r in running])
+
+
+if __name__ == '__main__': main()

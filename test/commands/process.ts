@@ -1,0 +1,109 @@
+// The service as an operator runs it: child processes of the binary, on a data folder of their own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signToken } from '../../src/commands/token.ts';
+
+const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
+const READY_WITHIN_MS = 20_000;
+export const SECRET = 'a secret of at least thirty-two bytes, for tests';
+
+export interface Installation {
+  readonly url: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly dataDir: string;
+  /** Starts `serve` and waits until it is ready. */
+  start(): Promise<RunningService>;
+  /** Runs another command to its end. */
+  run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
+  token(scope: string, claims?: Record<string, string>): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export interface RunningService {
+  readonly process: ChildProcess;
+  readonly output: () => string;
+  /** Sends a signal and waits for the end; the exit code. */
+  stop(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export async function install(settings: Record<string, string> = {}): Promise<Installation> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'test-installation-'));
+  const port = await freePort();
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    LOCAL_S3_PORT: String(await freePort()),
+    DATA_DIR: dataDir,
+    AUTH_SHARED_SECRET: SECRET,
+    SWEEP_SCHEDULE: 'off',
+    ...settings,
+  };
+  const url = `http://127.0.0.1:${port}`;
+  const running = new Set<ChildProcess>();
+  return {
+    url,
+    env,
+    dataDir,
+    async start() {
+      const child = spawn(process.execPath, [MAIN, 'serve'], { env });
+      running.add(child);
+      const chunks: Buffer[] = [];
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const output = () => Buffer.concat(chunks).toString();
+      await untilReady(url, child, output);
+      return {
+        process: child,
+        output,
+        async stop(signal) {
+          const exited = once(child, 'exit') as Promise<[number | null]>;
+          child.kill(signal);
+          const [code] = await exited;
+          running.delete(child);
+          return code;
+        },
+      };
+    },
+    async run(...args) {
+      const child = spawn(process.execPath, [MAIN, ...args], { env });
+      const stdout: Buffer[] = [];
+      const stderr: Buffer[] = [];
+      child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+      child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+      const [code] = (await once(child, 'close')) as [number | null];
+      return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+    },
+    token: (scope, claims = {}) =>
+      signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, Date.now()),
+    async remove() {
+      for (const child of running) child.kill('SIGKILL');
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
+  for (const endMs = Date.now() + READY_WITHIN_MS; Date.now() < endMs; await pause()) {
+    if (child.exitCode !== null) throw new Error(`serve stopped: ${output()}`);
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+    if (answer?.ok) return;
+  }
+  throw new Error(`serve was not ready: ${output()}`);
+}
+
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 25));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,211 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { enlargeWebm } from '../../demo/webm.ts';
+import { MIB, webm } from '../service.ts';
+import { type Installation, install, pause, SECRET } from './process.ts';
+
+let installation: Installation;
+afterEach(() => installation.remove());
+
+interface Created {
+  recording: { recordingId: string };
+  upload: { partSizeBytes: number };
+}
+interface SignedPart {
+  partNumber: number;
+  url: string;
+  headers: Record<string, string>;
+}
+
+async function call<T>(
+  method: string,
+  path: string,
+  bearer: string,
+  body?: unknown,
+): Promise<{ status: number; body: T }> {
+  const answer = await fetch(installation.url + path, {
+    method,
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json().catch(() => undefined)) as T };
+}
+
+const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';
+const BODY = {
+  participantId: 'p1',
+  kind: 'webcam',
+  contentType: 'video/webm',
+  consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' },
+};
+
+describe('serve with the embedded store', () => {
+  test('kill -9 at any point of an upload loses no acknowledged part; the client resumes and completes', async () => {
+    installation = await install();
+    const file = enlargeWebm(webm, 40 * MIB + 4321);
+    const client = await installation.token('recordings:upload', { exam: 'math', attempt: 'a1' });
+    let service = await installation.start();
+    const { recording, upload } = (await call<Created>('POST', RECORDINGS, client, BODY)).body;
+    const path = `${RECORDINGS}/${recording.recordingId}`;
+    const count = Math.ceil(file.length / upload.partSizeBytes);
+    const bytesOf = (partNumber: number) =>
+      new Uint8Array(file.subarray((partNumber - 1) * upload.partSizeBytes, partNumber * upload.partSizeBytes));
+    const acknowledged = new Set<number>();
+
+    for (let round = 0; acknowledged.size < count; round += 1) {
+      const listed = (
+        await call<{ parts: { partNumber: number; sizeBytes: number }[] }>('GET', `${path}/parts`, client)
+      ).body;
+      const there = new Set(listed.parts.map(({ partNumber }) => partNumber));
+      for (const partNumber of acknowledged) expect(there).toContain(partNumber);
+      for (const part of listed.parts) expect(part.sizeBytes).toBe(bytesOf(part.partNumber).length);
+
+      const wanted = Array.from({ length: count }, (_, index) => index + 1).filter(
+        (partNumber) => !there.has(partNumber),
+      );
+      for (const partNumber of there) acknowledged.add(partNumber);
+      if (wanted.length === 0) break;
+      const parts = wanted.map((partNumber) => ({ partNumber, sizeBytes: bytesOf(partNumber).length }));
+      const signed = (await call<{ parts: SignedPart[] }>('POST', `${path}/parts`, client, { parts })).body.parts;
+      const killed = round < 3 ? service.stop.bind(service, 'SIGKILL') : undefined;
+      const uploads = signed.map(async (part, index) => {
+        try {
+          const answer = await fetch(part.url, {
+            method: 'PUT',
+            headers: part.headers,
+            body: bytesOf(part.partNumber),
+          });
+          if (answer.ok) acknowledged.add(part.partNumber);
+        } catch {
+          // The server was killed under it: not acknowledged, so it is uploaded again.
+        }
+        if (index === 0) await killed?.();
+      });
+      await Promise.all(uploads);
+      if (killed) service = await installation.start();
+    }
+
+    const completed = await call<{ state: string; sizeBytes: number }>('POST', `${path}/complete`, client);
+    expect(completed).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: file.length } });
+    await service.stop('SIGKILL');
+    service = await installation.start();
+    const reviewer = await installation.token('recordings:review');
+    const link = await call<{ url: string }>('POST', `${path}/playback-links`, reviewer);
+    const played = Buffer.from(await (await fetch(link.body.url)).arrayBuffer());
+    expect(played.equals(file)).toBe(true);
+    expect((await installation.run('verify', '--json')).code).toBe(0);
+    expect(await service.stop('SIGTERM')).toBe(0);
+  }, 90_000);
+
+  test('with a retention of three seconds a recording is deleted three seconds after its assessment and not before', async () => {
+    installation = await install({
+      RETENTION_AFTER_ASSESSMENT: '3s',
+      DELETE_LEAD: '0s',
+      SETTLE_TIME: '1s',
+      SWEEP_SCHEDULE: '* * * * * *',
+    });
+    const service = await installation.start();
+    const client = await installation.token('recordings:upload');
+    const reviewer = await installation.token('recordings:review');
+    const { recording } = (await call<Created>('POST', RECORDINGS, client, BODY)).body;
+    const path = `${RECORDINGS}/${recording.recordingId}`;
+    const form = new FormData();
+    form.set('file', new Blob([new Uint8Array(webm)], { type: 'video/webm' }), 'webcam.webm');
+    const sent = await fetch(`${installation.url}${path}/content`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${client}` },
+      body: form,
+    });
+    expect(sent.status).toBe(200);
+
+    const completedAtMs = Date.now();
+    const assessor = await installation.token('assessments:write');
+    const assessed = await call<{ deleteBy: string }>('PUT', '/v1/exams/math/attempts/a1/assessment', assessor, {
+      completedAt: new Date(completedAtMs).toISOString(),
+    });
+    expect(Date.parse(assessed.body.deleteBy)).toBe(completedAtMs + 3000);
+    let answer = await call<{ receipt?: { deletedAt: string; deadline: string } }>('GET', path, reviewer);
+    while (!answer.body.receipt) {
+      if (Date.now() < completedAtMs + 3000)
+        expect([answer.status, Date.now() < completedAtMs + 3000]).toEqual([200, true]);
+      await pause();
+      answer = await call('GET', path, reviewer);
+    }
+    expect(answer.status).toBe(410);
+    expect(Date.parse(answer.body.receipt.deletedAt)).toBeGreaterThanOrEqual(completedAtMs + 3000);
+    expect(Date.parse(answer.body.receipt.deletedAt)).toBeLessThan(completedAtMs + 10_000);
+    expect(await service.stop('SIGTERM')).toBe(0);
+  });
+
+  test('with no settings it makes a secret of its own, and shows tokens and four lines that work when pasted', async () => {
+    installation = await install();
+    delete installation.env.AUTH_SHARED_SECRET;
+    const service = await installation.start();
+    while (!service.output().includes('/assessment"')) await pause();
+    const lines = service
+      .output()
+      .split('\n')
+      .filter((line) => /^(A=|curl)/.test(line));
+    expect(lines).toHaveLength(4);
+    const { spawnSync } = await import('node:child_process');
+    const { status, stdout } = spawnSync('bash', ['-ec', lines.join('\n')], {
+      encoding: 'utf8',
+      cwd: join(import.meta.dirname, '../..'),
+    });
+    expect({ status, stdout }).toMatchObject({ status: 0 });
+    expect(stdout).toMatch(/^recording [0-9a-v]{36}$/m);
+    expect(stdout).toMatch(/"state":"stored"/);
+    expect(stdout).toMatch(/"url":"http/);
+    expect(stdout).toMatch(/"deleteBy":/);
+    expect((await stat(join(installation.dataDir, 'auth-secret'))).mode & 0o077).toBe(0);
+    const secret = (await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim();
+    expect(service.output()).not.toContain(secret);
+    const log = service
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .join('\n');
+    expect(log).not.toMatch(/eyJ|X-Amz-Signature|Bearer/);
+    await service.stop('SIGTERM');
+  });
+});
+
+describe('the start is refused, with one clear line', () => {
+  beforeEach(async () => {
+    installation = await install();
+  });
+
+  test.each([
+    ['RETENTION_AFTER_ASSESSMENT', '31d'],
+    ['RETENTION_UNASSESSED', '9999h'],
+    ['RETENTION_BY_TENANT', 'acme=60d'],
+    ['PART_SIZE_BYTES', '1000'],
+    ['SWEEP_SCHEDULE', 'sometimes'],
+    ['PORT', 'eighty'],
+  ])('%s=%s', async (name, value) => {
+    installation.env[name] = value;
+    const { code, stderr } = await installation.run('serve');
+    expect(code).toBe(2);
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining(name)]);
+  });
+
+  test('a second service on the same folder', async () => {
+    const service = await installation.start();
+    installation.env.PORT = '0';
+    installation.env.LOCAL_S3_PORT = '0';
+    const { code, stderr } = await installation.run('serve');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/in use by process/);
+    await service.stop('SIGTERM');
+  });
+
+  test('a secret is not shown, even when it is too short', async () => {
+    installation.env.AUTH_SHARED_SECRET = 'short-secret';
+    const { code, stderr } = await installation.run('serve');
+    expect(code).toBe(2);
+    expect(stderr).toContain('AUTH_SHARED_SECRET');
+    expect(stderr).not.toContain('short-secret');
+    expect(stderr).not.toContain(SECRET);
+  });
+});
