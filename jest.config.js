@@ -1,7 +1,11 @@
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
+// test/external needs a store outside (TEST_S3_ENDPOINT), because it needs what the embedded one does not have.
+const external = process.env.TEST_S3_ENDPOINT ? [] : ['<rootDir>/test/external/'];
+
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...external],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, sourceMaps: 'inline' }],

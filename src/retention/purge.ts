@@ -164,6 +164,7 @@ async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<
   }
   const leftCurrent = purging.state.items.filter((item) => item.isCurrent).length;
   const leftVersions = purging.state.items.length - leftCurrent;
+  const leftBytes = purging.state.items.reduce((sum, item) => sum + item.sizeBytes, 0);
   const marker = manifest ? 1 : 0;
   purging.receipt = {
     tenantId: ref.tenant,
@@ -177,7 +178,7 @@ async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<
     verifiedAt: toIso(context.now()),
     objects: gone.objects + leftCurrent + marker + (known?.objects ?? 0),
     versions: gone.versions + leftVersions + (known?.versions ?? 0),
-    bytes: gone.bytes + (known?.bytes ?? 0),
+    bytes: gone.bytes + leftBytes + (known?.bytes ?? 0),
     actor: known?.actor ?? doomed.actor,
   };
 }

@@ -5,7 +5,7 @@ import { assessAttempt } from '../../src/recordings/assess.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import { readReceipt } from '../../src/retention/purge.ts';
-import { MAX_CLOCK_SKEW_MS } from '../../src/retention/sweep.ts';
+import { MAX_CLOCK_SKEW_MS, sweep } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../overriding.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
@@ -151,7 +151,6 @@ describe('sweep', () => {
       service.clock.advance(31 * DAY_MS);
       const before = await service.keys();
       const skewed = { ...service.sweepContext, now: () => service.clock.now() + skewMs };
-      const { sweep } = await import('../../src/retention/sweep.ts');
       await expect(sweep(skewed)).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
       expect(await service.keys()).toEqual(before);
     },
@@ -199,6 +198,29 @@ describe('sweep', () => {
     service.clock.advance(2 * HOUR_MS);
     await service.sweep();
     expect((await service.keys('due/')).filter((key) => key.includes('/attempt/') && key.includes('x'))).toEqual([]);
+  });
+
+  test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    await assessAttempt(service.context, ref, service.clock.now());
+    await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
+    service.clock.advance(2 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
+    service.clock.advance(28 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    expect(await service.keys('attempts/')).toEqual([]);
+    expect((await service.keys('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
+  });
+
+  test('receipts whose index is young stay for the next sweep', async () => {
+    await service.store.put('due/20200101T000000000Z/receipts/r', Buffer.from('[]'));
+    await service.sweep();
+    expect(await service.keys('due/')).toHaveLength(1);
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    expect(await service.keys('due/')).toEqual([]);
   });
 
   test('an unreadable `deleting` still means deletion', async () => {
@@ -270,7 +292,6 @@ describe('sweep', () => {
     await service.record();
     service.clock.advance(30 * DAY_MS);
     const seen: unknown[] = [];
-    const { sweep } = await import('../../src/retention/sweep.ts');
     await sweep({ ...service.sweepContext, onProgress: (progress) => seen.push(progress) });
     expect(seen).toEqual([{ due: 1, deleted: 1, failed: 0 }]);
   });

@@ -1,0 +1,11 @@
+// Makes the bucket that S3_BUCKET names, with the README's policy for the upload key: for CI and for trying things out.
+import { readFile } from 'node:fs/promises';
+import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+
+const { S3_BUCKET: Bucket = '', S3_ENDPOINT: endpoint = '', S3_REGION: region = '' } = process.env;
+const { S3_ACCESS_KEY_ID: accessKeyId = '', S3_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env;
+
+const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+const policy = await readFile(new URL('../docs/upload-key-policy.json', import.meta.url), 'utf8');
+await client.send(new CreateBucketCommand({ Bucket }));
+await client.send(new PutBucketPolicyCommand({ Bucket, Policy: policy.replaceAll('BUCKET', Bucket) }));

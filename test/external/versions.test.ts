@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
+import { assessAttempt } from '../../src/recordings/assess.ts';
+import { completeRecording } from '../../src/recordings/complete.ts';
+import { deleteRecording } from '../../src/recordings/delete.ts';
+import { readReceipt } from '../../src/retention/purge.ts';
+import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+
+let service: TestService;
+beforeEach(async () => {
+  service = await startTestService({ versioned: true });
+});
+afterEach(() => service.close());
+
+async function versions(prefix = ''): Promise<string[]> {
+  const page = await service.store.listVersions(prefix);
+  expect(page.cursor).toBeUndefined();
+  return page.versions.map(({ key }) => key);
+}
+
+describe('in a versioned bucket', () => {
+  test('a sweep leaves no version and no delete marker of a recording, and the receipt counts them', async () => {
+    const ref = await service.record();
+    await service.store.put(recordingKey(ref, 'media'), webm, { contentType: 'video/webm' });
+    await service.store.put(recordingKey(ref, 'restricted'), new Uint8Array());
+    await service.store.delete([{ key: recordingKey(ref, 'restricted') }]);
+    await assessAttempt(service.context, ref, service.clock.now());
+    service.clock.advance(30 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ due: 1, failed: 0, deleted: { recordings: 1, versions: 3 } });
+    expect(await versions('attempts/')).toEqual([]);
+    expect(await versions('participants/')).toEqual([]);
+    expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
+    expect(await readReceipt(service.store, ref)).toMatchObject({ objects: 3, versions: 3 });
+    expect((await readReceipt(service.store, ref))?.bytes).toBeGreaterThan(2 * webm.length);
+  });
+
+  test('an erasure leaves none either, and what a plain delete left is found by the next sweep', async () => {
+    const erased = await service.record();
+    const hidden = await service.record({ attempt: 'a2' });
+    service.clock.advance(2 * HOUR_MS);
+    await deleteRecording(service.context, erased, { reason: 'erasure', actor: 'desk' });
+    expect(await versions(recordingKey(erased, 'media'))).toEqual([]);
+    await service.store.delete(
+      ['manifest', 'media'].map((object) => ({ key: recordingKey(hidden, object as 'media') })),
+    );
+    service.clock.advance(30 * DAY_MS);
+    await service.sweep();
+    expect(await versions('attempts/')).toEqual([]);
+  });
+
+  test('a completion that a deletion overtook leaves no version of its media', async () => {
+    const ref = await service.begin();
+    await uploadParts(service.context, ref, [webm]);
+    service.clock.advance(31 * DAY_MS);
+    await expect(completeRecording(service.context, ref, {})).rejects.toMatchObject({ code: 'recording-expired' });
+    await service.sweep();
+    expect(await versions('attempts/')).toEqual([]);
+  });
+
+  test('when receipts and audit events have expired too, the bucket is empty of versions', async () => {
+    const ref = await service.record();
+    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+    service.clock.advance(30 * DAY_MS);
+    await service.sweep();
+    service.clock.advance(366 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 1, auditEventsExpired: 1 });
+    expect(await versions()).toEqual([]);
+  });
+});
