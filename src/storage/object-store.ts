@@ -55,7 +55,8 @@ export interface ObjectStore {
 
   /**
    * Makes the parts one object, all at once. False when there is no such upload: it was completed or aborted before
-   * (look whether the object is there). @throws `invalid-parts` when a part is gone, was replaced, or is too small.
+   * (look whether the object is there; true again from a store that remembers the completion while it is, such as
+   * Ceph RGW). @throws `invalid-parts` when a part is gone, was replaced, or is too small.
    */
   completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean>;
 
@@ -95,7 +96,7 @@ export interface ListPage {
 }
 
 export interface ListedVersion extends ListedObject {
-  /** Undefined in a bucket that was never versioned. */
+  /** In a bucket that was never versioned undefined or `null` (the word), as the store has it; `delete` takes either. */
   readonly versionId: string | undefined;
   readonly isLatest: boolean;
   readonly isDeleteMarker: boolean;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+import { storeCodeOf } from './errors.ts';
 
 export interface S3Settings {
   /** Undefined: the provider's own endpoint for the region. */
@@ -66,7 +67,7 @@ function useContentMd5(client: S3Client): void {
   client.middlewareStack.add(
     (next, context) => (args) => {
       const { request } = args;
-      if (HttpRequest.isInstance(request) && MD5_OPERATIONS.has(context.commandName ?? '')) {
+      if (HttpRequest.isInstance(request) && MD5_OPERATIONS.has(String(context.commandName))) {
         for (const name of Object.keys(request.headers)) {
           if (/^x-amz-(checksum-|sdk-checksum-)/i.test(name)) delete request.headers[name];
         }
@@ -82,18 +83,18 @@ function useContentMd5(client: S3Client): void {
 function watchAttempts(client: S3Client, onRequest: OnStoreRequest): void {
   client.middlewareStack.add(
     (next, context) => async (args) => {
-      const operation = (context.commandName ?? 'Unknown').replace(/Command$/, '');
+      const operation = String(context.commandName).replace(/Command$/, '');
       const startedMs = performance.now();
       try {
         const result = await next(args);
         onRequest(operation, 'ok', performance.now() - startedMs);
         const { response, output } = result;
         if (HttpResponse.isInstance(response)) {
-          (output as { $metadata: { storeDate?: string } }).$metadata.storeDate = response.headers.date ?? '';
+          (output as { $metadata: { storeDate?: string | undefined } }).$metadata.storeDate = response.headers.date;
         }
         return result;
       } catch (error) {
-        onRequest(operation, error instanceof Error ? error.name : 'Unknown', performance.now() - startedMs);
+        onRequest(operation, storeCodeOf(error), performance.now() - startedMs);
         throw error;
       }
     },

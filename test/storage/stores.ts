@@ -1,0 +1,156 @@
+// A real store for tests: the embedded one in a temporary folder, or a fresh bucket on the store that TEST_S3_ENDPOINT names.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteBucketPolicyCommand,
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { startLocalS3 } from '../../src/local-s3/server.ts';
+import { listItemVersions } from '../../src/storage/attempt-state.ts';
+import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
+import type { Presigner } from '../../src/storage/presigner.ts';
+import { createS3Client, type S3Credentials, type S3Settings } from '../../src/storage/s3/client.ts';
+import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
+import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+
+export interface TestStoreOptions {
+  /** Keeps versions; only a store outside can, see `hasExternalStore`. Default: false. */
+  readonly versioned?: boolean;
+  /** Put before every key. Default: ''. */
+  readonly keyPrefix?: string;
+}
+
+/** One attempt at the store, as `OnStoreRequest` was told of it. */
+export interface CountedRequest {
+  readonly operation: string;
+  readonly outcome: string;
+}
+
+export interface TestStore {
+  readonly store: S3ObjectStore;
+  readonly client: S3Client;
+  readonly settings: S3Settings;
+  /** Signs by the real clock; part URLs with the upload credentials. */
+  readonly presigner: Presigner;
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** Every attempt since the store was opened; empty it with `requests.length = 0`. */
+  readonly requests: CountedRequest[];
+  /** Removes the bucket with all that is in it, or the folder. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Whether the tests run against a store that is not the embedded one. */
+export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
+
+const REGION = process.env.TEST_S3_REGION ?? 'us-east-1';
+const LOCAL_BUCKET = 'recordings';
+const LOCAL_CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
+const LOCAL_UPLOAD_CREDENTIALS = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
+
+/** Opens a store of its own; two of them never see each other's objects. */
+export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
+  const endpoint = process.env.TEST_S3_ENDPOINT;
+  return endpoint ? openBucket(endpoint, options) : openEmbedded(options);
+}
+
+async function openEmbedded(options: TestStoreOptions): Promise<TestStore> {
+  if (options.versioned) throw new Error('The embedded store keeps no versions: ask hasExternalStore first.');
+  const dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
+  const server = await startLocalS3({
+    dataDir,
+    bucket: LOCAL_BUCKET,
+    credentials: [LOCAL_CREDENTIALS, { ...LOCAL_UPLOAD_CREDENTIALS, uploadOnly: true }],
+  });
+  const settings = settingsOf(server.endpoint, LOCAL_BUCKET, options, LOCAL_CREDENTIALS, LOCAL_UPLOAD_CREDENTIALS);
+  return testStore(settings, async () => {
+    await server.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+}
+
+async function openBucket(endpoint: string, options: TestStoreOptions): Promise<TestStore> {
+  const bucket = `test-${randomBytes(10).toString('hex')}`;
+  const credentials = credentialsOf('TEST_S3_ACCESS_KEY_ID', 'TEST_S3_SECRET_ACCESS_KEY');
+  if (!credentials) throw new Error('TEST_S3_ENDPOINT needs TEST_S3_ACCESS_KEY_ID and TEST_S3_SECRET_ACCESS_KEY.');
+  const upload = credentialsOf('TEST_S3_UPLOAD_ACCESS_KEY_ID', 'TEST_S3_UPLOAD_SECRET_ACCESS_KEY');
+  const opened = testStore(settingsOf(endpoint, bucket, options, credentials, upload), () => removeBucket(opened));
+  const { client, requests } = opened;
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  if (upload) await allowUploads(client, bucket);
+  if (options.versioned) {
+    const VersioningConfiguration = { Status: 'Enabled' } as const;
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+  }
+  requests.length = 0;
+  return opened;
+}
+
+function settingsOf(
+  endpoint: string,
+  bucket: string,
+  { keyPrefix = '' }: TestStoreOptions,
+  credentials: S3Credentials,
+  uploadCredentials: S3Credentials | undefined,
+): S3Settings {
+  return { endpoint, region: REGION, bucket, keyPrefix, forcePathStyle: true, credentials, uploadCredentials };
+}
+
+function testStore(settings: S3Settings & { endpoint?: string | undefined }, remove: () => Promise<void>): TestStore {
+  const requests: CountedRequest[] = [];
+  const client = createS3Client(settings, (operation, outcome) => requests.push({ operation, outcome }));
+  let closing: Promise<void> | undefined;
+  return {
+    store: new S3ObjectStore(client, settings),
+    client,
+    settings,
+    presigner: createS3Presigner({ client, settings, now: Date.now }),
+    endpoint: settings.endpoint ?? '',
+    bucket: settings.bucket,
+    requests,
+    close() {
+      closing ??= remove().finally(() => client.destroy());
+      return closing;
+    },
+  };
+}
+
+function credentialsOf(idName: string, secretName: string): S3Credentials | undefined {
+  const accessKeyId = process.env[idName];
+  const secretAccessKey = process.env[secretName];
+  return accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined;
+}
+
+/** The upload key may put, and nothing else. Its user is `uploader`, as `ci/ceph-rgw` makes it. */
+async function allowUploads(client: S3Client, bucket: string): Promise<void> {
+  const principal = process.env.TEST_S3_UPLOAD_PRINCIPAL ?? 'arn:aws:iam:::user/uploader';
+  const Policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { AWS: [principal] },
+        Action: ['s3:PutObject'],
+        Resource: [`arn:aws:s3:::${bucket}/*`],
+      },
+    ],
+  });
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+}
+
+async function removeBucket({ client, bucket }: TestStore): Promise<void> {
+  const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
+  await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
+  for await (const upload of listAllMultipartUploads(whole, '')) {
+    await whole.abortMultipartUpload(upload.key, upload.uploadId);
+  }
+  const failures = await whole.delete(await listItemVersions(whole, ''));
+  if (failures.length > 0) throw new Error(`${failures.length} objects of ${bucket} could not be deleted`);
+  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
+}
