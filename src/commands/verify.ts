@@ -1,7 +1,8 @@
 // `verify`: proves or disproves the promise for a person, an auditor or an alarm.
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { type VerifyReport, verify } from '../retention/verify.ts';
+import { verify } from '../retention/verify.ts';
+import { FINDING_KINDS, type VerifyReport } from '../retention/verify-report.ts';
+import { sweepContext } from './contexts.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { openStore } from './open-store.ts';
@@ -14,9 +15,7 @@ export async function verifyCommand(argv: string[], env: Env): Promise<number> {
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const opened = await openStore({ settings, logger, owner: false });
   try {
-    const { policy, settleTimeMs: settleMs } = settings;
-    const context = { store: opened.store, policy, settleMs, now: Date.now, randomBytes };
-    const report = await verify(context, { fix: values.fix === true });
+    const report = await verify(sweepContext(settings, opened), { fix: values.fix === true });
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.wrong > 0 ? 1 : 0;
   } finally {
@@ -24,13 +23,22 @@ export async function verifyCommand(argv: string[], env: Env): Promise<number> {
   }
 }
 
+/** A page for an auditor: the verdict, what was read, then a table. */
 function toText(report: VerifyReport): string {
-  const verdict = report.wrong === 0 ? 'Nothing is wrong.' : `${report.wrong} things are wrong.`;
+  const { attempts, recordings, bytes, receipts, auditEvents, requests } = report;
+  const width = Math.max(...Object.keys(FINDING_KINDS).map((kind) => kind.length));
   const lines = [
-    `${verdict} ${report.recordings} recordings of ${report.attempts} attempts (${report.bytes} bytes) and ${report.receipts} receipts, ` +
-      `read from ${report.startedAt} to ${report.finishedAt}.`,
+    report.wrong === 0 ? 'Nothing is wrong.' : `${report.wrong} things are wrong.`,
+    '',
+    `Read from ${report.startedAt} to ${report.finishedAt}, with ${requests} requests:`,
+    `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
+    ...report.kinds.map(({ kind, found, fixed }) => {
+      const mended = fixed > 0 ? ` (${fixed} put right)` : '';
+      return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${mended}`;
+    }),
+    ...(report.findings.length > 0 ? ['', `${'what'.padEnd(width)}  now     where, and why`] : []),
     ...report.findings.map(
-      ({ kind, key, detail, fixed }) => `  ${kind.padEnd(22)} ${key}  ${detail}${fixed ? '  (fixed)' : ''}`,
+      ({ kind, key, detail, fixed }) => `${kind.padEnd(width)}  ${fixed ? 'right' : 'wrong'}   ${key}  (${detail})`,
     ),
   ];
   return `${lines.join('\n')}\n`;

@@ -66,9 +66,19 @@ const receipt = z.object({
   versions: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
   actor: z.string(),
+  /** The run that wrote it, its place in that run, and the SHA-256 of the receipt before it: a missing one shows. */
+  chain: z.object({ run: z.string(), sequence: z.number().int().positive(), previous: z.string().nullable() }),
 });
 
-const receiptKeys = z.array(z.string());
+const receiptIndex = z.object({
+  version: z.literal(1),
+  /** The run, and the place of the first of these receipts in it. */
+  run: z.string(),
+  first: z.number().int().positive(),
+  /** The SHA-256 of the receipt before the first; null at the start of a run. */
+  previous: z.string().nullable(),
+  keys: z.array(z.string()),
+});
 
 export type Consent = z.infer<typeof consent>;
 export type Timeline = z.infer<typeof timeline>;
@@ -78,6 +88,8 @@ export type Manifest = z.infer<typeof manifest>;
 export type Deletion = z.infer<typeof deletion>;
 /** The proof of a deletion, and the tombstone of what was deleted. */
 export type Receipt = z.infer<typeof receipt>;
+/** Which receipts were written together, in order, and expire together. */
+export type ReceiptIndex = z.infer<typeof receiptIndex>;
 
 /** Undefined for a document that is truncated, of another shape, or of another recording than the key says. */
 export function parseManifest(body: Uint8Array, ref: RecordingRef): Manifest | undefined {
@@ -98,11 +110,11 @@ export function parseTimeline(body: Uint8Array): Timeline | undefined {
   return parse(timeline, body);
 }
 
-export function parseReceiptKeys(body: Uint8Array): string[] | undefined {
-  return parse(receiptKeys, body);
+export function parseReceiptIndex(body: Uint8Array): ReceiptIndex | undefined {
+  return parse(receiptIndex, body);
 }
 
-export function toBody(document: Manifest | Deletion | Receipt | Timeline | readonly string[]): Uint8Array {
+export function toBody(document: Manifest | Deletion | Receipt | ReceiptIndex | Timeline): Uint8Array {
   return Buffer.from(JSON.stringify(document));
 }
 

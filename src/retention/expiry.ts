@@ -1,5 +1,5 @@
 // Receipts and audit events go after LOG_RETENTION (policy 8.5), at a cost of what expires.
-import { parseReceiptKeys } from '../domain/documents.ts';
+import { parseReceiptIndex } from '../domain/documents.ts';
 import { DAY_MS } from '../domain/durations.ts';
 import { AUDIT_PREFIX, parseKey } from '../domain/keys.ts';
 import { failureOf } from './purge.ts';
@@ -12,7 +12,7 @@ export async function expireReceipts(run: Run, entries: readonly { readonly key:
     try {
       const body = await context.store.get(key);
       if (!body) continue;
-      const keys = parseReceiptKeys(body);
+      const keys = parseReceiptIndex(body)?.keys;
       if (!keys?.every((name) => parseKey(name)?.type === 'receipt')) {
         tally.problem('receipt-index-unreadable', key);
         continue;

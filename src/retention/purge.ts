@@ -14,6 +14,7 @@ import {
 } from '../storage/attempt-state.ts';
 import { type DeleteTarget, listAllMultipartUploads, type ObjectStore } from '../storage/object-store.ts';
 import { isStoreError } from '../storage/store-error.ts';
+import { newReceiptChain, type ReceiptChain, type UnchainedReceipt } from './receipt-chain.ts';
 
 export interface PurgeContext {
   readonly store: ObjectStore;
@@ -52,6 +53,8 @@ interface Purging {
   readonly doomed: Doomed;
   readonly ref: RecordingRef;
   manifest: Manifest | undefined;
+  /** What is to be written; undefined when an earlier purge left the receipt. */
+  draft: UnchainedReceipt | undefined;
   receipt: Receipt | undefined;
   failure: string | undefined;
   deletedAtMs: number;
@@ -71,6 +74,7 @@ export async function purgeRecordings(
   context: PurgeContext,
   doomed: readonly Doomed[],
   versioned: boolean,
+  chain: ReceiptChain = newReceiptChain(context),
 ): Promise<PurgeOutcome[]> {
   const all = doomed.map(newPurging);
   await each(all, (purging) => abortUploads(context.store, purging));
@@ -78,7 +82,7 @@ export async function purgeRecordings(
   await deleteContents(context, all, versioned);
   await each(all, (purging) => requireReadableManifest(purging));
   await each(all, (purging) => prepareReceipt(context, purging));
-  await writeReceipts(context, all);
+  await writeReceipts(context, all, chain);
   await deleteAcross(context.store, all, (purging) => participantTargets(context.store, purging, versioned));
   await deleteAcross(context.store, all, async (purging) => purging.state.items);
   return all.map(toOutcome);
@@ -93,6 +97,7 @@ function newPurging(doomed: Doomed): Purging {
     state,
     gone,
     manifest: undefined,
+    draft: undefined,
     receipt: undefined,
     failure: undefined,
     deletedAtMs: 0,
@@ -166,7 +171,7 @@ async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<
   const leftVersions = purging.state.items.length - leftCurrent;
   const leftBytes = purging.state.items.reduce((sum, item) => sum + item.sizeBytes, 0);
   const marker = manifest ? 1 : 0;
-  purging.receipt = {
+  purging.draft = {
     tenantId: ref.tenant,
     examId: ref.exam,
     attemptId: ref.attempt,
@@ -188,19 +193,24 @@ export async function readReceipt(store: ObjectStore, ref: RecordingRef): Promis
   return body && parseReceipt(body, ref);
 }
 
-/** Index first: what says when the receipts expire is written before them, one object for all of a batch. */
-async function writeReceipts(context: PurgeContext, all: readonly Purging[]): Promise<void> {
+/**
+ * Index first: what says when the receipts expire is written before them, one object for all of a batch. Receipts that
+ * an earlier run wrote stay as they are.
+ */
+async function writeReceipts(context: PurgeContext, all: readonly Purging[], chain: ReceiptChain): Promise<void> {
   const { store } = context;
-  const ready = all.filter((purging) => !purging.failure && purging.receipt);
+  const ready = all.filter((purging) => !purging.failure && purging.draft);
   if (ready.length === 0) return;
   const expiresAtMs = context.now() + context.logRetentionMs;
+  const links = ready.map((purging) => receiptKey(purging.ref));
   try {
-    const keys = ready.map((purging) => receiptKey(purging.ref));
-    await store.put(dueReceiptsKey(expiresAtMs, newUniqueName(context.randomBytes)), toBody(keys));
+    const index = toBody({ version: 1, run: chain.run, first: chain.next, previous: chain.previous, keys: links });
+    await store.put(dueReceiptsKey(expiresAtMs, newUniqueName(context.randomBytes)), index);
   } catch (error) {
     for (const purging of ready) purging.failure = failureOf(error);
     return;
   }
+  for (const purging of ready) if (purging.draft) purging.receipt = chain.add(purging.draft);
   await each(ready, async ({ ref, receipt }) => {
     if (receipt) await store.put(receiptKey(ref), toBody(receipt));
   });

@@ -4,6 +4,7 @@ import type { RetentionPolicy } from '../domain/deadlines.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
 import type { DeleteTarget } from '../storage/object-store.ts';
 import { failureOf, type PurgeContext, STORE_CONCURRENCY } from './purge.ts';
+import type { ReceiptChain } from './receipt-chain.ts';
 import type { Tally } from './sweep-report.ts';
 
 export interface SweepContext extends PurgeContext {
@@ -32,6 +33,8 @@ export interface Run {
   readonly options: SweepOptions;
   readonly tally: Tally;
   readonly startedAtMs: number;
+  /** One for all receipts of the run. */
+  readonly chain: ReceiptChain;
   /** Asked of the store once a run, and only when there is something to delete. */
   readonly isVersioned: () => Promise<boolean>;
 }

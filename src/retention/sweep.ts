@@ -6,6 +6,7 @@ import { toIso } from '../domain/times.ts';
 import type { ListedObject } from '../storage/object-store.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
 import { purgeRecordings, STORE_CONCURRENCY } from './purge.ts';
+import { newReceiptChain } from './receipt-chain.ts';
 import { salvageAbandonedUploads } from './salvage.ts';
 import { conclude, type DueAttempt, look } from './sweep-attempt.ts';
 import { newTally, type SweepReport, toReport } from './sweep-report.ts';
@@ -36,7 +37,14 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   const startedAtMs = context.now();
   const requestsBefore = context.requestCount();
   const tally = newTally();
-  const run: Run = { context, options, tally, startedAtMs, isVersioned: once(() => context.store.isVersioned()) };
+  const run: Run = {
+    context,
+    options,
+    tally,
+    startedAtMs,
+    chain: newReceiptChain(context),
+    isVersioned: once(() => context.store.isVersioned()),
+  };
 
   let after: string | undefined;
   do {
@@ -111,7 +119,7 @@ async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: n
   const doomed = found.flatMap((view) => view.doomed);
   const deadlines = new Map(doomed.map(({ state, deadlineMs }) => [recordingPrefix(state.ref), deadlineMs]));
   const gone = new Set<string>();
-  for (const outcome of await purgeRecordings(context, doomed, versioned)) {
+  for (const outcome of await purgeRecordings(context, doomed, versioned, run.chain)) {
     const prefix = recordingPrefix(outcome.ref);
     tally.outcome(outcome, deadlines.get(prefix) ?? Number.NaN, context.now());
     if ('receipt' in outcome) gone.add(prefix);

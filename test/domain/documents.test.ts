@@ -29,6 +29,7 @@ const receipt: documents.Receipt = {
   versions: 0,
   bytes: 9,
   actor: 'sweeper',
+  chain: { run: 'r', sequence: 1, previous: null },
 };
 
 describe('documents of the bucket', () => {
@@ -39,7 +40,8 @@ describe('documents of the bucket', () => {
     expect(documents.parseDeletion(documents.toBody(deletion))).toEqual(deletion);
     const timeline = { startedAt: time, endedAt: time, gaps: [] };
     expect(documents.parseTimeline(documents.toBody(timeline))).toEqual(timeline);
-    expect(documents.parseReceiptKeys(documents.toBody(['a']))).toEqual(['a']);
+    const index: documents.ReceiptIndex = { version: 1, run: 'r', first: 1, previous: null, keys: ['a'] };
+    expect(documents.parseReceiptIndex(documents.toBody(index))).toEqual(index);
   });
 
   test('law: a truncated document is no document, and throws nothing', () => {
@@ -66,6 +68,6 @@ describe('documents of the bucket', () => {
     expect(
       documents.parseManifest(Buffer.from(JSON.stringify({ ...manifest, participantId: 'a@b' })), ref),
     ).toBeUndefined();
-    expect(documents.parseReceiptKeys(Buffer.from('[1]'))).toBeUndefined();
+    expect(documents.parseReceiptIndex(Buffer.from('[1]'))).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { newRecordingId } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
@@ -140,7 +141,10 @@ describe('index entries that cannot be written or deleted', () => {
   test('an index of receipts that another sweeper has just dealt with is passed over', async () => {
     const service = await startTestService();
     try {
-      await service.store.put('due/20200101T000000000Z/receipts/r', Buffer.from('[]'));
+      await service.store.put(
+        'due/20200101T000000000Z/receipts/r',
+        toBody({ version: 1, run: 'r', first: 1, previous: null, keys: [] }),
+      );
       service.clock.advance(2 * HOUR_MS);
       const gone = overriding(service.store, { get: () => Promise.resolve(undefined) });
       expect(await sweep({ ...service.sweepContext, store: gone })).toMatchObject({ receiptsExpired: 0, failed: 0 });

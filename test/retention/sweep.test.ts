@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { dueAttemptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
@@ -9,6 +10,8 @@ import { MAX_CLOCK_SKEW_MS, sweep } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../overriding.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+
+const receiptIndex = (keys: string[]) => toBody({ version: 1, run: 'r', first: 1, previous: null, keys });
 
 let service: TestService;
 beforeEach(async () => {
@@ -215,7 +218,7 @@ describe('sweep', () => {
   });
 
   test('receipts whose index is young stay for the next sweep', async () => {
-    await service.store.put('due/20200101T000000000Z/receipts/r', Buffer.from('[]'));
+    await service.store.put('due/20200101T000000000Z/receipts/r', receiptIndex([]));
     await service.sweep();
     expect(await service.keys('due/')).toHaveLength(1);
     service.clock.advance(2 * HOUR_MS);
@@ -428,10 +431,7 @@ describe('receipts and audit events', () => {
 
   test('an index that names anything but receipts deletes nothing', async () => {
     const ref = await service.record();
-    await service.store.put(
-      'due/20200101T000000000Z/receipts/evil',
-      Buffer.from(JSON.stringify([recordingKey(ref, 'media')])),
-    );
+    await service.store.put('due/20200101T000000000Z/receipts/evil', receiptIndex([recordingKey(ref, 'media')]));
     await service.store.put('due/20200101T000000000Z/receipts/torn', Buffer.from('["rec'));
     service.clock.advance(2 * HOUR_MS);
     const report = await service.sweep();

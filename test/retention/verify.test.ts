@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { dueAttemptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import type { RecordingRef } from '../../src/domain/ids.ts';
+import {
+  dueAttemptKey,
+  dueReceiptsKey,
+  parseKey,
+  participantKey,
+  receiptKey,
+  recordingKey,
+  recordingPrefix,
+} from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
@@ -66,23 +76,29 @@ describe('verify', () => {
     expect(await kinds()).toEqual(['no-due-entry']);
   });
 
-  test('does not report an entry that was written after it read the index', async () => {
-    let late: (() => Promise<void>) | undefined;
+  test('does not report an attempt that was deleted while it read', async () => {
+    let meanwhile: (() => Promise<void>) | undefined;
     const racing = await startTestService({
       wrap: (store) =>
         overriding(store, {
-          async list(...args: Parameters<typeof store.list>) {
-            const page = await store.list(...args);
-            const run = args[0] === 'due/' ? late : undefined;
-            late = undefined;
-            await run?.();
-            return page;
+          async list(prefix, options) {
+            const act = prefix === 'due/' ? meanwhile : undefined;
+            if (act) meanwhile = undefined;
+            await act?.();
+            return store.list(prefix, options);
           },
         }),
     });
     try {
-      late = async () => void (await racing.record());
-      expect(await racing.verify()).toMatchObject({ wrong: 0, recordings: 1 });
+      const ref = await racing.record();
+      racing.clock.advance(2 * HOUR_MS);
+      meanwhile = async () => {
+        await deleteRecording(racing.context, ref, { reason: 'erasure', actor: 'desk' });
+        await racing.store.delete(
+          (await racing.keys(`due/`)).filter((key) => key.includes('/attempt/')).map((key) => ({ key })),
+        );
+      };
+      expect(await racing.verify()).toMatchObject({ wrong: 0, recordings: 1, receipts: 1 });
     } finally {
       await racing.close();
     }
@@ -155,6 +171,112 @@ describe('verify', () => {
     ).toEqual(strange.map((key) => ({ kind: 'unknown-key', key, fixed: false })));
   });
 
+  test('finds a missing marker, without which a request of its participant would miss a recording, and writes it', async () => {
+    const ref = await service.record();
+    await forget('participants/');
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual(['marker-missing']);
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    expect(await service.keys('participants/')).toEqual([expect.stringContaining(ref.recording)]);
+  });
+
+  test('finds a marker without a recording, and deletes it', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
+    await service.store.put(participantKey('p1', ref), new Uint8Array());
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual(['stray-marker']);
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    expect(await service.keys('participants/')).toEqual([]);
+  });
+
+  test('finds a fact that nothing would ever delete', async () => {
+    await assessAttempt(service.context, { tenant: 'acme', exam: 'math', attempt: 'empty' }, service.clock.now());
+    await forget('due/');
+    expect(await kinds()).toEqual(['no-due-entry']);
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+  });
+
+  describe('of receipts', () => {
+    async function deleteMany(count: number): Promise<string[]> {
+      for (let index = 0; index < count; index += 1) await service.record({ attempt: `a${index}` });
+      service.clock.advance(30 * DAY_MS);
+      await service.sweep();
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
+      return service.keys('receipts/');
+    }
+
+    test('finds one that is missing, at either end or in the middle', async () => {
+      const receipts = await deleteMany(4);
+      for (const key of [receipts[0], receipts[2], receipts[3]]) {
+        const body = await service.store.get(key ?? '');
+        await service.store.delete([{ key: key ?? '' }]);
+        const { findings } = await service.verify();
+        expect(findings).toMatchObject([{ kind: 'receipt-missing', key }]);
+        await service.store.put(key ?? '', body ?? new Uint8Array());
+      }
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('finds one that was changed', async () => {
+      const [first = ''] = await deleteMany(3);
+      const receipt = JSON.parse(Buffer.from((await service.store.get(first)) ?? []).toString()) as { bytes: number };
+      await service.store.put(first, Buffer.from(JSON.stringify({ ...receipt, bytes: receipt.bytes + 1 })));
+      expect(await kinds()).toEqual(['receipt-changed']);
+      await service.store.put(first, Buffer.from('{'));
+      expect(await kinds()).toContain('unreadable');
+    });
+
+    test('finds that a whole batch between two others is missing', async () => {
+      const ref = await service.record();
+      for (const [first, previous] of [
+        [1, null],
+        [7, 'hash'],
+      ] as const) {
+        const key = dueReceiptsKey(service.clock.now() + first * DAY_MS, 'x');
+        await service.store.put(key, toBody({ version: 1, run: 'r', first, previous, keys: [] }));
+      }
+      expect(ref).toBeDefined();
+      expect(await kinds()).toEqual(['receipt-missing']);
+    });
+
+    test('finds one that nothing would delete, and gives it an end', async () => {
+      const receipts = await deleteMany(2);
+      await forget('due/');
+      expect(await kinds()).toEqual(['receipt-without-expiry', 'receipt-without-expiry']);
+      expect((await service.verify({ fix: true })).wrong).toBe(0);
+      service.clock.advance(366 * DAY_MS);
+      expect((await service.sweep()).receiptsExpired).toBe(receipts.length);
+    });
+
+    test('finds receipts and audit events that are kept past their time, and lets the sweep delete them', async () => {
+      const [key = ''] = await deleteMany(1);
+      await service.context.audit.record({ event: 'erased', ref: refOf(key), actor: 'a', requestId: 'q' });
+      service.clock.advance(368 * DAY_MS);
+      expect(await kinds()).toEqual(['log-overdue', 'log-overdue']);
+      expect((await service.verify({ fix: true })).wrong).toBe(0);
+      expect(await service.keys()).toEqual([]);
+    });
+
+    test('does not take a purge that has yet to be finished for a missing receipt', async () => {
+      const ref = await service.record();
+      const index = toBody({ version: 1, run: 'r', first: 1, previous: null, keys: [receiptKey(ref)] });
+      await service.store.put(dueReceiptsKey(service.clock.now() + 365 * DAY_MS, 'x'), index);
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('finds an index that cannot be read, or names what is no receipt', async () => {
+      await service.store.put(dueReceiptsKey(service.clock.now() + DAY_MS, 'x'), Buffer.from('{'));
+      const index = toBody({ version: 1, run: 'r', first: 1, previous: null, keys: ['due/'] });
+      await service.store.put(dueReceiptsKey(service.clock.now() + DAY_MS, 'y'), index);
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual(['unknown-key', 'unreadable']);
+    });
+  });
+
   test('reports what cannot be read, and goes on', async () => {
     let broken = '';
     const failing = await startTestService({
@@ -181,3 +303,9 @@ describe('verify', () => {
     }
   });
 });
+
+function refOf(key: string): RecordingRef {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'receipt') throw new Error(`${key} is no receipt`);
+  return parsed.ref;
+}

@@ -1,0 +1,168 @@
+// Checks every attempt: its deadlines, its entry in the deletion queue, its manifests, tags and markers.
+import pMap from 'p-map';
+import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
+import { type Manifest, parseManifest } from '../domain/documents.ts';
+import { type AttemptRef, createdAtOf } from '../domain/ids.ts';
+import {
+  ATTEMPTS_PREFIX,
+  attemptPrefix,
+  DUE_PREFIX,
+  PARTICIPANTS_PREFIX,
+  parseKey,
+  participantKey,
+  recordingKey,
+  recordingPrefix,
+} from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import {
+  type AttemptState,
+  attemptStateOf,
+  completedAtsOf,
+  findRecording,
+  type RecordingState,
+  readAttempt,
+  type StoredItem,
+} from '../storage/attempt-state.ts';
+import { mediaTags, tagMedia } from '../storage/completion.ts';
+import { listAll } from '../storage/object-store.ts';
+import { failureOf, STORE_CONCURRENCY } from './purge.ts';
+import { addDueEntry, inBatches, report, type VerifyRun, WINDOW } from './verify-run.ts';
+
+/** What the attempts of a window must have elsewhere: a due entry in time, and a marker for each recording. */
+interface Expected {
+  readonly deadlines: Map<string, { ref: AttemptRef; deadlineMs: number }>;
+  readonly markers: Map<string, Manifest>;
+}
+
+/**
+ * Reads `attempts/` once, each manifest, and each set of tags. The index of deadlines and the markers are read once
+ * for every `WINDOW` attempts, after them: whatever an attempt needs there was written before it.
+ */
+export async function verifyAttempts(run: VerifyRun): Promise<void> {
+  let expected: Expected = { deadlines: new Map(), markers: new Map() };
+  for await (const batch of inBatches(listAttempts(run), STORE_CONCURRENCY)) {
+    await pMap(batch, (attempt) => checkAttempt(run, attempt, expected), { concurrency: STORE_CONCURRENCY });
+    if (expected.deadlines.size + expected.markers.size < WINDOW) continue;
+    await settle(run, expected);
+    expected = { deadlines: new Map(), markers: new Map() };
+  }
+  await settle(run, expected);
+}
+
+async function* listAttempts(run: VerifyRun): AsyncGenerator<AttemptState, void, undefined> {
+  let ref: AttemptRef | undefined;
+  let items: StoredItem[] = [];
+  for await (const object of listAll(run.context.store, ATTEMPTS_PREFIX)) {
+    const parsed = parseKey(object.key);
+    if (parsed?.type !== 'recording' && parsed?.type !== 'assessed') {
+      await report(run, 'unknown-key', object.key, 'in the folder of recordings');
+      continue;
+    }
+    if (ref && attemptPrefix(ref) !== attemptPrefix(parsed.ref)) {
+      yield attemptStateOf(ref, items);
+      items = [];
+    }
+    ref = parsed.ref;
+    items.push({ ...object, isCurrent: true });
+  }
+  if (ref) yield attemptStateOf(ref, items);
+}
+
+async function checkAttempt(run: VerifyRun, attempt: AttemptState, expected: Expected): Promise<void> {
+  const { counts } = run.findings;
+  counts.attempts += 1;
+  counts.recordings += attempt.recordings.length;
+  const deadlineMs = nextDeadline(run, attempt);
+  if (deadlineMs !== undefined) expected.deadlines.set(attemptPrefix(attempt.ref), { ref: attempt.ref, deadlineMs });
+  for (const recording of attempt.recordings) {
+    counts.bytes += recording.objects.media?.sizeBytes ?? 0;
+    try {
+      await checkRecording(run, attempt, recording, expected);
+    } catch (error) {
+      await report(run, 'unreadable', recordingPrefix(recording.ref), failureOf(error));
+    }
+  }
+}
+
+/** When the sweeper has to come at the latest: for a recording, or for the facts of an attempt that has none left. */
+function nextDeadline({ context: { policy } }: VerifyRun, attempt: AttemptState): number | undefined {
+  const completedAtsMs = completedAtsOf(attempt);
+  const deadlines = attempt.recordings.map(({ ref }) =>
+    recordingDeadline(policy, ref.tenant, ref.recording, completedAtsMs),
+  );
+  const completedAtMs = firstAssessment(completedAtsMs);
+  if (deadlines.length === 0 && completedAtMs !== undefined) {
+    deadlines.push(assessedDeadline(policy, attempt.ref.tenant, completedAtMs));
+  }
+  return deadlines.length === 0 ? undefined : deadlines.reduce((a, b) => Math.min(a, b));
+}
+
+async function checkRecording(
+  run: VerifyRun,
+  attempt: AttemptState,
+  state: RecordingState,
+  expected: Expected,
+): Promise<void> {
+  const { store, policy, now } = run.context;
+  const { ref, objects } = state;
+  const completedAtsMs = completedAtsOf(attempt);
+  const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsMs);
+  if (deadlineMs <= now()) {
+    await report(run, 'overdue', recordingPrefix(ref), `its deadline was ${toIso(deadlineMs)}`, () =>
+      addDueEntry(run, ref, deadlineMs),
+    );
+  }
+  if (objects.deleting || run.isYoung(createdAtOf(ref.recording))) return;
+  if (!objects.manifest) {
+    const names = Object.keys(objects).join(', ');
+    await report(run, 'media-without-manifest', recordingPrefix(ref), names, () => addDueEntry(run, ref, now()));
+    return;
+  }
+  const key = recordingKey(ref, 'manifest');
+  const body = await store.get(key);
+  if (!body) return;
+  const manifest = parseManifest(body, ref);
+  if (manifest) expected.markers.set(participantKey(manifest.participantId, ref), manifest);
+  else await report(run, 'manifest-unreadable', key, 'kept: a person has to look');
+  if (objects.media) await checkTags(run, attempt, state, mediaTags(policy, ref, completedAtsMs));
+}
+
+async function checkTags(
+  run: VerifyRun,
+  attempt: AttemptState,
+  { ref }: RecordingState,
+  wanted: Readonly<Record<string, string>>,
+): Promise<void> {
+  const key = recordingKey(ref, 'media');
+  const tags = await run.context.store.tags(key);
+  if (!tags || Object.entries(wanted).every(([name, value]) => tags[name] === value)) return;
+  await report(run, 'wrong-tags', key, `delete-by should be ${wanted['delete-by']}`, () =>
+    tagMedia(run.context, ref, attempt),
+  );
+}
+
+/** Strikes out what the index and the markers have, and looks a second time at what is left. */
+async function settle(run: VerifyRun, { deadlines, markers }: Expected): Promise<void> {
+  const { store } = run.context;
+  if (deadlines.size === 0) return;
+  for await (const { key } of listAll(store, DUE_PREFIX)) {
+    const parsed = parseKey(key);
+    if (parsed?.type !== 'due-attempt') continue;
+    const prefix = attemptPrefix(parsed.ref);
+    if (parsed.timeMs <= (deadlines.get(prefix)?.deadlineMs ?? Number.NEGATIVE_INFINITY)) deadlines.delete(prefix);
+  }
+  for (const { ref } of deadlines.values()) {
+    const deadlineMs = nextDeadline(run, await readAttempt(store, ref));
+    if (deadlineMs === undefined) continue;
+    await report(run, 'no-due-entry', attemptPrefix(ref), `nothing would delete it by ${toIso(deadlineMs)}`, () =>
+      addDueEntry(run, ref, deadlineMs),
+    );
+  }
+  for await (const { key } of listAll(store, PARTICIPANTS_PREFIX)) markers.delete(key);
+  for (const [key, manifest] of markers) {
+    const { tenantId: tenant, examId: exam, attemptId: attempt, recordingId: recording } = manifest;
+    const state = findRecording(await readAttempt(store, { tenant, exam, attempt }), recording);
+    if (!state?.objects.manifest || state.objects.deleting) continue;
+    await report(run, 'marker-missing', key, 'its manifest is there', () => store.put(key, new Uint8Array()));
+  }
+}

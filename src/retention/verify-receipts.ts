@@ -1,0 +1,132 @@
+// Checks the proofs: each receipt is there, fits the one before it, says the truth, and will expire.
+import pMap from 'p-map';
+import { parseReceipt, parseReceiptIndex, type Receipt, type ReceiptIndex, toBody } from '../domain/documents.ts';
+import { DAY_MS } from '../domain/durations.ts';
+import { newUniqueName } from '../domain/ids.ts';
+import { DUE_PREFIX, dueReceiptsKey, parseKey, RECEIPTS_PREFIX, recordingPrefix } from '../domain/keys.ts';
+import { listAll } from '../storage/object-store.ts';
+import { failureOf, STORE_CONCURRENCY } from './purge.ts';
+import { hashOf, newReceiptChain } from './receipt-chain.ts';
+import { addDueEntry, inBatches, report, type VerifyRun, WINDOW } from './verify-run.ts';
+
+/** Where the chain of a run stood after its last batch. */
+interface RunEnd {
+  readonly next: number;
+  readonly previous: string | null;
+}
+
+/** Runs whose chains are followed from batch to batch; a run's batches lie next to each other in the index. */
+const RUNS_REMEMBERED = 100;
+
+/** Reads the index of receipts and each receipt in it: one GET a receipt. */
+export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
+  const { store, now } = run.context;
+  const ends = new Map<string, RunEnd>();
+  for await (const { key, lastModifiedMs } of listAll(store, DUE_PREFIX)) {
+    const parsed = parseKey(key);
+    if (parsed?.type === 'due-attempt') continue;
+    if (parsed?.type !== 'due-receipts') {
+      await report(run, 'unknown-key', key, 'in the index of deadlines');
+      continue;
+    }
+    try {
+      const body = await store.get(key);
+      const index = body && parseReceiptIndex(body);
+      if (index) await checkIndex(run, key, index, ends, run.isYoung(lastModifiedMs));
+      else if (body) await report(run, 'unreadable', key, 'an index of receipts');
+    } catch (error) {
+      await report(run, 'unreadable', key, failureOf(error));
+    }
+    if (parsed.timeMs + DAY_MS <= now()) await report(run, 'log-overdue', key, 'an index of receipts');
+  }
+}
+
+async function checkIndex(
+  run: VerifyRun,
+  key: string,
+  index: ReceiptIndex,
+  ends: Map<string, RunEnd>,
+  isYoung: boolean,
+): Promise<void> {
+  const before = ends.get(index.run);
+  if (before && (before.next !== index.first || before.previous !== index.previous)) {
+    await report(run, 'receipt-missing', key, `receipts ${before.next} to ${index.first - 1} of run ${index.run}`);
+  }
+  const receipts = await pMap(index.keys, (receipt) => readReceipt(run, receipt), { concurrency: STORE_CONCURRENCY });
+  let previous: string | null | undefined = index.previous;
+  for (const [place, receiptKey] of index.keys.entries()) {
+    const found = receipts[place];
+    const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === index.first + place;
+    if (found && inChain && previous !== undefined && found.receipt.chain.previous !== previous) {
+      await report(run, 'receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
+    }
+    if (!found && !isYoung) await reportMissing(run, receiptKey);
+    // Of a receipt that a later run wrote again, or that was never written, the hash in this chain is not known.
+    previous = found && inChain ? found.hash : undefined;
+  }
+  if (ends.size >= RUNS_REMEMBERED) ends.delete(ends.keys().next().value ?? '');
+  if (previous === undefined) ends.delete(index.run);
+  else ends.set(index.run, { next: index.first + index.keys.length, previous });
+}
+
+async function readReceipt(run: VerifyRun, key: string): Promise<{ receipt: Receipt; hash: string } | undefined> {
+  const parsed = parseKey(key);
+  const body = parsed?.type === 'receipt' ? await run.context.store.get(key) : undefined;
+  if (!body || parsed?.type !== 'receipt') return undefined;
+  const receipt = parseReceipt(body, parsed.ref);
+  if (!receipt) await report(run, 'unreadable', key, 'a receipt');
+  return receipt && { receipt, hash: hashOf(body) };
+}
+
+/** A purge that died between the index and the receipt left its manifest: it will be finished. */
+async function reportMissing(run: VerifyRun, key: string): Promise<void> {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'receipt') return report(run, 'unknown-key', key, 'named by an index of receipts');
+  const { store } = run.context;
+  const [left, there] = await Promise.all([
+    store.list(recordingPrefix(parsed.ref), { limit: 1 }),
+    store.list(key, { limit: 1 }),
+  ]);
+  if (left.objects.length > 0 || there.objects.length > 0) return;
+  await report(run, 'receipt-missing', key, 'its index names it');
+}
+
+/** Lists the receipts: what each says is gone must be gone, and an index must name it. */
+export async function verifyReceipts(run: VerifyRun): Promise<void> {
+  const { store } = run.context;
+  for await (const window of inBatches(listAll(store, RECEIPTS_PREFIX), WINDOW)) {
+    const unnamed = new Set<string>();
+    await pMap(
+      window,
+      async ({ key, lastModifiedMs }) => {
+        const parsed = parseKey(key);
+        if (parsed?.type !== 'receipt') return report(run, 'unknown-key', key, 'in the folder of receipts');
+        run.findings.counts.receipts += 1;
+        unnamed.add(key);
+        const { objects } = await store.list(recordingPrefix(parsed.ref), { limit: 1 });
+        if (objects.length === 0 || run.isYoung(lastModifiedMs)) return;
+        await report(run, 'receipt-but-objects', recordingPrefix(parsed.ref), 'its receipt is there', () =>
+          addDueEntry(run, parsed.ref, run.context.now()),
+        );
+      },
+      { concurrency: STORE_CONCURRENCY },
+    );
+    for await (const { key } of listAll(store, DUE_PREFIX)) {
+      if (parseKey(key)?.type !== 'due-receipts') continue;
+      const body = await store.get(key);
+      for (const name of (body && parseReceiptIndex(body)?.keys) ?? []) unnamed.delete(name);
+    }
+    for (const key of unnamed) {
+      await report(run, 'receipt-without-expiry', key, 'no index names it', () => addToIndex(run, key));
+    }
+  }
+}
+
+function addToIndex({ context }: VerifyRun, key: string): Promise<void> {
+  const { run, next: first, previous } = newReceiptChain(context);
+  const index = toBody({ version: 1, run, first, previous, keys: [key] });
+  return context.store.put(
+    dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes)),
+    index,
+  );
+}

@@ -1,0 +1,90 @@
+// What `verify` found, counted in full and listed as far as a page goes.
+
+export const FINDING_KINDS = {
+  overdue: 'kept past its deadline',
+  'no-due-entry': 'nothing would delete it by its deadline',
+  'media-without-manifest': 'left over, without a manifest',
+  'manifest-unreadable': 'its manifest cannot be read',
+  'wrong-tags': 'the tags do not tell its deadline',
+  'stray-upload': 'an open upload that belongs to no recording',
+  'marker-missing': 'a request of its participant would not find it',
+  'stray-marker': "a participant's marker without a recording",
+  'receipt-but-objects': 'a receipt says that it is deleted, and it is there',
+  'receipt-missing': 'deleted, and the receipt is gone',
+  'receipt-changed': 'a receipt does not fit the one before it',
+  'receipt-without-expiry': 'nothing would ever delete this receipt',
+  'log-overdue': 'a receipt or audit event kept past its time',
+  'unknown-key': 'not a key of this service',
+  unreadable: 'could not be read',
+} as const;
+
+export type FindingKind = keyof typeof FINDING_KINDS;
+
+export interface Finding {
+  readonly kind: FindingKind;
+  readonly key: string;
+  readonly detail: string;
+  /** Whether `--fix` put it right: it was there before, and not after. */
+  readonly fixed: boolean;
+}
+
+export interface VerifyReport {
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly attempts: number;
+  readonly recordings: number;
+  readonly bytes: number;
+  readonly receipts: number;
+  readonly auditEvents: number;
+  readonly requests: number;
+  /** How many findings of all kinds stand. */
+  readonly wrong: number;
+  /** How many of each kind were found, and how many of them `--fix` put right. */
+  readonly kinds: readonly { readonly kind: FindingKind; readonly found: number; readonly fixed: number }[];
+  /** At most `MAX_LISTED` of each kind. */
+  readonly findings: readonly Finding[];
+}
+
+/** Findings of a kind that are listed; all are counted. Bounds the memory of a run over a ruined bucket. */
+export const MAX_LISTED = 1000;
+
+export class Findings {
+  readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, auditEvents: 0 };
+  readonly #byKind = new Map<FindingKind, { found: number; listed: Map<string, string> }>();
+
+  add(kind: FindingKind, key: string, detail: string): void {
+    const entry = this.#byKind.get(kind) ?? { found: 0, listed: new Map<string, string>() };
+    entry.found += 1;
+    if (entry.listed.size < MAX_LISTED) entry.listed.set(key, detail);
+    this.#byKind.set(kind, entry);
+  }
+
+  get kinds(): FindingKind[] {
+    return [...this.#byKind.keys()];
+  }
+
+  found(kind: FindingKind): number {
+    return this.#byKind.get(kind)?.found ?? 0;
+  }
+
+  listed(kind: FindingKind): ReadonlyMap<string, string> {
+    return this.#byKind.get(kind)?.listed ?? new Map();
+  }
+}
+
+/** Without a repair `before` and `after` are one; with one, what stands only in `before` was put right. */
+export function compare(before: Findings, after: Findings): Pick<VerifyReport, 'wrong' | 'kinds' | 'findings'> {
+  const kinds = [...new Set([...before.kinds, ...after.kinds])];
+  return {
+    wrong: kinds.reduce((sum, kind) => sum + after.found(kind), 0),
+    kinds: kinds.map((kind) => {
+      const found = Math.max(before.found(kind), after.found(kind));
+      return { kind, found, fixed: found - after.found(kind) };
+    }),
+    findings: kinds.flatMap((kind) =>
+      [...new Map([...before.listed(kind), ...after.listed(kind)])].map(([key, detail]) => {
+        return { kind, key, detail, fixed: !after.listed(kind).has(key) };
+      }),
+    ),
+  };
+}

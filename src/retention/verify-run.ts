@@ -1,0 +1,46 @@
+// What the checks of one `verify` share.
+import { type AttemptRef, newUniqueName } from '../domain/ids.ts';
+import { dueAttemptKey } from '../domain/keys.ts';
+import type { SweepContext } from './sweep-run.ts';
+import type { FindingKind, Findings } from './verify-report.ts';
+
+export interface VerifyRun {
+  readonly context: SweepContext;
+  readonly findings: Findings;
+  /** Undefined in a run that only reads. */
+  readonly repair: boolean;
+  /** Things younger than `settleMs` may belong to a request that is still running: they are not judged. */
+  readonly isYoung: (timeMs: number) => boolean;
+}
+
+/** How many keys are held in memory at once, to be looked for in another folder of the bucket. */
+export const WINDOW = 50_000;
+
+/** Reports, and in a repairing run mends. */
+export async function report(
+  run: VerifyRun,
+  kind: FindingKind,
+  key: string,
+  detail: string,
+  mend?: () => Promise<unknown>,
+): Promise<void> {
+  run.findings.add(kind, key, detail);
+  if (run.repair && mend) await mend();
+}
+
+/** Leads the sweeper to an attempt: the one way in which anything is ever deleted. */
+export function addDueEntry({ context }: VerifyRun, ref: AttemptRef, timeMs: number): Promise<void> {
+  return context.store.put(dueAttemptKey(timeMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
+}
+
+/** Groups of at most `size`, in order. */
+export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[], void, undefined> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
