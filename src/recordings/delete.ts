@@ -69,7 +69,7 @@ export async function deleteRecording(
     await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
   }
   const versioned = await store.isVersioned();
-  const attempt = await readAttempt(store, ref, { versions: versioned, uploads: true });
+  const attempt = await readAttempt(store, ref, { versions: versioned, uploads: 'list' });
   const state = findRecording(attempt, ref.recording);
   if (!state) return { receipt: await requireReceipt(context, ref), isNew: false };
   const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));

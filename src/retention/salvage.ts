@@ -2,11 +2,11 @@
 import { recordingDeadline } from '../domain/deadlines.ts';
 import { parseManifest } from '../domain/documents.ts';
 import type { RecordingRef } from '../domain/ids.ts';
-import { ATTEMPTS_PREFIX, parseKey, recordingKey } from '../domain/keys.ts';
+import { parseKey, recordingKey } from '../domain/keys.ts';
 import { checkParts } from '../domain/parts.ts';
 import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
 import { completeUpload } from '../storage/completion.ts';
-import { listAllMultipartUploads, type OpenUpload } from '../storage/object-store.ts';
+import type { OpenUpload } from '../storage/object-store.ts';
 import { failureOf } from './purge.ts';
 import type { Run } from './sweep-run.ts';
 
@@ -17,7 +17,7 @@ import type { Run } from './sweep-run.ts';
  */
 export async function salvageAbandonedUploads(run: Run): Promise<void> {
   const { context, options, tally, startedAtMs } = run;
-  for await (const upload of listAllMultipartUploads(context.store, ATTEMPTS_PREFIX)) {
+  for (const upload of [...(run.openUploads?.values() ?? [])].flat()) {
     if (options.signal?.aborted) return;
     if (startedAtMs - upload.initiatedMs < context.uploadIdleLimitMs) continue;
     const parsed = parseKey(upload.key);

@@ -30,7 +30,7 @@ export interface AttemptView {
 export async function look(run: Run, due: DueAttempt, versioned: boolean): Promise<AttemptView | undefined> {
   const { context, tally } = run;
   try {
-    const state = await readAttempt(context.store, due.ref, { versions: versioned, uploads: true });
+    const state = await readState(run, due.ref, versioned);
     for (const key of state.unknownKeys) tally.problem('unknown-key', key);
     const verdicts = await Promise.all(state.recordings.map((recording) => judge(run, state, recording)));
     const doomed = verdicts.filter((verdict) => verdict !== undefined);
@@ -42,6 +42,21 @@ export async function look(run: Run, due: DueAttempt, versioned: boolean): Promi
   }
 }
 
+/** One listing; the open uploads are known, but for a young recording that somebody asked to delete. */
+async function readState(run: Run, ref: AttemptRef, versioned: boolean): Promise<AttemptState> {
+  const { store } = run.context;
+  const uploads = run.openUploads ? (run.openUploads.get(attemptPrefix(ref)) ?? []) : 'list';
+  const state = await readAttempt(store, ref, { versions: versioned, uploads });
+  const hurried = state.recordings.some(
+    ({ ref: { recording }, objects }) => objects.deleting && isYoung(run, recording),
+  );
+  return hurried ? readAttempt(store, ref, { versions: versioned, uploads: 'list' }) : state;
+}
+
+function isYoung({ context, startedAtMs }: Run, recording: string): boolean {
+  return startedAtMs - createdAtOf(recording) <= context.settleMs;
+}
+
 /** Whether a recording has to go now, and why. */
 async function judge(run: Run, attempt: AttemptState, state: RecordingState): Promise<Doomed | undefined> {
   const { context, startedAtMs } = run;
@@ -51,8 +66,7 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
     const asked = body && parseDeletion(body);
     return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
   }
-  const young = startedAtMs - createdAtOf(state.ref.recording) <= context.settleMs;
-  if (young) return undefined;
+  if (isYoung(run, state.ref.recording)) return undefined;
   const orphaned = state.objects.media !== undefined && !state.objects.manifest;
   const leftOver = state.items.length > 0 && Object.keys(state.objects).length === 0;
   const isDue = deadlineMs <= startedAtMs + context.leadMs || orphaned || leftOver;

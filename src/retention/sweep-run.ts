@@ -2,7 +2,7 @@
 import pMap from 'p-map';
 import type { RetentionPolicy } from '../domain/deadlines.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
-import type { DeleteTarget } from '../storage/object-store.ts';
+import type { DeleteTarget, OpenUpload } from '../storage/object-store.ts';
 import { failureOf, type PurgeContext, STORE_CONCURRENCY } from './purge.ts';
 import type { ReceiptChain } from './receipt-chain.ts';
 import type { Tally } from './sweep-report.ts';
@@ -33,6 +33,11 @@ export interface Run {
   readonly options: SweepOptions;
   readonly tally: Tally;
   readonly startedAtMs: number;
+  /**
+   * The uploads that were open when the run began, by attempt: one listing for all attempts. A recording older than
+   * `settleMs` opened its upload before that. Undefined when that listing failed: then each attempt is asked for.
+   */
+  readonly openUploads: ReadonlyMap<string, readonly OpenUpload[]> | undefined;
   /** One for all receipts of the run. */
   readonly chain: ReceiptChain;
   /** Asked of the store once a run, and only when there is something to delete. */

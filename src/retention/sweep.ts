@@ -1,15 +1,27 @@
 // The sweep: deletes what is due, oldest first, at a cost of what is due and not of what is stored.
 import pMap from 'p-map';
 import { MINUTE_MS } from '../domain/durations.ts';
-import { attemptPrefix, DUE_PREFIX, type ParsedKey, parseKey, recordingPrefix } from '../domain/keys.ts';
+import {
+  ATTEMPTS_PREFIX,
+  attemptPrefix,
+  DUE_PREFIX,
+  type ParsedKey,
+  parseKey,
+  recordingPrefix,
+} from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
-import type { ListedObject } from '../storage/object-store.ts';
+import {
+  type ListedObject,
+  listAllMultipartUploads,
+  type ObjectStore,
+  type OpenUpload,
+} from '../storage/object-store.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
-import { purgeRecordings, STORE_CONCURRENCY } from './purge.ts';
+import { failureOf, purgeRecordings, STORE_CONCURRENCY } from './purge.ts';
 import { newReceiptChain } from './receipt-chain.ts';
 import { salvageAbandonedUploads } from './salvage.ts';
 import { conclude, type DueAttempt, look } from './sweep-attempt.ts';
-import { newTally, type SweepReport, toReport } from './sweep-report.ts';
+import { newTally, type SweepReport, type Tally, toReport } from './sweep-report.ts';
 import { deleteAll, guarded, type Run, type SweepContext, type SweepOptions } from './sweep-run.ts';
 
 /** The run that refused to begin: exit code 2, nothing was changed. */
@@ -28,6 +40,8 @@ export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
 
 /** Attempts worked on together: their deletes share batches, and memory stays bounded. */
 const CHUNK_ATTEMPTS = 200;
+/** While one chunk waits for a batch of deletes, the others list. */
+const CHUNKS_AT_ONCE = 3;
 
 /**
  * One run. Safe to repeat, and two at once do no harm.
@@ -42,6 +56,7 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
     options,
     tally,
     startedAtMs,
+    openUploads: await listOpenUploads(context.store, tally),
     chain: newReceiptChain(context),
     isVersioned: once(() => context.store.isVersioned()),
   };
@@ -62,6 +77,20 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   const finishedAtMs = context.now();
   const requests = context.requestCount() - requestsBefore;
   return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests });
+}
+
+/** Before any attempt is listed: an upload that completes meanwhile is then seen as media. */
+async function listOpenUploads(store: ObjectStore, tally: Tally): Promise<Map<string, OpenUpload[]> | undefined> {
+  try {
+    const uploads = await Array.fromAsync(listAllMultipartUploads(store, ATTEMPTS_PREFIX));
+    return Map.groupBy(uploads, ({ key }) => {
+      const parsed = parseKey(key);
+      return parsed?.type === 'recording' ? attemptPrefix(parsed.ref) : key;
+    });
+  } catch (error) {
+    tally.problem(failureOf(error), 'open uploads');
+    return undefined;
+  }
 }
 
 function guardClock(nowMs: number, storeTimeMs: number): void {
@@ -99,11 +128,19 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
       if (parsed.timeMs <= run.startedAtMs && settled) expired.push({ ...parsed, key: object.key });
     } else tally.problem('unknown-key', object.key);
   }
-  const waiting = [...attempts.values()];
-  while (waiting.length > 0 && !options.signal?.aborted) {
-    await sweepChunk(run, waiting.splice(0, CHUNK_ATTEMPTS), storeTimeMs);
-    context.onProgress?.(tally.progress());
-  }
+  const all = [...attempts.values()];
+  const chunks = Array.from({ length: Math.ceil(all.length / CHUNK_ATTEMPTS) }, (_, index) =>
+    all.slice(index * CHUNK_ATTEMPTS, (index + 1) * CHUNK_ATTEMPTS),
+  );
+  await pMap(
+    chunks,
+    async (chunk) => {
+      if (options.signal?.aborted) return;
+      await sweepChunk(run, chunk, storeTimeMs);
+      context.onProgress?.(tally.progress());
+    },
+    { concurrency: CHUNKS_AT_ONCE },
+  );
   if (!options.signal?.aborted) await expireReceipts(run, expired);
 }
 

@@ -44,8 +44,8 @@ export interface AttemptState {
 export interface ReadOptions {
   /** In a versioned bucket: read all versions, for a purge. */
   readonly versions?: boolean;
-  /** Read the open uploads as well: one more request. */
-  readonly uploads?: boolean;
+  /** The open uploads, where they were listed before; `list` lists them: one more request. */
+  readonly uploads?: readonly OpenUpload[] | 'list';
 }
 
 /**
@@ -58,7 +58,7 @@ export async function readAttempt(
   options: ReadOptions = {},
 ): Promise<AttemptState> {
   const prefix = attemptPrefix(ref);
-  const uploads = options.uploads ? await collect(listAllMultipartUploads(store, prefix)) : [];
+  const uploads = options.uploads === 'list' ? await collect(listAllMultipartUploads(store, prefix)) : options.uploads;
   const items = options.versions ? await listItemVersions(store, prefix) : await listItems(store, prefix);
   return attemptStateOf(ref, items, uploads);
 }

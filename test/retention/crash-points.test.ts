@@ -91,7 +91,11 @@ describe.each(STORIES)('a crash of $name', ({ prepare, act, afterwards }) => {
     let calls = 1;
     for (let call = 1; call <= calls; call += 1) {
       const plan: CrashPlan = { call, afterEffect, made: undefined };
-      const service = await startTestService({ wrap: (store) => crashing(store, plan) });
+      const service = await startTestService({
+        wrap: (store) => crashing(store, plan),
+        // Shorter than the other, so that an assessment brings the deadline forward.
+        policy: { afterAssessmentMs: 10 * DAY_MS },
+      });
       try {
         const ref = await prepare(service);
         plan.made = 0;

@@ -50,7 +50,7 @@ function itemOf(key: string, more: Partial<StoredItem> = {}): StoredItem {
 
 describe('an attempt', () => {
   test('that nobody recorded is empty', async () => {
-    expect(await readAttempt(opened.store, ATTEMPT, { uploads: true, versions: true })).toEqual({
+    expect(await readAttempt(opened.store, ATTEMPT, { uploads: 'list', versions: true })).toEqual({
       ref: ATTEMPT,
       assessments: [],
       recordings: [],
@@ -68,7 +68,7 @@ describe('an attempt', () => {
     await store.put(assessedKey(ATTEMPT, NOW_MS + 2), new Uint8Array());
     await store.put(assessedKey(ATTEMPT, NOW_MS + 1), new Uint8Array());
     await store.put(recordingKey({ ...younger, attempt: 'attempt-10' }, 'media'), WEBM);
-    const state = await readAttempt(store, ATTEMPT, { uploads: true });
+    const state = await readAttempt(store, ATTEMPT, { uploads: 'list' });
     expect(state.recordings.map(({ ref }) => ref)).toEqual([older, younger]);
     expect(completedAtsOf(state)).toEqual([NOW_MS + 1, NOW_MS + 2]);
     expect(state.unknownKeys).toEqual([]);
@@ -91,7 +91,7 @@ describe('an attempt', () => {
     ];
     for (const key of unknown) await store.put(key, bytes('x'));
     await store.createMultipartUpload(recordingKey(ref, 'manifest'), MEDIA);
-    const state = await readAttempt(store, ATTEMPT, { uploads: true });
+    const state = await readAttempt(store, ATTEMPT, { uploads: 'list' });
     expect(state.recordings).toEqual([]);
     expect(state.unknownKeys.toSorted()).toEqual([...unknown, recordingKey(ref, 'manifest')].sort());
   });
