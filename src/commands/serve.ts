@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { runAttacks } from '../doctor/attacks/run-attacks.ts';
+import { findObjectLock } from '../doctor/checks/object-lock.ts';
 import { HOUR_MS, SECOND_MS } from '../domain/durations.ts';
 import { DUE_PREFIX } from '../domain/keys.ts';
 import { createApp } from '../http/app.ts';
@@ -12,17 +15,22 @@ import type { Logger } from '../http/logger.ts';
 import type { Scheduler } from '../retention/scheduler.ts';
 import { startScheduler } from '../retention/scheduler.ts';
 import { SweepRefused, sweep } from '../retention/sweep.ts';
+import { inspectBucket } from '../storage/s3/bucket-inspection.ts';
 import { readOrCreateSecret } from './auth-secret.ts';
 import { recordingsContext, sweepContext } from './contexts.ts';
+import { attackDependencies } from './doctor.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
+import { type SelfTest, startSelfTest } from './self-test.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { welcome } from './welcome.ts';
 
 /** A load balancer stops sending, and requests in hand end, within this time; then connections are cut. */
 const DRAIN_MS = 20 * SECOND_MS;
 const READINESS_KEPT_MS = 5 * SECOND_MS;
+/** A store that is down must not hold up the start. */
+const LOCK_ANSWER_MS = 3 * SECOND_MS;
 /** A recording that is posted through the service on a slow line; Node's own default of five minutes would cut it. */
 const REQUEST_TIMEOUT_MS = HOUR_MS;
 
@@ -35,26 +43,44 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
   const opened = await openStore({ settings, logger, owner: true });
   const secret =
     settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
+  const inspection = inspectBucket(opened.client, opened.s3);
   let draining = false;
+  let selfTest: SelfTest | undefined;
+  const notReady = () => (draining ? 'stopping' : selfTest ? selfTest.readiness().reason : 'starting');
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS },
-    createHttp(settings, opened, logger, secret, () => draining),
+    createHttp(settings, opened, logger, secret, notReady),
   );
   try {
+    // Nobody knows while the store is down: then the self-test asks until it answers.
+    const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
+    if (locked !== undefined) return refuse(logger, locked);
     await listen(server, settings);
     const { port } = server.address() as AddressInfo;
     logger.info('listening', { host: settings.host, port, bucket: opened.s3.bucket });
     const scheduler = startSweeps(settings, opened, logger);
+    selfTest = startSelfTest({
+      findObjectLock: (signal) => findObjectLock(inspection, signal),
+      runAttacks:
+        settings.uploads.mode === 'proxy' ? undefined : (signal) => runAttacks(attackDependencies(opened, signal)),
+      logger,
+      wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
+    });
     if (secret !== undefined) process.stdout.write(await welcome(`http://localhost:${port}`, secret, Date.now()));
 
-    await stopped;
+    const refused = await Promise.race([stopped.then(() => undefined), selfTest.refused]);
     logger.info('stopping');
     draining = true;
-    await Promise.all([scheduler?.stop(), close(server)]);
-    return 0;
+    await Promise.all([scheduler?.stop(), selfTest.stop(), close(server)]);
+    return refused === undefined ? 0 : refuse(logger, refused);
   } finally {
     await opened.close();
   }
+}
+
+function refuse(logger: Logger, detail: string): number {
+  logger.error('the service refuses this bucket', { code: 'object-lock', detail });
+  return 1;
 }
 
 function createHttp(
@@ -62,7 +88,7 @@ function createHttp(
   opened: OpenedStore,
   logger: Logger,
   generatedSecret: string | undefined,
-  isDraining: () => boolean,
+  notReady: () => string | undefined,
 ): ReturnType<typeof createApp> {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
@@ -80,7 +106,8 @@ function createHttp(
     corsOrigins: settings.corsOrigins,
     metrics,
     async isReady() {
-      if (isDraining()) return { ready: false, reason: 'stopping' };
+      const reason = notReady();
+      if (reason !== undefined) return { ready: false, reason };
       try {
         await storeAnswers();
         return { ready: true };

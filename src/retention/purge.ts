@@ -74,7 +74,7 @@ export async function purgeRecordings(
   context: PurgeContext,
   doomed: readonly Doomed[],
   versioned: boolean,
-  chain: ReceiptChain = newReceiptChain(context),
+  chain: ReceiptChain = newReceiptChain(context, 'request'),
 ): Promise<PurgeOutcome[]> {
   const all = doomed.map(newPurging);
   await each(all, (purging) => abortUploads(context.store, purging));
@@ -201,16 +201,17 @@ async function writeReceipts(context: PurgeContext, all: readonly Purging[], cha
   const { store } = context;
   const ready = all.filter((purging) => !purging.failure && purging.draft);
   if (ready.length === 0) return;
-  const expiresAtMs = context.now() + context.logRetentionMs;
-  const links = ready.map((purging) => receiptKey(purging.ref));
+  // The places in the chain are taken at once: other chunks of the run write theirs at the same time.
+  const { run, next: first, previous } = chain;
+  for (const purging of ready) if (purging.draft) purging.receipt = chain.add(purging.draft);
+  const keys = ready.map((purging) => receiptKey(purging.ref));
+  const indexKey = dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes));
   try {
-    const index = toBody({ version: 1, run: chain.run, first: chain.next, previous: chain.previous, keys: links });
-    await store.put(dueReceiptsKey(expiresAtMs, newUniqueName(context.randomBytes)), index);
+    await store.put(indexKey, toBody({ version: 1, run, first, previous, keys }));
   } catch (error) {
     for (const purging of ready) purging.failure = failureOf(error);
     return;
   }
-  for (const purging of ready) if (purging.draft) purging.receipt = chain.add(purging.draft);
   await each(ready, async ({ ref, receipt }) => {
     if (receipt) await store.put(receiptKey(ref), toBody(receipt));
   });

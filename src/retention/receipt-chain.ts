@@ -16,9 +16,14 @@ export interface ReceiptChain {
   add(receipt: UnchainedReceipt): Receipt;
 }
 
-/** A run of its own: a sweep, or a single deletion on request. */
-export function newReceiptChain({ now, randomBytes }: { now: () => number; randomBytes: RandomBytes }): ReceiptChain {
-  const run = `${toKeyTime(now())}-${newUniqueName(randomBytes)}`;
+/** A deletion on request has one receipt; a sweep has as many as it deletes. */
+export type ReceiptRun = 'request' | 'sweep';
+
+export function newReceiptChain(
+  { now, randomBytes }: { now: () => number; randomBytes: RandomBytes },
+  kind: ReceiptRun,
+): ReceiptChain {
+  const run = `${kind}-${toKeyTime(now())}-${newUniqueName(randomBytes)}`;
   let sequence = 0;
   let previous: string | null = null;
   return {
@@ -36,6 +41,11 @@ export function newReceiptChain({ now, randomBytes }: { now: () => number; rando
       return receipt;
     },
   };
+}
+
+/** Whether more batches of receipts may belong to this run. */
+export function isSweepRun(run: string): boolean {
+  return run.startsWith('sweep-');
 }
 
 /** SHA-256 of a receipt as it lies in the bucket, in hex. */

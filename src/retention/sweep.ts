@@ -57,7 +57,7 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
     tally,
     startedAtMs,
     openUploads: await listOpenUploads(context.store, tally),
-    chain: newReceiptChain(context),
+    chain: newReceiptChain(context, 'sweep'),
     isVersioned: once(() => context.store.isVersioned()),
   };
 

@@ -6,22 +6,26 @@ import { newUniqueName } from '../domain/ids.ts';
 import { DUE_PREFIX, dueReceiptsKey, parseKey, RECEIPTS_PREFIX, recordingPrefix } from '../domain/keys.ts';
 import { listAll } from '../storage/object-store.ts';
 import { failureOf, STORE_CONCURRENCY } from './purge.ts';
-import { hashOf, newReceiptChain } from './receipt-chain.ts';
+import { hashOf, isSweepRun, newReceiptChain } from './receipt-chain.ts';
 import { addDueEntry, inBatches, report, type VerifyRun, WINDOW } from './verify-run.ts';
 
-/** Where the chain of a run stood after its last batch. */
-interface RunEnd {
+/** The receipts of one index object: a piece of a sweep's chain. */
+interface Batch {
+  readonly key: string;
+  readonly first: number;
   readonly next: number;
   readonly previous: string | null;
+  /** The hash of its last receipt; undefined when that is not known. */
+  readonly last: string | null | undefined;
 }
 
-/** Runs whose chains are followed from batch to batch; a run's batches lie next to each other in the index. */
-const RUNS_REMEMBERED = 100;
-
-/** Reads the index of receipts and each receipt in it: one GET a receipt. */
+/**
+ * Reads the index of receipts and each receipt in it: one GET a receipt. Holds a few words in memory for each batch of
+ * a sweep, to find out whether one is missing between two others.
+ */
 export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   const { store, now } = run.context;
-  const ends = new Map<string, RunEnd>();
+  const batches = new Map<string, Batch[]>();
   for await (const { key, lastModifiedMs } of listAll(store, DUE_PREFIX)) {
     const parsed = parseKey(key);
     if (parsed?.type === 'due-attempt') continue;
@@ -32,41 +36,49 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
     try {
       const body = await store.get(key);
       const index = body && parseReceiptIndex(body);
-      if (index) await checkIndex(run, key, index, ends, run.isYoung(lastModifiedMs));
-      else if (body) await report(run, 'unreadable', key, 'an index of receipts');
+      if (body && !index) await report(run, 'unreadable', key, 'an index of receipts');
+      if (!index) continue;
+      const isYoung = run.isYoung(lastModifiedMs);
+      const batch = await checkBatch(run, key, index, isYoung);
+      // Batches that are being written, or are about to expire, have neighbours that are not there yet or no more.
+      const isWhole = !isYoung && parsed.timeMs > now() + DAY_MS;
+      if (isWhole && isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
     } catch (error) {
       await report(run, 'unreadable', key, failureOf(error));
     }
     if (parsed.timeMs + DAY_MS <= now()) await report(run, 'log-overdue', key, 'an index of receipts');
   }
+  for (const [name, chain] of batches) await checkChain(run, name, chain);
 }
 
-async function checkIndex(
-  run: VerifyRun,
-  key: string,
-  index: ReceiptIndex,
-  ends: Map<string, RunEnd>,
-  isYoung: boolean,
-): Promise<void> {
-  const before = ends.get(index.run);
-  if (before && (before.next !== index.first || before.previous !== index.previous)) {
-    await report(run, 'receipt-missing', key, `receipts ${before.next} to ${index.first - 1} of run ${index.run}`);
-  }
+async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isYoung: boolean): Promise<Batch> {
+  const { first, previous } = index;
   const receipts = await pMap(index.keys, (receipt) => readReceipt(run, receipt), { concurrency: STORE_CONCURRENCY });
-  let previous: string | null | undefined = index.previous;
+  let before: string | null | undefined = previous;
   for (const [place, receiptKey] of index.keys.entries()) {
     const found = receipts[place];
-    const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === index.first + place;
-    if (found && inChain && previous !== undefined && found.receipt.chain.previous !== previous) {
+    const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === first + place;
+    if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await report(run, 'receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
     }
     if (!found && !isYoung) await reportMissing(run, receiptKey);
     // Of a receipt that a later run wrote again, or that was never written, the hash in this chain is not known.
-    previous = found && inChain ? found.hash : undefined;
+    before = found && inChain ? found.hash : undefined;
   }
-  if (ends.size >= RUNS_REMEMBERED) ends.delete(ends.keys().next().value ?? '');
-  if (previous === undefined) ends.delete(index.run);
-  else ends.set(index.run, { next: index.first + index.keys.length, previous });
+  return { key, first, next: first + index.keys.length, previous, last: before };
+}
+
+async function checkChain(run: VerifyRun, name: string, batches: readonly Batch[]): Promise<void> {
+  let next = 1;
+  let last: string | null | undefined = null;
+  for (const batch of batches.toSorted((a, b) => a.first - b.first)) {
+    if (batch.first !== next) {
+      await report(run, 'receipt-missing', batch.key, `receipts ${next} to ${batch.first - 1} of run ${name}`);
+    } else if (last !== undefined && batch.previous !== last) {
+      await report(run, 'receipt-changed', batch.key, `the last receipt before it in run ${name}`);
+    }
+    ({ next, last } = batch);
+  }
 }
 
 async function readReceipt(run: VerifyRun, key: string): Promise<{ receipt: Receipt; hash: string } | undefined> {
@@ -123,7 +135,7 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
 }
 
 function addToIndex({ context }: VerifyRun, key: string): Promise<void> {
-  const { run, next: first, previous } = newReceiptChain(context);
+  const { run, next: first, previous } = newReceiptChain(context, 'request');
   const index = toBody({ version: 1, run, first, previous, keys: [key] });
   return context.store.put(
     dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes)),

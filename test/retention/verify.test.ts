@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { toBody } from '../../src/domain/documents.ts';
+import { seedRecordings } from '../../bench/seed.ts';
+import { type Receipt, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import {
@@ -229,18 +230,48 @@ describe('verify', () => {
       expect(await kinds()).toContain('unreadable');
     });
 
-    test('finds that a whole batch between two others is missing', async () => {
-      const ref = await service.record();
-      for (const [first, previous] of [
-        [1, null],
-        [7, 'hash'],
-      ] as const) {
-        const key = dueReceiptsKey(service.clock.now() + first * DAY_MS, 'x');
-        await service.store.put(key, toBody({ version: 1, run: 'r', first, previous, keys: [] }));
+    test.each([
+      ['the first', 0],
+      ['one between two others', 1],
+    ])('finds that of the batches of a sweep %s is missing', async (_, place) => {
+      for (let index = 0; index < 450; index += 150) await recordMany(150, `${index}`);
+      service.clock.advance(30 * DAY_MS);
+      await service.sweep();
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
+      const indexes: { key: string; first: number }[] = [];
+      for (const key of await service.keys('due/')) {
+        if (!key.includes('/receipts/')) continue;
+        const { first } = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as { first: number };
+        indexes.push({ key, first });
       }
-      expect(ref).toBeDefined();
-      expect(await kinds()).toEqual(['receipt-missing']);
+      indexes.sort((a, b) => a.first - b.first);
+      expect(indexes.length).toBeGreaterThan(2);
+      await service.store.delete([{ key: indexes[place]?.key ?? '' }]);
+      expect(new Set(await kinds())).toEqual(new Set(['receipt-missing', 'receipt-without-expiry']));
     });
+
+    test('finds that the last receipt of a batch was changed, by the batch after it', async () => {
+      await recordMany(450, 'x');
+      service.clock.advance(30 * DAY_MS);
+      await service.sweep();
+      service.clock.advance(2 * HOUR_MS);
+      for (const key of await service.keys('receipts/')) {
+        const receipt = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as Receipt;
+        if (receipt.chain.sequence !== 200) continue;
+        await service.store.put(key, Buffer.from(JSON.stringify({ ...receipt, actor: 'someone' })));
+      }
+      expect(await kinds()).toEqual(['receipt-changed']);
+    });
+
+    async function recordMany(count: number, name: string): Promise<void> {
+      await seedRecordings(service.store, count, {
+        createdAtMs: service.clock.now(),
+        retentionMs: 30 * DAY_MS,
+        name,
+        tagged: true,
+      });
+    }
 
     test('finds one that nothing would delete, and gives it an end', async () => {
       const receipts = await deleteMany(2);

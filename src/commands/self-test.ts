@@ -1,0 +1,101 @@
+// The self-test of `serve`: not ready before the known attacks have failed on the real store, nor while one succeeds.
+
+import type { CheckResult } from '../doctor/check.ts';
+import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
+import type { Logger } from '../http/logger.ts';
+
+export interface SelfTestDependencies {
+  /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
+  readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
+  /** Undefined: uploads pass through the service, and nobody is handed a part URL. */
+  readonly runAttacks: ((signal: AbortSignal) => Promise<CheckResult[]>) | undefined;
+  readonly logger: Logger;
+  /** Resolves after the time, or when aborted. */
+  readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface SelfTest {
+  readiness(): { readonly ready: boolean; readonly reason?: string };
+  /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
+  readonly refused: Promise<string>;
+  /** Safe to repeat. Resolves when a run in hand is over and its throw-away keys are removed. */
+  stop(): Promise<void>;
+}
+
+/** Nothing is proven yet: the store is down, or answered only in part. */
+export const RETRY_MS = 5 * SECOND_MS;
+/** An attack succeeds: somebody has to act first. */
+export const REPEAT_MS = MINUTE_MS;
+
+/** Runs in the background; never throws. */
+export function startSelfTest(deps: SelfTestDependencies): SelfTest {
+  const { logger } = deps;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
+  let reason: string | undefined = 'self-test running';
+  let isLockKnown = false;
+
+  /** When to look again, in milliseconds; undefined: there is no need to. */
+  async function round(): Promise<number | undefined> {
+    if (!isLockKnown) {
+      const problem = await deps.findObjectLock(signal);
+      if (problem !== undefined) {
+        reason = problem;
+        refuse(problem);
+        return undefined;
+      }
+      isLockKnown = true;
+    }
+    const results = (await deps.runAttacks?.(signal)) ?? [];
+    if (signal.aborted) return undefined;
+    const unproven = idsOf(results, 'unproven');
+    const succeeded = idsOf(results, 'succeeded');
+    if (succeeded.length > 0) {
+      reason = `a presigned URL can be abused: ${succeeded.join(', ')}; set UPLOADS=proxy`;
+      logger.error('a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
+      return REPEAT_MS;
+    }
+    if (unproven.length > 0) {
+      reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
+      const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
+      logger.warn('the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
+      return RETRY_MS;
+    }
+    reason = undefined;
+    logger.info(
+      deps.runAttacks ? 'every known attack was refused' : 'uploads pass through the service: no attacks run',
+    );
+    return undefined;
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      let nextMs: number | undefined;
+      try {
+        nextMs = await round();
+      } catch {
+        if (signal.aborted) return;
+        reason = 'self-test waiting: the store does not answer';
+        logger.warn('the self-test waits for the store', { detail: 'the store does not answer' });
+        nextMs = RETRY_MS;
+      }
+      if (nextMs === undefined) return;
+      await deps.wait(nextMs, signal);
+    }
+  }
+
+  const running = run();
+  return {
+    refused,
+    readiness: () => (reason === undefined ? { ready: true } : { ready: false, reason }),
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+function idsOf(results: readonly CheckResult[], outcome: CheckResult['outcome']): string[] {
+  return results.filter((result) => result.outcome === outcome).map(({ id }) => id);
+}

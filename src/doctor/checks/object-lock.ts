@@ -1,0 +1,36 @@
+// Object lock makes deletion impossible, and so the service's one promise: asked by the doctor and by `serve`.
+
+import type { BucketInspection, ObjectLock } from '../../storage/s3/bucket-inspection.ts';
+import { isStoreError } from '../../storage/store-error.ts';
+import { type CheckResult, failed, judged, ok } from '../check.ts';
+
+export const OBJECT_LOCK = { id: 'object-lock', name: 'no object lock' } as const;
+
+/** Why the service must not use a bucket with object lock. */
+export function lockProblem({ defaultRetention }: ObjectLock): string {
+  return defaultRetention === undefined
+    ? 'The bucket has object lock: a recording can be locked so that it cannot be deleted by its deadline.'
+    : `The bucket locks every object (${defaultRetention}): no recording could be deleted by its deadline.`;
+}
+
+export async function checkObjectLock(inspection: BucketInspection): Promise<CheckResult> {
+  return judged(OBJECT_LOCK.id, OBJECT_LOCK.name, async () => {
+    const lock = await inspection.objectLock();
+    if (!lock) return ok('Objects are never locked.');
+    return failed(lockProblem(lock), 'Make another bucket without object lock; it cannot be taken away from this one.');
+  });
+}
+
+/**
+ * Whether the bucket locks objects, as `serve` asks: a reason to refuse, or undefined. A store that says it may not be
+ * asked is not held against it. @throws StoreError `unavailable`: nobody knows yet
+ */
+export async function findObjectLock(inspection: BucketInspection, signal?: AbortSignal): Promise<string | undefined> {
+  try {
+    const lock = await inspection.objectLock(signal);
+    return lock && lockProblem(lock);
+  } catch (error) {
+    if (isStoreError(error) && error.code !== 'unavailable') return undefined;
+    throw error;
+  }
+}

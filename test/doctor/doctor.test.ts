@@ -1,0 +1,297 @@
+// The doctor on a real store: what it reports, what it sets, and that it leaves the bucket as it found it.
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  PutBucketAclCommand,
+  PutBucketCorsCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
+  PutObjectLockConfigurationCommand,
+} from '@aws-sdk/client-s3';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { DoctorDependencies } from '../../src/doctor/context.ts';
+import { examine } from '../../src/doctor/doctor.ts';
+import { MINUTE_MS } from '../../src/domain/durations.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
+import { hasExternalStore, openTestStore, type TestStore } from '../storage/stores.ts';
+import { bucketContents, type DoctorOptions, doctorFor, find, idsWith, startHoledStore } from './support.ts';
+
+const ORIGIN = 'https://exams.example';
+const externalTest = hasExternalStore ? test : test.skip;
+
+let testStore: TestStore;
+
+beforeEach(async () => {
+  testStore = await openTestStore({ keyPrefix: 'exams/' });
+});
+
+afterEach(async () => {
+  await testStore.close();
+});
+
+async function doctor(options: DoctorOptions & { fix?: boolean } = {}) {
+  const deps = doctorFor(testStore, options);
+  try {
+    return await examine(deps, { fix: options.fix === true });
+  } finally {
+    deps.done();
+  }
+}
+
+async function putSomeoneElsesRules(): Promise<void> {
+  const { client, bucket: Bucket } = testStore;
+  const CORSRules = [{ ID: 'theirs', AllowedOrigins: ['https://other.example'], AllowedMethods: ['GET'] }];
+  await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
+  await putLifecycle({ ID: 'theirs', Prefix: 'other/', days: 400 });
+}
+
+async function putLifecycle({ ID, Prefix, days }: { ID: string; Prefix: string; days: number }): Promise<void> {
+  const Rules = [{ ID, Status: 'Enabled' as const, Filter: { Prefix }, Expiration: { Days: days } }];
+  await testStore.client.send(
+    new PutBucketLifecycleConfigurationCommand({ Bucket: testStore.bucket, LifecycleConfiguration: { Rules } }),
+  );
+}
+
+describe('the doctor', () => {
+  test('finds a good bucket fit, with a reason on each line and a remedy on each that is not ok', async () => {
+    const report = await doctor();
+    expect(report.checks.filter(({ status }) => status === 'failed')).toEqual([]);
+    expect(report).toMatchObject({ fit: true, bucket: testStore.bucket, endpoint: testStore.endpoint });
+    expect(report.startedAt <= report.finishedAt).toBe(true);
+    for (const { reason, remedy, status } of report.checks) {
+      expect(reason).not.toBe('');
+      if (status === 'warning' || status === 'failed') expect(remedy).not.toBeNull();
+    }
+    const ids = report.checks.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('leaves the bucket as it found it', async () => {
+    await putSomeoneElsesRules();
+    await testStore.store.put('attempts/kept', Buffer.from('kept'));
+    await testStore.store.createMultipartUpload('attempts/open', { contentType: 'video/webm' });
+    const before = await bucketContents(testStore);
+    await doctor({ settings: { corsOrigins: [ORIGIN] } });
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+
+  test('leaves the bucket as it found it when checks throw', async () => {
+    const before = await bucketContents(testStore);
+    const deps = doctorFor(testStore);
+    const store = new Proxy(deps.store, {
+      get(target, name) {
+        if (name === 'tag' || name === 'uploadPart') {
+          return async () => {
+            throw name === 'tag'
+              ? new TypeError('broken')
+              : new StoreError('access-denied', 'UploadPart', 'AccessDenied');
+          };
+        }
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const report = await examine({ ...deps, store });
+    deps.done();
+    expect(find(report.checks, 'object-tagging')).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('TypeError'),
+    });
+    expect(find(report.checks, 'parts')).toMatchObject({
+      status: 'warning',
+      reason: expect.stringContaining('UploadPart'),
+    });
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+
+  test('removes its keys when it is stopped', async () => {
+    const before = await bucketContents(testStore);
+    const stopping = new AbortController();
+    const deps = doctorFor(testStore, { deps: { signal: stopping.signal } });
+    const inspection: DoctorDependencies['inspection'] = {
+      ...deps.inspection,
+      async versioning() {
+        stopping.abort();
+        return 'off';
+      },
+    };
+    const report = await examine({ ...deps, inspection });
+    deps.done();
+    expect(find(report.checks, 'batch-delete')).toMatchObject({
+      status: 'info',
+      reason: expect.stringContaining('stopped'),
+    });
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+
+  externalTest('leaves no version behind in a versioned bucket, and says what versions cost', async () => {
+    await testStore.close();
+    testStore = await openTestStore({ versioned: true });
+    await testStore.store.put('attempts/kept', Buffer.from('first'));
+    await testStore.store.put('attempts/kept', Buffer.from('second'));
+    const before = await bucketContents(testStore);
+    const report = await doctor({ fix: false });
+    expect(find(report.checks, 'versioning').status).toBe('warning');
+    expect(report.fit).toBe(true);
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+
+  test('says so when the store does not answer, and skips the rest', async () => {
+    const report = await doctor({ s3: { endpoint: 'http://127.0.0.1:9' } });
+    expect(report.fit).toBe(false);
+    expect(find(report.checks, 'reachable')).toMatchObject({
+      status: 'failed',
+      remedy: expect.stringContaining('S3_ENDPOINT'),
+    });
+    for (const { id, status, reason } of report.checks.filter((check) => check.id !== 'reachable')) {
+      expect({ id, status, reason }).toEqual({ id, status: 'info', reason: expect.stringContaining('Skipped') });
+    }
+  });
+
+  test('says so when the key is refused', async () => {
+    const credentials = {
+      accessKeyId: testStore.settings.credentials?.accessKeyId ?? '',
+      secretAccessKey: 'not-the-secret',
+    };
+    const report = await doctor({ s3: { credentials } });
+    expect(find(report.checks, 'reachable').status).toBe('ok');
+    expect(find(report.checks, 'credentials')).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('SignatureDoesNotMatch'),
+    });
+    expect(find(report.checks, 'anonymous-get').status).toBe('info');
+    expect(report.fit).toBe(false);
+  });
+
+  test('says so when there is no such bucket', async () => {
+    const report = await doctor({ s3: { bucket: 'there-is-no-such-bucket' } });
+    expect(find(report.checks, 'credentials')).toMatchObject({
+      status: 'failed',
+      remedy: expect.stringContaining('S3_BUCKET'),
+    });
+  });
+
+  test.each([
+    [0, 'ok'],
+    [MINUTE_MS, 'warning'],
+    [-6 * MINUTE_MS, 'failed'],
+  ])('judges a clock that is %d ms off: %s', async (offMs, status) => {
+    const report = await doctor({ deps: { now: () => Date.now() + offMs } });
+    expect(find(report.checks, 'clock').status).toBe(status);
+  });
+
+  externalTest('finds a public ACL and a public policy, and that anybody can read', async () => {
+    const { client, bucket: Bucket } = testStore;
+    await client.send(new PutBucketAclCommand({ Bucket, ACL: 'public-read' }));
+    const Statement = [
+      { Effect: 'Allow', Principal: '*', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${Bucket}/*`] },
+    ];
+    await client.send(
+      new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }),
+    );
+    const { checks, fit } = await doctor();
+    expect(fit).toBe(false);
+    for (const id of ['anonymous-get', 'anonymous-list', 'bucket-policy', 'bucket-acl']) {
+      expect({ id, status: find(checks, id).status }).toEqual({ id, status: 'failed' });
+    }
+    expect(find(checks, 'anonymous-put').status).toBe('ok');
+  });
+
+  test('finds a bucket that locks every object, and writes nothing to it', async () => {
+    const holed = await startHoledStore(testStore, { locks: true });
+    testStore.requests.length = 0;
+    const { checks, fit } = await doctor({ s3: { endpoint: holed.endpoint } });
+    await holed.close();
+    expect(fit).toBe(false);
+    expect(find(checks, 'object-lock')).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('COMPLIANCE, 90 days'),
+    });
+    expect(find(checks, 'anonymous-get').reason).toContain('Skipped');
+    expect(find(checks, 'copy-source-with-body').reason).toContain('Skipped');
+    expect((await bucketContents(testStore)).versions).toEqual([]);
+  });
+
+  externalTest('finds a real bucket with object lock', async () => {
+    const { client } = testStore;
+    const Bucket = `${testStore.bucket}-locked`;
+    await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
+    try {
+      const enabled = await doctor({ s3: { bucket: Bucket } });
+      expect(find(enabled.checks, 'object-lock')).toMatchObject({ status: 'failed' });
+      const Rule = { DefaultRetention: { Mode: 'GOVERNANCE' as const, Days: 1 } };
+      const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' as const, Rule };
+      await client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }));
+      const locking = await doctor({ s3: { bucket: Bucket } });
+      expect(find(locking.checks, 'object-lock').reason).toContain('GOVERNANCE, 1 days');
+    } finally {
+      // Refused unless it is empty: nothing was written that would have been locked.
+      await client.send(new DeleteBucketCommand({ Bucket }));
+    }
+  });
+
+  test.each([
+    ['a key of its own may do nothing but upload', {}, 'ok'],
+    ['there is none', { uploadCredentials: undefined }, 'warning'],
+  ] as const)('judges the upload key: %s', async (_name, s3, status) => {
+    if (status === 'ok' && !testStore.settings.uploadCredentials) return;
+    const { checks } = await doctor({ s3 });
+    expect(find(checks, 'upload-key').status).toBe(status);
+  });
+
+  test("warns of an upload key that is the service's own", async () => {
+    const deps = doctorFor(testStore);
+    const { checks } = await examine({ ...deps, uploadKeyStore: deps.store });
+    deps.done();
+    expect(find(checks, 'upload-key')).toMatchObject({
+      status: 'warning',
+      reason: expect.stringContaining('list, read, delete'),
+    });
+  });
+
+  test('takes part URLs for harmless while uploads pass through the service', async () => {
+    const options = { unsafeWithoutSignedLength: true, s3: { uploadCredentials: undefined } };
+    const direct = await doctor(options);
+    const proxied = await doctor({ ...options, settings: { uploads: 'proxy' } });
+    expect(direct.fit).toBe(false);
+    expect(proxied.fit).toBe(true);
+    expect(find(proxied.checks, 'another-length')).toMatchObject({ status: 'warning', outcome: 'succeeded' });
+    expect(idsWith(proxied.checks, 'succeeded')).toEqual(idsWith(direct.checks, 'succeeded'));
+  });
+});
+
+describe('--fix', () => {
+  test('sets CORS and the rule for stray uploads, keeps all other rules, and nothing else', async () => {
+    await putSomeoneElsesRules();
+    const before = await bucketContents(testStore);
+    const settings = { corsOrigins: [ORIGIN] };
+    const unfixed = await doctor({ settings });
+    expect(find(unfixed.checks, 'cors')).toMatchObject({ status: 'failed', remedy: expect.stringContaining('--fix') });
+    expect(find(unfixed.checks, 'stray-uploads')).toMatchObject({
+      status: 'warning',
+      remedy: expect.stringContaining('--fix'),
+    });
+
+    const fixed = await doctor({ settings, fix: true });
+    expect(find(fixed.checks, 'cors').status).toBe('ok');
+    expect(find(fixed.checks, 'stray-uploads').status).toBe('ok');
+    const after = await bucketContents(testStore);
+    expect({ ...after, cors: before.cors, lifecycle: before.lifecycle }).toEqual(before);
+    expect(after.cors).toEqual(expect.arrayContaining(before.cors ?? []));
+    expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle ?? []));
+    expect(after.cors?.map(({ ID }) => ID).sort()).toEqual(['proctoring-recordings', 'theirs']);
+    expect(after.lifecycle?.map(({ ID }) => ID).sort()).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
+
+    const again = await doctor({ settings, fix: true });
+    expect(again.fit).toBe(true);
+    expect(await bucketContents(testStore)).toEqual(after);
+  });
+
+  test('takes over a new origin', async () => {
+    await doctor({ settings: { corsOrigins: [ORIGIN] }, fix: true });
+    const other = 'https://new.example';
+    const { checks } = await doctor({ settings: { corsOrigins: [other] }, fix: true });
+    expect(find(checks, 'cors').status).toBe('ok');
+    expect((await bucketContents(testStore)).cors).toMatchObject([{ AllowedOrigins: [other] }]);
+  });
+});

@@ -1,0 +1,157 @@
+// The self-test of `serve`, with attacks and a timer of the test's own.
+import { expect, test } from '@jest/globals';
+import { REPEAT_MS, RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/commands/self-test.ts';
+import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
+import type { Logger } from '../../src/http/logger.ts';
+
+function results(outcomes: Record<string, AttackOutcome>): CheckResult[] {
+  return Object.entries(outcomes).map(([id, outcome]) => ({
+    id,
+    name: id,
+    status: outcome === 'refused' ? 'ok' : 'failed',
+    reason: `${id} ${outcome}`,
+    remedy: null,
+    outcome,
+  }));
+}
+
+const GOOD = results({ acl: 'refused', expired: 'refused' });
+
+/** Each wait is announced on `waits`, and lasts until the test says so. */
+function start(overrides: Partial<SelfTestDependencies>) {
+  const lines: string[] = [];
+  const log = (message: string) => void lines.push(message);
+  const logger: Logger = { error: log, warn: log, info: log, debug: log, audit: log };
+  const pending: { milliseconds: number; go: () => void }[] = [];
+  let announce = () => {};
+  const selfTest = startSelfTest({
+    findObjectLock: async () => undefined,
+    runAttacks: async () => GOOD,
+    logger,
+    wait(milliseconds, signal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      signal.addEventListener('abort', () => resolve());
+      pending.push({ milliseconds, go: resolve });
+      announce();
+      return promise;
+    },
+    ...overrides,
+  });
+  async function nextWait() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    announce = resolve;
+    if (pending.length > 0) resolve();
+    await promise;
+    const [wait] = pending.splice(0, 1);
+    if (!wait) throw new Error('there is no wait');
+    return wait;
+  }
+  return { selfTest, nextWait, lines };
+}
+
+async function untilReady(selfTest: ReturnType<typeof startSelfTest>): Promise<void> {
+  while (!selfTest.readiness().ready) await new Promise(setImmediate);
+}
+
+test('is not ready before the attacks have run, and ready when all have failed', async () => {
+  const { promise, resolve } = Promise.withResolvers<CheckResult[]>();
+  const { selfTest } = start({ runAttacks: () => promise });
+  expect(selfTest.readiness()).toEqual({ ready: false, reason: 'self-test running' });
+  resolve(GOOD);
+  await untilReady(selfTest);
+  expect(selfTest.readiness()).toEqual({ ready: true });
+  await selfTest.stop();
+});
+
+test('is not ready while an attack succeeds, names it, and looks again every minute', async () => {
+  let found = results({ acl: 'succeeded', tagging: 'unproven', expired: 'succeeded' });
+  const { selfTest, nextWait, lines } = start({ runAttacks: async () => found });
+  const wait = await nextWait();
+  expect(selfTest.readiness()).toEqual({
+    ready: false,
+    reason: 'a presigned URL can be abused: acl, expired; set UPLOADS=proxy',
+  });
+  expect(wait.milliseconds).toBe(REPEAT_MS);
+  expect(REPEAT_MS).toBe(60_000);
+  expect(lines).toContain('a presigned URL can be abused');
+
+  wait.go();
+  expect((await nextWait()).milliseconds).toBe(REPEAT_MS);
+  found = GOOD;
+  await selfTest.stop();
+});
+
+test('becomes ready once the hole is closed', async () => {
+  let found = results({ acl: 'succeeded' });
+  const { selfTest, nextWait } = start({ runAttacks: async () => found });
+  const wait = await nextWait();
+  found = GOOD;
+  wait.go();
+  await untilReady(selfTest);
+  await selfTest.stop();
+});
+
+test.each([
+  ['cannot be asked', { findObjectLock: () => Promise.reject(new Error('down')) }, 'the store does not answer'],
+  ['proves nothing', { runAttacks: async () => results({ 'part-url': 'unproven' }) }, 'nothing is proven by part-url'],
+  ['breaks', { runAttacks: () => Promise.reject(new Error('broken')) }, 'the store does not answer'],
+])('keeps trying while the store %s', async (_name, overrides, words) => {
+  const { selfTest, nextWait, lines } = start(overrides);
+  const wait = await nextWait();
+  expect(selfTest.readiness()).toMatchObject({ ready: false, reason: expect.stringContaining(words) });
+  expect(wait.milliseconds).toBe(RETRY_MS);
+  expect(lines).toHaveLength(1);
+  wait.go();
+  await nextWait();
+  await selfTest.stop();
+});
+
+test('becomes ready when a store that was down at the start comes back', async () => {
+  let isDown = true;
+  const { selfTest, nextWait } = start({
+    findObjectLock: () => (isDown ? Promise.reject(new Error('down')) : Promise.resolve(undefined)),
+  });
+  const wait = await nextWait();
+  isDown = false;
+  wait.go();
+  await untilReady(selfTest);
+  await selfTest.stop();
+});
+
+test('refuses a bucket that locks objects, and runs no attack on it', async () => {
+  let attacks = 0;
+  const { selfTest } = start({
+    findObjectLock: async () => 'The bucket locks every object.',
+    runAttacks: async () => {
+      attacks += 1;
+      return GOOD;
+    },
+  });
+  expect(await selfTest.refused).toBe('The bucket locks every object.');
+  expect(selfTest.readiness()).toEqual({ ready: false, reason: 'The bucket locks every object.' });
+  expect(attacks).toBe(0);
+  await selfTest.stop();
+});
+
+test('runs no attack while uploads pass through the service', async () => {
+  const { selfTest } = start({ runAttacks: undefined });
+  await untilReady(selfTest);
+  await selfTest.stop();
+});
+
+test('stops in the middle of a run, and of a wait', async () => {
+  const running = start({
+    runAttacks: async (signal) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      signal.addEventListener('abort', () => resolve());
+      if (!signal.aborted) await promise;
+      return results({ acl: 'unproven' });
+    },
+  });
+  await running.selfTest.stop();
+  await running.selfTest.stop();
+  expect(running.selfTest.readiness().ready).toBe(false);
+  const waiting = start({ findObjectLock: () => Promise.reject(new Error('down')) });
+  await waiting.nextWait();
+  await waiting.selfTest.stop();
+});
