@@ -14,6 +14,9 @@ export function jsonReader(limitBytes: number): ReadJson {
     if (!req.is('application/json')) {
       throw new HttpError('unsupported-media-type', 'Send the body with Content-Type: application/json.');
     }
+    if (charsetOf(req) !== 'utf-8') {
+      throw new HttpError('unsupported-media-type', 'Send the body as UTF-8 JSON, not compressed.');
+    }
     await new Promise<void>((resolve, reject) => {
       parse(req, res, (error?: unknown) => {
         if (error === undefined) resolve();
@@ -26,4 +29,9 @@ export function jsonReader(limitBytes: number): ReadJson {
 
 function hasBody(req: Request): boolean {
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+}
+
+/** JSON is UTF-8 (RFC 8259, 8.1); the parser by itself would take every charset that begins with "utf-". */
+function charsetOf(req: Request): string {
+  return (/;\s*charset="?([^\s;"]*)/i.exec(req.headers['content-type'] ?? '')?.[1] ?? 'utf-8').toLowerCase();
 }

@@ -22,7 +22,7 @@ export interface Assessment {
 }
 
 /**
- * due(completedAt + retention), the fact, a listing, the tags (design.md, "assess"). Safe to repeat. An earlier time
+ * due(completedAt + retention), the fact, a listing, the tags, a second look (design.md, "assess"). Safe to repeat. An earlier time
  * than the known one counts from then on; a deadline never moves later.
  * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`.
  */
@@ -38,10 +38,20 @@ export async function assessAttempt(
   await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
   await store.put(assessedKey(ref, completedAtMs), new Uint8Array());
 
-  const attempt = await readAttempt(store, ref);
+  let attempt = await readAttempt(store, ref);
+  for (;;) {
+    await tagStored(context, attempt);
+    const later = await readAttempt(store, ref);
+    if (firstAssessment(completedAtsOf(later)) === firstAssessment(completedAtsOf(attempt))) break;
+    // An earlier assessment came meanwhile, and its tags may have been overwritten with these.
+    attempt = later;
+  }
+  return toAssessment(context, attempt, completedAtMs);
+}
+
+async function tagStored(context: RecordingsContext, attempt: AttemptState): Promise<void> {
   const stored = attempt.recordings.filter(({ objects }) => objects.media && objects.manifest && !objects.deleting);
   await pMap(stored, (recording) => tagMedia(context, recording.ref, attempt), { concurrency: STORE_CONCURRENCY });
-  return toAssessment(context, attempt, completedAtMs);
 }
 
 /** The assessment that counts. @throws ServiceError `assessment-not-found`. */

@@ -4,7 +4,7 @@ import { ServiceError } from '../domain/errors.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { checkParts, type StoredPart, sameEtag } from '../domain/parts.ts';
-import { findRecording } from '../storage/attempt-state.ts';
+import { findRecording, targetsOf } from '../storage/attempt-state.ts';
 import { type Completion, completeUpload, settleMedia } from '../storage/completion.ts';
 import { isStoreError } from '../storage/store-error.ts';
 import type { RecordingsContext } from './context.ts';
@@ -29,13 +29,33 @@ export async function completeRecording(
   input: CompleteInput,
 ): Promise<Recording> {
   const { state, manifest } = await readLive(context, ref);
-  if (input.timeline && !state.objects.timeline) {
-    await context.store.put(recordingKey(ref, 'timeline'), toBody(input.timeline));
-  }
+  const timeline = state.objects.timeline ? undefined : input.timeline;
   const completion = state.objects.media
-    ? await settleMedia(context, ref, manifest)
-    : await completeOpenUpload(context, ref, manifest, input);
+    ? await settleStored(context, ref, manifest, timeline)
+    : await completeOpenUpload(context, ref, manifest, { ...input, timeline });
+  const isGone = completion.result === 'gone' || completion.result === 'deleted';
+  if (timeline && isGone) await dropTimeline(context, ref);
   return answer(context, ref, manifest, completion);
+}
+
+/** Before the second look of `settleMedia`: a purge that comes later finds the timeline. */
+async function keepTimeline(context: RecordingsContext, ref: RecordingRef, timeline?: Timeline): Promise<void> {
+  if (timeline) await context.store.put(recordingKey(ref, 'timeline'), toBody(timeline));
+}
+
+/** A purge that came earlier has not seen it. */
+async function dropTimeline({ store }: RecordingsContext, ref: RecordingRef): Promise<void> {
+  await store.delete(await targetsOf(store, recordingKey(ref, 'timeline'), await store.isVersioned()));
+}
+
+async function settleStored(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+  timeline: Timeline | undefined,
+): Promise<Completion> {
+  await keepTimeline(context, ref, timeline);
+  return settleMedia(context, ref, manifest);
 }
 
 async function completeOpenUpload(
@@ -45,9 +65,11 @@ async function completeOpenUpload(
   input: CompleteInput,
 ): Promise<Completion> {
   const parts = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
-  if (!parts) return settleMedia(context, ref, manifest);
+  if (!parts) return settleStored(context, ref, manifest, input.timeline);
   requireWhole(parts, manifest, context.uploads.maxRecordingBytes);
   if (input.parts) requireSame(parts, input.parts);
+  // Not before: a refused call keeps nothing, and the timeline of the one that succeeds is the one that is kept.
+  await keepTimeline(context, ref, input.timeline);
   try {
     return await completeUpload(context, ref, manifest, parts);
   } catch (error) {

@@ -1,9 +1,10 @@
 // Part URLs, and what the store has already: an exam client uploads and resumes with these.
 
+import { unassessedDeadline } from '../domain/deadlines.ts';
 import type { Manifest } from '../domain/documents.ts';
 import { SECOND_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
+import { createdAtOf, type RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { maxPartsFor } from '../domain/parts.ts';
 import { toIso } from '../domain/times.ts';
@@ -32,7 +33,9 @@ export async function presignParts(
   if (context.uploads.mode === 'proxy') {
     throw new ServiceError('uploads-proxied', 'Uploads pass through this service: POST the file to …/content.');
   }
-  const known = context.manifests.get(recordingKey(ref, 'manifest'));
+  // The longest that it can live is known from its id alone.
+  const isYoung = unassessedDeadline(context.policy, createdAtOf(ref.recording)) > context.now();
+  const known = isYoung ? context.manifests.get(recordingKey(ref, 'manifest')) : undefined;
   return signParts(context, ref, known ?? (await requireUploading(context, ref)), parts);
 }
 

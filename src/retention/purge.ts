@@ -3,16 +3,30 @@ import pMap from 'p-map';
 import type { DeletionReason } from '../domain/documents.ts';
 import { type Manifest, parseManifest, parseReceipt, type Receipt, toBody } from '../domain/documents.ts';
 import { newUniqueName, type RandomBytes, type RecordingRef } from '../domain/ids.ts';
-import { dueReceiptsKey, participantKey, receiptKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
+import {
+  ATTEMPTS_PREFIX,
+  dueReceiptsKey,
+  participantKey,
+  receiptKey,
+  recordingKey,
+  recordingPrefix,
+} from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import {
   attemptStateOf,
+  currentItems,
   listItems,
   listItemVersions,
   type RecordingState,
   targetsOf,
 } from '../storage/attempt-state.ts';
-import { type DeleteTarget, listAllMultipartUploads, type ObjectStore } from '../storage/object-store.ts';
+import { listTogether } from '../storage/list-together.ts';
+import {
+  type DeleteTarget,
+  type ListedObject,
+  listAllMultipartUploads,
+  type ObjectStore,
+} from '../storage/object-store.ts';
 import { isStoreError } from '../storage/store-error.ts';
 import { newReceiptChain, type ReceiptChain, type UnchainedReceipt } from './receipt-chain.ts';
 
@@ -126,8 +140,11 @@ async function deleteContents(context: PurgeContext, all: readonly Purging[], ve
   for (let round = 0; rest.length > 0; round += 1) {
     for (const purging of rest) purging.deletedAtMs = context.now();
     await deleteAcross(store, rest, async (purging) => contentsOf(purging.state));
+    const prefixes = rest.filter((purging) => !purging.failure).map(({ ref }) => recordingPrefix(ref));
+    const together = versioned ? undefined : await listTogether(store, ATTEMPTS_PREFIX, prefixes);
     await each(rest, async (purging) => {
-      purging.state = await listRecording(store, purging.ref, versioned);
+      const listed = together?.get(recordingPrefix(purging.ref));
+      purging.state = await listRecording(store, purging.ref, versioned, listed);
       if (contentsOf(purging.state).length === 0) return;
       if (round === MAX_ROUNDS) throw new PurgeFailure('objects-stay');
       await abortUploads(store, {
@@ -146,9 +163,14 @@ function contentsOf(state: RecordingState): RecordingState['items'] {
   return state.items.filter((item) => !KEPT_TO_THE_END.has(item.object));
 }
 
-async function listRecording(store: ObjectStore, ref: RecordingRef, versioned: boolean): Promise<RecordingState> {
+async function listRecording(
+  store: ObjectStore,
+  ref: RecordingRef,
+  versioned: boolean,
+  listed: readonly ListedObject[] | undefined,
+): Promise<RecordingState> {
   const prefix = recordingPrefix(ref);
-  const items = versioned ? await listItemVersions(store, prefix) : await listItems(store, prefix);
+  const items = listed ? currentItems(listed) : await (versioned ? listItemVersions : listItems)(store, prefix);
   return attemptStateOf(ref, items).recordings[0] ?? { ref, objects: {}, items: [], uploads: [] };
 }
 

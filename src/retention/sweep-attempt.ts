@@ -3,8 +3,15 @@ import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/
 import { parseDeletion } from '../domain/documents.ts';
 import { type AttemptRef, createdAtOf, newUniqueName } from '../domain/ids.ts';
 import { attemptPrefix, dueAttemptKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
-import { type AttemptState, completedAtsOf, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
-import type { DeleteTarget } from '../storage/object-store.ts';
+import {
+  type AttemptState,
+  attemptStateOf,
+  completedAtsOf,
+  currentItems,
+  type RecordingState,
+  readAttempt,
+} from '../storage/attempt-state.ts';
+import type { DeleteTarget, ListedObject } from '../storage/object-store.ts';
 import { type Doomed, failureOf } from './purge.ts';
 import type { Run } from './sweep-run.ts';
 
@@ -27,10 +34,16 @@ export interface AttemptView {
   readonly doomed: readonly Doomed[];
 }
 
-export async function look(run: Run, due: DueAttempt, versioned: boolean): Promise<AttemptView | undefined> {
+/** `listed`: what a listing shared with other attempts has shown of this one; undefined where it has to be listed. */
+export async function look(
+  run: Run,
+  due: DueAttempt,
+  versioned: boolean,
+  listed: readonly ListedObject[] | undefined,
+): Promise<AttemptView | undefined> {
   const { context, tally } = run;
   try {
-    const state = await readState(run, due.ref, versioned);
+    const state = await readState(run, due.ref, versioned, listed);
     for (const key of state.unknownKeys) tally.problem('unknown-key', key);
     const verdicts = await Promise.all(state.recordings.map((recording) => judge(run, state, recording)));
     const doomed = verdicts.filter((verdict) => verdict !== undefined);
@@ -42,11 +55,19 @@ export async function look(run: Run, due: DueAttempt, versioned: boolean): Promi
   }
 }
 
-/** One listing; the open uploads are known, but for a young recording that somebody asked to delete. */
-async function readState(run: Run, ref: AttemptRef, versioned: boolean): Promise<AttemptState> {
+/** The truth of one listing; the open uploads are known, but for a young recording that somebody asked to delete. */
+async function readState(
+  run: Run,
+  ref: AttemptRef,
+  versioned: boolean,
+  listed: readonly ListedObject[] | undefined,
+): Promise<AttemptState> {
   const { store } = run.context;
   const uploads = run.openUploads ? (run.openUploads.get(attemptPrefix(ref)) ?? []) : 'list';
-  const state = await readAttempt(store, ref, { versions: versioned, uploads });
+  const state =
+    listed && uploads !== 'list'
+      ? attemptStateOf(ref, currentItems(listed), uploads)
+      : await readAttempt(store, ref, { versions: versioned, uploads });
   const hurried = state.recordings.some(
     ({ ref: { recording }, objects }) => objects.deleting && isYoung(run, recording),
   );

@@ -10,6 +10,7 @@ import {
   recordingPrefix,
 } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
+import { listTogether } from '../storage/list-together.ts';
 import {
   type ListedObject,
   listAllMultipartUploads,
@@ -147,7 +148,13 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
 async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: number): Promise<void> {
   const { context, tally, options } = run;
   const versioned = await run.isVersioned();
-  const looked = await pMap(chunk, (attempt) => look(run, attempt, versioned), { concurrency: STORE_CONCURRENCY });
+  const prefixes = chunk.map(({ ref }) => attemptPrefix(ref));
+  const together = versioned ? undefined : await listTogether(context.store, ATTEMPTS_PREFIX, prefixes);
+  const looked = await pMap(
+    chunk,
+    (attempt) => look(run, attempt, versioned, together?.get(attemptPrefix(attempt.ref))),
+    { concurrency: STORE_CONCURRENCY },
+  );
   const found = looked.filter((view) => view !== undefined);
   if (options.dryRun) {
     for (const view of found) for (const doomed of view.doomed) tally.would(doomed);

@@ -118,7 +118,11 @@ function addItem(draft: Draft, object: RecordingObject, item: StoredItem): void 
 }
 
 export async function listItems(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
-  const objects = await collect(listAll(store, prefix));
+  return currentItems(await collect(listAll(store, prefix)));
+}
+
+/** The objects of a plain listing: each is what a reader finds now. */
+export function currentItems(objects: readonly ListedObject[]): StoredItem[] {
   return objects.map((object) => ({ ...object, isCurrent: true }));
 }
 

@@ -63,6 +63,7 @@ describe('the OpenAPI document', () => {
     const refs = JSON.stringify(api).match(/"#\/components\/schemas\/\w+"/g) ?? [];
     const names = new Set(refs.map((ref) => JSON.parse(ref).split('/').at(-1)));
     expect(names.size).toBeGreaterThan(10);
+    expect(JSON.stringify(api)).not.toMatch(/"\$(id|schema)"/);
     for (const name of names) expect(Object.keys(api.components.schemas)).toContain(name);
     for (const { path, operation } of operations) {
       const named = operation.parameters

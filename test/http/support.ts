@@ -33,9 +33,9 @@ export const CREATE_BODY = {
   consent: { givenAt: '2026-11-02T09:55:00+01:00', policyVersion: '2026-05' },
 };
 
-const cleanups: (() => Promise<unknown> | unknown)[] = [];
+const cleanups: (() => unknown)[] = [];
 
-export function afterThisTest(cleanup: () => Promise<unknown> | unknown): void {
+export function afterThisTest(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 

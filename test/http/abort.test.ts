@@ -1,0 +1,122 @@
+// POST …/abort: an upload is given up, by its client or by the store.
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { participantKey } from '../../src/domain/keys.ts';
+import { webm } from '../service.ts';
+import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { expectNothingLeft, expectProblem } from './expectations.ts';
+import { mediaKey } from './interventions.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+
+const abort = (path: string, by = api) => by.call('post', `${path}/abort`, { as: { scope: 'recordings:upload' } });
+
+describe('an upload that is given up', () => {
+  it('leaves nothing but a receipt', async () => {
+    const created = await api.create();
+    await api.upload(created, webm);
+    const answer = await abort(created.path);
+    expect(answer).toMatchObject({ status: 204, body: {} });
+    await expectNothingLeft(api.service.store, created.ref);
+    const read = await api.call('get', created.path);
+    expectProblem(read, 410, 'recording-deleted');
+    expect(read.body.receipt).toMatchObject({
+      reason: 'aborted',
+      actor: 'tester',
+      deadline: created.recording.deleteBy,
+    });
+  });
+
+  it('may be given up again, and by several at once', async () => {
+    const created = await api.create();
+    const answers = await Promise.all([abort(created.path), abort(created.path), abort(created.path)]);
+    expect(answers.map(({ status }) => status)).toEqual([204, 204, 204]);
+    expect((await abort(created.path)).status).toBe(204);
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+
+  it('can be given up after its deadline', async () => {
+    const late = await startApi();
+    const created = await late.create();
+    late.service.clock.advance(31 * DAY_MS);
+    expect((await abort(created.path, late)).status).toBe(204);
+    await expectNothingLeft(late.service.store, created.ref);
+  });
+
+  it('is over: no call brings it back', async () => {
+    const created = await api.create();
+    await abort(created.path);
+    for (const suffix of ['complete', 'playback-links']) {
+      expectProblem(await api.call('post', `${created.path}/${suffix}`), 410, 'recording-deleted');
+    }
+    const content = await api.agent
+      .post(`${created.path}/content`)
+      .set('authorization', await api.authorization())
+      .attach('file', Buffer.from(webm), 'blob');
+    expect(content.body).toMatchObject({ status: 410, code: 'recording-deleted' });
+    expect((await api.call('get', `${created.attemptPath}/recordings`)).body.items).toEqual([]);
+  });
+});
+
+describe('nothing is given up', () => {
+  it('of a recording that is complete', async () => {
+    const stored = await api.store();
+    expectProblem(await abort(stored.path), 409, 'recording-stored');
+    expect((await api.call('get', stored.path)).body).toEqual(stored.recording);
+  });
+
+  it('where there is none', async () => {
+    const { attemptPath } = await api.create();
+    expectProblem(await abort(`${attemptPath}/recordings/${UNKNOWN_RECORDING}`), 404, 'recording-not-found');
+  });
+
+  it('while the recording is still being created, which lasts an hour at most', async () => {
+    const young = await startApi();
+    const created = await young.create();
+    // The marker is the last thing that a creation writes.
+    await young.service.store.delete([{ key: participantKey('p-1', created.ref) }]);
+    const answer = await abort(created.path, young);
+    expectProblem(answer, 409, 'recording-being-created');
+    expect(answer.headers['retry-after']).toBe('5');
+    young.service.clock.advance(HOUR_MS + 1000);
+    expect((await abort(created.path, young)).status).toBe(204);
+  });
+});
+
+describe('an upload that the store has dropped', () => {
+  async function dropped(): Promise<CreatedRecording> {
+    const created = await api.create();
+    await api.upload(created, webm);
+    const { store } = api.service;
+    for (const { uploadId } of (await store.listMultipartUploads(mediaKey(created.ref))).uploads) {
+      await store.abortMultipartUpload(mediaKey(created.ref), uploadId);
+    }
+    return created;
+  }
+
+  it.each([
+    ['get', 'parts'],
+    ['post', 'complete'],
+  ] as const)('is known as gone to %s …/%s', async (method, suffix) => {
+    const created = await dropped();
+    expectProblem(await api.call(method, `${created.path}/${suffix}`), 409, 'upload-gone');
+  });
+
+  it('is known as gone to content', async () => {
+    const created = await dropped();
+    const answer = await api.agent
+      .post(`${created.path}/content`)
+      .set('authorization', await api.authorization())
+      .attach('file', Buffer.from(webm), 'blob');
+    expect(answer.body).toMatchObject({ status: 409, code: 'upload-gone' });
+  });
+
+  it('can still be given up', async () => {
+    const created = await dropped();
+    expect((await abort(created.path)).status).toBe(204);
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+});

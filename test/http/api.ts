@@ -1,0 +1,229 @@
+// The application as its callers meet it: a real port, a real store, tokens, and a clock that can be turned.
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { afterAll, expect } from '@jest/globals';
+import { type JWTPayload, SignJWT } from 'jose';
+import { Registry } from 'prom-client';
+import supertest from 'supertest';
+import { createLogger } from '../../src/commands/logging.ts';
+import { SECOND_MS } from '../../src/domain/durations.ts';
+import type { RecordingRef } from '../../src/domain/ids.ts';
+import { createApp } from '../../src/http/app.ts';
+import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
+import type { Method } from '../../src/http/operation.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
+import type { SignedPart } from '../../src/recordings/upload.ts';
+import { startTestService, type TestService, type TestServiceOptions, webm } from '../service.ts';
+
+export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
+export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
+/** Well-formed, and nobody's. */
+export const UNKNOWN_RECORDING = `0${'1'.repeat(35)}`;
+const TOKEN_LIFE_SECONDS = 3600;
+
+export interface ApiOptions extends TestServiceOptions {
+  /** Default: the shared secret `SECRET`. */
+  readonly keys?: AuthOptions['keys'];
+  readonly rateLimitPerMinute?: number;
+  readonly ready?: boolean;
+}
+
+export interface CallOptions {
+  /** Claims of the token; by default of the tenant `acme` with every scope. Null: no token. */
+  readonly as?: JWTPayload | null;
+  /** The Authorization header as it is. */
+  readonly authorization?: string;
+  /** An object is sent as JSON, a text as it is. */
+  readonly body?: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer<Body = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Body;
+}
+
+export interface Sitting {
+  readonly tenant?: string;
+  readonly exam?: string;
+  readonly attempt?: string;
+}
+
+export interface CreatedRecording {
+  readonly ref: RecordingRef;
+  /** Of the attempt and of the recording, such as /v1/exams/… */
+  readonly attemptPath: string;
+  readonly path: string;
+  readonly recording: Recording;
+  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: SignedPart[] };
+}
+
+export interface Api {
+  readonly service: TestService;
+  /** Such as http://127.0.0.1:12345. */
+  readonly url: string;
+  readonly agent: ReturnType<typeof supertest>;
+  /** Every line of the log. */
+  readonly lines: string[];
+  authorization(claims?: JWTPayload): Promise<string>;
+  call<Body = Record<string, unknown>>(method: Method, path: string, options?: CallOptions): Promise<Answer<Body>>;
+  /** The path is sent as it is, without the tidying of a client. */
+  raw(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  create(sitting?: Sitting, body?: object): Promise<CreatedRecording>;
+  /** Cuts a file into parts, asks for their URLs and puts them there; answers with the ETags. */
+  upload(created: CreatedRecording, file: Uint8Array, partNumbers?: readonly number[]): Promise<void>;
+  /** A recording that is complete. */
+  store(sitting?: Sitting, file?: Uint8Array, body?: object): Promise<CreatedRecording>;
+}
+
+export const CREATE_BODY = {
+  participantId: 'p-1',
+  kind: 'webcam',
+  contentType: 'video/webm;codecs=vp8,opus',
+  consent: { givenAt: '2026-01-02T09:55:00+01:00', policyVersion: '2026-05' },
+} as const;
+
+const opened: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of opened.splice(0)) await close();
+});
+
+let attempts = 0;
+/** An attempt that no other test of the file uses. */
+export function newAttempt(): string {
+  attempts += 1;
+  return `attempt-${attempts}`;
+}
+
+/** Is closed after the last test of the file. */
+export async function startApi(options: ApiOptions = {}): Promise<Api> {
+  const service = await startTestService(options);
+  const { clock } = service;
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const app = createApp({
+    recordings: service.context,
+    authenticate: createAuthenticator({
+      keys: options.keys ?? { sharedSecret: SECRET },
+      tenantClaim: 'tenant',
+      scopeClaim: 'scope',
+      now: clock.now,
+    }),
+    logger: createLogger({ level: 'debug', now: clock.now, stream }),
+    rateLimitPerMinute: options.rateLimitPerMinute,
+    corsOrigins: [],
+    metrics: new Registry(),
+    isReady: () => Promise.resolve({ ready: options.ready ?? true }),
+  });
+  const server = createServer((req, res) => void app(req, res)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  opened.push(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    await service.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const agent = supertest(url);
+
+  async function authorization(claims: JWTPayload = {}): Promise<string> {
+    return `Bearer ${await signedToken(claims, clock.now())}`;
+  }
+
+  async function headersOf({ as = {}, authorization: given, headers }: CallOptions): Promise<Record<string, string>> {
+    if (given === undefined && as === null) return { ...headers };
+    return { authorization: given ?? (await authorization(as ?? {})), ...headers };
+  }
+
+  async function call<Body>(method: Method, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
+    const request = agent[method](path).set(await headersOf(options));
+    const { body } = options;
+    if (typeof body === 'string' && !options.headers?.['content-type']) request.set('content-type', 'application/json');
+    const answer = await (body === undefined ? request : request.send(body));
+    return { status: answer.status, headers: answer.headers, body: answer.body as Body };
+  }
+
+  async function create(sitting: Sitting = {}, body: object = {}): Promise<CreatedRecording> {
+    const { tenant = 'acme', exam = 'math', attempt = newAttempt() } = sitting;
+    const attemptPath = `/v1/exams/${exam}/attempts/${attempt}`;
+    const answer = await call<Pick<CreatedRecording, 'recording' | 'upload'>>('post', `${attemptPath}/recordings`, {
+      as: { tenant, scope: 'recordings:upload' },
+      body: { ...CREATE_BODY, ...body },
+    });
+    expect(answer.status).toBe(201);
+    const { recording, upload } = answer.body;
+    const ref = { tenant, exam, attempt, recording: recording.recordingId };
+    return { ref, attemptPath, path: `${attemptPath}/recordings/${ref.recording}`, recording, upload };
+  }
+
+  async function upload(created: CreatedRecording, file: Uint8Array, partNumbers?: readonly number[]): Promise<void> {
+    const { partSizeBytes } = created.upload;
+    const chosen = partNumbers ?? Array.from({ length: Math.ceil(file.length / partSizeBytes) }, (_, i) => i + 1);
+    const partOf = (number: number) => file.subarray((number - 1) * partSizeBytes, number * partSizeBytes);
+    const answer = await call<{ parts: SignedPart[] }>('post', `${created.path}/parts`, {
+      as: { tenant: created.ref.tenant },
+      body: { parts: chosen.map((partNumber) => ({ partNumber, sizeBytes: partOf(partNumber).length })) },
+    });
+    expect(answer.status).toBe(200);
+    for (const part of answer.body.parts) expect((await putPart(part, partOf(part.partNumber))).status).toBe(200);
+  }
+
+  return {
+    service,
+    url,
+    agent,
+    lines,
+    authorization,
+    call,
+    async raw(method, path, options = {}) {
+      const headers = await headersOf(options);
+      const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+      const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const answered = { status: response.statusCode ?? 0, headers: response.headers as Record<string, string> };
+          resolve({ ...answered, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} });
+        });
+      });
+      request.on('error', reject);
+      request.end(options.body);
+      return promise;
+    },
+    create,
+    upload,
+    async store(sitting, file = webm, body = {}) {
+      const created = await create(sitting, { ...body, parts: 0 });
+      await upload(created, file);
+      const as = { tenant: created.ref.tenant, scope: 'recordings:upload' };
+      const answer = await call<Recording>('post', `${created.path}/complete`, { as });
+      expect(answer.status).toBe(200);
+      return { ...created, recording: answer.body };
+    },
+  };
+}
+
+/** A browser's PUT; its length is that of the part. */
+export function putPart(part: Pick<SignedPart, 'url' | 'method'>, bytes: Uint8Array): Promise<Response> {
+  return fetch(part.url, { method: part.method, body: Buffer.from(bytes) });
+}
+
+export async function signedToken(claims: JWTPayload = {}, nowMs: number = Date.now()): Promise<string> {
+  const issuedAt = Math.floor(nowMs / SECOND_MS);
+  return new SignJWT({ tenant: 'acme', scope: ALL_SCOPES, sub: 'tester', ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(claims.exp ?? issuedAt + TOKEN_LIFE_SECONDS)
+    .sign(new TextEncoder().encode(SECRET));
+}

@@ -1,0 +1,247 @@
+// POST …/content: a recording that passes through the service.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { enlargeWebm } from '../../demo/webm.ts';
+import { MIB, webm } from '../service.ts';
+import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { expectNothingLeft, until } from './expectations.ts';
+import { createInterventions } from './interventions.ts';
+
+const store = createInterventions();
+const HEAD = Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n');
+const TAIL = Buffer.from('\r\n--edge--\r\n');
+let api: Api;
+beforeAll(async () => {
+  api = await startApi({ wrap: store.wrap });
+});
+
+async function attach(path: string, bytes: Uint8Array, field = 'file', by = api) {
+  const request = by.agent.post(`${path}/content`).set('authorization', await by.authorization());
+  return request.attach(field, Buffer.from(bytes), { filename: 'blob', contentType: 'video/webm' });
+}
+
+/** A client that sends what it is told to; without a length, in chunks. */
+async function open(path: string, length?: number): Promise<ClientRequest> {
+  const request = httpRequest(`${api.url}${path}/content`, {
+    method: 'POST',
+    headers: {
+      authorization: await api.authorization({ scope: 'recordings:upload' }),
+      'content-type': 'multipart/form-data; boundary=edge',
+      ...(length === undefined ? {} : { 'content-length': String(length + HEAD.length + TAIL.length) }),
+    },
+    agent: false,
+  });
+  request.on('error', () => {});
+  return request;
+}
+
+async function answerOf(
+  request: ClientRequest,
+): Promise<{ status: number | undefined; body: Record<string, unknown> }> {
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, body: JSON.parse(await text(response)) as Record<string, unknown> };
+}
+
+async function sha256Of(created: CreatedRecording): Promise<string> {
+  const { body } = await api.call<{ url: string }>('post', `${created.path}/playback-links`);
+  const hash = createHash('sha256');
+  for await (const chunk of (await fetch(body.url)).body ?? []) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+describe('a file that is sent through the service', () => {
+  it('becomes a recording', async () => {
+    const created = await api.create();
+    const answer = await attach(created.path, webm);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      ...created.recording,
+      state: 'stored',
+      storedAt: expect.any(String),
+      sizeBytes: webm.length,
+    });
+  });
+
+  it.each([5 * MIB, 5 * MIB + 1, 10 * MIB])('of %i bytes is kept as it is', async (sizeBytes) => {
+    const created = await api.create();
+    const file = enlargeWebm(webm, sizeBytes);
+    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes });
+    expect(await sha256Of(created)).toBe(createHash('sha256').update(file).digest('hex'));
+  });
+
+  it('goes on where a direct upload stopped', async () => {
+    const created = await api.create();
+    const file = enlargeWebm(webm, 7 * MIB);
+    await api.upload(created, file, [1]);
+    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+  });
+
+  it('streams: while the store is slow the client waits, and memory holds one part', async () => {
+    const created = await api.create();
+    const sizeBytes = 60 * MIB;
+    const hash = createHash('sha256');
+    let sentBytes = 0;
+    function* form() {
+      yield HEAD;
+      for (let at = 0; at < 60; at += 1) {
+        const chunk = at === 0 ? enlargeWebm(webm, MIB) : Buffer.alloc(MIB, at);
+        hash.update(chunk);
+        sentBytes += chunk.length;
+        yield chunk;
+      }
+      yield TAIL;
+    }
+    let partsBeside = 0;
+    store.watch('uploadPart', () => {
+      partsBeside += 1;
+    });
+    const held = store.holdNext('uploadPart');
+    const request = await open(created.path, sizeBytes);
+    const answer = answerOf(request);
+    const sending = pipeline(Readable.from(form(), { objectMode: true, highWaterMark: 1 }), request);
+    await held.reached;
+    await until(async () => {
+      const before = sentBytes;
+      await sleep(200);
+      return sentBytes === before;
+    });
+    // One part, and what the sockets of the machine take: a service that buffered would have taken all of it.
+    expect(sentBytes).toBeLessThan(30 * MIB);
+    expect(partsBeside).toBe(0);
+    held.release();
+    await sending;
+    expect(await answer).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes } });
+    expect(partsBeside).toBe(12);
+    expect(await sha256Of(created)).toBe(hash.digest('hex'));
+  });
+
+  it('can be sent again when the connection broke', async () => {
+    const created = await api.create();
+    const file = enlargeWebm(webm, 12 * MIB);
+    const request = await open(created.path, file.length);
+    request.write(HEAD);
+    request.write(file.subarray(0, 8 * MIB));
+    const parts = async () => (await api.call<{ parts: object[] }>('get', `${created.path}/parts`)).body.parts;
+    await until(async () => (await parts()).length === 1);
+    request.destroy();
+    await until(() => api.lines.some((line) => line.includes('request-aborted')));
+    expect(await parts()).toHaveLength(1);
+    expect((await api.call('get', created.path)).body.state).toBe('uploading');
+    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    expect(await sha256Of(created)).toBe(createHash('sha256').update(file).digest('hex'));
+  });
+
+  it('twice at once is one recording', async () => {
+    const created = await api.create();
+    const answers = await Promise.all([attach(created.path, webm), attach(created.path, webm)]);
+    for (const { status } of answers) expect([200, 409]).toContain(status);
+    expect((await api.call('get', created.path)).body).toMatchObject({ state: 'stored', sizeBytes: webm.length });
+  });
+
+  it('meets an erasure in its middle, and nothing is left', async () => {
+    const created = await api.create();
+    const held = store.holdNext('uploadPart');
+    const sending = attach(created.path, webm);
+    await held.reached;
+    expect((await api.call('delete', `${created.path}?reason=consent-withdrawn`)).status).toBe(200);
+    held.release();
+    const answer = await sending;
+    expect([409, 410]).toContain(answer.status);
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+});
+
+describe('a file is refused', () => {
+  it.each<[string, string, Uint8Array, number, string]>([
+    ['in another field', 'video', webm, 422, 'invalid-request'],
+    ['when it is empty', 'file', new Uint8Array(), 409, 'parts-missing'],
+  ])('%s, and the upload stays open', async (_, field, bytes, status, code) => {
+    const created = await api.create();
+    expect((await attach(created.path, bytes, field)).body).toMatchObject({ status, code });
+    expect((await api.call('get', created.path)).body.state).toBe('uploading');
+    expect((await attach(created.path, webm)).status).toBe(200);
+  });
+
+  it('when there is none', async () => {
+    const created = await api.create();
+    const request = api.agent.post(`${created.path}/content`).set('authorization', await api.authorization());
+    expect((await request.field('note', 'no file')).body).toMatchObject({ status: 422, code: 'file-missing' });
+  });
+
+  it('when there are two', async () => {
+    const created = await api.create();
+    const request = api.agent.post(`${created.path}/content`).set('authorization', await api.authorization());
+    const answer = await request.attach('file', Buffer.from(webm), 'one').attach('file', Buffer.from(webm), 'two');
+    expect(answer.body).toMatchObject({ status: 422, code: 'invalid-request' });
+    expect((await api.call('get', created.path)).body.state).toBe('uploading');
+  });
+
+  it('when it is no recording, and nothing is kept', async () => {
+    const created = await api.create();
+    const answer = await attach(created.path, Buffer.from('MZ, not a recording'));
+    expect(answer.body).toMatchObject({ status: 422, code: 'not-a-recording' });
+    await expectNothingLeft(api.service.store, created.ref);
+    expect((await attach(created.path, webm)).body).toMatchObject({ status: 410, code: 'recording-deleted' });
+  });
+
+  it.each(['video/webm', 'application/json', 'application/octet-stream', 'multipart/mixed; boundary=edge'])(
+    'as %s instead of a form',
+    async (type) => {
+      const created = await api.create();
+      const answer = await api.raw('POST', `${created.path}/content`, { body: 'x', headers: { 'content-type': type } });
+      expect(answer.body).toMatchObject({ status: 415, code: 'unsupported-media-type' });
+    },
+  );
+
+  it.each([
+    ['without a boundary', 'multipart/form-data', 'x'],
+    ['that ends early', 'multipart/form-data; boundary=edge', HEAD.toString()],
+  ])('in a form %s', async (_, type, body) => {
+    const created = await api.create();
+    const answer = await api.raw('POST', `${created.path}/content`, { body, headers: { 'content-type': type } });
+    expect(answer.body).toMatchObject({ status: 400, code: 'malformed-form' });
+    expect((await api.call('get', created.path)).body.state).toBe('uploading');
+  });
+
+  it('when the recording is complete, or is not there', async () => {
+    const stored = await api.store();
+    expect((await attach(stored.path, webm)).body).toMatchObject({ status: 409, code: 'recording-stored' });
+    const unknown = `${stored.attemptPath}/recordings/${UNKNOWN_RECORDING}`;
+    expect((await attach(unknown, webm)).body).toMatchObject({ status: 404, code: 'recording-not-found' });
+  });
+});
+
+describe('a file above the limit', () => {
+  let small: Api;
+  beforeAll(async () => {
+    small = await startApi({ uploads: { maxRecordingBytes: 6 * MIB } });
+  });
+
+  it('is refused by its announced length', async () => {
+    const created = await small.create();
+    const headers = { 'content-type': 'multipart/form-data; boundary=edge', 'content-length': String(7 * MIB) };
+    const answer = await small.raw('POST', `${created.path}/content`, {
+      headers: { ...headers, expect: '100-continue' },
+    });
+    expect(answer).toMatchObject({ status: 413, body: { code: 'recording-too-large', maxRecordingBytes: 6 * MIB } });
+  });
+
+  it('is refused when it turns out to be, and the upload stays open', async () => {
+    const created = await small.create();
+    const answer = await fetch(`${small.url}${created.path}/content`, {
+      method: 'POST',
+      headers: { authorization: await small.authorization(), 'content-type': 'multipart/form-data; boundary=edge' },
+      body: Readable.toWeb(Readable.from([HEAD, enlargeWebm(webm, 7 * MIB), TAIL])) as ReadableStream,
+      duplex: 'half',
+    } as RequestInit);
+    expect(await answer.json()).toMatchObject({ status: 413, code: 'recording-too-large' });
+    expect((await small.call('get', created.path)).body.state).toBe('uploading');
+    expect((await attach(created.path, enlargeWebm(webm, 6 * MIB), 'file', small)).status).toBe(200);
+  });
+});

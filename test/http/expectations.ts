@@ -1,0 +1,49 @@
+// What every answer of the service promises, whatever the call: how it fails, and what it leaves in the bucket.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import type { RecordingRef } from '../../src/domain/ids.ts';
+import { recordingPrefix } from '../../src/domain/keys.ts';
+import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
+import { listAll, listAllMultipartUploads, type ObjectStore } from '../../src/storage/object-store.ts';
+import { hasExternalStore } from '../storage/stores.ts';
+import type { Answer } from './api.ts';
+
+/** RFC 9457, with this service's members; never kept by a cache. */
+export function expectProblem(answer: Answer<unknown>, status: number, ...codes: readonly ProblemCode[]): void {
+  const body = answer.body as { code: ProblemCode };
+  expect({ status: answer.status, code: body.code }).toEqual({ status, code: expect.any(String) });
+  if (codes.length > 0) expect(codes).toContain(body.code);
+  expect(body).toMatchObject({
+    type: `/docs#problem-${body.code}`,
+    title: PROBLEMS[body.code].title,
+    status,
+    detail: expect.stringMatching(/./),
+    requestId: answer.headers['x-request-id'],
+  });
+  expect(PROBLEMS[body.code].status).toBe(status);
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(answer.headers['cache-control']).toBe('no-store');
+}
+
+/** Neither objects nor open uploads of a recording are left. */
+export async function expectNothingLeft(store: ObjectStore, ref: RecordingRef): Promise<void> {
+  const prefix = recordingPrefix(ref);
+  const objects = await Array.fromAsync(listAll(store, prefix));
+  const uploads = await Array.fromAsync(listAllMultipartUploads(store, prefix));
+  expect({ keys: objects.map(({ key }) => key), uploads }).toEqual({ keys: [], uploads: [] });
+}
+
+/**
+ * Ceph refuses one of two tag writes at the same moment (409 OperationAborted), which the service answers with a 5xx:
+ * there, what is promised is that the call may be repeated. The embedded store takes every write.
+ */
+export async function repeated<Body>(call: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
+  let answer = await call();
+  for (let count = 0; hasExternalStore && answer.status >= 500 && count < 5; count += 1) answer = await call();
+  return answer;
+}
+
+/** Awaits a condition; the test's own time limit ends it. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(20);
+}
