@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -51,6 +52,7 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
     { requestTimeout: REQUEST_TIMEOUT_MS },
     createHttp(settings, opened, logger, secret, notReady),
   );
+  server.on('clientError', refuseMalformed);
   try {
     // Nobody knows while the store is down: then the self-test asks until it answers.
     const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
@@ -131,6 +133,15 @@ function startSweeps(settings: Settings, opened: OpenedStore, logger: Logger): S
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }
   });
+}
+
+/** What Node's parser refuses never reaches the application: bytes in a path that are no ASCII, headers without end. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const title = 'The request is not valid HTTP.';
+  const body = JSON.stringify({ type: 'about:blank', title, status: 400, detail: title, code: 'malformed-request' });
+  const head = ['HTTP/1.1 400 Bad Request', 'Content-Type: application/problem+json', 'Connection: close'];
+  socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }
 
 async function listen(server: Server, { host, port }: Settings): Promise<void> {

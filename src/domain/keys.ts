@@ -8,13 +8,17 @@ export const DUE_PREFIX = 'due/';
 export const RECEIPTS_PREFIX = 'receipts/';
 export const AUDIT_PREFIX = 'audit/';
 
-/** What stands under a recording's prefix. `truncated` marks an upload that the service completed for its client. */
+/**
+ * What stands under a recording's prefix. `stored` marks when the media were found whole (a store may give the media a
+ * new date when they are tagged), `truncated` an upload that the service completed for its client.
+ */
 export const RECORDING_OBJECTS = {
   manifest: 'recording.json',
   media: 'media',
   restricted: 'restricted',
   deleting: 'deleting',
   timeline: 'timeline.json',
+  stored: 'stored',
   truncated: 'truncated',
 } as const;
 export type RecordingObject = keyof typeof RECORDING_OBJECTS;

@@ -58,6 +58,7 @@ export async function openContent(context: RecordingsContext, ref: RecordingRef)
       if (filled > 0) await uploadPart(part.subarray(0, filled));
     },
     complete() {
+      if (parts.length === 0) throw new ServiceError('file-missing', 'The file is empty.');
       return completeRecording(context, ref, { parts });
     },
   };

@@ -26,10 +26,12 @@ export async function eraseRecording(
   ref: RecordingRef,
   reason: ErasureReason,
 ): Promise<Receipt> {
-  const { receipt, isNew } = await deleteRecording(context, ref, { reason, actor: caller.actor });
-  if (isNew)
-    await context.audit.record({ event: 'erased', ref, reason, actor: caller.actor, requestId: caller.requestId });
-  return receipt;
+  const { actor, requestId } = caller;
+  return deleteRecording(context, ref, {
+    reason,
+    actor,
+    announce: () => context.audit.record({ event: 'erased', ref, reason, actor, requestId }),
+  });
 }
 
 /**
@@ -47,18 +49,18 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
 
 /**
  * due(now) first, so that the next sweep finishes what a crash leaves; then the fact `deleting`, from which there is
- * no way back; then the purge.
+ * no way back; then the audit event, which a repeated call writes again rather than never; then the purge.
  */
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor }: { reason: DeletionReason; actor: string },
-): Promise<{ receipt: Receipt; isNew: boolean }> {
+  { reason, actor, announce }: { reason: DeletionReason; actor: string; announce?: () => Promise<void> },
+): Promise<Receipt> {
   const { store } = context;
   const key = recordingKey(ref, 'manifest');
   const before = await readAttempt(store, ref);
   const manifestIsThere = findRecording(before, ref.recording)?.objects.manifest !== undefined;
-  if (!manifestIsThere) return { receipt: await requireReceipt(context, ref), isNew: false };
+  if (!manifestIsThere) return requireReceipt(context, ref);
   await requireCreated(context, ref);
 
   const nowMs = context.now();
@@ -68,14 +70,15 @@ export async function deleteRecording(
   if (!findRecording(before, ref.recording)?.objects.deleting) {
     await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
   }
+  await announce?.();
   const versioned = await store.isVersioned();
   const attempt = await readAttempt(store, ref, { versions: versioned, uploads: 'list' });
   const state = findRecording(attempt, ref.recording);
-  if (!state) return { receipt: await requireReceipt(context, ref), isNew: false };
+  if (!state) return requireReceipt(context, ref);
   const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
   const [outcome] = await purgeRecordings(context, [{ state, reason, actor, deadlineMs }], versioned);
   context.manifests.delete(key);
-  if (outcome && 'receipt' in outcome) return { receipt: outcome.receipt, isNew: true };
+  if (outcome && 'receipt' in outcome) return outcome.receipt;
   throw new StoreError('unavailable', 'purge', outcome?.failure ?? 'NoOutcome');
 }
 

@@ -44,7 +44,7 @@ export function toRecording(
     consent: manifest.consent,
     state: media ? 'stored' : 'uploading',
     createdAt: manifest.createdAt,
-    storedAt: media ? toIso(media.lastModifiedMs) : null,
+    storedAt: media ? toIso((state.objects.stored ?? media).lastModifiedMs) : null,
     sizeBytes: media ? media.sizeBytes : null,
     assessment: completedAtMs === undefined ? null : { completedAt: toIso(completedAtMs) },
     deleteBy: toIso(recordingDeadline(policy, state.ref.tenant, state.ref.recording, completedAtsMs)),

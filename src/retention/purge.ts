@@ -57,7 +57,7 @@ export interface DeletedCount {
 }
 
 /** Store calls under way at once. */
-export const STORE_CONCURRENCY = 16;
+export const STORE_CONCURRENCY = 32;
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);

@@ -88,9 +88,9 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
     return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
   }
   if (isYoung(run, state.ref.recording)) return undefined;
-  const orphaned = state.objects.media !== undefined && !state.objects.manifest;
-  const leftOver = state.items.length > 0 && Object.keys(state.objects).length === 0;
-  const isDue = deadlineMs <= startedAtMs + context.leadMs || orphaned || leftOver;
+  // Every other object is written after the manifest: without one, they are what a request left after a deletion.
+  const leftOver = state.items.length > 0 && !state.objects.manifest;
+  const isDue = deadlineMs <= startedAtMs + context.leadMs || leftOver;
   return isDue ? { state, deadlineMs, reason: 'retention', actor: 'sweeper' } : undefined;
 }
 

@@ -60,6 +60,7 @@ export async function settleMedia(
     return { result: 'deleted' };
   }
   if (!objects.media) return { result: 'gone' };
+  if (!objects.stored) await store.put(recordingKey(ref, 'stored'), new Uint8Array());
   await tagMedia(context, ref, attempt);
   const later = await readAttempt(store, ref);
   if (firstAssessment(completedAtsOf(later)) !== firstAssessment(completedAtsOf(attempt))) {

@@ -4,6 +4,8 @@ import type { ListedObject, ListOptions, ListPage, ObjectStore } from './object-
 
 /** Listings under way at once; each walks its own share of the folders. */
 const LANES = 4;
+/** A page begins with room for an ordinary lane, and shrinks where it was mostly about others. */
+const FIRST_KEYS = 256;
 const FEWEST_KEYS = 16;
 const MOST_KEYS = 1000;
 
@@ -33,7 +35,7 @@ async function walk(
   let collected: ListedObject[] = [];
   let at = 0;
   let startAfter: string | undefined;
-  let limit = FEWEST_KEYS;
+  let limit = FIRST_KEYS;
   for (let prefix = prefixes[at]; prefix !== undefined; prefix = prefixes[at]) {
     const page = await listOrNothing(store, root, { startAfter: startAfter ?? prefix, limit });
     if (!page) return done;

@@ -31,7 +31,7 @@ describe('in a versioned bucket', () => {
     expect(await versions('attempts/')).toEqual([]);
     expect(await versions('participants/')).toEqual([]);
     expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
-    expect(await readReceipt(service.store, ref)).toMatchObject({ objects: 3, versions: 3 });
+    expect(await readReceipt(service.store, ref)).toMatchObject({ objects: 4, versions: 3 });
     expect((await readReceipt(service.store, ref))?.bytes).toBeGreaterThan(2 * webm.length);
   });
 

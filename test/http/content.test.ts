@@ -160,7 +160,7 @@ describe('a file that is sent through the service', () => {
 describe('a file is refused', () => {
   it.each<[string, string, Uint8Array, number, string]>([
     ['in another field', 'video', webm, 422, 'invalid-request'],
-    ['when it is empty', 'file', new Uint8Array(), 409, 'parts-missing'],
+    ['when it is empty', 'file', new Uint8Array(), 422, 'file-missing'],
   ])('%s, and the upload stays open', async (_, field, bytes, status, code) => {
     const created = await api.create();
     expect((await attach(created.path, bytes, field)).body).toMatchObject({ status, code });

@@ -38,7 +38,7 @@ describe('an erasure', () => {
         deadline: stored.recording.deleteBy,
         deletedAt: expect.stringMatching(/Z$/),
         verifiedAt: expect.stringMatching(/Z$/),
-        objects: 6,
+        objects: 7,
         versions: 0,
         bytes: expect.any(Number),
         actor: 'tester',

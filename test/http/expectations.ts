@@ -5,7 +5,6 @@ import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import { listAll, listAllMultipartUploads, type ObjectStore } from '../../src/storage/object-store.ts';
-import { hasExternalStore } from '../storage/stores.ts';
 import type { Answer } from './api.ts';
 
 /** RFC 9457, with this service's members; never kept by a cache. */
@@ -31,16 +30,6 @@ export async function expectNothingLeft(store: ObjectStore, ref: RecordingRef): 
   const objects = await Array.fromAsync(listAll(store, prefix));
   const uploads = await Array.fromAsync(listAllMultipartUploads(store, prefix));
   expect({ keys: objects.map(({ key }) => key), uploads }).toEqual({ keys: [], uploads: [] });
-}
-
-/**
- * Ceph refuses one of two tag writes at the same moment (409 OperationAborted), which the service answers with a 5xx:
- * there, what is promised is that the call may be repeated. The embedded store takes every write.
- */
-export async function repeated<Body>(call: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
-  let answer = await call();
-  for (let count = 0; hasExternalStore && answer.status >= 500 && count < 5; count += 1) answer = await call();
-  return answer;
 }
 
 /** Awaits a condition; the test's own time limit ends it. */

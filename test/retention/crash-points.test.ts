@@ -58,7 +58,7 @@ const STORIES: Story[] = [
         await service.sweep();
         expect(await service.keys(recordingPrefix(ref))).toEqual([]);
       }
-      const { receipt } = await deleteRecording(service.context, ref, ERASURE);
+      const receipt = await deleteRecording(service.context, ref, ERASURE);
       expect(receipt).toMatchObject({ reason: 'erasure', actor: 'desk' });
       expect(receipt.objects).toBeGreaterThan(0);
       expect(await service.keys(recordingPrefix(ref))).toEqual([]);

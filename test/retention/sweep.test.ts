@@ -37,7 +37,7 @@ describe('sweep', () => {
       failed: 0,
       overdue: 0,
       problems: [],
-      deleted: { recordings: 1, objects: 3, versions: 0 },
+      deleted: { recordings: 1, objects: 4, versions: 0 },
     });
     expect(report.deleted.bytes).toBeGreaterThan(webm.length);
     const left = await service.keys();
@@ -47,7 +47,7 @@ describe('sweep', () => {
       reason: 'retention',
       actor: 'sweeper',
       participantId: 'p1',
-      objects: 3,
+      objects: 4,
       versions: 0,
     });
     expect(Date.parse(receipt?.deadline ?? '')).toBe(completedAtMs + 30 * DAY_MS);
@@ -246,7 +246,7 @@ describe('sweep', () => {
   test('media that come back after a receipt are added to that receipt', async () => {
     const ref = await service.record();
     service.clock.advance(2 * HOUR_MS);
-    const { receipt } = await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
+    const receipt = await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
     await service.store.put(recordingKey(ref, 'media'), webm);
     await service.store.put(dueAttemptKey(service.clock.now(), ref, 'x'), new Uint8Array());
     expect(await service.sweep()).toMatchObject({ due: 1, failed: 0 });

@@ -14,6 +14,7 @@ const CODES: Readonly<Record<string, StoreErrorCode>> = {
   EntityTooSmall: 'invalid-parts',
   NotImplemented: 'not-implemented',
   MethodNotAllowed: 'not-implemented',
+  OperationAborted: 'unavailable',
   SlowDown: 'unavailable',
   ServiceUnavailable: 'unavailable',
   InternalError: 'unavailable',

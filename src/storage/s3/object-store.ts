@@ -1,4 +1,6 @@
 // The ObjectStore port on an S3-compatible store.
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -39,6 +41,8 @@ import { isMissing, storeCodeOf, toStoreError } from './errors.ts';
 const DELETE_BATCH = 1000;
 /** What a deletion may be answered with when there is nothing to delete. */
 const GONE: readonly string[] = ['NoSuchKey', 'NoSuchVersion', 'NotFound'];
+const TAG_ATTEMPTS = 8;
+const TAG_PAUSE_MS = 50;
 const DEFAULT_CONTENT_TYPE = 'application/json';
 
 /** Told once when the store turns out to lack something that the service can do without. */
@@ -228,10 +232,15 @@ export class S3ObjectStore implements ObjectStore {
     return output && Object.fromEntries((output.TagSet ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
   }
 
-  async #tagging<T>(operation: string, call: () => Promise<T>): Promise<T | undefined> {
+  async #tagging<T>(operation: string, call: () => Promise<T>, attempt = 1): Promise<T | undefined> {
     try {
       return await calling(operation, call);
     } catch (error) {
+      // Ceph answers 409 to the second of two calls that tag one object at once.
+      if (isStoreError(error) && error.storeCode === 'OperationAborted' && attempt < TAG_ATTEMPTS) {
+        await sleep(Math.random() * TAG_PAUSE_MS * attempt);
+        return this.#tagging(operation, call, attempt + 1);
+      }
       if (isStoreError(error) && isMissing(error.cause)) return undefined;
       if (!isStoreError(error, 'not-implemented')) throw error;
       this.#hasTagging = false;
