@@ -12,9 +12,9 @@ import { startTestService, type TestService, uploadParts, webm } from '../servic
 /** One act of which the process dies at a store call, and what must hold when others go on. */
 interface Story {
   readonly name: string;
-  prepare(service: TestService): Promise<RecordingRef | undefined>;
-  act(service: TestService, ref: RecordingRef | undefined): Promise<unknown>;
-  afterwards(service: TestService, ref: RecordingRef): Promise<void>;
+  readonly prepare: (service: TestService) => Promise<RecordingRef | undefined>;
+  readonly act: (service: TestService, ref: RecordingRef | undefined) => Promise<unknown>;
+  readonly afterwards: (service: TestService, ref: RecordingRef) => Promise<void>;
 }
 
 const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
