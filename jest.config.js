@@ -10,7 +10,7 @@ export default {
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, sourceMaps: 'inline' }],
   },
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
   collectCoverageFrom: ['src/domain/**/*.ts', 'src/storage/**/*.ts', 'src/retention/**/*.ts'],
   coverageReporters: ['text', 'json-summary'],

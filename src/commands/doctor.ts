@@ -17,7 +17,7 @@ import { readSettings, type Settings } from './settings.ts';
 /** Exit code 0 only if the bucket is fit; 1 if not, or it was stopped. A stop removes the throw-away keys first. */
 export async function doctorCommand(argv: string[], env: Env): Promise<number> {
   const { values } = parseArgs({ args: argv, options: { fix: { type: 'boolean' }, json: { type: 'boolean' } } });
-  const settings = readSettings(env);
+  const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const opened = await openStore({ settings, logger, owner: false });
   const stopping = new AbortController();

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The binary: finds the command, shows help, and turns what a command throws into one line and an exit code.
+import { isStoreError } from '../storage/store-error.ts';
 import type { Env } from './environment.ts';
 import { SettingsError } from './settings.ts';
 import { isUsageError, UsageError } from './usage-error.ts';
@@ -43,10 +44,10 @@ Exit code: 0 all done; 1 something failed and stays due; 2 refused to run (setti
 
 Looks for overdue media, orphans, attempts without a due entry, wrong tags and stray uploads.
 
-  --fix   put right what can be
+  --fix   put right what can be, and sweep; nothing is deleted that is not due
   --json  one JSON document on stdout
 
-Exit code: 0 only if nothing is wrong.`,
+Exit code: 0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock).`,
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   doctor: {
@@ -55,10 +56,10 @@ Exit code: 0 only if nothing is wrong.`,
 
 Checks that the bucket is reachable, private and set up as it has to be, and that the known attacks fail.
 
-  --fix   set what can be set
+  --fix   set CORS and the lifecycle rule for stray uploads, and nothing else
   --json  one JSON document on stdout
 
-Exit code: 0 only if the bucket is fit.`,
+Exit code: 0 only if the bucket is fit; 1 it is not; 2 refused to run (settings).`,
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   token: {
@@ -114,7 +115,12 @@ function report(error: unknown, name: string): number {
     process.stderr.write(`${NAME}: ${line}; see ${NAME} ${Object.hasOwn(COMMANDS, name) ? `${name} ` : ''}--help\n`);
     return 2;
   }
-  process.stderr.write(`${NAME}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}\n`);
+  if (isStoreError(error)) {
+    const isSettings = error.code === 'no-such-bucket' || error.code === 'access-denied';
+    process.stderr.write(`${NAME}: the store: ${error.message}; ${NAME} doctor tells more\n`);
+    return isSettings ? 2 : 1;
+  }
+  process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : String(error)}\n`);
   return 1;
 }
 

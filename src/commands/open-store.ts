@@ -1,5 +1,6 @@
 // Opens the store that the settings name, or the embedded one: the same adapter speaks to both.
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -10,6 +11,7 @@ import { createS3Client, type OnStoreRequest, type S3Credentials, type S3Setting
 import { S3ObjectStore } from '../storage/s3/object-store.ts';
 import { createS3Presigner } from '../storage/s3/presigner.ts';
 import type { Settings } from './settings.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface OpenedStore {
   readonly store: S3ObjectStore;
@@ -29,12 +31,13 @@ export interface OpenOptions {
   readonly onRequest?: OnStoreRequest;
 }
 
+const EMBEDDED_FOLDER = 's3';
 const EMBEDDED_BUCKET = 'recordings';
 const EMBEDDED_REGION = 'local';
 const SERVICE_KEY_ID = 'local-service';
 const UPLOAD_KEY_ID = 'local-upload';
 
-/** @throws Error when the embedded store cannot start: its folder is in use, or its port is taken. */
+/** @throws Error when the embedded store cannot start: its folder is in use, or its port is taken; UsageError when there is none. */
 export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const { settings, logger, onRequest } = options;
   const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
@@ -59,6 +62,10 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
 
 async function openEmbedded({ settings, owner }: OpenOptions): Promise<{ s3: S3Settings; close: () => Promise<void> }> {
   const { dataDir } = settings;
+  // A command that made a store of its own would find nothing to delete in it, and say so for ever.
+  if (!owner && !existsSync(join(dataDir, EMBEDDED_FOLDER))) {
+    throw new UsageError(`there is no store in DATA_DIR (${dataDir}); set S3_BUCKET, or run serve there first`);
+  }
   await mkdir(dataDir, { recursive: true });
   const credentials = {
     accessKeyId: SERVICE_KEY_ID,
@@ -73,7 +80,7 @@ async function openEmbedded({ settings, owner }: OpenOptions): Promise<{ s3: S3S
   if (running) return { s3: embeddedSettings(running, credentials, uploadCredentials), close: async () => {} };
 
   const server = await startLocalS3({
-    dataDir: join(dataDir, 's3'),
+    dataDir: join(dataDir, EMBEDDED_FOLDER),
     bucket: EMBEDDED_BUCKET,
     region: EMBEDDED_REGION,
     port: owner ? settings.localS3Port : 0,

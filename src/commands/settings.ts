@@ -68,8 +68,13 @@ const ANY_LENGTH = Number.MAX_SAFE_INTEGER;
 const CONTENT_TYPE = /^(audio|video)\/(webm|x-matroska|mp4|ogg)$/;
 const DEFAULT_CONTENT_TYPES = ['video/webm', 'audio/webm', 'video/mp4', 'audio/mp4', 'video/x-matroska', 'audio/ogg'];
 
+export interface ReadOptions {
+  /** False for the commands that look at the store alone: a sweeper needs no secret of the API. Default: true. */
+  readonly needsAuth?: boolean;
+}
+
 /** @throws SettingsError naming everything that is wrong; secrets are never shown */
-export function readSettings(env: Env): Settings {
+export function readSettings(env: Env, { needsAuth = true }: ReadOptions = {}): Settings {
   const reader = new EnvironmentReader(env);
   reader.problems.push(...findMisspelled(env));
   const s3 = readS3(reader);
@@ -86,7 +91,7 @@ export function readSettings(env: Env): Settings {
     uploadIdleLimitMs: reader.duration('UPLOAD_IDLE_LIMIT', 2 * HOUR_MS, { min: 0, max: ANY_LENGTH }),
     logRetentionMs: reader.duration('LOG_RETENTION', 365 * DAY_MS, { min: SECOND_MS, max: ANY_LENGTH }),
     sweepSchedule: readSchedule(reader),
-    auth: readAuth(reader, s3 !== undefined),
+    auth: readAuth(reader, needsAuth && s3 !== undefined),
     uploads: readUploads(reader),
     corsOrigins: readOrigins(reader),
     rateLimitPerMinute: readRateLimit(reader),
@@ -194,9 +199,9 @@ function readSchedule(reader: EnvironmentReader): string | undefined {
   return value;
 }
 
-function readAuth(reader: EnvironmentReader, isOwnStore: boolean): Settings['auth'] {
+function readAuth(reader: EnvironmentReader, isRequired: boolean): Settings['auth'] {
   return {
-    keys: readAuthKeys(reader, isOwnStore),
+    keys: readAuthKeys(reader, isRequired),
     issuer: reader.raw('AUTH_ISSUER'),
     audience: reader.raw('AUTH_AUDIENCE'),
     tenantClaim: reader.raw('AUTH_TENANT_CLAIM') ?? 'tenant',
@@ -204,7 +209,7 @@ function readAuth(reader: EnvironmentReader, isOwnStore: boolean): Settings['aut
   };
 }
 
-function readAuthKeys(reader: EnvironmentReader, isOwnStore: boolean): AuthKeys {
+function readAuthKeys(reader: EnvironmentReader, isRequired: boolean): AuthKeys {
   const jwksUrl = reader.httpUrl('AUTH_JWKS_URL');
   const sharedSecret = reader.raw('AUTH_SHARED_SECRET');
   if (reader.isSet('AUTH_JWKS_URL') && sharedSecret !== undefined) {
@@ -213,7 +218,7 @@ function readAuthKeys(reader: EnvironmentReader, isOwnStore: boolean): AuthKeys 
   if (sharedSecret !== undefined && Buffer.byteLength(sharedSecret) < MIN_SECRET_BYTES) {
     reader.problem('AUTH_SHARED_SECRET', `is too short; it must have at least ${MIN_SECRET_BYTES} bytes`);
   }
-  if (isOwnStore && !reader.isSet('AUTH_JWKS_URL') && sharedSecret === undefined) {
+  if (isRequired && !reader.isSet('AUTH_JWKS_URL') && sharedSecret === undefined) {
     reader.problem('AUTH_JWKS_URL', 'is not set, nor is AUTH_SHARED_SECRET; with S3_BUCKET one of them must be');
   }
   if (jwksUrl) return { mode: 'jwks', jwksUrl };

@@ -11,7 +11,7 @@ import { readSettings } from './settings.ts';
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
 export async function sweepCommand(argv: string[], env: Env): Promise<number> {
   const { values } = parseArgs({ args: argv, options: { 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } } });
-  const settings = readSettings(env);
+  const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const opened = await openStore({ settings, logger, owner: false });
   const stopping = new AbortController();

@@ -1,5 +1,6 @@
 // `verify`: proves or disproves the promise for a person, an auditor or an alarm.
 import { parseArgs } from 'node:util';
+import { SweepRefused } from '../retention/sweep.ts';
 import { verify } from '../retention/verify.ts';
 import { FINDING_KINDS, type VerifyReport } from '../retention/verify-report.ts';
 import { sweepContext } from './contexts.ts';
@@ -11,13 +12,17 @@ import { readSettings } from './settings.ts';
 /** Exit code 0 only if nothing is wrong, or `--fix` put all of it right. */
 export async function verifyCommand(argv: string[], env: Env): Promise<number> {
   const { values } = parseArgs({ args: argv, options: { fix: { type: 'boolean' }, json: { type: 'boolean' } } });
-  const settings = readSettings(env);
+  const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const opened = await openStore({ settings, logger, owner: false });
   try {
     const report = await verify(sweepContext(settings, opened), { fix: values.fix === true });
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.wrong > 0 ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof SweepRefused)) throw error;
+    logger.error('verify could not repair', { code: error.code, detail: error.message });
+    return 2;
   } finally {
     await opened.close();
   }

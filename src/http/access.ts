@@ -8,7 +8,7 @@ export const SCOPES = {
   'recordings:upload': 'Upload the recordings of an attempt',
   'recordings:review': 'See recordings and play them back',
   'assessments:write': 'Report that an attempt was assessed',
-  'privacy:manage': 'Answer data subjects: erase, restrict, export',
+  'privacy:manage': 'Answer data subjects: erase',
 } as const;
 export type Scope = keyof typeof SCOPES;
 

@@ -36,7 +36,7 @@ export interface DescribedParameter {
   readonly schema: Json;
 }
 
-const API_VERSION = '1.0.0';
+const API_VERSION = '0.1.0';
 const SCHEMAS_URI = '#/components/schemas/';
 
 /** What every call under /v1 can meet. */

@@ -2,6 +2,7 @@
 import { baseMediaType } from '../domain/container.ts';
 import { unassessedDeadline } from '../domain/deadlines.ts';
 import { type Consent, type Manifest, type RecordingKind, toBody } from '../domain/documents.ts';
+import { MINUTE_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { type AttemptRef, newRecordingId, newUniqueName } from '../domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
@@ -26,12 +27,14 @@ export interface Created {
   readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: SignedPart[] };
 }
 
+/** Clocks of the exam client and of this service may differ by this much. */
+const CLOCK_TOLERANCE_MS = 5 * MINUTE_MS;
 const NEVER_CACHED = 'private, no-store';
 
 /**
  * Index first: the due entry, the upload, the manifest, the participant's marker (design.md, "create"). A crash in
  * between leaves only what the sweeper finds. Each call makes another recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `invalid-request` for a consent in the future.
  */
 export async function createRecording(
   context: RecordingsContext,
@@ -44,6 +47,12 @@ export async function createRecording(
   if (!base || !uploads.contentTypes.has(base)) {
     throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
       allowed: [...uploads.contentTypes],
+    });
+  }
+  if (Date.parse(input.consent.givenAt) > context.now() + CLOCK_TOLERANCE_MS) {
+    const message = 'is in the future';
+    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', {
+      errors: [{ path: 'consent.givenAt', message }],
     });
   }
   if (completedAtsOf(await readAttempt(store, attempt)).length > 0) {

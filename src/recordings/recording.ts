@@ -1,8 +1,10 @@
 // A recording as callers see it, derived from what lies in the bucket.
 import { firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
 import type { Consent, Manifest, RecordingKind, Timeline } from '../domain/documents.ts';
+import { createdAtOf } from '../domain/ids.ts';
 import { toIso } from '../domain/times.ts';
 import type { AttemptState, RecordingState } from '../storage/attempt-state.ts';
+import type { ListedObject } from '../storage/object-store.ts';
 
 export interface Recording {
   readonly recordingId: string;
@@ -44,7 +46,7 @@ export function toRecording(
     consent: manifest.consent,
     state: media ? 'stored' : 'uploading',
     createdAt: manifest.createdAt,
-    storedAt: media ? toIso((state.objects.stored ?? media).lastModifiedMs) : null,
+    storedAt: media ? toIso(storedAtMs(state, media)) : null,
     sizeBytes: media ? media.sizeBytes : null,
     assessment: completedAtMs === undefined ? null : { completedAt: toIso(completedAtMs) },
     deleteBy: toIso(recordingDeadline(policy, state.ref.tenant, state.ref.recording, completedAtsMs)),
@@ -52,4 +54,9 @@ export function toRecording(
     truncated: state.objects.truncated !== undefined,
     timeline,
   };
+}
+
+/** By the store's clock, which may cut to whole seconds; never before its creation. */
+function storedAtMs({ ref, objects }: RecordingState, media: ListedObject): number {
+  return Math.max((objects.stored ?? media).lastModifiedMs, createdAtOf(ref.recording));
 }

@@ -122,7 +122,11 @@ async function abortUploads(store: ObjectStore, purging: Purging): Promise<void>
   let { uploads } = purging.state;
   for (let round = 0; uploads.length > 0; round += 1) {
     if (round === MAX_ROUNDS) throw new PurgeFailure('uploads-stay-open');
-    for (const { key, uploadId } of uploads) await store.abortMultipartUpload(key, uploadId);
+    for (const { key, uploadId } of uploads) {
+      const parts = (await store.listParts(key, uploadId)) ?? [];
+      await store.abortMultipartUpload(key, uploadId);
+      purging.gone.bytes += parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+    }
     uploads = await Array.fromAsync(listAllMultipartUploads(store, recordingPrefix(purging.ref)));
   }
 }

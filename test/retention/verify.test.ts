@@ -157,6 +157,7 @@ describe('verify', () => {
     service.clock.advance(2 * HOUR_MS);
     await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
     await service.store.put(recordingKey(ref, 'media'), webm);
+    service.clock.advance(2 * HOUR_MS);
     expect(await kinds({ fix: true })).toEqual(['media-without-manifest', 'receipt-but-objects']);
     await service.sweep();
     expect(await kinds()).toEqual([]);

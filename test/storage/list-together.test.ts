@@ -66,7 +66,7 @@ describe('listing many folders together', () => {
     const prefixes = Array.from({ length: 100 }, (_, index) => `root/${String(index).padStart(4, '0')}/`);
     const { store } = listOnly(
       prefixes.map((prefix) => `${prefix}a`),
-      5,
+      3,
     );
     const listed = await listTogether(store, 'root/', prefixes);
     expect(listed.size).toBeLessThan(100);
