@@ -15,7 +15,7 @@ import { createAuthenticator } from '../http/auth.ts';
 import type { Logger } from '../http/logger.ts';
 import type { Scheduler } from '../retention/scheduler.ts';
 import { startScheduler } from '../retention/scheduler.ts';
-import { SweepRefused, sweep } from '../retention/sweep.ts';
+import { MAX_CLOCK_SKEW_MS, SweepRefused, sweep } from '../retention/sweep.ts';
 import { inspectBucket } from '../storage/s3/bucket-inspection.ts';
 import { readOrCreateSecret } from './auth-secret.ts';
 import { recordingsContext, sweepContext } from './contexts.ts';
@@ -111,8 +111,10 @@ function createHttp(
       const reason = notReady();
       if (reason !== undefined) return { ready: false, reason };
       try {
-        await storeAnswers();
-        return { ready: true };
+        const { storeTimeMs } = await storeAnswers();
+        const isSkewed = Math.abs(Date.now() - storeTimeMs) > MAX_CLOCK_SKEW_MS;
+        // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all.
+        return isSkewed ? { ready: false, reason: "the clock and the store's differ by minutes" } : { ready: true };
       } catch {
         return { ready: false, reason: 'the store does not answer' };
       }

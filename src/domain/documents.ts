@@ -70,6 +70,12 @@ const receipt = z.object({
   chain: z.object({ run: z.string(), sequence: z.number().int().positive(), previous: z.string().nullable() }),
 });
 
+const storedMark = z.object({
+  version: z.literal(1),
+  /** What the recording was made of; empty when that is not known. */
+  parts: z.array(z.object({ partNumber: z.number().int().positive(), etag: z.string() })),
+});
+
 const receiptIndex = z.object({
   version: z.literal(1),
   /** The run, and the place of the first of these receipts in it. */
@@ -88,6 +94,8 @@ export type Manifest = z.infer<typeof manifest>;
 export type Deletion = z.infer<typeof deletion>;
 /** The proof of a deletion, and the tombstone of what was deleted. */
 export type Receipt = z.infer<typeof receipt>;
+/** That a recording was found whole. */
+export type StoredMark = z.infer<typeof storedMark>;
 /** Which receipts were written together, in order, and expire together. */
 export type ReceiptIndex = z.infer<typeof receiptIndex>;
 
@@ -106,6 +114,10 @@ export function parseReceipt(body: Uint8Array, ref: RecordingRef): Receipt | und
   return document && isOf(document, ref) ? document : undefined;
 }
 
+export function parseStoredMark(body: Uint8Array): StoredMark | undefined {
+  return parse(storedMark, body);
+}
+
 export function parseTimeline(body: Uint8Array): Timeline | undefined {
   return parse(timeline, body);
 }
@@ -114,7 +126,7 @@ export function parseReceiptIndex(body: Uint8Array): ReceiptIndex | undefined {
   return parse(receiptIndex, body);
 }
 
-export function toBody(document: Manifest | Deletion | Receipt | ReceiptIndex | Timeline): Uint8Array {
+export function toBody(document: Manifest | Deletion | Receipt | ReceiptIndex | StoredMark | Timeline): Uint8Array {
   return Buffer.from(JSON.stringify(document));
 }
 

@@ -1,5 +1,5 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
-import { type Manifest, type Timeline, toBody } from '../domain/documents.ts';
+import { type Manifest, parseStoredMark, type Timeline, toBody } from '../domain/documents.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
@@ -30,6 +30,7 @@ export async function completeRecording(
 ): Promise<Recording> {
   const { state, manifest } = await readLive(context, ref);
   const timeline = state.objects.timeline ? undefined : input.timeline;
+  if (state.objects.stored && input.parts) await requireStoredSame(context, ref, input.parts);
   const completion = state.objects.media
     ? await settleStored(context, ref, manifest, timeline)
     : await completeOpenUpload(context, ref, manifest, { ...input, timeline });
@@ -83,6 +84,20 @@ async function completeOpenUpload(
   }
 }
 
+/**
+ * A client drops its own copy when its parts are stored: it must not be told so of an upload that was completed without
+ * some of them, as an abandoned one is.
+ */
+async function requireStoredSame(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  claimed: readonly { partNumber: number; etag: string }[],
+): Promise<void> {
+  const body = await context.store.get(recordingKey(ref, 'stored'));
+  const parts = (body && parseStoredMark(body)?.parts) ?? [];
+  if (parts.length > 0) requireSame(parts, claimed);
+}
+
 function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecordingBytes: number): void {
   const check = checkParts(parts, manifest.partSizeBytes);
   if (!check.ok && check.problem === 'missing') {
@@ -99,7 +114,10 @@ function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecor
   }
 }
 
-function requireSame(stored: readonly StoredPart[], claimed: readonly { partNumber: number; etag: string }[]): void {
+function requireSame(
+  stored: readonly Pick<StoredPart, 'partNumber' | 'etag'>[],
+  claimed: readonly { partNumber: number; etag: string }[],
+): void {
   const byNumber = new Map(stored.map((part) => [part.partNumber, part]));
   const missing = claimed.filter(({ partNumber }) => !byNumber.has(partNumber)).map(({ partNumber }) => partNumber);
   if (missing.length > 0) {

@@ -5,7 +5,8 @@ import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { readLive } from './read.ts';
+import { readSettled } from './read.ts';
+import { isStored } from './recording.ts';
 
 export interface PlaybackLink {
   readonly url: string;
@@ -22,7 +23,7 @@ export async function issuePlaybackLink(
   ref: RecordingRef,
   reason?: string,
 ): Promise<PlaybackLink> {
-  const { state, manifest, deadlineMs } = await readLive(context, ref);
+  const { state, manifest, deadlineMs } = await readSettled(context, ref);
   const by = { ref, reason, actor: caller.actor, requestId: caller.requestId };
   if (state.objects.restricted) {
     await context.audit.record({ ...by, event: 'link-refused', detail: 'recording-restricted' });
@@ -31,7 +32,7 @@ export async function issuePlaybackLink(
       'The processing of this recording is restricted; it cannot be played.',
     );
   }
-  if (!state.objects.media) throw new ServiceError('recording-not-stored', 'This recording is still being uploaded.');
+  if (!isStored(state)) throw new ServiceError('recording-not-stored', 'This recording is still being uploaded.');
 
   const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
   const lifeMs = Math.min(context.uploads.playbackUrlTtlMs, deadlineMs - signedAtMs);

@@ -14,6 +14,7 @@ import {
   type RecordingState,
   readAttempt,
 } from '../storage/attempt-state.ts';
+import { settleMedia } from '../storage/completion.ts';
 import { type ListedObject, listAll } from '../storage/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { type Recording, toRecording } from './recording.ts';
@@ -67,8 +68,16 @@ export async function readManifest(context: RecordingsContext, ref: RecordingRef
   return manifest;
 }
 
+/** `readLive`, after finishing what a crash left between the completion of an upload and its mark `stored`. */
+export async function readSettled(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
+  const live = await readLive(context, ref);
+  if (!live.state.objects.media || live.state.objects.stored) return live;
+  await settleMedia(context, ref, live.manifest);
+  return readLive(context, ref);
+}
+
 export async function readRecordingView(context: RecordingsContext, ref: RecordingRef): Promise<Recording> {
-  const { attempt, state, manifest } = await readLive(context, ref);
+  const { attempt, state, manifest } = await readSettled(context, ref);
   return viewOf(context, attempt, state, manifest);
 }
 

@@ -35,7 +35,7 @@ export function toRecording(
 ): Recording {
   const completedAtsMs = attempt.assessments.map((fact) => fact.completedAtMs);
   const completedAtMs = firstAssessment(completedAtsMs);
-  const { media } = state.objects;
+  const media = isStored(state) ? state.objects.media : undefined;
   return {
     recordingId: manifest.recordingId,
     examId: manifest.examId,
@@ -54,6 +54,11 @@ export function toRecording(
     truncated: state.objects.truncated !== undefined,
     timeline,
   };
+}
+
+/** Media that were not found whole yet, or are no recording, are not stored: nobody may play them. */
+export function isStored({ objects }: RecordingState): boolean {
+  return objects.media !== undefined && objects.stored !== undefined;
 }
 
 /** By the store's clock, which may cut to whole seconds; never before its creation. */

@@ -20,12 +20,12 @@ export async function expireReceipts(run: Run, entries: readonly { readonly key:
       tally.expired('receipts', keys.length);
       if (options.dryRun) continue;
       const versioned = await run.isVersioned();
-      await deleteAll(
+      const left = await deleteAll(
         run,
         keys.map((name) => ({ key: name })),
         versioned,
       );
-      await deleteAll(run, [{ key }], versioned);
+      if (left.size === 0) await deleteAll(run, [{ key }], versioned);
     } catch (error) {
       tally.problem(failureOf(error), key);
     }

@@ -60,6 +60,15 @@ export interface DeletedCount {
 export const STORE_CONCURRENCY = 32;
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
+/** Words of a store that asks for patience. */
+const BUSY = new Set([
+  'SlowDown',
+  'ServiceUnavailable',
+  'RequestTimeout',
+  'TimeoutError',
+  'ECONNREFUSED',
+  'ECONNRESET',
+]);
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
 
 /** One recording on its way through the steps; a failure takes it out of the steps that follow. */
@@ -71,6 +80,8 @@ interface Purging {
   draft: UnchainedReceipt | undefined;
   receipt: Receipt | undefined;
   failure: string | undefined;
+  /** What went wrong before the media were deleted. */
+  unfinished: string | undefined;
   deletedAtMs: number;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
@@ -91,10 +102,10 @@ export async function purgeRecordings(
   chain: ReceiptChain = newReceiptChain(context, 'request'),
 ): Promise<PurgeOutcome[]> {
   const all = doomed.map(newPurging);
-  await each(all, (purging) => abortUploads(context.store, purging));
-  await each(all, (purging) => readManifest(context.store, purging));
+  await each(all, (purging) => remembering(purging, () => abortUploads(context.store, purging)));
+  await each(all, (purging) => remembering(purging, () => readManifest(context.store, purging)));
   await deleteContents(context, all, versioned);
-  await each(all, (purging) => requireReadableManifest(purging));
+  await each(all, (purging) => requireNothingUnread(purging));
   await each(all, (purging) => prepareReceipt(context, purging));
   await writeReceipts(context, all, chain);
   await deleteAcross(context.store, all, (purging) => participantTargets(context.store, purging, versioned));
@@ -114,6 +125,7 @@ function newPurging(doomed: Doomed): Purging {
     draft: undefined,
     receipt: undefined,
     failure: undefined,
+    unfinished: undefined,
     deletedAtMs: 0,
   };
 }
@@ -178,8 +190,18 @@ async function listRecording(
   return attemptStateOf(ref, items).recordings[0] ?? { ref, objects: {}, items: [], uploads: [] };
 }
 
+/** The media go on time, whatever else of the recording cannot be dealt with: that fails it later, before its receipt. */
+async function remembering(purging: Purging, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    purging.unfinished ??= failureOf(error);
+  }
+}
+
 /** A manifest that cannot be read is kept and reported; its media are gone by now. */
-function requireReadableManifest(purging: Purging): Promise<void> {
+function requireNothingUnread(purging: Purging): Promise<void> {
+  if (purging.unfinished !== undefined) throw new PurgeFailure(purging.unfinished);
   if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');
   return Promise.resolve();
 }
@@ -287,7 +309,11 @@ async function deleteAcross(
     }
     for (const target of targets) if (!refused.has(target.key)) count(owners.get(target.key), target);
   } catch (error) {
-    for (const purging of new Set(owners.values())) purging.failure ??= failureOf(error);
+    const affected = new Set(owners.values());
+    // One key can make a store refuse a whole batch. Not when the store is merely busy: that would be an amplifier.
+    const isPoisoned = isStoreError(error) && !BUSY.has(error.storeCode) && affected.size > 1;
+    if (!isPoisoned) for (const purging of affected) purging.failure ??= failureOf(error);
+    else for (const purging of affected) await deleteAcross(store, [purging], targetsFor);
   }
 }
 

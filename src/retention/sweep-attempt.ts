@@ -83,7 +83,8 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
   const { context, startedAtMs } = run;
   const deadlineMs = recordingDeadline(context.policy, state.ref.tenant, state.ref.recording, completedAtsOf(attempt));
   if (state.objects.deleting) {
-    const body = await context.store.get(recordingKey(state.ref, 'deleting'));
+    // That it stands there is what counts; why and for whom is for the receipt.
+    const body = await context.store.get(recordingKey(state.ref, 'deleting')).catch(() => undefined);
     const asked = body && parseDeletion(body);
     return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
   }

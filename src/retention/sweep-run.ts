@@ -44,18 +44,29 @@ export interface Run {
   readonly isVersioned: () => Promise<boolean>;
 }
 
-/** Deletes index entries and facts; what is refused stays for the next sweep and is reported. */
-export async function deleteAll(run: Run, targets: readonly DeleteTarget[], versioned: boolean): Promise<void> {
+/** Deletes index entries and facts. Resolves with the keys that stay, for the next sweep; they are reported. */
+export async function deleteAll(
+  run: Run,
+  targets: readonly DeleteTarget[],
+  versioned: boolean,
+): Promise<ReadonlySet<string>> {
   const { context, tally } = run;
-  if (targets.length === 0) return;
+  const left = new Set(targets.map(({ key }) => key));
+  if (targets.length === 0) return left;
   await guarded(tally, 'index', async () => {
     const exact = versioned
       ? (
           await pMap(targets, ({ key }) => targetsOf(context.store, key, true), { concurrency: STORE_CONCURRENCY })
         ).flat()
       : targets.map(({ key }) => ({ key }));
-    for (const failure of await context.store.delete(exact)) tally.problem(failure.code, failure.key);
+    const failures = await context.store.delete(exact);
+    left.clear();
+    for (const { code, key } of failures) {
+      left.add(key);
+      tally.problem(code, key);
+    }
   });
+  return left;
 }
 
 /** Runs a step of which a failure must not stop the sweep. */

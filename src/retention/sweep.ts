@@ -171,14 +171,16 @@ async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: n
   const finished = await pMap(found, (view) => conclude(run, view, gone, storeTimeMs), {
     concurrency: STORE_CONCURRENCY,
   });
-  await deleteAll(
+  const left = await deleteAll(
     run,
     finished.flatMap(({ facts }) => facts),
     versioned,
   );
+  // An entry goes only after everything that it leads to.
+  const complete = finished.filter(({ facts }) => !facts.some(({ key }) => left.has(key)));
   await deleteAll(
     run,
-    finished.flatMap(({ entries }) => entries),
+    complete.flatMap(({ entries }) => entries),
     versioned,
   );
 }

@@ -1,7 +1,7 @@
 // From parts to a recording: completes an upload, looks whether it is one, and looks again whether it may stay.
 import { beginsRecording, CONTAINER_PROBE_BYTES } from '../domain/container.ts';
 import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
-import type { Manifest } from '../domain/documents.ts';
+import { type Manifest, toBody } from '../domain/documents.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import type { StoredPart } from '../domain/parts.ts';
@@ -34,18 +34,20 @@ export async function completeUpload(
   manifest: Manifest,
   parts: readonly StoredPart[],
 ): Promise<Completion> {
-  await context.store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
-  return settleMedia(context, ref, manifest);
+  const completed = await context.store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
+  return settleMedia(context, ref, manifest, completed ? parts : []);
 }
 
 /**
- * What follows a completion (design.md, "complete"): the first bytes; a second look, because a deletion or the
- * deadline may have overtaken it; the tags; a look whether an assessment arrived meanwhile.
+ * What follows a completion (ARCHITECTURE, "complete"): the first bytes; a second look, because a deletion or the
+ * deadline may have overtaken it; the mark `stored`, which keeps the parts that it was made of; the tags; a last look
+ * whether a deletion or an assessment arrived meanwhile. Until the mark is there, nobody is told that it is stored.
  */
 export async function settleMedia(
   context: CompletionContext,
   ref: RecordingRef,
   manifest: Manifest,
+  parts: readonly StoredPart[] = [],
 ): Promise<Completion> {
   const { store, policy, now } = context;
   const head = await store.getStart(recordingKey(ref, 'media'), CONTAINER_PROBE_BYTES);
@@ -60,9 +62,19 @@ export async function settleMedia(
     return { result: 'deleted' };
   }
   if (!objects.media) return { result: 'gone' };
-  if (!objects.stored) await store.put(recordingKey(ref, 'stored'), new Uint8Array());
+  if (!objects.stored) {
+    const of = parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
+    await store.put(recordingKey(ref, 'stored'), toBody({ version: 1, parts: of }));
+  }
   await tagMedia(context, ref, attempt);
   const later = await readAttempt(store, ref);
+  const left = findRecording(later, ref.recording)?.objects;
+  if (!left?.manifest || left.deleting) {
+    const keys = [recordingKey(ref, 'media'), recordingKey(ref, 'stored')];
+    const versioned = await store.isVersioned();
+    for (const key of keys) await store.delete(await targetsOf(store, key, versioned));
+    return { result: 'deleted' };
+  }
   if (firstAssessment(completedAtsOf(later)) !== firstAssessment(completedAtsOf(attempt))) {
     await tagMedia(context, ref, later);
   }
