@@ -6,9 +6,10 @@ import { createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts'
 import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import { purgeRecordings, readReceipt } from '../retention/purge.ts';
-import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
+import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
 import { StoreError } from '../storage/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
+import { readManifest } from './read.ts';
 
 /** What may be asked for over the API. */
 export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
@@ -39,12 +40,20 @@ export async function eraseRecording(
  * @throws ServiceError `recording-stored` when it was completed before, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
-  const attempt = await readAttempt(context.store, ref);
-  const state = findRecording(attempt, ref.recording);
-  if (state?.objects.media && !state.objects.deleting) {
-    throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
+  const state = await requireNotStored(context, ref);
+  if (state?.objects.manifest && !state.objects.deleting) {
+    // A completion that is under way has either won by now, and is seen, or finds no upload any more.
+    const { uploadId } = await readManifest(context, ref);
+    await context.store.abortMultipartUpload(recordingKey(ref, 'media'), uploadId);
+    await requireNotStored(context, ref);
   }
   await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
+}
+
+async function requireNotStored(context: RecordingsContext, ref: RecordingRef): Promise<RecordingState | undefined> {
+  const state = findRecording(await readAttempt(context.store, ref), ref.recording);
+  if (!state?.objects.media || state.objects.deleting) return state;
+  throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
 }
 
 /**

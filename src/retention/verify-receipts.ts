@@ -134,11 +134,15 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
   }
 }
 
-function addToIndex({ context }: VerifyRun, key: string): Promise<void> {
+/** It expires when it would have: counted from the deletion, not from the repair. */
+async function addToIndex(verifyRun: VerifyRun, key: string): Promise<void> {
+  const { context } = verifyRun;
+  const found = await readReceipt(verifyRun, key);
+  const deletedAtMs = found ? Date.parse(found.receipt.deletedAt) : context.now();
   const { run, next: first, previous } = newReceiptChain(context, 'request');
   const index = toBody({ version: 1, run, first, previous, keys: [key] });
   return context.store.put(
-    dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes)),
+    dueReceiptsKey(deletedAtMs + context.logRetentionMs, newUniqueName(context.randomBytes)),
     index,
   );
 }

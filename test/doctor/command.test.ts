@@ -1,4 +1,5 @@
 // `doctor` as an operator runs it: exit codes, the table, and one JSON document.
+import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
 import { type Installation, install } from '../commands/process.ts';
@@ -59,8 +60,16 @@ test('exits with 2 for a bad setting or a flag it does not know', async () => {
   expect((await installation.run('doctor', '--repair')).code).toBe(2);
 });
 
-test('examines the embedded store of a folder that nobody serves', async () => {
+test('refuses a folder without a store, and makes none', async () => {
   installation = await install();
+  const { code, stderr } = await installation.run('doctor');
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('there is no store in DATA_DIR') });
+  expect(await readdir(installation.dataDir)).toEqual([]);
+});
+
+test('examines the embedded store of a folder that nobody serves at the moment', async () => {
+  installation = await install();
+  await (await installation.start()).stop('SIGTERM');
   const { code, stdout } = await installation.run('doctor', '--json');
   expect((JSON.parse(stdout) as DoctorReport).checks.filter(({ status }) => status === 'failed')).toEqual([]);
   expect(code).toBe(0);

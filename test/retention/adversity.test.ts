@@ -3,6 +3,7 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
+import { abortRecording } from '../../src/recordings/delete.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/retention/sweep.ts';
@@ -176,5 +177,21 @@ describe('stored means found whole', () => {
       code: 'recording-not-found',
     });
     expect(await service.keys(recordingPrefix(ref))).toEqual([]);
+  });
+
+  test('an abort that a completion overtakes leaves the recording as it was told to be: stored', async () => {
+    service = await startTestService();
+    const ref = await service.begin();
+    await uploadParts(service.context, ref, [webm]);
+    const store = overriding(service.store, {
+      async abortMultipartUpload(key, uploadId) {
+        await completeRecording(service.context, ref, {});
+        await service.store.abortMultipartUpload(key, uploadId);
+      },
+    });
+    await expect(abortRecording({ ...service.context, store }, CALLER, ref)).rejects.toMatchObject({
+      code: 'recording-stored',
+    });
+    expect((await readRecordingView(service.context, ref)).state).toBe('stored');
   });
 });

@@ -278,8 +278,9 @@ describe('verify', () => {
       const receipts = await deleteMany(2);
       await forget('due/');
       expect(await kinds()).toEqual(['receipt-without-expiry', 'receipt-without-expiry']);
+      service.clock.advance(100 * DAY_MS);
       expect((await service.verify({ fix: true })).wrong).toBe(0);
-      service.clock.advance(366 * DAY_MS);
+      service.clock.advance(266 * DAY_MS);
       expect((await service.sweep()).receiptsExpired).toBe(receipts.length);
     });
 
