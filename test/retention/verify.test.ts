@@ -14,6 +14,7 @@ import {
 } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
+import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../overriding.ts';
 import { startTestService, type TestService, webm } from '../service.ts';
@@ -165,7 +166,8 @@ describe('verify', () => {
 
   test('finds keys that it does not know, wherever they lie', async () => {
     await service.record();
-    const strange = ['0', 'attempts/x', 'audit', 'due/x', 'e', 'receipts/x', 'zzz'];
+    const strange = ['0', 'attempts/x', 'audit', 'audit/x', 'due/x', 'e', 'participants/x', 'receipts/x', 'zzz'];
+    await service.store.put('doctor/while-it-runs', new Uint8Array());
     for (const key of strange) await service.store.put(key, new Uint8Array());
     const { findings } = await service.verify({ fix: true });
     expect(
@@ -308,6 +310,17 @@ describe('verify', () => {
       service.clock.advance(2 * HOUR_MS);
       expect(await kinds()).toEqual(['unknown-key', 'unreadable']);
     });
+  });
+
+  test('counts all of a kind, and lists a thousand', () => {
+    const findings = new Findings();
+    for (let index = 0; index <= MAX_LISTED; index += 1) findings.add('unknown-key', `k${index}`, '');
+    const report = compare(findings, findings);
+    expect(report).toMatchObject({
+      wrong: MAX_LISTED + 1,
+      kinds: [{ kind: 'unknown-key', found: MAX_LISTED + 1, fixed: 0 }],
+    });
+    expect(report.findings).toHaveLength(MAX_LISTED);
   });
 
   test('reports what cannot be read, and goes on', async () => {
