@@ -1,17 +1,22 @@
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 // test/external needs a store outside (TEST_S3_ENDPOINT), because it needs what the embedded one does not have.
 const external = process.env.TEST_S3_ENDPOINT ? [] : ['<rootDir>/test/external/'];
+// test/helm needs Helm and promtool: ci/chart brings both.
+const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
+// test/browser needs a Chromium (TEST_CHROMIUM, its path); ci/browser brings it.
+const browser = process.env.TEST_CHROMIUM ? [] : ['<rootDir>/test/browser/'];
 
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...external],
+  testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...browser],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, sourceMaps: 'inline' }],
   },
-  testTimeout: 120_000,
-  maxWorkers: 2,
+  testTimeout: 300_000,
+  // More than there are cores: much of it waits for retries and time-outs.
+  maxWorkers: 4,
   collectCoverageFrom: ['src/domain/**/*.ts', 'src/storage/**/*.ts', 'src/retention/**/*.ts'],
   coverageReporters: ['text', 'json-summary'],
   coverageThreshold: {

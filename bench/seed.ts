@@ -1,45 +1,45 @@
-// Fills a bucket with recordings as the service would have left them, fast: small media, everything else as it is.
+// Fills a bucket with recordings as the service leaves them, fast: small media, everything else as it is.
 import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
 import { type Manifest, toBody } from '../src/domain/documents.ts';
+import { HOUR_MS } from '../src/domain/durations.ts';
 import { type AttemptRef, newRecordingId, newUniqueName, type RecordingRef } from '../src/domain/ids.ts';
-import { dueAttemptKey, participantKey, recordingKey } from '../src/domain/keys.ts';
+import { assessedKey, dueAttemptKey, participantKey, recordingKey } from '../src/domain/keys.ts';
 import { toIso } from '../src/domain/times.ts';
 import type { ObjectStore } from '../src/storage/object-store.ts';
 
 const SEEDING_CONCURRENCY = 48;
 const MEDIA = Buffer.alloc(64, 7);
 
-/** Stores `count` recordings, one an attempt, created at `createdAtMs`, unassessed: each is due `retentionMs` later. */
-export async function seedRecordings(
-  store: ObjectStore,
-  count: number,
-  {
-    createdAtMs,
-    retentionMs,
-    name,
-    tagged = false,
-  }: { createdAtMs: number; retentionMs: number; name: string; tagged?: boolean },
-): Promise<RecordingRef[]> {
+export interface Seeding {
+  readonly createdAtMs: number;
+  readonly retentionMs: number;
+  /** The exam. */
+  readonly name: string;
+  /** Assessed an hour after creation; else nobody assesses it. */
+  readonly assessed?: boolean;
+  readonly tagged?: boolean;
+}
+
+/** Stores `count` recordings, one an attempt: each is due `retentionMs` after its assessment, or its creation. */
+export async function seedRecordings(store: ObjectStore, count: number, seeding: Seeding): Promise<RecordingRef[]> {
   const attempts: AttemptRef[] = Array.from({ length: count }, (_, index) => ({
     tenant: 'acme',
-    exam: name,
+    exam: seeding.name,
     attempt: `a${String(index).padStart(6, '0')}`,
   }));
-  return pMap(attempts, (attempt) => seedRecording(store, attempt, createdAtMs, retentionMs, tagged), {
-    concurrency: SEEDING_CONCURRENCY,
-  });
+  return pMap(attempts, (attempt) => seedRecording(store, attempt, seeding), { concurrency: SEEDING_CONCURRENCY });
 }
 
 async function seedRecording(
   store: ObjectStore,
   attempt: AttemptRef,
-  createdAtMs: number,
-  retentionMs: number,
-  tagged: boolean,
+  { createdAtMs, retentionMs, assessed = false, tagged = false }: Seeding,
 ): Promise<RecordingRef> {
   const ref = { ...attempt, recording: newRecordingId(createdAtMs, randomBytes) };
   const createdAt = toIso(createdAtMs);
+  const completedAtMs = createdAtMs + HOUR_MS;
+  const deadlineMs = (assessed ? completedAtMs : createdAtMs) + retentionMs;
   const manifest: Manifest = {
     version: 1,
     tenantId: ref.tenant,
@@ -54,10 +54,15 @@ async function seedRecording(
     partSizeBytes: 5 * 1024 * 1024,
     uploadId: 'seeded',
   };
-  await store.put(dueAttemptKey(createdAtMs + retentionMs, ref, newUniqueName(randomBytes)), new Uint8Array());
+  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
   await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
   await store.put(participantKey(manifest.participantId, ref), new Uint8Array());
   await store.put(recordingKey(ref, 'media'), MEDIA, { contentType: 'video/webm' });
-  if (tagged) await store.tag(recordingKey(ref, 'media'), { 'delete-by': toIso(createdAtMs + retentionMs) });
+  await store.put(recordingKey(ref, 'timeline'), toBody({ startedAt: createdAt, endedAt: createdAt, gaps: [] }));
+  await store.put(recordingKey(ref, 'stored'), toBody({ version: 1, parts: [{ partNumber: 1, etag: 'seeded' }] }));
+  if (assessed) await store.put(assessedKey(ref, completedAtMs), new Uint8Array());
+  const tags = { 'delete-by': toIso(deadlineMs) };
+  const known = assessed ? { ...tags, 'assessment-completed-at': toIso(completedAtMs) } : tags;
+  if (tagged) await store.tag(recordingKey(ref, 'media'), known);
   return ref;
 }

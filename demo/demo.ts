@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readOrCreateSecret } from '../src/commands/auth-secret.ts';
 import { signToken } from '../src/commands/token.ts';
+import type { SweepReport } from '../src/retention/sweep-report.ts';
+import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '../src/sdk/index.ts';
 import { enlargeWebm } from './webm.ts';
 
 const MAIN = new URL('../src/commands/main.ts', import.meta.url).pathname;
@@ -28,6 +30,7 @@ const env = {
   DELETE_LEAD: '0s',
   SETTLE_TIME: '1s',
   SWEEP_SCHEDULE: 'off',
+  SHUTDOWN_DELAY: '0s',
   LOG_LEVEL: 'warn',
   AUTH_SHARED_SECRET: process.env.AUTH_SHARED_SECRET ?? (await readOrCreateSecret(dataDir)),
 };
@@ -53,15 +56,16 @@ try {
 async function walk(): Promise<void> {
   const file = enlargeWebm(await readFile(new URL('fixtures/webcam.webm', import.meta.url)), RECORDING_BYTES);
   const attempt = `attempt-${Date.now().toString(36)}`;
-  const recordings = `/v1/exams/math-101/attempts/${attempt}/recordings`;
-  const examClient = await token('recordings:upload', { exam: 'math-101', attempt });
-  const reviewer = await token('recordings:review');
-  const assessor = await token('assessments:write');
+  const at = { exam: 'math-101', attempt };
+  const examClient = await client('recordings:upload', at);
+  const reviewer = await client('recordings:review');
+  const assessor = await client('assessments:write');
 
   const consent = { givenAt: new Date().toISOString(), policyVersion: '2026-01' };
-  const body = { participantId: 'participant-7', kind: 'webcam', contentType: 'video/webm;codecs=vp8,opus', consent };
-  const created = await call('POST', recordings, examClient, 201, body);
+  const contentType = 'video/webm;codecs=vp8,opus';
+  const created = await examClient.create(at, { participantId: 'participant-7', kind: 'webcam', contentType, consent });
   const { recordingId, deleteBy } = created.recording;
+  const recording = { ...at, recording: recordingId };
   say('create', `recording ${recordingId}, to be deleted by ${deleteBy} if nobody assesses it`);
 
   const { partSizeBytes } = created.upload;
@@ -70,8 +74,7 @@ async function walk(): Promise<void> {
     partNumber: index + 1,
     sizeBytes: Math.min(partSizeBytes, file.length - index * partSizeBytes),
   }));
-  const signed = await call('POST', `${recordings}/${recordingId}/parts`, examClient, 200, { parts });
-  for (const [index, part] of signed.parts.entries()) {
+  for (const [index, part] of (await examClient.signParts(recording, parts)).entries()) {
     const bytes = file.subarray(index * partSizeBytes, (index + 1) * partSizeBytes);
     const answer = await fetch(part.url, { method: part.method, headers: part.headers, body: new Uint8Array(bytes) });
     if (!answer.ok) throw new Error(`part ${part.partNumber} was answered ${answer.status}`);
@@ -82,15 +85,13 @@ async function walk(): Promise<void> {
       `${(Math.min((index + 1) * partSizeBytes, file.length) / MIB).toFixed(1)} MiB in the store`,
     );
   }
-  const stored = await call('POST', `${recordings}/${recordingId}/complete`, examClient, 200);
+  const stored = await examClient.complete(recording);
   say('complete', `${stored.state}, ${stored.sizeBytes} bytes`);
 
-  const listed = await call('GET', recordings, reviewer, 200);
-  say('list', `${listed.items.length} recording of the attempt, kind ${listed.items[0].kind}`);
+  const listed = await Array.fromAsync(reviewer.list(at));
+  say('list', `${listed.length} recording of the attempt, kind ${listed[0]?.kind}`);
 
-  const link = await call('POST', `${recordings}/${recordingId}/playback-links`, reviewer, 201, {
-    reason: 'assessment',
-  });
+  const link = await reviewer.playbackLink(recording, 'assessment');
   const played = Buffer.from(await (await fetch(link.url)).arrayBuffer());
   if (sha256(played) !== sha256(file)) throw new Error('what is played back is not what was recorded');
   const seek = await fetch(link.url, { headers: { range: 'bytes=6000000-6000099' } });
@@ -99,15 +100,16 @@ async function walk(): Promise<void> {
     `${played.length} bytes, identical (SHA-256 ${sha256(file).slice(0, 12)}…); a seek answers ${seek.status}`,
   );
 
-  const assessment = `/v1/exams/math-101/attempts/${attempt}/assessment`;
-  const assessed = await call('PUT', assessment, assessor, 200, { completedAt: new Date().toISOString() });
+  const early = await command('sweep', '--json');
+  if (early.due > 0) throw new Error(`the sweep found something due: ${JSON.stringify(early)}`);
+  say('sweep', `before the deadline: ${early.due} due, ${early.requests} requests to the store`);
+
+  const assessed = await assessor.assess(at, new Date());
   say(
     'assess',
     `completed ${assessed.completedAt}; with a retention of ${RETENTION_SECONDS} s: delete by ${assessed.deleteBy}`,
   );
 
-  const early = await command('sweep', '--json');
-  say('sweep', `before the deadline: ${early.deleted.recordings} deleted, ${early.due} due`);
   await wait(Math.max(0, Date.parse(assessed.deleteBy) - Date.now()) + 200);
   const swept = await command('sweep', '--json');
   if (swept.deleted.recordings < 1) throw new Error(`the sweep deleted nothing: ${JSON.stringify(swept)}`);
@@ -116,22 +118,15 @@ async function walk(): Promise<void> {
     `after it: ${swept.deleted.recordings} deleted, ${swept.deleted.bytes} bytes, ${swept.requests} requests to the store`,
   );
 
-  const gone = await call('GET', `${recordings}/${recordingId}`, reviewer, 410);
+  const gone = await reviewer.get(recording).catch((error: unknown) => error);
+  if (!(gone instanceof ApiError) || gone.status !== 410) throw new Error('the recording is still answered');
   say('gone', `the recording answers 410 ${gone.code}; its playback link ${(await fetch(link.url)).status}`);
-  const { reason, deadline, verifiedAt, objects } = gone.receipt;
+  const { reason, deadline, verifiedAt, objects } = gone.problem.receipt as Receipt;
   say('receipt', `${objects} objects deleted for "${reason}", deadline ${deadline}, verified empty ${verifiedAt}`);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the demo reads answers as any client in JavaScript would
-async function call(method: string, path: string, bearer: string, expected: number, body?: unknown): Promise<any> {
-  const answer = await fetch(base + path, {
-    method,
-    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  if (answer.status !== expected) throw new Error(`${method} ${path} was answered ${answer.status}: ${text}`);
-  return JSON.parse(text);
+async function client(scope: string, bound: Partial<AttemptPath> = {}): Promise<ProctoringRecordings> {
+  return new ProctoringRecordings({ baseUrl: base, token: await token(scope, bound) });
 }
 
 function token(scope: string, bound: { exam?: string; attempt?: string } = {}): Promise<string> {
@@ -139,15 +134,14 @@ function token(scope: string, bound: { exam?: string; attempt?: string } = {}): 
 }
 
 /** Runs a command of the binary; its JSON document. */
-// biome-ignore lint/suspicious/noExplicitAny: as above
-function command(...args: string[]): Promise<any> {
+function command(...args: string[]): Promise<SweepReport> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(Buffer.concat(chunks).toString()));
+      if (code === 0) resolve(JSON.parse(Buffer.concat(chunks).toString()) as SweepReport);
       else reject(new Error(`${args.join(' ')} exited with ${code}`));
     });
   });

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { Manifest } from '../src/domain/documents.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../src/domain/durations.ts';
+import type { EventType } from '../src/domain/events.ts';
 import type { RecordingRef } from '../src/domain/ids.ts';
 import { completeRecording } from '../src/recordings/complete.ts';
+import { type ContentLimits, ContentUploads } from '../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext, UploadSettings } from '../src/recordings/context.ts';
 import { createRecording } from '../src/recordings/create.ts';
 import { sweep } from '../src/retention/sweep.ts';
@@ -15,8 +17,9 @@ import { verify } from '../src/retention/verify.ts';
 import type { VerifyReport } from '../src/retention/verify-report.ts';
 import { type AuditRecord, createAuditTrail } from '../src/storage/audit-trail.ts';
 import { listAll, type ObjectStore } from '../src/storage/object-store.ts';
+import { createOutbox } from '../src/storage/outbox.ts';
 import { createTestClock, seenThrough, type TestClock } from './clock.ts';
-import { openTestStore, type TestStore } from './storage/stores.ts';
+import { openTestStore, type TestStore, type TestStoreOptions } from './storage/stores.ts';
 
 export const MIB = 1024 * 1024;
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
@@ -41,16 +44,20 @@ export interface TestService {
 
 export interface TestServiceOptions {
   readonly uploads?: Partial<UploadSettings>;
+  readonly content?: Partial<ContentLimits>;
   readonly sweep?: Partial<SweepContext>;
   readonly policy?: Partial<RecordingsContext['policy']>;
+  readonly store?: TestStoreOptions;
   readonly versioned?: boolean;
   readonly wrap?: (store: ObjectStore) => ObjectStore;
+  /** Which events are wanted, by tenant. Default: none, and no outbox. */
+  readonly events?: ReadonlyMap<string, ReadonlySet<EventType>>;
 }
 
 export const webm: Uint8Array = await readFile(new URL('../demo/fixtures/webcam.webm', import.meta.url));
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const testStore = await openTestStore(options.versioned ? { versioned: true } : {});
+  const testStore = await openTestStore({ ...options.store, ...(options.versioned ? { versioned: true } : {}) });
   const clock = createTestClock();
   const shifted = seenThrough(clock, testStore.store);
   const store = options.wrap ? options.wrap(shifted) : shifted;
@@ -58,14 +65,17 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const policy = {
     afterAssessmentMs: 30 * DAY_MS,
     unassessedMs: 30 * DAY_MS,
-    afterAssessmentByTenantMs: new Map<string, number>(),
+    byTenantMs: new Map<string, number>(),
     ...options.policy,
   };
+  const outbox = options.events && createOutbox(store, clock.now, randomBytes, options.events);
   const context: RecordingsContext = {
     store,
+    outbox,
     presigner: testStore.presigner,
     audit: createAuditTrail(store, clock.now, randomBytes, (record) => audited.push(record)),
     policy,
+    leadMs: DAY_MS,
     uploads: {
       mode: 'direct',
       partSizeBytes: 5 * MIB,
@@ -75,13 +85,16 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
+    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, ...options.content }),
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: 60_000 }),
+    takingParts: new LRUCache<string, Manifest>({ max: 100, ttl: SECOND_MS, perf: clock }),
     now: clock.now,
     randomBytes,
     logRetentionMs: 365 * DAY_MS,
   };
   const sweepContext: SweepContext = {
     store,
+    outbox,
     policy,
     now: clock.now,
     randomBytes,

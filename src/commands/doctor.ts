@@ -13,6 +13,7 @@ import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { listenForStop } from './stop-signal.ts';
 
 /** Exit code 0 only if the bucket is fit; 1 if not, or it was stopped. A stop removes the throw-away keys first. */
 export async function doctorCommand(argv: string[], env: Env): Promise<number> {
@@ -20,9 +21,7 @@ export async function doctorCommand(argv: string[], env: Env): Promise<number> {
   const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const opened = await openStore({ settings, logger, owner: false });
-  const stopping = new AbortController();
-  const stop = () => stopping.abort();
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const stop = listenForStop();
   const uploadClient = opened.s3.uploadCredentials
     ? createS3Client({ ...opened.s3, credentials: opened.s3.uploadCredentials })
     : undefined;
@@ -31,7 +30,7 @@ export async function doctorCommand(argv: string[], env: Env): Promise<number> {
     if (notice === 'store-has-no-batch-delete') hasBatchDelete = false;
   });
   const deps: DoctorDependencies = {
-    ...attackDependencies(opened, stopping.signal),
+    ...attackDependencies(opened, stop.signal),
     store,
     inspection: inspectBucket(opened.client, opened.s3),
     uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, opened.s3),
@@ -41,9 +40,9 @@ export async function doctorCommand(argv: string[], env: Env): Promise<number> {
   try {
     const report = await examine(deps, { fix: values.fix === true });
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toTable(report, process.stdout.columns));
-    return report.fit && !stopping.signal.aborted ? 0 : 1;
+    return report.fit && !stop.signal.aborted ? 0 : 1;
   } finally {
-    process.off('SIGTERM', stop).off('SIGINT', stop);
+    stop.dispose();
     uploadClient?.destroy();
     await opened.close();
   }

@@ -27,6 +27,9 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, REDACTED],
 ];
 
+/** What a text that one of them finds must hold: of a line hardly any does, and six looks took a third of its time. */
+const MAY_HOLD_SECRET = /bearer|eyj|x-amz-|:\/\/|@/i;
+
 /** Never throws and never waits. */
 export function createLogger({ level, now, stream = process.stderr }: LoggerOptions): Logger {
   const winston = createWinston({
@@ -69,8 +72,7 @@ function scrubValue(value: LogValue): LogValue {
 }
 
 function scrub(text: string): string {
-  return SECRETS.reduce(
-    (clean, [pattern, replacement]) => clean.replace(pattern, replacement),
-    text.slice(0, MAX_TEXT_LENGTH),
-  );
+  const short = text.slice(0, MAX_TEXT_LENGTH);
+  if (!MAY_HOLD_SECRET.test(short)) return short;
+  return SECRETS.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), short);
 }

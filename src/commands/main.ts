@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // The binary: finds the command, shows help, and turns what a command throws into one line and an exit code.
+import { keepYoungGenerationSmall } from '../http/young-generation.ts';
 import { isStoreError } from '../storage/store-error.ts';
 import type { Env } from './environment.ts';
-import { SettingsError } from './settings.ts';
+import { SettingsError } from './settings-error.ts';
+import { ensureSmallHeap } from './small-heap.ts';
 import { isUsageError, UsageError } from './usage-error.ts';
 
 const NAME = 'proctoring-recordings';
@@ -13,6 +15,8 @@ type CommandFunction = (argv: string[], env: Env) => Promise<number>;
 interface Command {
   readonly summary: string;
   readonly help: string;
+  /** Limits its memory; called before it is loaded. */
+  readonly limitHeap?: (env: Env) => void;
   /** Loaded when called: a token needs no S3 client. */
   load(): Promise<CommandFunction>;
 }
@@ -24,18 +28,20 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 Serves the HTTP API and, unless SWEEP_SCHEDULE is off, sweeps on that schedule. Without S3_BUCKET the embedded store
 runs beside it, in DATA_DIR.`,
+    limitHeap: keepYoungGenerationSmall,
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   sweep: {
     summary: 'Delete what is due',
     help: `sweep [--dry-run] [--json]
 
-Deletes every recording whose deadline has come.
+Deletes every recording whose deadline has come, and warns of those that will go unassessed within 72 hours.
 
   --dry-run  say what would be deleted, and delete nothing
   --json     one JSON document on stdout
 
 Exit code: 0 all done; 1 something failed and stays due; 2 refused to run (settings, clock).`,
+    limitHeap: ensureSmallHeap,
     load: async () => (await import('./sweep.ts')).sweepCommand,
   },
   verify: {
@@ -48,6 +54,7 @@ Looks for overdue media, orphans, attempts without a due entry, wrong tags and s
   --json  one JSON document on stdout
 
 Exit code: 0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock).`,
+    limitHeap: ensureSmallHeap,
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   doctor: {
@@ -92,6 +99,7 @@ async function main(argv: string[], env: Env): Promise<number> {
       process.stdout.write(`Usage: ${NAME} ${command.help}\n`);
       return 0;
     }
+    command.limitHeap?.(env);
     const run = await command.load();
     return await run(rest, env);
   } catch (error) {

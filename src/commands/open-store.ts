@@ -10,16 +10,23 @@ import type { Presigner } from '../storage/presigner.ts';
 import { createS3Client, type OnStoreRequest, type S3Credentials, type S3Settings } from '../storage/s3/client.ts';
 import { S3ObjectStore } from '../storage/s3/object-store.ts';
 import { createS3Presigner } from '../storage/s3/presigner.ts';
+import { demoOrigins } from './demo-page.ts';
 import type { Settings } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 
-export interface OpenedStore {
+export interface StoreConnection {
   readonly store: S3ObjectStore;
   readonly client: S3Client;
+  /** Every attempt at the store over this connection so far, retries included. */
+  requestCount(): number;
+}
+
+export interface OpenedStore extends StoreConnection {
   readonly s3: S3Settings;
   readonly presigner: Presigner;
-  /** Every attempt at the store so far, retries included. */
-  requestCount(): number;
+  /** Another one, for work that is counted by itself and must not take the sockets of others. */
+  connect(): StoreConnection;
+  /** Ends all connections. */
   close(): Promise<void>;
 }
 
@@ -28,9 +35,11 @@ export interface OpenOptions {
   readonly logger: Logger;
   /** `serve` runs the embedded store itself; a command uses the one that runs already, if there is one. */
   readonly owner: boolean;
-  readonly onRequest?: OnStoreRequest;
+  readonly onRequest?: OnStoreRequest | undefined;
 }
 
+/** What a store calls an error; anything else could be a text without end, or an address. */
+const ERROR_CODE = /^\w{1,64}$/;
 const EMBEDDED_FOLDER = 's3';
 const EMBEDDED_BUCKET = 'recordings';
 const EMBEDDED_REGION = 'local';
@@ -41,20 +50,25 @@ const UPLOAD_KEY_ID = 'local-upload';
 export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const { settings, logger, onRequest } = options;
   const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
-  let requests = 0;
-  const client = createS3Client(s3, (operation, outcome, durationMs) => {
-    requests += 1;
-    onRequest?.(operation, outcome, durationMs);
-  });
-  const store = new S3ObjectStore(client, s3, (notice) => logger.warn('the store lacks something', { code: notice }));
+  const clients: S3Client[] = [];
+  function connect(): StoreConnection {
+    let requests = 0;
+    const client = createS3Client(s3, (operation, outcome, durationMs) => {
+      requests += 1;
+      onRequest?.(operation, ERROR_CODE.test(outcome) ? outcome : 'Other', durationMs);
+    });
+    clients.push(client);
+    const store = new S3ObjectStore(client, s3, (notice) => logger.warn('the store lacks something', { code: notice }));
+    return { store, client, requestCount: () => requests };
+  }
+  const connection = connect();
   return {
-    store,
-    client,
+    ...connection,
     s3,
-    presigner: createS3Presigner({ client, settings: s3, now: Date.now }),
-    requestCount: () => requests,
+    presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
+    connect,
     async close() {
-      client.destroy();
+      for (const client of clients) client.destroy();
       await close();
     },
   };
@@ -85,7 +99,7 @@ async function openEmbedded({ settings, owner }: OpenOptions): Promise<{ s3: S3S
     region: EMBEDDED_REGION,
     port: owner ? settings.localS3Port : 0,
     credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
-    allowedOrigins: [...settings.corsOrigins],
+    allowedOrigins: [...settings.corsOrigins, ...demoOrigins(settings)],
   });
   if (owner) await writeFile(endpointFile, server.endpoint);
   return {

@@ -2,7 +2,7 @@
 
 import type { CheckResult } from '../doctor/check.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
-import type { Logger } from '../http/logger.ts';
+import type { Log, LogFields, Logger } from '../http/logger.ts';
 
 export interface SelfTestDependencies {
   /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
@@ -34,7 +34,15 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
   const { signal } = stopping;
   const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
   let reason: string | undefined = 'self-test running';
+  let said: string | undefined;
   let isLockKnown = false;
+
+  /** Not each time that it looks: a store may be down for hours. */
+  function sayOnce(log: Log, message: string, fields: LogFields): void {
+    const what = JSON.stringify([message, fields]);
+    if (what !== said) log(message, fields);
+    said = what;
+  }
 
   /** When to look again, in milliseconds; undefined: there is no need to. */
   async function round(): Promise<number | undefined> {
@@ -53,13 +61,13 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
     const succeeded = idsOf(results, 'succeeded');
     if (succeeded.length > 0) {
       reason = `a presigned URL can be abused: ${succeeded.join(', ')}; set UPLOADS=proxy`;
-      logger.error('a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
+      sayOnce(logger.error, 'a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
       return REPEAT_MS;
     }
     if (unproven.length > 0) {
       reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
       const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
-      logger.warn('the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
+      sayOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
       return RETRY_MS;
     }
     reason = undefined;
@@ -77,7 +85,7 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       } catch {
         if (signal.aborted) return;
         reason = 'self-test waiting: the store does not answer';
-        logger.warn('the self-test waits for the store', { detail: 'the store does not answer' });
+        sayOnce(logger.warn, 'the self-test waits for the store', { detail: 'the store does not answer' });
         nextMs = RETRY_MS;
       }
       if (nextMs === undefined) return;

@@ -1,66 +1,76 @@
 // `serve`: the HTTP API, the schedule of the sweep, and with no settings the embedded store beside them.
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { runAttacks } from '../doctor/attacks/run-attacks.ts';
 import { findObjectLock } from '../doctor/checks/object-lock.ts';
-import { HOUR_MS, SECOND_MS } from '../domain/durations.ts';
-import { DUE_PREFIX } from '../domain/keys.ts';
+import { SECOND_MS } from '../domain/durations.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticator } from '../http/auth.ts';
 import type { Logger } from '../http/logger.ts';
-import type { Scheduler } from '../retention/scheduler.ts';
-import { startScheduler } from '../retention/scheduler.ts';
-import { MAX_CLOCK_SKEW_MS, SweepRefused, sweep } from '../retention/sweep.ts';
+import { letYoungGenerationGrow } from '../http/young-generation.ts';
+import { readDueStatus } from '../retention/due-status.ts';
 import { inspectBucket } from '../storage/s3/bucket-inspection.ts';
 import { readOrCreateSecret } from './auth-secret.ts';
 import { recordingsContext, sweepContext } from './contexts.ts';
+import { demoOrigins, demoPage } from './demo-page.ts';
 import { attackDependencies } from './doctor.ts';
 import type { Env } from './environment.ts';
+import { type HttpServer, startHttpServer } from './http-server.ts';
 import { createLogger } from './logging.ts';
+import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics } from './metrics.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
+import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { listenForStop } from './stop-signal.ts';
+import { startSweeps } from './sweep-schedule.ts';
+import { startTracing, type Tracing } from './tracing.ts';
+import { startWebhooks } from './webhooks.ts';
 import { welcome } from './welcome.ts';
 
-/** A load balancer stops sending, and requests in hand end, within this time; then connections are cut. */
-const DRAIN_MS = 20 * SECOND_MS;
-const READINESS_KEPT_MS = 5 * SECOND_MS;
+/** From the signal on: then connections are cut. What was uploaded until then stays, and the client goes on with it. */
+const CUT_AFTER_MS = 50 * SECOND_MS;
+/** From the signal on: then the process ends, whatever still runs. Less than a minute, a usual grace period. */
+const EXIT_AFTER_MS = 55 * SECOND_MS;
 /** A store that is down must not hold up the start. */
 const LOCK_ANSWER_MS = 3 * SECOND_MS;
-/** A recording that is posted through the service on a slow line; Node's own default of five minutes would cut it. */
-const REQUEST_TIMEOUT_MS = HOUR_MS;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
 export async function serveCommand(argv: string[], env: Env): Promise<number> {
   parseArgs({ args: argv, options: {} });
   const settings = readSettings(env);
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
-  const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const opened = await openStore({ settings, logger, owner: true });
+  const stop = listenForStop();
+  const tracing = await startTracing(settings.traces, logger);
+  const metrics = createRegistry();
+  const countStoreRequest = storeMetrics(metrics);
+  const opened = await openStore({
+    settings,
+    logger,
+    owner: true,
+    onRequest(...request) {
+      countStoreRequest(...request);
+      tracing.onStoreRequest?.(...request);
+    },
+  });
   const secret =
     settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
   const inspection = inspectBucket(opened.client, opened.s3);
-  let draining = false;
   let selfTest: SelfTest | undefined;
-  const notReady = () => (draining ? 'stopping' : selfTest ? selfTest.readiness().reason : 'starting');
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS },
-    createHttp(settings, opened, logger, secret, notReady),
-  );
-  server.on('clientError', refuseMalformed);
+  const notReady = () => {
+    if (stop.signal.aborted) return 'stopping';
+    return selfTest ? selfTest.readiness().reason : 'starting';
+  };
   try {
     // Nobody knows while the store is down: then the self-test asks until it answers.
     const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
     if (locked !== undefined) return refuse(logger, locked);
-    await listen(server, settings);
-    const { port } = server.address() as AddressInfo;
-    logger.info('listening', { host: settings.host, port, bucket: opened.s3.bucket });
-    const scheduler = startSweeps(settings, opened, logger);
+    const app = createHttp({ settings, opened, logger, secret, notReady, metrics, tracing });
+    const server = await startHttpServer(app, settings);
+    logger.info('listening', { host: settings.host, port: server.port, bucket: opened.s3.bucket });
+    const scheduler = startSweeps(settings, opened, logger, metrics, tracing);
+    const webhooks = startWebhooks(settings, opened, logger, metrics);
     selfTest = startSelfTest({
       findObjectLock: (signal) => findObjectLock(inspection, signal),
       runAttacks:
@@ -68,16 +78,54 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
       logger,
       wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
     });
-    if (secret !== undefined) process.stdout.write(await welcome(`http://localhost:${port}`, secret, Date.now()));
+    // Kept small since `main`: everything is loaded, and what comes are requests.
+    letYoungGenerationGrow();
+    if (secret !== undefined) {
+      const hasDemoPage = demoOrigins(settings).length > 0;
+      process.stdout.write(await welcome(`http://localhost:${server.port}`, secret, Date.now(), hasDemoPage));
+    }
 
-    const refused = await Promise.race([stopped.then(() => undefined), selfTest.refused]);
-    logger.info('stopping');
-    draining = true;
-    await Promise.all([scheduler?.stop(), selfTest.stop(), close(server)]);
+    const refused = await Promise.race([aborted(stop.signal), selfTest.refused]);
+    logger.info('stopping', { signal: String(stop.signal.reason ?? '') || undefined });
+    // Who pressed Ctrl-C waits for it, and a bucket that must not be used is not used a second longer.
+    const delayMs = stop.signal.reason === 'SIGTERM' ? settings.shutdownDelayMs : 0;
+    await shutDown({ server, running: [scheduler, webhooks, selfTest], delayMs, logger });
     return refused === undefined ? 0 : refuse(logger, refused);
   } finally {
     await opened.close();
+    await tracing.close();
+    stop.dispose();
   }
+}
+
+interface Running {
+  readonly server: HttpServer;
+  /** What runs beside the requests. */
+  readonly running: readonly ({ stop(): Promise<void> } | undefined)[];
+  readonly delayMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Not ready from the signal on. For `delayMs` new connections are still served, until load balancers have noticed; then
+ * requests in hand end, and so does the attempt that is being swept.
+ */
+async function shutDown({ server, running, delayMs, logger }: Running): Promise<void> {
+  setTimeout(() => {
+    logger.error('the grace period is over; what still ran was cut off');
+    process.exit(1);
+  }, EXIT_AFTER_MS).unref();
+  server.drain();
+  const background = Promise.all(running.map(async (task) => task?.stop()));
+  await sleep(delayMs);
+  await Promise.all([background, server.close(CUT_AFTER_MS - delayMs)]);
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }
 
 function refuse(logger: Logger, detail: string): number {
@@ -85,91 +133,35 @@ function refuse(logger: Logger, detail: string): number {
   return 1;
 }
 
-function createHttp(
-  settings: Settings,
-  opened: OpenedStore,
-  logger: Logger,
-  generatedSecret: string | undefined,
-  notReady: () => string | undefined,
-): ReturnType<typeof createApp> {
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
+interface HttpParts {
+  readonly settings: Settings;
+  readonly opened: OpenedStore;
+  readonly logger: Logger;
+  /** The generated one. */
+  readonly secret: string | undefined;
+  readonly notReady: () => string | undefined;
+  readonly metrics: Registry;
+  readonly tracing: Tracing;
+}
+
+function createHttp(parts: HttpParts): ReturnType<typeof createApp> {
+  const { settings, opened, logger, secret, notReady, metrics, tracing } = parts;
   const { keys, ...claims } = settings.auth;
-  const verifiedBy =
-    keys.mode === 'jwks'
-      ? { jwksUrl: keys.jwksUrl }
-      : { sharedSecret: keys.mode === 'shared-secret' ? keys.sharedSecret : (generatedSecret ?? '') };
-  const storeAnswers = remembered(() => opened.store.list(DUE_PREFIX, { limit: 1 }), READINESS_KEPT_MS);
+  const sharedSecret = keys.mode === 'shared-secret' ? keys.sharedSecret : (secret ?? '');
+  const verifiedBy = keys.mode === 'jwks' ? { jwksUrl: keys.jwksUrl } : { sharedSecret };
+  const onAnswer = readyMetric(metrics, () => void isReady());
+  const isReady = createReadiness({ store: opened.store, now: Date.now, notReady, onAnswer });
+  const status = sweepContext(settings, opened);
+  dueMetrics(metrics, { read: () => readDueStatus(status), now: Date.now, leadMs: settings.deleteLeadMs });
   return createApp({
-    recordings: recordingsContext(settings, opened, logger),
+    recordings: recordingsContext(settings, opened, logger, recordingMetrics(metrics)),
     authenticate: createAuthenticator({ ...claims, keys: verifiedBy, now: Date.now }),
     logger,
     rateLimitPerMinute: settings.rateLimitPerMinute,
     corsOrigins: settings.corsOrigins,
     metrics,
-    async isReady() {
-      const reason = notReady();
-      if (reason !== undefined) return { ready: false, reason };
-      try {
-        const { storeTimeMs } = await storeAnswers();
-        const isSkewed = Math.abs(Date.now() - storeTimeMs) > MAX_CLOCK_SKEW_MS;
-        // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all.
-        return isSkewed ? { ready: false, reason: "the clock and the store's differ by minutes" } : { ready: true };
-      } catch {
-        return { ready: false, reason: 'the store does not answer' };
-      }
-    },
+    trace: tracing.middleware,
+    demo: demoPage(settings, opened.s3.endpoint ?? '', sharedSecret),
+    isReady,
   });
-}
-
-function startSweeps(settings: Settings, opened: OpenedStore, logger: Logger): Scheduler | undefined {
-  if (settings.sweepSchedule === undefined) return undefined;
-  return startScheduler(settings.sweepSchedule, async (signal) => {
-    try {
-      const { startedAt, finishedAt, due, deleted, kept, failed, overdue, oldestOverdueSeconds, requests } =
-        await sweep(sweepContext(settings, opened), { signal });
-      const counts = { due, ...deleted, kept, failed, overdue, oldestOverdueSeconds, requests };
-      logger[failed > 0 ? 'error' : 'info']('swept', { startedAt, finishedAt, ...counts });
-    } catch (error) {
-      const code = error instanceof SweepRefused ? error.code : 'sweep-failed';
-      logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
-    }
-  });
-}
-
-/** What Node's parser refuses never reaches the application: bytes in a path that are no ASCII, headers without end. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return;
-  const title = 'The request is not valid HTTP.';
-  const body = JSON.stringify({ type: 'about:blank', title, status: 400, detail: title, code: 'malformed-request' });
-  const head = ['HTTP/1.1 400 Bad Request', 'Content-Type: application/problem+json', 'Connection: close'];
-  socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
-}
-
-async function listen(server: Server, { host, port }: Settings): Promise<void> {
-  server.listen(port, host);
-  await once(server, 'listening');
-}
-
-/** Takes no new connection, lets running requests end, and cuts what is left after `DRAIN_MS`. */
-async function close(server: Server): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  await closed;
-  clearTimeout(cut);
-}
-
-/** Asks at most once in `keptMs`: a probe a second must not cost a store request a second. */
-function remembered<T>(ask: () => Promise<T>, keptMs: number): () => Promise<T> {
-  let asked = Number.NEGATIVE_INFINITY;
-  let answer: Promise<T> | undefined;
-  return () => {
-    if (!answer || performance.now() - asked > keptMs) {
-      asked = performance.now();
-      answer = ask();
-    }
-    return answer;
-  };
 }

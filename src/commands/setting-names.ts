@@ -35,17 +35,20 @@ export const SETTING_NAMES = [
   'PART_URL_TTL',
   'PLAYBACK_URL_TTL',
   'MAX_RECORDING_BYTES',
+  'MAX_CONTENT_UPLOADS',
   'CONTENT_TYPES',
   'CORS_ORIGINS',
   'RATE_LIMIT',
   'UPLOADS',
+  'SHUTDOWN_DELAY',
   'LOG_LEVEL',
+  'WEBHOOKS_FILE',
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
 
 const KNOWN = new Set<string>(SETTING_NAMES);
 /** Only names that begin like ours are looked at: the environment is full of others. */
-const OUR_PREFIX = /^(S3|RETENTION|AUTH|PART|UPLOAD|DELETE|SETTLE|SWEEP|PLAYBACK)_/;
+const OUR_PREFIX = /^(S3|RETENTION|AUTH|PART|UPLOAD|DELETE|SETTLE|SWEEP|PLAYBACK|SHUTDOWN|WEBHOOKS?)_/;
 /** Set by Kubernetes for every service of the namespace; one may well be called `s3` or `auth`. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)$/;
 const MAX_EDITS = 3;

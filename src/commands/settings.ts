@@ -6,11 +6,18 @@ import { isId } from '../domain/ids.ts';
 import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from '../domain/parts.ts';
 import type { UploadSettings } from '../recordings/context.ts';
 import type { S3Credentials, S3Settings } from '../storage/s3/client.ts';
+import type { Endpoint } from '../webhooks/endpoint.ts';
 import { type Env, EnvironmentReader, formatDuration } from './environment.ts';
 import { findMisspelled, type SettingName } from './setting-names.ts';
+import { SettingsError } from './settings-error.ts';
+import { readWebhooks } from './webhooks-file.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** How traces are sent; `grpc` is not spoken. */
+export const TRACES_PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+export type TracesProtocol = (typeof TRACES_PROTOCOLS)[number];
 
 export type AuthKeys =
   | { readonly mode: 'jwks'; readonly jwksUrl: URL }
@@ -40,21 +47,17 @@ export interface Settings {
     readonly scopeClaim: string;
   };
   readonly uploads: UploadSettings;
+  readonly maxContentUploads: number;
   readonly corsOrigins: readonly string[];
   /** Undefined: no limit. */
   readonly rateLimitPerMinute: number | undefined;
+  /** After SIGTERM the service says that it is not ready, and serves on for this long. */
+  readonly shutdownDelayMs: number;
+  /** Undefined: nothing is traced. Where to, and which, the exporter reads from OTEL_… by itself. */
+  readonly traces: TracesProtocol | undefined;
   readonly logLevel: LogLevel;
-}
-
-/** The message has one line for each bad setting. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.problems = problems;
-  }
+  /** By tenant: where its events go; none by default. */
+  readonly webhooks: ReadonlyMap<string, Endpoint>;
 }
 
 const GIB = 1024 ** 3;
@@ -65,6 +68,8 @@ const MAX_OBJECT_BYTES = 5 * 1024 * GIB;
 const MIN_SECRET_BYTES = 32;
 const MAX_PORT = 65_535;
 const ANY_LENGTH = Number.MAX_SAFE_INTEGER;
+/** What is left of a minute, which is a usual grace period, is for the requests in hand. */
+const MAX_SHUTDOWN_DELAY_MS = 30 * SECOND_MS;
 const CONTENT_TYPE = /^(audio|video)\/(webm|x-matroska|mp4|ogg)$/;
 const DEFAULT_CONTENT_TYPES = ['video/webm', 'audio/webm', 'video/mp4', 'audio/mp4', 'video/x-matroska', 'audio/ogg'];
 
@@ -79,23 +84,28 @@ export function readSettings(env: Env, { needsAuth = true }: ReadOptions = {}): 
   reader.problems.push(...findMisspelled(env));
   const s3 = readS3(reader);
   const deleteLeadMs = reader.duration('DELETE_LEAD', DAY_MS, { min: 0, max: MAX_RETENTION_MS });
+  const settleTimeMs = reader.duration('SETTLE_TIME', HOUR_MS, { min: SECOND_MS, max: MAX_RETENTION_MS });
   const settings: Settings = {
     host: reader.raw('HOST') ?? '0.0.0.0',
     port: reader.integer('PORT', 8080, { min: 0, max: MAX_PORT }),
     dataDir: reader.raw('DATA_DIR') ?? './data',
     localS3Port: reader.integer('LOCAL_S3_PORT', 8081, { min: 0, max: MAX_PORT }),
     s3,
-    policy: readPolicy(reader, deleteLeadMs),
+    policy: readPolicy(reader, { deleteLeadMs, settleTimeMs }),
     deleteLeadMs,
-    settleTimeMs: reader.duration('SETTLE_TIME', HOUR_MS, { min: 0, max: ANY_LENGTH }),
-    uploadIdleLimitMs: reader.duration('UPLOAD_IDLE_LIMIT', 2 * HOUR_MS, { min: 0, max: ANY_LENGTH }),
+    settleTimeMs,
+    uploadIdleLimitMs: reader.duration('UPLOAD_IDLE_LIMIT', 2 * HOUR_MS, { min: SECOND_MS, max: ANY_LENGTH }),
     logRetentionMs: reader.duration('LOG_RETENTION', 365 * DAY_MS, { min: SECOND_MS, max: ANY_LENGTH }),
     sweepSchedule: readSchedule(reader),
     auth: readAuth(reader, needsAuth && s3 !== undefined),
     uploads: readUploads(reader),
+    maxContentUploads: reader.integer('MAX_CONTENT_UPLOADS', 32, { min: 1, max: 10_000 }),
     corsOrigins: readOrigins(reader),
     rateLimitPerMinute: readRateLimit(reader),
+    shutdownDelayMs: reader.duration('SHUTDOWN_DELAY', 5 * SECOND_MS, { min: 0, max: MAX_SHUTDOWN_DELAY_MS }),
+    traces: readTraces(reader),
     logLevel: reader.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
+    webhooks: readWebhooks(reader),
   };
   if (reader.problems.length > 0) throw new SettingsError(reader.problems);
   return settings;
@@ -161,34 +171,42 @@ function readKeys(reader: EnvironmentReader, idName: SettingName, secretName: Se
   return undefined;
 }
 
-function readPolicy(reader: EnvironmentReader, deleteLeadMs: number): RetentionPolicy {
+function readPolicy(
+  reader: EnvironmentReader,
+  { deleteLeadMs, settleTimeMs }: Pick<Settings, 'deleteLeadMs' | 'settleTimeMs'>,
+): RetentionPolicy {
   const range = { min: SECOND_MS, max: MAX_RETENTION_MS };
   const afterAssessmentMs = reader.duration('RETENTION_AFTER_ASSESSMENT', MAX_RETENTION_MS, range);
   const unassessedMs = reader.duration('RETENTION_UNASSESSED', MAX_RETENTION_MS, range);
-  const afterAssessmentByTenantMs = new Map<string, number>();
+  const byTenantMs = new Map<string, number>();
   for (const item of reader.list('RETENTION_BY_TENANT')) {
     const [tenant = '', duration = '', ...rest] = item.split('=').map((word) => word.trim());
     if (!isId(tenant) || rest.length > 0) {
       reader.refuse('RETENTION_BY_TENANT', item, 'it must be tenant=duration, with commas in between');
-    } else if (afterAssessmentByTenantMs.has(tenant)) {
+    } else if (byTenantMs.has(tenant)) {
       reader.refuse('RETENTION_BY_TENANT', item, 'each tenant may be named once');
     } else {
       const retentionMs = reader.parseDuration('RETENTION_BY_TENANT', duration, range);
-      if (retentionMs !== undefined) afterAssessmentByTenantMs.set(tenant, retentionMs);
+      if (retentionMs !== undefined) byTenantMs.set(tenant, retentionMs);
     }
   }
   const retentions: [string, number][] = [
     ['RETENTION_AFTER_ASSESSMENT', afterAssessmentMs],
     ['RETENTION_UNASSESSED', unassessedMs],
-    ...[...afterAssessmentByTenantMs].map(([tenant, ms]): [string, number] => [`RETENTION_BY_TENANT (${tenant})`, ms]),
+    ...[...byTenantMs].map(([tenant, ms]): [string, number] => [`RETENTION_BY_TENANT (${tenant})`, ms]),
   ];
+  const shorter = [
+    ['DELETE_LEAD', deleteLeadMs, 'everything would be deleted at once'],
+    ['SETTLE_TIME', settleTimeMs, 'a recording would be left alone past its deadline'],
+  ] as const;
   for (const [name, retentionMs] of retentions) {
-    if (retentionMs > deleteLeadMs) continue;
-    const lead = formatDuration(deleteLeadMs);
-    const retention = formatDuration(retentionMs);
-    reader.problem(name, `${retention} is not more than DELETE_LEAD (${lead}): everything would be deleted at once`);
+    for (const [other, otherMs, effect] of shorter) {
+      if (retentionMs > otherMs) continue;
+      const retention = formatDuration(retentionMs);
+      reader.problem(name, `${retention} is not more than ${other} (${formatDuration(otherMs)}): ${effect}`);
+    }
   }
-  return { afterAssessmentMs, unassessedMs, afterAssessmentByTenantMs };
+  return { afterAssessmentMs, unassessedMs, byTenantMs };
 }
 
 function readSchedule(reader: EnvironmentReader): string | undefined {
@@ -273,3 +291,25 @@ function readRateLimit(reader: EnvironmentReader): number | undefined {
   if (reader.raw('RATE_LIMIT') === 'off') return undefined;
   return reader.integer('RATE_LIMIT', 600, { min: 1, max: 1_000_000 });
 }
+
+/** The variables of OpenTelemetry's specification: on where an endpoint is named, and not turned off. */
+function readTraces(reader: EnvironmentReader): TracesProtocol | undefined {
+  if (reader.raw('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  if (reader.raw('OTEL_TRACES_EXPORTER') === 'none') return undefined;
+  const own = reader.httpUrl('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+  const general = reader.httpUrl('OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (!own && !general) return undefined;
+  reader.choice('OTEL_TRACES_SAMPLER', TRACES_SAMPLERS, 'parentbased_always_on');
+  reader.matching('OTEL_TRACES_SAMPLER_ARG', /^(0(\.\d+)?|1(\.0+)?)$/, 'it must be a number from 0 to 1');
+  const protocol = reader.choice('OTEL_EXPORTER_OTLP_PROTOCOL', TRACES_PROTOCOLS, 'http/protobuf');
+  return reader.choice('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', TRACES_PROTOCOLS, protocol);
+}
+
+const TRACES_SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;

@@ -6,20 +6,24 @@ import { sweepContext } from './contexts.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { openStore } from './open-store.ts';
+import { createProgress } from './progress.ts';
 import { readSettings } from './settings.ts';
+import { listenForStop } from './stop-signal.ts';
+import { startTracing } from './tracing.ts';
 
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
 export async function sweepCommand(argv: string[], env: Env): Promise<number> {
   const { values } = parseArgs({ args: argv, options: { 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } } });
   const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
-  const opened = await openStore({ settings, logger, owner: false });
-  const stopping = new AbortController();
-  const stop = () => stopping.abort();
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const tracing = await startTracing(settings.traces, logger);
+  const opened = await openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
+  const stop = listenForStop();
+  const progress = createProgress(process.stderr);
   try {
-    const context = { ...sweepContext(settings, opened), onProgress: showProgress };
-    const report = await sweep(context, { dryRun: values['dry-run'] === true, signal: stopping.signal });
+    const context = { ...sweepContext(settings, opened), onProgress: progress.show };
+    const options = { dryRun: values['dry-run'] === true, signal: stop.signal };
+    const report = await tracing.inSpan('sweep', () => sweep(context, options)).finally(progress.clear);
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.failed > 0 ? 1 : 0;
   } catch (error) {
@@ -27,22 +31,28 @@ export async function sweepCommand(argv: string[], env: Env): Promise<number> {
     logger.error('the sweep refused to run', { code: error.code, detail: error.message });
     return 2;
   } finally {
-    process.off('SIGTERM', stop).off('SIGINT', stop);
     await opened.close();
+    await tracing.close();
+    stop.dispose();
   }
 }
 
-function showProgress({ due, deleted, failed }: { due: number; deleted: number; failed: number }): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${deleted} of ${due} deleted, ${failed} failed `);
-}
-
 function toText(report: SweepReport): string {
-  const { deleted } = report;
+  const { deleted, requestsPerRecording } = report;
   const verb = report.dryRun ? 'would be deleted' : 'deleted';
   const count = report.dryRun ? report.due : deleted.recordings;
+  const each = requestsPerRecording === null ? '' : `, ${requestsPerRecording} a deletion`;
   const lines = [
     `${count} of ${report.due} due recordings ${verb} (${deleted.objects} objects, ${deleted.versions} versions, ${deleted.bytes} bytes); ` +
-      `${report.kept} looked at and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests`,
+      `${report.kept} looked at and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests${each}`,
+    ...(report.broughtForward > 0
+      ? [`  ${report.broughtForward} attempts got an earlier entry: their tenants ordered a shorter retention`]
+      : []),
+    ...(report.dueSoonUnassessed ?? []).map(
+      ({ tenant, count, earliest }) =>
+        `  warning: ${tenant} loses ${count} unassessed recordings within 72 hours, the first by ${earliest}`,
+    ),
+    ...(report.dueSoonMore ? ['  warning: there are more of them'] : []),
     ...report.would.map(({ key, reason, deadline }) => `  ${key}  ${reason}, deadline ${deadline}`),
     ...report.problems.flatMap(({ code, count: times, keys }) => [
       `  ${code}: ${times}`,

@@ -70,7 +70,10 @@ function readOptions(argv: string[]): TokenOptions {
   return { tenant, scope, sub, exam, attempt, ttlMs, json };
 }
 
-function claimsOf(options: TokenOptions, { auth }: Settings): JWTPayload {
+type ClaimValues = Pick<TokenOptions, 'tenant' | 'scope' | 'sub' | 'exam' | 'attempt'>;
+
+/** Under the names that the settings give to claims. */
+export function claimsOf(options: ClaimValues, { auth }: Settings): JWTPayload {
   return {
     sub: options.sub,
     [auth.tenantClaim]: options.tenant,

@@ -8,23 +8,27 @@ import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { openStore } from './open-store.ts';
 import { readSettings } from './settings.ts';
+import { startTracing } from './tracing.ts';
 
 /** Exit code 0 only if nothing is wrong, or `--fix` put all of it right. */
 export async function verifyCommand(argv: string[], env: Env): Promise<number> {
   const { values } = parseArgs({ args: argv, options: { fix: { type: 'boolean' }, json: { type: 'boolean' } } });
   const settings = readSettings(env, { needsAuth: false });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
-  const opened = await openStore({ settings, logger, owner: false });
+  const tracing = await startTracing(settings.traces, logger);
+  const opened = await openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
   try {
-    const report = await verify(sweepContext(settings, opened), { fix: values.fix === true });
+    const context = sweepContext(settings, opened);
+    const report = await tracing.inSpan('verify', () => verify(context, { fix: values.fix === true }));
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.wrong > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof SweepRefused)) throw error;
-    logger.error('verify could not repair', { code: error.code, detail: error.message });
+    logger.error('verify refused to run', { code: error.code, detail: error.message });
     return 2;
   } finally {
     await opened.close();
+    await tracing.close();
   }
 }
 

@@ -1,9 +1,9 @@
 // What a first start shows: where it is, a token per role, and four lines to paste.
 import { HOUR_MS } from '../domain/durations.ts';
+import { DEMO_TENANT } from './demo-page.ts';
 import { signToken } from './token.ts';
 
 const TOKEN_TTL_MS = 12 * HOUR_MS;
-const TENANT = 'demo';
 
 const ROLES = {
   'exam client': 'recordings:upload',
@@ -13,12 +13,12 @@ const ROLES = {
 } as const;
 
 /** Only for a start with a generated secret: tokens are shown to the person who started it, and never logged. */
-export async function welcome(url: string, secret: string, nowMs: number): Promise<string> {
+export async function welcome(url: string, secret: string, nowMs: number, hasDemoPage: boolean): Promise<string> {
   const tokens = await Promise.all(
     Object.entries(ROLES).map(async ([role, scope]) => {
       const token = await signToken(
         secret,
-        { tenant: TENANT, scope, sub: role.replace(' ', '-') },
+        { tenant: DEMO_TENANT, scope, sub: role.replace(' ', '-') },
         TOKEN_TTL_MS,
         nowMs,
       );
@@ -33,6 +33,7 @@ export async function welcome(url: string, secret: string, nowMs: number): Promi
   const lines = [
     '',
     `proctoring-recordings is listening at ${url}  (API: ${url}/docs)`,
+    ...(hasDemoPage ? [`See it all in a browser on this machine: ${url}/demo`] : []),
     'Recordings are kept by the embedded store, on this machine; a token per role, valid for 12 hours:',
     '',
     ...tokens.map(([role, token]) => `  ${role}:\n    ${token}`),

@@ -10,14 +10,17 @@ export interface RetentionPolicy {
   readonly afterAssessmentMs: number;
   /** From creation to the deadline of a recording that nobody assesses, in milliseconds; at most `MAX_RETENTION_MS`. */
   readonly unassessedMs: number;
-  /** Tenants that ordered a shorter retention after assessment (policy 2.2), in milliseconds. */
-  readonly afterAssessmentByTenantMs: ReadonlyMap<string, number>;
+  /** Tenants that ordered a shorter retention (policy 2.2), in milliseconds: assessed or not, it bounds both. */
+  readonly byTenantMs: ReadonlyMap<string, number>;
 }
 
 /** A tenant may order less than the general retention, never more. */
 export function retentionAfterAssessmentMs(policy: RetentionPolicy, tenant: string): number {
-  const ordered = policy.afterAssessmentByTenantMs.get(tenant) ?? MAX_RETENTION_MS;
-  return Math.min(ordered, policy.afterAssessmentMs, MAX_RETENTION_MS);
+  return atMostOrdered(policy, tenant, policy.afterAssessmentMs);
+}
+
+function atMostOrdered(policy: RetentionPolicy, tenant: string, retentionMs: number): number {
+  return Math.min(policy.byTenantMs.get(tenant) ?? MAX_RETENTION_MS, retentionMs, MAX_RETENTION_MS);
 }
 
 /** The deadline that an assessment sets for every recording of its attempt. */
@@ -26,8 +29,8 @@ export function assessedDeadline(policy: RetentionPolicy, tenant: string, comple
 }
 
 /** The deadline of a recording that has no assessment. */
-export function unassessedDeadline(policy: RetentionPolicy, createdAtMs: number): number {
-  return createdAtMs + Math.min(policy.unassessedMs, MAX_RETENTION_MS);
+export function unassessedDeadline(policy: RetentionPolicy, tenant: string, createdAtMs: number): number {
+  return createdAtMs + atMostOrdered(policy, tenant, policy.unassessedMs);
 }
 
 /** The assessment that counts: the first one, so that a deadline once set only ever moves earlier. */
@@ -44,6 +47,6 @@ export function recordingDeadline(
 ): number {
   const completedAtMs = firstAssessment(completedAtsMs);
   return completedAtMs === undefined
-    ? unassessedDeadline(policy, createdAtOf(recording))
+    ? unassessedDeadline(policy, tenant, createdAtOf(recording))
     : assessedDeadline(policy, tenant, completedAtMs);
 }

@@ -1,6 +1,7 @@
 // The JSON documents of the bucket: their schemas, and reading them without ever trusting what is stored.
 import { z } from 'zod';
 import { ID_PATTERN, isRecordingId, type RecordingRef } from './ids.ts';
+import { AUDIT_EVENTS } from './keys.ts';
 
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
@@ -53,6 +54,23 @@ const deletion = z.object({
   requestedAt: time,
 });
 
+const restriction = z.object({
+  version: z.literal(1),
+  reason: z.string(),
+  actor: z.string(),
+  restrictedAt: time,
+});
+
+const auditEvent = z.object({
+  ...place,
+  at: time,
+  event: z.enum(AUDIT_EVENTS),
+  actor: z.string(),
+  requestId: z.string(),
+  reason: z.string().optional(),
+  detail: z.string().optional(),
+});
+
 const receipt = z.object({
   ...place,
   participantId: id.nullable(),
@@ -83,7 +101,17 @@ const receiptIndex = z.object({
   first: z.number().int().positive(),
   /** The SHA-256 of the receipt before the first; null at the start of a run. */
   previous: z.string().nullable(),
+  /** The SHA-256 of the last of these receipts, where it is known: nothing else tells when that one is changed. */
+  last: z.string().optional(),
   keys: z.array(z.string()),
+});
+
+const retentionOrders = z.object({
+  version: z.literal(1),
+  /** What each tenant had ordered when the queue was brought in line, in milliseconds. */
+  retentionMs: z.record(id, z.number().int().positive()),
+  /** Whose entries are to be brought forward once more. */
+  shortened: z.array(id),
 });
 
 export type Consent = z.infer<typeof consent>;
@@ -92,12 +120,18 @@ export type Timeline = z.infer<typeof timeline>;
 export type Manifest = z.infer<typeof manifest>;
 /** The fact `deleting`: from here on there is no way back. */
 export type Deletion = z.infer<typeof deletion>;
+/** Why nobody may play a recording, and since when (policy 9.1). */
+export type Restriction = z.infer<typeof restriction>;
+/** Who did what to a recording, or was refused. */
+export type AuditEventDocument = z.infer<typeof auditEvent>;
 /** The proof of a deletion, and the tombstone of what was deleted. */
 export type Receipt = z.infer<typeof receipt>;
 /** That a recording was found whole. */
 export type StoredMark = z.infer<typeof storedMark>;
 /** Which receipts were written together, in order, and expire together. */
 export type ReceiptIndex = z.infer<typeof receiptIndex>;
+/** For which orders of tenants (RETENTION_BY_TENANT) the queue of deadlines is in line. */
+export type RetentionOrders = z.infer<typeof retentionOrders>;
 
 /** Undefined for a document that is truncated, of another shape, or of another recording than the key says. */
 export function parseManifest(body: Uint8Array, ref: RecordingRef): Manifest | undefined {
@@ -107,6 +141,15 @@ export function parseManifest(body: Uint8Array, ref: RecordingRef): Manifest | u
 
 export function parseDeletion(body: Uint8Array): Deletion | undefined {
   return parse(deletion, body);
+}
+
+export function parseRestriction(body: Uint8Array): Restriction | undefined {
+  return parse(restriction, body);
+}
+
+export function parseAuditEvent(body: Uint8Array, ref: RecordingRef): AuditEventDocument | undefined {
+  const document = parse(auditEvent, body);
+  return document && isOf(document, ref) ? document : undefined;
 }
 
 export function parseReceipt(body: Uint8Array, ref: RecordingRef): Receipt | undefined {
@@ -126,7 +169,13 @@ export function parseReceiptIndex(body: Uint8Array): ReceiptIndex | undefined {
   return parse(receiptIndex, body);
 }
 
-export function toBody(document: Manifest | Deletion | Receipt | ReceiptIndex | StoredMark | Timeline): Uint8Array {
+export function parseRetentionOrders(body: Uint8Array): RetentionOrders | undefined {
+  return parse(retentionOrders, body);
+}
+
+type Document = Manifest | Deletion | Restriction | Receipt | ReceiptIndex | RetentionOrders | StoredMark | Timeline;
+
+export function toBody(document: Document): Uint8Array {
   return Buffer.from(JSON.stringify(document));
 }
 

@@ -6,7 +6,9 @@ export const ERROR_CODES = [
   'invalid-id',
   'content-type-not-allowed',
   'consent-missing',
+  'idempotency-key-reused',
   'attempt-assessed',
+  'attempt-full',
   'recording-not-found',
   'recording-deleted',
   'recording-expired',
@@ -15,6 +17,7 @@ export const ERROR_CODES = [
   'recording-restricted',
   'recording-unreadable',
   'recording-being-created',
+  'erasure-incomplete',
   'recording-too-large',
   'part-too-large',
   'part-number-too-large',
@@ -31,6 +34,9 @@ export const ERROR_CODES = [
   'assessment-not-found',
   'reason-not-allowed',
   'store-unavailable',
+  'clock-skew',
+  'uploads-busy',
+  'parts-left-over',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -16,6 +16,12 @@ export interface AttemptRef {
   readonly attempt: string;
 }
 
+/** Opaque too: who it is, the controller knows alone. */
+export interface ParticipantRef {
+  readonly tenant: string;
+  readonly participant: string;
+}
+
 export interface RecordingRef extends AttemptRef {
   readonly recording: string;
 }

@@ -7,10 +7,12 @@ export const PARTICIPANTS_PREFIX = 'participants/';
 export const DUE_PREFIX = 'due/';
 export const RECEIPTS_PREFIX = 'receipts/';
 export const AUDIT_PREFIX = 'audit/';
+export const OUTBOX_PREFIX = 'outbox/';
 
 /**
  * What stands under a recording's prefix. `stored` marks when the media were found whole (a store may give the media a
- * new date when they are tagged), `truncated` an upload that the service completed for its client.
+ * new date when they are tagged), `truncated` an upload that the service completed for its client, `announced` that the
+ * event `recording.due-soon` was written.
  */
 export const RECORDING_OBJECTS = {
   manifest: 'recording.json',
@@ -20,6 +22,7 @@ export const RECORDING_OBJECTS = {
   timeline: 'timeline.json',
   stored: 'stored',
   truncated: 'truncated',
+  announced: 'announced',
 } as const;
 export type RecordingObject = keyof typeof RECORDING_OBJECTS;
 
@@ -96,6 +99,11 @@ export function dueReceiptsKey(timeMs: number, unique: string): string {
   return `${DUE_PREFIX}${toKeyTime(timeMs)}/receipts/${unique}`;
 }
 
+/** At the head of the queue, so that every sweep reads it without a request: for which orders of tenants it is in line. */
+export function dueOrdersKey(digest: string, stage: OrdersStage): string {
+  return `${DUE_PREFIX}${toKeyTime(0)}/orders/${digest}-${stage}`;
+}
+
 export function receiptKey(ref: RecordingRef): string {
   return `${RECEIPTS_PREFIX}${recordingPath(ref)}.json`;
 }
@@ -108,13 +116,28 @@ export function auditKey(timeMs: number, ref: RecordingRef, event: AuditEvent, u
   return `${auditPrefix(timeMs, ref)}${toKeyTime(timeMs)}-${event}-${unique}.json`;
 }
 
+/** `unique` is a name of the writer's own. */
+export function outboxKey(tenant: string, timeMs: number, unique: string): string {
+  return `${OUTBOX_PREFIX}${id(tenant)}/${toKeyTime(timeMs)}-${unique}.json`;
+}
+
+/** Sorts after every key of a tenant's outbox, and before that of the next one. */
+export function outboxEnd(tenant: string): string {
+  return `${OUTBOX_PREFIX}${id(tenant)}/~`;
+}
+
+/** `begun`: brought forward once; `done`: and once more, after the writers that still had the old setting. */
+export type OrdersStage = 'begun' | 'done';
+
 export type ParsedKey =
   | { readonly type: 'assessed'; readonly ref: AttemptRef; readonly completedAtMs: number }
   | { readonly type: 'recording'; readonly ref: RecordingRef; readonly object: RecordingObject }
   | { readonly type: 'participant'; readonly participant: string; readonly ref: RecordingRef }
   | { readonly type: 'due-attempt'; readonly timeMs: number; readonly ref: AttemptRef; readonly unique: string }
   | { readonly type: 'due-receipts'; readonly timeMs: number; readonly unique: string }
+  | { readonly type: 'due-orders'; readonly timeMs: number; readonly digest: string; readonly stage: OrdersStage }
   | { readonly type: 'receipt'; readonly ref: RecordingRef }
+  | { readonly type: 'outbox'; readonly tenant: string; readonly timeMs: number; readonly unique: string }
   | { readonly type: 'audit'; readonly dayMs: number; readonly ref: RecordingRef; readonly name: string };
 
 /** What a key means; undefined when no function of this file could have made it. */
@@ -131,6 +154,8 @@ export function parseKey(key: string): ParsedKey | undefined {
       return parseReceiptKey(segments);
     case 'audit':
       return parseAuditKey(segments);
+    case 'outbox':
+      return parseOutboxKey(segments);
     default:
       return undefined;
   }
@@ -172,6 +197,8 @@ function parseDueKey(segments: readonly string[]): ParsedKey | undefined {
   const unique = rest.at(-1);
   if (timeMs === undefined || !unique) return undefined;
   if (kind === 'receipts' && rest.length === 1) return { type: 'due-receipts', timeMs, unique };
+  const orders = kind === 'orders' && rest.length === 1 ? /^([0-9a-f]{16})-(begun|done)$/.exec(unique) : null;
+  if (orders) return { type: 'due-orders', timeMs, digest: orders[1] ?? '', stage: orders[2] as OrdersStage };
   const ref = attemptRef(rest);
   return kind === 'attempt' && rest.length === 4 && ref ? { type: 'due-attempt', timeMs, ref, unique } : undefined;
 }
@@ -189,4 +216,13 @@ function parseAuditKey(segments: readonly string[]): ParsedKey | undefined {
   const ref = recordingRef(rest);
   const name = rest[4];
   return rest.length === 5 && dayMs !== undefined && ref && name ? { type: 'audit', dayMs, ref, name } : undefined;
+}
+
+function parseOutboxKey(segments: readonly string[]): ParsedKey | undefined {
+  const [tenant = '', name = ''] = segments;
+  const match = /^([^-]+)-(.+)\.json$/.exec(name);
+  const timeMs = fromKeyTime(match?.[1] ?? '');
+  const unique = match?.[2];
+  if (segments.length !== 2 || !isId(tenant) || timeMs === undefined || unique === undefined) return undefined;
+  return { type: 'outbox', tenant, timeMs, unique };
 }

@@ -1,5 +1,7 @@
 // Times in keys: UTC and fixed width, so that the order of keys is the order of time.
 
+import { MINUTE_MS } from './durations.ts';
+
 const KEY_TIME_PATTERN = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z$/;
 const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
@@ -31,6 +33,14 @@ export function fromDay(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined;
   const timeMs = Date.parse(`${text}T00:00:00.000Z`);
   return Number.isNaN(timeMs) || toDay(timeMs) !== text ? undefined : timeMs;
+}
+
+/** Beyond this a clock is wrong: deadlines would be counted from a time that never was. */
+export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
+
+/** Whether a clock and another, such as the store's, cannot both be right. False when one of them tells no time. */
+export function clocksDiffer(aMs: number, bMs: number): boolean {
+  return Math.abs(aMs - bMs) > MAX_CLOCK_SKEW_MS;
 }
 
 /** `2026-11-23T02:03:17.123Z`, as every time in a body is written. */

@@ -8,7 +8,7 @@ export const SCOPES = {
   'recordings:upload': 'Upload the recordings of an attempt',
   'recordings:review': 'See recordings and play them back',
   'assessments:write': 'Report that an attempt was assessed',
-  'privacy:manage': 'Answer data subjects: erase',
+  'privacy:manage': 'Answer data subjects: see, export, erase, restrict',
 } as const;
 export type Scope = keyof typeof SCOPES;
 

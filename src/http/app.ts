@@ -7,12 +7,15 @@ import type { RecordingsContext } from '../recordings/context.ts';
 import { identify } from './access.ts';
 import type { Authenticator } from './auth.ts';
 import type { Logger } from './logger.ts';
+import { measureRequests } from './metrics.ts';
 import type { Method, Operation } from './operation.ts';
 import { problemHandler } from './problem.ts';
 import { HttpError } from './problem-codes.ts';
 import { limitRate } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
 import { requestState } from './request-state.ts';
+import { RESPONSE_HEADERS } from './response-headers.ts';
+import { type DemoPage, demoRoutes } from './routes/demo.ts';
 import { OPERATIONS } from './routes/index.ts';
 import { type Readiness, serviceRoutes } from './routes/service.ts';
 
@@ -26,6 +29,10 @@ export interface HttpDependencies {
   readonly corsOrigins: readonly string[];
   /** Gets this layer's measurements; one application for each registry. */
   readonly metrics: Registry;
+  /** Traces each request; undefined: none is. */
+  readonly trace?: RequestHandler | undefined;
+  /** Undefined: there is no such page. */
+  readonly demo?: DemoPage | undefined;
   isReady(): Promise<Readiness>;
 }
 
@@ -34,17 +41,21 @@ const CORS_MAX_AGE_SECONDS = 600;
 export function createApp(deps: HttpDependencies): Express {
   const app = express();
   app.disable('x-powered-by');
-  // One path for one thing: no other case, no trailing slash, no nested query objects, and no 304 for what may not be kept.
+  // One path for one thing: no other case, no trailing slash, no nested query objects.
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', 'simple');
-  app.set('etag', false);
+  // Reads alone have one, of our own (`etag.ts`).
+  app.disable('etag');
 
-  app.use(requestLog(deps.logger, deps.metrics));
+  app.use(requestLog(deps.logger));
+  app.use(noStore);
+  app.use(measureRequests(deps.metrics));
+  if (deps.trace) app.use(deps.trace);
   app.use(securityHeaders());
   for (const [path, handler] of serviceRoutes(deps)) mount(app, path, new Map([['get', handler]]));
+  if (deps.demo) for (const [path, handlers] of demoRoutes(deps.demo)) mount(app, path, handlers);
 
-  app.use('/v1', noStore);
   if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
   if (deps.rateLimitPerMinute !== undefined) app.use('/v1', limitRate(deps.rateLimitPerMinute));
@@ -80,7 +91,7 @@ function mount(app: Express, template: string, handlers: ReadonlyMap<Method, Req
   });
 }
 
-/** Answers are data: no page may show, embed or run them. /docs sets a policy of its own. */
+/** Answers are data: no page may show, embed or run them. /docs and /demo set policies of their own. */
 function securityHeaders(): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -96,12 +107,13 @@ function allowOrigins(origins: readonly string[]): RequestHandler {
   return cors({
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
-    exposedHeaders: ['Location', 'Retry-After', 'X-Request-Id', 'RateLimit', 'RateLimit-Policy'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id'],
+    exposedHeaders: Object.keys(RESPONSE_HEADERS),
     maxAge: CORS_MAX_AGE_SECONDS,
   });
 }
 
+/** What may be kept says so itself: a page, a document. Problems outside of /v1 would be kept otherwise (RFC 9110, 15.1). */
 const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader('Cache-Control', 'no-store');
   next();

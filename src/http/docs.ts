@@ -1,6 +1,8 @@
 // The documentation as one plain page: rendered once, from the OpenAPI document, without scripts or network.
-import type { ApiDescription, DescribedOperation, DescribedParameter, Json } from './openapi.ts';
-import { PROBLEMS, type ProblemKind } from './problem-codes.ts';
+import type { ApiDescription, DescribedOperation, DescribedParameter, Json } from './openapi/description.ts';
+import { PROBLEM_ADVICE } from './problem-advice.ts';
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from './problem-codes.ts';
+import { EXAMPLE_PROBLEM_MEMBERS } from './routes/examples.ts';
 
 export const DOCS_STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #2563eb; }
@@ -31,8 +33,12 @@ export function renderDocs(api: ApiDescription): string {
     '<h2 id="calls">Calls</h2>',
     ...operations.map(({ path, method, operation }) => renderOperation(path, method, operation)),
     '<h2 id="problems">Problems</h2>',
-    '<table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>',
-    ...Object.entries(PROBLEMS).map(([code, kind]) => renderProblem(code, kind)),
+    `<p>${prose(
+      'Every refusal is `application/problem+json` (RFC 9457). Decide by `code`, show `detail` to people, give ' +
+        '`requestId` to the operator. Its `type` leads here.',
+    )}</p>`,
+    '<table><thead><tr><th>Code</th><th>Status</th><th>Meaning, and what to do</th></tr></thead><tbody>',
+    ...PROBLEM_CODES.map(renderProblem),
     '</tbody></table><h2 id="schemas">Schemas</h2>',
     ...Object.entries(api.components.schemas).map(([name, schema]) => renderSchema(name, schema)),
     '</body></html>',
@@ -42,7 +48,7 @@ export function renderDocs(api: ApiDescription): string {
 function renderOperation(path: string, method: string, operation: DescribedOperation): string {
   const responses = Object.entries(operation.responses).map(
     ([status, response]) =>
-      `<tr><th>${text(status)}</th><td>${renderContent(response)}${prose(typeof response.description === 'string' ? response.description : '')}</td></tr>`,
+      `<tr><th>${text(status)}</th><td>${renderContent(response)}${prose(textOf(response.description))}${renderHeaders(response)}</td></tr>`,
   );
   return [
     `<section id="${text(operation.operationId)}">`,
@@ -75,12 +81,31 @@ function renderContent(body: { [member: string]: Json }): string {
     .join('');
 }
 
-function renderProblem(code: string, { status, title }: ProblemKind): string {
-  return `<tr id="problem-${text(code)}"><th><code>${text(code)}</code></th><td>${status}</td><td>${text(title)}.</td></tr>`;
+function renderHeaders(response: { [member: string]: Json }): string {
+  const names = Object.keys(members(response.headers)).map((name) => `\`${name}\``);
+  return names.length === 0 ? '' : `<br>${prose(`Headers: ${names.join(', ')}.`)}`;
+}
+
+function renderProblem(code: ProblemCode): string {
+  const { status, title, retryAfterSeconds } = PROBLEMS[code];
+  const advice = PROBLEM_ADVICE[code];
+  const members = Object.keys(EXAMPLE_PROBLEM_MEMBERS[code] ?? {})
+    .map((name) => `\`${name}\``)
+    .filter((name) => !advice.includes(name));
+  const meaning = [
+    `<strong>${text(title)}.</strong> ${prose(advice)}`,
+    members.length > 0 ? prose(`Has ${members.join(' and ')}.`) : '',
+    retryAfterSeconds === undefined ? '' : `Retry-After: ${retryAfterSeconds} seconds.`,
+  ];
+  return `<tr id="problem-${code}"><th><code>${code}</code></th><td>${status}</td><td>${meaning.join(' ').trim()}</td></tr>`;
 }
 
 function renderSchema(name: string, schema: Json): string {
   return `<details id="schema-${text(name)}"><summary><code>${text(name)}</code></summary><pre>${text(JSON.stringify(schema, null, 2))}</pre></details>`;
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function members(value: Json | undefined): { [member: string]: Json } {
@@ -91,9 +116,12 @@ function text(value: string): string {
   return value.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** Escaped text in which `code` and blank lines mean what they mean in Markdown. */
+/** Escaped text in which `code` and blank lines mean what they mean in Markdown; the code of a problem leads to it. */
 function prose(value: string): string {
   return text(value)
-    .replace(/`([^`]+)`/g, '<code>$1</code>')
+    .replace(/`([^`]+)`/g, (_, code: string) => {
+      const shown = `<code>${code}</code>`;
+      return Object.hasOwn(PROBLEMS, code) ? `<a href="#problem-${code}">${shown}</a>` : shown;
+    })
     .replaceAll('\n\n', '<br>');
 }

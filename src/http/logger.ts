@@ -3,6 +3,7 @@
 /** No field for URLs, bodies, headers, names or tokens: what cannot be named cannot leak. */
 export const LOG_FIELDS = [
   'requestId',
+  'traceId',
   'method',
   'route',
   'status',
@@ -43,6 +44,7 @@ export const LOG_FIELDS = [
   'overdue',
   'oldestOverdueSeconds',
   'requests',
+  'requestsPerRecording',
   'count',
 ] as const;
 

@@ -1,4 +1,5 @@
 // Receives the one file of a form and passes it on as it arrives: nothing is kept in memory or on a disk.
+import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
@@ -11,19 +12,26 @@ export const FILE_FIELD = 'file';
 const FORM_OVERHEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 5;
 
+export interface FileLimits {
+  readonly maxFileBytes: number;
+  /** A body that brings no byte for this long, while nothing but its client is waited for, is given up on. */
+  readonly idleMs: number;
+}
+
 /**
- * Resolves when the whole form has arrived and `write` has taken all of its file.
+ * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
  * @throws ServiceError `file-missing`, `recording-too-large`, `invalid-request`, or what `write` threw
- * @throws HttpError `malformed-form`, `request-aborted`
+ * @throws HttpError `malformed-form`, `request-aborted`, `request-idle`
  */
 export async function receiveFile(
   req: Request,
   res: Response,
-  maxFileBytes: number,
+  { maxFileBytes, idleMs }: FileLimits,
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
   refuseKnownTooLarge(req, maxFileBytes);
-  const sink = new FileSink(write);
+  // The file comes with events of the connection, which know nothing of this request: its trace would be lost.
+  const sink = new FileSink(AsyncResource.bind(write));
   const receive = multer({
     storage: sink,
     limits: {
@@ -40,15 +48,25 @@ export async function receiveFile(
   }).single(FILE_FIELD);
   // multer waits for events of the request; one that is gone already sends none.
   if (req.destroyed) throw aborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const stopWatching = watchForSilence(req, idleMs, () => {
+    const silence = idle();
+    res.setHeader('Connection', 'close');
+    sink.giveUp(silence);
+    reject(silence);
+  });
+  receive(req, res, (error?: unknown) => {
+    if (error === undefined || error === null) resolve();
+    else reject(error);
+  });
   try {
-    await new Promise<void>((resolve, reject) => {
-      receive(req, res, (error?: unknown) => {
-        if (error === undefined || error === null) resolve();
-        else reject(error);
-      });
-    });
+    await promise;
   } catch (error) {
     throw translate(error, req, sink, maxFileBytes);
+  } finally {
+    stopWatching();
+    // multer does not wait for what a client has left that went away.
+    await sink.ended;
   }
   if (!sink.received) {
     throw new ServiceError('file-missing', `Send the recording in the field "${FILE_FIELD}", with a file name.`);
@@ -58,6 +76,9 @@ export async function receiveFile(
 class FileSink implements StorageEngine {
   received = false;
   failure: unknown;
+  /** Resolves when nothing is written any more. */
+  ended = Promise.resolve();
+  #file: Readable | undefined;
   readonly #write: (file: Readable) => Promise<void>;
 
   constructor(write: (file: Readable) => Promise<void>) {
@@ -65,7 +86,8 @@ class FileSink implements StorageEngine {
   }
 
   _handleFile(_req: Request, file: Express.Multer.File, done: (error?: unknown) => void): void {
-    this.#write(file.stream).then(
+    this.#file = file.stream;
+    this.ended = this.#write(file.stream).then(
       () => {
         this.received = true;
         done();
@@ -75,6 +97,11 @@ class FileSink implements StorageEngine {
         done(error);
       },
     );
+  }
+
+  /** Ends the writing of a file of which no more will come. */
+  giveUp(reason: Error): void {
+    this.#file?.destroy(reason);
   }
 
   /** Nothing to remove: what was written is a part of an open upload, which is completed or swept. */
@@ -88,7 +115,19 @@ function refuseKnownTooLarge(req: Request, maxFileBytes: number): void {
   if (Number(req.headers['content-length'] ?? 0) > maxFileBytes + FORM_OVERHEAD_BYTES) throw tooLarge(maxFileBytes);
 }
 
+/** Looks every `idleMs`, so it may take twice as long. While the store is slow the request is paused, and not silent. */
+function watchForSilence(req: Request, idleMs: number, onSilence: () => void): () => void {
+  let bytesRead = -1;
+  const timer = setInterval(() => {
+    const isSilent = req.socket.bytesRead === bytesRead && req.readableFlowing === true && !req.complete;
+    bytesRead = req.socket.bytesRead;
+    if (isSilent) onSilence();
+  }, idleMs);
+  return () => clearInterval(timer);
+}
+
 function translate(error: unknown, req: Request, sink: FileSink, maxFileBytes: number): unknown {
+  if (error instanceof HttpError) return error;
   // A client that went away also makes the file's stream fail, and with it the write.
   if (req.destroyed && !req.complete) return aborted(error);
   if (error instanceof MulterError) return refusalOfForm(error, maxFileBytes);
@@ -109,6 +148,10 @@ function refusalOfForm(error: MulterError, maxFileBytes: number): ServiceError {
 function tooLarge(maxFileBytes: number, cause?: unknown): ServiceError {
   const message = `A recording may have at most ${maxFileBytes} bytes.`;
   return new ServiceError('recording-too-large', message, { maxRecordingBytes: maxFileBytes }, { cause });
+}
+
+function idle(): HttpError {
+  return new HttpError('request-idle', 'No more of the file came. What has arrived is kept: send the file again.');
 }
 
 function aborted(cause?: unknown): HttpError {

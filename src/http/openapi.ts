@@ -1,98 +1,53 @@
 // The OpenAPI 3.1 document, made from the operations that are served: it cannot say anything else than they do.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SCOPES } from './access.ts';
-import type { Operation } from './operation.ts';
-import { PROBLEM_MEDIA_TYPE, problemType } from './problem.ts';
-import { PROBLEMS, type ProblemCode } from './problem-codes.ts';
-import { components, problem } from './schemas.ts';
-
-export type Json = null | boolean | number | string | Json[] | { [member: string]: Json };
-export interface JsonObject {
-  [member: string]: Json;
-}
-
-export interface ApiDescription {
-  readonly openapi: '3.1.0';
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
-  readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
-  readonly components: { readonly schemas: JsonObject; readonly securitySchemes: JsonObject };
-}
-
-export interface DescribedOperation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly security: Json[];
-  readonly parameters: DescribedParameter[];
-  readonly requestBody?: JsonObject;
-  readonly responses: Readonly<Record<string, JsonObject>>;
-}
-
-export interface DescribedParameter {
-  readonly name: string;
-  readonly in: 'path' | 'query';
-  readonly required: boolean;
-  readonly description: string;
-  readonly schema: Json;
-}
+import type { ApiDescription, DescribedOperation, DescribedParameter, JsonObject } from './openapi/description.ts';
+import { componentHeaders, headers, IF_NONE_MATCH, UNCHANGED, UNDER_V1 } from './openapi/headers.ts';
+import { componentSchemas, objectOf, refTo, schemaOf, toJson } from './openapi/json-schemas.ts';
+import { describeProblems, inShort, OF_NO_CALL, problemsOf } from './openapi/problems.ts';
+import { servicePaths } from './openapi/service-paths.ts';
+import { hasEtag, isPaged, type Operation, type Place } from './operation.ts';
 
 const API_VERSION = '0.1.0';
-const SCHEMAS_URI = '#/components/schemas/';
-
-/** What every call under /v1 can meet. */
-const EVERY_CALL: readonly ProblemCode[] = [
-  'malformed-path',
-  'token-missing',
-  'token-invalid',
-  'token-expired',
-  'scope-missing',
-  'wrong-attempt',
-  'invalid-id',
-  'rate-limited',
-  'internal',
-  'store-refused',
-  'store-unavailable',
-  'auth-unavailable',
-];
-const EVERY_RECORDING: readonly ProblemCode[] = [
-  'recording-not-found',
-  'recording-deleted',
-  'recording-expired',
-  'recording-unreadable',
-];
-const EVERY_QUERY: readonly ProblemCode[] = ['invalid-request'];
-const EVERY_JSON_BODY: readonly ProblemCode[] = [
-  'malformed-json',
-  'request-aborted',
-  'body-too-large',
-  'unsupported-media-type',
-  'invalid-request',
-];
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   exam: 'The id of the exam.',
   attempt: 'The id of the attempt: one sitting of the exam by a participant.',
   recording: 'The id that the service gave the recording.',
+  participant: 'The id of the participant, as it was given when the recording was started.',
+};
+
+const OWN_SITTING = 'A token that is bound to a sitting reaches that one alone.';
+const BOUND_TOKENS: Readonly<Record<Place, string>> = {
+  exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
+  attempt: OWN_SITTING,
+  recording: OWN_SITTING,
+  participant: 'A token that is bound to an exam may not call: the answer is about all exams.',
 };
 
 export function describeApi(operations: readonly Operation[]): ApiDescription {
   const paths: Record<string, Record<string, DescribedOperation>> = {};
   for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(operation) };
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(operation, operations) };
   }
   return {
     openapi: '3.1.0',
     info: {
       title: 'Proctoring recordings',
       version: API_VERSION,
+      license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
       description:
         'Keeps optional exam-proctoring recordings, and deletes every one of them on time: at most 30 days after the ' +
-        'assessment of its attempt. Every answer carries an X-Request-Id; every problem is RFC 9457 with a stable `code`. ' +
-        'The tenant is taken from the token: what belongs to another tenant does not exist for the caller.',
+        'assessment of its attempt. Every answer carries an X-Request-Id; every problem is RFC 9457 with a stable `code`, ' +
+        'and /docs#problems says of each what to do. ' +
+        'The tenant is taken from the token: what belongs to another tenant does not exist for the caller.\n\n' +
+        `Not listed with each call, because they are answers to none: ${OF_NO_CALL.map(inShort).join(', ')}. ` +
+        'Each GET has a HEAD. Of a member that stands twice in an object the last counts.',
     },
     paths: { ...paths, ...servicePaths() },
     components: {
       schemas: componentSchemas(),
+      headers: componentHeaders(),
       securitySchemes: {
         bearer: {
           type: 'http',
@@ -109,19 +64,32 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
   };
 }
 
-function describeOperation(operation: Operation): DescribedOperation {
+function describeOperation(operation: Operation, all: readonly Operation[]): DescribedOperation {
   const requestBody = describeBody(operation);
   return {
     operationId: operation.operationId,
     summary: operation.summary,
-    description: [operation.description, `Scope: ${operation.scopes.map((scope) => `\`${scope}\``).join(' or ')}.`]
-      .filter((text) => text !== undefined)
-      .join('\n\n'),
-    security: [{ bearer: [...operation.scopes] }],
-    parameters: [...pathParameters(operation.path), ...queryParameters(operation.query)],
+    description: [operation.description, rightsOf(operation)].filter((text) => text !== undefined).join('\n\n'),
+    // Alternatives: any one of the scopes is enough.
+    security: operation.scopes.map((scope) => ({ bearer: [scope] })),
+    parameters: [
+      ...pathParameters(operation.path),
+      ...schemaParameters(operation.query, 'query'),
+      ...schemaParameters(operation.headers, 'header'),
+      ...(hasEtag(operation) ? [IF_NONE_MATCH] : []),
+    ],
     ...(requestBody ? { requestBody } : {}),
-    responses: { [operation.success.status]: describeSuccess(operation), ...describeProblems(problemsOf(operation)) },
+    responses: {
+      [operation.success.status]: describeSuccess(operation, all),
+      ...(hasEtag(operation) ? { 304: { ...UNCHANGED, headers: headers(...UNDER_V1, 'ETag') } } : {}),
+      ...describeProblems(problemsOf(operation)),
+    },
   };
+}
+
+/** The scopes of a token, and how it may be bound. */
+function rightsOf({ scopes, place }: Operation): string {
+  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${BOUND_TOKENS[place]}`;
 }
 
 function pathParameters(path: string): DescribedParameter[] {
@@ -137,7 +105,7 @@ function pathParameters(path: string): DescribedParameter[] {
   }));
 }
 
-function queryParameters(query: z.ZodType | undefined): DescribedParameter[] {
+function schemaParameters(query: z.ZodType | undefined, place: 'query' | 'header'): DescribedParameter[] {
   if (!query) return [];
   // What a parameter means is its parsed form; whether it must be there is said by the unparsed one.
   const parsed = schemaOf(query, 'output');
@@ -145,8 +113,8 @@ function queryParameters(query: z.ZodType | undefined): DescribedParameter[] {
   return Object.entries(objectOf(parsed.properties)).map(([name, schema]) => {
     const { description, ...rest } = objectOf(schema);
     return {
-      name,
-      in: 'query',
+      name: place === 'header' ? name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()) : name,
+      in: place,
       required: Array.isArray(required) && required.includes(name),
       description: typeof description === 'string' ? description : '',
       schema: rest,
@@ -164,128 +132,44 @@ function describeBody(operation: Operation): JsonObject | undefined {
   return { required: !optional, content: { 'application/json': { schema: refTo(schema), example: toJson(example) } } };
 }
 
-function describeSuccess({ success }: Operation): JsonObject {
-  const headers = { Location: { description: success.location ?? '', schema: { type: 'string' } } };
-  const content = () => ({ 'application/json': { schema: refTo(success.schema), example: toJson(success.example) } });
+function describeSuccess(operation: Operation, all: readonly Operation[]): JsonObject {
+  const { success } = operation;
+  const content = () => ({
+    'application/json': { schema: refTo(success.schema), example: toJson(success.example) },
+    ...(success.orAs === undefined ? {} : { [success.orAs]: { schema: { type: 'string', format: 'binary' } } }),
+  });
   return {
     description: success.description,
-    ...(success.location === undefined ? {} : { headers }),
+    headers: headers(
+      ...UNDER_V1,
+      ...(success.location ? (['Location'] as const) : []),
+      ...(hasEtag(operation) ? (['ETag'] as const) : []),
+      ...(isPaged(operation) ? (['Link'] as const) : []),
+      ...(success.orAs === undefined ? [] : (['Content-Disposition'] as const)),
+    ),
+    ...(success.recordingIdAt === undefined ? {} : { links: linksTo(success.recordingIdAt, all) }),
     ...(success.status === 204 ? {} : { content: content() }),
   };
 }
 
-function problemsOf(operation: Operation): ProblemCode[] {
-  return [
-    ...new Set([
-      ...EVERY_CALL,
-      ...(operation.place === 'recording' ? EVERY_RECORDING : []),
-      ...(operation.query ? EVERY_QUERY : []),
-      ...(operation.body ? EVERY_JSON_BODY : []),
-      ...operation.problems,
-    ]),
-  ];
-}
-
-function describeProblems(codes: readonly ProblemCode[]): Record<string, JsonObject> {
-  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
-  const described = [...byStatus].map(([status, ofStatus]): [string, JsonObject] => {
-    const isRetried = ofStatus.some((code) => PROBLEMS[code].retryAfterSeconds !== undefined) || status === 429;
-    const schema = {
-      allOf: [refTo(problem), { type: 'object', properties: { code: { enum: [...ofStatus] } } }],
-    };
-    const headers = { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } } };
-    return [
-      String(status),
-      {
-        description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
-        ...(isRetried ? { headers } : {}),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema, examples: Object.fromEntries(ofStatus.map(problemExample)) } },
-      },
-    ];
-  });
-  return Object.fromEntries(described);
-}
-
-function problemExample(code: ProblemCode): [string, JsonObject] {
-  const { status, title } = PROBLEMS[code];
-  return [code, { value: { type: problemType(code), title, status, detail: `${title}.`, code, requestId: 'req-1' } }];
-}
-
-function servicePaths(): Record<string, Record<string, DescribedOperation>> {
-  const readiness = {
-    'application/json': {
-      schema: {
-        type: 'object',
-        required: ['ready'],
-        properties: { ready: { type: 'boolean' }, reason: { type: 'string' } },
-      },
-    },
-  };
-  const status = {
-    type: 'object',
-    required: ['status'],
-    properties: { status: { const: 'ok' } },
-  };
+/** Where a request that made a recording, and its answer, have what paths name. */
+function linkParameters(recordingIdAt: string): Readonly<Record<string, string>> {
   return {
-    '/livez': serviceOperation('getLiveness', 'Whether the process runs', {
-      200: { description: 'It does.', content: { 'application/json': { schema: status } } },
-    }),
-    '/readyz': serviceOperation('getReadiness', 'Whether requests can be served', {
-      200: { description: 'They can.', content: readiness },
-      503: { description: 'Not now, and why.', content: readiness },
-    }),
-    '/metrics': serviceOperation('getMetrics', 'Measurements for Prometheus', {
-      200: { description: 'The text format.', content: { 'text/plain': { schema: { type: 'string' } } } },
-    }),
-    '/openapi.json': serviceOperation('getOpenapi', 'This document', {
-      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
-    }),
-    '/docs': serviceOperation('getDocs', 'This document as a page', {
-      200: { description: 'A page.', content: { 'text/html': { schema: { type: 'string' } } } },
-    }),
+    exam: '$request.path.exam',
+    attempt: '$request.path.attempt',
+    recording: `$response.body#${recordingIdAt}`,
+    participant: '$request.body#/participantId',
   };
 }
 
-function serviceOperation(
-  operationId: string,
-  summary: string,
-  responses: Record<string, JsonObject>,
-): Record<string, DescribedOperation> {
-  return {
-    get: { operationId, summary, description: 'Needs no token.', security: [], parameters: [], responses },
-  };
-}
-
-function componentSchemas(): JsonObject {
-  const { schemas } = z.toJSONSchema(components, { uri: (id) => SCHEMAS_URI + id, override: dropTimePattern });
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(toJson(schema))]));
-}
-
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
-  return objectOf(toJson(z.toJSONSchema(schema, { io, override: dropTimePattern })));
-}
-
-/** It says at length what `format: date-time` says. */
-function dropTimePattern({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
-}
-
-/** OpenAPI names a schema by its place, and the dialect once for all. */
-function withoutIds(schema: Json): JsonObject {
-  const { $schema: _dialect, $id: _place, ...rest } = objectOf(schema);
-  return rest;
-}
-
-function refTo(schema: z.ZodType): JsonObject {
-  const id = components.get(schema)?.id;
-  if (id === undefined) throw new Error('a schema of an operation has no name');
-  return { $ref: SCHEMAS_URI + id };
-}
-
-function toJson(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
-}
-
-function objectOf(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+/** How the answer leads on: to every other call about what it made. */
+function linksTo(recordingIdAt: string, all: readonly Operation[]): JsonObject {
+  const known = linkParameters(recordingIdAt);
+  const others = all.filter(({ success }) => success.recordingIdAt === undefined);
+  return Object.fromEntries(
+    others.map(({ operationId, path }) => {
+      const parameters = pathParameters(path).map(({ name }) => [name, known[name] ?? '']);
+      return [operationId, { operationId, parameters: Object.fromEntries(parameters) }];
+    }),
+  );
 }

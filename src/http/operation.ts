@@ -1,14 +1,16 @@
 // What a call is: its place, its scopes, its schemas and its act, in one value that is served and documented alike.
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, isRecordingId, parseId, type RecordingRef } from '../domain/ids.ts';
+import { type AttemptRef, isRecordingId, type ParticipantRef, parseId, type RecordingRef } from '../domain/ids.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
 import { requirePrincipal, requireScope, requireSitting, type Scope } from './access.ts';
 import type { Principal } from './auth.ts';
+import { sendTagged } from './etag.ts';
 import { jsonReader } from './json-body.ts';
 import type { ProblemCode } from './problem-codes.ts';
 import { requestState } from './request-state.ts';
+import { type Streamed, sendStream } from './stream.ts';
 import { validate } from './validate.ts';
 
 export interface ExamRef {
@@ -21,6 +23,7 @@ interface Refs {
   exam: ExamRef;
   attempt: AttemptRef;
   recording: RecordingRef;
+  participant: ParticipantRef;
 }
 export type Place = keyof Refs;
 
@@ -30,31 +33,44 @@ const PLACES: { readonly [P in Place]: { base: string; refOf(params: Params, ten
   exam: { base: '/v1/exams/{exam}', refOf: examRefOf },
   attempt: { base: '/v1/exams/{exam}/attempts/{attempt}', refOf: attemptRefOf },
   recording: { base: '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', refOf: recordingRefOf },
+  participant: { base: '/v1/participants/{participant}', refOf: participantRefOf },
 };
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
 
+const NO_QUERY = z.strictObject({});
+
 /** Enough for every body but lists of parts. */
 export const SMALL_BODY_BYTES = 64 * 1024;
 
-export interface Call<P extends Place, Query, Body> {
+export interface Call<P extends Place, Query, Body, Headers = unknown> {
   readonly ctx: RecordingsContext;
   readonly principal: Principal;
   readonly caller: Caller;
   readonly ref: Refs[P];
   readonly query: Query;
+  readonly headers: Headers;
   readonly body: Body;
   readonly req: Request;
   readonly res: Response;
 }
 
-export interface Reply<Body> {
-  readonly body: Body;
-  /** The Location header. */
-  readonly location?: string;
-}
+export type Reply<Body> =
+  | {
+      readonly body: Body;
+      /** The Location header. */
+      readonly location?: string;
+    }
+  /** Written as it is made, in one of the media types that are documented. */
+  | { readonly stream: Streamed };
 
-interface OperationSpec<P extends Place, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
+interface OperationSpec<
+  P extends Place,
+  Q extends z.ZodType,
+  B extends z.ZodType,
+  H extends z.ZodType,
+  R extends z.ZodType,
+> {
   readonly operationId: string;
   readonly method: Method;
   readonly at: P;
@@ -65,6 +81,8 @@ interface OperationSpec<P extends Place, Q extends z.ZodType, B extends z.ZodTyp
   /** Any one of them is enough. */
   readonly scopes: readonly Scope[];
   readonly query?: Q;
+  /** Headers that mean something to this call, by their names in lower case. */
+  readonly headers?: H;
   readonly body?: {
     readonly schema: B;
     readonly optional?: boolean;
@@ -81,10 +99,14 @@ interface OperationSpec<P extends Place, Q extends z.ZodType, B extends z.ZodTyp
     readonly schema: R;
     readonly example?: z.input<R>;
     readonly location?: string;
+    /** Where the answer names the recording that other calls are about (RFC 6901). */
+    readonly recordingIdAt?: string;
+    /** A media type that the answer may have instead of JSON. */
+    readonly orAs?: string;
   };
   /** Those that are the call's own; what every call of its kind can meet is added. */
   readonly problems: readonly ProblemCode[];
-  handle(call: Call<P, z.output<Q>, z.output<B>>): Promise<Reply<z.output<R>>>;
+  handle(call: Call<P, z.output<Q>, z.output<B>, z.output<H>>): Promise<Reply<z.output<R>>>;
 }
 
 export interface Operation {
@@ -96,6 +118,7 @@ export interface Operation {
   readonly description: string | undefined;
   readonly scopes: readonly Scope[];
   readonly query: z.ZodType | undefined;
+  readonly headers: z.ZodType | undefined;
   readonly body: { readonly schema: z.ZodType; readonly optional: boolean; readonly example: unknown } | undefined;
   readonly takesFile: boolean;
   readonly success: {
@@ -104,6 +127,8 @@ export interface Operation {
     readonly schema: z.ZodType;
     readonly example: unknown;
     readonly location: string | undefined;
+    readonly recordingIdAt: string | undefined;
+    readonly orAs: string | undefined;
   };
   readonly problems: readonly ProblemCode[];
   /** Answers the request, or throws what `problem.ts` turns into an answer. */
@@ -118,7 +143,8 @@ export function operation<
   R extends z.ZodType,
   Q extends z.ZodType = z.ZodUndefined,
   B extends z.ZodType = z.ZodUndefined,
->(spec: OperationSpec<P, Q, B, R>): Operation {
+  H extends z.ZodType = z.ZodUndefined,
+>(spec: OperationSpec<P, Q, B, H, R>): Operation {
   const place = PLACES[spec.at];
   const readJson = spec.body && jsonReader(spec.body.limitBytes ?? SMALL_BODY_BYTES);
 
@@ -140,9 +166,16 @@ export function operation<
     description: spec.description,
     scopes: spec.scopes,
     query: spec.query,
+    headers: spec.headers,
     body: spec.body && { schema: spec.body.schema, optional: spec.body.optional ?? false, example: spec.body.example },
     takesFile: spec.takesFile ?? false,
-    success: { ...spec.success, example: spec.success.example, location: spec.success.location },
+    success: {
+      ...spec.success,
+      example: spec.success.example,
+      location: spec.success.location,
+      recordingIdAt: spec.success.recordingIdAt,
+      orAs: spec.success.orAs,
+    },
     problems: spec.problems,
     async respond(ctx, req, res) {
       const state = requestState(req);
@@ -151,16 +184,51 @@ export function operation<
       requireSitting(principal, textOf(req.params, 'exam'), textOf(req.params, 'attempt'));
       const { tenant, actor } = principal;
       const ref = place.refOf(req.params, tenant);
-      const query = spec.query ? validate(spec.query, req.query, 'query') : (undefined as z.output<Q>);
+      // A parameter that means nothing is a mistake of the caller's, to whatever call.
+      const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
+      const headers = spec.headers ? validate(spec.headers, req.headers, 'headers') : (undefined as z.output<H>);
       const body = await bodyOf(req, res);
       const caller = { tenant, actor, requestId: state.requestId };
-      const reply = await spec.handle({ ctx, principal, caller, ref, query, body, req, res });
+      const reply = await spec.handle({ ctx, principal, caller, ref, query, headers, body, req, res });
+      if ('stream' in reply) return sendStream(req, res, reply.stream);
       if (reply.location !== undefined) res.setHeader('Location', reply.location);
+      const nextCursor = isPaged(spec) ? nextCursorOf(reply.body) : undefined;
+      if (nextCursor !== undefined) res.links({ next: pageUrl(req, nextCursor) });
       res.status(spec.success.status);
       if (reply.body === undefined) res.end();
+      else if (hasEtag(spec)) sendTagged(req, res.type('application/json'), JSON.stringify(reply.body));
       else res.json(reply.body);
     },
   };
+}
+
+/** What is known of a call both where it is served and where it is documented. */
+interface Described {
+  readonly method: Method;
+  readonly success: { readonly schema: z.ZodType; readonly orAs?: string | undefined };
+}
+
+/** Reads can be asked again only for what changed; what is written as it is made has no tag before it is sent. */
+export function hasEtag({ method, success }: Described): boolean {
+  return method === 'get' && success.orAs === undefined;
+}
+
+/** A page of a list: it has a cursor, and the next one in its body. */
+export function isPaged({ success }: Described): boolean {
+  return success.schema instanceof z.ZodObject && 'nextCursor' in success.schema.shape;
+}
+
+function nextCursorOf(body: unknown): string | undefined {
+  const cursor: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'nextCursor') : undefined;
+  return typeof cursor === 'string' ? cursor : undefined;
+}
+
+/** The same list from the next page on, as a reference relative to this one (RFC 3986). */
+function pageUrl(req: Request, cursor: string): string {
+  const [path = '', query] = req.originalUrl.split('?');
+  const parameters = new URLSearchParams(query);
+  parameters.set('cursor', cursor);
+  return `${path}?${parameters.toString()}`;
 }
 
 function examRefOf(params: Params, tenant: string): ExamRef {
@@ -177,6 +245,10 @@ function recordingRefOf(params: Params, tenant: string): RecordingRef {
   // The service made every id that exists: any other text names no recording.
   if (!isRecordingId(recording)) throw new ServiceError('recording-not-found', 'There is no such recording.');
   return { ...attempt, recording };
+}
+
+function participantRefOf(params: Params, tenant: string): ParticipantRef {
+  return { tenant, participant: parseId('participant', textOf(params, 'participant') ?? '') };
 }
 
 function textOf(params: Params, name: string): string | undefined {

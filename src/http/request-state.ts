@@ -4,6 +4,8 @@ import type { Principal } from './auth.ts';
 
 export interface RequestState {
   readonly requestId: string;
+  /** Where the request is traced. */
+  traceId: string | undefined;
   /** The template of the route (`/v1/exams/{exam}/recordings`), never the path itself: paths hold ids. */
   route: string;
   /** What the token said, or why it was refused; undefined while nobody looked. */
@@ -19,7 +21,7 @@ export const UNMATCHED_ROUTE = 'unmatched';
 const states = new WeakMap<Request, RequestState>();
 
 export function beginRequestState(req: Request, requestId: string): RequestState {
-  const state: RequestState = { requestId, route: UNMATCHED_ROUTE, identity: undefined };
+  const state: RequestState = { requestId, traceId: undefined, route: UNMATCHED_ROUTE, identity: undefined };
   states.set(req, state);
   return state;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DELETION_REASONS, RECORDING_KINDS } from '../domain/documents.ts';
 import { ID_PATTERN, isRecordingId } from '../domain/ids.ts';
+import { AUDIT_EVENTS } from '../domain/keys.ts';
 import { MAX_PART_NUMBER } from '../domain/parts.ts';
 
 /** Schemas that the OpenAPI document names once and refers to. */
@@ -23,6 +24,7 @@ const recordingId = z.string().refine(isRecordingId).describe('Made by the servi
 const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
+const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER);
 const etag = z.string().min(1).max(MAX_TEXT_LENGTH);
 
@@ -45,10 +47,22 @@ const timeline = z
   })
   .describe('What the recording shows: its beginning, its end, and the pauses in between.');
 
+/** Not checked here: a type that is not allowed has a code of its own, and what is allowed is a setting. */
+const contentType = z
+  .string()
+  .min(1)
+  .max(MAX_TEXT_LENGTH)
+  .meta({
+    description: 'Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).',
+    pattern:
+      '^(?:audio|video)/(?:webm|x-matroska|mp4|ogg)(?:; ?codecs=(?:"[A-Za-z0-9_.,+ -]{1,80}"|[A-Za-z0-9_.,+-]{1,80}))?$',
+    examples: ['video/webm;codecs=vp8,opus', 'video/mp4', 'audio/webm'],
+  });
+
 export const createRecordingBody = z.strictObject({
   participantId: id,
   kind: z.enum(RECORDING_KINDS),
-  contentType: z.string().min(1).max(MAX_TEXT_LENGTH).describe('Such as `video/webm;codecs=vp8,opus`.'),
+  contentType,
   consent: consent.describe('Without recorded consent there is no recording: 422 `consent-missing`.'),
   parts: z
     .int()
@@ -56,6 +70,16 @@ export const createRecordingBody = z.strictObject({
     .max(MAX_PARTS_PER_CALL)
     .optional()
     .describe('How many part URLs to answer with; 1 when absent.'),
+});
+
+export const createRecordingHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'Must be 1 to 255 visible ASCII characters')
+    .optional()
+    .describe(
+      'Chosen by the client, for instance a UUID: the same request with the same key answers with the recording of the first.',
+    ),
 });
 
 export const presignPartsBody = z.strictObject({
@@ -100,14 +124,29 @@ export const listQuery = z.strictObject({
     .default(50)
     .describe('How many at most.'),
   cursor: z.string().min(1).max(512).optional().describe('`nextCursor` of the page before.'),
-  assessed: z
-    .stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' })
-    .optional()
-    .describe('Only those with, or only those without, an assessment.'),
+  assessed: flag.optional().describe('Only those with, or only those without, an assessment.'),
   dueBefore: timeWithOffset.optional().describe('Only those that must be deleted before this time.'),
 });
 
+export const pageQuery = listQuery.pick({ limit: true, cursor: true });
+
 export const eraseQuery = z.strictObject({ reason: z.enum(ERASURE_REASONS) });
+
+export const exportQuery = z.strictObject({
+  format: z.enum(['json', 'zip']).default('json').describe('`zip`: the document and the recordings themselves.'),
+  includeRestricted: flag
+    .default(false)
+    .describe('Whether recordings whose processing is restricted come with a link or a file, and not described alone.'),
+});
+
+const restrictionReason = z
+  .string()
+  .min(1)
+  .max(MAX_TEXT_LENGTH)
+  .describe('Kept in the audit trail for as long as receipts are: name no person.');
+export const restrictionBody = z.strictObject({ reason: restrictionReason });
+export const liftRestrictionBody = z.strictObject({ reason: restrictionReason.optional() });
+export const liftRestrictionQuery = z.strictObject({ reason: restrictionReason.optional() });
 
 export const recording = z.object({
   recordingId,
@@ -180,20 +219,78 @@ export const receipt = z
     versions: count,
     bytes: count,
     actor: z.string(),
+    chain: z
+      .object({ run: z.string(), sequence: z.int().positive(), previous: z.string().nullable() })
+      .describe('The run that wrote it, its place there, and the SHA-256 of the receipt before it.'),
   })
   .describe('Proof that the recording is no longer retrievable.');
 
+export const participantErasure = z
+  .object({ receipts: z.array(receipt) })
+  .describe('A receipt for each recording that this call has deleted.');
+
+const accessLogEntry = z.object({
+  at: time,
+  event: z.enum(AUDIT_EVENTS),
+  actor: z.string(),
+  reason: z.string().nullable().describe('What the caller gave as a reason.'),
+  detail: z.string().nullable().describe('Until when a link lived, why it was refused, what was exported.'),
+  requestId: z.string(),
+});
+
+export const accessLog = z.object({ items: z.array(accessLogEntry), nextCursor: z.string().nullable() });
+
+export const participantExport = z
+  .object({
+    format: z.literal('proctoring-recordings-export'),
+    version: z.literal(1),
+    about: z.string(),
+    fields: z.record(z.string(), z.string()).describe('What each member means.'),
+    exportedAt: time,
+    tenantId: id,
+    participantId: id,
+    recordings: z.array(
+      recording.extend({
+        restriction: z.object({ reason: z.string().nullable(), since: time }).nullable(),
+        link: playbackLink.nullable(),
+        file: z.string().nullable().describe('Where it lies in the archive.'),
+        accessLog: z.array(accessLogEntry),
+      }),
+    ),
+    unreadable: z.array(z.object({ recordingId, examId: id, attemptId: id })),
+  })
+  .describe('Everything that is held of a participant.');
+
+const partNumbers = z.array(z.int()).describe('The parts that are meant.');
+
 export const problem = z
   .looseObject({
-    type: z.string(),
+    type: z.string().describe('Where it is explained, relative to the request: a place on /docs.'),
     title: z.string(),
     status: z.int(),
-    detail: z.string(),
+    detail: z.string().describe('For people, about this very request.'),
     code: z.string().describe('Stable: decide by this one.'),
-    requestId: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    requestId: z.string().describe('For the operator, who finds the request in the log.'),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .describe('Every mistake, by its place: `parts.0.sizeBytes`.'),
+    scopes: z.array(z.string()).optional().describe('Any one of them would do.'),
+    allowed: z.array(z.string()).optional().describe('The types that are allowed.'),
+    completedAt: time.optional().describe('Of the assessment that counts.'),
+    receipt: receipt.optional(),
+    deadline: time.optional().describe('That has passed.'),
+    partNumbers: partNumbers.optional(),
+    partSizeBytes: count.optional().describe('What a part may have.'),
+    maxParts: count.optional().describe('How many parts there may be.'),
+    maxRecordingBytes: count.optional().describe('What a recording may have.'),
+    failed: z
+      .array(z.object({ examId: id, attemptId: id, recordingId, code: z.string() }))
+      .optional()
+      .describe('What could not be deleted yet.'),
+    receipts: z.array(receipt).optional().describe('Of what was deleted.'),
   })
-  .describe('RFC 9457 problem details.');
+  .describe('RFC 9457 problem details. Which members it has besides the first six depends on its `code`.');
 
 const NAMED = {
   CreateRecording: createRecordingBody,
@@ -210,6 +307,12 @@ const NAMED = {
   PlaybackLink: playbackLink,
   Assessment: assessment,
   Receipt: receipt,
+  ParticipantErasure: participantErasure,
+  ParticipantExport: participantExport,
+  RestrictRecording: restrictionBody,
+  LiftRestriction: liftRestrictionBody,
+  AccessLogEntry: accessLogEntry,
+  AccessLog: accessLog,
   Problem: problem,
 };
 for (const [name, schema] of Object.entries(NAMED)) components.add(schema, { id: name });

@@ -1,15 +1,17 @@
 // An attempt was assessed: from here its recordings have the deadline that counts (policy 8.4).
 import pMap from 'p-map';
-import { assessedDeadline, firstAssessment } from '../domain/deadlines.ts';
+import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
 import { MINUTE_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, createdAtOf, newUniqueName } from '../domain/ids.ts';
+import { type AttemptRef, createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
 import { assessedKey, dueAttemptKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
-import { STORE_CONCURRENCY } from '../retention/purge.ts';
 import { type AttemptState, completedAtsOf, readAttempt } from '../storage/attempt-state.ts';
 import { tagMedia } from '../storage/completion.ts';
+import { STORE_CONCURRENCY } from '../storage/object-store.ts';
 import type { RecordingsContext } from './context.ts';
+import { deleteRecording } from './delete.ts';
+import { requireRightClock } from './read.ts';
 
 /** Clocks of the assessment system and of this service may differ by this much. */
 const TOLERANCE_MS = 5 * MINUTE_MS;
@@ -22,9 +24,10 @@ export interface Assessment {
 }
 
 /**
- * due(completedAt + retention), the fact, a listing, the tags, a second look (design.md, "assess"). Safe to repeat. An earlier time
- * than the known one counts from then on; a deadline never moves later.
- * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`.
+ * due(completedAt + retention), the fact, a listing, the tags, a second look (design.md, "assess"). Safe to repeat. An
+ * earlier time than the known one counts from then on; a deadline never moves later, and one that has passed is not
+ * undone: what should be gone by now is deleted first.
+ * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `clock-skew`.
  */
 export async function assessAttempt(
   context: RecordingsContext,
@@ -33,7 +36,9 @@ export async function assessAttempt(
 ): Promise<Assessment> {
   const { store, policy } = context;
   const before = await readAttempt(store, ref);
+  requireRightClock(context, before);
   requirePlausible(context, before, completedAtMs);
+  await deleteOverdue(context, before);
   const deadlineMs = assessedDeadline(policy, ref.tenant, completedAtMs);
   await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
   await store.put(assessedKey(ref, completedAtMs), new Uint8Array());
@@ -47,6 +52,25 @@ export async function assessAttempt(
     attempt = later;
   }
   return toAssessment(context, attempt, completedAtMs);
+}
+
+/** The sweeper has not come in time, and an assessment must not give such a recording a new deadline. */
+async function deleteOverdue(context: RecordingsContext, attempt: AttemptState): Promise<void> {
+  const completedAtsMs = completedAtsOf(attempt);
+  for (const { ref, objects } of attempt.recordings) {
+    const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsMs);
+    const isOverdue = deadlineMs <= context.now() && objects.manifest && !objects.deleting;
+    if (isOverdue) await deleteDue(context, ref);
+  }
+}
+
+/** Of one whose manifest cannot be read the media go all the same; that is for the operator, not for who assesses. */
+async function deleteDue(context: RecordingsContext, ref: RecordingRef): Promise<void> {
+  try {
+    await deleteRecording(context, ref, { reason: 'retention', actor: 'service' });
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.code === 'recording-unreadable')) throw error;
+  }
 }
 
 async function tagStored(context: RecordingsContext, attempt: AttemptState): Promise<void> {

@@ -5,7 +5,7 @@ import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { checkParts, type StoredPart, sameEtag } from '../domain/parts.ts';
 import { findRecording, targetsOf } from '../storage/attempt-state.ts';
-import { type Completion, completeUpload, settleMedia } from '../storage/completion.ts';
+import { type Completion, completeUpload, leadSweepTo, settleMedia } from '../storage/completion.ts';
 import { isStoreError } from '../storage/store-error.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
@@ -16,27 +16,32 @@ export interface CompleteInput {
   /** What the client uploaded, to check against what the store has. */
   readonly parts?: readonly { partNumber: number; etag: string }[] | undefined;
   readonly timeline?: Timeline | undefined;
+  /** Leaves out what else the store has: parts of an earlier, longer try. Default: that is a mismatch. */
+  readonly dropOthers?: boolean | undefined;
 }
 
 /**
  * Safe to repeat, and after a lost reply: a recording that is stored already is settled and answered again.
- * @throws ServiceError `parts-missing`, `parts-mismatch`, `parts-changed`, `recording-too-large`, `upload-gone`,
- * `not-a-recording` (nothing is kept then), and as `readLive`.
+ * @throws ServiceError `parts-missing`, `parts-mismatch`, `parts-changed`, `recording-too-large`, `parts-left-over`,
+ * `upload-gone`, `not-a-recording` (nothing is kept then), and as `readLive`.
  */
 export async function completeRecording(
   context: RecordingsContext,
   ref: RecordingRef,
   input: CompleteInput,
 ): Promise<Recording> {
-  const { state, manifest } = await readLive(context, ref);
+  const { state, manifest, deadlineMs } = await readLive(context, ref);
+  context.takingParts.delete(recordingKey(ref, 'manifest'));
   const timeline = state.objects.timeline ? undefined : input.timeline;
+  if (timeline) await leadSweepTo(context, ref, deadlineMs);
   if (state.objects.stored && input.parts) await requireStoredSame(context, ref, input.parts);
   const completion = state.objects.media
     ? await settleStored(context, ref, manifest, timeline)
     : await completeOpenUpload(context, ref, manifest, { ...input, timeline });
   const isGone = completion.result === 'gone' || completion.result === 'deleted';
   if (timeline && isGone) await dropTimeline(context, ref);
-  return answer(context, ref, manifest, completion);
+  if (completion.result === 'stored' && !state.objects.stored) context.onEvent?.('recording-stored', 1);
+  return answer(context, ref, manifest, completion, input.parts);
 }
 
 /** Before the second look of `settleMedia`: a purge that comes later finds the timeline. */
@@ -65,8 +70,10 @@ async function completeOpenUpload(
   manifest: Manifest,
   input: CompleteInput,
 ): Promise<Completion> {
-  const parts = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
-  if (!parts) return settleStored(context, ref, manifest, input.timeline);
+  const listed = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
+  if (!listed) return settleStored(context, ref, manifest, input.timeline);
+  const named = new Set(input.parts?.map(({ partNumber }) => partNumber));
+  const parts = input.dropOthers ? listed.filter(({ partNumber }) => named.has(partNumber)) : listed;
   requireWhole(parts, manifest, context.uploads.maxRecordingBytes);
   if (input.parts) requireSame(parts, input.parts);
   // Not before: a refused call keeps nothing, and the timeline of the one that succeeds is the one that is kept.
@@ -75,6 +82,11 @@ async function completeOpenUpload(
     return await completeUpload(context, ref, manifest, parts);
   } catch (error) {
     if (!isStoreError(error, 'invalid-parts')) throw error;
+    if (parts.length < listed.length) {
+      // Ceph RGW completes an upload with all of its parts or not at all (measured on 16.2).
+      const detail = 'An earlier try sent more, and this store drops no part: abort this recording, begin a new one.';
+      throw new ServiceError('parts-left-over', detail, {}, { cause: error });
+    }
     throw new ServiceError(
       'parts-changed',
       'A part was replaced while the recording was completed; complete it again.',
@@ -132,17 +144,29 @@ function requireSame(
   }
 }
 
+/** Another completion may have been quicker, with fewer parts: that of an abandoned upload by the sweeper. */
+function requireAll(sizeBytes: number, manifest: Manifest, claimed: number): void {
+  const stored = Math.ceil(sizeBytes / manifest.partSizeBytes);
+  if (stored === claimed) return;
+  const first = Math.min(stored, claimed) + 1;
+  throw new ServiceError('parts-mismatch', 'The recording was completed with other parts than the client says.', {
+    partNumbers: Array.from({ length: Math.abs(claimed - stored) }, (_, index) => first + index),
+  });
+}
+
 async function answer(
   context: RecordingsContext,
   ref: RecordingRef,
   manifest: Manifest,
   completion: Completion,
+  claimed: CompleteInput['parts'],
 ): Promise<Recording> {
   switch (completion.result) {
     case 'stored': {
       const state = findRecording(completion.attempt, ref.recording);
-      if (state?.objects.media) return viewOf(context, completion.attempt, state, manifest);
-      break;
+      if (!state?.objects.media) break;
+      if (claimed) requireAll(state.objects.media.sizeBytes, manifest, claimed.length);
+      return viewOf(context, completion.attempt, state, manifest);
     }
     case 'not-a-recording':
       await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });

@@ -1,17 +1,18 @@
-// Uploads through the service, for clients that cannot reach the bucket: streamed into parts, one part in memory.
+// Uploads through the service, for clients that cannot reach the bucket: a part fills while the one before it is sent.
 import { ServiceError } from '../domain/errors.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { isStoreError } from '../storage/store-error.ts';
 import { completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
+import { type FilledPart, partsOf } from './part-buffers.ts';
 import type { Recording } from './recording.ts';
 import { requireUploading } from './upload.ts';
 
 export interface ContentUpload {
   /** Streams a file into parts; resolves when the store has the last one. @throws `recording-too-large`, `upload-gone`. */
   write(stream: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Completes with exactly the parts that were written. */
+  /** Completes with exactly the parts that were written. @throws ServiceError as `completeRecording`. */
   complete(): Promise<Recording>;
 }
 
@@ -32,34 +33,49 @@ export async function openContent(context: RecordingsContext, ref: RecordingRef)
     }
   }
 
+  async function sendAfter(previous: Promise<void>, part: FilledPart): Promise<void> {
+    try {
+      await previous;
+      await uploadPart(part.bytes);
+    } finally {
+      part.release();
+    }
+  }
+
   return {
     async write(stream) {
-      let sizeBytes = 0;
-      const part = Buffer.allocUnsafe(partSizeBytes);
-      let filled = 0;
-      for await (const chunk of stream) {
-        sizeBytes += chunk.length;
-        if (sizeBytes > maxRecordingBytes) {
-          throw new ServiceError('recording-too-large', `A recording has at most ${maxRecordingBytes} bytes.`, {
-            maxRecordingBytes,
-          });
+      const { buffers } = context.contentUploads;
+      let sending = Promise.resolve();
+      try {
+        for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers)) {
+          const previous = sending;
+          sending = sendAfter(previous, part);
+          // Thrown when the next part is full, or at the end.
+          sending.catch(() => {});
+          await previous;
         }
-        for (let from = 0; from < chunk.length; ) {
-          const taken = Math.min(partSizeBytes - filled, chunk.length - from);
-          part.set(chunk.subarray(from, from + taken), filled);
-          filled += taken;
-          from += taken;
-          if (filled === partSizeBytes) {
-            await uploadPart(part);
-            filled = 0;
-          }
-        }
+        await sending;
+      } finally {
+        // Whoever sends the file again must not be overtaken by what is still on its way.
+        await sending.catch(() => {});
       }
-      if (filled > 0) await uploadPart(part.subarray(0, filled));
     },
     complete() {
       if (parts.length === 0) throw new ServiceError('file-missing', 'The file is empty.');
-      return completeRecording(context, ref, { parts });
+      return completeRecording(context, ref, { parts, dropOthers: true });
     },
   };
+}
+
+async function* bounded(stream: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) {
+      throw new ServiceError('recording-too-large', `A recording has at most ${maxBytes} bytes.`, {
+        maxRecordingBytes: maxBytes,
+      });
+    }
+    yield chunk;
+  }
 }

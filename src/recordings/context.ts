@@ -3,10 +3,11 @@ import type { LRUCache } from 'lru-cache';
 import type { RetentionPolicy } from '../domain/deadlines.ts';
 import type { Manifest } from '../domain/documents.ts';
 import type { RandomBytes } from '../domain/ids.ts';
-import type { PurgeContext } from '../retention/purge.ts';
+import type { PurgeContext } from '../retention/purging.ts';
 import type { AuditTrail } from '../storage/audit-trail.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Presigner } from '../storage/presigner.ts';
+import type { ContentUploads } from './content-uploads.ts';
 
 export interface UploadSettings {
   /** `proxy`: no part URL is ever handed out; recordings come through the service. */
@@ -25,13 +26,26 @@ export interface RecordingsContext extends PurgeContext {
   readonly presigner: Presigner;
   readonly audit: AuditTrail;
   readonly policy: RetentionPolicy;
+  /** How long before its deadline the sweeper deletes a recording. */
+  readonly leadMs: number;
   readonly uploads: UploadSettings;
+  readonly contentUploads: ContentUploads;
   /** Manifests never change, so a part URL costs no store request; entries live shortly, because they can be deleted. */
   readonly manifests: LRUCache<string, Manifest>;
+  /**
+   * Manifests of recordings that were seen to take parts a moment ago: what bounds the cost of part URLs, and how long a
+   * replica may sign for a recording that another one has just deleted.
+   */
+  readonly takingParts: LRUCache<string, Manifest>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
+  /** Told of what is counted: what happened, and how often. Must not throw. */
+  readonly onEvent?: (event: RecordingEvent, count: number) => void;
 }
+
+/** A count names nobody. */
+export type RecordingEvent = 'recording-created' | 'recording-stored' | 'part-url' | 'link-issued' | 'link-refused';
 
 /** Who calls: taken from the token, never from the path or the body. */
 export interface Caller {

@@ -8,8 +8,17 @@ import { type AttemptRef, newRecordingId, newUniqueName } from '../domain/ids.ts
 import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../domain/parts.ts';
 import { toIso } from '../domain/times.ts';
-import { attemptStateOf, completedAtsOf, readAttempt } from '../storage/attempt-state.ts';
+import {
+  type AttemptState,
+  attemptStateOf,
+  completedAtsOf,
+  type RecordingState,
+  readAttempt,
+} from '../storage/attempt-state.ts';
 import type { Caller, RecordingsContext } from './context.ts';
+import { deleteRecording } from './delete.ts';
+import { findEarlierTry, isAlone, keyedRandom, stillBeingCreated } from './idempotency.ts';
+import { requireRightClock } from './read.ts';
 import { type Recording, toRecording } from './recording.ts';
 import { type SignedPart, signParts } from './upload.ts';
 
@@ -20,6 +29,8 @@ export interface CreateInput {
   readonly consent: Consent;
   /** How many part URLs to answer with, from part 1. */
   readonly parts: number;
+  /** A repeated call with the same key answers with the recording of the first. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export interface Created {
@@ -29,12 +40,18 @@ export interface Created {
 
 /** Clocks of the exam client and of this service may differ by this much. */
 const CLOCK_TOLERANCE_MS = 5 * MINUTE_MS;
+/**
+ * What one attempt may hold: an exam of hours has a few recordings, and some more for every reload of its page. Bounds what
+ * a client that begins one after the other can make each listing of its attempt cost, and a sweep's memory.
+ */
+export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
  * Index first: the due entry, the upload, the manifest, the participant's marker (design.md, "create"). A crash in
- * between leaves only what the sweeper finds. Each call makes another recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `invalid-request` for a consent in the future.
+ * between leaves only what the sweeper finds. Without a key each call makes another recording.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `invalid-request` for a
+ * consent in the future, and what `findEarlierTry` throws.
  */
 export async function createRecording(
   context: RecordingsContext,
@@ -42,7 +59,7 @@ export async function createRecording(
   attempt: AttemptRef,
   input: CreateInput,
 ): Promise<Created> {
-  const { store, policy, uploads, randomBytes } = context;
+  const { store, policy, uploads } = context;
   const base = baseMediaType(input.contentType);
   if (!base || !uploads.contentTypes.has(base)) {
     throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
@@ -55,13 +72,26 @@ export async function createRecording(
       errors: [{ path: 'consent.givenAt', message }],
     });
   }
-  if (completedAtsOf(await readAttempt(store, attempt)).length > 0) {
+  const before = await readAttempt(store, attempt);
+  requireRightClock(context, before);
+  if (completedAtsOf(before).length > 0) {
     throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
   }
+  const { idempotencyKey } = input;
+  const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attempt, idempotencyKey);
+  const earlier = keyed && (await findEarlierTry(context, before, keyed, input));
+  if (earlier) return answer(context, before, earlier.state, earlier.manifest, input.parts);
+
+  if (before.recordings.length >= MAX_RECORDINGS_AN_ATTEMPT) {
+    const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
+    throw new ServiceError('attempt-full', detail);
+  }
+
+  const randomBytes = keyed ?? context.randomBytes;
   const createdAtMs = context.now();
   const ref = { ...attempt, tenant: caller.tenant, recording: newRecordingId(createdAtMs, randomBytes) };
-  const deadlineMs = unassessedDeadline(policy, createdAtMs);
-  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
+  const deadlineMs = unassessedDeadline(policy, ref.tenant, createdAtMs);
+  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
   const uploadId = await store.createMultipartUpload(recordingKey(ref, 'media'), {
     contentType: input.contentType,
     cacheControl: NEVER_CACHED,
@@ -83,16 +113,34 @@ export async function createRecording(
   await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
   await store.put(participantKey(input.participantId, ref), new Uint8Array());
   context.manifests.set(recordingKey(ref, 'manifest'), manifest);
+  context.onEvent?.('recording-created', 1);
+  context.takingParts.set(recordingKey(ref, 'manifest'), manifest);
 
-  const maxParts = Math.min(maxPartsFor(uploads.maxRecordingBytes, uploads.partSizeBytes), MAX_PART_NUMBER);
-  const wanted = uploads.mode === 'proxy' ? 0 : Math.min(input.parts, maxParts);
-  const parts = Array.from({ length: wanted }, (_, index) => ({
+  const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
+  if (keyed && !(await isAlone(context, state, keyed))) {
+    await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
+    throw stillBeingCreated();
+  }
+  return answer(context, attemptStateOf(ref, []), state, manifest, input.parts);
+}
+
+async function answer(
+  context: RecordingsContext,
+  attempt: AttemptState,
+  state: RecordingState,
+  manifest: Manifest,
+  wantedParts: number,
+): Promise<Created> {
+  const { policy, uploads } = context;
+  const { partSizeBytes } = manifest;
+  const maxParts = Math.min(maxPartsFor(uploads.maxRecordingBytes, partSizeBytes), MAX_PART_NUMBER);
+  const takesParts = uploads.mode === 'direct' && !state.objects.media;
+  const parts = Array.from({ length: takesParts ? Math.min(wantedParts, maxParts) : 0 }, (_, index) => ({
     partNumber: index + 1,
-    sizeBytes: uploads.partSizeBytes,
+    sizeBytes: partSizeBytes,
   }));
-  const state = { ref, objects: {}, items: [], uploads: [] };
   return {
-    recording: toRecording(policy, attemptStateOf(ref, []), state, manifest, null),
-    upload: { partSizeBytes: uploads.partSizeBytes, maxParts, parts: await signParts(context, ref, manifest, parts) },
+    recording: toRecording(policy, attempt, state, manifest, null),
+    upload: { partSizeBytes, maxParts, parts: await signParts(context, state.ref, manifest, parts) },
   };
 }

@@ -5,8 +5,9 @@ import { ServiceError } from '../domain/errors.ts';
 import { createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
-import { purgeRecordings, readReceipt } from '../retention/purge.ts';
+import { purgeRecordings } from '../retention/purge.ts';
 import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
+import { readReceipt } from '../storage/receipts.ts';
 import { StoreError } from '../storage/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { readManifest } from './read.ts';
@@ -15,11 +16,11 @@ import { readManifest } from './read.ts';
 export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
 
 /** A young recording may still be in the hands of the request that creates it; longer than any request lasts. */
-const CREATION_MS = 60 * 60 * 1000;
+export const CREATION_MS = 60 * 60 * 1000;
 
 /**
  * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: the same
- * receipt is answered. @throws ServiceError `recording-not-found`, `recording-being-created`.
+ * receipt is answered. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
  */
 export async function eraseRecording(
   context: RecordingsContext,
@@ -68,15 +69,16 @@ export async function deleteRecording(
   const { store } = context;
   const key = recordingKey(ref, 'manifest');
   const before = await readAttempt(store, ref);
-  const manifestIsThere = findRecording(before, ref.recording)?.objects.manifest !== undefined;
-  if (!manifestIsThere) return requireReceipt(context, ref);
+  const { manifest, deleting } = findRecording(before, ref.recording)?.objects ?? {};
+  // `deleting` alone: the last request of an earlier deletion failed, and this one finishes it.
+  if (!manifest && !deleting) return requireReceipt(context, ref);
   await requireCreated(context, ref);
 
   const nowMs = context.now();
-  context.manifests.delete(key);
+  forget(context, key);
   await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
   const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
-  if (!findRecording(before, ref.recording)?.objects.deleting) {
+  if (!deleting) {
     await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
   }
   await announce?.();
@@ -86,9 +88,26 @@ export async function deleteRecording(
   if (!state) return requireReceipt(context, ref);
   const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
   const [outcome] = await purgeRecordings(context, [{ state, reason, actor, deadlineMs }], versioned);
-  context.manifests.delete(key);
-  if (outcome && 'receipt' in outcome) return outcome.receipt;
-  throw new StoreError('unavailable', 'purge', outcome?.failure ?? 'NoOutcome');
+  forget(context, key);
+  if (outcome && 'receipt' in outcome && outcome.receipt) return outcome.receipt;
+  const failure = outcome && 'failure' in outcome ? outcome.failure : 'NoReceipt';
+  // A second look tells a manifest that is damaged from a reply that was.
+  if (failure === 'manifest-unreadable' && !(await isReadable(context, ref))) {
+    const detail =
+      'Its media are deleted. What describes it cannot be read, and is kept until the operator has looked.';
+    throw new ServiceError('recording-unreadable', detail);
+  }
+  throw new StoreError('unavailable', 'purge', failure);
+}
+
+async function isReadable({ store }: RecordingsContext, ref: RecordingRef): Promise<boolean> {
+  const body = await store.get(recordingKey(ref, 'manifest'));
+  return body === undefined || parseManifest(body, ref) !== undefined;
+}
+
+function forget({ manifests, takingParts }: RecordingsContext, key: string): void {
+  manifests.delete(key);
+  takingParts.delete(key);
 }
 
 async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt> {

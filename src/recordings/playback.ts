@@ -1,11 +1,11 @@
 // Playback links: short-lived, audited before they are handed out, never longer than the deadline.
 import { SECOND_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
+import { type ErrorCode, ServiceError } from '../domain/errors.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { readSettled } from './read.ts';
+import { type LiveRecording, readSettled } from './read.ts';
 import { isStored } from './recording.ts';
 
 export interface PlaybackLink {
@@ -13,9 +13,17 @@ export interface PlaybackLink {
   readonly expiresAt: string;
 }
 
+/** Refusals of a recording that is, or was. A recording that never was leaves no trace: nobody may fill the bucket so. */
+const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'recording-restricted',
+  'recording-expired',
+  'recording-deleted',
+  'recording-not-stored',
+]);
+
 /**
- * Each call makes another link. When the audit trail cannot be written there is none.
- * @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
+ * Each call makes another link. Link or refusal, it is in the audit trail before it is answered: when that cannot be
+ * written there is no link. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
  */
 export async function issuePlaybackLink(
   context: RecordingsContext,
@@ -23,24 +31,45 @@ export async function issuePlaybackLink(
   ref: RecordingRef,
   reason?: string,
 ): Promise<PlaybackLink> {
-  const { state, manifest, deadlineMs } = await readSettled(context, ref);
   const by = { ref, reason, actor: caller.actor, requestId: caller.requestId };
-  if (state.objects.restricted) {
-    await context.audit.record({ ...by, event: 'link-refused', detail: 'recording-restricted' });
+  try {
+    const link = await signPlayback(context, await readPlayable(context, ref));
+    if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
+    await context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` });
+    context.onEvent?.('link-issued', 1);
+    return link;
+  } catch (error) {
+    if (error instanceof ServiceError) context.onEvent?.('link-refused', 1);
+    if (error instanceof ServiceError && AUDITED_REFUSALS.has(error.code)) {
+      await context.audit.record({ ...by, event: 'link-refused', detail: error.code });
+    }
+    throw error;
+  }
+}
+
+async function readPlayable(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
+  const live = await readSettled(context, ref);
+  if (live.state.objects.restricted) {
     throw new ServiceError(
       'recording-restricted',
       'The processing of this recording is restricted; it cannot be played.',
     );
   }
-  if (!isStored(state)) throw new ServiceError('recording-not-stored', 'This recording is still being uploaded.');
+  if (!isStored(live.state)) throw new ServiceError('recording-not-stored', 'This recording is still being uploaded.');
+  return live;
+}
 
+/** A link that ends with the deadline at the latest, undefined when that is now; the caller audits it. */
+export async function signPlayback(
+  context: RecordingsContext,
+  { state: { ref }, manifest, deadlineMs }: LiveRecording,
+): Promise<PlaybackLink | undefined> {
   const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
   const lifeMs = Math.min(context.uploads.playbackUrlTtlMs, deadlineMs - signedAtMs);
   const expiresInSeconds = Math.floor(lifeMs / SECOND_MS);
-  if (expiresInSeconds < 1) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
+  if (expiresInSeconds < 1) return undefined;
   const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
   const { contentType } = manifest;
   const url = await context.presigner.presignPlayback(recordingKey(ref, 'media'), { contentType }, expiresInSeconds);
-  await context.audit.record({ ...by, event: 'link-issued', detail: `until ${expiresAt}` });
   return { url, expiresAt };
 }

@@ -3,7 +3,7 @@ import { firstAssessment, type RetentionPolicy, recordingDeadline } from '../dom
 import type { Consent, Manifest, RecordingKind, Timeline } from '../domain/documents.ts';
 import { createdAtOf } from '../domain/ids.ts';
 import { toIso } from '../domain/times.ts';
-import type { AttemptState, RecordingState } from '../storage/attempt-state.ts';
+import { type AttemptState, completedAtsOf, type RecordingState } from '../storage/attempt-state.ts';
 import type { ListedObject } from '../storage/object-store.ts';
 
 export interface Recording {
@@ -33,7 +33,7 @@ export function toRecording(
   manifest: Manifest,
   timeline: Timeline | null,
 ): Recording {
-  const completedAtsMs = attempt.assessments.map((fact) => fact.completedAtMs);
+  const completedAtsMs = completedAtsOf(attempt);
   const completedAtMs = firstAssessment(completedAtsMs);
   const media = isStored(state) ? state.objects.media : undefined;
   return {

@@ -1,10 +1,9 @@
 // Part URLs, and what the store has already: an exam client uploads and resumes with these.
 
-import { unassessedDeadline } from '../domain/deadlines.ts';
 import type { Manifest } from '../domain/documents.ts';
 import { SECOND_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
-import { createdAtOf, type RecordingRef } from '../domain/ids.ts';
+import type { RecordingRef } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { maxPartsFor } from '../domain/parts.ts';
 import { toIso } from '../domain/times.ts';
@@ -21,7 +20,9 @@ export interface SignedPart {
 }
 
 /**
- * Signs part URLs; costs no store request while the manifest is in memory. Safe to repeat: a part that is uploaded
+ * Signs part URLs for a recording that takes parts now, or did a moment ago (`takingParts`): after a deletion elsewhere no
+ * replica signs for longer than that, and what was signed is refused by the store. Costs at most one LIST a moment for
+ * each recording, however many parts are asked for; and a GET when the manifest is not in memory. Safe to repeat: a part that is uploaded
  * again replaces the first.
  * @throws ServiceError `uploads-proxied`, `part-too-large`, `part-number-too-large`, and as `readManifest`.
  */
@@ -33,10 +34,11 @@ export async function presignParts(
   if (context.uploads.mode === 'proxy') {
     throw new ServiceError('uploads-proxied', 'Uploads pass through this service: POST the file to …/content.');
   }
-  // The longest that it can live is known from its id alone.
-  const isYoung = unassessedDeadline(context.policy, createdAtOf(ref.recording)) > context.now();
-  const known = isYoung ? context.manifests.get(recordingKey(ref, 'manifest')) : undefined;
-  return signParts(context, ref, known ?? (await requireUploading(context, ref)), parts);
+  const key = recordingKey(ref, 'manifest');
+  const known = context.takingParts.get(key);
+  const manifest = known ?? (await requireUploading(context, ref));
+  if (!known) context.takingParts.set(key, manifest);
+  return signParts(context, ref, manifest, parts);
 }
 
 /** The manifest of a recording that still takes parts. */
@@ -74,7 +76,7 @@ export async function signParts(
   const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
   const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
   const key = recordingKey(ref, 'media');
-  return Promise.all(
+  const signed = await Promise.all(
     parts.map(async ({ partNumber, sizeBytes }) => ({
       partNumber,
       method: 'PUT' as const,
@@ -83,6 +85,8 @@ export async function signParts(
       expiresAt,
     })),
   );
+  context.onEvent?.('part-url', signed.length);
+  return signed;
 }
 
 /** What the store has: where an upload goes on after a crash. @throws ServiceError as `requireUploading`. */

@@ -1,8 +1,10 @@
 // Receipts and audit events go after LOG_RETENTION (policy 8.5), at a cost of what expires.
-import { parseReceiptIndex } from '../domain/documents.ts';
+import pMap from 'p-map';
+import { parseReceipt, parseReceiptIndex, type ReceiptIndex } from '../domain/documents.ts';
 import { DAY_MS } from '../domain/durations.ts';
-import { AUDIT_PREFIX, parseKey } from '../domain/keys.ts';
-import { failureOf } from './purge.ts';
+import { AUDIT_PREFIX, parseKey, recordingPrefix } from '../domain/keys.ts';
+import { type ObjectStore, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { failureOf } from './failure.ts';
 import { deleteAll, type Run } from './sweep-run.ts';
 
 /** Deletes the receipts that an index object names, then the index object. What is no receipt is never deleted. */
@@ -12,11 +14,12 @@ export async function expireReceipts(run: Run, entries: readonly { readonly key:
     try {
       const body = await context.store.get(key);
       if (!body) continue;
-      const keys = parseReceiptIndex(body)?.keys;
-      if (!keys?.every((name) => parseKey(name)?.type === 'receipt')) {
+      const index = parseReceiptIndex(body);
+      if (!index?.keys.every((name) => parseKey(name)?.type === 'receipt')) {
         tally.problem('receipt-index-unreadable', key);
         continue;
       }
+      const keys = await namedByThisAlone(run, index);
       tally.expired('receipts', keys.length);
       if (options.dryRun) continue;
       const versioned = await run.isVersioned();
@@ -30,6 +33,32 @@ export async function expireReceipts(run: Run, entries: readonly { readonly key:
       tally.problem(failureOf(error), key);
     }
   }
+}
+
+/**
+ * A purge that died after the index was begun again by a later run: the receipt of that one expires with its own index.
+ * What cannot be read as a receipt has no other.
+ */
+async function namedByThisAlone({ context }: Run, index: ReceiptIndex): Promise<string[]> {
+  const { store } = context;
+  const areOthers = await pMap(index.keys, (key) => isOfAnother(store, key, index.run), {
+    concurrency: STORE_CONCURRENCY,
+  });
+  return index.keys.filter((_, place) => !areOthers[place]);
+}
+
+async function isOfAnother(store: ObjectStore, key: string, run: string): Promise<boolean> {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'receipt') return false;
+  const isWrittenByAnother = async () => {
+    const body = await store.get(key);
+    return body && (parseReceipt(body, parsed.ref)?.chain.run ?? run) !== run;
+  };
+  const isOther = await isWrittenByAnother();
+  if (isOther !== undefined) return isOther;
+  // Not there: a later run may be about to write it, as long as the recording's manifest is.
+  const { objects } = await store.list(recordingPrefix(parsed.ref), { limit: 1 });
+  return objects.length > 0 || (await isWrittenByAnother()) === true;
 }
 
 /** Deletes the oldest days of the audit trail; a run in which nothing expires costs one request. */

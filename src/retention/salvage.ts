@@ -4,16 +4,17 @@ import { parseManifest } from '../domain/documents.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { parseKey, recordingKey } from '../domain/keys.ts';
 import { checkParts } from '../domain/parts.ts';
-import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
+import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../storage/attempt-state.ts';
 import { completeUpload } from '../storage/completion.ts';
 import type { OpenUpload } from '../storage/object-store.ts';
-import { failureOf } from './purge.ts';
+import { failureOf } from './failure.ts';
 import type { Run } from './sweep-run.ts';
 
 /**
  * Completes each upload to which nothing was added for `uploadIdleLimitMs`, when its parts are contiguous from the
- * first; the mark `truncated` is written before. One with a hole stays until its deadline and is reported. Costs what
- * is open, not what is stored.
+ * first; the mark `truncated` is written before. One with a hole stays until its deadline and is told of; that is no
+ * failure, because every client that breaks off may leave one. Costs what is open, not what is stored: a request or three
+ * for each idle upload, in every sweep.
  */
 export async function salvageAbandonedUploads(run: Run): Promise<void> {
   const { context, options, tally, startedAtMs } = run;
@@ -46,12 +47,18 @@ async function salvage(run: Run, ref: RecordingRef, upload: OpenUpload): Promise
   if (!objects.manifest || objects.deleting || objects.media || deadlineMs <= startedAtMs + context.leadMs) return;
   const body = await store.get(recordingKey(ref, 'manifest'));
   const manifest = body && parseManifest(body, ref);
-  if (manifest?.uploadId !== upload.uploadId) return tally.problem('upload-without-manifest', upload.key);
-  if (!checkParts(parts, manifest.partSizeBytes).ok) return tally.problem('upload-has-holes', upload.key);
+  if (!manifest) return tally.problem('manifest-unreadable', recordingKey(ref, 'manifest'));
+  if (manifest.uploadId !== upload.uploadId) return tally.note('upload-without-manifest', upload.key);
+  if (!checkParts(parts, manifest.partSizeBytes).ok) return tally.note('upload-has-holes', upload.key);
   if (options.dryRun) return tally.salvaged();
 
-  await store.put(recordingKey(ref, 'truncated'), new Uint8Array());
+  const mark = recordingKey(ref, 'truncated');
+  await store.put(mark, new Uint8Array());
   const { result } = await completeUpload(context, ref, manifest, parts);
   if (result === 'stored') tally.salvaged();
-  if (result === 'not-a-recording') tally.problem('salvaged-is-no-recording', upload.key);
+  // Whoever deleted it meanwhile has taken away what would lead a sweep to the mark.
+  if (result === 'gone' || result === 'deleted') {
+    await store.delete(await targetsOf(store, mark, await run.isVersioned()));
+  }
+  if (result === 'not-a-recording') tally.note('salvaged-is-no-recording', upload.key);
 }

@@ -1,4 +1,5 @@
 // One due attempt: what its listing tells, which of its recordings have to go, and what is left to do after them.
+import pMap from 'p-map';
 import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
 import { parseDeletion } from '../domain/documents.ts';
 import { type AttemptRef, createdAtOf, newUniqueName } from '../domain/ids.ts';
@@ -11,8 +12,10 @@ import {
   type RecordingState,
   readAttempt,
 } from '../storage/attempt-state.ts';
-import type { DeleteTarget, ListedObject } from '../storage/object-store.ts';
-import { type Doomed, failureOf } from './purge.ts';
+import { type DeleteTarget, type ListedObject, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { readReceipt } from '../storage/receipts.ts';
+import { failureOf } from './failure.ts';
+import type { Doomed } from './purging.ts';
 import type { Run } from './sweep-run.ts';
 
 export interface DueAttempt {
@@ -32,6 +35,8 @@ export interface AttemptView {
   readonly due: DueAttempt;
   readonly state: AttemptState;
   readonly doomed: readonly Doomed[];
+  /** Of one of its recordings it could not be read whether it was purged before. */
+  readonly isUnclear: boolean;
 }
 
 /** `listed`: what a listing shared with other attempts has shown of this one; undefined where it has to be listed. */
@@ -45,10 +50,12 @@ export async function look(
   try {
     const state = await readState(run, due.ref, versioned, listed);
     for (const key of state.unknownKeys) tally.problem('unknown-key', key);
-    const verdicts = await Promise.all(state.recordings.map((recording) => judge(run, state, recording)));
-    const doomed = verdicts.filter((verdict) => verdict !== undefined);
+    const verdicts = await pMap(state.recordings, (recording) => judge(run, state, recording), {
+      concurrency: STORE_CONCURRENCY,
+    });
+    const doomed = verdicts.filter((verdict) => verdict !== undefined && verdict !== 'unclear');
     tally.seen(doomed.length, state.recordings.length - doomed.length);
-    return { due, state, doomed };
+    return { due, state, doomed, isUnclear: verdicts.includes('unclear') };
   } catch (error) {
     tally.attemptFailed(due.entries[0]?.timeMs ?? Number.NaN, context.now(), failureOf(error), attemptPrefix(due.ref));
     return undefined;
@@ -69,18 +76,19 @@ async function readState(
       ? attemptStateOf(ref, currentItems(listed), uploads)
       : await readAttempt(store, ref, { versions: versioned, uploads });
   const hurried = state.recordings.some(
-    ({ ref: { recording }, objects }) => objects.deleting && isYoung(run, recording),
+    ({ ref: { recording }, objects }) => objects.deleting && isYoung(run, recording, run.startedAtMs),
   );
   return hurried ? readAttempt(store, ref, { versions: versioned, uploads: 'list' }) : state;
 }
 
-function isYoung({ context, startedAtMs }: Run, recording: string): boolean {
-  return startedAtMs - createdAtOf(recording) <= context.settleMs;
+/** Whether the request that creates it may have been under way at a time, or its upload was begun later. */
+function isYoung({ context }: Run, recording: string, atMs: number): boolean {
+  return atMs - createdAtOf(recording) <= context.settleMs;
 }
 
 /** Whether a recording has to go now, and why. */
-async function judge(run: Run, attempt: AttemptState, state: RecordingState): Promise<Doomed | undefined> {
-  const { context, startedAtMs } = run;
+async function judge(run: Run, attempt: AttemptState, state: RecordingState): Promise<Doomed | undefined | 'unclear'> {
+  const { context, startedAtMs, tally } = run;
   const deadlineMs = recordingDeadline(context.policy, state.ref.tenant, state.ref.recording, completedAtsOf(attempt));
   if (state.objects.deleting) {
     // That it stands there is what counts; why and for whom is for the receipt.
@@ -88,11 +96,26 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
     const asked = body && parseDeletion(body);
     return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
   }
-  if (isYoung(run, state.ref.recording)) return undefined;
+  // A run may last longer than the recording was young when it began: what is left of a deletion goes all the same.
+  if (isYoung(run, state.ref.recording, context.now())) return undefined;
   // Every other object is written after the manifest: without one, they are what a request left after a deletion.
   const leftOver = state.items.length > 0 && !state.objects.manifest;
-  const isDue = deadlineMs <= startedAtMs + context.leadMs || leftOver;
-  return isDue ? { state, deadlineMs, reason: 'retention', actor: 'sweeper' } : undefined;
+  const isDue = deadlineMs <= startedAtMs + context.leadMs && !isYoung(run, state.ref.recording, startedAtMs);
+  const doomed: Doomed = { state, deadlineMs, reason: 'retention', actor: 'sweeper' };
+  if (isDue || leftOver) return doomed;
+  try {
+    return (await wasPurged(run, state)) ? doomed : undefined;
+  } catch (error) {
+    tally.problem(failureOf(error), recordingPrefix(state.ref));
+    return 'unclear';
+  }
+}
+
+/** An assessment that comes between a purge that failed near its end and the next sweep keeps nothing any longer. */
+async function wasPurged({ context }: Run, { ref, objects }: RecordingState): Promise<boolean> {
+  // Its open upload says nothing: it was listed before the attempt, and a purge may have ended it since.
+  if (objects.media) return false;
+  return (await readReceipt(context.store, ref)) !== undefined;
 }
 
 /**
@@ -101,12 +124,13 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
  */
 export async function conclude(
   run: Run,
-  { due, state, doomed }: AttemptView,
+  { due, state, doomed, isUnclear }: AttemptView,
   gone: ReadonlySet<string>,
   storeTimeMs: number,
 ): Promise<{ facts: DeleteTarget[]; entries: DeleteTarget[] }> {
   const { context, startedAtMs } = run;
-  const failed = doomed.some(({ state: { ref } }) => !gone.has(recordingPrefix(ref))) || state.unknownKeys.length > 0;
+  const failed =
+    doomed.some(({ state: { ref } }) => !gone.has(recordingPrefix(ref))) || state.unknownKeys.length > 0 || isUnclear;
   if (failed) return { facts: [], entries: [] };
   const settledEntries = due.entries.filter((entry) => entry.settled);
   const completedAtsMs = completedAtsOf(state);

@@ -2,7 +2,8 @@
 import type { DeletionReason } from '../domain/documents.ts';
 import { recordingPrefix } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
-import type { DeletedCount, Doomed, PurgeOutcome } from './purge.ts';
+import type { DueSoon, DueSoonReport } from './due-soon.ts';
+import type { DeletedCount, Doomed, PurgeOutcome } from './purging.ts';
 
 export interface SweepReport {
   readonly startedAt: string;
@@ -19,11 +20,19 @@ export interface SweepReport {
   readonly overdue: number;
   readonly oldestOverdueSeconds: number;
   readonly requests: number;
+  /** What a deletion costs, the run's fixed requests included; null when nothing was deleted. */
+  readonly requestsPerRecording: number | null;
   /** Abandoned uploads that were completed with what had arrived. */
   readonly salvaged: number;
+  /** Due entries added because their tenant ordered a shorter retention. */
+  readonly broughtForward: number;
+  /** Recordings that will be deleted unassessed within 72 hours, by tenant; null: not looked for in this run. */
+  readonly dueSoonUnassessed: readonly DueSoon[] | null;
+  /** There are more, with later deadlines, than were looked for. */
+  readonly dueSoonMore: boolean;
   readonly receiptsExpired: number;
   readonly auditEventsExpired: number;
-  /** What went wrong, by code, with some of the keys. */
+  /** What went wrong, or is odd and stays until its deadline (uploads that cannot be completed), by code, with some of the keys. */
   readonly problems: readonly { readonly code: string; readonly count: number; readonly keys: readonly string[] }[];
   /** With `--dry-run`: what would go. At most 1000 are listed. */
   readonly would: readonly { readonly key: string; readonly reason: DeletionReason; readonly deadline: string }[];
@@ -37,9 +46,12 @@ export interface Tally {
   would(doomed: Doomed): void;
   outcome(outcome: PurgeOutcome, deadlineMs: number, nowMs: number): void;
   attemptFailed(dueMs: number, nowMs: number, code: string, key: string): void;
-  /** Something that is kept and reported. */
+  /** Something that could not be dealt with: it is kept and reported, and the run has not succeeded. */
   problem(code: string, key: string): void;
+  /** Something that stays until its deadline, as it should; told of, and no failure. */
+  note(code: string, key: string): void;
   salvaged(): void;
+  broughtForward(): void;
   expired(kind: 'receipts' | 'auditEvents', count: number): void;
   progress(): { due: number; deleted: number; failed: number };
   readonly counts: Counts;
@@ -52,6 +64,7 @@ interface Counts {
   overdue: number;
   oldestOverdueMs: number;
   salvaged: number;
+  broughtForward: number;
   receipts: number;
   auditEvents: number;
   readonly deleted: { recordings: number; objects: number; versions: number; bytes: number };
@@ -67,6 +80,7 @@ export function newTally(): Tally {
     overdue: 0,
     oldestOverdueMs: 0,
     salvaged: 0,
+    broughtForward: 0,
     receipts: 0,
     auditEvents: 0,
     deleted: { recordings: 0, objects: 0, versions: 0, bytes: 0 },
@@ -88,6 +102,7 @@ export function newTally(): Tally {
   }
   return {
     counts,
+    note,
     seen(due, kept) {
       counts.due += due;
       counts.kept += kept;
@@ -114,6 +129,9 @@ export function newTally(): Tally {
     salvaged() {
       counts.salvaged += 1;
     },
+    broughtForward() {
+      counts.broughtForward += 1;
+    },
     expired(kind, count) {
       counts[kind] += count;
     },
@@ -125,7 +143,13 @@ export function newTally(): Tally {
 
 export function toReport(
   { counts }: Tally,
-  run: { startedAtMs: number; finishedAtMs: number; dryRun: boolean; requests: number },
+  run: {
+    startedAtMs: number;
+    finishedAtMs: number;
+    dryRun: boolean;
+    requests: number;
+    dueSoon?: DueSoonReport | undefined;
+  },
 ): SweepReport {
   return {
     startedAt: toIso(run.startedAtMs),
@@ -138,10 +162,19 @@ export function toReport(
     overdue: counts.overdue,
     oldestOverdueSeconds: Math.round(counts.oldestOverdueMs / 1000),
     requests: run.requests,
+    requestsPerRecording: perRecording(run.requests, counts.deleted.recordings),
     salvaged: counts.salvaged,
+    broughtForward: counts.broughtForward,
+    dueSoonUnassessed: run.dueSoon?.unassessed ?? null,
+    dueSoonMore: run.dueSoon?.more ?? false,
     receiptsExpired: counts.receipts,
     auditEventsExpired: counts.auditEvents,
     problems: [...counts.problems].map(([code, { count, keys }]) => ({ code, count, keys })),
     would: counts.would,
   };
+}
+
+/** To hundredths. */
+function perRecording(requests: number, recordings: number): number | null {
+  return recordings === 0 ? null : Math.round((requests / recordings) * 100) / 100;
 }

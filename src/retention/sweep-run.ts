@@ -2,8 +2,9 @@
 import pMap from 'p-map';
 import type { RetentionPolicy } from '../domain/deadlines.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
-import type { DeleteTarget, OpenUpload } from '../storage/object-store.ts';
-import { failureOf, type PurgeContext, STORE_CONCURRENCY } from './purge.ts';
+import { type DeleteTarget, type OpenUpload, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { failureOf } from './failure.ts';
+import type { PurgeContext } from './purging.ts';
 import type { ReceiptChain } from './receipt-chain.ts';
 import type { Tally } from './sweep-report.ts';
 
@@ -23,6 +24,8 @@ export interface SweepContext extends PurgeContext {
 export interface SweepOptions {
   /** Change nothing; tell what would go. */
   readonly dryRun?: boolean;
+  /** Looks for recordings that will soon be deleted unassessed. Default: true. */
+  readonly dueSoon?: boolean;
   /** Finishes the attempts in hand, then stops. */
   readonly signal?: AbortSignal;
 }

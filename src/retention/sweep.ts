@@ -1,6 +1,5 @@
 // The sweep: deletes what is due, oldest first, at a cost of what is due and not of what is stored.
 import pMap from 'p-map';
-import { MINUTE_MS } from '../domain/durations.ts';
 import {
   ATTEMPTS_PREFIX,
   attemptPrefix,
@@ -9,16 +8,20 @@ import {
   parseKey,
   recordingPrefix,
 } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
+import { clocksDiffer, toIso } from '../domain/times.ts';
 import { listTogether } from '../storage/list-together.ts';
 import {
   type ListedObject,
   listAllMultipartUploads,
   type ObjectStore,
   type OpenUpload,
+  STORE_CONCURRENCY,
 } from '../storage/object-store.ts';
+import { bringForward } from './bring-forward.ts';
+import { type DueSoonReport, findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
-import { failureOf, purgeRecordings, STORE_CONCURRENCY } from './purge.ts';
+import { failureOf } from './failure.ts';
+import { purgeRecordings } from './purge.ts';
 import { newReceiptChain } from './receipt-chain.ts';
 import { salvageAbandonedUploads } from './salvage.ts';
 import { conclude, type DueAttempt, look } from './sweep-attempt.ts';
@@ -35,9 +38,6 @@ export class SweepRefused extends Error {
     this.code = code;
   }
 }
-
-/** A clock a year ahead would delete everything. */
-export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
 
 /** Attempts worked on together: their deletes share batches, and memory stays bounded. */
 const CHUNK_ATTEMPTS = 200;
@@ -62,22 +62,31 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
     isVersioned: once(() => context.store.isVersioned()),
   };
 
-  let after: string | undefined;
-  do {
-    const page = await context.store.list(DUE_PREFIX, { startAfter: after });
-    guardClock(context.now(), page.storeTimeMs);
+  let page = await context.store.list(DUE_PREFIX);
+  guardClock(context.now(), page.storeTimeMs);
+  if (await bringForward(run, page)) page = await context.store.list(DUE_PREFIX);
+  for (;;) {
     const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);
     await sweepPage(run, due, page.storeTimeMs);
-    after = due.length === page.objects.length && page.truncated ? page.objects.at(-1)?.key : undefined;
-  } while (after !== undefined && !options.signal?.aborted);
+    const after = due.length === page.objects.length && page.truncated ? page.objects.at(-1)?.key : undefined;
+    if (after === undefined || options.signal?.aborted) break;
+    page = await context.store.list(DUE_PREFIX, { startAfter: after });
+    guardClock(context.now(), page.storeTimeMs);
+  }
 
+  let dueSoon: DueSoonReport | undefined;
   if (!options.signal?.aborted) {
+    if (options.dueSoon !== false) {
+      await guarded(tally, 'due-soon', async () => {
+        dueSoon = await findDueSoon(context, { page, announce: !options.dryRun, signal: options.signal });
+      });
+    }
     await guarded(tally, 'salvage', () => salvageAbandonedUploads(run));
     await guarded(tally, 'audit-expiry', () => expireAuditEvents(run));
   }
   const finishedAtMs = context.now();
   const requests = context.requestCount() - requestsBefore;
-  return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests });
+  return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests, dueSoon });
 }
 
 /** Before any attempt is listed: an upload that completes meanwhile is then seen as media. */
@@ -94,11 +103,12 @@ async function listOpenUploads(store: ObjectStore, tally: Tally): Promise<Map<st
   }
 }
 
-function guardClock(nowMs: number, storeTimeMs: number): void {
+/** A clock a year ahead would delete everything. @throws SweepRefused */
+export function guardClock(nowMs: number, storeTimeMs: number): void {
   if (Number.isNaN(storeTimeMs))
     throw new SweepRefused('no-store-clock', 'the store sent no Date to check the clock by');
-  const skewMs = Math.abs(nowMs - storeTimeMs);
-  if (skewMs > MAX_CLOCK_SKEW_MS) {
+  if (clocksDiffer(nowMs, storeTimeMs)) {
+    const skewMs = Math.abs(nowMs - storeTimeMs);
     const detail = `local ${toIso(nowMs)}, store ${toIso(storeTimeMs)}`;
     throw new SweepRefused(
       'clock-skew',
@@ -110,7 +120,7 @@ function guardClock(nowMs: number, storeTimeMs: number): void {
 /** The time in a due entry's key. One that nobody can read sorts as due, so that it is seen and reported. */
 function dueTimeOf(object: ListedObject): number {
   const parsed = parseKey(object.key);
-  return parsed?.type === 'due-attempt' || parsed?.type === 'due-receipts' ? parsed.timeMs : Number.NEGATIVE_INFINITY;
+  return parsed && 'timeMs' in parsed ? parsed.timeMs : Number.NEGATIVE_INFINITY;
 }
 
 async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: number): Promise<void> {
@@ -127,7 +137,7 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
       attempts.set(id, attempt);
     } else if (parsed?.type === 'due-receipts') {
       if (parsed.timeMs <= run.startedAtMs && settled) expired.push({ ...parsed, key: object.key });
-    } else tally.problem('unknown-key', object.key);
+    } else if (parsed?.type !== 'due-orders') tally.problem('unknown-key', object.key);
   }
   const all = [...attempts.values()];
   const chunks = Array.from({ length: Math.ceil(all.length / CHUNK_ATTEMPTS) }, (_, index) =>

@@ -1,8 +1,8 @@
 // Checks every attempt: its deadlines, its entry in the deletion queue, its manifests, tags and markers.
 import pMap from 'p-map';
-import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
+import { firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
 import { type Manifest, parseManifest } from '../domain/documents.ts';
-import { type AttemptRef, createdAtOf } from '../domain/ids.ts';
+import { type AttemptRef, createdAtOf, type RecordingRef } from '../domain/ids.ts';
 import {
   ATTEMPTS_PREFIX,
   attemptPrefix,
@@ -18,15 +18,20 @@ import {
   type AttemptState,
   attemptStateOf,
   completedAtsOf,
+  eachItem,
   findRecording,
   type RecordingState,
   readAttempt,
   type StoredItem,
+  targetsOf,
 } from '../storage/attempt-state.ts';
 import { mediaTags, tagMedia } from '../storage/completion.ts';
-import { listAll } from '../storage/object-store.ts';
-import { failureOf, STORE_CONCURRENCY } from './purge.ts';
-import { addDueEntry, inBatches, report, type VerifyRun, WINDOW } from './verify-run.ts';
+import { listAll, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { readReceipt } from '../storage/receipts.ts';
+import { failureOf } from './failure.ts';
+import { inBatches } from './in-batches.ts';
+import { nextDeadline } from './next-deadline.ts';
+import { addDueEntry, report, type VerifyRun, WINDOW } from './verify-run.ts';
 
 /** What the attempts of a window must have elsewhere: a due entry in time, and a marker for each recording. */
 interface Expected {
@@ -52,10 +57,11 @@ export async function verifyAttempts(run: VerifyRun): Promise<void> {
 async function* listAttempts(run: VerifyRun): AsyncGenerator<AttemptState, void, undefined> {
   let ref: AttemptRef | undefined;
   let items: StoredItem[] = [];
-  for await (const object of listAll(run.context.store, ATTEMPTS_PREFIX)) {
-    const parsed = parseKey(object.key);
+  const { store } = run.context;
+  for await (const item of eachItem(store, ATTEMPTS_PREFIX, await store.isVersioned())) {
+    const parsed = parseKey(item.key);
     if (parsed?.type !== 'recording' && parsed?.type !== 'assessed') {
-      await report(run, 'unknown-key', object.key, 'in the folder of recordings');
+      await report(run, 'unknown-key', item.key, 'in the folder of recordings');
       continue;
     }
     if (ref && attemptPrefix(ref) !== attemptPrefix(parsed.ref)) {
@@ -63,7 +69,7 @@ async function* listAttempts(run: VerifyRun): AsyncGenerator<AttemptState, void,
       items = [];
     }
     ref = parsed.ref;
-    items.push({ ...object, isCurrent: true });
+    items.push(item);
   }
   if (ref) yield attemptStateOf(ref, items);
 }
@@ -72,7 +78,7 @@ async function checkAttempt(run: VerifyRun, attempt: AttemptState, expected: Exp
   const { counts } = run.findings;
   counts.attempts += 1;
   counts.recordings += attempt.recordings.length;
-  const deadlineMs = nextDeadline(run, attempt);
+  const deadlineMs = nextDeadline(run.context.policy, attempt);
   if (deadlineMs !== undefined) expected.deadlines.set(attemptPrefix(attempt.ref), { ref: attempt.ref, deadlineMs });
   for (const recording of attempt.recordings) {
     counts.bytes += recording.objects.media?.sizeBytes ?? 0;
@@ -82,19 +88,6 @@ async function checkAttempt(run: VerifyRun, attempt: AttemptState, expected: Exp
       await report(run, 'unreadable', recordingPrefix(recording.ref), failureOf(error));
     }
   }
-}
-
-/** When the sweeper has to come at the latest: for a recording, or for the facts of an attempt that has none left. */
-function nextDeadline({ context: { policy } }: VerifyRun, attempt: AttemptState): number | undefined {
-  const completedAtsMs = completedAtsOf(attempt);
-  const deadlines = attempt.recordings.map(({ ref }) =>
-    recordingDeadline(policy, ref.tenant, ref.recording, completedAtsMs),
-  );
-  const completedAtMs = firstAssessment(completedAtsMs);
-  if (deadlines.length === 0 && completedAtMs !== undefined) {
-    deadlines.push(assessedDeadline(policy, attempt.ref.tenant, completedAtMs));
-  }
-  return deadlines.length === 0 ? undefined : deadlines.reduce((a, b) => Math.min(a, b));
 }
 
 async function checkRecording(
@@ -114,7 +107,7 @@ async function checkRecording(
   }
   if (objects.deleting || run.isYoung(createdAtOf(ref.recording))) return;
   if (!objects.manifest) {
-    const names = Object.keys(objects).join(', ');
+    const names = Object.keys(objects).join(', ') || 'older versions only';
     await report(run, 'media-without-manifest', recordingPrefix(ref), names, () => addDueEntry(run, ref, now()));
     return;
   }
@@ -124,21 +117,29 @@ async function checkRecording(
   const manifest = parseManifest(body, ref);
   if (manifest) expected.markers.set(participantKey(manifest.participantId, ref), manifest);
   else await report(run, 'manifest-unreadable', key, 'kept: a person has to look');
-  if (objects.media) await checkTags(run, attempt, state, mediaTags(policy, ref, completedAtsMs));
+  if (objects.media) await checkTags(run, state, mediaTags(policy, ref, completedAtsMs));
 }
 
 async function checkTags(
   run: VerifyRun,
-  attempt: AttemptState,
   { ref }: RecordingState,
   wanted: Readonly<Record<string, string>>,
 ): Promise<void> {
   const key = recordingKey(ref, 'media');
   const tags = await run.context.store.tags(key);
   if (!tags || Object.entries(wanted).every(([name, value]) => tags[name] === value)) return;
-  await report(run, 'wrong-tags', key, `delete-by should be ${wanted['delete-by']}`, () =>
-    tagMedia(run.context, ref, attempt),
-  );
+  await report(run, 'wrong-tags', key, `delete-by should be ${wanted['delete-by']}`, () => tagLatest(run, ref));
+}
+
+/** An assessment may come at any time since the attempt was listed: its tags must not be overwritten with older ones. */
+async function tagLatest({ context }: VerifyRun, ref: RecordingRef): Promise<void> {
+  let attempt = await readAttempt(context.store, ref);
+  for (;;) {
+    await tagMedia(context, ref, attempt);
+    const later = await readAttempt(context.store, ref);
+    if (firstAssessment(completedAtsOf(later)) === firstAssessment(completedAtsOf(attempt))) return;
+    attempt = later;
+  }
 }
 
 /** Strikes out what the index and the markers have, and looks a second time at what is left. */
@@ -152,7 +153,7 @@ async function settle(run: VerifyRun, { deadlines, markers }: Expected): Promise
     if (parsed.timeMs <= (deadlines.get(prefix)?.deadlineMs ?? Number.NEGATIVE_INFINITY)) deadlines.delete(prefix);
   }
   for (const { ref } of deadlines.values()) {
-    const deadlineMs = nextDeadline(run, await readAttempt(store, ref));
+    const deadlineMs = nextDeadline(run.context.policy, await readAttempt(store, ref));
     if (deadlineMs === undefined) continue;
     await report(run, 'no-due-entry', attemptPrefix(ref), `nothing would delete it by ${toIso(deadlineMs)}`, () =>
       addDueEntry(run, ref, deadlineMs),
@@ -163,6 +164,15 @@ async function settle(run: VerifyRun, { deadlines, markers }: Expected): Promise
     const { tenantId: tenant, examId: exam, attemptId: attempt, recordingId: recording } = manifest;
     const state = findRecording(await readAttempt(store, { tenant, exam, attempt }), recording);
     if (!state?.objects.manifest || state.objects.deleting) continue;
-    await report(run, 'marker-missing', key, 'its manifest is there', () => store.put(key, new Uint8Array()));
+    // A purge deletes the marker after its receipt, and the manifest after that.
+    if (await readReceipt(store, state.ref)) continue;
+    await report(run, 'marker-missing', key, 'its manifest is there', () => putMarker(run, key, state.ref));
   }
+}
+
+/** A purge that began meanwhile has written its receipt before it deleted the marker: then it was for the last time. */
+async function putMarker({ context: { store } }: VerifyRun, key: string, ref: RecordingRef): Promise<void> {
+  await store.put(key, new Uint8Array());
+  if (!(await readReceipt(store, ref))) return;
+  await store.delete(await targetsOf(store, key, await store.isVersioned()));
 }

@@ -2,12 +2,21 @@
 import pMap from 'p-map';
 import { parseReceipt, parseReceiptIndex, type Receipt, type ReceiptIndex, toBody } from '../domain/documents.ts';
 import { DAY_MS } from '../domain/durations.ts';
-import { newUniqueName } from '../domain/ids.ts';
+import { newUniqueName, type RecordingRef } from '../domain/ids.ts';
 import { DUE_PREFIX, dueReceiptsKey, parseKey, RECEIPTS_PREFIX, recordingPrefix } from '../domain/keys.ts';
-import { listAll } from '../storage/object-store.ts';
-import { failureOf, STORE_CONCURRENCY } from './purge.ts';
-import { hashOf, isSweepRun, newReceiptChain } from './receipt-chain.ts';
-import { addDueEntry, inBatches, report, type VerifyRun, WINDOW } from './verify-run.ts';
+import { listAll, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { askInOrder } from './ask-in-order.ts';
+import { failureOf } from './failure.ts';
+import { inBatches } from './in-batches.ts';
+import { hashOf, isSweepRun } from './receipt-chain.ts';
+import { addDueEntry, report, type VerifyRun, WINDOW } from './verify-run.ts';
+
+/** Keys of the queue whose indexes are read together. */
+const PAGE = 1000;
+/** Longer than two sweeps are ever at work on one recording. */
+const OVERLAP_MS = 7 * DAY_MS;
+/** Of a receipt that cannot be read. */
+const UNKNOWN_PLACE: Receipt['chain'] = { run: 'unknown', sequence: 1, previous: null };
 
 /** The receipts of one index object: a piece of a sweep's chain. */
 interface Batch {
@@ -28,7 +37,7 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   const batches = new Map<string, Batch[]>();
   for await (const { key, lastModifiedMs } of listAll(store, DUE_PREFIX)) {
     const parsed = parseKey(key);
-    if (parsed?.type === 'due-attempt') continue;
+    if (parsed?.type === 'due-attempt' || parsed?.type === 'due-orders') continue;
     if (parsed?.type !== 'due-receipts') {
       await report(run, 'unknown-key', key, 'in the index of deadlines');
       continue;
@@ -39,7 +48,9 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
       if (body && !index) await report(run, 'unreadable', key, 'an index of receipts');
       if (!index) continue;
       const isYoung = run.isYoung(lastModifiedMs);
-      const batch = await checkBatch(run, key, index, isYoung);
+      // Two sweeps that overlapped may both name a receipt: it goes with the one that wrote it last.
+      const isJudged = !isYoung && parsed.timeMs > now() + OVERLAP_MS;
+      const batch = await checkBatch(run, key, index, isJudged);
       // Batches that are being written, or are about to expire, have neighbours that are not there yet or no more.
       const isWhole = !isYoung && parsed.timeMs > now() + DAY_MS;
       if (isWhole && isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
@@ -51,7 +62,7 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   for (const [name, chain] of batches) await checkChain(run, name, chain);
 }
 
-async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isYoung: boolean): Promise<Batch> {
+async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJudged: boolean): Promise<Batch> {
   const { first, previous } = index;
   const receipts = await pMap(index.keys, (receipt) => readReceipt(run, receipt), { concurrency: STORE_CONCURRENCY });
   let before: string | null | undefined = previous;
@@ -61,9 +72,14 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isYo
     if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await report(run, 'receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
     }
-    if (!found && !isYoung) await reportMissing(run, receiptKey);
+    const isReceipt = parseKey(receiptKey)?.type === 'receipt';
+    if (!found && (isJudged || !isReceipt)) await reportMissing(run, receiptKey);
     // Of a receipt that a later run wrote again, or that was never written, the hash in this chain is not known.
     before = found && inChain ? found.hash : undefined;
+  }
+  if (index.last !== undefined && before !== undefined && before !== index.last) {
+    await report(run, 'receipt-changed', index.keys.at(-1) ?? key, `the last of its index in run ${index.run}`);
+    before = undefined;
   }
   return { key, first, next: first + index.keys.length, previous, last: before };
 }
@@ -103,44 +119,67 @@ async function reportMissing(run: VerifyRun, key: string): Promise<void> {
   await report(run, 'receipt-missing', key, 'its index names it');
 }
 
-/** Lists the receipts: what each says is gone must be gone, and an index must name it. */
+/**
+ * Lists the receipts, and the recordings beside them: what each says is gone must be gone, and an index must name it. The
+ * indexes are read once for every `WINDOW` receipts.
+ */
 export async function verifyReceipts(run: VerifyRun): Promise<void> {
   const { store } = run.context;
+  const hasObjects = askInOrder(store);
   for await (const window of inBatches(listAll(store, RECEIPTS_PREFIX), WINDOW)) {
     const unnamed = new Set<string>();
-    await pMap(
-      window,
-      async ({ key, lastModifiedMs }) => {
-        const parsed = parseKey(key);
-        if (parsed?.type !== 'receipt') return report(run, 'unknown-key', key, 'in the folder of receipts');
-        run.findings.counts.receipts += 1;
-        unnamed.add(key);
-        const { objects } = await store.list(recordingPrefix(parsed.ref), { limit: 1 });
-        if (objects.length === 0 || run.isYoung(lastModifiedMs)) return;
-        await report(run, 'receipt-but-objects', recordingPrefix(parsed.ref), 'its receipt is there', () =>
-          addDueEntry(run, parsed.ref, run.context.now()),
-        );
-      },
-      { concurrency: STORE_CONCURRENCY },
-    );
-    for await (const { key } of listAll(store, DUE_PREFIX)) {
-      if (parseKey(key)?.type !== 'due-receipts') continue;
-      const body = await store.get(key);
-      for (const name of (body && parseReceiptIndex(body)?.keys) ?? []) unnamed.delete(name);
+    for (const { key, lastModifiedMs } of window) {
+      const parsed = parseKey(key);
+      if (parsed?.type !== 'receipt') {
+        await report(run, 'unknown-key', key, 'in the folder of receipts');
+        continue;
+      }
+      run.findings.counts.receipts += 1;
+      unnamed.add(key);
+      if ((await hasObjects(recordingPrefix(parsed.ref))) && !run.isYoung(lastModifiedMs))
+        await reportObjects(run, parsed.ref);
     }
+    for await (const keys of namedKeys(run)) for (const key of keys) unnamed.delete(key);
     for (const key of unnamed) {
+      // A sweep may have expired it with its index since it was listed.
+      if ((await store.list(key, { limit: 1 })).objects.length === 0) continue;
       await report(run, 'receipt-without-expiry', key, 'no index names it', () => addToIndex(run, key));
     }
   }
 }
 
-/** It expires when it would have: counted from the deletion, not from the repair. */
+/** The page that told may be older than the purge. */
+async function reportObjects(run: VerifyRun, ref: RecordingRef): Promise<void> {
+  const prefix = recordingPrefix(ref);
+  if ((await run.context.store.list(prefix, { limit: 1 })).objects.length === 0) return;
+  await report(run, 'receipt-but-objects', prefix, 'its receipt is there', () =>
+    addDueEntry(run, ref, run.context.now()),
+  );
+}
+
+/** What each index of receipts names. */
+async function* namedKeys({ context: { store } }: VerifyRun): AsyncGenerator<readonly string[], void, undefined> {
+  for await (const page of inBatches(listAll(store, DUE_PREFIX), PAGE)) {
+    const indexes = page.filter(({ key }) => parseKey(key)?.type === 'due-receipts');
+    yield* await pMap(
+      indexes,
+      async ({ key }) => {
+        const body = await store.get(key);
+        return (body && parseReceiptIndex(body)?.keys) ?? [];
+      },
+      { concurrency: STORE_CONCURRENCY },
+    );
+  }
+}
+
+/** It expires when it would have: counted from the deletion, not from the repair; and it keeps its place in its run. */
 async function addToIndex(verifyRun: VerifyRun, key: string): Promise<void> {
   const { context } = verifyRun;
   const found = await readReceipt(verifyRun, key);
   const deletedAtMs = found ? Date.parse(found.receipt.deletedAt) : context.now();
-  const { run, next: first, previous } = newReceiptChain(context, 'request');
-  const index = toBody({ version: 1, run, first, previous, keys: [key] });
+  const { run, sequence: first, previous } = found?.receipt.chain ?? UNKNOWN_PLACE;
+  const last = found?.hash;
+  const index = toBody({ version: 1, run, first, previous, last, keys: [key] });
   return context.store.put(
     dueReceiptsKey(deletedAtMs + context.logRetentionMs, newUniqueName(context.randomBytes)),
     index,

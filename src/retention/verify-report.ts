@@ -14,6 +14,7 @@ export const FINDING_KINDS = {
   'receipt-changed': 'a receipt does not fit the one before it',
   'receipt-without-expiry': 'nothing would ever delete this receipt',
   'log-overdue': 'a receipt or audit event kept past its time',
+  'event-overdue': 'an event for a webhook, kept past its time',
   'unknown-key': 'not a key of this service',
   unreadable: 'could not be read',
 } as const;

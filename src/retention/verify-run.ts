@@ -32,15 +32,3 @@ export async function report(
 export function addDueEntry({ context }: VerifyRun, ref: AttemptRef, timeMs: number): Promise<void> {
   return context.store.put(dueAttemptKey(timeMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
 }
-
-/** Groups of at most `size`, in order. */
-export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[], void, undefined> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
-}

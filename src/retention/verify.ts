@@ -1,11 +1,11 @@
 // Reads the whole bucket and proves or disproves the promise: nothing is kept past its deadline, and nothing is lost sight of.
-import pMap from 'p-map';
 import { parseManifest } from '../domain/documents.ts';
 import { DAY_MS } from '../domain/durations.ts';
 import {
   ATTEMPTS_PREFIX,
   AUDIT_PREFIX,
   DUE_PREFIX,
+  OUTBOX_PREFIX,
   PARTICIPANTS_PREFIX,
   parseKey,
   RECEIPTS_PREFIX,
@@ -15,13 +15,15 @@ import {
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
 import { listAll, listAllMultipartUploads } from '../storage/object-store.ts';
-import { STORE_CONCURRENCY } from './purge.ts';
-import { sweep } from './sweep.ts';
+import { UNDELIVERED_MS } from '../storage/outbox.ts';
+import { askInOrder } from './ask-in-order.ts';
+import { inBatches } from './in-batches.ts';
+import { guardClock, sweep } from './sweep.ts';
 import type { SweepContext } from './sweep-run.ts';
 import { verifyAttempts } from './verify-attempts.ts';
 import { verifyReceiptIndexes, verifyReceipts } from './verify-receipts.ts';
 import { compare, Findings, type VerifyReport } from './verify-report.ts';
-import { inBatches, report, type VerifyRun } from './verify-run.ts';
+import { report, type VerifyRun, WINDOW } from './verify-run.ts';
 
 /** Where `doctor` and the self-test of `serve` try things out, for seconds. */
 const DOCTOR_PREFIX = 'doctor/';
@@ -65,13 +67,16 @@ async function readAll(context: SweepContext, repair: boolean): Promise<Findings
   await verifyReceiptIndexes(run);
   await verifyReceipts(run);
   await verifyAuditEvents(run);
+  await verifyOutbox(run);
   await reportUnknownRoots(run);
   return findings;
 }
 
+/** Before anything is ended or deleted: by a wrong clock a request that is still running looks long over. */
 async function verifyUploads(run: VerifyRun): Promise<void> {
-  const { store } = run.context;
-  for await (const { key, uploadId, initiatedMs } of listAllMultipartUploads(store, '')) {
+  const { store, now } = run.context;
+  const guard = ({ storeTimeMs }: { storeTimeMs: number }) => guardClock(now(), storeTimeMs);
+  for await (const { key, uploadId, initiatedMs } of listAllMultipartUploads(store, '', guard)) {
     if (run.isYoung(initiatedMs)) continue;
     const parsed = parseKey(key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
@@ -87,24 +92,31 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
   }
 }
 
+/** `attempts/` is listed once for every `WINDOW` markers, beside them. */
 async function verifyMarkers(run: VerifyRun): Promise<void> {
   const { store } = run.context;
-  for await (const batch of inBatches(listAll(store, PARTICIPANTS_PREFIX), 1000)) {
-    await pMap(
-      batch,
-      async ({ key, lastModifiedMs }) => {
-        const parsed = parseKey(key);
-        if (parsed?.type !== 'participant') return report(run, 'unknown-key', key, 'in the folder of participants');
-        if (run.isYoung(lastModifiedMs)) return;
-        const { objects } = await store.list(recordingPrefix(parsed.ref), { limit: 1 });
-        if (objects.length > 0) return;
-        await report(run, 'stray-marker', key, 'its recording is gone', async () =>
-          store.delete(await targetsOf(store, key, await store.isVersioned())),
-        );
-      },
-      { concurrency: STORE_CONCURRENCY },
-    );
+  for await (const window of inBatches(listAll(store, PARTICIPANTS_PREFIX), WINDOW)) {
+    const markers: { key: string; prefix: string }[] = [];
+    for (const { key, lastModifiedMs } of window) {
+      const parsed = parseKey(key);
+      if (parsed?.type !== 'participant') await report(run, 'unknown-key', key, 'in the folder of participants');
+      else if (!run.isYoung(lastModifiedMs)) markers.push({ key, prefix: recordingPrefix(parsed.ref) });
+    }
+    const isThere = askInOrder(store);
+    for (const { key, prefix } of markers.sort((a, b) => (a.prefix < b.prefix ? -1 : 1))) {
+      if (!(await isThere(prefix))) await reportMarker(run, key, prefix);
+    }
   }
+}
+
+/** A purge deletes the marker before the manifest: one that outlives its recording was left behind. */
+async function reportMarker(run: VerifyRun, key: string, prefix: string): Promise<void> {
+  const { store } = run.context;
+  const isThere = async (start: string) => (await store.list(start, { limit: 1 })).objects.length > 0;
+  if ((await isThere(prefix)) || !(await isThere(key))) return;
+  await report(run, 'stray-marker', key, 'its recording is gone', async () =>
+    store.delete(await targetsOf(store, key, await store.isVersioned())),
+  );
 }
 
 async function verifyAuditEvents(run: VerifyRun): Promise<void> {
@@ -120,9 +132,24 @@ async function verifyAuditEvents(run: VerifyRun): Promise<void> {
   }
 }
 
+/** Events that nobody took, and nobody gave up either: the servers that would have know no webhooks any more. */
+async function verifyOutbox(run: VerifyRun): Promise<void> {
+  const { store, now } = run.context;
+  for await (const { key } of listAll(store, OUTBOX_PREFIX)) {
+    const parsed = parseKey(key);
+    if (parsed?.type !== 'outbox') {
+      await report(run, 'unknown-key', key, 'in the outbox');
+    } else if (parsed.timeMs + UNDELIVERED_MS + DAY_MS <= now()) {
+      await report(run, 'event-overdue', key, 'never delivered', async () =>
+        store.delete(await targetsOf(store, key, await store.isVersioned())),
+      );
+    }
+  }
+}
+
 /** Keys outside of every known folder, found by jumping over the known ones. */
 async function reportUnknownRoots(run: VerifyRun): Promise<void> {
-  const roots = [ATTEMPTS_PREFIX, AUDIT_PREFIX, DUE_PREFIX, PARTICIPANTS_PREFIX, RECEIPTS_PREFIX];
+  const roots = [ATTEMPTS_PREFIX, AUDIT_PREFIX, DUE_PREFIX, OUTBOX_PREFIX, PARTICIPANTS_PREFIX, RECEIPTS_PREFIX];
   let after: string | undefined;
   for (;;) {
     const { objects } = await run.context.store.list('', { startAfter: after });

@@ -39,6 +39,8 @@ export interface AttemptState {
   readonly recordings: readonly RecordingState[];
   /** Keys under the attempt that this service cannot have made: kept and reported. */
   readonly unknownKeys: readonly string[];
+  /** The store's clock when it listed; NaN where it sent none, and where many attempts were listed at once. */
+  readonly storeTimeMs: number;
 }
 
 export interface ReadOptions {
@@ -59,8 +61,14 @@ export async function readAttempt(
 ): Promise<AttemptState> {
   const prefix = attemptPrefix(ref);
   const uploads = options.uploads === 'list' ? await collect(listAllMultipartUploads(store, prefix)) : options.uploads;
-  const items = options.versions ? await listItemVersions(store, prefix) : await listItems(store, prefix);
-  return attemptStateOf(ref, items, uploads);
+  if (options.versions) return attemptStateOf(ref, await listItemVersions(store, prefix), uploads);
+  let storeTimeMs = Number.NaN;
+  const objects = await collect(
+    listAll(store, prefix, undefined, (page) => {
+      storeTimeMs = page.storeTimeMs;
+    }),
+  );
+  return { ...attemptStateOf(ref, currentItems(objects), uploads), storeTimeMs };
 }
 
 /** The state that a listing shows; pure, for callers that list many attempts at once. */
@@ -84,7 +92,7 @@ export function attemptStateOf(
     else unknownKeys.push(upload.key);
   }
   const recordings = [...byRecording.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
-  return { ref, assessments, recordings, unknownKeys };
+  return { ref, assessments, recordings, unknownKeys, storeTimeMs: Number.NaN };
 }
 
 /** The times of the assessments that stand: facts that were deleted from a versioned bucket count no more. */
@@ -117,8 +125,8 @@ function addItem(draft: Draft, object: RecordingObject, item: StoredItem): void 
   if (item.isCurrent) draft.objects[object] = item;
 }
 
-export async function listItems(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
-  return currentItems(await collect(listAll(store, prefix)));
+export function listItems(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
+  return collect(eachItem(store, prefix, false));
 }
 
 /** The objects of a plain listing: each is what a reader finds now. */
@@ -126,17 +134,28 @@ export function currentItems(objects: readonly ListedObject[]): StoredItem[] {
   return objects.map((object) => ({ ...object, isCurrent: true }));
 }
 
-export async function listItemVersions(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
-  const items: StoredItem[] = [];
+export function listItemVersions(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
+  return collect(eachItem(store, prefix, true));
+}
+
+/** Everything under a prefix in order of keys, page by page; with `versions` older versions and delete markers too. */
+export async function* eachItem(
+  store: ObjectStore,
+  prefix: string,
+  versions: boolean,
+): AsyncGenerator<StoredItem, void, undefined> {
+  if (!versions) {
+    for await (const object of listAll(store, prefix)) yield { ...object, isCurrent: true };
+    return;
+  }
   let cursor: string | undefined;
   do {
     const page = await store.listVersions(prefix, { cursor });
     for (const { isLatest, isDeleteMarker, ...version } of page.versions) {
-      items.push({ ...version, isCurrent: isLatest && !isDeleteMarker });
+      yield { ...version, isCurrent: isLatest && !isDeleteMarker };
     }
     cursor = page.cursor;
   } while (cursor !== undefined);
-  return items;
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

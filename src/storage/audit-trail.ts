@@ -1,9 +1,11 @@
 // The audit trail: one object an event, written before the act that it records is answered (policy 7.1, 8.5).
-
+import { pMapIterable } from 'p-map';
+import { type AuditEventDocument, parseAuditEvent } from '../domain/documents.ts';
+import { DAY_MS } from '../domain/durations.ts';
 import { newUniqueName, type RandomBytes, type RecordingRef } from '../domain/ids.ts';
-import { type AuditEvent, auditKey } from '../domain/keys.ts';
+import { type AuditEvent, auditKey, auditPrefix, parseKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
-import type { ObjectStore } from './object-store.ts';
+import { type ListedObject, listAll, type ObjectStore } from './object-store.ts';
 
 export interface AuditRecord {
   readonly event: AuditEvent;
@@ -46,4 +48,65 @@ export function createAuditTrail(
       onRecorded(record);
     },
   };
+}
+
+/** Days listed, and events read, at once. */
+const READING_CONCURRENCY = 8;
+
+/** An event, and the key that it has. */
+export interface StoredAuditEvent {
+  readonly key: string;
+  readonly event: AuditEventDocument;
+}
+
+/**
+ * What happened to one recording between two times, oldest first; with `after`, only what follows that key. Costs a LIST
+ * for each day and a GET for each event; holds a few of them in memory. An event that cannot be read is left out:
+ * `verify` reports it.
+ */
+export async function* readAuditEvents(
+  store: ObjectStore,
+  ref: RecordingRef,
+  { fromMs, toMs, after }: { fromMs: number; toMs: number; after?: string | undefined },
+): AsyncGenerator<StoredAuditEvent, void, undefined> {
+  const events = pMapIterable(listEvents(store, ref, daysOf(fromMs, toMs, after), after), readEvent, {
+    concurrency: READING_CONCURRENCY,
+  });
+  for await (const event of events) if (event) yield event;
+
+  async function readEvent({ key }: ListedObject): Promise<StoredAuditEvent | undefined> {
+    const body = await store.get(key);
+    const event = body && parseAuditEvent(body, ref);
+    return event && { key, event };
+  }
+}
+
+async function* listEvents(
+  store: ObjectStore,
+  ref: RecordingRef,
+  days: readonly number[],
+  after: string | undefined,
+): AsyncGenerator<ListedObject, void, undefined> {
+  const firstPages = pMapIterable(
+    days,
+    async (dayMs) => {
+      const prefix = auditPrefix(dayMs, ref);
+      const startAfter = after?.startsWith(prefix) ? after : undefined;
+      return { prefix, ...(await store.list(prefix, { startAfter })) };
+    },
+    { concurrency: READING_CONCURRENCY },
+  );
+  for await (const { prefix, objects, truncated } of firstPages) {
+    yield* objects;
+    const last = objects.at(-1);
+    if (truncated && last) yield* listAll(store, prefix, last.key);
+  }
+}
+
+function daysOf(fromMs: number, toMs: number, after: string | undefined): number[] {
+  const parsed = after === undefined ? undefined : parseKey(after);
+  const firstMs = Math.max(fromMs, parsed?.type === 'audit' ? parsed.dayMs : 0);
+  const days: number[] = [];
+  for (let dayMs = firstMs - (firstMs % DAY_MS); dayMs <= toMs; dayMs += DAY_MS) days.push(dayMs);
+  return days;
 }

@@ -2,17 +2,24 @@
 import { beginsRecording, CONTAINER_PROBE_BYTES } from '../domain/container.ts';
 import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
 import { type Manifest, toBody } from '../domain/documents.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
+import { HOUR_MS } from '../domain/durations.ts';
+import { storedEvent } from '../domain/events.ts';
+import { newUniqueName, type RandomBytes, type RecordingRef } from '../domain/ids.ts';
+import { dueAttemptKey, recordingKey } from '../domain/keys.ts';
 import type { StoredPart } from '../domain/parts.ts';
 import { toIso } from '../domain/times.ts';
 import { type AttemptState, completedAtsOf, findRecording, readAttempt, targetsOf } from './attempt-state.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { Outbox } from './outbox.ts';
 
 export interface CompletionContext {
   readonly store: ObjectStore;
   readonly policy: RetentionPolicy;
   readonly now: () => number;
+  readonly outbox?: Outbox | undefined;
+  readonly randomBytes: RandomBytes;
+  /** How long before its deadline a sweep may delete a recording. */
+  readonly leadMs: number;
 }
 
 export type Completion =
@@ -63,7 +70,12 @@ export async function settleMedia(
   }
   if (!objects.media) return { result: 'gone' };
   if (!objects.stored) {
-    const of = parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
+    await leadSweepTo(context, ref, deadlineMs);
+    // A store that remembers completions answers true to a second one, whatever its parts.
+    const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === objects.media.sizeBytes;
+    const of = isOfThese ? parts.map(({ partNumber, etag }) => ({ partNumber, etag })) : [];
+    // Before the mark, so that none is lost: it is delivered only once the mark is there.
+    await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
     await store.put(recordingKey(ref, 'stored'), toBody({ version: 1, parts: of }));
   }
   await tagMedia(context, ref, attempt);
@@ -79,6 +91,22 @@ export async function settleMedia(
     await tagMedia(context, ref, later);
   }
   return { result: 'stored', attempt: later };
+}
+
+/** A request lasts at most an hour, and the clocks may differ by some minutes. */
+const WRITES_END_WITHIN_MS = 2 * HOUR_MS;
+
+/**
+ * To be called before an object is written beside the manifest. Where a sweep may be deleting the recording meanwhile,
+ * and its due entries with it, an entry of this writer's own leads the next one to what was written too late.
+ */
+export async function leadSweepTo(
+  { store, now, randomBytes, leadMs }: Omit<CompletionContext, 'policy'>,
+  ref: RecordingRef,
+  deadlineMs: number,
+): Promise<void> {
+  if (deadlineMs > now() + leadMs + WRITES_END_WITHIN_MS) return;
+  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
 }
 
 /** The tags of stored media: derived from the facts, never the truth, because some stores have none (ADR 0001). */

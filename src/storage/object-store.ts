@@ -1,6 +1,9 @@
 // The ObjectStore port: what the service needs of a store, guarantee by guarantee. Every implementation passes one suite.
 import type { StoredPart } from '../domain/parts.ts';
 
+/** Store calls under way at once. */
+export const STORE_CONCURRENCY = 32;
+
 /**
  * Guarantees that every implementation gives, and on which the order of writes stands:
  *
@@ -19,6 +22,12 @@ export interface ObjectStore {
 
   /** The first `length` bytes of an object, fewer when it is shorter. */
   getStart(key: string, length: number): Promise<Uint8Array | undefined>;
+
+  /**
+   * `length` bytes of an object from `offset` on, fewer at its end, as they arrive and as they are asked for. Whoever stops
+   * early ends the iteration, which closes the connection. A reader that is slow for long may find it lost: `unavailable`.
+   */
+  getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined>;
 
   /** One page of a listing. `storeTimeMs` is the store's own clock when it answered. */
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
@@ -138,10 +147,12 @@ export async function* listAll(
   store: ObjectStore,
   prefix: string,
   startAfter?: string,
+  onPage: (page: ListPage) => void = () => {},
 ): AsyncGenerator<ListedObject, void, undefined> {
   let after = startAfter;
   for (;;) {
     const page = await store.list(prefix, { startAfter: after });
+    onPage(page);
     yield* page.objects;
     after = page.objects.at(-1)?.key;
     if (!page.truncated || after === undefined) return;
@@ -152,10 +163,12 @@ export async function* listAll(
 export async function* listAllMultipartUploads(
   store: ObjectStore,
   prefix: string,
+  onPage: (page: UploadPage) => void = () => {},
 ): AsyncGenerator<OpenUpload, void, undefined> {
   let cursor: string | undefined;
   do {
     const page = await store.listMultipartUploads(prefix, { cursor });
+    onPage(page);
     yield* page.uploads;
     cursor = page.cursor;
   } while (cursor !== undefined);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { signToken } from '../../src/commands/token.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
 
 export interface Installation {
@@ -17,6 +17,8 @@ export interface Installation {
   readonly dataDir: string;
   /** Starts `serve` and waits until it is ready. */
   start(): Promise<RunningService>;
+  /** Starts `serve`. */
+  launch(): RunningService;
   /** Runs another command to its end. */
   run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
   token(scope: string, claims?: Record<string, string>): Promise<string>;
@@ -41,32 +43,38 @@ export async function install(settings: Record<string, string> = {}): Promise<In
     DATA_DIR: dataDir,
     AUTH_SHARED_SECRET: SECRET,
     SWEEP_SCHEDULE: 'off',
+    SHUTDOWN_DELAY: '0s',
     ...settings,
   };
   const url = `http://127.0.0.1:${port}`;
   const running = new Set<ChildProcess>();
+  function launch(): RunningService {
+    const child = spawn(process.execPath, [MAIN, 'serve'], { env });
+    running.add(child);
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const exited = once(child, 'exit') as Promise<[number | null]>;
+    return {
+      process: child,
+      output: () => Buffer.concat(chunks).toString(),
+      async stop(signal) {
+        child.kill(signal);
+        const [code] = await exited;
+        running.delete(child);
+        return code;
+      },
+    };
+  }
+
   return {
     url,
     env,
     dataDir,
+    launch,
     async start() {
-      const child = spawn(process.execPath, [MAIN, 'serve'], { env });
-      running.add(child);
-      const chunks: Buffer[] = [];
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      const output = () => Buffer.concat(chunks).toString();
-      await untilReady(url, child, output);
-      return {
-        process: child,
-        output,
-        async stop(signal) {
-          const exited = once(child, 'exit') as Promise<[number | null]>;
-          child.kill(signal);
-          const [code] = await exited;
-          running.delete(child);
-          return code;
-        },
-      };
+      const service = launch();
+      await untilReady(url, service.process, service.output);
+      return service;
     },
     async run(...args) {
       const child = spawn(process.execPath, [MAIN, ...args], { env });
@@ -99,7 +107,7 @@ export function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 25));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -155,3 +155,19 @@ test('stops in the middle of a run, and of a wait', async () => {
   await waiting.nextWait();
   await waiting.selfTest.stop();
 });
+
+test('a store that stays down is said once, and so is what cannot be proven', async () => {
+  let isDown = true;
+  const { selfTest, nextWait, lines } = start({
+    findObjectLock: () => (isDown ? Promise.reject(new Error('down')) : Promise.resolve(undefined)),
+    runAttacks: async () => results({ acl: 'unproven' }),
+  });
+  const waiting = () => lines.filter((line) => line === 'the self-test waits for the store').length;
+  for (let round = 0; round < 5; round += 1) (await nextWait()).go();
+  expect(waiting()).toBe(1);
+  isDown = false;
+  for (let round = 0; round < 5; round += 1) (await nextWait()).go();
+  expect(lines.filter((line) => line.includes('proved nothing'))).toHaveLength(1);
+  expect(waiting()).toBe(1);
+  await selfTest.stop();
+});

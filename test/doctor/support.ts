@@ -48,7 +48,7 @@ export function doctorFor(testStore: TestStore, options: DoctorOptions = {}): Do
       corsOrigins: [],
       uploads: 'direct',
       maxPartNumber: 2048,
-      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, afterAssessmentByTenantMs: new Map() },
+      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
       logRetentionMs: 365 * DAY_MS,
       ...options.settings,
     },

@@ -18,13 +18,13 @@ const policies: fc.Arbitrary<RetentionPolicy> = fc
   .record({ afterAssessmentMs: durationsMs, unassessedMs: durationsMs, ordered: fc.option(durationsMs) })
   .map(({ ordered, ...policy }) => ({
     ...policy,
-    afterAssessmentByTenantMs: new Map(ordered === null ? [] : [['acme', ordered]]),
+    byTenantMs: new Map(ordered === null ? [] : [['acme', ordered]]),
   }));
 
 const plain: RetentionPolicy = {
   afterAssessmentMs: 30 * DAY_MS,
   unassessedMs: 20 * DAY_MS,
-  afterAssessmentByTenantMs: new Map([
+  byTenantMs: new Map([
     ['acme', 14 * DAY_MS],
     ['greedy', 90 * DAY_MS],
   ]),
@@ -36,6 +36,12 @@ describe('deadlines', () => {
 
   test('without an assessment: creation and the unassessed retention', () => {
     expect(recordingDeadline(plain, 'other', recording, [])).toBe(createdAtMs + 20 * DAY_MS);
+  });
+
+  test('a tenant’s order bounds both, assessed or not', () => {
+    expect(recordingDeadline(plain, 'acme', recording, [])).toBe(createdAtMs + 14 * DAY_MS);
+    expect(recordingDeadline(plain, 'acme', recording, [createdAtMs])).toBe(createdAtMs + 14 * DAY_MS);
+    expect(recordingDeadline(plain, 'greedy', recording, [])).toBe(createdAtMs + 20 * DAY_MS);
   });
 
   test('with assessments: the first of them and the retention', () => {

@@ -72,6 +72,22 @@ describe('keys', () => {
           timeMs,
           unique: name,
         });
+        for (const stage of ['begun', 'done'] as const) {
+          const digest = '0123456789abcdef';
+          expect(keys.parseKey(keys.dueOrdersKey(digest, stage))).toEqual({
+            type: 'due-orders',
+            timeMs: 0,
+            digest,
+            stage,
+          });
+        }
+        expect(keys.parseKey(keys.outboxKey(ref.tenant, timeMs, name))).toEqual({
+          type: 'outbox',
+          tenant: ref.tenant,
+          timeMs,
+          unique: name,
+        });
+        expect(keys.outboxKey(ref.tenant, timeMs, name) < keys.outboxEnd(ref.tenant)).toBe(true);
         expect(keys.parseKey(keys.receiptKey(ref))).toEqual({ type: 'receipt', ref });
         expect(keys.parseKey(keys.auditKey(timeMs, ref, 'link-issued', name))).toMatchObject({ type: 'audit', ref });
       }),

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { recordingKey } from '../../src/domain/keys.ts';
+import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { readReceipt } from '../../src/retention/purge.ts';
+import { readReceipt } from '../../src/storage/receipts.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
 
 let service: TestService;
@@ -46,6 +46,21 @@ describe('in a versioned bucket', () => {
     );
     service.clock.advance(30 * DAY_MS);
     await service.sweep();
+    expect(await versions('attempts/')).toEqual([]);
+  });
+
+  test('verify finds versions of a recording that a plain delete left, and --fix makes them go', async () => {
+    const ref = await service.record();
+    await service.store.delete([{ key: recordingKey(ref, 'manifest') }, { key: recordingKey(ref, 'media') }]);
+    await service.store.delete((await service.keys('attempts/')).map((key) => ({ key })));
+    expect(await service.keys('attempts/')).toEqual([]);
+    service.clock.advance(2 * HOUR_MS);
+    const { findings } = await service.verify();
+    expect(findings).toMatchObject([
+      { kind: 'media-without-manifest', key: recordingPrefix(ref), detail: 'older versions only' },
+      { kind: 'stray-marker' },
+    ]);
+    expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
     expect(await versions('attempts/')).toEqual([]);
   });
 

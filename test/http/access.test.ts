@@ -104,7 +104,7 @@ describe.each(CALLS)('$name', (call) => {
   });
 
   it.each(BAD_IDS)('answers the id "%s" with a refusal, wherever it stands', async (id) => {
-    const places = ['exam', 'attempt', 'recording'].filter((place) => call.path.includes(`{${place}}`));
+    const places = ['exam', 'attempt', 'recording', 'participant'].filter((place) => call.path.includes(`{${place}}`));
     for (const place of places) {
       const answer = await send(call, {}, { [place]: id });
       expect({ id, place, isRefused: answer.status >= 400 && answer.status < 500 }).toMatchObject({ isRefused: true });

@@ -1,12 +1,11 @@
 // The application as its callers meet it: a real port, a real store, tokens, and a clock that can be turned.
-import { once } from 'node:events';
-import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
 import { afterAll, expect } from '@jest/globals';
 import { type JWTPayload, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
 import supertest from 'supertest';
+import { startHttpServer } from '../../src/commands/http-server.ts';
 import { createLogger } from '../../src/commands/logging.ts';
 import { SECOND_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
@@ -16,6 +15,7 @@ import type { Method } from '../../src/http/operation.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { startTestService, type TestService, type TestServiceOptions, webm } from '../service.ts';
+import { expectDocumented } from './documented.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
@@ -35,8 +35,8 @@ export interface CallOptions {
   readonly as?: JWTPayload | null;
   /** The Authorization header as it is. */
   readonly authorization?: string;
-  /** An object is sent as JSON, a text as it is. */
-  readonly body?: object | string;
+  /** An object is sent as JSON, text and bytes as they are. */
+  readonly body?: object | string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -123,15 +123,12 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     metrics: new Registry(),
     isReady: () => Promise.resolve({ ready: options.ready ?? true }),
   });
-  const server = createServer((req, res) => void app(req, res)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await startHttpServer((req, res) => void app(req, res), { host: '127.0.0.1', port: 0 });
   opened.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
+    await server.close(0);
     await service.close();
   });
-  const { port } = server.address() as AddressInfo;
+  const { port } = server;
   const url = `http://127.0.0.1:${port}`;
   const agent = supertest(url);
 
@@ -149,6 +146,7 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     const { body } = options;
     if (typeof body === 'string' && !options.headers?.['content-type']) request.set('content-type', 'application/json');
     const answer = await (body === undefined ? request : request.send(body));
+    expectDocumented(method.toUpperCase(), path, answer);
     return { status: answer.status, headers: answer.headers, body: answer.body as Body };
   }
 
@@ -194,7 +192,13 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           const answered = { status: response.statusCode ?? 0, headers: response.headers as Record<string, string> };
-          resolve({ ...answered, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} });
+          const answer = { ...answered, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
+          try {
+            expectDocumented(method, path, answer);
+            resolve(answer);
+          } catch (error) {
+            reject(error as Error);
+          }
         });
       });
       request.on('error', reject);

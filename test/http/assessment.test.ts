@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { webm } from '../service.ts';
 import { type Answer, type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
@@ -100,6 +101,32 @@ describe('an assessment', () => {
     expect(await deadlineOf(stored)).toBe(after30Days(earlier));
     expect(await api.service.store.tags(mediaKey(stored.ref))).toMatchObject({ 'assessment-completed-at': earlier });
     expectProblem(await assess(stored.attemptPath, first), 409, 'assessment-later');
+  });
+
+  it('that comes after the deadline of a recording which no sweep has deleted yet deletes it, and keeps the others', async () => {
+    const late = await api.store();
+    api.service.clock.advance(29 * DAY_MS);
+    const young = await api.store({ attempt: late.ref.attempt });
+    api.service.clock.advance(DAY_MS);
+    const completedAt = iso(api.service.clock.now() - HOUR_MS);
+    expect(await assess(late.attemptPath, completedAt)).toMatchObject({ status: 200, body: { recordings: 1 } });
+    const gone = await api.call('get', late.path);
+    expectProblem(gone, 410, 'recording-deleted');
+    expect(gone.body).toMatchObject({ receipt: { reason: 'retention', deadline: late.recording.deleteBy } });
+    expect(await deadlineOf(young)).toBe(after30Days(completedAt));
+    expect(await api.service.keys('attempts/')).not.toContain(mediaKey(late.ref));
+  });
+
+  it('is not refused for one whose manifest cannot be read: its media go, and the others get their deadline', async () => {
+    const late = await api.store();
+    await api.service.store.put(recordingKey(late.ref, 'manifest'), Buffer.from('{'));
+    api.service.clock.advance(29 * DAY_MS);
+    const young = await api.store({ attempt: late.ref.attempt });
+    api.service.clock.advance(DAY_MS);
+    const completedAt = iso(api.service.clock.now() - HOUR_MS);
+    expect((await assess(late.attemptPath, completedAt)).status).toBe(200);
+    expect(await deadlineOf(young)).toBe(after30Days(completedAt));
+    expect(await api.service.keys('attempts/')).not.toContain(mediaKey(late.ref));
   });
 
   it('in the future is refused, but for five minutes between clocks', async () => {
@@ -239,17 +266,18 @@ describe('a deadline', () => {
     },
   );
 
-  it('is sooner for a tenant that ordered so, and passes when it is reported late', async () => {
-    const short = await startApi({ policy: { afterAssessmentByTenantMs: new Map([['acme', 14 * DAY_MS]]) } });
+  it('is sooner for a tenant that ordered so; nothing is shown after it, and a late report deletes', async () => {
+    const short = await startApi({ policy: { byTenantMs: new Map([['acme', 14 * DAY_MS]]) } });
     const created = await short.store();
     const other = await short.store({ tenant: 'other' });
     short.service.clock.advance(20 * DAY_MS);
     const completedAt = created.recording.createdAt;
     const deleteBy = iso(Date.parse(completedAt) + 14 * DAY_MS);
-    expect((await assess(created.attemptPath, completedAt, short)).body.deleteBy).toBe(deleteBy);
     const read = await short.call('get', created.path);
     expectProblem(read, 410, 'recording-expired');
     expect(read.body.deadline).toBe(deleteBy);
+    expect((await assess(created.attemptPath, completedAt, short)).body).toMatchObject({ deleteBy, recordings: 0 });
+    expectProblem(await short.call('get', created.path), 410, 'recording-deleted');
     const as = { tenant: 'other' };
     const answer = await short.call('put', `${other.attemptPath}/assessment`, {
       as,

@@ -104,6 +104,39 @@ describe('a token signed with the shared secret', () => {
     expect(await codeOf(authenticator({ now: () => NOW_MS + 1000 })(token))).toBe('token-expired');
   });
 
+  it('expires for those who were let in with it before', async () => {
+    let nowMs = NOW_MS;
+    const authenticate = authenticator({ now: () => nowMs });
+    const token = await header({ tenant: 'acme' }, 2000);
+    expect(await codeOf(authenticate(token))).toBe('accepted');
+    nowMs = NOW_MS + 1999;
+    expect(await codeOf(authenticate(token))).toBe('accepted');
+    nowMs = NOW_MS + 2000;
+    expect(await codeOf(authenticate(token))).toBe('token-expired');
+  });
+
+  it('opens nothing for a token that is like one that was let in', async () => {
+    const authenticate = authenticator();
+    const token = await header({ tenant: 'acme' });
+    const [head = '', , signature = ''] = token.split('.');
+    expect(await codeOf(authenticate(token))).toBe('accepted');
+    const others = [
+      token.slice(0, -1),
+      token.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
+      `${head}.${encode({ tenant: 'other', exp: 9e9 })}.${signature}`,
+      token.replace(signature, ''),
+    ];
+    for (const other of others) expect(await codeOf(authenticate(other))).toBe('token-invalid');
+    expect(await codeOf(authenticate(token))).toBe('accepted');
+  });
+
+  it('means nothing to a service with another secret, whoever let it in before', async () => {
+    const token = await header({ tenant: 'acme' });
+    expect(await codeOf(authenticator()(token))).toBe('accepted');
+    const other = authenticator({ keys: { sharedSecret: 'another secret of thirty-two bytes or more' } });
+    expect(await codeOf(other(token))).toBe('token-invalid');
+  });
+
   it('needs an expiry', async () => {
     const token = await new SignJWT({ tenant: 'acme' }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(SECRET));
     expect(await codeOf(authenticator()(`Bearer ${token}`))).toBe('token-invalid');

@@ -16,6 +16,7 @@ export interface ContractCall {
 }
 
 const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
+const PARTICIPANT = '/v1/participants/{participant}';
 const RECORDING = `${ATTEMPT}/recordings/{recording}`;
 
 export const CALLS: readonly ContractCall[] = [
@@ -72,6 +73,37 @@ export const CALLS: readonly ContractCall[] = [
     scopes: ['assessments:write', 'recordings:review'],
   },
   { name: 'erase', method: 'delete', path: RECORDING, scopes: ['privacy:manage'], query: '?reason=erasure' },
+  {
+    name: 'restrict',
+    method: 'put',
+    path: `${RECORDING}/restriction`,
+    scopes: ['privacy:manage'],
+    body: { reason: 'accuracy contested' },
+  },
+  {
+    name: 'lift a restriction',
+    method: 'delete',
+    path: `${RECORDING}/restriction`,
+    scopes: ['privacy:manage'],
+    query: '?reason=settled',
+  },
+  { name: 'access log', method: 'get', path: `${RECORDING}/access-log`, scopes: ['privacy:manage'] },
+  { name: 'list of participant', method: 'get', path: `${PARTICIPANT}/recordings`, scopes: ['privacy:manage'] },
+  { name: 'export', method: 'get', path: `${PARTICIPANT}/export`, scopes: ['privacy:manage'] },
+  {
+    name: 'erase participant',
+    method: 'delete',
+    path: PARTICIPANT,
+    scopes: ['privacy:manage'],
+    query: '?reason=erasure',
+  },
+  {
+    name: 'erase recordings of participant',
+    method: 'delete',
+    path: `${PARTICIPANT}/recordings`,
+    scopes: ['privacy:manage'],
+    query: '?reason=erasure',
+  },
 ];
 
 export const OF_RECORDING = CALLS.filter(({ path }) => path.includes('{recording}'));
@@ -81,21 +113,26 @@ export interface Ids {
   readonly exam?: string;
   readonly attempt?: string;
   readonly recording?: string;
+  readonly participant?: string;
 }
 
 export function pathOf({ path, query = '' }: ContractCall, ids: Ids): string {
-  const { exam = 'math', attempt = 'attempt', recording = `0${'1'.repeat(35)}` } = ids;
-  return path.replace('{exam}', exam).replace('{attempt}', attempt).replace('{recording}', recording) + query;
+  const { exam = 'math', attempt = 'attempt', recording = `0${'1'.repeat(35)}`, participant = 'p-1' } = ids;
+  const named = path.replace('{exam}', exam).replace('{attempt}', attempt).replace('{recording}', recording);
+  return named.replace('{participant}', participant) + query;
 }
 
 /** A valid body, and what says so. */
-export function bodyOf(call: ContractCall): { body?: string; headers?: Record<string, string> } {
-  if (call.takesFile) {
-    const head = '--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n';
-    return {
-      body: `${head}no recording\r\n--edge--\r\n`,
-      headers: { 'content-type': 'multipart/form-data; boundary=edge' },
-    };
-  }
+export function bodyOf(call: ContractCall): { body?: string | Buffer; headers?: Record<string, string> } {
+  if (call.takesFile) return formWith(Buffer.from('no recording'));
   return call.body ? { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } } : {};
+}
+
+/** A form with one file. */
+export function formWith(file: Uint8Array): { body: Buffer; headers: Record<string, string> } {
+  const head = '--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n';
+  return {
+    body: Buffer.concat([Buffer.from(head), file, Buffer.from('\r\n--edge--\r\n')]),
+    headers: { 'content-type': 'multipart/form-data; boundary=edge' },
+  };
 }

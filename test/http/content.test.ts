@@ -9,9 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { MIB, webm } from '../service.ts';
+import { hasExternalStore } from '../storage/stores.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { expectDocumented } from './documented.ts';
 import { expectNothingLeft, until } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
+import { createInterventions, mediaKey } from './interventions.ts';
 
 const store = createInterventions();
 const HEAD = Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n');
@@ -23,15 +25,17 @@ beforeAll(async () => {
 
 async function attach(path: string, bytes: Uint8Array, field = 'file', by = api) {
   const request = by.agent.post(`${path}/content`).set('authorization', await by.authorization());
-  return request.attach(field, Buffer.from(bytes), { filename: 'blob', contentType: 'video/webm' });
+  const answer = await request.attach(field, Buffer.from(bytes), { filename: 'blob', contentType: 'video/webm' });
+  expectDocumented('POST', `${path}/content`, answer);
+  return answer;
 }
 
 /** A client that sends what it is told to; without a length, in chunks. */
-async function open(path: string, length?: number): Promise<ClientRequest> {
-  const request = httpRequest(`${api.url}${path}/content`, {
+async function open(path: string, length?: number, by = api): Promise<ClientRequest> {
+  const request = httpRequest(`${by.url}${path}/content`, {
     method: 'POST',
     headers: {
-      authorization: await api.authorization({ scope: 'recordings:upload' }),
+      authorization: await by.authorization({ scope: 'recordings:upload' }),
       'content-type': 'multipart/form-data; boundary=edge',
       ...(length === undefined ? {} : { 'content-length': String(length + HEAD.length + TAIL.length) }),
     },
@@ -41,15 +45,16 @@ async function open(path: string, length?: number): Promise<ClientRequest> {
   return request;
 }
 
-async function answerOf(
-  request: ClientRequest,
-): Promise<{ status: number | undefined; body: Record<string, unknown> }> {
+async function answerOf(request: ClientRequest): Promise<{ status: number; body: Record<string, unknown> }> {
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  return { status: response.statusCode, body: JSON.parse(await text(response)) as Record<string, unknown> };
+  const { statusCode: status = 0, headers } = response;
+  const body = JSON.parse(await text(response)) as Record<string, unknown>;
+  expectDocumented('POST', request.path, { status, headers: headers as Record<string, string>, body });
+  return { status, body };
 }
 
-async function sha256Of(created: CreatedRecording): Promise<string> {
-  const { body } = await api.call<{ url: string }>('post', `${created.path}/playback-links`);
+async function sha256Of(created: CreatedRecording, by = api): Promise<string> {
+  const { body } = await by.call<{ url: string }>('post', `${created.path}/playback-links`);
   const hash = createHash('sha256');
   for await (const chunk of (await fetch(body.url)).body ?? []) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
@@ -82,7 +87,7 @@ describe('a file that is sent through the service', () => {
     expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
   });
 
-  it('streams: while the store is slow the client waits, and memory holds one part', async () => {
+  it('streams: while the store is slow the client waits, and memory holds two parts', async () => {
     const created = await api.create();
     const sizeBytes = 60 * MIB;
     const hash = createHash('sha256');
@@ -111,7 +116,7 @@ describe('a file that is sent through the service', () => {
       await sleep(200);
       return sentBytes === before;
     });
-    // One part, and what the sockets of the machine take: a service that buffered would have taken all of it.
+    // Two parts, and what the sockets of the machine take: a service that buffered would have taken all of it.
     expect(sentBytes).toBeLessThan(30 * MIB);
     expect(partsBeside).toBe(0);
     held.release();
@@ -135,6 +140,32 @@ describe('a file that is sent through the service', () => {
     expect((await api.call('get', created.path)).body.state).toBe('uploading');
     expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
     expect(await sha256Of(created)).toBe(createHash('sha256').update(file).digest('hex'));
+  });
+
+  it('can be sent again when less of it is left', async () => {
+    const created = await api.create();
+    const request = await open(created.path, 12 * MIB);
+    request.write(HEAD);
+    request.write(enlargeWebm(webm, 11 * MIB));
+    const parts = async () => (await api.call<{ parts: object[] }>('get', `${created.path}/parts`)).body.parts;
+    await until(async () => (await parts()).length === 2);
+    request.destroy();
+    const shorter = enlargeWebm(webm, 4 * MIB);
+    const answer = await attach(created.path, shorter);
+    if (hasExternalStore) {
+      // Ceph drops no part of an upload: the caller is told what to do, and it works.
+      expect(answer.body).toMatchObject({
+        status: 409,
+        code: 'parts-left-over',
+        detail: expect.stringMatching(/abort/),
+      });
+      expect((await api.call('post', `${created.path}/abort`)).status).toBe(204);
+      expect((await attach((await api.create()).path, shorter)).status).toBe(200);
+    } else {
+      expect(answer.body).toMatchObject({ state: 'stored', sizeBytes: shorter.length });
+      expect(await sha256Of(created)).toBe(createHash('sha256').update(shorter).digest('hex'));
+    }
+    expect((await api.service.store.listMultipartUploads(mediaKey(created.ref))).uploads).toEqual([]);
   });
 
   it('twice at once is one recording', async () => {
@@ -214,6 +245,82 @@ describe('a file is refused', () => {
     expect((await attach(stored.path, webm)).body).toMatchObject({ status: 409, code: 'recording-stored' });
     const unknown = `${stored.attemptPath}/recordings/${UNKNOWN_RECORDING}`;
     expect((await attach(unknown, webm)).body).toMatchObject({ status: 404, code: 'recording-not-found' });
+  });
+});
+
+describe('a file that stops coming', () => {
+  const IDLE_MS = 300;
+  let impatient: Api;
+  beforeAll(async () => {
+    impatient = await startApi({ content: { idleMs: IDLE_MS }, wrap: store.wrap });
+  });
+
+  it.each([
+    ['before its first byte', 0],
+    ['in its middle', 6 * MIB],
+  ])('%s is answered 408 and cut off; what has arrived stays', async (_, sentBytes) => {
+    const created = await impatient.create();
+    const request = await open(created.path, 12 * MIB, impatient);
+    request.flushHeaders();
+    if (sentBytes > 0) request.write(HEAD);
+    request.write(enlargeWebm(webm, 12 * MIB).subarray(0, sentBytes));
+    const closed = once(request, 'close');
+    expect(await answerOf(request)).toMatchObject({ status: 408, body: { code: 'request-idle' } });
+    await closed;
+    const { body } = await impatient.call<{ parts: object[] }>('get', `${created.path}/parts`);
+    expect(body.parts).toHaveLength(sentBytes > 0 ? 1 : 0);
+    expect((await attach(created.path, webm, 'file', impatient)).status).toBe(200);
+  });
+
+  it('is not one that waits for the store', async () => {
+    const created = await impatient.create();
+    const held = store.holdNext('uploadPart');
+    const sending = attach(created.path, enlargeWebm(webm, 12 * MIB), 'file', impatient);
+    await held.reached;
+    await sleep(5 * IDLE_MS);
+    held.release();
+    expect((await sending).body).toMatchObject({ state: 'stored', sizeBytes: 12 * MIB });
+  });
+});
+
+describe('more files at once than memory is meant for', () => {
+  it('are refused with 503 and Retry-After, until one of them is through', async () => {
+    const crowded = await startApi({ content: { max: 2 }, wrap: store.wrap });
+    const stalled: ClientRequest[] = [];
+    for (const { path } of [await crowded.create(), await crowded.create()]) {
+      const held = store.holdNext('list');
+      const request = await open(path, MIB, crowded);
+      request.write(HEAD);
+      await held.reached;
+      held.release();
+      stalled.push(request);
+    }
+    const { path } = await crowded.create();
+    const refused = await attach(path, webm, 'file', crowded);
+    expect(refused.body).toMatchObject({ status: 503, code: 'uploads-busy' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    stalled[0]?.destroy();
+    await until(async () => (await attach(path, webm, 'file', crowded)).status === 200);
+    stalled[1]?.destroy();
+  });
+});
+
+describe('more files at once than there is memory for', () => {
+  it('take turns: a slow one holds its part, the others all come through', async () => {
+    const shared = await startApi({ content: { max: 3 }, wrap: store.wrap });
+    const slow = await shared.create();
+    const request = await open(slow.path, 8 * MIB, shared);
+    const file = enlargeWebm(webm, 8 * MIB);
+    request.write(HEAD);
+    request.write(file.subarray(0, MIB));
+    const others = [await shared.create(), await shared.create()];
+    const answers = await Promise.all(others.map(({ path }) => attach(path, file, 'file', shared)));
+    for (const { body } of answers) expect(body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    request.write(file.subarray(MIB));
+    request.end(TAIL);
+    expect(await answerOf(request)).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: file.length } });
+    const digest = createHash('sha256').update(file).digest('hex');
+    for (const created of [slow, ...others]) expect(await sha256Of(created, shared)).toBe(digest);
   });
 });
 

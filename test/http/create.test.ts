@@ -1,7 +1,11 @@
 // POST …/recordings: how a recording begins.
+import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS } from '../../src/domain/durations.ts';
-import { createdAtOf } from '../../src/domain/ids.ts';
+import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
+import { attemptPrefix, recordingKey } from '../../src/domain/keys.ts';
+import { MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
+import { overriding } from '../overriding.ts';
 import { type Api, CREATE_BODY, newAttempt, putPart, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
@@ -180,6 +184,30 @@ describe('no recording begins', () => {
     expect((await api.call('put', `/v1/exams/math/attempts/${attempt}/assessment`, { body })).status).toBe(200);
     expectProblem(await post({}, pathOf(attempt)), 409, 'attempt-assessed');
     expect((await post({}, pathOf())).status).toBe(201);
+  });
+
+  it.each([
+    [MAX_RECORDINGS_AN_ATTEMPT, 409],
+    [MAX_RECORDINGS_AN_ATTEMPT - 1, 201],
+  ])('for an attempt that has as many recordings as one may have: with %i it is %i', async (count, status) => {
+    const attempt = newAttempt();
+    const place = { tenant: 'acme', exam: 'math', attempt };
+    const others = Array.from({ length: count }, () => {
+      const recording = newRecordingId(api.service.clock.now(), randomBytes);
+      return { key: recordingKey({ ...place, recording }, 'manifest'), sizeBytes: 1, lastModifiedMs: 0 };
+    });
+    const crowded = await startApi({
+      wrap: (store) =>
+        overriding(store, {
+          async list(prefix, options) {
+            const page = await store.list(prefix, options);
+            return prefix === attemptPrefix(place) ? { ...page, objects: [...others, ...page.objects] } : page;
+          },
+        }),
+    });
+    const answer = await crowded.call('post', pathOf(attempt), { body: CREATE_BODY });
+    expect(answer.status).toBe(status);
+    if (status === 409) expectProblem(answer, 409, 'attempt-full');
   });
 
   it('that leaves anything behind', async () => {

@@ -99,6 +99,7 @@ describe('an erasure', () => {
       const answer = await api.raw(call.method.toUpperCase(), pathOf(call, stored.ref), bodyOf(call));
       if (call.name === 'erase') expect(answer).toMatchObject({ status: 200, body: receipt });
       else if (call.name === 'abort') expect(answer.status).toBe(204);
+      else if (call.name === 'access log') expect(answer).toMatchObject({ status: 200, body: { nextCursor: null } });
       else {
         expectProblem(answer, 410, 'recording-deleted');
         expect(answer.body.receipt).toEqual(receipt);
@@ -131,6 +132,18 @@ describe('an erasure', () => {
     expect((await erase(stored)).status).toBe(200);
     await expectNothingLeft(api.service.store, stored.ref);
   });
+});
+
+it('of a recording whose manifest cannot be read deletes the media, and says what is left', async () => {
+  const { path, ref } = await api.store();
+  await api.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1, 2, 3]));
+  for (const _ of ['once', 'again']) {
+    const answer = await api.call('delete', `${path}?reason=erasure`);
+    expectProblem(answer, 503, 'recording-unreadable');
+    // No caller is made to try for ever.
+    expect(answer.headers['retry-after']).toBeUndefined();
+    expect(await api.service.store.get(recordingKey(ref, 'media'))).toBeUndefined();
+  }
 });
 
 describe('an exam client', () => {

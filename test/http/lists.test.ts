@@ -4,7 +4,7 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { webm } from '../service.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Answer, type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
 interface Page {
@@ -86,6 +86,34 @@ describe('the list of an attempt', () => {
     expect(own).toHaveLength(2);
     expect(await walk(`${path}?limit=1`)).toEqual(own.toSorted());
     expect(idsOf((await list(path)).body)).toEqual(own.toSorted());
+  });
+});
+
+describe('the Link of a page', () => {
+  it('leads through every list to its end', async () => {
+    const participant = { participantId: 'p-linked' };
+    const read = await api.store({ exam: 'linked' }, webm, participant);
+    for (const _ of [1, 2, 3]) await api.call('post', `${read.path}/playback-links`);
+    await api.create({ exam: 'linked', attempt: read.ref.attempt }, participant);
+    for (const [path, expected] of [
+      [EXAM, 10],
+      [`/v1/exams/linked/attempts/${read.ref.attempt}/recordings`, 2],
+      [`${read.path}/access-log`, 3],
+      ['/v1/participants/p-linked/recordings', 2],
+    ] as const) {
+      const seen: unknown[] = [];
+      let next: string | undefined = `${path}?limit=1`;
+      while (next !== undefined) {
+        const { body, headers }: Answer<Page> = await api.call<Page>('get', next);
+        seen.push(...body.items);
+        const link: string | undefined = /^<([^>]+)>; rel="next"$/.exec(headers.link ?? '')?.[1];
+        expect(link === undefined).toBe(body.nextCursor === null);
+        // The same list, with the same limit and filters.
+        if (link !== undefined) expect(link).toMatch(new RegExp(`^${path}\\?limit=1&cursor=`));
+        next = link;
+      }
+      expect({ path, count: seen.length }).toEqual({ path, count: expected });
+    }
   });
 });
 
@@ -221,5 +249,20 @@ describe('one recording', () => {
     api.service.context.manifests.clear();
     expectProblem(await api.call('get', broken.path), 503, 'recording-unreadable');
     expect(idsOf((await list('/v1/exams/broken/recordings')).body)).toEqual([sound.ref.recording]);
+  });
+});
+
+describe('the Link header', () => {
+  it('leads to the next page, with the same filters, and is absent on the last', async () => {
+    const seen: string[] = [];
+    let path: string | undefined = `${EXAM}?limit=3&assessed=false`;
+    while (path !== undefined) {
+      const answer = await list(path);
+      expect(answer.status).toBe(200);
+      seen.push(...idsOf(answer.body));
+      path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.link ?? '')?.[1];
+      expect(path === undefined).toBe(answer.body.nextCursor === null);
+    }
+    expect(seen).toEqual(idsIn(all));
   });
 });

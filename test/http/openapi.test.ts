@@ -1,11 +1,19 @@
 // The documentation says what is served: the OpenAPI document against the application, and the page against its policy.
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import request from 'supertest';
+import { baseMediaType } from '../../src/domain/container.ts';
+import { createdAtOf } from '../../src/domain/ids.ts';
+import type { JsonObject } from '../../src/http/openapi/description.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { PROBLEMS } from '../../src/http/problem-codes.ts';
+import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
+import { EXAMPLE_RECORDING } from '../../src/http/routes/examples.ts';
 import { OPERATIONS } from '../../src/http/routes/index.ts';
 import * as schemas from '../../src/http/schemas.ts';
+import { validatorOf } from './documented.ts';
 import { startService } from './support.ts';
 
 const api = describeApi(OPERATIONS);
@@ -20,6 +28,11 @@ describe('the OpenAPI document', () => {
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
     expect(answer.body).toEqual(JSON.parse(JSON.stringify(api)));
     expect(answer.body.openapi).toBe('3.1.0');
+  });
+
+  it('is committed as it is served: `npm run openapi` writes it', async () => {
+    const file = await readFile(new URL('../../openapi.json', import.meta.url), 'utf8');
+    expect(JSON.parse(file)).toEqual(JSON.parse(JSON.stringify(api)));
   });
 
   it('has every call of the contract', () => {
@@ -40,6 +53,13 @@ describe('the OpenAPI document', () => {
         `post ${recording}/playback-links`,
         `put ${attempt}/assessment`,
         `get ${attempt}/assessment`,
+        `put ${recording}/restriction`,
+        `delete ${recording}/restriction`,
+        `get ${recording}/access-log`,
+        'get /v1/participants/{participant}/recordings',
+        'get /v1/participants/{participant}/export',
+        'delete /v1/participants/{participant}',
+        'delete /v1/participants/{participant}/recordings',
         'get /livez',
         'get /readyz',
         'get /metrics',
@@ -73,9 +93,16 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says under each status which codes it has, and for each call which scopes', () => {
+  it('names for each call the scopes of which any one is enough', () => {
+    for (const { path, method, operation } of operations) {
+      // Each on its own: the names within one requirement would all be needed (OpenAPI 3.1, 4.8.30).
+      const scopes = OPERATIONS.find((served) => served.path === path && served.method === method)?.scopes ?? [];
+      expect(operation.security).toEqual(scopes.map((scope) => ({ bearer: [scope] })));
+    }
+  });
+
+  it('says under each status which codes it has', () => {
     const create = api.paths['/v1/exams/{exam}/attempts/{attempt}/recordings']?.post;
-    expect(create?.security).toEqual([{ bearer: ['recordings:upload'] }]);
     expect(create?.responses[422]?.description).toContain('`consent-missing`');
     expect(create?.responses[409]?.description).toContain('`attempt-assessed`');
     expect(Object.keys(create?.responses ?? {})).toEqual(
@@ -84,10 +111,8 @@ describe('the OpenAPI document', () => {
   });
 
   it('mentions every code that a call can have', () => {
-    const text = JSON.stringify(operations.map(({ operation }) => operation.responses));
-    const general = new Set(['not-found', 'method-not-allowed']);
-    for (const code of Object.keys(PROBLEMS).filter((name) => !general.has(name)))
-      expect(text).toContain(`\`${code}\``);
+    const text = JSON.stringify([api.info, operations.map(({ operation }) => operation.responses)]);
+    expect(Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
   });
 
   it('has examples that its own schemas accept', () => {
@@ -95,6 +120,37 @@ describe('the OpenAPI document', () => {
       if (operation.body) expect(operation.body.schema.safeParse(operation.body.example).error?.issues).toBeUndefined();
       expect(operation.success.schema.safeParse(operation.success.example).error?.issues).toBeUndefined();
     }
+  });
+
+  it('has examples of headers and problems that its own schemas accept', () => {
+    for (const { schema, example } of Object.values(RESPONSE_HEADERS)) {
+      expect({ example, isValid: validatorOf(schema)(example) }).toEqual({ example, isValid: true });
+    }
+    const contents = operations.flatMap(({ operation }) =>
+      Object.values(operation.responses).flatMap(({ content }) => Object.values((content ?? {}) as JsonObject)),
+    );
+    for (const { schema, examples } of contents as unknown as { schema: object; examples?: object }[]) {
+      const validate = validatorOf(JSON.parse(JSON.stringify(schema)));
+      for (const { value } of Object.values(examples ?? {}))
+        expect({ value, isValid: validate(value) }).toEqual({ value, isValid: true });
+    }
+  });
+
+  it('has one recording for its examples, whose id tells when it was made', () => {
+    expect(new Date(createdAtOf(EXAMPLE_RECORDING.recordingId)).toISOString()).toBe(EXAMPLE_RECORDING.createdAt);
+    const text = JSON.stringify(operations);
+    expect(new Set(text.match(/\b01[0-9a-v]{34}\b/g))).toEqual(new Set([EXAMPLE_RECORDING.recordingId]));
+  });
+
+  it('describes content types so that each which fits is one of audio or video', () => {
+    const { properties } = api.components.schemas.CreateRecording as { properties: { contentType: JsonObject } };
+    const { pattern, examples } = properties.contentType as { pattern: string; examples: string[] };
+    for (const example of examples) expect(example).toMatch(new RegExp(pattern));
+    fc.assert(
+      fc.property(fc.stringMatching(new RegExp(pattern)), (contentType) => {
+        expect(baseMediaType(contentType)).toMatch(/^(audio|video)\/(webm|x-matroska|mp4|ogg)$/);
+      }),
+    );
   });
 
   it('describes parameters by what they mean', () => {
@@ -114,7 +170,12 @@ describe('the documentation page', () => {
   it('has an anchor for every problem type, and every call', async () => {
     const { server } = await startService();
     const { text } = await request(server).get('/docs');
-    for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`id="problem-${code}"`);
+    for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
+      const row = new RegExp(`<tr id="problem-${code}">(.*)</tr>`).exec(text)?.[1] ?? '';
+      expect(row).toContain(`<td>${status}</td>`);
+      // What it means, and at least a sentence on what to do.
+      expect(row).toMatch(new RegExp(`<strong>${title}\\.</strong> .{20,}[.?]`));
+    }
     for (const { path } of operations) expect(text).toContain(path);
   });
 

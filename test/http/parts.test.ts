@@ -132,12 +132,14 @@ describe('part URLs', () => {
   it('expire', async () => {
     const brief = await startApi({ uploads: { partUrlTtlMs: 1000 } });
     const created = await brief.create();
-    const [part] = created.upload.parts;
+    // Small: a store may refuse a large one and close before it has all come.
+    const asked = { as: { scope: 'recordings:upload' }, body: { parts: [{ partNumber: 1, sizeBytes: 1000 }] } };
+    const [part] = (await brief.call<{ parts: SignedPart[] }>('post', `${created.path}/parts`, asked)).body.parts;
     if (!part) throw new Error('no part was signed');
-    expect((await putPart(part, new Uint8Array(5 * MIB))).status).toBe(200);
+    expect((await putPart(part, new Uint8Array(1000))).status).toBe(200);
     const [stored] = await partsOf(created, brief);
     await until(() => Date.now() > Date.parse(part.expiresAt) + 1000);
-    const late = await send(part.url, { method: 'PUT', body: new Uint8Array(5 * MIB).fill(1) });
+    const late = await send(part.url, { method: 'PUT', body: new Uint8Array(1000).fill(1) });
     expectRefused(late.status);
     expect(await partsOf(created, brief)).toEqual([stored]);
   });

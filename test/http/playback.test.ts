@@ -122,7 +122,11 @@ describe('a playback link', () => {
 
 describe('there is no playback link', () => {
   it('of a recording that is not complete', async () => {
-    expectProblem(await link(await api.create()), 409, 'recording-not-stored');
+    const created = await api.create();
+    expectProblem(await link(created), 409, 'recording-not-stored');
+    expect(await auditOf(created)).toEqual([
+      expect.objectContaining({ event: 'link-refused', detail: 'recording-not-stored' }),
+    ]);
   });
 
   it('of one that is restricted, and the refusal is in the audit trail', async () => {
@@ -137,8 +141,15 @@ describe('there is no playback link', () => {
     const created = await api.store();
     await api.call('delete', `${created.path}?reason=erasure`);
     expectProblem(await link(created), 410, 'recording-deleted');
+    expect(await auditOf(created)).toEqual([
+      expect.objectContaining({ event: 'erased' }),
+      expect.objectContaining({ event: 'link-refused', detail: 'recording-deleted', actor: 'tester' }),
+    ]);
+    const before = await api.service.keys('audit/');
     const unknown = { ...created, path: `${created.attemptPath}/recordings/${UNKNOWN_RECORDING}` };
     expectProblem(await link(unknown), 404, 'recording-not-found');
+    // What never was leaves no trace: nobody can fill the bucket with made-up ids.
+    expect(await api.service.keys('audit/')).toEqual(before);
   });
 });
 
@@ -155,7 +166,10 @@ describe('the deadline of a recording', () => {
     const refused = await link(created, late);
     expectProblem(refused, 410, 'recording-expired');
     expect(refused.body).toMatchObject({ deadline: created.recording.deleteBy });
-    expect(await auditOf(created, late)).toHaveLength(1);
+    expect(await auditOf(created, late)).toEqual([
+      expect.objectContaining({ event: 'link-issued' }),
+      expect.objectContaining({ event: 'link-refused', detail: 'recording-expired' }),
+    ]);
   });
 
   it('comes with the assessment', async () => {

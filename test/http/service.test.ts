@@ -1,7 +1,7 @@
 // What needs no token: probes, metrics and the documentation; and what holds for every path.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Api, startApi } from './api.ts';
-import { CALLS } from './calls.ts';
+import { bodyOf, CALLS, pathOf } from './calls.ts';
 import { expectProblem } from './expectations.ts';
 
 let api: Api;
@@ -78,7 +78,7 @@ describe('the service', () => {
     await api.call('get', created.path);
     const metrics = await (await fetch(`${api.url}/metrics`)).text();
     expect(metrics).toContain('route="/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}"');
-    expect(metrics).toMatch(/http_request_duration_seconds_count\{method="POST",route="[^"]*",status="201"\} \d/);
+    expect(metrics).toMatch(/http_requests_total\{method="POST",route="[^"]*",status="201"\} \d/);
     expect(metrics).not.toMatch(/secret|[0-9a-v]{36}/);
   });
 
@@ -113,6 +113,13 @@ describe('the service', () => {
       expectProblem(answer, 405, 'method-not-allowed');
       expect(answer.headers.allow).toBe('PUT, GET, HEAD');
     }
+  });
+
+  it.each(CALLS)('refuses a parameter that means nothing: $name', async (call) => {
+    const path = pathOf({ ...call, query: '' }, {});
+    const answer = await api.raw(call.method.toUpperCase(), `${path}?force=true`, bodyOf(call));
+    expectProblem(answer, 422, 'invalid-request');
+    expect(answer.body.errors).toContainEqual({ path: 'force', message: 'Is not known here' });
   });
 
   it('limits the rate of a caller, and says when to come back', async () => {

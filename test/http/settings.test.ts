@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { readOrCreateSecret } from '../../src/commands/auth-secret.ts';
 import { createLogger } from '../../src/commands/logging.ts';
-import { type LogLevel, readSettings, SettingsError } from '../../src/commands/settings.ts';
+import { type LogLevel, readSettings } from '../../src/commands/settings.ts';
+import { SettingsError } from '../../src/commands/settings-error.ts';
 import type { LogFields } from '../../src/http/logger.ts';
 
 const SECRET = 's'.repeat(32);
@@ -33,7 +34,8 @@ describe('without any setting', () => {
       dataDir: './data',
       localS3Port: 8081,
       s3: undefined,
-      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, afterAssessmentByTenantMs: new Map() },
+      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
+      webhooks: new Map(),
       deleteLeadMs: DAY_MS,
       settleTimeMs: DAY_MS / 24,
       uploadIdleLimitMs: DAY_MS / 12,
@@ -54,8 +56,11 @@ describe('without any setting', () => {
         playbackUrlTtlMs: 600_000,
         contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4', 'audio/mp4', 'video/x-matroska', 'audio/ogg']),
       },
+      maxContentUploads: 32,
       corsOrigins: [],
       rateLimitPerMinute: 600,
+      shutdownDelayMs: 5000,
+      traces: undefined,
       logLevel: 'info',
     });
   });
@@ -108,7 +113,7 @@ describe('with a bucket', () => {
       UPLOADS: 'proxy',
       AUTH_JWKS_URL: 'https://id.example/jwks.json',
     });
-    expect(settings.policy.afterAssessmentByTenantMs).toEqual(
+    expect(settings.policy.byTenantMs).toEqual(
       new Map([
         ['acme', 14 * DAY_MS],
         ['beta', 1.5 * DAY_MS],
@@ -135,6 +140,13 @@ describe('the start is stopped by', () => {
     [{ RETENTION_BY_TENANT: 'a@example.org=9d' }, /^RETENTION_BY_TENANT: .*tenant=duration/],
     [{ RETENTION_BY_TENANT: 'acme=9d,acme=14d' }, /^RETENTION_BY_TENANT: .*named once/],
     [{ SETTLE_TIME: 'soon' }, /^SETTLE_TIME: /],
+    [{ SETTLE_TIME: '0s' }, /^SETTLE_TIME: "0s" .* from 1s/],
+    [{ SETTLE_TIME: '30d' }, /^RETENTION_AFTER_ASSESSMENT: 30d is not more than SETTLE_TIME \(30d\)/],
+    [
+      { SETTLE_TIME: '8d', RETENTION_BY_TENANT: 'acme=7d' },
+      /^RETENTION_BY_TENANT \(acme\): 7d is not more .*SETTLE_TIME/,
+    ],
+    [{ UPLOAD_IDLE_LIMIT: '0s' }, /^UPLOAD_IDLE_LIMIT: "0s" .* from 1s/],
     [{ SWEEP_SCHEDULE: 'every day' }, /^SWEEP_SCHEDULE: /],
     [{ PART_SIZE_BYTES: '1048576' }, /^PART_SIZE_BYTES: .*from 5242880 to 5368709120/],
     [{ MAX_RECORDING_BYTES: '107374182400', S3_MAX_PARTS: '1000' }, /^PART_SIZE_BYTES: .*; 107374183 would do$/],

@@ -17,6 +17,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { createApp, type HttpDependencies } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
+import { ContentUploads } from '../../src/recordings/content-uploads.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import { createS3Client } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
@@ -86,7 +87,8 @@ export async function startService(
       store,
       presigner: createS3Presigner({ client, settings, now }),
       audit: createAuditTrail(store, now, randomBytes),
-      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, afterAssessmentByTenantMs: new Map() },
+      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
+      leadMs: DAY_MS,
       uploads: {
         mode: 'direct',
         partSizeBytes: 5 * 1024 * 1024,
@@ -95,7 +97,9 @@ export async function startService(
         playbackUrlTtlMs: 10 * MINUTE_MS,
         contentTypes: new Set(['video/webm', 'audio/webm']),
       },
+      contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS }),
       manifests: new LRUCache<string, Manifest>({ max: 100 }),
+      takingParts: new LRUCache<string, Manifest>({ max: 100, ttl: 1000 }),
       logRetentionMs: 365 * DAY_MS,
       now,
       randomBytes,

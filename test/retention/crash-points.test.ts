@@ -5,7 +5,7 @@ import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { readReceipt } from '../../src/retention/purge.ts';
+import { readReceipt } from '../../src/storage/receipts.ts';
 import { type CrashPlan, crashing } from '../overriding.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { seedRecordings } from '../../bench/seed.ts';
-import { type Receipt, toBody } from '../../src/domain/documents.ts';
+import { type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import {
@@ -14,7 +14,12 @@ import {
 } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
+import { purgeRecordings } from '../../src/retention/purge.ts';
+import { newReceiptChain } from '../../src/retention/receipt-chain.ts';
+import { verify } from '../../src/retention/verify.ts';
 import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
+import { readAttempt } from '../../src/storage/attempt-state.ts';
+import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../overriding.ts';
 import { startTestService, type TestService, webm } from '../service.ts';
@@ -145,6 +150,17 @@ describe('verify', () => {
     expect(await kinds()).toEqual(['stray-upload']);
   });
 
+  test.each([2, -2])('refuses by a clock that is wrong by %i hours, and ends no upload', async (hours) => {
+    const ref = await service.begin();
+    await forget(recordingKey(ref, 'manifest'));
+    const now = () => service.clock.now() + hours * HOUR_MS;
+    for (const fix of [true, false]) {
+      const refused = verify({ ...service.sweepContext, now }, { fix });
+      await expect(refused).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
+    }
+    expect(await Array.fromAsync(listAllMultipartUploads(service.store, ''))).toHaveLength(1);
+  });
+
   test('leaves the upload of a recording alone whose manifest cannot be read', async () => {
     const ref = await service.begin();
     await service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
@@ -195,6 +211,54 @@ describe('verify', () => {
     expect(await service.keys('participants/')).toEqual([]);
   });
 
+  test('does not take a marker for stray whose recording is deleted while it reads', async () => {
+    let meanwhile: (() => Promise<unknown>) | undefined;
+    const racing = await startTestService({
+      wrap: (store) =>
+        overriding(store, {
+          async list(prefix, options) {
+            const page = await store.list(prefix, options);
+            const act = prefix === 'participants/' ? meanwhile : undefined;
+            if (act) meanwhile = undefined;
+            await act?.();
+            return page;
+          },
+        }),
+    });
+    try {
+      const ref = await racing.record();
+      racing.clock.advance(2 * HOUR_MS);
+      // The first listing of markers looks for those that are missing, the second for those that lead nowhere.
+      const erase = () => deleteRecording(racing.context, ref, { reason: 'erasure', actor: 'desk' });
+      meanwhile = () => {
+        meanwhile = erase;
+        return Promise.resolve();
+      };
+      expect(await racing.verify()).toMatchObject({ wrong: 0, findings: [], receipts: 1 });
+      expect(meanwhile).toBeUndefined();
+    } finally {
+      await racing.close();
+    }
+  });
+
+  test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {
+    const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS, tagged: true };
+    await seedRecordings(service.store, 60, { ...past, name: 'math' });
+    await seedRecordings(service.store, 20, { ...past, name: 'math-2' });
+    await service.sweep();
+    const young = { createdAtMs: service.clock.now() - 2 * HOUR_MS, retentionMs: 30 * DAY_MS, tagged: true };
+    await seedRecordings(service.store, 40, { ...young, name: 'math' });
+    await seedRecordings(service.store, 20, { ...young, name: 'math-1' });
+    service.clock.advance(2 * HOUR_MS);
+    service.testStore.requests.length = 0;
+    expect(await service.verify()).toMatchObject({ wrong: 0, recordings: 60, receipts: 80 });
+    const asked = Map.groupBy(service.testStore.requests, ({ operation }) => operation);
+    expect(asked.get('GetObjectTagging')).toHaveLength(60);
+    // A manifest each, a receipt each, and the few indexes twice.
+    expect(asked.get('GetObject')?.length).toBeLessThan(60 + 80 + 10);
+    expect(asked.get('ListObjectsV2')?.length).toBeLessThan(20);
+  });
+
   test('finds a fact that nothing would ever delete', async () => {
     await assessAttempt(service.context, { tenant: 'acme', exam: 'math', attempt: 'empty' }, service.clock.now());
     await forget('due/');
@@ -233,15 +297,26 @@ describe('verify', () => {
       expect(await kinds()).toContain('unreadable');
     });
 
+    test('finds that a receipt was changed that stands alone, and the last of a sweep', async () => {
+      await deleteMany(2);
+      const erased = await service.record({ attempt: 'b1' });
+      await deleteRecording(service.context, erased, { reason: 'erasure', actor: 'desk' });
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
+      for (const key of await service.keys('receipts/')) {
+        const body = await service.store.get(key);
+        const receipt = JSON.parse(Buffer.from(body ?? []).toString()) as Receipt;
+        await service.store.put(key, toBody({ ...receipt, verifiedAt: receipt.deadline }));
+        expect(await kinds()).toEqual(['receipt-changed']);
+        await service.store.put(key, body ?? new Uint8Array());
+      }
+    });
+
     test.each([
       ['the first', 0],
       ['one between two others', 1],
     ])('finds that of the batches of a sweep %s is missing', async (_, place) => {
-      for (let index = 0; index < 450; index += 150) await recordMany(150, `${index}`);
-      service.clock.advance(30 * DAY_MS);
-      await service.sweep();
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
+      await deleteInBatches(3);
       const indexes: { key: string; first: number }[] = [];
       for (const key of await service.keys('due/')) {
         if (!key.includes('/receipts/')) continue;
@@ -249,31 +324,48 @@ describe('verify', () => {
         indexes.push({ key, first });
       }
       indexes.sort((a, b) => a.first - b.first);
-      expect(indexes.length).toBeGreaterThan(2);
+      expect(indexes).toHaveLength(3);
       await service.store.delete([{ key: indexes[place]?.key ?? '' }]);
       expect(new Set(await kinds())).toEqual(new Set(['receipt-missing', 'receipt-without-expiry']));
     });
 
-    test('finds that the last receipt of a batch was changed, by the batch after it', async () => {
-      await recordMany(450, 'x');
-      service.clock.advance(30 * DAY_MS);
-      await service.sweep();
-      service.clock.advance(2 * HOUR_MS);
-      for (const key of await service.keys('receipts/')) {
-        const receipt = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as Receipt;
-        if (receipt.chain.sequence !== 200) continue;
-        await service.store.put(key, Buffer.from(JSON.stringify({ ...receipt, actor: 'someone' })));
+    test.each([
+      ['its index', {}],
+      ['the batch after it, where its index is of an earlier version', { last: undefined }],
+    ])('finds that the last receipt of a batch was changed, by %s', async (_, change) => {
+      await deleteInBatches(2);
+      let last = '';
+      for (const key of (await service.keys('due/')).filter((name) => name.includes('/receipts/'))) {
+        const index = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as ReceiptIndex;
+        await service.store.put(key, toBody({ ...index, ...change }));
+        if (index.first === 1) last = index.keys.at(-1) ?? '';
       }
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
+      const receipt = JSON.parse(Buffer.from((await service.store.get(last)) ?? []).toString()) as Receipt;
+      await service.store.put(last, toBody({ ...receipt, actor: 'someone' }));
       expect(await kinds()).toEqual(['receipt-changed']);
     });
 
-    async function recordMany(count: number, name: string): Promise<void> {
-      await seedRecordings(service.store, count, {
-        createdAtMs: service.clock.now(),
-        retentionMs: 30 * DAY_MS,
-        name,
-        tagged: true,
-      });
+    /** As a sweep of many hundreds does: one chain of receipts, and an index for each of its batches. */
+    async function deleteInBatches(batches: number): Promise<void> {
+      const chain = newReceiptChain(service.sweepContext, 'sweep');
+      for (let batch = 0; batch < batches; batch += 1) {
+        const refs = [await service.record({ attempt: `b${batch}` }), await service.record({ attempt: `b${batch}` })];
+        const { recordings } = await readAttempt(service.store, refs[0] as RecordingRef);
+        const doomed = recordings.map((state) => ({
+          state,
+          reason: 'retention' as const,
+          actor: 'sweeper',
+          deadlineMs: service.clock.now(),
+        }));
+        expect(await purgeRecordings(service.sweepContext, doomed, false, chain)).toMatchObject([
+          { receipt: { chain: { sequence: 2 * batch + 1 } } },
+          { receipt: { chain: { sequence: 2 * batch + 2 } } },
+        ]);
+      }
+      service.clock.advance(2 * HOUR_MS);
+      expect(await kinds()).toEqual([]);
     }
 
     test('finds one that nothing would delete, and gives it an end', async () => {

@@ -27,7 +27,7 @@ const WEBM = Buffer.from('1a45dfa3874282847765626d', 'hex');
 const POLICY = {
   afterAssessmentMs: 30 * DAY_MS,
   unassessedMs: 20 * DAY_MS,
-  afterAssessmentByTenantMs: new Map<string, number>(),
+  byTenantMs: new Map<string, number>(),
 };
 
 let opened: TestStore;
@@ -55,6 +55,7 @@ describe('an attempt', () => {
       assessments: [],
       recordings: [],
       unknownKeys: [],
+      storeTimeMs: Number.NaN,
     });
   });
 
@@ -160,7 +161,11 @@ describe('completing an upload', () => {
     };
     await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
     await store.uploadPart(recordingKey(ref, 'media'), uploadId, 1, body);
-    return { ref, manifest, context: { store, policy: POLICY, now: () => NOW_MS + MINUTE_MS } };
+    return {
+      ref,
+      manifest,
+      context: { store, policy: POLICY, now: () => NOW_MS + MINUTE_MS, randomBytes, leadMs: DAY_MS },
+    };
   }
 
   async function complete({ context, ref, manifest }: Begun) {

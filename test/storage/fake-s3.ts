@@ -65,6 +65,11 @@ export function xml(root: string, content = ''): FakeReply {
   return { headers: { 'content-type': 'application/xml' }, body };
 }
 
+/** The whole of a listing, as every store says of its last page. */
+export function listing(root: string, content = ''): FakeReply {
+  return xml(root, `<IsTruncated>false</IsTruncated>${content}`);
+}
+
 /** An S3 error document. */
 export function s3Error(status: number, code: string): FakeReply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>as scripted</Message></Error>`;

@@ -132,6 +132,28 @@ export function describeObjectStore(
         expect(await store.getStart(`${prefix}empty`, 4096)).toHaveLength(0);
       });
 
+      test('show any range, fewer bytes at their end, and none beyond it', async () => {
+        const prefix = newPrefix();
+        await store.put(`${prefix}ten`, bytes('0123456789'));
+        const range = async (offset: number) => {
+          const chunks = await store.getRange(`${prefix}ten`, offset, 4);
+          return Buffer.concat(await Array.fromAsync(chunks ?? [])).toString();
+        };
+        expect([await range(0), await range(3), await range(8), await range(10)]).toEqual(['0123', '3456', '89', '']);
+        expect(await store.getRange(`${prefix}missing`, 0, 4)).toBeUndefined();
+      });
+
+      test('are left in the middle of a range, as often as a reader likes', async () => {
+        const key = `${newPrefix()}left`;
+        await store.put(key, new Uint8Array(MAX_SMALL_OBJECT_BYTES).fill(7));
+        for (let round = 0; round < 300; round += 1) {
+          for await (const chunk of (await store.getRange(key, 0, MAX_SMALL_OBJECT_BYTES)) ?? []) {
+            expect(chunk[0]).toBe(7);
+            break;
+          }
+        }
+      });
+
       test('are told apart by every character of their keys', async () => {
         const prefix = newPrefix();
         for (const odd of ODD_NAMES) await store.put(prefix + odd, bytes(odd));

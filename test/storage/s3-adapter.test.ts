@@ -12,7 +12,7 @@ import { httpStatusOf, storeCodeOf, toStoreError } from '../../src/storage/s3/er
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { type FakeReply, type FakeS3, type Script, s3Error, startFakeS3, xml } from './fake-s3.ts';
+import { type FakeReply, type FakeS3, listing, type Script, s3Error, startFakeS3, xml } from './fake-s3.ts';
 import { send } from './http.ts';
 import { bytes, expectStoreError, text } from './object-store-contract.ts';
 import { type CountedRequest, hasExternalStore, openTestStore } from './stores.ts';
@@ -339,6 +339,18 @@ describe('a store in trouble', () => {
 });
 
 describe('an object', () => {
+  test('of whose beginning less comes than the store says is there is not read at all', async () => {
+    const answers = [{}, { body: 'be' }, { body: 'begin' }];
+    const { store } = await adapterOn((_, index) => ({
+      status: 206,
+      headers: { 'content-range': 'bytes 0-4/5' },
+      ...answers[index],
+    }));
+    await expectStoreError(store.getStart('a', 64), 'unavailable');
+    await expectStoreError(store.getStart('a', 64), 'unavailable');
+    expect(text(await store.getStart('a', 64))).toBe('begin');
+  });
+
   test('that answers 404 without a document is missing', async () => {
     const { store } = await adapterOn(() => ({ status: 404 }));
     expect(await store.get('a')).toBeUndefined();
@@ -355,13 +367,13 @@ describe('an object', () => {
 
 describe('a listing', () => {
   test('from a store that tells no time has none', async () => {
-    const { store } = await adapterOn(() => ({ ...xml('ListBucketResult'), withoutDate: true }));
+    const { store } = await adapterOn(() => ({ ...listing('ListBucketResult'), withoutDate: true }));
     expect(await store.list('a')).toEqual({ objects: [], truncated: false, storeTimeMs: Number.NaN });
   });
 
   test('takes the time of the store, not its own', async () => {
     const { store } = await adapterOn(() => ({
-      ...xml('ListBucketResult'),
+      ...listing('ListBucketResult'),
       headers: { date: 'Mon, 23 Nov 2026 02:03:17 GMT' },
       withoutDate: true,
     }));
@@ -370,11 +382,12 @@ describe('a listing', () => {
 
   test('reads what is left out as nothing', async () => {
     const { store } = await adapterOn(({ query }) => {
-      if (query.has('versions')) return xml('ListVersionsResult', '<Version></Version><DeleteMarker></DeleteMarker>');
-      if (query.has('uploads')) return xml('ListMultipartUploadsResult', '<Upload></Upload>');
-      if (query.has('uploadId')) return xml('ListPartsResult', '<Part></Part>');
+      if (query.has('versions'))
+        return listing('ListVersionsResult', '<Version></Version><DeleteMarker></DeleteMarker>');
+      if (query.has('uploads')) return listing('ListMultipartUploadsResult', '<Upload></Upload>');
+      if (query.has('uploadId')) return listing('ListPartsResult', '<Part></Part>');
       if (query.has('tagging')) return xml('Tagging', '<TagSet><Tag></Tag></TagSet>');
-      return xml('ListBucketResult', '<Contents></Contents>');
+      return listing('ListBucketResult', '<Contents></Contents>');
     });
     const nothing = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
     expect((await store.list('')).objects).toEqual([nothing]);
@@ -393,9 +406,9 @@ describe('a listing', () => {
 
   test('of no tags, parts, or versions is empty', async () => {
     const { store } = await adapterOn(({ query }) => {
-      if (query.has('versions')) return xml('ListVersionsResult');
-      if (query.has('uploads')) return xml('ListMultipartUploadsResult');
-      return query.has('tagging') ? xml('Tagging') : xml('ListPartsResult');
+      if (query.has('versions')) return listing('ListVersionsResult');
+      if (query.has('uploads')) return listing('ListMultipartUploadsResult');
+      return query.has('tagging') ? xml('Tagging') : listing('ListPartsResult');
     });
     expect((await store.listVersions('')).versions).toEqual([]);
     expect((await store.listMultipartUploads('')).uploads).toEqual([]);
@@ -408,7 +421,7 @@ describe('a listing', () => {
       `<${element}><Key>${key}</Key><VersionId>${key}${second}</VersionId><IsLatest>${latest}</IsLatest>` +
       `<LastModified>2026-11-23T02:03:0${second}.000Z</LastModified></${element}>`;
     const { store } = await adapterOn(() =>
-      xml(
+      listing(
         'ListVersionsResult',
         version('Version', 'a', false, 3) +
           version('Version', 'a', false, 1) +
@@ -427,6 +440,20 @@ describe('a listing', () => {
     ]);
   });
 
+  test('that does not say whether it goes on was cut short on its way, and is never taken for an empty one', async () => {
+    const { store } = await adapterOn(() => ({ body: '' }));
+    await expectStoreError(store.list(''), 'unavailable');
+    await expectStoreError(store.listVersions(''), 'unavailable');
+    await expectStoreError(store.listMultipartUploads(''), 'unavailable');
+    await expectStoreError(store.listParts('a', 'id'), 'unavailable');
+  });
+
+  test('that breaks off in the middle of a word is unavailable, and not a refusal', async () => {
+    const { body = '' } = listing('ListBucketResult', '<Contents><Key>a</Key></Contents>');
+    const { store } = await adapterOn((_, index) => ({ body: body.slice(0, 60 + 30 * index) }));
+    for (let at = 60; at < body.length; at += 30) await expectStoreError(store.list(''), 'unavailable');
+  });
+
   test('of parts goes on over as many pages as there are', async () => {
     const part = (number: number) => `<Part><PartNumber>${number}</PartNumber><ETag>"${number}"</ETag></Part>`;
     const { store, fake } = await adapterOn((_, index) =>
@@ -435,7 +462,7 @@ describe('a listing', () => {
             'ListPartsResult',
             `<IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker>${part(7)}`,
           )
-        : xml('ListPartsResult', part(8)),
+        : listing('ListPartsResult', part(8)),
     );
     expect((await store.listParts('a', 'id'))?.map((item) => item.partNumber)).toEqual([7, 8]);
     expect(fake.requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
@@ -468,7 +495,7 @@ describe('an upload', () => {
 
   test('that cannot be completed for an error of the store may be completed later when its parts are there', async () => {
     const { store } = await adapterOn(({ method }) =>
-      method === 'POST' ? s3Error(500, 'InternalError') : xml('ListPartsResult'),
+      method === 'POST' ? s3Error(500, 'InternalError') : listing('ListPartsResult'),
     );
     await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
   });
@@ -481,7 +508,7 @@ describe('an upload', () => {
   test('without an id is none', async () => {
     const { store } = await adapterOn(() => xml('InitiateMultipartUploadResult', '<Key>a</Key>'));
     await expect(store.createMultipartUpload('a', { contentType: 'video/webm' })).rejects.toMatchObject({
-      code: 'unexpected',
+      code: 'unavailable',
       storeCode: 'NoUploadId',
     });
   });
@@ -569,7 +596,7 @@ describe('a URL', () => {
 
 describe('requests', () => {
   test('go to the endpoint inside, whatever the public one is, with the key prefix', async () => {
-    const { store, fake } = await adapterOn(() => xml('ListBucketResult'), {
+    const { store, fake } = await adapterOn(() => listing('ListBucketResult'), {
       publicEndpoint: 'https://outside',
       keyPrefix: 'p q/',
     });

@@ -24,6 +24,12 @@ export interface TestStoreOptions {
   readonly versioned?: boolean;
   /** Put before every key. Default: ''. */
   readonly keyPrefix?: string;
+  /** A store that the test has started, with its bucket; it is left as it is. */
+  readonly started?: S3Settings;
+  /** What stands between the service and the store: is given the store's endpoint, and gives its own. */
+  readonly through?: (endpoint: string) => Promise<string>;
+  /** How long the store may say nothing. Default: that of the service. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** One attempt at the store, as `OnStoreRequest` was told of it. */
@@ -56,6 +62,7 @@ const LOCAL_UPLOAD_CREDENTIALS = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'u
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
+  if (options.started) return testStore(options.started, options, async () => {});
   const endpoint = process.env.TEST_S3_ENDPOINT;
   return endpoint ? openBucket(endpoint, options) : openEmbedded(options);
 }
@@ -68,19 +75,23 @@ async function openEmbedded(options: TestStoreOptions): Promise<TestStore> {
     bucket: LOCAL_BUCKET,
     credentials: [LOCAL_CREDENTIALS, { ...LOCAL_UPLOAD_CREDENTIALS, uploadOnly: true }],
   });
-  const settings = settingsOf(server.endpoint, LOCAL_BUCKET, options, LOCAL_CREDENTIALS, LOCAL_UPLOAD_CREDENTIALS);
-  return testStore(settings, async () => {
+  const endpoint = (await options.through?.(server.endpoint)) ?? server.endpoint;
+  const settings = settingsOf(endpoint, LOCAL_BUCKET, options, LOCAL_CREDENTIALS, LOCAL_UPLOAD_CREDENTIALS);
+  return testStore(settings, options, async () => {
     await server.close();
     await rm(dataDir, { recursive: true, force: true });
   });
 }
 
-async function openBucket(endpoint: string, options: TestStoreOptions): Promise<TestStore> {
+async function openBucket(storeEndpoint: string, options: TestStoreOptions): Promise<TestStore> {
+  const endpoint = (await options.through?.(storeEndpoint)) ?? storeEndpoint;
   const bucket = `test-${randomBytes(10).toString('hex')}`;
   const credentials = credentialsOf('TEST_S3_ACCESS_KEY_ID', 'TEST_S3_SECRET_ACCESS_KEY');
   if (!credentials) throw new Error('TEST_S3_ENDPOINT needs TEST_S3_ACCESS_KEY_ID and TEST_S3_SECRET_ACCESS_KEY.');
   const upload = credentialsOf('TEST_S3_UPLOAD_ACCESS_KEY_ID', 'TEST_S3_UPLOAD_SECRET_ACCESS_KEY');
-  const opened = testStore(settingsOf(endpoint, bucket, options, credentials, upload), () => removeBucket(opened));
+  const opened = testStore(settingsOf(endpoint, bucket, options, credentials, upload), options, () =>
+    removeBucket(opened),
+  );
   const { client, requests } = opened;
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   if (upload) await allowUploads(client, bucket);
@@ -102,9 +113,10 @@ function settingsOf(
   return { endpoint, region: REGION, bucket, keyPrefix, forcePathStyle: true, credentials, uploadCredentials };
 }
 
-function testStore(settings: S3Settings & { endpoint?: string | undefined }, remove: () => Promise<void>): TestStore {
+function testStore(settings: S3Settings, options: TestStoreOptions, remove: () => Promise<void>): TestStore {
   const requests: CountedRequest[] = [];
-  const client = createS3Client(settings, (operation, outcome) => requests.push({ operation, outcome }));
+  const onRequest = (operation: string, outcome: string) => requests.push({ operation, outcome });
+  const client = createS3Client(settings, onRequest, options.idleTimeoutMs);
   let closing: Promise<void> | undefined;
   return {
     store: new S3ObjectStore(client, settings),

@@ -1,12 +1,11 @@
 // Is the store there, does it know the service's key, does its clock agree, and can nobody listen on the way?
-import { MINUTE_MS, SECOND_MS } from '../../domain/durations.ts';
+import { SECOND_MS } from '../../domain/durations.ts';
+import { MAX_CLOCK_SKEW_MS } from '../../domain/times.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { type CheckResult, failed, info, ok, type Verdict, warning } from '../check.ts';
 import type { DoctorDependencies } from '../context.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 
-/** The sweeper refuses to run beyond this (design.md). */
-const MAX_SKEW_MS = 5 * MINUTE_MS;
 const NOTABLE_SKEW_MS = 30 * SECOND_MS;
 
 export const REACH_CHECKS = [
@@ -71,7 +70,7 @@ function clockVerdict(aheadMs: number): Verdict {
     seconds <= 1
       ? 'It agrees with the store.'
       : `This machine is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the store.`;
-  if (Math.abs(aheadMs) > MAX_SKEW_MS)
+  if (Math.abs(aheadMs) > MAX_CLOCK_SKEW_MS)
     return failed(`${reason} The sweeper refuses to run.`, 'Set both clocks by NTP.');
   return Math.abs(aheadMs) > NOTABLE_SKEW_MS ? warning(reason, 'Set both clocks by NTP.') : ok(reason);
 }

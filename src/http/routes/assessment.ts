@@ -13,7 +13,8 @@ export const assess = operation({
   summary: 'Report that an attempt was assessed',
   description:
     'Every recording of the attempt is deleted no later than the retention after `completedAt`. Safe to repeat. The ' +
-    'earliest assessment counts: a later one is refused, so that no deadline ever moves back.',
+    'earliest assessment counts: a later one is refused, so that no deadline ever moves back. A ' +
+    'recording whose deadline has passed gets no new one: if it is still there, it is deleted now.',
   scopes: ['assessments:write'],
   body: { schema: assessmentBody, example: { completedAt: EXAMPLE.completedAt } },
   success: {
@@ -22,7 +23,13 @@ export const assess = operation({
     schema: assessment,
     example: EXAMPLE,
   },
-  problems: ['assessment-later', 'assessment-in-future', 'assessment-before-recording'],
+  problems: [
+    'recording-being-created',
+    'assessment-later',
+    'assessment-in-future',
+    'assessment-before-recording',
+    'clock-skew',
+  ],
   async handle({ ctx, ref, body }) {
     return { body: await assessAttempt(ctx, ref, Date.parse(body.completedAt)) };
   },

@@ -2,8 +2,9 @@
 import { openContent } from '../../recordings/content.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
-import { HttpError } from '../problem-codes.ts';
+import { HttpError, OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { recording } from '../schemas.ts';
+import { freeingAsTheyPass } from '../young-generation.ts';
 import { EXAMPLE_RECORDING } from './examples.ts';
 
 export const content = operation({
@@ -12,14 +13,19 @@ export const content = operation({
   at: 'recording',
   suffix: '/content',
   summary: 'Upload a whole recording through the service',
-  description: 'The field `file` of a form is streamed to the store as it arrives, and completed at its end.',
+  description:
+    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
+    'an earlier try left is replaced; after `recording-stored`, `…/complete` answers what that try would have.',
   scopes: ['recordings:upload'],
   takesFile: true,
   success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
   problems: [
+    ...OF_LIVE_RECORDING,
     'unsupported-media-type',
     'malformed-form',
     'request-aborted',
+    'request-idle',
+    'uploads-busy',
     'file-missing',
     'invalid-request',
     'recording-too-large',
@@ -29,13 +35,17 @@ export const content = operation({
     'parts-missing',
     'parts-mismatch',
     'parts-changed',
+    'parts-left-over',
   ],
   async handle({ ctx, ref, req, res }) {
     if (!req.is('multipart/form-data')) {
       throw new HttpError('unsupported-media-type', 'Send the recording as multipart/form-data, in the field "file".');
     }
-    const upload = await openContent(ctx, ref);
-    await receiveFile(req, res, ctx.uploads.maxRecordingBytes, (file) => upload.write(file));
-    return { body: await upload.complete() };
+    return ctx.contentUploads.run(async () => {
+      const upload = await openContent(ctx, ref);
+      const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs: ctx.contentUploads.idleMs };
+      await receiveFile(req, res, limits, (file) => upload.write(freeingAsTheyPass(file)));
+      return { body: await upload.complete() };
+    });
   },
 });

@@ -2,7 +2,7 @@
 import { ServiceError } from '../../domain/errors.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { operation } from '../operation.ts';
-import { createdRecording, createRecordingBody } from '../schemas.ts';
+import { createdRecording, createRecordingBody, createRecordingHeaders } from '../schemas.ts';
 import { EXAMPLE_SIGNED_PART, EXAMPLE_UPLOADING } from './examples.ts';
 
 export const create = operation({
@@ -13,8 +13,9 @@ export const create = operation({
   summary: 'Start a recording',
   description:
     'Opens an upload and answers with the URLs of its first parts. The participant must have agreed: `consent` says ' +
-    'when, and to what. Each call starts another recording; repeat it after a failure.',
+    'when, and to what. Each call starts another recording, unless it repeats the `Idempotency-Key` of one before it.',
   scopes: ['recordings:upload'],
+  headers: createRecordingHeaders,
   body: {
     schema: createRecordingBody,
     precheck: refuseWithoutConsent,
@@ -35,10 +36,22 @@ export const create = operation({
       upload: { partSizeBytes: 5242880, maxParts: 2048, parts: [EXAMPLE_SIGNED_PART] },
     },
     location: 'The path of the recording.',
+    recordingIdAt: '/recording/recordingId',
   },
-  problems: ['consent-missing', 'content-type-not-allowed', 'attempt-assessed'],
-  async handle({ ctx, caller, ref, body }) {
-    const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1 });
+  problems: [
+    'recording-deleted',
+    'recording-unreadable',
+    'consent-missing',
+    'content-type-not-allowed',
+    'attempt-assessed',
+    'attempt-full',
+    'recording-being-created',
+    'idempotency-key-reused',
+    'clock-skew',
+  ],
+  async handle({ ctx, caller, ref, headers, body }) {
+    const idempotencyKey = headers['idempotency-key'];
+    const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1, idempotencyKey });
     const { recordingId } = created.recording;
     const location = `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`;
     return { body: created, location };

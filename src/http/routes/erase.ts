@@ -20,7 +20,7 @@ export const erase = operation({
   scopes: ['privacy:manage', 'recordings:upload'],
   query: eraseQuery,
   success: { status: 200, description: 'The receipt.', schema: receipt, example: EXAMPLE_RECEIPT },
-  problems: ['reason-not-allowed', 'recording-being-created'],
+  problems: ['reason-not-allowed', 'recording-being-created', 'recording-unreadable'],
   async handle({ ctx, principal, caller, ref, query }) {
     requireRight(principal, query.reason);
     return { body: await eraseRecording(ctx, caller, ref, query.reason) };

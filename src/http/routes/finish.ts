@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { completeRecording } from '../../recordings/complete.ts';
 import { abortRecording } from '../../recordings/delete.ts';
 import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { completeRecordingBody, recording } from '../schemas.ts';
 import { EXAMPLE_RECORDING } from './examples.ts';
 
@@ -35,6 +36,7 @@ export const complete = operation({
   },
   success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
   problems: [
+    ...OF_LIVE_RECORDING,
     'parts-missing',
     'parts-mismatch',
     'parts-changed',
@@ -56,7 +58,7 @@ export const abort = operation({
   description: 'The parts that had arrived are deleted. Safe to repeat.',
   scopes: ['recordings:upload'],
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.undefined() },
-  problems: ['recording-stored', 'recording-being-created'],
+  problems: ['recording-deleted', 'recording-unreadable', 'recording-stored', 'recording-being-created'],
   async handle({ ctx, caller, ref }) {
     await abortRecording(ctx, caller, ref);
     return { body: undefined };

@@ -1,6 +1,7 @@
 // The parts of an upload: where to send the next ones, and which have arrived.
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
 import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { presignPartsBody, signedParts, uploadedParts } from '../schemas.ts';
 import { EXAMPLE_SIGNED_PART } from './examples.ts';
 
@@ -28,7 +29,7 @@ export const presign = operation({
     schema: signedParts,
     example: { parts: [EXAMPLE_SIGNED_PART] },
   },
-  problems: ['part-too-large', 'part-number-too-large', 'recording-stored', 'upload-gone', 'uploads-proxied'],
+  problems: [...OF_LIVE_RECORDING, 'part-too-large', 'part-number-too-large', 'recording-stored', 'uploads-proxied'],
   async handle({ ctx, ref, body }) {
     return { body: { parts: await presignParts(ctx, ref, body.parts) } };
   },
@@ -48,7 +49,7 @@ export const listUploaded = operation({
     schema: uploadedParts,
     example: { parts: [{ partNumber: 1, sizeBytes: 5242880, etag: '"9b2cf535f27731c974343645a3985328"' }] },
   },
-  problems: ['recording-stored', 'upload-gone'],
+  problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
   async handle({ ctx, ref }) {
     return { body: { parts: await listUploadedParts(ctx, ref) } };
   },

@@ -1,7 +1,9 @@
 // Links to play a recording: POST …/playback-links. The link stands in the body alone: proxies log headers.
 import { issuePlaybackLink } from '../../recordings/playback.ts';
 import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { playbackLink, playbackLinkBody } from '../schemas.ts';
+import { EXAMPLE_LINK } from './examples.ts';
 
 export const playback = operation({
   operationId: 'createPlaybackLink',
@@ -18,9 +20,9 @@ export const playback = operation({
     status: 201,
     description: 'The link.',
     schema: playbackLink,
-    example: { url: 'https://store.example/recordings/…/media?…', expiresAt: '2026-11-03T10:10:00.000Z' },
+    example: EXAMPLE_LINK,
   },
-  problems: ['recording-not-stored', 'recording-restricted'],
+  problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
   async handle({ ctx, caller, ref, body }) {
     return { body: await issuePlaybackLink(ctx, caller, ref, body.reason) };
   },

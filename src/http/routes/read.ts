@@ -1,11 +1,13 @@
 // What is recorded: one recording, those of an attempt, those of an exam.
 import type { z } from 'zod';
-import { type ListQuery, listAttemptRecordings, listExamRecordings, readRecordingView } from '../../recordings/read.ts';
+import { type ListQuery, listAttemptRecordings, listExamRecordings } from '../../recordings/list.ts';
+import { readRecordingView } from '../../recordings/read.ts';
 import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { listQuery, recording, recordingList } from '../schemas.ts';
 import { EXAMPLE_RECORDING } from './examples.ts';
 
-const PAGE = {
+export const PAGE = {
   status: 200 as const,
   description: 'One page; `nextCursor` is null on the last.',
   schema: recordingList,
@@ -21,7 +23,7 @@ export const readOne = operation({
   description: 'What is known of it, without a link to play it. After its deletion: 410 with the `receipt`.',
   scopes: ['recordings:review'],
   success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
-  problems: [],
+  problems: [...OF_LIVE_RECORDING],
   async handle({ ctx, ref }) {
     return { body: await readRecordingView(ctx, ref) };
   },
@@ -48,7 +50,6 @@ export const listOfExam = operation({
   at: 'exam',
   suffix: '/recordings',
   summary: 'List the recordings of an exam',
-  description: 'Not for a token that is bound to an attempt.',
   scopes: ['recordings:review'],
   query: listQuery,
   success: PAGE,
@@ -58,7 +59,8 @@ export const listOfExam = operation({
   },
 });
 
-function pageOf(query: z.output<typeof listQuery>): ListQuery {
+/** A list's query, as the use cases take it. */
+export function pageOf(query: z.output<typeof listQuery>): ListQuery {
   const { limit, cursor, assessed, dueBefore } = query;
   return { limit, cursor, assessed, dueBeforeMs: dueBefore === undefined ? undefined : Date.parse(dueBefore) };
 }

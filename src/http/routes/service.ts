@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { Registry } from 'prom-client';
 import { DOCS_STYLE, renderDocs } from '../docs.ts';
+import { sendTagged } from '../etag.ts';
 import { describeApi } from '../openapi.ts';
 import { OPERATIONS } from './index.ts';
 
@@ -25,15 +26,21 @@ export function serviceRoutes(deps: ServiceDependencies): ReadonlyMap<string, Re
     ['/livez', (_req, res) => void res.json({ status: 'ok' })],
     ['/readyz', async (_req, res) => answerReadiness(res, await readinessOf(deps))],
     ['/metrics', async (_req, res) => void res.type(deps.metrics.contentType).send(await deps.metrics.metrics())],
-    ['/openapi.json', (_req, res) => void res.type('application/json').send(json)],
+    ['/openapi.json', (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), json)],
     [
       '/docs',
-      (_req, res) => {
+      (req, res) => {
         res.setHeader('Content-Security-Policy', DOCS_POLICY);
-        res.type('html').send(page);
+        sendTagged(req, mayBeKept(res).type('html'), page);
       },
     ],
   ]);
+}
+
+/** The same for everybody, until the service is another version: a browser asks whether it still is. */
+function mayBeKept(res: Response): Response {
+  res.setHeader('Cache-Control', 'no-cache');
+  return res;
 }
 
 /** The page has one style sheet, in the page itself, and nothing else that a browser would load or run. */

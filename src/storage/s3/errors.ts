@@ -60,5 +60,7 @@ function codeOf(storeCode: string, status: number | undefined): StoreErrorCode {
   if (known) return known;
   if (status === 501 || status === 405) return 'not-implemented';
   if (status === 403 || status === 401) return 'access-denied';
-  return status === undefined || status >= 500 || status === 429 ? 'unavailable' : 'unexpected';
+  // An answer of success that cannot be read was cut short on its way.
+  if (status === undefined || status < 300) return 'unavailable';
+  return status >= 500 || status === 429 ? 'unavailable' : 'unexpected';
 }

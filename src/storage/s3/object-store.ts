@@ -23,7 +23,6 @@ import type { StoredPart } from '../../domain/parts.ts';
 import {
   type DeleteFailure,
   type DeleteTarget,
-  type ListedVersion,
   type ListOptions,
   type ListPage,
   MAX_SMALL_OBJECT_BYTES,
@@ -34,8 +33,20 @@ import {
   type VersionPage,
 } from '../object-store.ts';
 import { isStoreError, StoreError } from '../store-error.ts';
+import {
+  byKeyThenLatest,
+  bytesInRange,
+  calling,
+  chunksOf,
+  cutShort,
+  listing,
+  readCursor,
+  timeOf,
+  tooLarge,
+  writeCursor,
+} from './answers.ts';
 import { type S3Settings, storeTimeOf } from './client.ts';
-import { isMissing, storeCodeOf, toStoreError } from './errors.ts';
+import { isMissing, storeCodeOf } from './errors.ts';
 
 /** The most keys of one DeleteObjects (S3 API). */
 const DELETE_BATCH = 1000;
@@ -85,6 +96,20 @@ export class S3ObjectStore implements ObjectStore {
     return this.#read(key, `bytes=0-${length - 1}`);
   }
 
+  async getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined> {
+    return calling('GetObject', async () => {
+      try {
+        const Range = `bytes=${offset}-${offset + length - 1}`;
+        const { Body } = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range }));
+        return chunksOf(Body as AsyncIterable<Uint8Array>);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        if (storeCodeOf(error) === 'InvalidRange') return chunksOf([]);
+        throw error;
+      }
+    });
+  }
+
   async #read(key: string, range: string | undefined): Promise<Uint8Array | undefined> {
     return calling('GetObject', async () => {
       try {
@@ -96,6 +121,7 @@ export class S3ObjectStore implements ObjectStore {
         const body = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
         // A proxy between may have dropped the length.
         if (body.length > MAX_SMALL_OBJECT_BYTES) throw tooLarge();
+        if (body.length < bytesInRange(output.ContentRange)) throw cutShort('GetObject');
         return body;
       } catch (error) {
         if (isMissing(error)) return undefined;
@@ -106,7 +132,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const output = await calling('ListObjectsV2', () =>
+    const output = await listing('ListObjectsV2', () =>
       this.#client.send(
         new ListObjectsV2Command({
           Bucket: this.#bucket,
@@ -126,7 +152,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async listVersions(prefix: string, options: { cursor?: string | undefined } = {}): Promise<VersionPage> {
     const [KeyMarker, VersionIdMarker] = readCursor(options.cursor);
-    const output = await calling('ListObjectVersions', () =>
+    const output = await listing('ListObjectVersions', () =>
       this.#client.send(
         new ListObjectVersionsCommand({
           Bucket: this.#bucket,
@@ -253,7 +279,7 @@ export class S3ObjectStore implements ObjectStore {
     const output = await calling('CreateMultipartUpload', () =>
       this.#client.send(new CreateMultipartUploadCommand({ ...this.#at(key), ...headersOf(options) })),
     );
-    if (!output.UploadId) throw new StoreError('unexpected', 'CreateMultipartUpload', 'NoUploadId');
+    if (!output.UploadId) throw new StoreError('unavailable', 'CreateMultipartUpload', 'NoUploadId');
     return output.UploadId;
   }
 
@@ -271,7 +297,7 @@ export class S3ObjectStore implements ObjectStore {
     let marker: string | undefined;
     do {
       try {
-        const output = await calling('ListParts', () =>
+        const output = await listing('ListParts', () =>
           this.#client.send(new ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker })),
         );
         for (const part of output.Parts ?? []) {
@@ -321,7 +347,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async listMultipartUploads(prefix: string, options: { cursor?: string | undefined } = {}): Promise<UploadPage> {
     const [KeyMarker, UploadIdMarker] = readCursor(options.cursor);
-    const output = await calling('ListMultipartUploads', () =>
+    const output = await listing('ListMultipartUploads', () =>
       this.#client.send(
         new ListMultipartUploadsCommand({
           Bucket: this.#bucket,
@@ -341,41 +367,8 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-/** By key; within a key the latest first, then by the store's times, then as the store listed them. */
-function byKeyThenLatest(a: ListedVersion, b: ListedVersion): number {
-  return (
-    Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) ||
-    Number(b.isLatest) - Number(a.isLatest) ||
-    b.lastModifiedMs - a.lastModifiedMs
-  );
-}
-
-async function calling<T>(operation: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw toStoreError(operation, error);
-  }
-}
-
-function tooLarge(): StoreError {
-  return new StoreError('too-large', 'GetObject', 'TooLarge');
-}
-
 function headersOf(options: PutOptions): { ContentType: string; CacheControl?: string } {
   return options.cacheControl
     ? { ContentType: options.contentType, CacheControl: options.cacheControl }
     : { ContentType: options.contentType };
-}
-
-function timeOf(date: Date | undefined): number {
-  return date?.getTime() ?? Number.NaN;
-}
-
-function writeCursor(key: string | undefined, id: string | undefined): string {
-  return JSON.stringify([key, id]);
-}
-
-function readCursor(cursor: string | undefined): [string | undefined, string | undefined] {
-  return cursor === undefined ? [undefined, undefined] : (JSON.parse(cursor) as [string, string]);
 }

@@ -1,0 +1,47 @@
+# The service and its commands in one image: production dependencies and compiled code, no root, nothing to write.
+#
+#   docker build -t proctoring-recordings --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) \
+#     --build-arg SOURCE=$(git remote get-url origin) .
+#
+# BASE builds, RUNTIME runs. The last stage runs nothing while it is built, so RUNTIME needs no shell and no npm.
+ARG BASE=node:24-bookworm-slim
+ARG RUNTIME=${BASE}
+
+FROM ${BASE} AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No package's scripts: none that is needed here has one, and none shall run beside the compiler.
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+# Types, source maps, tests and the SDK's second copy for bundlers are never loaded: 18 of the dependencies' 29 MB.
+RUN --mount=type=cache,target=/root/.npm npm run build \
+ && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find dist node_modules -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
+      -o -path '*/dist-es/*' -o -path '*/test/*' \) -exec rm {} + \
+ && mkdir /data
+
+FROM ${RUNTIME}
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="proctoring-recordings" \
+      org.opencontainers.image.description="Keeps optional exam-proctoring recordings in S3-compatible storage, and deletes every one of them on time." \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json LICENSE ./
+# Only the embedded store writes, and only here; with S3_BUCKET nothing is written at all.
+COPY --from=build --chown=10001:10001 /data /data
+ENV NODE_ENV=production DATA_DIR=/data
+USER 10001:10001
+EXPOSE 8080
+# Whether the process answers; whether the store does is /readyz's to say. PORT as in the settings.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/dist/commands/main.js"]
+CMD ["serve"]

@@ -1,0 +1,51 @@
+// The service as it is deployed (dist/), on a store of the bench, with the default settings but for what a load needs.
+import { signToken } from '../src/commands/token.ts';
+import { HOUR_MS } from '../src/domain/durations.ts';
+import { type AttemptPath, ProctoringRecordings } from '../src/sdk/index.ts';
+import { type Server, startServer } from './processes.ts';
+import type { Store } from './stores.ts';
+
+const MAIN = new URL('../dist/commands/main.js', import.meta.url).pathname;
+const SECRET = 'a secret of at least thirty-two bytes, for this bench';
+export const TENANT = 'acme';
+export const CONSENT = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' };
+
+export interface Service extends Server {
+  token(scope: string, bound?: Partial<AttemptPath>): Promise<string>;
+  clientWith(token: string): ProctoringRecordings;
+  /** The sum of a metric over all its labels. */
+  metric(name: string): Promise<number>;
+}
+
+export interface ServiceOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeFlags?: readonly string[];
+}
+
+export async function startService(store: Pick<Store, 'env'>, options: ServiceOptions = {}): Promise<Service> {
+  const env = {
+    ...process.env,
+    // The rate is counted, and never exceeded.
+    RATE_LIMIT: '1000000',
+    SWEEP_SCHEDULE: 'off',
+    SHUTDOWN_DELAY: '0s',
+    AUTH_SHARED_SECRET: SECRET,
+    ...store.env,
+    ...options.env,
+  };
+  const server = await startServer(MAIN, ['serve'], { env, path: '/readyz', nodeFlags: options.nodeFlags ?? [] });
+  return {
+    ...server,
+    token,
+    clientWith: (withToken) => new ProctoringRecordings({ baseUrl: server.url, token: withToken }),
+    async metric(name) {
+      const lines = (await (await fetch(`${server.url}/metrics`)).text()).split('\n');
+      const values = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+      return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    },
+  };
+}
+
+function token(scope: string, bound: Partial<AttemptPath> = {}): Promise<string> {
+  return signToken(SECRET, { tenant: TENANT, scope, sub: 'bench', ...bound }, HOUR_MS, Date.now());
+}

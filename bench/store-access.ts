@@ -1,0 +1,25 @@
+// The bench's own way to a store, past the service: the product's adapter, with its requests counted.
+import { readSettings } from '../src/commands/settings.ts';
+import type { ObjectStore } from '../src/storage/object-store.ts';
+import { createS3Client } from '../src/storage/s3/client.ts';
+import { S3ObjectStore } from '../src/storage/s3/object-store.ts';
+import type { Store } from './stores.ts';
+
+export interface StoreAccess extends Disposable {
+  readonly store: ObjectStore;
+  readonly requestCount: () => number;
+}
+
+export function accessStore({ env }: Pick<Store, 'env'>): StoreAccess {
+  const { s3 } = readSettings(env, { needsAuth: false });
+  if (!s3) throw new Error('S3_BUCKET is not set');
+  let requests = 0;
+  const client = createS3Client(s3, () => {
+    requests += 1;
+  });
+  return {
+    store: new S3ObjectStore(client, s3),
+    requestCount: () => requests,
+    [Symbol.dispose]: () => client.destroy(),
+  };
+}

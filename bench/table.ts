@@ -1,0 +1,41 @@
+// Results as text: for the terminal, and as the tables of docs/benchmarks.md.
+import type { Measurement } from './figures/figure.ts';
+import type { Result } from './results.ts';
+
+const HEAD = ['', 'ours', 'beside', '', 'ratio', 'goal', ''];
+
+export function terminalTable({ measurements, notes }: Result): string {
+  const rows = [HEAD, ...measurements.map(cellsOf)];
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [...lines, ...notes.map((note) => `(${note})`)].map((line) => `  ${line}\n`).join('');
+}
+
+export function markdownTable({ measurements, notes }: Result): string {
+  const rows = [HEAD, HEAD.map(() => '---'), ...measurements.map(cellsOf)];
+  const lines = rows.map((row) => `| ${row.join(' | ')} |\n`);
+  return [...lines, ...notes.map((note) => `\n${note}\n`)].join('');
+}
+
+function cellsOf({ what, unit, ours, peer, ratio, goal }: Measurement): string[] {
+  return [
+    what,
+    `${readable(ours)} ${unit}`.trimEnd(),
+    peer ? `${readable(peer.value)} ${unit}`.trimEnd() : '',
+    peer?.name ?? '',
+    ratio === undefined ? '' : `${readable(ratio)} ×`,
+    goal?.text ?? '',
+    goal ? (goal.holds ? 'holds' : 'missed') : '',
+  ];
+}
+
+/** Three digits are what such a measurement is good for. */
+export function readable(value: number): string {
+  if (value !== 0 && Math.abs(value) < 100) return String(Number(value.toPrecision(3)));
+  return Math.round(value).toLocaleString('en');
+}

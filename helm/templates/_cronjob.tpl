@@ -1,0 +1,56 @@
+{{/* A CronJob of a command: (dict "root" $ "command" "sweep" "args" (list "sweep") "backoffLimit" 2 "values" .Values.sweep). */}}
+{{- define "recordings.cronJob" -}}
+{{- $root := .root }}
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: {{ include "recordings.name" $root }}-{{ .command }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "recordings.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ .command }}
+spec:
+  schedule: {{ .values.schedule | quote }}
+  timeZone: Etc/UTC
+  concurrencyPolicy: Forbid
+  # Without it, a controller that missed 100 starts would never start one again.
+  startingDeadlineSeconds: 1800
+  successfulJobsHistoryLimit: 3
+  failedJobsHistoryLimit: 3
+  jobTemplate:
+    spec:
+      backoffLimit: {{ .backoffLimit }}
+      # A node that is drained is no failure of the job: it runs again, and nobody is called.
+      podFailurePolicy:
+        rules:
+          - action: Ignore
+            onPodConditions:
+              - type: DisruptionTarget
+      activeDeadlineSeconds: {{ int64 .values.activeDeadlineSeconds }}
+      template:
+        metadata:
+          labels:
+            {{- include "recordings.podLabels" $root | nindent 12 }}
+            app.kubernetes.io/component: {{ .command }}
+          {{- with $root.Values.podAnnotations }}
+          annotations:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+        spec:
+          restartPolicy: Never
+          {{- include "recordings.podSpec" $root | nindent 10 }}
+          containers:
+            - name: {{ .command }}
+              {{- include "recordings.container" $root | nindent 14 }}
+              command: [node, dist/commands/main.js]
+              args: {{ toJson .args }}
+              envFrom:
+                - configMapRef:
+                    name: {{ include "recordings.name" $root }}
+              {{- with include "recordings.env" (list $root "S3_ACCESS_KEY_ID" "S3_SECRET_ACCESS_KEY") | trim }}
+              env:
+                {{- . | nindent 16 }}
+              {{- end }}
+              resources:
+                {{- toYaml .values.resources | nindent 16 }}
+{{- end }}

@@ -1,0 +1,211 @@
+// What this browser keeps of recordings until the store has it: in IndexedDB, and in bounded memory where that fails.
+import type { Completion, Consent, RecordingKind } from './service.ts';
+import type { Gap } from './timeline.ts';
+import type { IndexState } from './webm/cluster-index.ts';
+import { type Bytes, concat } from './webm/ebml.ts';
+
+/** What is known of a recording besides its bytes. Times are milliseconds of the session's clock. */
+export interface RecordingRow {
+  readonly key: string;
+  readonly service: string;
+  readonly exam: string;
+  readonly attempt: string;
+  readonly participantId: string;
+  readonly kind: RecordingKind;
+  readonly contentType: string;
+  readonly consent: Consent;
+  readonly createdAtMs: number;
+  /** `stored` and `withdrawn` rows have no bytes; they are kept so that a withdrawal finds them. */
+  state: 'open' | 'stored' | 'withdrawn';
+  recordingId?: string;
+  partSizeBytes?: number;
+  startedAtMs?: number;
+  gaps: Gap[];
+  /** Up to where bytes were dropped after their part; the first part is kept. */
+  droppedToBytes: number;
+  /** What was read of the file until the row was written: the dropped bytes at least. */
+  index?: IndexState;
+  /** Set when all parts are stored and the service is asked to complete them. */
+  completion?: Completion;
+}
+
+export interface Chunk {
+  readonly recording: string;
+  /** In the file. */
+  readonly offset: number;
+  readonly bytes: Bytes;
+  readonly recordedAtMs: number;
+}
+
+export type StorageWarning = 'storage-unavailable' | 'storage-full';
+
+export interface LocalBytesOptions {
+  readonly memoryLimitBytes: number;
+  onWarning(code: StorageWarning): void;
+}
+
+const DATABASE = 'proctoring-recordings';
+const ROWS = 'recordings';
+const CHUNKS = 'chunks';
+
+export class LocalBytes {
+  #database: Promise<IDBDatabase | undefined>;
+  readonly #options: LocalBytesOptions;
+  readonly #warned = new Set<StorageWarning>();
+  /** What IndexedDB did not take. */
+  #memory: Chunk[] = [];
+  #memoryBytes = 0;
+
+  constructor(options: LocalBytesOptions) {
+    this.#options = options;
+    this.#database = this.#open();
+  }
+
+  /** Whether more would exceed the limit on memory: who records should pause. */
+  get isFull(): boolean {
+    return this.#memoryBytes > this.#options.memoryLimitBytes;
+  }
+
+  /** Resolves when the chunk is on the disk, or in memory after a warning. */
+  async append(chunk: Chunk): Promise<void> {
+    const isKept = await this.#write(CHUNKS, (chunks) => chunks.put(chunk));
+    if (isKept) return;
+    this.#memory.push(chunk);
+    this.#memoryBytes += chunk.bytes.length;
+  }
+
+  /** Whether it is on the disk. */
+  put(row: RecordingRow): Promise<boolean> {
+    return this.#write(ROWS, (rows) => rows.put(row));
+  }
+
+  async rows(): Promise<RecordingRow[]> {
+    return (await this.#read<RecordingRow[]>(ROWS, (rows) => rows.getAll())) ?? [];
+  }
+
+  async row(key: string): Promise<RecordingRow | undefined> {
+    return this.#read<RecordingRow | undefined>(ROWS, (rows) => rows.get(key));
+  }
+
+  /** The chunks that have bytes in [from, to), in order. */
+  async chunks(recording: string, from = 0, to = Number.POSITIVE_INFINITY): Promise<Chunk[]> {
+    const first = (await this.#lastOffset(recording, from)) ?? 0;
+    const kept = await this.#read<Chunk[]>(CHUNKS, (chunks) => chunks.getAll(range(recording, first, to, true)));
+    return [...(kept ?? []), ...this.#memory.filter((chunk) => chunk.recording === recording)]
+      .filter(({ offset, bytes }) => offset < to && offset + bytes.length > from)
+      .sort((a, b) => a.offset - b.offset);
+  }
+
+  /** The bytes of [from, to); undefined when some are not here. */
+  async bytes(recording: string, from: number, to: number): Promise<Bytes | undefined> {
+    const chunks = await this.chunks(recording, from, to);
+    const pieces = chunks.map(({ offset, bytes }) => bytes.subarray(Math.max(0, from - offset), to - offset));
+    const all = concat(pieces);
+    return all.length === to - from ? all : undefined;
+  }
+
+  /** Forgets the chunks that lie wholly in [from, to). */
+  async drop(recording: string, from: number, to: number): Promise<void> {
+    const last = await this.#lastOffset(recording, to);
+    if (last !== undefined && last > from) {
+      await this.#write(CHUNKS, (chunks) => chunks.delete(range(recording, from, last, true)));
+    }
+    this.#forget((chunk) => chunk.recording === recording && chunk.offset >= from && end(chunk) <= to);
+  }
+
+  async dropAll(recording: string): Promise<void> {
+    await this.#write(CHUNKS, (chunks) => chunks.delete(range(recording, 0, Number.POSITIVE_INFINITY)));
+    this.#forget((chunk) => chunk.recording === recording);
+  }
+
+  /** Forgets the recording altogether. */
+  async remove(recording: string): Promise<void> {
+    await this.dropAll(recording);
+    await this.#write(ROWS, (rows) => rows.delete(recording));
+  }
+
+  #forget(isGone: (chunk: Chunk) => boolean): void {
+    this.#memory = this.#memory.filter((chunk) => !isGone(chunk));
+    this.#memoryBytes = this.#memory.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  /** Where the last chunk begins that begins at or before `offset`. */
+  async #lastOffset(recording: string, offset: number): Promise<number | undefined> {
+    const cursor = await this.#read<IDBCursor | null>(CHUNKS, (chunks) =>
+      chunks.openKeyCursor(range(recording, 0, offset), 'prev'),
+    );
+    return cursor ? (cursor.key as [string, number])[1] : undefined;
+  }
+
+  async #read<Result>(name: string, ask: (store: IDBObjectStore) => IDBRequest): Promise<Result | undefined> {
+    const database = await this.#database;
+    if (!database) return undefined;
+    return new Promise<Result>((resolve, reject) => {
+      const request = ask(database.transaction(name).objectStore(name));
+      request.onsuccess = () => resolve(request.result as Result);
+      request.onerror = () => reject(request.error);
+    }).catch(() => {
+      this.#warn('storage-unavailable');
+      return undefined;
+    });
+  }
+
+  /** Whether it is on the disk. `strict`, because a laptop's battery may die in the middle of an exam. */
+  async #write(name: string, change: (store: IDBObjectStore) => IDBRequest): Promise<boolean> {
+    const database = await this.#database;
+    if (!database) return false;
+    try {
+      const transaction = database.transaction(name, 'readwrite', { durability: 'strict' });
+      await new Promise((resolve, reject) => {
+        transaction.oncomplete = resolve;
+        transaction.onabort = () => reject(transaction.error);
+        change(transaction.objectStore(name));
+      });
+      return true;
+    } catch (error) {
+      const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
+      this.#warn(isFull ? 'storage-full' : 'storage-unavailable');
+      return false;
+    }
+  }
+
+  /** Again when the browser closes it: its data were cleared, or its disk failed. */
+  async #open(): Promise<IDBDatabase | undefined> {
+    try {
+      const database = await openDatabase();
+      database.onclose = () => {
+        this.#database = this.#open();
+      };
+      return database;
+    } catch {
+      this.#warn('storage-unavailable');
+      return undefined;
+    }
+  }
+
+  #warn(code: StorageWarning): void {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    this.#options.onWarning(code);
+  }
+}
+
+export function end({ offset, bytes }: Chunk): number {
+  return offset + bytes.length;
+}
+
+function range(recording: string, from: number, to: number, isOpen = false): IDBKeyRange {
+  return IDBKeyRange.bound([recording, from], [recording, to], false, isOpen);
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(ROWS, { keyPath: 'key' });
+      request.result.createObjectStore(CHUNKS, { keyPath: ['recording', 'offset'] });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,29 @@
+// One tab at a time: who holds the lock of a recording may write to it and upload it.
+
+const PREFIX = 'proctoring-recordings/';
+/** Without Web Locks, whoever wrote within this time is believed to be alive. */
+const ALIVE_FOR_MS = 60_000;
+
+/**
+ * Runs `task` once no other tab has the lock; a tab that dies gives its locks back. Where Web Locks are missing, waits
+ * until `lastWriteAt` is old enough.
+ */
+export async function whenFree(
+  key: string,
+  lastWriteAt: () => Promise<number>,
+  signal: AbortSignal,
+  task: () => Promise<void>,
+): Promise<void> {
+  if (navigator.locks) return navigator.locks.request(PREFIX + key, { signal }, task);
+  for (;;) {
+    const waitMs = (await lastWriteAt()) + ALIVE_FOR_MS - Date.now();
+    if (signal.aborted) return;
+    if (waitMs <= 0) return task();
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** Takes the lock of a recording that nobody else knows yet, until `released`. */
+export function hold(key: string, released: Promise<unknown>): void {
+  navigator.locks?.request(PREFIX + key, () => released.catch(() => {})).catch(() => {});
+}

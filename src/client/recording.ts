@@ -1,0 +1,312 @@
+// One recording, live or left over from an earlier visit: its bytes go to the browser's disk, then to the store.
+import { now, toIso } from './clock.ts';
+import { ClientError, type WaitingReason } from './errors.ts';
+import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
+import type { RecordingKind, Service } from './service.ts';
+import { openSource, type RecordingSource, type RecordOptions, type Source } from './source.ts';
+import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
+import { PARTS_AT_ONCE, Upload } from './upload.ts';
+import { ClusterIndex } from './webm/cluster-index.ts';
+import type { Bytes } from './webm/ebml.ts';
+import { HeadRoom } from './webm/head-room.ts';
+
+export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
+
+export interface Progress {
+  readonly recordedBytes: number;
+  /** Acknowledged by the store. */
+  readonly storedBytes: number;
+  readonly backlogBytes: number;
+  /** How much of the recording is not in the store yet. */
+  readonly backlogSeconds: number;
+  /** Why nothing moves; null when something does. */
+  readonly waiting: WaitingReason | null;
+}
+
+export interface StoredRecording {
+  readonly recordingId: string;
+  readonly kind: RecordingKind;
+  readonly sizeBytes: number;
+  readonly timeline: Timeline;
+}
+
+/** What a page sees of a recording. */
+export interface Recording {
+  readonly kind: RecordingKind;
+  /** From an earlier visit. */
+  readonly isLeftover: boolean;
+  /** Undefined until the service has made one. */
+  readonly recordingId: string | undefined;
+  readonly state: RecordingState;
+  readonly progress: Progress;
+  /** Ends the recording; resolves when the service says stored. Twice is the same. @throws ClientError */
+  finish(): Promise<StoredRecording>;
+}
+
+export interface RecordingEvents {
+  onProgress(): void;
+  onState(state: RecordingState): void;
+  onGap(gap: Gap): void;
+}
+
+export interface RecordingDependencies {
+  readonly local: LocalBytes;
+  readonly service: Service;
+  readonly signal: AbortSignal;
+  readonly events: RecordingEvents;
+}
+
+/** The service keeps no more of one recording. */
+const MAX_GAPS = 1_000;
+/** Recording goes on when memory has room again; asked so often. */
+const ROOM_CHECK_MS = 1_000;
+/** Until the service has told the size of a part: S3's smallest. */
+const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
+const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
+/** The service will never take what is left: it is erased here too. */
+const ERASING_CODES = new Set([
+  'recording-deleted',
+  'recording-expired',
+  'recording-not-found',
+  'recording-stored',
+  'attempt-assessed',
+  'upload-gone',
+  'consent-missing',
+  'not-a-recording',
+  'nothing-recorded',
+]);
+
+export class LocalRecording implements Recording {
+  readonly kind: RecordingKind;
+  readonly isLeftover: boolean;
+  /** Resolves when the service says stored. @throws ClientError */
+  readonly stored: Promise<StoredRecording>;
+  readonly #deps: RecordingDependencies;
+  readonly #row: RecordingRow;
+  readonly #upload: Upload;
+  readonly #index: ClusterIndex;
+  readonly #headRoom = new HeadRoom();
+  readonly #stop = new AbortController();
+  #source: Source | undefined;
+  #state: RecordingState = 'uploading';
+  #waiting: WaitingReason | null = null;
+  #totalBytes = 0;
+  /** Nothing is waited for any more: what was recorded is taken, room or not. */
+  #isEnding = false;
+  /** False once they are erased: nothing is written any more. */
+  #keepsBytes = true;
+  /** When the last bytes came. */
+  #lastAtMs: number;
+
+  /** @throws TypeError, or DOMException when the browser cannot record the source. */
+  constructor(
+    row: RecordingRow,
+    deps: RecordingDependencies,
+    live?: { source: RecordingSource; options: RecordOptions },
+  ) {
+    this.kind = row.kind;
+    this.isLeftover = live === undefined;
+    this.#deps = deps;
+    this.#lastAtMs = row.createdAtMs;
+    this.#index = new ClusterIndex(row.index);
+    if (live) {
+      this.#source = openSource(live.source, row.kind, live.options, {
+        onStart: (atMs) => this.#begun(atMs),
+        onBytes: (bytes, atMs) => this.#keep(this.#headRoom.push(bytes), atMs),
+        onGap: (gap) => this.#addGap(gap),
+        onEnd: () => void this.#end(),
+      });
+      this.#state = 'recording';
+    }
+    this.#row = { ...row, contentType: this.#source?.contentType ?? row.contentType, index: this.#index.state };
+    this.#upload = new Upload({
+      row: this.#row,
+      local: deps.local,
+      service: deps.service,
+      signal: this.#stop.signal,
+      onProgress: () => deps.events.onProgress(),
+      onWaiting: (reason) => this.#setWaiting(reason),
+    });
+    deps.signal.addEventListener('abort', () => this.#halt(), { signal: this.#stop.signal });
+    this.stored = this.#run();
+    this.stored.catch(() => {});
+  }
+
+  get key(): string {
+    return this.#row.key;
+  }
+
+  get recordingId(): string | undefined {
+    return this.#row.recordingId;
+  }
+
+  get state(): RecordingState {
+    return this.#state;
+  }
+
+  get progress(): Progress {
+    const { storedBytes } = this.#upload;
+    const backlogBytes = Math.max(0, this.#totalBytes - storedBytes);
+    const recordedSeconds = (this.#lastAtMs - (this.#row.startedAtMs ?? this.#lastAtMs)) / 1000;
+    const backlogSeconds = this.#totalBytes > 0 ? (recordedSeconds * backlogBytes) / this.#totalBytes : 0;
+    return { recordedBytes: this.#totalBytes, storedBytes, backlogBytes, backlogSeconds, waiting: this.#waiting };
+  }
+
+  finish(): Promise<StoredRecording> {
+    this.#isEnding = true;
+    this.#source?.stop();
+    return this.stored;
+  }
+
+  /** Stops, and erases the local bytes at once; the caller tells the service. */
+  async withdraw(): Promise<void> {
+    this.#setState('withdrawn');
+    this.#keepsBytes = false;
+    this.#halt();
+    // First, and in whatever is written from here on: the page may be left at any moment.
+    this.#row.state = 'withdrawn';
+    await this.#deps.local.put(this.#row);
+    await this.#deps.local.dropAll(this.key);
+    await this.stored.catch(() => {});
+    await this.#upload.settled();
+    await this.#deps.local.put(this.#row);
+    await this.#deps.local.dropAll(this.key);
+  }
+
+  async #run(): Promise<StoredRecording> {
+    const { local, events } = this.#deps;
+    try {
+      if (this.isLeftover) await this.#restore();
+      else {
+        await local.put(this.#row);
+        this.#source?.start();
+      }
+      const sizeBytes = await this.#upload.run();
+      if (this.#row.state !== 'withdrawn') this.#row.state = 'stored';
+      delete this.#row.index;
+      await local.put(this.#row);
+      await local.dropAll(this.key);
+      this.#setState('stored');
+      events.onProgress();
+      return { recordingId: this.recordingId ?? '', kind: this.kind, sizeBytes, timeline: this.#timeline() };
+    } catch (error) {
+      const failure =
+        error instanceof ClientError ? error : new ClientError('unexpected', String(error), [], { cause: error });
+      this.#halt();
+      if (ERASING_CODES.has(failure.code)) {
+        this.#keepsBytes = false;
+        await local.remove(this.key);
+      }
+      this.#setState('failed');
+      throw failure;
+    }
+  }
+
+  #begun(atMs: number): void {
+    this.#row.startedAtMs = atMs;
+    this.#putRow();
+  }
+
+  /** On the disk first; only then is it read, counted and uploaded. */
+  async #keep(bytes: Bytes, atMs: number): Promise<void> {
+    if (bytes.length === 0 || !this.#keepsBytes) return;
+    const chunk = { recording: this.key, offset: this.#totalBytes, bytes, recordedAtMs: atMs };
+    await this.#deps.local.append(chunk);
+    this.#count(end(chunk), bytes, atMs);
+    if (!this.#hasRoom()) await this.#waitForRoom();
+  }
+
+  #count(totalBytes: number, bytes: Bytes, atMs: number): void {
+    this.#index.push(bytes);
+    this.#totalBytes = totalBytes;
+    this.#lastAtMs = atMs;
+    // Frames arrive a little after they were taken; the quickest one tells best when the first was.
+    const { lastMs } = this.#index;
+    const hasPaused = this.#row.gaps.some(({ reason }) => reason === BUFFER_FULL);
+    if (lastMs !== undefined && !hasPaused) {
+      this.#row.startedAtMs = Math.min(this.#row.startedAtMs ?? atMs, atMs - lastMs);
+    }
+    this.#upload.grow(totalBytes);
+    this.#deps.events.onProgress();
+  }
+
+  /** The first part and what is on its way are kept in any case: else nothing would ever make room. */
+  #hasRoom(): boolean {
+    const { droppedToBytes, partSizeBytes = SMALLEST_PART_BYTES } = this.#row;
+    return !this.#deps.local.isFull || this.#totalBytes - droppedToBytes < PARTS_AT_ONCE * partSizeBytes;
+  }
+
+  async #waitForRoom(): Promise<void> {
+    const from = now();
+    this.#source?.pause();
+    while (!this.#hasRoom() && !this.#isEnding && !this.#stop.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
+    }
+    this.#addGap({ from: toIso(from), to: toIso(now()), reason: BUFFER_FULL });
+    this.#source?.resume();
+  }
+
+  #addGap(gap: Gap): void {
+    if (this.#row.gaps.length >= MAX_GAPS) return;
+    this.#row.gaps.push(gap);
+    this.#putRow();
+    this.#deps.events.onGap(gap);
+  }
+
+  #putRow(): void {
+    if (this.#keepsBytes) void this.#deps.local.put(this.#row);
+  }
+
+  async #end(): Promise<void> {
+    await this.#keep(this.#headRoom.end(), now());
+    if (this.#state === 'recording') this.#setState('uploading');
+    this.#upload.end({ timeline: this.#timeline(), head: this.#index.finalHead(this.#recordedMs()) });
+  }
+
+  /** Reads what an earlier visit left and had not read itself, a piece at a time: it may be hours. */
+  async #restore(): Promise<void> {
+    for (let from = -1; from !== this.#index.state.offset; ) {
+      from = this.#index.state.offset;
+      for (const chunk of await this.#deps.local.chunks(this.key, from, from + RESTORED_AT_ONCE_BYTES)) {
+        if (chunk.offset === this.#index.state.offset) this.#count(end(chunk), chunk.bytes, chunk.recordedAtMs);
+      }
+    }
+    this.#totalBytes = this.#index.state.offset;
+    this.#upload.grow(this.#totalBytes);
+    await this.#end();
+  }
+
+  #timeline(): Timeline {
+    const startedAtMs = this.#row.startedAtMs ?? this.#row.createdAtMs;
+    return {
+      startedAt: toIso(startedAtMs),
+      endedAt: toIso(Math.max(startedAtMs, this.#lastAtMs)),
+      gaps: this.#row.gaps,
+    };
+  }
+
+  /** Without the pauses, which are not in the file. */
+  #recordedMs(): number {
+    const { startedAt, endedAt, gaps } = this.#timeline();
+    const paused = gaps.filter(({ reason }) => reason === BUFFER_FULL);
+    const lengthMs = (from: string, to: string) => Date.parse(to) - Date.parse(from);
+    return paused.reduce((sum, { from, to }) => sum - lengthMs(from, to), lengthMs(startedAt, endedAt));
+  }
+
+  #halt(): void {
+    this.#source?.stop();
+    this.#stop.abort(new ClientError('aborted', 'The recording was stopped.'));
+  }
+
+  #setState(state: RecordingState): void {
+    if (this.#state === state || this.#state === 'withdrawn') return;
+    this.#state = state;
+    this.#deps.events.onState(state);
+  }
+
+  #setWaiting(reason: WaitingReason | null): void {
+    if (this.#waiting === reason) return;
+    this.#waiting = reason;
+    this.#deps.events.onProgress();
+  }
+}

@@ -1,0 +1,31 @@
+// When a recording ran and what it lacks, on the clock that all recordings of an attempt share.
+
+export interface Gap {
+  /** ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
+export interface Timeline {
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly gaps: readonly Gap[];
+}
+
+/** The one reason of a gap that is cut out of the file: there was no room, and the recorder paused. */
+export const BUFFER_FULL = 'buffer-full';
+
+/** How long after `leader` the media of `follower` begin; negative when before. */
+export function offsetSeconds(leader: Timeline, follower: Timeline): number {
+  return (Date.parse(follower.startedAt) - Date.parse(leader.startedAt)) / 1000;
+}
+
+/** Where in a recording's file a moment lies. */
+export function mediaSeconds(timeline: Timeline, moment: Date): number {
+  const atMs = moment.getTime();
+  const cutOutMs = timeline.gaps
+    .filter(({ reason }) => reason === BUFFER_FULL)
+    .reduce((sum, { from, to }) => sum + Math.max(0, Math.min(Date.parse(to), atMs) - Date.parse(from)), 0);
+  return (atMs - Date.parse(timeline.startedAt) - cutOutMs) / 1000;
+}

@@ -1,0 +1,307 @@
+// Brings the bytes of one recording to the store, part by part while it is recorded, and completes it.
+import { ClientError, type WaitingReason } from './errors.ts';
+import type { LocalBytes, RecordingRow } from './local-bytes.ts';
+import { untilAvailable } from './retry.ts';
+import { NoSuchUpload, putPart, type Service, type StoredPart } from './service.ts';
+import { Slots } from './slots.ts';
+import type { Timeline } from './timeline.ts';
+import type { Bytes } from './webm/ebml.ts';
+
+/** Of all recordings of the page: half of what a browser opens to one origin, and what bounds the memory. */
+export const PARTS_AT_ONCE = 3;
+/** How often a completion that the service refuses is mended: parts that a late request changed. */
+const MAX_MENDS = 3;
+/** Of a file that goes in one piece. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+const slots = new Slots(PARTS_AT_ONCE);
+
+/** What is known when nothing more is recorded. */
+export interface Ending {
+  readonly timeline: Timeline;
+  /** Replaces the beginning of part 1, of the same size. */
+  readonly head: Bytes | undefined;
+}
+
+export interface UploadDependencies {
+  readonly row: RecordingRow;
+  readonly local: LocalBytes;
+  readonly service: Service;
+  readonly signal: AbortSignal;
+  onProgress(): void;
+  onWaiting(reason: WaitingReason | null): void;
+}
+
+export class Upload {
+  readonly #deps: UploadDependencies;
+  #totalBytes = 0;
+  #ending: Ending | undefined;
+  readonly #stored = new Map<number, StoredPart>();
+  readonly #taken = new Set<number>();
+  /** Part 1 was put as it will stay. */
+  #isHeadFinal = false;
+  #creating: Promise<unknown> = Promise.resolve();
+  #wake: () => void = () => {};
+  #change = this.#nextChange();
+
+  constructor(deps: UploadDependencies) {
+    this.#deps = deps;
+    deps.signal.addEventListener('abort', () => this.#changed());
+  }
+
+  get storedBytes(): number {
+    return [...this.#stored.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /** Resolves when the row knows of every recording that the service was asked to make, after an abort too. */
+  async settled(): Promise<void> {
+    await this.#creating.catch(() => {});
+  }
+
+  /** The file has so many bytes now, all of them kept locally. */
+  grow(totalBytes: number): void {
+    this.#totalBytes = totalBytes;
+    this.#changed();
+  }
+
+  /** No more bytes come. */
+  end(ending: Ending): void {
+    this.#ending = ending;
+    this.#changed();
+  }
+
+  /**
+   * Resolves with the size when the service says that the recording is stored. Goes on where an earlier upload ended.
+   * @throws ClientError when it cannot be stored, and the signal's reason
+   */
+  async run(): Promise<number> {
+    const isResumed = this.#deps.row.recordingId !== undefined;
+    const { recordingId, partSizeBytes } = await this.#create();
+    if (isResumed) {
+      const sizeBytes = await this.#completeAgain(recordingId);
+      if (sizeBytes !== undefined) return sizeBytes;
+      await this.#resume(recordingId, partSizeBytes);
+    }
+    try {
+      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => this.#work(recordingId, partSizeBytes)));
+      if (this.#totalBytes === 0) {
+        await this.#try(() => this.#deps.service.abort(recordingId));
+        throw new ClientError('nothing-recorded', 'The source gave no bytes.');
+      }
+      // Where the browser has lost the beginning, what the store has of it stays: not seekable, but whole.
+      if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(recordingId, partSizeBytes, 1);
+      return await this.#complete(recordingId, partSizeBytes);
+    } catch (error) {
+      if (!(error instanceof ClientError && error.code === 'uploads-proxied')) throw error;
+      return this.#sendWhole(recordingId);
+    }
+  }
+
+  /** Where the service hands out no URLs (UPLOADS=proxy): in one piece, when nothing more is recorded. */
+  async #sendWhole(recordingId: string): Promise<number> {
+    while (!this.#ending) {
+      await this.#change;
+      this.#deps.signal.throwIfAborted();
+    }
+    const { service } = this.#deps;
+    const { timeline } = this.#ending;
+    await this.#try(async () => service.content(recordingId, await this.#file())).catch((error: unknown) => {
+      if (!(error instanceof ClientError && error.code === 'recording-stored')) throw error;
+    });
+    return (await this.#try(() => service.complete(recordingId, { timeline }))).sizeBytes;
+  }
+
+  /** Put together a piece at a time: the browser keeps a Blob on its disk. */
+  async #file(): Promise<Blob> {
+    const pieces: Blob[] = [];
+    for (let from = 0; from < this.#totalBytes; from += PIECE_BYTES) {
+      const bytes = await this.#deps.local.bytes(
+        this.#deps.row.key,
+        from,
+        Math.min(from + PIECE_BYTES, this.#totalBytes),
+      );
+      if (!bytes) throw new ClientError('parts-lost', 'Some of the recording is neither here nor in the store.');
+      if (from === 0 && this.#ending?.head) bytes.set(this.#ending.head);
+      pieces.push(new Blob([bytes]));
+    }
+    return new Blob(pieces, { type: this.#deps.row.contentType });
+  }
+
+  async #isHere(partSizeBytes: number, partNumber: number): Promise<boolean> {
+    const [from, to] = this.#range(partNumber, partSizeBytes);
+    return (await this.#deps.local.bytes(this.#deps.row.key, from, to)) !== undefined;
+  }
+
+  async #create(): Promise<{ recordingId: string; partSizeBytes: number }> {
+    const { row, local, service } = this.#deps;
+    const { participantId, kind, contentType, consent } = row;
+    if (row.recordingId === undefined || row.partSizeBytes === undefined) {
+      const create = async () => {
+        const created = await service.create({ participantId, kind, contentType, consent });
+        Object.assign(row, created);
+        await local.put(row);
+        return created;
+      };
+      return this.#try(() => {
+        const creating = create();
+        this.#creating = creating;
+        return creating;
+      });
+    }
+    return { recordingId: row.recordingId, partSizeBytes: row.partSizeBytes };
+  }
+
+  /** Whether an earlier visit had got as far as completing the recording, and missed the answer. */
+  async #completeAgain(recordingId: string): Promise<number | undefined> {
+    const { completion } = this.#deps.row;
+    if (!completion) return undefined;
+    try {
+      return (await this.#try(() => this.#deps.service.complete(recordingId, completion))).sizeBytes;
+    } catch (error) {
+      if (error instanceof ClientError && error.code.startsWith('parts-')) return undefined;
+      throw error;
+    }
+  }
+
+  /** A part of another size is sent again, and part 1 if it is here: whether its head is the last, only the bytes tell. */
+  async #resume(recordingId: string, partSizeBytes: number): Promise<void> {
+    for (const part of await this.#try(() => this.#deps.service.parts(recordingId))) {
+      const [from, to] = this.#range(part.partNumber, partSizeBytes);
+      if (part.sizeBytes !== to - from) continue;
+      if (part.partNumber === 1 && (await this.#isHere(partSizeBytes, 1))) continue;
+      this.#stored.set(part.partNumber, part);
+      this.#taken.add(part.partNumber);
+    }
+    this.#deps.onProgress();
+  }
+
+  /** Until every part is stored. */
+  async #work(recordingId: string, partSizeBytes: number): Promise<void> {
+    for (;;) {
+      const partNumber = await this.#take(partSizeBytes);
+      if (partNumber === undefined) return;
+      await this.#put(recordingId, partSizeBytes, partNumber);
+      await this.#drop(partSizeBytes);
+    }
+  }
+
+  /** The next part that is whole; undefined when there will be none. */
+  async #take(partSizeBytes: number): Promise<number | undefined> {
+    for (let partNumber = 1; ; partNumber += 1) {
+      while (this.#taken.has(partNumber)) partNumber += 1;
+      const [from, to] = this.#range(partNumber, partSizeBytes);
+      if (to - from === partSizeBytes || (this.#ending && to > from)) {
+        this.#taken.add(partNumber);
+        return partNumber;
+      }
+      if (this.#ending) return undefined;
+      await this.#change;
+      this.#deps.signal.throwIfAborted();
+      partNumber = 0;
+    }
+  }
+
+  async #put(recordingId: string, partSizeBytes: number, partNumber: number): Promise<void> {
+    const { service, signal } = this.#deps;
+    await this.#try(() =>
+      slots.run(async () => {
+        signal.throwIfAborted();
+        const { bytes, isFinal } = await this.#bytesOf(partNumber, partSizeBytes);
+        // A URL for each attempt, so that none is ever too old.
+        const url = await service.presign(recordingId, partNumber, bytes.length);
+        const etag = await putPart(url, bytes, signal).catch(async (error: unknown) => {
+          if (error instanceof NoSuchUpload) await service.parts(recordingId);
+          throw error;
+        });
+        this.#stored.set(partNumber, { partNumber, sizeBytes: bytes.length, etag });
+        if (partNumber === 1) this.#isHeadFinal = isFinal;
+      }),
+    );
+    this.#deps.onProgress();
+  }
+
+  async #bytesOf(partNumber: number, partSizeBytes: number): Promise<{ bytes: Bytes; isFinal: boolean }> {
+    const ending = this.#ending;
+    const [from, to] = this.#range(partNumber, partSizeBytes);
+    const bytes = await this.#deps.local.bytes(this.#deps.row.key, from, to);
+    if (!bytes) throw new ClientError('parts-lost', `Part ${partNumber} is neither here nor in the store.`);
+    if (partNumber === 1 && ending?.head) bytes.set(ending.head);
+    return { bytes, isFinal: ending !== undefined };
+  }
+
+  /** What the store has from the second part on without a hole is no longer needed here. */
+  async #drop(partSizeBytes: number): Promise<void> {
+    const { row, local } = this.#deps;
+    let stored = 1;
+    while (this.#stored.has(stored + 1)) stored += 1;
+    const to = Math.min(stored * partSizeBytes, this.#totalBytes);
+    if (stored === 1 || to <= row.droppedToBytes) return;
+    row.droppedToBytes = to;
+    const isNoted = await local.put(row);
+    await local.drop(row.key, partSizeBytes, to);
+    // A full disk has room for it now.
+    if (!isNoted) await local.put(row);
+  }
+
+  async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
+    const { service, row, local } = this.#deps;
+    const timeline = this.#ending?.timeline;
+    for (let mends = 0; ; mends += 1) {
+      if ([...this.#stored.values()].some(({ etag }) => etag === '')) await this.#readEtags(recordingId);
+      const parts = [...this.#stored.values()]
+        .sort((a, b) => a.partNumber - b.partNumber)
+        .map(({ partNumber, etag }) => ({ partNumber, etag }));
+      const completion = { parts, ...(timeline && { timeline }) };
+      row.completion = completion;
+      await local.put(row);
+      try {
+        return (await this.#try(() => service.complete(recordingId, completion))).sizeBytes;
+      } catch (error) {
+        const isMendable = error instanceof ClientError && error.code.startsWith('parts-') && mends < MAX_MENDS;
+        if (!isMendable) throw error;
+        await this.#mend(recordingId, partSizeBytes, error.partNumbers);
+      }
+    }
+  }
+
+  /** Puts again what is still here, and takes the store's word for the rest where the size is right. */
+  async #mend(recordingId: string, partSizeBytes: number, partNumbers: readonly number[]): Promise<void> {
+    const inStore = new Map(
+      (await this.#try(() => this.#deps.service.parts(recordingId))).map((part) => [part.partNumber, part]),
+    );
+    for (const partNumber of partNumbers.length > 0 ? partNumbers : [1]) {
+      const [from, to] = this.#range(partNumber, partSizeBytes);
+      const found = inStore.get(partNumber);
+      if (await this.#isHere(partSizeBytes, partNumber)) await this.#put(recordingId, partSizeBytes, partNumber);
+      else if (found?.sizeBytes === to - from) this.#stored.set(partNumber, found);
+      else throw new ClientError('parts-lost', 'The store has lost parts that it had acknowledged.', [partNumber]);
+    }
+  }
+
+  /** Where the store's CORS rules hide the ETag of a part from a page. */
+  async #readEtags(recordingId: string): Promise<void> {
+    for (const part of await this.#try(() => this.#deps.service.parts(recordingId))) {
+      if (this.#stored.get(part.partNumber)?.etag === '') this.#stored.set(part.partNumber, part);
+    }
+  }
+
+  #range(partNumber: number, partSizeBytes: number): [number, number] {
+    const from = (partNumber - 1) * partSizeBytes;
+    return [from, Math.max(from, Math.min(from + partSizeBytes, this.#totalBytes))];
+  }
+
+  #try<Result>(task: () => Promise<Result>): Promise<Result> {
+    return untilAvailable(task, this.#deps);
+  }
+
+  #changed(): void {
+    this.#wake();
+    this.#change = this.#nextChange();
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

@@ -1,0 +1,156 @@
+// What stands before the first cluster: read, and written anew with room for what is only known at the end.
+import {
+  type Bytes,
+  concat,
+  element,
+  floatElement,
+  ID,
+  readHeader,
+  readUint,
+  sizeBytes,
+  uintBytes,
+  uintElement,
+  voidElement,
+} from './ebml.ts';
+
+/** Header, tracks and the room for cues: at 20 bytes a cue enough for one every 5 s of four hours. */
+export const HEAD_BYTES = 64 * 1024;
+/** A header that leaves less room than half is none that a browser writes. */
+const MAX_OWN_BYTES = HEAD_BYTES / 2;
+/** Of unknown size, as are the clusters in it: FFmpeg warns when only the clusters are. */
+const SEGMENT_HEADER = concat([uintBytes(ID.segment), sizeBytes(undefined, 8)]);
+const SEEK_POSITION_LENGTH = 4;
+const VIDEO = 1;
+const NANOSECONDS_PER_TICK = 1_000_000;
+
+/** Plain data: it is kept in IndexedDB. */
+export interface Head {
+  readonly ebml: Bytes;
+  /** The payload of Info, without a duration. */
+  readonly info: Bytes;
+  /** The whole element. */
+  readonly tracks: Bytes;
+  /** The track to which cues refer: the first of video, or else the first. */
+  readonly cueTrack: number;
+  readonly isVideo: boolean;
+  /** Where the first cluster begins. */
+  readonly sizeBytes: number;
+}
+
+export interface Cue {
+  /** Milliseconds from the beginning. */
+  readonly timeMs: number;
+  /** Of the cluster, from the beginning of the file. */
+  readonly offset: number;
+}
+
+/** Reads up to the first cluster. `unsupported` when this is no WebM, or not one as browsers record it. */
+export function readHead(bytes: Bytes): Head | 'incomplete' | 'unsupported' {
+  let ebml: Bytes | undefined;
+  let info: Bytes | undefined;
+  let tracks: Bytes | undefined;
+  for (let offset = 0; ; ) {
+    const header = readHeader(bytes, offset);
+    if (header === 'incomplete') return bytes.length > HEAD_BYTES ? 'unsupported' : 'incomplete';
+    if (header === 'invalid' || (offset === 0 && header.id !== ID.ebml)) return 'unsupported';
+    if (header.id === ID.cluster) return ebml && info && tracks ? headOf(ebml, info, tracks, offset) : 'unsupported';
+    if (header.id === ID.segment) {
+      offset = header.payload;
+      continue;
+    }
+    if (header.sizeBytes === undefined) return 'unsupported';
+    const end = header.payload + header.sizeBytes;
+    if (end > HEAD_BYTES) return 'unsupported';
+    if (end > bytes.length) return 'incomplete';
+    if (header.id === ID.ebml) ebml = bytes.slice(offset, end);
+    if (header.id === ID.info) info = withoutDuration(bytes.subarray(header.payload, end));
+    if (header.id === ID.tracks) tracks = bytes.slice(offset, end);
+    offset = end;
+  }
+}
+
+/** The first version: what the browser wrote, then nothing up to `HEAD_BYTES`. */
+export function draftHead(head: Head): Bytes {
+  const own = concat([head.ebml, SEGMENT_HEADER, element(ID.info, head.info), head.tracks]);
+  return concat([own, voidElement(HEAD_BYTES - own.length)]);
+}
+
+/** The last version, of exactly the same size: with the duration, and as many cues as there is room for. */
+export function finalHead(head: Head, durationMs: number, cues: readonly Cue[]): Bytes {
+  const segmentAt = head.ebml.length + SEGMENT_HEADER.length;
+  const info = element(ID.info, concat([head.info, floatElement(ID.duration, durationMs)]));
+  const seekHeadLength = seekHead(0, 0, 0).length;
+  const infoAt = seekHeadLength;
+  const tracksAt = infoAt + info.length;
+  const cuesAt = tracksAt + head.tracks.length;
+  const before = concat([head.ebml, SEGMENT_HEADER, seekHead(infoAt, tracksAt, cuesAt), info, head.tracks]);
+  const written = cuesThatFit(cues, head.cueTrack, segmentAt, HEAD_BYTES - before.length);
+  const room = HEAD_BYTES - before.length - written.length;
+  return concat([before, written, room === 0 ? new Uint8Array() : voidElement(room)]);
+}
+
+function headOf(ebml: Bytes, info: Bytes, tracks: Bytes, sizeBytes: number): Head | 'unsupported' {
+  if (ebml.length + info.length + tracks.length > MAX_OWN_BYTES || !countsMilliseconds(info)) return 'unsupported';
+  const found = readTracks(tracks);
+  const cued = found.find(({ type }) => type === VIDEO) ?? found[0];
+  return cued ? { ebml, info, tracks, cueTrack: cued.number, isVideo: cued.type === VIDEO, sizeBytes } : 'unsupported';
+}
+
+function readTracks(tracks: Bytes): { number: number; type: number }[] {
+  return [...children(payloadOf(tracks))]
+    .filter(({ id }) => id === ID.trackEntry)
+    .map(({ payload }) => {
+      const fields = new Map([...children(payload)].map((child) => [child.id, child.payload]));
+      const uint = (id: number) => readUint(fields.get(id) ?? new Uint8Array(), 0, fields.get(id)?.length ?? 0);
+      return { number: uint(ID.trackNumber), type: uint(ID.trackType) };
+    });
+}
+
+function withoutDuration(info: Uint8Array): Bytes {
+  return concat([...children(info)].filter(({ id }) => id !== ID.duration).map(({ whole }) => whole));
+}
+
+/** Browsers count in milliseconds, which is also what an absent scale means. */
+function countsMilliseconds(info: Uint8Array): boolean {
+  const scale = [...children(info)].find(({ id }) => id === ID.timestampScale)?.payload;
+  return !scale || readUint(scale, 0, scale.length) === NANOSECONDS_PER_TICK;
+}
+
+function payloadOf(whole: Uint8Array): Uint8Array {
+  const header = readHeader(whole, 0);
+  return typeof header === 'string' ? new Uint8Array() : whole.subarray(header.payload);
+}
+
+function* children(payload: Uint8Array): Generator<{ id: number; payload: Uint8Array; whole: Uint8Array }> {
+  for (let offset = 0; offset < payload.length; ) {
+    const header = readHeader(payload, offset);
+    if (typeof header === 'string' || header.sizeBytes === undefined) return;
+    const end = header.payload + header.sizeBytes;
+    yield { id: header.id, payload: payload.subarray(header.payload, end), whole: payload.subarray(offset, end) };
+    offset = end;
+  }
+}
+
+/** Positions count from the first byte of the segment's payload. */
+function seekHead(infoAt: number, tracksAt: number, cuesAt: number): Bytes {
+  const seek = (id: number, position: number) =>
+    element(
+      ID.seek,
+      concat([element(ID.seekId, uintBytes(id)), element(ID.seekPosition, uintBytes(position, SEEK_POSITION_LENGTH))]),
+    );
+  return element(ID.seekHead, concat([seek(ID.info, infoAt), seek(ID.tracks, tracksAt), seek(ID.cues, cuesAt)]));
+}
+
+function cuesThatFit(cues: readonly Cue[], track: number, segmentAt: number, roomBytes: number): Bytes {
+  for (let kept = cues; ; kept = kept.filter((_, index) => index % 2 === 0)) {
+    const written = element(ID.cues, concat(kept.map((cue) => cuePoint(cue, track, segmentAt))));
+    const room = roomBytes - written.length;
+    // One byte cannot be filled: the smallest Void has two.
+    if (room === 0 || room >= 2) return written;
+  }
+}
+
+function cuePoint({ timeMs, offset }: Cue, track: number, segmentAt: number): Bytes {
+  const positions = concat([uintElement(ID.cueTrack, track), uintElement(ID.cueClusterPosition, offset - segmentAt)]);
+  return element(ID.cuePoint, concat([uintElement(ID.cueTime, timeMs), element(ID.cueTrackPositions, positions)]));
+}

@@ -1,0 +1,70 @@
+// Whether this process may be sent requests: it is not stopping, the self-test is done, and the store answers.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SECOND_MS } from '../domain/durations.ts';
+import { DUE_PREFIX } from '../domain/keys.ts';
+import { clocksDiffer } from '../domain/times.ts';
+import type { Readiness } from '../http/routes/service.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+export interface ReadinessDependencies {
+  readonly store: Pick<ObjectStore, 'list'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** A reason of the process's own; undefined: none. */
+  readonly notReady: () => string | undefined;
+  /** Told of each answer. */
+  readonly onAnswer: (ready: boolean) => void;
+}
+
+/** A probe a second must not cost a store request a second. */
+const KEPT_MS = 5 * SECOND_MS;
+/** A probe does not wait for a store that hangs. */
+const PATIENCE_MS = 3 * SECOND_MS;
+
+/** The answer comes within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
+export function createReadiness({ store, now, notReady, onAnswer }: ReadinessDependencies): () => Promise<Readiness> {
+  const clockSkewMs = remembered(async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs, KEPT_MS);
+
+  async function reasonOf(): Promise<string | undefined> {
+    const skewMs = await withinPatience(clockSkewMs);
+    // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Told
+    // first, because a self-test cannot succeed by it either.
+    if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
+    return notReady() ?? (skewMs === undefined ? 'the store does not answer' : undefined);
+  }
+
+  return async () => {
+    const reason = await reasonOf();
+    onAnswer(reason === undefined);
+    return reason === undefined ? { ready: true } : { ready: false, reason };
+  };
+}
+
+/** Undefined when there is no answer, or none in time. */
+async function withinPatience<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  const answered = new AbortController();
+  const late = sleep(PATIENCE_MS, undefined, { signal: answered.signal });
+  late.catch(() => {});
+  try {
+    return await Promise.race([ask(), late]);
+  } catch {
+    return undefined;
+  } finally {
+    answered.abort();
+  }
+}
+
+/** Asks at most once in `keptMs`. */
+function remembered<T>(ask: () => Promise<T>, keptMs: number): () => Promise<T> {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<T> | undefined;
+  return () => {
+    if (!answer || performance.now() - askedAt > keptMs) {
+      askedAt = performance.now();
+      answer = ask();
+      // Whoever stopped waiting does not hear of it.
+      answer.catch(() => {});
+    }
+    return answer;
+  };
+}

@@ -1,0 +1,101 @@
+// The service's calls that the page makes as a reviewer, as the assessment system, and as the privacy desk.
+import type { Gap, Timeline } from '../client/index.ts';
+
+export type Role = 'exam-client' | 'reviewer' | 'assessment-system' | 'privacy-desk';
+
+export interface StoredView {
+  readonly recordingId: string;
+  readonly kind: 'webcam' | 'screen' | 'audio';
+  readonly state: 'uploading' | 'stored';
+  readonly sizeBytes: number | null;
+  readonly deleteBy: string;
+  readonly assessment: { readonly completedAt: string } | null;
+  readonly timeline: (Timeline & { readonly gaps: readonly Gap[] }) | null;
+}
+
+export interface Receipt {
+  readonly recordingId: string;
+  readonly reason: string;
+  readonly deadline: string;
+  readonly deletedAt: string;
+  readonly verifiedAt: string;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly actor: string;
+}
+
+export interface PageSettings {
+  readonly exam: string;
+  readonly deleteLeadMs: number;
+}
+
+/** `detail` is the service's own sentence; undefined: it did not answer. */
+export class CallFailed extends Error {
+  readonly detail: string | undefined;
+
+  constructor(detail: string | undefined) {
+    super(detail ?? 'no answer');
+    this.detail = detail;
+  }
+}
+
+/** @throws CallFailed */
+export async function readSettings(): Promise<PageSettings> {
+  return (await send('/demo/settings')) as PageSettings;
+}
+
+export class Attempt {
+  readonly exam: string;
+  readonly id: string;
+  readonly #path: string;
+
+  constructor(exam: string, id: string) {
+    this.exam = exam;
+    this.id = id;
+    this.#path = `/v1/exams/${exam}/attempts/${id}`;
+  }
+
+  /** @throws CallFailed, as all of these do */
+  async token(role: Role): Promise<string> {
+    const answer = await send(`/demo/attempts/${this.id}/tokens/${role}`, { method: 'POST' });
+    return (answer as { token: string }).token;
+  }
+
+  async recordings(): Promise<StoredView[]> {
+    const { items } = (await this.#call('reviewer', 'GET', '/recordings')) as { items: StoredView[] };
+    return items.filter(({ state }) => state === 'stored').sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
+  }
+
+  async playbackUrl(recordingId: string): Promise<string> {
+    const link = await this.#call('reviewer', 'POST', `/recordings/${recordingId}/playback-links`);
+    return (link as { url: string }).url;
+  }
+
+  async assess(): Promise<{ deleteBy: string }> {
+    const body = { completedAt: new Date().toISOString() };
+    return (await this.#call('assessment-system', 'PUT', '/assessment', body)) as { deleteBy: string };
+  }
+
+  async erase(recordingId: string): Promise<Receipt> {
+    return (await this.#call('privacy-desk', 'DELETE', `/recordings/${recordingId}?reason=erasure`)) as Receipt;
+  }
+
+  /** What the service answers when it is asked for a recording. */
+  async statusOf(recordingId: string): Promise<number> {
+    const authorization = `Bearer ${await this.token('reviewer')}`;
+    return (await fetch(`${this.#path}/recordings/${recordingId}`, { headers: { authorization } })).status;
+  }
+
+  async #call(role: Role, method: string, path: string, body?: object): Promise<unknown> {
+    const headers = { authorization: `Bearer ${await this.token(role)}`, 'content-type': 'application/json' };
+    return send(this.#path + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  }
+}
+
+async function send(path: string, init?: RequestInit): Promise<unknown> {
+  const answer = await fetch(path, init).catch(() => undefined);
+  if (!answer || answer.status >= 500) throw new CallFailed(undefined);
+  const body = (await answer.json().catch(() => ({}))) as { detail?: string };
+  if (!answer.ok) throw new CallFailed(body.detail ?? String(answer.status));
+  return body;
+}

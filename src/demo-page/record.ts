@@ -1,0 +1,189 @@
+// The steps of the candidate: choose what is recorded, record, see it arrive, finish or withdraw.
+import { type ExamSession, type Recording, startSession, type WaitingReason } from '../client/index.ts';
+import type { Attempt } from './api.ts';
+import { byId, goTo, kindText, onClick, showError, whileBusy } from './page.ts';
+import { type Choice, type OpenedSource, openChosen, type SourceKind } from './sources.ts';
+import { showText, type Text, withText } from './texts.ts';
+import { inBytes, inSeconds, onClock } from './words.ts';
+
+/** A part is full every half minute, so that there is something to see. */
+const VIDEO_BITS_PER_SECOND = 1_500_000;
+const TICK_MS = 500;
+const POLICY_VERSION = '1';
+
+const WAITING: Record<WaitingReason, Text> = {
+  offline: (texts) => texts.waitingOffline,
+  unreachable: (texts) => texts.waitingUnreachable,
+  unauthorized: (texts) => texts.waitingUnauthorized,
+};
+
+type Sources = ReadonlyMap<SourceKind, OpenedSource>;
+
+/** Resolves when all is stored, or erased because consent was withdrawn. */
+export async function record(attempt: Attempt, givenAt: string, onBegin: () => void): Promise<'stored' | 'withdrawn'> {
+  const sources = await chooseSources();
+  onBegin();
+  const session = startSession({
+    service: location.origin,
+    exam: attempt.exam,
+    attempt: attempt.id,
+    participantId: attempt.id,
+    consent: { givenAt, policyVersion: POLICY_VERSION },
+    getToken: () => attempt.token('exam-client'),
+  });
+  goTo('record');
+  showSources(sources);
+  for (const [kind, { stream }] of sources) {
+    session.record(kind, stream, { videoBitsPerSecond: VIDEO_BITS_PER_SECOND });
+  }
+  endWithRecording(session, sources);
+  const stopWatching = watch(session);
+  offerCover(sources);
+  try {
+    return await untilOver(session);
+  } finally {
+    stopWatching();
+  }
+}
+
+function chooseSources(): Promise<Sources> {
+  goTo('sources');
+  const form = byId('sources-form', HTMLFormElement);
+  const button = byId('start', HTMLButtonElement);
+  return new Promise((resolve) => {
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const chosen = (kind: SourceKind) => new FormData(form).get(kind) as Choice;
+      showText(button, (texts) => texts.starting);
+      void whileBusy(button, async () => {
+        // The screen first: browsers want it soon after the click.
+        const screen = openChosen('screen', chosen('screen'), (texts) => `${texts.testPicture}: ${texts.screen}`);
+        const webcam = openChosen('webcam', chosen('webcam'), (texts) => `${texts.testPicture}: ${texts.camera}`);
+        const sources = new Map<SourceKind, OpenedSource>();
+        for (const [kind, source] of [['webcam', await webcam] as const, ['screen', await screen] as const]) {
+          if (source) sources.set(kind, source);
+          if (source?.isTestPicture && chosen(kind) === 'device') notify(kind);
+        }
+        resolve(sources);
+      });
+    });
+  });
+}
+
+function notify(kind: SourceKind): void {
+  const notice = withText('p', (texts) => (kind === 'webcam' ? texts.cameraRefused : texts.screenRefused));
+  notice.className = 'notice';
+  byId('notices', HTMLElement).append(notice);
+}
+
+function showSources(sources: Sources): void {
+  const previews = [...sources].map(([kind, { stream }]) => {
+    const figure = document.createElement('figure');
+    const video = document.createElement('video');
+    video.muted = true;
+    video.playsInline = true;
+    video.srcObject = stream;
+    void video.play().catch(() => {});
+    figure.append(video, withText('figcaption', kindText(kind)));
+    return figure;
+  });
+  byId('previews', HTMLElement).replaceChildren(...previews);
+}
+
+/** Camera and screen are let go, and their pictures taken away, as soon as nothing of them is recorded any more. */
+function endWithRecording(session: ExamSession, sources: Sources): void {
+  session.addEventListener('state', ({ detail: { recording, state } }) => {
+    if (recording.isLeftover || state === 'recording' || recording.kind === 'audio') return;
+    for (const track of sources.get(recording.kind)?.stream.getTracks() ?? []) track.stop();
+    const recorded = new Set(session.recordings.filter((each) => each.state === 'recording').map(({ kind }) => kind));
+    showSources(new Map([...sources].filter(([kind]) => recorded.has(kind))));
+    if (recorded.size === 0) return;
+    const kind = kindText(recording.kind);
+    say((texts) => texts.streamEnded(kind(texts)));
+  });
+}
+
+/** Keeps the words and the bar right; the live region is told only what changes rarely. */
+function watch(session: ExamSession): () => void {
+  showText(byId('record-title', HTMLElement), (texts) => texts.recordTitle);
+  const startedMs = performance.now();
+  const bar = byId('stored', HTMLProgressElement);
+  let seconds = 0;
+  let wasWaiting: WaitingReason | null = null;
+  const tick = () => {
+    const { recordedBytes, storedBytes, backlogBytes, backlogSeconds, waiting } = session.progress;
+    const isRecording = session.recordings.some(({ state }) => state === 'recording');
+    if (isRecording) seconds = (performance.now() - startedMs) / 1000;
+    showText(byId('recorded-for', HTMLElement), (texts) =>
+      (isRecording ? texts.recordedFor : texts.recorded)(onClock(seconds)),
+    );
+    bar.max = Math.max(1, recordedBytes);
+    bar.value = Math.min(storedBytes, bar.max);
+    showText(byId('progress-text', HTMLElement), (texts) =>
+      texts.progress(inBytes(storedBytes), inBytes(recordedBytes)),
+    );
+    showText(byId('backlog', HTMLElement), (texts) =>
+      backlogBytes > 0 ? texts.backlog(inSeconds(Math.ceil(backlogSeconds))) : texts.backlogNone,
+    );
+    if (waiting !== wasWaiting) say(waiting ? WAITING[waiting] : (texts) => texts.waitingOver);
+    wasWaiting = waiting;
+  };
+  tick();
+  const timer = setInterval(tick, TICK_MS);
+  session.addEventListener('gap', () => say((texts) => texts.gapNoted));
+  session.addEventListener('warning', () => say((texts) => texts.storageWarning));
+  return () => clearInterval(timer);
+}
+
+function say(text: Text): void {
+  showText(byId('status', HTMLElement), text);
+}
+
+/** A covered camera gives black, which no browser tells the client by itself: this page does, so that a gap is seen. */
+function offerCover(sources: Sources): void {
+  const button = byId('cover', HTMLButtonElement);
+  const [track] = sources.get('webcam')?.stream.getVideoTracks() ?? [];
+  button.hidden = track === undefined;
+  onClick('cover', () => {
+    if (!track) return;
+    const isCovered = track.enabled;
+    track.enabled = !isCovered;
+    track.dispatchEvent(new Event(isCovered ? 'mute' : 'unmute'));
+    showText(button, (texts) => (isCovered ? texts.uncover : texts.cover));
+    if (isCovered) say((texts) => texts.covered);
+  });
+}
+
+function untilOver(session: ExamSession): Promise<'stored' | 'withdrawn'> {
+  return new Promise((resolve) => {
+    let isWithdrawn = false;
+    onClick('finish', async () => {
+      const title = byId('record-title', HTMLElement);
+      showText(title, (texts) => texts.finishingTitle);
+      title.focus();
+      byId('finish', HTMLElement).hidden = true;
+      byId('cover', HTMLElement).hidden = true;
+      const stored = session.finish();
+      say((texts) => texts.finishing);
+      await stored.then(
+        () => resolve('stored'),
+        (error: unknown) => {
+          if (!isWithdrawn) throw error;
+        },
+      );
+    });
+    onClick('withdraw', async () => {
+      isWithdrawn = true;
+      say((texts) => texts.withdrawing);
+      await session.withdraw();
+      resolve('withdrawn');
+    });
+    session.addEventListener('failed', ({ detail }) => {
+      if (!isOver(detail.recording)) showError(detail.error);
+    });
+  });
+}
+
+function isOver({ state }: Recording): boolean {
+  return state === 'withdrawn' || state === 'stored';
+}

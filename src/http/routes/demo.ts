@@ -1,0 +1,100 @@
+// The page to try everything out, /demo: its files, and tokens for it alone.
+import { BlockList } from 'node:net';
+import { extname } from 'node:path';
+import type { Request, RequestHandler } from 'express';
+import { parseId } from '../../domain/ids.ts';
+import type { Scope } from '../access.ts';
+import type { Method } from '../operation.ts';
+import { HttpError } from '../problem-codes.ts';
+
+/** Who acts on the page, and what each may do. */
+export const DEMO_ROLES = {
+  'exam-client': 'recordings:upload',
+  reviewer: 'recordings:review',
+  'assessment-system': 'assessments:write',
+  'privacy-desk': 'privacy:manage',
+} as const satisfies Record<string, Scope>;
+export type DemoRole = keyof typeof DEMO_ROLES;
+
+/** Every attempt of the page is one of this exam. */
+export const DEMO_EXAM = 'demo';
+
+export const DEMO_FILES = ['index.html', 'main.js', 'page.css'] as const;
+export type DemoFiles = Readonly<Record<(typeof DEMO_FILES)[number], Buffer>>;
+
+export interface DemoPage {
+  files(): Promise<DemoFiles>;
+  /** Under which a browser on this machine knows the page; it gets tokens under no other. */
+  readonly origins: readonly string[];
+  /** Where its recordings go, and come from. */
+  readonly storeOrigin: string;
+  /** How long before its deadline the sweeper deletes a recording. */
+  readonly deleteLeadMs: number;
+  /** For minutes, and bound to the attempt. */
+  issueToken(role: DemoRole, attempt: string): Promise<string>;
+}
+
+/** By path, then by method. */
+export function demoRoutes(demo: DemoPage): ReadonlyMap<string, ReadonlyMap<Method, RequestHandler>> {
+  const get = (handler: RequestHandler) => new Map<Method, RequestHandler>([['get', handler]]);
+  const routes = new Map([
+    ['/demo/settings', get((_req, res) => void res.json({ exam: DEMO_EXAM, deleteLeadMs: demo.deleteLeadMs }))],
+    ['/demo/attempts/{attempt}/tokens/{role}', new Map<Method, RequestHandler>([['post', tokenHandler(demo)]])],
+  ]);
+  for (const name of DEMO_FILES) routes.set(name === 'index.html' ? '/demo' : `/demo/${name}`, get(file(demo, name)));
+  return routes;
+}
+
+function file(demo: DemoPage, name: (typeof DEMO_FILES)[number]): RequestHandler {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `connect-src 'self' ${demo.storeOrigin}`,
+    `media-src ${demo.storeOrigin}`,
+    // The empty icon.
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+  return async (_req, res) => {
+    res.setHeader('Content-Security-Policy', policy);
+    res.setHeader('Permissions-Policy', 'camera=(self), microphone=(self), display-capture=(self)');
+    res.setHeader('Cache-Control', 'no-cache');
+    res.type(extname(name)).send((await demo.files())[name]);
+  };
+}
+
+function tokenHandler(demo: DemoPage): RequestHandler {
+  return async (req, res) => {
+    requireOwnPage(req, demo.origins);
+    const { role, attempt } = req.params;
+    if (typeof role !== 'string' || !isRole(role)) throw new HttpError('not-found', 'There is no such role.');
+    const token = await demo.issueToken(role, parseId('attempt', String(attempt)));
+    res.setHeader('Cache-Control', 'no-store');
+    res.json({ token });
+  };
+}
+
+function isRole(role: string): role is DemoRole {
+  return Object.hasOwn(DEMO_ROLES, role);
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/**
+ * Browsers tell the origin of every POST, so no other page gets a token, not one of a name that was bound to this
+ * address either; what is no browser must run on this machine.
+ * @throws HttpError `cross-origin`
+ */
+function requireOwnPage(req: Request, origins: readonly string[]): void {
+  const { remoteAddress = '' } = req.socket;
+  const isLocal = LOOPBACK.check(remoteAddress, remoteAddress.includes(':') ? 'ipv6' : 'ipv4');
+  const isOwnOrigin = origins.includes(req.get('origin') ?? '');
+  const isSameOrigin = (req.get('sec-fetch-site') ?? 'same-origin') === 'same-origin';
+  if (isLocal && isOwnOrigin && isSameOrigin) return;
+  throw new HttpError('cross-origin', `Only the page ${origins[0]}/demo on this machine gets tokens here.`);
+}

@@ -1,0 +1,91 @@
+// Who was given a recording, when and why, and who was refused: read from the audit trail (policy 7.1, 9.1).
+import type { AuditEventDocument } from '../domain/documents.ts';
+import { DAY_MS } from '../domain/durations.ts';
+import { ServiceError } from '../domain/errors.ts';
+import { createdAtOf, type RecordingRef } from '../domain/ids.ts';
+import { type AuditEvent, auditPrefix, parseKey } from '../domain/keys.ts';
+import { MAX_CLOCK_SKEW_MS } from '../domain/times.ts';
+import { findRecording, readAttempt } from '../storage/attempt-state.ts';
+import { readAuditEvents, type StoredAuditEvent } from '../storage/audit-trail.ts';
+import { readReceipt } from '../storage/receipts.ts';
+import type { RecordingsContext } from './context.ts';
+
+export interface AccessLogEntry {
+  readonly at: string;
+  readonly event: AuditEvent;
+  readonly actor: string;
+  /** What the caller gave as a reason. */
+  readonly reason: string | null;
+  /** Until when a link lived, or why it was refused. */
+  readonly detail: string | null;
+  readonly requestId: string;
+}
+
+export interface AccessLogPage {
+  readonly items: AccessLogEntry[];
+  readonly nextCursor: string | null;
+}
+
+/**
+ * One page of what is known of a recording's use, oldest first; after its deletion too, for as long as its receipt is
+ * kept. Costs a LIST for each day since its creation, several at once. @throws ServiceError `recording-not-found`.
+ */
+export async function readAccessLog(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<AccessLogPage> {
+  const after = cursor === undefined ? undefined : readCursor(cursor, ref);
+  await requireKnown(context, ref);
+  const items: AccessLogEntry[] = [];
+  for await (const { key, event } of accessesOf(context, ref, after)) {
+    items.push(toEntry(event));
+    if (items.length === limit) return { items, nextCursor: writeCursor(key) };
+  }
+  return { items, nextCursor: null };
+}
+
+/** All entries, as they are asked for. */
+export async function* accessLogOf(
+  context: RecordingsContext,
+  ref: RecordingRef,
+): AsyncGenerator<AccessLogEntry, void, undefined> {
+  for await (const { event } of accessesOf(context, ref)) yield toEntry(event);
+}
+
+function accessesOf(context: RecordingsContext, ref: RecordingRef, after?: string): AsyncIterable<StoredAuditEvent> {
+  const nowMs = context.now();
+  // Each process may be off by this much from the store: near midnight another one wrote into another day.
+  const toMs = nowMs + 2 * MAX_CLOCK_SKEW_MS;
+  // The sweep deletes whole days: what is older is gone, or about to go.
+  const fromMs = Math.max(createdAtOf(ref.recording) - 2 * MAX_CLOCK_SKEW_MS, nowMs - context.logRetentionMs - DAY_MS);
+  return readAuditEvents(context.store, ref, { fromMs, toMs, after });
+}
+
+function toEntry({ at, event, actor, reason, detail, requestId }: AuditEventDocument): AccessLogEntry {
+  return { at, event, actor, reason: reason ?? null, detail: detail ?? null, requestId };
+}
+
+/** It is there, is being deleted, or has left a receipt. */
+async function requireKnown(context: RecordingsContext, ref: RecordingRef): Promise<void> {
+  const state = findRecording(await readAttempt(context.store, ref), ref.recording);
+  if (state?.objects.manifest || state?.objects.deleting || (await readReceipt(context.store, ref))) return;
+  throw new ServiceError('recording-not-found', 'There is no such recording.');
+}
+
+/** The day and the name of the last event; whose it is comes from the path. */
+function writeCursor(key: string): string {
+  const segments = key.split('/');
+  return Buffer.from(`${segments[1]}/${segments.at(-1)}`).toString('base64url');
+}
+
+function readCursor(cursor: string, ref: RecordingRef): string {
+  const [day = '', name = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split('/');
+  const dayMs = Date.parse(`${day}T00:00:00.000Z`);
+  if (/^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(dayMs) && rest.length === 0) {
+    const key = auditPrefix(dayMs, ref) + name;
+    if (parseKey(key)?.type === 'audit' && /^[\w.-]{1,128}$/.test(name)) return key;
+  }
+  const message = 'is not a cursor of this list';
+  throw new ServiceError('invalid-request', `cursor ${message}.`, { errors: [{ path: 'cursor', message }] });
+}

@@ -1,0 +1,103 @@
+// Portability (policy 9.1): the export and the recordings themselves as one ZIP, in constant memory.
+import { makeZip } from 'client-zip';
+import { baseMediaType } from '../domain/container.ts';
+import { ServiceError } from '../domain/errors.ts';
+import type { ParticipantRef, RecordingRef } from '../domain/ids.ts';
+import { participantPrefix, recordingKey } from '../domain/keys.ts';
+import type { Caller, RecordingsContext } from './context.ts';
+import { exportDocument } from './export.ts';
+import type { LiveRecording } from './read.ts';
+
+/** Asked of the store at once, and passed on as it arrives. A slow client keeps one such connection, no longer one. */
+const RANGE_BYTES = 4 * 1024 * 1024;
+const EXTENSIONS: Readonly<Record<string, string>> = { webm: 'webm', mp4: 'mp4', 'x-matroska': 'mkv', ogg: 'ogg' };
+
+/** What is kept of a file until its turn comes, and again for the directory at the end of the archive. */
+interface ArchivedFile {
+  readonly name: string;
+  readonly ref: RecordingRef;
+  readonly sizeBytes: number;
+  readonly storedAtMs: number;
+  readonly deadlineMs: number;
+}
+
+/**
+ * `manifest.json`, which is the export, then each file that it names, not compressed: media are already. ZIP64 where it
+ * must be. A recording that was deleted since, or whose deadline came, is named in `left-out.json`; one that is deleted
+ * while it is read breaks the archive off, which no reader takes for whole.
+ */
+export async function* exportArchive(
+  context: RecordingsContext,
+  caller: Caller,
+  who: ParticipantRef,
+  options: { readonly includeRestricted: boolean },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const files: ArchivedFile[] = [];
+  const fileFor = (live: LiveRecording) => {
+    const file = toFile(live);
+    files.push(file);
+    return file.name;
+  };
+
+  let open: AsyncGenerator<Uint8Array> | undefined;
+  async function* entries() {
+    const manifest = exportDocument(context, caller, who, { ...options, fileFor });
+    yield { name: 'manifest.json', lastModified: new Date(context.now()), input: manifest };
+    const leftOut: string[] = [];
+    for (const file of files) {
+      if (await isThere(context, file)) {
+        open = readMedia(context, file);
+        yield { name: file.name, lastModified: new Date(file.storedAtMs), input: open };
+      } else leftOut.push(file.name);
+    }
+    if (leftOut.length > 0) {
+      const why = 'Deleted between the writing of manifest.json and the turn of the file.';
+      yield { name: 'left-out.json', lastModified: new Date(context.now()), input: JSON.stringify({ why, leftOut }) };
+    }
+  }
+  // An outage is told before the first piece is.
+  await context.store.list(participantPrefix(who.tenant, who.participant), { limit: 1 });
+  try {
+    yield* makeZip(entries());
+  } finally {
+    // client-zip leaves open what it was reading when the client went away.
+    await open?.return(undefined);
+  }
+}
+
+function toFile({ state, manifest, deadlineMs }: LiveRecording): ArchivedFile {
+  const { ref, objects } = state;
+  const subtype = baseMediaType(manifest.contentType)?.split('/')[1] ?? '';
+  const extension = EXTENSIONS[subtype] ?? 'bin';
+  return {
+    name: `recordings/${ref.exam}/${ref.attempt}/${manifest.kind}-${ref.recording}.${extension}`,
+    ref,
+    sizeBytes: objects.media?.sizeBytes ?? 0,
+    storedAtMs: (objects.stored ?? objects.media)?.lastModifiedMs ?? 0,
+    deadlineMs,
+  };
+}
+
+async function isThere({ store, now }: RecordingsContext, { ref, deadlineMs }: ArchivedFile): Promise<boolean> {
+  return deadlineMs > now() && (await store.getStart(recordingKey(ref, 'media'), 1)) !== undefined;
+}
+
+/** A connection that the store dropped, because the client was slow, is opened again where it was. */
+async function* readMedia(
+  { store }: RecordingsContext,
+  { ref, sizeBytes }: ArchivedFile,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let offset = 0; offset < sizeBytes; ) {
+    const from = offset;
+    const range = await store.getRange(recordingKey(ref, 'media'), offset, RANGE_BYTES);
+    try {
+      for await (const chunk of range ?? []) {
+        offset += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      if (offset === from) throw error;
+    }
+    if (offset === from) throw new ServiceError('recording-deleted', 'A recording was deleted while it was exported.');
+  }
+}

@@ -1,0 +1,88 @@
+// What a purge proves: a receipt for each recording, and an event for whoever wants to know.
+import { toBody } from '../domain/documents.ts';
+import { deletionEvent } from '../domain/events.ts';
+import { newUniqueName } from '../domain/ids.ts';
+import { dueReceiptsKey, receiptKey } from '../domain/keys.ts';
+import { toIso } from '../domain/times.ts';
+import { readReceipt } from '../storage/receipts.ts';
+import { failureOf } from './failure.ts';
+import { each, type PurgeContext, type Purging } from './purging.ts';
+import type { ReceiptChain } from './receipt-chain.ts';
+
+/** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */
+export async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<void> {
+  const { doomed, ref, manifest, gone } = purging;
+  const hadMedia = doomed.state.items.some((item) => item.object === 'media');
+  const known = hadMedia && manifest ? undefined : await readReceipt(context.store, ref);
+  if (known && !hadMedia) {
+    purging.receipt = known;
+    return;
+  }
+  // Nobody has the id of a creation that died before its manifest, and no part of it ever came.
+  purging.wasNothing = !known && doomed.state.items.length === 0 && gone.bytes === 0;
+  if (purging.wasNothing) return;
+  const leftCurrent = purging.state.items.filter((item) => item.isCurrent).length;
+  const leftVersions = purging.state.items.length - leftCurrent;
+  const leftBytes = purging.state.items.reduce((sum, item) => sum + item.sizeBytes, 0);
+  const marker = manifest ? 1 : 0;
+  purging.draft = {
+    tenantId: ref.tenant,
+    examId: ref.exam,
+    attemptId: ref.attempt,
+    recordingId: ref.recording,
+    participantId: manifest?.participantId ?? known?.participantId ?? null,
+    reason: known?.reason ?? doomed.reason,
+    deadline: known?.deadline ?? toIso(doomed.deadlineMs),
+    deletedAt: known?.deletedAt ?? toIso(purging.deletedAtMs),
+    verifiedAt: toIso(context.now()),
+    objects: gone.objects + leftCurrent + marker + (known?.objects ?? 0),
+    versions: gone.versions + leftVersions + (known?.versions ?? 0),
+    bytes: gone.bytes + leftBytes + (known?.bytes ?? 0),
+    actor: known?.actor ?? doomed.actor,
+  };
+}
+
+/** The media are gone; before the receipt, so that a crash in between repeats the events, under the same ids. */
+export async function announce({ outbox }: PurgeContext, all: readonly Purging[]): Promise<void> {
+  if (!outbox) return;
+  const ready = all.filter((purging) => !purging.failure);
+  for (const [tenant, own] of Map.groupBy(ready, ({ ref }) => ref.tenant)) {
+    try {
+      await outbox.add(
+        tenant,
+        own.flatMap(({ draft }) => (draft ? [deletionEvent(draft)] : [])),
+      );
+    } catch (error) {
+      for (const purging of own) purging.failure = failureOf(error);
+    }
+  }
+}
+
+/**
+ * Index first: what says when the receipts expire is written before them, one object for all of a batch. Receipts that
+ * an earlier run wrote stay as they are.
+ */
+export async function writeReceipts(
+  context: PurgeContext,
+  all: readonly Purging[],
+  chain: ReceiptChain,
+): Promise<void> {
+  const { store } = context;
+  const ready = all.filter((purging) => !purging.failure && purging.draft);
+  if (ready.length === 0) return;
+  // The places in the chain are taken at once: other chunks of the run write theirs at the same time.
+  const { run, next: first, previous } = chain;
+  for (const purging of ready) if (purging.draft) purging.receipt = chain.add(purging.draft);
+  const last = chain.previous ?? undefined;
+  const keys = ready.map((purging) => receiptKey(purging.ref));
+  const indexKey = dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes));
+  try {
+    await store.put(indexKey, toBody({ version: 1, run, first, previous, last, keys }));
+  } catch (error) {
+    for (const purging of ready) purging.failure = failureOf(error);
+    return;
+  }
+  await each(ready, async ({ ref, receipt }) => {
+    if (receipt) await store.put(receiptKey(ref), toBody(receipt));
+  });
+}

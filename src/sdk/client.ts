@@ -1,0 +1,150 @@
+// The API for servers in TypeScript: one method a call, typed by the schemas of the service, patient where it asks to be.
+import { type ClientOptions, pause, send } from './send.ts';
+import type {
+  Assessment,
+  AttemptPath,
+  CompleteRecording,
+  CreatedRecording,
+  CreateRecording,
+  DeletionReason,
+  ListFilter,
+  PlaybackLink,
+  PresignParts,
+  Receipt,
+  Recording,
+  RecordingPath,
+  SignedPart,
+  UploadedPart,
+} from './types.ts';
+
+interface Page {
+  readonly items: Recording[];
+  readonly nextCursor: string | null;
+}
+
+/**
+ * Every method may be called again: create finds what its first try made by its Idempotency-Key, the others do the same
+ * thing once. Each throws `ApiError` with the service's stable `code`.
+ */
+export class ProctoringRecordings {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a recording. `idempotencyKey`: the same one for the same recording; by default a new one for each call. */
+  create(
+    at: AttemptPath,
+    body: CreateRecording,
+    { idempotencyKey = crypto.randomUUID() }: { idempotencyKey?: string } = {},
+  ): Promise<CreatedRecording> {
+    const headers = { 'Idempotency-Key': idempotencyKey };
+    return send(this.#options, { method: 'POST', path: `${attemptPath(at)}/recordings`, body, headers });
+  }
+
+  /** URLs for up to 1000 parts. PUT each part to its `url`; a part that is sent again replaces the first. */
+  async signParts(at: RecordingPath, parts: PresignParts['parts']): Promise<SignedPart[]> {
+    const path = `${recordingPath(at)}/parts`;
+    return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
+  }
+
+  /** What the store has: where an upload goes on after a crash. */
+  async uploadedParts(at: RecordingPath): Promise<UploadedPart[]> {
+    const path = `${recordingPath(at)}/parts`;
+    return (await send<{ parts: UploadedPart[] }>(this.#options, { method: 'GET', path })).parts;
+  }
+
+  /** Makes the parts a recording: stored, whole and playable when this resolves. */
+  complete(at: RecordingPath, body: CompleteRecording = {}): Promise<Recording> {
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/complete`, body });
+  }
+
+  /** Gives up a recording that is not complete. */
+  abort(at: RecordingPath): Promise<void> {
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
+  }
+
+  /** Creates, uploads and completes a whole file that the caller has in hand. */
+  async upload(at: AttemptPath, file: Blob, body: Omit<CreateRecording, 'parts'>): Promise<Recording> {
+    const created = await this.create(at, { ...body, parts: 0 });
+    const recording = { ...at, recording: created.recording.recordingId };
+    const { partSizeBytes } = created.upload;
+    for (let partNumber = 1; (partNumber - 1) * partSizeBytes < file.size; partNumber += 1) {
+      const part = file.slice((partNumber - 1) * partSizeBytes, partNumber * partSizeBytes, '');
+      await this.#putPart(recording, partNumber, part);
+    }
+    return this.complete(recording);
+  }
+
+  async #putPart(at: RecordingPath, partNumber: number, part: Blob): Promise<void> {
+    const { fetch: by = fetch, maxAttempts = 5, signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: part.size }]);
+      const sent = await by(signed?.url ?? '', { method: 'PUT', body: part, ...(signal ? { signal } : {}) }).catch(
+        (error: unknown) => {
+          if (attempt >= maxAttempts || signal?.aborted) throw error;
+          return undefined;
+        },
+      );
+      if (sent?.ok) return;
+      if (attempt >= maxAttempts) throw new Error(`the store answered part ${partNumber} with ${sent?.status}`);
+      await pause(attempt, sent, signal);
+    }
+  }
+
+  get(at: RecordingPath): Promise<Recording> {
+    return send(this.#options, { method: 'GET', path: recordingPath(at) });
+  }
+
+  /** The recordings of an attempt, or of an exam when `attempt` is left out; pages are fetched as they are needed. */
+  async *list(
+    at: { exam: string; attempt?: string },
+    filter: ListFilter = {},
+  ): AsyncGenerator<Recording, void, undefined> {
+    const { exam, attempt } = at;
+    const path = attempt === undefined ? `/v1/exams/${part(exam)}` : attemptPath({ exam, attempt });
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
+    let cursor: string | null = null;
+    do {
+      if (cursor !== null) query.set('cursor', cursor);
+      const page: Page = await send(this.#options, { method: 'GET', path: `${path}/recordings?${query.toString()}` });
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+  }
+
+  /** A link that plays the recording for minutes; the audit trail keeps who asked, and why. */
+  playbackLink(at: RecordingPath, reason?: string): Promise<PlaybackLink> {
+    const body = reason === undefined ? {} : { reason };
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body });
+  }
+
+  /** Reports the attempt assessed. From `completedAt` on its recordings are kept for the retention, never longer. */
+  assess(at: AttemptPath, completedAt: Date | string): Promise<Assessment> {
+    const body = { completedAt: typeof completedAt === 'string' ? completedAt : completedAt.toISOString() };
+    return send(this.#options, { method: 'PUT', path: `${attemptPath(at)}/assessment`, body });
+  }
+
+  assessment(at: AttemptPath): Promise<Assessment> {
+    return send(this.#options, { method: 'GET', path: `${attemptPath(at)}/assessment` });
+  }
+
+  /** Deletes at once, and answers with the receipt. */
+  erase(at: RecordingPath, reason: DeletionReason): Promise<Receipt> {
+    return send(this.#options, { method: 'DELETE', path: `${recordingPath(at)}?reason=${reason}` });
+  }
+}
+
+function attemptPath({ exam, attempt }: AttemptPath): string {
+  return `/v1/exams/${part(exam)}/attempts/${part(attempt)}`;
+}
+
+function recordingPath(at: RecordingPath): string {
+  return `${attemptPath(at)}/recordings/${part(at.recording)}`;
+}
+
+function part(id: string): string {
+  return encodeURIComponent(id);
+}

@@ -1,0 +1,68 @@
+// Four hours of an exam in fake time: what the client takes of the computer's memory.
+
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Browser, CDPSession } from 'puppeteer-core';
+import { HEAD_BYTES } from '../../src/client/webm/head.ts';
+import { pause } from '../commands/process.ts';
+import { openSite, openTab, recordingsOf, type Site, startSession, type Tab } from './site.ts';
+
+const MIB = 1024 * 1024;
+/** 300 kbit/s. */
+const FILM = { seconds: Number(process.env.TEST_BROWSER_EXAM_SECONDS ?? 4 * 3600), bytesPerSecond: 37_500 };
+const LIMIT_BYTES = 100 * MIB;
+
+let site: Site;
+let browser: Browser;
+let tab: Tab;
+let collector: CDPSession;
+let processes: CDPSession;
+beforeAll(async () => {
+  site = await openSite({ MAX_RECORDING_BYTES: String(1024 * MIB) });
+  browser = await site.launch({ networkEnabled: false });
+  tab = await openTab(site, browser);
+  collector = await tab.page.createCDPSession();
+  processes = await browser.target().createCDPSession();
+});
+afterAll(() => site.close());
+
+/**
+ * What all processes of the browser have for themselves: the page's heap and buffers, and what it gave away. Garbage is
+ * collected first, and none is made meanwhile: time runs a hundred times faster here than in an exam, and so does what V8
+ * has not collected yet.
+ */
+async function browserBytes(): Promise<number> {
+  await collector.send('HeapProfiler.collectGarbage');
+  const { processInfo } = await processes.send('SystemInfo.getProcessInfo');
+  const each = await Promise.all(processInfo.map(({ id }) => privateBytes(id)));
+  return each.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+async function privateBytes(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  const kib = [...text.matchAll(/^Private_\w+: +(\d+) kB$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
+  return kib * 1024;
+}
+
+test('a recording of four hours is stored whole, in less than 100 MB of memory', async () => {
+  await startSession(site, tab, 'exam');
+  const before = await browserBytes();
+  await tab.call('recordSynthetic', 'webcam', FILM);
+  let peakBytes = 0;
+  const isDone = () => tab.events.some(({ name, seconds }) => name === 'handed' && seconds === FILM.seconds);
+  for (let count = 0; !isDone(); count += 1) {
+    if (count % 20 === 0) {
+      await tab.call('hold');
+      peakBytes = Math.max(peakBytes, (await browserBytes()) - before);
+      await tab.call('release');
+    }
+    await pause();
+  }
+  await tab.call('finish');
+  const [recording] = await recordingsOf(site, 'exam');
+  process.stderr.write(`${recording?.sizeBytes} bytes stored, ${peakBytes} bytes of memory at the most\n`);
+  expect(recording?.state).toBe('stored');
+  expect(recording?.sizeBytes).toBeGreaterThan(HEAD_BYTES + FILM.seconds * FILM.bytesPerSecond);
+  expect(peakBytes).toBeGreaterThan(0);
+  expect(peakBytes).toBeLessThan(LIMIT_BYTES);
+}, 1_200_000);

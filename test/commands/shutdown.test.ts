@@ -1,0 +1,231 @@
+// How `serve` ends and begins around others: load balancers, uploads in hand, a store that is not there yet.
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { enlargeWebm } from '../../demo/webm.ts';
+import { listenForStop } from '../../src/commands/stop-signal.ts';
+import { startLocalS3 } from '../../src/local-s3/server.ts';
+import { until } from '../http/expectations.ts';
+import { MIB, webm } from '../service.ts';
+import { freePort, type Installation, install } from './process.ts';
+
+const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';
+const BODY = {
+  participantId: 'p1',
+  kind: 'webcam',
+  contentType: 'video/webm',
+  consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' },
+};
+const EDGE = 'edge';
+const FORM_HEAD = `--${EDGE}\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n`;
+const FORM_TAIL = `\r\n--${EDGE}--\r\n`;
+
+let installation: Installation;
+afterEach(() => installation.remove());
+
+async function authorization(): Promise<string> {
+  return `Bearer ${await installation.token('recordings:upload recordings:review')}`;
+}
+
+async function create(): Promise<string> {
+  const headers = { authorization: await authorization(), 'content-type': 'application/json' };
+  const answer = await fetch(installation.url + RECORDINGS, { method: 'POST', headers, body: JSON.stringify(BODY) });
+  expect(answer.status).toBe(201);
+  return `${RECORDINGS}/${((await answer.json()) as { recording: { recordingId: string } }).recording.recordingId}`;
+}
+
+/** A form of which the test sends piece after piece. */
+async function openForm(path: string): Promise<{ request: ClientRequest; answered: Promise<IncomingMessage> }> {
+  const headers = { authorization: await authorization(), 'content-type': `multipart/form-data; boundary=${EDGE}` };
+  const request = httpRequest(`${installation.url}${path}/content`, { method: 'POST', headers });
+  const answered = once(request, 'response').then(([response]) => response as IncomingMessage);
+  answered.catch(() => {});
+  request.write(FORM_HEAD);
+  return { request, answered };
+}
+
+async function partsOf(path: string): Promise<{ partNumber: number; sizeBytes: number }[]> {
+  const answer = await fetch(`${installation.url}${path}/parts`, { headers: { authorization: await authorization() } });
+  return ((await answer.json()) as { parts: { partNumber: number; sizeBytes: number }[] }).parts;
+}
+
+/** On a connection of its own. */
+async function probe(path: string): Promise<{ status: number; connection: string | undefined; body: string }> {
+  const request = httpRequest(installation.url + path, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
+  return { status: response.statusCode ?? 0, connection: response.headers.connection, body };
+}
+
+async function isRefused(): Promise<boolean> {
+  return probe('/livez').then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+  );
+}
+
+describe('SIGTERM', () => {
+  test('is not ready at once, serves new connections for SHUTDOWN_DELAY and closes each, and ends with 0', async () => {
+    installation = await install({ SHUTDOWN_DELAY: '2s' });
+    const service = await installation.start();
+    expect((await probe('/readyz')).connection).toBe('keep-alive');
+    const signalledAt = performance.now();
+    const ended = service.stop('SIGTERM');
+    await until(() => service.output().includes('"stopping"'));
+    expect(await probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
+    expect(await probe('/livez')).toMatchObject({ status: 200, connection: 'close' });
+    await create();
+    expect(performance.now() - signalledAt).toBeLessThan(2000);
+    await until(isRefused);
+    expect(performance.now() - signalledAt).toBeGreaterThan(1950);
+    expect(await ended).toBe(0);
+    // Connections of others that are idle hold up nothing.
+    expect(performance.now() - signalledAt).toBeLessThan(10_000);
+  });
+
+  test('connections on which nothing was ever sent hold up nothing', async () => {
+    installation = await install();
+    const service = await installation.start();
+    const { hostname, port: servicePort } = new URL(installation.url);
+    const silent = connect(Number(servicePort), hostname);
+    await once(silent, 'connect');
+    const closed = once(silent, 'close');
+    await probe('/livez');
+    const signalledAt = performance.now();
+    expect(await service.stop('SIGTERM')).toBe(0);
+    await closed;
+    expect(performance.now() - signalledAt).toBeLessThan(10_000);
+  });
+
+  test('an upload through the service that is under way is finished, and is the last thing on its connection', async () => {
+    installation = await install();
+    const service = await installation.start();
+    const file = enlargeWebm(webm, 6 * MIB);
+    const path = await create();
+    const { request, answered } = await openForm(path);
+    request.write(file.subarray(0, 5 * MIB + 1));
+    await until(async () => (await partsOf(path)).length === 1);
+    const ended = service.stop('SIGTERM');
+    await until(isRefused);
+    expect(service.process.exitCode).toBeNull();
+    request.write(file.subarray(5 * MIB + 1));
+    request.end(FORM_TAIL);
+    const response = await answered;
+    expect({ status: response.statusCode, connection: response.headers.connection }).toEqual({
+      status: 200,
+      connection: 'close',
+    });
+    const stored = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as object;
+    expect(stored).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    expect(await ended).toBe(0);
+  });
+
+  test('a second one ends it at once; what was uploaded is still there, and the upload goes on', async () => {
+    installation = await install();
+    const service = await installation.start();
+    const file = enlargeWebm(webm, 6 * MIB);
+    const path = await create();
+    const { request } = await openForm(path);
+    request.on('error', () => {});
+    request.write(file.subarray(0, 5 * MIB + 1));
+    await until(async () => (await partsOf(path)).length === 1);
+    const ended = service.stop('SIGTERM');
+    await until(isRefused);
+    // Later than the echo of a terminal.
+    await sleep(600);
+    const again = performance.now();
+    service.process.kill('SIGTERM');
+    expect(await ended).toBe(143);
+    expect(performance.now() - again).toBeLessThan(2000);
+
+    const next = await installation.start();
+    expect(await partsOf(path)).toEqual([expect.objectContaining({ partNumber: 1, sizeBytes: 5 * MIB })]);
+    const resumed = await openForm(path);
+    resumed.request.write(file);
+    resumed.request.end(FORM_TAIL);
+    expect((await resumed.answered).statusCode).toBe(200);
+    expect(await next.stop('SIGTERM')).toBe(0);
+  });
+});
+
+test('Ctrl-C waits for no load balancer and ends with 0', async () => {
+  installation = await install({ SHUTDOWN_DELAY: '30s' });
+  const service = await installation.start();
+  const signalledAt = performance.now();
+  expect(await service.stop('SIGINT')).toBe(0);
+  expect(performance.now() - signalledAt).toBeLessThan(10_000);
+});
+
+test('Ctrl-C that comes twice, from the terminal and from npm, is one', async () => {
+  installation = await install();
+  const stop = listenForStop();
+  for (const name of ['SIGINT', 'SIGINT'] as const) process.emit(name, name);
+  expect(stop.signal.reason).toBe('SIGINT');
+  stop.dispose();
+  expect(process.listenerCount('SIGINT')).toBe(0);
+});
+
+describe('a store that comes and goes', () => {
+  const credentials = { accessKeyId: 'KEY', secretAccessKey: 'secret' };
+  let dataDir: string;
+  let port: number;
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+  const startStore = () => startLocalS3({ dataDir, bucket: 'recordings', port, credentials: [credentials] });
+  const isReady = async (ready: boolean) => (await probe('/readyz')).status === (ready ? 200 : 503);
+
+  test('serve waits for it, says so once, and is alive all the time and ready while it is there', async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
+    port = await freePort();
+    installation = await install({
+      S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      S3_REGION: 'us-east-1',
+      S3_BUCKET: 'recordings',
+      S3_ACCESS_KEY_ID: credentials.accessKeyId,
+      S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    });
+    const service = installation.launch();
+    await until(() => service.output().includes('the self-test waits for the store'));
+    expect(await isReady(false)).toBe(true);
+    expect((await probe('/livez')).status).toBe(200);
+    const answersInMs = performance.now();
+    expect((await fetch(installation.url + RECORDINGS)).status).toBe(401);
+    expect(performance.now() - answersInMs).toBeLessThan(2000);
+    // It looks every five seconds; the second time it has nothing new to say.
+    await sleep(6000);
+    expect(service.output().split('the self-test waits for the store')).toHaveLength(2);
+
+    let store = await startStore();
+    await until(() => isReady(true));
+    await create();
+    await store.close();
+    await until(() => isReady(false));
+    expect(await probe('/readyz')).toMatchObject({ body: expect.stringContaining('the store does not answer') });
+    expect((await probe('/livez')).status).toBe(200);
+    store = await startStore();
+    await until(() => isReady(true));
+    await create();
+    expect(await service.stop('SIGTERM')).toBe(0);
+    await store.close();
+  });
+
+  test('serve that never met its store ends with 0 as well', async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
+    port = await freePort();
+    installation = await install({
+      S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      S3_REGION: 'us-east-1',
+      S3_BUCKET: 'recordings',
+      S3_ACCESS_KEY_ID: credentials.accessKeyId,
+      S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    });
+    const service = installation.launch();
+    await until(() => service.output().includes('listening'));
+    expect(await service.stop('SIGTERM')).toBe(0);
+  });
+});

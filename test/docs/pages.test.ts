@@ -1,0 +1,82 @@
+// What the pages list is what there is: settings, exports, tests, decisions, and where their links lead.
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { SETTING_NAMES } from '../../src/commands/setting-names.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+function read(path: string): Promise<string> {
+  return readFile(join(ROOT, path), 'utf8');
+}
+
+async function pages(): Promise<string[]> {
+  const places = ['', 'docs', 'docs/adr'];
+  const found = await Promise.all(
+    places.map(async (place) => (await readdir(join(ROOT, place))).map((name) => join(place, name))),
+  );
+  return found.flat().filter((path) => path.endsWith('.md'));
+}
+
+test('every setting is explained, once, and none that there is not', async () => {
+  const rows = (await read('docs/settings.md')).split('\n').filter((line) => line.startsWith('| `'));
+  const documented = rows.flatMap((row) => row.split(' | ')[0]?.match(/[A-Z][A-Z0-9_]+/g) ?? []);
+  expect(documented.sort()).toEqual([...SETTING_NAMES].sort());
+});
+
+test.each([
+  ['src/sdk/index.ts', 'docs/sdk.md'],
+  ['src/client/index.ts', 'docs/exam-client.md'],
+])('what %s exports is explained in %s', async (index, page) => {
+  const text = await read(page);
+  const own = [...(await read(index)).matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, names = '']) =>
+    names.split(','),
+  );
+  const all = index.includes('sdk')
+    ? [...(await read('src/sdk/types.ts')).matchAll(/^export (?:type|interface) (\w+)/gm)]
+    : [];
+  const names = [...own.map((name) => name.replace('type ', '').trim()), ...all.map(([, name = '']) => name)];
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+});
+
+test('the security page names tests that there are', async () => {
+  const named = [...(await read('SECURITY.md')).matchAll(/`((?:test|docs|src)\/[^`]+)`/g)].map(([, path = '']) => path);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+test('the index of decisions has all of them', async () => {
+  const index = await read('docs/adr/README.md');
+  for (const name of (await readdir(join(ROOT, 'docs/adr'))).filter((file) => /^\d/.test(file))) {
+    const [, number, title] = /^# (\d+)\. (.*)/.exec(await read(`docs/adr/${name}`)) ?? [];
+    expect(index).toContain(`| ${number} | [${title}](${name}) |`);
+  }
+});
+
+test('every link within the project leads somewhere', async () => {
+  const broken: string[] = [];
+  for (const page of await pages()) {
+    for (const [, target = ''] of (await read(page)).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const [path = '', anchor] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(ROOT, file))) broken.push(`${page}: ${target}`);
+      else if (anchor !== undefined && !(await anchorsOf(file)).has(anchor)) broken.push(`${page}: ${target}`);
+    }
+  }
+  expect(broken).toEqual([]);
+});
+
+/** As the usual renderers make them of headings. */
+async function anchorsOf(file: string): Promise<Set<string>> {
+  const headings = [...(await read(file)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading);
+  return new Set(
+    headings.map((text) =>
+      text
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}

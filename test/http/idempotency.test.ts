@@ -1,0 +1,132 @@
+// Idempotency-Key: a create that is sent again makes nothing twice, and finishes what its first try left undone.
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { HOUR_MS } from '../../src/domain/durations.ts';
+import { participantKey } from '../../src/domain/keys.ts';
+import { webm } from '../service.ts';
+import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
+import { expectProblem } from './expectations.ts';
+
+type Created = Pick<CreatedRecording, 'recording' | 'upload'>;
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+
+const pathOf = (attempt: string) => `/v1/exams/math/attempts/${attempt}/recordings`;
+function create(attempt: string, key: string, body: object = {}): Promise<Answer<Created>> {
+  return api.call<Created>('post', pathOf(attempt), {
+    headers: { 'Idempotency-Key': key },
+    body: { ...CREATE_BODY, ...body },
+  });
+}
+
+describe('Idempotency-Key', () => {
+  it('answers the same request with the same recording, and with URLs that work', async () => {
+    const attempt = newAttempt();
+    const first = await create(attempt, 'k-1');
+    api.service.clock.advance(2 * HOUR_MS);
+    const again = await create(attempt, 'k-1');
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.body.recording).toEqual(first.body.recording);
+    expect(again.headers.location).toBe(first.headers.location);
+    const path = again.headers.location ?? '';
+    const ref = { tenant: 'acme', exam: 'math', attempt, recording: again.body.recording.recordingId };
+    await api.upload({ ...again.body, ref, attemptPath: '', path }, webm);
+    expect((await api.call('post', `${path}/complete`)).status).toBe(200);
+
+    const stored = await create(attempt, 'k-1');
+    expect(stored.body.recording.state).toBe('stored');
+    expect(stored.body.upload.parts).toEqual([]);
+    expect((await api.service.keys('attempts/')).filter((key) => key.includes(`/${attempt}/`))).toHaveLength(3);
+  });
+
+  it('is a key for one attempt: others, and other keys, get recordings of their own', async () => {
+    const attempt = newAttempt();
+    const answers = [
+      await create(attempt, 'k'),
+      await create(attempt, 'K'),
+      await create(newAttempt(), 'k'),
+      await create(attempt, 'kk'),
+    ];
+    expect(new Set(answers.map(({ body }) => body.recording.recordingId)).size).toBe(4);
+  });
+
+  it('is a key for one tenant: another one with the same ids gets a recording of its own', async () => {
+    const attempt = newAttempt();
+    const mine = await create(attempt, 'k');
+    const headers = { 'Idempotency-Key': 'k' };
+    const theirs = await api.call<Created>('post', pathOf(attempt), {
+      as: { tenant: 'other' },
+      headers,
+      body: CREATE_BODY,
+    });
+    expect(theirs.status).toBe(201);
+    expect(theirs.body.recording.recordingId.slice(10)).not.toBe(mine.body.recording.recordingId.slice(10));
+  });
+
+  it('may ask for another number of part URLs: that is no other request', async () => {
+    const attempt = newAttempt();
+    const first = await create(attempt, 'k', { parts: 1 });
+    const again = await create(attempt, 'k', { parts: 3 });
+    expect(again.body.recording).toEqual(first.body.recording);
+    expect(again.body.upload.parts).toHaveLength(3);
+  });
+
+  it('given twice is none', async () => {
+    const headers = { 'Idempotency-Key': ['a', 'b'] as unknown as string };
+    expectProblem(await api.raw('POST', pathOf('a'), { headers }), 422, 'invalid-request');
+  });
+
+  it('makes a new recording after the first was deleted', async () => {
+    const attempt = newAttempt();
+    const first = await create(attempt, 'k');
+    expect((await api.call('post', `${first.headers.location}/abort`)).status).toBe(204);
+    const again = await create(attempt, 'k');
+    expect(again.status).toBe(201);
+    expect(again.body.recording.recordingId).not.toBe(first.body.recording.recordingId);
+  });
+
+  it.each([
+    { participantId: 'p-2' },
+    { kind: 'screen' },
+    { contentType: 'video/mp4' },
+    { consent: { ...CREATE_BODY.consent, policyVersion: 'x' } },
+  ])('refuses another request under the same key: %j', async (body) => {
+    const attempt = newAttempt();
+    await create(attempt, 'k');
+    expectProblem(await create(attempt, 'k', body), 422, 'idempotency-key-reused');
+  });
+
+  it.each(['', 'a b', 'ü', 'x'.repeat(256)])('refuses %j as a key', async (key) => {
+    const headers = { 'Idempotency-Key': Buffer.from(key).toString('latin1') };
+    const answer = await api.raw('POST', pathOf('a'), { headers });
+    expectProblem(answer, 422, 'invalid-request');
+    expect(answer.body.errors).toMatchObject([{ path: 'idempotency-key' }]);
+  });
+
+  it('sent many times at once makes one recording: the others are told to ask again, and then get that one', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const attempt = newAttempt();
+      const answers = await Promise.all(Array.from({ length: 4 }, () => create(attempt, 'k')));
+      for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 409, 'recording-being-created');
+      const settled = await create(attempt, 'k');
+      const ids = [settled, ...answers]
+        .filter(({ status }) => status === 201)
+        .map(({ body }) => body.recording.recordingId);
+      expect(new Set(ids).size).toBe(1);
+      const manifests = (await api.service.keys('attempts/')).filter((key) => key.includes(`/${attempt}/`));
+      expect(manifests).toEqual([expect.stringContaining(`${ids[0]}/recording.json`)]);
+    }
+  });
+
+  it('finishes what a first try left undone that died before its last write', async () => {
+    const attempt = newAttempt();
+    const { body } = await create(attempt, 'k');
+    const ref = { tenant: 'acme', exam: 'math', attempt, recording: body.recording.recordingId };
+    const marker = participantKey(CREATE_BODY.participantId, ref);
+    await api.service.store.delete([{ key: marker }]);
+    await create(attempt, 'k');
+    expect(await api.service.keys(marker)).toEqual([marker]);
+  });
+});

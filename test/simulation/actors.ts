@@ -1,0 +1,242 @@
+// Who does what in a history: exam clients, assessors, reviewers, the privacy desk, sweepers, and what goes wrong by itself.
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import type { AttemptRef, RecordingRef } from '../../src/domain/ids.ts';
+import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessAttempt } from '../../src/recordings/assess.ts';
+import { completeRecording } from '../../src/recordings/complete.ts';
+import { openContent } from '../../src/recordings/content.ts';
+import { createRecording } from '../../src/recordings/create.ts';
+import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
+import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
+import { anAnsweredErasureIsWhole, must, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
+import { CLOCK_TOLERANCE_MS } from './model.ts';
+import { sweepOnce, verifyOnce } from './operators.ts';
+import { PART_SIZE_BYTES, type StepKind } from './plan.ts';
+import { restrict, review } from './reviewers.ts';
+import { callService, type PartUrl, putPart, type Taking } from './service.ts';
+
+export const CALLER = { actor: 'somebody', requestId: 'request' };
+const TENANTS = ['acme', 'beta'];
+/** An MP4 begins with the size of its first box, and `ftyp`. */
+const MP4 = Buffer.from('ftyp');
+const TRIES = 3;
+
+export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>>> = {
+  record,
+  complete: (taking) => withRecording(taking, (ref) => finish(taking, ref, undefined)),
+  resume: (taking) => withRecording(taking, (ref) => resume(taking, ref)),
+  abort: (taking) => withRecording(taking, (ref) => abort(taking, ref)),
+  erase: (taking) => withRecording(taking, (ref) => erase(taking, ref)),
+  restrict: (taking) => withRecording(taking, (ref) => restrict(taking, ref)),
+  review: (taking) => withRecording(taking, (ref) => review(taking, ref)),
+  assess,
+  sweep: sweepOnce,
+  verify: verifyOnce,
+  crash: async ({ simulation, random }) => simulation.world.crash(random.pick(simulation.replicas)),
+  skew: async ({ simulation, random }) => {
+    const isSweeper = random.chance(0.5);
+    const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);
+    if (simulation.world.isBusy(process)) return;
+    const within = random.between(-290, 290) * SECOND_MS;
+    const beyond = random.pick([-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 * HOUR_MS, 365 * DAY_MS]);
+    // A replica whose clock is wrong is not ready: it gets no requests.
+    process.skewMs = isSweeper && random.chance(0.5) ? beyond : within;
+  },
+  poison: (taking) => withRecording(taking, (ref) => poison(taking, ref)),
+};
+
+/** Two tenants call their exams and attempts the same. */
+function anAttempt({ random }: Taking): AttemptRef {
+  return { tenant: random.pick(TENANTS), exam: 'exam', attempt: random.chance(0.7) ? 'a1' : 'a2' };
+}
+
+/** A recording of which there is, or was, something in the bucket. */
+async function withRecording(taking: Taking, act: (ref: RecordingRef) => Promise<void>): Promise<void> {
+  const known = [...taking.simulation.model.recordings.values()].filter(({ hasManifest }) => hasManifest);
+  if (known.length === 0) return;
+  const latest = known.slice(-3);
+  await act(taking.random.pick(taking.random.chance(0.7) ? latest : known).ref);
+}
+
+/** An exam client: begins a recording, uploads its parts, completes it, and repeats what gets no answer. */
+async function record(taking: Taking): Promise<void> {
+  const { simulation, random } = taking;
+  const attempt = anAttempt(taking);
+  const count = random.between(1, 3);
+  const input = {
+    participantId: random.pick(['p1', 'p2']),
+    kind: 'webcam' as const,
+    contentType: 'video/mp4',
+    consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
+    parts: count,
+  };
+  const isJunk = random.chance(0.06);
+  const bodies = Array.from({ length: count }, (_, index) => partOf(index + 1, isJunk));
+  const isProxied = random.chance(0.15);
+  const missing = random.chance(0.1) ? random.between(1, count) : undefined;
+  const isAbandoned = random.chance(0.2);
+  const pauseMs = random.pick([0, 0, 100, 5 * SECOND_MS, 20 * MINUTE_MS]);
+
+  const caller = { ...CALLER, tenant: attempt.tenant };
+  const created = await again(taking, () =>
+    callService(taking, attempt, 'create', (context) => createRecording(context, caller, attempt, input)),
+  );
+  if (!created) return;
+  const ref = { ...attempt, recording: created.recording.recordingId };
+  simulation.world.count('created');
+  if (isJunk) simulation.model.know(ref).isJunk = true;
+  if (isProxied) return upload(taking, ref, bodies);
+  const etags: string[] = [];
+  for (const [index, { url }] of created.upload.parts.entries()) {
+    const partUrl = JSON.parse(url) as PartUrl;
+    if (index + 1 === missing) continue;
+    const etag = await again(taking, () => putPart(taking, attempt, partUrl, bodies[index] ?? new Uint8Array()));
+    if (etag === undefined) return;
+    etags.push(etag);
+    await simulation.world.sleep(pauseMs);
+  }
+  if (isAbandoned) return;
+  await finish(taking, ref, { bodies: bodies.filter((_, index) => index + 1 !== missing), etags });
+}
+
+/** The same bytes whoever sends them: a client that comes back has what it recorded. */
+function partOf(partNumber: number, isJunk: boolean): Uint8Array {
+  const part = Buffer.alloc(PART_SIZE_BYTES, partNumber);
+  if (partNumber === 1) part.set(isJunk ? Buffer.from('junk') : MP4, 4);
+  return part;
+}
+
+/** Completes; a client that says what it sent is told `stored` of nothing else. */
+async function finish(
+  taking: Taking,
+  ref: RecordingRef,
+  sent: { readonly bodies: readonly Uint8Array[]; readonly etags: readonly string[] } | undefined,
+): Promise<void> {
+  const { world, model } = taking.simulation;
+  const parts = sent?.etags.map((etag, index) => ({ partNumber: index + 1, etag }));
+  const at = '2026-01-01T00:00:00Z';
+  const timeline = taking.random.chance(0.4) ? { startedAt: at, endedAt: at, gaps: [] } : undefined;
+  let isDoomed = false;
+  const recording = await again(taking, () => {
+    isDoomed = model.know(ref).doomedMs !== undefined;
+    return callService(taking, ref, 'complete', (context) => completeRecording(context, ref, { parts, timeline }));
+  });
+  if (recording?.state !== 'stored') return;
+  must(!isDoomed, 'what was deleted never comes back', `${ref.recording} is completed`);
+  world.count('stored');
+  storedMeansWhole(model, ref, sent && Buffer.concat(sent.bodies));
+  tagsTellTheDeadline(taking.simulation, ref);
+}
+
+/** Through the service, for clients that cannot reach the bucket. */
+async function upload(taking: Taking, ref: RecordingRef, bodies: readonly Uint8Array[]): Promise<void> {
+  const { model, world } = taking.simulation;
+  const answer = await callService(taking, ref, 'content', async (context) => {
+    const content = await openContent(context, ref);
+    await content.write(
+      (async function* () {
+        yield* bodies;
+      })(),
+    );
+    return content.complete();
+  });
+  if (!('value' in answer)) return;
+  world.count('stored');
+  storedMeansWhole(model, ref, Buffer.concat(bodies));
+}
+
+/** A client that comes back: asks what the store has, sends one part more, or again, and completes. */
+async function resume(taking: Taking, ref: RecordingRef): Promise<void> {
+  const { random } = taking;
+  const listed = await callService(taking, ref, 'parts', (context) => listUploadedParts(context, ref));
+  if (!('value' in listed)) return;
+  const partNumber = random.between(1, listed.value.length + 1);
+  const body = partOf(partNumber, taking.simulation.model.know(ref).isJunk);
+  const asked = [{ partNumber, sizeBytes: body.length }];
+  const signed = await callService(taking, ref, 'presign', (context) => presignParts(context, ref, asked));
+  if (!('value' in signed)) return;
+  await taking.simulation.world.sleep(random.pick([0, 1000, 30 * MINUTE_MS]));
+  const [part] = signed.value;
+  if (part) await putPart(taking, ref, JSON.parse(part.url) as PartUrl, body);
+  if (random.chance(0.6)) await finish(taking, ref, undefined);
+}
+
+async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
+  const { model } = taking.simulation;
+  const known = model.know(ref);
+  const couldBe = known.mayBeAborted;
+  // What was stored before is kept, whoever gives it up.
+  if (!model.has(ref, 'stored')) known.mayBeAborted = true;
+  const caller = { ...CALLER, tenant: ref.tenant };
+  const answer = await callService(taking, ref, 'abort', (context) => abortRecording(context, caller, ref));
+  if ('value' in answer) anAnsweredErasureIsWhole(model, ref);
+  if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;
+}
+
+async function erase(taking: Taking, ref: RecordingRef): Promise<void> {
+  const { model, world } = taking.simulation;
+  const known = model.know(ref);
+  known.deletionsAsked += 1;
+  const caller = { ...CALLER, tenant: ref.tenant };
+  const reason = taking.random.pick(['erasure', 'consent-withdrawn'] as const);
+  const answer = await callService(taking, ref, 'erase', (context) => eraseRecording(context, caller, ref, reason));
+  if ('refused' in answer && answer.refused.code === 'recording-being-created') known.deletionsAsked -= 1;
+  if (!('value' in answer)) return;
+  world.count('erased');
+  anAnsweredErasureIsWhole(model, ref);
+}
+
+async function assess(taking: Taking): Promise<void> {
+  const { simulation, random } = taking;
+  const attempt = anAttempt(taking);
+  const agoMs = random.pick([0, 0, MINUTE_MS, HOUR_MS, DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 9 * DAY_MS, 11 * DAY_MS]);
+  const completedAtMs = simulation.world.nowMs - agoMs;
+  await again(taking, () =>
+    callService(taking, attempt, 'assess', (context) => assessAttempt(context, attempt, completedAtMs)),
+  );
+  for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
+}
+
+/** Something becomes unreadable, unknown or undeletable by itself. It is kept and reported, and harms nothing else. */
+async function poison({ simulation, random }: Taking, ref: RecordingRef): Promise<void> {
+  const { model, world, sweepers } = simulation;
+  // Whoever has read it before may go on with what it read.
+  if (world.under(attemptPrefix(ref)).length > 0 || sweepers.some((sweeper) => world.isBusy(sweeper))) return;
+  const manifest = recordingKey(ref, 'manifest');
+  switch (random.pick(['torn', 'unknown', 'refused'])) {
+    case 'torn': {
+      const body = model.store.peek(manifest);
+      if (!body || model.has(ref, 'deleting')) return;
+      await model.store.put(manifest, body.subarray(0, 20));
+      model.poisoned.add(manifest);
+      return;
+    }
+    case 'unknown': {
+      const key = `${random.pick([recordingPrefix(ref), attemptPrefix(ref)])}unknown`;
+      if (!model.isLive(ref)) return;
+      await model.store.put(key, new Uint8Array(1));
+      model.poisoned.add(key);
+      return;
+    }
+    case 'refused': {
+      const key = recordingKey(ref, random.pick(['media', 'manifest', 'stored'] as const));
+      if (model.store.peek(key) === undefined) return;
+      world.refusedKeys.add(key);
+      model.poisoned.add(key);
+    }
+  }
+}
+
+/** Repeats what got no answer, as a client does, after a moment. */
+async function again<T>(
+  taking: Taking,
+  call: () => Promise<{ readonly value: T } | { readonly refused: unknown } | { readonly lost: true }>,
+): Promise<T | undefined> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const answer = await call();
+    if ('value' in answer) return answer.value;
+    if ('refused' in answer) return undefined;
+    await taking.simulation.world.sleep(taking.random.pick([100, 2 * SECOND_MS, CLOCK_TOLERANCE_MS]));
+  }
+  return undefined;
+}

@@ -1,0 +1,200 @@
+// One history from its seed: the steps of its plan, then quiet, and what must be true at the end.
+import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { verify } from '../../src/retention/verify.ts';
+import type { FindingKind, VerifyReport } from '../../src/retention/verify-report.ts';
+import { ACTORS } from './actors.ts';
+import { checkEffect, must, tagsTellTheDeadline, tenantsStayApart, Violation } from './invariants.ts';
+import { MemoryStore } from './memory-store.ts';
+import { Model } from './model.ts';
+import { sweepBy } from './operators.ts';
+import { newPlan, type Plan, START_MS, type Step } from './plan.ts';
+import { newRandom } from './random.ts';
+import { runCommand, type Simulation, type Taking } from './service.ts';
+import { Trace } from './trace.ts';
+import { type Process, World } from './world.ts';
+
+export interface HistoryOptions {
+  /** Names of steps, faults and delays to leave out. */
+  readonly without?: ReadonlySet<string>;
+  readonly keepsTrace?: boolean;
+}
+
+export interface History {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly digest: number;
+  readonly counts: ReadonlyMap<string, number>;
+  /** Names of everything that could be left out: steps, faults, delays. */
+  readonly happened: readonly string[];
+  readonly trace: readonly string[];
+}
+
+/** The same seed and the same omissions give the same history, to the byte. */
+export async function runHistory(seed: number, options: HistoryOptions = {}): Promise<History> {
+  const without = options.without ?? new Set<string>();
+  const plan = newPlan(seed);
+  const trace = new Trace(START_MS, { keepsLines: options.keepsTrace === true });
+  const simulation = newSimulation(plan, trace, without);
+  const { world } = simulation;
+  const steps = plan.steps.filter(({ number }) => !without.has(stepName(number)));
+  for (const step of steps) {
+    world.at(step.atMs, () => {
+      trace.add(world.nowMs, `${step.number}`, `begins: ${step.kind}`);
+      run(simulation, step, ACTORS[step.kind]);
+    });
+  }
+  await world.run();
+  run(simulation, { number: 0, kind: 'sweep', atMs: 0 }, conclude);
+  await world.run();
+  const { violation } = world;
+  if (violation && !(violation instanceof Violation)) throw new Error(`seed ${seed}`, { cause: violation });
+  return {
+    seed,
+    violation,
+    digest: trace.digest,
+    counts: world.counts,
+    happened: [...steps.map(({ number }) => stepName(number)), ...world.happened],
+    trace: trace.lines(),
+  };
+}
+
+function stepName(number: number): string {
+  return `step ${number}`;
+}
+
+function newSimulation(plan: Plan, trace: Trace, without: ReadonlySet<string>): Simulation {
+  const { seed, rules } = plan;
+  let nowMs = () => START_MS;
+  const store = new MemoryStore({ ...plan.store, now: () => nowMs() });
+  const model = new Model(store, rules);
+  const world: World = new World(START_MS, {
+    store,
+    trace,
+    rates: plan.rates,
+    without,
+    onCall: tenantsStayApart,
+    onEffect: (effect) => checkEffect(model, world, effect),
+  });
+  nowMs = () => world.nowMs;
+  const process = (name: string): Process => ({ name, skewMs: 0, life: 0 });
+  return {
+    seed,
+    world,
+    model,
+    rules,
+    replicas: [process('replica-1'), process('replica-2')],
+    sweepers: [process('sweeper-1'), process('sweeper-2')],
+    clients: process('client'),
+  };
+}
+
+function run(simulation: Simulation, step: Step, act: (taking: Taking) => Promise<void>): void {
+  const random = newRandom(simulation.seed, step.number, 0);
+  act({ simulation, step, random, requests: 0 }).catch((error: Error) => simulation.world.fail(error));
+}
+
+/** Faults stop and clocks are right: within two sweeps everything due is gone, whatever is poisoned; the rest is whole. */
+async function conclude(taking: Taking): Promise<void> {
+  const { world, rules, replicas, sweepers } = taking.simulation;
+  world.isQuiet = true;
+  for (const process of [...replicas, ...sweepers]) process.skewMs = 0;
+  await world.sleep(2 * HOUR_MS);
+  for (const { ref } of taking.simulation.model.recordings.values()) tagsTellTheDeadline(taking.simulation, ref);
+  await twoSweeps(taking);
+  const { hadEndlessSweep } = taking.simulation.model;
+  nothingIsWrong(
+    taking.simulation,
+    withoutLeavings(taking.simulation, await check(taking)),
+    hadEndlessSweep ? [...NOT_YET, 'receipt-but-objects'] : NOT_YET,
+  );
+  await world.sleep(Math.max(rules.unassessedMs, rules.afterAssessmentMs));
+  await twoSweeps(taking);
+  onlyProofsAreLeft(taking.simulation);
+  nothingIsWrong(taking.simulation, await check(taking), []);
+  await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
+  await twoSweeps(taking);
+  onlyWhatIsPoisonedIsLeft(taking.simulation);
+}
+
+async function twoSweeps(taking: Taking): Promise<void> {
+  const [first, second] = taking.simulation.sweepers;
+  for (const process of [first, second]) {
+    if (!process) continue;
+    const report = await sweepBy(taking, process);
+    if (!report) throw new Violation('a sweep without faults ends well', process.name);
+    const isPoisoned = taking.simulation.model.poisoned.size > 0;
+    const problems = report.problems.filter(({ code }) => !REPORTED_TO_THE_END.has(code));
+    must(isPoisoned || problems.length === 0, 'a sweep without faults ends well', JSON.stringify(problems));
+    await taking.simulation.world.sleep(2 * HOUR_MS);
+  }
+}
+
+async function check(taking: Taking): Promise<VerifyReport> {
+  const [process] = taking.simulation.sweepers;
+  const answer = process && (await runCommand(taking, process, 'verify', (context) => verify(context)));
+  if (answer && 'value' in answer) return answer.value;
+  throw new Violation('verify without faults ends well', '');
+}
+
+/** Uploads that cannot become a recording stay until their deadline, and every sweep tells of them. */
+const REPORTED_TO_THE_END = new Set(['upload-has-holes', 'salvaged-is-no-recording']);
+
+/** What a crash leaves, and the deadline or `verify --fix` puts right. */
+const NOT_YET: readonly FindingKind[] = ['marker-missing', 'wrong-tags', 'stray-upload'];
+
+const LEAVINGS: ReadonlySet<FindingKind> = new Set(['receipt-but-objects', 'media-without-manifest']);
+
+/** `verify` finds nothing but what is poisoned. */
+function nothingIsWrong({ model }: Simulation, { findings }: VerifyReport, allowed: readonly FindingKind[]): void {
+  const wrong = findings.filter(({ kind, key }) => !allowed.includes(kind) && !isExcused(model, key));
+  const [first] = wrong;
+  must(!first, 'verify finds nothing wrong', first ? `${first.kind} ${first.key}` : '');
+}
+
+/**
+ * A sweep purges what was due, and what it leaves, or what is written beside it, stays until the deadline of an
+ * assessment that came meanwhile: another sweep had moved the entry, or the entry went when the purge ended days later.
+ */
+function isLeftUntilItsDeadline(model: Model, key: string): boolean {
+  const known = [...model.recordings.values()].find(({ ref }) => recordingPrefix(ref) === key);
+  const isOvertaken = model.hadSweepsAtOnce || model.hadEndlessSweep;
+  return isOvertaken && known?.wasDue === true && known.receiptMs !== undefined;
+}
+
+function withoutLeavings({ model }: Simulation, report: VerifyReport): VerifyReport {
+  const findings = report.findings.filter(
+    ({ kind, key }) => !LEAVINGS.has(kind) || !isLeftUntilItsDeadline(model, key),
+  );
+  return { ...report, findings };
+}
+
+function isExcused(model: Model, key: string): boolean {
+  if (model.strayMarkers.has(key)) return true;
+  const attempts = [...model.poisoned].map((name) => name.split('/').slice(1, 4).join('/'));
+  const parsed = parseKey(key);
+  const ofMarker = parsed && 'ref' in parsed ? attemptPrefix(parsed.ref).slice(ATTEMPTS_PREFIX.length) : '';
+  return attempts.some((attempt) => key.includes(attempt) || ofMarker.startsWith(attempt));
+}
+
+function onlyProofsAreLeft({ model }: Simulation): void {
+  const isProof = (key: string) => /^(receipts|audit)\/|^due\/[^/]+\/(receipts|orders)\//.test(key);
+  const left = model.store.keysUnder('').filter((key) => !isProof(key) && !isExcused(model, key));
+  const uploads = model.store.openUploads('').filter(({ key }) => !isExcused(model, key));
+  const [first] = [...left, ...uploads.map(({ key }) => `an upload of ${key}`)];
+  must(first === undefined, 'everything due is gone within two sweeps', first ?? '');
+  for (const { ref } of model.recordings.values()) {
+    const media = recordingKey(ref, 'media');
+    const isStuck = model.poisoned.has(media) || !model.has(ref, 'media');
+    must(isStuck, 'everything due is gone within two sweeps', `${media}, though its attempt is poisoned`);
+  }
+}
+
+function onlyWhatIsPoisonedIsLeft({ model, world }: Simulation): void {
+  // What cannot be deleted is tried again by every sweep, which leaves a new receipt when the old one has gone.
+  if (world.refusedKeys.size > 0) return;
+  // The head of the queue says which retention it was made for; it names nobody, and stays.
+  const isOrders = (key: string) => /^due\/[^/]+\/orders\//.test(key);
+  const left = model.store.keysUnder('').filter((key) => !isOrders(key) && !isExcused(model, key));
+  must(left.length === 0, 'proofs go after their time', left.join(' '));
+}

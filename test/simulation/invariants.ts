@@ -1,0 +1,229 @@
+// What must be true after every step of a history, whatever has failed: each invariant a function that throws `Violation`.
+import { parseReceiptIndex } from '../../src/domain/documents.ts';
+import type { AttemptRef, RecordingRef } from '../../src/domain/ids.ts';
+import {
+  attemptPrefix,
+  DUE_PREFIX,
+  parseKey,
+  receiptKey,
+  recordingKey,
+  recordingPrefix,
+} from '../../src/domain/keys.ts';
+import { CLOCK_TOLERANCE_MS, type Model, REQUEST_LIMIT_MS } from './model.ts';
+import type { Effect, Method, Request, World } from './world.ts';
+
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  readonly invariant: string;
+
+  constructor(invariant: string, detail: string) {
+    super(`${invariant}: ${detail}`);
+    this.invariant = invariant;
+  }
+}
+
+export function must(holds: boolean, invariant: string, detail: string): void {
+  if (!holds) throw new Violation(invariant, detail);
+}
+
+/** After each effect on the store. */
+export function checkEffect(model: Model, world: World, effect: Effect): void {
+  learn(model, world, effect);
+  for (const key of effect.gone) {
+    nothingIsDeletedEarly(model, world, effect, key);
+    factsOutliveRecordings(model, key);
+    receiptsAreKept(model, world, key);
+    whatCannotBeReadIsKept(model, key);
+  }
+  const { aborted } = effect;
+  if (aborted) nothingIsDeletedEarly(model, world, effect, aborted.key, aborted.uploadId);
+  for (const attempt of touchedBy(effect)) everyLiveRecordingHasADueEntry(model, attempt);
+  aReceiptMeansThatNothingIsLeft(model, effect);
+  deletedStaysDeleted(model, effect);
+}
+
+/** What the model has to know of an effect before it is judged. */
+function learn(model: Model, world: World, { request, method, key, isLate }: Effect): void {
+  const parsed = key === '' ? undefined : parseKey(key);
+  if (parsed?.type === 'recording' && method !== 'abortMultipartUpload') {
+    if (parsed.object === 'manifest' || method === 'createMultipartUpload') model.know(parsed.ref);
+    if (parsed.object === 'manifest') model.know(parsed.ref).hasManifest = true;
+    if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
+  }
+  if (method !== 'put') return;
+  if (parsed?.type === 'participant' && isLate) model.strayMarkers.add(key);
+  if (parsed?.type === 'participant' && request.tenant === undefined) model.repairedMarkers.add(key);
+  if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
+  if (parsed?.type === 'due-receipts') {
+    const index = parseReceiptIndex(model.store.peek(key) ?? new Uint8Array());
+    for (const name of index?.keys ?? []) {
+      const receipt = parseKey(name);
+      if (receipt?.type !== 'receipt') continue;
+      const known = model.know(receipt.ref);
+      known.provenMs = Math.min(known.provenMs ?? Number.POSITIVE_INFINITY, parsed.timeMs - model.rules.logRetentionMs);
+    }
+  }
+  if (parsed?.type === 'assessed') {
+    model.assessedAtMs.set(attemptPrefix(parsed.ref), world.nowMs);
+    const dueMs = world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.unassessedMs(parsed.ref.tenant);
+    for (const known of model.of(parsed.ref)) known.wasDue ||= known.bornMs <= dueMs;
+  }
+}
+
+/** Nothing is deleted before its deadline but by request. The sweeper comes up to the lead before the deadline. */
+function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, key: string, uploadId?: string): void {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'recording' || !['media', 'manifest', 'stored'].includes(parsed.object)) return;
+  const { ref } = parsed;
+  const known = model.know(ref);
+  // Of a recording that a receipt speaks of, the manifest is the last to go.
+  const isDue =
+    known.receiptMs !== undefined || model.deadlineMs(ref) - model.rules.leadMs <= world.nowMs + CLOCK_TOLERANCE_MS;
+  if (isDue || known.wasDue || known.deletionsAsked > 0 || known.isJunk) return;
+  const isUpload = uploadId !== undefined;
+  if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
+  // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
+  const isYoung = known.bornMs >= world.nowMs - REQUEST_LIMIT_MS - CLOCK_TOLERANCE_MS;
+  const isCreating = isYoung && world.under(attemptPrefix(ref)).some(({ name }) => name.endsWith('create'));
+  if (isUpload && !isCreating && !names(model, ref, uploadId)) return;
+  const deadline = new Date(model.deadlineMs(ref)).toISOString();
+  throw new Violation('nothing is deleted early', `${request.name} deletes ${key}, its deadline is ${deadline}`);
+}
+
+function names(model: Model, ref: RecordingRef, uploadId: string): boolean {
+  const manifest = model.store.peek(recordingKey(ref, 'manifest'));
+  return manifest !== undefined && Buffer.from(manifest).toString().includes(uploadId);
+}
+
+/** A deadline never moves later once assessed: the fact stays as long as anything that it is about. */
+function factsOutliveRecordings(model: Model, key: string): void {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'assessed') return;
+  const live = model.of(parsed.ref).find(({ ref }) => model.has(ref, 'media') || model.has(ref, 'manifest'));
+  must(!live, 'a deadline never moves later', `${key} is deleted, and ${live?.ref.recording} is there`);
+}
+
+/** Counted from the first proof of the deletion, though a crash may have put off the receipt. */
+function receiptsAreKept(model: Model, world: World, key: string): void {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'receipt') return;
+  const sinceMs = model.know(parsed.ref).provenMs ?? Number.NaN;
+  const untilMs = sinceMs + model.rules.logRetentionMs - CLOCK_TOLERANCE_MS;
+  must(world.nowMs >= untilMs, 'a receipt is kept for its time', `${key} is deleted before`);
+}
+
+function whatCannotBeReadIsKept(model: Model, key: string): void {
+  must(!model.poisoned.has(key), 'what cannot be read is kept', `${key} is deleted`);
+}
+
+/** The attempts of which an effect can have broken the index: a fact or an object was added, or an entry is gone. */
+function touchedBy({ method, key, gone }: Effect): AttemptRef[] {
+  const touched = gone.map(parseKey).filter((parsed) => parsed?.type === 'due-attempt');
+  if (key !== '' && ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method)) {
+    const parsed = parseKey(key);
+    if (parsed?.type === 'assessed' || parsed?.type === 'recording') return [parsed.ref];
+  }
+  return touched.map(({ ref }) => ref);
+}
+
+/** Every live recording has a due entry at or before its deadline. */
+function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void {
+  const live = model.of(attempt).filter(({ ref }) => model.isLive(ref));
+  if (live.length === 0) return;
+  const prefix = attemptPrefix(attempt);
+  const times = model.store
+    .keysUnder(DUE_PREFIX)
+    .map(parseKey)
+    .filter((parsed) => parsed?.type === 'due-attempt' && attemptPrefix(parsed.ref) === prefix)
+    .map((parsed) => (parsed?.type === 'due-attempt' ? parsed.timeMs : Number.NaN));
+  const firstMs = Math.min(...times);
+  for (const { ref } of live) {
+    const deadlineMs = model.deadlineMs(ref);
+    const detail = `${recordingPrefix(ref)} is due at ${new Date(deadlineMs).toISOString()}, its first entry is ${
+      times.length === 0 ? 'none' : new Date(firstMs).toISOString()
+    }`;
+    must(firstMs <= deadlineMs, 'every live recording has a due entry at or before its deadline', detail);
+  }
+}
+
+const LAST_TO_GO = ['recording.json', 'deleting'];
+
+/** A receipt implies an empty listing: but for what goes right after it. */
+function aReceiptMeansThatNothingIsLeft(model: Model, { method, key }: Effect): void {
+  const parsed = method === 'put' ? parseKey(key) : undefined;
+  if (parsed?.type !== 'receipt') return;
+  const prefix = recordingPrefix(parsed.ref);
+  const left = model.store.keysUnder(prefix).filter((name) => !LAST_TO_GO.includes(name.slice(prefix.length)));
+  const uploads = model.store.openUploads(prefix).map((upload) => upload.uploadId);
+  // A mark that a request adds behind the second listing is not what the receipt is about: it goes with the next sweep.
+  const isData = left.some((name) => name === recordingKey(parsed.ref, 'media'));
+  must(!isData && uploads.length === 0, 'a receipt means that nothing is left', [...left, ...uploads].join(' '));
+}
+
+/** A deleted recording never becomes readable again: once there was a receipt, no media and no manifest come. */
+function deletedStaysDeleted(model: Model, { method, key, request }: Effect): void {
+  const isWrite = method === 'put' || method === 'completeMultipartUpload';
+  const parsed = isWrite ? parseKey(key) : undefined;
+  if (parsed?.type !== 'recording' || model.recordings.get(parsed.ref.recording)?.receiptMs === undefined) return;
+  const isBack = (parsed.object === 'media' || parsed.object === 'manifest') && model.has(parsed.ref, parsed.object);
+  must(!isBack, 'what was deleted never comes back', `${request.name} brings back ${key}`);
+}
+
+/** No call of one tenant touches another's keys. Sweepers work for all. */
+export function tenantsStayApart({ tenant, name }: Request, method: Method, args: readonly unknown[]): void {
+  if (tenant === undefined || method === 'isVersioned') return;
+  const [first] = args;
+  const keys = typeof first === 'string' ? [first] : (first as readonly { key: string }[]).map(({ key }) => key);
+  for (const key of keys) {
+    const parsed = parseKey(key);
+    const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : undefined;
+    const isShared = parsed?.type === 'due-receipts';
+    const isPrefix = method.startsWith('list') && /^(attempts|participants|receipts)\//.test(key);
+    const isOwn = owner === undefined ? isPrefix && key.split('/')[1] === tenant : owner === tenant;
+    must(isOwn || isShared, 'tenants stay apart', `${name} of ${tenant}: ${method} ${key}`);
+  }
+}
+
+/** Nothing is readable past its deadline once a sweep has run: what a sweep that ended well must not have left. */
+export function aSweepLeavesNothingDue(
+  model: Model,
+  due: readonly RecordingRef[],
+  beganMs: number,
+  report: { readonly problems: readonly { readonly keys: readonly string[] }[] },
+): void {
+  const reported = report.problems.flatMap(({ keys }) => keys);
+  for (const ref of due) {
+    const prefix = attemptPrefix(ref);
+    // An assessment that came meanwhile may keep it: the next sweep will see.
+    const isAssessed = (model.assessedAtMs.get(prefix) ?? Number.NEGATIVE_INFINITY) >= beganMs;
+    if (isAssessed || reported.some((key) => key.includes(prefix))) continue;
+    const isLeft = model.has(ref, 'media') || model.has(ref, 'manifest');
+    must(!isLeft, 'nothing is readable past its deadline', `${recordingPrefix(ref)} is there after a sweep`);
+  }
+}
+
+/** An answered erasure: nothing can be read any more, and there is a receipt. */
+export function anAnsweredErasureIsWhole(model: Model, ref: RecordingRef): void {
+  must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
+  const known = model.know(ref);
+  must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
+}
+
+/** Stored implies whole: media that begin as a recording, and are the very parts that the client says it sent. */
+export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Array): void {
+  const media = model.store.peek(recordingKey(ref, 'media'));
+  if (!media) return;
+  must(!model.know(ref).isJunk, 'stored implies whole', `${recordingPrefix(ref)} is no recording`);
+  const isWhole = sent === undefined || Buffer.from(sent).equals(media);
+  must(isWhole, 'stored implies whole', `${recordingPrefix(ref)} has not the ${sent?.length} bytes that were sent`);
+}
+
+/** The tags of the media tell what the facts say, once nobody is at work on them and every request was answered. */
+export function tagsTellTheDeadline({ model, world }: { model: Model; world: World }, ref: RecordingRef): void {
+  const attempt = attemptPrefix(ref);
+  if (world.disturbed.has('') || world.disturbed.has(attempt) || world.isAtWork(attempt)) return;
+  if (model.isPoisoned(ref) || !model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
+  const told = model.store.peekTags(recordingKey(ref, 'media'))?.['delete-by'];
+  const wanted = new Date(model.deadlineMs(ref)).toISOString();
+  must(told === undefined || told === wanted, 'the tags tell the deadline', `${recordingPrefix(ref)} ${told}`);
+}

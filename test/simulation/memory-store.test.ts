@@ -1,0 +1,14 @@
+// The simulator's store keeps the contract that the real ones keep.
+import { describeObjectStore, describeVersionedStore } from '../storage/object-store-contract.ts';
+import { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
+
+function open(options: MemoryStoreOptions = {}) {
+  return async () => ({ store: new MemoryStore(options), close: async () => {} });
+}
+
+describeObjectStore('the store in memory', open());
+describeObjectStore(
+  'the store in memory, as Ceph completes and tells the time',
+  open({ remembersCompletions: true, wholeSeconds: true }),
+);
+describeVersionedStore('the store in memory that keeps versions', open({ versioned: true }));

@@ -1,0 +1,304 @@
+// An ObjectStore in memory, for the simulator: it passes the contract suite, and its clock is given.
+import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts';
+import {
+  type DeleteFailure,
+  type DeleteTarget,
+  type ListedVersion,
+  type ListOptions,
+  type ListPage,
+  MAX_SMALL_OBJECT_BYTES,
+  type ObjectStore,
+  type OpenUpload,
+  type UploadedPart,
+  type UploadPage,
+  type VersionPage,
+} from '../../src/storage/object-store.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
+
+export interface MemoryStoreOptions {
+  readonly now?: () => number;
+  readonly versioned?: boolean;
+  /** Of every part but the last. Default: S3's. */
+  readonly minPartSizeBytes?: number;
+  readonly hasTagging?: boolean;
+  /** Completing twice answers true while the object is there, as Ceph RGW does. */
+  readonly remembersCompletions?: boolean;
+  /** Times of objects, and the store's own, in whole seconds: `Last-Modified` and `Date` have no more. */
+  readonly wholeSeconds?: boolean;
+  /** At most this many keys a page; S3 may always answer with fewer than were asked for. */
+  readonly pageKeys?: number;
+}
+
+interface Version {
+  readonly versionId: string;
+  /** Undefined: a delete marker. */
+  readonly body: Uint8Array | undefined;
+  readonly lastModifiedMs: number;
+  tags: Readonly<Record<string, string>>;
+}
+
+interface Upload {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedMs: number;
+  readonly parts: Map<number, { readonly body: Uint8Array; readonly etag: string; readonly lastModifiedMs: number }>;
+}
+
+const MAX_KEYS = 1000;
+
+/** Every method does all of its work before it returns its promise: calls take effect one at a time. */
+export class MemoryStore implements ObjectStore {
+  readonly #options: MemoryStoreOptions;
+  /** Versions of each key, the latest last. */
+  readonly #objects = new Map<string, Version[]>();
+  readonly #keys: string[] = [];
+  readonly #uploads = new Map<string, Upload>();
+  readonly #completed = new Map<string, string>();
+  #names = 0;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#options = options;
+  }
+
+  /** The store's clock. */
+  now(): number {
+    const nowMs = (this.#options.now ?? Date.now)();
+    return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
+  }
+
+  /** What a reader finds, as no store call could tell it without taking a step. */
+  peek(key: string): Uint8Array | undefined {
+    return this.#current(key)?.body;
+  }
+
+  peekTags(key: string): Readonly<Record<string, string>> | undefined {
+    return this.#options.hasTagging === false ? undefined : this.#current(key)?.tags;
+  }
+
+  /** All keys under a prefix that a reader finds, in order. */
+  keysUnder(prefix: string): string[] {
+    return this.#under(prefix).filter((key) => this.peek(key) !== undefined);
+  }
+
+  openUploads(prefix: string): OpenUpload[] {
+    return [...this.#uploads.values()].filter(({ key }) => key.startsWith(prefix)).sort(byKeyThenId);
+  }
+
+  async put(key: string, body: Uint8Array): Promise<void> {
+    this.#write(key, Uint8Array.from(body));
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const body = this.peek(key);
+    if (body && body.length > MAX_SMALL_OBJECT_BYTES) throw new StoreError('too-large', 'GetObject', 'EntityTooLarge');
+    return body;
+  }
+
+  async getStart(key: string, length: number): Promise<Uint8Array | undefined> {
+    return this.peek(key)?.subarray(0, length);
+  }
+
+  async getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const body = this.peek(key);
+    if (!body) return undefined;
+    return (async function* () {
+      yield body.subarray(offset, offset + length);
+    })();
+  }
+
+  async list(prefix: string, { startAfter = '', limit = MAX_KEYS }: ListOptions = {}): Promise<ListPage> {
+    const atMost = Math.min(limit, this.#options.pageKeys ?? MAX_KEYS);
+    const objects = [];
+    for (const key of this.#under(prefix, startAfter)) {
+      const current = this.#current(key);
+      if (!current?.body) continue;
+      if (objects.length === atMost) return { objects, truncated: true, storeTimeMs: this.now() };
+      objects.push({ key, sizeBytes: current.body.length, lastModifiedMs: current.lastModifiedMs });
+    }
+    return { objects, truncated: false, storeTimeMs: this.now() };
+  }
+
+  async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
+    const versions: ListedVersion[] = [];
+    const [afterKey = '', afterVersion = ''] = cursor === undefined ? [] : (JSON.parse(cursor) as string[]);
+    for (const key of this.#under(prefix)) {
+      if (compareKeys(key, afterKey) < 0) continue;
+      const ofKey = (this.#objects.get(key) ?? []).toReversed();
+      const after = key === afterKey ? ofKey.findIndex(({ versionId }) => versionId <= afterVersion) : -1;
+      if (key === afterKey && after === -1) continue;
+      for (const [index, version] of ofKey.entries()) {
+        if (key === afterKey && (index < after || version.versionId === afterVersion)) continue;
+        const last = versions.at(-1);
+        if (last && versions.length === Math.min(MAX_KEYS, this.#options.pageKeys ?? MAX_KEYS)) {
+          return { versions, cursor: JSON.stringify([last.key, last.versionId]), storeTimeMs: this.now() };
+        }
+        const { versionId, lastModifiedMs, body } = version;
+        const sizeBytes = body?.length ?? 0;
+        versions.push({
+          key,
+          sizeBytes,
+          lastModifiedMs,
+          versionId,
+          isLatest: index === 0,
+          isDeleteMarker: body === undefined,
+        });
+      }
+    }
+    return { versions, cursor: undefined, storeTimeMs: this.now() };
+  }
+
+  async isVersioned(): Promise<boolean> {
+    return this.#options.versioned === true;
+  }
+
+  async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+    for (const { key, versionId } of targets) {
+      if (versionId !== undefined) this.#drop(key, versionId);
+      else if (this.#options.versioned) this.#write(key, undefined);
+      else this.#drop(key, undefined);
+    }
+    return [];
+  }
+
+  async tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
+    const current = this.#current(key);
+    if (!current?.body || this.#options.hasTagging === false) return false;
+    current.tags = { ...tags };
+    return true;
+  }
+
+  async tags(key: string): Promise<Record<string, string> | undefined> {
+    const current = this.#current(key);
+    return current?.body && this.#options.hasTagging !== false ? { ...current.tags } : undefined;
+  }
+
+  async createMultipartUpload(key: string): Promise<string> {
+    const uploadId = this.#newName('upload');
+    this.#uploads.set(uploadId, { key, uploadId, initiatedMs: this.now(), parts: new Map() });
+    return uploadId;
+  }
+
+  async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
+    const upload = this.#upload(key, uploadId);
+    if (!upload) throw new StoreError('no-such-upload', 'UploadPart', 'NoSuchUpload');
+    const etag = this.#newName('etag');
+    upload.parts.set(partNumber, { body: Uint8Array.from(body), etag, lastModifiedMs: this.now() });
+    return etag;
+  }
+
+  async listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined> {
+    const parts = this.#upload(key, uploadId)?.parts;
+    if (!parts) return undefined;
+    const listed = [...parts].map(([partNumber, { body, etag, lastModifiedMs }]) => {
+      return { partNumber, sizeBytes: body.length, etag, lastModifiedMs };
+    });
+    return listed.sort((a, b) => a.partNumber - b.partNumber);
+  }
+
+  async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
+    const upload = this.#upload(key, uploadId);
+    if (!upload) {
+      const isRemembered = this.#options.remembersCompletions && this.#completed.get(uploadId) === key;
+      return isRemembered === true && this.peek(key) !== undefined;
+    }
+    const bodies = parts.map(({ partNumber, etag }, index) => {
+      const part = upload.parts.get(partNumber);
+      const isSmall = (part?.body.length ?? 0) < (this.#options.minPartSizeBytes ?? MIN_PART_SIZE_BYTES);
+      if (part?.etag !== etag || (isSmall && index < parts.length - 1)) {
+        throw new StoreError('invalid-parts', 'CompleteMultipartUpload', 'InvalidPart');
+      }
+      return part.body;
+    });
+    this.#uploads.delete(uploadId);
+    this.#completed.set(uploadId, key);
+    this.#write(key, Uint8Array.from(Buffer.concat(bodies)));
+    return true;
+  }
+
+  async abortMultipartUpload(key: string, uploadId: string): Promise<void> {
+    if (this.#upload(key, uploadId)) this.#uploads.delete(uploadId);
+  }
+
+  async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
+    const all = this.openUploads(prefix);
+    const from = cursor === undefined ? 0 : all.findIndex((open) => cursorOf(open) > cursor);
+    const uploads = from < 0 ? [] : all.slice(from, from + MAX_KEYS);
+    const last = uploads.at(-1);
+    const isMore = last !== undefined && from + MAX_KEYS < all.length;
+    return {
+      uploads: uploads.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })),
+      cursor: isMore ? cursorOf(last) : undefined,
+      storeTimeMs: this.now(),
+    };
+  }
+
+  #newName(kind: string): string {
+    this.#names += 1;
+    return `${kind}-${String(this.#names).padStart(8, '0')}`;
+  }
+
+  #current(key: string): Version | undefined {
+    return this.#objects.get(key)?.at(-1);
+  }
+
+  #upload(key: string, uploadId: string): Upload | undefined {
+    const upload = this.#uploads.get(uploadId);
+    return upload?.key === key ? upload : undefined;
+  }
+
+  #under(prefix: string, startAfter = ''): string[] {
+    const from = Math.max(this.#indexFrom(prefix), this.#indexFrom(startAfter));
+    const first = startAfter !== '' && this.#keys[from] === startAfter ? from + 1 : from;
+    let end = first;
+    while (this.#keys[end]?.startsWith(prefix)) end += 1;
+    return this.#keys.slice(first, end);
+  }
+
+  /** The place of the first key that is not before this one. */
+  #indexFrom(key: string): number {
+    let low = 0;
+    let high = this.#keys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareKeys(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #write(key: string, body: Uint8Array | undefined): void {
+    const versionId = this.#options.versioned ? this.#newName('version') : 'null';
+    const version: Version = { versionId, body, lastModifiedMs: this.now(), tags: {} };
+    const versions = this.#objects.get(key);
+    if (!versions) {
+      this.#keys.splice(this.#indexFrom(key), 0, key);
+      this.#objects.set(key, [version]);
+    } else if (this.#options.versioned) versions.push(version);
+    else versions[0] = version;
+  }
+
+  #drop(key: string, versionId: string | undefined): void {
+    const versions = this.#objects.get(key);
+    const left = versions?.filter((version) => versionId !== undefined && version.versionId !== versionId) ?? [];
+    if (left.length > 0) this.#objects.set(key, left);
+    else if (versions) {
+      this.#objects.delete(key);
+      this.#keys.splice(this.#indexFrom(key), 1);
+    }
+  }
+}
+
+function byKeyThenId(a: OpenUpload, b: OpenUpload): number {
+  return compareKeys(a.key, b.key) || (a.uploadId < b.uploadId ? -1 : 1);
+}
+
+function cursorOf({ key, uploadId }: OpenUpload): string {
+  return `${key}\0${uploadId}`;
+}
+
+/** The order of their UTF-8 bytes: that of JavaScript's strings, but for surrogates, which come after U+FFFF there. */
+function compareKeys(a: string, b: string): number {
+  if (a === b) return 0;
+  if (!/[\ud800-\uffff]/.test(a + b)) return a < b ? -1 : 1;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,127 @@
+// The reference model: what must be true of each recording, told from the effects on the store alone.
+import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
+import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import type { MemoryStore } from './memory-store.ts';
+
+/** The rules of a history. */
+export interface Rules {
+  readonly afterAssessmentMs: number;
+  readonly unassessedMs: number;
+  readonly byTenantMs: ReadonlyMap<string, number>;
+  readonly leadMs: number;
+  readonly settleMs: number;
+  readonly logRetentionMs: number;
+}
+
+/** Two clocks that both pass the guard against the store's. */
+export const CLOCK_TOLERANCE_MS = 10 * MINUTE_MS;
+export const REQUEST_LIMIT_MS = HOUR_MS;
+
+export interface Known {
+  readonly ref: RecordingRef;
+  readonly bornMs: number;
+  /** Its manifest was written: from then on somebody may have its id. */
+  hasManifest: boolean;
+  /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
+  deletionsAsked: number;
+  /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
+  mayBeAborted: boolean;
+  /** `deleting` stands, or stood, on it. */
+  doomedMs: number | undefined;
+  receiptMs: number | undefined;
+  /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
+  provenMs: number | undefined;
+  /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
+  wasDue: boolean;
+  /** Its media are no recording. */
+  isJunk: boolean;
+}
+
+export class Model {
+  readonly store: MemoryStore;
+  readonly rules: Rules;
+  readonly recordings = new Map<string, Known>();
+  /** Keys that nobody can read or may delete: they stay, and are reported. */
+  readonly poisoned = new Set<string>();
+
+  /** Written by `verify --fix`, which takes them back when a purge has overtaken it, unless it dies. */
+  readonly repairedMarkers = new Set<string>();
+  /** Markers that nobody took back, written late or again or by who died then: only `verify --fix` finds them. */
+  readonly strayMarkers = new Set<string>();
+
+  /** When an attempt was assessed last, whatever the assessment says. */
+  readonly assessedAtMs = new Map<string, number>();
+  /** A sweep lasted for half a day and more: another may have taken away the entries of what it then failed to finish. */
+  hadEndlessSweep = false;
+  /** Two were at work at the same time. */
+  hadSweepsAtOnce = false;
+
+  constructor(store: MemoryStore, rules: Rules) {
+    this.store = store;
+    this.rules = rules;
+  }
+
+  /** A recording as soon as anything of it is in the bucket. */
+  know(ref: RecordingRef): Known {
+    const known = this.recordings.get(ref.recording);
+    if (known) return known;
+    const fresh: Known = {
+      ref,
+      bornMs: createdAtOf(ref.recording),
+      hasManifest: false,
+      deletionsAsked: 0,
+      mayBeAborted: false,
+      doomedMs: undefined,
+      receiptMs: undefined,
+      provenMs: undefined,
+      wasDue: false,
+      isJunk: false,
+    };
+    this.recordings.set(ref.recording, fresh);
+    return fresh;
+  }
+
+  of(attempt: AttemptRef): Known[] {
+    const prefix = attemptPrefix(attempt);
+    return [...this.recordings.values()].filter(({ ref }) => attemptPrefix(ref) === prefix);
+  }
+
+  has(ref: RecordingRef, object: 'media' | 'manifest' | 'stored' | 'deleting'): boolean {
+    return this.store.peek(recordingKey(ref, object)) !== undefined;
+  }
+
+  /** Whether there is anything that somebody could read, now or after a completion. */
+  isLive(ref: RecordingRef): boolean {
+    return this.has(ref, 'media') || this.has(ref, 'manifest') || this.isUploading(ref);
+  }
+
+  isUploading(ref: RecordingRef): boolean {
+    return this.store.openUploads(recordingPrefix(ref)).length > 0;
+  }
+
+  /** The first assessment that stands. */
+  assessedMs(attempt: AttemptRef): number | undefined {
+    const [first] = this.store.keysUnder(`${attemptPrefix(attempt)}assessed/`);
+    const parsed = first === undefined ? undefined : parseKey(first);
+    return parsed?.type === 'assessed' ? parsed.completedAtMs : undefined;
+  }
+
+  retentionMs(tenant: string): number {
+    return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules.afterAssessmentMs);
+  }
+
+  unassessedMs(tenant: string): number {
+    return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules.unassessedMs);
+  }
+
+  deadlineMs(ref: RecordingRef): number {
+    const assessedMs = this.assessedMs(ref);
+    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant);
+    return createdAtOf(ref.recording) + this.unassessedMs(ref.tenant);
+  }
+
+  isPoisoned(ref: RecordingRef): boolean {
+    return [...this.poisoned].some((key) => key.startsWith(attemptPrefix(ref)));
+  }
+}

@@ -1,0 +1,128 @@
+// What will be tried in one history: its rules, its store, and who does what when; all from the seed.
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import type { MemoryStoreOptions } from './memory-store.ts';
+import type { Rules } from './model.ts';
+import { newRandom, type Random } from './random.ts';
+import type { FaultRates } from './world.ts';
+
+export const STEP_KINDS = [
+  'record',
+  'complete',
+  'resume',
+  'abort',
+  'erase',
+  'restrict',
+  'assess',
+  'review',
+  'sweep',
+  'verify',
+  'crash',
+  'skew',
+  'poison',
+] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+
+/** One actor's doing; everything else about it is drawn from the seed and its number. */
+export interface Step {
+  readonly number: number;
+  readonly kind: StepKind;
+  readonly atMs: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly rules: Rules;
+  readonly store: Omit<MemoryStoreOptions, 'now'>;
+  readonly rates: FaultRates;
+  readonly steps: readonly Step[];
+}
+
+export const START_MS = Date.UTC(2026, 0, 1);
+export const PART_SIZE_BYTES = 8;
+
+const FIRST_STEPS: Readonly<Partial<Record<StepKind, number>>> = {
+  record: 8,
+  assess: 1,
+  sweep: 1,
+  erase: 1,
+  review: 1,
+};
+const LATER_STEPS: Readonly<Record<StepKind, number>> = {
+  record: 12,
+  complete: 8,
+  resume: 4,
+  abort: 5,
+  erase: 9,
+  restrict: 4,
+  assess: 12,
+  review: 7,
+  sweep: 20,
+  verify: 2,
+  crash: 2,
+  skew: 2,
+  poison: 2,
+};
+
+const RULES: Rules = {
+  afterAssessmentMs: 10 * DAY_MS,
+  unassessedMs: 30 * DAY_MS,
+  byTenantMs: new Map([['beta', 3 * DAY_MS]]),
+  leadMs: DAY_MS,
+  settleMs: HOUR_MS,
+  logRetentionMs: 40 * DAY_MS,
+};
+
+/** Days pass so that steps meet where something is due: by an assessment or without, at the lead or at the deadline. */
+const GAPS_MS = [
+  MINUTE_MS,
+  20 * MINUTE_MS,
+  50 * MINUTE_MS,
+  65 * MINUTE_MS,
+  3 * HOUR_MS,
+  DAY_MS,
+  2 * DAY_MS,
+  3 * DAY_MS,
+  9 * DAY_MS,
+  9 * DAY_MS + 12 * HOUR_MS,
+  10 * DAY_MS,
+  29 * DAY_MS,
+  29 * DAY_MS,
+  29 * DAY_MS + 12 * HOUR_MS,
+  30 * DAY_MS,
+];
+/** How close together the steps of one meeting begin. */
+const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
+
+export function newPlan(seed: number): Plan {
+  const random = newRandom(seed, 0);
+  const failure = random.pick([0, 0, 0.02, 0.06, 0.15]);
+  const crash = random.pick([0, 0, 0.005, 0.02]);
+  return {
+    seed,
+    rules: RULES,
+    rates: { failure, crash },
+    store: {
+      minPartSizeBytes: PART_SIZE_BYTES,
+      versioned: random.chance(0.15),
+      hasTagging: random.chance(0.9),
+      remembersCompletions: random.chance(0.5),
+      wholeSeconds: random.chance(0.5),
+    },
+    steps: newSteps(random),
+  };
+}
+
+function newSteps(random: Random): Step[] {
+  const steps: Step[] = [];
+  let atMs = START_MS;
+  for (let meetings = random.between(2, 6); meetings > 0; meetings -= 1) {
+    const weights = steps.length === 0 ? FIRST_STEPS : LATER_STEPS;
+    const spreadMs = random.pick(MEETINGS_MS);
+    for (let left = random.between(1, 5); left > 0; left -= 1) {
+      const kind = random.weighted(weights as Record<StepKind, number>);
+      steps.push({ number: steps.length + 1, kind, atMs: atMs + random.between(0, spreadMs) });
+    }
+    atMs += random.pick(GAPS_MS) + random.between(0, 1) * random.between(0, HOUR_MS);
+  }
+  return steps;
+}
