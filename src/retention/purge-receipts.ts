@@ -13,8 +13,10 @@ import type { ReceiptChain } from './receipt-chain.ts';
 export async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<void> {
   const { doomed, ref, manifest, gone } = purging;
   const hadMedia = doomed.state.items.some((item) => item.object === 'media');
-  const known = hadMedia && manifest ? undefined : await readReceipt(context.store, ref);
-  if (known && !hadMedia) {
+  // A manifest goes after the receipt: another purge has proven this deletion meanwhile.
+  const isProven = manifest !== undefined && !purging.state.objects.manifest;
+  const known = hadMedia && manifest && !isProven ? undefined : await readReceipt(context.store, ref);
+  if (known && (!hadMedia || isProven)) {
     purging.receipt = known;
     return;
   }

@@ -1,5 +1,6 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
 import { parseManifest } from '../domain/documents.ts';
+import { HOUR_MS } from '../domain/durations.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { ATTEMPTS_PREFIX, participantKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
 import {
@@ -34,6 +35,8 @@ import { newReceiptChain, type ReceiptChain } from './receipt-chain.ts';
 
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
+/** A process may have been suspended: what it listed before is not proven by now. */
+const MAX_LISTING_AGE_MS = HOUR_MS;
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
 
 /**
@@ -54,6 +57,7 @@ export async function purgeRecordings(
   await each(all, (purging) => remembering(purging, () => readManifest(context.store, purging)));
   await deleteContents(context, all, versioned);
   await each(all, (purging) => requireNothingUnread(purging));
+  await each(all, (purging) => requireRecentListing(context, purging));
   await each(all, (purging) => prepareReceipt(context, purging));
   await announce(context, all);
   await writeReceipts(context, all, chain);
@@ -134,6 +138,12 @@ async function listRecording(
 function requireNothingUnread(purging: Purging): Promise<void> {
   if (purging.unfinished !== undefined) throw new PurgeFailure(purging.unfinished);
   if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');
+  return Promise.resolve();
+}
+
+/** Others may have deleted, proven and forgotten since: the next sweep looks anew. */
+function requireRecentListing({ now }: PurgeContext, { deletedAtMs }: Purging): Promise<void> {
+  if (now() - deletedAtMs > MAX_LISTING_AGE_MS) throw new PurgeFailure('overtaken');
   return Promise.resolve();
 }
 

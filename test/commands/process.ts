@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { signToken } from '../../src/commands/token.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 240_000;
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
 
 export interface Installation {

@@ -96,7 +96,7 @@ describe('serve with the embedded store', () => {
     expect(played.equals(file)).toBe(true);
     expect((await installation.run('verify', '--json')).code).toBe(0);
     expect(await service.stop('SIGTERM')).toBe(0);
-  }, 90_000);
+  });
 
   test('with a retention of three seconds a recording is deleted three seconds after its assessment and not before', async () => {
     installation = await install({

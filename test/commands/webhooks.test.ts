@@ -71,7 +71,7 @@ describe('serve with WEBHOOKS_FILE', () => {
     expect(told).toMatch(/^proctoring_webhook_backlog \d+$/m);
     expect(await restarted.stop('SIGTERM')).toBe(0);
     expect((await installation.run('verify', '--json')).code).toBe(0);
-  }, 60_000);
+  });
 
   test('tells of what it deletes on its schedule; no secret and no URL is ever logged', async () => {
     await installWith({
@@ -88,7 +88,7 @@ describe('serve with WEBHOOKS_FILE', () => {
     while (!service.output().includes('an event was not delivered')) await pause();
     expect(service.output()).not.toMatch(/whsec_|t0ken-in-a-path|\/hook/);
     expect(await service.stop('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('the warning before a loss, as an operator meets it', () => {
@@ -111,5 +111,5 @@ describe('the warning before a loss, as an operator meets it', () => {
     expect(told).toMatch(/^proctoring_due_soon_unassessed\{tenant="acme"\} 1$/m);
     while (!receiver.received.some(({ type }) => type === 'recording.due-soon')) await pause();
     await service.stop('SIGTERM');
-  }, 60_000);
+  });
 });

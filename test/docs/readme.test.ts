@@ -39,7 +39,7 @@ beforeAll(async () => {
   };
   // The first block of the page after the installation, in a terminal of its own.
   service = spawn('bash', ['-c', 'npm start'], { cwd: ROOT, env, detached: true, stdio: 'ignore' });
-  for (const endMs = Date.now() + 60_000; ; await pause()) {
+  for (const endMs = Date.now() + 240_000; ; await pause()) {
     if (
       await fetch(`${url}/readyz`).then(
         ({ ok }) => ok,
@@ -47,7 +47,7 @@ beforeAll(async () => {
       )
     )
       break;
-    if (Date.now() > endMs) throw new Error('npm start was not ready within a minute');
+    if (Date.now() > endMs) throw new Error('npm start was not ready within four minutes');
   }
 });
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { openTestStore, type TestStore } from '../storage/stores.ts';
 import { bucketContents, type HoledStore, type Holes, startHoledStore, storeSettings } from './support.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 240_000;
 
 let testStore: TestStore;
 let holed: HoledStore;

@@ -249,7 +249,7 @@ describe('a file is refused', () => {
 });
 
 describe('a file that stops coming', () => {
-  const IDLE_MS = 300;
+  const IDLE_MS = 2000;
   let impatient: Api;
   beforeAll(async () => {
     impatient = await startApi({ content: { idleMs: IDLE_MS }, wrap: store.wrap });
@@ -277,7 +277,7 @@ describe('a file that stops coming', () => {
     const held = store.holdNext('uploadPart');
     const sending = attach(created.path, enlargeWebm(webm, 12 * MIB), 'file', impatient);
     await held.reached;
-    await sleep(5 * IDLE_MS);
+    await sleep(2.5 * IDLE_MS);
     held.release();
     expect((await sending).body).toMatchObject({ state: 'stored', sizeBytes: 12 * MIB });
   });

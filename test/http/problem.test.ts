@@ -1,9 +1,9 @@
 // How calls fail: every refusal is a problem with a stable code, and no input brings the service down.
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { PROBLEMS } from '../../src/http/problem-codes.ts';
+import { until } from './expectations.ts';
 import { ATTEMPT_PATH, bearer, CREATE_BODY, type Service, startService, UNKNOWN_RECORDING } from './support.ts';
 
 const RECORDINGS = `${ATTEMPT_PATH}/recordings`;
@@ -384,14 +384,11 @@ describe('an upload through the service', () => {
     const headers = { authorization: await bearer(), 'content-type': contentType, 'content-length': body.length };
     const client = httpRequest(service.url + path, { method: 'POST', headers });
     client.on('error', () => {});
-    client.write(body.subarray(0, 100_000));
-    await sleep(100);
+    await new Promise((resolve) => client.write(body.subarray(0, 100_000), resolve));
     client.destroy();
-    await sleep(200);
-    expect(service.log()).toContainEqual(
-      expect.objectContaining({ message: 'request refused', code: 'request-aborted' }),
-    );
-    expect(service.log()).toContainEqual(expect.objectContaining({ message: 'request', aborted: true }));
+    const logged = () => service.log() as { message?: string; code?: string; aborted?: boolean }[];
+    await until(() => logged().some(({ message, aborted }) => message === 'request' && aborted === true));
+    expect(logged()).toContainEqual(expect.objectContaining({ message: 'request refused', code: 'request-aborted' }));
     expect((await upload(service, path, 'file', webm)).status).toBe(200);
   });
 });

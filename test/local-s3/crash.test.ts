@@ -121,7 +121,7 @@ describe('a store that is killed', () => {
       await store.server.close();
     }
     expect(survived).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });
 
 /** Acknowledged parts are listed; an upload can only be gone when its completion was asked for. */

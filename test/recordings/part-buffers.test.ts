@@ -95,6 +95,45 @@ describe('the parts of a stream', () => {
     expect((await second).value?.bytes).toHaveLength(PART_BYTES);
   });
 
+  it('give way to others when they come too slowly, and to nobody when nobody waits', async () => {
+    let nowMs = 0;
+    const buffers = new PartBuffers(1, () => nowMs);
+    async function* slow() {
+      for await (const chunk of streamOf(PART_BYTES, 100)) {
+        yield chunk;
+        nowMs += 1000;
+      }
+    }
+    expect((await partsOf(slow(), PART_BYTES, buffers).next()).value?.bytes).toHaveLength(PART_BYTES);
+    const patient = new PartBuffers(1, () => nowMs);
+    const given = await patient.take(PART_BYTES);
+    const parts = partsOf(slow(), PART_BYTES, patient).next();
+    expect(await settled(parts)).toBe(false);
+    patient.give(given);
+    const waiting = patient.take(PART_BYTES);
+    await expect(parts).rejects.toMatchObject({ code: 'uploads-busy' });
+    expect(await settled(waiting)).toBe(true);
+  });
+
+  it('may take their time up to 16 KiB a second, though others wait', async () => {
+    let nowMs = 0;
+    const buffers = new PartBuffers(1, () => nowMs);
+    async function* steady() {
+      for await (const chunk of streamOf(32 * 1024, 1024)) {
+        yield chunk;
+        nowMs += 62;
+      }
+    }
+    const given = await buffers.take(PART_BYTES);
+    const part = partsOf(steady(), 32 * 1024, buffers).next();
+    expect(await settled(part)).toBe(false);
+    const waiting = buffers.take(PART_BYTES);
+    buffers.give(given);
+    (await part).value?.release();
+    await waiting;
+    expect(nowMs).toBe(31 * 62);
+  });
+
   it('give their memory back when the stream fails, or nobody wants more', async () => {
     const buffers = new PartBuffers(1);
     async function* failing() {

@@ -283,6 +283,43 @@ describe('proofs', () => {
     expect(await readReceipt(service.store, ref)).toBeDefined();
   });
 
+  test('a sweep that another overtakes leaves the proof of the other as it is', async () => {
+    const ref = await service.record();
+    service.clock.advance(31 * DAY_MS);
+    let proofs: string[] | undefined;
+    const overtaken = on({
+      async delete(targets) {
+        if (!proofs && targets.some(({ key }) => key === recordingKey(ref, 'media'))) {
+          proofs = [];
+          await service.sweep();
+          proofs = [...(await service.keys('receipts/')), ...(await service.keys('due/'))];
+        }
+        return service.store.delete(targets);
+      },
+    });
+    expect(await sweep({ ...service.sweepContext, ...overtaken })).toMatchObject({ failed: 0 });
+    expect(proofs).toHaveLength(2);
+    expect([...(await service.keys('receipts/')), ...(await service.keys('due/'))]).toEqual(proofs);
+    expect(await kinds()).toEqual([]);
+  });
+
+  test('a deletion is not proven by a listing of hours ago', async () => {
+    const ref = await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const suspended = on({
+      async list(prefix, options) {
+        const page = await service.store.list(prefix, options);
+        if (prefix === recordingPrefix(ref)) service.clock.advance(2 * HOUR_MS);
+        return page;
+      },
+    });
+    const report = await sweep({ ...service.sweepContext, ...suspended });
+    expect(report.problems).toMatchObject([{ code: 'overtaken' }]);
+    expect(await readReceipt(service.store, ref)).toBeUndefined();
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    expect(await readReceipt(service.store, ref)).toBeDefined();
+  });
+
   test('verify writes no marker for what is being purged', async () => {
     await service.record();
     service.clock.advance(31 * DAY_MS);

@@ -9,7 +9,7 @@ import {
   recordingKey,
   recordingPrefix,
 } from '../../src/domain/keys.ts';
-import { CLOCK_TOLERANCE_MS, type Model, REQUEST_LIMIT_MS } from './model.ts';
+import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import type { Effect, Method, Request, World } from './world.ts';
 
 export class Violation extends Error {
@@ -47,6 +47,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   const parsed = key === '' ? undefined : parseKey(key);
   if (parsed?.type === 'recording' && method !== 'abortMultipartUpload') {
     if (parsed.object === 'manifest' || method === 'createMultipartUpload') model.know(parsed.ref);
+    if (method === 'createMultipartUpload') model.know(parsed.ref).creation ??= request;
     if (parsed.object === 'manifest') model.know(parsed.ref).hasManifest = true;
     if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
   }
@@ -83,8 +84,7 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   const isUpload = uploadId !== undefined;
   if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
   // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
-  const isYoung = known.bornMs >= world.nowMs - REQUEST_LIMIT_MS - CLOCK_TOLERANCE_MS;
-  const isCreating = isYoung && world.under(attemptPrefix(ref)).some(({ name }) => name.endsWith('create'));
+  const isCreating = known.creation?.isOver === false;
   if (isUpload && !isCreating && !names(model, ref, uploadId)) return;
   const deadline = new Date(model.deadlineMs(ref)).toISOString();
   throw new Violation('nothing is deleted early', `${request.name} deletes ${key}, its deadline is ${deadline}`);

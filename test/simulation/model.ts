@@ -3,6 +3,7 @@ import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
 import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import type { MemoryStore } from './memory-store.ts';
+import type { Request } from './world.ts';
 
 /** The rules of a history. */
 export interface Rules {
@@ -21,6 +22,8 @@ export const REQUEST_LIMIT_MS = HOUR_MS;
 export interface Known {
   readonly ref: RecordingRef;
   readonly bornMs: number;
+  /** The request that began its upload: it may still write the manifest that names it. */
+  creation: Request | undefined;
   /** Its manifest was written: from then on somebody may have its id. */
   hasManifest: boolean;
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
@@ -69,6 +72,7 @@ export class Model {
     const fresh: Known = {
       ref,
       bornMs: createdAtOf(ref.recording),
+      creation: undefined,
       hasManifest: false,
       deletionsAsked: 0,
       mayBeAborted: false,
