@@ -1,4 +1,5 @@
 // A clock that tests turn, and a store seen through it: what was written before a turn looks as old as it should.
+import { MINUTE_MS } from '../src/domain/durations.ts';
 import type { ListedObject, ObjectStore } from '../src/storage/object-store.ts';
 import { overriding } from './overriding.ts';
 
@@ -53,4 +54,16 @@ export function seenThrough(clock: TestClock, store: ObjectStore): ObjectStore {
     },
   };
   return overriding(store, overrides);
+}
+
+/** A store tells whole seconds: what it writes in the very second in which the clock is turned seems to be older. */
+export async function untilWritesAreYoung({ store, clock }: { store: ObjectStore; clock: TestClock }): Promise<void> {
+  const key = 'doctor/probe';
+  let ageMs = Number.POSITIVE_INFINITY;
+  while (ageMs > MINUTE_MS) {
+    await store.put(key, new Uint8Array());
+    const [probe] = (await store.list(key)).objects;
+    ageMs = clock.now() - (probe?.lastModifiedMs ?? 0);
+  }
+  await store.delete([{ key }]);
 }

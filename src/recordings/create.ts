@@ -110,17 +110,18 @@ export async function createRecording(
     partSizeBytes: uploads.partSizeBytes,
     uploadId,
   };
+  const writtenAtMs = context.now();
   await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
+  if (keyed && !(await isAlone(context, ref, keyed, writtenAtMs))) {
+    await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor, isCreator: true });
+    throw stillBeingCreated();
+  }
   await store.put(participantKey(input.participantId, ref), new Uint8Array());
   context.manifests.set(recordingKey(ref, 'manifest'), manifest);
   context.onEvent?.('recording-created', 1);
   context.takingParts.set(recordingKey(ref, 'manifest'), manifest);
 
   const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
-  if (keyed && !(await isAlone(context, state, keyed))) {
-    await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
-    throw stillBeingCreated();
-  }
   return answer(context, attemptStateOf(ref, []), state, manifest, input.parts);
 }
 

@@ -57,6 +57,14 @@ async function requireNotStored(context: RecordingsContext, ref: RecordingRef): 
   throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
 }
 
+interface DeletionOrder {
+  readonly reason: DeletionReason;
+  readonly actor: string;
+  /** Whoever creates it has given it up: nothing more of its creation will come. */
+  readonly isCreator?: boolean;
+  readonly announce?: () => Promise<void>;
+}
+
 /**
  * due(now) first, so that the next sweep finishes what a crash leaves; then the fact `deleting`, from which there is
  * no way back; then the audit event, which a repeated call writes again rather than never; then the purge.
@@ -64,7 +72,7 @@ async function requireNotStored(context: RecordingsContext, ref: RecordingRef): 
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, announce }: { reason: DeletionReason; actor: string; announce?: () => Promise<void> },
+  { reason, actor, isCreator, announce }: DeletionOrder,
 ): Promise<Receipt> {
   const { store } = context;
   const key = recordingKey(ref, 'manifest');
@@ -72,7 +80,7 @@ export async function deleteRecording(
   const { manifest, deleting } = findRecording(before, ref.recording)?.objects ?? {};
   // `deleting` alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!manifest && !deleting) return requireReceipt(context, ref);
-  await requireCreated(context, ref);
+  if (!isCreator) await requireCreated(context, ref);
 
   const nowMs = context.now();
   forget(context, key);

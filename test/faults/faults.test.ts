@@ -3,14 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { type Api, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
-import { hasExternalStore } from '../storage/stores.ts';
 import { expectAllGoneInTime, FLOWS, type Flow, NotAnswered } from './flows.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from './proxy.ts';
+import { requestsToSpoil } from './stride.ts';
 
 /** Long enough for a store on a busy machine. */
 const IDLE_TIMEOUT_MS = 1500;
-/** On a store outside, beyond the third request of a flow every third is spoilt. */
-const STEP = hasExternalStore ? 3 : 1;
 let proxy: FaultProxy;
 let api: Api;
 
@@ -66,20 +64,21 @@ function expectPatience({ answer }: NotAnswered): void {
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
 }
 
-/** Spoils the n-th request of a flow, for each n until a flow has fewer; resolves with the sums. */
+/** Spoils the n-th request of a flow, for n until a flow has fewer; resolves with the sums. */
 async function atEachRequest(flow: Flow, ruleFor: (n: number) => Parameters<FaultProxy['follow']>[0]) {
   const sum = { flows: 0, repeated: 0, spoilt: 0 };
-  for (let n = 1; ; n += n < 3 ? 1 : STEP) {
+  for (const n of requestsToSpoil(3)) {
     try {
       const { repeated, spoilt } = await walk(flow, ruleFor(n));
       sum.flows += 1;
       sum.repeated += repeated;
       sum.spoilt += spoilt;
-      if (spoilt === 0) return sum;
+      if (spoilt === 0) break;
     } catch (error) {
       throw new Error(`${flow.name}, with its request ${n} spoilt`, { cause: error });
     }
   }
+  return sum;
 }
 
 const ONCE: readonly [string, Fault][] = [

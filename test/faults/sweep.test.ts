@@ -9,12 +9,10 @@ import { SweepRefused } from '../../src/retention/sweep.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
-import { hasExternalStore } from '../storage/stores.ts';
 import { type Fault, type FaultProxy, type ProxiedRequest, startFaultProxy } from './proxy.ts';
+import { requestsToSpoil } from './stride.ts';
 
 const IDLE_TIMEOUT_MS = 1500;
-/** On a store outside every third request is spoilt. */
-const STEP = hasExternalStore ? 3 : 1;
 const DUE = 3;
 
 let proxy: FaultProxy;
@@ -94,11 +92,12 @@ test.each<[string, Fault]>([
   ['has an empty reply', { kind: 'reply-emptied' }],
 ])('a request that %s', async (_, fault) => {
   let swept = 0;
-  for (let n = 1, spoilt = 1; spoilt > 0; n += STEP) {
-    spoilt = await sweepSpoilt(fault, ({ index }) => index === n).catch((error: unknown) => {
+  for (const n of requestsToSpoil(0)) {
+    const spoilt = await sweepSpoilt(fault, ({ index }) => index === n).catch((error: unknown) => {
       throw new Error(`with its request ${n} spoilt`, { cause: error });
     });
     swept = n;
+    if (spoilt === 0) break;
   }
   expect(swept).toBeGreaterThan(15);
   await expectLiveUntouched();

@@ -1,16 +1,19 @@
 // Idempotency-Key: a create that is sent again makes nothing twice, and finishes what its first try left undone.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { HOUR_MS } from '../../src/domain/durations.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
+import { untilWritesAreYoung } from '../clock.ts';
 import { webm } from '../service.ts';
 import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
+import { createInterventions } from './interventions.ts';
 
 type Created = Pick<CreatedRecording, 'recording' | 'upload'>;
 
 let api: Api;
+const store = createInterventions();
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ wrap: store.wrap });
 });
 
 const pathOf = (attempt: string) => `/v1/exams/math/attempts/${attempt}/recordings`;
@@ -120,13 +123,50 @@ describe('Idempotency-Key', () => {
     }
   });
 
+  it('tells nobody of a recording that may still give way, and of it alone once it has not', async () => {
+    const attempt = newAttempt();
+    const { held, answered } = await holdBeforeItsLook(attempt);
+    expectProblem(await create(attempt, 'k'), 409, 'recording-being-created');
+    held.release();
+    const made = await answered;
+    expect(made.status).toBe(201);
+    expect((await create(attempt, 'k')).body.recording).toEqual(made.body.recording);
+  });
+
+  it('leaves what took too long to the next try, and gives nothing away that others were told of', async () => {
+    const attempt = newAttempt();
+    const { held, answered } = await holdBeforeItsLook(attempt);
+    api.service.clock.advance(2 * MINUTE_MS);
+    const finished = await create(attempt, 'k');
+    expect(finished.status).toBe(201);
+    held.release();
+    expectProblem(await answered, 409, 'recording-being-created');
+    expect((await create(attempt, 'k')).body.recording).toEqual(finished.body.recording);
+    expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
+  });
+
   it('finishes what a first try left undone that died before its last write', async () => {
+    await untilWritesAreYoung(api.service);
     const attempt = newAttempt();
     const { body } = await create(attempt, 'k');
     const ref = { tenant: 'acme', exam: 'math', attempt, recording: body.recording.recordingId };
     const marker = participantKey(CREATE_BODY.participantId, ref);
     await api.service.store.delete([{ key: marker }]);
-    await create(attempt, 'k');
+    expectProblem(await create(attempt, 'k'), 409, 'recording-being-created');
+    api.service.clock.advance(2 * MINUTE_MS);
+    expect((await create(attempt, 'k')).body.recording).toEqual(body.recording);
     expect(await api.service.keys(marker)).toEqual([marker]);
   });
+
+  /** A create that has written its manifest, and has not looked yet whether it is alone. */
+  async function holdBeforeItsLook(attempt: string) {
+    await untilWritesAreYoung(api.service);
+    const atUpload = store.holdNext('createMultipartUpload');
+    const answered = create(attempt, 'k');
+    await atUpload.reached;
+    const held = store.holdNext('list');
+    atUpload.release();
+    await held.reached;
+    return { held, answered };
+  }
 });

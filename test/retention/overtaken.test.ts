@@ -14,6 +14,7 @@ import { verify } from '../../src/retention/verify.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { untilWritesAreYoung } from '../clock.ts';
 import { overriding } from '../overriding.ts';
 import { CALLER, startTestService, type TestService, uploadParts, webm } from '../service.ts';
 
@@ -48,18 +49,6 @@ function keepingManifests(): { readonly store: ObjectStore } {
       return [...failures, ...refused];
     },
   });
-}
-
-/** A store tells whole seconds: what it writes in the very second in which the clock is turned seems to be older. */
-async function untilWritesAreYoung(): Promise<void> {
-  const key = 'doctor/probe';
-  let ageMs = Number.POSITIVE_INFINITY;
-  while (ageMs > HOUR_MS) {
-    await service.store.put(key, new Uint8Array());
-    const [probe] = (await service.store.list(key)).objects;
-    ageMs = service.clock.now() - (probe?.lastModifiedMs ?? 0);
-  }
-  await service.store.delete([{ key }]);
 }
 
 async function kinds(): Promise<string[]> {
@@ -203,7 +192,7 @@ describe('a completion', () => {
       const ref = await service.begin();
       await uploadParts(service.context, ref, [webm]);
       service.clock.advance(29 * DAY_MS + HOUR_MS);
-      await untilWritesAreYoung();
+      await untilWritesAreYoung(service);
       const at = '2026-01-01T00:00:00Z';
       const dying = on({
         async put(key, body, options) {
@@ -353,7 +342,7 @@ describe('proofs', () => {
     const [marker = ''] = await service.keys('participants/');
     await service.store.delete([{ key: marker }]);
     service.clock.advance(2 * HOUR_MS);
-    await untilWritesAreYoung();
+    await untilWritesAreYoung(service);
     const overtaken = on({
       async put(key, body, options) {
         if (key === marker) await deleteRecording(service.context, ref, ERASURE);
