@@ -49,7 +49,7 @@ async function record(parts: number, seconds: number): Promise<LoadRun> {
   await using service = await startService(store, { nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`] });
   const requests = (await beginRecordings(service, 20)).map((candidate) => ourRequest(candidate, parts));
   const load = { url: service.url, connections: 20, seconds, requests };
-  await drive({ ...load, seconds: 2 });
+  await drive({ ...load, seconds: 15 });
   const usedBefore = await service.cpuSeconds();
   const beganAtUs = monotonicUs();
   const { requestsPerSecond } = await drive(load);

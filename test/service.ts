@@ -87,7 +87,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     },
     contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, ...options.content }),
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: 60_000 }),
-    takingParts: new LRUCache<string, Manifest>({ max: 100, ttl: SECOND_MS, perf: clock }),
+    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, perf: clock }),
     now: clock.now,
     randomBytes,
     logRetentionMs: 365 * DAY_MS,

@@ -35,8 +35,8 @@ export const partUrls: Figure = {
       companion: () => load(companion.url, [companionRequest(parts)], parts),
       bare: () => load(bare.url, [ourRequest({ path: '', token: '' }, 1)], 1),
     });
-    say('once to warm up');
-    await byTurns(1, contestants(1));
+    say('to warm up');
+    await byTurns(short ? 1 : 3, contestants(1));
     await byTurns(1, contestants(100));
     say(`one a request, ${rounds} rounds by turns`);
     const one = await byTurns(rounds, contestants(1));

@@ -48,7 +48,7 @@ export function recordingsContext(
     uploads: settings.uploads,
     contentUploads: new ContentUploads({ max: settings.maxContentUploads, idleMs: CONTENT_IDLE_MS }),
     manifests: new LRUCache<string, Manifest>({ max: MANIFESTS_KEPT, ttl: MANIFEST_TTL_MS }),
-    takingParts: new LRUCache<string, Manifest>({ max: MANIFESTS_KEPT, ttl: TAKING_PARTS_TTL_MS }),
+    takingParts: new LRUCache<string, Promise<Manifest>>({ max: MANIFESTS_KEPT, ttl: TAKING_PARTS_TTL_MS }),
     now: Date.now,
     randomBytes,
     logRetentionMs: settings.logRetentionMs,

@@ -36,7 +36,7 @@ export interface RecordingsContext extends PurgeContext {
    * Manifests of recordings that were seen to take parts a moment ago: what bounds the cost of part URLs, and how long a
    * replica may sign for a recording that another one has just deleted.
    */
-  readonly takingParts: LRUCache<string, Manifest>;
+  readonly takingParts: LRUCache<string, Promise<Manifest>>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly randomBytes: RandomBytes;

@@ -119,7 +119,7 @@ export async function createRecording(
   await store.put(participantKey(input.participantId, ref), new Uint8Array());
   context.manifests.set(recordingKey(ref, 'manifest'), manifest);
   context.onEvent?.('recording-created', 1);
-  context.takingParts.set(recordingKey(ref, 'manifest'), manifest);
+  context.takingParts.set(recordingKey(ref, 'manifest'), Promise.resolve(manifest));
 
   const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
   return answer(context, attemptStateOf(ref, []), state, manifest, input.parts);

@@ -34,11 +34,20 @@ export async function presignParts(
   if (context.uploads.mode === 'proxy') {
     throw new ServiceError('uploads-proxied', 'Uploads pass through this service: POST the file to …/content.');
   }
+  return signParts(context, ref, await takingParts(context, ref), parts);
+}
+
+/** One look for all who ask within a moment from its beginning; one that fails is forgotten. */
+function takingParts(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
   const key = recordingKey(ref, 'manifest');
   const known = context.takingParts.get(key);
-  const manifest = known ?? (await requireUploading(context, ref));
-  if (!known) context.takingParts.set(key, manifest);
-  return signParts(context, ref, manifest, parts);
+  if (known) return known;
+  const look = requireUploading(context, ref);
+  context.takingParts.set(key, look);
+  look.catch(() => {
+    if (context.takingParts.peek(key) === look) context.takingParts.delete(key);
+  });
+  return look;
 }
 
 /** The manifest of a recording that still takes parts. */

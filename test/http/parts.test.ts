@@ -7,6 +7,7 @@ import { webm } from '../service.ts';
 import { send } from '../storage/http.ts';
 import { type Api, type CreatedRecording, putPart, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
+import { createInterventions } from './interventions.ts';
 
 const MIB = 1024 * 1024;
 let api: Api;
@@ -170,6 +171,35 @@ describe('part URLs', () => {
     late.service.clock.advance(30 * DAY_MS);
     const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
     expectProblem(await late.call('post', `${created.path}/parts`, { body }), 410, 'recording-expired');
+  });
+
+  it('asked for many times at once cost one look at the store', async () => {
+    const interventions = createInterventions();
+    const watched = await startApi({ wrap: interventions.wrap });
+    const created = await watched.create();
+    watched.service.context.takingParts.clear();
+    let looks = 0;
+    interventions.watch('list', () => {
+      looks += 1;
+    });
+    const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
+    const ask = () => watched.call('post', `${created.path}/parts`, { body });
+    const answers = await Promise.all(Array.from({ length: 8 }, ask));
+    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
+    expect(looks).toBe(1);
+  });
+
+  it('are given again right after a look at the store that failed', async () => {
+    const interventions = createInterventions();
+    const broken = await startApi({ wrap: interventions.wrap });
+    const created = await broken.create();
+    broken.service.context.takingParts.clear();
+    const mend = interventions.failOn('list', 'attempts/');
+    const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
+    const ask = () => broken.call('post', `${created.path}/parts`, { body });
+    for (const answer of await Promise.all([ask(), ask()])) expectProblem(answer, 503, 'store-unavailable');
+    mend();
+    expect((await ask()).status).toBe(200);
   });
 
   it('of a recording that is complete are refused, or lead nowhere', async () => {

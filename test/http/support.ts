@@ -99,7 +99,7 @@ export async function startService(
       },
       contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS }),
       manifests: new LRUCache<string, Manifest>({ max: 100 }),
-      takingParts: new LRUCache<string, Manifest>({ max: 100, ttl: 1000 }),
+      takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: 1000 }),
       logRetentionMs: 365 * DAY_MS,
       now,
       randomBytes,

@@ -23,7 +23,7 @@ beforeAll(async () => {
   replica = {
     ...service.context,
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, perf: service.clock }),
-    takingParts: new LRUCache<string, Manifest>({ max: 100, ttl: SECOND_MS, perf: service.clock }),
+    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, perf: service.clock }),
   };
 });
 afterAll(() => service.close());

@@ -169,7 +169,7 @@ function contextOf(
       contentTypes: new Set(['video/mp4']),
     },
     manifests: manifestsOf(process, now),
-    takingParts: new LRUCache<string, Manifest>({ max: 1 }),
+    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
     contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
     now,
     randomBytes,
