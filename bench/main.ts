@@ -1,5 +1,5 @@
 // The bench: every figure on every store, as a table, as JSON and as a drawing.
-// npm run bench -- [--short] [--figure 1]… [--store embedded|ceph] [--ceph-port 8733]
+// npm run bench -- [--short] [--figure 1]… [--store embedded|ceph] [--stored 1000,4000] [--file-mib 150] [--ceph-port 8733]
 import { parseArgs } from 'node:util';
 import { examStart } from './figures/exam-start.ts';
 import type { Figure } from './figures/figure.ts';
@@ -20,12 +20,14 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     figure: { type: 'string', multiple: true },
     store: { type: 'string' },
+    'file-mib': { type: 'string', default: '150' },
     stored: { type: 'string', default: '1000,4000' },
     'ceph-port': { type: 'string', default: '8733' },
   },
 });
 const wanted = FIGURES.filter(({ number }) => values.figure?.includes(String(number)) ?? true);
 const { short } = values;
+const fileMib = Number(values['file-mib']);
 const stored = values.stored.split(',').map(Number);
 const machine = await readMachine();
 
@@ -41,7 +43,7 @@ async function measure(figure: Figure, name: StoreName): Promise<void> {
   await using store = await openStore(name, Number(values['ceph-port']));
   const startedAtMs = performance.now();
   const say = (line: string) => process.stdout.write(`  ${line}\n`);
-  const measured = await figure.measure({ store, short, say, stored });
+  const measured = await figure.measure({ store, short, say, stored, fileMib });
   const seconds = Math.round((performance.now() - startedAtMs) / 1000);
   const { number, title } = figure;
   const at = new Date().toISOString();

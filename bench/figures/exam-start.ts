@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProctoringRecordings } from '../../src/sdk/index.ts';
 import { CONSENT, type Service, startService } from '../service.ts';
-import { below, type Figure } from './figure.ts';
+import type { Figure } from './figure.ts';
 
 const WEBM = new Uint8Array(await readFile(new URL('../../demo/fixtures/webcam.webm', import.meta.url)));
 const PART_BYTES = 5 * 1024 * 1024;
@@ -50,13 +50,14 @@ export const examStart: Figure = {
         ...quantiles('a part URL'),
         ...quantiles('complete'),
         { what: 'store requests a recording', unit: '', ours: requests / clients },
-        { what: 'delay of the event loop: p99', unit: 'ms', ours: lagMs, goal: below(lagMs, 100, 'ms') },
+        { what: 'delay of the event loop: p99', unit: 'ms', ours: lagMs },
         { what: 'CPU a recording', unit: 'ms', ours: (cpuSeconds * 1000) / clients },
         { what: 'memory after it', unit: 'MiB', ours: residentMib },
       ],
       notes: [
         `${clients} clients over ${arrivalMs / 1000} s, done after ${seconds.toFixed(1)} s. Each asks for its ${PARTS} part ` +
-          'URLs one by one, puts one part of 94 kB, and completes; twenty parts in the store would be 200 GB.',
+          'URLs one by one, puts one part of 94 kB, and completes; twenty parts in the store would be 200 GB. The clients, the service and the store share the machine: ' +
+          'where it is too small for the three, what is measured is how long they wait for it.',
       ],
     };
   },

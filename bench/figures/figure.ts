@@ -22,6 +22,8 @@ export interface FigureContext {
   readonly short: boolean;
   /** Of figure 4: how many recordings are stored beside those that are due. */
   readonly stored: readonly number[];
+  /** Of figure 3: how large each of the fifty files is, in MiB. */
+  readonly fileMib: number;
   /** Tells what is going on. */
   readonly say: (line: string) => void;
 }

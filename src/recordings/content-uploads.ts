@@ -13,8 +13,8 @@ export interface ContentLimits {
 export class ContentUploads {
   readonly idleMs: number;
   /**
-   * A third as many as uploads: 50 at once stay below 300 MiB (bench, figure 3). One that is alone uses two, of which one
-   * fills while the other is sent; where all run, two wait for each that fills.
+   * A quarter as many as uploads: 50 at once stay below 300 MiB (bench, figure 3). One that is alone uses two, of which one
+   * fills while the other is sent; where all run, three wait for each that fills.
    */
   readonly buffers: PartBuffers;
   readonly #max: number;
@@ -22,7 +22,7 @@ export class ContentUploads {
 
   constructor({ max, idleMs }: ContentLimits) {
     this.#max = max;
-    this.buffers = new PartBuffers(Math.max(2, Math.ceil(max / 3)));
+    this.buffers = new PartBuffers(Math.max(2, Math.ceil(max / 4)));
     this.idleMs = idleMs;
   }
 

@@ -50,8 +50,9 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'create writes the marker before the manifest',
     caughtBy: 4,
     file: 'recordings/create.ts',
-    right: MANIFEST + MARKER,
+    right: MANIFEST,
     wrong: MARKER + MANIFEST,
+    without: MARKER,
   },
   {
     name: 'complete marks as stored before it looks at the first bytes',
@@ -99,7 +100,7 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'erase does not wait for a creation',
     caughtBy: 1715,
     file: 'recordings/delete.ts',
-    right: '  await requireCreated(context, ref);\n',
+    right: '  if (!isCreator) await requireCreated(context, ref);\n',
     wrong: '',
   },
   {
