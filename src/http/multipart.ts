@@ -31,7 +31,13 @@ export async function receiveFile(
 ): Promise<void> {
   refuseKnownTooLarge(req, maxFileBytes);
   // The file comes with events of the connection, which know nothing of this request: its trace would be lost.
-  const sink = new FileSink(AsyncResource.bind(write));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const sink = new FileSink(AsyncResource.bind(write), (error) => {
+    // multer would read to the end of a file that comes slowly, and that is why it is refused.
+    if (!(error instanceof ServiceError && error.code === 'uploads-busy')) return;
+    res.setHeader('Connection', 'close');
+    reject(error);
+  });
   const receive = multer({
     storage: sink,
     limits: {
@@ -48,7 +54,6 @@ export async function receiveFile(
   }).single(FILE_FIELD);
   // multer waits for events of the request; one that is gone already sends none.
   if (req.destroyed) throw aborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stopWatching = watchForSilence(req, idleMs, () => {
     const silence = idle();
     res.setHeader('Connection', 'close');
@@ -80,9 +85,11 @@ class FileSink implements StorageEngine {
   ended = Promise.resolve();
   #file: Readable | undefined;
   readonly #write: (file: Readable) => Promise<void>;
+  readonly #onFailure: (error: unknown) => void;
 
-  constructor(write: (file: Readable) => Promise<void>) {
+  constructor(write: (file: Readable) => Promise<void>, onFailure: (error: unknown) => void) {
     this.#write = write;
+    this.#onFailure = onFailure;
   }
 
   _handleFile(_req: Request, file: Express.Multer.File, done: (error?: unknown) => void): void {
@@ -94,6 +101,7 @@ class FileSink implements StorageEngine {
       },
       (error: unknown) => {
         this.failure = error;
+        this.#onFailure(error);
         done(error);
       },
     );

@@ -7,6 +7,8 @@ export interface ContentLimits {
   readonly max: number;
   /** A body that brings no byte for this long is given up on. */
   readonly idleMs: number;
+  /** What the pace of a file is measured by, in ms of any beginning. Default: the process's own clock. */
+  readonly now?: () => number;
 }
 
 /** One for each process. */
@@ -20,9 +22,9 @@ export class ContentUploads {
   readonly #max: number;
   #running = 0;
 
-  constructor({ max, idleMs }: ContentLimits) {
+  constructor({ max, idleMs, now }: ContentLimits) {
     this.#max = max;
-    this.buffers = new PartBuffers(Math.max(2, Math.ceil(max / 4)));
+    this.buffers = new PartBuffers(Math.max(2, Math.ceil(max / 4)), now);
     this.idleMs = idleMs;
   }
 

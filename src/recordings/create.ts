@@ -16,8 +16,7 @@ import {
   readAttempt,
 } from '../storage/attempt-state.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { deleteRecording } from './delete.ts';
-import { findEarlierTry, isAlone, keyedRandom, stillBeingCreated } from './idempotency.ts';
+import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireRightClock } from './read.ts';
 import { type Recording, toRecording } from './recording.ts';
 import { type SignedPart, signParts } from './upload.ts';
@@ -112,16 +111,13 @@ export async function createRecording(
   };
   const writtenAtMs = context.now();
   await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
-  if (keyed && !(await isAlone(context, ref, keyed, writtenAtMs))) {
-    await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor, isCreator: true });
-    throw stillBeingCreated();
-  }
+  const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
+  if (keyed) await requireAlone(context, { state, manifest }, keyed, writtenAtMs);
   await store.put(participantKey(input.participantId, ref), new Uint8Array());
   context.manifests.set(recordingKey(ref, 'manifest'), manifest);
   context.onEvent?.('recording-created', 1);
   context.takingParts.set(recordingKey(ref, 'manifest'), Promise.resolve(manifest));
 
-  const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
   return answer(context, attemptStateOf(ref, []), state, manifest, input.parts);
 }
 

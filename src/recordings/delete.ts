@@ -16,7 +16,7 @@ import { readManifest } from './read.ts';
 export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
 
 /** A young recording may still be in the hands of the request that creates it; longer than any request lasts. */
-export const CREATION_MS = 60 * 60 * 1000;
+const CREATION_MS = 60 * 60 * 1000;
 
 /**
  * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: the same
@@ -62,6 +62,8 @@ interface DeletionOrder {
   readonly actor: string;
   /** Whoever creates it has given it up: nothing more of its creation will come. */
   readonly isCreator?: boolean;
+  /** Right before there is no way back: throws when it is not to be deleted any more. */
+  readonly requireStill?: () => Promise<void>;
   readonly announce?: () => Promise<void>;
 }
 
@@ -72,7 +74,7 @@ interface DeletionOrder {
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, isCreator, announce }: DeletionOrder,
+  { reason, actor, isCreator, requireStill, announce }: DeletionOrder,
 ): Promise<Receipt> {
   const { store } = context;
   const key = recordingKey(ref, 'manifest');
@@ -87,6 +89,7 @@ export async function deleteRecording(
   await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
   const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
   if (!deleting) {
+    await requireStill?.();
     await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
   }
   await announce?.();

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Manifest } from '../domain/documents.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, createdAtOf, newRecordingId, type RandomBytes, type RecordingRef } from '../domain/ids.ts';
+import { type AttemptRef, newRecordingId, type RandomBytes } from '../domain/ids.ts';
 import { participantKey } from '../domain/keys.ts';
 import { type AttemptState, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
 import type { RecordingsContext } from './context.ts';
 import type { CreateInput } from './create.ts';
-import { CREATION_MS } from './delete.ts';
+import { deleteRecording } from './delete.ts';
 import { readManifest } from './read.ts';
 
 /** 96 bits say which key it was; 32 stay random, so that two tries in one millisecond never get one id. */
@@ -25,10 +25,13 @@ export function keyedRandom(randomBytes: RandomBytes, attempt: AttemptRef, key: 
   return (length) => Buffer.concat([digest.subarray(0, KEYED_BYTES), randomBytes(length - KEYED_BYTES)]);
 }
 
-/** From the writing of its manifest on, a try that takes longer neither answers nor gives way. */
-const DECIDES_WITHIN_MS = 20 * SECOND_MS;
-/** By the store's clock: a try whose manifest is older has decided, died or given up, whatever it still had on its way. */
-const DECIDED_AFTER_MS = MINUTE_MS;
+/** From the writing of its manifest on: a try that takes longer neither answers nor begins to give way. */
+const DECIDES_WITHIN_MS = 30 * SECOND_MS;
+/**
+ * By the store's clock: a try whose manifest is older has decided, died or given up. Longer than `DECIDES_WITHIN_MS` and the
+ * one call to the store that may still be on its way then: five times a minute without an answer, and the waits between.
+ */
+const DECIDED_AFTER_MS = 6 * MINUTE_MS;
 
 interface Try {
   readonly state: RecordingState;
@@ -47,19 +50,19 @@ export async function findEarlierTry(
   input: CreateInput,
 ): Promise<Try | undefined> {
   const states = madeUnder(random, attempt);
-  const [first] = states;
-  if (!first) return undefined;
-  if (states.some(({ objects }) => !objects.manifest)) throw stillBeingCreated();
-  for (const state of states) {
-    const found = { state, manifest: await readManifest(context, state.ref) };
-    if (await isDecided(context, found)) return asAsked(found, input);
+  if (states.length === 0) return undefined;
+  const tries = await readable(context, states);
+  const decided = await firstDecided(context, tries);
+  if (decided) {
+    await removeLosers(context, attempt, tries, decided);
+    return asAsked(decided, input);
   }
-  const found = asAsked({ state: first, manifest: await readManifest(context, first.ref) }, input);
-  const writtenAtMs = Math.max(...states.map(({ objects }) => objects.manifest?.lastModifiedMs ?? Number.NaN));
-  if (!(attempt.storeTimeMs - writtenAtMs > DECIDED_AFTER_MS)) throw stillBeingCreated();
-  // Of tries that all died before their last write, the oldest is finished: whoever comes here takes the same one.
-  await finish(context, found.state.ref, found.manifest.participantId);
-  return found;
+  const [oldest] = tries;
+  if (!oldest || tries.length < states.length) throw stillBeingCreated();
+  asAsked(oldest, input);
+  if (!tries.every(({ state }) => isOver(attempt, state))) throw stillBeingCreated();
+  await finish(context, oldest, random);
+  return oldest;
 }
 
 function asAsked(found: Try, input: CreateInput): Try {
@@ -69,31 +72,92 @@ function asAsked(found: Try, input: CreateInput): Try {
   throw new ServiceError('idempotency-key-reused', 'This Idempotency-Key was used for another recording.');
 }
 
-/** The participant's marker is what a try writes when it has found itself alone; an old one may have lost it since. */
-async function isDecided({ store, now }: RecordingsContext, { state, manifest }: Try): Promise<boolean> {
-  if (now() - createdAtOf(state.ref.recording) > CREATION_MS) return true;
-  const { objects } = await store.list(participantKey(manifest.participantId, state.ref), { limit: 1 });
-  return objects.length > 0;
+/** Oldest first, without those of which the manifest is gone by now, is not there yet, or cannot be read. */
+async function readable(context: RecordingsContext, states: readonly RecordingState[]): Promise<Try[]> {
+  const tries: Try[] = [];
+  for (const state of states) {
+    try {
+      if (state.objects.manifest) tries.push({ state, manifest: await readManifest(context, state.ref) });
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+    }
+  }
+  return tries;
 }
 
-function finish({ store }: RecordingsContext, ref: RecordingRef, participantId: string): Promise<void> {
-  return store.put(participantKey(participantId, ref), new Uint8Array());
+/**
+ * The participant's marker is what a try writes when it has found itself alone, so there is one such try. A second marker
+ * can only be a later one, which `verify --fix` gave to what a try had left.
+ */
+async function firstDecided({ store }: RecordingsContext, tries: readonly Try[]): Promise<Try | undefined> {
+  let first: { readonly found: Try; readonly sinceMs: number } | undefined;
+  for (const found of tries) {
+    const [marker] = (await store.list(markerOf(found), { limit: 1 })).objects;
+    if (marker && !(first && first.sinceMs <= marker.lastModifiedMs)) first = { found, sinceMs: marker.lastModifiedMs };
+  }
+  return first?.found;
+}
+
+function markerOf({ state, manifest }: Try): string {
+  return participantKey(manifest.participantId, state.ref);
+}
+
+function isOver(attempt: AttemptState, { objects }: RecordingState): boolean {
+  return attempt.storeTimeMs - (objects.manifest?.lastModifiedMs ?? Number.NaN) > DECIDED_AFTER_MS;
+}
+
+/** Of those that died, or failed, before they had given way nobody was told: they have no marker. */
+async function removeLosers(
+  context: RecordingsContext,
+  attempt: AttemptState,
+  tries: readonly Try[],
+  decided: Try,
+): Promise<void> {
+  for (const found of tries) {
+    if (found === decided || found.state.objects.media || !isOver(attempt, found.state)) continue;
+    if ((await context.store.list(markerOf(found), { limit: 1 })).objects.length > 0) continue;
+    await deleteRecording(context, found.state.ref, { reason: 'aborted', actor: 'service', isCreator: true });
+  }
+}
+
+/** Of tries that all died before their last write, the oldest is finished: whoever comes here takes the same one. */
+async function finish(context: RecordingsContext, found: Try, random: RandomBytes): Promise<void> {
+  await context.store.put(markerOf(found), new Uint8Array());
+  const later = madeUnder(random, await readAttempt(context.store, found.state.ref));
+  if (!later.some(({ ref }) => ref.recording === found.state.ref.recording)) throw stillBeingCreated();
 }
 
 /**
  * Two tries at once do not see each other at their beginning. Of two that both look again once their manifest is written
  * at least one sees the other: whoever does gives way. Until it has looked, nobody is told of a recording.
- * @throws ServiceError `recording-being-created` when it took too long: whoever asks next finishes what it began.
+ * @throws ServiceError `recording-being-created` when it gave way, or took too long: whoever asks next finishes what it
+ * began, or is rid of it.
  */
-export async function isAlone(
+export async function requireAlone(
   context: RecordingsContext,
-  ref: RecordingRef,
+  mine: Try,
   random: RandomBytes,
   writtenAtMs: number,
-): Promise<boolean> {
-  const attempt = await readAttempt(context.store, ref);
-  if (context.now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
-  return madeUnder(random, attempt).every((state) => state.ref.recording === ref.recording);
+): Promise<void> {
+  const { ref } = mine.state;
+  const requireTime = () => {
+    if (context.now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
+  };
+  const seen = madeUnder(random, await readAttempt(context.store, ref));
+  requireTime();
+  if (seen.every(({ ref: { recording } }) => recording === ref.recording)) return;
+  const requireUndecided = async () => {
+    const { objects } = await context.store.list(markerOf(mine), { limit: 1 });
+    requireTime();
+    if (objects.length > 0) throw stillBeingCreated();
+  };
+  await deleteRecording(context, ref, {
+    reason: 'aborted',
+    actor: 'service',
+    isCreator: true,
+    requireStill: requireUndecided,
+  });
+  throw stillBeingCreated();
 }
 
 export function stillBeingCreated(): ServiceError {

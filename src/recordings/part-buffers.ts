@@ -30,6 +30,14 @@ export class PartBuffers {
     return free?.length === sizeBytes ? free : Buffer.allocUnsafeSlow(sizeBytes);
   }
 
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Since when a buffer is filled that is taken now. */
   now(): number {
     return this.#now();

@@ -324,6 +324,31 @@ describe('more files at once than there is memory for', () => {
   });
 });
 
+describe('a file that keeps others waiting for memory', () => {
+  it('is refused when it comes too slowly, at once, and the others come through', async () => {
+    let nowMs = 0;
+    const shared = await startApi({ content: { max: 3, now: () => nowMs }, wrap: store.wrap });
+    const file = enlargeWebm(webm, 8 * MIB);
+    const slow: ClientRequest[] = [];
+    for (const { path } of [await shared.create(), await shared.create()]) {
+      const request = await open(path, 8 * MIB, shared);
+      request.write(HEAD);
+      request.write(file.subarray(0, MIB));
+      slow.push(request);
+    }
+    await until(() => shared.service.context.contentUploads.buffers.taken === 2);
+    const other = await shared.create();
+    const answered = attach(other.path, file, 'file', shared);
+    await until(() => shared.service.context.contentUploads.buffers.waiting === 1);
+    nowMs += 6 * 60_000;
+    slow[0]?.write(file.subarray(MIB, 2 * MIB));
+    const refused = await answerOf(slow[0] as ClientRequest);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
+    expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    slow[1]?.destroy();
+  });
+});
+
 describe('a file above the limit', () => {
   let small: Api;
   beforeAll(async () => {

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
 import { untilWritesAreYoung } from '../clock.ts';
 import { webm } from '../service.ts';
 import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
@@ -136,13 +137,51 @@ describe('Idempotency-Key', () => {
   it('leaves what took too long to the next try, and gives nothing away that others were told of', async () => {
     const attempt = newAttempt();
     const { held, answered } = await holdBeforeItsLook(attempt);
-    api.service.clock.advance(2 * MINUTE_MS);
+    api.service.clock.advance(7 * MINUTE_MS);
     const finished = await create(attempt, 'k');
     expect(finished.status).toBe(201);
     held.release();
     expectProblem(await answered, 409, 'recording-being-created');
     expect((await create(attempt, 'k')).body.recording).toEqual(finished.body.recording);
     expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
+  });
+
+  it('answers with the one that was told of, whatever a slower try has left, and removes what that left', async () => {
+    await untilWritesAreYoung(api.service);
+    const attempt = newAttempt();
+    const { atUpload, answered } = await holdBeforeItsManifest(attempt);
+    const told = await create(attempt, 'k');
+    expect(told.status).toBe(201);
+    store.watch('put', (key) => {
+      if (String(key).endsWith('/deleting')) throw new StoreError('unavailable', 'put', 'SlowDown');
+    });
+    atUpload.release();
+    expectProblem(await answered, 503, 'store-unavailable');
+    store.watch('put', () => undefined);
+    expect((await create(attempt, 'k')).body.recording).toEqual(told.body.recording);
+    expect(await manifestsOf(attempt)).toHaveLength(2);
+    api.service.clock.advance(2 * HOUR_MS);
+    expect((await create(attempt, 'k')).body.recording).toEqual(told.body.recording);
+    expect(await manifestsOf(attempt)).toEqual([expect.stringContaining(told.body.recording.recordingId)]);
+  });
+
+  it('gives nothing away when that would come too late', async () => {
+    await untilWritesAreYoung(api.service);
+    const attempt = newAttempt();
+    const { atUpload, answered } = await holdBeforeItsManifest(attempt);
+    const told = await create(attempt, 'k');
+    let puts = 0;
+    store.watch('put', (key) => {
+      if (!String(key).startsWith('due/')) return;
+      puts += 1;
+      api.service.clock.advance(MINUTE_MS);
+    });
+    atUpload.release();
+    expectProblem(await answered, 409, 'recording-being-created');
+    store.watch('put', () => undefined);
+    expect(puts).toBe(1);
+    expect(await manifestsOf(attempt)).toHaveLength(2);
+    expect((await create(attempt, 'k')).body.recording).toEqual(told.body.recording);
   });
 
   it('finishes what a first try left undone that died before its last write', async () => {
@@ -153,17 +192,27 @@ describe('Idempotency-Key', () => {
     const marker = participantKey(CREATE_BODY.participantId, ref);
     await api.service.store.delete([{ key: marker }]);
     expectProblem(await create(attempt, 'k'), 409, 'recording-being-created');
-    api.service.clock.advance(2 * MINUTE_MS);
+    api.service.clock.advance(7 * MINUTE_MS);
     expect((await create(attempt, 'k')).body.recording).toEqual(body.recording);
     expect(await api.service.keys(marker)).toEqual([marker]);
   });
 
-  /** A create that has written its manifest, and has not looked yet whether it is alone. */
-  async function holdBeforeItsLook(attempt: string) {
-    await untilWritesAreYoung(api.service);
+  async function manifestsOf(attempt: string): Promise<string[]> {
+    const keys = await api.service.keys('attempts/');
+    return keys.filter((key) => key.includes(`/${attempt}/`) && key.endsWith('/recording.json'));
+  }
+
+  async function holdBeforeItsManifest(attempt: string) {
     const atUpload = store.holdNext('createMultipartUpload');
     const answered = create(attempt, 'k');
     await atUpload.reached;
+    return { atUpload, answered };
+  }
+
+  /** A create that has written its manifest, and has not looked yet whether it is alone. */
+  async function holdBeforeItsLook(attempt: string) {
+    await untilWritesAreYoung(api.service);
+    const { atUpload, answered } = await holdBeforeItsManifest(attempt);
     const held = store.holdNext('list');
     atUpload.release();
     await held.reached;

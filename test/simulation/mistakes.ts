@@ -24,6 +24,7 @@ const DUE_OF_ERASE =
   '  await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());\n';
 const DELETING = `  const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
   if (!deleting) {
+    await requireStill?.();
     await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
   }
 `;
