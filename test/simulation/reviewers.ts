@@ -91,9 +91,15 @@ function checkShown(simulation: Simulation, ref: RecordingRef, shown: Recording,
     storedMeansWhole(model, ref);
   }
   const toldMs = Date.parse(shown.deleteBy);
-  // An assessment may come later than a recording that nobody assessed would have been kept.
-  const latestMs = shown.assessment ? Math.max(asked.deadlineMs, model.deadlineMs(ref)) : asked.deadlineMs;
+  // An assessment may come later than a recording that nobody assessed would have been kept; of several that came
+  // meanwhile, any may have been seen.
+  const seenMs = shown.assessment && isAssessedSince(model, ref, asked) ? deadlineOf(model, ref, shown.assessment) : 0;
+  const latestMs = shown.assessment ? Math.max(asked.deadlineMs, model.deadlineMs(ref), seenMs) : asked.deadlineMs;
   must(toldMs <= latestMs, 'a deadline never moves later', `${ref.recording} is told ${shown.deleteBy}`);
+}
+
+function deadlineOf(model: Model, { tenant }: RecordingRef, { completedAt }: { readonly completedAt: string }): number {
+  return Date.parse(completedAt) + model.retentionMs(tenant);
 }
 
 /** The controller restricts the processing of a recording: a mark that a deletion may overtake. */
