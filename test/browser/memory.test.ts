@@ -29,8 +29,8 @@ afterAll(() => site.close());
 
 /**
  * What all processes of the browser have for themselves: the page's heap and buffers, and what it gave away. Garbage is
- * collected first, caches are given back, and nothing is made meanwhile: time runs a hundred times faster here than in an exam, and so does what V8
- * has not collected yet.
+ * collected first, caches are given back, and nothing is made meanwhile: time runs a hundred times faster here than in an
+ * exam, and so does what V8 has not collected yet.
  */
 async function browserBytes(): Promise<number> {
   await collector.send('Memory.simulatePressureNotification', { level: 'critical' });
