@@ -58,7 +58,9 @@ export async function findEarlierTry(
     return asAsked(decided, input);
   }
   const [oldest] = tries;
-  if (!oldest || tries.length < states.length) throw stillBeingCreated();
+  // What is damaged is told as such: no request is running that would ever end.
+  if (tries.length < states.length) throw await whyUnreadable(context, states);
+  if (!oldest) throw stillBeingCreated();
   asAsked(oldest, input);
   if (!tries.every(({ state }) => isOver(attempt, state))) throw stillBeingCreated();
   await finish(context, oldest, random);
@@ -83,6 +85,19 @@ async function readable(context: RecordingsContext, states: readonly RecordingSt
     }
   }
   return tries;
+}
+
+async function whyUnreadable(context: RecordingsContext, states: readonly RecordingState[]): Promise<Error> {
+  for (const { ref, objects } of states) {
+    if (!objects.manifest) continue;
+    const failure = await readManifest(context, ref).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    if (failure instanceof ServiceError && failure.code !== 'recording-unreadable') continue;
+    if (failure) return failure;
+  }
+  return stillBeingCreated();
 }
 
 /**

@@ -1,7 +1,7 @@
 // Idempotency-Key: a create that is sent again makes nothing twice, and finishes what its first try left undone.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
-import { participantKey } from '../../src/domain/keys.ts';
+import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { untilWritesAreYoung } from '../clock.ts';
 import { webm } from '../service.ts';
@@ -182,6 +182,15 @@ describe('Idempotency-Key', () => {
     expect(puts).toBe(1);
     expect(await manifestsOf(attempt)).toHaveLength(2);
     expect((await create(attempt, 'k')).body.recording).toEqual(told.body.recording);
+  });
+
+  it('says so when what it made before is damaged', async () => {
+    const attempt = newAttempt();
+    const { body } = await create(attempt, 'k');
+    const ref = { tenant: 'acme', exam: 'math', attempt, recording: body.recording.recordingId };
+    await api.service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
+    api.service.context.manifests.clear();
+    expectProblem(await create(attempt, 'k'), 503, 'recording-unreadable');
   });
 
   it('finishes what a first try left undone that died before its last write', async () => {
