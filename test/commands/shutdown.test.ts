@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
@@ -171,12 +171,7 @@ describe('a store that comes and goes', () => {
   const credentials = { accessKeyId: 'KEY', secretAccessKey: 'secret' };
   let dataDir: string;
   let port: number;
-  afterEach(() => rm(dataDir, { recursive: true, force: true }));
-
-  const startStore = () => startLocalS3({ dataDir, bucket: 'recordings', port, credentials: [credentials] });
-  const isReady = async (ready: boolean) => (await probe('/readyz')).status === (ready ? 200 : 503);
-
-  test('serve waits for it, says so once, and is alive all the time and ready while it is there', async () => {
+  beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
     port = await freePort();
     installation = await install({
@@ -186,6 +181,13 @@ describe('a store that comes and goes', () => {
       S3_ACCESS_KEY_ID: credentials.accessKeyId,
       S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     });
+  });
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+  const startStore = () => startLocalS3({ dataDir, bucket: 'recordings', port, credentials: [credentials] });
+  const isReady = async (ready: boolean) => (await probe('/readyz')).status === (ready ? 200 : 503);
+
+  test('serve waits for it, says so once, and is alive all the time and ready while it is there', async () => {
     const service = installation.launch();
     await until(() => service.output().includes('the self-test waits for the store'));
     expect(await isReady(false)).toBe(true);
@@ -210,15 +212,6 @@ describe('a store that comes and goes', () => {
   });
 
   test('serve that never met its store ends with 0 as well', async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-    port = await freePort();
-    installation = await install({
-      S3_ENDPOINT: `http://127.0.0.1:${port}`,
-      S3_REGION: 'us-east-1',
-      S3_BUCKET: 'recordings',
-      S3_ACCESS_KEY_ID: credentials.accessKeyId,
-      S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    });
     const service = installation.launch();
     await until(() => service.output().includes('listening'));
     expect(await service.stop('SIGTERM')).toBe(0);
