@@ -1,5 +1,5 @@
 // A session that is stopped, or whose camera, disk, tokens or service fail, at the moments that are easily forgotten.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Browser, HTTPRequest } from 'puppeteer-core';
 import type { SyntheticOptions } from '../client/synthetic-webm.ts';
 import { pause } from '../commands/process.ts';
@@ -13,8 +13,6 @@ const FILM: SyntheticOptions = { seconds: 11, bytesPerSecond: MIB };
 const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
 /** A call may take a minute; who stops does not wait for it. */
 const PROMPTLY_MS = 10_000;
-
-jest.setTimeout(120_000);
 
 let site: Site;
 let browser: Browser;

@@ -13,6 +13,7 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
 const TABS_AT_MOST = 40;
+const WITHIN_MS = 120_000;
 const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
   nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))))`;
 const VIDEOS = "[...document.querySelectorAll('#videos video')]";
@@ -25,7 +26,7 @@ beforeAll(async () => {
   site = await openSite();
   browser = await site.launch();
   axe = await readFile(AXE, 'utf8');
-}, 120_000);
+});
 afterAll(() => site.close());
 
 interface Visit {
@@ -37,6 +38,7 @@ interface Visit {
 async function visit(prepare: (page: Page) => Promise<unknown> = async () => {}): Promise<Visit> {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(WITHIN_MS);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {
@@ -64,7 +66,7 @@ async function press(page: Page, selector: string, key: 'Enter' | 'Space' = 'Ent
 }
 
 /** Waits for the section, and finds the focus on its heading. */
-async function arrive(page: Page, section: string, timeout = 60_000): Promise<void> {
+async function arrive(page: Page, section: string, timeout = WITHIN_MS): Promise<void> {
   await page.waitForSelector(`#${section}:not([hidden])`, { timeout });
   expect(await evaluate(page, 'document.activeElement.id')).toBe(`${section}-title`);
 }
@@ -79,7 +81,7 @@ async function text(page: Page, selector: string): Promise<string> {
 }
 
 async function until(page: Page, expression: string): Promise<void> {
-  await page.waitForFunction(expression, { timeout: 60_000 });
+  await page.waitForFunction(expression, { timeout: WITHIN_MS });
 }
 
 async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {
@@ -251,7 +253,7 @@ describe('when something is not as it should be', () => {
     await untilPlayable(page, 1);
     await look(page, 'nl-10-one-stream');
     expect(complaints).toEqual([]);
-  }, 200_000);
+  });
 
   test('a reload while it records: what was recorded is stored as a part of its own', async () => {
     const { page } = await visit();
@@ -277,7 +279,7 @@ describe('when something is not as it should be', () => {
     ]);
     await untilPlayable(page, 2);
     await look(page, 'en-12-two-parts');
-  }, 200_000);
+  });
 
   test('consent is withdrawn: nothing is left', async () => {
     const { page } = await visit();
@@ -290,7 +292,7 @@ describe('when something is not as it should be', () => {
     await press(page, '#withdraw');
     await arrive(page, 'withdrawn');
     await look(page, 'nl-13-withdrawn');
-  }, 200_000);
+  });
 
   test('the service does not answer: the page says so, and goes on when it does', async () => {
     const { page } = await visit();
@@ -304,7 +306,7 @@ describe('when something is not as it should be', () => {
     await press(page, '#consent-form button');
     await arrive(page, 'sources');
     expect(await text(page, '#problem')).toBe('');
-  }, 200_000);
+  });
 
   test('an address on which cameras do not work: the page says which one does', async () => {
     const page = await browser.newPage();
@@ -312,5 +314,5 @@ describe('when something is not as it should be', () => {
     await page.goto(`${site.service.url}/demo`);
     await untilText(page, '#problem', /http:\/\/localhost:\d+\/demo/);
     await look(page, '15-insecure');
-  }, 200_000);
+  });
 });

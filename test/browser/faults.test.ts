@@ -1,5 +1,5 @@
 // What a candidate's line, tab and computer do to a recording: nothing that was handed to the client is lost.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Browser } from 'puppeteer-core';
 import type { SyntheticOptions } from '../client/synthetic-webm.ts';
 import { pause } from '../commands/process.ts';
@@ -14,7 +14,6 @@ const CUT_MS = 20_000;
 const PART_URL_TTL_MS = 2_000;
 
 /** On a busy machine or gateway each part takes its time. */
-jest.setTimeout(300_000);
 
 let site: Site;
 let browser: Browser;

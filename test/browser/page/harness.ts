@@ -129,8 +129,15 @@ function hold(): void {
   ({ promise: held, resolve: letGo } = Promise.withResolvers<void>());
 }
 
+interface FilmOptions extends SyntheticOptions {
+  readonly paceMs?: number;
+  /** What may be handed to the client before it is stored. Default: all of it. */
+  readonly aheadBytes?: number;
+  readonly isOpen?: boolean;
+}
+
 /** Seconds of a WebM as fast as the client takes them, or one every `paceMs`; then open until `finish`, if `isOpen`. */
-function recordSynthetic(kind: RecordingKind, options: SyntheticOptions & { paceMs?: number; isOpen?: boolean }): void {
+function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
   async function* blobs(): AsyncGenerator<Blob> {
     let handedBytes = 0;
     let seconds = 0;
@@ -142,6 +149,9 @@ function recordSynthetic(kind: RecordingKind, options: SyntheticOptions & { pace
       seconds += 1;
       if (seconds % 10 === 0 || seconds === options.seconds) tell('handed', { kind, handedBytes, seconds });
       if (options.paceMs) await new Promise((resolve) => setTimeout(resolve, options.paceMs));
+      while (handedBytes - session.progress.storedBytes > (options.aheadBytes ?? Number.POSITIVE_INFINITY)) {
+        await new Promise((resolve) => session.addEventListener('progress', resolve, { once: true }));
+      }
     }
     if (options.isOpen) await new Promise(() => {});
   }
