@@ -3,10 +3,15 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Options, Request, Result } from 'autocannon';
 
+/** What takes longer is broken, and not slow. */
+const PATIENCE_SECONDS = 120;
+
 export interface Load {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;
+  /** So many requests instead, however long they take. */
+  readonly requestCount?: number | undefined;
   /** Each connection sends them in turn, over and over. */
   readonly requests: readonly Request[];
 }
@@ -20,8 +25,9 @@ export interface LoadResult {
 /** Drives a server. @throws Error when any answer is not 2xx, or none comes: what is refused is not measured */
 export async function drive(load: Load): Promise<LoadResult> {
   const worker = fork(new URL('load-worker.ts', import.meta.url), { execArgv: ['--no-warnings'] });
-  const { url, connections, seconds, requests } = load;
-  const options: Options = { url, connections, duration: seconds, requests: [...requests] };
+  const { url, connections, seconds, requestCount, requests } = load;
+  const size = requestCount === undefined ? { duration: seconds } : { amount: requestCount };
+  const options: Options = { url, connections, ...size, timeout: PATIENCE_SECONDS, requests: [...requests] };
   worker.send(options);
   const [result] = (await once(worker, 'message')) as [Result];
   worker.disconnect();

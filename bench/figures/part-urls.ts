@@ -11,6 +11,7 @@ const COMPANION = new URL('../peers/companion.ts', import.meta.url).pathname;
 const BARE = new URL('../peers/bare-express.ts', import.meta.url).pathname;
 const PART_BYTES = 5 * 1024 * 1024;
 const CONNECTIONS = 20;
+const SHORT_REQUESTS = 200;
 
 export const partUrls: Figure = {
   number: 1,
@@ -22,9 +23,9 @@ export const partUrls: Figure = {
     await using bare = await startServer(BARE, [], { env: process.env, path: '/ready' });
     const candidates = await beginRecordings(service, CONNECTIONS);
     const rounds = short ? 1 : 5;
-    const seconds = short ? 1 : 4;
+    const size = { seconds: 4, requestCount: short ? SHORT_REQUESTS : undefined };
     const load = async (url: string, requests: readonly Request[], parts: number) =>
-      parts * (await drive({ url, requests, seconds, connections: CONNECTIONS })).requestsPerSecond;
+      parts * (await drive({ url, requests, connections: CONNECTIONS, ...size })).requestsPerSecond;
     const contestants = (parts: number) => ({
       ours: () =>
         load(

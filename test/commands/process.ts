@@ -37,6 +37,7 @@ export async function install(settings: Record<string, string> = {}): Promise<In
   const port = await freePort();
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     HOST: '127.0.0.1',
     PORT: String(port),
     LOCAL_S3_PORT: String(await freePort()),

@@ -1,8 +1,7 @@
 // Which requests are spoilt where all would take too long: each round begins at another, so that together they are at all.
-import { hasExternalStore } from '../storage/stores.ts';
 
 /** FAULT_STRIDE=1: at every request, in every round. */
-const STRIDE = Number(process.env.FAULT_STRIDE ?? (hasExternalStore ? 6 : 3));
+const STRIDE = Number(process.env.FAULT_STRIDE ?? 6);
 let rounds = 0;
 
 /** The first `first` requests, and then every STRIDE-th: without end. */

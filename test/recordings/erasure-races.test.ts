@@ -10,7 +10,7 @@ import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { CALLER, startTestService, type TestService, uploadParts, webm } from '../service.ts';
 
 /** RACES=1000 for more. */
-const ROUNDS = Number(process.env.RACES ?? 200);
+const ROUNDS = Number(process.env.RACES ?? 100);
 /** Races under way at once: they delay each other. */
 const CONCURRENCY = 8;
 /** The longest head start, in calls to the store: a complete takes nine. */
