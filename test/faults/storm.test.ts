@@ -10,7 +10,7 @@ import { hasExternalStore } from '../storage/stores.ts';
 import { patiently } from './patience.ts';
 import { type Fault, type FaultProxy, type Rule, startFaultProxy } from './proxy.ts';
 
-const RECORDINGS = 200;
+const RECORDINGS = 100;
 const UPLOADS = 40;
 /** How many retries a client's bucket of 500 tokens allows: SlowDown takes 5, any other trouble 14 (docs/adr/0008). */
 const RETRY_BUDGET = { SlowDown: 100, InternalError: 35 } as const;
