@@ -1,7 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 // What the tests start as programs of their own loads in half the time.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'proctoring-recordings-compiled');
 // test/external needs a store outside (TEST_S3_ENDPOINT), because it needs what the embedded one does not have.
@@ -11,6 +10,7 @@ const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
 // test/browser needs a Chromium (TEST_CHROMIUM, its path); ci/browser brings it.
 const browser = process.env.TEST_CHROMIUM ? [] : ['<rootDir>/test/browser/'];
 
+// Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],

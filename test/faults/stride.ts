@@ -1,4 +1,4 @@
-// Which requests are spoilt where all would take too long: each round begins at another, so that together they are at all.
+// Which requests are spoilt where all would take too long: each round begins at another.
 
 /** FAULT_STRIDE=1: at every request, in every round. */
 const STRIDE = Number(process.env.FAULT_STRIDE ?? 6);
