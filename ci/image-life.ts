@@ -14,10 +14,10 @@ const BARE: ImageConfig = {
   User: '10001:10001',
   WorkingDir: '/',
 };
-const READY_WITHIN_MS = 30_000;
-const DUE_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 240_000;
+const DUE_WITHIN_MS = 240_000;
 /** An idle service has nothing to drain. */
-const STOPS_WITHIN_MS = 5_000;
+const STOPS_WITHIN_MS = 20_000;
 const SECRET = 'a-secret-of-at-least-thirty-two-bytes';
 const TENANT = 'image-school';
 

@@ -17,6 +17,7 @@ const MIB = 1024 * 1024;
 const RECORDING_BYTES = 12 * MIB + 345;
 const RETENTION_SECONDS = 3;
 const TENANT = 'demo-school';
+const READY_WITHIN_MS = 120_000;
 
 const dataDir = await mkdtemp(join(tmpdir(), 'proctoring-demo-'));
 const port = await freePort();
@@ -148,12 +149,12 @@ function command(...args: string[]): Promise<SweepReport> {
 }
 
 async function ready(): Promise<void> {
-  for (const endMs = Date.now() + 30_000; Date.now() < endMs; await wait(50)) {
+  for (const endMs = Date.now() + READY_WITHIN_MS; Date.now() < endMs; await wait(50)) {
     if (service.exitCode !== null) throw new Error('the service stopped; see the lines above');
     const answer = await fetch(`${base}/readyz`).catch(() => undefined);
     if (answer?.ok) return;
   }
-  throw new Error('the service was not ready within 30 seconds');
+  throw new Error('the service was not ready within two minutes');
 }
 
 function freePort(): Promise<number> {

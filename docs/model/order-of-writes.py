@@ -10,6 +10,7 @@ Store calls are atomic and strongly consistent (S3 since 2020, Ceph RGW). A requ
 passes only between requests; a sweep may be overtaken by time. `U`, `T`: deadline when unassessed, when assessed;
 `now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed.
 """
+import functools
 import itertools
 import sys
 from collections import deque
@@ -101,6 +102,7 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
 
     def settle(s):
         return frozenset((t, n, 0) for t, n, _ in s[0]), tuple(2 if i == FACT and v else 0 if i == YOUNG else v for i, v in enumerate(s[1]))
+    @functools.cache
     def after_sweeps(s):
         for _ in range(6):
             s, pc, local = settle(s), 0, None

@@ -164,7 +164,7 @@ describe('serve', () => {
 
   test('that sweeps by itself tells what its last run did', async () => {
     const settings = {
-      RETENTION_UNASSESSED: '2s',
+      RETENTION_UNASSESSED: '20s',
       DELETE_LEAD: '0s',
       SETTLE_TIME: '1s',
       SWEEP_SCHEDULE: '* * * * * *',
@@ -179,8 +179,8 @@ describe('serve', () => {
     // Of this run alone: the API's own requests and the probes are not in it.
     expect(value('requests_per_recording')).toBeGreaterThan(3);
     expect(value('requests_per_recording')).toBeLessThanOrEqual(15);
-    expect(Math.abs((value('last_success_timestamp_seconds') ?? 0) - Date.now() / 1000)).toBeLessThan(10);
-    expect(value('duration_seconds')).toBeLessThan(10);
+    expect(Math.abs((value('last_success_timestamp_seconds') ?? 0) - Date.now() / 1000)).toBeLessThan(60);
+    expect(value('duration_seconds')).toBeLessThan(60);
     expect(value('runs_total{result="ok"}')).toBeGreaterThan(0);
     expect(value('runs_total{result="refused"}')).toBe(0);
     const idle = await scrapeUntil(installation.url, (samples) => samples.get('proctoring_sweep_deleted') === 0);

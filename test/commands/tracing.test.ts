@@ -20,7 +20,7 @@ let collector: Collector;
 let installation: Installation;
 beforeEach(async () => {
   collector = await startCollector();
-  installation = await install({ RETENTION_UNASSESSED: '2s', DELETE_LEAD: '0s', SETTLE_TIME: '1s' });
+  installation = await install({ RETENTION_UNASSESSED: '20s', DELETE_LEAD: '0s', SETTLE_TIME: '1s' });
 });
 afterEach(async () => {
   await installation.remove();
@@ -190,7 +190,8 @@ describe('serve', () => {
 
 test.each(['sweep', 'verify'])('%s is one trace: the run, and under it its store calls', async (command) => {
   const service = await installation.start();
-  await record();
+  const { deleteBy } = (await (await call('GET', await record())).json()) as { deleteBy: string };
+  await until(() => Date.now() > Date.parse(deleteBy));
   trace();
   await until(async () => {
     collector.spans.length = 0;

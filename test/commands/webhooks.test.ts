@@ -75,7 +75,7 @@ describe('serve with WEBHOOKS_FILE', () => {
 
   test('tells of what it deletes on its schedule; no secret and no URL is ever logged', async () => {
     await installWith({
-      RETENTION_UNASSESSED: '2s',
+      RETENTION_UNASSESSED: '20s',
       DELETE_LEAD: '0s',
       SETTLE_TIME: '1s',
       SWEEP_SCHEDULE: '* * * * * *',

@@ -249,7 +249,7 @@ describe('a file is refused', () => {
 });
 
 describe('a file that stops coming', () => {
-  const IDLE_MS = 2000;
+  const IDLE_MS = 5000;
   let impatient: Api;
   beforeAll(async () => {
     impatient = await startApi({ content: { idleMs: IDLE_MS }, wrap: store.wrap });

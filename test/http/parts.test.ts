@@ -131,7 +131,7 @@ describe('part URLs', () => {
   });
 
   it('expire', async () => {
-    const brief = await startApi({ uploads: { partUrlTtlMs: 1000 } });
+    const brief = await startApi({ uploads: { partUrlTtlMs: 15_000 } });
     const created = await brief.create();
     // Small: a store may refuse a large one and close before it has all come.
     const asked = { as: { scope: 'recordings:upload' }, body: { parts: [{ partNumber: 1, sizeBytes: 1000 }] } };
