@@ -36,7 +36,9 @@ async function record(): Promise<number> {
   return Date.parse(recording.deleteBy);
 }
 
-async function sweepUntilDeleted(deadlineMs: number): Promise<{ code: number | null; report: Record<string, unknown> }> {
+async function sweepUntilDeleted(
+  deadlineMs: number,
+): Promise<{ code: number | null; report: Record<string, unknown> }> {
   await until(() => Date.now() > deadlineMs);
   for (;;) {
     const { code, stdout } = await installation.run('sweep', '--json');
