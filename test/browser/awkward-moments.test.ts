@@ -12,7 +12,7 @@ const FILM: SyntheticOptions = { seconds: 11, bytesPerSecond: MIB };
 /** An HTML page, as a sign-in server answers when its own backend is away. */
 const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
 /** A call may take a minute; who stops does not wait for it. */
-const PROMPTLY_MS = 60_000;
+const PROMPTLY_MS = 30_000;
 
 let site: Site;
 let browser: Browser;
