@@ -10,7 +10,7 @@ import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
 import { webm } from '../service.ts';
 import { openTestStore, type TestStore } from '../storage/stores.ts';
-import { type Installation, install } from './process.ts';
+import { DUE_SOON, type Installation, install } from './process.ts';
 import { scrape, scrapeUntil } from './scrape.ts';
 
 const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
@@ -163,12 +163,7 @@ describe('serve', () => {
   });
 
   test('that sweeps by itself tells what its last run did', async () => {
-    const settings = {
-      RETENTION_UNASSESSED: '20s',
-      DELETE_LEAD: '0s',
-      SETTLE_TIME: '1s',
-      SWEEP_SCHEDULE: '* * * * * *',
-    };
+    const settings = { ...DUE_SOON, SWEEP_SCHEDULE: '* * * * * *' };
     installation = await install({ ...storeSettings(testStore, holed.endpoint), ...settings });
     await installation.start();
     const token = await installation.token('recordings:upload', { tenant: 'secret-tenant' });

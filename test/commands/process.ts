@@ -9,6 +9,8 @@ import { signToken } from '../../src/commands/token.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
 const READY_WITHIN_MS = 240_000;
+/** What nobody assesses is due soon: later than an upload ends, on a busy machine too. */
+export const DUE_SOON = { RETENTION_UNASSESSED: '20s', DELETE_LEAD: '0s', SETTLE_TIME: '1s' };
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
 
 export interface Installation {

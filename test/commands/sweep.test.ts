@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '../http/expectations.ts';
 import { webm } from '../service.ts';
-import { type Installation, install, pause } from './process.ts';
+import { DUE_SOON, type Installation, install, pause } from './process.ts';
 
-/** Longer than it takes to upload, on a busy machine too. */
-const RETENTION = '20s';
 let installation: Installation;
 beforeEach(async () => {
-  installation = await install({ RETENTION_UNASSESSED: RETENTION, DELETE_LEAD: '0s', SETTLE_TIME: '1s' });
+  installation = await install(DUE_SOON);
 });
 afterEach(() => installation.remove());
 

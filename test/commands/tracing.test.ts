@@ -4,7 +4,7 @@ import { readSettings } from '../../src/commands/settings.ts';
 import { until } from '../http/expectations.ts';
 import { webm } from '../service.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
-import { type Installation, install, pause } from './process.ts';
+import { DUE_SOON, type Installation, install, pause } from './process.ts';
 
 const RECORDINGS = '/v1/exams/{exam}/attempts/{attempt}/recordings';
 const SERVER = 2;
@@ -20,7 +20,7 @@ let collector: Collector;
 let installation: Installation;
 beforeEach(async () => {
   collector = await startCollector();
-  installation = await install({ RETENTION_UNASSESSED: '20s', DELETE_LEAD: '0s', SETTLE_TIME: '1s' });
+  installation = await install(DUE_SOON);
 });
 afterEach(async () => {
   await installation.remove();

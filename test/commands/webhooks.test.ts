@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { webm } from '../service.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
-import { type Installation, install, pause } from './process.ts';
+import { DUE_SOON, type Installation, install, pause } from './process.ts';
 
 let installation: Installation;
 let receiver: Receiver;
@@ -74,13 +74,7 @@ describe('serve with WEBHOOKS_FILE', () => {
   });
 
   test('tells of what it deletes on its schedule; no secret and no URL is ever logged', async () => {
-    await installWith({
-      RETENTION_UNASSESSED: '20s',
-      DELETE_LEAD: '0s',
-      SETTLE_TIME: '1s',
-      SWEEP_SCHEDULE: '* * * * * *',
-      LOG_LEVEL: 'debug',
-    });
+    await installWith({ ...DUE_SOON, SWEEP_SCHEDULE: '* * * * * *', LOG_LEVEL: 'debug' });
     receiver.answer = ({ type }) => (type === 'recording.stored' ? 500 : 204);
     const service = await installation.start();
     await record();
