@@ -5,7 +5,7 @@ import { ClusterIndex } from '../../src/client/webm/cluster-index.ts';
 import { type Bytes, concat, element, ID, readHeader, readUint, uintElement } from '../../src/client/webm/ebml.ts';
 import { HEAD_BYTES } from '../../src/client/webm/head.ts';
 import { HeadRoom } from '../../src/client/webm/head-room.ts';
-import { webm as realWebm } from '../service.ts';
+import { webm as realWebm } from '../kit/fixtures.ts';
 import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from './synthetic-webm.ts';
 
 const MINUTE: SyntheticOptions = { seconds: 60, bytesPerSecond: 2_000 };

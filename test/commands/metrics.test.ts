@@ -8,8 +8,8 @@ import type { SweepReport } from '../../src/retention/sweep-report.ts';
 import { type HoledStore, startHoledStore, storeSettings } from '../doctor/support.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../service.ts';
-import { openTestStore, type TestStore } from '../storage/stores.ts';
+import { webm } from '../kit/fixtures.ts';
+import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { DUE_SOON, type Installation, install } from './process.ts';
 import { scrape, scrapeUntil } from './scrape.ts';
 
@@ -24,7 +24,7 @@ const BODY = {
 };
 
 describe('serve', () => {
-  let testStore: TestStore;
+  let testStore: RealStore;
   let holed: HoledStore;
   let installation: Installation;
 

@@ -11,7 +11,7 @@ import { listAll } from '../../src/storage/object-store.ts';
 import { createS3Client } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { type Installation, install } from './process.ts';
 

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { MIB, webm } from '../service.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { type Installation, install, pause, SECRET } from './process.ts';
 
 let installation: Installation;

@@ -11,7 +11,7 @@ import { enlargeWebm } from '../../demo/webm.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
 import { until } from '../http/expectations.ts';
-import { MIB, webm } from '../service.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { freePort, type Installation, install } from './process.ts';
 
 const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';

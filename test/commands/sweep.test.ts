@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '../http/expectations.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { DUE_SOON, type Installation, install, pause } from './process.ts';
 
 let installation: Installation;

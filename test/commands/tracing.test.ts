@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../src/commands/settings.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 import { DUE_SOON, type Installation, install, pause } from './process.ts';
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { DUE_SOON, type Installation, install, pause } from './process.ts';
 

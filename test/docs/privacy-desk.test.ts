@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { type Installation, install } from '../commands/process.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 
 const PAGE = new URL('../../docs/privacy-desk.md', import.meta.url);
 const SITTING = { exam: 'math-101', attempt: 'attempt-1' };

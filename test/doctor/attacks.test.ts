@@ -1,7 +1,7 @@
 // The attacks against real stores: refused where they must be, and reported where there is a hole.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
-import { hasExternalStore, openTestStore, type TestStore } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
 import {
   bucketContents,
   type DoctorOptions,
@@ -28,7 +28,7 @@ const PART_URL_ATTACKS = [
 ];
 const PLAYBACK_ATTACKS = ['playback-another-key', 'playback-tampered', 'playback-write', 'playback-expired'];
 
-let testStore: TestStore;
+let testStore: RealStore;
 let holed: HoledStore | undefined;
 
 beforeAll(async () => {

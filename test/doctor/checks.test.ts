@@ -12,10 +12,10 @@ import type { DoctorDependencies } from '../../src/doctor/context.ts';
 import { openWire } from '../../src/doctor/wire.ts';
 import { Workspace } from '../../src/doctor/workspace.ts';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
-import { openTestStore, type TestStore } from '../storage/stores.ts';
+import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { type DoctorOptions, doctorFor, find } from './support.ts';
 
-let testStore: TestStore;
+let testStore: RealStore;
 
 beforeAll(async () => {
   testStore = await openTestStore({ keyPrefix: 'exams/' });

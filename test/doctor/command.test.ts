@@ -3,10 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
 import { type Installation, install } from '../commands/process.ts';
-import { openTestStore, type TestStore } from '../storage/stores.ts';
+import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { bucketContents, find, startHoledStore, storeSettings } from './support.ts';
 
-let testStore: TestStore;
+let testStore: RealStore;
 let installation: Installation | undefined;
 
 beforeEach(async () => {

@@ -13,13 +13,13 @@ import type { DoctorDependencies } from '../../src/doctor/context.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { hasExternalStore, openTestStore, type TestStore } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
 import { bucketContents, type DoctorOptions, doctorFor, find, idsWith, startHoledStore } from './support.ts';
 
 const ORIGIN = 'https://exams.example';
 const externalTest = hasExternalStore ? test : test.skip;
 
-let testStore: TestStore;
+let testStore: RealStore;
 
 beforeEach(async () => {
   testStore = await openTestStore({ keyPrefix: 'exams/' });

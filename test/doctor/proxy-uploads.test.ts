@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createRecording } from '../../src/recordings/create.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
-import { CALLER, startTestService, type TestService } from '../service.ts';
+import { CALLER, startTestService, type TestService } from '../kit/service.ts';
 
 const INPUT = {
   participantId: 'p1',
@@ -16,7 +16,7 @@ let service: TestService;
 let signed = 0;
 
 beforeEach(async () => {
-  service = await startTestService({ uploads: { mode: 'proxy' } });
+  service = startTestService({ uploads: { mode: 'proxy' } });
   signed = 0;
 });
 

@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Installation, install, pause } from '../commands/process.ts';
-import { openTestStore, type TestStore } from '../storage/stores.ts';
+import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { bucketContents, type HoledStore, type Holes, startHoledStore, storeSettings } from './support.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
 const PATIENCE_MS = 240_000;
 
-let testStore: TestStore;
+let testStore: RealStore;
 let holed: HoledStore;
 let installation: Installation;
 let child: ChildProcess | undefined;

@@ -13,7 +13,7 @@ import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
-import type { TestStore } from '../storage/stores.ts';
+import type { RealStore } from '../storage/stores.ts';
 
 export interface DoctorOptions {
   /** Over those of the store: another endpoint, other keys. */
@@ -24,7 +24,7 @@ export interface DoctorOptions {
 }
 
 /** `done` closes the clients. */
-export function doctorFor(testStore: TestStore, options: DoctorOptions = {}): DoctorDependencies & { done(): void } {
+export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): DoctorDependencies & { done(): void } {
   const settings: S3Settings = { ...testStore.settings, ...options.s3 };
   const client = createS3Client(settings);
   const { uploadCredentials } = settings;
@@ -61,7 +61,7 @@ export function doctorFor(testStore: TestStore, options: DoctorOptions = {}): Do
 }
 
 /** Everything that the doctor must leave as it was. */
-export async function bucketContents({ client, bucket }: TestStore) {
+export async function bucketContents({ client, bucket }: RealStore) {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
   const uploads = [];
   for await (const { key, uploadId } of listAllMultipartUploads(whole, '')) uploads.push({ key, uploadId });
@@ -117,7 +117,7 @@ export interface HoledStore {
 }
 
 /** Passes everything on to the store behind it, except where `holes` says otherwise. */
-export async function startHoledStore(testStore: TestStore, holes: Holes, port = 0): Promise<HoledStore> {
+export async function startHoledStore(testStore: RealStore, holes: Holes, port = 0): Promise<HoledStore> {
   const isPublic = new Set<string>();
   const tagged = new Set<string>();
   const server = createServer((request, response) => {
@@ -200,7 +200,7 @@ const OBJECT_LOCK =
   '</DefaultRetention></Rule></ObjectLockConfiguration>';
 
 /** The environment of a service on this store, at another endpoint where one is given. */
-export function storeSettings({ settings }: TestStore, endpoint = settings.endpoint ?? ''): Record<string, string> {
+export function storeSettings({ settings }: RealStore, endpoint = settings.endpoint ?? ''): Record<string, string> {
   const { region, bucket, credentials, uploadCredentials } = settings;
   return {
     S3_ENDPOINT: endpoint,

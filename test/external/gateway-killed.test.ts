@@ -7,7 +7,9 @@ import { promisify } from 'node:util';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, test } from '@jest/globals';
 import { expectSweepsToSurvive, expectUploadsToSurvive, type KillableStore } from '../faults/killed-store.ts';
-import { startTestService, type TestService } from '../service.ts';
+import type { TestService } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { openTestStore } from '../storage/stores.ts';
 
 /** Beside the one that the other tests use, which is never killed. */
 const PORT = 8520;
@@ -40,19 +42,18 @@ afterAll(async () => {
 beforeEach(async () => {
   buckets += 1;
   const bucket = `killed-${buckets}`;
-  service = await startTestService({
-    store: {
-      started: {
-        endpoint: `http://127.0.0.1:${PORT}`,
-        region: 'us-east-1',
-        bucket,
-        keyPrefix: '',
-        forcePathStyle: true,
-        credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'SERVICESECRET' },
-      },
+  const testStore = await openTestStore({
+    started: {
+      endpoint: `http://127.0.0.1:${PORT}`,
+      region: 'us-east-1',
+      bucket,
+      keyPrefix: '',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'SERVICESECRET' },
     },
   });
-  await service.testStore.client.send(new CreateBucketCommand({ Bucket: bucket }));
+  service = startServiceOn(testStore);
+  await testStore.client.send(new CreateBucketCommand({ Bucket: bucket }));
 });
 afterEach(() => service.close());
 

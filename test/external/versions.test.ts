@@ -5,11 +5,12 @@ import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService({ versioned: true });
+  service = startTestService({ memory: { versioned: true } });
 });
 afterEach(() => service.close());
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { type Api, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { openTestStore } from '../storage/stores.ts';
 import { expectAllGoneInTime, FLOWS, type Flow, NotAnswered } from './flows.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from './proxy.ts';
 import { requestsToSpoil } from './stride.ts';
@@ -14,13 +16,15 @@ let api: Api;
 
 beforeAll(async () => {
   api = await startApi({
-    store: {
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
-      async through(endpoint) {
-        proxy = await startFaultProxy(endpoint);
-        return proxy.endpoint;
-      },
-    },
+    service: startServiceOn(
+      await openTestStore({
+        idleTimeoutMs: IDLE_TIMEOUT_MS,
+        async through(endpoint) {
+          proxy = await startFaultProxy(endpoint);
+          return proxy.endpoint;
+        },
+      }),
+    ),
   });
 });
 afterAll(() => proxy.close());

@@ -1,9 +1,9 @@
 // What callers do with the service, each act with what has to hold once it was answered, or repeated until it was.
 import { expect } from '@jest/globals';
 import { DAY_MS } from '../../src/domain/durations.ts';
-import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt, putPart } from '../http/api.ts';
+import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt } from '../http/api.ts';
 import { expectNothingLeft } from '../http/expectations.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 
 /** One act, in steps that are repeated one by one, as a client repeats a call that was answered 503. */
 export interface Flow {
@@ -53,7 +53,7 @@ async function sendPart(api: Api, about: CreatedRecording): Promise<CreatedRecor
   const [part] = signed.parts;
   if (!part) throw new Error('no part was signed');
   // The store's own answer to the browser: not one of the service.
-  const put = await putPart(part, webm).catch(() => undefined);
+  const put = await api.service.putPart(part, webm).catch(() => undefined);
   if (put?.status !== 200) throw new NotAnswered(undefined);
   return about;
 }
@@ -131,7 +131,7 @@ function required(about: CreatedRecording | undefined): CreatedRecording {
 
 async function expectPlayable(api: Api, about: CreatedRecording): Promise<void> {
   const { body } = await api.call<{ url: string }>('post', `${about.path}/playback-links`);
-  const played = Buffer.from(await (await fetch(body.url)).arrayBuffer());
+  const played = Buffer.from(await (await api.service.testStore.fetch(body.url)).arrayBuffer());
   expect(played.equals(webm)).toBe(true);
 }
 

@@ -7,7 +7,8 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
-import { type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { type TestService, uploadParts } from '../kit/service.ts';
 import { patiently } from './patience.ts';
 
 export interface KillableStore {

@@ -5,8 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from '@jest/globals';
-import { startTestService, type TestService } from '../service.ts';
-import { hasExternalStore } from '../storage/stores.ts';
+import type { TestService } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { hasExternalStore, openTestStore } from '../storage/stores.ts';
 import { expectSweepsToSurvive, expectUploadsToSurvive, type KillableStore } from './killed-store.ts';
 
 const CHILD = new URL('../local-s3/crash-child.ts', import.meta.url).pathname;
@@ -30,8 +31,8 @@ beforeEach(async () => {
       await startChild(port);
     },
   };
-  service = await startTestService({
-    store: {
+  service = startServiceOn(
+    await openTestStore({
       started: {
         endpoint,
         region: 'us-east-1',
@@ -40,8 +41,8 @@ beforeEach(async () => {
         forcePathStyle: true,
         credentials: { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' },
       },
-    },
-  });
+    }),
+  );
 });
 afterEach(async () => {
   await service.close();

@@ -5,8 +5,10 @@ import { seedRecordings } from '../../bench/seed.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
-import { hasExternalStore } from '../storage/stores.ts';
+import { webm } from '../kit/fixtures.ts';
+import { type TestService, uploadParts } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { hasExternalStore, openTestStore } from '../storage/stores.ts';
 import { patiently } from './patience.ts';
 import { type Fault, type FaultProxy, type Rule, startFaultProxy } from './proxy.ts';
 
@@ -21,14 +23,14 @@ let service: TestService;
 afterEach(stop);
 
 async function start(): Promise<void> {
-  service = await startTestService({
-    store: {
+  service = startServiceOn(
+    await openTestStore({
       async through(endpoint) {
         proxy = await startFaultProxy(endpoint);
         return proxy.endpoint;
       },
-    },
-  });
+    }),
+  );
 }
 
 async function stop(): Promise<void> {

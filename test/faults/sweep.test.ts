@@ -8,7 +8,10 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { type TestService, uploadParts } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { openTestStore } from '../storage/stores.ts';
 import { type Fault, type FaultProxy, type ProxiedRequest, startFaultProxy } from './proxy.ts';
 import { requestsToSpoil } from './stride.ts';
 
@@ -20,15 +23,15 @@ let service: TestService;
 const live: RecordingRef[] = [];
 
 beforeAll(async () => {
-  service = await startTestService({
-    store: {
+  service = startServiceOn(
+    await openTestStore({
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       async through(endpoint) {
         proxy = await startFaultProxy(endpoint);
         return proxy.endpoint;
       },
-    },
-  });
+    }),
+  );
   live.push(await service.record({ exam: 'live' }));
 });
 afterAll(async () => {

@@ -2,10 +2,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { mediaKey } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
-import { mediaKey } from './interventions.ts';
 
 let api: Api;
 beforeAll(async () => {

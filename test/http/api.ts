@@ -14,7 +14,8 @@ import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
 import type { Method } from '../../src/http/operation.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
-import { startTestService, type TestService, type TestServiceOptions, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { startTestService, type TestService, type TestServiceOptions } from '../kit/service.ts';
 import { expectDocumented } from './documented.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
@@ -28,6 +29,8 @@ export interface ApiOptions extends TestServiceOptions {
   readonly keys?: AuthOptions['keys'];
   readonly rateLimitPerMinute?: number;
   readonly ready?: boolean;
+  /** Default: a new one in memory, of these options. */
+  readonly service?: TestService;
 }
 
 export interface CallOptions {
@@ -100,7 +103,7 @@ export function newAttempt(): string {
 
 /** Is closed after the last test of the file. */
 export async function startApi(options: ApiOptions = {}): Promise<Api> {
-  const service = await startTestService(options);
+  const service = options.service ?? startTestService(options);
   const { clock } = service;
   const lines: string[] = [];
   const stream = new Writable({
@@ -142,6 +145,8 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
   }
 
   async function call<Body>(method: Method, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
+    // What one call does is older than what the next one does.
+    clock.advance(1);
     const request = agent[method](path).set(await headersOf(options));
     const { body } = options;
     if (typeof body === 'string' && !options.headers?.['content-type']) request.set('content-type', 'application/json');
@@ -172,7 +177,9 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
       body: { parts: chosen.map((partNumber) => ({ partNumber, sizeBytes: partOf(partNumber).length })) },
     });
     expect(answer.status).toBe(200);
-    for (const part of answer.body.parts) expect((await putPart(part, partOf(part.partNumber))).status).toBe(200);
+    for (const part of answer.body.parts) {
+      expect((await service.putPart(part, partOf(part.partNumber))).status).toBe(200);
+    }
   }
 
   return {
@@ -216,11 +223,6 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
       return { ...created, recording: answer.body };
     },
   };
-}
-
-/** A browser's PUT; its length is that of the part. */
-export function putPart(part: Pick<SignedPart, 'url' | 'method'>, bytes: Uint8Array): Promise<Response> {
-  return fetch(part.url, { method: part.method, body: Buffer.from(bytes) });
 }
 
 export async function signedToken(claims: JWTPayload = {}, nowMs: number = Date.now()): Promise<string> {

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { type Answer, type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
-import { createInterventions, mediaKey } from './interventions.ts';
 
 const store = createInterventions();
 let api: Api;

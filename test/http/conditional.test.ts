@@ -1,6 +1,6 @@
 // If-None-Match on reads (RFC 9110, 13.1.2), and what may be kept by a cache.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
 

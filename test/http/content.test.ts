@@ -8,12 +8,12 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { MIB, webm } from '../service.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { hasExternalStore } from '../storage/stores.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectDocumented } from './documented.ts';
 import { expectNothingLeft, until } from './expectations.ts';
-import { createInterventions, mediaKey } from './interventions.ts';
 
 const store = createInterventions();
 const HEAD = Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n');
@@ -56,7 +56,7 @@ async function answerOf(request: ClientRequest): Promise<{ status: number; body:
 async function sha256Of(created: CreatedRecording, by = api): Promise<string> {
   const { body } = await by.call<{ url: string }>('post', `${created.path}/playback-links`);
   const hash = createHash('sha256');
-  for await (const chunk of (await fetch(body.url)).body ?? []) hash.update(chunk as Uint8Array);
+  for await (const chunk of (await api.service.testStore.fetch(body.url)).body ?? []) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }
 

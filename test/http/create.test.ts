@@ -5,8 +5,8 @@ import { DAY_MS } from '../../src/domain/durations.ts';
 import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
 import { attemptPrefix, recordingKey } from '../../src/domain/keys.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
-import { overriding } from '../overriding.ts';
-import { type Api, CREATE_BODY, newAttempt, putPart, startApi } from './api.ts';
+import { overriding } from '../kit/overriding.ts';
+import { type Api, CREATE_BODY, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
 const FIVE_MIB = 5 * 1024 * 1024;
@@ -82,7 +82,7 @@ describe('a new recording', () => {
   it('gives URLs that take parts', async () => {
     const created = await api.create({}, { parts: 2 });
     for (const part of created.upload.parts) {
-      expect((await putPart(part, new Uint8Array(FIVE_MIB))).status).toBe(200);
+      expect((await api.service.putPart(part, new Uint8Array(FIVE_MIB))).status).toBe(200);
     }
     const { body } = await api.call('get', `${created.path}/parts`);
     expect(body.parts).toEqual([

@@ -5,7 +5,7 @@ import { DAY_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { Operation } from '../../src/http/operation.ts';
 import { OPERATIONS } from '../../src/http/routes/index.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 import { differences } from './alike.ts';
 import { type Answer, type Api, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { bodyOf, CALLS, type ContractCall, formWith, OF_RECORDING, pathOf } from './calls.ts';

@@ -2,11 +2,11 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey } from '../../src/domain/keys.ts';
-import { webm } from '../service.ts';
-import { type Api, type CreatedRecording, putPart, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions } from '../kit/interventions.ts';
+import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { bodyOf, OF_RECORDING, pathOf } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 const store = createInterventions();
 let api: Api;
@@ -78,7 +78,7 @@ describe('an erasure', () => {
     expect((await erase(created)).status).toBe(200);
     await expectNothingLeft(api.service.store, created.ref);
     for (const part of created.upload.parts) {
-      const { status } = await putPart(part, new Uint8Array(5 * 1024 * 1024));
+      const { status } = await api.service.putPart(part, new Uint8Array(5 * 1024 * 1024));
       expect({ isRefused: status >= 400 && status < 500 }).toEqual({ isRefused: true });
     }
     await expectNothingLeft(api.service.store, created.ref);

@@ -13,11 +13,11 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { participantExport } from '../../src/http/schemas.ts';
 import type { ExportedRecording } from '../../src/recordings/export-document.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions, mediaKey } from '../kit/interventions.ts';
+import { overriding } from '../kit/overriding.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
-import { createInterventions, mediaKey } from './interventions.ts';
 
 const MIB = 1024 * 1024;
 const DESK = { scope: 'privacy:manage', sub: 'desk' };
@@ -99,7 +99,7 @@ describe('the document', () => {
     expect(second).toMatchObject({ ...uploading.recording, link: null, accessLog: [{ detail: 'description alone' }] });
     expect(third).toMatchObject({ recordingId: audio.ref.recording, assessment: { completedAt } });
     expect(Date.parse(first?.link?.expiresAt ?? '')).toBeLessThanOrEqual(api.service.clock.now() + 10 * MINUTE_MS);
-    const played = Buffer.from(await (await fetch(third?.link?.url ?? '')).arrayBuffer());
+    const played = Buffer.from(await (await api.service.testStore.fetch(third?.link?.url ?? '')).arrayBuffer());
     expect(played.equals(webm)).toBe(true);
   });
 

@@ -3,11 +3,10 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { untilWritesAreYoung } from '../clock.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions } from '../kit/interventions.ts';
 import { type Answer, type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 type Created = Pick<CreatedRecording, 'recording' | 'upload'>;
 
@@ -147,7 +146,6 @@ describe('Idempotency-Key', () => {
   });
 
   it('answers with the one that was told of, whatever a slower try has left, and removes what that left', async () => {
-    await untilWritesAreYoung(api.service);
     const attempt = newAttempt();
     const { atUpload, answered } = await holdBeforeItsManifest(attempt);
     const told = await create(attempt, 'k');
@@ -166,7 +164,6 @@ describe('Idempotency-Key', () => {
   });
 
   it('gives nothing away when that would come too late', async () => {
-    await untilWritesAreYoung(api.service);
     const attempt = newAttempt();
     const { atUpload, answered } = await holdBeforeItsManifest(attempt);
     const told = await create(attempt, 'k');
@@ -194,7 +191,6 @@ describe('Idempotency-Key', () => {
   });
 
   it('finishes what a first try left undone that died before its last write', async () => {
-    await untilWritesAreYoung(api.service);
     const attempt = newAttempt();
     const { body } = await create(attempt, 'k');
     const ref = { tenant: 'acme', exam: 'math', attempt, recording: body.recording.recordingId };
@@ -220,7 +216,6 @@ describe('Idempotency-Key', () => {
 
   /** A create that has written its manifest, and has not looked yet whether it is alone. */
   async function holdBeforeItsLook(attempt: string) {
-    await untilWritesAreYoung(api.service);
     const { atUpload, answered } = await holdBeforeItsManifest(attempt);
     const held = store.holdNext('list');
     atUpload.release();

@@ -4,9 +4,9 @@ import type { JWTPayload } from 'jose';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
-import { type Api, type CreatedRecording, newAttempt, putPart, startApi } from './api.ts';
+import { createInterventions } from '../kit/interventions.ts';
+import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 interface Page {
   readonly items: Recording[];
@@ -238,7 +238,7 @@ describe('the erasure of a participant', () => {
     await api.upload(created, new Uint8Array(1000));
     await erase(participantId);
     for (const part of created.upload.parts) {
-      const { status } = await putPart(part, new Uint8Array(5 * 1024 * 1024));
+      const { status } = await api.service.putPart(part, new Uint8Array(5 * 1024 * 1024));
       expect({ isRefused: status >= 400 && status < 500 }).toEqual({ isRefused: true });
     }
     expectProblem(await api.call('post', `${created.path}/complete`), 410, 'recording-deleted');

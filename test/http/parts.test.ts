@@ -3,11 +3,11 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions } from '../kit/interventions.ts';
 import { send } from '../storage/http.ts';
-import { type Api, type CreatedRecording, putPart, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 const MIB = 1024 * 1024;
 let api: Api;
@@ -97,7 +97,7 @@ describe('part URLs', () => {
       expectRefused((await send(part.url, { method: 'PUT', body: new Uint8Array(sizeBytes) })).status);
     }
     expect(await partsOf(created)).toEqual([]);
-    expect((await putPart(part, new Uint8Array(1000))).status).toBe(200);
+    expect((await api.service.putPart(part, new Uint8Array(1000))).status).toBe(200);
     expect(await partsOf(created)).toEqual([{ partNumber: 1, sizeBytes: 1000, etag: expect.any(String) }]);
   });
 
@@ -121,10 +121,10 @@ describe('part URLs', () => {
   it('replace a part that is sent again', async () => {
     const created = await api.create();
     const first = await signOne(created, 1, 1000);
-    await putPart(first, new Uint8Array(1000));
+    await api.service.putPart(first, new Uint8Array(1000));
     const [before] = await partsOf(created);
-    await putPart(first, new Uint8Array(1000).fill(1));
-    await putPart(await signOne(created, 1, 500), new Uint8Array(500).fill(2));
+    await api.service.putPart(first, new Uint8Array(1000).fill(1));
+    await api.service.putPart(await signOne(created, 1, 500), new Uint8Array(500).fill(2));
     const after = await partsOf(created);
     expect(after).toEqual([{ partNumber: 1, sizeBytes: 500, etag: expect.any(String) }]);
     expect(after[0]?.etag).not.toBe(before?.etag);
@@ -137,7 +137,7 @@ describe('part URLs', () => {
     const asked = { as: { scope: 'recordings:upload' }, body: { parts: [{ partNumber: 1, sizeBytes: 1000 }] } };
     const [part] = (await brief.call<{ parts: SignedPart[] }>('post', `${created.path}/parts`, asked)).body.parts;
     if (!part) throw new Error('no part was signed');
-    expect((await putPart(part, new Uint8Array(1000))).status).toBe(200);
+    expect((await api.service.putPart(part, new Uint8Array(1000))).status).toBe(200);
     const [stored] = await partsOf(created, brief);
     await until(() => Date.now() > Date.parse(part.expiresAt) + 1000);
     const late = await send(part.url, { method: 'PUT', body: new Uint8Array(1000).fill(1) });
@@ -150,7 +150,7 @@ describe('part URLs', () => {
     await api.upload(created, webm);
     const open = [await signOne(created, 1, 1000), await signOne(created, 2, 1000)];
     const { body } = await api.call('post', `${created.path}/complete`);
-    for (const part of open) expectRefused((await putPart(part, new Uint8Array(1000))).status);
+    for (const part of open) expectRefused((await api.service.putPart(part, new Uint8Array(1000))).status);
     expect((await api.call('get', created.path)).body).toEqual(body);
   });
 
@@ -159,7 +159,7 @@ describe('part URLs', () => {
     const part = await signOne(created, 1, 1000);
     if (how === 'abort') await api.call('post', `${created.path}/abort`);
     else await api.call('delete', `${created.path}?reason=erasure`);
-    expectRefused((await putPart(part, new Uint8Array(1000))).status);
+    expectRefused((await api.service.putPart(part, new Uint8Array(1000))).status);
     expectProblem(await sign(created, [2, 1000]), 410, 'recording-deleted');
     expectProblem(await api.call('get', `${created.path}/parts`), 410, 'recording-deleted');
     expectProblem(await api.call('post', `${created.path}/complete`), 410, 'recording-deleted');
@@ -207,7 +207,7 @@ describe('part URLs', () => {
     const stored = await api.store();
     const answer = await sign(stored, [1, 10]);
     if (answer.status === 200) {
-      for (const part of answer.body.parts) expectRefused((await putPart(part, new Uint8Array(10))).status);
+      for (const part of answer.body.parts) expectRefused((await api.service.putPart(part, new Uint8Array(10))).status);
     } else expectProblem(answer, 409, 'recording-stored');
     expect((await api.call('get', stored.path)).body.sizeBytes).toBe(webm.length);
   });

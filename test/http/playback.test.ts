@@ -3,11 +3,11 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey } from '../../src/domain/keys.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions } from '../kit/interventions.ts';
 import { send } from '../storage/http.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 const MIB = 1024 * 1024;
 const file = enlargeWebm(webm, 12 * MIB);
@@ -41,7 +41,7 @@ describe('a playback link', () => {
   it('plays the very bytes that were uploaded in parts, and no cache may keep them', async () => {
     const answer = await link(stored);
     expect(answer).toMatchObject({ status: 201, body: { url: expect.any(String), expiresAt: expect.any(String) } });
-    const played = await fetch(answer.body.url);
+    const played = await api.service.testStore.fetch(answer.body.url);
     expect(played.status).toBe(200);
     expect(played.headers.get('content-type')).toBe(stored.recording.contentType);
     expect(played.headers.get('cache-control')).toBe('private, no-store');
@@ -56,7 +56,7 @@ describe('a playback link', () => {
     [`bytes=${12 * MIB - 5}-${20 * MIB}`, 12 * MIB - 5, 12 * MIB - 1],
   ])('plays from anywhere: %s', async (range, from, to) => {
     const { body } = await link(stored);
-    const played = await fetch(body.url, { headers: { range } });
+    const played = await api.service.testStore.fetch(body.url, { headers: { range } });
     expect(played.status).toBe(206);
     expect(played.headers.get('content-range')).toBe(`bytes ${from}-${to}/${12 * MIB}`);
     expect(Buffer.from(await played.arrayBuffer()).equals(file.subarray(from, to + 1))).toBe(true);
@@ -64,7 +64,9 @@ describe('a playback link', () => {
 
   it('has nothing beyond the end', async () => {
     const { body } = await link(stored);
-    expect((await fetch(body.url, { headers: { range: `bytes=${12 * MIB}-` } })).status).toBe(416);
+    expect((await api.service.testStore.fetch(body.url, { headers: { range: `bytes=${12 * MIB}-` } })).status).toBe(
+      416,
+    );
   });
 
   it('lives ten minutes, and is no key to anything else', async () => {
@@ -85,7 +87,9 @@ describe('a playback link', () => {
   it('expires', async () => {
     const brief = await startApi({ uploads: { playbackUrlTtlMs: SECOND_MS } });
     const { body } = await link(await brief.store(), brief);
-    await until(async () => (await fetch(body.url, { headers: { range: 'bytes=0-0' } })).status === 403);
+    await until(
+      async () => (await api.service.testStore.fetch(body.url, { headers: { range: 'bytes=0-0' } })).status === 403,
+    );
   });
 
   it('is written to the audit trail, with who asked and why', async () => {

@@ -1,10 +1,10 @@
 // An end of a recording that meets another one: whichever wins, what is deleted stays deleted.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { createInterventions, type StoreCall } from '../kit/interventions.ts';
 import type { Answer, Api } from './api.ts';
 import { startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
-import { createInterventions, type StoreCall } from './interventions.ts';
 
 const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
 const store = createInterventions();

@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
+import { createInterventions } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
-import { createInterventions } from './interventions.ts';
 
 const store = createInterventions();
 const DESK = { scope: 'privacy:manage', sub: 'desk' };

@@ -7,7 +7,8 @@ import { completeRecording } from '../../src/recordings/complete.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
-import { CALLER, startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 /** RACES=1000 for more. */
 const ROUNDS = Number(process.env.RACES ?? 100);
@@ -18,7 +19,7 @@ const MOST_CALLS_AHEAD = 12;
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterAll(() => service.close());
 

@@ -10,7 +10,8 @@ import type { RecordingsContext } from '../../src/recordings/context.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { expectNothingLeft } from '../http/expectations.ts';
-import { CALLER, MIB, startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 const PART = { partNumber: 1, sizeBytes: 1000 };
 const DELETED = { code: 'recording-deleted', data: { receipt: { reason: 'consent-withdrawn' } } };
@@ -24,7 +25,7 @@ function passTime(ms: number): void {
 }
 
 beforeAll(async () => {
-  service = await startTestService();
+  service = startTestService();
   replica = {
     ...service.context,
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, perf: service.clock }),
@@ -47,7 +48,7 @@ async function urlFrom(context: RecordingsContext, ref: RecordingRef): Promise<s
 }
 
 async function expectDead(url: string): Promise<void> {
-  const { status } = await fetch(url, { method: 'PUT', body: new Uint8Array(PART.sizeBytes) });
+  const { status } = await service.testStore.fetch(url, { method: 'PUT', body: new Uint8Array(PART.sizeBytes) });
   expect({ status, isRefused: status >= 400 && status < 500 }).toMatchObject({ isRefused: true });
 }
 
@@ -101,7 +102,7 @@ test('parts in flight while consent is withdrawn leave nothing behind', async ()
     const ref = await service.begin();
     const url = await urlFrom(service.context, ref);
     const body = new Uint8Array(PART.sizeBytes);
-    const sent = [1, 2, 3].map(() => fetch(url, { method: 'PUT', body }));
+    const sent = [1, 2, 3].map(() => service.testStore.fetch(url, { method: 'PUT', body }));
     await Promise.all([withdraw(ref), ...sent]);
     await expectNothingLeft(service.store, ref);
   }

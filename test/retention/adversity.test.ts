@@ -9,8 +9,9 @@ import { readRecordingView } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/retention/sweep.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { CALLER, MIB, startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 let service: TestService;
 afterEach(() => service.close());
@@ -24,7 +25,7 @@ function sweepOn(overrides: Partial<ObjectStore>) {
 
 describe('media go on time', () => {
   test.each(['get', 'abortMultipartUpload'] as const)('even when %s fails for ever', async (call) => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.record();
     await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
     service.clock.advance(31 * DAY_MS);
@@ -37,7 +38,7 @@ describe('media go on time', () => {
   });
 
   test('when one `deleting` of the attempt cannot be read', async () => {
-    service = await startTestService();
+    service = startTestService();
     const first = await service.record();
     await service.record();
     await service.store.put(recordingKey(first, 'deleting'), Buffer.from('{}'));
@@ -49,7 +50,7 @@ describe('media go on time', () => {
   });
 
   test('when one key makes the store refuse a whole batch', async () => {
-    service = await startTestService();
+    service = startTestService();
     const poisoned = await service.record();
     for (let index = 0; index < 5; index += 1) await service.record({ attempt: `b${index}` });
     service.clock.advance(31 * DAY_MS);
@@ -65,7 +66,7 @@ describe('media go on time', () => {
   });
 
   test('but a busy store is not asked again for each recording', async () => {
-    service = await startTestService();
+    service = startTestService();
     for (let index = 0; index < 5; index += 1) await service.record({ attempt: `b${index}` });
     service.clock.advance(31 * DAY_MS);
     let asked = 0;
@@ -81,7 +82,7 @@ describe('media go on time', () => {
 
 describe('an index entry goes only after what it leads to', () => {
   test('the entry of a fact that could not be deleted stays', async () => {
-    service = await startTestService();
+    service = startTestService();
     const attempt = { tenant: 'acme', exam: 'math', attempt: 'empty' };
     await assessAttempt(service.context, attempt, service.clock.now());
     service.clock.advance(30 * DAY_MS);
@@ -98,7 +99,7 @@ describe('an index entry goes only after what it leads to', () => {
   });
 
   test('the index of receipts that could not be deleted stays', async () => {
-    service = await startTestService();
+    service = startTestService();
     await service.record();
     service.clock.advance(30 * DAY_MS);
     await service.sweep();
@@ -114,7 +115,7 @@ describe('an index entry goes only after what it leads to', () => {
 
 describe('stored means found whole', () => {
   test('an abandoned upload that is no recording is neither stored nor playable', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.begin();
     await uploadParts(service.context, ref, [Buffer.from('<html>')]);
     service.clock.advance(3 * HOUR_MS);
@@ -128,7 +129,7 @@ describe('stored means found whole', () => {
   });
 
   test('what a crash left between the completion and the look at the first bytes is settled by the next reader', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.begin();
     await uploadParts(service.context, ref, [webm]);
     const store = overriding(service.store, { getStart: () => Promise.reject(broken('GetObject')) });
@@ -140,7 +141,7 @@ describe('stored means found whole', () => {
   });
 
   test('a client that comes back to an upload that was completed without its last part is told what is missing', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.begin();
     const first = Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)]);
     await uploadParts(service.context, ref, [first]);
@@ -162,7 +163,7 @@ describe('stored means found whole', () => {
   });
 
   test('a deletion that comes between the mark and the tags leaves nothing', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.begin();
     await uploadParts(service.context, ref, [webm]);
     const store = overriding(service.store, {
@@ -180,7 +181,7 @@ describe('stored means found whole', () => {
   });
 
   test('an abort that a completion overtakes leaves the recording as it was told to be: stored', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.begin();
     await uploadParts(service.context, ref, [webm]);
     const store = overriding(service.store, {

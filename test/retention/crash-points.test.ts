@@ -6,8 +6,9 @@ import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
-import { type CrashPlan, crashing } from '../overriding.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { type CrashPlan, crashing } from '../kit/overriding.ts';
+import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 /** One act of which the process dies at a store call, and what must hold when others go on. */
 interface Story {
@@ -91,7 +92,7 @@ describe.each(STORIES)('a crash of $name', ({ prepare, act, afterwards }) => {
     let calls = 1;
     for (let call = 1; call <= calls; call += 1) {
       const plan: CrashPlan = { call, afterEffect, made: undefined };
-      const service = await startTestService({
+      const service = startTestService({
         wrap: (store) => crashing(store, plan),
         // Shorter than the other, so that an assessment brings the deadline forward.
         policy: { afterAssessmentMs: 10 * DAY_MS },

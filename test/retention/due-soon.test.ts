@@ -5,11 +5,11 @@ import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import { findDueSoon } from '../../src/retention/due-soon.ts';
 import { sweep } from '../../src/retention/sweep.ts';
-import { startTestService, type TestService } from '../service.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService({ policy: { byTenantMs: new Map([['brief', 14 * DAY_MS]]) } });
+  service = startTestService({ policy: { byTenantMs: new Map([['brief', 14 * DAY_MS]]) } });
 });
 afterEach(() => service.close());
 

@@ -6,12 +6,12 @@ import { dueAttemptKey, dueReceiptsKey } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { readDueStatus } from '../../src/retention/due-status.ts';
 import { until } from '../http/expectations.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService } from '../service.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 
@@ -44,7 +44,7 @@ describe('the deletion queue at a glance', () => {
 
   test('an assessment that is reported late is no alarm while its entry is young', async () => {
     await service.close();
-    service = await startTestService({ policy: { afterAssessmentMs: 7 * DAY_MS } });
+    service = startTestService({ policy: { afterAssessmentMs: 7 * DAY_MS } });
     const ref = await service.record();
     service.clock.advance(20 * DAY_MS);
     // A store tells whole seconds: what is written in this one would look older than the turn of the clock.
@@ -87,7 +87,7 @@ describe('the deletion queue at a glance', () => {
     // A page may have fewer keys than were asked for (S3 API); a busy Ceph gave 972.
     expect(sweepable).toBeGreaterThan(900);
     expect(sweepable).toBeLessThanOrEqual(1000);
-    expect(testStore.requests).toEqual([{ operation: 'ListObjectsV2', outcome: 'ok' }]);
+    expect(testStore.requests).toEqual([{ operation: 'ListObjectsV2' }]);
   });
 
   test('a store that sends no time is an error: nothing would ever look overdue', async () => {

@@ -14,16 +14,16 @@ import { verify } from '../../src/retention/verify.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { untilWritesAreYoung } from '../clock.ts';
-import { overriding } from '../overriding.ts';
-import { CALLER, startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 const crashed = () => new StoreError('unavailable', 'test', 'Crashed');
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 
@@ -192,7 +192,6 @@ describe('a completion', () => {
       const ref = await service.begin();
       await uploadParts(service.context, ref, [webm]);
       service.clock.advance(29 * DAY_MS + HOUR_MS);
-      await untilWritesAreYoung(service);
       const at = '2026-01-01T00:00:00Z';
       const dying = on({
         async put(key, body, options) {
@@ -342,7 +341,6 @@ describe('proofs', () => {
     const [marker = ''] = await service.keys('participants/');
     await service.store.delete([{ key: marker }]);
     service.clock.advance(2 * HOUR_MS);
-    await untilWritesAreYoung(service);
     const overtaken = on({
       async put(key, body, options) {
         if (key === marker) await deleteRecording(service.context, ref, ERASURE);

@@ -16,7 +16,7 @@ import {
 } from '../../src/domain/keys.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import type { FindingKind } from '../../src/retention/verify-report.ts';
-import { startTestService, type TestService } from '../service.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 const FAULTS = 200;
 
@@ -33,7 +33,7 @@ type Planted = readonly [FindingKind, string];
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 

@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
-import { startTestService, type TestService } from '../service.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 let service: TestService;
 let copy: Map<string, Uint8Array>;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
   const { clock, context } = service;
   const ref = await service.record();
   await service.record({ attempt: 'a2' });

@@ -8,8 +8,9 @@ import { sweep } from '../../src/retention/sweep.ts';
 import { newTally, toReport } from '../../src/retention/sweep-report.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 /** A store whose listings have pages of two. */
 const smallPages = (store: ObjectStore): ObjectStore =>
@@ -21,7 +22,7 @@ async function using(
   wrap: (store: ObjectStore) => ObjectStore,
   act: (service: TestService) => Promise<void>,
 ): Promise<void> {
-  const service = await startTestService({ wrap });
+  const service = startTestService({ wrap });
   try {
     await act(service);
   } finally {
@@ -96,7 +97,7 @@ describe('over many pages', () => {
 
 describe('index entries that cannot be written or deleted', () => {
   test('an entry whose deletion is refused is reported, and costs nothing but a look the next time', async () => {
-    const service = await startTestService();
+    const service = startTestService();
     try {
       await service.record();
       service.clock.advance(30 * DAY_MS);
@@ -117,7 +118,7 @@ describe('index entries that cannot be written or deleted', () => {
   });
 
   test('when the entry for a later deadline cannot be written, the old one stays', async () => {
-    const service = await startTestService();
+    const service = startTestService();
     try {
       const ref = await service.record();
       service.clock.advance(20 * DAY_MS);
@@ -139,7 +140,7 @@ describe('index entries that cannot be written or deleted', () => {
   });
 
   test('an index of receipts that another sweeper has just dealt with is passed over', async () => {
-    const service = await startTestService();
+    const service = startTestService();
     try {
       await service.store.put(
         'due/20200101T000000000Z/receipts/r',
@@ -160,7 +161,7 @@ describe('index entries that cannot be written or deleted', () => {
   });
 
   test('a mistake in the code fails its own recording alone', async () => {
-    const service = await startTestService();
+    const service = startTestService();
     try {
       const ref = await service.record();
       await service.record({ attempt: 'a2' });

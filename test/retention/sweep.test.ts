@@ -9,14 +9,15 @@ import { readRecordingView } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/retention/sweep.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 const receiptIndex = (keys: string[]) => toBody({ version: 1, run: 'r', first: 1, previous: null, keys });
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 
@@ -124,7 +125,7 @@ describe('sweep', () => {
   });
 
   test('a recording younger than SETTLE_TIME is left alone, and its entry stays', async () => {
-    const brief = await startTestService({ policy: { unassessedMs: MINUTE_MS }, sweep: { leadMs: 0 } });
+    const brief = startTestService({ policy: { unassessedMs: MINUTE_MS }, sweep: { leadMs: 0 } });
     try {
       const ref = await brief.record();
       brief.clock.advance(2 * MINUTE_MS);
@@ -162,7 +163,7 @@ describe('sweep', () => {
   );
 
   test('refuses to run when the store does not tell its time', async () => {
-    const silent = await startTestService({
+    const silent = startTestService({
       wrap: (store) =>
         overriding(store, {
           list: async (prefix, options) => ({ ...(await store.list(prefix, options)), storeTimeMs: Number.NaN }),
@@ -343,7 +344,7 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
 
   test('an access denied on one key', async () => {
     const denied: string[] = [];
-    const guarded = await startTestService({
+    const guarded = startTestService({
       wrap: (store) =>
         overriding(store, {
           async delete(targets) {
@@ -372,7 +373,7 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
     'a store whose %s fails for a while: nothing is lost, and the next sweep finishes',
     async (method) => {
       let broken = false;
-      const failing = await startTestService({
+      const failing = startTestService({
         wrap: (store) =>
           overriding(store, {
             [method]: (...args: unknown[]) => {
@@ -401,10 +402,10 @@ describe('what cannot be dealt with is kept, counted and reported, and the rest 
   );
 
   test('uploads that will not be aborted, and objects that will not go, are given up and reported', async () => {
-    const stubborn = await startTestService({
+    const stubborn = startTestService({
       wrap: (store) => overriding(store, { abortMultipartUpload: async () => {} }),
     });
-    const sticky = await startTestService({ wrap: (store) => overriding(store, { delete: async () => [] }) });
+    const sticky = startTestService({ wrap: (store) => overriding(store, { delete: async () => [] }) });
     try {
       await stubborn.begin();
       stubborn.clock.advance(31 * DAY_MS);

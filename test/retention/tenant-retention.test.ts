@@ -9,12 +9,12 @@ import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { verify } from '../../src/retention/verify.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService } from '../service.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 

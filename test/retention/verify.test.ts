@@ -21,12 +21,13 @@ import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report
 import { readAttempt } from '../../src/storage/attempt-state.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
-  service = await startTestService();
+  service = startTestService();
 });
 afterEach(() => service.close());
 
@@ -85,7 +86,7 @@ describe('verify', () => {
 
   test('does not report an attempt that was deleted while it read', async () => {
     let meanwhile: (() => Promise<void>) | undefined;
-    const racing = await startTestService({
+    const racing = startTestService({
       wrap: (store) =>
         overriding(store, {
           async list(prefix, options) {
@@ -213,7 +214,7 @@ describe('verify', () => {
 
   test('does not take a marker for stray whose recording is deleted while it reads', async () => {
     let meanwhile: (() => Promise<unknown>) | undefined;
-    const racing = await startTestService({
+    const racing = startTestService({
       wrap: (store) =>
         overriding(store, {
           async list(prefix, options) {
@@ -417,7 +418,7 @@ describe('verify', () => {
 
   test('reports what cannot be read, and goes on', async () => {
     let broken = '';
-    const failing = await startTestService({
+    const failing = startTestService({
       wrap: (store) =>
         overriding(store, {
           async get(key) {

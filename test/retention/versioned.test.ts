@@ -3,14 +3,15 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { overriding } from '../overriding.ts';
-import { startTestService, type TestService, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/overriding.ts';
+import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 let service: TestService;
 beforeEach(async () => {
   // The embedded store keeps one version of each key, and tells it as S3 tells an unversioned one. What needs more is
   // in test/external, on a store that keeps them all.
-  service = await startTestService({
+  service = startTestService({
     wrap: (store) => overriding(store, { isVersioned: () => Promise.resolve(true) }),
   });
 });

@@ -7,7 +7,7 @@ import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings } from '../../src/sdk/index.ts';
 import { retryAfterMs } from '../../src/sdk/retry-after.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi } from '../http/api.ts';
-import { webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('the client for servers', () => {
     const place = { ...at, recording: stored.recordingId };
     expect(await recordings.get(place)).toMatchObject({ recordingId: stored.recordingId });
     const { url } = await recordings.playbackLink(place, 'assessment');
-    expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(webm)).toBe(true);
+    expect(Buffer.from(await (await api.service.testStore.fetch(url)).arrayBuffer()).equals(webm)).toBe(true);
     const assessed = await recordings.assess(at, new Date());
     expect(Date.parse(assessed.deleteBy) - Date.parse(assessed.completedAt)).toBe(30 * DAY_MS);
     expect(await recordings.assessment(at)).toMatchObject({ completedAt: assessed.completedAt });
@@ -81,7 +81,10 @@ describe('the client for servers', () => {
     const place = { ...at, recording: recording.recordingId };
     const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
     const [first] = await recordings.signParts(place, [{ partNumber: 1, sizeBytes: upload.partSizeBytes }]);
-    await fetch(first?.url ?? '', { method: 'PUT', body: file.subarray(0, upload.partSizeBytes) });
+    await api.service.testStore.fetch(first?.url ?? '', {
+      method: 'PUT',
+      body: file.subarray(0, upload.partSizeBytes),
+    });
     expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 1, sizeBytes: upload.partSizeBytes }]);
     await recordings.abort(place);
     const whole = await recordings.upload(at, new Blob([file]), BODY);

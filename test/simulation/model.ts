@@ -2,7 +2,7 @@
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
 import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import type { MemoryStore } from './memory-store.ts';
+import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Request } from './world.ts';
 
 /** The rules of a history. */

@@ -2,7 +2,7 @@
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import type { MemoryStore } from './memory-store.ts';
+import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 

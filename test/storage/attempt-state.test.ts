@@ -1,6 +1,6 @@
 // What one listing tells about an attempt, and what follows the completion of an upload.
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Manifest, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
@@ -15,9 +15,10 @@ import {
   targetsOf,
 } from '../../src/storage/attempt-state.ts';
 import { type CompletionContext, completeUpload, settleMedia } from '../../src/storage/completion.ts';
-import { overriding } from '../overriding.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
+import { overriding } from '../kit/overriding.ts';
 import { bytes, expectStoreError } from './object-store-contract.ts';
-import { openTestStore, type TestStore } from './stores.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 2, 3, 17);
 const ATTEMPT = { tenant: 'acme', exam: 'exam-1', attempt: 'attempt-1' };
@@ -30,14 +31,10 @@ const POLICY = {
   byTenantMs: new Map<string, number>(),
 };
 
-let opened: TestStore;
+let opened: { readonly store: ObjectStore };
 
 beforeEach(async () => {
-  opened = await openTestStore();
-});
-
-afterEach(async () => {
-  await opened.close();
+  opened = { store: new MemoryStore({ now: () => NOW_MS }) };
 });
 
 function newRef(createdAtMs = NOW_MS): RecordingRef {

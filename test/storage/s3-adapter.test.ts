@@ -15,7 +15,7 @@ import { StoreError } from '../../src/storage/store-error.ts';
 import { type FakeReply, type FakeS3, listing, type Script, s3Error, startFakeS3, xml } from './fake-s3.ts';
 import { send } from './http.ts';
 import { bytes, expectStoreError, text } from './object-store-contract.ts';
-import { type CountedRequest, hasExternalStore, openTestStore } from './stores.ts';
+import { type AnsweredRequest, hasExternalStore, openTestStore } from './stores.ts';
 
 const cleanups: (() => unknown)[] = [];
 
@@ -27,7 +27,7 @@ interface Adapter {
   readonly store: S3ObjectStore;
   readonly fake: FakeS3;
   readonly settings: S3Settings;
-  readonly attempts: CountedRequest[];
+  readonly attempts: AnsweredRequest[];
   readonly notices: string[];
   readonly client: S3Client;
   readonly presigner: Presigner;
@@ -48,7 +48,7 @@ function adapterFor(changes: Partial<S3Settings>): Omit<Adapter, 'fake'> {
     credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' },
     ...changes,
   };
-  const attempts: CountedRequest[] = [];
+  const attempts: AnsweredRequest[] = [];
   const notices: string[] = [];
   const client = createS3Client(settings, (operation, outcome, durationMs) => {
     expect(durationMs).toBeGreaterThanOrEqual(0);

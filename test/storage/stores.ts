@@ -18,6 +18,7 @@ import type { Presigner } from '../../src/storage/presigner.ts';
 import { createS3Client, type S3Credentials, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+import type { CountedRequest, TestStore } from '../kit/memory-bucket.ts';
 
 export interface TestStoreOptions {
   /** Keeps versions; only a store outside can, see `hasExternalStore`. Default: false. */
@@ -33,21 +34,18 @@ export interface TestStoreOptions {
 }
 
 /** One attempt at the store, as `OnStoreRequest` was told of it. */
-export interface CountedRequest {
-  readonly operation: string;
+export interface AnsweredRequest extends CountedRequest {
   readonly outcome: string;
 }
 
-export interface TestStore {
-  readonly store: S3ObjectStore;
+export interface RealStore extends TestStore {
   readonly client: S3Client;
   readonly settings: S3Settings;
   /** Signs by the real clock; part URLs with the upload credentials. */
   readonly presigner: Presigner;
   readonly endpoint: string;
   readonly bucket: string;
-  /** Every attempt since the store was opened; empty it with `requests.length = 0`. */
-  readonly requests: CountedRequest[];
+  readonly requests: AnsweredRequest[];
   /** Removes the bucket with all that is in it, or the folder. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -61,13 +59,13 @@ const LOCAL_CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service
 const LOCAL_UPLOAD_CREDENTIALS = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
 
 /** Opens a store of its own; two of them never see each other's objects. */
-export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
+export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
   if (options.started) return testStore(options.started, options, async () => {});
   const endpoint = process.env.TEST_S3_ENDPOINT;
   return endpoint ? openBucket(endpoint, options) : openEmbedded(options);
 }
 
-async function openEmbedded(options: TestStoreOptions): Promise<TestStore> {
+async function openEmbedded(options: TestStoreOptions): Promise<RealStore> {
   if (options.versioned) throw new Error('The embedded store keeps no versions: ask hasExternalStore first.');
   const dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
   const server = await startLocalS3({
@@ -83,7 +81,7 @@ async function openEmbedded(options: TestStoreOptions): Promise<TestStore> {
   });
 }
 
-async function openBucket(storeEndpoint: string, options: TestStoreOptions): Promise<TestStore> {
+async function openBucket(storeEndpoint: string, options: TestStoreOptions): Promise<RealStore> {
   const endpoint = (await options.through?.(storeEndpoint)) ?? storeEndpoint;
   const bucket = `test-${randomBytes(10).toString('hex')}`;
   const credentials = credentialsOf('TEST_S3_ACCESS_KEY_ID', 'TEST_S3_SECRET_ACCESS_KEY');
@@ -113,8 +111,8 @@ function settingsOf(
   return { endpoint, region: REGION, bucket, keyPrefix, forcePathStyle: true, credentials, uploadCredentials };
 }
 
-function testStore(settings: S3Settings, options: TestStoreOptions, remove: () => Promise<void>): TestStore {
-  const requests: CountedRequest[] = [];
+function testStore(settings: S3Settings, options: TestStoreOptions, remove: () => Promise<void>): RealStore {
+  const requests: AnsweredRequest[] = [];
   const onRequest = (operation: string, outcome: string) => requests.push({ operation, outcome });
   const client = createS3Client(settings, onRequest, options.idleTimeoutMs);
   let closing: Promise<void> | undefined;
@@ -126,6 +124,8 @@ function testStore(settings: S3Settings, options: TestStoreOptions, remove: () =
     endpoint: settings.endpoint ?? '',
     bucket: settings.bucket,
     requests,
+    fetch: (url, { method = 'GET', body, headers = {} } = {}) =>
+      fetch(url, { method, headers, ...(body ? { body: Buffer.from(body) } : {}) }),
     close() {
       closing ??= remove().finally(() => client.destroy());
       return closing;
@@ -156,7 +156,7 @@ async function allowUploads(client: S3Client, bucket: string): Promise<void> {
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
 }
 
-async function removeBucket({ client, bucket }: TestStore): Promise<void> {
+async function removeBucket({ client, bucket }: RealStore): Promise<void> {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
   await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
   for await (const upload of listAllMultipartUploads(whole, '')) {

@@ -12,8 +12,7 @@ import {
   type Dispatcher,
   type DispatcherOptions,
 } from '../../src/webhooks/dispatcher.ts';
-import { startTestService, type TestService } from '../service.ts';
-import { hasExternalStore } from '../storage/stores.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 
 const ALL: ReadonlySet<EventType> = new Set([
@@ -33,8 +32,8 @@ let backlog: number;
 let dispatcher: Dispatcher;
 
 beforeEach(async () => {
-  // Where a store can keep versions it does: a delivered event must leave none behind.
-  service = await startTestService(hasExternalStore ? { versioned: true } : {});
+  // A delivered event must leave no version behind.
+  service = startTestService({ memory: { versioned: true } });
   [acme, beta] = await Promise.all([startReceiver({ name: 'a' }), startReceiver({ name: 'b' })]);
   const wanted = new Map([
     ['acme', ALL],

@@ -8,15 +8,16 @@ import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { type CrashPlan, crashing, overriding } from '../overriding.ts';
-import { CALLER, startTestService, type TestService, type TestServiceOptions, uploadParts, webm } from '../service.ts';
+import { webm } from '../kit/fixtures.ts';
+import { type CrashPlan, crashing, overriding } from '../kit/overriding.ts';
+import { CALLER, startTestService, type TestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
 let service: TestService;
 afterEach(() => service.close());
 
 async function start(options: TestServiceOptions & { types?: readonly EventType[] } = {}): Promise<void> {
   const events = new Map([['acme', new Set(options.types ?? EVENT_TYPES)]]);
-  service = await startTestService({ events, ...options });
+  service = startTestService({ events, ...options });
 }
 
 /** What waits in the outbox, oldest first. */
@@ -86,7 +87,7 @@ describe('events are written', () => {
   });
 
   test('by nobody and for nobody, unless somebody wants them', async () => {
-    service = await startTestService();
+    service = startTestService();
     const ref = await service.record();
     await eraseRecording(service.context, CALLER, ref, 'erasure');
     await service.record({ attempt: 'a2' });

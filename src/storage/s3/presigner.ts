@@ -4,8 +4,18 @@ import type { PartToSign, Presigner } from '../presigner.ts';
 import type { S3Settings } from './client.ts';
 import { createQuerySigner, escapeUri, type SigningCredentials } from './query-signature.ts';
 
+/** Of the client only its credentials and its rules for the bucket's URL: signing sends nothing. */
+export interface SigningClient {
+  readonly config: {
+    readonly credentials: () => Promise<SigningCredentials>;
+    readonly endpointProvider: (parameters: EndpointParameters) => { readonly url: URL };
+  };
+}
+
+type EndpointParameters = Parameters<S3Client['config']['endpointProvider']>[0];
+
 export interface S3PresignerOptions {
-  readonly client: S3Client;
+  readonly client: SigningClient;
   readonly settings: S3Settings;
   /** Milliseconds since the epoch; the signature's date. */
   readonly now: () => number;
@@ -56,12 +66,12 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
 /** Asked for every URL: the SDK's chain rotates them. */
 type CredentialsProvider = () => Promise<SigningCredentials>;
 
-function credentialsOf(client: S3Client, credentials: S3Settings['credentials']): CredentialsProvider {
+function credentialsOf(client: SigningClient, credentials: S3Settings['credentials']): CredentialsProvider {
   return credentials ? async () => credentials : client.config.credentials;
 }
 
 /** The URL of the bucket as the SDK's own rules make it: path style, virtual host, or the provider's for a region. */
-function bucketUrl(client: S3Client, settings: S3Settings): URL {
+function bucketUrl(client: SigningClient, settings: S3Settings): URL {
   const endpoint = settings.publicEndpoint ?? settings.endpoint;
   return client.config.endpointProvider({
     Region: settings.region,

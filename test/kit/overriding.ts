@@ -1,6 +1,6 @@
 // A store of which some methods are replaced, to make it fail, lie or wait where a test needs that.
-import type { ObjectStore } from '../src/storage/object-store.ts';
-import { StoreError } from '../src/storage/store-error.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
 
 /** Everything else goes to the real store. */
 export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>): ObjectStore {

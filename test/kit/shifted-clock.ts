@@ -1,21 +1,35 @@
-// A clock that tests turn, and a store seen through it: what was written before a turn looks as old as it should.
-import { MINUTE_MS } from '../src/domain/durations.ts';
-import type { ListedObject, ObjectStore } from '../src/storage/object-store.ts';
+// For tests on a real store: the real clock, turned forwards, and the store seen through it: what was written before a turn
+// looks as old as it should.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ListedObject, ObjectStore } from '../../src/storage/object-store.ts';
+import type { TestClock } from './clock.ts';
+import type { TestStore } from './memory-bucket.ts';
 import { overriding } from './overriding.ts';
+import { startTestService, type TestService, type TestServiceOptions } from './service.ts';
 
-export interface TestClock {
-  /** Milliseconds since the epoch: the real time, and what the clock was advanced by. */
-  readonly now: () => number;
-  readonly advance: (ms: number) => void;
+interface ShiftedClock extends TestClock {
   /** What the clock showed at a real time. */
   readonly at: (realMs: number) => number;
 }
 
-export function createTestClock(): TestClock {
+/** A service on a real store; its clock and the store's times are turned forwards together. */
+export function startServiceOn(
+  testStore: TestStore,
+  options: Omit<TestServiceOptions, 'on' | 'memory'> = {},
+): TestService {
+  const clock = createShiftedClock();
+  return startTestService({
+    ...options,
+    on: { testStore: { ...testStore, store: seenThrough(clock, testStore.store) }, clock },
+  });
+}
+
+function createShiftedClock(): ShiftedClock {
   const turns: { realMs: number; offsetMs: number }[] = [];
   const offset = () => turns.at(-1)?.offsetMs ?? 0;
   return {
     now: () => Date.now() + offset(),
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
     advance(ms) {
       turns.push({ realMs: Date.now(), offsetMs: offset() + ms });
     },
@@ -26,7 +40,7 @@ export function createTestClock(): TestClock {
 }
 
 /** Every time that the store tells is told as the clock would have shown it; nothing else is changed. */
-export function seenThrough(clock: TestClock, store: ObjectStore): ObjectStore {
+function seenThrough(clock: ShiftedClock, store: ObjectStore): ObjectStore {
   const storeTimeMs = (realMs: number) => realMs + clock.now() - Date.now();
   const shift = <T extends Pick<ListedObject, 'lastModifiedMs'>>(item: T): T => ({
     ...item,
@@ -54,16 +68,4 @@ export function seenThrough(clock: TestClock, store: ObjectStore): ObjectStore {
     },
   };
   return overriding(store, overrides);
-}
-
-/** A store tells whole seconds: what it writes in the very second in which the clock is turned seems to be older. */
-export async function untilWritesAreYoung({ store, clock }: { store: ObjectStore; clock: TestClock }): Promise<void> {
-  const key = 'doctor/probe';
-  let ageMs = Number.POSITIVE_INFINITY;
-  while (ageMs > MINUTE_MS) {
-    await store.put(key, new Uint8Array());
-    const [probe] = (await store.list(key)).objects;
-    ageMs = clock.now() - (probe?.lastModifiedMs ?? 0);
-  }
-  await store.delete([{ key }]);
 }

@@ -1,4 +1,5 @@
-// An ObjectStore in memory, for the simulator: it passes the contract suite, and its clock is given.
+// An ObjectStore in memory: it passes the contract suite, and its clock is given.
+import { createHash } from 'node:crypto';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts';
 import {
   type DeleteFailure,
@@ -85,7 +86,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
-    this.#write(key, Uint8Array.from(body));
+    this.#write(key, new Uint8Array(body));
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -109,7 +110,7 @@ export class MemoryStore implements ObjectStore {
   async list(prefix: string, { startAfter = '', limit = MAX_KEYS }: ListOptions = {}): Promise<ListPage> {
     const atMost = Math.min(limit, this.#options.pageKeys ?? MAX_KEYS);
     const objects = [];
-    for (const key of this.#under(prefix, startAfter)) {
+    for (const key of this.#each(prefix, startAfter)) {
       const current = this.#current(key);
       if (!current?.body) continue;
       if (objects.length === atMost) return { objects, truncated: true, storeTimeMs: this.now() };
@@ -181,8 +182,8 @@ export class MemoryStore implements ObjectStore {
   async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
     const upload = this.#upload(key, uploadId);
     if (!upload) throw new StoreError('no-such-upload', 'UploadPart', 'NoSuchUpload');
-    const etag = this.#newName('etag');
-    upload.parts.set(partNumber, { body: Uint8Array.from(body), etag, lastModifiedMs: this.now() });
+    const etag = `"${createHash('md5').update(body).digest('hex')}"`;
+    upload.parts.set(partNumber, { body: new Uint8Array(body), etag, lastModifiedMs: this.now() });
     return etag;
   }
 
@@ -211,7 +212,7 @@ export class MemoryStore implements ObjectStore {
     });
     this.#uploads.delete(uploadId);
     this.#completed.set(uploadId, key);
-    this.#write(key, Uint8Array.from(Buffer.concat(bodies)));
+    this.#write(key, new Uint8Array(Buffer.concat(bodies)));
     return true;
   }
 
@@ -222,9 +223,10 @@ export class MemoryStore implements ObjectStore {
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
     const all = this.openUploads(prefix);
     const from = cursor === undefined ? 0 : all.findIndex((open) => cursorOf(open) > cursor);
-    const uploads = from < 0 ? [] : all.slice(from, from + MAX_KEYS);
+    const atMost = Math.min(MAX_KEYS, this.#options.pageKeys ?? MAX_KEYS);
+    const uploads = from < 0 ? [] : all.slice(from, from + atMost);
     const last = uploads.at(-1);
-    const isMore = last !== undefined && from + MAX_KEYS < all.length;
+    const isMore = last !== undefined && from + atMost < all.length;
     return {
       uploads: uploads.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })),
       cursor: isMore ? cursorOf(last) : undefined,
@@ -246,12 +248,17 @@ export class MemoryStore implements ObjectStore {
     return upload?.key === key ? upload : undefined;
   }
 
-  #under(prefix: string, startAfter = ''): string[] {
+  #under(prefix: string): string[] {
+    return [...this.#each(prefix)];
+  }
+
+  *#each(prefix: string, startAfter = ''): Generator<string, void, undefined> {
     const from = Math.max(this.#indexFrom(prefix), this.#indexFrom(startAfter));
-    const first = startAfter !== '' && this.#keys[from] === startAfter ? from + 1 : from;
-    let end = first;
-    while (this.#keys[end]?.startsWith(prefix)) end += 1;
-    return this.#keys.slice(first, end);
+    let place = startAfter !== '' && this.#keys[from] === startAfter ? from + 1 : from;
+    for (let key = this.#keys[place]; key?.startsWith(prefix); key = this.#keys[place]) {
+      yield key;
+      place += 1;
+    }
   }
 
   /** The place of the first key that is not before this one. */

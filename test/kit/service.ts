@@ -1,27 +1,28 @@
-// The service as tests run it: real use cases on a real store, with a clock that can be turned.
+// The service as tests run it: the real use cases on a store in memory, by a clock that only the test moves.
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
-import type { Manifest } from '../src/domain/documents.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../src/domain/durations.ts';
-import type { EventType } from '../src/domain/events.ts';
-import type { RecordingRef } from '../src/domain/ids.ts';
-import { completeRecording } from '../src/recordings/complete.ts';
-import { type ContentLimits, ContentUploads } from '../src/recordings/content-uploads.ts';
-import type { Caller, RecordingsContext, UploadSettings } from '../src/recordings/context.ts';
-import { createRecording } from '../src/recordings/create.ts';
-import { sweep } from '../src/retention/sweep.ts';
-import type { SweepReport } from '../src/retention/sweep-report.ts';
-import type { SweepContext, SweepOptions } from '../src/retention/sweep-run.ts';
-import { verify } from '../src/retention/verify.ts';
-import type { VerifyReport } from '../src/retention/verify-report.ts';
-import { type AuditRecord, createAuditTrail } from '../src/storage/audit-trail.ts';
-import { listAll, type ObjectStore } from '../src/storage/object-store.ts';
-import { createOutbox } from '../src/storage/outbox.ts';
-import { createTestClock, seenThrough, type TestClock } from './clock.ts';
-import { openTestStore, type TestStore, type TestStoreOptions } from './storage/stores.ts';
+import type { Manifest } from '../../src/domain/documents.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import type { EventType } from '../../src/domain/events.ts';
+import type { RecordingRef } from '../../src/domain/ids.ts';
+import { completeRecording } from '../../src/recordings/complete.ts';
+import { type ContentLimits, ContentUploads } from '../../src/recordings/content-uploads.ts';
+import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
+import { createRecording } from '../../src/recordings/create.ts';
+import type { SignedPart } from '../../src/recordings/upload.ts';
+import { sweep } from '../../src/retention/sweep.ts';
+import type { SweepReport } from '../../src/retention/sweep-report.ts';
+import type { SweepContext, SweepOptions } from '../../src/retention/sweep-run.ts';
+import { verify } from '../../src/retention/verify.ts';
+import type { VerifyReport } from '../../src/retention/verify-report.ts';
+import { type AuditRecord, createAuditTrail } from '../../src/storage/audit-trail.ts';
+import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
+import { createOutbox } from '../../src/storage/outbox.ts';
+import { createVirtualClock, type TestClock } from './clock.ts';
+import { MIB, webm } from './fixtures.ts';
+import { openMemoryBucket, type TestStore } from './memory-bucket.ts';
+import type { MemoryStoreOptions } from './memory-store.ts';
 
-export const MIB = 1024 * 1024;
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
 
 export interface TestService {
@@ -39,6 +40,8 @@ export interface TestService {
   record(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
   /** A recording that is only begun. */
   begin(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
+  /** A browser's PUT. */
+  putPart(part: Pick<SignedPart, 'url' | 'method'>, bytes: Uint8Array): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -47,20 +50,18 @@ export interface TestServiceOptions {
   readonly content?: Partial<ContentLimits>;
   readonly sweep?: Partial<SweepContext>;
   readonly policy?: Partial<RecordingsContext['policy']>;
-  readonly store?: TestStoreOptions;
-  readonly versioned?: boolean;
+  readonly memory?: Omit<MemoryStoreOptions, 'now'>;
+  /** A store of the test's own, by a clock that goes with its times. Default: one in memory, by a clock that stands still. */
+  readonly on?: { readonly testStore: TestStore; readonly clock: TestClock };
   readonly wrap?: (store: ObjectStore) => ObjectStore;
   /** Which events are wanted, by tenant. Default: none, and no outbox. */
   readonly events?: ReadonlyMap<string, ReadonlySet<EventType>>;
 }
 
-export const webm: Uint8Array = await readFile(new URL('../demo/fixtures/webcam.webm', import.meta.url));
-
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const testStore = await openTestStore({ ...options.store, ...(options.versioned ? { versioned: true } : {}) });
-  const clock = createTestClock();
-  const shifted = seenThrough(clock, testStore.store);
-  const store = options.wrap ? options.wrap(shifted) : shifted;
+export function startTestService(options: TestServiceOptions = {}): TestService {
+  const clock = options.on?.clock ?? createVirtualClock();
+  const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now: clock.now });
+  const store = options.wrap ? options.wrap(testStore.store) : testStore.store;
   const audited: AuditRecord[] = [];
   const policy = {
     afterAssessmentMs: 30 * DAY_MS,
@@ -85,9 +86,9 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
-    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, ...options.content }),
-    manifests: new LRUCache<string, Manifest>({ max: 100, ttl: 60_000 }),
-    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, perf: clock }),
+    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now: clock.now, ...options.content }),
+    manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
+    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, ttlResolution: 0, perf: clock }),
     now: clock.now,
     randomBytes,
     logRetentionMs: 365 * DAY_MS,
@@ -108,6 +109,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
 
   async function begin(where: Partial<RecordingRef> = {}, participantId = 'p1'): Promise<RecordingRef> {
     const attempt = { tenant: 'acme', exam: 'math', attempt: 'a1', ...where };
+    // Ids sort by the time of their creation.
+    clock.advance(1);
     const { recording } = await createRecording(context, { ...CALLER, tenant: attempt.tenant }, attempt, {
       participantId,
       kind: 'webcam',
@@ -138,6 +141,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       await completeRecording(context, ref, {});
       return ref;
     },
+    putPart: ({ url, method }, body) => testStore.fetch(url, { method, body }),
     close: () => testStore.close(),
   };
 }

@@ -1,6 +1,7 @@
 // The simulator's store keeps the contract that the real ones keep.
+
+import { MemoryStore, type MemoryStoreOptions } from '../kit/memory-store.ts';
 import { describeObjectStore, describeVersionedStore } from '../storage/object-store-contract.ts';
-import { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 
 function open(options: MemoryStoreOptions = {}) {
   return async () => ({ store: new MemoryStore(options), close: async () => {} });

@@ -1,0 +1,146 @@
+// A bucket in memory as a test sees it: the store, the presigned URLs of it, and what a browser gets by them.
+
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import type { Presigner } from '../../src/storage/presigner.ts';
+import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+import { isStoreError } from '../../src/storage/store-error.ts';
+import { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
+
+/** One request to the store, by S3's name for it. */
+export interface CountedRequest {
+  readonly operation: string;
+}
+
+/** What a test may do with any store, in memory or not. */
+export interface TestStore {
+  readonly store: ObjectStore;
+  readonly presigner: Presigner;
+  /** Every request since the store was opened; empty it with `requests.length = 0`. */
+  readonly requests: CountedRequest[];
+  /** Uses a presigned URL, as a browser would. */
+  fetch(url: string, request?: BucketRequest): Promise<Response>;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface BucketRequest {
+  readonly method?: string;
+  readonly body?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const BUCKET_URL = new URL('http://store.test/recordings');
+const CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
+
+const OPERATIONS: Readonly<Record<Exclude<keyof ObjectStore, symbol>, string>> = {
+  put: 'PutObject',
+  get: 'GetObject',
+  getStart: 'GetObject',
+  getRange: 'GetObject',
+  list: 'ListObjectsV2',
+  listVersions: 'ListObjectVersions',
+  isVersioned: 'GetBucketVersioning',
+  delete: 'DeleteObjects',
+  tag: 'PutObjectTagging',
+  tags: 'GetObjectTagging',
+  createMultipartUpload: 'CreateMultipartUpload',
+  uploadPart: 'UploadPart',
+  listParts: 'ListParts',
+  completeMultipartUpload: 'CompleteMultipartUpload',
+  abortMultipartUpload: 'AbortMultipartUpload',
+  listMultipartUploads: 'ListMultipartUploads',
+};
+
+interface Issued {
+  readonly key: string;
+  readonly untilMs: number;
+  readonly part?: { readonly uploadId: string; readonly partNumber: number; readonly sizeBytes: number };
+}
+
+/** Its URLs are signed as those of S3 are; one that it has not issued, or that was changed, is refused. */
+export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: () => number }): TestStore {
+  const { now } = options;
+  const memory = new MemoryStore(options);
+  const requests: CountedRequest[] = [];
+  const issued = new Map<string, Issued>();
+  const client = {
+    config: { credentials: async () => CREDENTIALS, endpointProvider: () => ({ url: BUCKET_URL, properties: {} }) },
+  };
+  const settings = { region: 'us-east-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
+  const signer = createS3Presigner({ client, settings, now });
+  const until = (seconds: number) => now() + seconds * 1000;
+
+  async function putPart({ key, part }: Issued, body: Uint8Array): Promise<Response> {
+    if (!part || body.length !== part.sizeBytes) return refuse();
+    try {
+      const etag = await memory.uploadPart(key, part.uploadId, part.partNumber, body);
+      return new Response(null, { status: 200, headers: { etag } });
+    } catch (error) {
+      if (isStoreError(error, 'no-such-upload')) return new Response(null, { status: 404 });
+      throw error;
+    }
+  }
+
+  function read({ key }: Issued, url: string, range: string | undefined): Response {
+    const whole = memory.peek(key);
+    if (!whole) return new Response(null, { status: 404 });
+    const query = new URL(url).searchParams;
+    const headers = {
+      'content-type': query.get('response-content-type') ?? '',
+      'cache-control': query.get('response-cache-control') ?? '',
+      'accept-ranges': 'bytes',
+    };
+    const asked = /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
+    if (!asked) return new Response(Buffer.from(whole), { status: 200, headers });
+    const from = Number(asked[1]);
+    const last = asked[2] ? Math.min(Number(asked[2]), whole.length - 1) : whole.length - 1;
+    if (from > last) return new Response(null, { status: 416 });
+    const body = Buffer.from(whole.subarray(from, last + 1));
+    const contentRange = `bytes ${from}-${last}/${whole.length}`;
+    return new Response(body, { status: 206, headers: { ...headers, 'content-range': contentRange } });
+  }
+
+  return {
+    store: answering(memory, requests),
+    requests,
+    presigner: {
+      async presignPart(key, part, seconds) {
+        const url = await signer.presignPart(key, part, seconds);
+        issued.set(url, { key, part, untilMs: until(seconds) });
+        return url;
+      },
+      async presignPlayback(key, media, seconds) {
+        const url = await signer.presignPlayback(key, media, seconds);
+        issued.set(url, { key, untilMs: until(seconds) });
+        return url;
+      },
+    },
+    async fetch(url, { method = 'GET', body = new Uint8Array(), headers = {} } = {}) {
+      const known = issued.get(url);
+      if (!known || known.untilMs < now() || method !== (known.part ? 'PUT' : 'GET')) return refuse();
+      return known.part ? putPart(known, body) : read(known, url, headers.range);
+    },
+    close: async () => {},
+  };
+}
+
+function refuse(): Response {
+  return new Response(null, { status: 403 });
+}
+
+/** The call takes effect at once; its answer comes with the next turn of the event loop. */
+function answering(store: ObjectStore, requests: CountedRequest[]): ObjectStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => {
+        requests.push({ operation: OPERATIONS[name as keyof typeof OPERATIONS] });
+        const answer = value.apply(target, args) as Promise<unknown>;
+        // As from a network: whatever else is ready goes on first.
+        await new Promise(setImmediate);
+        return answer;
+      };
+    },
+  });
+}
