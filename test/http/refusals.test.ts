@@ -176,6 +176,12 @@ const FORBIDDEN: readonly Refusal[] = [
   },
 ];
 
+const etags = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, etag: '"d41d8cd9"' }));
+const sizes = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, sizeBytes: 1000 }));
+const [FROM, TO] = ['2026-01-02T10:00:00Z', '2026-01-02T11:30:00+01:00'];
+const timeline = (...gaps: unknown[]) => ({ timeline: { startedAt: FROM, endedAt: TO, gaps } });
+const gap = (reason: string) => ({ from: FROM, to: FROM, reason });
+
 const isOfRecording = (call: ContractCall) => OF_RECORDING.includes(call);
 const NOT_FOUND: readonly Refusal[] = [
   ['an unknown recording', () => ({ recording: UNKNOWN_RECORDING })] as const,
@@ -186,6 +192,20 @@ const NOT_FOUND: readonly Refusal[] = [
       [`another tenant's recording, ${state}`, () => ({ as: { tenant: 'other' }, recording: idOf(state) })] as const,
   ),
 ].map(([name, ask]) => ({ name, status: 404, code: 'recording-not-found', isOf: isOfRecording, ask }));
+
+/** They are valid, so that nothing but the recording is missing. */
+const COMPLETIONS: readonly Refusal[] = [
+  ['no body', ''],
+  ['parts in order', { parts: etags(1, 3) }],
+  ['ten thousand parts', { parts: etags(...Array.from({ length: 10_000 }, (_, index) => index + 1)) }],
+  ['a timeline', timeline(gap('paused'))],
+].map(([what, body]) => ({
+  name: `an unknown recording with ${String(what)}`,
+  status: 404,
+  code: 'recording-not-found',
+  isOf: ({ name }) => name === 'complete',
+  ask: () => ({ recording: UNKNOWN_RECORDING, body: typeof body === 'string' ? body : JSON.stringify(body) }),
+}));
 
 /** By the place in the path: what another string than an id is there. */
 const BAD_IDS: readonly Refusal[] = [
@@ -245,6 +265,10 @@ const BODIES: readonly Refusal[] = [
     json(400, 'malformed-json', `${body} as JSON`, () => body),
   ),
   json(413, 'body-too-large', '1 MB of JSON', megabyte),
+  {
+    ...json(413, 'body-too-large', 'more than 64 KiB', (call) => withMember(call, `"x":"${'x'.repeat(65_536)}"`)),
+    isOf: ({ name }) => ['create', 'playback link', 'assess', 'restrict'].includes(name),
+  },
   json(413, 'body-too-large', '1 MB of brackets', () => '['.repeat(MEBIBYTE + 1)),
   {
     ...json(413, 'body-too-large', '1 MB of JSON whose length is not announced', megabyte),
@@ -287,12 +311,6 @@ const BODIES: readonly Refusal[] = [
 const CONSENT = '"consent":{"givenAt":"2026-01-02T09:55:00Z","policyVersion":"1"';
 const newRecording = (consent: string) =>
   `{"participantId":"p-1","kind":"webcam","contentType":"video/webm",${consent}}`;
-const etags = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, etag: '"d41d8cd9"' }));
-const sizes = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, sizeBytes: 1000 }));
-const [FROM, TO] = ['2026-01-02T10:00:00Z', '2026-01-02T11:30:00+01:00'];
-const timeline = (...gaps: unknown[]) => ({ timeline: { startedAt: FROM, endedAt: TO, gaps } });
-const gap = (reason: string) => ({ from: FROM, to: FROM, reason });
-
 /** By the call: bodies whose members are not what they should be. */
 const MEMBERS: readonly Refusal[] = [
   ['create', newRecording(`${CONSENT},"__proto__":{"polluted":true}}`)],
@@ -371,9 +389,18 @@ const QUERIES: readonly Refusal[] = [
     ask: ({ query = '' }) => ({ query: `${query || '?'}&force=true` }),
     answers: ({ body }) => expect(body.errors).toContainEqual({ path: 'force', message: 'Is not known here' }),
   },
+  ...['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='].map(
+    (query): Refusal => ({
+      name: `the query ${query}`,
+      status: 422,
+      code: 'invalid-request',
+      isOf: ({ name }) => ['list of attempt', 'list of exam'].includes(name),
+      ask: () => ({ query: `?${query}` }),
+    }),
+  ),
 ];
 
-const REFUSALS = [UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_IDS, BODIES, MEMBERS, FORMS, QUERIES].flat();
+const REFUSALS = [UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, COMPLETIONS, BAD_IDS, BODIES, MEMBERS, FORMS, QUERIES].flat();
 
 describe.each(CALLS)('$name refuses', (call) => {
   it.each(REFUSALS.filter(({ isOf = () => true }) => isOf(call)))(

@@ -1,12 +1,12 @@
-// One tenant never reaches what is another's, though every id that it names is the same.
+// One tenant never reaches what is another's, though every id that it names is the same; `refusals.test.ts` has each call by itself.
 import { createHash } from 'node:crypto';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { listAll } from '../../src/storage/object-store.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
-import { bodyOf, CALLS, type ContractCall, OF_RECORDING, pathOf } from './calls.ts';
+import { bodyOf, CALLS, type ContractCall, pathOf } from './calls.ts';
 import { expectProblem } from './expectations.ts';
 
 const SITTING = { exam: 'math', attempt: 'attempt' };
@@ -50,14 +50,6 @@ function callAs(tenant: string, call: ContractCall, recording: string) {
     ...bodyOf(call),
   });
 }
-
-describe.each(STATES)('a recording that is %s', (state) => {
-  it.each(OF_RECORDING)('is not there for another tenant who calls: $name', async (call) => {
-    const before = await everythingOf('acme');
-    expectProblem(await callAs('other', call, recordingIn(state)), 404, 'recording-not-found');
-    expect(await everythingOf('acme')).toEqual(before);
-  });
-});
 
 it('whatever another tenant calls, in whatever order, changes nothing and shows nothing', async () => {
   const before = await everythingOf('acme');
