@@ -234,7 +234,7 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
   };
 }
 
-export async function signedToken(claims: JWTPayload = {}, nowMs: number = Date.now()): Promise<string> {
+export async function signedToken(claims: JWTPayload, nowMs: number): Promise<string> {
   const issuedAt = Math.floor(nowMs / SECOND_MS);
   return new SignJWT({ tenant: 'acme', scope: ALL_SCOPES, sub: 'tester', ...claims })
     .setProtectedHeader({ alg: 'HS256' })

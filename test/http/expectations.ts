@@ -1,5 +1,5 @@
 // What every answer of the service promises, whatever the call: how it fails, and what it leaves in the bucket.
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
@@ -34,5 +34,5 @@ export async function expectNothingLeft(store: ObjectStore, ref: RecordingRef): 
 
 /** Awaits a condition; the test's own time limit ends it. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await setImmediate();
+  while (!(await condition())) await sleep(20);
 }
