@@ -1,8 +1,10 @@
 // The table of refusals: what every call under /v1 refuses, with which status and code, and that it changes nothing.
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { type JWTPayload, SignJWT } from 'jose';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
 import { listAll, listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, SECRET, startApi, UNKNOWN_RECORDING } from './api.ts';
 import {
@@ -60,17 +62,8 @@ beforeAll(async () => {
   before = await everythingStored();
 });
 
-afterEach(async () => {
-  const [expected, found] = [before, await everythingStored()];
-  // Only the refusal that changed something fails.
-  before = found;
-  expect(found).toEqual(expected);
-  expect(Object.keys(Object.prototype)).toEqual([]);
-  expect({}).not.toHaveProperty('polluted');
-});
-
-/** What each object and each open upload is; the clock moves with each call, so that whatever is written again shows. */
-async function everythingStored(): Promise<string[]> {
+/** Each object and each open upload; the clock moves with each call, so that whatever is written again shows. */
+async function everythingStored(tenant = ''): Promise<string[]> {
   const { store } = api.service;
   const objects = await Array.fromAsync(listAll(store, ''));
   const uploads = await Array.fromAsync(listAllMultipartUploads(store, ''));
@@ -78,7 +71,16 @@ async function everythingStored(): Promise<string[]> {
   return [
     ...objects.map(({ key, sizeBytes, lastModifiedMs }) => `${key} ${sizeBytes} ${lastModifiedMs}`),
     ...uploads.map(({ key, uploadId }, index) => `${key} ${uploadId} ${JSON.stringify(parts[index])}`),
-  ];
+  ].filter((line) => line.includes(`/${tenant}`));
+}
+
+/** Only the refusal that changed something fails. */
+async function expectNothingChanged(): Promise<void> {
+  const [expected, found] = [before, await everythingStored()];
+  before = found;
+  expect(found).toEqual(expected);
+  expect(Object.keys(Object.prototype)).toEqual([]);
+  expect({}).not.toHaveProperty('polluted');
 }
 
 const idOf = (state: State) => recordings.get(state) ?? '';
@@ -412,6 +414,7 @@ describe.each(CALLS)('$name refuses', (call) => {
       const answer = await send(call, await ask(call));
       expectProblem(answer, status, code);
       answers?.(answer, call);
+      await expectNothingChanged();
     },
   );
 
@@ -440,6 +443,7 @@ it.each(PATHS)('$path refuses the methods that it does not have, and says which 
     expectProblem(answer, 405, 'method-not-allowed');
     expect(answer.headers.allow?.split(', ').sort()).toEqual(allow.toSorted());
   }
+  await expectNothingChanged();
 });
 
 it.each([
@@ -458,4 +462,46 @@ it.each([
   '/admin',
 ])('there is nothing at %s: 404 not-found', async (path) => {
   expectProblem(await api.raw('GET', path), 404, 'not-found');
+});
+
+describe('another tenant, who names the same exam, attempt and participant,', () => {
+  const as = { tenant: 'other' };
+
+  it('changes and sees nothing, whatever it calls in whatever order', async () => {
+    const own = await everythingStored('acme');
+    const ids = STATES.map(idOf);
+    const step = fc.record({ call: fc.constantFrom(...CALLS), recording: fc.constantFrom(...ids) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
+        for (const { call, recording } of steps) {
+          const answer = await send(call, { as, recording });
+          expect(answer.status).toBeLessThan(500);
+          const text = JSON.stringify(answer.body);
+          expect(ids.filter((id) => text.includes(id))).toEqual([]);
+        }
+        expect(await everythingStored('acme')).toEqual(own);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is in no list of the tenant, nor does a cursor of it lead there', async () => {
+    for (const path of ['/v1/exams/math/recordings', '/v1/exams/math/attempts/attempt/recordings']) {
+      const { body } = await api.call<{ items: Recording[]; nextCursor: string }>('get', path);
+      const listed = body.items.map(({ recordingId }) => recordingId);
+      expect(listed).toEqual((['uploading', 'stored', 'restricted'] as const).map(idOf));
+      const { nextCursor } = (await api.call('get', `${path}?limit=1`)).body;
+      expect(nextCursor).toEqual(expect.any(String));
+      const answer = await api.call('get', `${path}?cursor=${String(nextCursor)}`, { as: { tenant: 'third' } });
+      expect(answer.body).toEqual({ items: [], nextCursor: null });
+    }
+  });
+
+  it('assesses its own attempt alone', async () => {
+    const body = { completedAt: new Date(api.service.clock.now()).toISOString() };
+    const path = '/v1/exams/math/attempts/attempt/assessment';
+    const assessed = await api.call('put', path, { as: { tenant: 'fourth' }, body });
+    expect(assessed.body).toMatchObject({ recordings: 0 });
+    expectProblem(await api.call('get', path), 404, 'assessment-not-found');
+  });
 });
