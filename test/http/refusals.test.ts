@@ -200,23 +200,23 @@ const NOT_FOUND: readonly Refusal[] = [
 
 /** They are valid, so that nothing but the recording is missing. */
 const COMPLETIONS: readonly Refusal[] = [
-  ['no body', ''],
-  ['parts in order', { parts: etags(1, 3) }],
-  ['ten thousand parts', { parts: etags(...Array.from({ length: 10_000 }, (_, index) => index + 1)) }],
-  ['a timeline', timeline(gap('paused'))],
-].map(([what, body]) => ({
-  name: `an unknown recording with ${String(what)}`,
+  { with: 'no body', body: '' },
+  { with: 'parts in order', body: { parts: etags(1, 3) } },
+  { with: 'ten thousand parts', body: { parts: etags(...Array.from({ length: 10_000 }, (_, index) => index + 1)) } },
+  { with: 'a timeline', body: timeline(gap('paused')) },
+].map(({ with: what, body }) => ({
+  name: `an unknown recording with ${what}`,
   status: 404,
   code: 'recording-not-found',
   isOf: ({ name }) => name === 'complete',
   ask: () => ({ recording: UNKNOWN_RECORDING, body: typeof body === 'string' ? body : JSON.stringify(body) }),
 }));
 
-/** By the place in the path: what another string than an id is there. */
-const BAD_IDS: readonly Refusal[] = [
-  ...['..', '.', '%2e%2e', 'a%2fb', '%2F', 'a%5cb', '%C3%A9', '%00', 'a%0ab'],
-  ...['%zz', '%ff', 'a'.repeat(65), 'a@b.nl', 'a%40b.nl', '_a', '__proto__', ''],
-].flatMap((id) =>
+const PATHS_OUT = ['..', '.', '%2e%2e', 'a%2fb', '%2F', 'a%5cb', '%00', 'a%0ab', '%zz', '%ff'];
+const NO_NAMES = ['%C3%A9', 'a'.repeat(65), 'a@b.nl', 'a%40b.nl', '_a', '__proto__', ''];
+
+/** In each place of the path where an id belongs. */
+const BAD_IDS: readonly Refusal[] = [...PATHS_OUT, ...NO_NAMES].flatMap((id) =>
   (['exam', 'attempt', 'recording', 'participant'] as const).map((place): Refusal => {
     const [status, code] = refusalOfId(id, place);
     return {

@@ -21,6 +21,6 @@ export interface Service extends Pick<Api, 'url' | 'log'> {
 }
 
 export async function startService({ demo }: { readonly demo: DemoPage | undefined }): Promise<Service> {
-  const { url, log, handler } = await startApi({ demo });
-  return { url, log, server: createServer(handler) };
+  const api = await startApi({ demo });
+  return { url: api.url, log: () => api.log(), server: createServer(api.handler) };
 }
