@@ -1,5 +1,5 @@
 // The application as its callers meet it: a real port, a real store, tokens, and a clock that can be turned.
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type RequestListener } from 'node:http';
 import { Writable } from 'node:stream';
 import { afterAll, expect } from '@jest/globals';
 import { type JWTPayload, SignJWT } from 'jose';
@@ -9,8 +9,8 @@ import { startHttpServer } from '../../src/commands/http-server.ts';
 import { createLogger } from '../../src/commands/logging.ts';
 import { SECOND_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { createApp } from '../../src/http/app.ts';
-import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
+import { createApp, type HttpDependencies } from '../../src/http/app.ts';
+import { type Authenticator, type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
 import type { Method } from '../../src/http/operation.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
@@ -28,7 +28,12 @@ export interface ApiOptions extends TestServiceOptions {
   /** Default: the shared secret `SECRET`. */
   readonly keys?: AuthOptions['keys'];
   readonly rateLimitPerMinute?: number;
-  readonly ready?: boolean;
+  readonly corsOrigins?: readonly string[];
+  readonly demo?: HttpDependencies['demo'];
+  /** Default: by `keys`. */
+  readonly authenticate?: Authenticator;
+  /** Default: it is ready. */
+  readonly isReady?: HttpDependencies['isReady'];
   /** Default: a new one in memory, of these options. */
   readonly service?: TestService;
 }
@@ -69,8 +74,11 @@ export interface Api {
   /** Such as http://127.0.0.1:12345. */
   readonly url: string;
   readonly agent: ReturnType<typeof supertest>;
+  /** What the port serves. */
+  readonly handler: RequestListener;
   /** Every line of the log. */
   readonly lines: string[];
+  log(): Record<string, unknown>[];
   authorization(claims?: JWTPayload): Promise<string>;
   call<Body = Record<string, unknown>>(method: Method, path: string, options?: CallOptions): Promise<Answer<Body>>;
   /** The path is sent as it is, without the tidying of a client. */
@@ -112,21 +120,20 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
       done();
     },
   });
+  const { keys = { sharedSecret: SECRET } } = options;
+  const claims = { tenantClaim: 'tenant', scopeClaim: 'scope' };
   const app = createApp({
     recordings: service.context,
-    authenticate: createAuthenticator({
-      keys: options.keys ?? { sharedSecret: SECRET },
-      tenantClaim: 'tenant',
-      scopeClaim: 'scope',
-      now: clock.now,
-    }),
+    authenticate: options.authenticate ?? createAuthenticator({ keys, ...claims, now: clock.now }),
     logger: createLogger({ level: 'debug', now: clock.now, stream }),
     rateLimitPerMinute: options.rateLimitPerMinute,
-    corsOrigins: [],
+    corsOrigins: options.corsOrigins ?? [],
+    demo: options.demo,
     metrics: new Registry(),
-    isReady: () => Promise.resolve({ ready: options.ready ?? true }),
+    isReady: options.isReady ?? (() => Promise.resolve({ ready: true })),
   });
-  const server = await startHttpServer((req, res) => void app(req, res), { host: '127.0.0.1', port: 0 });
+  const handler: RequestListener = (req, res) => void app(req, res);
+  const server = await startHttpServer(handler, { host: '127.0.0.1', port: 0 });
   opened.push(async () => {
     await server.close(0);
     await service.close();
@@ -186,7 +193,9 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     service,
     url,
     agent,
+    handler,
     lines,
+    log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     authorization,
     call,
     async raw(method, path, options = {}) {
@@ -225,7 +234,7 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
   };
 }
 
-export async function signedToken(claims: JWTPayload = {}, nowMs: number = Date.now()): Promise<string> {
+export async function signedToken(claims: JWTPayload, nowMs: number): Promise<string> {
   const issuedAt = Math.floor(nowMs / SECOND_MS);
   return new SignJWT({ tenant: 'acme', scope: ALL_SCOPES, sub: 'tester', ...claims })
     .setProtectedHeader({ alg: 'HS256' })

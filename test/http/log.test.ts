@@ -12,7 +12,7 @@ const urls: string[] = [];
 
 beforeAll(async () => {
   api = await startApi({ wrap: store.wrap, rateLimitPerMinute: 40 });
-  token = await signedToken({ sub: 'lovelace@example.org', jti: 'the-same-all-along' });
+  token = await signedToken({ sub: 'lovelace@example.org' }, api.service.clock.now());
   const authorization = `Bearer ${token}`;
   const call = (method: 'get' | 'post' | 'put' | 'delete', path: string, body?: object) =>
     api.call(method, path, { authorization, ...(body ? { body } : {}) });
@@ -29,13 +29,14 @@ beforeAll(async () => {
   await call('get', `${attemptPath}/recordings?limit=1&cursor=${token}`);
   const link = await call('post', `${path}/playback-links`, { reason: `Bearer ${token}`.slice(0, 200) });
   urls.push(String(link.body.url));
-  await call('put', `${attemptPath}/assessment`, { completedAt: new Date().toISOString() });
+  await call('put', `${attemptPath}/assessment`, { completedAt: new Date(api.service.clock.now()).toISOString() });
   await api.agent
     .post(`${path}/content`)
     .set('authorization', authorization)
     .attach('file', Buffer.from(webm), 'lovelace.webm');
   // Refusals and failures, whose messages might quote what was sent.
   await call('get', `/v1/exams/${token}/recordings`);
+  await call('get', '/v1/exams/lovelace@example.org/recordings?cursor=lovelace@example.org');
   await call('post', `${attemptPath}/recordings`, { participantId: 'lovelace@example.org', [token]: urls });
   await api.call('get', path, { authorization: `${authorization}x` });
   await api.call('get', path, { authorization: `Basic ${Buffer.from(`lovelace:${SECRET}`).toString('base64')}` });
@@ -45,7 +46,8 @@ beforeAll(async () => {
     mend();
   }
   await call('delete', `${path}?reason=erasure`);
-  for (let count = 0; count < 40; count += 1) await call('get', path);
+  // A minute that ends meanwhile lets more through.
+  for (let status = 0; status !== 429; ) status = (await call('get', path)).status;
   api.service.clock.advance(30 * DAY_MS);
   await api.service.sweep();
 });
@@ -54,7 +56,7 @@ it('has a line for each request, and all statuses', () => {
   const lines = api.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const statuses = new Set(lines.map(({ status }) => status));
   expect([...statuses]).toEqual(expect.arrayContaining([200, 201, 401, 409, 410, 422, 429, 503]));
-  expect(lines.filter(({ message }) => message === 'request').length).toBeGreaterThan(50);
+  expect(lines.filter(({ message }) => message === 'request').length).toBeGreaterThan(40);
 });
 
 it('has no token, signature, secret, address or query in any line', () => {

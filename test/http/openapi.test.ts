@@ -1,9 +1,8 @@
 // The documentation says what is served: the OpenAPI document against the application, and the page against its policy.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import request from 'supertest';
 import { baseMediaType } from '../../src/domain/container.ts';
 import { createdAtOf } from '../../src/domain/ids.ts';
 import type { JsonObject } from '../../src/http/openapi/description.ts';
@@ -13,18 +12,23 @@ import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
 import { EXAMPLE_RECORDING } from '../../src/http/routes/examples.ts';
 import { OPERATIONS } from '../../src/http/routes/index.ts';
 import * as schemas from '../../src/http/schemas.ts';
+import { type Api, startApi } from './api.ts';
+import { CALLS } from './calls.ts';
 import { validatorOf } from './documented.ts';
-import { startService } from './support.ts';
 
 const api = describeApi(OPERATIONS);
+let served: Api;
+beforeAll(async () => {
+  served = await startApi();
+});
+
 const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
 
 describe('the OpenAPI document', () => {
   it('is served as it is', async () => {
-    const { server } = await startService();
-    const answer = await request(server).get('/openapi.json');
+    const answer = await served.agent.get('/openapi.json');
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
     expect(answer.body).toEqual(JSON.parse(JSON.stringify(api)));
     expect(answer.body.openapi).toBe('3.1.0');
@@ -36,41 +40,22 @@ describe('the OpenAPI document', () => {
   });
 
   it('has every call of the contract', () => {
-    const attempt = '/v1/exams/{exam}/attempts/{attempt}';
-    const recording = `${attempt}/recordings/{recording}`;
-    expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(
-      [
-        `post ${attempt}/recordings`,
-        `get ${attempt}/recordings`,
-        'get /v1/exams/{exam}/recordings',
-        `get ${recording}`,
-        `delete ${recording}`,
-        `post ${recording}/parts`,
-        `get ${recording}/parts`,
-        `post ${recording}/complete`,
-        `post ${recording}/abort`,
-        `post ${recording}/content`,
-        `post ${recording}/playback-links`,
-        `put ${attempt}/assessment`,
-        `get ${attempt}/assessment`,
-        `put ${recording}/restriction`,
-        `delete ${recording}/restriction`,
-        `get ${recording}/access-log`,
-        'get /v1/participants/{participant}/recordings',
-        'get /v1/participants/{participant}/export',
-        'delete /v1/participants/{participant}',
-        'delete /v1/participants/{participant}/recordings',
-        'get /livez',
-        'get /readyz',
-        'get /metrics',
-        'get /openapi.json',
-        'get /docs',
-      ].sort(),
-    );
+    const open = ['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'].map((path) => `get ${path}`);
+    const contract = CALLS.map(({ method, path }) => `${method} ${path}`);
+    expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([...contract, ...open].sort());
+  });
+
+  it('has for every call of the contract the refusals that any call may have', () => {
+    for (const { path, method } of CALLS) {
+      const statuses = Object.keys(api.paths[path]?.[method]?.responses ?? {});
+      expect({ path, method, statuses }).toMatchObject({
+        statuses: expect.arrayContaining(['401', '403', '429', '503']),
+      });
+    }
   });
 
   it('has no call that is not served, and none without a token under /v1', async () => {
-    const { url } = await startService();
+    const { url } = served;
     for (const { path, method } of operations) {
       const answer = await fetch(url + path.replace(/\{recording\}/, `0${'1'.repeat(35)}`).replace(/[{}]/g, ''), {
         method,
@@ -168,8 +153,7 @@ describe('the OpenAPI document', () => {
 
 describe('the documentation page', () => {
   it('has an anchor for every problem type, and every call', async () => {
-    const { server } = await startService();
-    const { text } = await request(server).get('/docs');
+    const { text } = await served.agent.get('/docs');
     for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
       const row = new RegExp(`<tr id="problem-${code}">(.*)</tr>`).exec(text)?.[1] ?? '';
       expect(row).toContain(`<td>${status}</td>`);
@@ -180,23 +164,10 @@ describe('the documentation page', () => {
   });
 
   it('loads and runs nothing, and its policy allows its own style alone', async () => {
-    const { server } = await startService();
-    const { text, headers } = await request(server).get('/docs');
+    const { text, headers } = await served.agent.get('/docs');
     expect(text).not.toMatch(/<script|<link|<img|src=|style=|@import|url\(/);
     const style = /<style>([\s\S]*)<\/style>/.exec(text)?.[1] ?? '';
     const hash = createHash('sha256').update(style).digest('base64');
     expect(headers['content-security-policy']).toContain(`default-src 'none'; style-src 'sha256-${hash}'`);
-  });
-});
-
-describe('every answer', () => {
-  it('tells browsers to be strict, and not what serves it', async () => {
-    const { server } = await startService();
-    for (const path of ['/livez', '/v1/exams/e/recordings', '/nowhere']) {
-      const { headers } = await request(server).get(path);
-      expect(headers['content-security-policy']).toContain("default-src 'none'");
-      expect(headers['x-content-type-options']).toBe('nosniff');
-      expect(headers['x-powered-by']).toBeUndefined();
-    }
   });
 });

@@ -1,80 +1,67 @@
-// What needs no token: probes, metrics and the documentation; and what holds for every path.
+// What needs no token (probes, metrics, documentation), what every answer carries, and pages of other origins.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
 import { type Api, startApi } from './api.ts';
-import { bodyOf, CALLS, pathOf } from './calls.ts';
-import { expectProblem } from './expectations.ts';
 
+const RECORDINGS = '/v1/exams/math/attempts/a/recordings';
 let api: Api;
 beforeAll(async () => {
   api = await startApi();
 });
 
-const OPEN = [
+describe.each<[string, RegExp]>([
   ['/livez', /^application\/json/],
   ['/readyz', /^application\/json/],
   ['/metrics', /^text\/plain/],
   ['/openapi.json', /^application\/json/],
   ['/docs', /^text\/html/],
-] as const;
-
-describe.each(OPEN)('%s', (path, type) => {
-  it('answers without a token, to GET and HEAD', async () => {
-    for (const method of ['GET', 'HEAD']) {
-      const answer = await fetch(api.url + path, { method });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get('content-type')).toMatch(type);
-      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-      expect(answer.headers.get('x-powered-by')).toBeNull();
-      expect((await answer.text()).length > 0).toBe(method === 'GET');
+])('%s', (path, type) => {
+  it('answers GET and HEAD without a token, and with one that is none', async () => {
+    for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await fetch(api.url + path, { method, headers });
+        expect(answer.status).toBe(200);
+        expect(answer.headers.get('content-type')).toMatch(type);
+        expect((await answer.text()).length > 0).toBe(method === 'GET');
+      }
     }
-  });
-
-  it('answers the same with a token that is none', async () => {
-    const answer = await fetch(api.url + path, { headers: { authorization: 'Bearer nonsense' } });
-    expect(answer.status).toBe(200);
   });
 
   it('has no other method', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
       const answer = await fetch(api.url + path, { method });
-      expect({ method, status: answer.status, allow: answer.headers.get('allow') }).toEqual({
-        method,
-        status: 405,
-        allow: 'GET, HEAD',
-      });
+      expect([method, answer.status, answer.headers.get('allow')]).toEqual([method, 405, 'GET, HEAD']);
       expect(await answer.json()).toMatchObject({ code: 'method-not-allowed' });
     }
   });
 });
 
-describe('the service', () => {
-  it('is alive, and not ready while its store is not', async () => {
-    const waiting = await startApi({ ready: false });
-    expect((await waiting.call('get', '/livez', { as: null })).status).toBe(200);
-    expect(await waiting.call('get', '/readyz', { as: null })).toMatchObject({ status: 503, body: { ready: false } });
-  });
+it.each(['/livez', '/docs', '/v1/exams/e/recordings', '/nowhere'])(
+  '%s tells browsers to be strict, and not what serves it',
+  async (path) => {
+    const { headers } = await fetch(api.url + path);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-powered-by')).toBeNull();
+  },
+);
 
-  it('documents every call of the contract, its statuses too', async () => {
-    const { body } = await api.call<{ paths: Record<string, Record<string, { responses: object }>> }>(
-      'get',
-      '/openapi.json',
-      {
-        as: null,
-      },
-    );
-    for (const { path, method } of CALLS) {
-      const statuses = Object.keys(body.paths[path]?.[method]?.responses ?? {});
-      expect({ path, method, statuses }).toMatchObject({
-        statuses: expect.arrayContaining(['401', '403', '429', '503']),
-      });
-    }
+describe('the service', () => {
+  it.each([
+    [
+      () => Promise.resolve({ ready: false, reason: 'the bucket is public' }),
+      { ready: false, reason: 'the bucket is public' },
+    ],
+    [() => Promise.reject(new Error('secret')), { ready: false, reason: 'the check itself failed' }],
+  ])('is alive, and not ready: %#', async (isReady, body) => {
+    const waiting = await startApi({ isReady });
+    expect((await waiting.call('get', '/livez', { as: null })).body).toEqual({ status: 'ok' });
+    expect(await waiting.call('get', '/readyz', { as: null })).toMatchObject({ status: 503, body });
   });
 
   it('measures routes and never ids', async () => {
-    const created = await api.create(
-      { exam: 'secret-exam', attempt: 'secret-attempt' },
-      { participantId: 'secret-person' },
-    );
+    const sitting = { exam: 'secret-exam', attempt: 'secret-attempt' };
+    const created = await api.create(sitting, { participantId: 'secret-person' });
     await api.call('get', created.path);
     const metrics = await (await fetch(`${api.url}/metrics`)).text();
     expect(metrics).toContain('route="/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}"');
@@ -88,51 +75,70 @@ describe('the service', () => {
     expect(metrics).toContain('route="unmatched",status="404"');
     expect(metrics).not.toContain('/nothing');
   });
+});
 
-  it.each([
-    '/v2',
-    '/v1/exams',
-    '/v1/exams/math',
-    '/v1/exams/math/attempts/a',
-    '/v1/exams/math/recordings/',
-    '/V1/exams/math/recordings',
-    '/v1/exams/math/attempts/a/recordings/r/parts/1',
-    '/.env',
-    '/admin',
-  ])('has nothing at %s', async (path) => {
-    const answer = await api.raw('GET', path);
-    expect(answer.status).toBe(404);
-    expect(answer.body).toMatchObject({ code: 'not-found', requestId: answer.headers['x-request-id'] });
-    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+describe('a page of another origin', () => {
+  const ALLOWED = ['https://exams.example', 'https://review.example:8443'] as const;
+  const PREFLIGHT = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization' };
+  let open: Api;
+  beforeAll(async () => {
+    open = await startApi({ corsOrigins: ALLOWED, rateLimitPerMinute: 1000 });
   });
 
-  it('refuses methods that a call does not have, and says which it has', async () => {
-    const path = '/v1/exams/math/attempts/a/assessment';
-    for (const method of ['POST', 'DELETE', 'PATCH']) {
-      const answer = await api.raw(method, path);
-      expectProblem(answer, 405, 'method-not-allowed');
-      expect(answer.headers.allow).toBe('PUT, GET, HEAD');
+  const send = (origin: string, method = 'GET', headers: Record<string, string> = {}) =>
+    fetch(open.url + RECORDINGS, { method, headers: { origin, ...headers } });
+  const list = (value: string | null) => (value ?? '').split(',').map((item) => item.trim());
+
+  it.each(ALLOWED)('is answered its preflight without a token, for every method and header: %s', async (origin) => {
+    const { status, headers } = await send(origin, 'OPTIONS', PREFLIGHT);
+    expect(status).toBe(204);
+    expect(headers.get('access-control-allow-origin')).toBe(origin);
+    expect(list(headers.get('access-control-allow-methods'))).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'DELETE']);
+    expect(list(headers.get('access-control-allow-headers'))).toEqual(
+      expect.arrayContaining(['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id']),
+    );
+    expect(list(headers.get('vary'))).toContain('Origin');
+    // Tokens go in a header: no page may send cookies or certificates along.
+    expect(headers.get('access-control-allow-credentials')).toBeNull();
+  });
+
+  it.each(ALLOWED)('may read every header that is documented, of refusals too: %s', async (origin) => {
+    for (const [status, sent] of [[200, { authorization: await open.authorization() }] as const, [401, {}] as const]) {
+      const answer = await send(origin, 'GET', sent);
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+      expect(list(answer.headers.get('access-control-expose-headers'))).toEqual(Object.keys(RESPONSE_HEADERS));
+      expect(list(answer.headers.get('vary'))).toContain('Origin');
     }
   });
 
-  it.each(CALLS)('refuses a parameter that means nothing: $name', async (call) => {
-    const path = pathOf({ ...call, query: '' }, {});
-    const answer = await api.raw(call.method.toUpperCase(), `${path}?force=true`, bodyOf(call));
-    expectProblem(answer, 422, 'invalid-request');
-    expect(answer.body.errors).toContainEqual({ path: 'force', message: 'Is not known here' });
+  it.each([
+    'https://evil.example',
+    'https://exams.example.evil.example',
+    'https://exams.example:444',
+    'http://exams.example',
+    'https://EXAMS.example',
+    'null',
+    '*',
+  ])('has no permission where it is not set: %s', async (origin) => {
+    for (const answer of [await send(origin), await send(origin, 'OPTIONS', PREFLIGHT)]) {
+      expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+      expect(list(answer.headers.get('vary'))).toContain('Origin');
+    }
   });
 
-  it('limits the rate of a caller, and says when to come back', async () => {
-    const limited = await startApi({ rateLimitPerMinute: 3 });
-    const path = '/v1/exams/math/recordings';
-    const authorization = await limited.authorization();
-    for (let count = 0; count < 3; count += 1)
-      expect((await limited.call('get', path, { authorization })).status).toBe(200);
-    const refused = await limited.call('get', path, { authorization });
-    expectProblem(refused, 429, 'rate-limited');
-    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
-    expect((await limited.call('get', path, { as: { sub: 'another' } })).status).toBe(200);
-    expect((await limited.call('get', '/livez', { as: null })).status).toBe(200);
+  it('has none where none is set, and OPTIONS tells the methods alone', async () => {
+    const answer = await fetch(api.url + RECORDINGS, {
+      method: 'OPTIONS',
+      headers: { origin: ALLOWED[0], ...PREFLIGHT },
+    });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'POST, GET, HEAD']);
+    expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  it.each(['/livez', '/metrics', '/docs', '/openapi.json'])('has none for %s', async (path) => {
+    const answer = await fetch(open.url + path, { headers: { origin: ALLOWED[0] } });
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
   });
 });

@@ -10,6 +10,8 @@ import { readOrCreateSecret } from '../../src/commands/auth-secret.ts';
 import { createLogger } from '../../src/commands/logging.ts';
 import { type LogLevel, readSettings } from '../../src/commands/settings.ts';
 import { SettingsError } from '../../src/commands/settings-error.ts';
+import { tokenCommand } from '../../src/commands/token.ts';
+import { UsageError } from '../../src/commands/usage-error.ts';
 import type { LogFields } from '../../src/http/logger.ts';
 
 const SECRET = 's'.repeat(32);
@@ -179,15 +181,9 @@ describe('the start is stopped by', () => {
   });
 
   it('every bad value at once, a line for each', () => {
-    const error = (() => {
-      try {
-        return readSettings({ PORT: 'x', UPLOADS: 'y', RETENTION_UNASSESSED: 'z' });
-      } catch (thrown) {
-        return thrown;
-      }
-    })();
-    expect(error).toBeInstanceOf(SettingsError);
-    expect(String((error as Error).message).split('\n')).toHaveLength(3);
+    const read = () => readSettings({ PORT: 'x', UPLOADS: 'y', RETENTION_UNASSESSED: 'z' });
+    expect(read).toThrow(SettingsError);
+    expect(read).toThrow(/^.+\n.+\n.+$/);
   });
 
   it('secrets, which are never shown', () => {
@@ -221,91 +217,72 @@ describe('commands', () => {
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
-  function run(args: string[], env: Record<string, string> = {}) {
-    const result = spawnSync(process.execPath, ['src/commands/main.ts', ...args], {
+  function run(line: string, env: Record<string, string> = {}) {
+    const args = ['src/commands/main.ts', ...line.split(' ').filter(Boolean)];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       env: { DATA_DIR: dataDir, ...env },
       encoding: 'utf8',
     });
-    return { code: result.status, out: result.stdout, err: result.stderr };
+    return { code: status, out: stdout, err: stderr };
   }
 
-  it('make one secret, readable by its owner only, however many ask at once', async () => {
+  it('make one secret, readable by its owner only, however many ask at once; nothing else is taken for it', async () => {
     const folder = join(dataDir, 'fresh');
     const secrets = await Promise.all(Array.from({ length: 10 }, () => readOrCreateSecret(folder)));
     expect(new Set(secrets).size).toBe(1);
     expect(Buffer.from(secrets[0] ?? '', 'base64url')).toHaveLength(32);
     expect((await stat(join(folder, 'auth-secret'))).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(['auth-secret']);
-  });
-
-  it('never take something else for the secret', async () => {
-    const folder = join(dataDir, 'fresh-too');
-    await readOrCreateSecret(folder);
     await writeFile(join(folder, 'auth-secret'), '');
     await expect(readOrCreateSecret(folder)).rejects.toThrow(/does not hold a secret/);
   });
 
   it('sign a token', () => {
-    const args = [
-      'token',
-      '--tenant',
-      'acme',
-      '--scope',
-      'recordings:upload',
-      '--exam',
-      'e',
-      '--attempt',
-      'a',
-      '--ttl',
-      '10m',
-    ];
-    const { code, out, err } = run(args, { AUTH_ISSUER: 'https://id.example' });
+    const line = 'token --tenant acme --scope recordings:upload --exam e --attempt a --ttl 10m --json';
+    const { code, out, err } = run(line, { AUTH_ISSUER: 'https://id.example' });
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    const claims = decodeJwt(out.trim());
-    expect(claims).toMatchObject({
-      tenant: 'acme',
-      scope: 'recordings:upload',
-      exam: 'e',
-      attempt: 'a',
-      iss: 'https://id.example',
-    });
-    expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(600);
-    expect(decodeProtectedHeader(out.trim()).alg).toBe('HS256');
-    const json = JSON.parse(run(['token', '--tenant', 'acme', '--scope', 'privacy:manage', '--json']).out);
-    expect(Object.keys(json)).toEqual(['token', 'expiresAt']);
+    const { token, ...others } = JSON.parse(out) as { token: string };
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(token);
+    const bound = { tenant: 'acme', scope: 'recordings:upload', exam: 'e', attempt: 'a' };
+    expect(claims).toMatchObject({ ...bound, iss: 'https://id.example' });
+    expect(exp - iat).toBe(600);
+    expect(decodeProtectedHeader(token).alg).toBe('HS256');
+    expect(Object.keys(others)).toEqual(['expiresAt']);
+    expect(run('token --tenant acme --scope privacy:manage').out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
 
-  it.each<[string[], Record<string, string>, RegExp]>([
-    [[], {}, /which command\?/],
-    [['swep'], {}, /there is no command "swep"/],
-    [['__proto__'], {}, /there is no command/],
-    [['token', '--tenat', 'acme'], {}, /Unknown option '--tenat'/],
-    [['token', '--scope', 'privacy:manage'], {}, /--tenant is missing/],
-    [['token', '--tenant', 'a b', '--scope', 'privacy:manage'], {}, /--tenant is not a valid id/],
-    [['token', '--tenant', 'acme', '--scope', 'privacy:all'], {}, /there is no privacy:all/],
-    [['token', '--tenant', 'acme', '--scope', 'privacy:manage', '--attempt', 'a'], {}, /--attempt needs --exam/],
-    [['token', '--tenant', 'acme', '--scope', 'privacy:manage', '--ttl', '0s'], {}, /--ttl must be/],
-    [
-      ['token', '--tenant', 'acme', '--scope', 'privacy:manage'],
-      { AUTH_JWKS_URL: 'https://id.example/jwks' },
-      /AUTH_JWKS_URL/,
-    ],
-    [['token', '--tenant', 'acme', '--scope', 'privacy:manage'], { PORT: 'x' }, /^PORT: /],
-  ])('%j (%j) end with 2 and one line', (args, env, line) => {
-    const { code, out, err } = run(args, env);
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['', {}, /which command\?/],
+    ['swep', {}, /there is no command "swep"/],
+    ['__proto__', {}, /there is no command/],
+    ['token --tenat acme', {}, /Unknown option '--tenat'/],
+    ['token --scope privacy:manage', {}, /--tenant is missing/],
+    ['token --tenant acme --scope privacy:manage', { PORT: 'x' }, /^PORT: /],
+  ])('"%s" (%j) ends with 2 and one line', (line, env, text) => {
+    const { code, out, err } = run(line, env);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err.trimEnd().split('\n')).toHaveLength(1);
-    expect(err).toMatch(line);
+    expect(err).toMatch(text);
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['--tenant @ --scope privacy:manage', {}, /--tenant is not a valid id/],
+    ['--tenant acme --scope privacy:all', {}, /there is no privacy:all/],
+    ['--tenant acme --scope privacy:manage --attempt a', {}, /--attempt needs --exam/],
+    ['--tenant acme --scope privacy:manage --ttl 0s', {}, /--ttl must be/],
+    ['--tenant acme --scope privacy:manage', { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
+  ])('sign no token of "%s" (%j)', async (line, env, text) => {
+    const error = await tokenCommand(line.split(' '), { DATA_DIR: dataDir, ...env }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as Error).message).toMatch(text);
   });
 
   it.each([
-    [['--help'], /<command>/],
-    [['sweep', '--help'], /sweep \[--dry-run\]/],
-    [['token', '-h'], /--tenant/],
-  ] as const)('%j show help', (args, text) => {
-    const { code, out } = run([...args]);
-    expect(code).toBe(0);
-    expect(out).toMatch(text);
+    ['--help', /<command>/],
+    ['sweep --help', /sweep \[--dry-run\]/],
+    ['token -h', /--tenant/],
+  ])('"%s" shows help', (line, text) => {
+    expect(run(line)).toMatchObject({ code: 0, out: expect.stringMatching(text) });
   });
 });
 
@@ -322,8 +299,10 @@ describe('the log', () => {
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  it('is one JSON document a line, with the time of the clock it was given', () => {
-    expect(write('info', (log) => log.info('request', { status: 200, causes: ['A b'] }))).toEqual([
+  it('is one JSON document a line, with the time of the clock it was given, and no field that is not named', () => {
+    const unnamed = { url: 'https://x', authorization: 'y', level: 'error', message: 'z' };
+    const fields = { status: 200, causes: ['A b'], ...unnamed } as LogFields;
+    expect(write('info', (log) => log.info('request', fields))).toEqual([
       { time: '2026-11-02T00:00:00.000Z', level: 'info', message: 'request', status: 200, causes: ['A b'] },
     ]);
   });
@@ -341,33 +320,19 @@ describe('the log', () => {
     ]);
   });
 
-  it('drops every field that is not named', () => {
-    const fields = { status: 1, url: 'https://x', authorization: 'y', level: 'error', message: 'z' } as LogFields;
-    expect(write('info', (log) => log.info('m', fields))).toEqual([
-      { time: expect.any(String), level: 'info', message: 'm', status: 1 },
-    ]);
-  });
-
   it.each([
     'GET https://store.example/b/k?X-Amz-Signature=leak&X-Amz-Credential=leak%2Fx failed',
-    'https://leak:leak@store.example/',
-    'X-Amz-Signature=leak',
     'x-amz-security-token: leak',
     'Authorization: Bearer leak.leak',
-    'token eyJleakleak.eyJleak.leak',
-    'written by leak@example.org today',
-  ])('takes what is secret out of "%s"', (text) => {
-    const [line] = write('info', (log) => log.info(text, { detail: text, causes: [text] }));
+  ])('takes what is secret out of every field: "%s"', (text) => {
+    const [line = {}] = write('info', (log) => log.info(text, { detail: text, causes: [text] }));
     expect(JSON.stringify(line)).not.toContain('leak');
-    expect(JSON.stringify(line)).toContain('[redacted]');
+    for (const field of [line.message, line.detail, line.causes]) expect(String(field)).toContain('[redacted]');
   });
 
-  it('takes long and strange text in its stride', () => {
-    const started = performance.now();
-    const [line] = write('info', (log) =>
-      log.info('a@'.repeat(1_000_000), { detail: `${'://a'.repeat(100_000)}\n\u0000` }),
-    );
+  it('shortens long and strange text', () => {
+    const detail = `${'://a'.repeat(100_000)}\n\u0000`;
+    const [line] = write('info', (log) => log.info('a@'.repeat(1_000_000), { detail }));
     expect(JSON.stringify(line).length).toBeLessThan(5_000);
-    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
