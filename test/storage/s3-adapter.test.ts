@@ -54,6 +54,7 @@ function adapterFor(changes: Partial<S3Settings>): Omit<Adapter, 'fake'> {
     expect(durationMs).toBeGreaterThanOrEqual(0);
     attempts.push({ operation, outcome });
   });
+  retryAtOnce(client);
   cleanups.push(() => client.destroy());
   return {
     store: new S3ObjectStore(client, settings, (notice) => notices.push(notice)),
@@ -62,6 +63,22 @@ function adapterFor(changes: Partial<S3Settings>): Omit<Adapter, 'fake'> {
     notices,
     client,
     presigner: createS3Presigner({ client, settings, now: Date.now }),
+  };
+}
+
+/** Retries what the service retries, and as often, without waiting in between. */
+function retryAtOnce({ config }: S3Client): void {
+  const provide = config.retryStrategy;
+  config.retryStrategy = async () => {
+    const strategy = await provide();
+    if (!('refreshRetryTokenForRetry' in strategy)) throw new Error('the SDK has retry tokens');
+    return {
+      mode: 'standard',
+      acquireInitialRetryToken: (scope) => strategy.acquireInitialRetryToken(scope),
+      refreshRetryTokenForRetry: async (token, info) =>
+        Object.assign(await strategy.refreshRetryTokenForRetry(token, info), { getRetryDelay: () => 0 }),
+      recordSuccess: (token) => strategy.recordSuccess(token),
+    };
   };
 }
 
@@ -100,7 +117,7 @@ function withoutCredentials(variables: Record<string, string | undefined> = {}):
 const ISSUE_CREDENTIALS = `
   import { existsSync, writeFileSync } from 'node:fs';
   const marker = new URL('issued', import.meta.url);
-  const [id, lifetimeMs] = existsSync(marker) ? ['SECOND', 3_600_000] : ['FIRST', 30_000];
+  const [id, lifetimeMs] = existsSync(marker) ? ['SECOND', 3_600_000] : ['FIRST', 240_000];
   writeFileSync(marker, '');
   const Expiration = new Date(Date.now() + lifetimeMs).toISOString();
   const keys = { AccessKeyId: id, SecretAccessKey: 'secret', SessionToken: 'token-' + id };
