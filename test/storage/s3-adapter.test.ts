@@ -71,14 +71,11 @@ function retryAtOnce({ config }: S3Client): void {
   const provide = config.retryStrategy;
   config.retryStrategy = async () => {
     const strategy = await provide();
-    if (!('refreshRetryTokenForRetry' in strategy)) throw new Error('the SDK has retry tokens');
-    return {
-      mode: 'standard',
-      acquireInitialRetryToken: (scope) => strategy.acquireInitialRetryToken(scope),
-      refreshRetryTokenForRetry: async (token, info) =>
-        Object.assign(await strategy.refreshRetryTokenForRetry(token, info), { getRetryDelay: () => 0 }),
-      recordSuccess: (token) => strategy.recordSuccess(token),
-    };
+    // The SDK waits in the strategy itself, and for how long only this part of it knows.
+    const backoff: unknown = Reflect.get(strategy, 'retryBackoffStrategy');
+    if (!(backoff instanceof Object)) throw new Error('the SDK no longer keeps its back-off there');
+    Object.assign(backoff, { computeNextBackoffDelay: () => 0 });
+    return strategy;
   };
 }
 
