@@ -8,7 +8,6 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   PutObjectCommand,
   paginateListParts,
@@ -158,23 +157,6 @@ describe('a multipart upload', () => {
 });
 
 describe('the listing of uploads', () => {
-  test('gives them by key and then by id, page by page', async () => {
-    const { client } = await startStore();
-    const keys = ['b/1', 'a', 'b/1', 'b/1', 'c', 'b/2'];
-    const made: string[] = [];
-    for (const key of keys) made.push(`${key} ${await create(client, key)}`);
-    for (const MaxUploads of [1, 2, 5, 1000]) {
-      const found: string[] = [];
-      let markers: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-      while (markers !== undefined) {
-        const page: ListMultipartUploadsCommandOutput = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, MaxUploads, ...markers })); // biome-ignore format: one line
-        found.push(...(page.Uploads ?? []).map(({ Key, UploadId }) => `${Key} ${UploadId}`));
-        markers = page.IsTruncated === true ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' } : undefined; // biome-ignore format: one line
-      }
-      expect(found).toEqual(made.toSorted());
-    }
-  });
-
   test('knows prefix, delimiter and markers', async () => {
     const { client } = await startStore();
     for (const key of ['a', 'b/1', 'b/2', 'b/2/x', 'c']) await create(client, key);

@@ -474,7 +474,7 @@ export function describeObjectStore(
         const prefix = newPrefix();
         const keys = Array.from(
           { length: severalPages },
-          (_, index) => `${prefix}${String(index >> 1).padStart(5, '0')}`,
+          (_, index) => `${prefix}${String(Math.floor(index / 3)).padStart(5, '0')}`,
         );
         await inParallel(keys, (key) => store.createMultipartUpload(key, MEDIA));
         const first = await store.listMultipartUploads(prefix);
