@@ -130,7 +130,7 @@ export class MemoryStore implements ObjectStore {
       for (const [index, version] of ofKey.entries()) {
         if (key === afterKey && (index < after || version.versionId === afterVersion)) continue;
         const last = versions.at(-1);
-        if (last && versions.length === Math.min(MAX_KEYS, this.#options.pageKeys ?? MAX_KEYS)) {
+        if (last && versions.length === (this.#options.pageKeys ?? MAX_KEYS)) {
           return { versions, cursor: JSON.stringify([last.key, last.versionId]), storeTimeMs: this.now() };
         }
         const { versionId, lastModifiedMs, body } = version;
@@ -221,15 +221,13 @@ export class MemoryStore implements ObjectStore {
   }
 
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
-    const all = this.openUploads(prefix);
-    const from = cursor === undefined ? 0 : all.findIndex((open) => cursorOf(open) > cursor);
-    const atMost = Math.min(MAX_KEYS, this.#options.pageKeys ?? MAX_KEYS);
-    const uploads = from < 0 ? [] : all.slice(from, from + atMost);
-    const last = uploads.at(-1);
-    const isMore = last !== undefined && from + atMost < all.length;
+    const after = cursor === undefined ? undefined : (JSON.parse(cursor) as UploadPlace);
+    const left = this.openUploads(prefix).filter((open) => !after || byKeyThenId(open, after) > 0);
+    const uploads = left.slice(0, this.#options.pageKeys ?? MAX_KEYS);
+    const { key = '', uploadId = '' } = uploads.at(-1) ?? {};
     return {
-      uploads: uploads.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })),
-      cursor: isMore ? cursorOf(last) : undefined,
+      uploads: uploads.map((open) => ({ key: open.key, uploadId: open.uploadId, initiatedMs: open.initiatedMs })),
+      cursor: uploads.length < left.length ? JSON.stringify({ key, uploadId }) : undefined,
       storeTimeMs: this.now(),
     };
   }
@@ -295,12 +293,11 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
-function byKeyThenId(a: OpenUpload, b: OpenUpload): number {
-  return compareKeys(a.key, b.key) || (a.uploadId < b.uploadId ? -1 : 1);
-}
+type UploadPlace = Pick<OpenUpload, 'key' | 'uploadId'>;
 
-function cursorOf({ key, uploadId }: OpenUpload): string {
-  return `${key}\0${uploadId}`;
+function byKeyThenId(a: UploadPlace, b: UploadPlace): number {
+  if (a.key !== b.key) return compareKeys(a.key, b.key);
+  return a.uploadId === b.uploadId ? 0 : a.uploadId < b.uploadId ? -1 : 1;
 }
 
 /** The order of their UTF-8 bytes: that of JavaScript's strings, but for surrogates, which come after U+FFFF there. */

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { afterThisTest, BUCKET, call, dataFiles, FIVE_MIB, startStore, temporaryFolder } from './support.ts';
 
@@ -39,11 +40,14 @@ async function work(
   name: string,
   possible: Possible,
   uploads: Map<string, OpenUpload>,
+  onAsk: () => void,
 ): Promise<void> {
   const change = async (key: string, value: string | undefined, act: () => Promise<{ status: number }>) => {
     const before = possible.get(key) ?? new Set([undefined]);
     possible.set(key, new Set([...before, value]));
-    const { status } = await act();
+    const answer = act();
+    onAsk();
+    const { status } = await answer;
     if (status >= 300) throw new Error(`${key}: ${status}`);
     possible.set(key, new Set([value]));
   };
@@ -84,17 +88,25 @@ async function multipart(
   );
 }
 
+/** Kills the store a few turns of the event loop after that many changes were asked for. */
 async function workUntilKilled(
   { child, endpoint }: Child,
   possible: Possible,
-  milliseconds: number,
+  changes: number,
 ): Promise<Map<string, OpenUpload>> {
   const uploads = new Map<string, OpenUpload>();
   const gone = once(child, 'exit');
-  const workers = ['a', 'b', 'c'].map((name) => work(endpoint, name, possible, uploads).catch(() => undefined));
-  const kill = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+  let asked = 0;
+  const kill = async () => {
+    for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
+    child.kill('SIGKILL');
+  };
+  const onAsk = () => {
+    asked += 1;
+    if (asked === changes) void kill();
+  };
+  const workers = ['a', 'b', 'c'].map((name) => work(endpoint, name, possible, uploads, onAsk).catch(() => undefined));
   await Promise.all([...workers, gone]);
-  clearTimeout(kill);
   return uploads;
 }
 
@@ -105,7 +117,7 @@ describe('a store that is killed', () => {
     let survived = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const child = await startChild(dataDir);
-      const uploads = await workUntilKilled(child, possible, 60 + Math.random() * 400);
+      const uploads = await workUntilKilled(child, possible, 5 + Math.floor(Math.random() * 40));
 
       const store = await startStore({ dataDir });
       for (const [key, values] of possible) {

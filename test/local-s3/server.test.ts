@@ -149,7 +149,7 @@ describe('the data folder', () => {
 describe('a read that is streaming', () => {
   test.each(['deleted', 'replaced'])('gets the old bytes to their end when the object is %s', async (change) => {
     const { client, endpoint, dataDir } = await startStore();
-    const old = Buffer.alloc(24 * 1024 * 1024, 'o');
+    const old = Buffer.alloc(16 * 1024 * 1024, 'o');
     await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'k', Body: old }));
     const { target, headers } = sign({ endpoint, path: PATH });
     const { hostname, port } = new URL(endpoint);
@@ -167,7 +167,7 @@ describe('a read that is streaming', () => {
 
   test('lets go of its file when the reader goes away', async () => {
     const { client, endpoint, dataDir } = await startStore();
-    await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'k', Body: Buffer.alloc(24 * 1024 * 1024) }));
+    await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'k', Body: Buffer.alloc(16 * 1024 * 1024) }));
     const { target, headers } = sign({ endpoint, path: PATH });
     const { hostname, port } = new URL(endpoint);
     const request = get({ hostname, port, path: target, headers });
@@ -251,7 +251,7 @@ describe('the server', () => {
 
   test('closes idle connections at once, twice if asked, and finishes the request that runs', async () => {
     const { server, client, endpoint, dataDir } = await startStore();
-    const body = Buffer.alloc(24 * 1024 * 1024, 'o');
+    const body = Buffer.alloc(16 * 1024 * 1024, 'o');
     await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'k', Body: body }));
     const reading = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: 'k' }));
     const closed = Promise.all([server.close(), server.close()]);

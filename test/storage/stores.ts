@@ -43,6 +43,7 @@ export interface RealStore extends TestStore {
   readonly settings: S3Settings;
   /** Signs by the real clock; part URLs with the upload credentials. */
   readonly presigner: Presigner;
+  presignerAt(nowMs: number): Presigner;
   readonly endpoint: string;
   readonly bucket: string;
   readonly requests: AnsweredRequest[];
@@ -121,6 +122,7 @@ function testStore(settings: S3Settings, options: TestStoreOptions, remove: () =
     client,
     settings,
     presigner: createS3Presigner({ client, settings, now: Date.now }),
+    presignerAt: (nowMs) => createS3Presigner({ client, settings, now: () => nowMs }),
     endpoint: settings.endpoint ?? '',
     bucket: settings.bucket,
     requests,
