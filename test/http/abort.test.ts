@@ -4,7 +4,7 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
 import { webm } from '../kit/fixtures.ts';
 import { mediaKey } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
 let api: Api;
@@ -66,11 +66,6 @@ describe('nothing is given up', () => {
     const stored = await api.store();
     expectProblem(await abort(stored.path), 409, 'recording-stored');
     expect((await api.call('get', stored.path)).body).toEqual(stored.recording);
-  });
-
-  it('where there is none', async () => {
-    const { attemptPath } = await api.create();
-    expectProblem(await abort(`${attemptPath}/recordings/${UNKNOWN_RECORDING}`), 404, 'recording-not-found');
   });
 
   it('while the recording is still being created, which lasts an hour at most', async () => {

@@ -178,14 +178,6 @@ describe('no recording begins', () => {
     expectProblem(await post(change), 422, 'invalid-request');
   });
 
-  it('for an attempt that is assessed', async () => {
-    const attempt = newAttempt();
-    const body = { completedAt: new Date(api.service.clock.now()).toISOString() };
-    expect((await api.call('put', `/v1/exams/math/attempts/${attempt}/assessment`, { body })).status).toBe(200);
-    expectProblem(await post({}, pathOf(attempt)), 409, 'attempt-assessed');
-    expect((await post({}, pathOf())).status).toBe(201);
-  });
-
   it.each([
     [MAX_RECORDINGS_AN_ATTEMPT, 409],
     [MAX_RECORDINGS_AN_ATTEMPT - 1, 201],

@@ -229,18 +229,6 @@ describe('one recording', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('is not there under another attempt or exam', async () => {
-    const stored = await api.store();
-    const { recording } = stored.ref;
-    for (const path of [
-      `/v1/exams/math/attempts/other/recordings/${recording}`,
-      stored.path.replace('math', 'history'),
-    ]) {
-      expectProblem(await api.call('get', path), 404, 'recording-not-found');
-    }
-    expectProblem(await api.call('get', `${stored.attemptPath}/recordings/${UNKNOWN_RECORDING}`), 404);
-  });
-
   it('whose manifest cannot be read is a fault of the service, and stops no list', async () => {
     const sitting = { exam: 'broken', attempt: 'a' };
     const broken = await api.create(sitting);
