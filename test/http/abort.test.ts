@@ -5,6 +5,7 @@ import { participantKey } from '../../src/domain/keys.ts';
 import { webm } from '../kit/fixtures.ts';
 import { mediaKey } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
+import { formWith } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
 let api: Api;
@@ -49,14 +50,13 @@ describe('an upload that is given up', () => {
   it('is over: no call brings it back', async () => {
     const created = await api.create();
     await abort(created.path);
-    for (const suffix of ['complete', 'playback-links']) {
-      expectProblem(await api.call('post', `${created.path}/${suffix}`), 410, 'recording-deleted');
+    for (const [suffix, options] of [
+      ['complete', {}],
+      ['playback-links', {}],
+      ['content', formWith(webm)],
+    ] as const) {
+      expectProblem(await api.raw('POST', `${created.path}/${suffix}`, options), 410, 'recording-deleted');
     }
-    const content = await api.agent
-      .post(`${created.path}/content`)
-      .set('authorization', await api.authorization())
-      .attach('file', Buffer.from(webm), 'blob');
-    expect(content.body).toMatchObject({ status: 410, code: 'recording-deleted' });
     expect((await api.call('get', `${created.attemptPath}/recordings`)).body.items).toEqual([]);
   });
 });
@@ -93,20 +93,12 @@ describe('an upload that the store has dropped', () => {
   }
 
   it.each([
-    ['get', 'parts'],
-    ['post', 'complete'],
-  ] as const)('is known as gone to %s …/%s', async (method, suffix) => {
+    ['GET', 'parts', {}],
+    ['POST', 'complete', {}],
+    ['POST', 'content', formWith(webm)],
+  ])('is known as gone to %s …/%s', async (method, suffix, options) => {
     const created = await dropped();
-    expectProblem(await api.call(method, `${created.path}/${suffix}`), 409, 'upload-gone');
-  });
-
-  it('is known as gone to content', async () => {
-    const created = await dropped();
-    const answer = await api.agent
-      .post(`${created.path}/content`)
-      .set('authorization', await api.authorization())
-      .attach('file', Buffer.from(webm), 'blob');
-    expect(answer.body).toMatchObject({ status: 409, code: 'upload-gone' });
+    expectProblem(await api.raw(method, `${created.path}/${suffix}`, options), 409, 'upload-gone');
   });
 
   it('can still be given up', async () => {

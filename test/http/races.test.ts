@@ -56,24 +56,8 @@ describe('complete, held before a call to the store', () => {
   });
 });
 
-describe('without any order', () => {
-  it.each(['abort', 'erase'] as const)('complete and %s leave a recording or nothing', async (end) => {
-    for (let round = 0; round < 5; round += 1) {
-      const created = await api.create();
-      await api.upload(created, webm);
-      const answers = await Promise.all([
-        api.call('post', `${created.path}/complete`),
-        ENDS[end](created.path),
-        api.call('post', `${created.path}/complete`, { body: { timeline: TIMELINE } }),
-      ]);
-      for (const answer of answers) expect(answer.status).toBeLessThan(500);
-      const read = await api.call('get', created.path);
-      if (read.status === 200) expect(answers[1]).toMatchObject({ status: 409, body: { code: 'recording-stored' } });
-      else await expectNothingLeft(api.service.store, created.ref);
-    }
-  });
-
-  it('erased twice at once, there is one receipt', async () => {
+describe('an erasure', () => {
+  it('that is asked for several times at once leaves one receipt', async () => {
     const created = await api.store();
     const answers = await Promise.all([ENDS.erase(created.path), ENDS.erase(created.path), ENDS.erase(created.path)]);
     for (const answer of answers) expect(answer.status).toBe(200);
