@@ -4,13 +4,12 @@ import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { uploadParts } from '../kit/service.ts';
 import { type Answer, type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
-const MIB = 1024 * 1024;
 const file = enlargeWebm(webm, 12 * MIB);
 const TIMELINE = {
   startedAt: '2026-01-02T10:00:00Z',

@@ -13,14 +13,13 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { participantExport } from '../../src/http/schemas.ts';
 import type { ExportedRecording } from '../../src/recordings/export-document.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { overriding } from '../kit/overriding.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
 import { settled } from './settled.ts';
 
-const MIB = 1024 * 1024;
 const DESK = { scope: 'privacy:manage', sub: 'desk' };
 const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
 const store = createInterventions();

@@ -3,12 +3,11 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
-const MIB = 1024 * 1024;
 let api: Api;
 beforeAll(async () => {
   api = await startApi();

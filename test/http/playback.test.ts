@@ -3,12 +3,11 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey } from '../../src/domain/keys.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
-const MIB = 1024 * 1024;
 const file = enlargeWebm(webm, 12 * MIB);
 const store = createInterventions();
 let api: Api;

@@ -1,16 +1,18 @@
-// POST …/abort: an upload is given up, by its client or by the store.
+// POST …/abort: an upload is given up, by its client or by the store; and what happens when its end meets a completion.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
 import { webm } from '../kit/fixtures.ts';
-import { mediaKey } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi } from './api.ts';
+import { createInterventions, mediaKey, type StoreCall } from '../kit/interventions.ts';
+import { type Answer, type Api, type CreatedRecording, startApi } from './api.ts';
 import { formWith } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
+const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
+const interventions = createInterventions();
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ wrap: interventions.wrap });
 });
 
 const abort = (path: string, by = api) => by.call('post', `${path}/abort`, { as: { scope: 'recordings:upload' } });
@@ -107,3 +109,62 @@ describe('an upload that the store has dropped', () => {
     await expectNothingLeft(api.service.store, created.ref);
   });
 });
+
+const ENDS = {
+  abort: (path: string) => api.call('post', `${path}/abort`),
+  erase: (path: string) => api.call('delete', `${path}?reason=erasure`),
+};
+
+/** Where complete waits, and where what overtakes it waits in turn (or runs through). */
+const COMPLETE_AT: readonly StoreCall[] = ['put', 'listParts', 'completeMultipartUpload', 'getStart', 'tag'];
+const END_AT: readonly (StoreCall | 'nowhere')[] = ['nowhere', 'abortMultipartUpload', 'delete'];
+const CASES = (['abort', 'erase'] as const).flatMap((end) =>
+  COMPLETE_AT.flatMap((completeAt) => END_AT.map((endAt) => [end, completeAt, endAt] as const)),
+);
+
+describe('complete, held before a call to the store', () => {
+  it.each(CASES)('meets %s: it waits at %s, the other at %s', async (end, completeAt, endAt) => {
+    const created = await api.create();
+    await api.upload(created, webm);
+    const heldComplete = interventions.holdNext(completeAt);
+    const completing = api.call('post', `${created.path}/complete`, { body: { timeline: TIMELINE } });
+    await heldComplete.reached;
+
+    const heldEnd = endAt === 'nowhere' ? undefined : interventions.holdNext(endAt);
+    const ending = ENDS[end](created.path);
+    await Promise.race([heldEnd?.reached, ending].filter((waited) => waited !== undefined));
+    heldComplete.release();
+    const completed = await completing;
+    heldEnd?.release();
+    const ended = await ending;
+
+    expectEither(ended, end === 'abort' ? [204, 409] : [200]);
+    if (ended.status === 409) {
+      // Complete had won before abort began: nothing was given up.
+      expectProblem(ended, 409, 'recording-stored');
+      expect(completed.status).toBe(200);
+      expect((await api.call('get', created.path)).body).toMatchObject({ state: 'stored', timeline: TIMELINE });
+      return;
+    }
+    expectEither(completed, [200, 410]);
+    await expectNothingLeft(api.service.store, created.ref);
+    expectProblem(await api.call('get', created.path), 410, 'recording-deleted');
+    expect(await api.service.keys(`participants/acme/p-1/math/${created.ref.attempt}/`)).toEqual([]);
+  });
+});
+
+describe('an erasure', () => {
+  it('that is asked for several times at once leaves one receipt', async () => {
+    const created = await api.store();
+    const answers = await Promise.all([ENDS.erase(created.path), ENDS.erase(created.path), ENDS.erase(created.path)]);
+    for (const answer of answers) expect(answer.status).toBe(200);
+    await expectNothingLeft(api.service.store, created.ref);
+    const read = await api.call('get', created.path);
+    expectProblem(read, 410, 'recording-deleted');
+    expect(read.body.receipt).toMatchObject({ reason: 'erasure' });
+  });
+});
+
+function expectEither(answer: Answer<unknown>, statuses: readonly number[]): void {
+  expect({ ...answer, isOneOf: statuses.includes(answer.status) }).toMatchObject({ isOneOf: true });
+}
