@@ -32,7 +32,7 @@ async function client(options: Partial<ClientOptions> = {}): Promise<ProctoringR
 
 /** Parts go to the bucket in memory, by the URLs that it has issued; the rest to the service. */
 async function fetchOrPut(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-  const url = String(input);
+  const url = input instanceof Request ? input.url : String(input);
   // What one call makes is older than what the next one makes.
   api.service.clock.advance(1);
   if (!url.startsWith('http://store.test/')) return fetch(input, init);
