@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../domain/errors.ts';
+import type { Every } from '../recordings/content-uploads.ts';
 import { HttpError } from './problem-codes.ts';
 
 export const FILE_FIELD = 'file';
@@ -16,6 +17,7 @@ export interface FileLimits {
   readonly maxFileBytes: number;
   /** A body that brings no byte for this long, while nothing but its client is waited for, is given up on. */
   readonly idleMs: number;
+  readonly every: Every;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface FileLimits {
 export async function receiveFile(
   req: Request,
   res: Response,
-  { maxFileBytes, idleMs }: FileLimits,
+  { maxFileBytes, idleMs, every }: FileLimits,
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
   refuseKnownTooLarge(req, maxFileBytes);
@@ -54,7 +56,7 @@ export async function receiveFile(
   }).single(FILE_FIELD);
   // multer waits for events of the request; one that is gone already sends none.
   if (req.destroyed) throw aborted();
-  const stopWatching = watchForSilence(req, idleMs, () => {
+  const stopWatching = watchForSilence(req, { idleMs, every }, () => {
     const silence = idle();
     res.setHeader('Connection', 'close');
     sink.giveUp(silence);
@@ -124,14 +126,17 @@ function refuseKnownTooLarge(req: Request, maxFileBytes: number): void {
 }
 
 /** Looks every `idleMs`, so it may take twice as long. While the store is slow the request is paused, and not silent. */
-function watchForSilence(req: Request, idleMs: number, onSilence: () => void): () => void {
+function watchForSilence(
+  req: Request,
+  { idleMs, every }: Pick<FileLimits, 'idleMs' | 'every'>,
+  onSilence: () => void,
+): () => void {
   let bytesRead = -1;
-  const timer = setInterval(() => {
+  return every(idleMs, () => {
     const isSilent = req.socket.bytesRead === bytesRead && req.readableFlowing === true && !req.complete;
     bytesRead = req.socket.bytesRead;
     if (isSilent) onSilence();
-  }, idleMs);
-  return () => clearInterval(timer);
+  });
 }
 
 function translate(error: unknown, req: Request, sink: FileSink, maxFileBytes: number): unknown {

@@ -83,9 +83,14 @@ export async function pause(
   response: Response | undefined,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await wait(pauseMs(attempt, response && askedPauseMs(response), Math.random()), signal);
+}
+
+/** @param random in [0, 1) */
+export function pauseMs(attempt: number, askedMs: number | undefined, random: number): number {
   // Doubles, with jitter, so that clients that failed together do not come back together.
-  const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
-  await wait(Math.max((response && askedPauseMs(response)) ?? 0, ownMs), signal);
+  const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + random / 2);
+  return Math.max(askedMs ?? 0, ownMs);
 }
 
 function askedPauseMs(response: Response): number | undefined {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import type { AccessLogPage } from '../../src/recordings/access-log.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
 let api: Api;
@@ -119,12 +119,6 @@ describe('the access log', () => {
     );
     await api.service.store.put(torn, Buffer.from('{"at":'));
     expect((await read(stored)).body.items.map(({ reason }) => reason)).toEqual(['whole']);
-  });
-
-  it('is not there where there is no recording', async () => {
-    const stored = await api.store();
-    expectProblem(await read({ path: `${stored.attemptPath}/recordings/${UNKNOWN_RECORDING}` }), 404);
-    expectProblem(await read({ path: stored.path.replace('math', 'history') }), 404, 'recording-not-found');
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { DAY_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey } from '../../src/domain/keys.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { bodyOf, OF_RECORDING, pathOf } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
@@ -192,12 +192,5 @@ describe('nothing is erased', () => {
     const created = await api.create();
     expectProblem(await erase(created, query), 422, 'invalid-request');
     expect((await api.call('get', created.path)).status).toBe(200);
-  });
-
-  it('where there is nothing', async () => {
-    const { attemptPath } = await api.create();
-    const before = await api.service.keys();
-    expectProblem(await erase({ path: `${attemptPath}/recordings/${UNKNOWN_RECORDING}` }), 404, 'recording-not-found');
-    expect(await api.service.keys()).toEqual(before);
   });
 });

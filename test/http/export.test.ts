@@ -13,13 +13,13 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { participantExport } from '../../src/http/schemas.ts';
 import type { ExportedRecording } from '../../src/recordings/export-document.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { overriding } from '../kit/overriding.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem, until } from './expectations.ts';
+import { settled } from './settled.ts';
 
-const MIB = 1024 * 1024;
 const DESK = { scope: 'privacy:manage', sub: 'desk' };
 const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
 const store = createInterventions();
@@ -315,14 +315,8 @@ describe('a client', () => {
   it('that reads slowly is not read ahead of', async () => {
     const { response, ranges } = await begin();
     // What fits into the sockets' buffers is sent; then nothing is read any more until the client goes on.
-    let before = -1;
-    await until(async () => {
-      const settled = before === ranges();
-      before = ranges();
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      return settled && ranges() === before && before > 0;
-    });
-    expect(before).toBeLessThan(8);
+    await until(() => ranges() > 0);
+    expect(await settled(ranges)).toBeLessThan(8);
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
     expect(ranges()).toBe(15);

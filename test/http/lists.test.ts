@@ -96,20 +96,20 @@ describe('the Link of a page', () => {
     for (const _ of [1, 2, 3]) await api.call('post', `${read.path}/playback-links`);
     await api.create({ exam: 'linked', attempt: read.ref.attempt }, participant);
     for (const [path, expected] of [
-      [EXAM, 10],
-      [`/v1/exams/linked/attempts/${read.ref.attempt}/recordings`, 2],
-      [`${read.path}/access-log`, 3],
-      ['/v1/participants/p-linked/recordings', 2],
+      [`${EXAM}?assessed=false&limit=3`, 10],
+      [`/v1/exams/linked/attempts/${read.ref.attempt}/recordings?limit=1`, 2],
+      [`${read.path}/access-log?limit=1`, 3],
+      ['/v1/participants/p-linked/recordings?limit=1', 2],
     ] as const) {
       const seen: unknown[] = [];
-      let next: string | undefined = `${path}?limit=1`;
+      let next: string | undefined = path;
       while (next !== undefined) {
         const { body, headers }: Answer<Page> = await api.call<Page>('get', next);
         seen.push(...body.items);
         const link: string | undefined = /^<([^>]+)>; rel="next"$/.exec(headers.link ?? '')?.[1];
         expect(link === undefined).toBe(body.nextCursor === null);
         // The same list, with the same limit and filters.
-        if (link !== undefined) expect(link).toMatch(new RegExp(`^${path}\\?limit=1&cursor=`));
+        if (link !== undefined) expect(link.replace(/[?&]cursor=[^&]+/, '')).toBe(path);
         next = link;
       }
       expect({ path, count: seen.length }).toEqual({ path, count: expected });
@@ -229,18 +229,6 @@ describe('one recording', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('is not there under another attempt or exam', async () => {
-    const stored = await api.store();
-    const { recording } = stored.ref;
-    for (const path of [
-      `/v1/exams/math/attempts/other/recordings/${recording}`,
-      stored.path.replace('math', 'history'),
-    ]) {
-      expectProblem(await api.call('get', path), 404, 'recording-not-found');
-    }
-    expectProblem(await api.call('get', `${stored.attemptPath}/recordings/${UNKNOWN_RECORDING}`), 404);
-  });
-
   it('whose manifest cannot be read is a fault of the service, and stops no list', async () => {
     const sitting = { exam: 'broken', attempt: 'a' };
     const broken = await api.create(sitting);
@@ -249,20 +237,5 @@ describe('one recording', () => {
     api.service.context.manifests.clear();
     expectProblem(await api.call('get', broken.path), 503, 'recording-unreadable');
     expect(idsOf((await list('/v1/exams/broken/recordings')).body)).toEqual([sound.ref.recording]);
-  });
-});
-
-describe('the Link header', () => {
-  it('leads to the next page, with the same filters, and is absent on the last', async () => {
-    const seen: string[] = [];
-    let path: string | undefined = `${EXAM}?limit=3&assessed=false`;
-    while (path !== undefined) {
-      const answer = await list(path);
-      expect(answer.status).toBe(200);
-      seen.push(...idsOf(answer.body));
-      path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.link ?? '')?.[1];
-      expect(path === undefined).toBe(answer.body.nextCursor === null);
-    }
-    expect(seen).toEqual(idsIn(all));
   });
 });

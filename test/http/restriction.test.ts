@@ -4,7 +4,7 @@ import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { auditPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
 const store = createInterventions();
@@ -132,11 +132,4 @@ describe('there is no restriction', () => {
       expect((await api.call('get', created.path)).body).toMatchObject({ restricted: false });
     },
   );
-
-  it('of what never was', async () => {
-    const { attemptPath } = await api.create();
-    const path = `${attemptPath}/recordings/${UNKNOWN_RECORDING}`;
-    expectProblem(await restrict({ path }), 404, 'recording-not-found');
-    expectProblem(await lift({ path }), 404, 'recording-not-found');
-  });
 });

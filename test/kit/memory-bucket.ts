@@ -90,10 +90,12 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
       'cache-control': query.get('response-cache-control') ?? '',
       'accept-ranges': 'bytes',
     };
-    const asked = /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
+    const asked = /^bytes=(?=.*\d)(\d*)-(\d*)$/.exec(range ?? '');
     if (!asked) return new Response(Buffer.from(whole), { status: 200, headers });
-    const from = Number(asked[1]);
-    const last = asked[2] ? Math.min(Number(asked[2]), whole.length - 1) : whole.length - 1;
+    const [, first, end] = asked;
+    // Without a first byte the number is how many of the last bytes are asked for.
+    const from = first ? Number(first) : Math.max(whole.length - Number(end), 0);
+    const last = first && end ? Math.min(Number(end), whole.length - 1) : whole.length - 1;
     if (from > last) return new Response(null, { status: 416 });
     const body = Buffer.from(whole.subarray(from, last + 1));
     const contentRange = `bytes ${from}-${last}/${whole.length}`;

@@ -12,6 +12,7 @@ import {
   type Dispatcher,
   type DispatcherOptions,
 } from '../../src/webhooks/dispatcher.ts';
+import { overriding } from '../kit/overriding.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 
@@ -177,7 +178,7 @@ describe('an endpoint that fails', () => {
     await add('acme', 50);
     const others = await add('beta', 3);
     await dispatcher.poll();
-    while (beta.received.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (beta.received.length < 3) await new Promise(setImmediate);
     // A tenant has a few requests under way, and a second look begins no more of them.
     await add('beta');
     while (beta.received.length < 4) await dispatcher.poll();
@@ -279,23 +280,17 @@ describe('a long outbox', () => {
     acme.answer = () => 500;
     // Two thousand of them, as listings would tell: pages are full of one tenant until it has enough.
     const real = service.store;
-    const store: typeof real = new Proxy(real, {
-      get(target, name) {
-        if (name === 'list') {
-          return async (prefix: string, options: { startAfter?: string; limit?: number } = {}) => {
-            const page = await real.list(prefix, options);
-            if (prefix !== 'outbox/' || (options.startAfter ?? '') >= 'outbox/acme/~') return page;
-            const from = options.startAfter === undefined ? 0 : Number(options.startAfter.slice(-11, -5)) + 1;
-            const objects = Array.from({ length: 1000 }, (_, index) => ({
-              key: outboxKey('acme', 0, String(from + index).padStart(6, '0')),
-              sizeBytes: 1,
-              lastModifiedMs: 0,
-            }));
-            return { ...page, objects, truncated: true };
-          };
-        }
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === 'function' ? value.bind(target) : value;
+    const store = overriding(real, {
+      async list(prefix, options = {}) {
+        const page = await real.list(prefix, options);
+        if (prefix !== 'outbox/' || (options.startAfter ?? '') >= 'outbox/acme/~') return page;
+        const from = options.startAfter === undefined ? 0 : Number(options.startAfter.slice(-11, -5)) + 1;
+        const objects = Array.from({ length: 1000 }, (_, index) => ({
+          key: outboxKey('acme', 0, String(from + index).padStart(6, '0')),
+          sizeBytes: 1,
+          lastModifiedMs: 0,
+        }));
+        return { ...page, objects, truncated: true };
       },
     });
     const [event] = await add('beta');

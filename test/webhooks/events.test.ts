@@ -63,9 +63,11 @@ describe('events are written', () => {
   test('when somebody asked for the deletion: erased; when an upload was given up: deleted', async () => {
     await start();
     const ref = await service.record();
+    service.clock.advance(1);
     await eraseRecording(service.context, CALLER, ref, 'consent-withdrawn');
     await eraseRecording(service.context, CALLER, ref, 'consent-withdrawn');
     const begun = await service.begin({ attempt: 'a2' });
+    service.clock.advance(1);
     await abortRecording(service.context, CALLER, begun);
     const events = await written();
     expect(typesOf(events)).toEqual(['recording.stored', 'recording.erased', 'recording.deleted']);
@@ -139,6 +141,7 @@ describe('a deletion is not held up', () => {
     refusing.is = false;
     await start({ wrap });
     const ref = await service.record();
+    service.clock.advance(1);
     refusing.is = true;
     const erase = () => eraseRecording(service.context, CALLER, ref, 'erasure');
     await expect(erase()).rejects.toMatchObject({ code: 'unavailable' });

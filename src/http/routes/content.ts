@@ -43,7 +43,8 @@ export const content = operation({
     }
     return ctx.contentUploads.run(async () => {
       const upload = await openContent(ctx, ref);
-      const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs: ctx.contentUploads.idleMs };
+      const { idleMs, every } = ctx.contentUploads;
+      const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
       await receiveFile(req, res, limits, (file) => upload.write(freeingAsTheyPass(file)));
       return { body: await upload.complete() };
     });
