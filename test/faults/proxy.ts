@@ -12,7 +12,10 @@ export interface FaultProxy {
 }
 
 /** What is done to one request. The store never sees it unless `ask` is called. */
-export type Fault = (response: ServerResponse, ask: () => Promise<Reply>, body: Buffer) => Promise<void> | void;
+export type Fault = (response: ServerResponse, ask: Ask, body: Buffer) => Promise<void> | void;
+
+/** Passes the request on, without some of its headers. */
+type Ask = (without?: readonly string[]) => Promise<Reply>;
 
 interface Reply {
   readonly status: number;
@@ -84,7 +87,7 @@ export async function startFaultProxy(storeEndpoint: string): Promise<FaultProxy
     const fault = faultFor(requests);
     try {
       const body = await bodyOf(incoming);
-      const ask = () => forward(store, incoming, body);
+      const ask: Ask = (without = []) => forward(store, incoming, body, without);
       await (fault ? fault(response, ask, body) : pass(response, await ask()));
     } catch {
       response.destroy();
@@ -107,11 +110,11 @@ export async function startFaultProxy(storeEndpoint: string): Promise<FaultProxy
   };
 }
 
-function forward(store: URL, incoming: IncomingMessage, body: Buffer): Promise<Reply> {
+function forward(store: URL, incoming: IncomingMessage, body: Buffer, without: readonly string[]): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const { method, url: path } = incoming;
   // The body is here already: nobody waits for a 100 any more.
-  const headers = dropHeaders(incoming.rawHeaders, ['expect', 'connection']);
+  const headers = dropHeaders(incoming.rawHeaders, ['expect', 'connection', ...without]);
   const request = httpRequest({ host: store.hostname, port: store.port, method, path, headers }, (reply) => {
     const { statusCode: status = 0, rawHeaders } = reply;
     bodyOf(reply).then((answered) => resolve({ status, headers: rawHeaders, body: answered }), reject);
@@ -121,10 +124,11 @@ function forward(store: URL, incoming: IncomingMessage, body: Buffer): Promise<R
   return promise;
 }
 
-function pass(response: ServerResponse, { status, headers, body }: Reply): void {
-  const length = status === 204 ? [] : ['content-length', String(body.length)];
+export function pass(response: ServerResponse, { status, headers, body }: Reply): void {
+  const hasNoBody = status === 204 || response.req.method === 'HEAD';
+  const length = hasNoBody ? [] : ['content-length', String(body.length)];
   response.sendDate = false;
-  response.writeHead(status, [...(status === 204 ? headers : withoutLength(headers)), ...length]).end(body);
+  response.writeHead(status, [...(hasNoBody ? headers : withoutLength(headers)), ...length]).end(body);
 }
 
 function sendXml(response: ServerResponse, status: number, body: string): void {
