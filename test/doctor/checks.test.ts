@@ -138,7 +138,7 @@ test.each([
   [MINUTE_MS, 'warning'],
   [-6 * MINUTE_MS, 'failed'],
 ])('a clock that is %d ms off: %s', async (offMs, status) => {
-  const given = { store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + offMs };
+  const given: Partial<CheckContext> = { store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + offMs };
   const lines = await checkReach(given as CheckContext);
   expect(lines.find(({ id }) => id === 'clock')?.status).toBe(status);
 });

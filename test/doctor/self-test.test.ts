@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { REPEAT_MS, RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/commands/self-test.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
-import type { Logger } from '../../src/http/logger.ts';
+import { createVirtualClock } from '../kit/clock.ts';
 
 function results(outcomes: Record<string, AttackOutcome>): CheckResult[] {
   return Object.entries(outcomes).map(([id, outcome]) => ({
@@ -17,34 +17,26 @@ function results(outcomes: Record<string, AttackOutcome>): CheckResult[] {
 
 const GOOD = results({ acl: 'refused', expired: 'refused' });
 
-/** Each wait is announced on `waits`, and lasts until the test says so. */
+/** Each wait lasts until the test lets it go. */
 function start(overrides: Partial<SelfTestDependencies>) {
   const lines: string[] = [];
   const log = (message: string) => void lines.push(message);
-  const logger: Logger = { error: log, warn: log, info: log, debug: log, audit: log };
-  const pending: { milliseconds: number; go: () => void }[] = [];
-  let announce = () => {};
+  const clock = createVirtualClock();
+  const waits: number[] = [];
   const selfTest = startSelfTest({
     findObjectLock: async () => undefined,
     runAttacks: async () => GOOD,
-    logger,
+    logger: { error: log, warn: log, info: log, debug: log, audit: log },
     wait(milliseconds, signal) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      signal.addEventListener('abort', () => resolve());
-      pending.push({ milliseconds, go: resolve });
-      announce();
-      return promise;
+      waits.push(milliseconds);
+      return clock.sleep(milliseconds, signal);
     },
     ...overrides,
   });
   async function nextWait() {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    announce = resolve;
-    if (pending.length > 0) resolve();
-    await promise;
-    const [wait] = pending.splice(0, 1);
-    if (!wait) throw new Error('there is no wait');
-    return wait;
+    while (waits.length === 0) await new Promise(setImmediate);
+    const milliseconds = waits.shift() ?? 0;
+    return { milliseconds, go: () => clock.advance(milliseconds) };
   }
   return { selfTest, nextWait, lines };
 }

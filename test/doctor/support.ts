@@ -1,6 +1,5 @@
 // A doctor on a test store, what a bucket holds, and a store with the holes that the attacks look for.
 import { randomBytes } from 'node:crypto';
-import { GetBucketCorsCommand, GetBucketLifecycleConfigurationCommand } from '@aws-sdk/client-s3';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies, DoctorSettings } from '../../src/doctor/context.ts';
 import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
@@ -64,29 +63,15 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
 /** Everything that the doctor must leave as it was. */
 export async function bucketContents({ client, bucket }: RealStore) {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
-  const uploads = [];
-  for await (const { key, uploadId } of listAllMultipartUploads(whole, '')) uploads.push({ key, uploadId });
+  const inspection = inspectBucket(client, { bucket, keyPrefix: '' });
+  const uploads = await Array.fromAsync(listAllMultipartUploads(whole, ''));
+  const versions = await listItemVersions(whole, '');
   return {
-    versions: (await listItemVersions(whole, '')).map(({ key, versionId, sizeBytes }) => ({
-      key,
-      versionId,
-      sizeBytes,
-    })),
-    uploads,
-    cors: await orNone(async () => (await client.send(new GetBucketCorsCommand({ Bucket: bucket }))).CORSRules),
-    lifecycle: await orNone(
-      async () => (await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }))).Rules,
-    ),
+    versions: versions.map(({ key, versionId, sizeBytes }) => ({ key, versionId, sizeBytes })),
+    uploads: uploads.map(({ key, uploadId }) => ({ key, uploadId })),
+    cors: await inspection.corsRules(),
+    lifecycle: await inspection.lifecycleRules(),
   };
-}
-
-async function orNone<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return undefined;
-    throw error;
-  }
 }
 
 export function find(checks: readonly CheckResult[], id: string): CheckResult {
