@@ -29,11 +29,11 @@ import {
 
 const ORIGIN = 'https://exams.example';
 
-const ATTACKS = [
-  ...['copy-source-with-body', 'copy-source-without-body', 'acl', 'tagging', 'another-part', 'another-key'],
-  ...['another-length', 'another-method', 'tampered-signature', 'expired', 'after-complete', 'after-abort'],
-  ...['playback-another-key', 'playback-tampered', 'playback-write', 'playback-expired'],
-];
+const ATTACKS = (
+  'copy-source-with-body copy-source-without-body acl tagging another-part another-key another-length another-method ' +
+  'tampered-signature expired after-complete after-abort ' +
+  'playback-another-key playback-tampered playback-write playback-expired'
+).split(' ');
 
 const THEIR_CORS = {
   ID: 'theirs',
@@ -56,12 +56,12 @@ afterEach(async () => {
 
 async function doctor(options: DoctorOptions & { fix?: boolean } = {}) {
   const deps = doctorFor(testStore, options);
-  return examine(deps, { fix: options.fix === true }).finally(deps.done);
+  return examine(deps, { fix: options.fix === true }).finally(() => deps.done());
 }
 
 async function attack(options: DoctorOptions, on = testStore) {
   const deps = doctorFor(on, options);
-  return runAttacks(deps).finally(deps.done);
+  return runAttacks(deps).finally(() => deps.done());
 }
 
 function expectLine(checks: readonly CheckResult[], id: string, status: CheckResult['status'], words: string): void {
@@ -179,8 +179,10 @@ describe('--fix', () => {
     const { CORSRules } = await testStore.client.send(new GetBucketCorsCommand({ Bucket: testStore.bucket }));
     expect(CORSRules).toContainEqual(THEIR_CORS);
     expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle));
-    expect(after.cors.map(({ id }) => id).sort()).toEqual(['proctoring-recordings', 'theirs']);
-    expect(after.lifecycle.map(({ id }) => id).sort()).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
+    expect(new Set(after.cors.map(({ id }) => id))).toEqual(new Set(['proctoring-recordings', 'theirs']));
+    expect(new Set(after.lifecycle.map(({ id }) => id))).toEqual(
+      new Set(['proctoring-recordings-stray-uploads', 'theirs']),
+    );
 
     expect((await doctor({ settings, fix: true })).fit).toBe(true);
     expect(await bucketContents(testStore)).toEqual(after);
@@ -237,19 +239,20 @@ describe('the attacks', () => {
     [{ tagsUnsigned: true }, ['tagging']],
   ])('find a store with %j', async (holes, ids) => {
     const plain = await openTestStore();
-    const { endpoint, close } = await startHoledStore(plain, holes);
+    const holed = await startHoledStore(plain, holes);
+    const { endpoint } = holed;
     const results = await attack({ s3: { publicEndpoint: endpoint, endpoint } }, plain);
     expect(idsWith(results, 'succeeded')).toEqual(ids);
     expect(idsWith(results, 'unproven')).toEqual([]);
     expect(await bucketContents(plain)).toMatchObject({ versions: [], uploads: [] });
-    await close();
+    await holed.close();
     await plain.close();
   });
 
   test.each([403, 503])('prove nothing when ordinary uploads are answered %i too', async (status) => {
-    const { endpoint, close } = await startHoledStore(testStore, { status });
-    const results = await attack({ s3: { publicEndpoint: endpoint } });
-    await close();
+    const holed = await startHoledStore(testStore, { status });
+    const results = await attack({ s3: { publicEndpoint: holed.endpoint } });
+    await holed.close();
     expect([...idsWith(results, 'refused'), ...idsWith(results, 'succeeded')]).toEqual([]);
     for (const id of ['part-url', 'acl', 'playback-write']) {
       expect(find(results, id)).toMatchObject({ status: 'failed', outcome: 'unproven' });

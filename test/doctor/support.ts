@@ -107,7 +107,7 @@ export async function startHoledStore({ endpoint, bucket, store }: RealStore, ho
   const isPublic = new Set<string>();
   const tagged = new Set<string>();
   const proxy = await startFaultProxy(endpoint);
-  const holed: HoledStore = { endpoint: proxy.endpoint, holes, close: proxy.close };
+  const holed: HoledStore = { endpoint: proxy.endpoint, holes, close: () => proxy.close() };
   proxy.spoil(() => async (response, ask) => {
     const { method, headers, url: path = '' } = response.req;
     const url = new URL(path, proxy.endpoint);

@@ -26,19 +26,19 @@ const DUE = 40;
 const UPLOADS = 10;
 
 /** Clients and a sweeper repeat what was not answered: all uploads are whole, what is due is gone, and nothing else is. */
-export async function expectToSurviveKills(testStore: RealStore, { kill, start }: KillableStore): Promise<void> {
+export async function expectToSurviveKills(testStore: RealStore, store: KillableStore): Promise<void> {
   let calls = 0;
   let kills = KILLS;
   let killing: Promise<void> | undefined;
   let reviving: Promise<void> | undefined;
-  const wrap = <T extends object>(store: T): T =>
-    new Proxy(store, {
+  const wrap = <T extends object>(port: T): T =>
+    new Proxy(port, {
       get(target, name) {
         const value = Reflect.get(target, name, target) as unknown;
         if (typeof value !== 'function') return value;
         return async (...args: unknown[]) => {
           calls += 1;
-          if (kills < KILLS && calls === CALLS_BETWEEN) killing = kill();
+          if (kills < KILLS && calls === CALLS_BETWEEN) killing = store.kill();
           if (calls >= CALLS_BETWEEN + UNDER_WAY) await killing;
           return value.apply(target, args) as unknown;
         };
@@ -47,7 +47,7 @@ export async function expectToSurviveKills(testStore: RealStore, { kill, start }
   async function revive(): Promise<void> {
     await killing;
     if (killing) {
-      await start();
+      await store.start();
       kills += 1;
       killing = undefined;
       calls = 0;
