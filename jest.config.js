@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 // What the tests start as programs of their own loads in half the time.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'proctoring-recordings-compiled');
-// test/external needs a store outside (TEST_S3_ENDPOINT), because it needs what the embedded one does not have.
-const external = process.env.TEST_S3_ENDPOINT ? [] : ['<rootDir>/test/external/'];
+// *.external.test.ts need a store outside (TEST_S3_ENDPOINT), because they need what the embedded one does not have.
+const external = process.env.TEST_S3_ENDPOINT ? [] : ['\\.external\\.test\\.ts$'];
 // test/helm needs Helm and promtool: ci/chart brings both.
 const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
 // test/browser needs a Chromium (TEST_CHROMIUM, its path); ci/browser brings it.

@@ -1,76 +1,101 @@
-// `doctor` as an operator runs it: exit codes, the table, and one JSON document.
+// `doctor` and the self-test of `serve` as an operator meets them: exit codes, what they write, and when `serve` is ready.
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
-import { type Installation, install } from '../commands/process.ts';
+import { type Installation, install, pause } from '../commands/process.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
-import { bucketContents, find, startHoledStore, storeSettings } from './support.ts';
+import { find, type HoledStore, type Holes, startHoledStore, storeSettings } from './support.ts';
 
-let testStore: RealStore;
-let installation: Installation | undefined;
-
-beforeEach(async () => {
-  testStore = await openTestStore();
-});
+let testStore: RealStore | undefined;
+let holed: HoledStore;
+let installation: Installation;
 
 afterEach(async () => {
-  await installation?.remove();
-  installation = undefined;
-  await testStore.close();
+  await installation.remove();
+  if (testStore) await holed.close();
+  await testStore?.close();
+  testStore = undefined;
 });
 
-test('exits with 0 for a fit bucket, and leaves it as it was', async () => {
-  const before = await bucketContents(testStore);
-  installation = await install(storeSettings(testStore));
+async function installOnHoled(holes: Holes, settings: Record<string, string> = {}): Promise<RealStore> {
+  testStore = await openTestStore();
+  holed = await startHoledStore(testStore, holes);
+  installation = await install({ ...storeSettings(testStore, holed.endpoint), ...settings });
+  return testStore;
+}
+
+/** What /readyz says when it says what is awaited. */
+async function readiness(
+  isAwaited: (answer: { ready: boolean; reason?: string }) => boolean,
+): Promise<string | undefined> {
+  for (;;) {
+    const answer = await fetch(`${installation.url}/readyz`).catch(() => undefined);
+    const body = (await answer?.json()) as { ready: boolean; reason?: string } | undefined;
+    if (body && isAwaited(body)) return body.reason;
+    await pause();
+  }
+}
+
+test('doctor exits with 0 for the embedded store of a folder that nobody serves at the moment', async () => {
+  installation = await install();
+  expect(await (await installation.start()).stop('SIGTERM')).toBe(0);
   const { code, stdout } = await installation.run('doctor');
   expect(stdout).toContain('is fit: 0 failed');
   expect(stdout).toMatch(/✓ {2}part URL \+ x-amz-copy-source /);
   expect(code).toBe(0);
-  expect(await bucketContents(testStore)).toEqual(before);
 });
 
-test('exits with 1 for one that is not, and writes one JSON document without secrets', async () => {
-  const holed = await startHoledStore(testStore, { copiesUnsigned: true });
-  installation = await install(storeSettings(testStore, holed.endpoint));
+test('on a store with holes doctor exits with 1 and tells no secret, and serve is not ready and says why', async () => {
+  const { settings } = await installOnHoled({ copiesUnsigned: true, tagsUnsigned: true });
   const { code, stdout, stderr } = await installation.run('doctor', '--json');
-  await holed.close();
-  expect(code).toBe(1);
   const report = JSON.parse(stdout) as DoctorReport;
-  expect(report.fit).toBe(false);
+  expect({ code, fit: report.fit }).toEqual({ code: 1, fit: false });
   expect(find(report.checks, 'copy-source-with-body')).toMatchObject({ status: 'failed', outcome: 'succeeded' });
-  const secrets = [testStore.settings.credentials, testStore.settings.uploadCredentials];
-  for (const secret of secrets.flatMap((keys) => keys?.secretAccessKey ?? [])) {
-    expect(stdout + stderr).not.toContain(secret);
-  }
-  expect(stdout + stderr).not.toContain('X-Amz-Signature');
+  const serve = installation.launch();
+  expect(await readiness(({ reason }) => reason?.includes('abused') === true)).toBe(
+    'a presigned URL can be abused: copy-source-with-body, copy-source-without-body, tagging; set UPLOADS=proxy',
+  );
+  expect(serve.output()).toContain('a presigned URL can be abused');
+  expect(await serve.stop('SIGTERM')).toBe(0);
+  const secrets = [settings.credentials, settings.uploadCredentials].flatMap((keys) => keys?.secretAccessKey ?? []);
+  for (const secret of [...secrets, 'X-Amz-']) expect(stdout + stderr + serve.output()).not.toContain(secret);
 });
 
-test('exits with 1 when the store does not answer', async () => {
-  installation = await install(storeSettings(testStore, 'http://127.0.0.1:9'));
-  const { code, stdout } = await installation.run('doctor');
-  expect(stdout).toContain('is NOT fit');
-  expect(code).toBe(1);
+test('serve is ready on a store with holes when uploads pass through it', async () => {
+  await installOnHoled({ copiesUnsigned: true }, { UPLOADS: 'proxy' });
+  const serve = await installation.start();
+  expect(await serve.stop('SIGTERM')).toBe(0);
 });
 
-test('exits with 2 for a bad setting or a flag it does not know', async () => {
-  installation = await install({ ...storeSettings(testStore), PORT: 'none' });
-  const bad = await installation.run('doctor');
-  expect(bad).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('PORT') });
-  installation.env.PORT = '0';
-  expect((await installation.run('doctor', '--repair')).code).toBe(2);
+test('serve refuses to start on a bucket that locks objects, with one clear line', async () => {
+  await installOnHoled({ locks: true });
+  const serve = installation.launch();
+  expect(await once(serve.process, 'close')).toEqual([1, null]);
+  expect(serve.output().trim().split('\n')).toHaveLength(1);
+  expect(serve.output()).toContain('COMPLIANCE, 90 days');
 });
 
-test('refuses a folder without a store, and makes none', async () => {
+test('serve waits for a store that is down, and stops when it turns out to lock objects', async () => {
+  await installOnHoled({ status: 503 });
+  const serve = installation.launch();
+  const closed = once(serve.process, 'close');
+  await readiness(({ reason }) => reason?.includes('does not answer') === true);
+  expect(serve.output()).toContain('the self-test waits for the store');
+  holed.holes = { locks: true };
+  expect(await closed).toEqual([1, null]);
+  expect(serve.output()).toContain('COMPLIANCE, 90 days');
+});
+
+test('doctor exits with 1 when the store does not answer, and with 2 for a flag that it does not know', async () => {
+  await installOnHoled({ status: 503 });
+  expect(await installation.run('doctor')).toMatchObject({ code: 1, stdout: expect.stringContaining('is NOT fit') });
+  expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('doctor refuses a folder without a store, and makes none', async () => {
   installation = await install();
   const { code, stderr } = await installation.run('doctor');
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('there is no store in DATA_DIR') });
   expect(await readdir(installation.dataDir)).toEqual([]);
-});
-
-test('examines the embedded store of a folder that nobody serves at the moment', async () => {
-  installation = await install();
-  await (await installation.start()).stop('SIGTERM');
-  const { code, stdout } = await installation.run('doctor', '--json');
-  expect((JSON.parse(stdout) as DoctorReport).checks.filter(({ status }) => status === 'failed')).toEqual([]);
-  expect(code).toBe(0);
 });

@@ -1,7 +1,8 @@
-// The doctor on a real store: what it reports, what it sets, and that it leaves the bucket as it found it.
+// The doctor and its attacks on a real store: what they find, and that they leave the bucket as it was but for --fix.
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
+  GetBucketCorsCommand,
   PutBucketAclCommand,
   PutBucketCorsCommand,
   PutBucketLifecycleConfigurationCommand,
@@ -9,15 +10,39 @@ import {
   PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
+import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies } from '../../src/doctor/context.ts';
 import { examine } from '../../src/doctor/doctor.ts';
-import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { overriding } from '../kit/overriding.ts';
 import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
-import { bucketContents, type DoctorOptions, doctorFor, find, idsWith, startHoledStore } from './support.ts';
+import {
+  bucketContents,
+  type DoctorOptions,
+  doctorFor,
+  find,
+  type Holes,
+  idsWith,
+  startHoledStore,
+} from './support.ts';
 
 const ORIGIN = 'https://exams.example';
-const externalTest = hasExternalStore ? test : test.skip;
+
+const ATTACKS = (
+  'copy-source-with-body copy-source-without-body acl tagging another-part another-key another-length another-method ' +
+  'tampered-signature expired after-complete after-abort ' +
+  'playback-another-key playback-tampered playback-write playback-expired'
+).split(' ');
+
+const THEIR_CORS = {
+  ID: 'theirs',
+  AllowedOrigins: ['https://other.example'],
+  AllowedMethods: ['GET'],
+  AllowedHeaders: ['x-theirs'],
+  ExposeHeaders: ['ETag'],
+  MaxAgeSeconds: 60,
+};
 
 let testStore: RealStore;
 
@@ -31,29 +56,34 @@ afterEach(async () => {
 
 async function doctor(options: DoctorOptions & { fix?: boolean } = {}) {
   const deps = doctorFor(testStore, options);
-  try {
-    return await examine(deps, { fix: options.fix === true });
-  } finally {
-    deps.done();
-  }
+  return examine(deps, { fix: options.fix === true }).finally(() => deps.done());
+}
+
+async function attack(options: DoctorOptions, on = testStore) {
+  const deps = doctorFor(on, options);
+  return runAttacks(deps).finally(() => deps.done());
+}
+
+function expectLine(checks: readonly CheckResult[], id: string, status: CheckResult['status'], words: string): void {
+  const line = find(checks, id);
+  expect(line).toMatchObject({ id, status });
+  expect(`${line.reason} ${line.remedy}`).toContain(words);
 }
 
 async function putSomeoneElsesRules(): Promise<void> {
   const { client, bucket: Bucket } = testStore;
-  const CORSRules = [{ ID: 'theirs', AllowedOrigins: ['https://other.example'], AllowedMethods: ['GET'] }];
-  await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
-  await putLifecycle({ ID: 'theirs', Prefix: 'other/', days: 400 });
-}
-
-async function putLifecycle({ ID, Prefix, days }: { ID: string; Prefix: string; days: number }): Promise<void> {
-  const Rules = [{ ID, Status: 'Enabled' as const, Filter: { Prefix }, Expiration: { Days: days } }];
-  await testStore.client.send(
-    new PutBucketLifecycleConfigurationCommand({ Bucket: testStore.bucket, LifecycleConfiguration: { Rules } }),
-  );
+  const Filter = { Prefix: 'other/' };
+  const Rules = [{ ID: 'theirs', Status: 'Enabled' as const, Filter, Expiration: { Days: 400 } }];
+  await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules: [THEIR_CORS] } }));
+  await client.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }));
 }
 
 describe('the doctor', () => {
-  test('finds a good bucket fit, with a reason on each line and a remedy on each that is not ok', async () => {
+  test('finds a good bucket fit, with a reason on each line and a remedy on each that is not ok, and leaves it as it was', async () => {
+    await putSomeoneElsesRules();
+    await testStore.store.put('attempts/kept', Buffer.from('kept'));
+    await testStore.store.createMultipartUpload('attempts/open', { contentType: 'video/webm' });
+    const before = await bucketContents(testStore);
     const report = await doctor();
     expect(report.checks.filter(({ status }) => status === 'failed')).toEqual([]);
     expect(report).toMatchObject({ fit: true, bucket: testStore.bucket, endpoint: testStore.endpoint });
@@ -64,43 +94,21 @@ describe('the doctor', () => {
     }
     const ids = report.checks.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
-  });
-
-  test('leaves the bucket as it found it', async () => {
-    await putSomeoneElsesRules();
-    await testStore.store.put('attempts/kept', Buffer.from('kept'));
-    await testStore.store.createMultipartUpload('attempts/open', { contentType: 'video/webm' });
-    const before = await bucketContents(testStore);
-    await doctor({ settings: { corsOrigins: [ORIGIN] } });
+    expect(find(report.checks, 'upload-key').status).toBe('ok');
     expect(await bucketContents(testStore)).toEqual(before);
   });
 
   test('leaves the bucket as it found it when checks throw', async () => {
     const before = await bucketContents(testStore);
     const deps = doctorFor(testStore);
-    const store = new Proxy(deps.store, {
-      get(target, name) {
-        if (name === 'tag' || name === 'uploadPart') {
-          return async () => {
-            throw name === 'tag'
-              ? new TypeError('broken')
-              : new StoreError('access-denied', 'UploadPart', 'AccessDenied');
-          };
-        }
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
+    const store = overriding(deps.store, {
+      tag: () => Promise.reject(new TypeError('broken')),
+      uploadPart: () => Promise.reject(new StoreError('access-denied', 'UploadPart', 'AccessDenied')),
     });
     const report = await examine({ ...deps, store });
     deps.done();
-    expect(find(report.checks, 'object-tagging')).toMatchObject({
-      status: 'failed',
-      reason: expect.stringContaining('TypeError'),
-    });
-    expect(find(report.checks, 'parts')).toMatchObject({
-      status: 'warning',
-      reason: expect.stringContaining('UploadPart'),
-    });
+    expectLine(report.checks, 'object-tagging', 'failed', 'TypeError');
+    expectLine(report.checks, 'parts', 'warning', 'UploadPart');
     expect(await bucketContents(testStore)).toEqual(before);
   });
 
@@ -117,84 +125,28 @@ describe('the doctor', () => {
     };
     const report = await examine({ ...deps, inspection });
     deps.done();
-    expect(find(report.checks, 'batch-delete')).toMatchObject({
-      status: 'info',
-      reason: expect.stringContaining('stopped'),
-    });
-    expect(await bucketContents(testStore)).toEqual(before);
-  });
-
-  externalTest('leaves no version behind in a versioned bucket, and says what versions cost', async () => {
-    await testStore.close();
-    testStore = await openTestStore({ versioned: true });
-    await testStore.store.put('attempts/kept', Buffer.from('first'));
-    await testStore.store.put('attempts/kept', Buffer.from('second'));
-    const before = await bucketContents(testStore);
-    const report = await doctor({ fix: false });
-    expect(find(report.checks, 'versioning').status).toBe('warning');
-    expect(report.fit).toBe(true);
+    expectLine(report.checks, 'batch-delete', 'info', 'stopped');
     expect(await bucketContents(testStore)).toEqual(before);
   });
 
   test('says so when the store does not answer, and skips the rest', async () => {
     const report = await doctor({ s3: { endpoint: 'http://127.0.0.1:9' } });
     expect(report.fit).toBe(false);
-    expect(find(report.checks, 'reachable')).toMatchObject({
-      status: 'failed',
-      remedy: expect.stringContaining('S3_ENDPOINT'),
-    });
+    expectLine(report.checks, 'reachable', 'failed', 'S3_ENDPOINT');
     for (const { id, status, reason } of report.checks.filter((check) => check.id !== 'reachable')) {
       expect({ id, status, reason }).toEqual({ id, status: 'info', reason: expect.stringContaining('Skipped') });
     }
   });
 
-  test('says so when the key is refused', async () => {
-    const credentials = {
-      accessKeyId: testStore.settings.credentials?.accessKeyId ?? '',
-      secretAccessKey: 'not-the-secret',
-    };
-    const report = await doctor({ s3: { credentials } });
-    expect(find(report.checks, 'reachable').status).toBe('ok');
-    expect(find(report.checks, 'credentials')).toMatchObject({
-      status: 'failed',
-      reason: expect.stringContaining('SignatureDoesNotMatch'),
-    });
-    expect(find(report.checks, 'anonymous-get').status).toBe('info');
-    expect(report.fit).toBe(false);
-  });
-
-  test('says so when there is no such bucket', async () => {
-    const report = await doctor({ s3: { bucket: 'there-is-no-such-bucket' } });
-    expect(find(report.checks, 'credentials')).toMatchObject({
-      status: 'failed',
-      remedy: expect.stringContaining('S3_BUCKET'),
-    });
-  });
-
-  test.each([
-    [0, 'ok'],
-    [MINUTE_MS, 'warning'],
-    [-6 * MINUTE_MS, 'failed'],
-  ])('judges a clock that is %d ms off: %s', async (offMs, status) => {
-    const report = await doctor({ deps: { now: () => Date.now() + offMs } });
-    expect(find(report.checks, 'clock').status).toBe(status);
-  });
-
-  externalTest('finds a public ACL and a public policy, and that anybody can read', async () => {
-    const { client, bucket: Bucket } = testStore;
-    await client.send(new PutBucketAclCommand({ Bucket, ACL: 'public-read' }));
-    const Statement = [
-      { Effect: 'Allow', Principal: '*', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${Bucket}/*`] },
-    ];
-    await client.send(
-      new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }),
-    );
-    const { checks, fit } = await doctor();
-    expect(fit).toBe(false);
-    for (const id of ['anonymous-get', 'anonymous-list', 'bucket-policy', 'bucket-acl']) {
-      expect({ id, status: find(checks, id).status }).toEqual({ id, status: 'failed' });
-    }
-    expect(find(checks, 'anonymous-put').status).toBe('ok');
+  test('says so when the key is refused, and when there is no such bucket', async () => {
+    const credentials = { accessKeyId: testStore.settings.credentials?.accessKeyId ?? '', secretAccessKey: 'another' };
+    const refused = await doctor({ s3: { credentials } });
+    expect(refused.fit).toBe(false);
+    expect(find(refused.checks, 'reachable').status).toBe('ok');
+    expectLine(refused.checks, 'credentials', 'failed', 'SignatureDoesNotMatch');
+    expect(find(refused.checks, 'anonymous-get').status).toBe('info');
+    const missing = await doctor({ s3: { bucket: 'there-is-no-such-bucket' } });
+    expectLine(missing.checks, 'credentials', 'failed', 'S3_BUCKET');
   });
 
   test('finds a bucket that locks every object, and writes nothing to it', async () => {
@@ -203,95 +155,179 @@ describe('the doctor', () => {
     const { checks, fit } = await doctor({ s3: { endpoint: holed.endpoint } });
     await holed.close();
     expect(fit).toBe(false);
-    expect(find(checks, 'object-lock')).toMatchObject({
-      status: 'failed',
-      reason: expect.stringContaining('COMPLIANCE, 90 days'),
-    });
+    expectLine(checks, 'object-lock', 'failed', 'COMPLIANCE, 90 days');
     expect(find(checks, 'anonymous-get').reason).toContain('Skipped');
     expect(find(checks, 'copy-source-with-body').reason).toContain('Skipped');
     expect((await bucketContents(testStore)).versions).toEqual([]);
   });
-
-  externalTest('finds a real bucket with object lock', async () => {
-    const { client } = testStore;
-    const Bucket = `${testStore.bucket}-locked`;
-    await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
-    try {
-      const enabled = await doctor({ s3: { bucket: Bucket } });
-      expect(find(enabled.checks, 'object-lock')).toMatchObject({ status: 'failed' });
-      const Rule = { DefaultRetention: { Mode: 'GOVERNANCE' as const, Days: 1 } };
-      const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' as const, Rule };
-      await client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }));
-      const locking = await doctor({ s3: { bucket: Bucket } });
-      expect(find(locking.checks, 'object-lock').reason).toContain('GOVERNANCE, 1 days');
-    } finally {
-      // Refused unless it is empty: nothing was written that would have been locked.
-      await client.send(new DeleteBucketCommand({ Bucket }));
-    }
-  });
-
-  test.each([
-    ['a key of its own may do nothing but upload', {}, 'ok'],
-    ['there is none', { uploadCredentials: undefined }, 'warning'],
-  ] as const)('judges the upload key: %s', async (_name, s3, status) => {
-    if (status === 'ok' && !testStore.settings.uploadCredentials) return;
-    const { checks } = await doctor({ s3 });
-    expect(find(checks, 'upload-key').status).toBe(status);
-  });
-
-  test("warns of an upload key that is the service's own", async () => {
-    const deps = doctorFor(testStore);
-    const { checks } = await examine({ ...deps, uploadKeyStore: deps.store });
-    deps.done();
-    expect(find(checks, 'upload-key')).toMatchObject({
-      status: 'warning',
-      reason: expect.stringContaining('list, read, delete'),
-    });
-  });
-
-  test('takes part URLs for harmless while uploads pass through the service', async () => {
-    const options = { unsafeWithoutSignedLength: true, s3: { uploadCredentials: undefined } };
-    const direct = await doctor(options);
-    const proxied = await doctor({ ...options, settings: { uploads: 'proxy' } });
-    expect(direct.fit).toBe(false);
-    expect(proxied.fit).toBe(true);
-    expect(find(proxied.checks, 'another-length')).toMatchObject({ status: 'warning', outcome: 'succeeded' });
-    expect(idsWith(proxied.checks, 'succeeded')).toEqual(idsWith(direct.checks, 'succeeded'));
-  });
 });
 
 describe('--fix', () => {
-  test('sets CORS and the rule for stray uploads, keeps all other rules, and nothing else', async () => {
+  test('sets CORS and the rule for stray uploads, keeps all other rules, and takes over a new origin', async () => {
     await putSomeoneElsesRules();
     const before = await bucketContents(testStore);
     const settings = { corsOrigins: [ORIGIN] };
     const unfixed = await doctor({ settings });
-    expect(find(unfixed.checks, 'cors')).toMatchObject({ status: 'failed', remedy: expect.stringContaining('--fix') });
-    expect(find(unfixed.checks, 'stray-uploads')).toMatchObject({
-      status: 'warning',
-      remedy: expect.stringContaining('--fix'),
-    });
+    expectLine(unfixed.checks, 'cors', 'failed', '--fix');
+    expectLine(unfixed.checks, 'stray-uploads', 'warning', '--fix');
 
     const fixed = await doctor({ settings, fix: true });
     expect(find(fixed.checks, 'cors').status).toBe('ok');
     expect(find(fixed.checks, 'stray-uploads').status).toBe('ok');
     const after = await bucketContents(testStore);
     expect({ ...after, cors: before.cors, lifecycle: before.lifecycle }).toEqual(before);
-    expect(after.cors).toEqual(expect.arrayContaining(before.cors ?? []));
-    expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle ?? []));
-    expect(after.cors?.map(({ ID }) => ID).sort()).toEqual(['proctoring-recordings', 'theirs']);
-    expect(after.lifecycle?.map(({ ID }) => ID).sort()).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
+    const { CORSRules } = await testStore.client.send(new GetBucketCorsCommand({ Bucket: testStore.bucket }));
+    expect(CORSRules).toContainEqual(THEIR_CORS);
+    expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle));
+    expect(new Set(after.cors.map(({ id }) => id))).toEqual(new Set(['proctoring-recordings', 'theirs']));
+    expect(new Set(after.lifecycle.map(({ id }) => id))).toEqual(
+      new Set(['proctoring-recordings-stray-uploads', 'theirs']),
+    );
 
-    const again = await doctor({ settings, fix: true });
-    expect(again.fit).toBe(true);
+    expect((await doctor({ settings, fix: true })).fit).toBe(true);
     expect(await bucketContents(testStore)).toEqual(after);
-  });
-
-  test('takes over a new origin', async () => {
-    await doctor({ settings: { corsOrigins: [ORIGIN] }, fix: true });
     const other = 'https://new.example';
-    const { checks } = await doctor({ settings: { corsOrigins: [other] }, fix: true });
-    expect(find(checks, 'cors').status).toBe('ok');
-    expect((await bucketContents(testStore)).cors).toMatchObject([{ AllowedOrigins: [other] }]);
+    expect(find((await doctor({ settings: { corsOrigins: [other] }, fix: true })).checks, 'cors').status).toBe('ok');
+    const ours = (await bucketContents(testStore)).cors.filter(({ id }) => id !== 'theirs');
+    expect(ours).toMatchObject([{ origins: [other] }]);
   });
 });
+
+describe('the attacks', () => {
+  test.each([
+    ['the upload key', {}],
+    ["the service's own key", { s3: { uploadCredentials: undefined } }],
+  ] as [string, DoctorOptions][])('all fail when part URLs are signed with %s', async (_key, options) => {
+    const before = await bucketContents(testStore);
+    const results = await attack(options);
+    expect(idsWith(results, 'succeeded')).toEqual([]);
+    expect(idsWith(results, 'unproven')).toEqual([]);
+    expect([...idsWith(results, 'refused'), ...idsWith(results, 'no-effect')].sort()).toEqual([...ATTACKS].sort());
+    // Only a header that the store took no notice of may be answered with anything but a refusal.
+    expect(idsWith(results, 'no-effect').filter((id) => id !== 'acl' && id !== 'tagging')).toEqual([]);
+    expect(results.filter(({ status }) => status === 'failed' || status === 'warning')).toEqual([]);
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+
+  test('find the hole of a signer that does not sign the length; with UPLOADS=proxy it is harmless', async () => {
+    const options = { unsafeWithoutSignedLength: true, s3: { uploadCredentials: undefined } };
+    const direct = await doctor(options);
+    // The embedded store refuses every unsigned x-amz header; Ceph 16 honours the copy.
+    const copies = hasExternalStore ? ['copy-source-without-body'] : [];
+    expect(idsWith(direct.checks, 'succeeded')).toEqual([...copies, 'another-length']);
+    for (const id of idsWith(direct.checks, 'succeeded')) {
+      expectLine(direct.checks, id, 'failed', 'UPLOADS=proxy');
+    }
+    expect(direct.fit).toBe(false);
+    const proxied = await doctor({ ...options, settings: { uploads: 'proxy' } });
+    expect(proxied.fit).toBe(true);
+    expect(find(proxied.checks, 'another-length')).toMatchObject({ status: 'warning', outcome: 'succeeded' });
+    expect(idsWith(proxied.checks, 'succeeded')).toEqual(idsWith(direct.checks, 'succeeded'));
+  });
+
+  test('find the missing length even when an upload key keeps the copy out, and tell no secret and no URL', async () => {
+    const results = await attack({ unsafeWithoutSignedLength: true });
+    expect(idsWith(results, 'succeeded')).toEqual(['another-length']);
+    const { credentials, uploadCredentials } = testStore.settings;
+    const secrets = [credentials, uploadCredentials].map((keys) => keys?.secretAccessKey);
+    for (const secret of [...secrets, 'X-Amz-', '://']) expect(JSON.stringify(results)).not.toContain(secret);
+  });
+
+  test.each<[Holes, string[]]>([
+    [{ copiesUnsigned: true }, ['copy-source-with-body', 'copy-source-without-body']],
+    [{ publishesUnsigned: true }, ['acl']],
+    [{ tagsUnsigned: true }, ['tagging']],
+  ])('find a store with %j', async (holes, ids) => {
+    const plain = await openTestStore();
+    const holed = await startHoledStore(plain, holes);
+    const { endpoint } = holed;
+    const results = await attack({ s3: { publicEndpoint: endpoint, endpoint } }, plain);
+    expect(idsWith(results, 'succeeded')).toEqual(ids);
+    expect(idsWith(results, 'unproven')).toEqual([]);
+    expect(await bucketContents(plain)).toMatchObject({ versions: [], uploads: [] });
+    await holed.close();
+    await plain.close();
+  });
+
+  test.each([403, 503])('prove nothing when ordinary uploads are answered %i too', async (status) => {
+    const holed = await startHoledStore(testStore, { status });
+    const results = await attack({ s3: { publicEndpoint: holed.endpoint } });
+    await holed.close();
+    expect([...idsWith(results, 'refused'), ...idsWith(results, 'succeeded')]).toEqual([]);
+    for (const id of ['part-url', 'acl', 'playback-write']) {
+      expect(find(results, id)).toMatchObject({ status: 'failed', outcome: 'unproven' });
+    }
+  });
+
+  test("go to the service's own endpoint under the public name when that cannot be reached", async () => {
+    const results = await attack({ s3: { publicEndpoint: 'http://127.0.0.1:9' } });
+    expect(idsWith(results, 'unproven')).toEqual([]);
+    expect(find(results, 'part-url').status).toBe('ok');
+  });
+
+  test('remove what they made when a call fails on the way, and when they are stopped', async () => {
+    const before = await bucketContents(testStore);
+    const stopping = new AbortController();
+    const deps = doctorFor(testStore, { deps: { signal: stopping.signal } });
+    const store = overriding(deps.store, {
+      async completeMultipartUpload() {
+        stopping.abort();
+        throw new TypeError('broken');
+      },
+    });
+    expect(idsWith(await runAttacks({ ...deps, store }), 'unproven').length).toBeGreaterThan(0);
+    deps.done();
+    expect(await bucketContents(testStore)).toEqual(before);
+  });
+});
+
+// The embedded store has no versions, no ACL, no policies and no object lock.
+if (hasExternalStore) {
+  describe('on a store with more features', () => {
+    test('the doctor leaves no version behind in a versioned bucket, and says what versions cost', async () => {
+      await testStore.close();
+      testStore = await openTestStore({ versioned: true });
+      for (const body of ['first', 'second']) await testStore.store.put('attempts/kept', Buffer.from(body));
+      const before = await bucketContents(testStore);
+      const report = await doctor();
+      expect(find(report.checks, 'versioning').status).toBe('warning');
+      expect(report.fit).toBe(true);
+      expect(await bucketContents(testStore)).toEqual(before);
+    });
+
+    test('the doctor finds a public ACL and a public policy, and that anybody can read', async () => {
+      const { client, bucket: Bucket } = testStore;
+      await client.send(new PutBucketAclCommand({ Bucket, ACL: 'public-read' }));
+      const Statement = [
+        { Effect: 'Allow', Principal: '*', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${Bucket}/*`] },
+      ];
+      await client.send(
+        new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }),
+      );
+      const { checks, fit } = await doctor();
+      expect(fit).toBe(false);
+      for (const id of ['anonymous-get', 'anonymous-list', 'bucket-policy', 'bucket-acl']) {
+        expect({ id, status: find(checks, id).status }).toEqual({ id, status: 'failed' });
+      }
+      expect(find(checks, 'anonymous-put').status).toBe('ok');
+    });
+
+    test('the doctor finds a real bucket with object lock', async () => {
+      const { client } = testStore;
+      const Bucket = `${testStore.bucket}-locked`;
+      await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
+      try {
+        const enabled = await doctor({ s3: { bucket: Bucket } });
+        expect(find(enabled.checks, 'object-lock')).toMatchObject({ status: 'failed' });
+        const Rule = { DefaultRetention: { Mode: 'GOVERNANCE' as const, Days: 1 } };
+        const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' as const, Rule };
+        await client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }));
+        const locking = await doctor({ s3: { bucket: Bucket } });
+        expect(find(locking.checks, 'object-lock').reason).toContain('GOVERNANCE, 1 days');
+      } finally {
+        // Refused unless it is empty: nothing was written that would have been locked.
+        await client.send(new DeleteBucketCommand({ Bucket }));
+      }
+    });
+  });
+}

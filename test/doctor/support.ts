@@ -1,18 +1,15 @@
 // A doctor on a test store, what a bucket holds, and a store with the holes that the attacks look for.
 import { randomBytes } from 'node:crypto';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { GetBucketCorsCommand, GetBucketLifecycleConfigurationCommand } from '@aws-sdk/client-s3';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies, DoctorSettings } from '../../src/doctor/context.ts';
-import { DAY_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { listItemVersions } from '../../src/storage/attempt-state.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+import { pass, startFaultProxy } from '../faults/proxy.ts';
 import type { RealStore } from '../storage/stores.ts';
 
 export interface DoctorOptions {
@@ -29,17 +26,20 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
   const client = createS3Client(settings);
   const { uploadCredentials } = settings;
   const uploadClient = uploadCredentials && createS3Client({ ...settings, credentials: uploadCredentials });
+  const { unsafeWithoutSignedLength = false } = options;
+  const signerAt = (now: () => number) => createS3Presigner({ client, settings, now, unsafeWithoutSignedLength });
+  const [inTime, tooLate] = [signerAt(Date.now), signerAt(() => Date.now() - 5 * SECOND_MS)];
+  // What is signed for a second has expired already: nothing waits here until it has.
+  const signerFor = (seconds: number) => (seconds > 1 ? inTime : tooLate);
   return {
     store: new S3ObjectStore(client, settings),
-    presigner: createS3Presigner({
-      client,
-      settings,
-      now: Date.now,
-      unsafeWithoutSignedLength: options.unsafeWithoutSignedLength === true,
-    }),
+    presigner: {
+      presignPart: (key, part, seconds) => signerFor(seconds).presignPart(key, part, seconds),
+      presignPlayback: (key, media, seconds) => signerFor(seconds).presignPlayback(key, media, seconds),
+    },
     place: settings,
     now: Date.now,
-    wait: (milliseconds) => sleep(milliseconds),
+    wait: () => Promise.reject(new Error('nothing has to wait')),
     randomBytes,
     inspection: inspectBucket(client, settings),
     uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, settings),
@@ -63,29 +63,15 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
 /** Everything that the doctor must leave as it was. */
 export async function bucketContents({ client, bucket }: RealStore) {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
-  const uploads = [];
-  for await (const { key, uploadId } of listAllMultipartUploads(whole, '')) uploads.push({ key, uploadId });
+  const inspection = inspectBucket(client, { bucket, keyPrefix: '' });
+  const uploads = await Array.fromAsync(listAllMultipartUploads(whole, ''));
+  const versions = await listItemVersions(whole, '');
   return {
-    versions: (await listItemVersions(whole, '')).map(({ key, versionId, sizeBytes }) => ({
-      key,
-      versionId,
-      sizeBytes,
-    })),
-    uploads,
-    cors: await orNone(async () => (await client.send(new GetBucketCorsCommand({ Bucket: bucket }))).CORSRules),
-    lifecycle: await orNone(
-      async () => (await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }))).Rules,
-    ),
+    versions: versions.map(({ key, versionId, sizeBytes }) => ({ key, versionId, sizeBytes })),
+    uploads: uploads.map(({ key, uploadId }) => ({ key, uploadId })),
+    cors: await inspection.corsRules(),
+    lifecycle: await inspection.lifecycleRules(),
   };
-}
-
-async function orNone<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return undefined;
-    throw error;
-  }
 }
 
 export function find(checks: readonly CheckResult[], id: string): CheckResult {
@@ -117,81 +103,36 @@ export interface HoledStore {
 }
 
 /** Passes everything on to the store behind it, except where `holes` says otherwise. */
-export async function startHoledStore(testStore: RealStore, holes: Holes, port = 0): Promise<HoledStore> {
+export async function startHoledStore({ endpoint, bucket, store }: RealStore, holes: Holes): Promise<HoledStore> {
   const isPublic = new Set<string>();
   const tagged = new Set<string>();
-  const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy());
-  });
-
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = Buffer.concat(await request.toArray());
-    const url = new URL(request.url ?? '/', 'http://store');
-    const key = decodeURIComponent(url.pathname).slice(`/${testStore.bucket}/`.length);
-    const { holes: open } = holed;
-    if (open.status !== undefined) return void response.writeHead(open.status).end();
-    if (open.locks && url.searchParams.has('object-lock')) return void response.end(OBJECT_LOCK);
-    if (request.method === 'GET' && url.search === '' && isPublic.has(key)) {
-      return void response.end(await testStore.store.get(key));
-    }
-    const uploadId = url.searchParams.get('uploadId') ?? '';
-    const source = request.headers['x-amz-copy-source'];
-    if (open.copiesUnsigned && typeof source === 'string') {
-      const victim = await testStore.store.get(source.replace(/^\//, '').slice(testStore.bucket.length + 1));
-      await testStore.store.uploadPart(key, uploadId, 1, victim ?? new Uint8Array());
+  const proxy = await startFaultProxy(endpoint);
+  const holed: HoledStore = { endpoint: proxy.endpoint, holes, close: () => proxy.close() };
+  proxy.spoil(() => async (response, ask) => {
+    const { method, headers, url: path = '' } = response.req;
+    const url = new URL(path, proxy.endpoint);
+    const key = decodeURIComponent(url.pathname).slice(`/${bucket}/`.length);
+    const { copiesUnsigned, publishesUnsigned, tagsUnsigned, locks, status } = holed.holes;
+    if (status !== undefined) return void response.writeHead(status).end();
+    if (locks && url.searchParams.has('object-lock')) return void response.end(OBJECT_LOCK);
+    if (method === 'GET' && url.search === '' && isPublic.has(key)) return void response.end(await store.get(key));
+    const source = headers['x-amz-copy-source'];
+    if (copiesUnsigned && typeof source === 'string') {
+      const victim = await store.get(source.replace(/^\//, '').slice(bucket.length + 1));
+      await store.uploadPart(key, url.searchParams.get('uploadId') ?? '', 1, victim ?? new Uint8Array());
       return void response.end();
     }
-    const headers = { ...request.headers };
-    if (open.publishesUnsigned && take(headers, 'x-amz-acl')) isPublic.add(key);
-    if (open.tagsUnsigned && take(headers, 'x-amz-tagging')) tagged.add(key);
-    await passOn(request, response, headers, body);
-  }
-
-  function passOn(
-    request: IncomingMessage,
-    response: ServerResponse,
-    headers: IncomingMessage['headers'],
-    body: Buffer,
-  ): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { hostname, port: storePort } = new URL(testStore.endpoint);
-    const options = { hostname, port: storePort, method: request.method, path: request.url, headers, agent: false };
-    const passed = httpRequest(options, (answered) => {
-      answered.toArray().then(async (chunks: Buffer[]) => {
-        // The tags are there before the client hears that its upload is complete.
-        const url = new URL(request.url ?? '/', 'http://store');
-        const key = decodeURIComponent(url.pathname).slice(`/${testStore.bucket}/`.length);
-        if (request.method === 'POST' && tagged.has(key)) await testStore.store.tag(key, { doctor: 'x' });
-        const { 'transfer-encoding': _encoding, connection: _connection, ...rest } = answered.headers;
-        response.writeHead(answered.statusCode ?? 500, rest).end(Buffer.concat(chunks));
-        resolve();
-      }, reject);
-    });
-    passed.on('error', reject);
-    passed.end(body);
-    return promise;
-  }
-
-  const { promise: listening, resolve } = Promise.withResolvers<void>();
-  server.listen(port, '127.0.0.1', resolve);
-  await listening;
-  const holed: HoledStore = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    holes,
-    async close() {
-      const { promise: closed, resolve: close } = Promise.withResolvers<void>();
-      server.close(() => close());
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+    const honoured = [];
+    if (publishesUnsigned && 'x-amz-acl' in headers) honoured.push('x-amz-acl');
+    if (tagsUnsigned && 'x-amz-tagging' in headers) honoured.push('x-amz-tagging');
+    if (honoured.includes('x-amz-acl')) isPublic.add(key);
+    if (honoured.includes('x-amz-tagging')) tagged.add(key);
+    const reply = await ask(honoured);
+    // The tags are there before the client hears that its upload is complete.
+    if (method === 'POST' && tagged.has(key)) await store.tag(key, { doctor: 'x' });
+    pass(response, reply);
+  });
   return holed;
-}
-
-function take(headers: Record<string, unknown>, name: string): boolean {
-  const isThere = name in headers;
-  delete headers[name];
-  return isThere;
 }
 
 const OBJECT_LOCK =

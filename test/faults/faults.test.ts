@@ -1,170 +1,259 @@
-// Every fault of the way to the store, at every request of every act: what the caller sees, and what is left.
+// What goes wrong on the way to the store, on real HTTP: which fault the adapter repairs, and which one is what error.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MINUTE_MS } from '../../src/domain/durations.ts';
-import { type Api, startApi } from '../http/api.ts';
+import { seedRecordings } from '../../bench/seed.ts';
+import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { createS3Client } from '../../src/storage/s3/client.ts';
+import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
+import { isStoreError } from '../../src/storage/store-error.ts';
+import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { openTestStore } from '../storage/stores.ts';
-import { expectAllGoneInTime, FLOWS, type Flow, NotAnswered } from './flows.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from './proxy.ts';
-import { requestsToSpoil } from './stride.ts';
+import { openTestStore, type RealStore } from '../storage/stores.ts';
+import { expectToSurviveKills } from './killed-store.ts';
+import * as faults from './proxy.ts';
 
-/** Long enough for a store on a busy machine. */
-const IDLE_TIMEOUT_MS = 1500;
-let proxy: FaultProxy;
-let api: Api;
+const CHILD = new URL('../local-s3/crash-child.ts', import.meta.url).pathname;
+const BYTES = Buffer.from('0123456789');
+const MEDIA = { contentType: 'video/webm' };
+/** A client has 500 tokens: a retry takes 5 after SlowDown, and 14 after any other trouble (docs/adr/0008). */
+const RETRY_BUDGETS = [
+  ['SlowDown', 100],
+  ['InternalError', 35],
+] as const;
 
+let proxy: faults.FaultProxy;
+let testStore: RealStore;
+let objects = 0;
 beforeAll(async () => {
-  api = await startApi({
-    service: startServiceOn(
-      await openTestStore({
-        idleTimeoutMs: IDLE_TIMEOUT_MS,
-        async through(endpoint) {
-          proxy = await startFaultProxy(endpoint);
-          return proxy.endpoint;
-        },
-      }),
-    ),
-  });
+  const through = async (endpoint: string) => {
+    proxy = await faults.startFaultProxy(endpoint);
+    return proxy.endpoint;
+  };
+  testStore = await openTestStore({ through });
 });
-afterAll(() => proxy.close());
+afterAll(async () => {
+  proxy.spoil(() => undefined);
+  await testStore.close();
+  await proxy.close();
+});
 
-interface Outcome {
-  /** How often a caller had to repeat a step. */
-  repeated: number;
-  spoilt: number;
+/** A client of its own, for each has a budget of retries. */
+function openStore(idleTimeoutMs?: number): { store: S3ObjectStore; attempts: string[] } {
+  const attempts: string[] = [];
+  const client = createS3Client(testStore.settings, (_, outcome) => attempts.push(outcome), idleTimeoutMs);
+  return { store: new S3ObjectStore(client, testStore.settings), attempts };
 }
 
-/** Takes a flow through all its steps; `faults` says what is spoilt until a step was refused, or all are done. */
-async function walk(flow: Flow, spoil: Parameters<FaultProxy['follow']>[0]): Promise<Outcome> {
-  let about = await flow.prepare(api);
-  const outcome = { repeated: 0, spoilt: 0 };
-  proxy.follow(spoil);
-  for (const step of flow.steps) {
-    for (;;) {
-      try {
-        about = await step(api, about);
-        break;
-      } catch (error) {
-        if (!(error instanceof NotAnswered)) throw error;
-        expectPatience(error);
-        outcome.repeated += 1;
-        outcome.spoilt += proxy.spoilt;
-        proxy.follow(undefined);
-      }
-    }
-  }
-  outcome.spoilt += proxy.spoilt;
-  proxy.follow(undefined);
-  if (!about) throw new Error(`${flow.name} was about nothing`);
-  await flow.afterwards(api, about);
-  return outcome;
+interface Target {
+  readonly store: S3ObjectStore;
+  /** Of an object that has a tag, and of an open upload that has one part. */
+  readonly key: string;
+  readonly uploadId: string;
+  readonly etag: string;
 }
 
-/** The store is at fault, and the caller is told to come again. */
-function expectPatience({ answer }: NotAnswered): void {
-  if (!answer) return;
-  expectProblem(answer, 503, 'store-unavailable', 'clock-skew');
-  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+async function prepare(): Promise<Target> {
+  const { store } = openStore();
+  objects += 1;
+  const key = `object-${objects}/media`;
+  proxy.spoil(() => undefined);
+  await store.put(key, BYTES);
+  await store.tag(key, { a: 'b' });
+  const uploadId = await store.createMultipartUpload(key, MEDIA);
+  return { store, key, uploadId, etag: await store.uploadPart(key, uploadId, 1, BYTES) };
 }
 
-/** Spoils the n-th request of a flow, for n until a flow has fewer; resolves with the sums. */
-async function atEachRequest(flow: Flow, ruleFor: (n: number) => Parameters<FaultProxy['follow']>[0]) {
-  const sum = { flows: 0, repeated: 0, spoilt: 0 };
-  for (const n of requestsToSpoil(3)) {
-    try {
-      const { repeated, spoilt } = await walk(flow, ruleFor(n));
-      sum.flows += 1;
-      sum.repeated += repeated;
-      sum.spoilt += spoilt;
-      if (spoilt === 0) break;
-    } catch (error) {
-      throw new Error(`${flow.name}, with its request ${n} spoilt`, { cause: error });
-    }
-  }
-  return sum;
+const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+async function rangeOf(store: S3ObjectStore, key: string): Promise<string> {
+  return Buffer.concat(await Array.fromAsync((await store.getRange(key, 2, 6)) ?? [])).toString();
 }
+const complete = ({ store, key, uploadId, etag }: Target) =>
+  store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, sizeBytes: BYTES.length, etag }]);
 
-const ONCE: readonly [string, Fault][] = [
-  ['is refused with 503', { kind: 'refused', code: 'ServiceUnavailable' }],
-  ['is reset', { kind: 'reset' }],
-  ['loses its reply', { kind: 'reply-lost' }],
-  ['has its reply cut off', { kind: 'reply-truncated' }],
-  ['has half a reply that looks whole', { kind: 'reply-shortened' }],
-  ['has an empty reply', { kind: 'reply-emptied' }],
+/** Each call of the port, and its answer on a good way. */
+const CALLS: Readonly<Record<string, readonly [(target: Target) => Promise<unknown>, answer: unknown]>> = {
+  put: [({ store, key }) => store.put(key, BYTES), undefined],
+  get: [async ({ store, key }) => text(await store.get(key)), '0123456789'],
+  getStart: [async ({ store, key }) => text(await store.getStart(key, 6)), '012345'],
+  getRange: [({ store, key }) => rangeOf(store, key), '234567'],
+  list: [async ({ store, key }) => (await store.list(key)).objects.length, 1],
+  delete: [({ store, key }) => store.delete([{ key }]), []],
+  tag: [({ store, key }) => store.tag(key, { a: 'c' }), true],
+  tags: [({ store, key }) => store.tags(key), { a: 'b' }],
+  create: [async ({ store, key }) => typeof (await store.createMultipartUpload(key, MEDIA)), 'string'],
+  uploadPart: [async ({ store, key, uploadId }) => typeof (await store.uploadPart(key, uploadId, 1, BYTES)), 'string'],
+  listParts: [async ({ store, key, uploadId }) => (await store.listParts(key, uploadId))?.length, 1],
+  // Whether a second try finds its upload is the store's own affair: the object is whole.
+  complete: [(target) => complete(target).then(async () => text(await target.store.get(target.key))), '0123456789'],
+  abort: [({ store, key, uploadId }) => store.abortMultipartUpload(key, uploadId), undefined],
+  listUploads: [async ({ store, key }) => (await store.listMultipartUploads(key)).uploads.length, 1],
+};
+
+/** Faults of the first request of a call. Where a call is not named here, its answer is as on a good way. */
+const ONCE: readonly (readonly [string, faults.Fault, Readonly<Record<string, unknown>>])[] = [
+  ['is refused with 503', faults.refused('ServiceUnavailable'), {}],
+  ['is reset', faults.reset, {}],
+  ['loses its reply', faults.replyLost, {}],
+  ['has its reply torn', faults.replyTorn, named('unavailable', 'get getStart getRange')],
+  [
+    'has half a reply that looks whole',
+    faults.replyShortened,
+    // Nothing in an object tells the adapter that half is missing: a torn document is reported by its reader.
+    {
+      get: '01234',
+      getRange: '234',
+      ...named('unavailable', 'getStart list delete tags create listParts complete listUploads'),
+    },
+  ],
+  [
+    'has an empty reply',
+    faults.replyEmptied,
+    { get: '', getRange: '', tags: {}, ...named('unavailable', 'getStart list create listParts listUploads') },
+  ],
 ];
 
-describe.each(ONCE)('a request that %s', (_, fault) => {
-  test.each(FLOWS)('is no harm to $name', async (flow) => {
-    const { flows } = await atEachRequest(
-      flow,
-      (n) =>
-        ({ index }) =>
-          index === n ? fault : undefined,
-    );
-    expect(flows).toBeGreaterThan(2);
+function named(outcome: string, calls: string): Record<string, string> {
+  return Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
+}
+
+/** The call's answer, or the code of its StoreError. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error: unknown) => {
+    if (!isStoreError(error)) throw error;
+    return error.code;
   });
-});
+}
 
-describe.each<[string, Fault]>([
-  ['refuses', { kind: 'refused', code: 'InternalError' }],
-  ['resets', { kind: 'reset' }],
-  ['does everything and never says so', { kind: 'reply-lost' }],
-])('a store that from some request on %s', (_, fault) => {
-  test.each(FLOWS)('is named in a 503 with Retry-After, and $name succeeds afterwards', async (flow) => {
-    const { repeated, flows } = await atEachRequest(
-      flow,
-      (n) =>
-        ({ index }) =>
-          index >= n ? fault : undefined,
-    );
-    expect(repeated).toBeGreaterThan(flows / 2);
-  });
-});
-
-test('a store that stalls is given up on, and the act succeeds when it is repeated', async () => {
-  for (const flow of FLOWS) {
-    const { spoilt } = await walk(flow, ({ index }) => (index === 2 ? { kind: 'stalled' } : undefined));
-    expect(spoilt).toBe(1);
-  }
-});
-
-test('an upload whose completion answers 200 and an error inside is completed by a later try', async () => {
-  const [upload] = FLOWS;
-  if (!upload) throw new Error('there is no upload');
-  for (const times of [1, 4, 100]) {
-    let left = times;
-    const { repeated } = await walk(upload, ({ operation }) => {
-      if (operation !== 'CompleteMultipartUpload' || left === 0) return undefined;
-      left -= 1;
-      return { kind: 'error-inside' };
-    });
-    expect(repeated).toBe(times === 100 ? 1 : 0);
-  }
-});
-
-test('an erasure whose keys are refused one by one is not done, is answered 503, and is done when it is repeated', async () => {
-  const erasure = FLOWS.find(({ name }) => name === 'an erasure');
-  if (!erasure) throw new Error('there is no erasure');
-  for (const n of [1, 2, 3]) {
-    let batches = 0;
-    const { repeated } = await walk(erasure, ({ operation }) => {
-      if (operation === 'DeleteObjects') batches += 1;
-      return operation === 'DeleteObjects' && batches === n ? { kind: 'keys-refused' } : undefined;
-    });
-    expect(repeated).toBe(1);
-  }
-});
-
-test.each([10, -10])(
-  'a clock that differs from the store’s by %i minutes begins, completes and assesses nothing',
-  async (minutes) => {
-    for (const flow of FLOWS.filter(({ name }) => name !== 'an erasure')) {
-      const { repeated, spoilt } = await walk(flow, () => ({ kind: 'clock', offsetMs: minutes * MINUTE_MS }));
-      expect({ flow: flow.name, repeated, asked: spoilt }).toEqual({ flow: flow.name, repeated: 1, asked: 1 });
+describe.each(ONCE)('a request that %s', (_, fault, others) => {
+  test('is repeated, or is no answer', async () => {
+    const outcomes: Record<string, unknown> = {};
+    const expected: Record<string, unknown> = {};
+    for (const [name, [run, answer]] of Object.entries(CALLS)) {
+      const target = await prepare();
+      proxy.spoil((index) => (index === 1 ? fault : undefined));
+      outcomes[name] = await outcomeOf(run(target));
+      expected[name] = name in others ? others[name] : answer;
     }
-  },
-);
+    expect(outcomes).toEqual(expected);
+  });
+});
 
-test('whatever happened above: all of it goes at its deadline, and nothing else is left', () =>
-  expectAllGoneInTime(api));
+test.each([
+  ['refuses', faults.refused('ServiceUnavailable'), undefined],
+  ['resets', faults.reset, undefined],
+  ['never answers', faults.replyLost, undefined],
+  ['stalls', faults.stalled, 20],
+])('a store that %s every time is unavailable after five attempts', async (_, fault, idleTimeoutMs) => {
+  const target = await prepare();
+  proxy.spoil(() => fault);
+  for (const call of ['put', 'list', 'complete']) {
+    const { store, attempts } = openStore(idleTimeoutMs);
+    expect(await outcomeOf(CALLS[call]?.[0]({ ...target, store }) ?? Promise.resolve())).toBe('unavailable');
+    expect(attempts).toHaveLength(5);
+  }
+});
+
+test('a completion that answers 200 and an error inside is repeated, and can be completed later', async () => {
+  const target = await prepare();
+  proxy.spoil((index) => (index <= 5 ? faults.errorInside : undefined));
+  expect(await outcomeOf(complete(target))).toBe('unavailable');
+  proxy.spoil((index) => (index === 1 ? faults.errorInside : undefined));
+  expect(await complete(target)).toBe(true);
+});
+
+test('keys of a batch that are refused one by one are named, and are still there', async () => {
+  const { store, key } = await prepare();
+  proxy.spoil((index) => (index === 1 ? faults.keysRefused : undefined));
+  expect(await store.delete([{ key }])).toEqual([{ key, versionId: undefined, code: 'InternalError' }]);
+  expect(text(await store.get(key))).toBe('0123456789');
+});
+
+test.each([10, -10])('by a Date that is %d minutes off nothing is begun, completed, assessed or swept', async (by) => {
+  proxy.spoil(() => undefined);
+  const service = startServiceOn(testStore);
+  const api = await startApi({ service });
+  const { recording } = await service.begin();
+  const before = await service.keys();
+  proxy.spoil(() => faults.clockOff(by * MINUTE_MS));
+  const attempt = '/v1/exams/math/attempts/a1';
+  const completedAt = new Date(service.clock.now()).toISOString();
+  for (const answer of [
+    await api.call('post', `${attempt}/recordings`, { body: CREATE_BODY }),
+    await api.call('post', `${attempt}/recordings/${recording}/complete`),
+    await api.call('put', `${attempt}/assessment`, { body: { completedAt } }),
+  ]) {
+    expectProblem(answer, 503, 'clock-skew');
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  }
+  await expect(service.sweep()).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
+  proxy.spoil(() => undefined);
+  expect(await service.keys()).toEqual(before);
+});
+
+describe('a storm of 503', () => {
+  test.each(RETRY_BUDGETS)('of %s is asked once for each call, and %i times more in all', async (code, budget) => {
+    await prepare();
+    const { store } = openStore();
+    proxy.spoil(() => faults.refused(code));
+    const calls = Array.from({ length: 150 }, () => outcomeOf(store.list('')));
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['unavailable']));
+    expect(proxy.requests).toBe(150 + budget);
+  });
+
+  test('of one request in five costs a quarter more, and every call succeeds', async () => {
+    const { store, key } = await prepare();
+    proxy.spoil((index) => (index % 5 === 0 ? faults.refused('InternalError') : undefined));
+    for (let call = 0; call < 40; call += 1) expect(text(await store.get(key))).toBe('0123456789');
+    expect(proxy.requests).toBe(49);
+  });
+
+  test('in the middle of a sweep is asked no more than a quiet store and one budget; the next sweep does the rest', async () => {
+    const asked = [];
+    for (const storm of [false, true]) {
+      const service = startServiceOn({ ...testStore, ...openStore() });
+      const seeding = { createdAtMs: service.clock.now(), retentionMs: 30 * DAY_MS, name: `storm-${storm}` };
+      proxy.spoil(() => undefined);
+      await seedRecordings(service.store, 30, seeding);
+      service.clock.advance(30 * DAY_MS);
+      proxy.spoil((index) => (storm && index >= 10 ? faults.refused('InternalError') : undefined));
+      await outcomeOf(service.sweep());
+      asked.push(proxy.requests);
+      proxy.spoil(() => undefined);
+      expect(await service.sweep()).toMatchObject({ failed: 0 });
+      expect(await service.keys(`attempts/acme/${seeding.name}/`)).toEqual([]);
+      expect(await service.keys(`receipts/acme/${seeding.name}/`)).toHaveLength(30);
+    }
+    expect(asked[1]).toBeLessThan((asked[0] ?? 0) + 35);
+  });
+});
+
+test('the embedded store is killed under uploads and sweeps, and loses nothing', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'killed-store-'));
+  let child: ChildProcess | undefined;
+  const start = async (port = '0') => {
+    child = spawn(process.execPath, [CHILD, dataDir, port], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+    return String(line).trim();
+  };
+  const kill = async () => {
+    const exited = once(child as ChildProcess, 'exit');
+    child?.kill('SIGKILL');
+    await exited;
+  };
+  const endpoint = await start();
+  const credentials = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
+  const place = { region: 'us-east-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
+  const opened = await openTestStore({ started: { endpoint, credentials, ...place } });
+  try {
+    await expectToSurviveKills(opened, { kill, start: () => start(new URL(endpoint).port) });
+  } finally {
+    await opened.close();
+    await kill();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});

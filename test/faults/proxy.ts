@@ -1,83 +1,107 @@
-// A proxy between the service and a real store that spoils the requests which a test's rule names, and counts them.
+// A proxy between the adapter and a real store that spoils the requests which a test names, and counts all of them.
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { operationOf } from './operations.ts';
-
-/** What happens to one request. Where nothing else is said, the store never sees it. */
-export type Fault =
-  /** 503 and this code, such as SlowDown. */
-  | { readonly kind: 'refused'; readonly code: 'SlowDown' | 'ServiceUnavailable' | 'InternalError' }
-  | { readonly kind: 'reset' }
-  /** No answer, ever. */
-  | { readonly kind: 'stalled' }
-  /** The store does what it was asked; the connection is cut before the answer. */
-  | { readonly kind: 'reply-lost' }
-  /** The store does it; its answer is cut in the middle of its body. */
-  | { readonly kind: 'reply-truncated' }
-  /** The same, and the length says that the half was all. */
-  | { readonly kind: 'reply-shortened' }
-  /** The same, and nothing is left of the body but its status. */
-  | { readonly kind: 'reply-emptied' }
-  /** CompleteMultipartUpload answers 200, and an error inside. */
-  | { readonly kind: 'error-inside' }
-  /** DeleteObjects answers 200, and an error for each key; nothing was deleted. */
-  | { readonly kind: 'keys-refused' }
-  /** The store does it; its `Date` is wrong by this much. */
-  | { readonly kind: 'clock'; readonly offsetMs: number };
-
-export interface ProxiedRequest {
-  /** As the SDK calls it: `PutObject`, `ListObjectsV2`, … */
-  readonly operation: string;
-  /** From 1, since `rule` was set. */
-  readonly index: number;
-  readonly path: string;
-}
-
-export type Rule = (request: ProxiedRequest) => Fault | undefined;
 
 export interface FaultProxy {
   readonly endpoint: string;
-  /** From here on; undefined: every request passes. Both counts begin anew. */
-  follow(rule: Rule | undefined): void;
-  /** What came in since then, and what of it was spoilt. */
-  readonly requests: ProxiedRequest[];
-  readonly spoilt: number;
+  /** The `index`th request from now on, from 1, is spoilt so; undefined: it passes. The count begins again. */
+  spoil(faultFor: (index: number) => Fault | undefined): void;
+  /** How many requests have come since then. */
+  readonly requests: number;
   close(): Promise<void>;
 }
 
-/** The Host header stays as it was signed: the store checks the signature that the service made for this proxy. */
+/** What is done to one request. The store never sees it unless `ask` is called. */
+export type Fault = (response: ServerResponse, ask: Ask, body: Buffer) => Promise<void> | void;
+
+/** Passes the request on, without some of its headers. */
+type Ask = (without?: readonly string[]) => Promise<Reply>;
+
+interface Reply {
+  readonly status: number;
+  /** Names and values alternate, as Node gives raw headers. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+export const refused =
+  (code: 'SlowDown' | 'InternalError' | 'ServiceUnavailable'): Fault =>
+  (response) =>
+    sendXml(response, 503, `<Error><Code>${code}</Code></Error>`);
+
+export const reset: Fault = (response) => void response.destroy();
+
+/** No answer, ever. */
+export const stalled: Fault = () => {};
+
+/** The store does what it was asked, and the connection is cut before the answer. */
+export const replyLost: Fault = async (response, ask) => {
+  await ask();
+  response.destroy();
+};
+
+/** The store does it, and its answer is cut in the middle of its body. */
+export const replyTorn: Fault = async (response, ask) => {
+  const { status, headers, body } = await ask();
+  response.writeHead(status, [...withoutLength(headers), 'content-length', String(body.length + 1)]);
+  response.write(body.subarray(0, body.length / 2), () => response.destroy());
+};
+
+/** The same, and the length says that the half was all. */
+export const replyShortened: Fault = async (response, ask) => {
+  const reply = await ask();
+  pass(response, { ...reply, body: reply.body.subarray(0, reply.body.length / 2) });
+};
+
+/** The same, and nothing is left of the body but its status. */
+export const replyEmptied: Fault = async (response, ask) => pass(response, { ...(await ask()), body: Buffer.alloc(0) });
+
+/** 200, and an error inside. */
+export const errorInside: Fault = (response) => sendXml(response, 200, '<Error><Code>InternalError</Code></Error>');
+
+/** 200, and an error for each key of a batch. */
+export const keysRefused: Fault = (response, _ask, body) => {
+  const keys = [...body.toString().matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key]) => key);
+  const errors = keys.map((key) => `<Error><Key>${key}</Key><Code>InternalError</Code></Error>`);
+  sendXml(response, 200, `<DeleteResult>${errors.join('')}</DeleteResult>`);
+};
+
+/** The store's `Date` is wrong by this much. */
+export const clockOff =
+  (offsetMs: number): Fault =>
+  async (response, ask) => {
+    const reply = await ask();
+    const headers = [...reply.headers];
+    const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'date');
+    headers[at + 1] = new Date(Date.parse(headers[at + 1] ?? '') + offsetMs).toUTCString();
+    pass(response, { ...reply, headers });
+  };
+
+/** The Host header stays as it was signed: the store checks the signature that was made for this proxy. */
 export async function startFaultProxy(storeEndpoint: string): Promise<FaultProxy> {
   const store = new URL(storeEndpoint);
-  const requests: ProxiedRequest[] = [];
-  let rule: Rule | undefined;
-  let spoilt = 0;
-
+  let faultFor: (index: number) => Fault | undefined = () => undefined;
+  let requests = 0;
   const server = createServer(async (incoming, response) => {
-    const body = await bodyOf(incoming).catch(() => undefined);
-    if (body === undefined) return;
-    const path = incoming.url ?? '';
-    const request = { operation: operationOf(incoming.method ?? '', path), index: requests.length + 1, path };
-    requests.push(request);
-    const fault = rule?.(request);
-    if (fault) spoilt += 1;
+    requests += 1;
+    const fault = faultFor(requests);
     try {
-      await answer(response, fault, body, () => forward(store, incoming, body));
+      const body = await bodyOf(incoming);
+      const ask: Ask = (without = []) => forward(store, incoming, body, without);
+      await (fault ? fault(response, ask, body) : pass(response, await ask()));
     } catch {
       response.destroy();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    get spoilt() {
-      return spoilt;
+    get requests() {
+      return requests;
     },
-    follow(next) {
-      rule = next;
-      requests.length = 0;
-      spoilt = 0;
+    spoil(next) {
+      faultFor = next;
+      requests = 0;
     },
     async close() {
       server.closeAllConnections();
@@ -86,104 +110,35 @@ export async function startFaultProxy(storeEndpoint: string): Promise<FaultProxy
   };
 }
 
-interface StoreReply {
-  readonly status: number;
-  readonly headers: readonly string[];
-  readonly body: Buffer;
-}
-
-async function answer(
-  response: ServerResponse,
-  fault: Fault | undefined,
-  body: Buffer,
-  ask: () => Promise<StoreReply>,
-): Promise<void> {
-  switch (fault?.kind) {
-    case undefined:
-      return pass(response, await ask());
-    case 'refused':
-      return sendXml(response, 503, errorXml(fault.code));
-    case 'reset':
-      response.destroy();
-      return;
-    case 'stalled':
-      return;
-    case 'reply-lost':
-      await ask();
-      response.destroy();
-      return;
-    case 'reply-truncated': {
-      const reply = await ask();
-      response.writeHead(reply.status, [
-        ...withoutLength(reply.headers),
-        'content-length',
-        String(reply.body.length + 1),
-      ]);
-      response.write(reply.body.subarray(0, reply.body.length / 2), () => response.destroy());
-      return;
-    }
-    case 'reply-shortened': {
-      const reply = await ask();
-      return pass(response, { ...reply, body: reply.body.subarray(0, reply.body.length / 2) });
-    }
-    case 'reply-emptied':
-      return pass(response, { ...(await ask()), body: Buffer.alloc(0) });
-    case 'error-inside':
-      return sendXml(response, 200, errorXml('InternalError'));
-    case 'keys-refused': {
-      const keys = [...body.toString().matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key]) => key);
-      const errors = keys.map((key) => `<Error><Key>${key}</Key><Code>InternalError</Code></Error>`);
-      return sendXml(response, 200, `<DeleteResult>${errors.join('')}</DeleteResult>`);
-    }
-    case 'clock': {
-      const reply = await ask();
-      const headers = [...reply.headers];
-      const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'date');
-      headers[at + 1] = new Date(Date.parse(headers[at + 1] ?? '') + fault.offsetMs).toUTCString();
-      return pass(response, { ...reply, headers });
-    }
-  }
-}
-
-function forward(store: URL, incoming: IncomingMessage, body: Buffer): Promise<StoreReply> {
-  const { promise, resolve, reject } = Promise.withResolvers<StoreReply>();
-  const { method = '', url: path = '' } = incoming;
+function forward(store: URL, incoming: IncomingMessage, body: Buffer, without: readonly string[]): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const { method, url: path } = incoming;
   // The body is here already: nobody waits for a 100 any more.
-  const headers = dropHeaders(incoming.rawHeaders, ['expect', 'connection']);
-  const request = httpRequest({ host: store.hostname, port: store.port, method, path, headers }, async (reply) => {
-    try {
-      resolve({ status: reply.statusCode ?? 0, headers: reply.rawHeaders, body: await bodyOf(reply) });
-    } catch (error) {
-      reject(error as Error);
-    }
+  const headers = dropHeaders(incoming.rawHeaders, ['expect', 'connection', ...without]);
+  const request = httpRequest({ host: store.hostname, port: store.port, method, path, headers }, (reply) => {
+    const { statusCode: status = 0, rawHeaders } = reply;
+    bodyOf(reply).then((answered) => resolve({ status, headers: rawHeaders, body: answered }), reject);
   });
   request.on('error', reject);
   request.end(body);
   return promise;
 }
 
-function pass(response: ServerResponse, { status, headers, body }: StoreReply): void {
-  const ofNoBody = status === 204 || status === 304 || response.req.method === 'HEAD';
-  const length = ofNoBody ? [] : ['content-length', String(body.length)];
+export function pass(response: ServerResponse, { status, headers, body }: Reply): void {
+  const hasNoBody = status === 204 || response.req.method === 'HEAD';
+  const length = hasNoBody ? [] : ['content-length', String(body.length)];
   response.sendDate = false;
-  response.writeHead(status, [...(ofNoBody ? headers : withoutLength(headers)), ...length]).end(body);
+  response.writeHead(status, [...(hasNoBody ? headers : withoutLength(headers)), ...length]).end(body);
 }
 
 function sendXml(response: ServerResponse, status: number, body: string): void {
-  response
-    .writeHead(status, { 'content-type': 'application/xml' })
-    .end(`<?xml version="1.0" encoding="UTF-8"?>${body}`);
-}
-
-function errorXml(code: string): string {
-  return `<Error><Code>${code}</Code><Message>as the test wants it</Message></Error>`;
+  response.writeHead(status, { 'content-type': 'application/xml' }).end(`<?xml version="1.0"?>${body}`);
 }
 
 function withoutLength(headers: readonly string[]): string[] {
   return dropHeaders(headers, ['content-length', 'transfer-encoding', 'connection']);
 }
 
-/** Names and values alternate, as Node gives raw headers. */
 function dropHeaders(headers: readonly string[], names: readonly string[]): string[] {
   return headers.filter((_, index) => !names.includes((headers[index - (index % 2)] ?? '').toLowerCase()));
 }

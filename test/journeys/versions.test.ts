@@ -1,3 +1,4 @@
+// A bucket that keeps versions: in memory, and on the store outside where there is one, for the embedded one keeps none.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -7,20 +8,28 @@ import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { webm } from '../kit/fixtures.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { hasExternalStore, openTestStore } from '../storage/stores.ts';
 
-let service: TestService;
-beforeEach(async () => {
-  service = startTestService({ memory: { versioned: true } });
-});
-afterEach(() => service.close());
+const inMemory = async () => startTestService({ memory: { versioned: true } });
+const outside = async () => startServiceOn(await openTestStore({ versioned: true }));
 
-async function versions(prefix = ''): Promise<string[]> {
-  const page = await service.store.listVersions(prefix);
-  expect(page.cursor).toBeUndefined();
-  return page.versions.map(({ key }) => key);
-}
+describe.each([
+  { place: 'in memory', start: inMemory },
+  ...(hasExternalStore ? [{ place: 'outside', start: outside }] : []),
+])('in a versioned bucket $place', ({ start }) => {
+  let service: TestService;
+  beforeEach(async () => {
+    service = await start();
+  });
+  afterEach(() => service.close());
 
-describe('in a versioned bucket', () => {
+  async function versions(prefix = ''): Promise<string[]> {
+    const page = await service.store.listVersions(prefix);
+    expect(page.cursor).toBeUndefined();
+    return page.versions.map(({ key }) => key);
+  }
+
   test('a sweep leaves no version and no delete marker of a recording, and the receipt counts them', async () => {
     const ref = await service.record();
     await service.store.put(recordingKey(ref, 'media'), webm, { contentType: 'video/webm' });

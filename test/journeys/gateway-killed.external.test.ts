@@ -1,0 +1,39 @@
+// The gateway of a Ceph cluster of its own, killed with SIGKILL under uploads and sweeps, and brought back.
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { test } from '@jest/globals';
+import { expectToSurviveKills } from '../faults/killed-store.ts';
+import { openTestStore } from '../storage/stores.ts';
+
+/** Beside the one that the other tests use, which is never killed. */
+const PORT = 8520;
+const SCRIPT = new URL('../../ci/ceph-rgw', import.meta.url).pathname;
+
+/** Its output is taken up whole, so the daemons that it leaves behind must not hold it open. */
+async function cephRgw(...args: string[]): Promise<void> {
+  await promisify(execFile)('bash', ['-c', '"$0" "$@" >/dev/null 2>&1', SCRIPT, ...args]);
+}
+
+test('a gateway is killed under uploads and sweeps, and nothing is lost', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'killed-gateway-'));
+  const bucket = 'killed';
+  const credentials = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'SERVICESECRET' };
+  const place = { endpoint: `http://127.0.0.1:${PORT}`, region: 'us-east-1', bucket, keyPrefix: '' };
+  const testStore = await openTestStore({ started: { ...place, forcePathStyle: true, credentials } });
+  try {
+    await cephRgw('up', dir, String(PORT));
+    await testStore.client.send(new CreateBucketCommand({ Bucket: bucket }));
+    await expectToSurviveKills(testStore, {
+      kill: () => cephRgw('kill-gateway', dir),
+      start: () => cephRgw('start-gateway', dir),
+    });
+  } finally {
+    await testStore.close();
+    await cephRgw('down', dir);
+    await rm(dir, { recursive: true, force: true });
+  }
+});

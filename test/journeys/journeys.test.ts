@@ -1,0 +1,310 @@
+// The whole application on a real store, under an odd key prefix: what a store could make different, from end to end.
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { unzipSync } from 'fflate';
+import { seedRecordings } from '../../bench/seed.ts';
+import { enlargeWebm } from '../../demo/webm.ts';
+import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { participantKey, recordingKey } from '../../src/domain/keys.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
+import type { SignedPart } from '../../src/recordings/upload.ts';
+import { readReceipt } from '../../src/storage/receipts.ts';
+import { type Api, type CreatedRecording, newAttempt, startApi } from '../http/api.ts';
+import { formWith } from '../http/calls.ts';
+import { expectNothingLeft, expectProblem } from '../http/expectations.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import type { TestService } from '../kit/service.ts';
+import { startServiceOn } from '../kit/shifted-clock.ts';
+import { openTestStore } from '../storage/stores.ts';
+
+const LONGEST_ID = `9${'-_Z'.repeat(21)}`;
+const large = enlargeWebm(webm, 11 * MIB);
+
+let api: Api;
+let service: TestService;
+beforeAll(async () => {
+  service = startServiceOn(await openTestStore({ keyPrefix: 'exams of 2026/ü+%2F\'"/' }));
+  api = await startApi({ service });
+});
+
+const erase = ({ path }: Pick<CreatedRecording, 'path'>, reason = 'erasure') =>
+  api.call<{ receipt: object }>('delete', `${path}?reason=${reason}`);
+const complete = ({ path }: CreatedRecording, body = {}) => api.call<Recording>('post', `${path}/complete`, { body });
+const tagsOf = ({ ref }: CreatedRecording) => service.store.tags(recordingKey(ref, 'media'));
+const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+async function playbackUrl({ path }: CreatedRecording): Promise<string> {
+  const { status, body } = await api.call<{ url: string }>('post', `${path}/playback-links`);
+  expect(status).toBe(201);
+  return body.url;
+}
+
+async function expectPlays(created: CreatedRecording, file: Uint8Array = webm): Promise<void> {
+  const played = await service.testStore.fetch(await playbackUrl(created));
+  expect(played.status).toBe(200);
+  expect((await bytesOf(played)).equals(file)).toBe(true);
+}
+
+/** The URL of a part, as the service signs it. */
+async function signed({ path }: CreatedRecording, partNumber = 1, sizeBytes = webm.length): Promise<SignedPart> {
+  const body = { parts: [{ partNumber, sizeBytes }] };
+  const answer = await api.call<{ parts: [SignedPart] }>('post', `${path}/parts`, { body });
+  expect(answer.status).toBe(200);
+  return answer.body.parts[0];
+}
+
+async function expectDead(part: SignedPart, file: Uint8Array = webm): Promise<void> {
+  expect([403, 404]).toContain((await service.putPart(part, file)).status);
+}
+
+async function expectReceipt({ path, ref }: CreatedRecording, reason: string): Promise<void> {
+  await expectNothingLeft(service.store, ref);
+  const answer = await api.call('get', path);
+  expectProblem(answer, 410, 'recording-deleted');
+  expect(answer.body.receipt).toMatchObject({ reason, recordingId: ref.recording });
+}
+
+async function assess({ attemptPath }: CreatedRecording): Promise<string> {
+  const completedAt = new Date(service.clock.now()).toISOString();
+  expect((await api.call('put', `${attemptPath}/assessment`, { body: { completedAt } })).status).toBe(200);
+  return completedAt;
+}
+
+describe('an upload', () => {
+  test.each([webm.length, 5 * MIB, 5 * MIB + 1, 11 * MIB])(
+    'of %d bytes is played whole, and in ranges',
+    async (sizeBytes) => {
+      const file = sizeBytes === webm.length ? webm : enlargeWebm(webm, sizeBytes);
+      const stored = await api.store({}, file);
+      expect(stored.recording).toMatchObject({ state: 'stored', sizeBytes });
+      await expectPlays(stored, file);
+      const url = await playbackUrl(stored);
+      for (const [from, to] of [
+        [0, 0],
+        [100, 299],
+        [sizeBytes - 1, sizeBytes - 1],
+      ] as const) {
+        const part = await service.testStore.fetch(url, { headers: { range: `bytes=${from}-${to}` } });
+        expect(part.status).toBe(206);
+        expect(part.headers.get('content-type')).toMatch(/^video\/webm/);
+        expect(part.headers.get('content-range')).toBe(`bytes ${from}-${to}/${sizeBytes}`);
+        expect((await bytesOf(part)).equals(file.subarray(from, to + 1))).toBe(true);
+      }
+      const beyond = await service.testStore.fetch(url, { headers: { range: `bytes=${sizeBytes}-` } });
+      expect(beyond.status).toBe(416);
+    },
+  );
+
+  test('takes its parts in any order, and the last one of each number counts', async () => {
+    const created = await api.create();
+    await api.upload(created, Buffer.alloc(large.length, 1), [2]);
+    await api.upload(created, large, [3, 1, 2]);
+    const { body } = await api.call<{ parts: { partNumber: number }[] }>('get', `${created.path}/parts`);
+    expect(body.parts.map(({ partNumber }) => partNumber)).toEqual([1, 2, 3]);
+    expect((await complete(created)).body).toMatchObject({ state: 'stored', sizeBytes: large.length });
+    await expectPlays(created, large);
+  });
+
+  test('with a hole is not complete until its part has come', async () => {
+    const created = await api.create();
+    await api.upload(created, large, [1, 3]);
+    expectProblem(await complete(created), 409, 'parts-missing');
+    await api.upload(created, large, [2]);
+    expect((await complete(created)).status).toBe(200);
+    await expectPlays(created, large);
+  });
+
+  test.each([-1, 1])('takes no part that is longer or shorter than its URL says, by %d', async (by) => {
+    const created = await api.create();
+    const part = await signed(created, 1, webm.length + by);
+    expect((await service.putPart(part, webm)).status).toBe(403);
+    expectProblem(await complete(created), 409, 'parts-missing');
+  });
+
+  test('that is no recording is refused, and leaves no media', async () => {
+    const created = await api.create();
+    await api.upload(created, Buffer.alloc(1000, 'no recording'));
+    expectProblem(await complete(created), 422, 'not-a-recording');
+    expect(await service.keys(recordingKey(created.ref, 'media'))).toEqual([]);
+  });
+
+  test('is completed twice with the same answer, and by several at once', async () => {
+    const stored = await api.store();
+    expect((await complete(stored)).body).toEqual(stored.recording);
+    const created = await api.create();
+    await api.upload(created, webm);
+    const answers = await Promise.all([complete(created), complete(created), complete(created)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await expectPlays(created);
+  });
+
+  test('that is complete takes no more by its old URLs', async () => {
+    const created = await api.create();
+    const part = await signed(created);
+    expect((await service.putPart(part, webm)).status).toBe(200);
+    await complete(created);
+    await expectDead(part, webm.toReversed());
+    await expectPlays(created);
+  });
+
+  test.each([
+    ['given up', 'aborted', (created: CreatedRecording) => api.call('post', `${created.path}/abort`)],
+    ['withdrawn', 'consent-withdrawn', (created: CreatedRecording) => erase(created, 'consent-withdrawn')],
+  ])('that is %s in the middle is gone at once, and its URLs are dead', async (_how, reason, end) => {
+    const created = await api.create();
+    const [first, second] = [await signed(created, 1, 5 * MIB), await signed(created, 2)];
+    expect((await service.putPart(first, large.subarray(0, 5 * MIB))).status).toBe(200);
+    expect((await end(created)).status).toBeLessThan(300);
+    await expectDead(first, large.subarray(0, 5 * MIB));
+    await expectDead(second);
+    expectProblem(await complete(created), 410, 'recording-deleted');
+    await expectReceipt(created, reason);
+  });
+
+  test('that its client has left is completed with what arrived, and plays', async () => {
+    const created = await api.create();
+    await api.upload(created, large, [1, 2]);
+    service.clock.advance(3 * HOUR_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0, salvaged: 1 });
+    expect((await api.call('get', created.path)).body).toMatchObject({ state: 'stored', truncated: true });
+    expect(await tagsOf(created)).toEqual({ 'delete-by': created.recording.deleteBy });
+    await expectPlays(created, large.subarray(0, 10 * MIB));
+  });
+
+  test('that never had a part goes at its deadline', async () => {
+    const created = await api.create();
+    service.clock.advance(30 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    await expectReceipt(created, 'retention');
+  });
+});
+
+test('a file sent through the service replaces the parts that a browser had put, and is sent once', async () => {
+  const created = await api.create();
+  await api.upload(created, Buffer.alloc(large.length, 1), [1, 2]);
+  const send = () => api.call('post', `${created.path}/content`, formWith(large));
+  expect(await send()).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: large.length } });
+  await expectPlays(created, large);
+  expectProblem(await send(), 409, 'recording-stored');
+});
+
+describe('a recording', () => {
+  test('goes from its assessment to the proof of its deletion, and no URL of it is left', async () => {
+    const stored = await api.store({}, large);
+    expect(await tagsOf(stored)).toEqual({ 'delete-by': stored.recording.deleteBy });
+    service.clock.advance(DAY_MS);
+    const completedAt = await assess(stored);
+    const { body } = await api.call<Recording>('get', stored.path);
+    const deleteBy = new Date(Date.parse(completedAt) + 30 * DAY_MS).toISOString();
+    expect(Date.parse(body.deleteBy)).toBe(Date.parse(deleteBy));
+    expect(await tagsOf(stored)).toEqual({ 'delete-by': body.deleteBy, 'assessment-completed-at': completedAt });
+    service.clock.advance(28 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    const url = await playbackUrl(stored);
+    expect((await service.testStore.fetch(url)).status).toBe(200);
+    service.clock.advance(2 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    await expectReceipt(stored, 'retention');
+    expect((await service.testStore.fetch(url)).status).toBe(404);
+    expect(await readReceipt(service.store, stored.ref)).toMatchObject({ versions: 0, verifiedAt: expect.any(String) });
+  });
+
+  test.each([
+    ['A', 'b'],
+    ['math', 'MATH'],
+    [LONGEST_ID, LONGEST_ID],
+  ])('under the ids %s and %s is stored, listed and erased', async (exam, attempt) => {
+    const tenant = exam.slice(0, 32);
+    const stored = await api.store({ tenant, exam, attempt }, webm, { participantId: attempt });
+    const listed = await api.call<{ items: Recording[] }>('get', `${stored.attemptPath}/recordings`, {
+      as: { tenant },
+    });
+    expect(listed.body.items.map(({ recordingId }) => recordingId)).toEqual([stored.ref.recording]);
+    const erased = await api.call('delete', `${stored.path}?reason=erasure`, { as: { tenant } });
+    expect(erased.status).toBe(200);
+    await expectNothingLeft(service.store, stored.ref);
+    expect(await service.keys(participantKey(attempt, stored.ref))).toEqual([]);
+  });
+
+  test('is erased alone: the other one of its attempt plays on', async () => {
+    const attempt = newAttempt();
+    const [erased, kept] = [await api.store({ attempt }), await api.store({ attempt })];
+    const url = await playbackUrl(erased);
+    expect((await erase(erased)).status).toBe(200);
+    await expectReceipt(erased, 'erasure');
+    expect((await service.testStore.fetch(url)).status).toBe(404);
+    await expectPlays(kept);
+  });
+});
+
+describe('a participant', () => {
+  test('is exported as an archive of what is stored, and erased across exams, and nobody else is', async () => {
+    const participantId = 'p-of-two-exams';
+    const mine = [
+      await api.store({ exam: 'biology' }, large, { participantId }),
+      await api.store({ exam: 'physics' }, webm, { participantId }),
+    ];
+    const other = await api.store({ exam: 'physics' }, webm, { participantId: 'p-of-two' });
+    const headers = { authorization: await api.authorization({ scope: 'privacy:manage' }) };
+    const archive = await fetch(`${api.url}/v1/participants/${participantId}/export?format=zip`, { headers });
+    const files = Object.values(unzipSync(new Uint8Array(await archive.arrayBuffer())));
+    expect(files).toHaveLength(3);
+    for (const file of [large, webm]) expect(files.some((each) => Buffer.from(each).equals(file))).toBe(true);
+    const erased = await api.call('delete', `/v1/participants/${participantId}?reason=erasure`);
+    expect(erased.status).toBe(200);
+    for (const each of mine) await expectReceipt(each, 'erasure');
+    expect(await service.keys(`participants/acme/${participantId}/`)).toEqual([]);
+    await expectPlays(other);
+  });
+});
+
+describe('the sweep', () => {
+  test('deletes what is due of several exams over as many pages as the store gives, and leaves what is not', async () => {
+    const seeding = { createdAtMs: service.clock.now(), retentionMs: 30 * DAY_MS, assessed: true };
+    const due = [
+      ...(await seedRecordings(service.store, 180, { ...seeding, name: 'due-one', tagged: true })),
+      ...(await seedRecordings(service.store, 3, { ...seeding, name: 'due-two' })),
+    ];
+    service.clock.advance(30 * DAY_MS);
+    const live = await api.store({ exam: 'due-two' });
+    expect(await service.sweep()).toMatchObject({ failed: 0, problems: [] });
+    expect(await service.keys('attempts/acme/due-one/')).toEqual([]);
+    for (const ref of due.slice(-4)) {
+      expect(await readReceipt(service.store, ref)).toMatchObject({ reason: 'retention', versions: 0 });
+    }
+    expect(await service.keys('receipts/acme/due-one/')).toHaveLength(180);
+    await expectPlays(live);
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    expect(await service.verify()).toMatchObject({ wrong: 0 });
+  });
+
+  test('may run twice at once', async () => {
+    const seeding = { createdAtMs: service.clock.now(), retentionMs: 30 * DAY_MS, name: 'due-twice' };
+    await seedRecordings(service.store, 20, seeding);
+    service.clock.advance(30 * DAY_MS);
+    const sweeps = await Promise.all([service.sweep(), service.sweep()]);
+    expect(sweeps.map(({ failed }) => failed)).toEqual([0, 0]);
+    expect(await service.keys('attempts/acme/due-twice/')).toEqual([]);
+    expect(await service.keys('receipts/acme/due-twice/')).toHaveLength(20);
+  });
+
+  test('is checked by verify, which writes the tags again that a recording lost', async () => {
+    const stored = await api.store();
+    await service.store.tag(recordingKey(stored.ref, 'media'), {});
+    service.clock.advance(2 * HOUR_MS);
+    expect((await service.verify()).findings).toMatchObject([{ kind: 'wrong-tags' }]);
+    expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
+    expect(await tagsOf(stored)).toEqual({ 'delete-by': stored.recording.deleteBy });
+  });
+});
+
+test('whatever was begun above is gone in time, and nothing but proofs is left', async () => {
+  service.clock.advance(31 * DAY_MS);
+  await service.sweep();
+  service.clock.advance(DAY_MS);
+  expect(await service.sweep()).toMatchObject({ failed: 0 });
+  const left = (await service.keys()).filter((key) => !/^(receipts|audit)\/|^due\/[^/]+\/receipts\//.test(key));
+  expect(left).toEqual([]);
+  expect((await service.store.listMultipartUploads('')).uploads).toEqual([]);
+  expect(await service.verify()).toMatchObject({ wrong: 0 });
+});
