@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { seedRecordings } from '../../bench/seed.ts';
-import { type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
+import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, newUniqueName, type RecordingRef } from '../../src/domain/ids.ts';
 import {
@@ -330,7 +330,7 @@ const LIVE: Record<string, Fault<RecordingRef>> = {
     ['manifest-unreadable'],
     (ref) =>
       at(recordingKey(ref, 'manifest'), async (key) =>
-        put(key, toBody({ ...(await readJson<object>(service, key)), tenantId: 'other' })),
+        put(key, toBody({ ...(await readJson<Manifest>(service, key)), tenantId: 'other' })),
       ),
   ],
   'a tag that says a later day': [
