@@ -385,7 +385,11 @@ const SWEPT: Record<string, Fault<[RecordingRef, RecordingRef]>> = {
   ],
 };
 
-const unknown = (name: () => string): Fault<undefined> => [['unknown-key'], () => at(name(), put)];
+/** Before, after and between the folders of ours, and in each. */
+const FOLDERS = ['0', 'zzz', 'elsewhere/', 'audit', 'attempts/', 'attempts/acme/math/a1/', 'receipts/acme/', 'due/'];
+const UNKNOWN = [...FOLDERS, 'participants/acme/', 'audit/'].map(
+  (place) => [`a key in ${place}`, [['unknown-key'], () => at(`${place}${unique()}`, put)]] as const,
+);
 
 const ANYWHERE: Record<string, Fault<undefined>> = {
   'an open upload of no recording': [['stray-upload'], () => at(mediaOf(strayRef()), openUpload)],
@@ -402,16 +406,7 @@ const ANYWHERE: Record<string, Fault<undefined>> = {
     ['unreadable'],
     () => at(dueReceiptsKey(service.clock.now() + DAY_MS, unique()), (key) => put(key, '[')),
   ],
-  'keys before all folders of ours': unknown(() => `0${unique()}`),
-  'keys after them': unknown(() => `zzz${unique()}`),
-  'a key in no folder of ours': unknown(() => `elsewhere/${unique()}`),
-  'a key like the name of a folder': unknown(() => `audit${unique()}`),
-  'a key in the folder of attempts': unknown(() => `attempts/${unique()}`),
-  'a key among the recordings': unknown(() => `attempts/acme/math/a1/${unique()}`),
-  'a key among the receipts': unknown(() => `receipts/acme/${unique()}`),
-  'a key in the index': unknown(() => `due/${unique()}`),
-  'a key among the participants': unknown(() => `participants/acme/${unique()}`),
-  'a key in the audit trail': unknown(() => `audit/${unique()}`),
+  ...Object.fromEntries<Fault<undefined>>(UNKNOWN),
 };
 
 test(`verify finds every one of ${FAULTS} planted faults of all kinds and nothing else, and --fix leaves what is for a person`, async () => {
