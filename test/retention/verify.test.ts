@@ -64,13 +64,14 @@ describe('verify', () => {
     expect((await service.verify({ fix: true })).wrong).toBe(0);
   });
 
-  test('leaves a stray upload alone while it is young, and for ever where no key of ours lies', async () => {
+  test('leaves a stray marker or upload alone while it is young, and an upload where no key of ours lies', async () => {
+    await put(participantKey('p2', strayRef()));
     const ref = await service.begin();
     await service.store.createMultipartUpload(recordingKey(ref, 'media'), MEDIA);
     await service.store.createMultipartUpload('elsewhere', MEDIA);
     expect(await kinds()).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
-    expect(await kinds({ fix: true })).toEqual(['stray-upload', 'stray-upload']);
+    expect(await kinds({ fix: true })).toEqual(['stray-marker', 'stray-upload', 'stray-upload']);
     expect(await kinds()).toEqual(['stray-upload']);
   });
 
@@ -428,7 +429,10 @@ test(`verify finds every one of ${FAULTS} planted faults of all kinds and nothin
   await plant(OVERDUE, bucket.overdue);
   await plant(ERASED, bucket.erased);
   await plant(SWEPT, bucket.swept);
-  await plant(ANYWHERE, new Array<undefined>(5 * Object.keys(ANYWHERE).length).fill(undefined));
+  await plant(
+    ANYWHERE,
+    Array.from({ length: 5 * Object.keys(ANYWHERE).length }, () => undefined),
+  );
   service.clock.advance(2 * HOUR_MS);
   await put('doctor/while-it-runs');
 
