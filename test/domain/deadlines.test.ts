@@ -34,19 +34,15 @@ describe('deadlines', () => {
   const createdAtMs = Date.UTC(2026, 0, 1);
   const recording = newRecordingId(createdAtMs, randomBytes);
 
-  test('without an assessment: creation and the unassessed retention', () => {
-    expect(recordingDeadline(plain, 'other', recording, [])).toBe(createdAtMs + 20 * DAY_MS);
-  });
-
-  test('a tenant’s order bounds both, assessed or not', () => {
-    expect(recordingDeadline(plain, 'acme', recording, [])).toBe(createdAtMs + 14 * DAY_MS);
-    expect(recordingDeadline(plain, 'acme', recording, [createdAtMs])).toBe(createdAtMs + 14 * DAY_MS);
-    expect(recordingDeadline(plain, 'greedy', recording, [])).toBe(createdAtMs + 20 * DAY_MS);
-  });
-
-  test('with assessments: the first of them and the retention', () => {
-    const first = createdAtMs + DAY_MS;
-    expect(recordingDeadline(plain, 'other', recording, [first + 5, first, first + 9])).toBe(first + 30 * DAY_MS);
+  const days = (count: number) => createdAtMs + count * DAY_MS;
+  test.each([
+    ['without an assessment: creation and the unassessed retention', 'other', [], days(20)],
+    ['a tenant’s order bounds that', 'acme', [], days(14)],
+    ['and what is assessed', 'acme', [days(0)], days(14)],
+    ['but only if it is shorter', 'greedy', [], days(20)],
+    ['with assessments: the first of them and the retention', 'other', [days(1) + 5, days(1), days(1) + 9], days(31)],
+  ])('%s', (_, tenant, assessments, deadlineMs) => {
+    expect(recordingDeadline(plain, tenant, recording, assessments)).toBe(deadlineMs);
   });
 
   test('a tenant may order less, never more', () => {

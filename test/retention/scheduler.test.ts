@@ -1,47 +1,41 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { startScheduler } from '../../src/retention/scheduler.ts';
 
+// node-cron reads the clock and sets timers by itself.
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
 const EVERY_SECOND = '* * * * * *';
+const seconds = (count: number) => jest.advanceTimersByTimeAsync(count * 1000);
 
 describe('the schedule', () => {
-  test('never runs two sweeps at once, and stopping waits for the one in hand', async () => {
-    let atOnce = 0;
-    let most = 0;
-    let runs = 0;
-    let finish: (() => void) | undefined;
-    const started = Promise.withResolvers<void>();
-    const scheduler = startScheduler(EVERY_SECOND, async (signal) => {
-      runs += 1;
-      atOnce += 1;
-      most = Math.max(most, atOnce);
-      started.resolve();
-      await new Promise<void>((resolve) => {
-        finish = resolve;
-        signal.addEventListener('abort', () => resolve());
-      });
-      atOnce -= 1;
+  test('never runs two sweeps at once, runs again after one is over, and stopping waits for the one in hand', async () => {
+    const runs: { readonly signal: AbortSignal; readonly end: () => void }[] = [];
+    const scheduler = startScheduler(EVERY_SECOND, (signal) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      runs.push({ signal, end: resolve });
+      return promise;
     });
-    await started.promise;
-    const twoTimesLater = Date.now() + 2100;
-    while (Date.now() < twoTimesLater) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect({ runs, most }).toEqual({ runs: 1, most: 1 });
-    finish?.();
-    await scheduler.stop();
-    expect(atOnce).toBe(0);
-    await scheduler.stop();
-  });
+    await seconds(3);
+    expect(runs).toHaveLength(1);
+    runs[0]?.end();
+    await seconds(3);
+    expect(runs).toHaveLength(2);
 
-  test('runs again after a run is over', async () => {
-    let runs = 0;
-    const twice = Promise.withResolvers<void>();
-    const scheduler = startScheduler(EVERY_SECOND, () => {
-      runs += 1;
-      if (runs === 2) twice.resolve();
-      return Promise.resolve();
+    let isStopped = false;
+    const stopping = scheduler.stop().then(() => {
+      isStopped = true;
     });
-    await twice.promise;
+    await seconds(3);
+    expect({ isStopped, isAborted: runs[1]?.signal.aborted }).toEqual({ isStopped: false, isAborted: true });
+    runs[1]?.end();
+    await stopping;
     await scheduler.stop();
-    const after = runs;
-    expect(after).toBeGreaterThanOrEqual(2);
+    await seconds(3);
+    expect(runs).toHaveLength(2);
   });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
@@ -8,15 +8,14 @@ import { sweep } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { verify } from '../../src/retention/verify.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/overriding.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
+import { due, failing, keeping } from './support.ts';
 
 let service: TestService;
-beforeEach(async () => {
+beforeEach(() => {
   service = startTestService();
 });
-afterEach(() => service.close());
 
 /** The sweeper after a restart with `RETENTION_BY_TENANT` as given, in days. */
 function ordered(days: Readonly<Record<string, number>>): SweepContext {
@@ -26,8 +25,11 @@ function ordered(days: Readonly<Record<string, number>>): SweepContext {
 
 const isThere = async (ref: RecordingRef) => (await service.keys(recordingPrefix(ref))).length > 0;
 const entriesOf = async (ref: RecordingRef) =>
-  (await service.keys('due/')).filter((key) => key.includes(`/attempt/${ref.tenant}/${ref.exam}/${ref.attempt}/`));
-const recordsOfOrders = async () => (await service.keys('due/')).filter((key) => key.includes('/orders/'));
+  (await due(service, 'attempt')).filter((key) => key.includes(`/${ref.tenant}/${ref.exam}/${ref.attempt}/`));
+const recordsOfOrders = () => due(service, 'orders');
+async function recordMany(count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) await service.record({ attempt: `a${index}` });
+}
 
 /** Requests of a sweep that finds nothing to do. */
 async function idleRequests(context: SweepContext): Promise<number> {
@@ -97,19 +99,9 @@ describe('a tenant orders a shorter retention', () => {
     const stuck = await service.record({ attempt: 'a1' });
     const sound = await service.record({ attempt: 'a2' });
     service.clock.advance(20 * DAY_MS);
-    const refusing = overriding(service.store, {
-      async delete(targets) {
-        const refused = targets.filter(({ key }) => key.startsWith(recordingPrefix(stuck)));
-        const failures = await service.store.delete(targets.filter((target) => !refused.includes(target)));
-        return [...failures, ...refused.map((target) => ({ ...target, code: 'AccessDenied' }))];
-      },
-    });
     const acme = ordered({ acme: 14 });
-    expect(await sweep({ ...acme, store: refusing })).toMatchObject({
-      deleted: { recordings: 1 },
-      failed: 1,
-      overdue: 1,
-    });
+    const refused = await sweep({ ...acme, store: keeping(service.store, recordingPrefix(stuck)) });
+    expect(refused).toMatchObject({ deleted: { recordings: 1 }, failed: 1, overdue: 1 });
     expect(await isThere(sound)).toBe(false);
     expect(await sweep(acme)).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
     expect(await isThere(stuck)).toBe(false);
@@ -170,7 +162,7 @@ describe('a longer retention again', () => {
 
 describe('what it costs', () => {
   test('an idle sweep stays at three requests, before the change and after its two rounds', async () => {
-    for (let index = 0; index < 6; index += 1) await service.record({ attempt: `a${index}` });
+    await recordMany(6);
     await service.record({ tenant: 'beta' });
     expect(await idleRequests(service.sweepContext)).toBe(3);
     const acme = ordered({ acme: 14 });
@@ -221,17 +213,10 @@ describe('in between', () => {
   });
 
   test('a round that fails, or is stopped, is done again by the next sweep', async () => {
-    for (let index = 0; index < 3; index += 1) await service.record({ attempt: `a${index}` });
+    await recordMany(3);
     const acme = ordered({ acme: 14 });
-    let puts = 0;
-    const failing = overriding(service.store, {
-      put(key, body, options) {
-        puts += 1;
-        if (puts === 2) throw new StoreError('unavailable', 'put', 'SlowDown');
-        return service.store.put(key, body, options);
-      },
-    });
-    expect(await sweep({ ...acme, store: failing })).toMatchObject({ failed: 1 });
+    const store = failing(service.store, 'put', /\/attempt\/acme\/math\/a1\//, 'SlowDown');
+    expect(await sweep({ ...acme, store })).toMatchObject({ failed: 1 });
     expect(await recordsOfOrders()).toEqual([]);
     expect(await sweep(acme, { signal: AbortSignal.abort() })).toMatchObject({ broughtForward: 0 });
     expect(await sweep(acme, { dryRun: true })).toMatchObject({ broughtForward: 0 });
@@ -243,14 +228,9 @@ describe('in between', () => {
   });
 
   test('over many pages, and where attempts have to be listed one by one, all are found', async () => {
-    for (let index = 0; index < 5; index += 1) await service.record({ attempt: `a${index}` });
-    const broken = { is: true };
-    const store = overriding(service.store, {
-      list(prefix, options = {}) {
-        if (prefix === 'attempts/' && broken.is) throw new StoreError('unavailable', 'list', 'SlowDown');
-        return service.store.list(prefix, { ...options, limit: Math.min(options.limit ?? 2, 2) });
-      },
-    });
+    service = startTestService({ memory: { pageKeys: 2 } });
+    await recordMany(5);
+    const store = failing(service.store, 'list', /^attempts\/$/, 'SlowDown');
     expect(await sweep({ ...ordered({ acme: 14 }), store })).toMatchObject({ broughtForward: 5, failed: 0 });
     service.clock.advance(10 * DAY_MS);
     const warned = await sweep({ ...ordered({ acme: 14 }), store });

@@ -1,12 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { seedRecordings } from '../../bench/seed.ts';
-import { type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
+import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import type { RecordingRef } from '../../src/domain/ids.ts';
+import { newRecordingId, newUniqueName, type RecordingRef } from '../../src/domain/ids.ts';
 import {
+  attemptPrefix,
+  auditKey,
   dueAttemptKey,
   dueReceiptsKey,
-  parseKey,
   participantKey,
   receiptKey,
   recordingKey,
@@ -17,26 +19,24 @@ import { deleteRecording } from '../../src/recordings/delete.ts';
 import { purgeRecordings } from '../../src/retention/purge.ts';
 import { newReceiptChain } from '../../src/retention/receipt-chain.ts';
 import { verify } from '../../src/retention/verify.ts';
-import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
+import { compare, type FindingKind, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
 import { readAttempt } from '../../src/storage/attempt-state.ts';
-import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/overriding.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
+import { due, ERASURE, failing, meanwhile, readJson, remove } from './support.ts';
 
+const MEDIA = { contentType: 'video/webm' };
 let service: TestService;
-beforeEach(async () => {
+beforeEach(() => {
   service = startTestService();
 });
-afterEach(() => service.close());
 
 const kinds = async (options?: { fix?: boolean }) =>
   (await service.verify(options)).findings.map(({ kind }) => kind).sort();
-
-async function forget(prefix: string): Promise<void> {
-  await service.store.delete((await service.keys(prefix)).map((key) => ({ key })));
-}
+const put = (key: string, body: string | Uint8Array = '') => service.store.put(key, Buffer.from(body));
+const erase = (ref: RecordingRef) => deleteRecording(service.context, ref, ERASURE);
+const unique = () => newUniqueName(randomBytes);
+const indexOf = (...keys: string[]) => toBody({ version: 1, run: 'request-x', first: 1, previous: null, keys });
 
 describe('verify', () => {
   test('finds nothing in an empty bucket, nor in one that is as it should be', async () => {
@@ -45,201 +45,77 @@ describe('verify', () => {
     await service.begin({ attempt: 'a2' });
     await assessAttempt(service.context, ref, service.clock.now());
     service.clock.advance(2 * HOUR_MS);
-    const erased = await service.record({ attempt: 'a3' });
-    await deleteRecording(service.context, erased, { reason: 'erasure', actor: 'desk' });
-    expect(await service.verify()).toMatchObject({
-      wrong: 0,
-      findings: [],
-      attempts: 2,
-      recordings: 2,
-      receipts: 1,
-      bytes: webm.length,
-    });
+    await erase(await service.record({ attempt: 'a3' }));
+    const counts = { attempts: 2, recordings: 2, receipts: 1, bytes: webm.length };
+    expect(await service.verify()).toMatchObject({ wrong: 0, findings: [], ...counts });
   });
 
-  test('finds what is kept past its deadline', async () => {
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    expect(await kinds()).toEqual(['overdue']);
-    await service.sweep();
-    expect(await kinds()).toEqual([]);
-  });
-
-  test('finds an attempt that nothing would delete, and mends it', async () => {
+  test('finds an attempt whose only entry comes after its deadline, however young', async () => {
     const ref = await service.record();
-    await forget('due/');
-    service.clock.advance(2 * HOUR_MS);
+    await remove(service, await service.keys('due/'));
+    await put(dueAttemptKey(service.clock.now() + 40 * DAY_MS, ref, 'x'));
+    expect(await kinds()).toEqual(['no-due-entry']);
+  });
+
+  test('finds a fact that nothing would ever delete', async () => {
+    await assessAttempt(service.context, { tenant: 'acme', exam: 'math', attempt: 'empty' }, service.clock.now());
+    await remove(service, await service.keys('due/'));
     expect(await kinds()).toEqual(['no-due-entry']);
     expect((await service.verify({ fix: true })).wrong).toBe(0);
-    expect(await kinds()).toEqual([]);
-    service.clock.advance(30 * DAY_MS);
-    await service.sweep();
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
   });
 
-  test('finds an attempt whose only entry comes after its deadline', async () => {
-    const ref = await service.record();
-    await forget('due/');
-    await service.store.put(dueAttemptKey(service.clock.now() + 40 * DAY_MS, ref, 'x'), new Uint8Array());
-    expect(await kinds()).toEqual(['no-due-entry']);
-  });
-
-  test('does not report an attempt that was deleted while it read', async () => {
-    let meanwhile: (() => Promise<void>) | undefined;
-    const racing = startTestService({
-      wrap: (store) =>
-        overriding(store, {
-          async list(prefix, options) {
-            const act = prefix === 'due/' ? meanwhile : undefined;
-            if (act) meanwhile = undefined;
-            await act?.();
-            return store.list(prefix, options);
-          },
-        }),
-    });
-    try {
-      const ref = await racing.record();
-      racing.clock.advance(2 * HOUR_MS);
-      meanwhile = async () => {
-        await deleteRecording(racing.context, ref, { reason: 'erasure', actor: 'desk' });
-        await racing.store.delete(
-          (await racing.keys(`due/`)).filter((key) => key.includes('/attempt/')).map((key) => ({ key })),
-        );
-      };
-      expect(await racing.verify()).toMatchObject({ wrong: 0, recordings: 1, receipts: 1 });
-    } finally {
-      await racing.close();
-    }
-  });
-
-  test('finds media without a manifest; the entry that --fix writes makes the next sweep delete them', async () => {
-    const ref = await service.record();
-    await forget(recordingKey(ref, 'manifest'));
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds()).toEqual(['media-without-manifest']);
-    await service.verify({ fix: true });
-    await service.sweep();
-    expect(await kinds()).toEqual([]);
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-  });
-
-  test('finds an unreadable manifest, and keeps it', async () => {
-    const ref = await service.record();
-    await service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds({ fix: true })).toEqual(['manifest-unreadable']);
-    expect(await service.keys(recordingKey(ref, 'manifest'))).toHaveLength(1);
-  });
-
-  test('finds wrong and missing tags, and writes them again', async () => {
-    const ref = await service.record();
-    service.clock.advance(2 * HOUR_MS);
-    await service.store.tag(recordingKey(ref, 'media'), { 'delete-by': '2099-01-01T00:00:00.000Z' });
-    expect(await kinds()).toEqual(['wrong-tags']);
-    await service.store.tag(recordingKey(ref, 'media'), {});
-    expect(await kinds({ fix: true })).toEqual(['wrong-tags']);
-    expect(await kinds()).toEqual([]);
-  });
-
-  test('finds stray uploads, and aborts those that lie at a place of ours', async () => {
+  test('leaves a stray marker or upload alone while it is young, and an upload where no key of ours lies', async () => {
+    await put(participantKey('p2', strayRef()));
     const ref = await service.begin();
-    await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
-    await service.store.createMultipartUpload('elsewhere', { contentType: 'video/webm' });
+    await service.store.createMultipartUpload(recordingKey(ref, 'media'), MEDIA);
+    await service.store.createMultipartUpload('elsewhere', MEDIA);
     expect(await kinds()).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
-    expect(await kinds({ fix: true })).toEqual(['stray-upload', 'stray-upload']);
+    expect(await kinds({ fix: true })).toEqual(['stray-marker', 'stray-upload', 'stray-upload']);
     expect(await kinds()).toEqual(['stray-upload']);
-  });
-
-  test.each([2, -2])('refuses by a clock that is wrong by %i hours, and ends no upload', async (hours) => {
-    const ref = await service.begin();
-    await forget(recordingKey(ref, 'manifest'));
-    const now = () => service.clock.now() + hours * HOUR_MS;
-    for (const fix of [true, false]) {
-      const refused = verify({ ...service.sweepContext, now }, { fix });
-      await expect(refused).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
-    }
-    expect(await Array.fromAsync(listAllMultipartUploads(service.store, ''))).toHaveLength(1);
   });
 
   test('leaves the upload of a recording alone whose manifest cannot be read', async () => {
     const ref = await service.begin();
-    await service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
+    await put(recordingKey(ref, 'manifest'), '{');
     service.clock.advance(2 * HOUR_MS);
     expect(await kinds({ fix: true })).toEqual(['manifest-unreadable']);
     expect((await service.store.listMultipartUploads('')).uploads).toHaveLength(1);
   });
 
-  test('finds a receipt whose objects are still there', async () => {
-    const ref = await service.record();
-    service.clock.advance(2 * HOUR_MS);
-    await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
-    await service.store.put(recordingKey(ref, 'media'), webm);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds({ fix: true })).toEqual(['media-without-manifest', 'receipt-but-objects']);
-    await service.sweep();
-    expect(await kinds()).toEqual([]);
-  });
-
-  test('finds keys that it does not know, wherever they lie', async () => {
-    await service.record();
-    const strange = ['0', 'attempts/x', 'audit', 'audit/x', 'due/x', 'e', 'participants/x', 'receipts/x', 'zzz'];
-    await service.store.put('doctor/while-it-runs', new Uint8Array());
-    for (const key of strange) await service.store.put(key, new Uint8Array());
-    const { findings } = await service.verify({ fix: true });
-    expect(
-      findings.map(({ kind, key, fixed }) => ({ kind, key, fixed })).sort((a, b) => (a.key < b.key ? -1 : 1)),
-    ).toEqual(strange.map((key) => ({ kind: 'unknown-key', key, fixed: false })));
-  });
-
-  test('finds a missing marker, without which a request of its participant would miss a recording, and writes it', async () => {
-    const ref = await service.record();
-    await forget('participants/');
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds()).toEqual(['marker-missing']);
-    expect((await service.verify({ fix: true })).wrong).toBe(0);
-    expect(await service.keys('participants/')).toEqual([expect.stringContaining(ref.recording)]);
-  });
-
-  test('finds a marker without a recording, and deletes it', async () => {
-    const ref = await service.record();
-    service.clock.advance(2 * HOUR_MS);
-    await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
-    await service.store.put(participantKey('p1', ref), new Uint8Array());
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds()).toEqual(['stray-marker']);
-    expect((await service.verify({ fix: true })).wrong).toBe(0);
-    expect(await service.keys('participants/')).toEqual([]);
-  });
-
-  test('does not take a marker for stray whose recording is deleted while it reads', async () => {
-    let meanwhile: (() => Promise<unknown>) | undefined;
-    const racing = startTestService({
-      wrap: (store) =>
-        overriding(store, {
-          async list(prefix, options) {
-            const page = await store.list(prefix, options);
-            const act = prefix === 'participants/' ? meanwhile : undefined;
-            if (act) meanwhile = undefined;
-            await act?.();
-            return page;
-          },
-        }),
-    });
-    try {
-      const ref = await racing.record();
-      racing.clock.advance(2 * HOUR_MS);
-      // The first listing of markers looks for those that are missing, the second for those that lead nowhere.
-      const erase = () => deleteRecording(racing.context, ref, { reason: 'erasure', actor: 'desk' });
-      meanwhile = () => {
-        meanwhile = erase;
-        return Promise.resolve();
-      };
-      expect(await racing.verify()).toMatchObject({ wrong: 0, findings: [], receipts: 1 });
-      expect(meanwhile).toBeUndefined();
-    } finally {
-      await racing.close();
+  test.each([2, -2])('refuses by a clock that is wrong by %i hours, and ends no upload', async (hours) => {
+    const ref = await service.begin();
+    await remove(service, [recordingKey(ref, 'manifest')]);
+    const now = () => service.clock.now() + hours * HOUR_MS;
+    for (const fix of [true, false]) {
+      const refused = verify({ ...service.sweepContext, now }, { fix });
+      await expect(refused).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
     }
+    expect((await service.store.listMultipartUploads('')).uploads).toHaveLength(1);
+  });
+
+  test.each([
+    ['an attempt is deleted', { when: 'before', call: 'list', keys: 'due/' }],
+    ['the recording of a marker is deleted', { when: 'after', call: 'list', keys: 'participants/', nth: 2 }],
+  ] as const)('reports nothing when meanwhile %s', async (_, moment) => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const other = async () => {
+      await erase(ref);
+      await remove(service, await due(service, 'attempt'));
+    };
+    const report = await meanwhile(service.store, moment, other, (store) => verify({ ...service.sweepContext, store }));
+    expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
+  });
+
+  test('reports what cannot be read, and goes on', async () => {
+    const ref = await service.record();
+    await service.record({ attempt: 'a2' });
+    service.clock.advance(2 * HOUR_MS);
+    const store = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
+    const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'AccessDenied' };
+    const report = await verify({ ...service.sweepContext, store });
+    expect(report).toMatchObject({ wrong: 1, recordings: 2, findings: [unreadable] });
   });
 
   test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {
@@ -247,7 +123,7 @@ describe('verify', () => {
     await seedRecordings(service.store, 60, { ...past, name: 'math' });
     await seedRecordings(service.store, 20, { ...past, name: 'math-2' });
     await service.sweep();
-    const young = { createdAtMs: service.clock.now() - 2 * HOUR_MS, retentionMs: 30 * DAY_MS, tagged: true };
+    const young = { ...past, createdAtMs: service.clock.now() - 2 * HOUR_MS };
     await seedRecordings(service.store, 40, { ...young, name: 'math' });
     await seedRecordings(service.store, 20, { ...young, name: 'math-1' });
     service.clock.advance(2 * HOUR_MS);
@@ -260,191 +136,351 @@ describe('verify', () => {
     expect(asked.get('ListObjectsV2')?.length).toBeLessThan(20);
   });
 
-  test('finds a fact that nothing would ever delete', async () => {
-    await assessAttempt(service.context, { tenant: 'acme', exam: 'math', attempt: 'empty' }, service.clock.now());
-    await forget('due/');
-    expect(await kinds()).toEqual(['no-due-entry']);
-    expect((await service.verify({ fix: true })).wrong).toBe(0);
-  });
-
-  describe('of receipts', () => {
-    async function deleteMany(count: number): Promise<string[]> {
-      for (let index = 0; index < count; index += 1) await service.record({ attempt: `a${index}` });
-      service.clock.advance(30 * DAY_MS);
-      await service.sweep();
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
-      return service.keys('receipts/');
-    }
-
-    test('finds one that is missing, at either end or in the middle', async () => {
-      const receipts = await deleteMany(4);
-      for (const key of [receipts[0], receipts[2], receipts[3]]) {
-        const body = await service.store.get(key ?? '');
-        await service.store.delete([{ key: key ?? '' }]);
-        const { findings } = await service.verify();
-        expect(findings).toMatchObject([{ kind: 'receipt-missing', key }]);
-        await service.store.put(key ?? '', body ?? new Uint8Array());
-      }
-      expect(await kinds()).toEqual([]);
-    });
-
-    test('finds one that was changed', async () => {
-      const [first = ''] = await deleteMany(3);
-      const receipt = JSON.parse(Buffer.from((await service.store.get(first)) ?? []).toString()) as { bytes: number };
-      await service.store.put(first, Buffer.from(JSON.stringify({ ...receipt, bytes: receipt.bytes + 1 })));
-      expect(await kinds()).toEqual(['receipt-changed']);
-      await service.store.put(first, Buffer.from('{'));
-      expect(await kinds()).toContain('unreadable');
-    });
-
-    test('finds that a receipt was changed that stands alone, and the last of a sweep', async () => {
-      await deleteMany(2);
-      const erased = await service.record({ attempt: 'b1' });
-      await deleteRecording(service.context, erased, { reason: 'erasure', actor: 'desk' });
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
-      for (const key of await service.keys('receipts/')) {
-        const body = await service.store.get(key);
-        const receipt = JSON.parse(Buffer.from(body ?? []).toString()) as Receipt;
-        await service.store.put(key, toBody({ ...receipt, verifiedAt: receipt.deadline }));
-        expect(await kinds()).toEqual(['receipt-changed']);
-        await service.store.put(key, body ?? new Uint8Array());
-      }
-    });
-
-    test.each([
-      ['the first', 0],
-      ['one between two others', 1],
-    ])('finds that of the batches of a sweep %s is missing', async (_, place) => {
-      await deleteInBatches(3);
-      const indexes: { key: string; first: number }[] = [];
-      for (const key of await service.keys('due/')) {
-        if (!key.includes('/receipts/')) continue;
-        const { first } = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as { first: number };
-        indexes.push({ key, first });
-      }
-      indexes.sort((a, b) => a.first - b.first);
-      expect(indexes).toHaveLength(3);
-      await service.store.delete([{ key: indexes[place]?.key ?? '' }]);
-      expect(new Set(await kinds())).toEqual(new Set(['receipt-missing', 'receipt-without-expiry']));
-    });
-
-    test.each([
-      ['its index', {}],
-      ['the batch after it, where its index is of an earlier version', { last: undefined }],
-    ])('finds that the last receipt of a batch was changed, by %s', async (_, change) => {
-      await deleteInBatches(2);
-      let last = '';
-      for (const key of (await service.keys('due/')).filter((name) => name.includes('/receipts/'))) {
-        const index = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString()) as ReceiptIndex;
-        await service.store.put(key, toBody({ ...index, ...change }));
-        if (index.first === 1) last = index.keys.at(-1) ?? '';
-      }
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
-      const receipt = JSON.parse(Buffer.from((await service.store.get(last)) ?? []).toString()) as Receipt;
-      await service.store.put(last, toBody({ ...receipt, actor: 'someone' }));
-      expect(await kinds()).toEqual(['receipt-changed']);
-    });
-
-    /** As a sweep of many hundreds does: one chain of receipts, and an index for each of its batches. */
-    async function deleteInBatches(batches: number): Promise<void> {
-      const chain = newReceiptChain(service.sweepContext, 'sweep');
-      for (let batch = 0; batch < batches; batch += 1) {
-        const refs = [await service.record({ attempt: `b${batch}` }), await service.record({ attempt: `b${batch}` })];
-        const { recordings } = await readAttempt(service.store, refs[0] as RecordingRef);
-        const doomed = recordings.map((state) => ({
-          state,
-          reason: 'retention' as const,
-          actor: 'sweeper',
-          deadlineMs: service.clock.now(),
-        }));
-        expect(await purgeRecordings(service.sweepContext, doomed, false, chain)).toMatchObject([
-          { receipt: { chain: { sequence: 2 * batch + 1 } } },
-          { receipt: { chain: { sequence: 2 * batch + 2 } } },
-        ]);
-      }
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
-    }
-
-    test('finds one that nothing would delete, and gives it an end', async () => {
-      const receipts = await deleteMany(2);
-      await forget('due/');
-      expect(await kinds()).toEqual(['receipt-without-expiry', 'receipt-without-expiry']);
-      service.clock.advance(100 * DAY_MS);
-      expect((await service.verify({ fix: true })).wrong).toBe(0);
-      service.clock.advance(266 * DAY_MS);
-      expect((await service.sweep()).receiptsExpired).toBe(receipts.length);
-    });
-
-    test('finds receipts and audit events that are kept past their time, and lets the sweep delete them', async () => {
-      const [key = ''] = await deleteMany(1);
-      await service.context.audit.record({ event: 'erased', ref: refOf(key), actor: 'a', requestId: 'q' });
-      service.clock.advance(368 * DAY_MS);
-      expect(await kinds()).toEqual(['log-overdue', 'log-overdue']);
-      expect((await service.verify({ fix: true })).wrong).toBe(0);
-      expect(await service.keys()).toEqual([]);
-    });
-
-    test('does not take a purge that has yet to be finished for a missing receipt', async () => {
-      const ref = await service.record();
-      const index = toBody({ version: 1, run: 'r', first: 1, previous: null, keys: [receiptKey(ref)] });
-      await service.store.put(dueReceiptsKey(service.clock.now() + 365 * DAY_MS, 'x'), index);
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual([]);
-    });
-
-    test('finds an index that cannot be read, or names what is no receipt', async () => {
-      await service.store.put(dueReceiptsKey(service.clock.now() + DAY_MS, 'x'), Buffer.from('{'));
-      const index = toBody({ version: 1, run: 'r', first: 1, previous: null, keys: ['due/'] });
-      await service.store.put(dueReceiptsKey(service.clock.now() + DAY_MS, 'y'), index);
-      service.clock.advance(2 * HOUR_MS);
-      expect(await kinds()).toEqual(['unknown-key', 'unreadable']);
-    });
-  });
-
   test('counts all of a kind, and lists a thousand', () => {
     const findings = new Findings();
     for (let index = 0; index <= MAX_LISTED; index += 1) findings.add('unknown-key', `k${index}`, '');
     const report = compare(findings, findings);
-    expect(report).toMatchObject({
-      wrong: MAX_LISTED + 1,
-      kinds: [{ kind: 'unknown-key', found: MAX_LISTED + 1, fixed: 0 }],
-    });
+    const wrong = MAX_LISTED + 1;
+    expect(report).toMatchObject({ wrong, kinds: [{ kind: 'unknown-key', found: wrong, fixed: 0 }] });
     expect(report.findings).toHaveLength(MAX_LISTED);
-  });
-
-  test('reports what cannot be read, and goes on', async () => {
-    let broken = '';
-    const failing = startTestService({
-      wrap: (store) =>
-        overriding(store, {
-          async get(key) {
-            if (key === broken) throw new StoreError('access-denied', 'GetObject', 'AccessDenied');
-            return store.get(key);
-          },
-        }),
-    });
-    try {
-      const ref = await failing.record();
-      await failing.record({ attempt: 'a2' });
-      failing.clock.advance(2 * HOUR_MS);
-      broken = recordingKey(ref, 'manifest');
-      const report = await failing.verify();
-      expect(report).toMatchObject({ wrong: 1, recordings: 2 });
-      expect(report.findings).toMatchObject([
-        { kind: 'unreadable', key: recordingPrefix(ref), detail: 'AccessDenied' },
-      ]);
-    } finally {
-      await failing.close();
-    }
   });
 });
 
-function refOf(key: string): RecordingRef {
-  const parsed = parseKey(key);
-  if (parsed?.type !== 'receipt') throw new Error(`${key} is no receipt`);
-  return parsed.ref;
+describe('of receipts verify', () => {
+  async function deleteMany(count: number): Promise<string[]> {
+    for (let index = 0; index < count; index += 1) await service.record({ attempt: `a${index}` });
+    service.clock.advance(30 * DAY_MS);
+    await service.sweep();
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual([]);
+    return service.keys('receipts/');
+  }
+
+  /** As a sweep of many hundreds does: one chain of receipts, and an index for each of its batches, in order. */
+  async function deleteInBatches(batches: number): Promise<(ReceiptIndex & { readonly key: string })[]> {
+    const chain = newReceiptChain(service.sweepContext, 'sweep');
+    for (let batch = 0; batch < batches; batch += 1) {
+      const ref = await service.record({ attempt: `b${batch}` });
+      await service.record({ attempt: `b${batch}` });
+      const { recordings } = await readAttempt(service.store, ref);
+      const why = { reason: 'retention', actor: 'sweeper', deadlineMs: service.clock.now() } as const;
+      const doomed = recordings.map((state) => ({ state, ...why }));
+      expect(await purgeRecordings(service.sweepContext, doomed, false, chain)).toMatchObject([
+        { receipt: { chain: { run: chain.run } } },
+        { receipt: { chain: { run: chain.run } } },
+      ]);
+    }
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual([]);
+    const keys = await due(service, 'receipts');
+    const indexes = await Promise.all(
+      keys.map(async (key) => ({ ...(await readJson<ReceiptIndex>(service, key)), key })),
+    );
+    return indexes.sort((a, b) => a.first - b.first);
+  }
+
+  test('finds one that is missing, at either end or in the middle', async () => {
+    const receipts = await deleteMany(4);
+    for (const key of [receipts[0] ?? '', receipts[2] ?? '', receipts[3] ?? '']) {
+      const body = (await service.store.get(key)) ?? '';
+      await remove(service, [key]);
+      expect((await service.verify()).findings).toMatchObject([{ kind: 'receipt-missing', key }]);
+      await put(key, body);
+    }
+    expect(await kinds()).toEqual([]);
+  });
+
+  test('finds one that was changed, wherever it is in its sweep and if it stands alone', async () => {
+    await deleteMany(3);
+    await erase(await service.record({ attempt: 'b1' }));
+    service.clock.advance(2 * HOUR_MS);
+    const receipts = await service.keys('receipts/');
+    expect(receipts).toHaveLength(4);
+    for (const key of receipts) {
+      const receipt = await readJson<Receipt>(service, key);
+      await put(key, toBody({ ...receipt, bytes: receipt.bytes + 1 }));
+      expect(await kinds()).toEqual(['receipt-changed']);
+      await put(key, '{');
+      expect(await kinds()).toContain('unreadable');
+      await put(key, toBody(receipt));
+    }
+    expect(await kinds()).toEqual([]);
+  });
+
+  test.each([
+    ['the first', 0],
+    ['one between two others', 1],
+  ])('finds that of the batches of a sweep %s is missing', async (_, place) => {
+    const indexes = await deleteInBatches(3);
+    expect(indexes).toHaveLength(3);
+    await remove(service, [indexes[place]?.key ?? '']);
+    expect(new Set(await kinds())).toEqual(new Set(['receipt-missing', 'receipt-without-expiry']));
+  });
+
+  test.each([
+    ['its index', {}],
+    ['the batch after it, where its index is of an earlier version', { last: undefined }],
+  ])('finds that the last receipt of a batch was changed, by %s', async (_, change) => {
+    const indexes = await deleteInBatches(2);
+    for (const { key, ...index } of indexes) await put(key, toBody({ ...index, ...change }));
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual([]);
+    const last = indexes[0]?.keys.at(-1) ?? '';
+    await put(last, toBody({ ...(await readJson<Receipt>(service, last)), actor: 'someone' }));
+    expect(await kinds()).toEqual(['receipt-changed']);
+  });
+
+  test('gives one that nothing would delete its end', async () => {
+    const receipts = await deleteMany(2);
+    await remove(service, await service.keys('due/'));
+    expect(await kinds()).toEqual(['receipt-without-expiry', 'receipt-without-expiry']);
+    service.clock.advance(100 * DAY_MS);
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    service.clock.advance(266 * DAY_MS);
+    expect((await service.sweep()).receiptsExpired).toBe(receipts.length);
+  });
+
+  test('lets the sweep delete those that are kept past their time, and audit events too', async () => {
+    const ref = await service.record();
+    await erase(ref);
+    await service.context.audit.record({ event: 'erased', ref, actor: 'a', requestId: 'q' });
+    service.clock.advance(398 * DAY_MS);
+    expect(new Set(await kinds())).toEqual(new Set(['log-overdue']));
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    expect((await service.keys()).filter((key) => !key.includes('/attempt/'))).toEqual([]);
+  });
+
+  test('does not take a purge that has yet to be finished for a missing receipt', async () => {
+    const ref = await service.record();
+    await put(dueReceiptsKey(service.clock.now() + 365 * DAY_MS, 'x'), indexOf(receiptKey(ref)));
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual([]);
+  });
+
+  test('finds an index that names what is no receipt', async () => {
+    await put(dueReceiptsKey(service.clock.now() + DAY_MS, 'y'), indexOf('due/'));
+    service.clock.advance(2 * HOUR_MS);
+    expect(await kinds()).toEqual(['unknown-key']);
+  });
+});
+
+const FAULTS = 200;
+
+/** What `--fix` must not put right: it would need somebody's guess, or would wipe away the trace of a manipulation. */
+const FOR_A_PERSON: readonly FindingKind[] = [
+  'unknown-key',
+  'manifest-unreadable',
+  'unreadable',
+  'receipt-missing',
+  'receipt-changed',
+];
+
+/** Where faults are planted, each on a place of its own. */
+interface Bucket {
+  readonly live: RecordingRef[];
+  readonly overdue: RecordingRef[];
+  /** Deleted on request: each receipt stands alone. */
+  readonly erased: RecordingRef[];
+  /** Deleted by a sweep, two that follow each other in its chain. */
+  readonly swept: [RecordingRef, RecordingRef][];
+}
+
+/** Puts a fault on a recording, and tells the key of what must be found. */
+type Fault<Place> = readonly [kinds: readonly FindingKind[], plant: (place: Place) => Promise<readonly string[]>];
+
+/** A fault at one key. */
+async function at(key: string, fault: (key: string) => Promise<unknown>): Promise<readonly string[]> {
+  await fault(key);
+  return [key];
+}
+const mediaOf = (ref: RecordingRef) => recordingKey(ref, 'media');
+const strayRef = (): RecordingRef => ({
+  tenant: 'acme',
+  exam: 'stray',
+  attempt: 'a1',
+  recording: newRecordingId(service.clock.now() - 3 * HOUR_MS, randomBytes),
+});
+const removeEntries = async ({ exam, attempt }: RecordingRef) =>
+  remove(
+    service,
+    (await due(service, 'attempt')).filter((key) => key.includes(`/${exam}/${attempt}/`)),
+  );
+const openUpload = (key: string) => service.store.createMultipartUpload(key, MEDIA);
+const retag = (key: string, tags: Record<string, string>) => service.store.tag(key, tags);
+
+const LIVE: Record<string, Fault<RecordingRef>> = {
+  'no due entry': [['no-due-entry'], (ref) => at(attemptPrefix(ref), () => removeEntries(ref))],
+  'a due entry that comes too late': [
+    ['no-due-entry'],
+    async (ref) => {
+      await removeEntries(ref);
+      await put(dueAttemptKey(service.clock.now() + 60 * DAY_MS, ref, 'late'));
+      return [attemptPrefix(ref)];
+    },
+  ],
+  'media without a manifest': [
+    ['media-without-manifest'],
+    (ref) =>
+      at(recordingPrefix(ref), () => remove(service, [recordingKey(ref, 'manifest'), participantKey('p1', ref)])),
+  ],
+  'a manifest cut short': [
+    ['manifest-unreadable'],
+    (ref) => at(recordingKey(ref, 'manifest'), (key) => put(key, '{"version":1,')),
+  ],
+  "another recording's manifest": [
+    ['manifest-unreadable'],
+    (ref) =>
+      at(recordingKey(ref, 'manifest'), async (key) =>
+        put(key, toBody({ ...(await readJson<Manifest>(service, key)), tenantId: 'other' })),
+      ),
+  ],
+  'a tag that says a later day': [
+    ['wrong-tags'],
+    (ref) => at(mediaOf(ref), (key) => retag(key, { 'delete-by': '2099-01-01T00:00:00.000Z' })),
+  ],
+  'no tags': [['wrong-tags'], (ref) => at(mediaOf(ref), (key) => retag(key, {}))],
+  'a second open upload': [['stray-upload'], (ref) => at(mediaOf(ref), openUpload)],
+  'no marker': [['marker-missing'], (ref) => at(participantKey('p1', ref), (key) => remove(service, [key]))],
+};
+
+const OVERDUE: Record<string, Fault<RecordingRef>> = {
+  'past its deadline': [['overdue'], (ref) => Promise.resolve([recordingPrefix(ref)])],
+  'past its deadline, and nothing would delete it': [
+    ['overdue', 'no-due-entry'],
+    async (ref) => {
+      await removeEntries(ref);
+      return [recordingPrefix(ref), attemptPrefix(ref)];
+    },
+  ],
+};
+
+const ERASED: Record<string, Fault<RecordingRef>> = {
+  'media that a receipt says are gone': [
+    ['receipt-but-objects', 'media-without-manifest'],
+    async (ref) => {
+      await put(mediaOf(ref), 'again');
+      return [recordingPrefix(ref), recordingPrefix(ref)];
+    },
+  ],
+  'a receipt that nothing would delete': [
+    ['receipt-without-expiry'],
+    (ref) =>
+      at(receiptKey(ref), async (receipt) => {
+        for (const key of await due(service, 'receipts')) {
+          const body = Buffer.from((await service.store.get(key)) ?? []).toString();
+          if (body.includes(receipt)) await remove(service, [key]);
+        }
+      }),
+  ],
+};
+
+const SWEPT: Record<string, Fault<[RecordingRef, RecordingRef]>> = {
+  'a receipt taken away': [['receipt-missing'], ([ref]) => at(receiptKey(ref), (key) => remove(service, [key]))],
+  'a receipt changed': [
+    ['receipt-changed'],
+    async ([ref, next]) => {
+      const key = receiptKey(ref);
+      await put(key, toBody({ ...(await readJson<Receipt>(service, key)), actor: 'nobody' }));
+      return [receiptKey(next)];
+    },
+  ],
+};
+
+/** Before, after and between the folders of ours, and in each. */
+const FOLDERS = ['0', 'zzz', 'elsewhere/', 'audit', 'attempts/', 'attempts/acme/math/a1/', 'receipts/acme/', 'due/'];
+const UNKNOWN = [...FOLDERS, 'participants/acme/', 'audit/'].map(
+  (place) => [`a key in ${place}`, [['unknown-key'], () => at(`${place}${unique()}`, put)]] as const,
+);
+
+const ANYWHERE: Record<string, Fault<undefined>> = {
+  'an open upload of no recording': [['stray-upload'], () => at(mediaOf(strayRef()), openUpload)],
+  'a marker of no recording': [['stray-marker'], () => at(participantKey('p2', strayRef()), put)],
+  'an index of receipts past its time': [
+    ['log-overdue'],
+    () => at(dueReceiptsKey(service.clock.now() - 2 * DAY_MS, unique()), (key) => put(key, indexOf())),
+  ],
+  'an audit event past its time': [
+    ['log-overdue'],
+    () => at(auditKey(service.clock.now() - 400 * DAY_MS, strayRef(), 'link-issued', unique()), put),
+  ],
+  'an index of receipts that cannot be read': [
+    ['unreadable'],
+    () => at(dueReceiptsKey(service.clock.now() + DAY_MS, unique()), (key) => put(key, '[')),
+  ],
+  ...Object.fromEntries<Fault<undefined>>(UNKNOWN),
+};
+
+test(`verify finds every one of ${FAULTS} planted faults of all kinds and nothing else, and --fix leaves what is for a person`, async () => {
+  const bucket = await layOut(8);
+  const overdue = bucket.overdue.map((ref) => `overdue ${recordingPrefix(ref)}`);
+  const clean = await service.verify();
+  expect(clean.findings.filter(({ kind }) => kind !== 'overdue')).toEqual([]);
+
+  const planted: string[] = [];
+  async function plant<Place>(faults: Record<string, Fault<Place>>, places: (Place | undefined)[]): Promise<void> {
+    const all = Object.values(faults);
+    for (const [index, place] of places.entries()) {
+      const [found, act] = all[index % all.length] as Fault<Place | undefined>;
+      const keys = await act(place);
+      planted.push(...found.map((kind, which) => `${kind} ${keys[which]}`));
+    }
+  }
+  await plant(LIVE, bucket.live.slice(0, -20));
+  await plant(OVERDUE, bucket.overdue);
+  await plant(ERASED, bucket.erased);
+  await plant(SWEPT, bucket.swept);
+  await plant(
+    ANYWHERE,
+    Array.from({ length: 5 * Object.keys(ANYWHERE).length }, () => undefined),
+  );
+  service.clock.advance(2 * HOUR_MS);
+  await put('doctor/while-it-runs');
+
+  const lines = ({ findings }: Pick<typeof clean, 'findings'>) =>
+    findings.map(({ kind, key }) => `${kind} ${key}`).sort();
+  const expected = [...new Set([...planted, ...overdue])].sort();
+  expect(lines(await service.verify())).toEqual(expected);
+  expect(expected.length).toBeGreaterThanOrEqual(FAULTS);
+
+  const media = async () => (await service.keys('attempts/')).filter((key) => /\/live\/.*\/media$/.test(key)).sort();
+  const live = await media();
+  const fixed = await service.verify({ fix: true });
+  const left = lines({ findings: fixed.findings.filter((finding) => !finding.fixed) });
+  expect(left).toEqual(expected.filter((line) => FOR_A_PERSON.some((kind) => line.startsWith(`${kind} `))));
+  expect(lines(await service.verify({ fix: true }))).toEqual(left);
+
+  // Nothing that is not due was deleted, but for what had lost its manifest.
+  const orphans = planted.filter((line) => line.startsWith('media-without-manifest '));
+  expect(await media()).toEqual(
+    live.filter((key) => !orphans.some((line) => key.startsWith(line.split(' ')[1] ?? ''))),
+  );
+  const manifests = left.filter((line) => line.startsWith('manifest-unreadable ')).map((line) => line.split(' ')[1]);
+  expect(await service.keys('attempts/')).toEqual(expect.arrayContaining(manifests));
+
+  // Everything else goes on time; the assessment of what a person must look at stays with it.
+  service.clock.advance(31 * DAY_MS);
+  await service.sweep();
+  const stay = (await service.keys('attempts/')).filter((key) => !key.includes('/assessed/'));
+  expect(stay.filter((key) => !left.some((line) => line.endsWith(` ${key}`)))).toEqual([]);
+});
+
+/** A bucket in which nothing is wrong but that some recordings are overdue, with room for `rounds` faults of each kind. */
+async function layOut(rounds: number): Promise<Bucket> {
+  const twoHoursAgoMs = service.clock.now() - 2 * HOUR_MS;
+  const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS };
+  const swept = await seedRecordings(service.store, 4 * rounds, { ...past, name: 'swept' });
+  const young = { createdAtMs: twoHoursAgoMs, retentionMs: 30 * DAY_MS, tagged: true };
+  const erased = await seedRecordings(service.store, 2 * rounds, { ...young, name: 'erased' });
+  const live = await seedRecordings(service.store, 12 * rounds, { ...young, name: 'live', assessed: true });
+  service.clock.advance(2 * HOUR_MS);
+  for (const ref of erased) await erase(ref);
+  service.clock.advance(2 * HOUR_MS);
+  await service.sweep();
+  const overdue = await seedRecordings(service.store, 2 * rounds, { ...past, name: 'overdue', tagged: true });
+  const chain = await Promise.all(
+    swept.map(async (ref) => ({ ref, ...(await readJson<Receipt>(service, receiptKey(ref))).chain })),
+  );
+  const ordered = chain.sort((a, b) => a.sequence - b.sequence).map(({ ref }) => ref);
+  const pairs = Array.from({ length: ordered.length / 2 }, (_, index) => ordered.slice(2 * index, 2 * index + 2));
+  return { live, overdue, erased, swept: pairs as [RecordingRef, RecordingRef][] };
 }

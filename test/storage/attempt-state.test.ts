@@ -31,10 +31,9 @@ const POLICY = {
   byTenantMs: new Map<string, number>(),
 };
 
-let opened: { readonly store: ObjectStore };
-
-beforeEach(async () => {
-  opened = { store: new MemoryStore({ now: () => NOW_MS }) };
+let store: ObjectStore;
+beforeEach(() => {
+  store = new MemoryStore({ now: () => NOW_MS });
 });
 
 function newRef(createdAtMs = NOW_MS): RecordingRef {
@@ -47,7 +46,7 @@ function itemOf(key: string, more: Partial<StoredItem> = {}): StoredItem {
 
 describe('an attempt', () => {
   test('that nobody recorded is empty', async () => {
-    expect(await readAttempt(opened.store, ATTEMPT, { uploads: 'list', versions: true })).toEqual({
+    expect(await readAttempt(store, ATTEMPT, { uploads: 'list', versions: true })).toEqual({
       ref: ATTEMPT,
       assessments: [],
       recordings: [],
@@ -57,7 +56,6 @@ describe('an attempt', () => {
   });
 
   test('shows its recordings oldest first, its assessments and its uploads, and nothing of another attempt', async () => {
-    const { store } = opened;
     const [younger, older] = [newRef(NOW_MS), newRef(NOW_MS - DAY_MS)];
     await store.put(recordingKey(younger, 'manifest'), bytes('{}'));
     await store.put(recordingKey(younger, 'media'), WEBM);
@@ -80,7 +78,6 @@ describe('an attempt', () => {
   });
 
   test('has the keys that nobody can have made kept apart', async () => {
-    const { store } = opened;
     const ref = newRef();
     const unknown = [
       `${attemptPrefix(ATTEMPT)}assessed/yesterday`,
@@ -125,9 +122,12 @@ describe('what deletes a key for good', () => {
       cursor: cursor ? undefined : 'second',
       storeTimeMs: NOW_MS,
     });
-    const store = overriding(opened.store, { listVersions });
-    expect(await targetsOf(store, 'media', false)).toEqual([{ key: 'media' }]);
-    expect((await targetsOf(store, 'media', true)).map((target) => target.versionId)).toEqual(['first-0', 'second-0']);
+    const changed = overriding(store, { listVersions });
+    expect(await targetsOf(changed, 'media', false)).toEqual([{ key: 'media' }]);
+    expect((await targetsOf(changed, 'media', true)).map((target) => target.versionId)).toEqual([
+      'first-0',
+      'second-0',
+    ]);
   });
 });
 
@@ -139,7 +139,6 @@ describe('completing an upload', () => {
   }
 
   async function begin(body: Uint8Array = WEBM): Promise<Begun> {
-    const { store } = opened;
     const ref = newRef();
     const uploadId = await store.createMultipartUpload(recordingKey(ref, 'media'), MEDIA);
     const manifest: Manifest = {
@@ -170,64 +169,46 @@ describe('completing an upload', () => {
     return completeUpload(context, ref, manifest, parts);
   }
 
-  test('makes a recording that says until when it is kept', async () => {
+  test('makes a recording that says until when it is kept, and may be repeated', async () => {
     const begun = await begin();
     expect(await complete(begun)).toMatchObject({ result: 'stored' });
-    expect(await opened.store.tags(recordingKey(begun.ref, 'media'))).toEqual({
+    expect(await settleMedia(begun.context, begun.ref, begun.manifest)).toMatchObject({ result: 'stored' });
+    expect(await store.tags(recordingKey(begun.ref, 'media'))).toEqual({
       'delete-by': toIso(NOW_MS + POLICY.unassessedMs),
     });
-  });
-
-  test('may be repeated', async () => {
-    const begun = await begin();
-    await complete(begun);
-    expect(await settleMedia(begun.context, begun.ref, begun.manifest)).toMatchObject({ result: 'stored' });
   });
 
   test('finds what is no recording and leaves it to the caller', async () => {
     const begun = await begin(bytes('<html>'));
     expect(await complete(begun)).toEqual({ result: 'not-a-recording' });
-    expect(await opened.store.get(recordingKey(begun.ref, 'media'))).toBeDefined();
+    expect(await store.get(recordingKey(begun.ref, 'media'))).toBeDefined();
   });
 
   test('finds nothing after an abort', async () => {
     const begun = await begin();
-    const parts = (await opened.store.listParts(recordingKey(begun.ref, 'media'), begun.manifest.uploadId)) ?? [];
-    await opened.store.abortMultipartUpload(recordingKey(begun.ref, 'media'), begun.manifest.uploadId);
+    const parts = (await store.listParts(recordingKey(begun.ref, 'media'), begun.manifest.uploadId)) ?? [];
+    await store.abortMultipartUpload(recordingKey(begun.ref, 'media'), begun.manifest.uploadId);
     expect(await completeUpload(begun.context, begun.ref, begun.manifest, parts)).toEqual({ result: 'gone' });
   });
 
   test('throws when a part was replaced meanwhile', async () => {
     const begun = await begin();
     const key = recordingKey(begun.ref, 'media');
-    const parts = (await opened.store.listParts(key, begun.manifest.uploadId)) ?? [];
-    await opened.store.uploadPart(key, begun.manifest.uploadId, 1, bytes('replaced'));
+    const parts = (await store.listParts(key, begun.manifest.uploadId)) ?? [];
+    await store.uploadPart(key, begun.manifest.uploadId, 1, bytes('replaced'));
     await expectStoreError(completeUpload(begun.context, begun.ref, begun.manifest, parts), 'invalid-parts');
   });
 
-  test.each<[string, (begun: Begun) => Promise<Begun>]>([
-    [
-      'its deletion was ordered',
-      async (begun) => {
-        await opened.store.put(recordingKey(begun.ref, 'deleting'), bytes('{}'));
-        return begun;
-      },
-    ],
-    [
-      'it was purged',
-      async (begun) => {
-        await opened.store.delete([{ key: recordingKey(begun.ref, 'manifest') }]);
-        return begun;
-      },
-    ],
-    [
-      'its deadline has come',
-      async (begun) => ({ ...begun, context: { ...begun.context, now: () => NOW_MS + POLICY.unassessedMs } }),
-    ],
-  ])('takes the media away again when meanwhile %s', async (_, overtake) => {
-    const begun = await overtake(await begin());
-    expect(await complete(begun)).toEqual({ result: 'deleted' });
-    expect(await opened.store.get(recordingKey(begun.ref, 'media'))).toBeUndefined();
+  test.each<[string, (ref: RecordingRef) => Promise<unknown>, number]>([
+    ['its deletion was ordered', (ref) => store.put(recordingKey(ref, 'deleting'), bytes('{}')), MINUTE_MS],
+    ['it was purged', (ref) => store.delete([{ key: recordingKey(ref, 'manifest') }]), MINUTE_MS],
+    ['its deadline has come', () => Promise.resolve(), POLICY.unassessedMs],
+  ])('takes the media away again when meanwhile %s', async (_, overtake, laterMs) => {
+    const begun = await begin();
+    await overtake(begun.ref);
+    const context = { ...begun.context, now: () => NOW_MS + laterMs };
+    expect(await complete({ ...begun, context })).toEqual({ result: 'deleted' });
+    expect(await store.get(recordingKey(begun.ref, 'media'))).toBeUndefined();
   });
 
   test.each([
@@ -235,29 +216,31 @@ describe('completing an upload', () => {
     ['everything', ['media', 'manifest'], 'deleted'],
   ] as const)('finds that %s was deleted between its looks', async (_, objects, result) => {
     const begun = await begin();
-    const store = overriding(opened.store, {
+    const changed = overriding(store, {
       async getStart(key, length) {
-        const head = await opened.store.getStart(key, length);
-        await opened.store.delete(objects.map((object) => ({ key: recordingKey(begun.ref, object) })));
+        const head = await store.getStart(key, length);
+        await store.delete(objects.map((object) => ({ key: recordingKey(begun.ref, object) })));
         return head;
       },
     });
-    expect(await complete({ ...begun, context: { ...begun.context, store } })).toEqual({ result });
+    expect(await complete({ ...begun, context: { ...begun.context, store: changed } })).toEqual({ result });
   });
 
   test('tags again when an assessment arrives meanwhile', async () => {
     const begun = await begin();
     let tagged = 0;
-    const store = overriding(opened.store, {
+    const changed = overriding(store, {
       async tag(key, tags) {
         tagged += 1;
-        if (tagged === 1) await opened.store.put(assessedKey(ATTEMPT, NOW_MS), new Uint8Array());
-        return opened.store.tag(key, tags);
+        if (tagged === 1) await store.put(assessedKey(ATTEMPT, NOW_MS), new Uint8Array());
+        return store.tag(key, tags);
       },
     });
-    expect(await complete({ ...begun, context: { ...begun.context, store } })).toMatchObject({ result: 'stored' });
+    expect(await complete({ ...begun, context: { ...begun.context, store: changed } })).toMatchObject({
+      result: 'stored',
+    });
     expect(tagged).toBe(2);
-    expect(await opened.store.tags(recordingKey(begun.ref, 'media'))).toEqual({
+    expect(await store.tags(recordingKey(begun.ref, 'media'))).toEqual({
       'delete-by': toIso(NOW_MS + POLICY.afterAssessmentMs),
       'assessment-completed-at': toIso(NOW_MS),
     });

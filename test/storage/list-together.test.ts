@@ -1,26 +1,31 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { listTogether } from '../../src/storage/list-together.ts';
-import type { ListOptions, ListPage, ObjectStore } from '../../src/storage/object-store.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
+import { overriding } from '../kit/overriding.ts';
 
-/** A store that can only list, and counts how often it is asked. */
-function listOnly(
+/** A store that counts how often it is asked to list. */
+function holding(
   keys: readonly string[],
   failAt = Number.POSITIVE_INFINITY,
 ): { store: ObjectStore; requests: () => number } {
-  const sorted = keys.toSorted();
+  const memory = new MemoryStore({ now: () => 0 });
+  for (const key of keys) void memory.put(key, new Uint8Array());
   let requests = 0;
-  const list = (prefix: string, { startAfter = '', limit = 1000 }: ListOptions = {}): Promise<ListPage> => {
-    requests += 1;
-    if (requests >= failAt) return Promise.reject(new StoreError('unavailable', 'ListObjectsV2', 'SlowDown'));
-    const matching = sorted.filter((key) => key.startsWith(prefix) && key > startAfter);
-    const objects = matching.slice(0, limit).map((key) => ({ key, sizeBytes: 0, lastModifiedMs: 0 }));
-    return Promise.resolve({ objects, truncated: matching.length > limit, storeTimeMs: 0 });
-  };
-  return { store: { list } as unknown as ObjectStore, requests: () => requests };
+  const store = overriding(memory, {
+    list(prefix, options) {
+      requests += 1;
+      if (requests >= failAt) return Promise.reject(new StoreError('unavailable', 'ListObjectsV2', 'SlowDown'));
+      return memory.list(prefix, options);
+    },
+  });
+  return { store, requests: () => requests };
 }
 
+const numbered = (count: number, step = 1) =>
+  Array.from({ length: count }, (_, index) => `root/${String(index * step).padStart(4, '0')}/`);
 const folders = fc.uniqueArray(fc.stringMatching(/^[a-c-]{1,3}$/), { maxLength: 30 });
 
 describe('listing many folders together', () => {
@@ -31,7 +36,7 @@ describe('listing many folders together', () => {
           Array.from({ length: (size * (index + 1)) % 37 }, (_, file) => `root/${folder}/${file}`),
         );
         const prefixes = asked.map((folder) => `root/${folder}/`);
-        const { store, requests } = listOnly(['other/x', ...keys, 'rooz']);
+        const { store, requests } = holding(['other/x', ...keys, 'rooz']);
         const listed = await listTogether(store, 'root/', prefixes);
         for (const prefix of prefixes) {
           const expected = keys.filter((key) => key.startsWith(prefix)).sort();
@@ -48,23 +53,23 @@ describe('listing many folders together', () => {
   });
 
   test('neighbours share pages', async () => {
-    const prefixes = Array.from({ length: 400 }, (_, index) => `root/${String(index).padStart(4, '0')}/`);
-    const { store, requests } = listOnly(prefixes.flatMap((prefix) => [`${prefix}a`, `${prefix}b`]));
+    const prefixes = numbered(400);
+    const { store, requests } = holding(prefixes.flatMap((prefix) => [`${prefix}a`, `${prefix}b`]));
     expect((await listTogether(store, 'root/', prefixes)).size).toBe(400);
     expect(requests()).toBeLessThan(40);
   });
 
   test('folders that lie far apart cost one request each', async () => {
-    const keys = Array.from({ length: 5000 }, (_, index) => `root/${String(index).padStart(4, '0')}/a`);
-    const prefixes = Array.from({ length: 50 }, (_, index) => `root/${String(index * 100).padStart(4, '0')}/`);
-    const { store, requests } = listOnly(keys);
+    const keys = numbered(5000).map((prefix) => `${prefix}a`);
+    const prefixes = numbered(50, 100);
+    const { store, requests } = holding(keys);
     expect((await listTogether(store, 'root/', prefixes)).size).toBe(50);
     expect(requests()).toBeLessThanOrEqual(50);
   });
 
   test('a failure leaves out what was not told in full', async () => {
-    const prefixes = Array.from({ length: 100 }, (_, index) => `root/${String(index).padStart(4, '0')}/`);
-    const { store } = listOnly(
+    const prefixes = numbered(100);
+    const { store } = holding(
       prefixes.map((prefix) => `${prefix}a`),
       3,
     );

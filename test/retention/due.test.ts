@@ -1,0 +1,143 @@
+// What the metrics tell of the deletion queue, and the warning before a loss.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { createdAtOf } from '../../src/domain/ids.ts';
+import { dueAttemptKey, dueReceiptsKey } from '../../src/domain/keys.ts';
+import { assessAttempt } from '../../src/recordings/assess.ts';
+import { deleteRecording } from '../../src/recordings/delete.ts';
+import { readRecordingView } from '../../src/recordings/read.ts';
+import { findDueSoon } from '../../src/retention/due-soon.ts';
+import { readDueStatus } from '../../src/retention/due-status.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
+import { ERASURE, replacing } from './support.ts';
+
+let service: TestService;
+beforeEach(() => {
+  service = startTestService({ policy: { byTenantMs: new Map([['brief', 14 * DAY_MS]]) } });
+});
+
+describe('the deletion queue at a glance', () => {
+  const status = () => readDueStatus(service.sweepContext);
+  const NOTHING = { oldestDueMs: undefined, sweepable: 0 };
+
+  test('tells the oldest deadline once its entry is settled, and what a sweep would take up, from the lead on', async () => {
+    expect(await status()).toEqual(NOTHING);
+    const { recording } = await service.record();
+    const oldestDueMs = createdAtOf(recording) + 30 * DAY_MS;
+    await service.record({ attempt: 'a2' });
+    expect(await status()).toEqual(NOTHING);
+    service.clock.advance(HOUR_MS + MINUTE_MS);
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
+    service.clock.advance(29 * DAY_MS - HOUR_MS - 2 * MINUTE_MS);
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
+    service.clock.advance(2 * MINUTE_MS);
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 2 });
+    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
+    expect(await status()).toEqual(NOTHING);
+  });
+
+  test('an assessment that is reported late is no alarm while its entry is young', async () => {
+    service = startTestService({ policy: { afterAssessmentMs: 7 * DAY_MS } });
+    const ref = await service.record();
+    service.clock.advance(20 * DAY_MS);
+    const oldestDueMs = createdAtOf(ref.recording) + 30 * DAY_MS;
+    await assessAttempt(service.context, ref, service.clock.now() - 19 * DAY_MS);
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
+    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
+    // Until the next sweep it is one: an alarm has to wait for longer than sweeps are apart.
+    service.clock.advance(HOUR_MS + MINUTE_MS);
+    expect((await status()).oldestDueMs).toBeLessThan(service.clock.now());
+    await service.sweep();
+    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
+  });
+
+  test('what expires with the receipts, and keys that nobody knows, are no recordings', async () => {
+    await service.store.put(dueReceiptsKey(service.clock.now() - DAY_MS, 'unique'), new Uint8Array());
+    await service.store.put('due/nonsense', new Uint8Array());
+    service.clock.advance(2 * HOUR_MS);
+    expect(await status()).toEqual(NOTHING);
+  });
+
+  test('costs one LIST of a thousand keys, however long the queue is', async () => {
+    const ref = { tenant: 'acme', exam: 'math', attempt: 'a1' };
+    const nowMs = service.clock.now();
+    const keys = Array.from({ length: 1005 }, (_, number) => dueAttemptKey(nowMs + number, ref, `u${number}`));
+    await Promise.all(keys.map((key) => service.store.put(key, new Uint8Array())));
+    service.clock.advance(2 * HOUR_MS);
+    service.testStore.requests.length = 0;
+    expect(await status()).toEqual({ oldestDueMs: nowMs, sweepable: 1000 });
+    expect(service.testStore.requests).toEqual([{ operation: 'ListObjectsV2' }]);
+  });
+
+  test('a store that sends no time is an error: nothing would ever look overdue', async () => {
+    const store = replacing(service.store, 'list', '', async (go) => ({
+      ...((await go()) as object),
+      storeTimeMs: Number.NaN,
+    }));
+    await expect(readDueStatus({ ...service.sweepContext, store })).rejects.toMatchObject({ storeCode: 'NoDate' });
+  });
+});
+
+describe('the warning before a loss', () => {
+  test('counts by tenant what the sweep will delete unassessed within 72 hours, with the earliest deadline', async () => {
+    const brief = await service.record({ tenant: 'brief' });
+    const first = await service.record({ attempt: 'a1' });
+    await service.record({ attempt: 'a1' });
+    await service.begin({ attempt: 'a2' });
+    const assessed = await service.record({ attempt: 'a3' });
+    await deleteRecording(service.context, await service.record({ attempt: 'a4' }), ERASURE);
+    service.clock.advance(DAY_MS);
+    await assessAttempt(service.context, assessed, service.clock.now());
+
+    expect(await service.sweep()).toMatchObject({ dueSoonUnassessed: [], dueSoonMore: false });
+    service.clock.advance(9 * DAY_MS + HOUR_MS);
+    const { deleteBy } = await readRecordingView(service.context, brief);
+    expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'brief', count: 1, earliest: deleteBy }]);
+    service.clock.advance(16 * DAY_MS - 2 * HOUR_MS);
+    expect((await service.sweep()).dueSoonUnassessed).toEqual([]);
+    service.clock.advance(2 * HOUR_MS);
+    const report = await service.sweep();
+    const earliest = (await readRecordingView(service.context, first)).deleteBy;
+    expect(report).toMatchObject({ due: 0, dueSoonUnassessed: [{ tenant: 'acme', count: 3, earliest }] });
+    service.clock.advance(3 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, dueSoonUnassessed: [] });
+  });
+
+  test('is by the tenant’s own retention, and not of what was made later', async () => {
+    await service.record({ tenant: 'brief', attempt: 'a1' });
+    service.clock.advance(10 * DAY_MS + HOUR_MS);
+    await service.record({ tenant: 'brief', attempt: 'a2' });
+    const { unassessed } = await findDueSoon(service.sweepContext);
+    expect(unassessed).toEqual([expect.objectContaining({ tenant: 'brief', count: 1 })]);
+  });
+
+  test('costs nothing while nothing is due soon, and not every sweep has to look', async () => {
+    for (let index = 0; index < 4; index += 1) await service.record({ attempt: `a${index}` });
+    service.clock.advance(DAY_MS);
+    await service.sweep();
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    expect((await service.sweep()).requests).toBe(3);
+    service.clock.advance(26 * DAY_MS);
+    const warned = await service.sweep();
+    expect(warned.dueSoonUnassessed).toEqual([expect.objectContaining({ count: 4 })]);
+    // Three, and the four attempts in at most four listings.
+    expect(warned.requests).toBeLessThanOrEqual(3 + 4);
+    expect(await service.sweep({ dueSoon: false })).toMatchObject({ dueSoonUnassessed: null, requests: 3 });
+  });
+
+  test('looks at a bounded number of attempts, the most urgent first, and says that there are more', async () => {
+    for (let index = 0; index < 5; index += 1) {
+      await service.record({ attempt: `a${5 - index}` });
+      service.clock.advance(HOUR_MS);
+    }
+    service.clock.advance(27 * DAY_MS);
+    const all = await findDueSoon(service.sweepContext);
+    expect(all).toMatchObject({ unassessed: [{ count: 5 }], more: false });
+    const some = await findDueSoon(service.sweepContext, { maxAttempts: 2 });
+    expect(some).toEqual({ unassessed: [{ ...all.unassessed[0], count: 2 }], more: true });
+    expect(await findDueSoon(service.sweepContext, { maxAttempts: 5 })).toMatchObject({ more: false });
+    expect(await findDueSoon(service.sweepContext, { signal: AbortSignal.abort() })).toMatchObject({ unassessed: [] });
+  });
+});
