@@ -47,7 +47,7 @@ describe('serve', () => {
     const value = (name: string) => samples.get(name);
     expect(value('proctoring_recordings_created_total')).toBe(2);
     expect(value('proctoring_recordings_stored_total')).toBe(1);
-    expect(value('proctoring_part_urls_total')).toBe(0);
+    expect(value('proctoring_part_urls_total')).toBe(6);
     expect(value('proctoring_playback_links_total{outcome="issued"}')).toBe(3);
     expect(value('proctoring_playback_links_total{outcome="refused"}')).toBe(1);
     expect(value(`http_requests_total{method="POST",route="${RECORDING}/playback-links",status="201"}`)).toBe(3);
@@ -65,7 +65,8 @@ describe('serve', () => {
     const ids = { ...IDS, recording: open.slice(-36) };
     for (const contract of CALLS) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
-        const init = { headers, ...bodyOf(contract) };
+        const sent = bodyOf(contract);
+        const init = { ...sent, headers: { ...sent.headers, ...headers } };
         await installation.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
       }
     }

@@ -21,6 +21,7 @@ const BODY = {
   kind: 'webcam',
   contentType: 'video/webm',
   consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
+  parts: 3,
 };
 
 export interface Installation {

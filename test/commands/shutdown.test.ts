@@ -16,12 +16,6 @@ import { MIB, webm } from '../kit/fixtures.ts';
 import { freePort, type Installation, install } from './process.ts';
 
 const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';
-const BODY = {
-  participantId: 'p1',
-  kind: 'webcam',
-  contentType: 'video/webm',
-  consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' },
-};
 const EDGE = 'edge';
 const FORM_HEAD = `--${EDGE}\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n`;
 const FORM_TAIL = `\r\n--${EDGE}--\r\n`;
@@ -31,13 +25,6 @@ afterEach(() => installation.remove());
 
 async function authorization(): Promise<string> {
   return `Bearer ${await installation.token('recordings:upload recordings:review')}`;
-}
-
-async function create(): Promise<string> {
-  const headers = { authorization: await authorization(), 'content-type': 'application/json' };
-  const answer = await fetch(installation.url + RECORDINGS, { method: 'POST', headers, body: JSON.stringify(BODY) });
-  expect(answer.status).toBe(201);
-  return `${RECORDINGS}/${((await answer.json()) as { recording: { recordingId: string } }).recording.recordingId}`;
 }
 
 /** A form of which the test sends piece after piece. */
@@ -82,7 +69,7 @@ describe('SIGTERM', () => {
     await until(() => service.output().includes('"stopping"'));
     expect(await probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
     expect(await probe('/livez')).toMatchObject({ status: 200, connection: 'close' });
-    await create();
+    await installation.create();
     await until(isRefused);
     expect(await Promise.all([ended, alsoEnded])).toEqual([0, 0]);
     expect(ends).toEqual(['SIGINT', 'SIGTERM']);
@@ -93,7 +80,7 @@ describe('SIGTERM', () => {
     installation = await install();
     const service = await installation.start();
     const file = enlargeWebm(webm, 6 * MIB);
-    const path = await create();
+    const path = await installation.create();
     const { request, answered } = await openForm(path);
     request.write(file.subarray(0, 5 * MIB + 1));
     await until(async () => (await partsOf(path)).length === 1);
@@ -116,7 +103,7 @@ describe('SIGTERM', () => {
     installation = await install();
     const service = await installation.start();
     const file = enlargeWebm(webm, 6 * MIB);
-    const path = await create();
+    const path = await installation.create();
     const { request } = await openForm(path);
     request.on('error', () => {});
     request.write(file.subarray(0, 5 * MIB + 1));
@@ -145,8 +132,8 @@ test('connections that are idle or on which nothing was ever sent hold up no end
   await once(silent, 'connect');
   const agent = new Agent({ keepAlive: true });
   const [idle] = (await once(httpRequest({ port: server.port, agent }).end(), 'response')) as [IncomingMessage];
-  await idle.toArray();
   const closed = Promise.all([once(silent, 'close'), once(idle.socket, 'close')]);
+  await idle.toArray();
   // Nothing is cut in the time of a test.
   await server.close(2 ** 30);
   await closed;
@@ -189,14 +176,14 @@ describe('a store that comes and goes', () => {
     expect((await fetch(installation.url + RECORDINGS)).status).toBe(401);
     let store = await startStore();
     await until(() => isReady(true));
-    await create();
+    await installation.create();
     await store.close();
     await until(() => isReady(false));
     expect(await probe('/readyz')).toMatchObject({ body: expect.stringContaining('the store does not answer') });
     expect((await probe('/livez')).status).toBe(200);
     store = await startStore();
     await until(() => isReady(true));
-    await create();
+    await installation.create();
     expect(await service.stop('SIGTERM')).toBe(0);
     await store.close();
   });
