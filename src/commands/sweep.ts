@@ -1,5 +1,6 @@
 // `sweep`: one run of the deletion, for a cron job or a person.
 import { parseArgs } from 'node:util';
+import type { Logger } from '../http/logger.ts';
 import { SweepRefused, sweep } from '../retention/sweep.ts';
 import type { SweepReport } from '../retention/sweep-report.ts';
 import { sweepContext } from './contexts.ts';
@@ -23,17 +24,32 @@ export async function sweepCommand(argv: string[], env: Env): Promise<number> {
   try {
     const context = { ...sweepContext(settings, opened), onProgress: progress.show };
     const options = { dryRun: values['dry-run'] === true, signal: stop.signal };
-    const report = await tracing.inSpan('sweep', () => sweep(context, options)).finally(progress.clear);
-    process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
+    const run = () => tracing.inSpan('sweep', () => sweep(context, options)).finally(progress.clear);
+    return await reportSweep(run, { json: values.json === true, logger, output: process.stdout });
+  } finally {
+    await opened.close();
+    await tracing.close();
+    stop.dispose();
+  }
+}
+
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly logger: Logger;
+  readonly output: { write(text: string): unknown };
+}
+
+/** Writes the report of a run; the exit code. */
+export async function reportSweep(run: () => Promise<SweepReport>, options: ReportOptions): Promise<number> {
+  const { json, logger, output } = options;
+  try {
+    const report = await run();
+    output.write(json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.failed > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof SweepRefused)) throw error;
     logger.error('the sweep refused to run', { code: error.code, detail: error.message });
     return 2;
-  } finally {
-    await opened.close();
-    await tracing.close();
-    stop.dispose();
   }
 }
 

@@ -8,6 +8,7 @@ import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
 import { openStore } from './open-store.ts';
 import { readSettings } from './settings.ts';
+import type { ReportOptions } from './sweep.ts';
 import { startTracing } from './tracing.ts';
 
 /** Exit code 0 only if nothing is wrong, or `--fix` put all of it right. */
@@ -19,16 +20,25 @@ export async function verifyCommand(argv: string[], env: Env): Promise<number> {
   const opened = await openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
   try {
     const context = sweepContext(settings, opened);
-    const report = await tracing.inSpan('verify', () => verify(context, { fix: values.fix === true }));
-    process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report));
+    const run = () => tracing.inSpan('verify', () => verify(context, { fix: values.fix === true }));
+    return await reportVerify(run, { json: values.json === true, logger, output: process.stdout });
+  } finally {
+    await opened.close();
+    await tracing.close();
+  }
+}
+
+/** Writes the report of a run; the exit code. */
+export async function reportVerify(run: () => Promise<VerifyReport>, options: ReportOptions): Promise<number> {
+  const { json, logger, output } = options;
+  try {
+    const report = await run();
+    output.write(json ? `${JSON.stringify(report)}\n` : toText(report));
     return report.wrong > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof SweepRefused)) throw error;
     logger.error('verify refused to run', { code: error.code, detail: error.message });
     return 2;
-  } finally {
-    await opened.close();
-    await tracing.close();
   }
 }
 

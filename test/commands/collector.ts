@@ -24,6 +24,8 @@ export interface Collector {
   /** Of all processes, by `service.name`. */
   readonly services: Set<unknown>;
   readonly spans: CollectedSpan[];
+  /** Takes what is sent and answers nothing. */
+  isSilent: boolean;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function startCollector(): Promise<Collector> {
   const contentTypes = new Set<string>();
   const services = new Set<unknown>();
   const spans: CollectedSpan[] = [];
+  let collector: Collector | undefined;
   const server = createServer((request, response) => {
     request.toArray().then(
       (chunks: Buffer[]) => {
@@ -63,6 +66,7 @@ export async function startCollector(): Promise<Collector> {
         const contentType = request.headers['content-type'] ?? '';
         contentTypes.add(contentType);
         if (contentType === 'application/json' && request.url === '/v1/traces') keep(JSON.parse(String(body)));
+        if (collector?.isSilent) return;
         response.writeHead(200, { 'content-type': contentType }).end(contentType === 'application/json' ? '{}' : '');
       },
       () => response.destroy(),
@@ -88,7 +92,8 @@ export async function startCollector(): Promise<Collector> {
   }
 
   await once(server, 'listening');
-  return {
+  collector = {
+    isSilent: false,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     bodies,
     contentTypes,
@@ -100,6 +105,7 @@ export async function startCollector(): Promise<Collector> {
       await once(server, 'close');
     },
   };
+  return collector;
 }
 
 function toRecord(attributes: readonly Attribute[]): Record<string, unknown> {

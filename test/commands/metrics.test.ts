@@ -8,21 +8,13 @@ import type { SweepReport } from '../../src/retention/sweep-report.ts';
 import { type HoledStore, startHoledStore, storeSettings } from '../doctor/support.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../kit/fixtures.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
-import { DUE_SOON, type Installation, install } from './process.ts';
+import { DUE_ONCE_ASSESSED, type Installation, install } from './process.ts';
 import { scrape, scrapeUntil } from './scrape.ts';
 
 const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
 const RECORDING = `${ATTEMPT}/recordings/{recording}`;
 const IDS = { exam: 'secret-exam', attempt: 'secret-attempt' };
-const BODY = {
-  participantId: 'secret-person',
-  kind: 'webcam',
-  contentType: 'video/webm',
-  consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
-};
-
 describe('serve', () => {
   let testStore: RealStore;
   let holed: HoledStore;
@@ -38,54 +30,18 @@ describe('serve', () => {
     await testStore.close();
   });
 
-  async function call(method: string, path: string, token: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) };
-    return fetch(installation.url + path, { ...init, method, headers });
-  }
-
-  async function create(token: string): Promise<string> {
-    const headers = { 'content-type': 'application/json' };
-    const body = JSON.stringify({ ...BODY, parts: 3 });
-    const answer = await call('POST', pathOf({ path: `${ATTEMPT}/recordings` } as never, IDS), token, {
-      headers,
-      body,
-    });
-    expect(answer.status).toBe(201);
-    return ((await answer.json()) as { recording: { recordingId: string } }).recording.recordingId;
-  }
-
-  function send(recording: string, token: string): Promise<Response> {
-    const body = new FormData();
-    body.set('file', new Blob([new Uint8Array(webm)]), 'secret-name.webm');
-    return call('POST', pathOf({ path: `${RECORDING}/content` } as never, { ...IDS, recording }), token, { body });
-  }
-
   test('counts what happened, by route; no id, name or path is ever told, whatever is called', async () => {
     installation = await install(storeSettings(testStore, holed.endpoint));
     await installation.start();
-    const token = await installation.token('recordings:upload recordings:review assessments:write privacy:manage', {
-      tenant: 'secret-tenant',
-      sub: 'secret-subject',
-    });
-    const recording = await create(token);
-    expect((await send(recording, token)).status).toBe(200);
+    const recording = await installation.record();
     // Safe to repeat, and counted once.
-    await call('POST', pathOf({ path: `${RECORDING}/complete` } as never, { ...IDS, recording }), token);
+    await installation.call('POST', `${recording}/complete`);
     for (const times of [1, 2, 3]) {
-      const link = await call(
-        'POST',
-        pathOf({ path: `${RECORDING}/playback-links` } as never, { ...IDS, recording }),
-        token,
-      );
+      const link = await installation.call('POST', `${recording}/playback-links`);
       expect([times, link.status]).toEqual([times, 201]);
     }
-    const open = await create(token);
-    const refused = await call(
-      'POST',
-      pathOf({ path: `${RECORDING}/playback-links` } as never, { ...IDS, recording: open }),
-      token,
-    );
-    expect(refused.status).toBe(409);
+    const open = await installation.create();
+    expect((await installation.call('POST', `${open}/playback-links`)).status).toBe(409);
 
     const { samples } = await scrape(installation.url);
     const value = (name: string) => samples.get(name);
@@ -106,26 +62,20 @@ describe('serve', () => {
     expect([...samples.keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);
 
     const series = samples.size;
+    const ids = { ...IDS, recording: open.slice(-36) };
     for (const contract of CALLS) {
-      for (const given of [token, 'nonsense']) {
-        await call(
-          contract.method.toUpperCase(),
-          pathOf(contract, { ...IDS, recording: open }),
-          given,
-          bodyOf(contract),
-        );
+      for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
+        const sent = bodyOf(contract);
+        const init = { ...sent, headers: { ...sent.headers, ...headers } };
+        await installation.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
       }
     }
-    for (const path of [
-      '/secret-path',
-      '/v1/secret',
-      '/v1/exams/%ff',
-      '/v1/exams/secret-exam/recordings?cursor=secret',
-    ]) {
-      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await call(method, path, token);
+    const list = '/v1/exams/secret-exam/recordings?cursor=secret';
+    for (const path of ['/secret-path', '/v1/secret', '/v1/exams/%ff', list]) {
+      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await installation.call(method, path);
     }
     const after = await scrape(installation.url);
-    expect(after.text).not.toMatch(/secret|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
+    expect(after.text).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
     const routes = new Set([...after.samples.keys()].flatMap((name) => /route="([^"]*)"/.exec(name)?.[1] ?? []));
     expect(
       [...routes].filter(
@@ -163,19 +113,19 @@ describe('serve', () => {
   });
 
   test('that sweeps by itself tells what its last run did', async () => {
-    const settings = { ...DUE_SOON, SWEEP_SCHEDULE: '* * * * * *' };
+    const settings = { ...DUE_ONCE_ASSESSED, SWEEP_SCHEDULE: '* * * * * *' };
     installation = await install({ ...storeSettings(testStore, holed.endpoint), ...settings });
     await installation.start();
-    const token = await installation.token('recordings:upload', { tenant: 'secret-tenant' });
-    expect((await send(await create(token), token)).status).toBe(200);
+    await installation.record();
+    await installation.makeDue();
     const swept = await scrapeUntil(installation.url, (samples) => samples.get('proctoring_sweep_deleted') === 1);
     const value = (name: string) => swept.get(`proctoring_sweep_${name}`);
     expect([value('due'), value('failed'), value('overdue'), value('oldest_overdue_seconds')]).toEqual([1, 0, 0, 0]);
     // Of this run alone: the API's own requests and the probes are not in it.
     expect(value('requests_per_recording')).toBeGreaterThan(3);
     expect(value('requests_per_recording')).toBeLessThanOrEqual(15);
-    expect(Math.abs((value('last_success_timestamp_seconds') ?? 0) - Date.now() / 1000)).toBeLessThan(60);
-    expect(value('duration_seconds')).toBeLessThan(60);
+    expect(value('last_success_timestamp_seconds')).toBeGreaterThan(0);
+    expect(value('duration_seconds')).toBeGreaterThan(0);
     expect(value('runs_total{result="ok"}')).toBeGreaterThan(0);
     expect(value('runs_total{result="refused"}')).toBe(0);
     const idle = await scrapeUntil(installation.url, (samples) => samples.get('proctoring_sweep_deleted') === 0);

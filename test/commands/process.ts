@@ -6,12 +6,23 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signToken } from '../../src/commands/token.ts';
+import { MINUTE_MS } from '../../src/domain/durations.ts';
+import { webm } from '../kit/fixtures.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const READY_WITHIN_MS = 240_000;
-/** What nobody assesses is due soon: later than an upload ends, on a busy machine too. */
-export const DUE_SOON = { RETENTION_UNASSESSED: '20s', DELETE_LEAD: '0s', SETTLE_TIME: '1s' };
+const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
+/** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
+export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
+const ATTEMPT = '/v1/exams/secret-exam/attempts/secret-attempt';
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
+
+const BODY = {
+  participantId: 'secret-person',
+  kind: 'webcam',
+  contentType: 'video/webm',
+  consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
+  parts: 3,
+};
 
 export interface Installation {
   readonly url: string;
@@ -24,6 +35,14 @@ export interface Installation {
   /** Runs another command to its end. */
   run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
   token(scope: string, claims?: Record<string, string>): Promise<string>;
+  /** With every scope, unless the headers hold another token. */
+  call(method: string, path: string, init?: RequestInit): Promise<Response>;
+  /** A recording that is begun; its path. */
+  create(headers?: Record<string, string>): Promise<string>;
+  /** A recording that is stored; its path. */
+  record(headers?: Record<string, string>): Promise<string>;
+  /** Assesses all recordings so far: they are due at once under DUE_ONCE_ASSESSED. */
+  makeDue(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -69,6 +88,24 @@ export async function install(settings: Record<string, string> = {}): Promise<In
     };
   }
 
+  const token: Installation['token'] = (scope, claims = {}) =>
+    signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, Date.now());
+  const call: Installation['call'] = async (method, path, init = {}) => {
+    const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
+    return fetch(url + path, { ...init, method, headers });
+  };
+  async function send(method: string, path: string, body: object, headers = {}): Promise<Response> {
+    const sent = { 'content-type': 'application/json', ...headers };
+    const answer = await call(method, path, { headers: sent, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer;
+  }
+  const create: Installation['create'] = async (headers) => {
+    const answer = await send('POST', `${ATTEMPT}/recordings`, BODY, headers);
+    const { recording } = (await answer.json()) as { recording: { recordingId: string } };
+    return `${ATTEMPT}/recordings/${recording.recordingId}`;
+  };
+
   return {
     url,
     env,
@@ -88,8 +125,21 @@ export async function install(settings: Record<string, string> = {}): Promise<In
       const [code] = (await once(child, 'close')) as [number | null];
       return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
     },
-    token: (scope, claims = {}) =>
-      signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, Date.now()),
+    token,
+    call,
+    create,
+    async record(headers) {
+      const path = await create(headers);
+      const form = new FormData();
+      form.set('file', new Blob([new Uint8Array(webm)]), 'secret-name.webm');
+      const answer = await call('POST', `${path}/content`, { body: form });
+      if (!answer.ok) throw new Error(`${path}/content answered ${answer.status}: ${await answer.text()}`);
+      return path;
+    },
+    async makeDue() {
+      const completedAt = new Date(Date.now() - 2 * MINUTE_MS).toISOString();
+      await send('PUT', `${ATTEMPT}/assessment`, { completedAt });
+    },
     async remove() {
       for (const child of running) child.kill('SIGKILL');
       await rm(dataDir, { recursive: true, force: true });
@@ -98,12 +148,12 @@ export async function install(settings: Record<string, string> = {}): Promise<In
 }
 
 async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
-  for (const endMs = Date.now() + READY_WITHIN_MS; Date.now() < endMs; await pause()) {
+  for (;;) {
     if (child.exitCode !== null) throw new Error(`serve stopped: ${output()}`);
     const answer = await fetch(`${url}/readyz`).catch(() => undefined);
     if (answer?.ok) return;
+    await pause();
   }
-  throw new Error(`serve was not ready: ${output()}`);
 }
 
 export function pause(): Promise<void> {

@@ -39,15 +39,10 @@ beforeAll(async () => {
   };
   // The first block of the page after the installation, in a terminal of its own.
   service = spawn('bash', ['-c', 'npm start'], { cwd: ROOT, env, detached: true, stdio: 'ignore' });
-  for (const endMs = Date.now() + 240_000; ; await pause()) {
-    if (
-      await fetch(`${url}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      break;
-    if (Date.now() > endMs) throw new Error('npm start was not ready within four minutes');
+  const isReady = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
+  while (!(await isReady())) {
+    if (service.exitCode !== null) throw new Error(`npm start ended with ${service.exitCode}`);
+    await pause();
   }
 });
 afterAll(async () => {
