@@ -7,8 +7,8 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'proctoring-recordings-compile
 const external = process.env.TEST_S3_ENDPOINT ? [] : ['\\.external\\.test\\.ts$'];
 // test/helm needs Helm and promtool: ci/chart brings both.
 const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
-// test/browser needs a Chromium (TEST_CHROMIUM, its path); ci/browser brings it.
-const browser = process.env.TEST_CHROMIUM ? [] : ['<rootDir>/test/browser/'];
+// test/browser needs a browser (TEST_BROWSER_PATH); ci/browser brings it.
+const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/'];
 
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 export default {

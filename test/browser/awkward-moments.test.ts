@@ -11,8 +11,6 @@ const MIB = 1024 * 1024;
 const FILM: SyntheticOptions = { seconds: 11, bytesPerSecond: MIB };
 /** An HTML page, as a sign-in server answers when its own backend is away. */
 const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
-/** A call may take a minute; who stops does not wait for it. */
-const PROMPTLY_MS = 30_000;
 
 let site: Site;
 let browser: Browser;
@@ -55,25 +53,32 @@ describe('a recording that is stopped in the moment in which it begins', () => {
 });
 
 describe('while a call hangs', () => {
-  test('abort is told at once', async () => {
+  /** No call is ever given up: whatever waits for its end waits for ever. */
+  async function withoutTimeouts(): Promise<void> {
+    await tab.page.evaluateOnNewDocument(`
+      const start = setTimeout;
+      setTimeout = (act, ms, ...rest) => (ms >= 60_000 ? 0 : start(act, ms, ...rest));
+      AbortSignal.timeout = () => new AbortController().signal;`);
+    await tab.page.reload();
+  }
+
+  test('abort does not wait for its end', async () => {
+    await withoutTimeouts();
     await startSession(site, tab, 'hung-abort');
     const hung = await hang(/\/v1\//);
     await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
     await until(() => hung.length > 0);
-    const abortedAt = Date.now();
     await tab.call('abort');
     await tab.event(({ name, code }) => name === 'failed' && code === 'aborted');
-    expect(Date.now() - abortedAt).toBeLessThan(PROMPTLY_MS);
   });
 
-  test('abort is told at once when it is getToken that hangs', async () => {
+  test('abort does not wait for a getToken that hangs', async () => {
+    await withoutTimeouts();
     await startSession(site, tab, 'hung-token', { tokens: ['never'] });
     await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
     await until(() => tab.events.some(({ name }) => name === 'handed'));
     await tab.call('abort');
-    const abortedAt = Date.now();
     await tab.event(({ name, code }) => name === 'failed' && code === 'aborted');
-    expect(Date.now() - abortedAt).toBeLessThan(PROMPTLY_MS);
   });
 
   test('a withdrawal is not forgotten when the page is left in the same moment', async () => {

@@ -10,10 +10,7 @@ const MIB = 1024 * 1024;
 /** Half a minute that makes six parts. */
 const FILM: SyntheticOptions = { seconds: 28, bytesPerSecond: MIB };
 const SHORT_FILM: SyntheticOptions = { ...FILM, seconds: 12 };
-const CUT_MS = 20_000;
 const PART_URL_TTL_MS = 2_000;
-
-/** On a busy machine or gateway each part takes its time. */
 
 let site: Site;
 let browser: Browser;
@@ -41,16 +38,14 @@ async function finishFilm(film: SyntheticOptions): Promise<void> {
 }
 
 describe('on a bad line', () => {
-  test('a network that is cut for 20 s costs nothing, and is told', async () => {
+  test('a network that is cut until all is recorded costs nothing, and is reported', async () => {
     await startSession(site, tab, 'cut');
     await tab.call('recordSynthetic', 'webcam', { ...FILM, paceMs: 100 });
     await tab.event(({ progress }) => (progress?.storedBytes ?? 0) > 0);
     await tab.page.setOfflineMode(true);
-    const cutAt = Date.now();
     await tab.event(({ progress }) => progress?.waiting === 'offline');
     await tab.event(({ seconds }) => seconds === FILM.seconds);
     const finished = tab.call('finish');
-    while (Date.now() < cutAt + CUT_MS) await pause();
     expect(await storedFiles(site, 'cut')).toMatchObject([{ recording: { state: 'uploading' } }]);
     await tab.page.setOfflineMode(false);
     await finished;

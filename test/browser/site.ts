@@ -1,4 +1,4 @@
-// A service on a store, a page of another origin that records into it, and a Chromium with a fake camera.
+// A service on a store, a page of another origin that records into it, and a browser with a fake camera.
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { build } from 'esbuild';
-import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
 import { type Installation, install } from '../commands/process.ts';
 
-const CHROMIUM = process.env.TEST_CHROMIUM ?? '';
+/** The path of a Chromium or of a Firefox, see ci/browser. */
+const BROWSER = process.env.TEST_BROWSER_PATH ?? '';
+export const isFirefox: boolean = process.env.TEST_BROWSER === 'firefox';
 /** Where a test's own store settings come from, see ci/browser. */
 const CEPH = /^TEST_(S3_.+)$/;
-const EVENT_WITHIN_MS = 240_000;
 
 export interface Site {
   readonly service: Installation;
@@ -101,18 +102,11 @@ export async function openSite(settings: Record<string, string> = {}): Promise<S
     media: (target) => `${url}/media/${media.push(target) - 1}`,
     async launch({ userDataDir, camera, networkEnabled = true } = {}) {
       const browser = await puppeteer.launch({
-        executablePath: CHROMIUM,
+        executablePath: BROWSER,
         headless: true,
-        networkEnabled,
         // On a busy machine a call may take minutes; the test's own limit is the one that counts.
         protocolTimeout: 0,
-        args: [
-          '--no-sandbox',
-          '--use-fake-device-for-media-stream',
-          '--use-fake-ui-for-media-stream',
-          '--autoplay-policy=no-user-gesture-required',
-          ...(camera === undefined ? [] : [`--use-file-for-fake-video-capture=${camera}`]),
-        ],
+        ...(isFirefox ? FIREFOX : chromium(networkEnabled, camera)),
         ...(userDataDir !== undefined && { userDataDir }),
       });
       browsers.push(browser);
@@ -131,14 +125,38 @@ export async function openSite(settings: Record<string, string> = {}): Promise<S
   };
 }
 
-/** Opens the page and listens to what the harness tells. */
+const FIREFOX: LaunchOptions = {
+  browser: 'firefox',
+  extraPrefsFirefox: {
+    'media.navigator.streams.fake': true,
+    'media.navigator.permission.disabled': true,
+    'media.autoplay.default': 0,
+  },
+};
+
+function chromium(networkEnabled: boolean, camera: string | undefined): LaunchOptions {
+  const args = [
+    '--no-sandbox',
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ];
+  if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
+  return { networkEnabled, args };
+}
+
+/** Opens the page and listens to the events of the harness. */
 export async function openTab(site: Site, browser: Browser | BrowserContext, path = '/'): Promise<Tab> {
   const page = await browser.newPage();
-  page.setDefaultTimeout(EVENT_WITHIN_MS);
+  page.setDefaultTimeout(0);
   const events: HarnessEvent[] = [];
+  const waiting: { isWanted: (event: HarnessEvent) => boolean; resolve: (event: HarnessEvent) => void }[] = [];
   page.on('console', (message) => {
     const [, json] = /^harness (.*)$/s.exec(message.text()) ?? [];
-    if (json !== undefined) events.push(JSON.parse(json) as HarnessEvent);
+    if (json === undefined) return;
+    const event = JSON.parse(json) as HarnessEvent;
+    events.push(event);
+    for (const { isWanted, resolve } of waiting) if (isWanted(event)) resolve(event);
   });
   await page.goto(site.url + path);
   return {
@@ -146,12 +164,9 @@ export async function openTab(site: Site, browser: Browser | BrowserContext, pat
     events,
     call: (name, ...args) =>
       page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<never>,
-    async event(isWanted) {
-      for (const endMs = Date.now() + EVENT_WITHIN_MS; Date.now() < endMs; await wait(25)) {
-        const found = events.find(isWanted);
-        if (found) return found;
-      }
-      throw new Error(`no such event, but: ${JSON.stringify(events.slice(-5))}`);
+    event(isWanted) {
+      const found = events.find(isWanted);
+      return found ? Promise.resolve(found) : new Promise((resolve) => waiting.push({ isWanted, resolve }));
     },
   };
 }

@@ -240,6 +240,14 @@ function recordScreen(options?: RecordOptions): void {
   session.record('screen', canvas.captureStream(SCREEN_FRAMES_PER_SECOND), options);
 }
 
+/** Resolves when the first MediaRecorder has run for so long. */
+async function recorded(seconds: number): Promise<void> {
+  const startedMs = () => recorders[0]?.startedMs || Number.POSITIVE_INFINITY;
+  while (performance.now() - startedMs() < seconds * 1000) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 async function finish(): Promise<unknown> {
   return session.finish();
 }
@@ -354,6 +362,7 @@ const harness = {
   recordCamera,
   recordScreen,
   recordAndStop,
+  recorded,
   unplugCamera,
   fillDisk,
   loseBlob,
