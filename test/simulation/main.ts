@@ -32,7 +32,7 @@ tell(results.toSorted((a, b) => a.from - b.from));
 
 /** Takes batch after batch until none is left, or one has failed; those before it are finished, so the first is found. */
 async function runThread(): Promise<void> {
-  const workerData: WorkerData = { mistake: values.mistake, shortens: true };
+  const workerData: WorkerData = { mistake: values.mistake };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
   for (let batch = batches.shift(); batch; batch = batches.shift()) {
     const result = await new Promise<BatchResult>((resolve, reject) => {

@@ -1,342 +1,443 @@
-// Deliberate mistakes, each a small change of the product's source that the simulator has to catch.
-import { type LoadFnOutput, registerHooks } from 'node:module';
+// Deliberate mistakes that the simulator has to catch, each made at the ports: between the code and its store, or in the
+// context that it is given. So they do not depend on how the code is written.
+import type { Manifest } from '../../src/domain/documents.ts';
+import { parseManifest, toBody } from '../../src/domain/documents.ts';
+import { DAY_MS } from '../../src/domain/durations.ts';
+import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey } from '../../src/domain/keys.ts';
+import type { StoredPart } from '../../src/domain/parts.ts';
+import type { RecordingsContext } from '../../src/recordings/context.ts';
+import type { SweepContext } from '../../src/retention/sweep-run.ts';
+import type { ListedObject, ObjectStore } from '../../src/storage/object-store.ts';
 
 export interface Mistake {
   readonly name: string;
-  /** Under src. */
-  readonly file: string;
-  readonly right: string;
-  readonly wrong: string;
-  /** The first history that catches it, from seed 1 or as far as was looked. Undefined: none of the first 12,000 does. */
-  readonly caughtBy?: number;
-  /** Taken away as well: what `wrong` has in another place. */
-  readonly without?: string;
+  /** The first history that catches it, from seed 1. */
+  readonly caughtBy: number;
+  /** The use cases and commands that make it. */
+  readonly by: readonly UseCase[];
+  /** Calls that go wrong. Made for each request, so it may remember what the request did before. */
+  readonly store?: (store: ObjectStore, now: () => number) => Partial<ObjectStore>;
+  readonly service?: (context: RecordingsContext) => Partial<RecordingsContext>;
+  readonly command?: (context: SweepContext) => Partial<SweepContext>;
 }
 
-const DUE_OF_CREATE =
-  '  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());\n';
-const MANIFEST = "  await store.put(recordingKey(ref, 'manifest'), toBody(manifest));\n";
-const MARKER = '  await store.put(participantKey(input.participantId, ref), new Uint8Array());\n';
-const DUE_OF_ASSESS =
-  '  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());\n';
-const FACT = '  await store.put(assessedKey(ref, completedAtMs), new Uint8Array());\n';
-const DUE_OF_ERASE =
-  '  await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());\n';
-const DELETING = `  const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
-  if (!deleting) {
-    await requireStill?.();
-    await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
-  }
-`;
-const CONTENTS = '  await deleteContents(context, all, versioned);\n';
-const RECEIPTS = '  await writeReceipts(context, all, chain);\n';
-const MANIFESTS = `  await deleteAcross(context.store, all, async ({ state }) =>
-    state.items.filter(({ object }) => object !== 'deleting'),
-  );
-`;
+export type UseCase =
+  | 'create'
+  | 'complete'
+  | 'content'
+  | 'parts'
+  | 'presign'
+  | 'abort'
+  | 'erase'
+  | 'assess'
+  | 'read'
+  | 'list'
+  | 'play'
+  | 'restrict'
+  | 'sweep'
+  | 'verify';
 
-const MARKER_TAKEN_BACK = '  await store.delete(await targetsOf(store, key, await store.isVersioned()));\n';
+type StorePart = (store: ObjectStore, now: () => number) => Partial<ObjectStore>;
+type Kind = string | undefined;
 
-export const MISTAKES: readonly Mistake[] = [
-  { name: 'create writes no due entry', caughtBy: 1, file: 'recordings/create.ts', right: DUE_OF_CREATE, wrong: '' },
-  {
-    name: 'create writes its due entry after the manifest',
-    caughtBy: 1,
-    file: 'recordings/create.ts',
-    right: MANIFEST,
-    wrong: `${MANIFEST}${DUE_OF_CREATE}`,
-    without: DUE_OF_CREATE,
-  },
-  {
-    name: 'create writes the marker before the manifest',
-    caughtBy: 4,
-    file: 'recordings/create.ts',
-    right: MANIFEST,
-    wrong: MARKER + MANIFEST,
-    without: MARKER,
-  },
-  {
-    name: 'complete marks as stored before it looks at the first bytes',
-    caughtBy: 13,
-    file: 'storage/completion.ts',
-    right: "  if (!beginsRecording(head, manifest.contentType)) return { result: 'not-a-recording' };\n",
-    wrong: '',
-  },
-  {
-    name: 'complete tags only once, whatever came meanwhile',
-    caughtBy: 11_105,
-    file: 'storage/completion.ts',
-    right: '  if (firstAssessment(completedAtsOf(later)) !== firstAssessment(completedAtsOf(attempt))) {',
-    wrong: '  if (later === attempt) {',
-  },
-  {
-    name: 'complete believes that its own parts were completed',
-    caughtBy: 3434,
-    file: 'recordings/complete.ts',
-    right: '      if (claimed) requireAll(state.objects.media.sizeBytes, manifest, claimed.length);\n',
-    wrong: '',
-  },
-  {
-    name: 'assess writes the fact before the due entry',
-    caughtBy: 2,
-    file: 'recordings/assess.ts',
-    right: DUE_OF_ASSESS + FACT,
-    wrong: FACT + DUE_OF_ASSESS,
-  },
-  {
-    name: 'assess lets a later assessment count',
-    caughtBy: 715,
-    file: 'domain/deadlines.ts',
-    right: 'completedAtsMs.reduce((a, b) => Math.min(a, b))',
-    wrong: 'completedAtsMs.reduce((a, b) => Math.max(a, b))',
-  },
-  {
-    name: 'erase writes `deleting` before the due entry',
-    caughtBy: 4992,
-    file: 'recordings/delete.ts',
-    right: DUE_OF_ERASE + DELETING,
-    wrong: DELETING + DUE_OF_ERASE,
-  },
-  {
-    name: 'erase does not wait for a creation',
-    caughtBy: 1715,
-    file: 'recordings/delete.ts',
-    right: '  if (!isCreator) await requireCreated(context, ref);\n',
-    wrong: '',
-  },
-  {
-    name: 'abort does not look again after the upload is ended',
-    caughtBy: 506,
-    file: 'recordings/delete.ts',
-    right: 'uploadId);\n    await requireNotStored(context, ref);\n',
-    wrong: 'uploadId);\n',
-  },
-  {
-    name: 'purge does not end open uploads',
-    caughtBy: 4,
-    file: 'retention/purge.ts',
-    right: '      await store.abortMultipartUpload(key, uploadId);\n',
-    wrong: '',
-  },
-  {
-    name: 'purge writes the receipt before the second listing',
-    caughtBy: 1,
-    file: 'retention/purge.ts',
-    right: CONTENTS,
-    wrong: `  await each(all, (purging) => prepareReceipt(context, purging));\n${RECEIPTS}${CONTENTS}`,
-  },
-  {
-    name: 'purge deletes the manifest before the media',
-    caughtBy: 2,
-    file: 'retention/purge.ts',
-    right: CONTENTS,
-    wrong: `  await deleteAcross(context.store, all, async ({ ref }) => [{ key: recordingKey(ref, 'manifest') }]);\n${CONTENTS}`,
-  },
-  {
-    name: 'purge deletes `deleting` before the manifest',
-    caughtBy: 637,
-    file: 'retention/purge.ts',
-    right: MANIFESTS,
-    wrong: `  await deleteAcross(context.store, all, async ({ state }) => state.items.filter(({ object }) => object === 'deleting'));\n${MANIFESTS}`,
-  },
-  {
-    name: 'purge takes an unreadable manifest for none',
-    caughtBy: 29,
-    file: 'retention/purge.ts',
-    right:
-      "  if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');\n",
-    wrong: '',
-  },
-  {
-    name: 'sweep deletes young due entries too',
-    caughtBy: 933,
-    file: 'retention/sweep.ts',
-    right: '    const settled = storeTimeMs - object.lastModifiedMs > context.settleMs;',
-    wrong: '    const settled = true;',
-  },
-  {
-    name: 'sweep deletes young facts too',
-    file: 'retention/sweep-attempt.ts',
-    right: 'storeTimeMs - fact.lastModifiedMs > context.settleMs',
-    wrong: 'storeTimeMs > fact.lastModifiedMs - context.settleMs',
-  },
-  {
-    name: 'sweep deletes the due entries of what it could not delete',
-    caughtBy: 2,
-    file: 'retention/sweep-attempt.ts',
-    right: '  if (failed) return { facts: [], entries: [] };\n',
-    wrong: '  if (failed) return { facts: [], entries: due.entries };\n',
-  },
-  {
-    name: 'sweep trusts the entry instead of the facts',
-    caughtBy: 14,
-    file: 'retention/sweep-attempt.ts',
-    right: '  if (isDue || leftOver) return doomed;\n',
-    wrong: '  if (deadlineMs > 0) return doomed;\n',
-  },
-  {
-    name: 'sweep does not leave young recordings alone',
-    caughtBy: 2146,
-    file: 'retention/sweep-attempt.ts',
-    right: '  if (isYoung(run, state.ref.recording, context.now())) return undefined;\n',
-    wrong: '',
-    without: ' && !isYoung(run, state.ref.recording, startedAtMs)',
-  },
-  {
-    name: 'sweep believes its own clock',
-    caughtBy: 143,
-    file: 'retention/sweep.ts',
-    right: '  if (clocksDiffer(nowMs, storeTimeMs)) {',
-    wrong: '  if (clocksDiffer(nowMs, nowMs)) {',
-  },
-  {
-    name: 'salvage completes an upload with a hole',
-    caughtBy: 1768,
-    file: 'retention/salvage.ts',
-    right: "  if (!checkParts(parts, manifest.partSizeBytes).ok) return tally.note('upload-has-holes', upload.key);\n",
-    wrong: '',
-  },
-  {
-    name: 'playback does not ask whether the processing is restricted',
-    caughtBy: 95,
-    file: 'recordings/playback.ts',
-    right: '  if (live.state.objects.restricted) {',
-    wrong: '  if (live.state.objects.restricted && live.deadlineMs < 0) {',
-  },
-  {
-    name: 'playback links live on after the deadline',
-    caughtBy: 2656,
-    file: 'recordings/playback.ts',
-    right: 'Math.min(context.uploads.playbackUrlTtlMs, deadlineMs - signedAtMs)',
-    wrong: 'Math.max(context.uploads.playbackUrlTtlMs, signedAtMs - deadlineMs)',
-  },
-  {
-    name: 'a recording past its deadline can be read until it is swept',
-    caughtBy: 22,
-    file: 'recordings/read.ts',
-    right: '  if (deadlineMs <= context.now()) {',
-    wrong: '  if (deadlineMs <= 0) {',
-  },
-  // What the simulator found in the product, and what was mended (CHANGELOG): each put back.
-  {
-    name: 'purge of one recording reads pages that go on into another tenant',
-    caughtBy: 3,
-    file: 'retention/purge.ts',
-    right: 'versioned || prefixes.length < 2 ?',
-    wrong: 'versioned ?',
-  },
-  {
-    name: 'purge means to leave a receipt of a creation that died before its manifest',
-    caughtBy: 351,
-    file: 'retention/purge-receipts.ts',
-    right: '  if (purging.wasNothing) return;\n',
-    wrong: '',
-  },
-  {
-    name: 'purge deletes manifest and `deleting` in one batch',
-    caughtBy: 35_214,
-    file: 'retention/purge.ts',
-    right: MANIFESTS,
-    wrong: '  await deleteAcross(context.store, all, async (purging) => purging.state.items);\n',
-  },
-  {
-    name: 'sweep leaves what it had all but purged to a later assessment',
-    caughtBy: 1299,
-    file: 'retention/sweep-attempt.ts',
-    right: '(await wasPurged(run, state)) ? doomed : undefined',
-    wrong: 'undefined',
-  },
-  {
-    name: 'sweep takes what another purged for live because it knew of an upload',
-    file: 'retention/sweep-attempt.ts',
-    right: `{ ref, objects }: RecordingState): Promise<boolean> {
-  // Its open upload says nothing: it was listed before the attempt, and a purge may have ended it since.
-  if (objects.media) return false;`,
-    wrong: `{ ref, objects, uploads }: RecordingState): Promise<boolean> {
-  if (objects.media || uploads.length > 0) return false;`,
-  },
-  {
-    name: 'sweep takes for young whatever was young when it began',
-    caughtBy: 7312,
-    file: 'retention/sweep-attempt.ts',
-    right: 'state.ref.recording, context.now())',
-    wrong: 'state.ref.recording, startedAtMs)',
-  },
-  {
-    name: 'an index expires with receipts that a later run has written',
-    caughtBy: 94,
-    file: 'retention/expiry.ts',
-    right: 'const keys = await namedByThisAlone(run, index);',
-    wrong: 'const { keys } = index;',
-  },
-  {
-    name: 'an index expires with a receipt that a later run is about to write',
-    file: 'retention/expiry.ts',
-    right: 'return objects.length > 0 || (await isWrittenByAnother()) === true;',
-    wrong: 'return objects.length === Number.NaN;',
-  },
-  {
-    name: 'salvage leaves its mark on what was purged meanwhile',
-    caughtBy: 24_339,
-    file: 'retention/salvage.ts',
-    right: '    await store.delete(await targetsOf(store, mark, await run.isVersioned()));\n',
-    wrong: '',
-  },
-  {
-    name: 'a mark that a sweep overtakes has no due entry',
-    file: 'storage/completion.ts',
-    right: '  if (deadlineMs > now() + leadMs + WRITES_END_WITHIN_MS) return;\n',
-    wrong: '  if (deadlineMs > 0) return;\n',
-  },
-  {
-    name: 'verify repairs the marker of what is being purged',
-    file: 'retention/verify-attempts.ts',
-    right: '    if (await readReceipt(store, state.ref)) continue;\n',
-    wrong: '',
-    without: MARKER_TAKEN_BACK,
-  },
-  {
-    name: 'verify writes a marker and does not look again',
-    file: 'retention/verify-attempts.ts',
-    right: MARKER_TAKEN_BACK,
-    wrong: '',
-  },
-  {
-    name: 'verify names a receipt in an index that has expired meanwhile',
-    file: 'retention/verify-receipts.ts',
-    right: '      if ((await store.list(key, { limit: 1 })).objects.length === 0) continue;\n',
-    wrong: '',
-  },
-  {
-    name: 'verify misses a receipt that two sweeps wrote',
-    file: 'retention/verify-receipts.ts',
-    right: 'parsed.timeMs > now() + OVERLAP_MS',
-    wrong: 'parsed.timeMs > 0',
-  },
-];
+/** What a key is: an object of a recording by its name, everything else by its type. */
+function kindOf(key: string): Kind {
+  const parsed = parseKey(key);
+  return parsed?.type === 'recording' ? parsed.object : parsed?.type;
+}
 
-/** From here on `file` is loaded with the mistake in it. @throws when the source has changed and the text is gone. */
-export function plantMistake(name: string): void {
-  const mistake = MISTAKES.find((known) => known.name === name);
-  if (!mistake) throw new Error(`no mistake is called ${name}`);
-  const url = new URL(`../../src/${mistake.file}`, import.meta.url).href;
-  registerHooks({
-    load(loaded, context, next) {
-      const result = next(loaded, context);
-      if (loaded !== url) return result;
-      const { file, right, wrong, without = '' } = mistake;
-      const source = replaceOnce(file, textOf(result.source), right, 'HERE');
-      return { ...result, source: replaceOnce(file, source, without, '').replace('HERE', () => wrong) };
+/** A PUT that never happens, and is answered. */
+function withoutPut(...kinds: Kind[]): StorePart {
+  return (store) => ({
+    put: async (key, ...rest) => (kinds.includes(kindOf(key)) ? undefined : store.put(key, ...rest)),
+  });
+}
+
+/** A PUT that is answered at once, and made after one of another kind. */
+function putAfter(late: Kind, early: Kind): StorePart {
+  return (store) => {
+    const held: (() => Promise<void>)[] = [];
+    return {
+      async put(key, ...rest) {
+        if (kindOf(key) === late) {
+          held.push(() => store.put(key, ...rest));
+          return;
+        }
+        await store.put(key, ...rest);
+        if (kindOf(key) === early) for (const put of held.splice(0)) await put();
+      },
+    };
+  };
+}
+
+/** Keys that are never deleted, and are told deleted. */
+function withoutDelete(...kinds: Kind[]): StorePart {
+  return (store) => ({ delete: (targets) => store.delete(targets.filter(({ key }) => !kinds.includes(kindOf(key)))) });
+}
+
+/** Before objects of one kind, the object of another kind beside each is deleted. */
+function deleteFirst(first: 'manifest' | 'deleting', before: Kind): StorePart {
+  return (store) => ({
+    async delete(targets) {
+      const beside = targets.flatMap(({ key }) => {
+        const parsed = parseKey(key);
+        return parsed?.type === 'recording' && parsed.object === before ? [recordingKey(parsed.ref, first)] : [];
+      });
+      if (beside.length > 0) await store.delete(beside.map((key) => ({ key })));
+      return store.delete(targets);
     },
   });
 }
 
-function textOf(source: LoadFnOutput['source']): string {
-  return typeof source === 'string' ? source : new TextDecoder().decode(source);
+/** Listings that show objects otherwise, or not at all. */
+function listed(change: (object: ListedObject) => ListedObject | undefined): StorePart {
+  return (store) => ({
+    async list(prefix, options) {
+      const page = await store.list(prefix, options);
+      return { ...page, objects: page.objects.flatMap((object) => change(object) ?? []) };
+    },
+  });
 }
 
-function replaceOnce(file: string, source: string, text: string, other: string): string {
-  if (text === '') return source;
-  if (source.split(text).length !== 2) throw new Error(`src/${file} has changed, and has not once: ${text}`);
-  return source.replace(text, () => other);
+function hidden(...kinds: Kind[]): StorePart {
+  return listed((object) => (kinds.includes(kindOf(object.key)) ? undefined : object));
+}
+
+function older(ms: number, ...kinds: Kind[]): StorePart {
+  return listed((object) =>
+    kinds.includes(kindOf(object.key)) ? { ...object, lastModifiedMs: object.lastModifiedMs - ms } : object,
+  );
+}
+
+/** Objects of these kinds are not found by GET. */
+function unread(...kinds: Kind[]): StorePart {
+  return (store) => ({ get: async (key) => (kinds.includes(kindOf(key)) ? undefined : store.get(key)) });
+}
+
+/** Listings under a prefix end with their first page. */
+function onePage(prefix: string): StorePart {
+  return (store) => ({
+    async list(start, options) {
+      const page = await store.list(start, options);
+      return start.startsWith(prefix) ? { ...page, truncated: false } : page;
+    },
+  });
+}
+
+/** Once a call was made, the listings that follow show less. */
+function hiddenAfter(call: 'abortMultipartUpload' | 'put' | 'delete' | 'tag', ...kinds: Kind[]): StorePart {
+  return (store, now) => {
+    let isAfter = false;
+    const act = store[call] as (...args: unknown[]) => Promise<unknown>;
+    return {
+      ...listed((object) => (isAfter && kinds.includes(kindOf(object.key)) ? undefined : object))(store, now),
+      [call]: async (...args: unknown[]) => {
+        const answer = await act(...args);
+        isAfter = true;
+        return answer;
+      },
+    };
+  };
+}
+
+/** A failure of this call is taken for success. */
+function failureIgnored(call: 'put' | 'tag' | 'abortMultipartUpload' | 'delete', ...kinds: Kind[]): StorePart {
+  return (store) => {
+    const act = store[call] as (...args: unknown[]) => Promise<unknown>;
+    return {
+      [call]: async (...args: unknown[]) => {
+        const [first] = args;
+        const isMeant = kinds.length === 0 || (typeof first === 'string' && kinds.includes(kindOf(first)));
+        const answered = act(...args);
+        if (!isMeant) return answered;
+        const answer = await answered.catch(() => undefined);
+        return call === 'delete' ? [] : answer;
+      },
+    };
+  };
+}
+
+const EVERY_TENANT_ALIKE = (context: { policy: RecordingsContext['policy'] }) => ({
+  policy: { ...context.policy, byTenantMs: new Map<string, number>() },
+});
+const LATER_POLICY = (context: { policy: RecordingsContext['policy'] }) => ({
+  policy: { ...context.policy, unassessedMs: 2 * context.policy.unassessedMs, byTenantMs: new Map<string, number>() },
+});
+const OBJECTS: readonly Kind[] = ['media', 'stored', 'timeline', 'truncated', 'restricted', 'announced'];
+const SHOWING: readonly UseCase[] = ['read', 'list', 'play'];
+const DELETING: readonly UseCase[] = ['sweep', 'erase', 'abort'];
+
+export const MISTAKES: readonly Mistake[] = [
+  // The order of writes.
+  { name: 'create writes no due entry', caughtBy: 1, by: ['create'], store: withoutPut('due-attempt') },
+  {
+    name: 'create writes its due entry after the manifest',
+    caughtBy: 1,
+    by: ['create'],
+    store: putAfter('due-attempt', 'manifest'),
+  },
+  {
+    name: 'create writes the marker before the manifest',
+    caughtBy: 4,
+    by: ['create'],
+    store: putAfter('manifest', 'participant'),
+  },
+  { name: 'assess writes no due entry', caughtBy: 1, by: ['assess'], store: withoutPut('due-attempt') },
+  {
+    name: 'assess writes the fact before the due entry',
+    caughtBy: 2,
+    by: ['assess'],
+    store: putAfter('due-attempt', 'assessed'),
+  },
+  {
+    name: 'sweep writes the index of receipts after a receipt',
+    caughtBy: 6,
+    by: ['sweep'],
+    store: putAfter('due-receipts', 'receipt'),
+  },
+  { name: 'sweep writes no index of receipts', caughtBy: 1, by: ['sweep'], store: withoutPut('due-receipts') },
+  {
+    name: 'erase writes the index of receipts after the receipt',
+    caughtBy: 91,
+    by: ['erase'],
+    store: putAfter('due-receipts', 'receipt'),
+  },
+  { name: 'sweep writes no receipts', caughtBy: 1, by: ['sweep'], store: withoutPut('receipt') },
+  { name: 'assess writes no tags', caughtBy: 79, by: ['assess'], store: () => ({ tag: async () => true }) },
+  {
+    name: 'complete writes no due entry near the deadline',
+    caughtBy: 74,
+    by: ['complete'],
+    store: withoutPut('due-attempt'),
+  },
+  // The order of deletes.
+  {
+    name: 'purge deletes the manifest before the media',
+    caughtBy: 4,
+    by: DELETING,
+    store: deleteFirst('manifest', 'media'),
+  },
+  {
+    name: 'purge deletes `deleting` before the manifest',
+    caughtBy: 1,
+    by: DELETING,
+    store: deleteFirst('deleting', 'manifest'),
+  },
+  { name: 'purge keeps the media', caughtBy: 1, by: DELETING, store: withoutDelete('media') },
+  { name: 'purge keeps the manifest', caughtBy: 1, by: DELETING, store: withoutDelete('manifest') },
+  { name: 'purge keeps the marker', caughtBy: 1, by: DELETING, store: withoutDelete('participant') },
+  { name: 'sweep deletes no entries', caughtBy: 1, by: ['sweep'], store: withoutDelete('due-attempt') },
+  { name: 'sweep deletes no facts', caughtBy: 1, by: ['sweep'], store: withoutDelete('assessed') },
+  {
+    name: 'sweep deletes the due entries before what they lead to',
+    caughtBy: 1,
+    by: ['sweep'],
+    store: (store) => {
+      const entries = new Map<string, string[]>();
+      return {
+        async list(prefix, options) {
+          const page = await store.list(prefix, options);
+          for (const { key } of page.objects) {
+            const parsed = parseKey(key);
+            if (parsed?.type !== 'due-attempt') continue;
+            const id = attemptPrefix(parsed.ref);
+            entries.set(id, [...(entries.get(id) ?? []), key]);
+          }
+          return page;
+        },
+        async delete(targets) {
+          const attempts = targets.flatMap(({ key }) => {
+            const parsed = parseKey(key);
+            return parsed?.type === 'recording' && parsed.object === 'media' ? [attemptPrefix(parsed.ref)] : [];
+          });
+          const early = attempts.flatMap((id) => entries.get(id) ?? []);
+          if (early.length > 0) await store.delete(early.map((key) => ({ key })));
+          return store.delete(targets);
+        },
+      };
+    },
+  },
+  {
+    name: 'expiry deletes the index and keeps its receipts',
+    caughtBy: 1,
+    by: ['sweep'],
+    store: withoutDelete('receipt'),
+  },
+  { name: 'expiry keeps the index', caughtBy: 1, by: ['sweep'], store: withoutDelete('due-receipts') },
+  {
+    name: 'salvage leaves its mark on what was purged meanwhile',
+    caughtBy: 7,
+    by: ['sweep'],
+    store: withoutDelete('truncated'),
+  },
+  // What is not looked at, or not a second time.
+  {
+    name: 'complete does not look at the first bytes',
+    caughtBy: 13,
+    by: ['complete', 'content', 'sweep'],
+    store: () => ({ getStart: async () => Buffer.from([0, 0, 0, 8, ...Buffer.from('ftypisom')]) }),
+  },
+  {
+    name: 'complete does not see a deletion',
+    caughtBy: 146,
+    by: ['complete'],
+    store: hidden('deleting'),
+  },
+  { name: 'complete believes every part to be there', caughtBy: 35, by: ['complete'], store: closed },
+  {
+    name: 'purge sees no open uploads',
+    caughtBy: 4,
+    by: DELETING,
+    store: (store) => ({
+      listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), uploads: [] }),
+    }),
+  },
+  {
+    name: 'purge does not look again after its deletes',
+    caughtBy: 5,
+    by: DELETING,
+    store: hiddenAfter('delete', ...OBJECTS),
+  },
+  {
+    name: 'purge takes an unreadable manifest for a good one',
+    caughtBy: 29,
+    by: DELETING,
+    store: (store) => ({
+      async get(key) {
+        const body = await store.get(key);
+        const parsed = parseKey(key);
+        if (!body || parsed?.type !== 'recording' || parsed.object !== 'manifest') return body;
+        return parseManifest(body, parsed.ref) ? body : toBody(madeUp(parsed.ref));
+      },
+    }),
+  },
+  { name: 'purge reads no receipts', caughtBy: 4, by: DELETING, store: unread('receipt') },
+  { name: 'sweep sees no facts', caughtBy: 3, by: ['sweep'], store: hidden('assessed') },
+  { name: 'sweep does not see `deleting`', caughtBy: 4, by: ['sweep'], store: hidden('deleting') },
+  { name: 'playback does not see a restriction', caughtBy: 95, by: ['play'], store: hidden('restricted') },
+  { name: 'a deletion is not seen by those who read', caughtBy: 106, by: SHOWING, store: hidden('deleting') },
+  { name: 'an assessment is not seen by those who read', caughtBy: 16, by: SHOWING, store: hidden('assessed') },
+  {
+    name: 'only the latest assessment is seen',
+    caughtBy: 3,
+    by: ['create', 'complete', 'assess', 'sweep', ...SHOWING],
+    store: (store) => ({
+      async list(prefix, options) {
+        const page = await store.list(prefix, options);
+        const next = new Map(page.objects.map(({ key }, index) => [key, page.objects[index + 1]?.key ?? '']));
+        const isEarlier = (key: string) => kindOf(key) === 'assessed' && kindOf(next.get(key) ?? '') === 'assessed';
+        return { ...page, objects: page.objects.filter(({ key }) => !isEarlier(key)) };
+      },
+    }),
+  },
+  { name: 'create does not see an assessment', caughtBy: 146, by: ['create'], store: hidden('assessed') },
+  // Pages and times.
+  { name: 'purge keeps old versions', caughtBy: 1, by: DELETING, store: () => ({ isVersioned: async () => false }) },
+  {
+    name: 'sweep believes its own clock',
+    caughtBy: 143,
+    by: ['sweep'],
+    store: (store, now) => ({
+      list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: now() }),
+    }),
+  },
+  { name: 'sweep comes three days too early', caughtBy: 1, by: ['sweep'], command: () => ({ leadMs: 4 * DAY_MS }) },
+  { name: 'sweep comes a day too late', caughtBy: 2, by: ['sweep'], command: () => ({ leadMs: 0 }) },
+  { name: 'sweep does not know what a tenant agreed', caughtBy: 1, by: ['sweep'], command: EVERY_TENANT_ALIKE },
+  { name: 'create does not know what a tenant agreed', caughtBy: 1, by: ['create'], service: EVERY_TENANT_ALIKE },
+  { name: 'assess does not know what a tenant agreed', caughtBy: 1, by: ['assess'], service: EVERY_TENANT_ALIKE },
+  { name: 'a recording can be read past its deadline', caughtBy: 6, by: SHOWING, service: LATER_POLICY },
+  { name: 'a completion past the deadline is kept', caughtBy: 2, by: ['complete'], service: LATER_POLICY },
+  // Failures that are taken for success.
+  {
+    name: 'create ignores that its due entry failed',
+    caughtBy: 60,
+    by: ['create'],
+    store: failureIgnored('put', 'due-attempt'),
+  },
+  {
+    name: 'assess ignores that its due entry failed',
+    caughtBy: 17,
+    by: ['assess'],
+    store: failureIgnored('put', 'due-attempt'),
+  },
+  {
+    name: 'sweep ignores that its index of receipts failed',
+    caughtBy: 74,
+    by: ['sweep'],
+    store: failureIgnored('put', 'due-receipts'),
+  },
+  { name: 'sweep ignores that a receipt failed', caughtBy: 74, by: ['sweep'], store: failureIgnored('put', 'receipt') },
+  { name: 'sweep ignores what could not be deleted', caughtBy: 2, by: ['sweep'], store: failureIgnored('delete') },
+  { name: 'erase ignores what could not be deleted', caughtBy: 199, by: ['erase'], store: failureIgnored('delete') },
+  // Others.
+  {
+    name: 'erase lists beyond its tenant',
+    caughtBy: 1,
+    by: ['erase'],
+    store: (store) => ({
+      async list(prefix, options) {
+        if (!prefix.startsWith(ATTEMPTS_PREFIX)) return store.list(prefix, options);
+        const page = await store.list(ATTEMPTS_PREFIX, { startAfter: prefix, ...options });
+        return { ...page, objects: page.objects.filter(({ key }) => key.startsWith(prefix)) };
+      },
+    }),
+  },
+  { name: 'verify ends uploads that a manifest names', caughtBy: 243, by: ['verify'], store: unread('manifest') },
+  {
+    name: 'verify repairs tags by what it saw at its beginning',
+    caughtBy: 384,
+    by: ['verify'],
+    command: LATER_POLICY,
+  },
+  { name: 'verify repairs with a later deadline', caughtBy: 10, by: ['verify'], store: laterEntries },
+];
+
+function laterEntries(store: ObjectStore): Partial<ObjectStore> {
+  return {
+    put: (key, ...rest) => {
+      const parsed = parseKey(key);
+      if (parsed?.type !== 'due-attempt') return store.put(key, ...rest);
+      return store.put(
+        key.replace(/^due\/\d{4}/, (year) => `due/${Number(year.slice(4)) + 1}`),
+        ...rest,
+      );
+    },
+  };
+}
+
+/** Parts without a hole, whatever the store has: under the numbers that they would have then. */
+function closed(store: ObjectStore): Partial<ObjectStore> {
+  let real: readonly StoredPart[] = [];
+  return {
+    async listParts(...args) {
+      const parts = await store.listParts(...args);
+      real = parts ?? [];
+      return parts?.map((part, index) => ({ ...part, partNumber: index + 1 }));
+    },
+    completeMultipartUpload: (key, uploadId) => store.completeMultipartUpload(key, uploadId, real),
+  };
+}
+
+function madeUp(ref: { tenant: string; exam: string; attempt: string; recording: string }): Manifest {
+  return {
+    version: 1,
+    tenantId: ref.tenant,
+    examId: ref.exam,
+    attemptId: ref.attempt,
+    recordingId: ref.recording,
+    participantId: 'p1',
+    kind: 'webcam',
+    contentType: 'video/mp4',
+    consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
+    createdAt: '2026-01-01T00:00:00.000Z',
+    partSizeBytes: 8,
+    uploadId: 'none',
+  };
+}
+
+export function findMistake(name: string): Mistake {
+  const mistake = MISTAKES.find((known) => known.name === name);
+  if (!mistake) throw new Error(`no mistake is called ${name}`);
+  return mistake;
 }
