@@ -63,6 +63,8 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
 
   let page = await context.store.list(DUE_PREFIX);
   guardClock(context.now(), page.storeTimeMs);
+  // What is due is judged by the time at which the run began: the clock may have been set since.
+  guardClock(Math.max(startedAtMs, context.now()), page.storeTimeMs);
   if (await bringForward(run, page)) page = await context.store.list(DUE_PREFIX);
   for (;;) {
     const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);

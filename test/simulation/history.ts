@@ -20,6 +20,7 @@ export interface HistoryOptions {
   readonly without?: ReadonlySet<string>;
   readonly keepsTrace?: boolean;
   readonly mistake?: Mistake | undefined;
+  readonly clocksJump?: boolean;
 }
 
 export interface History {
@@ -37,7 +38,7 @@ export async function runHistory(seed: number, options: HistoryOptions = {}): Pr
   const without = options.without ?? new Set<string>();
   const plan = newPlan(seed);
   const trace = new Trace(START_MS, { keepsLines: options.keepsTrace === true });
-  const simulation = newSimulation(plan, trace, without, options.mistake);
+  const simulation = newSimulation(plan, trace, options);
   const { world } = simulation;
   const steps = plan.steps.filter(({ number }) => !without.has(stepName(number)));
   for (const step of steps) {
@@ -68,8 +69,7 @@ function stepName(number: number): string {
 function newSimulation(
   plan: Plan,
   trace: Trace,
-  without: ReadonlySet<string>,
-  mistake: Mistake | undefined,
+  { without = new Set(), mistake, clocksJump = false }: HistoryOptions,
 ): Simulation {
   const { seed, rules } = plan;
   let nowMs = () => START_MS;
@@ -90,10 +90,12 @@ function newSimulation(
     world,
     model,
     rules,
+    sizes: plan.sizes,
     replicas: [process('replica-1'), process('replica-2')],
     sweepers: [process('sweeper-1'), process('sweeper-2')],
     clients: process('client'),
     mistake,
+    clocksJump,
   };
 }
 

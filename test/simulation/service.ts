@@ -16,7 +16,7 @@ import { isStoreError } from '../../src/storage/store-error.ts';
 import { Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
 import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
-import { PART_SIZE_BYTES, type Step } from './plan.ts';
+import { PART_SIZE_BYTES, type Sizes, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
 import { ConnectionLost, type Process, type World } from './world.ts';
 
@@ -26,11 +26,14 @@ export interface Simulation {
   readonly world: World;
   readonly model: Model;
   readonly rules: Rules;
+  readonly sizes: Sizes;
   readonly replicas: readonly Process[];
   readonly sweepers: readonly Process[];
   readonly clients: Process;
   /** Made by the code under test, to see that it is caught. */
   readonly mistake: Mistake | undefined;
+  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
+  readonly clocksJump: boolean;
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */
@@ -108,6 +111,7 @@ export async function runCommand<T>(
         leadMs: rules.leadMs,
         settleMs: rules.settleMs,
         uploadIdleLimitMs: UPLOAD_IDLE_LIMIT_MS,
+        ...simulation.sizes,
         requestCount: () => 0,
       };
       return act({ ...context, ...mistake?.command?.(context) });

@@ -1,6 +1,6 @@
 // A thread of the simulator: runs the histories that it is asked for, with a mistake planted or without.
 import { parentPort, workerData } from 'node:worker_threads';
-import { runHistory } from './history.ts';
+import { type HistoryOptions, runHistory } from './history.ts';
 import { findMistake } from './mistakes.ts';
 import { shrink } from './shrink.ts';
 
@@ -21,10 +21,11 @@ export interface BatchResult {
 export interface WorkerData {
   /** One of mistakes.ts. */
   readonly mistake?: string | undefined;
+  readonly clocksJump: boolean;
 }
 
-const { mistake: name } = workerData as WorkerData;
-const mistake = name === undefined ? undefined : findMistake(name);
+const { mistake, clocksJump } = workerData as WorkerData;
+const options: HistoryOptions = { mistake: mistake === undefined ? undefined : findMistake(mistake), clocksJump };
 
 /** What the sweeps and `verify` of the end only read explains nothing. */
 const READ_AT_THE_END = / 0\.\d+ (sweep|verify) +(list|get|isVersioned|tags)/;
@@ -33,12 +34,12 @@ async function runBatch({ from, count }: Batch): Promise<BatchResult> {
   const counts = new Map<string, number>();
   let digest = 0;
   for (let seed = from; seed < from + count; seed += 1) {
-    const history = await runHistory(seed, { mistake });
+    const history = await runHistory(seed, options);
     digest = (Math.imul(digest, 31) + history.digest) >>> 0;
     for (const [name, number] of history.counts) counts.set(name, (counts.get(name) ?? 0) + number);
     if (!history.violation) continue;
     const breaks = `seed ${seed} breaks: ${history.violation.message}`;
-    const shortest = await shrink(history, mistake);
+    const shortest = await shrink(history, options);
     const report = [
       breaks,
       `the shortest history that does, without ${history.happened.length - shortest.happened.length} of ${history.happened.length} steps, faults and delays: ${shortest.violation?.message}`,
