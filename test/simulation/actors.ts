@@ -98,6 +98,7 @@ async function record(taking: Taking): Promise<void> {
     const answer = await callService(taking, attempt, 'create', (context) =>
       createRecording(context, caller, attempt, input),
     );
+    if ('lost' in answer) simulation.model.leaveRepairs();
     if ('value' in answer) oneKeyOneRecording(simulation.model, attempt, answer.value.recording.recordingId);
     return answer;
   }, ['recording-being-created']);

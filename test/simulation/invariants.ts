@@ -53,7 +53,10 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   }
   if (method !== 'put') return;
   if (parsed?.type === 'participant' && isLate) model.strayMarkers.add(key);
-  if (parsed?.type === 'participant' && request.tenant === undefined) model.repairedMarkers.add(key);
+  const isRepair = request.tenant === undefined;
+  if (parsed?.type === 'participant' && (isRepair || model.know(parsed.ref).receiptMs !== undefined)) {
+    model.repairedMarkers.add(key);
+  }
   if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
   if (parsed?.type === 'due-receipts') {
     const index = parseReceiptIndex(model.store.peek(key) ?? new Uint8Array());

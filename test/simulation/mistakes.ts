@@ -167,303 +167,188 @@ const OBJECTS: readonly Kind[] = ['media', 'stored', 'timeline', 'truncated', 'r
 const SHOWING: readonly UseCase[] = ['read', 'list', 'play'];
 const DELETING: readonly UseCase[] = ['sweep', 'erase', 'abort'];
 
+type Maker = UseCase | readonly UseCase[];
+
+function mistake(
+  by: Maker,
+  caughtBy: number,
+  name: string,
+  wrong: Pick<Mistake, 'store' | 'service' | 'command'>,
+): Mistake {
+  return { name, caughtBy, by: typeof by === 'string' ? [by] : by, ...wrong };
+}
+
+function calls(by: Maker, caughtBy: number, name: string, store: StorePart): Mistake {
+  return mistake(by, caughtBy, name, { store });
+}
+
+function command(
+  by: Maker,
+  caughtBy: number,
+  name: string,
+  change: (context: SweepContext) => Partial<SweepContext>,
+): Mistake {
+  return mistake(by, caughtBy, name, { command: change });
+}
+
+function service(
+  by: Maker,
+  caughtBy: number,
+  name: string,
+  change: (context: RecordingsContext) => Partial<RecordingsContext>,
+): Mistake {
+  return mistake(by, caughtBy, name, { service: change });
+}
+
 export const MISTAKES: readonly Mistake[] = [
   // The order of writes.
-  { name: 'create writes no due entry', caughtBy: 1, by: ['create'], store: withoutPut('due-attempt') },
-  {
-    name: 'create writes its due entry after the manifest',
-    caughtBy: 1,
-    by: ['create'],
-    store: putAfter('due-attempt', 'manifest'),
-  },
-  {
-    name: 'create writes the marker before the manifest',
-    caughtBy: 6,
-    by: ['create'],
-    store: putAfter('manifest', 'participant'),
-  },
-  { name: 'assess writes no due entry', caughtBy: 1, by: ['assess'], store: withoutPut('due-attempt') },
-  {
-    name: 'assess writes the fact before the due entry',
-    caughtBy: 16,
-    by: ['assess'],
-    store: putAfter('due-attempt', 'assessed'),
-  },
-  {
-    name: 'sweep writes the index of receipts after a receipt',
-    caughtBy: 22,
-    by: ['sweep'],
-    store: putAfter('due-receipts', 'receipt'),
-  },
-  { name: 'sweep writes no index of receipts', caughtBy: 1, by: ['sweep'], store: withoutPut('due-receipts') },
-  {
-    name: 'erase writes the index of receipts after the receipt',
-    caughtBy: 42,
-    by: ['erase'],
-    store: putAfter('due-receipts', 'receipt'),
-  },
-  { name: 'sweep writes no receipts', caughtBy: 1, by: ['sweep'], store: withoutPut('receipt') },
-  { name: 'assess writes no tags', caughtBy: 88, by: ['assess'], store: () => ({ tag: async () => true }) },
-  {
-    name: 'complete writes no due entry near the deadline',
-    caughtBy: 425,
-    by: ['complete'],
-    store: withoutPut('due-attempt'),
-  },
+  calls('create', 1, 'create writes no due entry', withoutPut('due-attempt')),
+  calls('create', 1, 'create writes its due entry after the manifest', putAfter('due-attempt', 'manifest')),
+  calls('create', 6, 'create writes the marker before the manifest', putAfter('manifest', 'participant')),
+  calls('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
+  calls('assess', 16, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
+  calls('sweep', 22, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
+  calls('sweep', 1, 'sweep writes no index of receipts', withoutPut('due-receipts')),
+  calls('erase', 42, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
+  calls('sweep', 1, 'sweep writes no receipts', withoutPut('receipt')),
+  calls('assess', 88, 'assess writes no tags', () => ({ tag: async () => true })),
+  calls('complete', 425, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
-  {
-    name: 'purge deletes the manifest before the media',
-    caughtBy: 6,
-    by: DELETING,
-    store: deleteFirst('manifest', 'media'),
-  },
-  {
-    name: 'purge deletes `deleting` before the manifest',
-    caughtBy: 9,
-    by: DELETING,
-    store: deleteFirst('deleting', 'manifest'),
-  },
-  { name: 'purge keeps the media', caughtBy: 1, by: DELETING, store: withoutDelete('media') },
-  { name: 'purge keeps the manifest', caughtBy: 1, by: DELETING, store: withoutDelete('manifest') },
-  { name: 'purge keeps the marker', caughtBy: 1, by: DELETING, store: withoutDelete('participant') },
-  { name: 'sweep deletes no entries', caughtBy: 1, by: ['sweep'], store: withoutDelete('due-attempt') },
-  { name: 'sweep deletes no facts', caughtBy: 1, by: ['sweep'], store: withoutDelete('assessed') },
-  {
-    name: 'sweep deletes the due entries before what they lead to',
-    caughtBy: 2,
-    by: ['sweep'],
-    store: (store) => {
-      const entries = new Map<string, string[]>();
-      return {
-        async list(prefix, options) {
-          const page = await store.list(prefix, options);
-          for (const { key } of page.objects) {
-            const parsed = parseKey(key);
-            if (parsed?.type !== 'due-attempt') continue;
-            const id = attemptPrefix(parsed.ref);
-            entries.set(id, [...(entries.get(id) ?? []), key]);
-          }
-          return page;
-        },
-        async delete(targets) {
-          const attempts = targets.flatMap(({ key }) => {
-            const parsed = parseKey(key);
-            return parsed?.type === 'recording' && parsed.object === 'media' ? [attemptPrefix(parsed.ref)] : [];
-          });
-          const early = attempts.flatMap((id) => entries.get(id) ?? []);
-          if (early.length > 0) await store.delete(early.map((key) => ({ key })));
-          return store.delete(targets);
-        },
-      };
-    },
-  },
-  {
-    name: 'expiry deletes the index and keeps its receipts',
-    caughtBy: 1,
-    by: ['sweep'],
-    store: withoutDelete('receipt'),
-  },
-  { name: 'expiry keeps the index', caughtBy: 1, by: ['sweep'], store: withoutDelete('due-receipts') },
-  // What is not looked at, or not a second time.
-  {
-    name: 'complete does not look at the first bytes',
-    caughtBy: 7,
-    by: ['complete', 'content', 'sweep'],
-    store: () => ({ getStart: async () => Buffer.from([0, 0, 0, 8, ...Buffer.from('ftypisom')]) }),
-  },
-  {
-    name: 'complete does not see a deletion',
-    caughtBy: 81,
-    by: ['complete'],
-    store: hidden('deleting'),
-  },
-  { name: 'complete believes every part to be there', caughtBy: 13, by: ['complete'], store: closed },
-  {
-    name: 'abort does not look again after the upload is ended',
-    caughtBy: 494,
-    by: ['abort'],
-    store: (store) => {
-      let left = 0;
-      return {
-        async list(prefix, options) {
-          const page = await store.list(prefix, options);
-          left -= 1;
-          return left < 0 ? page : { ...page, objects: page.objects.filter(({ key }) => kindOf(key) !== 'media') };
-        },
-        async abortMultipartUpload(...args) {
-          await store.abortMultipartUpload(...args);
-          left = 1;
-        },
-      };
-    },
-  },
-  {
-    name: 'purge sees no open uploads',
-    caughtBy: 1,
-    by: DELETING,
-    store: (store) => ({
-      listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), uploads: [] }),
-    }),
-  },
-  {
-    name: 'purge does not look again after its deletes',
-    caughtBy: 2,
-    by: DELETING,
-    store: hiddenAfter('delete', ...OBJECTS),
-  },
-  {
-    name: 'purge takes an unreadable manifest for a good one',
-    caughtBy: 41,
-    by: DELETING,
-    store: (store) => ({
-      async get(key) {
-        const body = await store.get(key);
-        const parsed = parseKey(key);
-        if (!body || parsed?.type !== 'recording' || parsed.object !== 'manifest') return body;
-        return parseManifest(body, parsed.ref) ? body : toBody(madeUp(parsed.ref));
-      },
-    }),
-  },
-  { name: 'purge reads no receipts', caughtBy: 4, by: DELETING, store: unread('receipt') },
-  { name: 'sweep sees no facts', caughtBy: 1, by: ['sweep'], store: hidden('assessed') },
-  { name: 'sweep does not see `deleting`', caughtBy: 4, by: ['sweep'], store: hidden('deleting') },
-  { name: 'playback does not see a restriction', caughtBy: 48, by: ['play'], store: hidden('restricted') },
-  { name: 'a deletion is not seen by those who read', caughtBy: 140, by: SHOWING, store: hidden('deleting') },
-  { name: 'an assessment is not seen by those who read', caughtBy: 179, by: SHOWING, store: hidden('assessed') },
-  {
-    name: 'only the latest assessment is seen',
-    caughtBy: 6,
-    by: ['create', 'complete', 'assess', 'sweep', ...SHOWING],
-    store: (store) => ({
+  calls(DELETING, 6, 'purge deletes the manifest before the media', deleteFirst('manifest', 'media')),
+  calls(DELETING, 9, 'purge deletes `deleting` before the manifest', deleteFirst('deleting', 'manifest')),
+  calls(DELETING, 1, 'purge keeps the media', withoutDelete('media')),
+  calls(DELETING, 1, 'purge keeps the manifest', withoutDelete('manifest')),
+  calls(DELETING, 1, 'purge keeps the marker', withoutDelete('participant')),
+  calls('sweep', 1, 'sweep deletes no entries', withoutDelete('due-attempt')),
+  calls('sweep', 1, 'sweep deletes no facts', withoutDelete('assessed')),
+  calls('sweep', 2, 'sweep deletes the due entries before what they lead to', (store) => {
+    const entries = new Map<string, string[]>();
+    return {
       async list(prefix, options) {
         const page = await store.list(prefix, options);
-        const next = new Map(page.objects.map(({ key }, index) => [key, page.objects[index + 1]?.key ?? '']));
-        const isEarlier = (key: string) => kindOf(key) === 'assessed' && kindOf(next.get(key) ?? '') === 'assessed';
-        return { ...page, objects: page.objects.filter(({ key }) => !isEarlier(key)) };
+        for (const { key } of page.objects) {
+          const parsed = parseKey(key);
+          if (parsed?.type !== 'due-attempt') continue;
+          const id = attemptPrefix(parsed.ref);
+          entries.set(id, [...(entries.get(id) ?? []), key]);
+        }
+        return page;
       },
-    }),
-  },
-  { name: 'create does not see an assessment', caughtBy: 266, by: ['create'], store: hidden('assessed') },
-  {
-    name: 'create ignores its key',
-    caughtBy: 7,
-    by: ['create'],
-    store: hidden('manifest', 'media', 'stored', 'deleting'),
-  },
-  {
-    name: 'create does not look whether another try has begun',
-    caughtBy: 127,
-    by: ['create'],
-    store: hiddenAfter('put', 'manifest', 'media', 'stored', 'deleting'),
-  },
-  { name: 'create does not look which try was answered', caughtBy: 180, by: ['create'], store: hidden('participant') },
-  { name: 'create keeps what gave way to another try', caughtBy: 127, by: ['create'], store: withoutPut('deleting') },
-  // Pages and times.
-  { name: 'sweep ends with the first page of the queue', caughtBy: 1, by: ['sweep'], store: onePage('due/') },
-  { name: 'an attempt is seen up to its first page', caughtBy: 5, by: ['sweep'], store: onePage(ATTEMPTS_PREFIX) },
-  {
-    name: 'completion sees the first page of an attempt',
-    caughtBy: 4,
-    by: ['complete'],
-    store: onePage(ATTEMPTS_PREFIX),
-  },
-  { name: 'assess sees the first page of an attempt', caughtBy: 79, by: ['assess'], store: onePage(ATTEMPTS_PREFIX) },
-  {
-    name: 'those who read see the first page of an attempt',
-    caughtBy: 179,
-    by: SHOWING,
-    store: onePage(ATTEMPTS_PREFIX),
-  },
-  {
-    name: 'sweep sees the first page of versions',
-    caughtBy: 9,
-    by: DELETING,
-    store: (store) => ({
-      listVersions: async (...args) => ({ ...(await store.listVersions(...args)), cursor: undefined }),
-    }),
-  },
-  { name: 'purge keeps old versions', caughtBy: 9, by: DELETING, store: () => ({ isVersioned: async () => false }) },
-  {
-    name: 'sweep sees the first page of open uploads',
-    caughtBy: 4,
-    by: DELETING,
-    store: (store) => ({
-      listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), cursor: undefined }),
-    }),
-  },
-  { name: 'sweep deletes young due entries too', caughtBy: 276, by: ['sweep'], store: older(DAY_MS, 'due-attempt') },
-  {
-    name: 'sweep does not leave young recordings alone',
-    caughtBy: 276,
-    by: ['sweep'],
-    command: () => ({ settleMs: 0 }),
-  },
-  {
-    name: 'sweep believes its own clock',
-    caughtBy: 193,
-    by: ['sweep'],
-    store: (store, now) => ({
-      list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: now() }),
-    }),
-  },
-  { name: 'sweep comes three days too early', caughtBy: 15, by: ['sweep'], command: () => ({ leadMs: 4 * DAY_MS }) },
-  { name: 'sweep comes a day too late', caughtBy: 3, by: ['sweep'], command: () => ({ leadMs: 0 }) },
-  { name: 'sweep does not know what a tenant agreed', caughtBy: 2, by: ['sweep'], command: EVERY_TENANT_ALIKE },
-  { name: 'create does not know what a tenant agreed', caughtBy: 2, by: ['create'], service: EVERY_TENANT_ALIKE },
-  { name: 'assess does not know what a tenant agreed', caughtBy: 3, by: ['assess'], service: EVERY_TENANT_ALIKE },
-  { name: 'a recording can be read past its deadline', caughtBy: 19, by: SHOWING, service: LATER_POLICY },
-  { name: 'a completion past the deadline is kept', caughtBy: 2, by: ['complete'], service: LATER_POLICY },
-  {
-    name: 'playback links live on after the deadline',
-    caughtBy: 26,
-    by: ['play'],
-    service: ({ presigner }) => ({
-      presigner: { ...presigner, presignPlayback: (key, options) => presigner.presignPlayback(key, options, 86_400) },
-    }),
-  },
-  // Failures that are taken for success.
-  {
-    name: 'create ignores that its due entry failed',
-    caughtBy: 63,
-    by: ['create'],
-    store: failureIgnored('put', 'due-attempt'),
-  },
-  {
-    name: 'assess ignores that its due entry failed',
-    caughtBy: 37,
-    by: ['assess'],
-    store: failureIgnored('put', 'due-attempt'),
-  },
-  {
-    name: 'sweep ignores that its index of receipts failed',
-    caughtBy: 42,
-    by: ['sweep'],
-    store: failureIgnored('put', 'due-receipts'),
-  },
-  { name: 'sweep ignores that a receipt failed', caughtBy: 22, by: ['sweep'], store: failureIgnored('put', 'receipt') },
-  { name: 'sweep ignores what could not be deleted', caughtBy: 19, by: ['sweep'], store: failureIgnored('delete') },
-  { name: 'erase ignores what could not be deleted', caughtBy: 9, by: ['erase'], store: failureIgnored('delete') },
-  // Others.
-  {
-    name: 'erase lists beyond its tenant',
-    caughtBy: 1,
-    by: ['erase'],
-    store: (store) => ({
+      async delete(targets) {
+        const attempts = targets.flatMap(({ key }) => {
+          const parsed = parseKey(key);
+          return parsed?.type === 'recording' && parsed.object === 'media' ? [attemptPrefix(parsed.ref)] : [];
+        });
+        const early = attempts.flatMap((id) => entries.get(id) ?? []);
+        if (early.length > 0) await store.delete(early.map((key) => ({ key })));
+        return store.delete(targets);
+      },
+    };
+  }),
+  calls('sweep', 1, 'expiry deletes the index and keeps its receipts', withoutDelete('receipt')),
+  calls('sweep', 1, 'expiry keeps the index', withoutDelete('due-receipts')),
+  // What is not looked at, or not a second time.
+  calls(['complete', 'content', 'sweep'], 7, 'complete does not look at the first bytes', () => ({
+    getStart: async () => Buffer.from([0, 0, 0, 8, ...Buffer.from('ftypisom')]),
+  })),
+  calls('complete', 81, 'complete does not see a deletion', hidden('deleting')),
+  calls('complete', 13, 'complete believes every part to be there', closed),
+  calls('abort', 494, 'abort does not look again after the upload is ended', (store) => {
+    let left = 0;
+    return {
       async list(prefix, options) {
-        if (!prefix.startsWith(ATTEMPTS_PREFIX)) return store.list(prefix, options);
-        const page = await store.list(ATTEMPTS_PREFIX, { startAfter: prefix, ...options });
-        return { ...page, objects: page.objects.filter(({ key }) => key.startsWith(prefix)) };
+        const page = await store.list(prefix, options);
+        left -= 1;
+        return left < 0 ? page : { ...page, objects: page.objects.filter(({ key }) => kindOf(key) !== 'media') };
       },
-    }),
-  },
-  { name: 'verify ends uploads that a manifest names', caughtBy: 21, by: ['verify'], store: unread('manifest') },
-  {
-    name: 'verify repairs by a retention that is twice as long',
-    caughtBy: 58,
-    by: ['verify'],
-    command: LATER_POLICY,
-  },
-  { name: 'verify repairs with a later deadline', caughtBy: 7, by: ['verify'], store: laterEntries },
+      async abortMultipartUpload(...args) {
+        await store.abortMultipartUpload(...args);
+        left = 1;
+      },
+    };
+  }),
+  calls(DELETING, 1, 'purge sees no open uploads', (store) => ({
+    listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), uploads: [] }),
+  })),
+  calls(DELETING, 2, 'purge does not look again after its deletes', hiddenAfter('delete', ...OBJECTS)),
+  calls(DELETING, 41, 'purge takes an unreadable manifest for a good one', (store) => ({
+    async get(key) {
+      const body = await store.get(key);
+      const parsed = parseKey(key);
+      if (!body || parsed?.type !== 'recording' || parsed.object !== 'manifest') return body;
+      return parseManifest(body, parsed.ref) ? body : toBody(madeUp(parsed.ref));
+    },
+  })),
+  calls(DELETING, 4, 'purge reads no receipts', unread('receipt')),
+  calls('sweep', 1, 'sweep sees no facts', hidden('assessed')),
+  calls('sweep', 4, 'sweep does not see `deleting`', hidden('deleting')),
+  calls('play', 48, 'playback does not see a restriction', hidden('restricted')),
+  calls(SHOWING, 140, 'a deletion is not seen by those who read', hidden('deleting')),
+  calls(SHOWING, 179, 'an assessment is not seen by those who read', hidden('assessed')),
+  calls(['create', 'complete', 'assess', 'sweep', ...SHOWING], 6, 'only the latest assessment is seen', (store) => ({
+    async list(prefix, options) {
+      const page = await store.list(prefix, options);
+      const next = new Map(page.objects.map(({ key }, index) => [key, page.objects[index + 1]?.key ?? '']));
+      const isEarlier = (key: string) => kindOf(key) === 'assessed' && kindOf(next.get(key) ?? '') === 'assessed';
+      return { ...page, objects: page.objects.filter(({ key }) => !isEarlier(key)) };
+    },
+  })),
+  calls('create', 266, 'create does not see an assessment', hidden('assessed')),
+  calls('create', 7, 'create ignores its key', hidden('manifest', 'media', 'stored', 'deleting')),
+  calls(
+    'create',
+    127,
+    'create does not look whether another try has begun',
+    hiddenAfter('put', 'manifest', 'media', 'stored', 'deleting'),
+  ),
+  calls('create', 180, 'create does not look which try was answered', hidden('participant')),
+  calls('create', 127, 'create keeps what gave way to another try', withoutPut('deleting')),
+  // Pages and times.
+  calls('sweep', 1, 'sweep ends with the first page of the queue', onePage('due/')),
+  calls('sweep', 5, 'an attempt is seen up to its first page', onePage(ATTEMPTS_PREFIX)),
+  calls('complete', 4, 'completion sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  calls('assess', 79, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  calls(SHOWING, 179, 'those who read see the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  calls(DELETING, 9, 'sweep sees the first page of versions', (store) => ({
+    listVersions: async (...args) => ({ ...(await store.listVersions(...args)), cursor: undefined }),
+  })),
+  calls(DELETING, 9, 'purge keeps old versions', () => ({ isVersioned: async () => false })),
+  calls(DELETING, 4, 'sweep sees the first page of open uploads', (store) => ({
+    listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), cursor: undefined }),
+  })),
+  calls('sweep', 276, 'sweep deletes young due entries too', older(DAY_MS, 'due-attempt')),
+  command('sweep', 276, 'sweep does not leave young recordings alone', () => ({ settleMs: 0 })),
+  calls('sweep', 193, 'sweep believes its own clock', (store, now) => ({
+    list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: now() }),
+  })),
+  command('sweep', 15, 'sweep comes three days too early', () => ({ leadMs: 4 * DAY_MS })),
+  command('sweep', 3, 'sweep comes a day too late', () => ({ leadMs: 0 })),
+  command('sweep', 2, 'sweep does not know what a tenant agreed', EVERY_TENANT_ALIKE),
+  service('create', 2, 'create does not know what a tenant agreed', EVERY_TENANT_ALIKE),
+  service('assess', 3, 'assess does not know what a tenant agreed', EVERY_TENANT_ALIKE),
+  service(SHOWING, 19, 'a recording can be read past its deadline', LATER_POLICY),
+  service('complete', 2, 'a completion past the deadline is kept', LATER_POLICY),
+  service('play', 26, 'playback links live on after the deadline', ({ presigner }) => ({
+    presigner: { ...presigner, presignPlayback: (key, options) => presigner.presignPlayback(key, options, 86_400) },
+  })),
+  // Failures that are taken for success.
+  calls('create', 63, 'create ignores that its due entry failed', failureIgnored('put', 'due-attempt')),
+  calls('assess', 37, 'assess ignores that its due entry failed', failureIgnored('put', 'due-attempt')),
+  calls('sweep', 42, 'sweep ignores that its index of receipts failed', failureIgnored('put', 'due-receipts')),
+  calls('sweep', 22, 'sweep ignores that a receipt failed', failureIgnored('put', 'receipt')),
+  calls('sweep', 19, 'sweep ignores what could not be deleted', failureIgnored('delete')),
+  calls('erase', 9, 'erase ignores what could not be deleted', failureIgnored('delete')),
+  // Others.
+  calls('erase', 1, 'erase lists beyond its tenant', (store) => ({
+    async list(prefix, options) {
+      if (!prefix.startsWith(ATTEMPTS_PREFIX)) return store.list(prefix, options);
+      const page = await store.list(ATTEMPTS_PREFIX, { startAfter: prefix, ...options });
+      return { ...page, objects: page.objects.filter(({ key }) => key.startsWith(prefix)) };
+    },
+  })),
+  calls('verify', 21, 'verify ends uploads that a manifest names', unread('manifest')),
+  command('verify', 58, 'verify repairs by a retention that is twice as long', LATER_POLICY),
+  calls('verify', 7, 'verify repairs with a later deadline', laterEntries),
 ];
 
 function laterEntries(store: ObjectStore): Partial<ObjectStore> {

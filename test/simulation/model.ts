@@ -49,7 +49,7 @@ export class Model {
   /** Keys that nobody can read or may delete: they stay, and are reported. */
   readonly poisoned = new Set<string>();
 
-  /** Written by `verify --fix`, which takes them back when a purge has overtaken it, unless it dies. */
+  /** Written by `verify --fix`, or by a repeated creation after a deletion, which take them back unless they die. */
   readonly repairedMarkers = new Set<string>();
   /** Markers that nobody took back, written late or again or by who died then: only `verify --fix` finds them. */
   readonly strayMarkers = new Set<string>();
@@ -108,6 +108,11 @@ export class Model {
   /** Of several tries with one key, callers know only the one that was answered. */
   isKnownToCallers({ recording }: RecordingRef): boolean {
     return this.answeredWith(recording)?.has(recording) !== false;
+  }
+
+  /** Their writer may have died before it took them back. */
+  leaveRepairs(): void {
+    for (const key of this.repairedMarkers) this.strayMarkers.add(key);
   }
 
   of(attempt: AttemptRef): Known[] {

@@ -42,6 +42,5 @@ export async function verifyOnce(taking: Taking): Promise<void> {
   const process = random.pick(simulation.sweepers);
   const fix = random.chance(0.6) && Math.abs(process.skewMs) < DAY_MS;
   const answer = await runCommand(taking, process, 'verify', (context) => verify(context, { fix }));
-  const { repairedMarkers, strayMarkers } = simulation.model;
-  if (!('value' in answer)) for (const key of repairedMarkers) strayMarkers.add(key);
+  if (!('value' in answer)) simulation.model.leaveRepairs();
 }
