@@ -60,6 +60,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
   if (parsed?.type === 'due-receipts') {
     const index = parseReceiptIndex(model.store.peek(key) ?? new Uint8Array());
+    if (index && index.first > 1) world.count('later-batches');
     for (const name of index?.keys ?? []) {
       const receipt = parseKey(name);
       if (receipt?.type !== 'receipt') continue;

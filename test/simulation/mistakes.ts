@@ -182,24 +182,6 @@ function calls(by: Maker, caughtBy: number, name: string, store: StorePart): Mis
   return mistake(by, caughtBy, name, { store });
 }
 
-function command(
-  by: Maker,
-  caughtBy: number,
-  name: string,
-  change: (context: SweepContext) => Partial<SweepContext>,
-): Mistake {
-  return mistake(by, caughtBy, name, { command: change });
-}
-
-function service(
-  by: Maker,
-  caughtBy: number,
-  name: string,
-  change: (context: RecordingsContext) => Partial<RecordingsContext>,
-): Mistake {
-  return mistake(by, caughtBy, name, { service: change });
-}
-
 export const MISTAKES: readonly Mistake[] = [
   // The order of writes.
   calls('create', 1, 'create writes no due entry', withoutPut('due-attempt')),
@@ -317,20 +299,22 @@ export const MISTAKES: readonly Mistake[] = [
     listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), cursor: undefined }),
   })),
   calls('sweep', 276, 'sweep deletes young due entries too', older(DAY_MS, 'due-attempt')),
-  command('sweep', 276, 'sweep does not leave young recordings alone', () => ({ settleMs: 0 })),
+  mistake('sweep', 276, 'sweep does not leave young recordings alone', { command: () => ({ settleMs: 0 }) }),
   calls('sweep', 193, 'sweep believes its own clock', (store, now) => ({
     list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: now() }),
   })),
-  command('sweep', 15, 'sweep comes three days too early', () => ({ leadMs: 4 * DAY_MS })),
-  command('sweep', 3, 'sweep comes a day too late', () => ({ leadMs: 0 })),
-  command('sweep', 2, 'sweep does not know what a tenant agreed', EVERY_TENANT_ALIKE),
-  service('create', 2, 'create does not know what a tenant agreed', EVERY_TENANT_ALIKE),
-  service('assess', 3, 'assess does not know what a tenant agreed', EVERY_TENANT_ALIKE),
-  service(SHOWING, 19, 'a recording can be read past its deadline', LATER_POLICY),
-  service('complete', 2, 'a completion past the deadline is kept', LATER_POLICY),
-  service('play', 26, 'playback links live on after the deadline', ({ presigner }) => ({
-    presigner: { ...presigner, presignPlayback: (key, options) => presigner.presignPlayback(key, options, 86_400) },
-  })),
+  mistake('sweep', 15, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
+  mistake('sweep', 3, 'sweep comes a day too late', { command: () => ({ leadMs: 0 }) }),
+  mistake('sweep', 2, 'sweep does not know what a tenant agreed', { command: EVERY_TENANT_ALIKE }),
+  mistake('create', 2, 'create does not know what a tenant agreed', { service: EVERY_TENANT_ALIKE }),
+  mistake('assess', 3, 'assess does not know what a tenant agreed', { service: EVERY_TENANT_ALIKE }),
+  mistake(SHOWING, 19, 'a recording can be read past its deadline', { service: LATER_POLICY }),
+  mistake('complete', 2, 'a completion past the deadline is kept', { service: LATER_POLICY }),
+  mistake('play', 26, 'playback links live on after the deadline', {
+    service: ({ presigner }) => ({
+      presigner: { ...presigner, presignPlayback: (key, options) => presigner.presignPlayback(key, options, 86_400) },
+    }),
+  }),
   // Failures that are taken for success.
   calls('create', 63, 'create ignores that its due entry failed', failureIgnored('put', 'due-attempt')),
   calls('assess', 37, 'assess ignores that its due entry failed', failureIgnored('put', 'due-attempt')),
@@ -347,7 +331,7 @@ export const MISTAKES: readonly Mistake[] = [
     },
   })),
   calls('verify', 21, 'verify ends uploads that a manifest names', unread('manifest')),
-  command('verify', 58, 'verify repairs by a retention that is twice as long', LATER_POLICY),
+  mistake('verify', 58, 'verify repairs by a retention that is twice as long', { command: LATER_POLICY }),
   calls('verify', 7, 'verify repairs with a later deadline', laterEntries),
 ];
 

@@ -42,5 +42,6 @@ export async function verifyOnce(taking: Taking): Promise<void> {
   const process = random.pick(simulation.sweepers);
   const fix = random.chance(0.6) && Math.abs(process.skewMs) < DAY_MS;
   const answer = await runCommand(taking, process, 'verify', (context) => verify(context, { fix }));
-  if (!('value' in answer)) simulation.model.leaveRepairs();
+  if ('value' in answer) simulation.world.count(fix ? 'repairs' : 'verifies');
+  else simulation.model.leaveRepairs();
 }
