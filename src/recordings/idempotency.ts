@@ -5,7 +5,7 @@ import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { type AttemptRef, newRecordingId, type RandomBytes } from '../domain/ids.ts';
 import { participantKey } from '../domain/keys.ts';
-import { type AttemptState, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
+import { type AttemptState, type RecordingState, readAttempt, targetsOf } from '../storage/attempt-state.ts';
 import type { RecordingsContext } from './context.ts';
 import type { CreateInput } from './create.ts';
 import { deleteRecording } from './delete.ts';
@@ -139,7 +139,11 @@ async function removeLosers(
 async function finish(context: RecordingsContext, found: Try, random: RandomBytes): Promise<void> {
   await context.store.put(markerOf(found), new Uint8Array());
   const later = madeUnder(random, await readAttempt(context.store, found.state.ref));
-  if (!later.some(({ ref }) => ref.recording === found.state.ref.recording)) throw stillBeingCreated();
+  if (later.some(({ ref }) => ref.recording === found.state.ref.recording)) return;
+  // A deletion that came meanwhile may have deleted its marker before this one was written.
+  const { store } = context;
+  await store.delete(await targetsOf(store, markerOf(found), await store.isVersioned()));
+  throw stillBeingCreated();
 }
 
 /**

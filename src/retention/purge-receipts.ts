@@ -1,5 +1,6 @@
 // What a purge proves: a receipt for each recording, and an event for whoever wants to know.
 import { toBody } from '../domain/documents.ts';
+import { HOUR_MS } from '../domain/durations.ts';
 import { deletionEvent } from '../domain/events.ts';
 import { newUniqueName } from '../domain/ids.ts';
 import { dueReceiptsKey, receiptKey } from '../domain/keys.ts';
@@ -8,6 +9,9 @@ import { readReceipt } from '../storage/receipts.ts';
 import { failureOf } from './failure.ts';
 import { each, type PurgeContext, type Purging } from './purging.ts';
 import type { ReceiptChain } from './receipt-chain.ts';
+
+/** A process may have been suspended: what it listed before is not proven by now. */
+const MAX_LISTING_AGE_MS = HOUR_MS;
 
 /** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */
 export async function prepareReceipt(context: PurgeContext, purging: Purging): Promise<void> {
@@ -70,16 +74,20 @@ export async function writeReceipts(
   chain: ReceiptChain,
 ): Promise<void> {
   const { store } = context;
-  const ready = all.filter((purging) => !purging.failure && purging.draft);
-  if (ready.length === 0) return;
-  // The places in the chain are taken at once: other chunks of the run write theirs at the same time.
-  const { run, next: first, previous } = chain;
-  for (const purging of ready) if (purging.draft) purging.receipt = chain.add(purging.draft);
-  const last = chain.previous ?? undefined;
-  const keys = ready.map((purging) => receiptKey(purging.ref));
-  const indexKey = dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes));
+  let ready: Purging[] = [];
+  const takeDrafts = () => {
+    // Other chunks of the run may have had to be waited for.
+    for (const purging of all) if (isOvertaken(context, purging)) purging.failure ??= 'overtaken';
+    ready = all.filter(({ failure, draft }) => !failure && draft);
+    return ready.flatMap(({ draft }) => draft ?? []);
+  };
   try {
-    await store.put(indexKey, toBody({ version: 1, run, first, previous, last, keys }));
+    const receipts = await chain.append(takeDrafts, ({ run, first, previous, last }) => {
+      const keys = ready.map(({ ref }) => receiptKey(ref));
+      const indexKey = dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes));
+      return store.put(indexKey, toBody({ version: 1, run, first, previous, last, keys }));
+    });
+    for (const [place, purging] of ready.entries()) purging.receipt = receipts[place];
   } catch (error) {
     for (const purging of ready) purging.failure = failureOf(error);
     return;
@@ -87,4 +95,9 @@ export async function writeReceipts(
   await each(ready, async ({ ref, receipt }) => {
     if (receipt) await store.put(receiptKey(ref), toBody(receipt));
   });
+}
+
+/** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
+export function isOvertaken({ now }: PurgeContext, { deletedAtMs }: Purging): boolean {
+  return now() - deletedAtMs > MAX_LISTING_AGE_MS;
 }

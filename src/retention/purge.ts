@@ -1,6 +1,5 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
 import { parseManifest } from '../domain/documents.ts';
-import { HOUR_MS } from '../domain/durations.ts';
 import type { RecordingRef } from '../domain/ids.ts';
 import { ATTEMPTS_PREFIX, participantKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
 import {
@@ -19,7 +18,7 @@ import {
   type ObjectStore,
 } from '../storage/object-store.ts';
 import { PurgeFailure } from './failure.ts';
-import { announce, prepareReceipt, writeReceipts } from './purge-receipts.ts';
+import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
 import {
   type Doomed,
   deleteAcross,
@@ -35,8 +34,6 @@ import { newReceiptChain, type ReceiptChain } from './receipt-chain.ts';
 
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
-/** A process may have been suspended: what it listed before is not proven by now. */
-const MAX_LISTING_AGE_MS = HOUR_MS;
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
 
 /**
@@ -141,9 +138,8 @@ function requireNothingUnread(purging: Purging): Promise<void> {
   return Promise.resolve();
 }
 
-/** Others may have deleted, proven and forgotten since: the next sweep looks anew. */
-function requireRecentListing({ now }: PurgeContext, { deletedAtMs }: Purging): Promise<void> {
-  if (now() - deletedAtMs > MAX_LISTING_AGE_MS) throw new PurgeFailure('overtaken');
+function requireRecentListing(context: PurgeContext, purging: Purging): Promise<void> {
+  if (isOvertaken(context, purging)) throw new PurgeFailure('overtaken');
   return Promise.resolve();
 }
 

@@ -18,6 +18,10 @@ export interface SweepContext extends PurgeContext {
   readonly uploadIdleLimitMs: number;
   /** How many requests the store has seen so far. */
   readonly requestCount: () => number;
+  /** Attempts worked on together: their deletes share batches, and memory stays bounded. Default: `CHUNK_ATTEMPTS`. */
+  readonly chunkAttempts?: number;
+  /** How many keys `verify` holds in memory at once. Default: `WINDOW`. */
+  readonly windowKeys?: number;
   readonly onProgress?: (progress: { due: number; deleted: number; failed: number }) => void;
 }
 

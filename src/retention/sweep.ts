@@ -39,7 +39,6 @@ export class SweepRefused extends Error {
   }
 }
 
-/** Attempts worked on together: their deletes share batches, and memory stays bounded. */
 const CHUNK_ATTEMPTS = 200;
 /** While one chunk waits for a batch of deletes, the others list. */
 const CHUNKS_AT_ONCE = 3;
@@ -64,6 +63,8 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
 
   let page = await context.store.list(DUE_PREFIX);
   guardClock(context.now(), page.storeTimeMs);
+  // What is due is judged by the time at which the run began: the clock may have been set since.
+  guardClock(Math.max(startedAtMs, context.now()), page.storeTimeMs);
   if (await bringForward(run, page)) page = await context.store.list(DUE_PREFIX);
   for (;;) {
     const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);
@@ -140,8 +141,9 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
     } else if (parsed?.type !== 'due-orders') tally.problem('unknown-key', object.key);
   }
   const all = [...attempts.values()];
-  const chunks = Array.from({ length: Math.ceil(all.length / CHUNK_ATTEMPTS) }, (_, index) =>
-    all.slice(index * CHUNK_ATTEMPTS, (index + 1) * CHUNK_ATTEMPTS),
+  const size = context.chunkAttempts ?? CHUNK_ATTEMPTS;
+  const chunks = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
   );
   await pMap(
     chunks,

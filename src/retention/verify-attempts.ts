@@ -31,7 +31,7 @@ import { readReceipt } from '../storage/receipts.ts';
 import { failureOf } from './failure.ts';
 import { inBatches } from './in-batches.ts';
 import { nextDeadline } from './next-deadline.ts';
-import { addDueEntry, report, type VerifyRun, WINDOW } from './verify-run.ts';
+import { addDueEntry, report, type VerifyRun } from './verify-run.ts';
 
 /** What the attempts of a window must have elsewhere: a due entry in time, and a marker for each recording. */
 interface Expected {
@@ -41,13 +41,13 @@ interface Expected {
 
 /**
  * Reads `attempts/` once, each manifest, and each set of tags. The index of deadlines and the markers are read once
- * for every `WINDOW` attempts, after them: whatever an attempt needs there was written before it.
+ * for every `windowKeys` attempts, after them: whatever an attempt needs there was written before it.
  */
 export async function verifyAttempts(run: VerifyRun): Promise<void> {
   let expected: Expected = { deadlines: new Map(), markers: new Map() };
   for await (const batch of inBatches(listAttempts(run), STORE_CONCURRENCY)) {
     await pMap(batch, (attempt) => checkAttempt(run, attempt, expected), { concurrency: STORE_CONCURRENCY });
-    if (expected.deadlines.size + expected.markers.size < WINDOW) continue;
+    if (expected.deadlines.size + expected.markers.size < run.windowKeys) continue;
     await settle(run, expected);
     expected = { deadlines: new Map(), markers: new Map() };
   }

@@ -8,8 +8,8 @@ import { listAll, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import { askInOrder } from './ask-in-order.ts';
 import { failureOf } from './failure.ts';
 import { inBatches } from './in-batches.ts';
-import { hashOf, isSweepRun } from './receipt-chain.ts';
-import { addDueEntry, report, type VerifyRun, WINDOW } from './verify-run.ts';
+import { beganAtOf, hashOf, isSweepRun } from './receipt-chain.ts';
+import { addDueEntry, report, type VerifyRun } from './verify-run.ts';
 
 /** Keys of the queue whose indexes are read together. */
 const PAGE = 1000;
@@ -35,6 +35,8 @@ interface Batch {
 export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   const { store, now } = run.context;
   const batches = new Map<string, Batch[]>();
+  // Batches that are being written, or are about to expire, have neighbours that are not there yet or no more.
+  const partial = new Set<string>();
   for await (const { key, lastModifiedMs } of listAll(store, DUE_PREFIX)) {
     const parsed = parseKey(key);
     if (parsed?.type === 'due-attempt' || parsed?.type === 'due-orders') continue;
@@ -51,15 +53,19 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
       // Two sweeps that overlapped may both name a receipt: it goes with the one that wrote it last.
       const isJudged = !isYoung && parsed.timeMs > now() + OVERLAP_MS;
       const batch = await checkBatch(run, key, index, isJudged);
-      // Batches that are being written, or are about to expire, have neighbours that are not there yet or no more.
-      const isWhole = !isYoung && parsed.timeMs > now() + DAY_MS;
-      if (isWhole && isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
+      if (isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
+      if (isYoung || parsed.timeMs <= now() + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
     } catch (error) {
       await report(run, 'unreadable', key, failureOf(error));
     }
     if (parsed.timeMs + DAY_MS <= now()) await report(run, 'log-overdue', key, 'an index of receipts');
   }
-  for (const [name, chain] of batches) await checkChain(run, name, chain);
+  for (const [name, chain] of batches) if (!partial.has(name)) await checkChain(run, name, chain);
+}
+
+/** The first batches of a sweep that lasted for days may have expired long before the last. */
+function isExpiring({ context: { now, logRetentionMs } }: VerifyRun, name: string): boolean {
+  return (beganAtOf(name) ?? now()) + logRetentionMs <= now() + DAY_MS;
 }
 
 async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJudged: boolean): Promise<Batch> {
@@ -121,12 +127,12 @@ async function reportMissing(run: VerifyRun, key: string): Promise<void> {
 
 /**
  * Lists the receipts, and the recordings beside them: what each says is gone must be gone, and an index must name it. The
- * indexes are read once for every `WINDOW` receipts.
+ * indexes are read once for every `windowKeys` receipts.
  */
 export async function verifyReceipts(run: VerifyRun): Promise<void> {
   const { store } = run.context;
   const hasObjects = askInOrder(store);
-  for await (const window of inBatches(listAll(store, RECEIPTS_PREFIX), WINDOW)) {
+  for await (const window of inBatches(listAll(store, RECEIPTS_PREFIX), run.windowKeys)) {
     const unnamed = new Set<string>();
     for (const { key, lastModifiedMs } of window) {
       const parsed = parseKey(key);

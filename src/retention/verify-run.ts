@@ -11,10 +11,9 @@ export interface VerifyRun {
   readonly repair: boolean;
   /** Things younger than `settleMs` may belong to a request that is still running: they are not judged. */
   readonly isYoung: (timeMs: number) => boolean;
+  /** How many keys are held in memory at once, to be looked for in another folder of the bucket. */
+  readonly windowKeys: number;
 }
-
-/** How many keys are held in memory at once, to be looked for in another folder of the bucket. */
-export const WINDOW = 50_000;
 
 /** Reports, and in a repairing run mends. */
 export async function report(

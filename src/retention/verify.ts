@@ -23,10 +23,11 @@ import type { SweepContext } from './sweep-run.ts';
 import { verifyAttempts } from './verify-attempts.ts';
 import { verifyReceiptIndexes, verifyReceipts } from './verify-receipts.ts';
 import { compare, Findings, type VerifyReport } from './verify-report.ts';
-import { report, type VerifyRun, WINDOW } from './verify-run.ts';
+import { report, type VerifyRun } from './verify-run.ts';
 
 /** Where `doctor` and the self-test of `serve` try things out, for seconds. */
 const DOCTOR_PREFIX = 'doctor/';
+const WINDOW = 50_000;
 /** Sorts after every key of a folder. */
 const LAST_CHARACTER = '\u{10ffff}';
 
@@ -60,7 +61,7 @@ export async function verify(context: SweepContext, { fix = false }: { fix?: boo
 async function readAll(context: SweepContext, repair: boolean): Promise<Findings> {
   const findings = new Findings();
   const isYoung = (timeMs: number) => context.now() - timeMs <= context.settleMs;
-  const run: VerifyRun = { context, findings, repair, isYoung };
+  const run: VerifyRun = { context, findings, repair, isYoung, windowKeys: context.windowKeys ?? WINDOW };
   await verifyAttempts(run);
   await verifyUploads(run);
   await verifyMarkers(run);
@@ -92,10 +93,10 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
   }
 }
 
-/** `attempts/` is listed once for every `WINDOW` markers, beside them. */
+/** `attempts/` is listed once for every `windowKeys` markers, beside them. */
 async function verifyMarkers(run: VerifyRun): Promise<void> {
   const { store } = run.context;
-  for await (const window of inBatches(listAll(store, PARTICIPANTS_PREFIX), WINDOW)) {
+  for await (const window of inBatches(listAll(store, PARTICIPANTS_PREFIX), run.windowKeys)) {
     const markers: { key: string; prefix: string }[] = [];
     for (const { key, lastModifiedMs } of window) {
       const parsed = parseKey(key);

@@ -8,18 +8,25 @@ import { openContent } from '../../src/recordings/content.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
-import { anAnsweredErasureIsWhole, must, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
+import {
+  anAnsweredErasureIsWhole,
+  must,
+  oneKeyOneRecording,
+  storedMeansWhole,
+  tagsTellTheDeadline,
+} from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepOnce, verifyOnce } from './operators.ts';
 import { PART_SIZE_BYTES, type StepKind } from './plan.ts';
 import { restrict, review } from './reviewers.ts';
-import { callService, type PartUrl, putPart, type Taking } from './service.ts';
+import { type Answer, callService, type PartUrl, putPart, type Taking } from './service.ts';
 
 export const CALLER = { actor: 'somebody', requestId: 'request' };
 const TENANTS = ['acme', 'beta'];
 /** An MP4 begins with the size of its first box, and `ftyp`. */
 const MP4 = Buffer.from('ftyp');
 const TRIES = 3;
+const WRONG_BY_MS = [-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 * HOUR_MS, 365 * DAY_MS];
 
 export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>>> = {
   record,
@@ -38,21 +45,26 @@ export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>
     const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);
     if (simulation.world.isBusy(process)) return;
     const within = random.between(-290, 290) * SECOND_MS;
-    const beyond = random.pick([-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 * HOUR_MS, 365 * DAY_MS]);
+    const beyond = random.pick(WRONG_BY_MS);
     // A replica whose clock is wrong is not ready: it gets no requests.
     process.skewMs = isSweeper && random.chance(0.5) ? beyond : within;
   },
+  'step-clock': stepClock,
   poison: (taking) => withRecording(taking, (ref) => poison(taking, ref)),
 };
 
 /** Two tenants call their exams and attempts the same. */
 function anAttempt({ random }: Taking): AttemptRef {
-  return { tenant: random.pick(TENANTS), exam: 'exam', attempt: random.chance(0.7) ? 'a1' : 'a2' };
+  const attempt = random.weighted({ a1: 10, a2: 4, a3: 2, a4: 2, a5: 2 });
+  return { tenant: random.pick(TENANTS), exam: 'exam', attempt };
 }
 
 /** A recording of which there is, or was, something in the bucket. */
 async function withRecording(taking: Taking, act: (ref: RecordingRef) => Promise<void>): Promise<void> {
-  const known = [...taking.simulation.model.recordings.values()].filter(({ hasManifest }) => hasManifest);
+  const { model } = taking.simulation;
+  const known = [...model.recordings.values()].filter(
+    ({ ref, hasManifest }) => hasManifest && model.isKnownToCallers(ref),
+  );
   if (known.length === 0) return;
   const latest = known.slice(-3);
   await act(taking.random.pick(taking.random.chance(0.7) ? latest : known).ref);
@@ -63,26 +75,36 @@ async function record(taking: Taking): Promise<void> {
   const { simulation, random } = taking;
   const attempt = anAttempt(taking);
   const count = random.between(1, 3);
+  const idempotencyKey = random.chance(0.4) ? random.pick(['k1', 'k2']) : undefined;
   const input = {
-    participantId: random.pick(['p1', 'p2']),
+    participantId: idempotencyKey === undefined ? random.pick(['p1', 'p2']) : 'p1',
     kind: 'webcam' as const,
     contentType: 'video/mp4',
     consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
     parts: count,
+    idempotencyKey,
   };
-  const isJunk = random.chance(0.06);
+  // Two clients with one key send the same parts, but for how many.
+  const isJunk = random.chance(0.06) && idempotencyKey === undefined;
   const bodies = Array.from({ length: count }, (_, index) => partOf(index + 1, isJunk));
   const isProxied = random.chance(0.15);
-  const missing = random.chance(0.1) ? random.between(1, count) : undefined;
+  const missing = random.chance(0.1) && idempotencyKey === undefined ? random.between(1, count) : undefined;
   const isAbandoned = random.chance(0.2);
   const pauseMs = random.pick([0, 0, 100, 5 * SECOND_MS, 20 * MINUTE_MS]);
 
   const caller = { ...CALLER, tenant: attempt.tenant };
-  const created = await again(taking, () =>
-    callService(taking, attempt, 'create', (context) => createRecording(context, caller, attempt, input)),
-  );
+  if (idempotencyKey !== undefined) simulation.model.expectKey(attempt, idempotencyKey);
+  const created = await again(taking, async () => {
+    const answer = await callService(taking, attempt, 'create', (context) =>
+      createRecording(context, caller, attempt, input),
+    );
+    if ('lost' in answer) simulation.model.leaveRepairs();
+    if ('value' in answer) oneKeyOneRecording(simulation.model, attempt, answer.value.recording.recordingId);
+    return answer;
+  }, ['recording-being-created']);
   if (!created) return;
   const ref = { ...attempt, recording: created.recording.recordingId };
+  if (idempotencyKey !== undefined) simulation.world.count('keyed');
   simulation.world.count('created');
   if (isJunk) simulation.model.know(ref).isJunk = true;
   if (isProxied) return upload(taking, ref, bodies);
@@ -197,6 +219,19 @@ async function assess(taking: Taking): Promise<void> {
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }
 
+/** A clock that is set while its process is at work; that of a replica stays right enough for it to be asked. */
+async function stepClock({ simulation, random }: Taking): Promise<void> {
+  const { world, sweepers, replicas } = simulation;
+  const processes = [...sweepers, ...replicas];
+  const busy = processes.filter((process) => world.isBusy(process));
+  const process = random.pick(busy.length > 0 ? busy : processes);
+  const within = random.between(-290, 290) * SECOND_MS;
+  const beyond = random.pick(WRONG_BY_MS);
+  const isJump = simulation.clocksJump && sweepers.includes(process) && random.chance(0.4);
+  process.skewMs = isJump ? beyond : within;
+  world.count(world.isBusy(process) ? 'clock-steps' : 'clocks-set');
+}
+
 /** Something becomes unreadable, unknown or undeletable by itself. It is kept and reported, and harms nothing else. */
 async function poison({ simulation, random }: Taking, ref: RecordingRef): Promise<void> {
   const { model, world, sweepers } = simulation;
@@ -227,15 +262,16 @@ async function poison({ simulation, random }: Taking, ref: RecordingRef): Promis
   }
 }
 
-/** Repeats what got no answer, as a client does, after a moment. */
+/** Repeats what got no answer, or one of these refusals, as a client does, after a moment. */
 async function again<T>(
   taking: Taking,
-  call: () => Promise<{ readonly value: T } | { readonly refused: unknown } | { readonly lost: true }>,
+  call: () => Promise<Answer<T>>,
+  codes: readonly string[] = [],
 ): Promise<T | undefined> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const answer = await call();
     if ('value' in answer) return answer.value;
-    if ('refused' in answer) return undefined;
+    if ('refused' in answer && !codes.includes(answer.refused.code)) return undefined;
     await taking.simulation.world.sleep(taking.random.pick([100, 2 * SECOND_MS, CLOCK_TOLERANCE_MS]));
   }
   return undefined;

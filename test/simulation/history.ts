@@ -6,6 +6,7 @@ import type { FindingKind, VerifyReport } from '../../src/retention/verify-repor
 import { MemoryStore } from '../kit/memory-store.ts';
 import { ACTORS } from './actors.ts';
 import { checkEffect, must, tagsTellTheDeadline, tenantsStayApart, Violation } from './invariants.ts';
+import type { Mistake } from './mistakes.ts';
 import { Model } from './model.ts';
 import { sweepBy } from './operators.ts';
 import { newPlan, type Plan, START_MS, type Step } from './plan.ts';
@@ -18,6 +19,8 @@ export interface HistoryOptions {
   /** Names of steps, faults and delays to leave out. */
   readonly without?: ReadonlySet<string>;
   readonly keepsTrace?: boolean;
+  readonly mistake?: Mistake | undefined;
+  readonly clocksJump?: boolean;
 }
 
 export interface History {
@@ -35,7 +38,7 @@ export async function runHistory(seed: number, options: HistoryOptions = {}): Pr
   const without = options.without ?? new Set<string>();
   const plan = newPlan(seed);
   const trace = new Trace(START_MS, { keepsLines: options.keepsTrace === true });
-  const simulation = newSimulation(plan, trace, without);
+  const simulation = newSimulation(plan, trace, options);
   const { world } = simulation;
   const steps = plan.steps.filter(({ number }) => !without.has(stepName(number)));
   for (const step of steps) {
@@ -63,7 +66,11 @@ function stepName(number: number): string {
   return `step ${number}`;
 }
 
-function newSimulation(plan: Plan, trace: Trace, without: ReadonlySet<string>): Simulation {
+function newSimulation(
+  plan: Plan,
+  trace: Trace,
+  { without = new Set(), mistake, clocksJump = false }: HistoryOptions,
+): Simulation {
   const { seed, rules } = plan;
   let nowMs = () => START_MS;
   const store = new MemoryStore({ ...plan.store, now: () => nowMs() });
@@ -83,9 +90,12 @@ function newSimulation(plan: Plan, trace: Trace, without: ReadonlySet<string>): 
     world,
     model,
     rules,
+    sizes: plan.sizes,
     replicas: [process('replica-1'), process('replica-2')],
     sweepers: [process('sweeper-1'), process('sweeper-2')],
     clients: process('client'),
+    mistake,
+    clocksJump,
   };
 }
 

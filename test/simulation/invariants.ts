@@ -53,10 +53,14 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   }
   if (method !== 'put') return;
   if (parsed?.type === 'participant' && isLate) model.strayMarkers.add(key);
-  if (parsed?.type === 'participant' && request.tenant === undefined) model.repairedMarkers.add(key);
+  const isRepair = request.tenant === undefined;
+  if (parsed?.type === 'participant' && (isRepair || model.know(parsed.ref).receiptMs !== undefined)) {
+    model.repairedMarkers.add(key);
+  }
   if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
   if (parsed?.type === 'due-receipts') {
     const index = parseReceiptIndex(model.store.peek(key) ?? new Uint8Array());
+    if (index && index.first > 1) world.count('later-batches');
     for (const name of index?.keys ?? []) {
       const receipt = parseKey(name);
       if (receipt?.type !== 'receipt') continue;
@@ -81,6 +85,8 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   const isDue =
     known.receiptMs !== undefined || model.deadlineMs(ref) - model.rules.leadMs <= world.nowMs + CLOCK_TOLERANCE_MS;
   if (isDue || known.wasDue || known.deletionsAsked > 0 || known.isJunk) return;
+  // Of several tries with one key all but one give way, before a caller was answered with them.
+  if (known.doomedMs !== undefined && !model.isKnownToCallers(ref)) return;
   const isUpload = uploadId !== undefined;
   if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
   // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
@@ -207,6 +213,18 @@ export function anAnsweredErasureIsWhole(model: Model, ref: RecordingRef): void 
   must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
   const known = model.know(ref);
   must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
+}
+
+/** One key, one recording: another one is answered only when the first was deleted, or is about to be. */
+export function oneKeyOneRecording(model: Model, attempt: AttemptRef, recording: string): void {
+  const answered = model.answeredWith(recording);
+  if (!answered) return;
+  for (const other of answered) {
+    const ref = { ...attempt, recording: other };
+    const isGone = model.know(ref).doomedMs !== undefined || !model.isLive(ref);
+    must(other === recording || isGone, 'one key, one recording', `${other} and ${recording}`);
+  }
+  answered.add(recording);
 }
 
 /** Stored implies whole: media that begin as a recording, and are the very parts that the client says it sent. */

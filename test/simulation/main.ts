@@ -16,6 +16,8 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     /** One of mistakes.ts, to see that it is caught. */
     mistake: { type: 'string' },
+    /** Clocks of sweepers step in mid-run by more than the guard allows: what is known to break is in docs/simulation.md. */
+    'clocks-jump': { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -32,7 +34,7 @@ tell(results.toSorted((a, b) => a.from - b.from));
 
 /** Takes batch after batch until none is left, or one has failed; those before it are finished, so the first is found. */
 async function runThread(): Promise<void> {
-  const workerData: WorkerData = { mistake: values.mistake, shortens: true };
+  const workerData: WorkerData = { mistake: values.mistake, clocksJump: values['clocks-jump'] };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
   for (let batch = batches.shift(); batch; batch = batches.shift()) {
     const result = await new Promise<BatchResult>((resolve, reject) => {

@@ -1,7 +1,8 @@
 // The reference model: what must be true of each recording, told from the effects on the store alone.
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
-import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
+import { type AttemptRef, createdAtOf, newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
 import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { keyedRandom } from '../../src/recordings/idempotency.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Request } from './world.ts';
 
@@ -48,10 +49,13 @@ export class Model {
   /** Keys that nobody can read or may delete: they stay, and are reported. */
   readonly poisoned = new Set<string>();
 
-  /** Written by `verify --fix`, which takes them back when a purge has overtaken it, unless it dies. */
+  /** Written by `verify --fix`, or by a repeated creation after a deletion, which take them back unless they die. */
   readonly repairedMarkers = new Set<string>();
   /** Markers that nobody took back, written late or again or by who died then: only `verify --fix` finds them. */
   readonly strayMarkers = new Set<string>();
+
+  /** What was answered under each key of an attempt, by what the key leaves in a recording's id. */
+  readonly #answered = new Map<string, Set<string>>();
 
   /** When an attempt was assessed last, whatever the assessment says. */
   readonly assessedAtMs = new Map<string, number>();
@@ -84,6 +88,31 @@ export class Model {
     };
     this.recordings.set(ref.recording, fresh);
     return fresh;
+  }
+
+  /** From here on recordings may be made under this key. */
+  expectKey(attempt: AttemptRef, key: string): void {
+    const id = newRecordingId(
+      0,
+      keyedRandom((length) => new Uint8Array(length), attempt, key),
+    );
+    const fragment = fragmentOf(id);
+    if (!this.#answered.has(fragment)) this.#answered.set(fragment, new Set());
+  }
+
+  /** All that callers were given under the key of this recording; undefined when it was made under none. */
+  answeredWith(recording: string): Set<string> | undefined {
+    return this.#answered.get(fragmentOf(recording));
+  }
+
+  /** Of several tries with one key, callers know only the one that was answered. */
+  isKnownToCallers({ recording }: RecordingRef): boolean {
+    return this.answeredWith(recording)?.has(recording) !== false;
+  }
+
+  /** Their writer may have died before it took them back. */
+  leaveRepairs(): void {
+    for (const key of this.repairedMarkers) this.strayMarkers.add(key);
   }
 
   of(attempt: AttemptRef): Known[] {
@@ -128,4 +157,9 @@ export class Model {
   isPoisoned(ref: RecordingRef): boolean {
     return [...this.poisoned].some((key) => key.startsWith(attemptPrefix(ref)));
   }
+}
+
+/** What the key alone decides: after the time, before the bits that stay random. */
+function fragmentOf(recording: string): string {
+  return recording.slice(10, 29);
 }

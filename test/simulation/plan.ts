@@ -18,6 +18,7 @@ export const STEP_KINDS = [
   'verify',
   'crash',
   'skew',
+  'step-clock',
   'poison',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
@@ -34,7 +35,14 @@ export interface Plan {
   readonly rules: Rules;
   readonly store: Omit<MemoryStoreOptions, 'now'>;
   readonly rates: FaultRates;
+  readonly sizes: Sizes;
   readonly steps: readonly Step[];
+}
+
+/** How much of the bucket is worked on together: small, so that a few recordings make several pages, chunks and batches. */
+export interface Sizes {
+  readonly chunkAttempts: number;
+  readonly windowKeys: number;
 }
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -57,9 +65,10 @@ const LATER_STEPS: Readonly<Record<StepKind, number>> = {
   assess: 12,
   review: 7,
   sweep: 20,
-  verify: 2,
+  verify: 6,
   crash: 2,
   skew: 2,
+  'step-clock': 4,
   poison: 2,
 };
 
@@ -90,6 +99,8 @@ const GAPS_MS = [
   29 * DAY_MS + 12 * HOUR_MS,
   30 * DAY_MS,
 ];
+/** How many a page, a chunk or a window holds at most. */
+const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
 
@@ -101,7 +112,9 @@ export function newPlan(seed: number): Plan {
     seed,
     rules: RULES,
     rates: { failure, crash },
+    sizes: { chunkAttempts: random.pick(SIZES), windowKeys: random.pick(SIZES) },
     store: {
+      pageKeys: random.pick(SIZES),
       minPartSizeBytes: PART_SIZE_BYTES,
       versioned: random.chance(0.15),
       hasTagging: random.chance(0.9),
@@ -118,8 +131,10 @@ function newSteps(random: Random): Step[] {
   for (let meetings = random.between(2, 6); meetings > 0; meetings -= 1) {
     const weights = steps.length === 0 ? FIRST_STEPS : LATER_STEPS;
     const spreadMs = random.pick(MEETINGS_MS);
-    for (let left = random.between(1, 5); left > 0; left -= 1) {
-      const kind = random.weighted(weights as Record<StepKind, number>);
+    // Many attempts that are due together make several chunks.
+    const isCrowd = steps.length === 0 && random.chance(0.3);
+    for (let left = isCrowd ? random.between(5, 9) : random.between(1, 5); left > 0; left -= 1) {
+      const kind = isCrowd ? 'record' : random.weighted(weights as Record<StepKind, number>);
       steps.push({ number: steps.length + 1, kind, atMs: atMs + random.between(0, spreadMs) });
     }
     atMs += random.pick(GAPS_MS) + random.between(0, 1) * random.between(0, HOUR_MS);

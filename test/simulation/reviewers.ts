@@ -66,6 +66,8 @@ export async function review(taking: Taking, ref: RecordingRef): Promise<void> {
       const untilMs = Date.parse(answer.value.expiresAt);
       const latestMs = Math.max(asked.deadlineMs, model.deadlineMs(ref));
       must(untilMs <= latestMs, 'no link outlives the deadline', `${ref.recording} ${answer.value.expiresAt}`);
+      const link = JSON.parse(answer.value.url) as { readonly untilMs: number };
+      must(link.untilMs <= latestMs + CLOCK_TOLERANCE_MS, 'no link outlives the deadline', ref.recording);
     }
   }
 }

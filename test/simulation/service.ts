@@ -14,8 +14,9 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { Presigner } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { Violation } from './invariants.ts';
+import type { Mistake, UseCase } from './mistakes.ts';
 import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
-import { PART_SIZE_BYTES, type Step } from './plan.ts';
+import { PART_SIZE_BYTES, type Sizes, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
 import { ConnectionLost, type Process, type World } from './world.ts';
 
@@ -25,9 +26,14 @@ export interface Simulation {
   readonly world: World;
   readonly model: Model;
   readonly rules: Rules;
+  readonly sizes: Sizes;
   readonly replicas: readonly Process[];
   readonly sweepers: readonly Process[];
   readonly clients: Process;
+  /** Made by the code under test, to see that it is caught. */
+  readonly mistake: Mistake | undefined;
+  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
+  readonly clocksJump: boolean;
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */
@@ -57,7 +63,7 @@ export interface PartUrl {
 export async function callService<T>(
   taking: Taking,
   attempt: AttemptRef,
-  what: string,
+  what: UseCase,
   act: (context: RecordingsContext) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation, random } = taking;
@@ -70,7 +76,12 @@ export async function callService<T>(
   };
   const bytes = newRandom(simulation.seed, taking.step.number, taking.requests, 1);
   return answerOf(
-    simulation.world.request(process, about, (store) => act(contextOf(simulation, process, store, bytes))),
+    simulation.world.request(process, about, (store) => {
+      const now = () => simulation.world.nowMs + process.skewMs;
+      const mistake = simulation.mistake?.by.includes(what) ? simulation.mistake : undefined;
+      const context = contextOf(simulation, process, { ...store, ...mistake?.store?.(store, now) }, bytes);
+      return act({ ...context, ...mistake?.service?.(context) });
+    }),
   );
 }
 
@@ -78,7 +89,7 @@ export async function callService<T>(
 export async function runCommand<T>(
   taking: Taking,
   process: Process,
-  what: string,
+  what: UseCase,
   act: (context: SweepContext) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation } = taking;
@@ -86,19 +97,25 @@ export async function runCommand<T>(
   const about = newRequest(taking, what);
   const bytes = newRandom(simulation.seed, taking.step.number, taking.requests, 1);
   return answerOf(
-    world.request(process, about, (store) =>
-      act({
-        store,
+    world.request(process, about, (store) => {
+      const now = () => world.nowMs + process.skewMs;
+      // What `verify` finds at the end is the judge of all that went before.
+      const isMade = simulation.mistake?.by.includes(what) && !(what === 'verify' && world.isQuiet);
+      const mistake = isMade ? simulation.mistake : undefined;
+      const context: SweepContext = {
+        store: { ...store, ...mistake?.store?.(store, now) },
         policy: policyOf(rules),
-        now: () => world.nowMs + process.skewMs,
+        now,
         randomBytes: (length) => bytes.bytes(length),
         logRetentionMs: rules.logRetentionMs,
         leadMs: rules.leadMs,
         settleMs: rules.settleMs,
         uploadIdleLimitMs: UPLOAD_IDLE_LIMIT_MS,
+        ...simulation.sizes,
         requestCount: () => 0,
-      }),
-    ),
+      };
+      return act({ ...context, ...mistake?.command?.(context) });
+    }),
   );
 }
 

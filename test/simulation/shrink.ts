@@ -1,11 +1,11 @@
 // Makes a failing history short: leaves out steps, faults and delays as long as the same invariant still breaks.
-import { type History, runHistory } from './history.ts';
+import { type History, type HistoryOptions, runHistory } from './history.ts';
 
 /** Reruns at most: a history takes milliseconds. */
 const MAX_RUNS = 600;
 
 /** The shortest history that was found, with its trace. */
-export async function shrink(failing: History): Promise<History> {
+export async function shrink(failing: History, options: HistoryOptions): Promise<History> {
   const invariant = failing.violation?.invariant;
   let without = new Set<string>();
   let shortest = failing;
@@ -16,7 +16,7 @@ export async function shrink(failing: History): Promise<History> {
     if (runs === MAX_RUNS || names.length === 0) return false;
     runs += 1;
     const attempted = new Set([...without, ...names]);
-    const history = await runHistory(failing.seed, { without: attempted });
+    const history = await runHistory(failing.seed, { ...options, without: attempted });
     if (history.violation?.invariant !== invariant) return false;
     without = attempted;
     shortest = history;
@@ -31,5 +31,5 @@ export async function shrink(failing: History): Promise<History> {
       }
     }
   }
-  return runHistory(failing.seed, { without, keepsTrace: true });
+  return runHistory(failing.seed, { ...options, without, keepsTrace: true });
 }

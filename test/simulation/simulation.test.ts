@@ -20,7 +20,7 @@ test('a history is the same to the byte when it is run again, and another one wi
   }
 });
 
-test('in a hundred histories everything happens: each fault, crashes, salvages, erasures, playback', async () => {
+test('in a hundred histories everything happens: each fault, crashes, salvages, erasures, playback, keys, several batches, clocks that step', async () => {
   const counts = new Map<string, number>();
   for (let seed = 1; seed <= 100; seed += 1) {
     const history = await runHistory(seed);
@@ -28,6 +28,19 @@ test('in a hundred histories everything happens: each fault, crashes, salvages, 
     for (const [name, count] of history.counts) counts.set(name, (counts.get(name) ?? 0) + count);
   }
   const faults = ['fails', 'reply-lost', 'repeated', 'late', 'keys-refused', 'crash-before', 'crash-after', 'delays'];
-  const done = ['created', 'stored', 'salvaged', 'erased', 'played', 'sweeps', 'deleted'];
+  const done = [
+    'created',
+    'stored',
+    'salvaged',
+    'erased',
+    'played',
+    'sweeps',
+    'deleted',
+    'keyed',
+    'later-batches',
+    'clock-steps',
+    'verifies',
+    'repairs',
+  ];
   expect([...faults, ...done].filter((name) => !counts.has(name))).toEqual([]);
 });

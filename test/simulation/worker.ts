@@ -1,6 +1,8 @@
 // A thread of the simulator: runs the histories that it is asked for, with a mistake planted or without.
 import { parentPort, workerData } from 'node:worker_threads';
-import { plantMistake } from './mistakes.ts';
+import { type HistoryOptions, runHistory } from './history.ts';
+import { findMistake } from './mistakes.ts';
+import { shrink } from './shrink.ts';
 
 export interface Batch {
   readonly from: number;
@@ -19,15 +21,11 @@ export interface BatchResult {
 export interface WorkerData {
   /** One of mistakes.ts. */
   readonly mistake?: string | undefined;
-  /** Whether a failing history is told as short as it can be: that takes hundreds of runs. */
-  readonly shortens: boolean;
+  readonly clocksJump: boolean;
 }
 
-const { mistake, shortens } = workerData as WorkerData;
-// Before any of the product is loaded.
-if (mistake !== undefined) plantMistake(mistake);
-const { runHistory } = await import('./history.ts');
-const { shrink } = await import('./shrink.ts');
+const { mistake, clocksJump } = workerData as WorkerData;
+const options: HistoryOptions = { mistake: mistake === undefined ? undefined : findMistake(mistake), clocksJump };
 
 /** What the sweeps and `verify` of the end only read explains nothing. */
 const READ_AT_THE_END = / 0\.\d+ (sweep|verify) +(list|get|isVersioned|tags)/;
@@ -36,13 +34,12 @@ async function runBatch({ from, count }: Batch): Promise<BatchResult> {
   const counts = new Map<string, number>();
   let digest = 0;
   for (let seed = from; seed < from + count; seed += 1) {
-    const history = await runHistory(seed);
+    const history = await runHistory(seed, options);
     digest = (Math.imul(digest, 31) + history.digest) >>> 0;
     for (const [name, number] of history.counts) counts.set(name, (counts.get(name) ?? 0) + number);
     if (!history.violation) continue;
     const breaks = `seed ${seed} breaks: ${history.violation.message}`;
-    if (!shortens) return { from, ran: seed - from + 1, digest, counts, failure: { seed, report: breaks } };
-    const shortest = await shrink(history);
+    const shortest = await shrink(history, options);
     const report = [
       breaks,
       `the shortest history that does, without ${history.happened.length - shortest.happened.length} of ${history.happened.length} steps, faults and delays: ${shortest.violation?.message}`,
