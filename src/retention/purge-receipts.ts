@@ -85,7 +85,7 @@ export async function writeReceipts(
     const receipts = await chain.append(takeDrafts, ({ run, first, previous, last }) => {
       const keys = ready.map(({ ref }) => receiptKey(ref));
       const indexKey = dueReceiptsKey(context.now() + context.logRetentionMs, newUniqueName(context.randomBytes));
-      return store.put(indexKey, toBody({ version: 1, run, first, previous, last, keys }));
+      return store.put(indexKey, toBody({ version: 1, run, first, previous, last: last ?? undefined, keys }));
     });
     for (const [place, purging] of ready.entries()) purging.receipt = receipts[place];
   } catch (error) {

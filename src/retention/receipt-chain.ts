@@ -13,8 +13,8 @@ interface ReceiptBatch {
   readonly first: number;
   /** The hash of the receipt before the first one; null at the beginning of a run. */
   readonly previous: string | null;
-  /** The hash of the last one. */
-  readonly last: string;
+  /** The hash of the last one; null of no receipts. */
+  readonly last: string | null;
   readonly receipts: readonly Receipt[];
 }
 
@@ -66,9 +66,9 @@ export function newReceiptChain(
 }
 
 function chained({ run, first, previous }: Place, drafts: readonly UnchainedReceipt[]): ReceiptBatch {
-  let last = previous ?? '';
+  let last = previous;
   const receipts = drafts.map((draft, index) => {
-    const receipt: Receipt = { ...draft, chain: { run, sequence: first + index, previous: last === '' ? null : last } };
+    const receipt: Receipt = { ...draft, chain: { run, sequence: first + index, previous: last } };
     last = hashOf(toBody(receipt));
     return receipt;
   });
