@@ -82,7 +82,7 @@ export async function deleteRecording(
   const { manifest, deleting } = findRecording(before, ref.recording)?.objects ?? {};
   // `deleting` alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!manifest && !deleting) return requireReceipt(context, ref);
-  if (!isCreator) await requireCreated(context, ref);
+  if (!isCreator && !(await isCreated(context, ref))) return requireReceipt(context, ref);
 
   const nowMs = context.now();
   forget(context, key);
@@ -127,15 +127,20 @@ async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Pr
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
-/** The participant's marker is the last thing that a creation writes: while it is missing, creation may go on. */
-async function requireCreated(context: RecordingsContext, ref: RecordingRef): Promise<void> {
-  if (context.now() - createdAtOf(ref.recording) > CREATION_MS) return;
+/**
+ * The participant's marker is the last thing that a creation writes: while it is missing, creation may go on. False when
+ * the marker is missing because another deletion has just finished.
+ * @throws ServiceError `recording-being-created`
+ */
+async function isCreated(context: RecordingsContext, ref: RecordingRef): Promise<boolean> {
+  if (context.now() - createdAtOf(ref.recording) > CREATION_MS) return true;
   const body = await context.store.get(recordingKey(ref, 'manifest'));
   const manifest = body && parseManifest(body, ref);
-  if (!manifest) return;
+  if (!manifest) return true;
   const { objects } = await context.store.list(participantKey(manifest.participantId, ref), { limit: 1 });
-  if (objects.length > 0) return;
-  const attempt = await readAttempt(context.store, ref);
-  if (findRecording(attempt, ref.recording)?.objects.deleting) return;
+  if (objects.length > 0) return true;
+  const left = findRecording(await readAttempt(context.store, ref), ref.recording)?.objects;
+  if (left?.deleting) return true;
+  if (!left?.manifest) return false;
   throw new ServiceError('recording-being-created', 'This recording is still being created; ask again.');
 }
