@@ -144,6 +144,7 @@ describe('the start is stopped by', () => {
     [{ UPLOADS: 'both' }, /^UPLOADS: /],
     [{ ...WITH_BUCKET, S3_REGION: '' }, /^S3_REGION: is not set/],
     [{ ...WITH_BUCKET, S3_ENDPOINT: 's3.example' }, /^S3_ENDPOINT: .*http/],
+    [{ ...WITH_BUCKET, S3_ENDPOINT: 'ftp://s3.example' }, /^S3_ENDPOINT: .*http/],
     [{ ...WITH_BUCKET, S3_KEY_PREFIX: '/x' }, /^S3_KEY_PREFIX: /],
     [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
     [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
@@ -298,14 +299,16 @@ describe('the log', () => {
     ]);
   });
 
-  it('takes what is secret out of every field', () => {
-    const text = 'Authorization: Bearer leak.leak';
-    const [line = {}] = write('info', (log) => log.info(text, { detail: text, causes: [text] }));
-    for (const field of [line.message, line.detail, line.causes]) {
-      expect(String(field)).toContain('[redacted]');
-      expect(String(field)).not.toContain('leak');
-    }
-  });
+  it.each(['x-amz-security-token: leak', 'Authorization: Bearer leak.leak'])(
+    'takes what is secret out of every field: "%s"',
+    (text) => {
+      const [line = {}] = write('info', (log) => log.info(text, { detail: text, causes: [text] }));
+      for (const field of [line.message, line.detail, line.causes]) {
+        expect(String(field)).toContain('[redacted]');
+        expect(String(field)).not.toContain('leak');
+      }
+    },
+  );
 
   it('shortens long and strange text', () => {
     const detail = `${'://a'.repeat(100_000)}\n\u0000`;
