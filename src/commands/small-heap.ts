@@ -10,9 +10,9 @@ const LIMIT = /--max[-_]old[-_]space[-_]size/;
  * Replaces the process by one with V8's limits, under the same id and on the same streams; then, or where somebody has
  * chosen the limit (NODE_OPTIONS, Node's command line), it does nothing. Windows cannot replace a process: nothing there.
  */
-export function ensureSmallHeap(env: Env): void {
+export function ensureSmallHeap(env: Env, execve = process.execve): void {
   const isChosen = LIMIT.test([env.NODE_OPTIONS, ...process.execArgv].join(' '));
   if (isChosen || process.platform === 'win32') return;
   const [node = process.execPath, ...args] = process.argv;
-  process.execve?.(node, [node, ...process.execArgv, ...LIMITS, ...args], env);
+  execve?.(node, [node, ...process.execArgv, ...LIMITS, ...args], env);
 }
