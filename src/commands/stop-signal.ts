@@ -19,7 +19,10 @@ export interface StopOptions {
   readonly exit?: (code: number) => void;
 }
 
-export function listenForStop({ now = () => performance.now(), exit = (code) => process.exit(code) }: StopOptions = {}): StopSignal {
+export function listenForStop({
+  now = () => performance.now(),
+  exit = (code) => process.exit(code),
+}: StopOptions = {}): StopSignal {
   const stopping = new AbortController();
   let firstAt = 0;
   const onSignal = (name: NodeJS.Signals) => {
