@@ -31,9 +31,7 @@ export interface Caller {
   call(method: string, path: string, init?: RequestInit): Promise<Response>;
   /** A recording that is begun; its path. */
   create(headers?: Record<string, string>, attempt?: string): Promise<string>;
-  /** Sends the file of a recording through the service, later than the head of the request, as from a browser. */
-  send(path: string): Promise<void>;
-  /** A recording that is stored; its path. */
+  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
   record(headers?: Record<string, string>, attempt?: string): Promise<string>;
   /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
   makeDue(): Promise<void>;
@@ -153,14 +151,11 @@ export function callerOf(url: string, now: () => number = Date.now): Caller {
       const { recording } = (await answer.json()) as { recording: { recordingId: string } };
       return `${recordings}/${recording.recordingId}`;
     },
-    async send(path) {
+    async record(sent, attempt) {
+      const path = await caller.create(sent, attempt);
       const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
       const init = { headers, body: form(), duplex: 'half' } as unknown as RequestInit;
       await (await expectOk('POST', `${path}/content`, init)).arrayBuffer();
-    },
-    async record(headers, attempt) {
-      const path = await caller.create(headers, attempt);
-      await caller.send(path);
       return path;
     },
     async makeDue() {

@@ -1,9 +1,7 @@
 // The application as `serve` puts it together, in process: on a store in memory, by a clock that only the test moves.
 import { afterEach } from '@jest/globals';
-import type { RequestHandler } from 'express';
 import { Registry } from 'prom-client';
 import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
-import { readyMetric, recordingMetrics } from '../../src/commands/metrics.ts';
 import { createReadiness } from '../../src/commands/readiness.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
@@ -13,15 +11,9 @@ import { type Caller, callerOf, SECRET } from './process.ts';
 
 export interface Replica extends Caller {
   readonly url: string;
-  readonly registry: Registry;
   readonly server: HttpServer;
   /** Why it is not ready, whatever its store says. */
   notReady: string | undefined;
-}
-
-export interface ReplicaOptions {
-  readonly port?: number;
-  readonly trace?: RequestHandler | undefined;
 }
 
 const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
@@ -32,19 +24,17 @@ afterEach(async () => {
 });
 
 /** Is closed after the test. */
-export async function startReplica(service: TestService, { port = 0, trace }: ReplicaOptions = {}): Promise<Replica> {
+export async function startReplica(service: TestService, port = 0): Promise<Replica> {
   const { clock, store, context } = service;
-  const registry = new Registry();
-  const onAnswer = readyMetric(registry, () => void isReady());
   const isReady = createReadiness({
     store,
     now: clock.now,
     notReady: () => replica.notReady,
-    onAnswer,
+    onAnswer: () => {},
     timers: clock,
   });
   const app = createApp({
-    recordings: { ...context, onEvent: recordingMetrics(registry) },
+    recordings: context,
     authenticate: createAuthenticator({
       keys: { sharedSecret: SECRET },
       tenantClaim: 'tenant',
@@ -54,13 +44,12 @@ export async function startReplica(service: TestService, { port = 0, trace }: Re
     logger: SILENT,
     rateLimitPerMinute: undefined,
     corsOrigins: [],
-    metrics: registry,
-    trace,
+    metrics: new Registry(),
     isReady,
   });
   const server = await startHttpServer((request, response) => void app(request, response), { host: '127.0.0.1', port });
   servers.push(server);
   const url = `http://127.0.0.1:${server.port}`;
-  const replica: Replica = { ...callerOf(url, clock.now), url, registry, server, notReady: undefined };
+  const replica: Replica = { ...callerOf(url, clock.now), url, server, notReady: undefined };
   return replica;
 }

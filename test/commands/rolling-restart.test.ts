@@ -132,7 +132,7 @@ test('no request is lost, and every recording that was answered as complete is s
       },
     });
     await untilServed(1 - index);
-    await startReplica(services[index] as TestService, { port: server.port });
+    await startReplica(services[index] as TestService, server.port);
     await balancer.look();
     await untilServed(index);
   }

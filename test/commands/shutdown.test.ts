@@ -73,7 +73,7 @@ describe('the HTTP server', () => {
     const answered = probe(`${url}/held`).finally(() => ends.push('answered'));
     await until(() => isHeld);
     const running = [{ stop: async () => void ends.push('stopped') }, undefined];
-    const ended = shutDown({ server, running, reason, delayMs: 5 * SECOND_MS, wait: clock.sleep });
+    const ended = shutDown({ server, running, reason, delayMs: 5 * SECOND_MS, wait: (ms) => clock.sleep(ms) });
     if (servedMs > 0) {
       clock.advance(servedMs - 1);
       expect(await probe(url)).toMatchObject({ status: 200, connection: 'close' });
