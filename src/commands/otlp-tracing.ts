@@ -18,15 +18,8 @@ const SERVICE_NAME = 'proctoring-recordings';
 /** A collector that is down must not hold up the end of a process. */
 const CLOSE_WITHIN_MS = 5 * SECOND_MS;
 
-/**
- * Attributes are those of OpenTelemetry's semantic conventions for HTTP and for calls of an AWS API. `wait` is how long
- * `close` waits for the collector.
- */
-export async function startOtlpTracing(
-  protocol: TracesProtocol,
-  logger: Logger,
-  wait = (milliseconds: number) => sleep(milliseconds, undefined, { ref: false }),
-): Promise<Tracing> {
+/** Attributes are those of OpenTelemetry's semantic conventions for HTTP and for calls of an AWS API. */
+export async function startOtlpTracing(protocol: TracesProtocol, logger: Logger): Promise<Tracing> {
   sayOnceWhenUndelivered(logger);
   const provider = new BasicTracerProvider({
     resource: defaultResource()
@@ -89,7 +82,8 @@ export async function startOtlpTracing(
       }
     },
     async close() {
-      await Promise.race([provider.shutdown().catch(() => {}), wait(CLOSE_WITHIN_MS)]);
+      const late = sleep(CLOSE_WITHIN_MS, undefined, { ref: false });
+      await Promise.race([provider.shutdown().catch(() => {}), late]);
     },
   };
 }
