@@ -14,7 +14,21 @@ export interface ReadinessDependencies {
   readonly notReady: () => string | undefined;
   /** Told of each answer. */
   readonly onAnswer: (ready: boolean) => void;
+  /** What patience and the age of an answer are measured by. Default: those of the process. */
+  readonly timers?: Timers;
 }
+
+interface Timers {
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+  /** Resolves early when aborted. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+const OF_THE_PROCESS: Timers = {
+  now: () => performance.now(),
+  sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
+};
 
 /** A probe a second must not cost a store request a second. */
 const KEPT_MS = 5 * SECOND_MS;
@@ -22,11 +36,13 @@ const KEPT_MS = 5 * SECOND_MS;
 const PATIENCE_MS = 3 * SECOND_MS;
 
 /** The answer comes within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
-export function createReadiness({ store, now, notReady, onAnswer }: ReadinessDependencies): () => Promise<Readiness> {
-  const clockSkewMs = remembered(async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs, KEPT_MS);
+export function createReadiness(deps: ReadinessDependencies): () => Promise<Readiness> {
+  const { store, now, notReady, onAnswer, timers = OF_THE_PROCESS } = deps;
+  const ask = async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs;
+  const clockSkewMs = remembered(ask, timers);
 
   async function reasonOf(): Promise<string | undefined> {
-    const skewMs = await withinPatience(clockSkewMs);
+    const skewMs = await withinPatience(clockSkewMs, timers);
     // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Told
     // first, because a self-test cannot succeed by it either.
     if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
@@ -41,10 +57,9 @@ export function createReadiness({ store, now, notReady, onAnswer }: ReadinessDep
 }
 
 /** Undefined when there is no answer, or none in time. */
-async function withinPatience<T>(ask: () => Promise<T>): Promise<T | undefined> {
+async function withinPatience<T>(ask: () => Promise<T>, timers: Timers): Promise<T | undefined> {
   const answered = new AbortController();
-  const late = sleep(PATIENCE_MS, undefined, { signal: answered.signal });
-  late.catch(() => {});
+  const late = timers.sleep(PATIENCE_MS, answered.signal).then(() => undefined);
   try {
     return await Promise.race([ask(), late]);
   } catch {
@@ -54,13 +69,13 @@ async function withinPatience<T>(ask: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Asks at most once in `keptMs`. */
-function remembered<T>(ask: () => Promise<T>, keptMs: number): () => Promise<T> {
+/** Asks at most once in `KEPT_MS`. */
+function remembered<T>(ask: () => Promise<T>, timers: Timers): () => Promise<T> {
   let askedAt = Number.NEGATIVE_INFINITY;
   let answer: Promise<T> | undefined;
   return () => {
-    if (!answer || performance.now() - askedAt > keptMs) {
-      askedAt = performance.now();
+    if (!answer || timers.now() - askedAt > KEPT_MS) {
+      askedAt = timers.now();
       answer = ask();
       // Whoever stopped waiting does not hear of it.
       answer.catch(() => {});

@@ -16,21 +16,20 @@ import { recordingsContext, sweepContext } from './contexts.ts';
 import { demoOrigins, demoPage } from './demo-page.ts';
 import { attackDependencies } from './doctor.ts';
 import type { Env } from './environment.ts';
-import { type HttpServer, startHttpServer } from './http-server.ts';
+import { startHttpServer } from './http-server.ts';
 import { createLogger } from './logging.ts';
 import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics } from './metrics.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
 import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { shutDown } from './shut-down.ts';
 import { listenForStop } from './stop-signal.ts';
 import { startSweeps } from './sweep-schedule.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 import { startWebhooks } from './webhooks.ts';
 import { welcome } from './welcome.ts';
 
-/** From the signal on: then connections are cut. What was uploaded until then stays, and the client goes on with it. */
-const CUT_AFTER_MS = 50 * SECOND_MS;
 /** From the signal on: then the process ends, whatever still runs. Less than a minute, a usual grace period. */
 const EXIT_AFTER_MS = 55 * SECOND_MS;
 /** A store that is down must not hold up the start. */
@@ -87,9 +86,14 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
 
     const refused = await Promise.race([aborted(stop.signal), selfTest.refused]);
     logger.info('stopping', { signal: String(stop.signal.reason ?? '') || undefined });
-    // Who pressed Ctrl-C waits for it, and a bucket that must not be used is not used a second longer.
-    const delayMs = stop.signal.reason === 'SIGTERM' ? settings.shutdownDelayMs : 0;
-    await shutDown({ server, running: [scheduler, webhooks, selfTest], delayMs, logger });
+    exitInTime(logger);
+    await shutDown({
+      server,
+      running: [scheduler, webhooks, selfTest],
+      reason: stop.signal.reason,
+      delayMs: settings.shutdownDelayMs,
+      wait: (milliseconds) => sleep(milliseconds),
+    });
     return refused === undefined ? 0 : refuse(logger, refused);
   } finally {
     await opened.close();
@@ -98,27 +102,12 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
   }
 }
 
-interface Running {
-  readonly server: HttpServer;
-  /** What runs beside the requests. */
-  readonly running: readonly ({ stop(): Promise<void> } | undefined)[];
-  readonly delayMs: number;
-  readonly logger: Logger;
-}
-
-/**
- * Not ready from the signal on. For `delayMs` new connections are still served, until load balancers have noticed; then
- * requests in hand end, and so does the attempt that is being swept.
- */
-async function shutDown({ server, running, delayMs, logger }: Running): Promise<void> {
+/** What still runs then is cut off. */
+function exitInTime(logger: Logger): void {
   setTimeout(() => {
     logger.error('the grace period is over; what still ran was cut off');
     process.exit(1);
   }, EXIT_AFTER_MS).unref();
-  server.drain();
-  const background = Promise.all(running.map(async (task) => task?.stop()));
-  await sleep(delayMs);
-  await Promise.all([background, server.close(CUT_AFTER_MS - delayMs)]);
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

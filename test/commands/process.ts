@@ -13,7 +13,7 @@ const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
 const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
 /** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
 export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
-const ATTEMPT = '/v1/exams/secret-exam/attempts/secret-attempt';
+const EXAM = '/v1/exams/secret-exam';
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
 
 const BODY = {
@@ -24,7 +24,20 @@ const BODY = {
   parts: 3,
 };
 
-export interface Installation {
+/** Calls one service as the tenant `acme`. */
+export interface Caller {
+  token(scope: string, claims?: Record<string, string>): Promise<string>;
+  /** With every scope, unless the headers hold another token. */
+  call(method: string, path: string, init?: RequestInit): Promise<Response>;
+  /** A recording that is begun; its path. */
+  create(headers?: Record<string, string>, attempt?: string): Promise<string>;
+  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
+  record(headers?: Record<string, string>, attempt?: string): Promise<string>;
+  /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
+  makeDue(): Promise<void>;
+}
+
+export interface Installation extends Caller {
   readonly url: string;
   readonly env: NodeJS.ProcessEnv;
   readonly dataDir: string;
@@ -34,15 +47,6 @@ export interface Installation {
   launch(): RunningService;
   /** Runs another command to its end. */
   run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
-  token(scope: string, claims?: Record<string, string>): Promise<string>;
-  /** With every scope, unless the headers hold another token. */
-  call(method: string, path: string, init?: RequestInit): Promise<Response>;
-  /** A recording that is begun; its path. */
-  create(headers?: Record<string, string>): Promise<string>;
-  /** A recording that is stored; its path. */
-  record(headers?: Record<string, string>): Promise<string>;
-  /** Assesses all recordings so far: they are due at once under DUE_ONCE_ASSESSED. */
-  makeDue(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -88,25 +92,8 @@ export async function install(settings: Record<string, string> = {}): Promise<In
     };
   }
 
-  const token: Installation['token'] = (scope, claims = {}) =>
-    signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, Date.now());
-  const call: Installation['call'] = async (method, path, init = {}) => {
-    const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
-    return fetch(url + path, { ...init, method, headers });
-  };
-  async function send(method: string, path: string, body: object, headers = {}): Promise<Response> {
-    const sent = { 'content-type': 'application/json', ...headers };
-    const answer = await call(method, path, { headers: sent, body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
-    return answer;
-  }
-  const create: Installation['create'] = async (headers) => {
-    const answer = await send('POST', `${ATTEMPT}/recordings`, BODY, headers);
-    const { recording } = (await answer.json()) as { recording: { recordingId: string } };
-    return `${ATTEMPT}/recordings/${recording.recordingId}`;
-  };
-
   return {
+    ...callerOf(url),
     url,
     env,
     dataDir,
@@ -125,26 +112,58 @@ export async function install(settings: Record<string, string> = {}): Promise<In
       const [code] = (await once(child, 'close')) as [number | null];
       return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
     },
-    token,
-    call,
-    create,
-    async record(headers) {
-      const path = await create(headers);
-      const form = new FormData();
-      form.set('file', new Blob([new Uint8Array(webm)]), 'secret-name.webm');
-      const answer = await call('POST', `${path}/content`, { body: form });
-      if (!answer.ok) throw new Error(`${path}/content answered ${answer.status}: ${await answer.text()}`);
-      return path;
-    },
-    async makeDue() {
-      const completedAt = new Date(Date.now() - 2 * MINUTE_MS).toISOString();
-      await send('PUT', `${ATTEMPT}/assessment`, { completedAt });
-    },
     async remove() {
       for (const child of running) child.kill('SIGKILL');
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+export function callerOf(url: string, now: () => number = Date.now): Caller {
+  const token: Caller['token'] = (scope, claims = {}) =>
+    signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
+  async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
+    return fetch(url + path, { ...init, method, headers });
+  }
+  async function expectOk(method: string, path: string, init: RequestInit): Promise<Response> {
+    const answer = await call(method, path, init);
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer;
+  }
+  const json = (body: object, headers = {}) => ({
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  async function* form(): AsyncGenerator<Uint8Array> {
+    await pause();
+    yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
+    await pause();
+    yield webm;
+    yield Buffer.from('\r\n--edge--\r\n');
+  }
+  const caller: Caller = {
+    token,
+    call,
+    async create(headers, attempt = 'secret-attempt') {
+      const recordings = `${EXAM}/attempts/${attempt}/recordings`;
+      const answer = await expectOk('POST', recordings, json(BODY, headers));
+      const { recording } = (await answer.json()) as { recording: { recordingId: string } };
+      return `${recordings}/${recording.recordingId}`;
+    },
+    async record(sent, attempt) {
+      const path = await caller.create(sent, attempt);
+      const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
+      const init = { headers, body: form(), duplex: 'half' } as unknown as RequestInit;
+      await (await expectOk('POST', `${path}/content`, init)).arrayBuffer();
+      return path;
+    },
+    async makeDue() {
+      const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
+      await expectOk('PUT', `${EXAM}/attempts/secret-attempt/assessment`, json({ completedAt }));
+    },
+  };
+  return caller;
 }
 
 async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {

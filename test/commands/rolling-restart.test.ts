@@ -1,165 +1,150 @@
-// Two processes of `serve` behind a load balancer, stopped and started in turn under load: no request is lost.
-import { type ChildProcess, spawn } from 'node:child_process';
+// Two replicas behind a load balancer, stopped and started in turn under load: no request is lost.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { recordingPrefix } from '../../src/domain/keys.ts';
-import { listAll } from '../../src/storage/object-store.ts';
-import { createS3Client } from '../../src/storage/s3/client.ts';
-import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
+import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { shutDown } from '../../src/commands/shut-down.ts';
+import { DAY_MS } from '../../src/domain/durations.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../kit/fixtures.ts';
-import { type Balancer, startBalancer } from './balancer.ts';
-import { type Installation, install } from './process.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
+import { callerOf } from './process.ts';
+import { type Replica, startReplica } from './replica.ts';
 
-const STORE = new URL('../local-s3/crash-child.ts', import.meta.url).pathname;
-const CREDENTIALS = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
-const CLIENTS = 20;
-/** Between the recordings of a client: some sixty requests a second of all, so that one machine can be all of this. */
-const PAUSE_MS = 1000;
-/** Fifteen looks of the balancer. */
-const SHUTDOWN_DELAY = '3s';
-const EXAM = 'math';
-const TENANT = 'acme';
+const CLIENTS = 10;
+/** So many requests pass between two steps of a restart. */
+const SOME = 20;
+/** Of one hop only (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding'];
 
-let dataDir: string;
-let store: ChildProcess;
-let endpoint: string;
-let installations: Installation[];
-let balancer: Balancer;
-
-beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-  store = spawn(process.execPath, [STORE, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(store.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-  endpoint = line.toString().trim();
-  const settings = {
-    S3_ENDPOINT: endpoint,
-    S3_REGION: 'us-east-1',
-    S3_BUCKET: 'recordings',
-    S3_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    S3_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    RATE_LIMIT: 'off',
-    LOG_LEVEL: 'warn',
-    SHUTDOWN_DELAY,
-  };
-  installations = [await install(settings), await install(settings)];
-  balancer = await startBalancer(installations.map(({ url }) => url));
-});
-
-afterEach(async () => {
-  await balancer.close();
-  for (const installation of installations) await installation.remove();
-  store.kill('SIGKILL');
-  await once(store, 'exit');
-  await rm(dataDir, { recursive: true, force: true });
-});
-
-/** What clients met, and the recordings that they were told are stored. */
-interface Load {
-  readonly lost: string[];
-  readonly stored: { attempt: string; recording: string }[];
-  answered: number;
+interface Balancer {
+  readonly url: string;
+  /** By backend. */
+  readonly served: number[];
+  /** By backend: requests that are not answered yet. */
+  readonly inHand: number[];
+  /** Asks every backend for /readyz. */
+  look(): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** Records again and again, each time another attempt: by parts, or in one piece through the service. */
-async function client(number: number, token: string, load: Load, isOver: () => boolean): Promise<void> {
-  const headers = { authorization: `Bearer ${token}` };
-  async function send(what: string, url: string, init: RequestInit): Promise<Response | undefined> {
-    try {
-      const answer = await fetch(url, init);
-      // The whole answer counts.
-      const body = await answer.arrayBuffer();
-      load.answered += 1;
-      if (answer.ok) return new Response(body, { status: answer.status });
-      load.lost.push(`${what}: ${answer.status} ${Buffer.from(body).toString().slice(0, 200)}`);
-    } catch (error) {
-      load.lost.push(`${what}: ${String((error as Error).cause ?? error)}`);
-    }
-    return undefined;
-  }
-  const call = (what: string, path: string, body?: object) =>
-    send(what, balancer.url + path, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify(body ?? {}),
-    });
+/** Round robin over the backends that were ready when it last looked, on connections kept alive, retrying nothing. */
+async function startBalancer(backends: readonly string[]): Promise<Balancer> {
+  const agents = backends.map(() => new Agent({ keepAlive: true }));
+  const served = backends.map(() => 0);
+  const inHand = backends.map(() => 0);
+  let ready: number[] = [];
+  let turn = 0;
 
-  async function record(attempt: string, byParts: boolean): Promise<void> {
-    const recordings = `/v1/exams/${EXAM}/attempts/${attempt}/recordings`;
-    const consent = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' };
-    const created = await call('create', recordings, {
-      participantId: `p-${number}`,
-      kind: 'webcam',
-      contentType: 'video/webm',
-      consent,
+  function pass(request: IncomingMessage, response: ServerResponse): void {
+    const chosen = ready[turn % ready.length];
+    turn += 1;
+    if (chosen === undefined) return void response.writeHead(503).end('no backend is ready');
+    served[chosen] = (served[chosen] ?? 0) + 1;
+    inHand[chosen] = (inHand[chosen] ?? 0) + 1;
+    response.once('close', () => {
+      inHand[chosen] = (inHand[chosen] ?? 0) - 1;
     });
-    if (!created) return;
-    const { recording } = (await created.json()) as { recording: { recordingId: string } };
-    const path = `${recordings}/${recording.recordingId}`;
-    if (byParts) {
-      const signed = await call('parts', `${path}/parts`, { parts: [{ partNumber: 1, sizeBytes: webm.length }] });
-      if (!signed) return;
-      const { parts } = (await signed.json()) as { parts: { url: string }[] };
-      await send('part', parts[0]?.url ?? '', { method: 'PUT', body: Buffer.from(webm) });
-      if (!(await call('complete', `${path}/complete`))) return;
-    } else {
-      const body = new FormData();
-      body.set('file', new Blob([new Uint8Array(webm)]), 'webcam.webm');
-      if (!(await send('content', `${balancer.url}${path}/content`, { method: 'POST', headers, body }))) return;
-    }
-    load.stored.push({ attempt, recording: recording.recordingId });
-    await send('read', balancer.url + path, { headers });
-    await call('playback link', `${path}/playback-links`);
+    const options = { method: request.method, headers: withoutHops(request.headers), agent: agents[chosen] };
+    const passed = httpRequest(`${backends[chosen]}${request.url}`, options, (answered) => {
+      response.writeHead(answered.statusCode ?? 502, withoutHops(answered.headers));
+      answered.pipe(response);
+      answered.on('error', () => response.destroy());
+    });
+    passed.on('error', (error: NodeJS.ErrnoException) => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(502).end(`backend ${chosen}: ${error.code ?? error.message}`);
+    });
+    request.pipe(passed);
   }
 
-  for (let round = 0; !isOver(); round += 1) {
-    await record(`a-${number}-${round}`, (number + round) % 3 > 0);
-    await sleep(PAUSE_MS);
-  }
+  const server = createServer(pass).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    served,
+    inHand,
+    async look() {
+      const answers = await Promise.all(backends.map(async (url) => (await fetch(`${url}/readyz`)).ok));
+      ready = [...backends.keys()].filter((index) => answers[index]);
+    },
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+      for (const agent of agents) agent.destroy();
+    },
+  };
+}
+
+function withoutHops(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name)));
 }
 
 test('no request is lost, and every recording that was answered as complete is stored', async () => {
-  const services = await Promise.all(installations.map((installation) => installation.start()));
-  await until(() => balancer.isReady(0) && balancer.isReady(1));
-  const token = (await installations[0]?.token('recordings:upload recordings:review')) ?? '';
-  const load: Load = { lost: [], stored: [], answered: 0 };
-  let isOver = false;
-  const clients = Array.from({ length: CLIENTS }, (_, number) => client(number, token, load, () => isOver));
+  const services: TestService[] = [startTestService()];
+  const { testStore, clock } = services[0] as TestService;
+  services.push(startTestService({ on: { testStore, clock } }));
+  const replicas: Replica[] = await Promise.all(services.map((service) => startReplica(service)));
+  const balancer = await startBalancer(replicas.map(({ url }) => url));
+  await balancer.look();
 
-  const codes: (number | null | undefined)[] = [];
-  for (const [index, installation] of installations.entries()) {
-    await until(() => (balancer.served[index] ?? 0) > 20);
-    codes.push(await services[index]?.stop('SIGTERM'));
-    await installation.start();
-    balancer.served[index] = 0;
-    await until(() => balancer.isReady(index) && (balancer.served[index] ?? 0) > 20);
+  const caller = callerOf(balancer.url, clock.now);
+  const stored: string[] = [];
+  let isOver = false;
+  /** Fails with the first answer that is not the one of a success. */
+  async function client(number: number): Promise<void> {
+    for (let round = 0; !isOver; round += 1) {
+      const path = await caller.record({}, `a-${number}-${round}`);
+      stored.push(path);
+      for (const [method, of] of [
+        ['GET', path],
+        ['POST', `${path}/playback-links`],
+      ] as const) {
+        const answer = await caller.call(method, of);
+        if (!answer.ok) throw new Error(`${method} answered ${answer.status}: ${await answer.text()}`);
+        await answer.arrayBuffer();
+      }
+    }
+  }
+  const clients = Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)));
+  // What fails is told below, after the restarts.
+  clients.catch(() => {});
+
+  /** Some more requests have come to a replica. */
+  async function untilServed(index: number): Promise<void> {
+    const before = balancer.served[index] ?? 0;
+    await Promise.race([clients, until(() => (balancer.served[index] ?? 0) > before + SOME)]);
+  }
+  for (const [index, { server }] of replicas.entries()) {
+    await untilServed(index);
+    const replica = replicas[index] as Replica;
+    replica.notReady = 'stopping';
+    await shutDown({
+      server,
+      running: [],
+      reason: 'SIGTERM',
+      delayMs: DAY_MS,
+      // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
+      async wait() {
+        await untilServed(index);
+        await balancer.look();
+        await Promise.race([clients, until(() => balancer.inHand[index] === 0)]);
+      },
+    });
+    await untilServed(1 - index);
+    await startReplica(services[index] as TestService, server.port);
+    await balancer.look();
+    await untilServed(index);
   }
   isOver = true;
-  await Promise.all(clients);
+  await clients;
+  await balancer.close();
 
-  expect(load.lost).toEqual([]);
-  expect(codes).toEqual([0, 0]);
-  expect(load.stored.length).toBeGreaterThan(CLIENTS);
-  const s3 = createS3Client({
-    endpoint,
-    region: 'us-east-1',
-    bucket: 'recordings',
-    keyPrefix: '',
-    forcePathStyle: true,
-    credentials: CREDENTIALS,
+  expect(stored.length).toBeGreaterThan(CLIENTS);
+  const keys = new Set(await services[0]?.keys('attempts/'));
+  const folders = stored.map((path) => {
+    const [, , , exam, , attempt, , recording] = path.split('/');
+    return `attempts/acme/${exam}/${attempt}/${recording}`;
   });
-  const keys = new Set<string>();
-  for await (const { key } of listAll(new S3ObjectStore(s3, { bucket: 'recordings', keyPrefix: '' }), 'attempts/')) {
-    keys.add(key);
-  }
-  s3.destroy();
-  const missing = load.stored.flatMap(({ attempt, recording }) => {
-    const prefix = recordingPrefix({ tenant: TENANT, exam: EXAM, attempt, recording });
-    return [`${prefix}media`, `${prefix}stored`].filter((key) => !keys.has(key));
-  });
-  expect(missing).toEqual([]);
+  expect(folders.filter((folder) => !keys.has(`${folder}/media`) || !keys.has(`${folder}/stored`))).toEqual([]);
 });

@@ -1,196 +1,253 @@
-// How `serve` ends and begins around others: load balancers, uploads in hand, a store that is not there yet.
+// How `serve` ends around others: load balancers, uploads in hand, a store that never came.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { startHttpServer } from '../../src/commands/http-server.ts';
+import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
+import { createReadiness } from '../../src/commands/readiness.ts';
+import { shutDown } from '../../src/commands/shut-down.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
-import { startLocalS3 } from '../../src/local-s3/server.ts';
+import { SECOND_MS } from '../../src/domain/durations.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { until } from '../http/expectations.ts';
+import { createVirtualClock } from '../kit/clock.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
+import { startTestService } from '../kit/service.ts';
 import { freePort, type Installation, install } from './process.ts';
 
-const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';
-const EDGE = 'edge';
-const FORM_HEAD = `--${EDGE}\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n`;
-const FORM_TAIL = `\r\n--${EDGE}--\r\n`;
-
-let installation: Installation;
-afterEach(() => installation.remove());
-
-async function authorization(): Promise<string> {
-  return `Bearer ${await installation.token('recordings:upload recordings:review')}`;
-}
-
-/** A form of which the test sends piece after piece. */
-async function openForm(path: string): Promise<{ request: ClientRequest; answered: Promise<IncomingMessage> }> {
-  const headers = { authorization: await authorization(), 'content-type': `multipart/form-data; boundary=${EDGE}` };
-  const request = httpRequest(`${installation.url}${path}/content`, { method: 'POST', headers });
-  const answered = once(request, 'response').then(([response]) => response as IncomingMessage);
-  answered.catch(() => {});
-  request.write(FORM_HEAD);
-  return { request, answered };
-}
-
-async function partsOf(path: string): Promise<{ partNumber: number; sizeBytes: number }[]> {
-  const answer = await fetch(`${installation.url}${path}/parts`, { headers: { authorization: await authorization() } });
-  return ((await answer.json()) as { parts: { partNumber: number; sizeBytes: number }[] }).parts;
-}
+/** Nothing is cut in the time of a test. */
+const NEVER_MS = 2 ** 30;
+const FILE = enlargeWebm(webm, 6 * MIB);
 
 /** On a connection of its own. */
-async function probe(path: string): Promise<{ status: number; connection: string | undefined; body: string }> {
-  const request = httpRequest(installation.url + path, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
+async function probe(url: string): Promise<{ status: number; connection: string | undefined; body: string }> {
+  const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
   return { status: response.statusCode ?? 0, connection: response.headers.connection, body };
 }
 
-async function isRefused(): Promise<boolean> {
-  return probe('/livez').then(
+async function isRefused(url: string): Promise<boolean> {
+  return probe(url).then(
     () => false,
     (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
   );
 }
 
-describe('SIGTERM', () => {
-  test('is not ready at once, serves new connections for SHUTDOWN_DELAY and closes each; Ctrl-C waits for none', async () => {
-    installation = await install({ SHUTDOWN_DELAY: '5s' });
-    const beside = await install({ SHUTDOWN_DELAY: '30s' });
-    const [service, interrupted] = [await installation.start(), await beside.start()];
-    expect((await probe('/readyz')).connection).toBe('keep-alive');
-    const ends: string[] = [];
-    const ended = service.stop('SIGTERM').finally(() => ends.push('SIGTERM'));
-    const alsoEnded = interrupted.stop('SIGINT').finally(() => ends.push('SIGINT'));
-    await until(() => service.output().includes('"stopping"'));
-    expect(await probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
-    expect(await probe('/livez')).toMatchObject({ status: 200, connection: 'close' });
-    await installation.create();
-    await until(isRefused);
-    expect(await Promise.all([ended, alsoEnded])).toEqual([0, 0]);
-    expect(ends).toEqual(['SIGINT', 'SIGTERM']);
-    await beside.remove();
+describe('the HTTP server', () => {
+  let server: HttpServer;
+  let url: string;
+  let held: PromiseWithResolvers<void>;
+  let isHeld: boolean;
+
+  beforeEach(async () => {
+    held = Promise.withResolvers();
+    isHeld = false;
+    async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      isHeld = request.url === '/held';
+      if (isHeld) await held.promise;
+      response.end('answered');
+    }
+    server = await startHttpServer((request, response) => void serve(request, response), {
+      host: '127.0.0.1',
+      port: 0,
+    });
+    url = `http://127.0.0.1:${server.port}`;
   });
 
-  test('an upload through the service that is under way is finished, and is the last thing on its connection', async () => {
+  test.each([
+    ['SIGTERM', 5 * SECOND_MS],
+    ['SIGINT', 0],
+    ['no signal', 0],
+  ])('after %s serves new connections for %d ms, closes each, and ends what is in hand', async (reason, servedMs) => {
+    const clock = createVirtualClock();
+    expect((await probe(url)).connection).toBe('keep-alive');
+    const ends: string[] = [];
+    const answered = probe(`${url}/held`).finally(() => ends.push('answered'));
+    await until(() => isHeld);
+    const running = [{ stop: async () => void ends.push('stopped') }, undefined];
+    const ended = shutDown({ server, running, reason, delayMs: 5 * SECOND_MS, wait: (ms) => clock.sleep(ms) });
+    if (servedMs > 0) {
+      clock.advance(servedMs - 1);
+      expect(await probe(url)).toMatchObject({ status: 200, connection: 'close' });
+      clock.advance(1);
+    }
+    await until(() => isRefused(url));
+    held.resolve();
+    expect(await answered).toEqual({ status: 200, connection: 'close', body: 'answered' });
+    await ended;
+    expect(ends).toEqual(['stopped', 'answered']);
+  });
+
+  test('cuts what does not end in time', async () => {
+    const cut = expect(probe(`${url}/held`)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await until(() => isHeld);
+    await server.close(0);
+    await cut;
+  });
+
+  test('is not held up by connections that are idle or on which nothing was ever sent', async () => {
+    const silent = connect(server.port, '127.0.0.1');
+    await once(silent, 'connect');
+    const agent = new Agent({ keepAlive: true });
+    const [idle] = (await once(httpRequest(url, { agent }).end(), 'response')) as [IncomingMessage];
+    const closed = Promise.all([once(silent, 'close'), once(idle.socket, 'close')]);
+    await idle.toArray();
+    await server.close(NEVER_MS);
+    await closed;
+  });
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)(
+  'a second %s ends the process with %d, but not the echo of a first from the terminal and npm',
+  (name, code) => {
+    const codes: number[] = [];
+    const clock = createVirtualClock();
+    const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
+    process.emit(name, name);
+    clock.advance(500);
+    process.emit(name, name);
+    expect({ reason: stop.signal.reason, codes }).toEqual({ reason: name, codes: [] });
+    clock.advance(1);
+    process.emit(name, name);
+    expect(codes).toEqual([code]);
+    stop.dispose();
+    expect(process.listenerCount(name)).toBe(0);
+  },
+);
+
+describe('readiness', () => {
+  const READY = { ready: true };
+  const SILENT = { ready: false, reason: 'the store does not answer' };
+
+  test('follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
+    const { clock, store: real } = startTestService();
+    const state: { list: () => Promise<never>; isAway: boolean; reason?: string } = {
+      list: () => Promise.reject(new Error('away')),
+      isAway: true,
+    };
+    let asked = 0;
+    const store: Pick<ObjectStore, 'list'> = {
+      list(...args) {
+        asked += 1;
+        return state.isAway ? state.list() : real.list(...args);
+      },
+    };
+    const answers: boolean[] = [];
+    const isReady = createReadiness({
+      store,
+      now: clock.now,
+      notReady: () => state.reason,
+      onAnswer: (ready) => answers.push(ready),
+      timers: clock,
+    });
+    expect(await isReady()).toEqual(SILENT);
+    state.isAway = false;
+    clock.advance(5 * SECOND_MS);
+    expect([await isReady(), asked]).toEqual([SILENT, 1]);
+    clock.advance(1);
+    expect([await isReady(), asked]).toEqual([READY, 2]);
+    state.isAway = true;
+    state.list = () => new Promise(() => {});
+    expect([await isReady(), asked]).toEqual([READY, 2]);
+    clock.advance(5 * SECOND_MS + 1);
+    const hanging = isReady();
+    clock.advance(3 * SECOND_MS);
+    expect(await hanging).toEqual(SILENT);
+    state.isAway = false;
+    clock.advance(3 * SECOND_MS);
+    state.reason = 'stopping';
+    expect([await isReady(), asked]).toEqual([{ ready: false, reason: 'stopping' }, 4]);
+    expect(answers).toEqual([false, false, true, true, false, false]);
+  });
+});
+
+describe('the process', () => {
+  let installation: Installation;
+  afterEach(() => installation.remove());
+
+  /** An upload through the service that has sent half of its file. */
+  async function uploadHalf(): Promise<{ request: ClientRequest; answered: Promise<IncomingMessage> }> {
+    const path = await installation.create();
+    const request = httpRequest(`${installation.url}${path}/content`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await installation.token('recordings:upload')}`,
+        'content-type': 'multipart/form-data; boundary=edge',
+      },
+    });
+    const answered = once(request, 'response').then(([response]) => response as IncomingMessage);
+    answered.catch(() => {});
+    request.write('--edge\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n');
+    const half = FILE.subarray(0, 5 * MIB + 1);
+    request.write(half);
+    const hasPart = async () => {
+      const answer = await installation.call('GET', `${path}/parts`);
+      return ((await answer.json()) as { parts: unknown[] }).parts.length === 1;
+    };
+    await until(hasPart);
+    return { request, answered };
+  }
+
+  test('finishes an upload that is under way when it is asked to end, and ends with 0', async () => {
     installation = await install();
     const service = await installation.start();
-    const file = enlargeWebm(webm, 6 * MIB);
-    const path = await installation.create();
-    const { request, answered } = await openForm(path);
-    request.write(file.subarray(0, 5 * MIB + 1));
-    await until(async () => (await partsOf(path)).length === 1);
+    const { request, answered } = await uploadHalf();
     const ended = service.stop('SIGTERM');
-    await until(isRefused);
+    await until(() => isRefused(`${installation.url}/livez`));
     expect(service.process.exitCode).toBeNull();
-    request.write(file.subarray(5 * MIB + 1));
-    request.end(FORM_TAIL);
+    request.write(FILE.subarray(5 * MIB + 1));
+    request.end('\r\n--edge--\r\n');
     const response = await answered;
-    expect({ status: response.statusCode, connection: response.headers.connection }).toEqual({
-      status: 200,
-      connection: 'close',
-    });
+    expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
     const stored = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as object;
-    expect(stored).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    expect(stored).toMatchObject({ state: 'stored', sizeBytes: FILE.length });
     expect(await ended).toBe(0);
   });
 
-  test('a second one ends it at once; what was uploaded is still there, and the upload goes on', async () => {
-    installation = await install();
+  test('is not ready from SIGTERM on, and serves on for SHUTDOWN_DELAY; a second signal ends it at once', async () => {
+    // The longest that is allowed: the second signal cuts it short.
+    installation = await install({ SHUTDOWN_DELAY: '30s' });
     const service = await installation.start();
-    const file = enlargeWebm(webm, 6 * MIB);
-    const path = await installation.create();
-    const { request } = await openForm(path);
+    const { request } = await uploadHalf();
     request.on('error', () => {});
-    request.write(file.subarray(0, 5 * MIB + 1));
-    await until(async () => (await partsOf(path)).length === 1);
     const ended = service.stop('SIGTERM');
-    await until(isRefused);
-    // Later than the echo of a terminal.
-    await sleep(600);
-    service.process.kill('SIGTERM');
+    await until(() => service.output().includes('"stopping"'));
+    const readyz = await probe(`${installation.url}/readyz`);
+    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
+    expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200, connection: 'close' });
+    await installation.create();
+    await until(() => {
+      service.process.kill('SIGTERM');
+      return service.process.exitCode !== null;
+    });
     expect(await ended).toBe(143);
-
-    const next = await installation.start();
-    expect(await partsOf(path)).toEqual([expect.objectContaining({ partNumber: 1, sizeBytes: 5 * MIB })]);
-    const resumed = await openForm(path);
-    resumed.request.write(file);
-    resumed.request.end(FORM_TAIL);
-    expect((await resumed.answered).statusCode).toBe(200);
-    expect(await next.stop('SIGTERM')).toBe(0);
   });
-});
 
-test('connections that are idle or on which nothing was ever sent hold up no end', async () => {
-  installation = await install();
-  const server = await startHttpServer((_, response) => void response.end(), { host: '127.0.0.1', port: 0 });
-  const silent = connect(server.port, '127.0.0.1');
-  await once(silent, 'connect');
-  const agent = new Agent({ keepAlive: true });
-  const [idle] = (await once(httpRequest({ port: server.port, agent }).end(), 'response')) as [IncomingMessage];
-  const closed = Promise.all([once(silent, 'close'), once(idle.socket, 'close')]);
-  await idle.toArray();
-  // Nothing is cut in the time of a test.
-  await server.close(2 ** 30);
-  await closed;
-});
-
-test('Ctrl-C that comes twice, from the terminal and from npm, is one', async () => {
-  installation = await install();
-  const stop = listenForStop();
-  for (const name of ['SIGINT', 'SIGINT'] as const) process.emit(name, name);
-  expect(stop.signal.reason).toBe('SIGINT');
-  stop.dispose();
-  expect(process.listenerCount('SIGINT')).toBe(0);
-});
-
-describe('a store that comes and goes', () => {
-  const credentials = { accessKeyId: 'KEY', secretAccessKey: 'secret' };
-  let dataDir: string;
-  let port: number;
-  beforeEach(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-    port = await freePort();
+  test('is alive and not ready while there is no store, and ends with 0', async () => {
     installation = await install({
-      S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
       S3_REGION: 'us-east-1',
       S3_BUCKET: 'recordings',
-      S3_ACCESS_KEY_ID: credentials.accessKeyId,
-      S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      S3_ACCESS_KEY_ID: 'KEY',
+      S3_SECRET_ACCESS_KEY: 'secret',
     });
-  });
-  afterEach(() => rm(dataDir, { recursive: true, force: true }));
-
-  const startStore = () => startLocalS3({ dataDir, bucket: 'recordings', port, credentials: [credentials] });
-  const isReady = async (ready: boolean) => (await probe('/readyz')).status === (ready ? 200 : 503);
-
-  test('serve waits for it, and is alive all the time and ready while it is there', async () => {
     const service = installation.launch();
     await until(() => service.output().includes('the self-test waits for the store'));
-    expect(await isReady(false)).toBe(true);
-    expect((await probe('/livez')).status).toBe(200);
-    expect((await fetch(installation.url + RECORDINGS)).status).toBe(401);
-    let store = await startStore();
-    await until(() => isReady(true));
-    await installation.create();
-    await store.close();
-    await until(() => isReady(false));
-    expect(await probe('/readyz')).toMatchObject({ body: expect.stringContaining('the store does not answer') });
-    expect((await probe('/livez')).status).toBe(200);
-    store = await startStore();
-    await until(() => isReady(true));
-    await installation.create();
-    expect(await service.stop('SIGTERM')).toBe(0);
-    await store.close();
-  });
-
-  test('serve that never met its store ends with 0 as well', async () => {
-    const service = installation.launch();
-    await until(() => service.output().includes('listening'));
+    const readyz = await probe(`${installation.url}/readyz`);
+    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('the store does not answer') });
+    expect((await probe(`${installation.url}/livez`)).status).toBe(200);
+    expect((await fetch(`${installation.url}/v1/exams/math/attempts/a1/recordings`)).status).toBe(401);
     expect(await service.stop('SIGTERM')).toBe(0);
   });
 });

@@ -2,10 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../src/commands/settings.ts';
 import { until } from '../http/expectations.ts';
-import { webm } from '../kit/fixtures.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 import { problemsOf } from './problems.ts';
-import { DUE_ONCE_ASSESSED, type Installation, install, pause } from './process.ts';
+import { DUE_ONCE_ASSESSED, type Installation, install } from './process.ts';
 
 const RECORDINGS = '/v1/exams/{exam}/attempts/{attempt}/recordings';
 const SERVER = 2;
@@ -29,21 +28,6 @@ function trace(settings: Record<string, string> = {}): void {
   });
 }
 
-/** The form comes later than the head of the request, as from a browser. */
-async function record(headers?: Record<string, string>): Promise<string> {
-  const path = await installation.create(headers);
-  async function* form(): AsyncGenerator<Uint8Array> {
-    await pause();
-    yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret.webm"\r\n\r\n');
-    await pause();
-    yield webm;
-    yield Buffer.from('\r\n--edge--\r\n');
-  }
-  const init = { headers: { 'content-type': 'multipart/form-data; boundary=edge' }, body: form(), duplex: 'half' };
-  expect((await installation.call('POST', `${path}/content`, init as unknown as RequestInit)).status).toBe(200);
-  return path;
-}
-
 function find(name: string): CollectedSpan {
   const found = collector.spans.find((span) => span.name === name);
   if (!found) throw new Error(`no span ${name}: ${collector.spans.map((span) => span.name).join(', ')}`);
@@ -61,7 +45,7 @@ describe('serve', () => {
     trace({ OTEL_SERVICE_NAME: 'exams-recordings' });
     const service = await installation.start();
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
-    const path = await record({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+    const path = await installation.record({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
     expect((await installation.call('POST', `${path}/playback-links`)).status).toBe(201);
     await installation.call('GET', '/v1/exams/secret-exam/recordings?cursor=secret-cursor&limit=5');
     await installation.call('GET', '/secret-path?token=secret-token');
@@ -137,7 +121,7 @@ describe('serve', () => {
     trace();
     delete installation.env.OTEL_EXPORTER_OTLP_PROTOCOL;
     const service = await installation.start();
-    await record();
+    await installation.record();
     await service.stop('SIGTERM');
     expect([...collector.contentTypes]).toEqual(['application/x-protobuf']);
     const all = Buffer.concat(collector.bodies).toString('latin1');

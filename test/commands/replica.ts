@@ -1,0 +1,55 @@
+// The application as `serve` puts it together, in process: on a store in memory, by a clock that only the test moves.
+import { afterEach } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
+import { createReadiness } from '../../src/commands/readiness.ts';
+import { createApp } from '../../src/http/app.ts';
+import { createAuthenticator } from '../../src/http/auth.ts';
+import type { Logger } from '../../src/http/logger.ts';
+import type { TestService } from '../kit/service.ts';
+import { type Caller, callerOf, SECRET } from './process.ts';
+
+export interface Replica extends Caller {
+  readonly url: string;
+  readonly server: HttpServer;
+  /** Why it is not ready, whatever its store says. */
+  notReady: string | undefined;
+}
+
+const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
+
+const servers: HttpServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close(0)));
+});
+
+/** Is closed after the test. */
+export async function startReplica(service: TestService, port = 0): Promise<Replica> {
+  const { clock, store, context } = service;
+  const isReady = createReadiness({
+    store,
+    now: clock.now,
+    notReady: () => replica.notReady,
+    onAnswer: () => {},
+    timers: clock,
+  });
+  const app = createApp({
+    recordings: context,
+    authenticate: createAuthenticator({
+      keys: { sharedSecret: SECRET },
+      tenantClaim: 'tenant',
+      scopeClaim: 'scope',
+      now: clock.now,
+    }),
+    logger: SILENT,
+    rateLimitPerMinute: undefined,
+    corsOrigins: [],
+    metrics: new Registry(),
+    isReady,
+  });
+  const server = await startHttpServer((request, response) => void app(request, response), { host: '127.0.0.1', port });
+  servers.push(server);
+  const url = `http://127.0.0.1:${server.port}`;
+  const replica: Replica = { ...callerOf(url, clock.now), url, server, notReady: undefined };
+  return replica;
+}
