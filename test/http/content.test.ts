@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
+import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
@@ -23,6 +24,11 @@ let api: Api;
 beforeAll(async () => {
   api = await startApi({ wrap: store.wrap });
 });
+
+const digestOf = (file: Uint8Array) => createHash('sha256').update(file).digest('hex');
+const partsOf = async ({ path }: CreatedRecording, by = api) =>
+  (await by.call<{ parts: object[] }>('get', `${path}/parts`)).body.parts;
+const stateOf = async ({ path }: CreatedRecording, by = api) => (await by.call('get', path)).body.state;
 
 async function attach(path: string, bytes: Uint8Array, by = api) {
   const request = by.agent.post(`${path}/content`).set('authorization', await by.authorization());
@@ -62,30 +68,13 @@ async function sha256Of(created: CreatedRecording, by = api): Promise<string> {
 }
 
 describe('a file that is sent through the service', () => {
-  it('becomes a recording', async () => {
-    const created = await api.create();
-    const answer = await attach(created.path, webm);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({
-      ...created.recording,
-      state: 'stored',
-      storedAt: expect.any(String),
-      sizeBytes: webm.length,
-    });
-  });
-
-  it.each([5 * MIB, 5 * MIB + 1, 10 * MIB])('of %i bytes is kept as it is', async (sizeBytes) => {
+  it.each([5 * MIB, 5 * MIB + 1])('of %i bytes becomes a recording, and is kept as it is', async (sizeBytes) => {
     const created = await api.create();
     const file = enlargeWebm(webm, sizeBytes);
-    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes });
-    expect(await sha256Of(created)).toBe(createHash('sha256').update(file).digest('hex'));
-  });
-
-  it('goes on where a direct upload stopped', async () => {
-    const created = await api.create();
-    const file = enlargeWebm(webm, 7 * MIB);
-    await api.upload(created, file, [1]);
-    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    const answer = await attach(created.path, file);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ ...created.recording, state: 'stored', storedAt: expect.any(String), sizeBytes });
+    expect(await sha256Of(created)).toBe(digestOf(file));
   });
 
   it('streams: while the store is slow the client waits, and memory holds two parts', async () => {
@@ -122,34 +111,23 @@ describe('a file that is sent through the service', () => {
     expect(await sha256Of(created)).toBe(hash.digest('hex'));
   });
 
-  it('can be sent again when the connection broke', async () => {
-    const created = await api.create();
-    const file = enlargeWebm(webm, 12 * MIB);
-    const request = await open(created.path, file.length);
-    request.write(HEAD);
-    request.write(file.subarray(0, 8 * MIB));
-    const parts = async () => (await api.call<{ parts: object[] }>('get', `${created.path}/parts`)).body.parts;
-    await until(async () => (await parts()).length === 1);
-    request.destroy();
-    await until(() => api.lines.some((line) => line.includes('request-aborted')));
-    expect(await parts()).toHaveLength(1);
-    expect((await api.call('get', created.path)).body.state).toBe('uploading');
-    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
-    expect(await sha256Of(created)).toBe(createHash('sha256').update(file).digest('hex'));
-  });
-
-  it('can be sent again when less of it is left', async () => {
+  it.each([
+    ['whole', 12 * MIB],
+    ['with less of it', 4 * MIB],
+  ])('can be sent again %s when the connection broke', async (_, sizeBytes) => {
     const created = await api.create();
     const request = await open(created.path, 12 * MIB);
     request.write(HEAD);
-    request.write(enlargeWebm(webm, 11 * MIB));
-    const parts = async () => (await api.call<{ parts: object[] }>('get', `${created.path}/parts`)).body.parts;
-    await until(async () => (await parts()).length === 2);
+    request.write(enlargeWebm(webm, 12 * MIB).subarray(0, 11 * MIB));
+    await until(async () => (await partsOf(created)).length === 2);
+    const aborts = () => api.lines.filter((line) => line.includes('request-aborted')).length;
+    const before = aborts();
     request.destroy();
-    const shorter = enlargeWebm(webm, 4 * MIB);
-    const answer = await attach(created.path, shorter);
-    expect(answer.body).toMatchObject({ state: 'stored', sizeBytes: shorter.length });
-    expect(await sha256Of(created)).toBe(createHash('sha256').update(shorter).digest('hex'));
+    await until(() => aborts() > before);
+    expect([await stateOf(created), (await partsOf(created)).length]).toEqual(['uploading', 2]);
+    const file = enlargeWebm(webm, sizeBytes);
+    expect((await attach(created.path, file)).body).toMatchObject({ state: 'stored', sizeBytes });
+    expect(await sha256Of(created)).toBe(digestOf(file));
     expect((await api.service.store.listMultipartUploads(mediaKey(created.ref))).uploads).toEqual([]);
   });
 
@@ -179,34 +157,28 @@ describe('a file that is sent through the service', () => {
     expect((await api.call('get', created.path)).body).toMatchObject({ state: 'stored', sizeBytes: webm.length });
   });
 
-  it('meets an erasure in its middle, and nothing is left', async () => {
+  it('leaves nothing when the recording is erased meanwhile', async () => {
     const created = await api.create();
     const held = store.holdNext('uploadPart');
     const sending = attach(created.path, webm);
     await held.reached;
     expect((await api.call('delete', `${created.path}?reason=consent-withdrawn`)).status).toBe(200);
     held.release();
-    const answer = await sending;
-    expect([409, 410]).toContain(answer.status);
+    expect([409, 410]).toContain((await sending).status);
     await expectNothingLeft(api.service.store, created.ref);
   });
 });
 
 describe('a file is refused', () => {
-  it('when it is empty, and the upload stays open', async () => {
+  it('when it is empty, or when there are two, and the upload stays open', async () => {
     const created = await api.create();
-    const answer = await attach(created.path, new Uint8Array());
-    expect(answer.body).toMatchObject({ status: 422, code: 'file-missing' });
-    expect((await api.call('get', created.path)).body.state).toBe('uploading');
-    expect((await attach(created.path, webm)).status).toBe(200);
-  });
-
-  it('when there are two', async () => {
-    const created = await api.create();
+    const empty = await attach(created.path, new Uint8Array());
+    expect(empty.body).toMatchObject({ status: 422, code: 'file-missing' });
     const request = api.agent.post(`${created.path}/content`).set('authorization', await api.authorization());
-    const answer = await request.attach('file', Buffer.from(webm), 'one').attach('file', Buffer.from(webm), 'two');
-    expect(answer.body).toMatchObject({ status: 422, code: 'invalid-request' });
-    expect((await api.call('get', created.path)).body.state).toBe('uploading');
+    const two = await request.attach('file', Buffer.from(webm), 'one').attach('file', Buffer.from(webm), 'two');
+    expect(two.body).toMatchObject({ status: 422, code: 'invalid-request' });
+    expect(await stateOf(created)).toBe('uploading');
+    expect((await attach(created.path, webm)).status).toBe(200);
   });
 
   it('when it is no recording, and nothing is kept', async () => {
@@ -214,12 +186,18 @@ describe('a file is refused', () => {
     const answer = await attach(created.path, Buffer.from('MZ, not a recording'));
     expect(answer.body).toMatchObject({ status: 422, code: 'not-a-recording' });
     await expectNothingLeft(api.service.store, created.ref);
-    expect((await attach(created.path, webm)).body).toMatchObject({ status: 410, code: 'recording-deleted' });
   });
 
-  it('when the recording is complete', async () => {
-    const stored = await api.store();
-    expect((await attach(stored.path, webm)).body).toMatchObject({ status: 409, code: 'recording-stored' });
+  it('when it turns out to be above the limit, and the upload stays open', async () => {
+    const small = await startApi({ uploads: { maxRecordingBytes: 6 * MIB } });
+    const created = await small.create();
+    const request = await open(created.path, undefined, small);
+    request.write(HEAD);
+    request.write(enlargeWebm(webm, 6 * MIB + 1));
+    request.end(TAIL);
+    expect(await answerOf(request)).toMatchObject({ status: 413, body: { code: 'recording-too-large' } });
+    expect(await stateOf(created, small)).toBe('uploading');
+    expect((await attach(created.path, enlargeWebm(webm, 6 * MIB), small)).status).toBe(200);
   });
 });
 
@@ -250,9 +228,8 @@ describe('a file that stops coming', () => {
     request.write(enlargeWebm(webm, 12 * MIB).subarray(0, sentBytes));
     const closed = once(request, 'close');
     const answer = answerOf(request);
-    const parts = async () => (await impatient.call<{ parts: object[] }>('get', `${created.path}/parts`)).body.parts;
     const arrived = sentBytes > 0 ? 1 : 0;
-    await until(async () => looks.size === 1 && (await parts()).length === arrived);
+    await until(async () => looks.size === 1 && (await partsOf(created, impatient)).length === arrived);
     look();
     await until(() => {
       look();
@@ -260,7 +237,7 @@ describe('a file that stops coming', () => {
     });
     expect(await answer).toMatchObject({ status: 408, body: { code: 'request-idle' } });
     await closed;
-    expect(await parts()).toHaveLength(arrived);
+    expect(await partsOf(created, impatient)).toHaveLength(arrived);
     expect((await attach(created.path, webm, impatient)).status).toBe(200);
   });
 
@@ -278,18 +255,21 @@ describe('a file that stops coming', () => {
   });
 });
 
-describe('more files at once than memory is meant for', () => {
-  it('are refused with 503 and Retry-After, until one of them is through', async () => {
-    const crowded = await startApi({ content: { max: 2 }, wrap: store.wrap });
-    const stalled: ClientRequest[] = [];
-    for (const { path } of [await crowded.create(), await crowded.create()]) {
-      const held = store.holdNext('list');
-      const request = await open(path, MIB, crowded);
-      request.write(HEAD);
-      await held.reached;
-      held.release();
-      stalled.push(request);
-    }
+describe('more files at once', () => {
+  const file = enlargeWebm(webm, 8 * MIB);
+  /** Sends the first bytes of a file, which stay in a buffer. */
+  async function begin(created: CreatedRecording, by: Api): Promise<ClientRequest> {
+    const request = await open(created.path, file.length, by);
+    request.write(HEAD);
+    request.write(file.subarray(0, MIB));
+    return request;
+  }
+
+  it('than may be sent are refused with 503 and Retry-After, until one of them has ended', async () => {
+    const crowded = await startApi({ content: { max: 2 } });
+    const { buffers } = crowded.service.context.contentUploads;
+    const stalled = [await begin(await crowded.create(), crowded), await begin(await crowded.create(), crowded)];
+    await until(() => buffers.taken === 2);
     const { path } = await crowded.create();
     const refused = await attach(path, webm, crowded);
     expect(refused.body).toMatchObject({ status: 503, code: 'uploads-busy' });
@@ -298,64 +278,33 @@ describe('more files at once than memory is meant for', () => {
     await until(async () => (await attach(path, webm, crowded)).status === 200);
     stalled[1]?.destroy();
   });
-});
 
-describe('more files at once than there is memory for', () => {
-  it('take turns: a slow one holds its part, the others all come through', async () => {
-    const shared = await startApi({ content: { max: 3 }, wrap: store.wrap });
+  it('than there is memory for take turns: a slow one holds its part, the others all come through', async () => {
+    const shared = await startApi({ content: { max: 3 } });
     const slow = await shared.create();
-    const request = await open(slow.path, 8 * MIB, shared);
-    const file = enlargeWebm(webm, 8 * MIB);
-    request.write(HEAD);
-    request.write(file.subarray(0, MIB));
+    const request = await begin(slow, shared);
     const others = [await shared.create(), await shared.create()];
     const answers = await Promise.all(others.map(({ path }) => attach(path, file, shared)));
-    for (const { body } of answers) expect(body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    for (const { status } of answers) expect(status).toBe(200);
     request.write(file.subarray(MIB));
     request.end(TAIL);
-    expect(await answerOf(request)).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: file.length } });
-    const digest = createHash('sha256').update(file).digest('hex');
-    for (const created of [slow, ...others]) expect(await sha256Of(created, shared)).toBe(digest);
+    expect(await answerOf(request)).toMatchObject({ status: 200 });
+    for (const created of [slow, ...others]) expect(await sha256Of(created, shared)).toBe(digestOf(file));
   });
-});
 
-describe('a file that keeps others waiting for memory', () => {
-  it('is refused when it comes too slowly, at once, and the others come through', async () => {
+  it('than there is memory for: one that comes too slowly is refused, and the others come through', async () => {
     let nowMs = 0;
-    const shared = await startApi({ content: { max: 3, now: () => nowMs }, wrap: store.wrap });
-    const file = enlargeWebm(webm, 8 * MIB);
-    const slow: ClientRequest[] = [];
-    for (const { path } of [await shared.create(), await shared.create()]) {
-      const request = await open(path, 8 * MIB, shared);
-      request.write(HEAD);
-      request.write(file.subarray(0, MIB));
-      slow.push(request);
-    }
-    await until(() => shared.service.context.contentUploads.buffers.taken === 2);
-    const other = await shared.create();
-    const answered = attach(other.path, file, shared);
-    await until(() => shared.service.context.contentUploads.buffers.waiting === 1);
-    nowMs += 6 * 60_000;
-    slow[0]?.write(file.subarray(MIB, 2 * MIB));
-    const refused = await answerOf(slow[0] as ClientRequest);
-    expect(refused).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
+    const shared = await startApi({ content: { max: 3, now: () => nowMs } });
+    const { buffers } = shared.service.context.contentUploads;
+    const slow = await begin(await shared.create(), shared);
+    const another = await begin(await shared.create(), shared);
+    await until(() => buffers.taken === 2);
+    const answered = attach((await shared.create()).path, file, shared);
+    await until(() => buffers.waiting === 1);
+    nowMs += 6 * MINUTE_MS;
+    slow.write(file.subarray(MIB, 2 * MIB));
+    expect(await answerOf(slow)).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
     expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
-    slow[1]?.destroy();
-  });
-});
-
-describe('a file above the limit', () => {
-  it('is refused when it turns out to be, and the upload stays open', async () => {
-    const small = await startApi({ uploads: { maxRecordingBytes: 6 * MIB } });
-    const created = await small.create();
-    const answer = await fetch(`${small.url}${created.path}/content`, {
-      method: 'POST',
-      headers: { authorization: await small.authorization(), 'content-type': 'multipart/form-data; boundary=edge' },
-      body: Readable.toWeb(Readable.from([HEAD, enlargeWebm(webm, 7 * MIB), TAIL])) as ReadableStream,
-      duplex: 'half',
-    } as RequestInit);
-    expect(await answer.json()).toMatchObject({ status: 413, code: 'recording-too-large' });
-    expect((await small.call('get', created.path)).body.state).toBe('uploading');
-    expect((await attach(created.path, enlargeWebm(webm, 6 * MIB), small)).status).toBe(200);
+    another.destroy();
   });
 });
