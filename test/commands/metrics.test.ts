@@ -9,7 +9,7 @@ import { type HoledStore, startHoledStore, storeSettings } from '../doctor/suppo
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
-import { DUE_ONCE_ASSESSED, type Installation, install } from './process.ts';
+import { type Installation, install } from './process.ts';
 import { scrape, scrapeUntil } from './scrape.ts';
 
 const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
@@ -110,26 +110,6 @@ describe('serve', () => {
     ).toBe(true);
     expect((await fetch(`${installation.url}/livez`)).status).toBe(200);
     expect((await fetch(`${installation.url}/readyz`)).status).toBe(503);
-  });
-
-  test('that sweeps by itself tells what its last run did', async () => {
-    const settings = { ...DUE_ONCE_ASSESSED, SWEEP_SCHEDULE: '* * * * * *' };
-    installation = await install({ ...storeSettings(testStore, holed.endpoint), ...settings });
-    await installation.start();
-    await installation.record();
-    await installation.makeDue();
-    const swept = await scrapeUntil(installation.url, (samples) => samples.get('proctoring_sweep_deleted') === 1);
-    const value = (name: string) => swept.get(`proctoring_sweep_${name}`);
-    expect([value('due'), value('failed'), value('overdue'), value('oldest_overdue_seconds')]).toEqual([1, 0, 0, 0]);
-    // Of this run alone: the API's own requests and the probes are not in it.
-    expect(value('requests_per_recording')).toBeGreaterThan(3);
-    expect(value('requests_per_recording')).toBeLessThanOrEqual(15);
-    expect(value('last_success_timestamp_seconds')).toBeGreaterThan(0);
-    expect(value('duration_seconds')).toBeGreaterThan(0);
-    expect(value('runs_total{result="ok"}')).toBeGreaterThan(0);
-    expect(value('runs_total{result="refused"}')).toBe(0);
-    const idle = await scrapeUntil(installation.url, (samples) => samples.get('proctoring_sweep_deleted') === 0);
-    expect(idle.has('proctoring_sweep_requests_per_recording')).toBe(false);
   });
 });
 

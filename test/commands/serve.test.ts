@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { DUE_ONCE_ASSESSED, type Installation, install, pause } from './process.ts';
+import { scrapeUntil } from './scrape.ts';
 
 let installation: Installation;
 afterEach(() => installation.remove());
@@ -113,6 +114,10 @@ describe('serve with the embedded store', () => {
       status: 410,
       body: { receipt: { reason: 'retention', deadline: expect.any(String) } },
     });
+    const runs = (result: string) => `proctoring_sweep_runs_total{result="${result}"}`;
+    const swept = await scrapeUntil(installation.url, (samples) => (samples.get(runs('ok')) ?? 0) > 0);
+    expect([swept.get(runs('failed')), swept.get(runs('refused'))]).toEqual([0, 0]);
+    expect(swept.get('proctoring_sweep_last_success_timestamp_seconds')).toBeGreaterThan(0);
     expect(await service.stop('SIGTERM')).toBe(0);
   });
 
