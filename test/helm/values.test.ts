@@ -19,7 +19,7 @@ describe('values', () => {
   test.each([
     ['a retention above 30 days', { settings: { RETENTION_AFTER_ASSESSMENT: '31d' } }, 'RETENTION_AFTER_ASSESSMENT'],
     ['30 days and a second', { settings: { RETENTION_UNASSESSED: '2592001s' } }, 'RETENTION_UNASSESSED'],
-    ['a tenant with more', { settings: { RETENTION_BY_TENANT: { acme: '721h' } } }, 'RETENTION_BY_TENANT/acme'],
+    ['a tenant with more', { settings: { RETENTION_BY_TENANT: { acme: '721h' } } }, /RETENTION_BY_TENANT[/.]acme/],
     ['a settle time that a request may outlast', { settings: { SETTLE_TIME: '59m' } }, 'SETTLE_TIME'],
     ['a retention of nothing', { settings: { RETENTION_UNASSESSED: '0d' } }, 'RETENTION_UNASSESSED'],
     ['a retention without unit', { settings: { RETENTION_UNASSESSED: 30 } }, 'RETENTION_UNASSESSED'],
@@ -27,7 +27,11 @@ describe('values', () => {
     ['a setting spelled wrong', { settings: { S3_BUKET: 'x' } }, 'S3_BUKET'],
     ['a setting that the chart decides', { settings: { SWEEP_SCHEDULE: '* * * * *' } }, 'SWEEP_SCHEDULE'],
     ['a secret among the settings', { settings: { S3_SECRET_ACCESS_KEY: 'x' } }, 'S3_SECRET_ACCESS_KEY'],
-    ['a setting among other environment', { env: [{ name: 'RETENTION_UNASSESSED', value: '90d' }] }, 'env/0/name'],
+    [
+      'a setting among other environment',
+      { env: [{ name: 'RETENTION_UNASSESSED', value: '90d' }] },
+      /env[/.]0[/.]name/,
+    ],
     ['an unknown key', { replica: 2 }, 'replica'],
     ['an unknown key further down', { sweep: { suspend: true } }, 'suspend'],
     ['an unknown key of a peer', { networkPolicy: { store: [{ cidr: '192.0.2.0/24' }] } }, 'cidr'],
@@ -66,7 +70,8 @@ describe('values', () => {
       'autoscaling.minReplicas',
     ],
   ])('%s is refused by a line that names the key', async (_what, values, named) => {
-    expect(await refusal('minimal', values)).toContain(named);
+    // Helm 3.17 writes a path with dots, later ones with slashes.
+    expect(await refusal('minimal', values)).toMatch(named);
   });
 
   const place = { S3_BUCKET: 'recordings', S3_REGION: 'eu-central-1' };
