@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PutBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/storage/object-store.ts';
 import type { Presigner } from '../../src/storage/presigner.ts';
@@ -15,7 +15,7 @@ import { StoreError } from '../../src/storage/store-error.ts';
 import { type FakeReply, type FakeS3, listing, type Script, s3Error, startFakeS3, xml } from './fake-s3.ts';
 import { send } from './http.ts';
 import { bytes, expectStoreError, text } from './object-store-contract.ts';
-import { type AnsweredRequest, hasExternalStore, openTestStore } from './stores.ts';
+import { type AnsweredRequest, openTestStore } from './stores.ts';
 
 const cleanups: (() => unknown)[] = [];
 
@@ -661,25 +661,5 @@ describe('credentials', () => {
     withoutCredentials();
     const { store } = await adapterOn(() => ({}), { credentials: undefined });
     await expectStoreError(store.get('a'), 'access-denied');
-  });
-});
-
-(hasExternalStore ? describe : describe.skip)('a store with policies', () => {
-  test('reports the one key that it refuses to delete, and deletes the others', async () => {
-    const opened = await openTestStore();
-    cleanups.push(() => opened.close());
-    const { store, client, bucket } = opened;
-    for (const key of ['a', 'kept', 'z']) await store.put(key, bytes(key));
-    const Policy = JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        { Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource: [`arn:aws:s3:::${bucket}/kept`] },
-      ],
-    });
-    await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
-    expect(await store.delete(['a', 'kept', 'z'].map((key) => ({ key })))).toMatchObject([
-      { key: 'kept', code: 'AccessDenied' },
-    ]);
-    expect((await store.list('')).objects.map((object) => object.key)).toEqual(['kept']);
   });
 });
