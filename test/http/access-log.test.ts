@@ -12,8 +12,8 @@ beforeAll(async () => {
   api = await startApi();
 });
 
-const read = ({ path }: Pick<CreatedRecording, 'path'>, query = '', by = api) =>
-  by.call<AccessLogPage>('get', `${path}/access-log${query}`, { as: { scope: 'privacy:manage' } });
+const read = ({ path }: Pick<CreatedRecording, 'path'>, by = api) =>
+  by.call<AccessLogPage>('get', `${path}/access-log`, { as: { scope: 'privacy:manage' } });
 const link = ({ path }: CreatedRecording, by = api, reason?: string) =>
   by.call('post', `${path}/playback-links`, {
     as: { scope: 'recordings:review', sub: 'reviewer' },
@@ -57,7 +57,7 @@ describe('the access log', () => {
     const { ref, path } = await other.create();
     const trail = createAuditTrail(store, () => clock.now() + offMs, randomBytes);
     await trail.record({ event: 'link-issued', ref, actor: 'reviewer', requestId: 'r' });
-    expect((await read({ path }, '', other)).body.items).toHaveLength(1);
+    expect((await read({ path }, other)).body.items).toHaveLength(1);
   });
 
   it('tells the whole story, over days and beyond the deletion, until the receipt is gone too', async () => {
@@ -83,31 +83,18 @@ describe('the access log', () => {
       ['link-refused', 'recording-expired'],
       ['link-refused', 'recording-deleted'],
     ];
-    expect(eventsIn((await read(stored, '', late)).body)).toEqual(story);
+    expect(eventsIn((await read(stored, late)).body)).toEqual(story);
     late.service.clock.advance(300 * DAY_MS);
-    expect(eventsIn((await read(stored, '', late)).body)).toEqual(story);
+    expect(eventsIn((await read(stored, late)).body)).toEqual(story);
     late.service.clock.advance(66 * DAY_MS);
     await late.service.sweep();
-    expectProblem(await read(stored, '', late), 404, 'recording-not-found');
+    expectProblem(await read(stored, late), 404, 'recording-not-found');
   });
 
   it('has who ordered the erasure', async () => {
     const stored = await api.store();
     await api.call('delete', `${stored.path}?reason=erasure`, { as: { scope: 'privacy:manage', sub: 'desk' } });
     expect((await read(stored)).body.items).toMatchObject([{ event: 'erased', actor: 'desk', reason: 'erasure' }]);
-  });
-
-  it.each([1, 2, 3, 7])('is the same in pages of %i', async (limit) => {
-    const stored = await api.store();
-    for (const reason of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) await link(stored, api, reason);
-    const reasons: (string | null)[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const { body }: { body: AccessLogPage } = await read(stored, `?limit=${limit}${cursor && `&cursor=${cursor}`}`);
-      expect(body.items.length).toBeLessThanOrEqual(limit);
-      reasons.push(...body.items.map(({ reason }) => reason));
-      cursor = body.nextCursor;
-    }
-    expect(reasons).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
   });
 
   it('leaves out an event that cannot be read', async () => {
@@ -119,17 +106,5 @@ describe('the access log', () => {
     );
     await api.service.store.put(torn, Buffer.from('{"at":'));
     expect((await read(stored)).body.items.map(({ reason }) => reason)).toEqual(['whole']);
-  });
-
-  it.each([
-    'cursor=nonsense',
-    `cursor=${Buffer.from('2026-01-02/../../x').toString('base64url')}`,
-    `cursor=${Buffer.from('2026-13-99/x').toString('base64url')}`,
-    `cursor=${Buffer.from('2026-01-02/').toString('base64url')}`,
-    'limit=0',
-    'limit=201',
-    'assessed=true',
-  ])('has no page for %s', async (query) => {
-    expectProblem(await read(await api.store(), `?${query}`), 422, 'invalid-request');
   });
 });

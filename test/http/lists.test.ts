@@ -1,4 +1,4 @@
-// GET …/recordings: what there is, page by page, and one recording by itself.
+// The lists of an exam, an attempt, a participant and an access log: what they have, page by page; and one recording.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
@@ -13,229 +13,236 @@ interface Page {
 }
 
 const EXAM = '/v1/exams/history/recordings';
+const ATTEMPT = '/v1/exams/history/attempts/a/recordings';
+const PARTICIPANT = '/v1/participants/person/recordings';
 /** Attempts whose ids sort apart from their keys: "-" comes before "/". */
 const ATTEMPTS = ['b', 'a', 'a-1', 'A', 'a_1'];
+const all: CreatedRecording[] = [];
 let api: Api;
-let all: CreatedRecording[] = [];
+let watched: CreatedRecording;
+let accessLog: string;
 
 beforeAll(async () => {
   api = await startApi();
-  for (const attempt of ATTEMPTS) {
-    all.push(await api.create({ exam: 'history', attempt }), await api.create({ exam: 'history', attempt }));
+  for (const attempt of [...ATTEMPTS, ...ATTEMPTS]) {
+    all.push(await api.create({ exam: 'history', attempt }, { participantId: attempt === 'a' ? 'person' : 'p-1' }));
   }
-  await api.create({ exam: 'history-2', attempt: 'a' });
+  watched = await api.store({ exam: 'geography' }, webm, { participantId: 'person' });
+  for (const reason of ['first', 'second', 'third']) {
+    await api.call('post', `${watched.path}/playback-links`, { body: { reason } });
+  }
+  accessLog = `${watched.path}/access-log`;
+  await api.create({ exam: 'history-2', attempt: 'a' }, { participantId: 'person-0' });
   await api.create({ exam: 'his', attempt: 'a' });
-  const { body } = await api.call<Page>('get', EXAM);
-  const order = body.items.map(({ recordingId }) => recordingId);
-  all = all.toSorted((a, b) => order.indexOf(a.ref.recording) - order.indexOf(b.ref.recording));
+  await api.create({ exam: 'history', attempt: 'a', tenant: 'other' }, { participantId: 'person' });
 });
 
-const list = (path: string, by = api) => by.call<Page>('get', path, { as: { scope: 'recordings:review' } });
-const idsOf = (page: Page) => page.items.map(({ recordingId }) => recordingId);
+const list = (path: string, by = api, tenant = 'acme') => by.call<Page>('get', path, { as: { tenant } });
+const idsOf = (items: readonly Recording[]) => items.map(({ recordingId }) => recordingId);
 const idsIn = (recordings: readonly CreatedRecording[]) => recordings.map(({ ref }) => ref.recording);
 
-async function walk(path: string): Promise<string[]> {
-  const seen: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const { status, body }: { status: number; body: Page } = await list(
-      cursor === null ? path : `${path}&cursor=${cursor}`,
-    );
+/** From a path that ends with its query: follows the Link of each page, which has the cursor of the page, and the same limit and filters. */
+async function walk(path: string, limit: number, by = api, tenant = 'acme'): Promise<Recording[]> {
+  const start = `${path}${/\?./.test(path) ? '&' : ''}limit=${limit}`;
+  const items: Recording[] = [];
+  for (let next: string | undefined = start; next !== undefined; ) {
+    const { status, body, headers }: Answer<Page> = await list(next, by, tenant);
     expect(status).toBe(200);
-    seen.push(...idsOf(body));
-    cursor = body.nextCursor;
-  } while (cursor !== null);
-  return seen;
+    expect(body.items.length).toBeLessThanOrEqual(limit);
+    items.push(...body.items);
+    next = /^<([^>]+)>; rel="next"$/.exec(headers.link ?? '')?.[1];
+    expect(next).toBe(body.nextCursor === null ? undefined : `${start}&cursor=${body.nextCursor}`);
+  }
+  return items;
 }
 
-describe('the list of an exam', () => {
-  it('has every recording of it, and none of another', async () => {
-    const { status, body } = await list(EXAM);
-    expect(status).toBe(200);
-    expect(body.nextCursor).toBeNull();
-    expect(body.items).toHaveLength(10);
-    expect(idsOf(body).toSorted()).toEqual(idsIn(all).toSorted());
-    expect(body.items).toContainEqual(all[0]?.recording);
+describe('a list', () => {
+  it.each([
+    ['an exam', () => EXAM, 10],
+    ['an attempt', () => ATTEMPT, 2],
+    ['a participant', () => PARTICIPANT, 3],
+    ['an access log', () => accessLog, 3],
+  ])('of %s is the same in pages of any size', async (_, path, count) => {
+    const { items } = (await list(path())).body;
+    expect(items).toHaveLength(count);
+    for (const limit of [1, 2, 3, count - 1, count, count + 1, 200]) {
+      expect({ limit, items: await walk(`${path()}?`, limit) }).toEqual({ limit, items });
+    }
   });
 
-  it.each([1, 2, 3, 4, 7, 9, 10, 11, 200])('is the same in pages of %i', async (limit) => {
-    expect(await walk(`${EXAM}?limit=${limit}`)).toEqual(idsIn(all));
-    const { body } = await list(`${EXAM}?limit=${limit}`);
-    expect(body.items).toHaveLength(Math.min(limit, 10));
+  it('has what is its own and nothing else; that of an attempt has the oldest first', async () => {
+    const exam = (await list(EXAM)).body;
+    expect(idsOf(exam.items).toSorted()).toEqual(idsIn(all).toSorted());
+    expect(exam.items).toContainEqual(all[0]?.recording);
+    for (const attempt of ATTEMPTS) {
+      const own = idsIn(all.filter(({ ref }) => ref.attempt === attempt));
+      expect(idsOf((await list(`/v1/exams/history/attempts/${attempt}/recordings`)).body.items)).toEqual(own);
+    }
+    const persons = [watched, ...all.filter(({ ref }) => ref.attempt === 'a')];
+    expect((await list(PARTICIPANT)).body.items).toEqual(persons.map(({ recording }) => recording));
+    expect((await list(PARTICIPANT, api, 'other')).body.items).toHaveLength(1);
+  });
+
+  it.each([
+    ['/v1/exams/nothing/recordings', 'acme'],
+    ['/v1/participants/nobody/recordings', 'acme'],
+    [PARTICIPANT, 'third'],
+  ])('is empty where there is nothing: %s', async (path, tenant) => {
+    expect((await list(path, api, tenant)).body).toEqual({ items: [], nextCursor: null });
   });
 
   it('goes on where it was, whatever is erased or added meanwhile', async () => {
     const exam = '/v1/exams/changing/recordings';
-    const first = await api.create({ exam: 'changing', attempt: 'a' });
-    const second = await api.create({ exam: 'changing', attempt: 'b' });
+    const [first, second] = [
+      await api.create({ exam: 'changing', attempt: 'a' }),
+      await api.create({ exam: 'changing', attempt: 'b' }),
+    ];
     const { body } = await list(`${exam}?limit=1`);
     await api.call('delete', `${first.path}?reason=erasure`);
     const third = await api.create({ exam: 'changing', attempt: 'c' });
-    expect(idsOf((await list(`${exam}?cursor=${body.nextCursor}`)).body)).toEqual(idsIn([second, third]));
+    expect(idsOf((await list(`${exam}?cursor=${body.nextCursor}`)).body.items)).toEqual(idsIn([second, third]));
   });
 
-  it('is empty where there is nothing', async () => {
-    expect((await list('/v1/exams/nothing/recordings')).body).toEqual({ items: [], nextCursor: null });
-  });
-});
-
-describe('the list of an attempt', () => {
-  it.each(ATTEMPTS)('has the recordings of %s alone, oldest first', async (attempt) => {
-    const path = `/v1/exams/history/attempts/${attempt}/recordings`;
-    const own = idsIn(all.filter(({ ref }) => ref.attempt === attempt));
-    expect(own).toHaveLength(2);
-    expect(await walk(`${path}?limit=1`)).toEqual(own.toSorted());
-    expect(idsOf((await list(path)).body)).toEqual(own.toSorted());
-  });
-});
-
-describe('the Link of a page', () => {
-  it('leads through every list to its end', async () => {
-    const participant = { participantId: 'p-linked' };
-    const read = await api.store({ exam: 'linked' }, webm, participant);
-    for (const _ of [1, 2, 3]) await api.call('post', `${read.path}/playback-links`);
-    await api.create({ exam: 'linked', attempt: read.ref.attempt }, participant);
-    for (const [path, expected] of [
-      [`${EXAM}?assessed=false&limit=3`, 10],
-      [`/v1/exams/linked/attempts/${read.ref.attempt}/recordings?limit=1`, 2],
-      [`${read.path}/access-log?limit=1`, 3],
-      ['/v1/participants/p-linked/recordings?limit=1', 2],
-    ] as const) {
-      const seen: unknown[] = [];
-      let next: string | undefined = path;
-      while (next !== undefined) {
-        const { body, headers }: Answer<Page> = await api.call<Page>('get', next);
-        seen.push(...body.items);
-        const link: string | undefined = /^<([^>]+)>; rel="next"$/.exec(headers.link ?? '')?.[1];
-        expect(link === undefined).toBe(body.nextCursor === null);
-        // The same list, with the same limit and filters.
-        if (link !== undefined) expect(link.replace(/[?&]cursor=[^&]+/, '')).toBe(path);
-        next = link;
-      }
-      expect({ path, count: seen.length }).toEqual({ path, count: expected });
+  it.each([EXAM, ATTEMPT, 'the access log'])('takes no cursor of another list: %s', async (path) => {
+    const of = path.startsWith('/') ? path : accessLog;
+    const texts = [
+      `../a/${UNKNOWN_RECORDING}`,
+      `his/a/${UNKNOWN_RECORDING}`,
+      `history-2/a/${UNKNOWN_RECORDING}`,
+      `history/b/${UNKNOWN_RECORDING}/x`,
+      '2026-01-02/../../x',
+      '2026-13-99/x',
+      '2026-01-02/',
+    ].map((text) => Buffer.from(text).toString('base64url'));
+    for (const cursor of ['nonsense', '%00', 'a'.repeat(513), ...texts]) {
+      const answer = await list(`${of}?cursor=${cursor}`);
+      expectProblem(answer, 422, 'invalid-request');
+      expect(answer.body).toMatchObject({ errors: [{ path: 'cursor', message: expect.any(String) }] });
     }
   });
-});
 
-describe('a cursor', () => {
   it.each([
-    'nonsense',
-    '!!!',
-    '%00',
-    'Li4vLi4v',
-    Buffer.from(`history/a/${'z'.repeat(36)}`).toString('base64url'),
-    Buffer.from(`history/a/${UNKNOWN_RECORDING}/x`).toString('base64url'),
-    Buffer.from(`../a/${UNKNOWN_RECORDING}`).toString('base64url'),
-    Buffer.from(`his/a/${UNKNOWN_RECORDING}`).toString('base64url'),
-    Buffer.from(`history-2/a/${UNKNOWN_RECORDING}`).toString('base64url'),
-    'a'.repeat(513),
-  ])('that is none of this list is refused: %s', async (cursor) => {
-    const answer = await list(`${EXAM}?cursor=${cursor}`);
-    expectProblem(answer, 422, 'invalid-request');
-    expect((answer.body as unknown as { errors: object[] }).errors).toEqual([
-      { path: 'cursor', message: expect.any(String) },
-    ]);
+    ...['limit=0', 'limit=201', 'limit=1.5', 'limit=1&limit=2'].map((query) => [query, EXAM] as const),
+    ...['assessed=maybe', 'dueBefore=soon', 'dueBefore=2026-01-01', 'participant=p-1'].map(
+      (query) => [query, EXAM] as const,
+    ),
+    ['assessed=maybe', PARTICIPANT],
+    ['cursor=nonsense', PARTICIPANT],
+    ['limit=201', 'the access log'],
+    ['assessed=true', 'the access log'],
+  ])('refuses the query %s of %s', async (query, path) => {
+    const of = path.startsWith('/') ? path : accessLog;
+    expectProblem(await list(`${of}?${query}`), 422, 'invalid-request');
   });
 
-  it('of another exam or attempt is refused', async () => {
-    const { body } = await list(`${EXAM}?limit=1`);
-    for (const path of ['/v1/exams/history-2/recordings', '/v1/exams/history/attempts/b/recordings']) {
-      const own = (await list(`${path}?limit=1`)).body.nextCursor;
-      expect(own).toEqual(expect.any(String));
-      if (body.nextCursor !== own)
-        expectProblem(await list(`${path}?cursor=${body.nextCursor}`), 422, 'invalid-request');
+  it('leaves out what is deleted, past its deadline, or cannot be read', async () => {
+    const late = await startApi();
+    const expired = await late.create({ exam: 'history', attempt: 'a' }, { participantId: 'person' });
+    late.service.clock.advance(29 * DAY_MS);
+    const [erased, torn, kept] = [
+      await late.store({ exam: 'history', attempt: 'a' }, webm, { participantId: 'person' }),
+      await late.create({ exam: 'history', attempt: 'a' }, { participantId: 'person' }),
+      await late.create({ exam: 'history', attempt: 'a' }, { participantId: 'person' }),
+    ];
+    await late.call('delete', `${erased.path}?reason=erasure`);
+    await late.service.store.put(recordingKey(torn.ref, 'manifest'), Buffer.from('{"version":1,'));
+    late.service.context.manifests.clear();
+    for (const path of [EXAM, ATTEMPT, PARTICIPANT]) {
+      expect(idsOf((await list(path, late)).body.items)).toEqual(idsIn([expired, kept]));
     }
+    expectProblem(await late.call('get', torn.path), 503, 'recording-unreadable');
+    late.service.clock.advance(DAY_MS);
+    for (const path of [EXAM, ATTEMPT, PARTICIPANT]) {
+      expect(idsOf((await list(path, late)).body.items)).toEqual(idsIn([kept]));
+    }
+    const answer = await late.call('get', expired.path);
+    expectProblem(answer, 410, 'recording-expired');
+    const deadline = expired.recording.deleteBy;
+    expect(answer.body.deadline).toBe(deadline);
+    await late.service.sweep();
+    const gone = await late.call('get', expired.path);
+    expectProblem(gone, 410, 'recording-deleted');
+    expect(gone.body.receipt).toMatchObject({ reason: 'retention', deadline });
   });
 });
 
-describe('the query of a list', () => {
-  it.each([
-    'limit=0',
-    'limit=-1',
-    'limit=201',
-    'limit=1.5',
-    'limit=ten',
-    'limit=',
-    'limit=1&limit=2',
-    'assessed=maybe',
-    'assessed=1',
-    'dueBefore=soon',
-    'dueBefore=2026-01-01',
-    'participant=p-1',
-    '__proto__=1',
-    'constructor=1',
-  ])('is refused: %s', async (query) => {
-    expectProblem(await list(`${EXAM}?${query}`), 422, 'invalid-request');
-  });
+it('one recording is shown as it was answered when it was complete', async () => {
+  const { status, body } = await api.call('get', watched.path, { as: { scope: 'recordings:review' } });
+  expect({ status, body }).toEqual({ status: 200, body: watched.recording });
+  expect(body).toMatchObject({ state: 'stored', sizeBytes: webm.length, truncated: false, timeline: null });
 });
 
-describe('filters', () => {
-  let old: CreatedRecording;
-  let assessed: CreatedRecording;
-  let young: CreatedRecording;
-  let erased: CreatedRecording;
+describe('the filters by assessment and deadline', () => {
+  /** A tenant with an order of its own, and one without; each has the same sittings. */
+  const TENANTS = { brief: 14, acme: 30 } as const;
+  type Tenant = keyof typeof TENANTS;
+  const tenants = Object.keys(TENANTS) as Tenant[];
+  const made: { tenant: Tenant; attempt: string; id: string; deadlineMs: number; assessed: boolean }[] = [];
   let late: Api;
-  const names = async (query: string) => {
-    const { body } = await list(`/v1/exams/math/recordings${query}`, late);
-    return idsOf(body).map((id) => [old, assessed, young, erased].findIndex(({ ref }) => ref.recording === id));
-  };
 
   beforeAll(async () => {
-    late = await startApi();
-    old = await late.create({ attempt: 'a' });
-    late.service.clock.advance(20 * DAY_MS);
-    assessed = await late.store({ attempt: 'b' });
-    const completedAt = new Date(late.service.clock.now()).toISOString();
-    await late.call('put', `${assessed.attemptPath}/assessment`, { body: { completedAt } });
-    late.service.clock.advance(DAY_MS);
-    young = await late.store({ attempt: 'c' });
-    erased = await late.store({ attempt: 'd' });
-    await late.call('delete', `${erased.path}?reason=erasure`);
+    late = await startApi({ policy: { byTenantMs: new Map([['brief', 14 * DAY_MS]]) } });
+    for (const [day, attempt] of ['a', 'b', 'c', 'd'].entries()) {
+      for (const tenant of tenants) {
+        const assessed = day % 2 === 1;
+        const sitting = { tenant, exam: 'law', attempt };
+        const two = [await late.create(sitting), await late.create(sitting)];
+        const completedAt = new Date(late.service.clock.now()).toISOString();
+        const path = `/v1/exams/law/attempts/${attempt}/assessment`;
+        if (assessed) await late.call('put', path, { as: { tenant }, body: { completedAt } });
+        for (const { ref, recording } of two) {
+          const deadlineMs = Date.parse(assessed ? completedAt : recording.createdAt) + TENANTS[tenant] * DAY_MS;
+          made.push({ tenant, attempt, id: ref.recording, deadlineMs, assessed });
+        }
+      }
+      late.service.clock.advance(DAY_MS);
+    }
   });
 
-  it('show those with, or those without an assessment; what is erased is not shown', async () => {
-    expect(await names('')).toEqual([0, 1, 2]);
-    expect(await names('?assessed=true')).toEqual([1]);
-    expect(await names('?assessed=false')).toEqual([0, 2]);
+  const combinations = tenants.flatMap((tenant) =>
+    [undefined, true, false].flatMap((assessed) =>
+      [undefined, 0, 1, 1.5 * DAY_MS, 40 * DAY_MS].map((afterFirstMs) => ({ tenant, assessed, afterFirstMs })),
+    ),
+  );
+
+  it.each(combinations)('show what is due before a time, and not at it: %o', async (filter) => {
+    const { tenant, assessed, afterFirstMs } = filter;
+    const own = made.filter((one) => one.tenant === tenant);
+    const beforeMs = Math.min(...own.map(({ deadlineMs }) => deadlineMs)) + (afterFirstMs ?? 1000 * DAY_MS);
+    const wanted = own
+      .filter((one) => (assessed === undefined || one.assessed === assessed) && one.deadlineMs < beforeMs)
+      .map(({ id, attempt, deadlineMs }) => ({ id, attempt, deadlineMs }));
+    const before = new Date(beforeMs + 2 * HOUR_MS).toISOString().replace('Z', '+02:00');
+    const query = [
+      ...(assessed === undefined ? [] : [`assessed=${assessed}`]),
+      ...(afterFirstMs === undefined ? [] : [`dueBefore=${encodeURIComponent(before)}`]),
+    ].join('&');
+    const shown = (items: readonly Recording[]) =>
+      items
+        .map(({ recordingId, attemptId, deleteBy }) => ({
+          id: recordingId,
+          attempt: attemptId,
+          deadlineMs: Date.parse(deleteBy),
+        }))
+        .toSorted((a, b) => a.id.localeCompare(b.id));
+    const sorted = wanted.toSorted((a, b) => a.id.localeCompare(b.id));
+    for (const limit of [1, 3, 200]) {
+      expect(shown(await walk(`/v1/exams/law/recordings?${query}`, limit, late, tenant))).toEqual(sorted);
+    }
+    const ofAttempt = await walk(`/v1/exams/law/attempts/a/recordings?${query}`, 1, late, tenant);
+    expect(shown(ofAttempt)).toEqual(sorted.filter(({ attempt }) => attempt === 'a'));
+    const ofParticipant = await walk(`/v1/participants/p-1/recordings?${query}`, 200, late, tenant);
+    expect(shown(ofParticipant)).toEqual(sorted);
   });
 
-  it('show what is due before a time, and not what is due at it', async () => {
-    const at = (time: string) => `?dueBefore=${encodeURIComponent(time)}`;
-    expect(await names(at(old.recording.deleteBy))).toEqual([]);
-    expect(await names(at(new Date(Date.parse(old.recording.deleteBy) + 1).toISOString()))).toEqual([0]);
-    expect(await names(at(young.recording.deleteBy))).toEqual([0, 1]);
-    expect(await names(`${at('2999-01-01T00:00:00+02:00')}&assessed=false&limit=1`)).toEqual([0]);
-  });
-
-  it('show nothing whose deadline has passed, which nobody can read either', async () => {
-    late.service.clock.advance(9 * DAY_MS + HOUR_MS);
-    expect(await names('')).toEqual([1, 2]);
-    const answer = await late.call('get', old.path);
-    expectProblem(answer, 410, 'recording-expired');
-    expect(answer.body.deadline).toBe(old.recording.deleteBy);
-    await late.service.sweep();
-    const gone = await late.call('get', old.path);
-    expectProblem(gone, 410, 'recording-deleted');
-    expect(gone.body.receipt).toMatchObject({ reason: 'retention', deadline: old.recording.deleteBy });
-  });
-});
-
-describe('one recording', () => {
-  it('is shown as it was answered when it was complete', async () => {
-    const stored = await api.store();
-    const answer = await api.call('get', stored.path, { as: { scope: 'recordings:review' } });
-    expect(answer).toMatchObject({ status: 200, body: stored.recording });
-    expect(answer.body).toMatchObject({ state: 'stored', sizeBytes: webm.length, truncated: false, timeline: null });
-    expect(answer.headers['cache-control']).toBe('no-store');
-  });
-
-  it('whose manifest cannot be read is a fault of the service, and stops no list', async () => {
-    const sitting = { exam: 'broken', attempt: 'a' };
-    const broken = await api.create(sitting);
-    const sound = await api.create(sitting);
-    await api.service.store.put(recordingKey(broken.ref, 'manifest'), Buffer.from('{"version":1,'));
-    api.service.context.manifests.clear();
-    expectProblem(await api.call('get', broken.path), 503, 'recording-unreadable');
-    expect(idsOf((await list('/v1/exams/broken/recordings')).body)).toEqual([sound.ref.recording]);
+  it('agree with the warning of the sweep', async () => {
+    late.service.clock.advance(7 * DAY_MS + HOUR_MS);
+    const { dueSoonUnassessed } = await late.service.sweep();
+    const untilMs = late.service.clock.now() + late.service.sweepContext.leadMs + 3 * DAY_MS;
+    const query = `assessed=false&dueBefore=${new Date(untilMs).toISOString()}`;
+    const { items } = (await list(`/v1/exams/law/recordings?${query}`, late, 'brief')).body;
+    const earliest = items.map(({ deleteBy }) => deleteBy).toSorted()[0];
+    expect(items.length).toBeGreaterThan(0);
+    expect(dueSoonUnassessed).toEqual([{ tenant: 'brief', count: items.length, earliest }]);
   });
 });

@@ -1,8 +1,7 @@
-// /v1/participants/{participant}: what is held of somebody across exams, and the erasure of all of it.
+// DELETE /v1/participants/{participant}: the erasure of what is held of somebody across exams.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWTPayload } from 'jose';
-import { DAY_MS } from '../../src/domain/durations.ts';
-import { participantKey, recordingKey } from '../../src/domain/keys.ts';
+import { participantKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
@@ -31,8 +30,7 @@ function newParticipant(): string {
   return `person-${participants}`;
 }
 
-const list = (participant: string, query = '', as: JWTPayload = DESK, by = api) =>
-  by.call<Page>('get', `/v1/participants/${participant}/recordings${query}`, { as });
+const list = (participant: string) => api.call<Page>('get', `/v1/participants/${participant}/recordings`, { as: DESK });
 const erase = (participant: string, suffix = '', reason = 'erasure', as: JWTPayload = DESK) =>
   api.call<Erasure>('delete', `/v1/participants/${participant}${suffix}?reason=${reason}`, { as });
 const idsOf = ({ items }: Page) => items.map(({ recordingId }) => recordingId);
@@ -48,75 +46,6 @@ async function recordingsOf(participantId: string, tenant = 'acme'): Promise<Cre
     await api.create({ tenant, exam: 'physics', attempt: first }, { participantId }),
   ];
 }
-
-describe('the list of a participant', () => {
-  it('has what is held of them in every exam, and nothing of anybody else', async () => {
-    const who = newParticipant();
-    const own = await recordingsOf(who);
-    await recordingsOf(`${who}-0`);
-    const { status, body } = await list(who);
-    expect(status).toBe(200);
-    expect(body).toEqual({ items: own.map(({ recording }) => recording), nextCursor: null });
-  });
-
-  it.each([1, 2, 3, 4, 5])('is the same in pages of %i', async (limit) => {
-    const who = newParticipant();
-    const own = await recordingsOf(who);
-    const seen: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const { status, body }: { status: number; body: Page } = await list(
-        who,
-        `?limit=${limit}${cursor && `&cursor=${cursor}`}`,
-      );
-      expect(status).toBe(200);
-      expect(body.items.length).toBeLessThanOrEqual(limit);
-      seen.push(...idsOf(body));
-      cursor = body.nextCursor;
-    }
-    expect(seen).toEqual(idsIn(own));
-  });
-
-  it('takes the filters of the other lists', async () => {
-    const who = newParticipant();
-    const [assessed, , other, open] = await recordingsOf(who);
-    const completedAt = new Date(api.service.clock.now()).toISOString();
-    await api.call('put', `${other?.attemptPath}/assessment`, { body: { completedAt } });
-    expect(idsOf((await list(who, '?assessed=true')).body)).toEqual([other?.ref.recording]);
-    expect(idsOf((await list(who, '?assessed=false&limit=200')).body)).toEqual(
-      expect.arrayContaining([assessed?.ref.recording, open?.ref.recording]),
-    );
-    expectProblem(await list(who, '?assessed=maybe'), 422, 'invalid-request');
-    expectProblem(await list(who, '?cursor=nonsense'), 422, 'invalid-request');
-  });
-
-  it('leaves out what is deleted, past its deadline, or cannot be read', async () => {
-    const late = await startApi();
-    const participantId = newParticipant();
-    await late.create({}, { participantId });
-    late.service.clock.advance(29 * DAY_MS);
-    const erased = await late.store({}, undefined, { participantId });
-    await late.call('delete', `${erased.path}?reason=erasure`);
-    const torn = await late.create({}, { participantId });
-    await late.service.store.put(recordingKey(torn.ref, 'manifest'), Buffer.from('{'));
-    late.service.context.manifests.clear();
-    const kept = await late.create({}, { participantId });
-    late.service.clock.advance(2 * DAY_MS);
-    expect(idsOf((await list(participantId, '', DESK, late)).body)).toEqual([kept.ref.recording]);
-  });
-
-  it('is empty for somebody of whom nothing is held', async () => {
-    expect((await list(newParticipant())).body).toEqual({ items: [], nextCursor: null });
-  });
-
-  it('is of the tenant alone, who may know a participant of the same id', async () => {
-    const who = newParticipant();
-    const own = await recordingsOf(who);
-    const others = await recordingsOf(who, 'other');
-    expect(idsOf((await list(who)).body)).toEqual(idsIn(own));
-    expect(idsOf((await list(who, '', { ...DESK, tenant: 'other' })).body)).toEqual(idsIn(others));
-    expect((await list(who, '', { ...DESK, tenant: 'third' })).body.items).toEqual([]);
-  });
-});
 
 describe.each(['', '/recordings'])(
   'the erasure of a participant (DELETE /v1/participants/{participant}%s)',
