@@ -1,3 +1,4 @@
+// Why a start with given settings is refused, as tests ask for it.
 import { readSettings } from '../../src/commands/settings.ts';
 import { SettingsError } from '../../src/commands/settings-error.ts';
 

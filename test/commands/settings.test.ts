@@ -13,20 +13,11 @@ import { SettingsError } from '../../src/commands/settings-error.ts';
 import { tokenCommand } from '../../src/commands/token.ts';
 import { UsageError } from '../../src/commands/usage-error.ts';
 import type { LogFields } from '../../src/http/logger.ts';
+import { problemsOf } from './problems.ts';
 
 const SECRET = 's'.repeat(32);
 const WITH_BUCKET = { S3_BUCKET: 'recordings', S3_REGION: 'eu-west-1', AUTH_SHARED_SECRET: SECRET };
 const DAY_MS = 86_400_000;
-
-function problemsOf(env: Record<string, string>): readonly string[] {
-  try {
-    readSettings(env);
-  } catch (error) {
-    if (error instanceof SettingsError) return error.problems;
-    throw error;
-  }
-  return [];
-}
 
 describe('without any setting', () => {
   it('everything has its default', () => {
