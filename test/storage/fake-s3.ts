@@ -1,6 +1,7 @@
 // An HTTP server that answers as a test's script says: for the stores that no test can have here.
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 export interface FakeRequest {
   readonly method: string;
@@ -31,22 +32,13 @@ export interface FakeS3 {
 /** Answers the n-th request, from 0, with what the script gives for it. */
 export async function startFakeS3(script: Script): Promise<FakeS3> {
   const requests: FakeRequest[] = [];
-  const server = createServer((incoming, response) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      const url = new URL(incoming.url ?? '', 'http://localhost');
-      const request: FakeRequest = {
-        method: incoming.method ?? '',
-        path: url.pathname,
-        query: url.searchParams,
-        headers: incoming.headers,
-        body: Buffer.concat(chunks).toString('utf8'),
-      };
-      const reply = script(request, requests.push(request) - 1);
-      response.sendDate = reply.withoutDate !== true;
-      response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
-    });
+  const server = createServer(async (incoming, response) => {
+    const { method = '', url = '', headers } = incoming;
+    const { pathname: path, searchParams: query } = new URL(url, 'http://localhost');
+    const request = { method, path, query, headers, body: await text(incoming) };
+    const reply = script(request, requests.push(request) - 1);
+    response.sendDate = reply.withoutDate !== true;
+    response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -72,6 +64,5 @@ export function listing(root: string, content = ''): FakeReply {
 
 /** An S3 error document. */
 export function s3Error(status: number, code: string): FakeReply {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>as scripted</Message></Error>`;
-  return { status, headers: { 'content-type': 'application/xml' }, body };
+  return { ...xml('Error', `<Code>${code}</Code><Message>as scripted</Message>`), status };
 }
