@@ -22,15 +22,8 @@ export interface FakeReply {
 
 export type Script = (request: FakeRequest, index: number) => FakeReply;
 
-export interface FakeS3 {
-  /** On `localhost`, so that the SDK may put the bucket before it. */
-  readonly endpoint: string;
-  readonly requests: FakeRequest[];
-  close(): Promise<void>;
-}
-
 /** Answers the n-th request, from 0, with what the script gives for it. */
-export async function startFakeS3(script: Script): Promise<FakeS3> {
+export async function startFakeS3(script: Script) {
   const requests: FakeRequest[] = [];
   const server = createServer(async (incoming, response) => {
     const { method = '', url = '', headers } = incoming;
@@ -42,6 +35,7 @@ export async function startFakeS3(script: Script): Promise<FakeS3> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
+    /** On `localhost`, so that the SDK may put the bucket before it. */
     endpoint: `http://localhost:${(server.address() as AddressInfo).port}`,
     requests,
     async close() {

@@ -2,6 +2,7 @@
 // ci/known-differences lists some of these tests by name: change a name in both places.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pMap from 'p-map';
 import { MIN_PART_SIZE_BYTES } from '../../src/domain/parts.ts';
 import {
   type ListedVersion,
@@ -19,6 +20,8 @@ export interface OpenStore {
 
 /** How far a store's clock and this one's may be apart, and a write and its answer. */
 const CLOCK_TOLERANCE_MS = 60_000;
+/** As many calls as a store answers without queueing. */
+const AT_ONCE = { concurrency: 32 };
 const MEDIA = { contentType: 'video/webm' };
 /** Characters that URLs, XML and listings treat in ways of their own. */
 const ODD_NAMES = [
@@ -239,7 +242,7 @@ export function describeObjectStore(
       testLong?.('go on over as many pages as there are, and so do deletions', async () => {
         const prefix = newPrefix();
         const keys = Array.from({ length: severalPages }, (_, index) => prefix + numbered(index));
-        await inParallel(keys, (key) => put(key));
+        await pMap(keys, (key) => put(key), AT_ONCE);
         expect(await keysUnder(prefix)).toEqual(keys);
         expect((await store.list(prefix)).objects).toHaveLength(pageKeys);
         expect(await keysUnder(prefix, keys.at(-11))).toHaveLength(10);
@@ -397,7 +400,7 @@ export function describeObjectStore(
       testLong?.('are listed over as many pages as there are', async () => {
         const prefix = newPrefix();
         const keys = Array.from({ length: severalPages }, (_, index) => prefix + numbered(Math.floor(index / 3)));
-        await inParallel(keys, (key) => store.createMultipartUpload(key, MEDIA));
+        await pMap(keys, (key) => store.createMultipartUpload(key, MEDIA), AT_ONCE);
         const first = await store.listMultipartUploads(prefix);
         expect(first.uploads).toHaveLength(pageKeys);
         expect(first.cursor).toBeDefined();
@@ -479,7 +482,7 @@ export function describeVersionedStore(name: string, open: () => Promise<OpenSto
 
     test('is empty once all its versions are deleted, over as many pages as there are', async () => {
       const writes = Array.from({ length: 1020 }, (_, index) => `many/${index % 60}`);
-      await inParallel(writes, (key) => store.put(key, bytes('x')));
+      await pMap(writes, (key) => store.put(key, bytes('x')), AT_ONCE);
       await store.delete(writes.slice(0, 60).map((key) => ({ key })));
       const seen: string[] = [];
       for (let before = -1; before < seen.length; ) {
@@ -549,13 +552,4 @@ function inByteOrder(keys: readonly string[]): string[] {
 
 function expectNear(timeMs: number | undefined, expectedMs: number): void {
   expect(Math.abs((timeMs ?? Number.NaN) - expectedMs)).toBeLessThan(CLOCK_TOLERANCE_MS);
-}
-
-/** Calls with each item, 32 at a time: as many as a store answers without queueing. */
-async function inParallel<T>(items: readonly T[], call: (item: T) => Promise<unknown>): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await call(item);
-  };
-  await Promise.all(Array.from({ length: 32 }, worker));
 }

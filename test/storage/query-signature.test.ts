@@ -9,18 +9,23 @@ import { createQuerySigner, escapeUri } from '../../src/storage/s3/query-signatu
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
 const word = fc.string({ unit: fc.constantFrom(...'abcXYZ09-/+='.split('')), minLength: 1, maxLength: 40 });
 const signings = fc.record({
-  region: fc.constantFrom('us-east-1', 'local'),
+  region: fc.constantFrom('us-east-1' as const, 'local' as const),
   credentials: fc.record(
-    { accessKeyId: word, secretAccessKey: word, sessionToken: word },
+    { accessKeyId: word, secretAccessKey: fc.oneof(word, fc.constant('often')), sessionToken: word },
     { requiredKeys: ['accessKeyId', 'secretAccessKey'] },
   ),
   method: fc.constantFrom('PUT', 'GET'),
   segments: fc.array(text, { minLength: 1, maxLength: 5 }),
   query: fc.dictionary(fc.constantFrom('partNumber', 'uploadId', 'x-id', 'response-content-type'), text),
   length: fc.option(fc.integer({ min: 1, max: 5_000_000_000 }), { nil: undefined }),
-  at: fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }),
+  at: fc.oneof(
+    fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }),
+    fc.constant(new Date('2026-11-23')),
+  ),
   seconds: fc.integer({ min: 1, max: 604_800 }),
 });
+/** Each keeps the key of the day: it signs again by the same key, by another one, and on another day. */
+const signers = { 'us-east-1': createQuerySigner('us-east-1'), local: createQuerySigner('local') };
 const { sha256 } = new S3Client({ region: 'local' }).config;
 
 test('a signed query has the parameters and the signature of the SDK', async () => {
@@ -35,23 +40,9 @@ test('a signed query has the parameters and the signature of the SDK', async () 
         { expiresIn: seconds, signingDate: at, signableHeaders: new Set(Object.keys(headers)) },
       );
       const validity = { fromMs: at.getTime(), seconds };
-      const ours = createQuerySigner(region)({ method, path, query, headers }, credentials, validity);
+      const ours = signers[region]({ method, path, query, headers }, credentials, validity);
       expect(Object.fromEntries(new URLSearchParams(ours))).toEqual(theirs.query);
     }),
     { numRuns: 500 },
   );
-});
-
-test('a signer that signed by another day and key before signs as a new one does', () => {
-  const used = createQuerySigner('local');
-  const request = { method: 'GET', path: '/a', query: {}, headers: { host: 'h' } };
-  const signatures = [0, 86_400_000, 0].flatMap((fromMs) =>
-    ['one', 'two'].map((secretAccessKey) => {
-      const sign = (signer: typeof used) =>
-        signer(request, { accessKeyId: 'id', secretAccessKey }, { fromMs, seconds: 60 });
-      expect(sign(used)).toBe(sign(createQuerySigner('local')));
-      return sign(used);
-    }),
-  );
-  expect(new Set(signatures).size).toBe(4);
 });
