@@ -20,7 +20,10 @@ export interface FakeReply {
   readonly withoutDate?: boolean;
 }
 
-export type Script = (request: FakeRequest, index: number) => FakeReply;
+/** For short: `403 AccessDenied` or `501` is an error, and any other string the content of a document. */
+export type Answer = FakeReply | string;
+
+export type Script = (request: FakeRequest, index: number) => Answer;
 
 /** Answers the n-th request, from 0, with what the script gives for it. */
 export async function startFakeS3(script: Script) {
@@ -29,7 +32,7 @@ export async function startFakeS3(script: Script) {
     const { method = '', url = '', headers } = incoming;
     const { pathname: path, searchParams: query } = new URL(url, 'http://localhost');
     const request = { method, path, query, headers, body: await text(incoming) };
-    const reply = script(request, requests.push(request) - 1);
+    const reply = replyOf(script(request, requests.push(request) - 1));
     response.sendDate = reply.withoutDate !== true;
     response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
   });
@@ -45,18 +48,16 @@ export async function startFakeS3(script: Script) {
   };
 }
 
-/** An S3 document with this root element. */
-export function xml(root: string, content = ''): FakeReply {
+function replyOf(answer: Answer): FakeReply {
+  if (typeof answer !== 'string') return answer;
+  const [, status, code] = /^(\d{3})(?: (\w+))?$/.exec(answer) ?? [];
+  if (status === undefined) return document(answer);
+  const error = code === undefined ? {} : document(`<Code>${code}</Code><Message>as scripted</Message>`, 'Error');
+  return { ...error, status: Number(status) };
+}
+
+/** The SDK takes a root element of any name. */
+export function document(content: string, root = 'Answer'): FakeReply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
   return { headers: { 'content-type': 'application/xml' }, body };
-}
-
-/** The whole of a listing, as every store says of its last page. */
-export function listing(root: string, content = ''): FakeReply {
-  return xml(root, `<IsTruncated>false</IsTruncated>${content}`);
-}
-
-/** An S3 error document. */
-export function s3Error(status: number, code: string): FakeReply {
-  return { ...xml('Error', `<Code>${code}</Code><Message>as scripted</Message>`), status };
 }
