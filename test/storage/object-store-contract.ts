@@ -136,14 +136,12 @@ export function describeObjectStore(
         const key = `${newPrefix()}left`;
         await store.put(key, new Uint8Array(MAX_SMALL_OBJECT_BYTES).fill(7));
         for (let round = 0; round < 300; round += 1) {
-          const chunks = (await store.getRange(key, 0, MAX_SMALL_OBJECT_BYTES)) ?? [];
-          let seen: number | undefined;
-          for await (const chunk of chunks) {
-            seen = chunk[0];
+          for await (const chunk of (await store.getRange(key, 0, MAX_SMALL_OBJECT_BYTES)) ?? []) {
+            expect(chunk[0]).toBe(7);
             break;
           }
-          expect(seen).toBe(7);
         }
+        expect.assertions(300);
       });
 
       test('are told apart by every character of their keys', async () => {
@@ -224,6 +222,18 @@ export function describeObjectStore(
         expectNear(objects[0]?.lastModifiedMs, storeTimeMs);
         const pages = [store.list(`${prefix}nothing`), store.listVersions(prefix), store.listMultipartUploads(prefix)];
         for (const page of await Promise.all(pages)) expectNear(page.storeTimeMs, Date.now());
+      });
+
+      test('without versions have each object as the only one of its key, which can be deleted', async () => {
+        const prefix = newPrefix();
+        expect(await store.isVersioned()).toBe(false);
+        for (const item of ['b', 'a']) await put(prefix + item);
+        const versions = await allVersions(store, prefix);
+        const only = { sizeBytes: 1, isLatest: true, isDeleteMarker: false };
+        expect(versions).toMatchObject(['a', 'b'].map((item) => ({ ...only, key: prefix + item })));
+        for (const { lastModifiedMs } of versions) expectNear(lastModifiedMs, Date.now());
+        expect(await store.delete(versions)).toEqual([]);
+        expect(await keysUnder(prefix)).toEqual([]);
       });
 
       test('show every write and every deletion that was answered', async () => {
@@ -339,29 +349,22 @@ export function describeObjectStore(
         expect(await store.listParts(key, uploadId)).toHaveLength(2);
       });
 
-      test('that were completed change nothing any more, and bring nothing back after a deletion', async () => {
+      test.each(['completed', 'aborted'])('that were %s are over, and bring nothing back', async (end) => {
         const { key, uploadId, parts } = await upload(bytes('whole'));
-        expect(await store.completeMultipartUpload(key, uploadId, parts)).toBe(true);
-        // False, or true from a store that remembers the completion while its object is there (Ceph RGW).
-        await store.completeMultipartUpload(key, uploadId, parts);
+        if (end === 'completed') {
+          expect(await store.completeMultipartUpload(key, uploadId, parts)).toBe(true);
+          // False, or true from a store that remembers the completion while its object is there (Ceph RGW).
+          await store.completeMultipartUpload(key, uploadId, parts);
+        }
         for (let twice = 0; twice < 2; twice += 1) await store.abortMultipartUpload(key, uploadId);
         await expectStoreError(store.uploadPart(key, uploadId, 2, bytes('late')), 'no-such-upload');
-        expect(await read(key)).toBe('whole');
+        expect(await read(key)).toBe(end === 'completed' ? 'whole' : undefined);
         await store.delete([{ key }]);
         expect(await store.completeMultipartUpload(key, uploadId, parts)).toBe(false);
         await expectStoreError(store.uploadPart(key, uploadId, 1, bytes('late')), 'no-such-upload');
         expect(await store.listParts(key, uploadId)).toBeUndefined();
-        expect(await keysUnder(key)).toEqual([]);
-      });
-
-      test('that were aborted are gone with their parts, and aborting again does nothing', async () => {
-        const { key, uploadId, parts } = await upload(bytes('dropped'));
-        for (let twice = 0; twice < 2; twice += 1) await store.abortMultipartUpload(key, uploadId);
-        expect(await store.listParts(key, uploadId)).toBeUndefined();
-        expect(await store.completeMultipartUpload(key, uploadId, parts)).toBe(false);
-        await expectStoreError(store.uploadPart(key, uploadId, 1, bytes('late')), 'no-such-upload');
         expect((await store.listMultipartUploads(key)).uploads).toEqual([]);
-        expect(await store.get(key)).toBeUndefined();
+        expect(await keysUnder(key)).toEqual([]);
       });
 
       test('belong to their key, and each of one key is an upload of its own', async () => {
@@ -408,18 +411,6 @@ export function describeObjectStore(
         expect(all.map((open) => open.key)).toEqual(keys);
         expect(new Set(all.map((open) => open.uploadId)).size).toBe(keys.length);
       });
-    });
-
-    test('a bucket that never kept versions is not versioned, and lists its objects as versions', async () => {
-      const prefix = newPrefix();
-      expect(await store.isVersioned()).toBe(false);
-      for (const item of ['b', 'a']) await put(prefix + item);
-      const versions = await allVersions(store, prefix);
-      const version = { sizeBytes: 1, isLatest: true, isDeleteMarker: false };
-      expect(versions).toMatchObject(['a', 'b'].map((item) => ({ ...version, key: prefix + item })));
-      for (const { lastModifiedMs } of versions) expectNear(lastModifiedMs, Date.now());
-      expect(await store.delete(versions)).toEqual([]);
-      expect(await keysUnder(prefix)).toEqual([]);
     });
   });
 }
@@ -485,8 +476,7 @@ export function describeVersionedStore(name: string, open: () => Promise<OpenSto
       await pMap(writes, (key) => store.put(key, bytes('x')), AT_ONCE);
       await store.delete(writes.slice(0, 60).map((key) => ({ key })));
       const seen: string[] = [];
-      for (let before = -1; before < seen.length; ) {
-        before = seen.length;
+      while ((await store.listVersions('')).versions.length > 0) {
         for await (const versions of versionPages(store, '')) {
           seen.push(...versions.map(({ key, versionId }) => `${key} ${versionId}`));
           expect(await store.delete(versions)).toEqual([]);
