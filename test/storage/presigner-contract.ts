@@ -52,10 +52,7 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
         expect((await send(second, { method: 'PUT', body: 'last' })).status).toBe(200);
         expect((await send(url, { method: 'PUT', body: first })).status).toBe(200);
         const parts = await partsOf(store, key, uploadId);
-        expect(parts).toMatchObject([
-          { partNumber: 1, sizeBytes: first.length },
-          { partNumber: 2, sizeBytes: 4 },
-        ]);
+        expect(parts.map((part) => part.sizeBytes)).toEqual([first.length, 4]);
         expect(await store.completeMultipartUpload(key, uploadId, parts)).toBe(true);
         expect((await store.list(key)).objects).toMatchObject([{ sizeBytes: first.length + 4 }]);
       });

@@ -47,9 +47,10 @@ export interface RealStore extends TestStore {
 /** Whether the tests run against a store that is not the embedded one. */
 export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
 
-const LOCAL_BUCKET = 'recordings';
-const LOCAL_CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
-const LOCAL_UPLOAD_CREDENTIALS = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
+interface Keys {
+  readonly credentials: S3Credentials;
+  readonly uploadCredentials: S3Credentials | undefined;
+}
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
@@ -60,18 +61,14 @@ export async function openTestStore(options: TestStoreOptions = {}): Promise<Rea
 
 async function openEmbedded(options: TestStoreOptions): Promise<RealStore> {
   if (options.versioned) throw new Error('The embedded store keeps no versions: ask hasExternalStore first.');
+  const keys = {
+    credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' },
+    uploadCredentials: { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' },
+  };
+  const credentials = [keys.credentials, { ...keys.uploadCredentials, uploadOnly: true }];
   const dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-  const server = await startLocalS3({
-    dataDir,
-    bucket: LOCAL_BUCKET,
-    credentials: [LOCAL_CREDENTIALS, { ...LOCAL_UPLOAD_CREDENTIALS, uploadOnly: true }],
-  });
-  const settings = await settingsOf(
-    { endpoint: server.endpoint, bucket: LOCAL_BUCKET },
-    { credentials: LOCAL_CREDENTIALS, uploadCredentials: LOCAL_UPLOAD_CREDENTIALS },
-    options,
-  );
-  return testStore(settings, async () => {
+  const server = await startLocalS3({ dataDir, bucket: 'recordings', credentials });
+  return testStore(await settingsOf(server.endpoint, 'recordings', keys, options), async () => {
     await server.close();
     await rm(dataDir, { recursive: true, force: true });
   });
@@ -82,7 +79,7 @@ async function openBucket(endpoint: string, options: TestStoreOptions): Promise<
   const credentials = credentialsOf('TEST_S3_ACCESS_KEY_ID', 'TEST_S3_SECRET_ACCESS_KEY');
   if (!credentials) throw new Error('TEST_S3_ENDPOINT needs TEST_S3_ACCESS_KEY_ID and TEST_S3_SECRET_ACCESS_KEY.');
   const uploadCredentials = credentialsOf('TEST_S3_UPLOAD_ACCESS_KEY_ID', 'TEST_S3_UPLOAD_SECRET_ACCESS_KEY');
-  const settings = await settingsOf({ endpoint, bucket }, { credentials, uploadCredentials }, options);
+  const settings = await settingsOf(endpoint, bucket, { credentials, uploadCredentials }, options);
   const opened = testStore(settings, (hasPolicy) => removeBucket(opened, hasPolicy));
   await opened.client.send(new CreateBucketCommand({ Bucket: bucket }));
   if (uploadCredentials) await allowUploads(opened);
@@ -92,13 +89,14 @@ async function openBucket(endpoint: string, options: TestStoreOptions): Promise<
 }
 
 async function settingsOf(
-  place: Pick<S3Settings, 'bucket'> & { readonly endpoint: string },
-  keys: Pick<S3Settings, 'credentials' | 'uploadCredentials'>,
-  { keyPrefix = '', through = async (endpoint) => endpoint }: TestStoreOptions,
+  endpoint: string,
+  bucket: string,
+  keys: Keys,
+  options: TestStoreOptions,
 ): Promise<S3Settings> {
-  const endpoint = await through(place.endpoint);
+  const { keyPrefix = '', through = async () => endpoint } = options;
   const region = process.env.TEST_S3_REGION ?? 'us-east-1';
-  return { ...place, ...keys, endpoint, region, keyPrefix, forcePathStyle: true };
+  return { endpoint: await through(endpoint), region, bucket, keyPrefix, forcePathStyle: true, ...keys };
 }
 
 function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise<void>): RealStore {
