@@ -1,13 +1,7 @@
 // Plain HTTP requests for tests: what a browser, or somebody with a stolen URL, would send.
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request as requestOf } from 'node:http';
+import { type IncomingMessage, request as requestOf } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
 
 export interface HttpOptions {
   readonly method?: string;
@@ -18,7 +12,7 @@ export interface HttpOptions {
   readonly connectTo?: string;
 }
 
-export async function send(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
+export async function send(url: string, options: HttpOptions = {}) {
   const { method = 'GET', headers = {}, body, connectTo = url } = options;
   const { hostname, port } = new URL(connectTo);
   const { host, pathname, search } = new URL(url);

@@ -102,11 +102,19 @@ function each(calls: readonly Call[], outcome: unknown): Partial<Record<Call, un
 }
 
 const STORE_TIME = Date.UTC(2026, 10, 23, 2, 3, 17);
-const TIMED = { cursor: undefined, storeTimeMs: STORE_TIME };
-const UNTIMED = { cursor: undefined, storeTimeMs: Number.NaN };
 const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
 const NOTHING = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
-const VERSION = { ...NOTHING, versionId: undefined, isLatest: false };
+const VERSIONS = [false, true].map((isDeleteMarker) => {
+  return { ...NOTHING, versionId: undefined, isLatest: false, isDeleteMarker };
+});
+function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], uploads: unknown[]) {
+  return {
+    list: { objects, truncated: false, storeTimeMs },
+    listVersions: { versions, cursor: undefined, storeTimeMs },
+    listUploads: { uploads, cursor: undefined, storeTimeMs },
+  };
+}
+
 /** The whole of a listing, as every store says of its last page. */
 const WHOLE = '<IsTruncated>false</IsTruncated>';
 const ITEMS =
@@ -139,20 +147,12 @@ describe('an answer of the store', () => {
     [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
     [
       { ...document(WHOLE), headers: { date: 'Mon, 23 Nov 2026 02:03:17 GMT' } },
-      {
-        list: { objects: [], truncated: false, storeTimeMs: STORE_TIME },
-        listVersions: { versions: [], ...TIMED },
-        listUploads: { uploads: [], ...TIMED },
-        listParts: [],
-        tags: {},
-      },
+      { ...pages(STORE_TIME, [], [], []), listParts: [], tags: {} },
     ],
     [
       { ...document(WHOLE + ITEMS), withoutDate: true },
       {
-        list: { objects: [NOTHING], truncated: false, storeTimeMs: Number.NaN },
-        listVersions: { versions: [false, true].map((isDeleteMarker) => ({ ...VERSION, isDeleteMarker })), ...UNTIMED },
-        listUploads: { uploads: [{ key: '', uploadId: '', initiatedMs: Number.NaN }], ...UNTIMED },
+        ...pages(Number.NaN, [NOTHING], VERSIONS, [{ key: '', uploadId: '', initiatedMs: Number.NaN }]),
         listParts: [{ partNumber: 0, sizeBytes: 0, etag: '', lastModifiedMs: Number.NaN }],
         tags: { '': '' },
       },

@@ -47,10 +47,7 @@ export interface RealStore extends TestStore {
 /** Whether the tests run against a store that is not the embedded one. */
 export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
 
-interface Keys {
-  readonly credentials: S3Credentials;
-  readonly uploadCredentials: S3Credentials | undefined;
-}
+type Keys = Pick<S3Settings, 'credentials' | 'uploadCredentials'>;
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
