@@ -2,16 +2,16 @@
 import { MemoryStore, type MemoryStoreOptions } from '../kit/memory-store.ts';
 import { describeObjectStore, describeVersionedStore } from './object-store-contract.ts';
 
+const LIKE_CEPH = { remembersCompletions: true, wholeSeconds: true };
+
 function open(options: MemoryStoreOptions = {}) {
   return async () => ({ store: new MemoryStore(options), close: async () => {} });
 }
 
 describeObjectStore('the store in memory', open());
-describeObjectStore(
-  'the store in memory, as Ceph completes and tells the time',
-  open({ remembersCompletions: true, wholeSeconds: true }),
-  { longListings: false },
-);
+describeObjectStore('the store in memory, with the ways of Ceph', open(LIKE_CEPH), {
+  longListings: false,
+});
 describeVersionedStore('the store in memory that keeps versions', open({ versioned: true }));
 
 for (const pageKeys of [1, 2, 3]) {

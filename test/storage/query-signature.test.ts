@@ -34,9 +34,9 @@ test('a signed query has the parameters and the signature of the SDK', async () 
       const path = `/${segments.map(escapeUri).join('/')}`;
       const ofLength = length === undefined ? {} : { 'content-length': String(length) };
       const headers = { host: 'store.example:9000', ...ofLength };
-      const place = { hostname: 'store.example', port: 9000, path };
+      const request = { method, hostname: 'store.example', port: 9000, path, query: { ...query } };
       const theirs = await new S3RequestPresigner({ region, credentials, sha256 }).presign(
-        new HttpRequest({ method, ...place, query: { ...query }, headers: { ...headers } }),
+        new HttpRequest({ ...request, headers: { ...headers } }),
         { expiresIn: seconds, signingDate: at, signableHeaders: new Set(Object.keys(headers)) },
       );
       const validity = { fromMs: at.getTime(), seconds };

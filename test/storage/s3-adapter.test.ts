@@ -104,9 +104,8 @@ function each(calls: readonly Call[], outcome: unknown): Partial<Record<Call, un
 const STORE_TIME = Date.UTC(2026, 10, 23, 2, 3, 17);
 const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
 const NOTHING = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
-const VERSIONS = [false, true].map((isDeleteMarker) => {
-  return { ...NOTHING, versionId: undefined, isLatest: false, isDeleteMarker };
-});
+const VERSION = { ...NOTHING, versionId: undefined, isLatest: false, isDeleteMarker: false };
+
 function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], uploads: unknown[]) {
   return {
     list: { objects, truncated: false, storeTimeMs },
@@ -117,9 +116,7 @@ function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], upl
 
 /** The whole of a listing, as every store says of its last page. */
 const WHOLE = '<IsTruncated>false</IsTruncated>';
-const ITEMS =
-  '<Contents></Contents><Version></Version><DeleteMarker></DeleteMarker><Upload></Upload><Part></Part>' +
-  '<TagSet><Tag></Tag></TagSet>';
+const ITEMS = '<Contents></Contents><Version></Version><Upload></Upload><Part></Part><TagSet><Tag></Tag></TagSet>';
 
 describe('an answer of the store', () => {
   test.each<[Answer, Partial<Record<Call, unknown>>]>([
@@ -152,7 +149,7 @@ describe('an answer of the store', () => {
     [
       { ...document(WHOLE + ITEMS), withoutDate: true },
       {
-        ...pages(Number.NaN, [NOTHING], VERSIONS, [{ key: '', uploadId: '', initiatedMs: Number.NaN }]),
+        ...pages(Number.NaN, [NOTHING], [VERSION], [{ key: '', uploadId: '', initiatedMs: Number.NaN }]),
         listParts: [{ partNumber: 0, sizeBytes: 0, etag: '', lastModifiedMs: Number.NaN }],
         tags: { '': '' },
       },
@@ -171,8 +168,7 @@ describe('an answer of the store', () => {
     const { store, attempts, fake } = await adapterOn((_, index) => answers[index] ?? '403 AccessDenied');
     expect(text(await store.get('a'))).toBe('there');
     expect(attempts).toEqual(['GetObject SlowDown', 'GetObject SlowDown', 'GetObject ok']);
-    const refused = { name: 'StoreError', operation: 'ListObjectsV2', storeCode: 'AccessDenied' };
-    await expect(store.list('a')).rejects.toMatchObject(refused);
+    await expect(store.list('a')).rejects.toMatchObject({ operation: 'ListObjectsV2', storeCode: 'AccessDenied' });
     await fake.close();
     await expectStoreError(store.list('a'), 'unavailable');
     expect(attempts).toContain('ListObjectsV2 ECONNREFUSED');
@@ -238,20 +234,12 @@ describe('a deletion', () => {
     ['in a batch', '', [], [], 'PP'],
     ['in a batch that refuses keys', REFUSED_IN_A_BATCH, [], REFUSED, 'PP'],
     ['on a store without DeleteObjects', '501 NotImplemented', [], [], 'PDDDDDDDD'],
-    [
-      'that is refused one by one',
-      '405',
-      ['403 No', '404 NoSuchKey', '404 NoSuchVersion', '404'],
-      refused('0', 'No'),
-      'PDDDDDDDD',
-    ],
+    ['one by one', '405', ['403 No', '404 NoSuchKey', '404 NoSuchVersion', '404'], refused('0', 'No'), 'PDDDDDDDD'],
     ['that finds the store down', '501', ['503 SlowDown'], 'unavailable', 'PDDDDDDDDDD'],
     ['with an odd key that fails the batch', '400 MalformedXML', ['', '400 Odd'], refused('1', 'Odd'), 'PDDDDPDDDD'],
   ])('%s', async (_, batch, singles, outcome, methods) => {
-    const { store, fake, notices } = await adapterOn(
-      ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? '')),
-      { keyPrefix: 'pre/' },
-    );
+    const script: Script = ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? ''));
+    const { store, fake, notices } = await adapterOn(script, { keyPrefix: 'pre/' });
     const targets = ['0', '1', '2', '3'].map((key) => ({ key, versionId: 'v 1' }));
     for (let twice = 0; twice < 2; twice += 1) expect(await outcomeOf(store.delete(targets))).toEqual(outcome);
     expect(fake.requests.map(({ method }) => method[0]).join('')).toBe(methods);
@@ -270,9 +258,8 @@ describe('a deletion', () => {
 });
 
 test('a store without tagging is asked once, reported once, and everything else works', async () => {
-  const { store, fake, notices, client, settings } = await adapterOn(({ query }) =>
-    query.has('tagging') ? '501 NotImplemented' : { body: 'stored' },
-  );
+  const script: Script = ({ query }) => (query.has('tagging') ? '501 NotImplemented' : { body: 'stored' });
+  const { store, fake, notices, client, settings } = await adapterOn(script);
   for (let twice = 0; twice < 2; twice += 1) expect(await store.tag('a', { b: 'c' })).toBe(false);
   expect(await store.tags('a')).toBeUndefined();
   expect(notices).toEqual(['store-has-no-tagging']);
@@ -300,12 +287,11 @@ test('only what needs a checksum has one, and that is an MD5; bodies are sent as
     expect(others).toEqual([]);
   }
   const headers = { 'content-length': '4', 'content-type': 'text/plain', 'cache-control': 'no-store' };
-  expect(fake.requests.slice(0, 2)).toMatchObject([{ body: 'body', headers }, { body: 'body' }]);
+  expect(fake.requests).toMatchObject([{ body: 'body', headers }, { body: 'body' }, {}, {}]);
 });
 
 test('requests go to the endpoint inside, whatever the public one is, with the key prefix', async () => {
-  const changes = { publicEndpoint: 'https://outside', keyPrefix: 'p q/' };
-  const { store, fake } = await adapterOn(() => WHOLE, changes);
+  const { store, fake } = await adapterOn(() => WHOLE, { publicEndpoint: 'https://outside', keyPrefix: 'p q/' });
   await store.put('a+b', bytes('x'));
   await store.list('a', { startAfter: 'b', limit: 3 });
   expect(fake.requests.map((request) => request.path)).toEqual(['/recordings/p%20q/a%2Bb', '/recordings/']);
@@ -325,8 +311,7 @@ describe('a URL', () => {
     [{ endpoint: 'http://127.0.0.1:1', forcePathStyle: false }, 'http://127.0.0.1:1/recordings/'],
     [{ forcePathStyle: false }, 'https://recordings.s3.eu-central-1.amazonaws.com/'],
     [{}, 'https://s3.eu-central-1.amazonaws.com/recordings/'],
-    [{ endpoint: 'http://store', keyPrefix: 'p q/' }, 'http://store/recordings/p%20q/'],
-    [{ endpoint: 'http://in', publicEndpoint: 'https://out:8443' }, 'https://out:8443/recordings/'],
+    [{ endpoint: 'http://in', publicEndpoint: 'https://out', keyPrefix: 'p q/' }, 'https://out/recordings/p%20q/'],
   ])('by %j begins with %s', async (changes, expected) => {
     const presigner = adapterFor(changes).presigner();
     for (const url of [presigner.presignPart(KEY, PART, 60), presigner.presignPlayback(KEY, MEDIA, 60)]) {
@@ -362,8 +347,9 @@ describe('a URL', () => {
 
   // By the path style it does in test/doctor.
   test('for a public host works on a real store, with the bucket in the host name', async () => {
-    const { store, client, settings, bucket, endpoint: connectTo, close } = await openTestStore();
-    cleanups.push(close);
+    const opened = await openTestStore();
+    cleanups.push(() => opened.close());
+    const { store, client, settings, bucket, endpoint: connectTo } = opened;
     const publicEndpoint = `http://localhost:${new URL(connectTo).port}`;
     const place = { ...settings, publicEndpoint, forcePathStyle: false };
     const presigner = createS3Presigner({ client, settings: place, now: Date.now });

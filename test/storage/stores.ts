@@ -32,16 +32,13 @@ export interface TestStoreOptions {
   readonly through?: (endpoint: string) => Promise<string>;
 }
 
+/** Its presigner signs by the real clock, and part URLs with the upload key; `close` removes the bucket, or the folder. */
 export interface RealStore extends TestStore {
   readonly client: S3Client;
   readonly settings: S3Settings;
-  /** Signs by the real clock; part URLs with the upload credentials. */
-  readonly presigner: Presigner;
   presignerAt(nowMs: number): Presigner;
   readonly endpoint: string;
   readonly bucket: string;
-  /** Removes the bucket with all that is in it, or the folder. Safe to call twice. */
-  close(): Promise<void>;
 }
 
 /** Whether the tests run against a store that is not the embedded one. */
@@ -85,12 +82,7 @@ async function openBucket(endpoint: string, options: TestStoreOptions): Promise<
   return opened;
 }
 
-async function settingsOf(
-  endpoint: string,
-  bucket: string,
-  keys: Keys,
-  options: TestStoreOptions,
-): Promise<S3Settings> {
+async function settingsOf(endpoint: string, bucket: string, keys: Keys, options: TestStoreOptions) {
   const { keyPrefix = '', through = async () => endpoint } = options;
   const region = process.env.TEST_S3_REGION ?? 'us-east-1';
   return { endpoint: await through(endpoint), region, bucket, keyPrefix, forcePathStyle: true, ...keys };
