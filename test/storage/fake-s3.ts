@@ -1,6 +1,7 @@
 // An HTTP server that answers as a test's script says: for the stores that no test can have here.
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 export interface FakeRequest {
   readonly method: string;
@@ -19,37 +20,25 @@ export interface FakeReply {
   readonly withoutDate?: boolean;
 }
 
-export type Script = (request: FakeRequest, index: number) => FakeReply;
+/** For short: `403 AccessDenied` or `501` is an error, and any other string the content of a document. */
+export type Answer = FakeReply | string;
 
-export interface FakeS3 {
-  /** On `localhost`, so that the SDK may put the bucket before it. */
-  readonly endpoint: string;
-  readonly requests: FakeRequest[];
-  close(): Promise<void>;
-}
+export type Script = (request: FakeRequest, index: number) => Answer;
 
 /** Answers the n-th request, from 0, with what the script gives for it. */
-export async function startFakeS3(script: Script): Promise<FakeS3> {
+export async function startFakeS3(script: Script) {
   const requests: FakeRequest[] = [];
-  const server = createServer((incoming, response) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      const url = new URL(incoming.url ?? '', 'http://localhost');
-      const request: FakeRequest = {
-        method: incoming.method ?? '',
-        path: url.pathname,
-        query: url.searchParams,
-        headers: incoming.headers,
-        body: Buffer.concat(chunks).toString('utf8'),
-      };
-      const reply = script(request, requests.push(request) - 1);
-      response.sendDate = reply.withoutDate !== true;
-      response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
-    });
+  const server = createServer(async (incoming, response) => {
+    const { method = '', url = '', headers } = incoming;
+    const { pathname: path, searchParams: query } = new URL(url, 'http://localhost');
+    const request = { method, path, query, headers, body: await text(incoming) };
+    const reply = replyOf(script(request, requests.push(request) - 1));
+    response.sendDate = reply.withoutDate !== true;
+    response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
+    /** On `localhost`, so that the SDK may put the bucket before it. */
     endpoint: `http://localhost:${(server.address() as AddressInfo).port}`,
     requests,
     async close() {
@@ -59,19 +48,16 @@ export async function startFakeS3(script: Script): Promise<FakeS3> {
   };
 }
 
-/** An S3 document with this root element. */
-export function xml(root: string, content = ''): FakeReply {
+function replyOf(answer: Answer): FakeReply {
+  if (typeof answer !== 'string') return answer;
+  const [, status, code] = /^(\d{3})(?: (\w+))?$/.exec(answer) ?? [];
+  if (status === undefined) return document(answer);
+  const error = code === undefined ? {} : document(`<Code>${code}</Code><Message>as scripted</Message>`, 'Error');
+  return { ...error, status: Number(status) };
+}
+
+/** The SDK takes a root element of any name. */
+export function document(content: string, root = 'Answer'): FakeReply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
   return { headers: { 'content-type': 'application/xml' }, body };
-}
-
-/** The whole of a listing, as every store says of its last page. */
-export function listing(root: string, content = ''): FakeReply {
-  return xml(root, `<IsTruncated>false</IsTruncated>${content}`);
-}
-
-/** An S3 error document. */
-export function s3Error(status: number, code: string): FakeReply {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>as scripted</Message></Error>`;
-  return { status, headers: { 'content-type': 'application/xml' }, body };
 }

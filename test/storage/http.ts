@@ -1,11 +1,7 @@
 // Plain HTTP requests for tests: what a browser, or somebody with a stolen URL, would send.
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
+import { once } from 'node:events';
+import { type IncomingMessage, request as requestOf } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 
 export interface HttpOptions {
   readonly method?: string;
@@ -16,23 +12,14 @@ export interface HttpOptions {
   readonly connectTo?: string;
 }
 
-export async function send(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
-  const { method = 'GET', headers = {}, body, connectTo } = options;
-  const { hostname, port } = new URL(connectTo ?? url);
+export async function send(url: string, options: HttpOptions = {}) {
+  const { method = 'GET', headers = {}, body, connectTo = url } = options;
+  const { hostname, port } = new URL(connectTo);
   const { host, pathname, search } = new URL(url);
-  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const request = httpRequest(
-    { hostname, port, method, path: pathname + search, headers: { host, ...headers }, agent: false },
-    (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
-      );
-    },
-  );
-  request.on('error', reject);
-  request.end(body);
-  return promise;
+  const path = pathname + search;
+  const request = requestOf({ hostname, port, method, path, headers: { host, ...headers }, agent: false }).end(body);
+  // A store may refuse before it has read all of the body, and close the connection.
+  request.on('error', () => {});
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
 }

@@ -1,22 +1,20 @@
 // The store of the tests keeps the contract that the real ones keep.
-
-import { describe } from '@jest/globals';
 import { MemoryStore, type MemoryStoreOptions } from '../kit/memory-store.ts';
-import { describeObjectStore, describeVersionedStore } from '../storage/object-store-contract.ts';
+import { describeObjectStore, describeVersionedStore } from './object-store-contract.ts';
+
+const LIKE_CEPH = { remembersCompletions: true, wholeSeconds: true };
 
 function open(options: MemoryStoreOptions = {}) {
   return async () => ({ store: new MemoryStore(options), close: async () => {} });
 }
 
 describeObjectStore('the store in memory', open());
-describeObjectStore(
-  'the store in memory, as Ceph completes and tells the time',
-  open({ remembersCompletions: true, wholeSeconds: true }),
-  { longListings: false },
-);
+describeObjectStore('the store in memory, with the ways of Ceph', open(LIKE_CEPH), {
+  longListings: false,
+});
 describeVersionedStore('the store in memory that keeps versions', open({ versioned: true }));
 
-describe.each([1, 2, 3])('with pages of %d keys', (pageKeys) => {
-  describeObjectStore('the store in memory', open({ pageKeys }), { pageKeys });
-  describeVersionedStore('the store in memory that keeps versions', open({ versioned: true, pageKeys }));
-});
+for (const pageKeys of [1, 2, 3]) {
+  describeObjectStore(`the store in memory, with pages of ${pageKeys}`, open({ pageKeys }), { pageKeys });
+  describeVersionedStore(`the same with versions, with pages of ${pageKeys}`, open({ versioned: true, pageKeys }));
+}

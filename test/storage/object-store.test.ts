@@ -4,13 +4,12 @@ import { describePresigner } from './presigner-contract.ts';
 import { hasExternalStore, openTestStore } from './stores.ts';
 
 const ODD_PREFIX = 'pre fix/ü+%2F"\'/';
+const openWithPrefix = () => openTestStore({ keyPrefix: ODD_PREFIX });
 
 describeObjectStore('a store', () => openTestStore());
-describeObjectStore('a store with a key prefix', () => openTestStore({ keyPrefix: ODD_PREFIX }), {
-  longListings: false,
-});
+describeObjectStore('a store with a key prefix', openWithPrefix, { longListings: false });
 describePresigner('its presigned URLs', () => openTestStore());
-describePresigner('its presigned URLs with a key prefix', () => openTestStore({ keyPrefix: ODD_PREFIX }));
+describePresigner('its presigned URLs with a key prefix', openWithPrefix);
 if (hasExternalStore) {
   describeVersionedStore('a store that keeps versions', () => openTestStore({ versioned: true }));
   describeVersionedStore('the same with a key prefix', () => openTestStore({ versioned: true, keyPrefix: ODD_PREFIX }));

@@ -1,69 +1,46 @@
 // The S3 adapter on stores that lack something, fail, or are reached in other ways than the tests' real ones.
+// Faults on the way to a store, such as replies that break off, are in test/faults.
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
+import { type BucketInspection, inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
-import { httpStatusOf, storeCodeOf, toStoreError } from '../../src/storage/s3/errors.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
-import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
-import { type FakeReply, type FakeS3, listing, type Script, s3Error, startFakeS3, xml } from './fake-s3.ts';
+import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
+import { isStoreError } from '../../src/storage/store-error.ts';
+import { type Answer, document, type Script, startFakeS3 } from './fake-s3.ts';
 import { send } from './http.ts';
-import { bytes, expectStoreError, text } from './object-store-contract.ts';
-import { type AnsweredRequest, openTestStore } from './stores.ts';
+import { bytes, expectStoreError, partsOf, text } from './object-store-contract.ts';
+import { openTestStore } from './stores.ts';
 
+const MEDIA = { contentType: 'video/webm' };
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-interface Adapter {
-  readonly store: S3ObjectStore;
-  readonly fake: FakeS3;
-  readonly settings: S3Settings;
-  readonly attempts: AnsweredRequest[];
-  readonly notices: string[];
-  readonly client: S3Client;
-  readonly presigner: Presigner;
-}
-
-async function adapterOn(script: Script, changes: Partial<S3Settings> = {}): Promise<Adapter> {
+async function adapterOn(script: Script, changes: Partial<S3Settings> = {}) {
   const fake = await startFakeS3(script);
   cleanups.push(() => fake.close());
   return { ...adapterFor({ endpoint: fake.endpoint, ...changes }), fake };
 }
 
-function adapterFor(changes: Partial<S3Settings>): Omit<Adapter, 'fake'> {
-  const settings: S3Settings = {
-    region: 'eu-central-1',
-    bucket: 'recordings',
-    keyPrefix: '',
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' },
-    ...changes,
-  };
-  const attempts: AnsweredRequest[] = [];
+function adapterFor(changes: Partial<S3Settings> = {}) {
+  const credentials = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
+  const place = { region: 'eu-central-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
+  const settings: S3Settings = { ...place, credentials, ...changes };
+  const attempts: string[] = [];
   const notices: string[] = [];
-  const client = createS3Client(settings, (operation, outcome, durationMs) => {
-    expect(durationMs).toBeGreaterThanOrEqual(0);
-    attempts.push({ operation, outcome });
-  });
+  const client = createS3Client(settings, (operation, outcome) => attempts.push(`${operation} ${outcome}`));
   retryAtOnce(client);
   cleanups.push(() => client.destroy());
-  return {
-    store: new S3ObjectStore(client, settings, (notice) => notices.push(notice)),
-    settings,
-    attempts,
-    notices,
-    client,
-    presigner: createS3Presigner({ client, settings, now: Date.now }),
-  };
+  const store = new S3ObjectStore(client, settings, (notice) => notices.push(notice));
+  const presigner = (options: Partial<S3PresignerOptions> = {}) =>
+    createS3Presigner({ client, settings, now: Date.now, ...options });
+  return { client, settings, store, attempts, notices, presigner };
 }
 
 /** Retries what the service retries, and as often, without waiting in between. */
@@ -79,296 +56,122 @@ function retryAtOnce({ config }: S3Client): void {
   };
 }
 
-/** Sets variables of the environment until the end of the test; undefined unsets. */
-function setEnvironment(variables: Record<string, string | undefined>): void {
-  for (const [name, value] of Object.entries(variables)) {
-    const before = process.env[name];
-    cleanups.push(() => setVariable(name, before));
-    setVariable(name, value);
-  }
+/** No credentials anywhere but in these variables, until the end of the test. */
+function withCredentials(variables: Record<string, string>): void {
+  const before = process.env;
+  cleanups.push(() => {
+    process.env = before;
+  });
+  const others = Object.entries(before).filter(([name]) => !name.startsWith('AWS_'));
+  const nowhere = { AWS_CONFIG_FILE: '/nonexistent', AWS_SHARED_CREDENTIALS_FILE: '/nonexistent' };
+  process.env = { ...Object.fromEntries(others), ...nowhere, AWS_EC2_METADATA_DISABLED: 'true', ...variables };
 }
 
-function setVariable(name: string, value: string | undefined): void {
-  if (value === undefined) delete process.env[name];
-  else process.env[name] = value;
-}
-
-/** No credentials anywhere but where the test puts them. */
-function withoutCredentials(variables: Record<string, string | undefined> = {}): void {
-  setEnvironment({
-    AWS_ACCESS_KEY_ID: undefined,
-    AWS_SECRET_ACCESS_KEY: undefined,
-    AWS_SESSION_TOKEN: undefined,
-    AWS_PROFILE: undefined,
-    AWS_WEB_IDENTITY_TOKEN_FILE: undefined,
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: undefined,
-    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: undefined,
-    AWS_CONFIG_FILE: '/nonexistent/config',
-    AWS_SHARED_CREDENTIALS_FILE: '/nonexistent/credentials',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    ...variables,
+/** What the call gives, or the code of its StoreError. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error: unknown) => {
+    if (!isStoreError(error)) throw error;
+    return error.code;
   });
 }
 
-/** Prints one key that is about to end, for which the SDK soon asks again, and then one that lasts. */
-const ISSUE_CREDENTIALS = `
-  import { existsSync, writeFileSync } from 'node:fs';
-  const marker = new URL('issued', import.meta.url);
-  const [id, lifetimeMs] = existsSync(marker) ? ['SECOND', 3_600_000] : ['FIRST', 240_000];
-  writeFileSync(marker, '');
-  const Expiration = new Date(Date.now() + lifetimeMs).toISOString();
-  const keys = { AccessKeyId: id, SecretAccessKey: 'secret', SessionToken: 'token-' + id };
-  console.log(JSON.stringify({ Version: 1, ...keys, Expiration }));
-`;
+const CALLS = {
+  put: (store: S3ObjectStore) => store.put('a', bytes('x')),
+  get: (store: S3ObjectStore) => store.get('a'),
+  getRange: (store: S3ObjectStore) => store.getRange('a', 0, 9),
+  list: (store: S3ObjectStore) => store.list('a'),
+  listVersions: (store: S3ObjectStore) => store.listVersions('a'),
+  isVersioned: (store: S3ObjectStore) => store.isVersioned(),
+  delete: (store: S3ObjectStore) => store.delete([{ key: 'a' }]),
+  tag: (store: S3ObjectStore) => store.tag('a', { b: 'c' }),
+  tags: (store: S3ObjectStore) => store.tags('a'),
+  create: (store: S3ObjectStore) => store.createMultipartUpload('a', MEDIA),
+  uploadPart: (store: S3ObjectStore) => store.uploadPart('a', 'id', 1, bytes('x')),
+  listParts: (store: S3ObjectStore) => store.listParts('a', 'id'),
+  complete: (store: S3ObjectStore) => store.completeMultipartUpload('a', 'id', []),
+  abort: (store: S3ObjectStore) => store.abortMultipartUpload('a', 'id'),
+  listUploads: (store: S3ObjectStore) => store.listMultipartUploads('a'),
+};
+type Call = keyof typeof CALLS;
+const EVERY_CALL = Object.keys(CALLS) as Call[];
+/** Those of which no answer means that the store does without. */
+const NEEDED = EVERY_CALL.filter((call) => !['isVersioned', 'delete', 'tag', 'tags'].includes(call));
 
-function numbered(count: number): { key: string }[] {
-  return Array.from({ length: count }, (_, index) => ({ key: `key-${index}` }));
+function each(calls: readonly Call[], outcome: unknown): Partial<Record<Call, unknown>> {
+  return Object.fromEntries(calls.map((call) => [call, outcome]));
 }
 
-describe('a store without DeleteObjects', () => {
-  test('is asked to delete one by one, and reported once', async () => {
-    const { store, fake, notices } = await adapterOn(({ method }) =>
-      method === 'POST' ? s3Error(501, 'NotImplemented') : { status: 204 },
-    );
-    expect(await store.delete(numbered(3))).toEqual([]);
-    expect(await store.delete([{ key: 'versioned', versionId: 'v 1' }])).toEqual([]);
-    expect(fake.requests.map((request) => request.method)).toEqual(['POST', 'DELETE', 'DELETE', 'DELETE', 'DELETE']);
-    expect(fake.requests.at(-1)?.query.get('versionId')).toBe('v 1');
-    expect(notices).toEqual(['store-has-no-batch-delete']);
-  });
+const STORE_TIME = Date.UTC(2026, 10, 23, 2, 3, 17);
+const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
+const NOTHING = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
+const VERSION = { ...NOTHING, versionId: undefined, isLatest: false, isDeleteMarker: false };
 
-  test('has its refusals reported key by key, and what is missing counts as deleted', async () => {
-    const answers: FakeReply[] = [
-      s3Error(405, 'MethodNotAllowed'),
-      s3Error(403, 'AccessDenied'),
-      s3Error(404, 'NoSuchKey'),
-      s3Error(404, 'NoSuchVersion'),
-      { status: 404 },
-      { status: 204 },
-    ];
-    const { store } = await adapterOn((_, index) => answers[index] ?? s3Error(400, 'Unscripted'));
-    expect(await store.delete(numbered(5))).toEqual([{ key: 'key-0', code: 'AccessDenied' }]);
-  });
+function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], uploads: unknown[]) {
+  return {
+    list: { objects, truncated: false, storeTimeMs },
+    listVersions: { versions, cursor: undefined, storeTimeMs },
+    listUploads: { uploads, cursor: undefined, storeTimeMs },
+  };
+}
 
-  test('that is down is unavailable, and not a refusal of every key', async () => {
-    const { store } = await adapterOn(({ method }) =>
-      method === 'POST' ? s3Error(501, 'NotImplemented') : s3Error(503, 'ServiceUnavailable'),
-    );
-    await expectStoreError(store.delete(numbered(2)), 'unavailable');
-  });
-});
+/** The whole of a listing, as every store says of its last page. */
+const WHOLE = '<IsTruncated>false</IsTruncated>';
+const ITEMS = '<Contents></Contents><Version></Version><Upload></Upload><Part></Part><TagSet><Tag></Tag></TagSet>';
 
-describe('a store without tagging', () => {
-  test('is asked once, reported once, and everything else works', async () => {
-    const { store, fake, notices } = await adapterOn(({ query, method }) => {
-      if (query.has('tagging')) return s3Error(501, 'NotImplemented');
-      return method === 'GET' ? { body: 'stored' } : {};
-    });
-    expect(await store.tag('a', { b: 'c' })).toBe(false);
-    expect(await store.tag('a', { b: 'c' })).toBe(false);
-    expect(await store.tags('a')).toBeUndefined();
-    expect(notices).toEqual(['store-has-no-tagging']);
-    expect(fake.requests).toHaveLength(1);
-    await store.put('a', bytes('stored'));
-    expect(text(await store.get('a'))).toBe('stored');
-  });
-
-  test('needs nobody to listen', async () => {
-    const { settings } = await adapterOn(() => s3Error(501, 'NotImplemented'));
-    const client = createS3Client(settings);
-    cleanups.push(() => client.destroy());
-    expect(await new S3ObjectStore(client, settings).tag('a', { b: 'c' })).toBe(false);
-  });
-
-  test('may say so with the status alone', async () => {
-    const { store, notices } = await adapterOn(() => ({ status: 501 }));
-    expect(await store.tags('a')).toBeUndefined();
-    expect(notices).toEqual(['store-has-no-tagging']);
-  });
-
-  test('is not what a refusal to tag means', async () => {
-    const { store, notices } = await adapterOn(() => s3Error(403, 'AccessDenied'));
-    await expectStoreError(store.tag('a', { b: 'c' }), 'access-denied');
-    await expectStoreError(store.tags('a'), 'access-denied');
-    expect(notices).toEqual([]);
-  });
-});
-
-describe('versioning', () => {
-  const status = (text: string) => xml('VersioningConfiguration', `<Status>${text}</Status>`);
-  test.each<[string, FakeReply, boolean]>([
-    ['unknown: 501', s3Error(501, 'NotImplemented'), false],
-    ['unknown: 405', s3Error(405, 'NotImplemented'), false],
-    ['enabled', status('Enabled'), true],
-    ['suspended', status('Suspended'), true],
-  ])('that is %s', async (_, reply, expected) => {
-    const { store } = await adapterOn(() => reply);
-    expect(await store.isVersioned()).toBe(expected);
-  });
-
-  test('that may not be asked about is not taken for none', async () => {
-    const { store } = await adapterOn(() => s3Error(403, 'AccessDenied'));
-    await expectStoreError(store.isVersioned(), 'access-denied');
-  });
-});
-
-describe('DeleteObjects', () => {
-  test('reports the errors of single keys without the prefix, and those that are gone as deleted', async () => {
-    const error = (key: string, rest: string) => `<Error><Key>pre/${key}</Key>${rest}</Error>`;
-    const { store } = await adapterOn(
-      () =>
-        xml(
-          'DeleteResult',
-          error('a', '<Code>AccessDenied</Code>') +
-            error('b', '<Code>NoSuchKey</Code>') +
-            error('c', '<VersionId>v1</VersionId><Code>InternalError</Code>') +
-            error('d', '<VersionId>v2</VersionId><Code>NoSuchVersion</Code>') +
-            error('e &amp; f', '<Message>no code</Message>'),
-        ),
-      { keyPrefix: 'pre/' },
-    );
-    expect(await store.delete(numbered(5))).toEqual([
-      { key: 'a', versionId: undefined, code: 'AccessDenied' },
-      { key: 'c', versionId: 'v1', code: 'InternalError' },
-      { key: 'e & f', versionId: undefined, code: 'Unknown' },
-    ]);
-  });
-
-  test('sends a thousand keys at most, and collects what failed in each batch', async () => {
-    const { store, fake } = await adapterOn((_, index) =>
-      xml('DeleteResult', `<Error><Key>of-${index}</Key><Code>AccessDenied</Code></Error>`),
-    );
-    const failures = await store.delete(numbered(2500));
-    expect(failures.map((failure) => failure.key)).toEqual(['of-0', 'of-1', 'of-2']);
-    expect(fake.requests.map((request) => request.body.split('<Object>').length - 1)).toEqual([1000, 1000, 500]);
-  });
-
-  test('that is refused as a whole for one odd key is done key by key, this once', async () => {
-    const { store, fake, notices } = await adapterOn(({ method, path }, index) => {
-      if (method === 'POST') return index === 0 ? s3Error(400, 'MalformedXML') : xml('DeleteResult');
-      return path.endsWith('key-1') ? s3Error(400, 'InvalidURI') : { status: 204 };
-    });
-    expect(await store.delete(numbered(3))).toEqual([{ key: 'key-1', code: 'InvalidURI' }]);
-    expect(await store.delete(numbered(3))).toEqual([]);
-    expect(fake.requests.map((request) => request.method)).toEqual(['POST', 'DELETE', 'DELETE', 'DELETE', 'POST']);
-    expect(notices).toEqual([]);
-  });
-
-  test('that fails as a whole throws', async () => {
-    const { store, notices } = await adapterOn(() => s3Error(403, 'AccessDenied'));
-    await expectStoreError(store.delete(numbered(1)), 'access-denied');
-    expect(notices).toEqual([]);
-  });
-});
-
-describe('a request with a checksum', () => {
-  test.each<[string, (store: S3ObjectStore) => Promise<unknown>]>([
-    ['DeleteObjects', (store) => store.delete([{ key: 'ü' }])],
-    ['PutObjectTagging', (store) => store.tag('ü', { a: 'ü' })],
-  ])('has its MD5 and no other: %s', async (_, call) => {
-    const { store, fake } = await adapterOn(() => xml('DeleteResult'));
-    await call(store);
-    const { headers = {}, body = '' } = fake.requests[0] ?? {};
-    expect(headers['content-md5']).toBe(createHash('md5').update(body).digest('base64'));
-    expect(Object.keys(headers).filter((name) => /checksum/.test(name))).toEqual([]);
-  });
-
-  test('is not what a body is sent with', async () => {
-    const { store, fake } = await adapterOn(() => ({ headers: { etag: '"e"' } }));
-    await store.put('a', bytes('body'), { contentType: 'text/plain', cacheControl: 'no-store' });
-    expect(await store.uploadPart('a', 'id', 1, bytes('body'))).toBe('"e"');
-    for (const { headers, body } of fake.requests) {
-      expect(Object.keys(headers).filter((name) => /checksum|md5|trailer|content-encoding/.test(name))).toEqual([]);
-      expect(headers['content-length']).toBe('4');
-      expect(body).toBe('body');
+describe('an answer of the store', () => {
+  test.each<[Answer, Partial<Record<Call, unknown>>]>([
+    ['403 AccessDenied', each(EVERY_CALL, 'access-denied')],
+    ['403 WordsOfItsOwn', each(EVERY_CALL, 'access-denied')],
+    ['403 InvalidAccessKeyId', { list: 'access-denied' }],
+    ['401 Unauthorized', { list: 'access-denied' }],
+    ['404 NoSuchBucket', each(EVERY_CALL, 'no-such-bucket')],
+    [{ status: 400, body: '<html>' }, each(NEEDED, 'unexpected')],
+    ['400 Whatever', each(NEEDED, 'unexpected')],
+    ['429 Whatever', { list: 'unavailable' }],
+    ['500 Whatever', { list: 'unavailable' }],
+    ['405 Whatever', { ...each(NEEDED, 'not-implemented'), isVersioned: false }],
+    ['501', { tag: false, tags: undefined, isVersioned: false }],
+    ['404', { get: undefined, getRange: undefined, tag: false, tags: undefined, delete: [] }],
+    ['404 NoSuchUpload', UPLOAD_GONE],
+    ['404 NoSuchKey', UPLOAD_GONE],
+    ['400 InvalidPart', { complete: 'invalid-parts' }],
+    ['400 InvalidPartOrder', { complete: 'invalid-parts' }],
+    ['400 EntityTooSmall', { complete: 'invalid-parts' }],
+    ['<Status>Enabled</Status>', { isVersioned: true }],
+    ['<Status>Suspended</Status>', { isVersioned: true }],
+    ['<Key>of an upload without an id</Key>', { create: 'unavailable' }],
+    // Without an ETag, and as a listing cut short: an empty one says that it goes no further.
+    [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
+    [
+      { ...document(WHOLE), headers: { date: 'Mon, 23 Nov 2026 02:03:17 GMT' } },
+      { ...pages(STORE_TIME, [], [], []), listParts: [], tags: {} },
+    ],
+    [
+      { ...document(WHOLE + ITEMS), withoutDate: true },
+      {
+        ...pages(Number.NaN, [NOTHING], [VERSION], [{ key: '', uploadId: '', initiatedMs: Number.NaN }]),
+        listParts: [{ partNumber: 0, sizeBytes: 0, etag: '', lastModifiedMs: Number.NaN }],
+        tags: { '': '' },
+      },
+    ],
+  ])('%j', async (answer, expected) => {
+    const outcomes: Partial<Record<Call, unknown>> = {};
+    const { store } = await adapterOn(() => answer);
+    for (const call of EVERY_CALL.filter((name) => name in expected)) {
+      outcomes[call] = await outcomeOf(CALLS[call](store));
     }
-    expect(fake.requests[0]?.headers).toMatchObject({ 'content-type': 'text/plain', 'cache-control': 'no-store' });
+    expect(outcomes).toEqual(expected);
   });
-});
 
-describe('a store in trouble', () => {
-  test('is asked again, and each attempt is counted', async () => {
-    const { store, attempts } = await adapterOn((_, index) =>
-      index < 2 ? s3Error(503, 'ServiceUnavailable') : { body: 'there' },
-    );
+  test('is asked for again; each attempt is counted with its outcome, and what is thrown names the call', async () => {
+    const answers = ['503 SlowDown', '503 SlowDown', { body: 'there' }];
+    const { store, attempts, fake } = await adapterOn((_, index) => answers[index] ?? '403 AccessDenied');
     expect(text(await store.get('a'))).toBe('there');
-    expect(attempts).toEqual([
-      { operation: 'GetObject', outcome: 'ServiceUnavailable' },
-      { operation: 'GetObject', outcome: 'ServiceUnavailable' },
-      { operation: 'GetObject', outcome: 'ok' },
-    ]);
-  });
-
-  test('is given up on after five attempts', async () => {
-    const { store, attempts } = await adapterOn(() => s3Error(503, 'ServiceUnavailable'));
-    const error: unknown = await store.get('a').catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(StoreError);
-    expect(error).toMatchObject({ code: 'unavailable', operation: 'GetObject', storeCode: 'ServiceUnavailable' });
-    expect(attempts).toHaveLength(5);
-  });
-
-  test('that cannot be reached is unavailable', async () => {
-    const { store, fake, attempts } = await adapterOn(() => ({}));
+    expect(attempts).toEqual(['GetObject SlowDown', 'GetObject SlowDown', 'GetObject ok']);
+    await expect(store.list('a')).rejects.toMatchObject({ operation: 'ListObjectsV2', storeCode: 'AccessDenied' });
     await fake.close();
     await expectStoreError(store.list('a'), 'unavailable');
-    expect(attempts).toContainEqual({ operation: 'ListObjectsV2', outcome: 'ECONNREFUSED' });
-  });
-
-  test.each<[string, FakeReply, object]>([
-    ['a refusal', s3Error(403, 'AccessDenied'), { code: 'access-denied', storeCode: 'AccessDenied' }],
-    ['a refusal in words of its own', s3Error(403, 'Quota'), { code: 'access-denied', storeCode: 'Quota' }],
-    ['a wrong key', s3Error(403, 'InvalidAccessKeyId'), { code: 'access-denied' }],
-    ['401', s3Error(401, 'Unauthorized'), { code: 'access-denied' }],
-    ['a missing bucket', s3Error(404, 'NoSuchBucket'), { code: 'no-such-bucket' }],
-    ['a broken page of a proxy', { status: 400, body: '<html>' }, { code: 'unexpected' }],
-    ['an unknown code', s3Error(400, 'Whatever'), { code: 'unexpected', storeCode: 'Whatever' }],
-    ['an unknown method', s3Error(405, 'Whatever'), { code: 'not-implemented' }],
-  ])('has its answer translated: %s', async (_, reply, expected) => {
-    const { store } = await adapterOn(() => reply);
-    await expect(store.list('a')).rejects.toMatchObject({ name: 'StoreError', operation: 'ListObjectsV2' });
-    const outcomes = await Promise.allSettled([
-      store.list('a'),
-      store.listVersions('a'),
-      store.listMultipartUploads('a'),
-      store.put('a', bytes('x')),
-      store.get('a'),
-      store.createMultipartUpload('a', { contentType: 'video/webm' }),
-      store.listParts('a', 'id'),
-      store.completeMultipartUpload('a', 'id', []),
-      store.abortMultipartUpload('a', 'id'),
-    ]);
-    expect(outcomes).toMatchObject(outcomes.map(() => ({ status: 'rejected', reason: expected })));
-  });
-
-  test.each([429, 500, 503, undefined])('is unavailable with status %s, whatever it says', (httpStatusCode) => {
-    const error = { name: 'Whatever', $metadata: { httpStatusCode } };
-    expect(toStoreError('PutObject', error)).toMatchObject({ code: 'unavailable', storeCode: 'Whatever' });
-  });
-
-  test('whose error is no error object has an unknown code', () => {
-    expect(storeCodeOf(undefined)).toBe('Unknown');
-    expect(storeCodeOf({ name: 'Error', code: 'EPIPE' })).toBe('EPIPE');
-    expect(storeCodeOf({ name: 'AggregateError' })).toBe('AggregateError');
-    expect(httpStatusOf(undefined)).toBeUndefined();
-  });
-});
-
-describe('an object', () => {
-  test('of whose beginning less comes than the store says is there is not read at all', async () => {
-    const answers = [{}, { body: 'be' }, { body: 'begin' }];
-    const { store } = await adapterOn((_, index) => ({
-      status: 206,
-      headers: { 'content-range': 'bytes 0-4/5' },
-      ...answers[index],
-    }));
-    await expectStoreError(store.getStart('a', 64), 'unavailable');
-    await expectStoreError(store.getStart('a', 64), 'unavailable');
-    expect(text(await store.getStart('a', 64))).toBe('begin');
-  });
-
-  test('that answers 404 without a document is missing', async () => {
-    const { store } = await adapterOn(() => ({ status: 404 }));
-    expect(await store.get('a')).toBeUndefined();
+    expect(attempts).toContain('ListObjectsV2 ECONNREFUSED');
   });
 
   test.each([true, false])('that is too large is refused, its length announced: %s', async (announced) => {
@@ -378,288 +181,289 @@ describe('an object', () => {
     await expectStoreError(store.get('a'), 'too-large');
     expect(attempts).toHaveLength(1);
   });
-});
 
-describe('a listing', () => {
-  test('from a store that tells no time has none', async () => {
-    const { store } = await adapterOn(() => ({ ...listing('ListBucketResult'), withoutDate: true }));
-    expect(await store.list('a')).toEqual({ objects: [], truncated: false, storeTimeMs: Number.NaN });
-  });
-
-  test('takes the time of the store, not its own', async () => {
-    const { store } = await adapterOn(() => ({
-      ...listing('ListBucketResult'),
-      headers: { date: 'Mon, 23 Nov 2026 02:03:17 GMT' },
-      withoutDate: true,
-    }));
-    expect((await store.list('a')).storeTimeMs).toBe(Date.UTC(2026, 10, 23, 2, 3, 17));
-  });
-
-  test('reads what is left out as nothing', async () => {
-    const { store } = await adapterOn(({ query }) => {
-      if (query.has('versions'))
-        return listing('ListVersionsResult', '<Version></Version><DeleteMarker></DeleteMarker>');
-      if (query.has('uploads')) return listing('ListMultipartUploadsResult', '<Upload></Upload>');
-      if (query.has('uploadId')) return listing('ListPartsResult', '<Part></Part>');
-      if (query.has('tagging')) return xml('Tagging', '<TagSet><Tag></Tag></TagSet>');
-      return listing('ListBucketResult', '<Contents></Contents>');
-    });
-    const nothing = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
-    expect((await store.list('')).objects).toEqual([nothing]);
-    expect((await store.listVersions('')).versions).toEqual([
-      { ...nothing, versionId: undefined, isLatest: false, isDeleteMarker: false },
-      { ...nothing, versionId: undefined, isLatest: false, isDeleteMarker: true },
-    ]);
-    expect((await store.listMultipartUploads('')).uploads).toEqual([
-      { key: '', uploadId: '', initiatedMs: Number.NaN },
-    ]);
-    expect(await store.listParts('a', 'id')).toEqual([
-      { partNumber: 0, sizeBytes: 0, etag: '', lastModifiedMs: Number.NaN },
-    ]);
-    expect(await store.tags('a')).toEqual({ '': '' });
-  });
-
-  test('of no tags, parts, or versions is empty', async () => {
-    const { store } = await adapterOn(({ query }) => {
-      if (query.has('versions')) return listing('ListVersionsResult');
-      if (query.has('uploads')) return listing('ListMultipartUploadsResult');
-      return query.has('tagging') ? xml('Tagging') : listing('ListPartsResult');
-    });
-    expect((await store.listVersions('')).versions).toEqual([]);
-    expect((await store.listMultipartUploads('')).uploads).toEqual([]);
-    expect(await store.listParts('a', 'id')).toEqual([]);
-    expect(await store.tags('a')).toEqual({});
-  });
-
-  test('puts the versions of a key before the next key, the latest first, then by time', async () => {
+  test('that names versions is put in order: by key, the latest first, then by time', async () => {
     const version = (element: string, key: string, latest: boolean, second: number) =>
       `<${element}><Key>${key}</Key><VersionId>${key}${second}</VersionId><IsLatest>${latest}</IsLatest>` +
       `<LastModified>2026-11-23T02:03:0${second}.000Z</LastModified></${element}>`;
-    const { store } = await adapterOn(() =>
-      listing(
-        'ListVersionsResult',
-        version('Version', 'a', false, 3) +
-          version('Version', 'a', false, 1) +
-          version('Version', 'b', true, 4) +
-          version('DeleteMarker', 'a', true, 3) +
-          version('DeleteMarker', 'a', false, 2),
-      ),
-    );
-    const { versions } = await store.listVersions('');
-    expect(versions.map((item) => `${item.versionId} ${item.isDeleteMarker}`)).toEqual([
-      'a3 true',
-      'a3 false',
-      'a2 true',
-      'a1 false',
-      'b4 false',
-    ]);
+    const answer =
+      version('Version', 'a', false, 3) +
+      version('Version', 'a', false, 1) +
+      version('Version', 'b', true, 4) +
+      version('DeleteMarker', 'a', true, 3) +
+      version('DeleteMarker', 'a', false, 2);
+    const { store } = await adapterOn(() => WHOLE + answer);
+    const listed = (await store.listVersions('')).versions.map((item) => `${item.versionId} ${item.isDeleteMarker}`);
+    expect(listed).toEqual(['a3 true', 'a3 false', 'a2 true', 'a1 false', 'b4 false']);
   });
 
-  test('that does not say whether it goes on was cut short on its way, and is never taken for an empty one', async () => {
-    const { store } = await adapterOn(() => ({ body: '' }));
-    await expectStoreError(store.list(''), 'unavailable');
-    await expectStoreError(store.listVersions(''), 'unavailable');
-    await expectStoreError(store.listMultipartUploads(''), 'unavailable');
-    await expectStoreError(store.listParts('a', 'id'), 'unavailable');
-  });
-
-  test('that breaks off in the middle of a word is unavailable, and not a refusal', async () => {
-    const { body = '' } = listing('ListBucketResult', '<Contents><Key>a</Key></Contents>');
-    const { store } = await adapterOn((_, index) => ({ body: body.slice(0, 60 + 30 * index) }));
-    for (let at = 60; at < body.length; at += 30) await expectStoreError(store.list(''), 'unavailable');
-  });
-
-  test('of parts goes on over as many pages as there are', async () => {
+  test('that has parts goes on over as many pages as there are', async () => {
     const part = (number: number) => `<Part><PartNumber>${number}</PartNumber><ETag>"${number}"</ETag></Part>`;
-    const { store, fake } = await adapterOn((_, index) =>
-      index === 0
-        ? xml(
-            'ListPartsResult',
-            `<IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker>${part(7)}`,
-          )
-        : listing('ListPartsResult', part(8)),
-    );
+    const truncated = '<IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker>';
+    const { store, fake } = await adapterOn((_, index) => (index === 0 ? truncated + part(7) : WHOLE + part(8)));
     expect((await store.listParts('a', 'id'))?.map((item) => item.partNumber)).toEqual([7, 8]);
     expect(fake.requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
   });
-});
 
-describe('an upload', () => {
-  test.each(['NoSuchUpload', 'NoSuchKey'])('that is gone may be called %s', async (code) => {
-    const { store } = await adapterOn(() => s3Error(404, code));
-    expect(await store.listParts('a', 'id')).toBeUndefined();
+  test('that is an error of the store to a completion means gone only when its parts are', async () => {
+    let parts = '404 NoSuchUpload';
+    const { store } = await adapterOn(({ method }) => (method === 'POST' ? '500 InternalError' : parts));
     expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
-    expect(await store.abortMultipartUpload('a', 'id')).toBeUndefined();
-    await expectStoreError(store.uploadPart('a', 'id', 1, bytes('x')), 'no-such-upload');
-  });
-
-  test('that answers 200 and an error inside was not completed', async () => {
-    const { store } = await adapterOn(() => ({ ...s3Error(200, 'AccessDenied') }));
-    await expect(store.completeMultipartUpload('a', 'id', [])).rejects.toMatchObject({
-      name: 'StoreError',
-      storeCode: 'AccessDenied',
-    });
-  });
-
-  test('that cannot be completed for an error of the store is gone only when its parts are', async () => {
-    const gone = s3Error(404, 'NoSuchUpload');
-    const answers = { POST: s3Error(500, 'InternalError'), GET: gone };
-    const { store } = await adapterOn(({ method }) => (method === 'POST' ? answers.POST : answers.GET));
-    expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
-    answers.GET = listing('ListPartsResult');
+    parts = WHOLE;
     await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
   });
+});
 
-  test.each(['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'])('with wrong parts: %s', async (code) => {
-    const { store } = await adapterOn(() => s3Error(400, code));
-    await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'invalid-parts');
+describe('a deletion', () => {
+  const error = (key: string, inner: string) => `<Error><Key>${key}</Key>${inner}</Error>`;
+  const REFUSED_IN_A_BATCH =
+    error('pre/a', '<Code>AccessDenied</Code>') +
+    error('pre/b', '<Code>NoSuchKey</Code>') +
+    error('pre/c', '<VersionId>v1</VersionId><Code>InternalError</Code>') +
+    error('pre/d', '<VersionId>v2</VersionId><Code>NoSuchVersion</Code>') +
+    error('pre/e &amp; f', '<Message>no code</Message>');
+  const REFUSED = [
+    { key: 'a', versionId: undefined, code: 'AccessDenied' },
+    { key: 'c', versionId: 'v1', code: 'InternalError' },
+    { key: 'e & f', versionId: undefined, code: 'Unknown' },
+  ];
+  const refused = (key: string, code: string) => [{ key, versionId: 'v 1', code }];
+
+  /** How DeleteObjects (P) is answered, and DeleteObject (D) key by key; then the requests of two deletions. */
+  test.each<[string, string, string[], unknown, string]>([
+    ['in a batch', '', [], [], 'PP'],
+    ['in a batch that refuses keys', REFUSED_IN_A_BATCH, [], REFUSED, 'PP'],
+    ['on a store without DeleteObjects', '501 NotImplemented', [], [], 'PDDDDDDDD'],
+    ['one by one', '405', ['403 No', '404 NoSuchKey', '404 NoSuchVersion', '404'], refused('0', 'No'), 'PDDDDDDDD'],
+    ['that finds the store down', '501', ['503 SlowDown'], 'unavailable', 'PDDDDDDDDDD'],
+    ['with an odd key that fails the batch', '400 MalformedXML', ['', '400 Odd'], refused('1', 'Odd'), 'PDDDDPDDDD'],
+  ])('%s', async (_, batch, singles, outcome, methods) => {
+    const script: Script = ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? ''));
+    const { store, fake, notices } = await adapterOn(script, { keyPrefix: 'pre/' });
+    const targets = ['0', '1', '2', '3'].map((key) => ({ key, versionId: 'v 1' }));
+    for (let twice = 0; twice < 2; twice += 1) expect(await outcomeOf(store.delete(targets))).toEqual(outcome);
+    expect(fake.requests.map(({ method }) => method[0]).join('')).toBe(methods);
+    const singly = fake.requests.filter(({ method }) => method === 'DELETE');
+    expect(singly.every(({ query }) => query.get('versionId') === 'v 1')).toBe(true);
+    // A store that has no batches is asked for one only once.
+    expect(notices).toEqual(/P.*P/.test(methods) ? [] : ['store-has-no-batch-delete']);
   });
 
-  test('without an id is none', async () => {
-    const { store } = await adapterOn(() => xml('InitiateMultipartUploadResult', '<Key>a</Key>'));
-    await expect(store.createMultipartUpload('a', { contentType: 'video/webm' })).rejects.toMatchObject({
-      code: 'unavailable',
-      storeCode: 'NoUploadId',
-    });
+  test('sends a thousand keys at most, and collects what failed in each batch', async () => {
+    const keys = Array.from({ length: 2500 }, (_, index) => ({ key: String(index) }));
+    const { store, fake } = await adapterOn((_, index) => error(`of-${index}`, ''));
+    expect((await store.delete(keys)).map(({ key }) => key)).toEqual(['of-0', 'of-1', 'of-2']);
+    expect(fake.requests.map((request) => request.body.split('<Object>').length - 1)).toEqual([1000, 1000, 500]);
   });
+});
 
-  test('without an ETag has an empty one', async () => {
-    const { store } = await adapterOn(() => ({}));
-    expect(await store.uploadPart('a', 'id', 1, bytes('x'))).toBe('');
-  });
+test('a store without tagging is asked once, reported once, and everything else works', async () => {
+  const script: Script = ({ query }) => (query.has('tagging') ? '501 NotImplemented' : { body: 'stored' });
+  const { store, fake, notices, client, settings } = await adapterOn(script);
+  for (let twice = 0; twice < 2; twice += 1) expect(await store.tag('a', { b: 'c' })).toBe(false);
+  expect(await store.tags('a')).toBeUndefined();
+  expect(notices).toEqual(['store-has-no-tagging']);
+  expect(fake.requests).toHaveLength(1);
+  expect(text(await store.get('a'))).toBe('stored');
+  expect(await new S3ObjectStore(client, settings).tag('a', { b: 'c' })).toBe(false);
+});
+
+test('a tag that the store puts off for another one is tried again', async () => {
+  const { store, fake } = await adapterOn((_, index) => (index === 0 ? '409 OperationAborted' : ''));
+  expect(await store.tag('a', { b: 'c' })).toBe(true);
+  expect(fake.requests).toHaveLength(2);
+});
+
+test('only what needs a checksum has one, and that is an MD5; bodies are sent as they are, with their headers', async () => {
+  const { store, fake } = await adapterOn(() => ({ headers: { etag: '"e"' } }));
+  await store.put('a', bytes('body'), { contentType: 'text/plain', cacheControl: 'no-store' });
+  expect(await store.uploadPart('a', 'id', 1, bytes('body'))).toBe('"e"');
+  await store.delete([{ key: 'ü' }]);
+  await store.tag('ü', { a: 'ü' });
+  for (const [index, { headers, body }] of fake.requests.entries()) {
+    const md5 = createHash('md5').update(body).digest('base64');
+    expect(headers['content-md5']).toBe(index < 2 ? undefined : md5);
+    const others = Object.keys(headers).filter((name) => /checksum|trailer|(content|transfer)-encoding/.test(name));
+    expect(others).toEqual([]);
+  }
+  const headers = { 'content-length': '4', 'content-type': 'text/plain', 'cache-control': 'no-store' };
+  expect(fake.requests).toMatchObject([{ body: 'body', headers }, { body: 'body' }, {}, {}]);
+});
+
+test('requests go to the endpoint inside, whatever the public one is, with the key prefix', async () => {
+  const { store, fake } = await adapterOn(() => WHOLE, { publicEndpoint: 'https://outside', keyPrefix: 'p q/' });
+  await store.put('a+b', bytes('x'));
+  await store.list('a', { startAfter: 'b', limit: 3 });
+  expect(fake.requests.map((request) => request.path)).toEqual(['/recordings/p%20q/a%2Bb', '/recordings/']);
+  const query = { prefix: 'p q/a', 'start-after': 'p q/b', 'max-keys': '3' };
+  expect(Object.fromEntries(fake.requests[1]?.query ?? [])).toMatchObject(query);
 });
 
 describe('a URL', () => {
   const PART = { uploadId: 'id', partNumber: 7, sizeBytes: 5 };
   const KEY = "a b/ü+'(1)*.webm";
   const ESCAPED = 'a%20b/%C3%BC%2B%27%281%29%2A.webm';
-  const AT = Date.UTC(2026, 10, 23, 2, 3, 17, 999);
 
-  test('is of the path style or of the virtual host', async () => {
-    for (const [changes, expected] of [
-      [{ endpoint: 'http://store:9000' }, `http://store:9000/recordings/${ESCAPED}`],
-      [{ endpoint: 'http://store:9000/deep/' }, `http://store:9000/deep/recordings/${ESCAPED}`],
-      [{ endpoint: 'https://store', forcePathStyle: false }, `https://recordings.store/${ESCAPED}`],
-      [{ endpoint: 'http://127.0.0.1:1', forcePathStyle: false }, `http://127.0.0.1:1/recordings/${ESCAPED}`],
-      [{ forcePathStyle: false }, `https://recordings.s3.eu-central-1.amazonaws.com/${ESCAPED}`],
-      [{}, `https://s3.eu-central-1.amazonaws.com/recordings/${ESCAPED}`],
-      [{ endpoint: 'http://store', keyPrefix: 'p q/' }, `http://store/recordings/p%20q/${ESCAPED}`],
-      [
-        { endpoint: 'http://inside', publicEndpoint: 'https://outside:8443' },
-        `https://outside:8443/recordings/${ESCAPED}`,
-      ],
-    ] as const) {
-      const { presigner } = adapterFor(changes);
-      expect((await presigner.presignPart(KEY, PART, 60)).replace(/\?.*/, '')).toBe(expected);
-      const playback = await presigner.presignPlayback(KEY, { contentType: 'video/webm' }, 60);
-      expect(playback.replace(/\?.*/, '')).toBe(expected);
+  test.each<[Partial<S3Settings>, string]>([
+    [{ endpoint: 'http://store:9000' }, 'http://store:9000/recordings/'],
+    [{ endpoint: 'http://store:9000/deep/' }, 'http://store:9000/deep/recordings/'],
+    [{ endpoint: 'https://store', forcePathStyle: false }, 'https://recordings.store/'],
+    [{ endpoint: 'http://127.0.0.1:1', forcePathStyle: false }, 'http://127.0.0.1:1/recordings/'],
+    [{ forcePathStyle: false }, 'https://recordings.s3.eu-central-1.amazonaws.com/'],
+    [{}, 'https://s3.eu-central-1.amazonaws.com/recordings/'],
+    [{ endpoint: 'http://in', publicEndpoint: 'https://out', keyPrefix: 'p q/' }, 'https://out/recordings/p%20q/'],
+  ])('by %j begins with %s', async (changes, expected) => {
+    const presigner = adapterFor(changes).presigner();
+    for (const url of [presigner.presignPart(KEY, PART, 60), presigner.presignPlayback(KEY, MEDIA, 60)]) {
+      expect((await url).replace(/\?.*/, '')).toBe(expected + ESCAPED);
+      expect(await url).toContain('X-Amz-Credential=SERVICEKEY%2F');
     }
   });
 
-  test('carries its part, its lifetime, and the length that is signed', async () => {
-    const { client, settings } = adapterFor({});
-    const presigner = createS3Presigner({ client, settings, now: () => AT });
-    const { searchParams } = new URL(await presigner.presignPart(KEY, PART, 900));
-    expect(Object.fromEntries(searchParams)).toMatchObject({
-      partNumber: '7',
-      uploadId: 'id',
-      'X-Amz-Date': '20261123T020317Z',
-      'X-Amz-Expires': '900',
-      'X-Amz-SignedHeaders': 'content-length;host',
-      'X-Amz-Credential': 'SERVICEKEY/20261123/eu-central-1/s3/aws4_request',
-    });
-    expect(searchParams.has('X-Amz-Security-Token')).toBe(false);
-    expect([...searchParams.keys()].filter((name) => /checksum/i.test(name))).toEqual([]);
-  });
-
-  test('of a part is signed with the upload key, and of a playback never', async () => {
+  test('carries its part, its lifetime, the length that is signed but for the self-test, and the right key', async () => {
     const uploadCredentials = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
     const { presigner } = adapterFor({ uploadCredentials });
-    expect(await presigner.presignPart(KEY, PART, 60)).toContain('X-Amz-Credential=UPLOADKEY%2F');
-    expect(await presigner.presignPlayback(KEY, { contentType: 'a' }, 60)).toContain('X-Amz-Credential=SERVICEKEY%2F');
+    const now = () => STORE_TIME + 999;
+    const query = async (url: Promise<string>) => Object.fromEntries(new URL(await url).searchParams);
+    const signed = presigner({ now });
+    expect(await query(signed.presignPart(KEY, PART, 900))).toEqual({
+      partNumber: '7',
+      uploadId: 'id',
+      'x-id': 'UploadPart',
+      'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+      'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+      'X-Amz-Credential': 'UPLOADKEY/20261123/eu-central-1/s3/aws4_request',
+      'X-Amz-Date': '20261123T020317Z',
+      'X-Amz-Expires': '900',
+      'X-Amz-Signature': expect.any(String),
+      'X-Amz-SignedHeaders': 'content-length;host',
+    });
+    const playback = await query(signed.presignPlayback(KEY, MEDIA, 60));
+    expect(playback['X-Amz-Credential']).toMatch(/^SERVICEKEY\//);
+    const unsafe = presigner({ now, unsafeWithoutSignedLength: true });
+    expect(await query(unsafe.presignPart(KEY, PART, 60))).toMatchObject({ 'X-Amz-SignedHeaders': 'host' });
+    expect(() => signed.presignPart(KEY, { ...PART, sizeBytes: 0 }, 60)).toThrow(RangeError);
   });
 
-  test('without a signed length is made for the self-test alone', async () => {
-    const { client, settings } = adapterFor({});
-    const presigner = createS3Presigner({ client, settings, now: Date.now, unsafeWithoutSignedLength: true });
-    const url = new URL(await presigner.presignPart(KEY, PART, 60));
-    expect(url.searchParams.get('X-Amz-SignedHeaders')).toBe('host');
-  });
-
-  test.each([true, false])('for a public host works on a real store: path style %s', async (forcePathStyle) => {
+  // By the path style it does in test/doctor.
+  test('for a public host works on a real store, with the bucket in the host name', async () => {
     const opened = await openTestStore();
     cleanups.push(() => opened.close());
-    const publicEndpoint = `http://localhost:${new URL(opened.endpoint).port}`;
-    const settings = { ...opened.settings, publicEndpoint, forcePathStyle };
-    const presigner = createS3Presigner({ client: opened.client, settings, now: Date.now });
-    const uploadId = await opened.store.createMultipartUpload(KEY, { contentType: 'video/webm' });
+    const { store, client, settings, bucket, endpoint: connectTo } = opened;
+    const publicEndpoint = `http://localhost:${new URL(connectTo).port}`;
+    const place = { ...settings, publicEndpoint, forcePathStyle: false };
+    const presigner = createS3Presigner({ client, settings: place, now: Date.now });
+    const uploadId = await store.createMultipartUpload(KEY, MEDIA);
     const put = await presigner.presignPart(KEY, { uploadId, partNumber: 1, sizeBytes: 5 }, 60);
-    expect(new URL(put).hostname).toBe(forcePathStyle ? 'localhost' : `${opened.bucket}.localhost`);
-    const connectTo = opened.endpoint;
+    expect(new URL(put).hostname).toBe(`${bucket}.localhost`);
     expect((await send(put, { method: 'PUT', body: 'bytes', connectTo })).status).toBe(200);
-    const parts = (await opened.store.listParts(KEY, uploadId)) ?? [];
-    expect(await opened.store.completeMultipartUpload(KEY, uploadId, parts)).toBe(true);
-    const get = await presigner.presignPlayback(KEY, { contentType: 'video/webm' }, 60);
+    await store.completeMultipartUpload(KEY, uploadId, await partsOf(store, KEY, uploadId));
+    const get = await presigner.presignPlayback(KEY, MEDIA, 60);
     expect((await send(get, { connectTo })).body.toString()).toBe('bytes');
   });
 });
 
-describe('requests', () => {
-  test('go to the endpoint inside, whatever the public one is, with the key prefix', async () => {
-    const { store, fake } = await adapterOn(() => listing('ListBucketResult'), {
-      publicEndpoint: 'https://outside',
-      keyPrefix: 'p q/',
-    });
-    await store.put('a+b', bytes('x'));
-    await store.list('a', { startAfter: 'b', limit: 3 });
-    expect(fake.requests.map((request) => request.path)).toEqual(['/recordings/p%20q/a%2Bb', '/recordings/']);
-    expect(Object.fromEntries(fake.requests[1]?.query ?? [])).toMatchObject({
-      prefix: 'p q/a',
-      'start-after': 'p q/b',
-      'max-keys': '3',
-    });
-  });
-});
-
 describe('credentials', () => {
-  test('come from the SDK’s own chain when none are set', async () => {
-    withoutCredentials({ AWS_ACCESS_KEY_ID: 'CHAINKEY', AWS_SECRET_ACCESS_KEY: 's', AWS_SESSION_TOKEN: 'to/ken' });
-    const { store, fake, presigner } = await adapterOn(() => ({}), { credentials: undefined });
-    await store.put('a', bytes('x'));
-    expect(fake.requests[0]?.headers.authorization).toContain('Credential=CHAINKEY/');
-    expect(fake.requests[0]?.headers['x-amz-security-token']).toBe('to/ken');
-    const url = await presigner.presignPart('a', { uploadId: 'id', partNumber: 1, sizeBytes: 1 }, 60);
-    expect(new URL(url).searchParams.get('X-Amz-Credential')).toMatch(/^CHAINKEY\//);
-    expect(new URL(url).searchParams.get('X-Amz-Security-Token')).toBe('to/ken');
+  const issued = (id: string, lifetimeMs: number) => ({
+    AWS_ACCESS_KEY_ID: id,
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_SESSION_TOKEN: `to/ken-${id}`,
+    AWS_CREDENTIAL_EXPIRATION: new Date(Date.now() + lifetimeMs).toISOString(),
   });
 
-  test('that rotate are followed, by requests and by URLs', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'credentials-'));
-    cleanups.push(() => rm(folder, { recursive: true }));
-    await writeFile(join(folder, 'issue.mjs'), ISSUE_CREDENTIALS);
-    const config = `[default]\ncredential_process = ${process.execPath} ${join(folder, 'issue.mjs')}\n`;
-    await writeFile(join(folder, 'config'), config);
-    withoutCredentials({ AWS_CONFIG_FILE: join(folder, 'config') });
-    const { client, settings, store, fake } = await adapterOn(() => ({}), { credentials: undefined });
-    const presigner = createS3Presigner({ client, settings, now: Date.now });
-    const seen = new Set<string>();
-    while (!seen.has('SECOND')) {
+  test('come from the SDK’s own chain when none are set, and when they rotate, requests and URLs follow', async () => {
+    // The SDK asks again for what ends within five minutes.
+    withCredentials(issued('first', 4 * MINUTE_MS));
+    const { store, fake, presigner } = await adapterOn(() => '', { credentials: undefined });
+    async function tokens() {
       await store.put('a', bytes('x'));
-      const headers = fake.requests.at(-1)?.headers;
-      const url = new URL(await presigner.presignPlayback('a', { contentType: 'a' }, 60));
-      const key = url.searchParams.get('X-Amz-Credential')?.split('/')[0] ?? '';
-      expect(url.searchParams.get('X-Amz-Security-Token')).toBe(`token-${key}`);
-      expect(headers?.['x-amz-security-token']).toMatch(/^token-(FIRST|SECOND)$/);
-      seen.add(key);
+      const url = new URL(await presigner().presignPlayback('a', MEDIA, 60));
+      return [fake.requests.at(-1)?.headers['x-amz-security-token'], url.searchParams.get('X-Amz-Security-Token')];
     }
-    expect([...seen]).toEqual(['FIRST', 'SECOND']);
-    await store.put('a', bytes('x'));
-    expect(fake.requests.at(-1)?.headers.authorization).toContain('Credential=SECOND/');
+    expect(await tokens()).toEqual(['to/ken-first', 'to/ken-first']);
+    withCredentials(issued('second', 60 * MINUTE_MS));
+    let found = await tokens();
+    while (found.includes('to/ken-first')) found = await tokens();
+    expect(found).toEqual(['to/ken-second', 'to/ken-second']);
   });
 
   test('that nobody has are a refusal, not an outage', async () => {
-    withoutCredentials();
+    withCredentials({});
     const { store } = await adapterOn(() => ({}), { credentials: undefined });
     await expectStoreError(store.get('a'), 'access-denied');
+  });
+});
+
+describe('what a bucket is asked', () => {
+  /** By the parameter of the request. */
+  const QUESTIONS = {
+    'object-lock': (inspection) => inspection.objectLock(),
+    versioning: (inspection) => inspection.versioning(),
+    policy: (inspection) => inspection.policy(),
+    policyStatus: (inspection) => inspection.isPolicyPublic(),
+    acl: (inspection) => inspection.publicGrants(),
+    encryption: (inspection) => inspection.encryption(),
+    cors: (inspection) => inspection.corsRules(),
+    lifecycle: (inspection) => inspection.lifecycleRules(),
+    'x-id': (inspection) => inspection.putIfAbsent('key', Buffer.from('x')),
+  } as const satisfies Record<string, (inspection: BucketInspection) => Promise<unknown>>;
+
+  const LOCKED = '<ObjectLockEnabled>Enabled</ObjectLockEnabled>';
+  const locked = (term: string) => `${LOCKED}<Rule><DefaultRetention>${term}</DefaultRetention></Rule>`;
+  const GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">';
+  const grant = (group: string) =>
+    `<Grant>${GRANTEE}<URI>http://acs/groups/${group}</URI></Grantee><Permission>READ</Permission></Grant>`;
+  const GROUPS = ['global/AllUsers', 'global/AuthenticatedUsers', 's3/LogDelivery'];
+  const GRANTS = `<AccessControlList>${GROUPS.map(grant).join('')}</AccessControlList>`;
+  const ENCRYPTED =
+    '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
+    '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
+  const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
+  const RULES = [
+    `<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`,
+    `<Filter><Prefix>new/</Prefix></Filter>${days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation')}`,
+    '<Filter><And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>',
+    '<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>',
+    '<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>',
+    '<ID>off</ID><Status>Disabled</Status>',
+  ]
+    .map((rule) => `<Rule>${rule.includes('Status') ? '' : '<Status>Enabled</Status>'}${rule}</Rule>`)
+    .join('');
+  const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
+  const SUMMARIES = [
+    { ...RULE, id: 'a', prefix: 'old/', expirationDays: 9 },
+    { ...RULE, prefix: 'new/', abortUploadsDays: 9 },
+    { ...RULE, prefix: 'and/', isNarrowed: true },
+    { ...RULE, expiresAtDate: true },
+    { ...RULE, isNarrowed: true },
+  ];
+
+  test.each<[keyof typeof QUESTIONS, string, string, unknown]>([
+    ['object-lock', 'none', '404 None', undefined],
+    ['object-lock', 'unknown', '501 NotImplemented', undefined],
+    ['object-lock', 'off', '', undefined],
+    ['object-lock', 'one by one', LOCKED, { defaultRetention: undefined }],
+    ['object-lock', 'days', locked('<Mode>M</Mode><Days>40</Days>'), { defaultRetention: 'M, 40 days' }],
+    ['object-lock', 'years', locked('<Mode>M</Mode><Years>7</Years>'), { defaultRetention: 'M, 7 years' }],
+    ['object-lock', 'refused', '403 AccessDenied', 'access-denied'],
+    ['versioning', 'enabled', '<Status>Enabled</Status>', 'enabled'],
+    ['versioning', 'suspended', '<Status>Suspended</Status>', 'suspended'],
+    ['versioning', 'never', '', 'off'],
+    ['policy', 'none', '404 None', undefined],
+    ['policyStatus', 'none', '404 None', false],
+    ['policyStatus', 'public', '<IsPublic>true</IsPublic>', true],
+    ['acl', 'none', '404 None', []],
+    ['acl', 'public', GRANTS, ['READ to AllUsers', 'READ to AuthenticatedUsers']],
+    ['encryption', 'none', '404 None', []],
+    ['encryption', 'by algorithm', ENCRYPTED, ['AES256']],
+    ['cors', 'none', '404 None', []],
+    ['cors', 'no bucket', '404 NoSuchBucket', 'no-such-bucket'],
+    ['lifecycle', 'none', '404 None', []],
+    ['lifecycle', 'enabled rules, wherever they name their prefix, narrowed or not', RULES, SUMMARIES],
+    ['x-id', 'there already', '412 PreconditionFailed', false],
+    ['x-id', 'refused', '403 AccessDenied', 'access-denied'],
+  ])('%s: %s', async (question, _, answer, expected) => {
+    const { client, settings } = await adapterOn(({ query }) => (query.has(question) ? answer : '418 Another'));
+    expect(await outcomeOf(QUESTIONS[question](inspectBucket(client, settings)))).toEqual(expected);
   });
 });

@@ -12,16 +12,17 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
-import { listItemVersions } from '../../src/storage/attempt-state.ts';
+import { eachItem } from '../../src/storage/attempt-state.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import type { Presigner } from '../../src/storage/presigner.ts';
 import { createS3Client, type S3Credentials, type S3Settings } from '../../src/storage/s3/client.ts';
+import { toStoreError } from '../../src/storage/s3/errors.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
 import type { CountedRequest, TestStore } from '../kit/memory-bucket.ts';
 
 export interface TestStoreOptions {
-  /** Keeps versions; only a store outside can, see `hasExternalStore`. Default: false. */
+  /** Keeps versions; the embedded store cannot, see `hasExternalStore`. Default: false. */
   readonly versioned?: boolean;
   /** Put before every key. Default: ''. */
   readonly keyPrefix?: string;
@@ -29,93 +30,71 @@ export interface TestStoreOptions {
   readonly started?: S3Settings;
   /** What stands between the service and the store: is given the store's endpoint, and gives its own. */
   readonly through?: (endpoint: string) => Promise<string>;
-  /** How long the store may say nothing. Default: that of the service. */
-  readonly idleTimeoutMs?: number;
 }
 
-/** One attempt at the store, as `OnStoreRequest` was told of it. */
-export interface AnsweredRequest extends CountedRequest {
-  readonly outcome: string;
-}
-
+/** Its presigner signs by the real clock, and part URLs with the upload key; `close` removes the bucket, or the folder. */
 export interface RealStore extends TestStore {
   readonly client: S3Client;
   readonly settings: S3Settings;
-  /** Signs by the real clock; part URLs with the upload credentials. */
-  readonly presigner: Presigner;
   presignerAt(nowMs: number): Presigner;
   readonly endpoint: string;
   readonly bucket: string;
-  readonly requests: AnsweredRequest[];
-  /** Removes the bucket with all that is in it, or the folder. Safe to call twice. */
-  close(): Promise<void>;
 }
 
 /** Whether the tests run against a store that is not the embedded one. */
 export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
 
-const REGION = process.env.TEST_S3_REGION ?? 'us-east-1';
-const LOCAL_BUCKET = 'recordings';
-const LOCAL_CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
-const LOCAL_UPLOAD_CREDENTIALS = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
+type Keys = Pick<S3Settings, 'credentials' | 'uploadCredentials'>;
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
-  if (options.started) return testStore(options.started, options, async () => {});
+  if (options.started) return testStore(options.started, async () => {});
   const endpoint = process.env.TEST_S3_ENDPOINT;
   return endpoint ? openBucket(endpoint, options) : openEmbedded(options);
 }
 
 async function openEmbedded(options: TestStoreOptions): Promise<RealStore> {
   if (options.versioned) throw new Error('The embedded store keeps no versions: ask hasExternalStore first.');
+  const keys = {
+    credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' },
+    uploadCredentials: { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' },
+  };
+  const credentials = [keys.credentials, { ...keys.uploadCredentials, uploadOnly: true }];
   const dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-  const server = await startLocalS3({
-    dataDir,
-    bucket: LOCAL_BUCKET,
-    credentials: [LOCAL_CREDENTIALS, { ...LOCAL_UPLOAD_CREDENTIALS, uploadOnly: true }],
-  });
-  const endpoint = (await options.through?.(server.endpoint)) ?? server.endpoint;
-  const settings = settingsOf(endpoint, LOCAL_BUCKET, options, LOCAL_CREDENTIALS, LOCAL_UPLOAD_CREDENTIALS);
-  return testStore(settings, options, async () => {
+  const server = await startLocalS3({ dataDir, bucket: 'recordings', credentials });
+  return testStore(await settingsOf(server.endpoint, 'recordings', keys, options), async () => {
     await server.close();
     await rm(dataDir, { recursive: true, force: true });
   });
 }
 
-async function openBucket(storeEndpoint: string, options: TestStoreOptions): Promise<RealStore> {
-  const endpoint = (await options.through?.(storeEndpoint)) ?? storeEndpoint;
+async function openBucket(endpoint: string, options: TestStoreOptions): Promise<RealStore> {
   const bucket = `test-${randomBytes(10).toString('hex')}`;
   const credentials = credentialsOf('TEST_S3_ACCESS_KEY_ID', 'TEST_S3_SECRET_ACCESS_KEY');
   if (!credentials) throw new Error('TEST_S3_ENDPOINT needs TEST_S3_ACCESS_KEY_ID and TEST_S3_SECRET_ACCESS_KEY.');
-  const upload = credentialsOf('TEST_S3_UPLOAD_ACCESS_KEY_ID', 'TEST_S3_UPLOAD_SECRET_ACCESS_KEY');
-  const opened = testStore(settingsOf(endpoint, bucket, options, credentials, upload), options, () =>
-    removeBucket(opened),
-  );
-  const { client, requests } = opened;
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
-  if (upload) await allowUploads(client, bucket);
-  if (options.versioned) {
-    const VersioningConfiguration = { Status: 'Enabled' } as const;
-    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
-  }
-  requests.length = 0;
+  const uploadCredentials = credentialsOf('TEST_S3_UPLOAD_ACCESS_KEY_ID', 'TEST_S3_UPLOAD_SECRET_ACCESS_KEY');
+  const settings = await settingsOf(endpoint, bucket, { credentials, uploadCredentials }, options);
+  const opened = testStore(settings, (hasPolicy) => removeBucket(opened, hasPolicy));
+  await opened.client.send(new CreateBucketCommand({ Bucket: bucket }));
+  if (uploadCredentials) await allowUploads(opened);
+  if (options.versioned) await keepVersions(opened);
+  opened.requests.length = 0;
   return opened;
 }
 
-function settingsOf(
-  endpoint: string,
-  bucket: string,
-  { keyPrefix = '' }: TestStoreOptions,
-  credentials: S3Credentials,
-  uploadCredentials: S3Credentials | undefined,
-): S3Settings {
-  return { endpoint, region: REGION, bucket, keyPrefix, forcePathStyle: true, credentials, uploadCredentials };
+async function settingsOf(endpoint: string, bucket: string, keys: Keys, options: TestStoreOptions) {
+  const { keyPrefix = '', through = async () => endpoint } = options;
+  const region = process.env.TEST_S3_REGION ?? 'us-east-1';
+  return { endpoint: await through(endpoint), region, bucket, keyPrefix, forcePathStyle: true, ...keys };
 }
 
-function testStore(settings: S3Settings, options: TestStoreOptions, remove: () => Promise<void>): RealStore {
-  const requests: AnsweredRequest[] = [];
-  const onRequest = (operation: string, outcome: string) => requests.push({ operation, outcome });
-  const client = createS3Client(settings, onRequest, options.idleTimeoutMs);
+function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise<void>): RealStore {
+  const requests: CountedRequest[] = [];
+  let hasPolicy = false;
+  const client = createS3Client(settings, (operation, outcome) => {
+    requests.push({ operation });
+    if (operation === 'PutBucketPolicy' && outcome === 'ok') hasPolicy = true;
+  });
   let closing: Promise<void> | undefined;
   return {
     store: new S3ObjectStore(client, settings),
@@ -129,7 +108,7 @@ function testStore(settings: S3Settings, options: TestStoreOptions, remove: () =
     fetch: (url, { method = 'GET', body, headers = {} } = {}) =>
       fetch(url, { method, headers, ...(body ? { body: Buffer.from(body) } : {}) }),
     close() {
-      closing ??= remove().finally(() => client.destroy());
+      closing ??= remove(hasPolicy).finally(() => client.destroy());
       return closing;
     },
   };
@@ -142,29 +121,32 @@ function credentialsOf(idName: string, secretName: string): S3Credentials | unde
 }
 
 /** The upload key may put, and nothing else. Its user is `uploader`, as `ci/ceph-rgw` makes it. */
-async function allowUploads(client: S3Client, bucket: string): Promise<void> {
-  const principal = process.env.TEST_S3_UPLOAD_PRINCIPAL ?? 'arn:aws:iam:::user/uploader';
-  const Policy = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: [principal] },
-        Action: ['s3:PutObject'],
-        Resource: [`arn:aws:s3:::${bucket}/*`],
-      },
-    ],
-  });
+async function allowUploads({ client, bucket }: RealStore): Promise<void> {
+  const AWS = [process.env.TEST_S3_UPLOAD_PRINCIPAL ?? 'arn:aws:iam:::user/uploader'];
+  const Resource = [`arn:aws:s3:::${bucket}/*`];
+  const Statement = [{ Effect: 'Allow', Principal: { AWS }, Action: ['s3:PutObject'], Resource }];
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
 }
 
-async function removeBucket({ client, bucket }: RealStore): Promise<void> {
+/** On a store that has no versions the bucket stays as it is: its tests fail one by one, by name. */
+async function keepVersions({ client, bucket }: RealStore): Promise<void> {
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  const enabling = client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+  await enabling.catch((error: unknown) => {
+    if (toStoreError('PutBucketVersioning', error).code !== 'not-implemented') throw error;
+  });
+}
+
+/** Asks a store without policies or versions for nothing that it does not have. */
+async function removeBucket({ client, bucket }: RealStore, hasPolicy: boolean): Promise<void> {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
-  await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
+  if (hasPolicy) await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
   for await (const upload of listAllMultipartUploads(whole, '')) {
     await whole.abortMultipartUpload(upload.key, upload.uploadId);
   }
-  const failures = await whole.delete(await listItemVersions(whole, ''));
+  const items = await Array.fromAsync(eachItem(whole, '', await whole.isVersioned()));
+  const failures = await whole.delete(items);
   if (failures.length > 0) throw new Error(`${failures.length} objects of ${bucket} could not be deleted`);
   await client.send(new DeleteBucketCommand({ Bucket: bucket }));
 }
