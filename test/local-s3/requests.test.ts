@@ -446,8 +446,8 @@ describe('the bucket', () => {
 
 describe('cross-origin requests', () => {
   const ask = { origin: ORIGIN, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'X-One, x-two' }; // biome-ignore format: one line
-  const preflight = ({ endpoint }: Store, headers: Record<string, string> = {}, target = `/${BUCKET}/k`) =>
-    send(endpoint, { method: 'OPTIONS', target, headers: { ...ask, ...headers } });
+  const preflight = ({ endpoint }: Store, headers: Record<string, string> = ask, target = `/${BUCKET}/k`) =>
+    send(endpoint, { method: 'OPTIONS', target, headers });
 
   test('are allowed from the origins given', async () => {
     const store = await startStore({ allowedOrigins: [ORIGIN] });
@@ -463,13 +463,11 @@ describe('cross-origin requests', () => {
         vary: expect.stringContaining('Origin'),
       },
     });
-    expect((await preflight(store, { origin: 'https://evil.example' })).status).toBe(403);
-    expect((await preflight(store, { 'access-control-request-method': 'DELETE' })).status).toBe(403);
-    expect((await preflight(store, {}, '/other/k')).status).toBe(403);
-    for (const headers of [{ origin: ORIGIN }, {}]) {
-      const answer = await send(store.endpoint, { method: 'OPTIONS', target: `/${BUCKET}/k`, headers });
-      expect(answer.status).toBe(400);
-    }
+    expect((await preflight(store, { ...ask, origin: 'https://evil.example' })).status).toBe(403);
+    expect((await preflight(store, { ...ask, 'access-control-request-method': 'DELETE' })).status).toBe(403);
+    expect((await preflight(store, ask, '/other/k')).status).toBe(403);
+    expect((await preflight(store, { origin: ORIGIN })).status).toBe(400);
+    expect((await preflight(store, {})).status).toBe(400);
     expect((await preflight(await startStore())).outcome).toBe('403 AccessForbidden');
   });
 
@@ -501,15 +499,15 @@ describe('cross-origin requests', () => {
     const kept = (await store.ask('GET ?cors')).body;
     const elements = ['AllowedOrigin', 'AllowedMethod', 'AllowedHeader', 'ExposeHeader', 'MaxAgeSeconds'];
     expect(elements.map((name) => allOf(kept, name))).toEqual(elements.map((name) => allOf(body, name)));
-    const origin = 'https://a.school.example';
-    expect((await preflight(store, { origin })).headers).toMatchObject({
-      'access-control-allow-origin': origin,
+    const pupil = { ...ask, origin: 'https://a.school.example' };
+    expect((await preflight(store, pupil)).headers).toMatchObject({
+      'access-control-allow-origin': pupil.origin,
       'access-control-max-age': '5',
       'access-control-expose-headers': 'ETag, x-amz-request-id',
     });
-    expect((await preflight(store, { origin, 'access-control-request-headers': 'authorization' })).status).toBe(403);
+    expect((await preflight(store, { ...pupil, 'access-control-request-headers': 'authorization' })).status).toBe(403);
     expect((await preflight(store)).status).toBe(403);
-    const get = { 'access-control-request-method': 'GET', 'access-control-request-headers': '' };
+    const get = { origin: ORIGIN, 'access-control-request-method': 'GET' };
     expect((await preflight(store, get)).headers['access-control-allow-origin']).toBe('*');
     expect(await store.outcome('DELETE ?cors')).toBe('204');
     expect((await preflight(store)).status).toBe(200);
