@@ -1,0 +1,337 @@
+// What is on the disk: over restarts, crashes (kill -9), locks, reads that stream, and a server that ends.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { afterThisTest, allOf, asking, BUCKET, FIVE_MIB, open, received, type Store, send, sendRaw, startStore, temporaryFolder, UNSIGNED, until } from './support.ts'; // biome-ignore format: one line
+
+const completion = (etags: string[]) =>
+  `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
+
+describe('the data folder', () => {
+  /** A store with `k` that was closed, and a way to start it again. */
+  async function closedStore(body: string) {
+    const { server, dataDir, outcome, files } = await startStore();
+    expect(await outcome('PUT k', { body })).toBe('200');
+    await server.close();
+    const inside = (...names: string[]) => join(dataDir, BUCKET, ...names);
+    return { dataDir, files, inside, restart: () => startStore({ dataDir }) };
+  }
+
+  test('holds everything over a restart, under names that are safe on every file system', async () => {
+    const { server, begin, outcome, dataDir } = await startStore();
+    const keys = ['a', 'A', 'é', 'e\u0301', '../../../up', 'x/'.repeat(400), 'n\u0000ul', '.', '/', 'con', 'a'.repeat(1024)]; // biome-ignore format: one line
+    for (const key of keys) await outcome('PUT k', { key, body: key });
+    const id = await begin('u');
+    await outcome(`PUT u?partNumber=3&uploadId=${id}`, { body: 'part' });
+    for (const name of (await readdir(dataDir, { recursive: true })).filter((found) => !found.startsWith('lock'))) {
+      expect(name).toMatch(/^recordings(\/[a-z]+(\/[0-9a-f.]+(json)?)?)?(\/settings\.json)?$/);
+    }
+    await server.close();
+    const { ask } = await startStore({ dataDir });
+    for (const key of keys) expect(await ask('GET k', { key })).toMatchObject({ outcome: '200', body: key });
+    const { body } = await ask(`GET u?uploadId=${id}`);
+    expect([...allOf(body, 'PartNumber'), ...allOf(body, 'Size')]).toEqual(['3', '4']);
+  });
+
+  test('is swept of what a crash left', async () => {
+    const { inside, files, restart } = await closedStore('kept');
+    const kept = await files();
+    await writeFile(inside('data', 'ab'.repeat(16)), 'half a body');
+    await writeFile(inside('temporary', 'cd'.repeat(16)), '{"half a reco');
+    const orphan = { uploadId: 'gone', partNumber: 1, etag: 'x', sizeBytes: 1, lastModified: 0, segments: [] };
+    await writeFile(inside('parts', 'gone.1.json'), JSON.stringify(orphan));
+    const { ask } = await restart();
+    expect(await files()).toEqual(kept);
+    expect(await readdir(inside('parts'))).toEqual([]);
+    expect((await ask('GET k')).body).toBe('kept');
+  });
+
+  test('ends an upload whose object a crash left with it', async () => {
+    const { server, dataDir, begin, ask, outcome } = await startStore();
+    const id = await begin('k');
+    const { headers } = await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
+    const folders = ['uploads', 'parts'].map((name) => join(dataDir, BUCKET, name));
+    const names = (await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))))).flat(); // biome-ignore format: one line
+    const records = await Promise.all(names.map((name) => readFile(name)));
+    expect(names).toHaveLength(2);
+    expect(await outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
+    await server.close();
+    for (const [at, name] of names.entries()) await writeFile(name, records[at] ?? '');
+
+    const again = await startStore({ dataDir });
+    expect((await again.ask('GET k')).body).toBe('media');
+    expect(await again.outcome(`DELETE k?uploadId=${id}`)).toBe('404 NoSuchUpload');
+    expect((await again.ask('GET k')).body).toBe('media');
+    expect(await readdir(join(dataDir, BUCKET, 'parts'))).toEqual([]);
+  });
+
+  test.each(['{"half', '{}', 'null'])(
+    'with an unreadable record %j stops the start, and is not swept',
+    async (text) => {
+      const { inside, restart } = await closedStore('precious');
+      const [name = ''] = await readdir(inside('objects'));
+      const record = await readFile(inside('objects', name));
+      await writeFile(inside('objects', name), text);
+      await expect(restart()).rejects.toThrow(name);
+      await writeFile(inside('objects', name), record);
+      expect((await (await restart()).ask('GET k')).body).toBe('precious');
+    },
+  );
+
+  const lock = (dataDir: string, pid: number | undefined, startedAt: string) =>
+    writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt, token: 'a' }));
+
+  test('is used by one server at a time', async () => {
+    const { server, dataDir } = await startStore();
+    await expect(startStore({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
+    await server.close();
+    await startStore({ dataDir });
+  });
+
+  test('is free again when the process that held it is dead, or was another of the same pid', async () => {
+    const dataDir = await temporaryFolder();
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    await lock(dataDir, child.pid, '');
+    const { server } = await startStore({ dataDir });
+    await server.close();
+    expect(await readdir(dataDir)).toEqual([BUCKET]);
+    if (process.platform !== 'linux') return;
+    await lock(dataDir, process.pid, 'boot/1');
+    await startStore({ dataDir });
+  });
+
+  test('is taken by one of many that find a dead lock', async () => {
+    const dataDir = await temporaryFolder();
+    await lock(dataDir, 2 ** 30, '');
+    const starts = await Promise.allSettled(Array.from({ length: 8 }, () => startStore({ dataDir })));
+    expect(starts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('is let go of when the port is taken', async () => {
+    const { endpoint } = await startStore();
+    const dataDir = await temporaryFolder();
+    await expect(startStore({ dataDir, port: Number(new URL(endpoint).port) })).rejects.toThrow('EADDRINUSE');
+    await startStore({ dataDir });
+  });
+});
+
+describe('a store that is killed', () => {
+  const ROUNDS = 6;
+  type Client = ReturnType<typeof asking>;
+
+  /** What was acknowledged, and what was asked for and may have happened. */
+  interface Book {
+    /** What a key may hold after the crash; undefined stands for no object. */
+    possible: Map<string, Set<string | undefined>>;
+    /** The last upload of each worker: its acknowledged parts, and whether its completion was asked for. */
+    uploads: Map<string, { id: string; etags: string[]; completing: boolean }>;
+    onAsk: () => void;
+  }
+
+  async function startChild(dataDir: string): Promise<{ child: ChildProcess; client: Client }> {
+    const script = join(import.meta.dirname, 'crash-child.ts');
+    const child = spawn(process.execPath, [script, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+    afterThisTest(() => child.kill('SIGKILL'));
+    const [line] = await once(child.stdout, 'data');
+    return { child, client: asking(String(line).trim(), dataDir) };
+  }
+
+  /** Writes, completes and deletes until the store is gone, and keeps the book. */
+  async function work({ ask, begin }: Client, name: string, { possible, uploads, onAsk }: Book): Promise<never> {
+    const change = async (key: string, value: string | undefined, line: string, body?: string) => {
+      possible.set(key, new Set([...(possible.get(key) ?? [undefined]), value]));
+      const answer = ask(line, body === undefined ? {} : { body });
+      onAsk();
+      const { status, outcome } = await answer;
+      if (status >= 300) throw new Error(`${key}: ${outcome}`);
+      possible.set(key, new Set([value]));
+    };
+    for (let turn = 0; ; turn++) {
+      const key = `${name}/${turn % 5}`;
+      const body = randomBytes(1 + (turn % 3) * 40_000).toString('hex');
+      await change(key, body, `PUT ${key}`, body);
+      if (turn % 3 === 1) await change(key, undefined, `DELETE ${key}`);
+      if (turn % 3 !== 2) continue;
+      const media = `${name}/media`;
+      const upload = { id: await begin(media), etags: [] as string[], completing: false };
+      uploads.set(media, upload);
+      const parts = ['a'.repeat(FIVE_MIB), randomBytes(5000).toString('hex')];
+      for (const [at, part] of parts.entries()) {
+        const line = `PUT ${media}?partNumber=${at + 1}&uploadId=${upload.id}`;
+        const { headers } = await ask(line, { body: part, payloadHash: UNSIGNED });
+        upload.etags.push(headers.etag ?? '');
+      }
+      upload.completing = true;
+      await change(media, parts.join(''), `POST ${media}?uploadId=${upload.id}`, completion(upload.etags));
+    }
+  }
+
+  /** Kills the store a few turns of the event loop after that many changes were asked for. */
+  async function workUntilKilled(dataDir: string, possible: Book['possible'], changes: number): Promise<Book> {
+    const { child, client } = await startChild(dataDir);
+    const gone = once(child, 'exit');
+    let asked = 0;
+    const kill = async () => {
+      for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
+      child.kill('SIGKILL');
+    };
+    const onAsk = () => {
+      asked += 1;
+      if (asked === changes) void kill();
+    };
+    const book: Book = { possible, uploads: new Map(), onAsk };
+    await Promise.all([gone, ...['a', 'b', 'c'].map((name) => work(client, name, book).catch(() => undefined))]);
+    return book;
+  }
+
+  /** Acknowledged parts are listed; an upload can only be gone when its completion was asked for. */
+  async function expectParts({ ask }: Store, { uploads }: Book): Promise<void> {
+    for (const [key, { id, etags, completing }] of uploads) {
+      const { outcome, body } = await ask(`GET ${key}?uploadId=${id}`);
+      if (completing && outcome === '404 NoSuchUpload') continue;
+      expect(outcome).toBe('200');
+      const listed = allOf(body, 'ETag').map((etag) => etag.replaceAll('&quot;', '"'));
+      expect(listed.slice(0, etags.length)).toEqual(etags);
+    }
+  }
+
+  /** Every data file belongs to a listed object or to a part of a listed upload, and no draft is left. */
+  async function expectNothingLeftOver({ dataDir, ask, files }: Store): Promise<void> {
+    const folder = (name: string) => readdir(join(dataDir, BUCKET, name));
+    const listing = (await ask('GET ')).body;
+    expect(await folder('objects')).toHaveLength(allOf(listing, 'Key').length);
+    expect(await folder('uploads')).toHaveLength(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
+    const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
+    const parts = (await folder('parts')).length;
+    expect(await files()).toHaveLength(segments.reduce((sum, count) => sum + count, parts));
+  }
+
+  test('keeps what it acknowledged, whole, and nothing by half', async () => {
+    const dataDir = await temporaryFolder();
+    const possible: Book['possible'] = new Map();
+    let survived = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const book = await workUntilKilled(dataDir, possible, 5 + Math.floor(Math.random() * 40));
+      const store = await startStore({ dataDir });
+      for (const [key, values] of possible) {
+        const { status, body } = await store.ask(`GET ${key}`);
+        const found = status === 200 ? body : undefined;
+        // Not toContain: its message would print five megabytes.
+        expect([key, status, values.has(found)]).toEqual([key, found === undefined ? 404 : 200, true]);
+        possible.set(key, new Set([found]));
+        if (found !== undefined) survived += 1;
+      }
+      await expectParts(store, book);
+      await expectNothingLeftOver(store);
+      await store.server.close();
+    }
+    expect(survived).toBeGreaterThan(0);
+  });
+});
+
+describe('a read that is streaming', () => {
+  const OLD = Buffer.alloc(16 * 1024 * 1024, 'o');
+
+  async function startReading() {
+    const store = await startStore();
+    expect(await store.outcome('PUT k', { body: OLD, payloadHash: UNSIGNED })).toBe('200');
+    return { ...store, response: await open(store.endpoint, store.sign('GET k')) };
+  }
+
+  test.each([
+    ['deleted', 'DELETE k', '204', 0, '404 NoSuchKey'],
+    ['replaced', 'PUT k', '200', 1, '200'],
+  ])('gets the old bytes to their end when the object is %s', async (_case, line, changed, left, after) => {
+    const { response, outcome, files } = await startReading();
+    expect(await outcome(line, line.startsWith('PUT') ? { body: 'new' } : {})).toBe(changed);
+    expect(Buffer.concat(await Array.fromAsync(response)).equals(OLD)).toBe(true);
+    await until(async () => (await files()).length === left);
+    expect(await outcome('GET k')).toBe(after);
+  });
+
+  test('lets go of its file when the reader goes away', async () => {
+    const { response, outcome, files } = await startReading();
+    response.destroy();
+    expect(await outcome('DELETE k')).toBe('204');
+    await until(async () => (await files()).length === 0);
+  });
+
+  test('is finished by a server that closes, twice if asked, idle connections at once', async () => {
+    const { response, server, dataDir, ask } = await startReading();
+    const closed = Promise.all([server.close(), server.close()]);
+    expect(Buffer.concat(await Array.fromAsync(response))).toHaveLength(OLD.length);
+    await closed;
+    await expect(ask('GET k')).rejects.toThrow('ECONNREFUSED');
+    expect(await readdir(dataDir)).toEqual([BUCKET]);
+  });
+});
+
+describe('the server', () => {
+  test('answers InternalError, and no path, when the disk fails or a file is gone', async () => {
+    const { ask, outcome, files, dataDir } = await startStore();
+    const data = join(dataDir, BUCKET, 'data');
+    await rm(data, { recursive: true });
+    const put = await ask('PUT k', { body: 'x' });
+    await mkdir(data);
+    expect(await outcome('GET k')).toBe('404 NoSuchKey');
+    expect(await outcome('PUT k', { body: 'x' })).toBe('200');
+    for (const file of await files()) await rm(join(data, file));
+    const get = await ask('GET k');
+    expect(get.headers.etag).toBeUndefined();
+    for (const failed of [put, get]) {
+      expect(failed.outcome).toBe('500 InternalError');
+      expect(failed.body).not.toContain(dataDir);
+    }
+    expect(await outcome('DELETE k')).toBe('204');
+  });
+
+  test('says who it is and when on every answer', async () => {
+    const at = Date.parse('2030-01-02T03:04:05.678Z');
+    const { endpoint, ask } = await startStore({ now: () => at });
+    const anonymous = await send(endpoint, { target: '/' });
+    const answers = [
+      anonymous,
+      await ask('GET /', { at }),
+      await ask('HEAD k', { at }),
+      await send(endpoint, { method: 'OPTIONS', target: '/' }),
+      await send(endpoint, { target: '/%zz' }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([403, 200, 404, 400, 400]);
+    for (const { headers } of answers) {
+      expect(headers).toMatchObject({ date: 'Wed, 02 Jan 2030 03:04:05 GMT', server: 'local-s3' });
+    }
+    const ids = answers.map(({ headers }) => String(headers['x-amz-request-id']));
+    expect(new Set(ids).size).toBe(answers.length);
+    expect(allOf(anonymous.body, 'RequestId')).toEqual([ids[0]]);
+  });
+
+  test('keeps connections alive', async () => {
+    const { endpoint, sign } = await startStore();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    afterThisTest(() => agent.destroy());
+    const sockets = new Set<unknown>();
+    for (let turn = 0; turn < 3; turn++) {
+      const response = await open(endpoint, sign('GET k'), { agent });
+      sockets.add(response.socket);
+      await Array.fromAsync(response);
+      await setImmediate();
+    }
+    expect(sockets.size).toBe(1);
+  });
+
+  test.each([
+    ['nonsense\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['GET http://elsewhere/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n', /InvalidURI/],
+    ['GET / HTTP/1.1\r\nconnection: close\r\n\r\n', /^HTTP\/1.1 400 /],
+  ])('survives what is no HTTP: %j', async (text, answer) => {
+    const { endpoint, outcome } = await startStore();
+    expect(await received(sendRaw(endpoint, text))).toMatch(answer);
+    expect(await outcome('GET /')).toBe('200');
+  });
+});
