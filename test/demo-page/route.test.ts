@@ -1,14 +1,13 @@
 // The page at /demo: where it is served, what its answers allow, who gets its tokens, that nothing in it is missing.
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { demoOrigins, demoPage } from '../../src/commands/demo-page.ts';
 import { readSettings } from '../../src/commands/settings.ts';
 import { en } from '../../src/demo-page/texts/en.ts';
 import { nl } from '../../src/demo-page/texts/nl.ts';
-import type { DemoPage } from '../../src/http/routes/demo.ts';
-import { afterThisTest, SECRET, type Service, startService } from '../http/support.ts';
+import { type Api, SECRET, startApi } from '../http/api.ts';
 
 const PORT = '8654';
 const ORIGIN = `http://localhost:${PORT}`;
@@ -17,15 +16,13 @@ const EMBEDDED = { PORT, AUTH_SHARED_SECRET: SECRET };
 const JWKS = { AUTH_JWKS_URL: 'https://login.example/keys' };
 const TOKENS = '/demo/attempts/try-1/tokens';
 
-function pageOf(env: Record<string, string>): DemoPage | undefined {
-  return demoPage(readSettings(env), STORE, SECRET);
-}
+const serve = (env: Record<string, string>) => startApi({ demo: demoPage(readSettings(env), STORE, SECRET) });
+let api: Api;
+beforeAll(async () => {
+  api = await serve(EMBEDDED);
+});
 
-function serve(env: Record<string, string> = EMBEDDED): Promise<Service> {
-  return startService({ demo: pageOf(env) });
-}
-
-function askToken(service: Service, role: string, headers: Record<string, string>, attempt = 'try-1') {
+function askToken(service: Api, role: string, headers: Record<string, string>, attempt = 'try-1') {
   return fetch(`${service.url}/demo/attempts/${attempt}/tokens/${role}`, { method: 'POST', headers });
 }
 
@@ -52,8 +49,7 @@ describe('where there is such a page', () => {
 
 describe('the files', () => {
   it('may load scripts and styles of the service, speak to it and to the store, and nothing else', async () => {
-    const service = await serve();
-    const answer = await fetch(`${service.url}/demo`);
+    const answer = await fetch(`${api.url}/demo`);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
@@ -71,8 +67,7 @@ describe('the files', () => {
   });
 
   it('have no script, style or handler in the HTML, and every file that it names is answered', async () => {
-    const service = await serve();
-    const html = await (await fetch(`${service.url}/demo`)).text();
+    const html = await (await fetch(`${api.url}/demo`)).text();
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/);
     for (const [script] of html.matchAll(/<script[^>]*>[^<]*<\/script>/g)) {
       expect(script).toMatch(/^<script[^>]* src="[^"]+"[^>]*><\/script>$/);
@@ -81,30 +76,27 @@ describe('the files', () => {
     expect(named.sort()).toEqual(['/demo/main.js', '/demo/page.css']);
     const types = { '/demo/main.js': 'text/javascript; charset=utf-8', '/demo/page.css': 'text/css; charset=utf-8' };
     for (const [path, type] of Object.entries(types)) {
-      const answer = await fetch(service.url + path);
+      const answer = await fetch(api.url + path);
       expect([answer.status, answer.headers.get('content-type')]).toEqual([200, type]);
       expect((await answer.text()).length).toBeGreaterThan(1000);
     }
   });
 
   it('ask for words that both languages have', async () => {
-    const service = await serve();
-    const html = await (await fetch(`${service.url}/demo`)).text();
+    const html = await (await fetch(`${api.url}/demo`)).text();
     const asked = [...html.matchAll(/data-(?:text|label)="(\w+)"/g)].flatMap(([, key]) => key ?? []);
     expect(asked.length).toBeGreaterThan(40);
     for (const key of asked) expect(typeof en[key as keyof typeof en]).toBe('string');
     expect(Object.keys(nl).sort()).toEqual(Object.keys(en).sort());
     for (const [key, text] of Object.entries(en)) {
       const inDutch = nl[key as keyof typeof nl];
-      expect([key, typeof inDutch]).toEqual([key, typeof text]);
-      expect([key, String(inDutch).trim() !== '']).toEqual([key, true]);
+      expect([key, typeof inDutch, String(inDutch).trim() !== '']).toEqual([key, typeof text, true]);
     }
   });
 });
 
 describe('the tokens', () => {
   it('are given to the page itself: for minutes, for tenant demo, bound to one attempt, one scope each', async () => {
-    const service = await serve();
     const scopes = {
       'exam-client': 'recordings:upload',
       reviewer: 'recordings:review',
@@ -112,7 +104,7 @@ describe('the tokens', () => {
       'privacy-desk': 'privacy:manage',
     };
     for (const [role, scope] of Object.entries(scopes)) {
-      const answer = await askToken(service, role, { origin: ORIGIN, 'sec-fetch-site': 'same-origin' });
+      const answer = await askToken(api, role, { origin: ORIGIN, 'sec-fetch-site': 'same-origin' });
       expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
       const { token } = (await answer.json()) as { token: string };
       const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<
@@ -122,7 +114,7 @@ describe('the tokens', () => {
       expect(claims).toMatchObject({ tenant: 'demo', exam: 'demo', attempt: 'try-1', scope });
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(600);
     }
-    expect(JSON.stringify(service.log())).not.toMatch(/eyJ/);
+    expect(JSON.stringify(api.log())).not.toMatch(/eyJ/);
   });
 
   it.each<[string, Record<string, string>]>([
@@ -136,8 +128,7 @@ describe('the tokens', () => {
     ['our origin, but a request from elsewhere', { origin: ORIGIN, 'sec-fetch-site': 'cross-site' }],
     ['nobody who says', {}],
   ])('are refused to %s', async (_name, headers) => {
-    const service = await serve();
-    const answer = await askToken(service, 'reviewer', headers);
+    const answer = await askToken(api, 'reviewer', headers);
     expect(answer.status).toBe(403);
     expect(await answer.json()).toMatchObject({ code: 'cross-origin' });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
@@ -148,24 +139,21 @@ describe('the tokens', () => {
     ['::1', 200],
     ['192.0.2.1', 403],
   ])('are for this machine alone: from %s the answer is %d', async (from, status) => {
-    const service = await serve();
-    const [handler] = service.server.listeners('request') as RequestListener[];
     const seenFrom = createServer((request, response) => {
       Object.defineProperty(request.socket, 'remoteAddress', { value: from });
-      handler?.(request, response);
+      api.handler(request, response);
     }).listen(0, '127.0.0.1');
-    afterThisTest(() => seenFrom.close());
     await once(seenFrom, 'listening');
     const { port } = seenFrom.address() as AddressInfo;
     const headers = { origin: ORIGIN, connection: 'close' };
     const answer = await fetch(`http://127.0.0.1:${port}${TOKENS}/reviewer`, { method: 'POST', headers });
+    seenFrom.close();
     expect(answer.status).toBe(status);
   });
 
   it('are given for no other role, and for no attempt with another kind of id', async () => {
-    const service = await serve();
-    expect((await askToken(service, 'operator', { origin: ORIGIN })).status).toBe(404);
-    expect((await askToken(service, 'reviewer', { origin: ORIGIN }, 'a@b')).status).toBe(422);
-    expect((await fetch(`${service.url}${TOKENS}/reviewer`)).status).toBe(405);
+    expect((await askToken(api, 'operator', { origin: ORIGIN })).status).toBe(404);
+    expect((await askToken(api, 'reviewer', { origin: ORIGIN }, 'a@b')).status).toBe(422);
+    expect((await fetch(`${api.url}${TOKENS}/reviewer`)).status).toBe(405);
   });
 });

@@ -9,6 +9,10 @@ import { formWith } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
 const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
+const PART_TWO = {
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ parts: [{ partNumber: 2, sizeBytes: 1 }] }),
+};
 const interventions = createInterventions();
 let api: Api;
 beforeAll(async () => {
@@ -18,27 +22,27 @@ beforeAll(async () => {
 const abort = (path: string, by = api) => by.call('post', `${path}/abort`, { as: { scope: 'recordings:upload' } });
 
 describe('an upload that is given up', () => {
-  it('leaves nothing but a receipt', async () => {
+  it('leaves nothing but a receipt, also when several give it up, and no call brings it back', async () => {
     const created = await api.create();
     await api.upload(created, webm);
-    const answer = await abort(created.path);
-    expect(answer).toMatchObject({ status: 204, body: {} });
+    const answers = await Promise.all([abort(created.path), abort(created.path)]);
+    for (const answer of [...answers, await abort(created.path)])
+      expect(answer).toMatchObject({ status: 204, body: {} });
+    for (const [method, suffix, options] of [
+      ['POST', 'complete', {}],
+      ['POST', 'parts', PART_TWO],
+      ['GET', 'parts', {}],
+      ['POST', 'playback-links', {}],
+      ['POST', 'content', formWith(webm)],
+    ] as const) {
+      expectProblem(await api.raw(method, `${created.path}/${suffix}`, options), 410, 'recording-deleted');
+    }
+    expect((await api.call('get', `${created.attemptPath}/recordings`)).body.items).toEqual([]);
     await expectNothingLeft(api.service.store, created.ref);
     const read = await api.call('get', created.path);
     expectProblem(read, 410, 'recording-deleted');
-    expect(read.body.receipt).toMatchObject({
-      reason: 'aborted',
-      actor: 'tester',
-      deadline: created.recording.deleteBy,
-    });
-  });
-
-  it('may be given up again, and by several at once', async () => {
-    const created = await api.create();
-    const answers = await Promise.all([abort(created.path), abort(created.path), abort(created.path)]);
-    expect(answers.map(({ status }) => status)).toEqual([204, 204, 204]);
-    expect((await abort(created.path)).status).toBe(204);
-    await expectNothingLeft(api.service.store, created.ref);
+    const { deleteBy: deadline } = created.recording;
+    expect(read.body.receipt).toMatchObject({ reason: 'aborted', actor: 'tester', deadline });
   });
 
   it('can be given up after its deadline', async () => {
@@ -47,19 +51,6 @@ describe('an upload that is given up', () => {
     late.service.clock.advance(31 * DAY_MS);
     expect((await abort(created.path, late)).status).toBe(204);
     await expectNothingLeft(late.service.store, created.ref);
-  });
-
-  it('is over: no call brings it back', async () => {
-    const created = await api.create();
-    await abort(created.path);
-    for (const [suffix, options] of [
-      ['complete', {}],
-      ['playback-links', {}],
-      ['content', formWith(webm)],
-    ] as const) {
-      expectProblem(await api.raw('POST', `${created.path}/${suffix}`, options), 410, 'recording-deleted');
-    }
-    expect((await api.call('get', `${created.attemptPath}/recordings`)).body.items).toEqual([]);
   });
 });
 
@@ -98,13 +89,9 @@ describe('an upload that the store has dropped', () => {
     ['GET', 'parts', {}],
     ['POST', 'complete', {}],
     ['POST', 'content', formWith(webm)],
-  ])('is known as gone to %s …/%s', async (method, suffix, options) => {
+  ])('is known as gone to %s …/%s, and can still be given up', async (method, suffix, options) => {
     const created = await dropped();
     expectProblem(await api.raw(method, `${created.path}/${suffix}`, options), 409, 'upload-gone');
-  });
-
-  it('can still be given up', async () => {
-    const created = await dropped();
     expect((await abort(created.path)).status).toBe(204);
     await expectNothingLeft(api.service.store, created.ref);
   });
@@ -153,16 +140,12 @@ describe('complete, held before a call to the store', () => {
   });
 });
 
-describe('an erasure', () => {
-  it('that is asked for several times at once leaves one receipt', async () => {
-    const created = await api.store();
-    const answers = await Promise.all([ENDS.erase(created.path), ENDS.erase(created.path), ENDS.erase(created.path)]);
-    for (const answer of answers) expect(answer.status).toBe(200);
-    await expectNothingLeft(api.service.store, created.ref);
-    const read = await api.call('get', created.path);
-    expectProblem(read, 410, 'recording-deleted');
-    expect(read.body.receipt).toMatchObject({ reason: 'erasure' });
-  });
+it('an erasure that is asked for several times at once leaves one receipt', async () => {
+  const created = await api.store();
+  const answers = await Promise.all([ENDS.erase(created.path), ENDS.erase(created.path), ENDS.erase(created.path)]);
+  for (const { status } of answers) expect(status).toBe(200);
+  await expectNothingLeft(api.service.store, created.ref);
+  expect((await api.call('get', created.path)).body.receipt).toMatchObject({ reason: 'erasure' });
 });
 
 function expectEither(answer: Answer<unknown>, statuses: readonly number[]): void {

@@ -29,7 +29,9 @@ describe('Idempotency-Key', () => {
     const attempt = newAttempt();
     const first = await create(attempt, 'k-1');
     api.service.clock.advance(2 * HOUR_MS);
-    const again = await create(attempt, 'k-1');
+    // Another number of part URLs is no other request.
+    const again = await create(attempt, 'k-1', { parts: 3 });
+    expect(again.body.upload.parts).toHaveLength(3);
     expect([first.status, again.status]).toEqual([201, 201]);
     expect(again.body.recording).toEqual(first.body.recording);
     expect(again.headers.location).toBe(first.headers.location);
@@ -44,41 +46,14 @@ describe('Idempotency-Key', () => {
     expect((await api.service.keys('attempts/')).filter((key) => key.includes(`/${attempt}/`))).toHaveLength(3);
   });
 
-  it('is a key for one attempt: others, and other keys, get recordings of their own', async () => {
+  it('is a key for one attempt of one tenant: others, and other keys, get recordings of their own', async () => {
     const attempt = newAttempt();
-    const answers = [
-      await create(attempt, 'k'),
-      await create(attempt, 'K'),
-      await create(newAttempt(), 'k'),
-      await create(attempt, 'kk'),
-    ];
-    expect(new Set(answers.map(({ body }) => body.recording.recordingId)).size).toBe(4);
-  });
-
-  it('is a key for one tenant: another one with the same ids gets a recording of its own', async () => {
-    const attempt = newAttempt();
-    const mine = await create(attempt, 'k');
-    const headers = { 'Idempotency-Key': 'k' };
-    const theirs = await api.call<Created>('post', pathOf(attempt), {
-      as: { tenant: 'other' },
-      headers,
-      body: CREATE_BODY,
-    });
-    expect(theirs.status).toBe(201);
-    expect(theirs.body.recording.recordingId.slice(10)).not.toBe(mine.body.recording.recordingId.slice(10));
-  });
-
-  it('may ask for another number of part URLs: that is no other request', async () => {
-    const attempt = newAttempt();
-    const first = await create(attempt, 'k', { parts: 1 });
-    const again = await create(attempt, 'k', { parts: 3 });
-    expect(again.body.recording).toEqual(first.body.recording);
-    expect(again.body.upload.parts).toHaveLength(3);
-  });
-
-  it('given twice is none', async () => {
-    const headers = { 'Idempotency-Key': ['a', 'b'] as unknown as string };
-    expectProblem(await api.raw('POST', pathOf('a'), { headers }), 422, 'invalid-request');
+    const answers = [await create(attempt, 'k'), await create(attempt, 'K'), await create(newAttempt(), 'k')];
+    const options = { as: { tenant: 'other' }, headers: { 'Idempotency-Key': 'k' }, body: CREATE_BODY };
+    answers.push(await api.call<Created>('post', pathOf(attempt), options));
+    // The first ten characters are the time.
+    const random = answers.map(({ body }) => body.recording.recordingId.slice(10));
+    expect(new Set(random).size).toBe(4);
   });
 
   it('makes a new recording after the first was deleted', async () => {
@@ -101,11 +76,9 @@ describe('Idempotency-Key', () => {
     expectProblem(await create(attempt, 'k', body), 422, 'idempotency-key-reused');
   });
 
-  it.each(['', 'a b', 'ü', 'x'.repeat(256)])('refuses %j as a key', async (key) => {
-    const headers = { 'Idempotency-Key': Buffer.from(key).toString('latin1') };
-    const answer = await api.raw('POST', pathOf('a'), { headers });
-    expectProblem(answer, 422, 'invalid-request');
-    expect(answer.body.errors).toMatchObject([{ path: 'idempotency-key' }]);
+  it.each<string | string[]>(['', 'a b', 'x'.repeat(256), ['a', 'b']])('refuses %j as a key', async (key) => {
+    const headers = { 'Idempotency-Key': key as string };
+    expectProblem(await api.raw('POST', pathOf('a'), { headers }), 422, 'invalid-request');
   });
 
   it('sent many times at once makes one recording: the others are told to ask again, and then get that one', async () => {

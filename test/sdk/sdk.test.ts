@@ -88,21 +88,19 @@ describe('the client for servers', () => {
     expect((gone as ApiError).requestId).toBeDefined();
   });
 
-  it('uploads a file of several parts, and goes on where it stopped', async () => {
+  it('uploads a file of several parts, and shows where an upload stopped', async () => {
     const recordings = await client();
     const at = { exam: 'math', attempt: newAttempt() };
     const { recording, upload } = await recordings.create(at, { ...BODY, parts: 0 });
     const place = { ...at, recording: recording.recordingId };
-    const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
-    const [first] = await recordings.signParts(place, [{ partNumber: 1, sizeBytes: upload.partSizeBytes }]);
-    await api.service.testStore.fetch(first?.url ?? '', {
-      method: 'PUT',
-      body: file.subarray(0, upload.partSizeBytes),
-    });
-    expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 1, sizeBytes: upload.partSizeBytes }]);
+    const { partSizeBytes } = upload;
+    const [first] = await recordings.signParts(place, [{ partNumber: 1, sizeBytes: partSizeBytes }]);
+    if (!first) throw new Error('no part was signed');
+    await api.service.putPart(first, new Uint8Array(partSizeBytes));
+    expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 1, sizeBytes: partSizeBytes }]);
     await recordings.abort(place);
-    const whole = await recordings.upload(at, new Blob([file]), BODY);
-    expect(whole.sizeBytes).toBe(file.length);
+    const file = Buffer.concat([webm, Buffer.alloc(partSizeBytes)]);
+    expect(await recordings.upload(at, new Blob([file]), BODY)).toMatchObject({ sizeBytes: file.length });
   });
 
   it('lists over all pages, with filters', async () => {
@@ -115,23 +113,10 @@ describe('the client for servers', () => {
     expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
   });
 
-  it('is patient when the service asks, and sends a create again under the same key', async () => {
-    const door = await doorBefore((count) =>
-      count === 1 ? { status: 503, headers: { 'retry-after': '0' } } : undefined,
-    );
-    const recordings = await client({ baseUrl: door.baseUrl });
-    await recordings.create({ exam: 'math', attempt: newAttempt() }, BODY);
-    expect(door.seen).toHaveLength(2);
-    expect(door.keys[0]).toBeTruthy();
-    expect(door.keys[1]).toBe(door.keys[0]);
-  });
-
   it.each([
     [1, undefined, 100, 200],
-    [2, undefined, 200, 400],
     [20, undefined, 15_000, 30_000],
     [1, 1000, 1000, 1000],
-    [1, 60_000, 60_000, 60_000],
     [20, 1000, 15_000, 30_000],
   ])('waits before its try %i+1, asked for %s ms, from %i to %i ms', (attempt, askedMs, shortest, longest) => {
     expect([pauseMs(attempt, askedMs, 0), pauseMs(attempt, askedMs, 1)]).toEqual([shortest, longest]);
@@ -145,13 +130,10 @@ describe('the client for servers', () => {
 
   it.each([
     ['5', 5_000],
-    ['60', 60_000],
-    ['0', 0],
     ['Fri, 02 Jan 2026 10:00:30 GMT', 30_000],
     ['Fri, 02 Jan 2026 09:00:00 GMT', 0],
     ['soon', undefined],
     ['-1', undefined],
-    ['', undefined],
     [null, undefined],
   ])('reads Retry-After: %s', (value, waitMs) => {
     expect(retryAfterMs(value, Date.parse('2026-01-02T10:00:00Z'))).toBe(waitMs);
@@ -172,18 +154,22 @@ describe('the client for servers', () => {
     expect(error.code === 'part-missing').toBe(false);
   });
 
-  it('sends again what was not answered: a create makes one recording all the same', async () => {
-    let passOn = false;
-    const door = await doorBefore(() => {
-      passOn = !passOn;
-      return passOn ? undefined : { status: 0 };
-    });
+  it.each([
+    ['answered 503', { status: 503, headers: { 'retry-after': '0' } }],
+    ['not answered', { status: 0 }],
+  ])('sends a create again that was %s, under the same key: it makes one recording', async (_, first) => {
+    const door = await doorBefore((count) => (count % 2 === 1 ? first : undefined));
     const at = { exam: 'math', attempt: newAttempt() };
     const recordings = await client({ baseUrl: door.baseUrl });
-    const first = await recordings.create(at, BODY, { idempotencyKey: 'k' });
-    const second = await recordings.create(at, BODY, { idempotencyKey: 'k' });
-    expect(second.recording.recordingId).toBe(first.recording.recordingId);
-    expect(door.seen).toHaveLength(3);
+    const made = await recordings.create(at, BODY, { idempotencyKey: 'k' });
+    const again = await recordings.create(at, BODY, { idempotencyKey: 'k' });
+    expect(again.recording.recordingId).toBe(made.recording.recordingId);
+    const other = await recordings.create(at, BODY);
+    expect(other.recording.recordingId).not.toBe(made.recording.recordingId);
+    // The last one has a key of the client's own making.
+    const own = door.keys[4];
+    expect(own).toBeTruthy();
+    expect(door.keys).toEqual(['k', 'k', 'k', 'k', own, own]);
   });
 
   it('does not send again what was refused, and gives up after its attempts', async () => {
