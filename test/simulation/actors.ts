@@ -236,7 +236,7 @@ async function stepClock({ simulation, random }: Taking): Promise<void> {
 async function poison({ simulation, random }: Taking, ref: RecordingRef): Promise<void> {
   const { model, world, sweepers } = simulation;
   // Whoever has read it before may go on with what it read.
-  if (world.under(attemptPrefix(ref)).length > 0 || sweepers.some((sweeper) => world.isBusy(sweeper))) return;
+  if (world.isAsked(attemptPrefix(ref)) || sweepers.some((sweeper) => world.isBusy(sweeper))) return;
   const manifest = recordingKey(ref, 'manifest');
   switch (random.pick(['torn', 'unknown', 'refused'])) {
     case 'torn': {

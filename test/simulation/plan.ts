@@ -47,6 +47,12 @@ export interface Sizes {
 
 export const START_MS = Date.UTC(2026, 0, 1);
 export const PART_SIZE_BYTES = 8;
+/** What a client says of a recording that it begins. */
+export const BEGINNING = {
+  kind: 'webcam',
+  contentType: 'video/mp4',
+  consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
+} as const;
 
 const FIRST_STEPS: Readonly<Partial<Record<StepKind, number>>> = {
   record: 8,

@@ -13,6 +13,7 @@ import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { Presigner } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
+import { overriding } from '../kit/overriding.ts';
 import { Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
 import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
@@ -44,7 +45,6 @@ export interface Taking {
   requests: number;
 }
 
-const UPLOAD_IDLE_LIMIT_MS = 2 * HOUR_MS;
 const caches = new WeakMap<Process, { life: number; manifests: LRUCache<string, Manifest> }>();
 
 /** What a caller is told: the answer, or why there is none. */
@@ -59,8 +59,15 @@ export interface PartUrl {
   readonly untilMs: number;
 }
 
+/** What a request may do by its clock, its store and its randomness: all three of its process, with the mistake planted. */
+interface Means {
+  readonly store: ObjectStore;
+  readonly now: () => number;
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
 /** A call of the API: it reaches one of the replicas, and lasts at most an hour. */
-export async function callService<T>(
+export function callService<T>(
   taking: Taking,
   attempt: AttemptRef,
   what: UseCase,
@@ -68,82 +75,77 @@ export async function callService<T>(
 ): Promise<Answer<T>> {
   const { simulation, random } = taking;
   const process = random.pick(simulation.replicas);
-  const about = {
-    ...newRequest(taking, what),
-    tenant: attempt.tenant,
-    attempt: attemptPrefix(attempt),
-    limitMs: REQUEST_LIMIT_MS,
-  };
-  const bytes = newRandom(simulation.seed, taking.step.number, taking.requests, 1);
-  return answerOf(
-    simulation.world.request(process, about, (store) => {
-      const now = () => simulation.world.nowMs + process.skewMs;
-      const mistake = simulation.mistake?.by.includes(what) ? simulation.mistake : undefined;
-      const context = contextOf(simulation, process, { ...store, ...mistake?.store?.(store, now) }, bytes);
-      return act({ ...context, ...mistake?.service?.(context) });
-    }),
-  );
+  const mistake = mistakeOf(simulation, what);
+  return ask(taking, process, what, attempt, mistake, (means) => {
+    const context = contextOf(simulation, process, means);
+    return act({ ...context, ...mistake?.service?.(context) });
+  });
 }
 
 /** A run of a command, by a process of its own. */
-export async function runCommand<T>(
+export function runCommand<T>(
   taking: Taking,
   process: Process,
   what: UseCase,
   act: (context: SweepContext) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation } = taking;
-  const { rules, world } = simulation;
-  const about = newRequest(taking, what);
-  const bytes = newRandom(simulation.seed, taking.step.number, taking.requests, 1);
-  return answerOf(
-    world.request(process, about, (store) => {
-      const now = () => world.nowMs + process.skewMs;
-      // What `verify` finds at the end is the judge of all that went before.
-      const isMade = simulation.mistake?.by.includes(what) && !(what === 'verify' && world.isQuiet);
-      const mistake = isMade ? simulation.mistake : undefined;
-      const context: SweepContext = {
-        store: { ...store, ...mistake?.store?.(store, now) },
-        policy: policyOf(rules),
-        now,
-        randomBytes: (length) => bytes.bytes(length),
-        logRetentionMs: rules.logRetentionMs,
-        leadMs: rules.leadMs,
-        settleMs: rules.settleMs,
-        uploadIdleLimitMs: UPLOAD_IDLE_LIMIT_MS,
-        ...simulation.sizes,
-        requestCount: () => 0,
-      };
-      return act({ ...context, ...mistake?.command?.(context) });
-    }),
-  );
+  // What `verify` finds at the end is the judge of all that went before.
+  const isJudge = what === 'verify' && simulation.world.isQuiet;
+  const mistake = isJudge ? undefined : mistakeOf(simulation, what);
+  return ask(taking, process, what, undefined, mistake, (means) => {
+    const context: SweepContext = {
+      ...means,
+      ...rulesOf(simulation),
+      settleMs: simulation.rules.settleMs,
+      uploadIdleLimitMs: 2 * HOUR_MS,
+      ...simulation.sizes,
+      requestCount: () => 0,
+    };
+    return act({ ...context, ...mistake?.command?.(context) });
+  });
 }
 
 /** A client's PUT to a part URL, straight to the store. */
 export async function putPart(
   taking: Taking,
-  attempt: AttemptRef,
+  ref: AttemptRef,
   url: PartUrl,
   body: Uint8Array,
 ): Promise<Answer<string>> {
   const { world, clients } = taking.simulation;
   if (url.untilMs < world.nowMs) return { lost: true };
-  const about = {
-    ...newRequest(taking, 'part'),
-    tenant: attempt.tenant,
-    attempt: attemptPrefix(attempt),
-    limitMs: REQUEST_LIMIT_MS,
-  };
-  return answerOf(
-    world.request(clients, about, (store) => store.uploadPart(url.key, url.uploadId, url.partNumber, body)),
-  );
+  const put = ({ store }: Means) => store.uploadPart(url.key, url.uploadId, url.partNumber, body);
+  return ask(taking, clients, 'part', ref, undefined, put);
 }
 
-function newRequest(taking: Taking, what: string): { name: string; random: Random } {
+function mistakeOf({ mistake }: Simulation, what: UseCase): Mistake | undefined {
+  return mistake?.by.includes(what) ? mistake : undefined;
+}
+
+async function ask<T>(
+  taking: Taking,
+  process: Process,
+  what: string,
+  attempt: AttemptRef | undefined,
+  mistake: Mistake | undefined,
+  act: (means: Means) => Promise<T>,
+): Promise<Answer<T>> {
   const { simulation, step } = taking;
+  const { seed, world } = simulation;
   taking.requests += 1;
-  const name = `${step.number}.${taking.requests} ${what}`;
-  return { name, random: newRandom(simulation.seed, step.number, taking.requests) };
+  const about = {
+    name: `${step.number}.${taking.requests} ${what}`,
+    random: newRandom(seed, step.number, taking.requests),
+    ...(attempt && { tenant: attempt.tenant, attempt: attemptPrefix(attempt), limitMs: REQUEST_LIMIT_MS }),
+  };
+  const bytes = newRandom(seed, step.number, taking.requests, 1);
+  const now = () => world.nowMs + process.skewMs;
+  return answerOf(
+    world.request(process, about, (store) =>
+      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes: bytes.bytes }),
+    ),
+  );
 }
 
 /** Every failure that a caller may see. Anything else is a mistake in the code. */
@@ -158,25 +160,18 @@ async function answerOf<T>(call: Promise<T>): Promise<Answer<T>> {
   }
 }
 
-function policyOf(rules: Rules): RecordingsContext['policy'] {
-  const { afterAssessmentMs, unassessedMs, byTenantMs } = rules;
-  return { afterAssessmentMs, unassessedMs, byTenantMs };
+function rulesOf({ rules }: Simulation): Pick<RecordingsContext, 'policy' | 'leadMs' | 'logRetentionMs'> {
+  const { afterAssessmentMs, unassessedMs, byTenantMs, leadMs, logRetentionMs } = rules;
+  return { policy: { afterAssessmentMs, unassessedMs, byTenantMs }, leadMs, logRetentionMs };
 }
 
-function contextOf(
-  { world, rules }: Simulation,
-  process: Process,
-  store: ObjectStore,
-  bytes: Random,
-): RecordingsContext {
-  const now = () => world.nowMs + process.skewMs;
-  const randomBytes = (length: number) => bytes.bytes(length);
+function contextOf(simulation: Simulation, process: Process, means: Means): RecordingsContext {
+  const { store, now, randomBytes } = means;
   return {
-    store,
+    ...means,
+    ...rulesOf(simulation),
     presigner: presignerOf(now),
     audit: createAuditTrail(store, now, randomBytes),
-    policy: policyOf(rules),
-    leadMs: rules.leadMs,
     uploads: {
       mode: 'direct',
       partSizeBytes: PART_SIZE_BYTES,
@@ -188,9 +183,6 @@ function contextOf(
     manifests: manifestsOf(process, now),
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
     contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
-    now,
-    randomBytes,
-    logRetentionMs: rules.logRetentionMs,
   };
 }
 
@@ -198,8 +190,7 @@ function contextOf(
 function manifestsOf(process: Process, now: () => number): LRUCache<string, Manifest> {
   const known = caches.get(process);
   if (known?.life === process.life) return known.manifests;
-  const perf = { now };
-  const manifests = new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf });
+  const manifests = new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
   caches.set(process, { life: process.life, manifests });
   return manifests;
 }

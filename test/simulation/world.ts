@@ -7,8 +7,7 @@ import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
 /** What becomes of a store call. Of a batch of deletes that fails on the way, or whose reply is lost, some took effect. */
-const FAULTS = ['fails', 'reply-lost', 'repeated', 'late', 'keys-refused', 'crash-before', 'crash-after'] as const;
-type Fault = (typeof FAULTS)[number];
+type Fault = 'fails' | 'reply-lost' | 'repeated' | 'late' | 'keys-refused' | 'crash-before' | 'crash-after';
 
 /** Chances of a call, from 0 to 1. */
 export interface FaultRates {
@@ -24,17 +23,20 @@ export interface Process {
   life: number;
 }
 
-/** What one process does for one caller: it ends with its answer, its process, or the time it may last. */
-export interface Request {
+interface About {
   readonly name: string;
-  readonly process: Process;
   /** Undefined for a sweeper, which works for all. */
-  readonly tenant: string | undefined;
-  readonly attempt: string | undefined;
-  readonly beganMs: number;
-  readonly endsByMs: number;
+  readonly tenant?: string;
+  readonly attempt?: string;
+  readonly limitMs?: number;
   readonly random: Random;
-  readonly pace: Pace;
+}
+
+/** What one process does for one caller: it ends with its answer, its process, or the time it may last. */
+export interface Request extends About {
+  readonly process: Process;
+  readonly endsByMs: number;
+  readonly pace: 'brisk' | 'uneven' | 'slow';
   calls: number;
   isOver: boolean;
   end: (error: Error) => void;
@@ -55,35 +57,15 @@ export interface Effect {
 }
 
 export type Method = Exclude<keyof ObjectStore, symbol>;
-type Pace = 'brisk' | 'uneven' | 'slow';
 
-const METHODS: readonly Method[] = [
-  'put',
-  'get',
-  'getStart',
-  'list',
-  'listVersions',
-  'isVersioned',
-  'delete',
-  'tag',
-  'tags',
-  'createMultipartUpload',
-  'uploadPart',
-  'listParts',
-  'completeMultipartUpload',
-  'abortMultipartUpload',
-  'listMultipartUploads',
-];
-const READS = new Set<Method>([
-  'get',
-  'getStart',
-  'list',
-  'listVersions',
-  'isVersioned',
-  'tags',
-  'listParts',
-  'listMultipartUploads',
-]);
+/** A store call on its way. */
+interface Call {
+  readonly request: Request;
+  readonly method: Method;
+  readonly args: readonly unknown[];
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /** The caller sees no answer: its process died, or the request lasted too long. */
 export class ConnectionLost extends Error {
@@ -102,7 +84,6 @@ export interface WorldOptions {
 
 interface Event {
   readonly timeMs: number;
-  readonly order: number;
   readonly fire: () => void;
 }
 
@@ -110,7 +91,7 @@ export class World {
   nowMs: number;
   /** After this nothing fails any more, and everything is quick. */
   isQuiet = false;
-  /** What went wrong; the world stands still from then on. */
+  /** The first thing that went wrong; the world stands still from then on. */
   violation: Error | undefined;
   /** Names of the faults and of the long delays that happened, in order. */
   readonly happened: string[] = [];
@@ -120,9 +101,9 @@ export class World {
   /** What belongs to attempts in which a request was disturbed by a fault. */
   readonly disturbed = new Set<string>();
   readonly #options: WorldOptions;
+  /** The next one last. */
   readonly #events: Event[] = [];
   readonly #requests = new Set<Request>();
-  #order = 0;
 
   constructor(startMs: number, options: WorldOptions) {
     this.nowMs = startMs;
@@ -142,17 +123,13 @@ export class World {
     }
   }
 
-  /** The first failure is the one that is told. */
   fail(error: Error): void {
     this.violation ??= error;
   }
 
   at(timeMs: number, fire: () => void): void {
-    const event = { timeMs, order: this.#order, fire };
-    this.#order += 1;
-    let place = this.#events.length;
-    while (place > 0 && (this.#events[place - 1]?.timeMs ?? 0) <= timeMs) place -= 1;
-    this.#events.splice(place, 0, event);
+    const place = this.#events.findLastIndex((event) => event.timeMs > timeMs) + 1;
+    this.#events.splice(place, 0, { timeMs, fire });
   }
 
   sleep(ms: number): Promise<void> {
@@ -172,59 +149,38 @@ export class World {
     return [...this.#requests].some((request) => request.attempt === attempt || request.attempt === undefined);
   }
 
-  /** Requests that are under way, of one attempt. */
-  under(attempt: string): Request[] {
-    return [...this.#requests].filter((request) => request.attempt === attempt);
+  /** Whether a request is under way that is about this attempt. */
+  isAsked(attempt: string): boolean {
+    return [...this.#requests].some((request) => request.attempt === attempt);
   }
 
   /**
    * Lets a process work for a caller. Rejects with `ConnectionLost` when the process dies, or after `limitMs`: then
    * nothing of it happens any more but what was on its way to the store.
    */
-  async request<T>(
-    process: Process,
-    about: { name: string; tenant?: string; attempt?: string; limitMs?: number; random: Random },
-    act: (store: ObjectStore) => Promise<T>,
-  ): Promise<T> {
-    const endsByMs = this.nowMs + (about.limitMs ?? Number.POSITIVE_INFINITY);
-    const pace = about.random.weighted({ brisk: 6, uneven: 3, slow: 1 });
+  async request<T>(process: Process, about: About, act: (store: ObjectStore) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const close = () => {
+      request.isOver = true;
+      this.#requests.delete(request);
+    };
+    const request: Request = {
+      ...about,
+      process,
+      endsByMs: this.nowMs + (about.limitMs ?? Number.POSITIVE_INFINITY),
+      pace: about.random.weighted({ brisk: 6, uneven: 3, slow: 1 }),
+      calls: 0,
+      isOver: false,
+      end(error) {
+        close();
+        reject(error);
+      },
+    };
     this.count('requests');
-    return new Promise<T>((resolve, reject) => {
-      const request: Request = {
-        name: about.name,
-        process,
-        tenant: about.tenant,
-        attempt: about.attempt,
-        beganMs: this.nowMs,
-        endsByMs,
-        random: about.random,
-        pace,
-        calls: 0,
-        isOver: false,
-        end: (error) => {
-          request.isOver = true;
-          this.#requests.delete(request);
-          reject(error);
-        },
-      };
-      this.#requests.add(request);
-      if (about.limitMs !== undefined) this.at(endsByMs, () => this.#kill(request));
-      act(this.#storeFor(request)).then(
-        (answer) => {
-          this.#finish(request);
-          resolve(answer);
-        },
-        (error: Error) => {
-          this.#finish(request);
-          reject(error);
-        },
-      );
-    });
-  }
-
-  #finish(request: Request): void {
-    request.isOver = true;
-    this.#requests.delete(request);
+    this.#requests.add(request);
+    if (about.limitMs !== undefined) this.at(request.endsByMs, () => this.#kill(request));
+    act(this.#storeFor(request)).finally(close).then(resolve, reject);
+    return promise;
   }
 
   #kill(request: Request): void {
@@ -254,15 +210,20 @@ export class World {
   }
 
   #storeFor(request: Request): ObjectStore {
-    const store = Object.fromEntries(
-      METHODS.map((method) => [method, (...args: unknown[]) => this.#call(request, method, args)]),
-    );
-    return store as unknown as ObjectStore;
+    const call = (method: Method, args: unknown[]) =>
+      new Promise((resolve, reject) => this.#send({ request, method, args, resolve, reject }));
+    return new Proxy(this.#options.store, {
+      get:
+        (_, method) =>
+        (...args: unknown[]) =>
+          call(method as Method, args),
+    });
   }
 
-  #call(request: Request, method: Method, args: readonly unknown[]): Promise<unknown> {
+  #send(call: Call): void {
+    const { request, method, args } = call;
     // A dead process issues nothing, and nothing is answered to it.
-    if (request.isOver) return new Promise(() => {});
+    if (request.isOver) return;
     try {
       this.#options.onCall(request, method, args);
     } catch (error) {
@@ -271,22 +232,25 @@ export class World {
     const name = `${request.name}.${request.calls}`;
     request.calls += 1;
     // Drawn whether they are used or not, so that leaving one out changes no other.
-    const delayMs = this.#delay(request, name);
-    const fault = this.#fault(request, method, name);
+    const effectMs = this.nowMs + this.#delay(request, name);
+    const fault = this.#fault(call, name);
     const isOnItsWay = request.random.chance(0.5);
-    return new Promise((resolve, reject) => {
-      const effectMs = this.nowMs + delayMs;
-      if (effectMs > request.endsByMs) return;
-      this.at(effectMs, () => {
-        if (!request.isOver) this.#answer(request, method, args, fault, resolve, reject);
-        else if (isOnItsWay && !READS.has(method))
-          this.#apply(request, method, args, 'arrives after its request ended', () => {});
-      });
+    if (effectMs > request.endsByMs) return;
+    this.at(effectMs, () => {
+      if (!request.isOver) this.#answer(call, fault);
+      else if (isOnItsWay && !isRead(method)) this.#apply(unheard(call), 'arrives after its request ended');
     });
   }
 
-  #delay(request: Request, name: string): number {
-    const { random, pace, endsByMs } = request;
+  /** Whether this fault or delay is to happen: then it is written down. */
+  #happens(id: string, what: string): boolean {
+    if (this.#options.without.has(id)) return false;
+    this.happened.push(id);
+    this.count(what);
+    return true;
+  }
+
+  #delay({ random, pace, endsByMs }: Request, name: string): number {
     const draw = random.between(0, 99);
     const quickMs = random.between(1, 40);
     const fraction = random.between(1, 1000) / 1000;
@@ -296,139 +260,117 @@ export class World {
     else if (draw >= 50) delayMs = fraction * (draw < 80 ? 5 * MINUTE_MS : 55 * MINUTE_MS);
     // A sweep may be overtaken by days.
     if (endsByMs === Number.POSITIVE_INFINITY && draw >= 98) delayMs = fraction * 72 * HOUR_MS;
-    if (delayMs < SECOND_MS) return Math.ceil(delayMs);
-    const id = `delay ${name}`;
-    if (this.#options.without.has(id)) return quickMs;
-    this.happened.push(id);
-    this.count('delays');
+    if (delayMs >= SECOND_MS && !this.#happens(`delay ${name}`, 'delays')) return quickMs;
     return Math.ceil(delayMs);
   }
 
-  #fault(request: Request, method: Method, name: string): Fault | undefined {
-    const { rates, without } = this.#options;
-    const { random } = request;
+  #fault({ request: { random }, method }: Call, name: string): Fault | undefined {
+    const { rates } = this.#options;
     const crash = random.chance(rates.crash);
     const failure = random.chance(rates.failure);
     const isAfter = random.chance(0.5);
     const kind = random.weighted({ fails: 3, 'reply-lost': 3, repeated: 1, late: 1, 'keys-refused': 1 });
     if (this.isQuiet || !(crash || failure)) return undefined;
-    const id = `fault ${name}`;
-    if (without.has(id)) return undefined;
     const fault = crash ? (isAfter ? 'crash-after' : 'crash-before') : kind;
     if (fault === 'keys-refused' && method !== 'delete') return undefined;
-    if (READS.has(method) && (fault === 'late' || fault === 'repeated')) return undefined;
-    this.happened.push(id);
-    this.count(fault);
-    return fault;
+    if (isRead(method) && (fault === 'late' || fault === 'repeated')) return undefined;
+    return this.#happens(`fault ${name}`, fault) ? fault : undefined;
   }
 
-  #answer(
-    request: Request,
-    method: Method,
-    args: readonly unknown[],
-    fault: Fault | undefined,
-    resolve: (answer: unknown) => void,
-    reject: (error: Error) => void,
-  ): void {
-    if (fault && fault !== 'repeated') this.#disturb(request);
+  #answer(call: Call, fault: Fault | undefined): void {
+    const { request, method, reject } = call;
     const { random } = request;
-    const some = fault === undefined ? args : partOf(method, args, random);
+    if (fault && fault !== 'repeated') this.#disturb(request);
+    const some = unheard(fault === undefined ? call : partOf(call, random));
     const afterwardsMs = this.nowMs + random.between(1, request.pace === 'brisk' ? 500 : 30 * MINUTE_MS);
+    const later = (act: () => void) => afterwardsMs <= request.endsByMs && this.at(afterwardsMs, act);
+    const failure = (code: string) => new StoreError('unavailable', method, code);
     switch (fault) {
       case 'crash-after':
-        this.#apply(request, method, some, 'process dies', () => {});
+        this.#apply(some, 'process dies');
         this.crash(request.process);
         break;
       case 'crash-before':
-        this.#note(request, `${describe(method, args)}: process dies before`);
+        this.#note(request, `${describe(call)}: process dies before`);
         this.crash(request.process);
         break;
       case 'fails':
-        this.#note(request, `${describe(method, args)}: fails`);
-        reject(new StoreError('unavailable', method, 'SlowDown'));
+        this.#note(request, `${describe(call)}: fails`);
+        reject(failure('SlowDown'));
         break;
       case 'reply-lost':
-        this.#apply(request, method, some, 'reply lost', () => {});
-        reject(new StoreError('unavailable', method, 'ECONNRESET'));
+        this.#apply(some, 'reply lost');
+        reject(failure('ECONNRESET'));
         break;
       case 'late':
-        this.#note(request, `${describe(method, args)}: times out, and is still on its way`);
-        if (afterwardsMs <= request.endsByMs) {
-          this.at(afterwardsMs, () => this.#apply(request, method, args, 'arrives late', () => {}));
-        }
-        reject(new StoreError('unavailable', method, 'TimeoutError'));
+        this.#note(request, `${describe(call)}: times out, and is still on its way`);
+        later(() => this.#apply(unheard(call), 'arrives late'));
+        reject(failure('TimeoutError'));
         break;
       case 'repeated':
-        this.#apply(request, method, args, 'reply lost, will be repeated', () => {});
-        if (afterwardsMs > request.endsByMs) break;
-        this.at(afterwardsMs, () => {
-          if (!request.isOver) this.#apply(request, method, args, 'arrives again', resolve, reject);
+        this.#apply(unheard(call), 'reply lost, will be repeated');
+        later(() => {
+          if (!request.isOver) this.#apply(call, 'arrives again');
         });
         break;
       case 'keys-refused':
-        this.#refuseSome(request, args[0] as readonly DeleteTarget[], resolve);
+        this.#refuseSome(call);
         break;
       default:
-        this.#apply(request, method, args, undefined, resolve, reject);
+        this.#apply(call);
     }
   }
 
-  #refuseSome(request: Request, targets: readonly DeleteTarget[], resolve: (answer: unknown) => void): void {
-    const refused = new Set(targets.filter(() => request.random.chance(0.5)).map(({ key }) => key));
+  #refuseSome(call: Call): void {
+    const targets = call.args[0] as readonly DeleteTarget[];
+    const refused = new Set(targets.filter(() => call.request.random.chance(0.5)).map(({ key }) => key));
     const others = targets.filter(({ key }) => !refused.has(key));
     const failures = [...refused].map((key) => ({ key, code: 'InternalError' }));
-    this.#apply(request, 'delete', [others], `refused: ${[...refused].join(' ')}`, (always) =>
-      resolve([...failures, ...(always as DeleteFailure[])]),
-    );
+    const resolve = (always: unknown) => call.resolve([...failures, ...(always as DeleteFailure[])]);
+    this.#apply({ ...call, args: [others], resolve }, `refused: ${[...refused].join(' ')}`);
   }
 
-  /** The effect on the store, all at once; `resolve` is told the answer. */
-  #apply(
-    request: Request,
-    method: Method,
-    args: readonly unknown[],
-    remark: string | undefined,
-    resolve: (answer: unknown) => void,
-    reject: (error: Error) => void = () => {},
-  ): void {
+  /** The effect on the store, all at once; the caller is told the answer. */
+  #apply(call: Call, remark?: string): void {
     const { store, onEffect } = this.#options;
+    const { request, method, args, resolve, reject } = call;
     this.count('calls');
-    const [first] = args;
+    const [first, uploadId] = args;
     const key = typeof first === 'string' ? first : '';
     const targets = method === 'delete' ? (first as readonly DeleteTarget[]) : [];
     const refused = targets.filter((target) => this.refusedKeys.has(target.key));
     const accepted = targets.filter((target) => !refused.includes(target));
     const readable = accepted.map((target) => target.key).filter((name) => store.peek(name) !== undefined);
-    const [, uploadId] = args;
     const isAbort = method === 'abortMultipartUpload';
-    const aborted = isAbort && store.openUploads(key).find((upload) => upload.uploadId === uploadId);
+    const aborted = isAbort ? store.openUploads(key).find((upload) => upload.uploadId === uploadId) : undefined;
     const act = store[method] as (...all: unknown[]) => Promise<unknown>;
-    const answer = method === 'delete' ? store.delete(accepted) : act.apply(store, [...args]);
-    const gone = [...new Set(readable)].filter((name) => store.peek(name) === undefined);
-    this.#note(request, remark ? `${describe(method, args)}: ${remark}` : describe(method, args));
     const failures: DeleteFailure[] = refused.map((target) => ({ key: target.key, code: 'AccessDenied' }));
-    void answer.then((value) => resolve(method === 'delete' ? failures : value), reject);
-    if (!READS.has(method))
-      onEffect({
-        request,
-        method,
-        key,
-        gone,
-        isLate: remark?.startsWith('arrives') === true,
-        aborted: aborted || undefined,
-      });
+    const answer = method === 'delete' ? store.delete(accepted).then(() => failures) : act.apply(store, [...args]);
+    void answer.then(resolve, reject);
+    const gone = [...new Set(readable)].filter((name) => store.peek(name) === undefined);
+    this.#note(request, remark ? `${describe(call)}: ${remark}` : describe(call));
+    const isLate = remark?.startsWith('arrives') === true;
+    if (!isRead(method)) onEffect({ request, method, key, gone, isLate, aborted });
   }
 }
 
-/** What of a call takes effect when it fails on the way: of a batch of deletes, some. */
-function partOf(method: Method, args: readonly unknown[], random: Random): readonly unknown[] {
-  if (method !== 'delete') return args;
-  const targets = args[0] as readonly DeleteTarget[];
-  return random.chance(0.5) ? args : [targets.filter(() => random.chance(0.5))];
+function isRead(method: Method): boolean {
+  return /^(get|list|is|tags)/.test(method);
 }
 
-function describe(method: Method, args: readonly unknown[]): string {
-  const [first] = args;
+/** The same call, and nobody is told its answer. */
+function unheard(call: Call): Call {
+  return { ...call, resolve: () => {}, reject: () => {} };
+}
+
+/** What of a call takes effect when it fails on the way: of a batch of deletes, some. */
+function partOf(call: Call, random: Random): Call {
+  if (call.method !== 'delete' || random.chance(0.5)) return call;
+  const targets = call.args[0] as readonly DeleteTarget[];
+  return { ...call, args: [targets.filter(() => random.chance(0.5))] };
+}
+
+function describe({ method, args: [first] }: Call): string {
   if (typeof first === 'string') return `${method} ${first}`;
   if (Array.isArray(first)) return `${method} ${(first as DeleteTarget[]).map(({ key }) => key).join(' ')}`;
   return method;
