@@ -1,4 +1,5 @@
 // Who does what in a history: exam clients, assessors, reviewers, the privacy desk, sweepers, and what goes wrong by itself.
+import { Readable } from 'node:stream';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { AttemptRef, RecordingRef } from '../../src/domain/ids.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -17,11 +18,11 @@ import {
 } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepOnce, verifyOnce } from './operators.ts';
-import { PART_SIZE_BYTES, type StepKind } from './plan.ts';
+import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
+import type { Random } from './random.ts';
 import { restrict, review } from './reviewers.ts';
 import { type Answer, callService, type PartUrl, putPart, type Taking } from './service.ts';
 
-export const CALLER = { actor: 'somebody', requestId: 'request' };
 const TENANTS = ['acme', 'beta'];
 /** An MP4 begins with the size of its first box, and `ftyp`. */
 const MP4 = Buffer.from('ftyp');
@@ -30,27 +31,19 @@ const WRONG_BY_MS = [-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 
 
 export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>>> = {
   record,
-  complete: (taking) => withRecording(taking, (ref) => finish(taking, ref, undefined)),
-  resume: (taking) => withRecording(taking, (ref) => resume(taking, ref)),
-  abort: (taking) => withRecording(taking, (ref) => abort(taking, ref)),
-  erase: (taking) => withRecording(taking, (ref) => erase(taking, ref)),
-  restrict: (taking) => withRecording(taking, (ref) => restrict(taking, ref)),
-  review: (taking) => withRecording(taking, (ref) => review(taking, ref)),
+  complete: withRecording(finish),
+  resume: withRecording(resume),
+  abort: withRecording(abort),
+  erase: withRecording(erase),
+  restrict: withRecording(restrict),
+  review: withRecording(review),
   assess,
   sweep: sweepOnce,
   verify: verifyOnce,
   crash: async ({ simulation, random }) => simulation.world.crash(random.pick(simulation.replicas)),
-  skew: async ({ simulation, random }) => {
-    const isSweeper = random.chance(0.5);
-    const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);
-    if (simulation.world.isBusy(process)) return;
-    const within = random.between(-290, 290) * SECOND_MS;
-    const beyond = random.pick(WRONG_BY_MS);
-    // A replica whose clock is wrong is not ready: it gets no requests.
-    process.skewMs = isSweeper && random.chance(0.5) ? beyond : within;
-  },
+  skew: skewClock,
   'step-clock': stepClock,
-  poison: (taking) => withRecording(taking, (ref) => poison(taking, ref)),
+  poison: withRecording(poison),
 };
 
 /** Two tenants call their exams and attempts the same. */
@@ -60,14 +53,14 @@ function anAttempt({ random }: Taking): AttemptRef {
 }
 
 /** A recording of which there is, or was, something in the bucket. */
-async function withRecording(taking: Taking, act: (ref: RecordingRef) => Promise<void>): Promise<void> {
-  const { model } = taking.simulation;
-  const known = [...model.recordings.values()].filter(
-    ({ ref, hasManifest }) => hasManifest && model.isKnownToCallers(ref),
-  );
-  if (known.length === 0) return;
-  const latest = known.slice(-3);
-  await act(taking.random.pick(taking.random.chance(0.7) ? latest : known).ref);
+function withRecording(act: (taking: Taking, ref: RecordingRef) => Promise<void>) {
+  return async (taking: Taking): Promise<void> => {
+    const { simulation, random } = taking;
+    const { model } = simulation;
+    const all = [...model.recordings.values()];
+    const known = all.filter(({ ref, hasManifest }) => hasManifest && model.isKnownToCallers(ref));
+    if (known.length > 0) await act(taking, random.pick(random.chance(0.7) ? known.slice(-3) : known).ref);
+  };
 }
 
 /** An exam client: begins a recording, uploads its parts, completes it, and repeats what gets no answer. */
@@ -77,10 +70,8 @@ async function record(taking: Taking): Promise<void> {
   const count = random.between(1, 3);
   const idempotencyKey = random.chance(0.4) ? random.pick(['k1', 'k2']) : undefined;
   const input = {
+    ...BEGINNING,
     participantId: idempotencyKey === undefined ? random.pick(['p1', 'p2']) : 'p1',
-    kind: 'webcam' as const,
-    contentType: 'video/mp4',
-    consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
     parts: count,
     idempotencyKey,
   };
@@ -92,10 +83,9 @@ async function record(taking: Taking): Promise<void> {
   const isAbandoned = random.chance(0.2);
   const pauseMs = random.pick([0, 0, 100, 5 * SECOND_MS, 20 * MINUTE_MS]);
 
-  const caller = { ...CALLER, tenant: attempt.tenant };
   if (idempotencyKey !== undefined) simulation.model.expectKey(attempt, idempotencyKey);
   const created = await again(taking, async () => {
-    const answer = await callService(taking, attempt, 'create', (context) =>
+    const answer = await callService(taking, attempt, 'create', (context, caller) =>
       createRecording(context, caller, attempt, input),
     );
     if ('lost' in answer) simulation.model.leaveRepairs();
@@ -132,7 +122,7 @@ function partOf(partNumber: number, isJunk: boolean): Uint8Array {
 async function finish(
   taking: Taking,
   ref: RecordingRef,
-  sent: { readonly bodies: readonly Uint8Array[]; readonly etags: readonly string[] } | undefined,
+  sent?: { readonly bodies: readonly Uint8Array[]; readonly etags: readonly string[] },
 ): Promise<void> {
   const { world, model } = taking.simulation;
   const parts = sent?.etags.map((etag, index) => ({ partNumber: index + 1, etag }));
@@ -155,11 +145,7 @@ async function upload(taking: Taking, ref: RecordingRef, bodies: readonly Uint8A
   const { model, world } = taking.simulation;
   const answer = await callService(taking, ref, 'content', async (context) => {
     const content = await openContent(context, ref);
-    await content.write(
-      (async function* () {
-        yield* bodies;
-      })(),
-    );
+    await content.write(Readable.from(bodies));
     return content.complete();
   });
   if (!('value' in answer)) return;
@@ -180,7 +166,7 @@ async function resume(taking: Taking, ref: RecordingRef): Promise<void> {
   await taking.simulation.world.sleep(random.pick([0, 1000, 30 * MINUTE_MS]));
   const [part] = signed.value;
   if (part) await putPart(taking, ref, JSON.parse(part.url) as PartUrl, body);
-  if (random.chance(0.6)) await finish(taking, ref, undefined);
+  if (random.chance(0.6)) await finish(taking, ref);
 }
 
 async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
@@ -189,8 +175,7 @@ async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
   const couldBe = known.mayBeAborted;
   // What was stored before is kept, whoever gives it up.
   if (!model.has(ref, 'stored')) known.mayBeAborted = true;
-  const caller = { ...CALLER, tenant: ref.tenant };
-  const answer = await callService(taking, ref, 'abort', (context) => abortRecording(context, caller, ref));
+  const answer = await callService(taking, ref, 'abort', (context, caller) => abortRecording(context, caller, ref));
   if ('value' in answer) anAnsweredErasureIsWhole(model, ref);
   if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;
 }
@@ -199,9 +184,10 @@ async function erase(taking: Taking, ref: RecordingRef): Promise<void> {
   const { model, world } = taking.simulation;
   const known = model.know(ref);
   known.deletionsAsked += 1;
-  const caller = { ...CALLER, tenant: ref.tenant };
   const reason = taking.random.pick(['erasure', 'consent-withdrawn'] as const);
-  const answer = await callService(taking, ref, 'erase', (context) => eraseRecording(context, caller, ref, reason));
+  const answer = await callService(taking, ref, 'erase', (context, caller) =>
+    eraseRecording(context, caller, ref, reason),
+  );
   if ('refused' in answer && answer.refused.code === 'recording-being-created') known.deletionsAsked -= 1;
   if (!('value' in answer)) return;
   world.count('erased');
@@ -219,14 +205,26 @@ async function assess(taking: Taking): Promise<void> {
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }
 
+/** A clock that is wrong while nothing is done by it. A replica whose clock is far off is not ready: it gets no requests. */
+async function skewClock({ simulation, random }: Taking): Promise<void> {
+  const isSweeper = random.chance(0.5);
+  const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);
+  if (simulation.world.isBusy(process)) return;
+  const { within, beyond } = wrongClock(random);
+  process.skewMs = isSweeper && random.chance(0.5) ? beyond : within;
+}
+
+function wrongClock(random: Random): { readonly within: number; readonly beyond: number } {
+  return { within: random.between(-290, 290) * SECOND_MS, beyond: random.pick(WRONG_BY_MS) };
+}
+
 /** A clock that is set while its process is at work; that of a replica stays right enough for it to be asked. */
 async function stepClock({ simulation, random }: Taking): Promise<void> {
   const { world, sweepers, replicas } = simulation;
   const processes = [...sweepers, ...replicas];
   const busy = processes.filter((process) => world.isBusy(process));
   const process = random.pick(busy.length > 0 ? busy : processes);
-  const within = random.between(-290, 290) * SECOND_MS;
-  const beyond = random.pick(WRONG_BY_MS);
+  const { within, beyond } = wrongClock(random);
   const isJump = simulation.clocksJump && sweepers.includes(process) && random.chance(0.4);
   process.skewMs = isJump ? beyond : within;
   world.count(world.isBusy(process) ? 'clock-steps' : 'clocks-set');
@@ -237,29 +235,22 @@ async function poison({ simulation, random }: Taking, ref: RecordingRef): Promis
   const { model, world, sweepers } = simulation;
   // Whoever has read it before may go on with what it read.
   if (world.isAsked(attemptPrefix(ref)) || sweepers.some((sweeper) => world.isBusy(sweeper))) return;
-  const manifest = recordingKey(ref, 'manifest');
-  switch (random.pick(['torn', 'unknown', 'refused'])) {
-    case 'torn': {
-      const body = model.store.peek(manifest);
-      if (!body || model.has(ref, 'deleting')) return;
-      await model.store.put(manifest, body.subarray(0, 20));
-      model.poisoned.add(manifest);
-      return;
-    }
-    case 'unknown': {
-      const key = `${random.pick([recordingPrefix(ref), attemptPrefix(ref)])}unknown`;
-      if (!model.isLive(ref)) return;
-      await model.store.put(key, new Uint8Array(1));
-      model.poisoned.add(key);
-      return;
-    }
-    case 'refused': {
-      const key = recordingKey(ref, random.pick(['media', 'manifest', 'stored'] as const));
-      if (model.store.peek(key) === undefined) return;
-      world.refusedKeys.add(key);
-      model.poisoned.add(key);
-    }
+  let key = recordingKey(ref, 'manifest');
+  const how = random.pick(['torn', 'unknown', 'refused']);
+  if (how === 'torn') {
+    const body = model.store.peek(key);
+    if (!body || model.has(ref, 'deleting')) return;
+    await model.store.put(key, body.subarray(0, 20));
+  } else if (how === 'unknown') {
+    key = `${random.pick([recordingPrefix(ref), attemptPrefix(ref)])}unknown`;
+    if (!model.isLive(ref)) return;
+    await model.store.put(key, new Uint8Array(1));
+  } else {
+    key = recordingKey(ref, random.pick(['media', 'manifest', 'stored'] as const));
+    if (model.store.peek(key) === undefined) return;
+    world.refusedKeys.add(key);
   }
+  model.poisoned.add(key);
 }
 
 /** Repeats what got no answer, or one of these refusals, as a client does, after a moment. */

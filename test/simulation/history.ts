@@ -2,14 +2,14 @@
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { verify } from '../../src/retention/verify.ts';
-import type { FindingKind, VerifyReport } from '../../src/retention/verify-report.ts';
+import type { Finding, FindingKind } from '../../src/retention/verify-report.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { ACTORS } from './actors.ts';
 import { checkEffect, must, tagsTellTheDeadline, tenantsStayApart, Violation } from './invariants.ts';
 import type { Mistake } from './mistakes.ts';
 import { Model } from './model.ts';
 import { sweepBy } from './operators.ts';
-import { newPlan, type Plan, START_MS, type Step } from './plan.ts';
+import { newPlan, START_MS, type Step } from './plan.ts';
 import { newRandom } from './random.ts';
 import { runCommand, type Simulation, type Taking } from './service.ts';
 import { Trace } from './trace.ts';
@@ -35,11 +35,24 @@ export interface History {
 
 /** The same seed and the same omissions give the same history, to the byte. */
 export async function runHistory(seed: number, options: HistoryOptions = {}): Promise<History> {
-  const without = options.without ?? new Set<string>();
-  const plan = newPlan(seed);
+  const { without = new Set<string>(), mistake, clocksJump = false } = options;
+  const { rules, sizes, rates, ...plan } = newPlan(seed);
   const trace = new Trace(START_MS, { keepsLines: options.keepsTrace === true });
-  const simulation = newSimulation(plan, trace, options);
-  const { world } = simulation;
+  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
+  const model = new Model(store, rules);
+  const world: World = new World(START_MS, {
+    store,
+    trace,
+    rates,
+    without,
+    onCall: tenantsStayApart,
+    onEffect: (effect) => checkEffect(model, world, effect),
+  });
+  const process = (name: string): Process => ({ name, skewMs: 0, life: 0 });
+  const replicas = [process('replica-1'), process('replica-2')] as const;
+  const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
+  const clients = process('client');
+  const simulation: Simulation = { seed, world, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
   const steps = plan.steps.filter(({ number }) => !without.has(stepName(number)));
   for (const step of steps) {
     world.at(step.atMs, () => {
@@ -66,39 +79,6 @@ function stepName(number: number): string {
   return `step ${number}`;
 }
 
-function newSimulation(
-  plan: Plan,
-  trace: Trace,
-  { without = new Set(), mistake, clocksJump = false }: HistoryOptions,
-): Simulation {
-  const { seed, rules } = plan;
-  let nowMs = () => START_MS;
-  const store = new MemoryStore({ ...plan.store, now: () => nowMs() });
-  const model = new Model(store, rules);
-  const world: World = new World(START_MS, {
-    store,
-    trace,
-    rates: plan.rates,
-    without,
-    onCall: tenantsStayApart,
-    onEffect: (effect) => checkEffect(model, world, effect),
-  });
-  nowMs = () => world.nowMs;
-  const process = (name: string): Process => ({ name, skewMs: 0, life: 0 });
-  return {
-    seed,
-    world,
-    model,
-    rules,
-    sizes: plan.sizes,
-    replicas: [process('replica-1'), process('replica-2')],
-    sweepers: [process('sweeper-1'), process('sweeper-2')],
-    clients: process('client'),
-    mistake,
-    clocksJump,
-  };
-}
-
 function run(simulation: Simulation, step: Step, act: (taking: Taking) => Promise<void>): void {
   const random = newRandom(simulation.seed, step.number, 0);
   act({ simulation, step, random, requests: 0 }).catch((error: Error) => simulation.world.fail(error));
@@ -106,60 +86,53 @@ function run(simulation: Simulation, step: Step, act: (taking: Taking) => Promis
 
 /** Faults stop and clocks are right: within two sweeps everything due is gone, whatever is poisoned; the rest is whole. */
 async function conclude(taking: Taking): Promise<void> {
-  const { world, rules, replicas, sweepers } = taking.simulation;
+  const { simulation } = taking;
+  const { world, model, rules, replicas, sweepers } = simulation;
   world.isQuiet = true;
   for (const process of [...replicas, ...sweepers]) process.skewMs = 0;
   await world.sleep(2 * HOUR_MS);
-  for (const { ref } of taking.simulation.model.recordings.values()) tagsTellTheDeadline(taking.simulation, ref);
+  for (const { ref } of model.recordings.values()) tagsTellTheDeadline(simulation, ref);
   await twoSweeps(taking);
-  const { hadEndlessSweep } = taking.simulation.model;
-  nothingIsWrong(
-    taking.simulation,
-    withoutLeavings(taking.simulation, await check(taking)),
-    hadEndlessSweep ? [...NOT_YET, 'receipt-but-objects'] : NOT_YET,
-  );
+  const { hadEndlessSweep } = model;
+  await nothingIsWrong(taking, ({ kind, key }) => {
+    if (NOT_YET.has(kind) || (hadEndlessSweep && kind === 'receipt-but-objects')) return true;
+    return LEAVINGS.has(kind) && isLeftUntilItsDeadline(model, key);
+  });
   await world.sleep(Math.max(rules.unassessedMs, rules.afterAssessmentMs));
   await twoSweeps(taking);
-  onlyProofsAreLeft(taking.simulation);
-  nothingIsWrong(taking.simulation, await check(taking), []);
+  onlyProofsAreLeft(model);
+  await nothingIsWrong(taking, () => false);
   await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
   await twoSweeps(taking);
-  onlyWhatIsPoisonedIsLeft(taking.simulation);
+  onlyWhatIsPoisonedIsLeft(simulation);
 }
 
 async function twoSweeps(taking: Taking): Promise<void> {
-  const [first, second] = taking.simulation.sweepers;
-  for (const process of [first, second]) {
-    if (!process) continue;
+  const { sweepers, model, world } = taking.simulation;
+  for (const process of sweepers) {
     const report = await sweepBy(taking, process);
     if (!report) throw new Violation('a sweep without faults ends well', process.name);
-    const isPoisoned = taking.simulation.model.poisoned.size > 0;
     const problems = report.problems.filter(({ code }) => !REPORTED_TO_THE_END.has(code));
-    must(isPoisoned || problems.length === 0, 'a sweep without faults ends well', JSON.stringify(problems));
-    await taking.simulation.world.sleep(2 * HOUR_MS);
+    const isWell = model.poisoned.size > 0 || problems.length === 0;
+    must(isWell, 'a sweep without faults ends well', JSON.stringify(problems));
+    await world.sleep(2 * HOUR_MS);
   }
-}
-
-async function check(taking: Taking): Promise<VerifyReport> {
-  const [process] = taking.simulation.sweepers;
-  const answer = process && (await runCommand(taking, process, 'verify', (context) => verify(context)));
-  if (answer && 'value' in answer) return answer.value;
-  throw new Violation('verify without faults ends well', '');
 }
 
 /** Uploads that cannot become a recording stay until their deadline, and every sweep tells of them. */
 const REPORTED_TO_THE_END = new Set(['upload-has-holes', 'salvaged-is-no-recording']);
 
 /** What a crash leaves, and the deadline or `verify --fix` puts right. */
-const NOT_YET: readonly FindingKind[] = ['marker-missing', 'wrong-tags', 'stray-upload'];
-
+const NOT_YET: ReadonlySet<FindingKind> = new Set(['marker-missing', 'wrong-tags', 'stray-upload']);
 const LEAVINGS: ReadonlySet<FindingKind> = new Set(['receipt-but-objects', 'media-without-manifest']);
 
-/** `verify` finds nothing but what is poisoned. */
-function nothingIsWrong({ model }: Simulation, { findings }: VerifyReport, allowed: readonly FindingKind[]): void {
-  const wrong = findings.filter(({ kind, key }) => !allowed.includes(kind) && !isExcused(model, key));
-  const [first] = wrong;
-  must(!first, 'verify finds nothing wrong', first ? `${first.kind} ${first.key}` : '');
+/** `verify` finds nothing but what is poisoned, or allowed. */
+async function nothingIsWrong(taking: Taking, isAllowed: (finding: Finding) => boolean): Promise<void> {
+  const { sweepers, model } = taking.simulation;
+  const answer = await runCommand(taking, sweepers[0], 'verify', (context) => verify(context));
+  if (!('value' in answer)) throw new Violation('verify without faults ends well', '');
+  const wrong = answer.value.findings.find((finding) => !isAllowed(finding) && !isExcused(model, finding.key));
+  must(!wrong, 'verify finds nothing wrong', `${wrong?.kind} ${wrong?.key}`);
 }
 
 /**
@@ -174,13 +147,6 @@ function isLeftUntilItsDeadline(model: Model, key: string): boolean {
   return isOvertaken && known?.wasDue === true && known.receiptMs !== undefined;
 }
 
-function withoutLeavings({ model }: Simulation, report: VerifyReport): VerifyReport {
-  const findings = report.findings.filter(
-    ({ kind, key }) => !LEAVINGS.has(kind) || !isLeftUntilItsDeadline(model, key),
-  );
-  return { ...report, findings };
-}
-
 function isExcused(model: Model, key: string): boolean {
   if (model.strayMarkers.has(key)) return true;
   const attempts = [...model.poisoned].map((name) => name.split('/').slice(1, 4).join('/'));
@@ -189,12 +155,12 @@ function isExcused(model: Model, key: string): boolean {
   return attempts.some((attempt) => key.includes(attempt) || ofMarker.startsWith(attempt));
 }
 
-function onlyProofsAreLeft({ model }: Simulation): void {
+function onlyProofsAreLeft(model: Model): void {
   const isProof = (key: string) => /^(receipts|audit)\/|^due\/[^/]+\/(receipts|orders)\//.test(key);
-  const left = model.store.keysUnder('').filter((key) => !isProof(key) && !isExcused(model, key));
-  const uploads = model.store.openUploads('').filter(({ key }) => !isExcused(model, key));
-  const [first] = [...left, ...uploads.map(({ key }) => `an upload of ${key}`)];
-  must(first === undefined, 'everything due is gone within two sweeps', first ?? '');
+  const keys = model.store.keysUnder('').filter((key) => !isProof(key));
+  const uploads = model.store.openUploads('').map(({ key }) => key);
+  const left = [...keys, ...uploads].find((key) => !isExcused(model, key));
+  must(left === undefined, 'everything due is gone within two sweeps', left ?? '');
   for (const { ref } of model.recordings.values()) {
     const media = recordingKey(ref, 'media');
     const isStuck = model.poisoned.has(media) || !model.has(ref, 'media');

@@ -33,7 +33,7 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
     nothingIsDeletedEarly(model, world, effect, key);
     factsOutliveRecordings(model, key);
     receiptsAreKept(model, world, key);
-    whatCannotBeReadIsKept(model, key);
+    must(!model.poisoned.has(key), 'what cannot be read is kept', `${key} is deleted`);
   }
   const { aborted } = effect;
   if (aborted) nothingIsDeletedEarly(model, world, effect, aborted.key, aborted.uploadId);
@@ -44,18 +44,17 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
 
 /** What the model has to know of an effect before it is judged. */
 function learn(model: Model, world: World, { request, method, key, isLate }: Effect): void {
-  const parsed = key === '' ? undefined : parseKey(key);
-  if (parsed?.type === 'recording' && method !== 'abortMultipartUpload') {
-    if (parsed.object === 'manifest' || method === 'createMultipartUpload') model.know(parsed.ref);
-    if (method === 'createMultipartUpload') model.know(parsed.ref).creation ??= request;
+  const parsed = parseKey(key);
+  if (parsed?.type === 'recording' && method === 'createMultipartUpload') model.know(parsed.ref).creation ??= request;
+  if (method !== 'put') return;
+  if (parsed?.type === 'recording') {
     if (parsed.object === 'manifest') model.know(parsed.ref).hasManifest = true;
     if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
   }
-  if (method !== 'put') return;
-  if (parsed?.type === 'participant' && isLate) model.strayMarkers.add(key);
-  const isRepair = request.tenant === undefined;
-  if (parsed?.type === 'participant' && (isRepair || model.know(parsed.ref).receiptMs !== undefined)) {
-    model.repairedMarkers.add(key);
+  if (parsed?.type === 'participant') {
+    if (isLate) model.strayMarkers.add(key);
+    const isRepair = request.tenant === undefined || model.know(parsed.ref).receiptMs !== undefined;
+    if (isRepair) model.repairedMarkers.add(key);
   }
   if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
   if (parsed?.type === 'due-receipts') {
@@ -69,8 +68,9 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
     }
   }
   if (parsed?.type === 'assessed') {
-    model.assessedAtMs.set(attemptPrefix(parsed.ref), world.nowMs);
-    const dueMs = world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.unassessedMs(parsed.ref.tenant);
+    model.noteAssessment(parsed.ref, world.nowMs);
+    const dueMs =
+      world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.retentionMs(parsed.ref.tenant, 'unassessedMs');
     for (const known of model.of(parsed.ref)) known.wasDue ||= known.bornMs <= dueMs;
   }
 }
@@ -105,7 +105,7 @@ function names(model: Model, ref: RecordingRef, uploadId: string): boolean {
 function factsOutliveRecordings(model: Model, key: string): void {
   const parsed = parseKey(key);
   if (parsed?.type !== 'assessed') return;
-  const live = model.of(parsed.ref).find(({ ref }) => model.has(ref, 'media') || model.has(ref, 'manifest'));
+  const live = model.of(parsed.ref).find(({ ref }) => model.hasAny(ref));
   must(!live, 'a deadline never moves later', `${key} is deleted, and ${live?.ref.recording} is there`);
 }
 
@@ -118,18 +118,13 @@ function receiptsAreKept(model: Model, world: World, key: string): void {
   must(world.nowMs >= untilMs, 'a receipt is kept for its time', `${key} is deleted before`);
 }
 
-function whatCannotBeReadIsKept(model: Model, key: string): void {
-  must(!model.poisoned.has(key), 'what cannot be read is kept', `${key} is deleted`);
-}
-
 /** The attempts of which an effect can have broken the index: a fact or an object was added, or an entry is gone. */
 function touchedBy({ method, key, gone }: Effect): AttemptRef[] {
-  const touched = gone.map(parseKey).filter((parsed) => parsed?.type === 'due-attempt');
-  if (key !== '' && ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method)) {
-    const parsed = parseKey(key);
-    if (parsed?.type === 'assessed' || parsed?.type === 'recording') return [parsed.ref];
-  }
-  return touched.map(({ ref }) => ref);
+  const parsed = ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method)
+    ? parseKey(key)
+    : undefined;
+  if (parsed?.type === 'assessed' || parsed?.type === 'recording') return [parsed.ref];
+  return gone.map(parseKey).flatMap((entry) => (entry?.type === 'due-attempt' ? [entry.ref] : []));
 }
 
 /** Every live recording has a due entry at or before its deadline. */
@@ -137,17 +132,13 @@ function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void
   const live = model.of(attempt).filter(({ ref }) => model.isLive(ref));
   if (live.length === 0) return;
   const prefix = attemptPrefix(attempt);
-  const times = model.store
-    .keysUnder(DUE_PREFIX)
-    .map(parseKey)
-    .filter((parsed) => parsed?.type === 'due-attempt' && attemptPrefix(parsed.ref) === prefix)
-    .map((parsed) => (parsed?.type === 'due-attempt' ? parsed.timeMs : Number.NaN));
-  const firstMs = Math.min(...times);
+  const entries = model.store.keysUnder(DUE_PREFIX).map(parseKey);
+  const first = entries.find((entry) => entry?.type === 'due-attempt' && attemptPrefix(entry.ref) === prefix);
+  const firstMs = first && 'timeMs' in first ? first.timeMs : Number.POSITIVE_INFINITY;
   for (const { ref } of live) {
     const deadlineMs = model.deadlineMs(ref);
-    const detail = `${recordingPrefix(ref)} is due at ${new Date(deadlineMs).toISOString()}, its first entry is ${
-      times.length === 0 ? 'none' : new Date(firstMs).toISOString()
-    }`;
+    const told = firstMs === Number.POSITIVE_INFINITY ? 'none' : new Date(firstMs).toISOString();
+    const detail = `${recordingPrefix(ref)} is due at ${new Date(deadlineMs).toISOString()}, its first entry is ${told}`;
     must(firstMs <= deadlineMs, 'every live recording has a due entry at or before its deadline', detail);
   }
 }
@@ -162,14 +153,13 @@ function aReceiptMeansThatNothingIsLeft(model: Model, { method, key }: Effect): 
   const left = model.store.keysUnder(prefix).filter((name) => !LAST_TO_GO.includes(name.slice(prefix.length)));
   const uploads = model.store.openUploads(prefix).map((upload) => upload.uploadId);
   // A mark that a request adds behind the second listing is not what the receipt is about: it goes with the next sweep.
-  const isData = left.some((name) => name === recordingKey(parsed.ref, 'media'));
+  const isData = model.has(parsed.ref, 'media');
   must(!isData && uploads.length === 0, 'a receipt means that nothing is left', [...left, ...uploads].join(' '));
 }
 
 /** A deleted recording never becomes readable again: once there was a receipt, no media and no manifest come. */
 function deletedStaysDeleted(model: Model, { method, key, request }: Effect): void {
-  const isWrite = method === 'put' || method === 'completeMultipartUpload';
-  const parsed = isWrite ? parseKey(key) : undefined;
+  const parsed = ['put', 'completeMultipartUpload'].includes(method) ? parseKey(key) : undefined;
   if (parsed?.type !== 'recording' || model.recordings.get(parsed.ref.recording)?.receiptMs === undefined) return;
   const isBack = (parsed.object === 'media' || parsed.object === 'manifest') && model.has(parsed.ref, parsed.object);
   must(!isBack, 'what was deleted never comes back', `${request.name} brings back ${key}`);
@@ -201,10 +191,8 @@ export function aSweepLeavesNothingDue(
   for (const ref of due) {
     const prefix = attemptPrefix(ref);
     // An assessment that came meanwhile may keep it: the next sweep will see.
-    const isAssessed = (model.assessedAtMs.get(prefix) ?? Number.NEGATIVE_INFINITY) >= beganMs;
-    if (isAssessed || reported.some((key) => key.includes(prefix))) continue;
-    const isLeft = model.has(ref, 'media') || model.has(ref, 'manifest');
-    must(!isLeft, 'nothing is readable past its deadline', `${recordingPrefix(ref)} is there after a sweep`);
+    if (model.isAssessedSince(ref, beganMs) || reported.some((key) => key.includes(prefix))) continue;
+    must(!model.hasAny(ref), 'nothing is readable past its deadline', `${recordingPrefix(ref)} is there after a sweep`);
   }
 }
 
@@ -232,11 +220,8 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
   const media = model.store.peek(recordingKey(ref, 'media'));
   if (!media) return;
   // Two clients may have sent part 1, and only one of them junk: the bytes that stand count.
-  must(
-    Buffer.from(media.subarray(4, 8)).toString() !== 'junk',
-    'stored implies whole',
-    `${recordingPrefix(ref)} is no recording`,
-  );
+  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'junk';
+  must(!isJunk, 'stored implies whole', `${recordingPrefix(ref)} is no recording`);
   const isWhole = sent === undefined || Buffer.from(sent).equals(media);
   must(isWhole, 'stored implies whole', `${recordingPrefix(ref)} has not the ${sent?.length} bytes that were sent`);
 }

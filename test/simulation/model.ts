@@ -20,26 +20,32 @@ export interface Rules {
 export const CLOCK_TOLERANCE_MS = 10 * MINUTE_MS;
 export const REQUEST_LIMIT_MS = HOUR_MS;
 
-export interface Known {
+/** A recording as soon as anything of it is in the bucket. */
+class Known {
   readonly ref: RecordingRef;
   readonly bornMs: number;
   /** The request that began its upload: it may still write the manifest that names it. */
   creation: Request | undefined;
   /** Its manifest was written: from then on somebody may have its id. */
-  hasManifest: boolean;
+  hasManifest = false;
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
-  deletionsAsked: number;
+  deletionsAsked = 0;
   /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
-  mayBeAborted: boolean;
+  mayBeAborted = false;
   /** `deleting` stands, or stood, on it. */
   doomedMs: number | undefined;
   receiptMs: number | undefined;
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
   provenMs: number | undefined;
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
-  wasDue: boolean;
+  wasDue = false;
   /** Its media are no recording. */
-  isJunk: boolean;
+  isJunk = false;
+
+  constructor(ref: RecordingRef) {
+    this.ref = ref;
+    this.bornMs = createdAtOf(ref.recording);
+  }
 }
 
 export class Model {
@@ -48,17 +54,14 @@ export class Model {
   readonly recordings = new Map<string, Known>();
   /** Keys that nobody can read or may delete: they stay, and are reported. */
   readonly poisoned = new Set<string>();
-
   /** Written by `verify --fix`, or by a repeated creation after a deletion, which take them back unless they die. */
   readonly repairedMarkers = new Set<string>();
   /** Markers that nobody took back, written late or again or by who died then: only `verify --fix` finds them. */
   readonly strayMarkers = new Set<string>();
-
   /** What was answered under each key of an attempt, by what the key leaves in a recording's id. */
   readonly #answered = new Map<string, Set<string>>();
-
-  /** When an attempt was assessed last, whatever the assessment says. */
-  readonly assessedAtMs = new Map<string, number>();
+  /** When an attempt was assessed last. */
+  readonly #assessedAtMs = new Map<string, number>();
   /** A sweep lasted for half a day and more: another may have taken away the entries of what it then failed to finish. */
   hadEndlessSweep = false;
   /** Two were at work at the same time. */
@@ -69,34 +72,16 @@ export class Model {
     this.rules = rules;
   }
 
-  /** A recording as soon as anything of it is in the bucket. */
   know(ref: RecordingRef): Known {
-    const known = this.recordings.get(ref.recording);
-    if (known) return known;
-    const fresh: Known = {
-      ref,
-      bornMs: createdAtOf(ref.recording),
-      creation: undefined,
-      hasManifest: false,
-      deletionsAsked: 0,
-      mayBeAborted: false,
-      doomedMs: undefined,
-      receiptMs: undefined,
-      provenMs: undefined,
-      wasDue: false,
-      isJunk: false,
-    };
-    this.recordings.set(ref.recording, fresh);
-    return fresh;
+    const known = this.recordings.get(ref.recording) ?? new Known(ref);
+    this.recordings.set(ref.recording, known);
+    return known;
   }
 
   /** From here on recordings may be made under this key. */
   expectKey(attempt: AttemptRef, key: string): void {
-    const id = newRecordingId(
-      0,
-      keyedRandom((length) => new Uint8Array(length), attempt, key),
-    );
-    const fragment = fragmentOf(id);
+    const zeros = (length: number) => new Uint8Array(length);
+    const fragment = fragmentOf(newRecordingId(0, keyedRandom(zeros, attempt, key)));
     if (!this.#answered.has(fragment)) this.#answered.set(fragment, new Set());
   }
 
@@ -126,11 +111,22 @@ export class Model {
 
   /** Whether there is anything that somebody could read, now or after a completion. */
   isLive(ref: RecordingRef): boolean {
-    return this.has(ref, 'media') || this.has(ref, 'manifest') || this.isUploading(ref);
+    const isUploading = () => this.store.openUploads(recordingPrefix(ref)).length > 0;
+    return this.hasAny(ref) || isUploading();
   }
 
-  isUploading(ref: RecordingRef): boolean {
-    return this.store.openUploads(recordingPrefix(ref)).length > 0;
+  /** Its media or its manifest. */
+  hasAny(ref: RecordingRef): boolean {
+    return this.has(ref, 'media') || this.has(ref, 'manifest');
+  }
+
+  /** Whether an assessment was written since, whatever it says. */
+  isAssessedSince(attempt: AttemptRef, sinceMs: number): boolean {
+    return (this.#assessedAtMs.get(attemptPrefix(attempt)) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  }
+
+  noteAssessment(attempt: AttemptRef, atMs: number): void {
+    this.#assessedAtMs.set(attemptPrefix(attempt), atMs);
   }
 
   /** The first assessment that stands. */
@@ -140,18 +136,14 @@ export class Model {
     return parsed?.type === 'assessed' ? parsed.completedAtMs : undefined;
   }
 
-  retentionMs(tenant: string): number {
-    return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules.afterAssessmentMs);
-  }
-
-  unassessedMs(tenant: string): number {
-    return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules.unassessedMs);
+  retentionMs(tenant: string, rule: 'afterAssessmentMs' | 'unassessedMs'): number {
+    return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules[rule]);
   }
 
   deadlineMs(ref: RecordingRef): number {
     const assessedMs = this.assessedMs(ref);
-    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant);
-    return createdAtOf(ref.recording) + this.unassessedMs(ref.tenant);
+    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
+    return createdAtOf(ref.recording) + this.retentionMs(ref.tenant, 'unassessedMs');
   }
 
   isPoisoned(ref: RecordingRef): boolean {

@@ -5,24 +5,6 @@ import type { Rules } from './model.ts';
 import { newRandom, type Random } from './random.ts';
 import type { FaultRates } from './world.ts';
 
-export const STEP_KINDS = [
-  'record',
-  'complete',
-  'resume',
-  'abort',
-  'erase',
-  'restrict',
-  'assess',
-  'review',
-  'sweep',
-  'verify',
-  'crash',
-  'skew',
-  'step-clock',
-  'poison',
-] as const;
-export type StepKind = (typeof STEP_KINDS)[number];
-
 /** One actor's doing; everything else about it is drawn from the seed and its number. */
 export interface Step {
   readonly number: number;
@@ -54,29 +36,12 @@ export const BEGINNING = {
   consent: { givenAt: '2025-12-01T00:00:00Z', policyVersion: '7' },
 } as const;
 
-const FIRST_STEPS: Readonly<Partial<Record<StepKind, number>>> = {
-  record: 8,
-  assess: 1,
-  sweep: 1,
-  erase: 1,
-  review: 1,
-};
-const LATER_STEPS: Readonly<Record<StepKind, number>> = {
-  record: 12,
-  complete: 8,
-  resume: 4,
-  abort: 5,
-  erase: 9,
-  restrict: 4,
-  assess: 12,
-  review: 7,
-  sweep: 20,
-  verify: 6,
-  crash: 2,
-  skew: 2,
-  'step-clock': 4,
-  poison: 2,
-};
+/** How often each kind of step is taken. */
+const FIRST_STEPS = { record: 8, assess: 1, sweep: 1, erase: 1, review: 1 };
+const BY_CALLERS = { record: 12, complete: 8, resume: 4, abort: 5, erase: 9, restrict: 4, assess: 12, review: 7 };
+const BY_OPERATORS = { sweep: 20, verify: 6, crash: 2, skew: 2, 'step-clock': 4, poison: 2 };
+const LATER_STEPS = { ...BY_CALLERS, ...BY_OPERATORS };
+export type StepKind = keyof typeof LATER_STEPS;
 
 const RULES: Rules = {
   afterAssessmentMs: 10 * DAY_MS,
@@ -89,21 +54,8 @@ const RULES: Rules = {
 
 /** Days pass so that steps meet where something is due: by an assessment or without, at the lead or at the deadline. */
 const GAPS_MS = [
-  MINUTE_MS,
-  20 * MINUTE_MS,
-  50 * MINUTE_MS,
-  65 * MINUTE_MS,
-  3 * HOUR_MS,
-  DAY_MS,
-  2 * DAY_MS,
-  3 * DAY_MS,
-  9 * DAY_MS,
-  9 * DAY_MS + 12 * HOUR_MS,
-  10 * DAY_MS,
-  29 * DAY_MS,
-  29 * DAY_MS,
-  29 * DAY_MS + 12 * HOUR_MS,
-  30 * DAY_MS,
+  ...[1, 20, 50, 65, 180].map((minutes) => minutes * MINUTE_MS),
+  ...[1, 2, 3, 9, 9.5, 10, 29, 29, 29.5, 30].map((days) => days * DAY_MS),
 ];
 /** How many a page, a chunk or a window holds at most. */
 const SIZES = [1, 2, 3, 1000];
@@ -135,12 +87,12 @@ function newSteps(random: Random): Step[] {
   const steps: Step[] = [];
   let atMs = START_MS;
   for (let meetings = random.between(2, 6); meetings > 0; meetings -= 1) {
-    const weights = steps.length === 0 ? FIRST_STEPS : LATER_STEPS;
+    const weights: Partial<Record<StepKind, number>> = steps.length === 0 ? FIRST_STEPS : LATER_STEPS;
     const spreadMs = random.pick(MEETINGS_MS);
     // Many attempts that are due together make several chunks.
     const isCrowd = steps.length === 0 && random.chance(0.3);
     for (let left = isCrowd ? random.between(5, 9) : random.between(1, 5); left > 0; left -= 1) {
-      const kind = isCrowd ? 'record' : random.weighted(weights as Record<StepKind, number>);
+      const kind = isCrowd ? 'record' : random.weighted(weights);
       steps.push({ number: steps.length + 1, kind, atMs: atMs + random.between(0, spreadMs) });
     }
     atMs += random.pick(GAPS_MS) + random.between(0, 1) * random.between(0, HOUR_MS);

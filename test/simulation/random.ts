@@ -8,7 +8,7 @@ export interface Random {
   chance(probability: number): boolean;
   pick<T>(items: readonly T[]): T;
   /** An item, each as often as its weight says. */
-  weighted<T extends string>(weights: Readonly<Record<T, number>>): T;
+  weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T;
   bytes(length: number): Uint8Array;
 }
 
@@ -36,11 +36,11 @@ export function newRandom(...words: readonly number[]): Random {
     pick<T>(items: readonly T[]): T {
       return items[Math.floor(fraction() * items.length)] as T;
     },
-    weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
+    weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T {
       const names = Object.keys(weights) as T[];
-      let left = fraction() * names.reduce((sum, name) => sum + weights[name], 0);
+      let left = fraction() * names.reduce((sum, name) => sum + (weights[name] ?? 0), 0);
       for (const name of names) {
-        left -= weights[name];
+        left -= weights[name] ?? 0;
         if (left < 0) return name;
       }
       return names.at(-1) as T;

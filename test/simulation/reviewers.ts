@@ -1,6 +1,6 @@
 // Those who look at recordings, and what they must never be shown.
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { attemptPrefix, recordingKey } from '../../src/domain/keys.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import { listAttemptRecordings } from '../../src/recordings/list.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
@@ -10,18 +10,8 @@ import { must, storedMeansWhole } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { callService, type Simulation, type Taking } from './service.ts';
 
-const CALLER = { actor: 'reviewer', requestId: 'request' };
-
-/** What was known of a recording when a request began: its answer must fit that, or what has come since. */
-interface Before {
-  readonly isDoomed: boolean;
-  readonly hasReceipt: boolean;
-  readonly isRestricted: boolean;
-  readonly deadlineMs: number;
-  readonly beganMs: number;
-}
-
-function before({ world, model }: Simulation, ref: RecordingRef): Before {
+/** What is known of a recording when a request begins: its answer must fit that, or what has come since. */
+function before({ world, model }: Simulation, ref: RecordingRef) {
   return {
     isDoomed: model.know(ref).doomedMs !== undefined,
     hasReceipt: model.know(ref).receiptMs !== undefined,
@@ -30,82 +20,74 @@ function before({ world, model }: Simulation, ref: RecordingRef): Before {
     beganMs: world.nowMs,
   };
 }
+type Before = ReturnType<typeof before>;
 
 export async function review(taking: Taking, ref: RecordingRef): Promise<void> {
   const { simulation } = taking;
-  const { model, world } = simulation;
+  const { model } = simulation;
   const asked = before(simulation, ref);
-  switch (taking.random.pick(['read', 'list', 'play', 'play'])) {
-    case 'read': {
-      const answer = await callService(taking, ref, 'read', (context) => readRecordingView(context, ref));
-      if ('value' in answer) checkShown(simulation, ref, answer.value, asked);
-      return;
-    }
-    case 'list': {
-      const known = model.of(ref).map((recording) => [recording.ref, before(simulation, recording.ref)] as const);
-      const answer = await callService(taking, ref, 'list', (context) =>
-        listAttemptRecordings(context, ref, { limit: 200 }),
-      );
-      if (!('value' in answer)) return;
-      for (const item of answer.value.items) {
-        const found = known.find(([{ recording }]) => recording === item.recordingId);
-        if (found) checkShown(simulation, found[0], item, found[1]);
-      }
-      return;
-    }
-    case 'play': {
-      const caller = { ...CALLER, tenant: ref.tenant };
-      const answer = await callService(taking, ref, 'play', (context) => issuePlaybackLink(context, caller, ref));
-      if (!('value' in answer)) return;
-      world.count('played');
-      checkReadable(simulation, ref, asked);
-      must(!asked.hasReceipt, 'what was deleted never comes back', `${ref.recording} is played`);
-      must(!asked.isRestricted, 'a restricted recording is not played', ref.recording);
-      storedMeansWhole(model, ref);
-      if (isAssessedSince(model, ref, asked)) return;
-      const untilMs = Date.parse(answer.value.expiresAt);
-      const latestMs = Math.max(asked.deadlineMs, model.deadlineMs(ref));
-      must(untilMs <= latestMs, 'no link outlives the deadline', `${ref.recording} ${answer.value.expiresAt}`);
-      const link = JSON.parse(answer.value.url) as { readonly untilMs: number };
-      must(link.untilMs <= latestMs + CLOCK_TOLERANCE_MS, 'no link outlives the deadline', ref.recording);
-    }
+  const how = taking.random.pick(['read', 'list', 'play', 'play'] as const);
+  if (how === 'play') return play(taking, ref, asked);
+  if (how === 'read') {
+    const answer = await callService(taking, ref, 'read', (context) => readRecordingView(context, ref));
+    if ('value' in answer) checkShown(model, ref, answer.value, asked);
+    return;
+  }
+  const known = new Map(model.of(ref).map((each) => [each.ref.recording, before(simulation, each.ref)]));
+  const answer = await callService(taking, ref, 'list', (context) =>
+    listAttemptRecordings(context, ref, { limit: 200 }),
+  );
+  for (const item of 'value' in answer ? answer.value.items : []) {
+    const found = known.get(item.recordingId);
+    if (found) checkShown(model, { ...ref, recording: item.recordingId }, item, found);
   }
 }
 
-function checkReadable({ model }: Simulation, ref: RecordingRef, asked: Before): void {
+async function play(taking: Taking, ref: RecordingRef, asked: Before): Promise<void> {
+  const { model, world } = taking.simulation;
+  const answer = await callService(taking, ref, 'play', (context, caller) => issuePlaybackLink(context, caller, ref));
+  if (!('value' in answer)) return;
+  world.count('played');
+  checkReadable(model, ref, asked);
+  must(!asked.hasReceipt, 'what was deleted never comes back', `${ref.recording} is played`);
+  must(!asked.isRestricted, 'a restricted recording is not played', ref.recording);
+  storedMeansWhole(model, ref);
+  if (model.isAssessedSince(ref, asked.beganMs)) return;
+  const { expiresAt, url } = answer.value;
+  const latestMs = Math.max(asked.deadlineMs, model.deadlineMs(ref));
+  must(Date.parse(expiresAt) <= latestMs, 'no link outlives the deadline', `${ref.recording} ${expiresAt}`);
+  const link = JSON.parse(url) as { readonly untilMs: number };
+  must(link.untilMs <= latestMs + CLOCK_TOLERANCE_MS, 'no link outlives the deadline', ref.recording);
+}
+
+function checkReadable(model: Model, ref: RecordingRef, asked: Before): void {
   must(!asked.isDoomed, 'what was deleted never comes back', `${ref.recording} is shown`);
   // What it saw while assessments came may have been any of the deadlines in between.
-  if (isAssessedSince(model, ref, asked)) return;
+  if (model.isAssessedSince(ref, asked.beganMs)) return;
   const isPast = Math.max(asked.deadlineMs, model.deadlineMs(ref)) + CLOCK_TOLERANCE_MS < asked.beganMs;
   must(!isPast, 'nothing is readable past its deadline', `${ref.recording} is shown`);
 }
 
-function isAssessedSince(model: Model, ref: RecordingRef, { beganMs }: Before): boolean {
-  return (model.assessedAtMs.get(attemptPrefix(ref)) ?? Number.NEGATIVE_INFINITY) >= beganMs;
-}
-
 /** The deadline that is told is the one that held when the request began, or one that came meanwhile: never a later one. */
-function checkShown(simulation: Simulation, ref: RecordingRef, shown: Recording, asked: Before): void {
-  const { model } = simulation;
-  checkReadable(simulation, ref, asked);
+function checkShown(model: Model, ref: RecordingRef, shown: Recording, asked: Before): void {
+  checkReadable(model, ref, asked);
   if (shown.state === 'stored') {
     must(!asked.hasReceipt, 'what was deleted never comes back', `${ref.recording} is told stored`);
     storedMeansWhole(model, ref);
   }
-  const toldMs = Date.parse(shown.deleteBy);
-  // An assessment may come later than a recording that nobody assessed would have been kept; of several that came
-  // meanwhile, any may have been seen.
-  const seenMs = shown.assessment && isAssessedSince(model, ref, asked) ? deadlineOf(model, ref, shown.assessment) : 0;
-  const latestMs = shown.assessment ? Math.max(asked.deadlineMs, model.deadlineMs(ref), seenMs) : asked.deadlineMs;
-  must(toldMs <= latestMs, 'a deadline never moves later', `${ref.recording} is told ${shown.deleteBy}`);
-}
-
-function deadlineOf(model: Model, { tenant }: RecordingRef, { completedAt }: { readonly completedAt: string }): number {
-  return Date.parse(completedAt) + model.retentionMs(tenant);
+  const { assessment, deleteBy } = shown;
+  let latestMs = asked.deadlineMs;
+  if (assessment) {
+    // An assessment may come later than a recording that nobody assessed would have been kept; of several that came
+    // meanwhile, any may have been seen.
+    const seenMs = Date.parse(assessment.completedAt) + model.retentionMs(ref.tenant, 'afterAssessmentMs');
+    const isSeen = model.isAssessedSince(ref, asked.beganMs);
+    latestMs = Math.max(latestMs, model.deadlineMs(ref), isSeen ? seenMs : 0);
+  }
+  must(Date.parse(deleteBy) <= latestMs, 'a deadline never moves later', `${ref.recording} is told ${deleteBy}`);
 }
 
 /** The controller restricts the processing of a recording: a mark that a deletion may overtake. */
 export async function restrict(taking: Taking, ref: RecordingRef): Promise<void> {
-  const caller = { ...CALLER, tenant: ref.tenant };
-  await callService(taking, ref, 'restrict', (context) => restrictRecording(context, caller, ref, 'objection'));
+  await callService(taking, ref, 'restrict', (context, caller) => restrictRecording(context, caller, ref, 'objection'));
 }

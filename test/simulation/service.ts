@@ -6,7 +6,7 @@ import { ServiceError } from '../../src/domain/errors.ts';
 import type { AttemptRef } from '../../src/domain/ids.ts';
 import { attemptPrefix } from '../../src/domain/keys.ts';
 import { ContentUploads } from '../../src/recordings/content-uploads.ts';
-import type { RecordingsContext } from '../../src/recordings/context.ts';
+import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
@@ -28,8 +28,8 @@ export interface Simulation {
   readonly model: Model;
   readonly rules: Rules;
   readonly sizes: Sizes;
-  readonly replicas: readonly Process[];
-  readonly sweepers: readonly Process[];
+  readonly replicas: readonly [Process, Process];
+  readonly sweepers: readonly [Process, Process];
   readonly clients: Process;
   /** Made by the code under test, to see that it is caught. */
   readonly mistake: Mistake | undefined;
@@ -71,14 +71,15 @@ export function callService<T>(
   taking: Taking,
   attempt: AttemptRef,
   what: UseCase,
-  act: (context: RecordingsContext) => Promise<T>,
+  act: (context: RecordingsContext, caller: Caller) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation, random } = taking;
+  const caller = { tenant: attempt.tenant, actor: 'somebody', requestId: 'request' };
   const process = random.pick(simulation.replicas);
   const mistake = mistakeOf(simulation, what);
   return ask(taking, process, what, attempt, mistake, (means) => {
     const context = contextOf(simulation, process, means);
-    return act({ ...context, ...mistake?.service?.(context) });
+    return act({ ...context, ...mistake?.service?.(context) }, caller);
   });
 }
 
