@@ -1,8 +1,7 @@
-// A thread of the simulator: runs the histories that it is asked for, with a mistake planted or without.
+// A thread of the simulator: runs histories, with a mistake planted or without, and makes the first that fails short.
 import { parentPort, workerData } from 'node:worker_threads';
-import { type HistoryOptions, runHistory } from './history.ts';
+import { type History, type HistoryOptions, runHistory } from './history.ts';
 import { findMistake } from './mistakes.ts';
-import { shrink } from './shrink.ts';
 
 export interface Batch {
   readonly from: number;
@@ -38,16 +37,50 @@ async function runBatch({ from, count }: Batch): Promise<BatchResult> {
     digest = (Math.imul(digest, 31) + history.digest) >>> 0;
     for (const [name, number] of history.counts) counts.set(name, (counts.get(name) ?? 0) + number);
     if (!history.violation) continue;
-    const breaks = `seed ${seed} breaks: ${history.violation.message}`;
-    const shortest = await shrink(history, options);
+    const shortest = await shrink(history);
+    const all = history.happened.length;
+    const omitted = `without ${all - shortest.happened.length} of ${all} steps, faults and delays`;
     const report = [
-      breaks,
-      `the shortest history that does, without ${history.happened.length - shortest.happened.length} of ${history.happened.length} steps, faults and delays: ${shortest.violation?.message}`,
+      `seed ${seed} breaks: ${history.violation.message}`,
+      `the shortest history that does, ${omitted}: ${shortest.violation?.message}`,
       ...shortest.trace.filter((line) => !READ_AT_THE_END.test(line)),
     ].join('\n');
     return { from, ran: seed - from + 1, digest, counts, failure: { seed, report } };
   }
   return { from, ran: count, digest, counts, failure: undefined };
+}
+
+/** Reruns at most: a history takes milliseconds. */
+const MAX_RUNS = 600;
+
+/** Leaves out steps, faults and delays as long as the same invariant breaks: the shortest history found, with its trace. */
+async function shrink(failing: History): Promise<History> {
+  const invariant = failing.violation?.invariant;
+  let without = new Set<string>();
+  let shortest = failing;
+  let runs = 0;
+
+  // All of these at once, when the failure survives that.
+  async function leaveOut(names: readonly string[]): Promise<boolean> {
+    if (runs === MAX_RUNS || names.length === 0) return false;
+    runs += 1;
+    const attempted = new Set([...without, ...names]);
+    const history = await runHistory(failing.seed, { ...options, without: attempted });
+    if (history.violation?.invariant !== invariant) return false;
+    without = attempted;
+    shortest = history;
+    return true;
+  }
+
+  for (let before = Number.POSITIVE_INFINITY; shortest.happened.length < before; ) {
+    before = shortest.happened.length;
+    for (let size = before; size >= 1; size = Math.floor(size / 2)) {
+      for (let from = 0; from < shortest.happened.length; from += size) {
+        if (await leaveOut(shortest.happened.slice(from, from + size))) from -= size;
+      }
+    }
+  }
+  return runHistory(failing.seed, { ...options, without, keepsTrace: true });
 }
 
 parentPort?.on('message', (batch: Batch) => {
