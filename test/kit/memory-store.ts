@@ -4,7 +4,6 @@ import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts'
 import {
   type DeleteFailure,
   type DeleteTarget,
-  type ListedVersion,
   type ListOptions,
   type ListPage,
   MAX_SMALL_OBJECT_BYTES,
@@ -38,10 +37,7 @@ interface Version {
   tags: Readonly<Record<string, string>>;
 }
 
-interface Upload {
-  readonly key: string;
-  readonly uploadId: string;
-  readonly initiatedMs: number;
+interface Upload extends OpenUpload {
   readonly parts: Map<number, { readonly body: Uint8Array; readonly etag: string; readonly lastModifiedMs: number }>;
 }
 
@@ -67,7 +63,7 @@ export class MemoryStore implements ObjectStore {
     return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
   }
 
-  /** What a reader finds, as no store call could tell it without taking a step. */
+  /** What a reader finds, told at once. */
   peek(key: string): Uint8Array | undefined {
     return this.#current(key)?.body;
   }
@@ -78,11 +74,12 @@ export class MemoryStore implements ObjectStore {
 
   /** All keys under a prefix that a reader finds, in order. */
   keysUnder(prefix: string): string[] {
-    return this.#under(prefix).filter((key) => this.peek(key) !== undefined);
+    return [...this.#under(prefix)].filter((key) => this.peek(key) !== undefined);
   }
 
   openUploads(prefix: string): OpenUpload[] {
-    return [...this.#uploads.values()].filter(({ key }) => key.startsWith(prefix)).sort(byKeyThenId);
+    const open = [...this.#uploads.values()].filter(({ key }) => key.startsWith(prefix));
+    return open.map(({ parts, ...upload }) => upload).sort(byKeyThenId);
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
@@ -110,7 +107,7 @@ export class MemoryStore implements ObjectStore {
   async list(prefix: string, { startAfter = '', limit = MAX_KEYS }: ListOptions = {}): Promise<ListPage> {
     const atMost = Math.min(limit, this.#options.pageKeys ?? MAX_KEYS);
     const objects = [];
-    for (const key of this.#each(prefix, startAfter)) {
+    for (const key of this.#under(prefix, startAfter)) {
       const current = this.#current(key);
       if (!current?.body) continue;
       if (objects.length === atMost) return { objects, truncated: true, storeTimeMs: this.now() };
@@ -120,32 +117,15 @@ export class MemoryStore implements ObjectStore {
   }
 
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
-    const versions: ListedVersion[] = [];
-    const [afterKey = '', afterVersion = ''] = cursor === undefined ? [] : (JSON.parse(cursor) as string[]);
-    for (const key of this.#under(prefix)) {
-      if (compareKeys(key, afterKey) < 0) continue;
-      const ofKey = (this.#objects.get(key) ?? []).toReversed();
-      const after = key === afterKey ? ofKey.findIndex(({ versionId }) => versionId <= afterVersion) : -1;
-      if (key === afterKey && after === -1) continue;
-      for (const [index, version] of ofKey.entries()) {
-        if (key === afterKey && (index < after || version.versionId === afterVersion)) continue;
-        const last = versions.at(-1);
-        if (last && versions.length === (this.#options.pageKeys ?? MAX_KEYS)) {
-          return { versions, cursor: JSON.stringify([last.key, last.versionId]), storeTimeMs: this.now() };
-        }
-        const { versionId, lastModifiedMs, body } = version;
-        const sizeBytes = body?.length ?? 0;
-        versions.push({
-          key,
-          sizeBytes,
-          lastModifiedMs,
-          versionId,
-          isLatest: index === 0,
-          isDeleteMarker: body === undefined,
-        });
-      }
-    }
-    return { versions, cursor: undefined, storeTimeMs: this.now() };
+    const all = [...this.#under(prefix)].flatMap((key) =>
+      (this.#objects.get(key) ?? []).toReversed().map(({ versionId, lastModifiedMs, body }, index) => {
+        const about = { key, versionId, lastModifiedMs, sizeBytes: body?.length ?? 0 };
+        return { ...about, isLatest: index === 0, isDeleteMarker: body === undefined };
+      }),
+    );
+    // The latest version of a key comes first.
+    const page = this.#page(all, cursor, (a, b) => compareKeys(a.key, b.key) || compareKeys(b.versionId, a.versionId));
+    return { versions: page.items, cursor: page.cursor, storeTimeMs: this.now() };
   }
 
   async isVersioned(): Promise<boolean> {
@@ -221,15 +201,16 @@ export class MemoryStore implements ObjectStore {
   }
 
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
-    const after = cursor === undefined ? undefined : (JSON.parse(cursor) as UploadPlace);
-    const left = this.openUploads(prefix).filter((open) => !after || byKeyThenId(open, after) > 0);
-    const uploads = left.slice(0, this.#options.pageKeys ?? MAX_KEYS);
-    const { key = '', uploadId = '' } = uploads.at(-1) ?? {};
-    return {
-      uploads: uploads.map((open) => ({ key: open.key, uploadId: open.uploadId, initiatedMs: open.initiatedMs })),
-      cursor: uploads.length < left.length ? JSON.stringify({ key, uploadId }) : undefined,
-      storeTimeMs: this.now(),
-    };
+    const page = this.#page(this.openUploads(prefix), cursor, byKeyThenId);
+    return { uploads: page.items, cursor: page.cursor, storeTimeMs: this.now() };
+  }
+
+  /** A page of what comes after the cursor: the last item of the page before, which may be gone. */
+  #page<T>(all: readonly T[], cursor: string | undefined, compare: (a: T, b: T) => number) {
+    const after = cursor === undefined ? undefined : (JSON.parse(cursor) as T);
+    const left = after === undefined ? all : all.filter((item) => compare(item, after) > 0);
+    const items = left.slice(0, this.#options.pageKeys ?? MAX_KEYS);
+    return { items, cursor: items.length < left.length ? JSON.stringify(items.at(-1)) : undefined };
   }
 
   #newName(kind: string): string {
@@ -246,13 +227,9 @@ export class MemoryStore implements ObjectStore {
     return upload?.key === key ? upload : undefined;
   }
 
-  #under(prefix: string): string[] {
-    return [...this.#each(prefix)];
-  }
-
-  *#each(prefix: string, startAfter = ''): Generator<string, void, undefined> {
-    const from = Math.max(this.#indexFrom(prefix), this.#indexFrom(startAfter));
-    let place = startAfter !== '' && this.#keys[from] === startAfter ? from + 1 : from;
+  *#under(prefix: string, startAfter = ''): Generator<string, void, undefined> {
+    let place = Math.max(this.#indexFrom(prefix), this.#indexFrom(startAfter));
+    if (startAfter !== '' && this.#keys[place] === startAfter) place += 1;
     for (let key = this.#keys[place]; key?.startsWith(prefix); key = this.#keys[place]) {
       yield key;
       place += 1;
@@ -293,11 +270,8 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
-type UploadPlace = Pick<OpenUpload, 'key' | 'uploadId'>;
-
-function byKeyThenId(a: UploadPlace, b: UploadPlace): number {
-  if (a.key !== b.key) return compareKeys(a.key, b.key);
-  return a.uploadId === b.uploadId ? 0 : a.uploadId < b.uploadId ? -1 : 1;
+function byKeyThenId(a: OpenUpload, b: OpenUpload): number {
+  return compareKeys(a.key, b.key) || compareKeys(a.uploadId, b.uploadId);
 }
 
 /** The order of their UTF-8 bytes: that of JavaScript's strings, but for surrogates, which come after U+FFFF there. */

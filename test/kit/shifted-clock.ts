@@ -1,7 +1,7 @@
 // For tests on a real store: the real clock, turned forwards, and the store seen through it: what was written before a turn
 // looks as old as it should.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ListedObject, ObjectStore } from '../../src/storage/object-store.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { TestClock } from './clock.ts';
 import type { TestStore } from './memory-bucket.ts';
 import { overriding } from './overriding.ts';
@@ -18,10 +18,8 @@ export function startServiceOn(
   options: Omit<TestServiceOptions, 'on' | 'memory'> = {},
 ): TestService {
   const clock = createShiftedClock();
-  return startTestService({
-    ...options,
-    on: { testStore: { ...testStore, store: seenThrough(clock, testStore.store) }, clock },
-  });
+  const store = seenThrough(clock, testStore.store);
+  return startTestService({ ...options, on: { testStore: { ...testStore, store }, clock } });
 }
 
 function createShiftedClock(): ShiftedClock {
@@ -41,31 +39,17 @@ function createShiftedClock(): ShiftedClock {
 
 /** Every time that the store tells is told as the clock would have shown it; nothing else is changed. */
 function seenThrough(clock: ShiftedClock, store: ObjectStore): ObjectStore {
-  const storeTimeMs = (realMs: number) => realMs + clock.now() - Date.now();
-  const shift = <T extends Pick<ListedObject, 'lastModifiedMs'>>(item: T): T => ({
-    ...item,
-    lastModifiedMs: clock.at(item.lastModifiedMs),
-  });
-  const overrides: Partial<ObjectStore> = {
-    async list(prefix, options) {
-      const page = await store.list(prefix, options);
-      return { ...page, objects: page.objects.map(shift), storeTimeMs: storeTimeMs(page.storeTimeMs) };
-    },
-    async listVersions(prefix, options) {
-      const page = await store.listVersions(prefix, options);
-      return { ...page, versions: page.versions.map(shift), storeTimeMs: storeTimeMs(page.storeTimeMs) };
-    },
-    async listParts(key, uploadId) {
-      return (await store.listParts(key, uploadId))?.map(shift);
-    },
-    async listMultipartUploads(prefix, options) {
-      const page = await store.listMultipartUploads(prefix, options);
-      return {
-        ...page,
-        uploads: page.uploads.map((upload) => ({ ...upload, initiatedMs: clock.at(upload.initiatedMs) })),
-        storeTimeMs: storeTimeMs(page.storeTimeMs),
-      };
-    },
+  const seen = (value: unknown, name = ''): unknown => {
+    if (name === 'storeTimeMs') return Number(value) + clock.now() - Date.now();
+    if (name === 'lastModifiedMs' || name === 'initiatedMs') return clock.at(Number(value));
+    if (Array.isArray(value)) return value.map((item) => seen(item));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, seen(member, key)]));
   };
-  return overriding(store, overrides);
+  const listings = ['list', 'listVersions', 'listParts', 'listMultipartUploads'] as const;
+  const told = listings.map((name) => {
+    const list = store[name] as (...args: unknown[]) => Promise<unknown>;
+    return [name, async (...args: unknown[]) => seen(await list.apply(store, args))];
+  });
+  return overriding(store, Object.fromEntries(told) as Partial<ObjectStore>);
 }
