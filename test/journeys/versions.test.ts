@@ -30,66 +30,47 @@ describe.each([
     return page.versions.map(({ key }) => key);
   }
 
-  test('a sweep leaves no version and no delete marker of a recording, and the receipt counts them', async () => {
+  test('a sweep, a completion that comes too late and an erasure leave no version, the receipt counts them, and in the end it goes too', async () => {
     const ref = await service.record();
     await service.store.put(recordingKey(ref, 'media'), webm, { contentType: 'video/webm' });
     await service.store.put(recordingKey(ref, 'restricted'), new Uint8Array());
     await service.store.delete([{ key: recordingKey(ref, 'restricted') }]);
     await assessAttempt(service.context, ref, service.clock.now());
-    service.clock.advance(30 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 1, failed: 0, deleted: { recordings: 1, versions: 3 } });
-    expect(await versions('attempts/')).toEqual([]);
-    expect(await versions('participants/')).toEqual([]);
-    expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
-    expect(await readReceipt(service.store, ref)).toMatchObject({ objects: 4, versions: 3 });
-    expect((await readReceipt(service.store, ref))?.bytes).toBeGreaterThan(2 * webm.length);
-  });
-
-  test('an erasure leaves none either, and what a plain delete left is found by the next sweep', async () => {
-    const erased = await service.record();
-    const hidden = await service.record({ attempt: 'a2' });
+    const late = await service.begin({ attempt: 'a2' });
+    await uploadParts(service.context, late, [webm]);
+    const erased = await service.record({ attempt: 'a3' });
     service.clock.advance(2 * HOUR_MS);
     await deleteRecording(service.context, erased, { reason: 'erasure', actor: 'desk' });
-    expect(await versions(recordingKey(erased, 'media'))).toEqual([]);
-    await service.store.delete(
-      ['manifest', 'media'].map((object) => ({ key: recordingKey(hidden, object as 'media') })),
-    );
-    service.clock.advance(30 * DAY_MS);
-    await service.sweep();
-    expect(await versions('attempts/')).toEqual([]);
+    expect(await versions(recordingPrefix(erased))).toEqual([]);
+    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+    service.clock.advance(31 * DAY_MS);
+    await expect(completeRecording(service.context, late, {})).rejects.toMatchObject({ code: 'recording-expired' });
+    expect(await service.sweep()).toMatchObject({ due: 2, failed: 0, deleted: { recordings: 2 } });
+    for (const prefix of ['attempts/', 'participants/']) expect(await versions(prefix)).toEqual([]);
+    expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
+    const receipt = await readReceipt(service.store, ref);
+    expect(receipt).toMatchObject({ objects: 4, versions: 3 });
+    expect(receipt?.bytes).toBeGreaterThan(2 * webm.length);
+    service.clock.advance(366 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 3, auditEventsExpired: 1 });
+    expect(await versions()).toEqual([]);
   });
 
-  test('verify finds versions of a recording that a plain delete left, and --fix makes them go', async () => {
+  test('verify finds versions of a recording that a plain delete left, and --fix or the next sweep makes them go', async () => {
     const ref = await service.record();
-    await service.store.delete([{ key: recordingKey(ref, 'manifest') }, { key: recordingKey(ref, 'media') }]);
-    await service.store.delete((await service.keys('attempts/')).map((key) => ({ key })));
-    expect(await service.keys('attempts/')).toEqual([]);
+    await service.store.delete((await service.keys(recordingPrefix(ref))).map((key) => ({ key })));
+    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
-    const { findings } = await service.verify();
-    expect(findings).toMatchObject([
+    expect((await service.verify()).findings).toMatchObject([
       { kind: 'media-without-manifest', key: recordingPrefix(ref), detail: 'older versions only' },
       { kind: 'stray-marker' },
     ]);
     expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
     expect(await versions('attempts/')).toEqual([]);
-  });
-
-  test('a completion that a deletion overtook leaves no version of its media', async () => {
-    const ref = await service.begin();
-    await uploadParts(service.context, ref, [webm]);
-    service.clock.advance(31 * DAY_MS);
-    await expect(completeRecording(service.context, ref, {})).rejects.toMatchObject({ code: 'recording-expired' });
-    await service.sweep();
-    expect(await versions('attempts/')).toEqual([]);
-  });
-
-  test('when receipts and audit events have expired too, the bucket is empty of versions', async () => {
-    const ref = await service.record();
-    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+    const hidden = await service.record({ attempt: 'a2' });
+    await service.store.delete([{ key: recordingKey(hidden, 'manifest') }, { key: recordingKey(hidden, 'media') }]);
     service.clock.advance(30 * DAY_MS);
     await service.sweep();
-    service.clock.advance(366 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 1, auditEventsExpired: 1 });
-    expect(await versions()).toEqual([]);
+    expect(await versions('attempts/')).toEqual([]);
   });
 });
