@@ -8,7 +8,7 @@ import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
-import { type Api, type CreatedRecording, newAttempt, startApi } from '../http/api.ts';
+import { type Api, type CreatedRecording, startApi } from '../http/api.ts';
 import { formWith } from '../http/calls.ts';
 import { expectNothingLeft, expectProblem } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -32,14 +32,14 @@ const complete = ({ path }: CreatedRecording, body = {}) => api.call<Recording>(
 const tagsOf = ({ ref }: CreatedRecording) => service.store.tags(recordingKey(ref, 'media'));
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
-async function playbackUrl({ path }: CreatedRecording): Promise<string> {
-  const { status, body } = await api.call<{ url: string }>('post', `${path}/playback-links`);
+async function playbackUrl({ path }: CreatedRecording, as = {}): Promise<string> {
+  const { status, body } = await api.call<{ url: string }>('post', `${path}/playback-links`, { as });
   expect(status).toBe(201);
   return body.url;
 }
 
-async function expectPlays(created: CreatedRecording, file: Uint8Array = webm): Promise<void> {
-  const played = await service.testStore.fetch(await playbackUrl(created));
+async function expectPlays(created: CreatedRecording, file: Uint8Array = webm, as = {}): Promise<void> {
+  const played = await service.testStore.fetch(await playbackUrl(created, as));
   expect(played.status).toBe(200);
   expect((await bytesOf(played)).equals(file)).toBe(true);
 }
@@ -65,26 +65,19 @@ async function expectReceipt({ path, ref }: CreatedRecording, reason: string): P
 
 describe('an upload', () => {
   test.each([webm.length, 5 * MIB, 5 * MIB + 1, 11 * MIB])(
-    'of %d bytes is played whole, and in ranges',
+    'of %d bytes is played whole, and in part',
     async (sizeBytes) => {
       const file = sizeBytes === webm.length ? webm : enlargeWebm(webm, sizeBytes);
       const stored = await api.store({}, file);
       expect(stored.recording).toMatchObject({ state: 'stored', sizeBytes });
       await expectPlays(stored, file);
-      const url = await playbackUrl(stored);
-      for (const [from, to] of [
-        [0, 0],
-        [100, 299],
-        [sizeBytes - 1, sizeBytes - 1],
-      ] as const) {
-        const part = await service.testStore.fetch(url, { headers: { range: `bytes=${from}-${to}` } });
-        expect(part.status).toBe(206);
-        expect(part.headers.get('content-type')).toMatch(/^video\/webm/);
-        expect(part.headers.get('content-range')).toBe(`bytes ${from}-${to}/${sizeBytes}`);
-        expect((await bytesOf(part)).equals(file.subarray(from, to + 1))).toBe(true);
-      }
-      const beyond = await service.testStore.fetch(url, { headers: { range: `bytes=${sizeBytes}-` } });
-      expect(beyond.status).toBe(416);
+      // Across the end of the first part, where there are several.
+      const [from, to] = sizeBytes > 5 * MIB ? [5 * MIB - 1, 5 * MIB] : [100, sizeBytes - 1];
+      const headers = { range: `bytes=${from}-${to}` };
+      const part = await service.testStore.fetch(await playbackUrl(stored), { headers });
+      expect(part.headers.get('content-type')).toMatch(/^video\/webm/);
+      expect(part.headers.get('content-range')).toBe(`bytes ${from}-${to}/${sizeBytes}`);
+      expect((await bytesOf(part)).equals(file.subarray(from, to + 1))).toBe(true);
     },
   );
 
@@ -175,28 +168,24 @@ describe('a recording', () => {
     ['A', 'b'],
     ['math', 'MATH'],
     [LONGEST_ID, LONGEST_ID],
-  ])('under the ids %s and %s is stored, listed and erased', async (exam, attempt) => {
-    const tenant = exam.slice(0, 32);
-    const stored = await api.store({ tenant, exam, attempt }, webm, { participantId: attempt });
-    const listed = await api.call<{ items: Recording[] }>('get', `${stored.attemptPath}/recordings`, {
-      as: { tenant },
-    });
-    expect(listed.body.items.map(({ recordingId }) => recordingId)).toEqual([stored.ref.recording]);
-    const erased = await api.call('delete', `${stored.path}?reason=erasure`, { as: { tenant } });
-    expect(erased.status).toBe(200);
-    await expectNothingLeft(service.store, stored.ref);
-    expect(await service.keys(participantKey(attempt, stored.ref))).toEqual([]);
-  });
-
-  test('is erased alone: the other one of its attempt plays on', async () => {
-    const attempt = newAttempt();
-    const [erased, kept] = [await api.store({ attempt }), await api.store({ attempt })];
-    const url = await playbackUrl(erased);
-    expect((await erase(erased)).status).toBe(200);
-    await expectReceipt(erased, 'erasure');
-    expect((await service.testStore.fetch(url)).status).toBe(404);
-    await expectPlays(kept);
-  });
+  ])(
+    'under the ids %s and %s is stored, listed and erased alone: the other one of its attempt plays on',
+    async (exam, attempt) => {
+      const as = { tenant: exam.slice(0, 32) };
+      const sitting = { ...as, exam, attempt };
+      const erased = await api.store(sitting, webm, { participantId: attempt });
+      const kept = await api.store(sitting, webm, { participantId: attempt });
+      const listed = await api.call<{ items: Recording[] }>('get', `${kept.attemptPath}/recordings`, { as });
+      const ids = listed.body.items.map(({ recordingId }) => recordingId);
+      expect(ids.toSorted()).toEqual([erased.ref.recording, kept.ref.recording].toSorted());
+      const url = await playbackUrl(erased, as);
+      expect((await api.call('delete', `${erased.path}?reason=erasure`, { as })).status).toBe(200);
+      await expectNothingLeft(service.store, erased.ref);
+      expect(await service.keys(participantKey(attempt, erased.ref))).toEqual([]);
+      expect((await service.testStore.fetch(url)).status).toBe(404);
+      await expectPlays(kept, webm, as);
+    },
+  );
 });
 
 test('a participant is exported as an archive of what is stored, and erased across exams, and nobody else is', async () => {

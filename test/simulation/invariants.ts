@@ -5,6 +5,7 @@ import {
   attemptPrefix,
   DUE_PREFIX,
   parseKey,
+  type RecordingObject,
   receiptKey,
   recordingKey,
   recordingPrefix,
@@ -29,17 +30,24 @@ export function must(holds: boolean, invariant: string, detail: string): void {
 /** After each effect on the store. */
 export function checkEffect(model: Model, world: World, effect: Effect): void {
   learn(model, world, effect);
-  for (const key of effect.gone) {
-    nothingIsDeletedEarly(model, world, effect, key);
-    factsOutliveRecordings(model, key);
-    receiptsAreKept(model, world, key);
-    must(!model.poisoned.has(key), 'what cannot be read is kept', `${key} is deleted`);
+  const { method, key, gone, aborted } = effect;
+  const touched: AttemptRef[] = [];
+  for (const name of gone) {
+    const parsed = parseKey(name);
+    if (parsed?.type === 'assessed') factsOutliveRecordings(model, parsed.ref, name);
+    if (parsed?.type === 'receipt') receiptsAreKept(model, world, parsed.ref, name);
+    if (parsed?.type === 'due-attempt') touched.push(parsed.ref);
+    nothingIsDeletedEarly(model, world, effect, name);
+    must(!model.poisoned.has(name), 'what cannot be read is kept', `${name} is deleted`);
   }
-  const { aborted } = effect;
   if (aborted) nothingIsDeletedEarly(model, world, effect, aborted.key, aborted.uploadId);
-  for (const attempt of touchedBy(effect)) everyLiveRecordingHasADueEntry(model, attempt);
-  aReceiptMeansThatNothingIsLeft(model, effect);
-  deletedStaysDeleted(model, effect);
+  const isWrite = ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method);
+  const written = isWrite ? parseKey(key) : undefined;
+  if (written?.type === 'assessed' || written?.type === 'recording') touched.push(written.ref);
+  for (const attempt of touched) everyLiveRecordingHasADueEntry(model, attempt);
+  if (written?.type === 'receipt') aReceiptMeansThatNothingIsLeft(model, written.ref);
+  if (written?.type === 'recording' && method !== 'createMultipartUpload')
+    deletedStaysDeleted(model, effect, written.ref, written.object);
 }
 
 /** What the model has to know of an effect before it is judged. */
@@ -102,29 +110,16 @@ function names(model: Model, ref: RecordingRef, uploadId: string): boolean {
 }
 
 /** A deadline never moves later once assessed: the fact stays as long as anything that it is about. */
-function factsOutliveRecordings(model: Model, key: string): void {
-  const parsed = parseKey(key);
-  if (parsed?.type !== 'assessed') return;
-  const live = model.of(parsed.ref).find(({ ref }) => model.hasAny(ref));
+function factsOutliveRecordings(model: Model, attempt: AttemptRef, key: string): void {
+  const live = model.of(attempt).find(({ ref }) => model.hasAny(ref));
   must(!live, 'a deadline never moves later', `${key} is deleted, and ${live?.ref.recording} is there`);
 }
 
 /** Counted from the first proof of the deletion, though a crash may have put off the receipt. */
-function receiptsAreKept(model: Model, world: World, key: string): void {
-  const parsed = parseKey(key);
-  if (parsed?.type !== 'receipt') return;
-  const sinceMs = model.know(parsed.ref).provenMs ?? Number.NaN;
+function receiptsAreKept(model: Model, world: World, ref: RecordingRef, key: string): void {
+  const sinceMs = model.know(ref).provenMs ?? Number.NaN;
   const untilMs = sinceMs + model.rules.logRetentionMs - CLOCK_TOLERANCE_MS;
   must(world.nowMs >= untilMs, 'a receipt is kept for its time', `${key} is deleted before`);
-}
-
-/** The attempts of which an effect can have broken the index: a fact or an object was added, or an entry is gone. */
-function touchedBy({ method, key, gone }: Effect): AttemptRef[] {
-  const parsed = ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method)
-    ? parseKey(key)
-    : undefined;
-  if (parsed?.type === 'assessed' || parsed?.type === 'recording') return [parsed.ref];
-  return gone.map(parseKey).flatMap((entry) => (entry?.type === 'due-attempt' ? [entry.ref] : []));
 }
 
 /** Every live recording has a due entry at or before its deadline. */
@@ -143,25 +138,18 @@ function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void
   }
 }
 
-const LAST_TO_GO = ['recording.json', 'deleting'];
-
-/** A receipt implies an empty listing: but for what goes right after it. */
-function aReceiptMeansThatNothingIsLeft(model: Model, { method, key }: Effect): void {
-  const parsed = method === 'put' ? parseKey(key) : undefined;
-  if (parsed?.type !== 'receipt') return;
-  const prefix = recordingPrefix(parsed.ref);
-  const left = model.store.keysUnder(prefix).filter((name) => !LAST_TO_GO.includes(name.slice(prefix.length)));
-  const uploads = model.store.openUploads(prefix).map((upload) => upload.uploadId);
-  // A mark that a request adds behind the second listing is not what the receipt is about: it goes with the next sweep.
-  const isData = model.has(parsed.ref, 'media');
-  must(!isData && uploads.length === 0, 'a receipt means that nothing is left', [...left, ...uploads].join(' '));
+/** A receipt implies that there are no data any more: a mark that a request adds meanwhile goes with the next sweep. */
+function aReceiptMeansThatNothingIsLeft(model: Model, ref: RecordingRef): void {
+  const prefix = recordingPrefix(ref);
+  const uploads = model.store.openUploads(prefix).map(({ uploadId }) => uploadId);
+  const isLeft = model.has(ref, 'media') || uploads.length > 0;
+  must(!isLeft, 'a receipt means that nothing is left', [...model.store.keysUnder(prefix), ...uploads].join(' '));
 }
 
 /** A deleted recording never becomes readable again: once there was a receipt, no media and no manifest come. */
-function deletedStaysDeleted(model: Model, { method, key, request }: Effect): void {
-  const parsed = ['put', 'completeMultipartUpload'].includes(method) ? parseKey(key) : undefined;
-  if (parsed?.type !== 'recording' || model.recordings.get(parsed.ref.recording)?.receiptMs === undefined) return;
-  const isBack = (parsed.object === 'media' || parsed.object === 'manifest') && model.has(parsed.ref, parsed.object);
+function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: RecordingRef, object: RecordingObject): void {
+  if (model.recordings.get(ref.recording)?.receiptMs === undefined) return;
+  const isBack = (object === 'media' || object === 'manifest') && model.has(ref, object);
   must(!isBack, 'what was deleted never comes back', `${request.name} brings back ${key}`);
 }
 

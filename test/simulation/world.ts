@@ -6,8 +6,16 @@ import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
-/** What becomes of a store call. Of a batch of deletes that fails on the way, or whose reply is lost, some took effect. */
-type Fault = 'fails' | 'reply-lost' | 'repeated' | 'late' | 'keys-refused' | 'crash-before' | 'crash-after';
+/** What becomes of a store call: whether it takes effect at once, and the code of what its caller is told, if anything. */
+const FAULTS = {
+  fails: { remark: 'fails', isMade: false, code: 'SlowDown' },
+  'reply-lost': { remark: 'reply lost', isMade: true, code: 'ECONNRESET' },
+  repeated: { remark: 'reply lost, will be repeated', isMade: true, code: undefined },
+  late: { remark: 'times out, and is still on its way', isMade: false, code: 'TimeoutError' },
+  'crash-before': { remark: 'process dies before', isMade: false, code: undefined },
+  'crash-after': { remark: 'process dies', isMade: true, code: undefined },
+} as const;
+type Fault = keyof typeof FAULTS | 'keys-refused';
 
 /** Chances of a call, from 0 to 1. */
 export interface FaultRates {
@@ -278,47 +286,23 @@ export class World {
   }
 
   #answer(call: Call, fault: Fault | undefined): void {
-    const { request, method, reject } = call;
+    const { request, method } = call;
     const { random } = request;
     if (fault && fault !== 'repeated') this.#disturb(request);
-    const some = unheard(fault === undefined ? call : partOf(call, random));
+    // Of a batch of deletes that fails on the way, some took effect.
+    const some = fault === undefined ? call : partOf(call, random);
     const afterwardsMs = this.nowMs + random.between(1, request.pace === 'brisk' ? 500 : 30 * MINUTE_MS);
-    const later = (act: () => void) => afterwardsMs <= request.endsByMs && this.at(afterwardsMs, act);
-    const failure = (code: string) => new StoreError('unavailable', method, code);
-    switch (fault) {
-      case 'crash-after':
-        this.#apply(some, 'process dies');
-        this.crash(request.process);
-        break;
-      case 'crash-before':
-        this.#note(request, `${describe(call)}: process dies before`);
-        this.crash(request.process);
-        break;
-      case 'fails':
-        this.#note(request, `${describe(call)}: fails`);
-        reject(failure('SlowDown'));
-        break;
-      case 'reply-lost':
-        this.#apply(some, 'reply lost');
-        reject(failure('ECONNRESET'));
-        break;
-      case 'late':
-        this.#note(request, `${describe(call)}: times out, and is still on its way`);
-        later(() => this.#apply(unheard(call), 'arrives late'));
-        reject(failure('TimeoutError'));
-        break;
-      case 'repeated':
-        this.#apply(unheard(call), 'reply lost, will be repeated');
-        later(() => {
-          if (!request.isOver) this.#apply(call, 'arrives again');
-        });
-        break;
-      case 'keys-refused':
-        this.#refuseSome(call);
-        break;
-      default:
-        this.#apply(call);
-    }
+    if (fault === undefined) this.#apply(call);
+    if (fault === 'keys-refused') this.#refuseSome(call);
+    if (fault === undefined || fault === 'keys-refused') return;
+    const { remark, isMade, code } = FAULTS[fault];
+    if (isMade) this.#apply(unheard(fault === 'repeated' ? call : some), remark);
+    else this.#note(request, `${describe(call)}: ${remark}`);
+    if (fault.startsWith('crash')) this.crash(request.process);
+    if (code) call.reject(new StoreError('unavailable', method, code));
+    if (afterwardsMs > request.endsByMs) return;
+    if (fault === 'late') this.at(afterwardsMs, () => this.#apply(unheard(call), 'arrives late'));
+    if (fault === 'repeated') this.at(afterwardsMs, () => request.isOver || this.#apply(call, 'arrives again'));
   }
 
   #refuseSome(call: Call): void {
