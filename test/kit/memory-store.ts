@@ -79,7 +79,7 @@ export class MemoryStore implements ObjectStore {
 
   openUploads(prefix: string): OpenUpload[] {
     const open = [...this.#uploads.values()].filter(({ key }) => key.startsWith(prefix));
-    return open.map(({ parts, ...upload }) => upload).sort(byKeyThenId);
+    return open.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })).sort(byKeyThenId);
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

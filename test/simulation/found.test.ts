@@ -23,8 +23,8 @@ test('a sweep refuses a clock that was ahead when it began, and was set right be
 });
 
 test('a repeated creation leaves no marker of a recording that is erased while it finishes it', async () => {
-  const { wrap, watch } = createInterventions();
-  const service = startTestService({ wrap });
+  const interventions = createInterventions();
+  const service = startTestService({ wrap: (store) => interventions.wrap(store) });
   const attempt = { tenant: 'acme', exam: 'math', attempt: 'a1' };
   const input = { ...BEGINNING, participantId: 'p1', parts: 0, idempotencyKey: 'k1' };
   const { recording } = await createRecording(service.context, CALLER, attempt, input);
@@ -33,7 +33,7 @@ test('a repeated creation leaves no marker of a recording that is erased while i
   await service.store.delete([{ key: marker }]);
   service.clock.advance(2 * HOUR_MS);
   const ref = { ...attempt, recording: recording.recordingId };
-  watch('put', async (key) => {
+  interventions.watch('put', async (key) => {
     if (key === marker) await eraseRecording(service.context, CALLER, ref, 'erasure');
   });
   await expect(createRecording(service.context, CALLER, attempt, input)).rejects.toMatchObject({

@@ -48,7 +48,7 @@ export async function runHistory(seed: number, options: HistoryOptions = {}): Pr
     onCall: tenantsStayApart,
     onEffect: (effect) => checkEffect(model, world, effect),
   });
-  const process = (name: string): Process => ({ name, skewMs: 0, life: 0 });
+  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined });
   const replicas = [process('replica-1'), process('replica-2')] as const;
   const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
   const clients = process('client');

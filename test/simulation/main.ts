@@ -7,7 +7,6 @@ import type { Batch, BatchResult, WorkerData } from './worker.ts';
 
 /** The digest is over batches of this size, so that it does not depend on the number of threads. */
 const BATCH_HISTORIES = 50;
-const PROGRESS_HISTORIES = 10_000;
 
 const { values } = parseArgs({
   options: {
@@ -43,14 +42,8 @@ async function runThread(): Promise<void> {
     });
     results.push(result);
     if (result.failure) batches.length = 0;
-    const done = results.length * BATCH_HISTORIES;
-    if (done % PROGRESS_HISTORIES === 0) console.error(`${done} histories, ${seconds()} s`);
   }
   await worker.terminate();
-}
-
-function seconds(): string {
-  return ((performance.now() - startedMs) / 1000).toFixed(1);
 }
 
 function tell(all: readonly BatchResult[]): void {
@@ -68,6 +61,6 @@ function tell(all: readonly BatchResult[]): void {
   console.log(`${ran} histories from seed ${seed}, digest ${digest.slice(0, 16)}`);
   const { failure } = all[failed] ?? {};
   console.log(failure ? failure.report : 'every invariant holds');
-  console.error(`${seconds()} s`);
+  console.error(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
   process.exitCode = failure ? 1 : 0;
 }

@@ -1,8 +1,6 @@
 // Random numbers from a seed: the same seed gives the same numbers on every machine.
 
 export interface Random {
-  /** A 32-bit number. */
-  next(): number;
   /** An integer from `min` to `max`, both included. */
   between(min: number, max: number): number;
   chance(probability: number): boolean;
@@ -30,7 +28,6 @@ export function newRandom(...words: readonly number[]): Random {
   }
   const fraction = () => next() / 2 ** 32;
   return {
-    next,
     between: (min, max) => min + Math.floor(fraction() * (max - min + 1)),
     chance: (probability) => fraction() < probability,
     pick<T>(items: readonly T[]): T {

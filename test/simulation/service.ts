@@ -45,8 +45,6 @@ export interface Taking {
   requests: number;
 }
 
-const caches = new WeakMap<Process, { life: number; manifests: LRUCache<string, Manifest> }>();
-
 /** What a caller is told: the answer, or why there is none. */
 export type Answer<T> = { readonly value: T } | { readonly refused: ServiceError } | { readonly lost: true };
 
@@ -124,6 +122,7 @@ function mistakeOf({ mistake }: Simulation, what: UseCase): Mistake | undefined 
   return mistake?.by.includes(what) ? mistake : undefined;
 }
 
+/** Answers with every failure that a caller may see. Anything else is a mistake in the code. */
 async function ask<T>(
   taking: Taking,
   process: Process,
@@ -142,17 +141,12 @@ async function ask<T>(
   };
   const bytes = newRandom(seed, step.number, taking.requests, 1);
   const now = () => world.nowMs + process.skewMs;
-  return answerOf(
-    world.request(process, about, (store) =>
-      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes: bytes.bytes }),
-    ),
-  );
-}
-
-/** Every failure that a caller may see. Anything else is a mistake in the code. */
-async function answerOf<T>(call: Promise<T>): Promise<Answer<T>> {
+  const randomBytes = (length: number) => bytes.bytes(length);
   try {
-    return { value: await call };
+    const value = await world.request(process, about, (store) =>
+      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }),
+    );
+    return { value };
   } catch (error) {
     if (error instanceof ServiceError) return { refused: error };
     if (error instanceof ConnectionLost || isStoreError(error) || error instanceof SweepRefused) return { lost: true };
@@ -168,6 +162,7 @@ function rulesOf({ rules }: Simulation): Pick<RecordingsContext, 'policy' | 'lea
 
 function contextOf(simulation: Simulation, process: Process, means: Means): RecordingsContext {
   const { store, now, randomBytes } = means;
+  process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
   return {
     ...means,
     ...rulesOf(simulation),
@@ -181,19 +176,10 @@ function contextOf(simulation: Simulation, process: Process, means: Means): Reco
       playbackUrlTtlMs: 10 * MINUTE_MS,
       contentTypes: new Set(['video/mp4']),
     },
-    manifests: manifestsOf(process, now),
+    manifests: process.manifests,
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
     contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
   };
-}
-
-/** The memory of a process, gone with it. */
-function manifestsOf(process: Process, now: () => number): LRUCache<string, Manifest> {
-  const known = caches.get(process);
-  if (known?.life === process.life) return known.manifests;
-  const manifests = new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
-  caches.set(process, { life: process.life, manifests });
-  return manifests;
 }
 
 function presignerOf(now: () => number): Presigner {

@@ -1,4 +1,6 @@
 // The simulated world: one clock, a few processes, and a queue of store calls that take effect, fail or die as a seed decides.
+import type { LRUCache } from 'lru-cache';
+import type { Manifest } from '../../src/domain/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
@@ -27,8 +29,8 @@ export interface FaultRates {
 export interface Process {
   readonly name: string;
   skewMs: number;
-  /** Counted up by a crash: memory is lost. */
-  life: number;
+  /** What it remembers: lost by a crash. */
+  manifests: LRUCache<string, Manifest> | undefined;
 }
 
 interface About {
@@ -199,7 +201,7 @@ export class World {
   }
 
   crash(process: Process): void {
-    process.life += 1;
+    process.manifests = undefined;
     this.count('crashes');
     this.#options.trace.add(this.nowMs, process.name, 'crashes');
     for (const request of this.#requests) {
