@@ -1,20 +1,15 @@
 // The reference model: what must be true of each recording, told from the effects on the store alone.
+import type { RetentionPolicy } from '../../src/domain/deadlines.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { type AttemptRef, createdAtOf, newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
 import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { keyedRandom } from '../../src/recordings/idempotency.ts';
+import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Request } from './world.ts';
 
 /** The rules of a history. */
-export interface Rules {
-  readonly afterAssessmentMs: number;
-  readonly unassessedMs: number;
-  readonly byTenantMs: ReadonlyMap<string, number>;
-  readonly leadMs: number;
-  readonly settleMs: number;
-  readonly logRetentionMs: number;
-}
+export type Rules = RetentionPolicy & Pick<SweepContext, 'leadMs' | 'settleMs' | 'logRetentionMs'>;
 
 /** Two clocks that both pass the guard against the store's. */
 export const CLOCK_TOLERANCE_MS = 10 * MINUTE_MS;

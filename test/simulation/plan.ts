@@ -1,24 +1,13 @@
 // What will be tried in one history: its rules, its store, and who does what when; all from the seed.
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import type { MemoryStoreOptions } from '../kit/memory-store.ts';
 import type { Rules } from './model.ts';
 import { newRandom, type Random } from './random.ts';
-import type { FaultRates } from './world.ts';
 
 /** One actor's doing; everything else about it is drawn from the seed and its number. */
 export interface Step {
   readonly number: number;
   readonly kind: StepKind;
   readonly atMs: number;
-}
-
-export interface Plan {
-  readonly seed: number;
-  readonly rules: Rules;
-  readonly store: Omit<MemoryStoreOptions, 'now'>;
-  readonly rates: FaultRates;
-  readonly sizes: Sizes;
-  readonly steps: readonly Step[];
 }
 
 /** How much of the bucket is worked on together: small, so that a few recordings make several pages, chunks and batches. */
@@ -62,12 +51,11 @@ const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
 
-export function newPlan(seed: number): Plan {
+export function newPlan(seed: number) {
   const random = newRandom(seed, 0);
   const failure = random.pick([0, 0, 0.02, 0.06, 0.15]);
   const crash = random.pick([0, 0, 0.005, 0.02]);
   return {
-    seed,
     rules: RULES,
     rates: { failure, crash },
     sizes: { chunkAttempts: random.pick(SIZES), windowKeys: random.pick(SIZES) },

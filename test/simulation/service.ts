@@ -95,8 +95,8 @@ export function runCommand<T>(
   return ask(taking, process, what, undefined, mistake, (means) => {
     const context: SweepContext = {
       ...means,
-      ...rulesOf(simulation),
-      settleMs: simulation.rules.settleMs,
+      ...simulation.rules,
+      policy: simulation.rules,
       uploadIdleLimitMs: 2 * HOUR_MS,
       ...simulation.sizes,
       requestCount: () => 0,
@@ -155,17 +155,13 @@ async function ask<T>(
   }
 }
 
-function rulesOf({ rules }: Simulation): Pick<RecordingsContext, 'policy' | 'leadMs' | 'logRetentionMs'> {
-  const { afterAssessmentMs, unassessedMs, byTenantMs, leadMs, logRetentionMs } = rules;
-  return { policy: { afterAssessmentMs, unassessedMs, byTenantMs }, leadMs, logRetentionMs };
-}
-
-function contextOf(simulation: Simulation, process: Process, means: Means): RecordingsContext {
+function contextOf({ rules }: Simulation, process: Process, means: Means): RecordingsContext {
   const { store, now, randomBytes } = means;
   process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
   return {
     ...means,
-    ...rulesOf(simulation),
+    ...rules,
+    policy: rules,
     presigner: presignerOf(now),
     audit: createAuditTrail(store, now, randomBytes),
     uploads: {
