@@ -9,7 +9,7 @@ import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { uploadParts } from '../kit/service.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
-import { expectNothingLeft, expectProblem } from './expectations.ts';
+import { expectProblem } from './expectations.ts';
 
 const file = enlargeWebm(webm, 12 * MIB);
 const TIMELINE = {
@@ -62,7 +62,6 @@ describe('part URLs', () => {
   });
 
   it.each<[string, number, number, ProblemCode]>([
-    ['half a byte', 1, 0.5, 'invalid-request'],
     ['a size above the limit', 1, 5 * MIB + 1, 'part-too-large'],
     ['a number above the limit', 21, 1, 'part-number-too-large'],
   ])('are not given for %s', async (_, partNumber, sizeBytes, code) => {
@@ -117,7 +116,7 @@ describe('a recording', () => {
     }
   });
 
-  it('is not complete with a part in the middle that is too small, until it is sent again', async () => {
+  it('is not complete with a part in the middle that is too small, nor while the store is away, until it is asked again', async () => {
     const created = await api.create();
     const parts = [file.subarray(0, 5 * MIB), file.subarray(0, 1000), file.subarray(10 * MIB)];
     await uploadParts(api.service.context, created.ref, parts);
@@ -125,6 +124,11 @@ describe('a recording', () => {
     expectProblem(answer, 409, 'parts-mismatch');
     expect(answer.body).toMatchObject({ partNumbers: [2] });
     await api.upload(created, file, [2]);
+    const recover = store.failOn('completeMultipartUpload', mediaKey(created.ref));
+    const away = await complete(created);
+    recover();
+    expectProblem(away, 503, 'store-unavailable');
+    expect(away.headers['retry-after']).toBe('5');
     expect((await complete(created)).body).toMatchObject({ sizeBytes: file.length });
   });
 
@@ -168,30 +172,4 @@ describe('a recording', () => {
     expect(answer.body).toMatchObject({ deadline: created.recording.deleteBy });
     expect(await late.service.keys('attempts/')).toEqual([expect.stringMatching(/recording\.json$/)]);
   });
-
-  it('is not complete while the store is away, and is when it is asked again', async () => {
-    const created = await api.create();
-    await api.upload(created, webm);
-    const recover = store.failOn('completeMultipartUpload', mediaKey(created.ref));
-    const answer = await complete(created);
-    recover();
-    expectProblem(answer, 503, 'store-unavailable');
-    expect(answer.headers['retry-after']).toBe('5');
-    expect((await complete(created)).status).toBe(200);
-  });
-});
-
-it.each<[string, string, Uint8Array]>([
-  ['one byte', 'video/webm', Buffer.from([0x1a])],
-  ['a WebM', 'video/mp4', webm],
-])('a file that is no recording is refused and not kept: %s as %s', async (_, contentType, bytes) => {
-  const created = await api.create({}, { contentType });
-  await api.upload(created, bytes);
-  expectProblem(await complete(created, { timeline: TIMELINE }), 422, 'not-a-recording');
-  await expectNothingLeft(api.service.store, created.ref);
-  const after = await complete(created);
-  expectProblem(after, 410, 'recording-deleted');
-  const { recording: recordingId } = created.ref;
-  const receipt = { recordingId, reason: 'not-a-recording', actor: 'service', participantId: 'p-1' };
-  expect(after.body).toMatchObject({ receipt });
 });

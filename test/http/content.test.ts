@@ -13,6 +13,7 @@ import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
 import { overriding } from '../kit/overriding.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
+import { formWith } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 import { expectNothingLeft, until } from './expectations.ts';
 import { settled } from './settled.ts';
@@ -30,12 +31,8 @@ const partsOf = async ({ path }: CreatedRecording, by = api) =>
   (await by.call<{ parts: object[] }>('get', `${path}/parts`)).body.parts.length;
 const stateOf = async ({ path }: CreatedRecording, by = api) => (await by.call('get', path)).body.state;
 
-async function attach({ path }: CreatedRecording, bytes: Uint8Array, by = api) {
-  const request = by.agent.post(`${path}/content`).set('authorization', await by.authorization());
-  const answer = await request.attach('file', Buffer.from(bytes), { filename: 'blob', contentType: 'video/webm' });
-  expectDocumented('POST', `${path}/content`, answer);
-  return answer;
-}
+const attach = ({ path }: CreatedRecording, bytes: Uint8Array, by = api) =>
+  by.raw('POST', `${path}/content`, formWith(bytes));
 
 /** A client that sends the beginning of a file of a length that it announces; without a length, in chunks. */
 async function begin({ path }: CreatedRecording, sent: Uint8Array | undefined, length?: number, by = api) {
@@ -82,17 +79,11 @@ describe('a file that is sent through the service', () => {
 
   it('streams: while the store is slow the client waits, and memory holds two parts', async () => {
     const created = await api.create();
-    const sizeBytes = 45 * MIB;
-    const hash = createHash('sha256');
+    const file = enlargeWebm(webm, 45 * MIB);
     let sentBytes = 0;
     function* form() {
       yield HEAD;
-      for (let at = 0; at < 45; at += 1) {
-        const chunk = at === 0 ? enlargeWebm(webm, MIB) : Buffer.alloc(MIB, at);
-        hash.update(chunk);
-        sentBytes += chunk.length;
-        yield chunk;
-      }
+      for (; sentBytes < file.length; sentBytes += MIB) yield file.subarray(sentBytes, sentBytes + MIB);
       yield TAIL;
     }
     let partsBeside = 0;
@@ -100,7 +91,7 @@ describe('a file that is sent through the service', () => {
       partsBeside += 1;
     });
     const held = store.holdNext('uploadPart');
-    const request = await begin(created, undefined, sizeBytes);
+    const request = await begin(created, undefined, file.length);
     const answer = answerOf(request);
     const sending = pipeline(Readable.from(form(), { objectMode: true, highWaterMark: 1 }), request);
     await held.reached;
@@ -109,9 +100,9 @@ describe('a file that is sent through the service', () => {
     expect(partsBeside).toBe(0);
     held.release();
     await sending;
-    expect(await answer).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes } });
+    expect(await answer).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: file.length } });
     expect(partsBeside).toBe(9);
-    expect(await sha256Of(created)).toBe(hash.digest('hex'));
+    expect(await sha256Of(created)).toBe(digestOf(file));
   });
 
   it.each([
@@ -173,6 +164,8 @@ describe('a file is refused', () => {
     const none = await attach(another, Buffer.from('MZ, not a recording'));
     expect(none.body).toMatchObject({ status: 422, code: 'not-a-recording' });
     await expectNothingLeft(api.service.store, another.ref);
+    const receipt = { reason: 'not-a-recording', actor: 'service', participantId: 'p-1' };
+    expect((await attach(another, webm)).body).toMatchObject({ code: 'recording-deleted', receipt });
   });
 
   it('when it turns out to be above the limit, and the upload stays open', async () => {

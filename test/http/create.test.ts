@@ -107,19 +107,14 @@ describe('no recording begins, and nothing is left,', () => {
     ['consent-missing', { consent: null }],
     ...types.map((contentType) => ['content-type-not-allowed', { contentType }] as [ProblemCode, object]),
     ...[
-      { consent: { policyVersion: '1' } },
       { consent: { ...consent, givenAt: '2026-01-02T09:55:00' } },
       { consent: { ...consent, givenAt: '9999-12-31T23:59:59Z' } },
       { consent: { ...consent, policyVersion: '' } },
       { consent: { ...consent, policyVersion: 'x'.repeat(65) } },
       { consent: { ...consent, name: 'Ada' } },
       { participantId: 'ada@example.org' },
-      { participantId: 'a/b' },
-      { participantId: 'a'.repeat(65) },
       { participantId: undefined },
       { kind: 'keyboard' },
-      { contentType: 'x'.repeat(201) },
-      { parts: -1 },
       { parts: 1001 },
     ].map((change) => ['invalid-request', change] as [ProblemCode, object]),
   ])('%s: %j', async (code, change) => {
@@ -151,20 +146,15 @@ describe('a create with an Idempotency-Key', () => {
     return keys.filter((key) => key.endsWith('/recording.json'));
   }
 
-  async function holdBeforeItsManifest(attempt: string) {
-    const held = store.holdNext('createMultipartUpload');
-    const answered = again(attempt);
-    await held.reached;
-    return { held, answered };
-  }
-
   /** A create that has written its manifest, and has not looked yet whether it is alone. */
   async function holdBeforeItsLook(attempt: string) {
-    const before = await holdBeforeItsManifest(attempt);
+    const upload = store.holdNext('createMultipartUpload');
+    const answered = again(attempt);
+    await upload.reached;
     const held = store.holdNext('list');
-    before.held.release();
+    upload.release();
     await held.reached;
-    return { held, answered: before.answered };
+    return { held, answered };
   }
 
   it('is answered with the same recording when it is sent again, and with URLs that work', async () => {
@@ -235,40 +225,32 @@ describe('a create with an Idempotency-Key', () => {
     expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
   });
 
-  it('is answered with the one that was told of, whatever a slower try has left, and removes what that left', async () => {
-    const attempt = newAttempt();
-    const { held, answered } = await holdBeforeItsManifest(attempt);
-    const told = await again(attempt);
-    store.watch('put', (key) => {
-      if (String(key).endsWith('/deleting')) throw new StoreError('unavailable', 'put', 'SlowDown');
-    });
-    held.release();
-    expectProblem(await answered, 503, 'store-unavailable');
-    store.watch('put', () => undefined);
-    expect((await again(attempt)).body.recording).toEqual(told.body.recording);
-    expect(await manifestsOf(attempt)).toHaveLength(2);
-    api.service.clock.advance(2 * HOUR_MS);
-    expect((await again(attempt)).body.recording).toEqual(told.body.recording);
-    expect(await manifestsOf(attempt)).toEqual([expect.stringContaining(told.body.recording.recordingId)]);
-  });
-
-  it('gives nothing away when that would come too late', async () => {
-    const attempt = newAttempt();
-    const { held, answered } = await holdBeforeItsManifest(attempt);
-    const told = await again(attempt);
-    let puts = 0;
-    store.watch('put', (key) => {
-      if (!String(key).startsWith('due/')) return;
-      puts += 1;
-      api.service.clock.advance(MINUTE_MS);
-    });
-    held.release();
-    expectProblem(await answered, 409, 'recording-being-created');
-    store.watch('put', () => undefined);
-    expect(puts).toBe(1);
-    expect(await manifestsOf(attempt)).toHaveLength(2);
-    expect((await again(attempt)).body.recording).toEqual(told.body.recording);
-  });
+  it.each([
+    ['fails when it gives way', '/deleting', 503, 'store-unavailable'],
+    ['is too late to give way', 'due/', 409, 'recording-being-created'],
+  ] as const)(
+    'is answered with the one that was told of, and removes a slower try that %s',
+    async (how, at, ...refused) => {
+      const attempt = newAttempt();
+      const held = store.holdNext('createMultipartUpload');
+      const answered = again(attempt);
+      await held.reached;
+      const told = await again(attempt);
+      store.watch('put', (key) => {
+        if (!String(key).includes(at)) return;
+        api.service.clock.advance(MINUTE_MS);
+        if (how.startsWith('fails')) throw new StoreError('unavailable', 'put', 'SlowDown');
+      });
+      held.release();
+      expectProblem(await answered, ...refused);
+      store.watch('put', () => undefined);
+      expect((await again(attempt)).body.recording).toEqual(told.body.recording);
+      expect(await manifestsOf(attempt)).toHaveLength(2);
+      api.service.clock.advance(2 * HOUR_MS);
+      expect((await again(attempt)).body.recording).toEqual(told.body.recording);
+      expect(await manifestsOf(attempt)).toEqual([expect.stringContaining(told.body.recording.recordingId)]);
+    },
+  );
 
   it('finishes what a first try left undone that died before its last write, and tells when it is damaged', async () => {
     const attempt = newAttempt();

@@ -1,6 +1,5 @@
 // DELETE of a recording, and of all that is held of a participant across exams: gone at once, wholly, and provably.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS } from '../../src/domain/durations.ts';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -20,8 +19,7 @@ beforeAll(async () => {
   api = await startApi({ wrap: store.wrap });
 });
 
-const erase = ({ path }: Pick<CreatedRecording, 'path'>, query = '?reason=erasure', by = api) =>
-  by.call('delete', path + query, { as: DESK });
+const erase = ({ path }: CreatedRecording, query = '?reason=erasure') => api.call('delete', path + query, { as: DESK });
 
 describe('the erasure of a recording', () => {
   it('leaves a receipt, which stays what it is, an event in the audit trail, and the rest of the attempt', async () => {
@@ -58,24 +56,6 @@ describe('the erasure of a recording', () => {
     expect((await api.call('get', `${stored.attemptPath}/recordings`)).body.items).toEqual([other.recording]);
   });
 
-  it('that the sweep has deleted before is answered with the receipt of the sweep', async () => {
-    const late = await startApi();
-    const created = await late.store();
-    late.service.clock.advance(30 * DAY_MS);
-    await late.service.sweep();
-    expect((await erase(created, '?reason=erasure', late)).body).toMatchObject({ reason: 'retention' });
-  });
-
-  it('that the store interrupts is not confirmed, and is finished by the next call', async () => {
-    const stored = await api.store();
-    const mend = store.failOn('put', 'receipts/');
-    expectProblem(await erase(stored), 503, 'store-unavailable');
-    mend();
-    expectProblem(await api.call('post', `${stored.path}/playback-links`), 410, 'recording-deleted');
-    expect((await erase(stored)).status).toBe(200);
-    await expectNothingLeft(api.service.store, stored.ref);
-  });
-
   it('whose manifest cannot be read deletes the media, and says what is left', async () => {
     const stored = await api.store();
     await api.service.store.put(recordingKey(stored.ref, 'manifest'), new Uint8Array([1, 2, 3]));
@@ -103,17 +83,15 @@ describe('the erasure of a recording', () => {
 
   it('needs a reason that there is, and nothing else', async () => {
     const created = await api.create();
-    for (const query of [
+    const queries = [
       '',
       '?reason=',
       '?reason=retention',
       '?reason=ERASURE',
       '?reason=erasure&reason=erasure',
-      '?reason[]=erasure',
       '?__proto__=1',
-    ]) {
-      expectProblem(await erase(created, query), 422, 'invalid-request');
-    }
+    ];
+    for (const query of queries) expectProblem(await erase(created, query), 422, 'invalid-request');
     expect((await api.call('get', created.path)).status).toBe(200);
   });
 });

@@ -7,7 +7,6 @@ import { unzipSync } from 'fflate';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
-import { participantExport } from '../../src/http/schemas.ts';
 import type { ExportedRecording } from '../../src/recordings/export-document.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -63,19 +62,11 @@ function opened({ bytes }: { readonly bytes: Uint8Array }) {
   return { names: Object.keys(files), files, manifest, has };
 }
 
-/** Name and CRC-32 of each file, as the central directory has them (PKWARE's APPNOTE, 4.3.12 and 4.3.16). */
-function checksumsIn(bytes: Uint8Array): [string, number][] {
-  const zip = Buffer.from(bytes);
-  const end = zip.lastIndexOf('PK\x05\x06', undefined, 'latin1');
-  const found: [string, number][] = [];
-  let at = zip.readUInt32LE(end + 16);
-  for (let left = zip.readUInt16LE(end + 10); left > 0; left -= 1) {
-    const lengthOf = (offset: number) => zip.readUInt16LE(at + offset);
-    const nameEnd = at + 46 + lengthOf(28);
-    found.push([zip.toString('utf8', at + 46, nameEnd), zip.readUInt32LE(at + 16)]);
-    at = nameEnd + lengthOf(30) + lengthOf(32);
-  }
-  return found;
+/** CRC-32 and sizes of a file, as the central directory of an archive has them (PKWARE's APPNOTE, 4.3.12). */
+function entryOf(file: Uint8Array): Buffer {
+  const entry = Buffer.alloc(12);
+  for (const [index, value] of [crc32(file), file.length, file.length].entries()) entry.writeUInt32LE(value, 4 * index);
+  return entry;
 }
 
 const large = enlargeWebm(webm, 7 * MIB);
@@ -106,7 +97,6 @@ describe('the document', () => {
     expect(headers['content-type']).toMatch(/^application\/json/);
     expect(headers['content-disposition']).toBe(`attachment; filename=participant-${who}.json`);
     expect(headers['cache-control']).toBe('no-store');
-    expect(participantExport.safeParse(body).error?.issues).toBeUndefined();
     const { recording: recordingId, exam: examId, attempt: attemptId } = torn.ref;
     expect(body).toMatchObject({
       tenantId: 'acme',
@@ -164,7 +154,7 @@ describe('the document', () => {
     expect((await read('late', '', late)).body.recordings).toEqual([]);
   });
 
-  it('is not begun when the store does not answer, nor handed out when the audit trail cannot be written', async () => {
+  it('is not begun when the store does not answer, nor handed out when the audit trail cannot be written; its head costs nothing', async () => {
     const who = newParticipant();
     await api.store({}, webm, { participantId: who });
     const mendList = store.failOn('list', 'participants/');
@@ -177,11 +167,7 @@ describe('the document', () => {
     );
     mendPut();
     expect(text).not.toContain('X-Amz');
-  });
 
-  it('costs nothing to ask for its head', async () => {
-    const who = newParticipant();
-    await api.store({}, webm, { participantId: who });
     const before = await api.service.keys('audit/');
     const headers = { authorization: await api.authorization(DESK) };
     const answer = await fetch(api.url + pathOf(who, '?format=zip'), { method: 'HEAD', headers });
@@ -207,7 +193,8 @@ describe('the archive', () => {
     expect([has(0, large), has(3, webm)]).toEqual([true, true]);
     expect(JSON.stringify(manifest)).not.toContain('X-Amz');
     expect(first?.accessLog).toMatchObject([{ event: 'exported', detail: 'file in an archive' }]);
-    expect(checksumsIn(bytes)).toEqual(Object.entries(files).map(([name, file]) => [name, crc32(file)]));
+    const directory = Buffer.from(bytes).subarray(Buffer.from(bytes).indexOf('PK\x01\x02', undefined, 'latin1'));
+    for (const file of Object.values(files)) expect(directory.includes(entryOf(file))).toBe(true);
 
     expect(opened(await download(who, `?format=zip${ALL}`)).has(2, webm)).toBe(true);
     const ofOther = opened(await download(who, '?format=zip', api, 'other'));
