@@ -133,11 +133,9 @@ describe('a list', () => {
     };
     const expired = await late.create(...place);
     late.service.clock.advance(29 * DAY_MS);
-    const [erased, torn, kept] = [
-      await late.create(...place),
-      await late.create(...place),
-      await late.create(...place),
-    ];
+    const erased = await late.create(...place);
+    const torn = await late.create(...place);
+    const kept = await late.create(...place);
     await late.call('delete', `${erased.path}?reason=erasure`);
     await late.service.store.put(recordingKey(torn.ref, 'manifest'), Buffer.from('{"version":1,'));
     late.service.context.manifests.clear();
