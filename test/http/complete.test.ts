@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import type { StoredPart } from '../../src/domain/parts.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
@@ -23,19 +24,13 @@ beforeAll(async () => {
   api = await startApi({ wrap: store.wrap });
 });
 
-interface Part {
-  readonly partNumber: number;
-  readonly sizeBytes: number;
-  readonly etag: string;
-}
-
 const boundTo = ({ ref }: CreatedRecording) => ({ scope: 'recordings:upload', exam: 'math', attempt: ref.attempt });
 const complete = (created: CreatedRecording, body?: object, by = api) =>
   by.call<Recording>('post', `${created.path}/complete`, { as: boundTo(created), ...(body && { body }) });
-const sign = (created: CreatedRecording, parts: readonly Omit<Part, 'etag'>[], by = api) =>
+const sign = (created: CreatedRecording, parts: readonly Omit<StoredPart, 'etag'>[], by = api) =>
   by.call<{ parts: SignedPart[] }>('post', `${created.path}/parts`, { as: boundTo(created), body: { parts } });
 const partsOf = async ({ path }: CreatedRecording) =>
-  (await api.call<{ parts: Part[] }>('get', `${path}/parts`)).body.parts;
+  (await api.call<{ parts: StoredPart[] }>('get', `${path}/parts`)).body.parts;
 
 const ONE = [{ partNumber: 1, sizeBytes: 1000 }];
 

@@ -8,8 +8,8 @@ import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts'
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
 interface Erasure {
-  readonly receipts: { recordingId: string; reason: string; actor: string }[];
-  readonly failed?: { recordingId: string; examId: string; attemptId: string; code: string }[];
+  readonly receipts: { recordingId: string }[];
+  readonly failed?: object[];
 }
 
 const store = createInterventions();
@@ -71,13 +71,10 @@ describe('the erasure of a recording', () => {
   it.each(['create', 'store'] as const)('is for an exam client the withdrawal of its own consent (%s)', async (how) => {
     const created = await api[how]();
     const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt };
-    const ask = (reason: string, claims: object) =>
-      api.call('delete', `${created.path}?reason=${reason}`, { as: { ...as, ...claims } });
-    expectProblem(await ask('erasure', {}), 403, 'reason-not-allowed');
-    expectProblem(await ask('consent-withdrawn', { attempt: 'other' }), 403, 'wrong-attempt');
-    expectProblem(await ask('consent-withdrawn', { attempt: undefined }), 403, 'scope-missing');
+    const ask = (reason: string) => api.call('delete', `${created.path}?reason=${reason}`, { as });
+    expectProblem(await ask('erasure'), 403, 'reason-not-allowed');
     expect((await api.call('get', created.path)).body).toEqual(created.recording);
-    expect(await ask('consent-withdrawn', {})).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
+    expect(await ask('consent-withdrawn')).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
     await expectNothingLeft(api.service.store, created.ref);
   });
 
@@ -95,13 +92,6 @@ describe('the erasure of a recording', () => {
     expect((await api.call('get', created.path)).status).toBe(200);
   });
 });
-
-let participants = 0;
-/** Somebody whom no other test of the file knows. */
-function newParticipant(): string {
-  participants += 1;
-  return `person-${participants}`;
-}
 
 /** Three exams, two recordings of one attempt; stored and uploading. */
 async function recordingsOf(participantId: string) {
@@ -126,7 +116,7 @@ async function heldOf(participant: string): Promise<string[]> {
 
 describe('the erasure of a participant', () => {
   it.each(['', '/recordings'])('deletes everything in every exam, and nothing of anybody else (%s)', async (suffix) => {
-    const who = newParticipant();
+    const who = `person${suffix.length}`;
     const own = await recordingsOf(who);
     const others = await recordingsOf(`${who}-0`);
     for (const reason of ['', 'boredom', 'retention', 'aborted']) {
@@ -151,7 +141,7 @@ describe('the erasure of a participant', () => {
   });
 
   it('is no success when the store does not answer, and tells which recording could not be deleted until it is', async () => {
-    const who = newParticipant();
+    const who = 'stuck';
     const own = await recordingsOf(who);
     const { ref: stuck, path } = own[1];
     const mendList = store.failOn('list', 'participants/');
@@ -173,7 +163,7 @@ describe('the erasure of a participant', () => {
   });
 
   it('clears away a marker that leads nowhere', async () => {
-    const who = newParticipant();
+    const who = 'marked';
     const gone = await api.create({}, { participantId: who });
     await eraseAll(who);
     await api.service.store.put(participantKey(who, gone.ref), new Uint8Array());
@@ -184,7 +174,7 @@ describe('the erasure of a participant', () => {
   });
 
   it('takes what is begun while it runs, and leaves whole what ends its creation after it', async () => {
-    const participantId = newParticipant();
+    const participantId = 'recording-on';
     await api.create({}, { participantId });
     const held = store.holdNext('delete');
     const erasing = eraseAll(participantId);
@@ -205,7 +195,7 @@ describe('the erasure of a participant', () => {
   });
 
   it('of hundreds of recordings is one call', async () => {
-    const who = newParticipant();
+    const who = 'mass';
     for (let count = 0; count < 150; count += 1) {
       await api.service.begin({ exam: 'mass', attempt: `mass-${count % 10}` }, who);
     }
