@@ -14,11 +14,7 @@ beforeAll(async () => {
   api = await startApi({ wrap: store.wrap });
 });
 
-interface Assessment {
-  readonly completedAt: string;
-  readonly deleteBy: string;
-  readonly recordings: number;
-}
+type Assessment = Record<'completedAt' | 'deleteBy', string> & { readonly recordings: number };
 
 const iso = (ms: number) => new Date(ms).toISOString();
 /** The present, or so long ago. */

@@ -57,25 +57,23 @@ describe.each([
     expect((await api.call('get', `${created.attemptPath}/recordings`)).body.items).toEqual([]);
   });
 
-  it('comes after the deadline too, before the sweep', async () => {
-    const late = await startApi();
-    const created = await late.create();
-    late.service.clock.advance(31 * DAY_MS);
-    expect((await ENDS[end](created.path, late)).status).toBe(status);
-    expect((await late.call('get', created.path)).body.receipt).toMatchObject({ reason });
-    await expectNothingLeft(late.service.store, created.ref);
-  });
-
-  it('waits while the recording is still being created, which lasts an hour at most', async () => {
-    const young = await startApi();
-    const created = await young.create();
+  it('waits while the recording is still being created, an hour at most, and comes after the deadline too', async () => {
+    const by = await startApi();
+    const { service } = by;
+    const [young, late] = [await by.create(), await by.create()];
     // The marker is the last thing that a creation writes.
-    await young.service.store.delete([{ key: participantKey('p-1', created.ref) }]);
-    const answer = await ENDS[end](created.path, young);
+    await service.store.delete([{ key: participantKey('p-1', young.ref) }]);
+    const answer = await ENDS[end](young.path, by);
     expectProblem(answer, 409, 'recording-being-created');
     expect(answer.headers['retry-after']).toBe('5');
-    young.service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect((await ENDS[end](created.path, young)).status).toBe(status);
+    service.clock.advance(HOUR_MS + MINUTE_MS);
+    expect((await ENDS[end](young.path, by)).status).toBe(status);
+    service.clock.advance(31 * DAY_MS);
+    expect((await ENDS[end](late.path, by)).status).toBe(status);
+    for (const { path, ref } of [young, late]) {
+      expect((await by.call('get', path)).body.receipt).toMatchObject({ reason });
+      await expectNothingLeft(service.store, ref);
+    }
   });
 });
 

@@ -36,7 +36,6 @@ beforeAll(async () => {
 });
 
 const list = (path: string, by = api, tenant = 'acme') => by.call<Page>('get', path, { as: { tenant } });
-const accessLog = () => `${watched.path}/access-log`;
 const idsOf = (items: readonly Recording[]) => items.map(({ recordingId }) => recordingId);
 const idsIn = (recordings: readonly CreatedRecording[]) => recordings.map(({ ref }) => ref.recording);
 
@@ -55,13 +54,15 @@ async function walk(path: string, limit: number, by = api, tenant = 'acme'): Pro
   return items;
 }
 
+const LISTS: readonly [string, () => string, number][] = [
+  ['an exam', () => EXAM, 10],
+  ['an attempt', () => ATTEMPT, 2],
+  ['a participant', () => PARTICIPANT, 3],
+  ['an access log', () => `${watched.path}/access-log`, 3],
+];
+
 describe('a list', () => {
-  it.each([
-    ['an exam', () => EXAM, 10],
-    ['an attempt', () => ATTEMPT, 2],
-    ['a participant', () => PARTICIPANT, 3],
-    ['an access log', accessLog, 3],
-  ])('of %s is the same in pages of any size', async (_, path, count) => {
+  it.each(LISTS)('of %s is the same in pages of any size', async (_, path, count) => {
     const { items } = (await list(path())).body;
     expect(items).toHaveLength(count);
     for (const limit of [1, 2, 3, count - 1, count, count + 1, 200]) {
@@ -99,12 +100,7 @@ describe('a list', () => {
     expect(idsOf(next.body.items)).toEqual(idsIn([second, third]));
   });
 
-  it.each([
-    ['an exam', () => EXAM],
-    ['an attempt', () => ATTEMPT],
-    ['a participant', () => PARTICIPANT],
-    ['an access log', accessLog],
-  ])('of %s takes no cursor of another list, and no other limits', async (of, path) => {
+  it.each(LISTS)('of %s takes no cursor of another list, and no other limits', async (of, path) => {
     const others = [
       `../a/${UNKNOWN_RECORDING}`,
       `his/a/${UNKNOWN_RECORDING}`,
