@@ -71,8 +71,11 @@ describe('the erasure of a recording', () => {
   it.each(['create', 'store'] as const)('is for an exam client the withdrawal of its own consent (%s)', async (how) => {
     const created = await api[how]();
     const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt };
-    const ask = (reason: string) => api.call('delete', `${created.path}?reason=${reason}`, { as });
+    const ask = (reason: string, claims: object = {}) =>
+      api.call('delete', `${created.path}?reason=${reason}`, { as: { ...as, ...claims } });
     expectProblem(await ask('erasure'), 403, 'reason-not-allowed');
+    expectProblem(await ask('consent-withdrawn', { attempt: 'other' }), 403, 'wrong-attempt');
+    expectProblem(await ask('consent-withdrawn', { attempt: undefined }), 403, 'scope-missing');
     expect((await api.call('get', created.path)).body).toEqual(created.recording);
     expect(await ask('consent-withdrawn')).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
     await expectNothingLeft(api.service.store, created.ref);
