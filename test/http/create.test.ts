@@ -1,163 +1,241 @@
-// POST …/recordings: how a recording begins.
+// POST …/recordings: how a recording begins, and how a create that is sent again makes nothing twice.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
-import { attemptPrefix, recordingKey } from '../../src/domain/keys.ts';
+import { attemptPrefix, participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
-import { overriding } from '../kit/overriding.ts';
-import { type Api, CREATE_BODY, newAttempt, startApi } from './api.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { createInterventions } from '../kit/interventions.ts';
+import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
-const FIVE_MIB = 5 * 1024 * 1024;
+type Created = Pick<CreatedRecording, 'recording' | 'upload'>;
+
+const store = createInterventions();
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ wrap: store.wrap });
 });
 
-const pathOf = (attempt = newAttempt()) => `/v1/exams/math/attempts/${attempt}/recordings`;
-const post = (body: object, path = pathOf()) =>
-  api.call('post', path, { as: { scope: 'recordings:upload' }, body: { ...CREATE_BODY, ...body } });
+const pathOf = (attempt: string) => `/v1/exams/math/attempts/${attempt}/recordings`;
+const refOf = (attempt: string, { recording: { recordingId } }: Created) => {
+  return { tenant: 'acme', exam: 'math', attempt, recording: recordingId };
+};
+
+function create(attempt: string, body: object = {}, key?: string, tenant = 'acme') {
+  return api.call<Created>('post', pathOf(attempt), {
+    as: { tenant, scope: 'recordings:upload' },
+    headers: key === undefined ? {} : { 'Idempotency-Key': key },
+    body: { ...CREATE_BODY, ...body },
+  });
+}
 
 describe('a new recording', () => {
   it('is answered with its place, its deadline and the URL of its first part', async () => {
-    const path = pathOf('sitting-1');
-    const answer = await post({}, path);
+    const answer = await create('sitting-1');
     expect(answer.status).toBe(201);
-    const { recording, upload } = answer.body as { recording: Record<string, string>; upload: object };
+    const { recording, upload } = answer.body;
+    const { participantId, kind, contentType, consent } = CREATE_BODY;
     expect(recording).toEqual({
       recordingId: expect.stringMatching(/^[0-9a-v]{36}$/),
       examId: 'math',
       attemptId: 'sitting-1',
-      participantId: 'p-1',
-      kind: 'webcam',
-      contentType: 'video/webm;codecs=vp8,opus',
-      consent: CREATE_BODY.consent,
+      ...{ participantId, kind, contentType, consent },
       state: 'uploading',
-      createdAt: expect.any(String),
+      createdAt: new Date(createdAtOf(recording.recordingId)).toISOString(),
       storedAt: null,
       sizeBytes: null,
       assessment: null,
-      deleteBy: expect.any(String),
+      deleteBy: new Date(createdAtOf(recording.recordingId) + 30 * DAY_MS).toISOString(),
       restricted: false,
       truncated: false,
       timeline: null,
     });
-    const { recordingId = '', createdAt = '', deleteBy = '' } = recording;
-    expect(answer.headers.location).toBe(`${path}/${recordingId}`);
-    expect(createdAtOf(recordingId)).toBe(Date.parse(createdAt));
-    expect(Date.parse(deleteBy) - Date.parse(createdAt)).toBe(30 * DAY_MS);
-    const read = await api.call('get', answer.headers.location ?? '', { as: { scope: 'recordings:review' } });
-    expect(read.body).toEqual(recording);
-    expect(upload).toEqual({
-      partSizeBytes: FIVE_MIB,
-      maxParts: 20,
-      parts: [
-        {
-          partNumber: 1,
-          method: 'PUT',
-          url: expect.stringMatching(/^http.*partNumber=1&/),
-          headers: { 'content-length': String(FIVE_MIB) },
-          expiresAt: expect.any(String),
-        },
-      ],
-    });
+    expect(answer.headers.location).toBe(`${pathOf('sitting-1')}/${recording.recordingId}`);
+    expect((await api.call('get', answer.headers.location ?? '')).body).toEqual(recording);
+    const url = expect.stringMatching(/^http.*partNumber=1&/);
+    const headers = { 'content-length': String(5 * MIB) };
+    const parts = [{ partNumber: 1, method: 'PUT', url, headers, expiresAt: expect.any(String) }];
+    expect(upload).toEqual({ partSizeBytes: 5 * MIB, maxParts: 20, parts });
   });
 
   it.each([
-    [0, 0],
-    [20, 20],
-    [1000, 20],
-  ])('asked for %i part URLs gives %i', async (parts, given) => {
-    const { upload } = await api.create({}, { parts });
+    [0, 0, 'webcam', 'video/webm'],
+    [1, 1, 'webcam', 'video/mp4;codecs="avc1.42E01E, mp4a.40.2"'],
+    [20, 20, 'screen', 'video/webm'],
+    [1000, 20, 'audio', 'audio/webm;codecs=opus'],
+  ])('asked for %i part URLs has %i, and the last works (%s, %s)', async (parts, given, kind, contentType) => {
+    const { upload } = await api.create({}, { parts, kind, contentType });
     expect(upload.parts.map(({ partNumber }) => partNumber)).toEqual(Array.from({ length: given }, (_, at) => at + 1));
     for (const part of upload.parts.slice(-1)) {
-      expect((await api.service.putPart(part, new Uint8Array(FIVE_MIB))).status).toBe(200);
+      expect((await api.service.putPart(part, new Uint8Array(5 * MIB))).status).toBe(200);
     }
   });
 
-  it('is another one with each call, at the same time too, of every kind and type that is allowed', async () => {
-    const path = pathOf();
-    const kinds = [
-      {},
-      { kind: 'screen', contentType: 'video/webm' },
-      { kind: 'audio', contentType: 'audio/webm;codecs=opus' },
-      { kind: 'webcam', contentType: 'video/mp4;codecs="avc1.42E01E, mp4a.40.2"' },
-    ];
-    const answers = await Promise.all(kinds.map((body) => post(body, path)));
-    expect(answers.map(({ status }) => status)).toEqual(kinds.map(() => 201));
-    expect(new Set(answers.map(({ headers }) => headers.location)).size).toBe(kinds.length);
-    expect((await api.call('get', path)).body.items).toHaveLength(kinds.length);
+  it('has no part URLs where all uploads pass through the service', async () => {
+    const proxy = await startApi({ uploads: { mode: 'proxy' } });
+    const created = await proxy.create({}, { parts: 3 });
+    expect(created.upload.parts).toEqual([]);
+    const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
+    expectProblem(await proxy.call('post', `${created.path}/parts`, { body }), 409, 'uploads-proxied');
   });
 });
 
 const { consent } = CREATE_BODY;
 describe('no recording begins, and nothing is left,', () => {
-  it.each<[ProblemCode, object]>([
-    ['consent-missing', { consent: undefined }],
-    ['consent-missing', { consent: null }],
-    ...[
-      'text/html',
-      'video/x-msvideo',
-      'video/webm, text/html',
-      'video/webm;codecs=vp8\r\nx-evil: 1',
-      'VIDEO/WEBM',
-      'video/webm;charset=utf-8',
-    ].map((contentType) => ['content-type-not-allowed', { contentType }] as [ProblemCode, object]),
-    ...[
-      { consent: { policyVersion: '1' } },
-      { consent: { ...consent, givenAt: 'yesterday' } },
-      { consent: { ...consent, givenAt: '2026-01-02T09:55:00' } },
-      { consent: { ...consent, policyVersion: '' } },
-      { consent: { ...consent, policyVersion: 'x'.repeat(65) } },
-      { consent: { ...consent, name: 'Ada' } },
-      { participantId: 'ada@example.org' },
-      { participantId: 'a/b' },
-      { participantId: 'a'.repeat(65) },
-      { participantId: undefined },
-      { kind: 'keyboard' },
-      { contentType: 'x'.repeat(201) },
-      { parts: -1 },
-      { parts: 1001 },
-    ].map((change) => ['invalid-request', change] as [ProblemCode, object]),
-  ])('%s: %j', async (code, change) => {
+  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/webm;charset=utf-8'];
+  const invalid = [
+    { consent: { ...consent, givenAt: '2026-01-02T09:55:00' } },
+    { consent: { ...consent, givenAt: '9999-12-31T23:59:59Z' } },
+    { consent: { ...consent, policyVersion: '' } },
+    { consent: { ...consent, policyVersion: 'x'.repeat(65) } },
+    { consent: { ...consent, name: 'Ada' } },
+    ...['ada@example.org', 'a/b', undefined].map((participantId) => ({ participantId })),
+    { kind: 'keyboard' },
+    { parts: 1001 },
+  ];
+  it.each<[ProblemCode, object[]]>([
+    ['consent-missing', [{ consent: undefined }, { consent: null }]],
+    ['content-type-not-allowed', types.map((contentType) => ({ contentType }))],
+    ['invalid-request', invalid],
+  ])('%s: %j', async (code, changes) => {
     const before = await api.service.keys();
-    const answer = await post(change);
-    expectProblem(answer, 422, code);
-    if (code === 'content-type-not-allowed') expect(answer.body.allowed).toContain('video/webm');
+    const allowed = code === 'content-type-not-allowed' ? ['video/webm', 'audio/webm', 'video/mp4'] : undefined;
+    for (const change of changes) {
+      const answer = await create(newAttempt(), change);
+      expectProblem(answer, 422, code);
+      expect({ change, allowed: (answer.body as { allowed?: string[] }).allowed }).toEqual({ change, allowed });
+    }
     expect(await api.service.keys()).toEqual(before);
   });
 
-  it.each([
-    [MAX_RECORDINGS_AN_ATTEMPT, 409],
-    [MAX_RECORDINGS_AN_ATTEMPT - 1, 201],
-  ])('for an attempt that has as many recordings as one may have: with %i it is %i', async (count, status) => {
-    const attempt = newAttempt();
-    const place = { tenant: 'acme', exam: 'math', attempt };
-    const others = Array.from({ length: count }, () => {
+  it('for an attempt that has as many recordings as one may have', async () => {
+    const place = { tenant: 'acme', exam: 'math', attempt: newAttempt() };
+    for (let count = 1; count < MAX_RECORDINGS_AN_ATTEMPT; count += 1) {
       const recording = newRecordingId(api.service.clock.now(), randomBytes);
-      return { key: recordingKey({ ...place, recording }, 'manifest'), sizeBytes: 1, lastModifiedMs: 0 };
-    });
-    const crowded = await startApi({
-      wrap: (store) =>
-        overriding(store, {
-          async list(prefix, options) {
-            const page = await store.list(prefix, options);
-            return prefix === attemptPrefix(place) ? { ...page, objects: [...others, ...page.objects] } : page;
-          },
-        }),
-    });
-    const answer = await crowded.call('post', pathOf(attempt), { body: CREATE_BODY });
-    expect(answer.status).toBe(status);
-    if (status === 409) expectProblem(answer, 409, 'attempt-full');
+      await api.service.store.put(recordingKey({ ...place, recording }, 'manifest'), new Uint8Array());
+    }
+    expect((await create(place.attempt)).status).toBe(201);
+    expectProblem(await create(place.attempt), 409, 'attempt-full');
   });
 });
 
-it('a service through which all uploads pass gives no part URLs', async () => {
-  const proxy = await startApi({ uploads: { mode: 'proxy' } });
-  const created = await proxy.create({}, { parts: 3 });
-  expect(created.upload.parts).toEqual([]);
-  const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
-  expectProblem(await proxy.call('post', `${created.path}/parts`, { body }), 409, 'uploads-proxied');
+/** What `Idempotency-Key` promises; the simulator tries its races ("one key, one recording"). */
+describe('a create with an Idempotency-Key', () => {
+  const again = (attempt: string, body?: object) => create(attempt, body, 'k');
+
+  async function manifestsOf(attempt: string): Promise<string[]> {
+    const keys = await api.service.keys(attemptPrefix({ tenant: 'acme', exam: 'math', attempt }));
+    return keys.filter((key) => key.endsWith('/recording.json'));
+  }
+
+  it('is answered with the same recording when it is sent again, and with URLs that work', async () => {
+    const attempt = newAttempt();
+    const first = await again(attempt);
+    api.service.clock.advance(2 * HOUR_MS);
+    // Another number of part URLs is no other request.
+    const second = await again(attempt, { parts: 3 });
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.body.recording).toEqual(first.body.recording);
+    expect(second.body.upload.parts).toHaveLength(3);
+    const { location: path = '' } = second.headers;
+    expect(path).toBe(first.headers.location);
+    await api.upload({ ...second.body, ref: refOf(attempt, second.body), attemptPath: '', path }, webm);
+    expect((await api.call('post', `${path}/complete`)).status).toBe(200);
+    expect((await again(attempt)).body).toMatchObject({ recording: { state: 'stored' }, upload: { parts: [] } });
+    expect(await manifestsOf(attempt)).toHaveLength(1);
+  });
+
+  it('has its key for one attempt of one tenant, for as long as its recording is there', async () => {
+    const attempt = newAttempt();
+    const first = await again(attempt);
+    const others = [await create(attempt, {}, 'K'), await again(newAttempt()), await create(attempt, {}, 'k', 'other')];
+    expect((await api.call('post', `${first.headers.location}/abort`)).status).toBe(204);
+    const answers = [first, ...others, await again(attempt)];
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    // The first ten characters are the time.
+    expect(new Set(answers.map(({ body }) => body.recording.recordingId.slice(10))).size).toBe(5);
+  });
+
+  it('is refused when the key was used for another request, or is none', async () => {
+    const attempt = newAttempt();
+    await again(attempt);
+    for (const body of [
+      { participantId: 'p-2' },
+      { kind: 'screen' },
+      { contentType: 'video/mp4' },
+      { consent: { ...consent, policyVersion: 'x' } },
+    ]) {
+      expectProblem(await again(attempt, body), 422, 'idempotency-key-reused');
+    }
+    for (const key of ['', 'a b', 'x'.repeat(256), ['a', 'b']]) {
+      const headers = { 'Idempotency-Key': key as string };
+      expectProblem(await api.raw('POST', pathOf('a'), { headers }), 422, 'invalid-request');
+    }
+  });
+
+  it.each([
+    ['tells nobody of a recording that may still give way, and of it alone once it has not', 0],
+    ['leaves what took too long to the next try, and gives nothing away that others were told of', 7 * MINUTE_MS],
+  ])('%s', async (_, lateMs) => {
+    const attempt = newAttempt();
+    const upload = store.holdNext('createMultipartUpload');
+    const first = again(attempt);
+    await upload.reached;
+    const look = store.holdNext('list');
+    upload.release();
+    // It has written its manifest, and has not looked yet whether it is alone.
+    await look.reached;
+    api.service.clock.advance(lateMs);
+    const second = await again(attempt);
+    look.release();
+    const [made, refused] = lateMs === 0 ? [await first, second] : [second, await first];
+    expectProblem(refused, 409, 'recording-being-created');
+    expect(made.status).toBe(201);
+    expect((await again(attempt)).body.recording).toEqual(made.body.recording);
+    expect(await manifestsOf(attempt)).toHaveLength(1);
+    expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
+  });
+
+  it.each<[string, string, number, ProblemCode]>([
+    ['fails to give way', '/deleting', 503, 'store-unavailable'],
+    ['is too late to give way', 'due/', 409, 'recording-being-created'],
+  ])('is answered with what others were told of, and removes a slower try that %s', async (how, at, status, code) => {
+    const attempt = newAttempt();
+    const held = store.holdNext('createMultipartUpload');
+    const slow = again(attempt);
+    await held.reached;
+    const { recording } = (await again(attempt)).body;
+    store.watch('put', (key) => {
+      if (!String(key).includes(at)) return;
+      if (how.startsWith('fails')) throw new StoreError('unavailable', 'put', 'SlowDown');
+      api.service.clock.advance(MINUTE_MS);
+    });
+    held.release();
+    expectProblem(await slow, status, code);
+    store.watch('put', () => undefined);
+    expect((await again(attempt)).body.recording).toEqual(recording);
+    expect(await manifestsOf(attempt)).toHaveLength(2);
+    api.service.clock.advance(2 * HOUR_MS);
+    expect((await again(attempt)).body.recording).toEqual(recording);
+    expect(await manifestsOf(attempt)).toEqual([expect.stringContaining(recording.recordingId)]);
+  });
+
+  it('finishes what a first try left undone that died before its last write, and tells when it is damaged', async () => {
+    const attempt = newAttempt();
+    const { body } = await again(attempt);
+    const ref = refOf(attempt, body);
+    const marker = participantKey(CREATE_BODY.participantId, ref);
+    await api.service.store.delete([{ key: marker }]);
+    expectProblem(await again(attempt), 409, 'recording-being-created');
+    api.service.clock.advance(7 * MINUTE_MS);
+    expect((await again(attempt)).body.recording).toEqual(body.recording);
+    expect(await api.service.keys(marker)).toEqual([marker]);
+    await api.service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
+    api.service.context.manifests.clear();
+    expectProblem(await again(attempt), 503, 'recording-unreadable');
+  });
 });

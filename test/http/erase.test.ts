@@ -1,196 +1,209 @@
-// DELETE …/recordings/{recording}: gone at once, wholly, and provably.
+// DELETE of a recording, and of all that is held of a participant across exams: gone at once, wholly, and provably.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS } from '../../src/domain/durations.ts';
-import { auditPrefix, recordingKey } from '../../src/domain/keys.ts';
+import { participantKey, recordingKey } from '../../src/domain/keys.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi } from './api.ts';
-import { bodyOf, OF_RECORDING, pathOf } from './calls.ts';
+import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
+interface Erasure {
+  readonly receipts: { recordingId: string }[];
+  readonly failed?: object[];
+}
+
 const store = createInterventions();
+const DESK = { scope: 'privacy:manage', sub: 'desk' };
 let api: Api;
 beforeAll(async () => {
   api = await startApi({ wrap: store.wrap });
 });
 
-function erase({ path }: Pick<CreatedRecording, 'path'>, query = '?reason=erasure', by = api) {
-  return by.call('delete', path + query, { as: { scope: 'privacy:manage' } });
+const erase = ({ path }: CreatedRecording, query = '?reason=erasure') => api.call('delete', path + query, { as: DESK });
+
+describe('the erasure of a recording', () => {
+  it('leaves a receipt, which stays what it is, an event in the audit trail, and the rest of the attempt', async () => {
+    const stored = await api.store({}, webm, { participantId: 'p-receipt' });
+    const other = await api.store({ attempt: stored.ref.attempt });
+    const timeline = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
+    await api.call('post', `${stored.path}/complete`, { body: { timeline } });
+    await api.service.store.put(recordingKey(stored.ref, 'restricted'), new Uint8Array());
+    const { status, headers, body: receipt } = await erase(stored);
+    expect(status).toBe(200);
+    expect(receipt).toMatchObject({
+      tenantId: 'acme',
+      examId: 'math',
+      attemptId: stored.ref.attempt,
+      recordingId: stored.ref.recording,
+      participantId: 'p-receipt',
+      reason: 'erasure',
+      deadline: stored.recording.deleteBy,
+      deletedAt: expect.stringMatching(/Z$/),
+      verifiedAt: expect.stringMatching(/Z$/),
+      objects: 7,
+      versions: 0,
+      bytes: expect.any(Number),
+      actor: 'desk',
+    });
+    expect(receipt.bytes).toBeGreaterThanOrEqual(webm.length);
+    await expectNothingLeft(api.service.store, stored.ref);
+    expect(await api.service.keys('participants/acme/p-receipt/')).toEqual([]);
+    expect((await api.call('get', stored.path)).body).toMatchObject({ code: 'recording-deleted', receipt });
+    const { items } = (await api.call('get', `${stored.path}/access-log`)).body;
+    const requestId = headers['x-request-id'];
+    expect(items).toMatchObject([{ event: 'erased', reason: 'erasure', actor: 'desk', requestId }]);
+    expect(await erase(stored, '?reason=controller-instruction')).toMatchObject({ status: 200, body: receipt });
+    expect((await api.call('get', `${stored.attemptPath}/recordings`)).body.items).toEqual([other.recording]);
+  });
+
+  it('whose manifest cannot be read deletes the media, and says what is left', async () => {
+    const stored = await api.store();
+    await api.service.store.put(recordingKey(stored.ref, 'manifest'), new Uint8Array([1, 2, 3]));
+    for (const _ of ['once', 'again']) {
+      const answer = await erase(stored);
+      expectProblem(answer, 503, 'recording-unreadable');
+      // No caller is made to try for ever.
+      expect(answer.headers['retry-after']).toBeUndefined();
+      expect(await api.service.store.get(recordingKey(stored.ref, 'media'))).toBeUndefined();
+    }
+  });
+
+  it.each(['create', 'store'] as const)('is for an exam client the withdrawal of its own consent (%s)', async (how) => {
+    const created = await api[how]();
+    const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt };
+    const ask = (reason: string, claims: object = {}) =>
+      api.call('delete', `${created.path}?reason=${reason}`, { as: { ...as, ...claims } });
+    expectProblem(await ask('erasure'), 403, 'reason-not-allowed');
+    expectProblem(await ask('consent-withdrawn', { attempt: 'other' }), 403, 'wrong-attempt');
+    expectProblem(await ask('consent-withdrawn', { attempt: undefined }), 403, 'scope-missing');
+    expect((await api.call('get', created.path)).body).toEqual(created.recording);
+    expect(await ask('consent-withdrawn')).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+
+  it('needs a reason that there is, and nothing else', async () => {
+    const created = await api.create();
+    const queries = [
+      '',
+      '?reason=',
+      '?reason=retention',
+      '?reason=ERASURE',
+      '?reason=erasure&reason=erasure',
+      '?__proto__=1',
+    ];
+    for (const query of queries) expectProblem(await erase(created, query), 422, 'invalid-request');
+    expect((await api.call('get', created.path)).status).toBe(200);
+  });
+});
+
+/** Three exams, two recordings of one attempt; stored and uploading. */
+async function recordingsOf(participantId: string) {
+  const attempt = newAttempt();
+  return [
+    await api.store({ exam: 'biology', attempt }, webm, { participantId }),
+    await api.create({ exam: 'biology', attempt }, { participantId }),
+    await api.store({ exam: 'chemistry' }, webm, { participantId }),
+    await api.create({ exam: 'physics', attempt }, { participantId }),
+  ] as const;
 }
 
-describe('an erasure', () => {
-  it.each(['erasure', 'consent-withdrawn', 'controller-instruction'])(
-    'for the reason %s leaves a receipt alone',
-    async (reason) => {
-      const stored = await api.store({}, webm, { participantId: `p-${reason}` });
-      const timeline = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
-      await api.call('post', `${stored.path}/complete`, { body: { timeline } });
-      await api.service.store.put(recordingKey(stored.ref, 'restricted'), new Uint8Array());
-      const answer = await erase(stored, `?reason=${reason}`);
-      expect(answer.status).toBe(200);
-      expect(answer.body).toMatchObject({
-        tenantId: 'acme',
-        examId: 'math',
-        attemptId: stored.ref.attempt,
-        recordingId: stored.ref.recording,
-        participantId: `p-${reason}`,
-        reason,
-        deadline: stored.recording.deleteBy,
-        deletedAt: expect.stringMatching(/Z$/),
-        verifiedAt: expect.stringMatching(/Z$/),
-        objects: 7,
-        versions: 0,
-        bytes: expect.any(Number),
-        actor: 'tester',
-      });
-      expect(answer.body.bytes).toBeGreaterThanOrEqual(webm.length);
-      await expectNothingLeft(api.service.store, stored.ref);
-      expect(await api.service.keys(`participants/acme/p-${reason}/`)).toEqual([]);
-      const read = await api.call('get', stored.path, { as: { scope: 'recordings:review' } });
-      expectProblem(read, 410, 'recording-deleted');
-      expect(read.body.receipt).toEqual(answer.body);
-    },
-  );
+const eraseAll = (participant: string, { suffix = '', reason = 'erasure', tenant = 'acme' } = {}) =>
+  api.call<Erasure>('delete', `/v1/participants/${participant}${suffix}?reason=${reason}`, { as: { ...DESK, tenant } });
+const idsOf = (created: readonly CreatedRecording[]) => created.map(({ ref }) => ref.recording);
+const erasedIds = ({ body }: { body: Erasure }) => body.receipts.map(({ recordingId }) => recordingId);
+async function heldOf(participant: string): Promise<string[]> {
+  const path = `/v1/participants/${participant}/recordings`;
+  const { items } = (await api.call<{ items: Recording[] }>('get', path, { as: DESK })).body;
+  return items.map(({ recordingId }) => recordingId);
+}
 
-  it('is in the audit trail', async () => {
-    const stored = await api.store();
-    const answer = await erase(stored);
-    const [key = '', ...others] = await api.service.keys(auditPrefix(api.service.clock.now(), stored.ref));
-    expect(others).toEqual([]);
-    expect(JSON.parse(Buffer.from((await api.service.store.get(key)) ?? []).toString())).toMatchObject({
-      event: 'erased',
-      reason: 'erasure',
-      actor: 'tester',
-      requestId: answer.headers['x-request-id'],
-    });
-  });
-
-  it('may be asked for again, for another reason too: the receipt stays the same', async () => {
-    const stored = await api.store();
-    const first = await erase(stored);
-    expect(await erase(stored)).toMatchObject({ status: 200, body: first.body });
-    expect((await erase(stored, '?reason=controller-instruction')).body).toEqual(first.body);
-  });
-
-  it('stops an upload that is open', async () => {
-    const created = await api.create({}, { parts: 2 });
-    await api.upload(created, new Uint8Array(1000));
-    expect((await erase(created)).status).toBe(200);
-    await expectNothingLeft(api.service.store, created.ref);
-    for (const part of created.upload.parts) {
-      const { status } = await api.service.putPart(part, new Uint8Array(5 * 1024 * 1024));
-      expect({ isRefused: status >= 400 && status < 500 }).toEqual({ isRefused: true });
+describe('the erasure of a participant', () => {
+  it.each(['', '/recordings'])('deletes everything in every exam, and nothing of anybody else (%s)', async (suffix) => {
+    const who = `person${suffix.length}`;
+    const own = await recordingsOf(who);
+    const others = await recordingsOf(`${who}-0`);
+    for (const reason of ['', 'boredom', 'retention', 'aborted']) {
+      expectProblem(await eraseAll(who, { suffix, reason }), 422, 'invalid-request');
     }
-    await expectNothingLeft(api.service.store, created.ref);
-  });
+    expect(await eraseAll(who, { suffix, tenant: 'other' })).toMatchObject({ status: 200, body: { receipts: [] } });
+    expect(await heldOf(who)).toEqual(idsOf(own));
 
-  it('leaves the other recordings of the attempt', async () => {
-    const stored = await api.store();
-    const other = await api.store({ attempt: stored.ref.attempt });
-    await erase(stored);
-    const { body } = await api.call<{ items: object[] }>('get', `${stored.attemptPath}/recordings`);
-    expect(body.items).toEqual([other.recording]);
-  });
-
-  it('is the end for every other call', async () => {
-    const stored = await api.store();
-    const receipt = (await erase(stored)).body;
-    for (const call of OF_RECORDING) {
-      const answer = await api.raw(call.method.toUpperCase(), pathOf(call, stored.ref), bodyOf(call));
-      if (call.name === 'erase') expect(answer).toMatchObject({ status: 200, body: receipt });
-      else if (call.name === 'abort') expect(answer.status).toBe(204);
-      else if (call.name === 'access log') expect(answer).toMatchObject({ status: 200, body: { nextCursor: null } });
-      else {
-        expectProblem(answer, 410, 'recording-deleted');
-        expect(answer.body.receipt).toEqual(receipt);
-      }
+    const reason = 'controller-instruction';
+    const answer = await eraseAll(who, { suffix, reason });
+    expect(answer.status).toBe(200);
+    expect(erasedIds(answer).toSorted()).toEqual(idsOf(own).toSorted());
+    for (const receipt of answer.body.receipts) expect(receipt).toMatchObject({ reason, actor: 'desk' });
+    for (const { ref, path } of own) {
+      await expectNothingLeft(api.service.store, ref);
+      expectProblem(await api.call('get', path), 410, 'recording-deleted');
     }
+    expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
+    expect(await heldOf(who)).toEqual([]);
+    expect(await heldOf(`${who}-0`)).toEqual(idsOf(others));
+    expect(await eraseAll(who, { suffix })).toMatchObject({ status: 200, body: { receipts: [] } });
   });
 
-  it('of what the sweep has deleted answers with the receipt of the sweep', async () => {
-    const late = await startApi();
-    const created = await late.store();
-    late.service.clock.advance(30 * DAY_MS);
-    await late.service.sweep();
-    expect((await erase(created, '?reason=erasure', late)).body).toMatchObject({ reason: 'retention' });
+  it('is no success when the store does not answer, and tells which recording could not be deleted until it is', async () => {
+    const who = 'stuck';
+    const own = await recordingsOf(who);
+    const { ref: stuck, path } = own[1];
+    const mendList = store.failOn('list', 'participants/');
+    expectProblem(await eraseAll(who), 503, 'store-unavailable');
+    mendList();
+    expect(await heldOf(who)).toEqual(idsOf(own));
+    const mendPut = store.failOn('put', `receipts/acme/biology/${stuck.attempt}/${stuck.recording}`);
+    const answer = await eraseAll(who);
+    mendPut();
+    expectProblem(answer, 503, 'erasure-incomplete');
+    expect(answer.headers['retry-after']).toBe('5');
+    const { attempt: attemptId, recording: recordingId } = stuck;
+    expect(answer.body.failed).toEqual([{ examId: 'biology', attemptId, recordingId, code: 'TimeoutError' }]);
+    expect(answer.body.receipts).toHaveLength(3);
+    expectProblem(await api.call('post', `${path}/playback-links`), 410, 'recording-deleted');
+    expect(await eraseAll(who)).toMatchObject({ status: 200, body: { receipts: [{ recordingId }] } });
+    expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
+    for (const { ref } of own) await expectNothingLeft(api.service.store, ref);
   });
 
-  it('of what is past its deadline, and not swept yet, is done', async () => {
-    const late = await startApi();
-    const created = await late.store();
-    late.service.clock.advance(31 * DAY_MS);
-    expect((await erase(created, '?reason=erasure', late)).body).toMatchObject({ reason: 'erasure' });
-    await expectNothingLeft(late.service.store, created.ref);
+  it('clears away a marker that leads nowhere', async () => {
+    const who = 'marked';
+    const gone = await api.create({}, { participantId: who });
+    await eraseAll(who);
+    await api.service.store.put(participantKey(who, gone.ref), new Uint8Array());
+    expect(erasedIds(await eraseAll(who))).toEqual([gone.ref.recording]);
+    await api.service.store.put(participantKey(who, { ...gone.ref, exam: 'never' }), new Uint8Array());
+    expect(erasedIds(await eraseAll(who))).toEqual([]);
+    expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
   });
 
-  it('that the store interrupts is not confirmed, and is finished by the next call', async () => {
-    const stored = await api.store();
-    const mend = store.failOn('put', 'receipts/');
-    expectProblem(await erase(stored), 503, 'store-unavailable');
-    mend();
-    expectProblem(await api.call('post', `${stored.path}/playback-links`), 410, 'recording-deleted');
-    expect((await erase(stored)).status).toBe(200);
-    await expectNothingLeft(api.service.store, stored.ref);
+  it('takes what is begun while it runs, and leaves whole what ends its creation after it', async () => {
+    const participantId = 'recording-on';
+    await api.create({}, { participantId });
+    const held = store.holdNext('delete');
+    const erasing = eraseAll(participantId);
+    await held.reached;
+    const early = await api.create({}, { participantId });
+    held.release();
+    expect(erasedIds(await erasing)).toContain(early.ref.recording);
+    await expectNothingLeft(api.service.store, early.ref);
+
+    const heldCreate = store.holdNext('createMultipartUpload');
+    const creating = api.create({}, { participantId });
+    await heldCreate.reached;
+    expect(erasedIds(await eraseAll(participantId))).toEqual([]);
+    heldCreate.release();
+    const late = await creating;
+    expect(await heldOf(participantId)).toEqual([late.ref.recording]);
+    expect(erasedIds(await eraseAll(participantId))).toEqual([late.ref.recording]);
   });
-});
 
-it('of a recording whose manifest cannot be read deletes the media, and says what is left', async () => {
-  const { path, ref } = await api.store();
-  await api.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1, 2, 3]));
-  for (const _ of ['once', 'again']) {
-    const answer = await api.call('delete', `${path}?reason=erasure`);
-    expectProblem(answer, 503, 'recording-unreadable');
-    // No caller is made to try for ever.
-    expect(answer.headers['retry-after']).toBeUndefined();
-    expect(await api.service.store.get(recordingKey(ref, 'media'))).toBeUndefined();
-  }
-});
-
-describe('an exam client', () => {
-  const bound = ({ ref }: CreatedRecording) => ({ scope: 'recordings:upload', exam: ref.exam, attempt: ref.attempt });
-
-  it.each(['create', 'store'] as const)(
-    'withdraws consent, with a token that is bound to the attempt (%s)',
-    async (how) => {
-      const created = await api[how]();
-      const answer = await api.call('delete', `${created.path}?reason=consent-withdrawn`, { as: bound(created) });
-      expect(answer).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
-      await expectNothingLeft(api.service.store, created.ref);
-    },
-  );
-
-  it('has no other reason, and no other token will do', async () => {
-    const stored = await api.store();
-    const as = bound(stored);
-    const withdraw = `${stored.path}?reason=consent-withdrawn`;
-    for (const reason of ['erasure', 'controller-instruction']) {
-      expectProblem(await api.call('delete', `${stored.path}?reason=${reason}`, { as }), 403, 'reason-not-allowed');
+  it('of hundreds of recordings is one call', async () => {
+    const who = 'mass';
+    for (let count = 0; count < 150; count += 1) {
+      await api.service.begin({ exam: 'mass', attempt: `mass-${count % 10}` }, who);
     }
-    expectProblem(await api.call('delete', withdraw, { as: { scope: as.scope } }), 403, 'scope-missing');
-    expectProblem(await api.call('delete', withdraw, { as: { ...as, attempt: 'other' } }), 403, 'wrong-attempt');
-    expectProblem(
-      await api.call('delete', withdraw, { as: { ...as, scope: 'recordings:review' } }),
-      403,
-      'scope-missing',
-    );
-    expect((await api.call('get', stored.path)).body).toEqual(stored.recording);
-  });
-});
-
-describe('nothing is erased', () => {
-  it.each([
-    '',
-    '?reason=',
-    '?reason=boredom',
-    '?reason=retention',
-    '?reason=ERASURE',
-    '?reason=erasure&reason=erasure',
-    '?reason=erasure&force=1',
-    '?reason[]=erasure',
-    '?__proto__=1',
-  ])('with the query "%s"', async (query) => {
-    const created = await api.create();
-    expectProblem(await erase(created, query), 422, 'invalid-request');
-    expect((await api.call('get', created.path)).status).toBe(200);
+    expect((await eraseAll(who)).body.receipts).toHaveLength(150);
+    expect(await api.service.keys('attempts/acme/mass/')).toEqual([]);
+    expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
   });
 });
