@@ -9,6 +9,7 @@ import { assessedKey, attemptPrefix, recordingKey, recordingPrefix } from '../..
 import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../../src/storage/attempt-state.ts';
 import { completeUpload } from '../../src/storage/completion.ts';
 import { listTogether } from '../../src/storage/list-together.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -27,7 +28,7 @@ function newRef(createdAtMs = START_MS): RecordingRef {
 
 describe('an attempt', () => {
   test('shows its recordings oldest first, its assessments, its uploads and unknown keys, and nothing of another', async () => {
-    const store = new MemoryStore();
+    const store: ObjectStore = new MemoryStore();
     const [younger, older] = [newRef(START_MS), newRef(START_MS - DAY_MS)];
     const unknown = ['assessed/yesterday', 'notes.txt'].map((name) => attemptPrefix(ATTEMPT) + name);
     unknown.push(`${recordingPrefix(younger)}media.bak`);

@@ -1,18 +1,20 @@
 // The S3 adapter on stores that lack something, fail, or are reached in other ways than the tests' real ones.
 // Faults on the way to a store, such as replies that break off, are in test/faults.
 import { createHash } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/storage/object-store.ts';
-import { type BucketInspection, inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
+import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
-import { type Answer, document, type Script, startFakeS3 } from './fake-s3.ts';
-import { send } from './http.ts';
 import { bytes, expectStoreError, partsOf, text } from './object-store-contract.ts';
+import { send } from './presigner-contract.ts';
 import { openTestStore } from './stores.ts';
 
 const MEDIA = { contentType: 'video/webm' };
@@ -21,6 +23,63 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+
+interface FakeRequest {
+  readonly method: string;
+  /** As it was sent, still escaped. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface FakeReply {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly withoutDate?: boolean;
+}
+
+/** For short: `403 AccessDenied` or `501` is an error, and any other string the content of a document. */
+type Answer = FakeReply | string;
+type Script = (request: FakeRequest, index: number) => Answer;
+
+/** Answers the n-th request, from 0, with what the script gives for it. */
+async function startFakeS3(script: Script) {
+  const requests: FakeRequest[] = [];
+  const server = createServer(async (incoming, response) => {
+    const { method = '', url = '', headers } = incoming;
+    const { pathname: path, searchParams: query } = new URL(url, 'http://localhost');
+    const request = { method, path, query, headers, body: await textOf(incoming) };
+    const reply = replyOf(script(request, requests.push(request) - 1));
+    response.sendDate = reply.withoutDate !== true;
+    response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    /** On `localhost`, so that the SDK may put the bucket before it. */
+    endpoint: `http://localhost:${(server.address() as AddressInfo).port}`,
+    requests,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function replyOf(answer: Answer): FakeReply {
+  if (typeof answer !== 'string') return answer;
+  const [, status, code] = /^(\d{3})(?: (\w+))?$/.exec(answer) ?? [];
+  if (status === undefined) return document(answer);
+  const error = code === undefined ? {} : document(`<Code>${code}</Code><Message>as scripted</Message>`, 'Error');
+  return { ...error, status: Number(status) };
+}
+
+/** The SDK takes a root element of any name. */
+function document(content: string, root = 'Answer'): FakeReply {
+  const body = `<?xml version="1.0"?><${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
+  return { headers: { 'content-type': 'application/xml' }, body };
+}
 
 async function adapterOn(script: Script, changes: Partial<S3Settings> = {}) {
   const fake = await startFakeS3(script);
@@ -38,9 +97,10 @@ function adapterFor(changes: Partial<S3Settings> = {}) {
   retryAtOnce(client);
   cleanups.push(() => client.destroy());
   const store = new S3ObjectStore(client, settings, (notice) => notices.push(notice));
+  const inspection = inspectBucket(client, settings);
   const presigner = (options: Partial<S3PresignerOptions> = {}) =>
     createS3Presigner({ client, settings, now: Date.now, ...options });
-  return { client, settings, store, attempts, notices, presigner };
+  return { client, settings, store, inspection, attempts, notices, presigner };
 }
 
 /** Retries what the service retries, and as often, without waiting in between. */
@@ -75,27 +135,41 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   });
 }
 
-const CALLS = {
-  put: (store: S3ObjectStore) => store.put('a', bytes('x')),
-  get: (store: S3ObjectStore) => store.get('a'),
-  getRange: (store: S3ObjectStore) => store.getRange('a', 0, 9),
-  list: (store: S3ObjectStore) => store.list('a'),
-  listVersions: (store: S3ObjectStore) => store.listVersions('a'),
-  isVersioned: (store: S3ObjectStore) => store.isVersioned(),
-  delete: (store: S3ObjectStore) => store.delete([{ key: 'a' }]),
-  tag: (store: S3ObjectStore) => store.tag('a', { b: 'c' }),
-  tags: (store: S3ObjectStore) => store.tags('a'),
-  create: (store: S3ObjectStore) => store.createMultipartUpload('a', MEDIA),
-  uploadPart: (store: S3ObjectStore) => store.uploadPart('a', 'id', 1, bytes('x')),
-  listParts: (store: S3ObjectStore) => store.listParts('a', 'id'),
-  complete: (store: S3ObjectStore) => store.completeMultipartUpload('a', 'id', []),
-  abort: (store: S3ObjectStore) => store.abortMultipartUpload('a', 'id'),
-  listUploads: (store: S3ObjectStore) => store.listMultipartUploads('a'),
-};
-type Call = keyof typeof CALLS;
+const PORT = {
+  put: ({ store }) => store.put('a', bytes('x')),
+  get: ({ store }) => store.get('a'),
+  getRange: ({ store }) => store.getRange('a', 0, 9),
+  list: ({ store }) => store.list('a'),
+  listVersions: ({ store }) => store.listVersions('a'),
+  isVersioned: ({ store }) => store.isVersioned(),
+  delete: ({ store }) => store.delete([{ key: 'a' }]),
+  tag: ({ store }) => store.tag('a', { b: 'c' }),
+  tags: ({ store }) => store.tags('a'),
+  create: ({ store }) => store.createMultipartUpload('a', MEDIA),
+  uploadPart: ({ store }) => store.uploadPart('a', 'id', 1, bytes('x')),
+  listParts: ({ store }) => store.listParts('a', 'id'),
+  complete: ({ store }) => store.completeMultipartUpload('a', 'id', []),
+  abort: ({ store }) => store.abortMultipartUpload('a', 'id'),
+  listUploads: ({ store }) => store.listMultipartUploads('a'),
+} as const satisfies Record<string, (on: Adapter) => Promise<unknown>>;
+/** How the bucket is set up, as the doctor asks. */
+const INSPECTION = {
+  objectLock: ({ inspection }) => inspection.objectLock(),
+  versioning: ({ inspection }) => inspection.versioning(),
+  policy: ({ inspection }) => inspection.policy(),
+  isPolicyPublic: ({ inspection }) => inspection.isPolicyPublic(),
+  publicGrants: ({ inspection }) => inspection.publicGrants(),
+  encryption: ({ inspection }) => inspection.encryption(),
+  corsRules: ({ inspection }) => inspection.corsRules(),
+  lifecycleRules: ({ inspection }) => inspection.lifecycleRules(),
+  putIfAbsent: ({ inspection }) => inspection.putIfAbsent('key', bytes('x')),
+} as const satisfies Record<string, (on: Adapter) => Promise<unknown>>;
+type Adapter = ReturnType<typeof adapterFor>;
+type Call = keyof typeof PORT | keyof typeof INSPECTION;
+const CALLS: Readonly<Record<Call, (on: Adapter) => Promise<unknown>>> = { ...PORT, ...INSPECTION };
 const EVERY_CALL = Object.keys(CALLS) as Call[];
-/** Those of which no answer means that the store does without. */
-const NEEDED = EVERY_CALL.filter((call) => !['isVersioned', 'delete', 'tag', 'tags'].includes(call));
+/** Those of the port of which no answer means that the store does without. */
+const NEEDED = (Object.keys(PORT) as Call[]).filter((call) => !['isVersioned', 'delete', 'tag', 'tags'].includes(call));
 
 function each(calls: readonly Call[], outcome: unknown): Partial<Record<Call, unknown>> {
   return Object.fromEntries(calls.map((call) => [call, outcome]));
@@ -118,6 +192,46 @@ function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], upl
 const WHOLE = '<IsTruncated>false</IsTruncated>';
 const ITEMS = '<Contents></Contents><Version></Version><Upload></Upload><Part></Part><TagSet><Tag></Tag></TagSet>';
 
+const LOCKED = '<ObjectLockEnabled>Enabled</ObjectLockEnabled>';
+const locked = (term: string) => `${LOCKED}<Rule><DefaultRetention>${term}</DefaultRetention></Rule>`;
+const GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">';
+const grant = (group: string) =>
+  `<Grant>${GRANTEE}<URI>http://acs/groups/${group}</URI></Grantee><Permission>READ</Permission></Grant>`;
+const GROUPS = ['global/AllUsers', 'global/AuthenticatedUsers', 's3/LogDelivery'];
+const GRANTS = `<AccessControlList>${GROUPS.map(grant).join('')}</AccessControlList>`;
+const ENCRYPTED =
+  '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
+  '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
+const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
+const RULES = [
+  `<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`,
+  `<Filter><Prefix>new/</Prefix></Filter>${days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation')}`,
+  '<Filter><And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>',
+  '<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>',
+  '<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>',
+  '<ID>off</ID><Status>Disabled</Status>',
+]
+  .map((rule) => `<Rule>${rule.includes('Status') ? '' : '<Status>Enabled</Status>'}${rule}</Rule>`)
+  .join('');
+const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
+const SUMMARIES = [
+  { ...RULE, id: 'a', prefix: 'old/', expirationDays: 9 },
+  { ...RULE, prefix: 'new/', abortUploadsDays: 9 },
+  { ...RULE, prefix: 'and/', isNarrowed: true },
+  { ...RULE, expiresAtDate: true },
+  { ...RULE, isNarrowed: true },
+];
+
+const NONE = {
+  objectLock: undefined,
+  policy: undefined,
+  isPolicyPublic: false,
+  publicGrants: [],
+  encryption: [],
+  corsRules: [],
+  lifecycleRules: [],
+};
+
 describe('an answer of the store', () => {
   test.each<[Answer, Partial<Record<Call, unknown>>]>([
     ['403 AccessDenied', each(EVERY_CALL, 'access-denied')],
@@ -130,15 +244,25 @@ describe('an answer of the store', () => {
     ['429 Whatever', { list: 'unavailable' }],
     ['500 Whatever', { list: 'unavailable' }],
     ['405 Whatever', { ...each(NEEDED, 'not-implemented'), isVersioned: false }],
-    ['501', { tag: false, tags: undefined, isVersioned: false }],
+    ['501', { tag: false, tags: undefined, isVersioned: false, objectLock: undefined }],
+    ['404 None', NONE],
+    ['412 PreconditionFailed', { putIfAbsent: false }],
     ['404', { get: undefined, getRange: undefined, tag: false, tags: undefined, delete: [] }],
     ['404 NoSuchUpload', UPLOAD_GONE],
     ['404 NoSuchKey', UPLOAD_GONE],
     ['400 InvalidPart', { complete: 'invalid-parts' }],
     ['400 InvalidPartOrder', { complete: 'invalid-parts' }],
     ['400 EntityTooSmall', { complete: 'invalid-parts' }],
-    ['<Status>Enabled</Status>', { isVersioned: true }],
-    ['<Status>Suspended</Status>', { isVersioned: true }],
+    ['<Status>Enabled</Status>', { isVersioned: true, versioning: 'enabled' }],
+    ['<Status>Suspended</Status>', { isVersioned: true, versioning: 'suspended' }],
+    ['', { versioning: 'off', objectLock: undefined }],
+    [LOCKED, { objectLock: { defaultRetention: undefined } }],
+    [locked('<Mode>M</Mode><Days>40</Days>'), { objectLock: { defaultRetention: 'M, 40 days' } }],
+    [locked('<Mode>M</Mode><Years>7</Years>'), { objectLock: { defaultRetention: 'M, 7 years' } }],
+    ['<IsPublic>true</IsPublic>', { isPolicyPublic: true }],
+    [GRANTS, { publicGrants: ['READ to AllUsers', 'READ to AuthenticatedUsers'] }],
+    [ENCRYPTED, { encryption: ['AES256'] }],
+    [RULES, { lifecycleRules: SUMMARIES }],
     ['<Key>of an upload without an id</Key>', { create: 'unavailable' }],
     // Without an ETag, and as a listing cut short: an empty one says that it goes no further.
     [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
@@ -156,9 +280,9 @@ describe('an answer of the store', () => {
     ],
   ])('%j', async (answer, expected) => {
     const outcomes: Partial<Record<Call, unknown>> = {};
-    const { store } = await adapterOn(() => answer);
+    const adapter = await adapterOn(() => answer);
     for (const call of EVERY_CALL.filter((name) => name in expected)) {
-      outcomes[call] = await outcomeOf(CALLS[call](store));
+      outcomes[call] = await outcomeOf(CALLS[call](adapter));
     }
     expect(outcomes).toEqual(expected);
   });
@@ -172,6 +296,8 @@ describe('an answer of the store', () => {
     await fake.close();
     await expectStoreError(store.list('a'), 'unavailable');
     expect(attempts).toContain('ListObjectsV2 ECONNREFUSED');
+    const putOff = await adapterOn((_, index) => (index === 0 ? '409 OperationAborted' : ''));
+    expect(await putOff.store.tag('a', { b: 'c' })).toBe(true);
   });
 
   test.each([true, false])('that is too large is refused, its length announced: %s', async (announced) => {
@@ -266,12 +392,6 @@ test('a store without tagging is asked once, reported once, and everything else 
   expect(fake.requests).toHaveLength(1);
   expect(text(await store.get('a'))).toBe('stored');
   expect(await new S3ObjectStore(client, settings).tag('a', { b: 'c' })).toBe(false);
-});
-
-test('a tag that the store puts off for another one is tried again', async () => {
-  const { store, fake } = await adapterOn((_, index) => (index === 0 ? '409 OperationAborted' : ''));
-  expect(await store.tag('a', { b: 'c' })).toBe(true);
-  expect(fake.requests).toHaveLength(2);
 });
 
 test('only what needs a checksum has one, and that is an MD5; bodies are sent as they are, with their headers', async () => {
@@ -391,79 +511,5 @@ describe('credentials', () => {
     withCredentials({});
     const { store } = await adapterOn(() => ({}), { credentials: undefined });
     await expectStoreError(store.get('a'), 'access-denied');
-  });
-});
-
-describe('what a bucket is asked', () => {
-  /** By the parameter of the request. */
-  const QUESTIONS = {
-    'object-lock': (inspection) => inspection.objectLock(),
-    versioning: (inspection) => inspection.versioning(),
-    policy: (inspection) => inspection.policy(),
-    policyStatus: (inspection) => inspection.isPolicyPublic(),
-    acl: (inspection) => inspection.publicGrants(),
-    encryption: (inspection) => inspection.encryption(),
-    cors: (inspection) => inspection.corsRules(),
-    lifecycle: (inspection) => inspection.lifecycleRules(),
-    'x-id': (inspection) => inspection.putIfAbsent('key', Buffer.from('x')),
-  } as const satisfies Record<string, (inspection: BucketInspection) => Promise<unknown>>;
-
-  const LOCKED = '<ObjectLockEnabled>Enabled</ObjectLockEnabled>';
-  const locked = (term: string) => `${LOCKED}<Rule><DefaultRetention>${term}</DefaultRetention></Rule>`;
-  const GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">';
-  const grant = (group: string) =>
-    `<Grant>${GRANTEE}<URI>http://acs/groups/${group}</URI></Grantee><Permission>READ</Permission></Grant>`;
-  const GROUPS = ['global/AllUsers', 'global/AuthenticatedUsers', 's3/LogDelivery'];
-  const GRANTS = `<AccessControlList>${GROUPS.map(grant).join('')}</AccessControlList>`;
-  const ENCRYPTED =
-    '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
-    '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
-  const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
-  const RULES = [
-    `<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`,
-    `<Filter><Prefix>new/</Prefix></Filter>${days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation')}`,
-    '<Filter><And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>',
-    '<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>',
-    '<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>',
-    '<ID>off</ID><Status>Disabled</Status>',
-  ]
-    .map((rule) => `<Rule>${rule.includes('Status') ? '' : '<Status>Enabled</Status>'}${rule}</Rule>`)
-    .join('');
-  const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
-  const SUMMARIES = [
-    { ...RULE, id: 'a', prefix: 'old/', expirationDays: 9 },
-    { ...RULE, prefix: 'new/', abortUploadsDays: 9 },
-    { ...RULE, prefix: 'and/', isNarrowed: true },
-    { ...RULE, expiresAtDate: true },
-    { ...RULE, isNarrowed: true },
-  ];
-
-  test.each<[keyof typeof QUESTIONS, string, string, unknown]>([
-    ['object-lock', 'none', '404 None', undefined],
-    ['object-lock', 'unknown', '501 NotImplemented', undefined],
-    ['object-lock', 'off', '', undefined],
-    ['object-lock', 'one by one', LOCKED, { defaultRetention: undefined }],
-    ['object-lock', 'days', locked('<Mode>M</Mode><Days>40</Days>'), { defaultRetention: 'M, 40 days' }],
-    ['object-lock', 'years', locked('<Mode>M</Mode><Years>7</Years>'), { defaultRetention: 'M, 7 years' }],
-    ['object-lock', 'refused', '403 AccessDenied', 'access-denied'],
-    ['versioning', 'enabled', '<Status>Enabled</Status>', 'enabled'],
-    ['versioning', 'suspended', '<Status>Suspended</Status>', 'suspended'],
-    ['versioning', 'never', '', 'off'],
-    ['policy', 'none', '404 None', undefined],
-    ['policyStatus', 'none', '404 None', false],
-    ['policyStatus', 'public', '<IsPublic>true</IsPublic>', true],
-    ['acl', 'none', '404 None', []],
-    ['acl', 'public', GRANTS, ['READ to AllUsers', 'READ to AuthenticatedUsers']],
-    ['encryption', 'none', '404 None', []],
-    ['encryption', 'by algorithm', ENCRYPTED, ['AES256']],
-    ['cors', 'none', '404 None', []],
-    ['cors', 'no bucket', '404 NoSuchBucket', 'no-such-bucket'],
-    ['lifecycle', 'none', '404 None', []],
-    ['lifecycle', 'enabled rules, wherever they name their prefix, narrowed or not', RULES, SUMMARIES],
-    ['x-id', 'there already', '412 PreconditionFailed', false],
-    ['x-id', 'refused', '403 AccessDenied', 'access-denied'],
-  ])('%s: %s', async (question, _, answer, expected) => {
-    const { client, settings } = await adapterOn(({ query }) => (query.has(question) ? answer : '418 Another'));
-    expect(await outcomeOf(QUESTIONS[question](inspectBucket(client, settings)))).toEqual(expected);
   });
 });
