@@ -11,7 +11,7 @@ import {
   MAX_SMALL_OBJECT_BYTES,
   type ObjectStore,
 } from '../../src/storage/object-store.ts';
-import type { StoreErrorCode } from '../../src/storage/store-error.ts';
+import { isStoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
 
 export interface OpenStore {
   readonly store: ObjectStore;
@@ -483,6 +483,14 @@ async function* versionPages(store: ObjectStore, prefix: string): AsyncGenerator
 
 async function allVersions(store: ObjectStore, prefix: string): Promise<ListedVersion[]> {
   return (await Array.fromAsync(versionPages(store, prefix))).flat();
+}
+
+/** What a call gives, or the code of its StoreError. */
+export async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error: unknown) => {
+    if (!isStoreError(error)) throw error;
+    return error.code;
+  });
 }
 
 /** Asserts that a call ends with a StoreError of this code. */
