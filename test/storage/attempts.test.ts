@@ -1,15 +1,14 @@
-// What listings tell about attempts, one by one and many together, and what becomes of media that were overtaken.
+// Attempts in versioned buckets, media that a deletion overtook, and how many attempts are listed together.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Manifest } from '../../src/domain/documents.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
-import { assessedKey, attemptPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessedKey, recordingKey } from '../../src/domain/keys.ts';
 import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../../src/storage/attempt-state.ts';
 import { completeUpload } from '../../src/storage/completion.ts';
 import { listTogether } from '../../src/storage/list-together.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -20,54 +19,22 @@ import { startTestService, type TestService, uploadParts } from '../kit/service.
 import { bytes, partsOf, text } from './object-store-contract.ts';
 
 const ATTEMPT = { tenant: 'acme', exam: 'exam-1', attempt: 'attempt-1' };
-const MEDIA = { contentType: 'video/webm' };
-
-function newRef(createdAtMs = START_MS): RecordingRef {
-  return { ...ATTEMPT, recording: newRecordingId(createdAtMs, randomBytes) };
-}
-
-describe('an attempt', () => {
-  test('shows its recordings oldest first, its assessments, its uploads and unknown keys, and nothing of another', async () => {
-    const store: ObjectStore = new MemoryStore();
-    const [younger, older] = [newRef(START_MS), newRef(START_MS - DAY_MS)];
-    const unknown = ['assessed/yesterday', 'notes.txt'].map((name) => attemptPrefix(ATTEMPT) + name);
-    unknown.push(`${recordingPrefix(younger)}media.bak`);
-    const known = [younger, older].map((ref) => recordingKey(ref, 'manifest'));
-    for (const key of [...known, ...unknown]) await store.put(key, bytes('{}'));
-    await store.put(recordingKey(younger, 'media'), webm);
-    const uploadId = await store.createMultipartUpload(recordingKey(older, 'media'), MEDIA);
-    await store.createMultipartUpload(recordingKey(older, 'manifest'), MEDIA);
-    for (const ms of [2, 1]) await store.put(assessedKey(ATTEMPT, START_MS + ms), new Uint8Array());
-    await store.put(recordingKey({ ...younger, attempt: 'attempt-10' }, 'media'), webm);
-
-    const state = await readAttempt(store, ATTEMPT, { uploads: 'list' });
-    expect(state.recordings.map(({ ref }) => ref)).toEqual([older, younger]);
-    expect(completedAtsOf(state)).toEqual([START_MS + 1, START_MS + 2]);
-    expect(state.unknownKeys.toSorted()).toEqual([...unknown, recordingKey(older, 'manifest')].sort());
-    const { objects, items } = findRecording(state, younger.recording) ?? {};
-    expect(objects).toMatchObject({ manifest: { sizeBytes: 2 }, media: { sizeBytes: webm.length } });
-    expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media']);
-    expect(findRecording(state, older.recording)?.uploads).toMatchObject([{ uploadId }]);
-    expect(findRecording(state, newRef().recording)).toBeUndefined();
-    expect((await readAttempt(store, ATTEMPT)).recordings[0]?.uploads).toEqual([]);
-  });
-
-  test('in a versioned bucket shows a reader what is current, and a purge every version', async () => {
-    const store = new MemoryStore({ versioned: true, pageKeys: 1 });
-    const ref = newRef();
-    const [manifest, media] = [recordingKey(ref, 'manifest'), recordingKey(ref, 'media')];
-    const [withdrawn, stands] = [assessedKey(ATTEMPT, START_MS), assessedKey(ATTEMPT, START_MS + 1)];
-    for (const key of [manifest, media, media, `${media}.bak`, withdrawn, stands]) await store.put(key, bytes('{}'));
-    for (const key of [media, withdrawn]) await store.delete([{ key }]);
-    const state = await readAttempt(store, ATTEMPT, { versions: true });
-    const { objects, items } = findRecording(state, ref.recording) ?? {};
-    expect(Object.keys(objects ?? {})).toEqual(['manifest']);
-    expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media', 'media', 'media']);
-    expect(state.assessments).toHaveLength(3);
-    expect(completedAtsOf(state)).toEqual([START_MS + 1]);
-    expect((await targetsOf(store, media, true)).map(({ key }) => key)).toEqual([media, media, media]);
-    expect(await targetsOf(store, media, false)).toEqual([{ key: media }]);
-  });
+test('an attempt in a versioned bucket shows a reader what is current, and a purge every version', async () => {
+  const store = new MemoryStore({ versioned: true, pageKeys: 1 });
+  const ref = { ...ATTEMPT, recording: newRecordingId(START_MS, randomBytes) };
+  const [manifest, media] = [recordingKey(ref, 'manifest'), recordingKey(ref, 'media')];
+  const [withdrawn, stands] = [assessedKey(ATTEMPT, START_MS), assessedKey(ATTEMPT, START_MS + 1)];
+  for (const key of [manifest, media, media, `${media}.bak`, withdrawn, stands]) await store.put(key, bytes('{}'));
+  for (const key of [media, withdrawn]) await store.delete([{ key }]);
+  const state = await readAttempt(store, ATTEMPT, { versions: true });
+  const { objects, items } = findRecording(state, ref.recording) ?? {};
+  expect(Object.keys(objects ?? {})).toEqual(['manifest']);
+  expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media', 'media', 'media']);
+  expect(state.unknownKeys).toEqual([`${media}.bak`]);
+  expect(state.assessments).toHaveLength(3);
+  expect(completedAtsOf(state)).toEqual([START_MS + 1]);
+  expect((await targetsOf(store, media, true)).map(({ key }) => key)).toEqual([media, media, media]);
+  expect(await targetsOf(store, media, false)).toEqual([{ key: media }]);
 });
 
 test.each<[string, (service: TestService, ref: RecordingRef) => unknown, string]>([

@@ -123,27 +123,15 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
       expect((await store.list(key.replace('media', ''))).objects).toEqual([]);
     });
 
-    test.each(['complete', 'abort'])('a part URL dies with its upload: %s', async (end) => {
-      const { key, uploadId, url } = await begin();
-      await store.uploadPart(key, uploadId, 1, bytes('first'));
-      if (end === 'abort') await store.abortMultipartUpload(key, uploadId);
-      else await store.completeMultipartUpload(key, uploadId, await partsOf(store, key, uploadId));
-      await store.delete([{ key }]);
-      expect((await send(url, PUT_FIVE)).status).toBe(404);
-      expect(await store.listParts(key, uploadId)).toBeUndefined();
-      expect((await store.list(key)).objects).toEqual([]);
-    });
-
     test('a part URL copies nothing from elsewhere, whatever the length of the body', async () => {
       const victim = newKey();
       await store.put(victim, bytes('secret'));
       const { key, uploadId, url } = await begin(6);
       const path = new URL(url).pathname.replace(encodeURI(key), encodeURI(victim));
-      for (const source of [path, path.slice(1)]) {
-        for (const body of ['', 'public']) {
-          for (const more of [{}, { 'x-amz-copy-source-range': 'bytes=0-5' }]) {
-            const headers = { 'x-amz-copy-source': source, ...more };
-            expectRefused(await send(url, { method: 'PUT', body, headers }));
+      for (const body of ['', 'public']) {
+        for (const more of [{}, { 'x-amz-copy-source-range': 'bytes=0-5' }]) {
+          for (const source of [path, path.slice(1)]) {
+            expectRefused(await send(url, { method: 'PUT', body, headers: { 'x-amz-copy-source': source, ...more } }));
           }
         }
       }
@@ -220,7 +208,7 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
 /** Each of them, so that one that is not shows which. */
 async function expectForbidden(requests: readonly (readonly [url: string, request: HttpOptions])[]): Promise<void> {
   for (const [url, request] of requests) {
-    expect({ url, request, status: (await send(url, request)).status }).toEqual({ url, request, status: 403 });
+    expect({ url, request, ...(await send(url, request)) }).toMatchObject({ url, request, status: 403 });
   }
 }
 
