@@ -1,4 +1,5 @@
-// The contract of the Presigner port: what the holder of a URL can do with it, and above all what not.
+// The contract of the Presigner port: what the holder of a URL can do with it, and above all what not. What other
+// headers would do is among the attacks of the doctor (test/doctor/doctor.test.ts).
 // ci/known-differences lists some of these tests by name: change a name in both places.
 import { once } from 'node:events';
 import { type IncomingMessage, request as requestOf } from 'node:http';
@@ -136,26 +137,6 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
         }
       }
       expect(await store.listParts(key, uploadId)).toEqual([]);
-    });
-
-    test.each([
-      ['x-amz-acl', 'public-read'],
-      ['x-amz-grant-read', 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'],
-      ['x-amz-tagging', 'delete-by=never'],
-      ['x-amz-website-redirect-location', 'http://localhost/'],
-    ])('a part URL gives %s no effect', async (header, value) => {
-      const { key, uploadId, url } = await begin();
-      const answer = await send(url, { ...PUT_FIVE, headers: { [header]: value } });
-      // A store may refuse it, or store the part as if it were not there.
-      if (answer.status !== 200) {
-        expectRefused(answer);
-        expect(await store.listParts(key, uploadId)).toEqual([]);
-        await store.uploadPart(key, uploadId, 1, bytes('bytes'));
-      }
-      await store.completeMultipartUpload(key, uploadId, await partsOf(store, key, uploadId));
-      expect(text(await store.get(key))).toBe('bytes');
-      expect((await send(url.replace(/\?.*/, ''))).status).toBe(403);
-      expect((await store.tags(key)) ?? {}).toEqual({});
     });
 
     const AS_RECORDED = { contentType: 'video/webm;codecs=vp8,opus' };

@@ -257,10 +257,8 @@ describe('an answer of the store', () => {
     expect(await putOff.store.tag('a', { b: 'c' })).toBe(true);
   });
 
-  test.each([true, false])('that is too large is refused, its length announced: %s', async (announced) => {
-    const body = 'x'.repeat(MAX_SMALL_OBJECT_BYTES + 1);
-    const headers: Record<string, string> = announced ? { 'content-length': String(body.length) } : {};
-    const { store, attempts } = await adapterOn(() => ({ headers, body }));
+  test('that is too large is refused, even if its length was not announced', async () => {
+    const { store, attempts } = await adapterOn(() => ({ body: 'x'.repeat(MAX_SMALL_OBJECT_BYTES + 1) }));
     await expectStoreError(store.get('a'), 'too-large');
     expect(attempts).toHaveLength(1);
   });
