@@ -168,25 +168,20 @@ const ENCRYPTED =
   '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
   '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
 const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
-const RULES = [
-  `<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`,
-  `<Filter><Prefix>new/</Prefix></Filter>${days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation')}`,
-  '<Filter><And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>',
-  '<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>',
-  '<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>',
-  '<ID>off</ID><Status>Disabled</Status>',
-]
-  .map((rule) => `<Rule>${rule.includes('Status') ? '' : '<Status>Enabled</Status>'}${rule}</Rule>`)
-  .join('');
-const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
-const SUMMARIES = [
-  { ...RULE, id: 'a', prefix: 'old/', expirationDays: 9 },
-  { ...RULE, prefix: 'new/', abortUploadsDays: 9 },
-  { ...RULE, prefix: 'and/', isNarrowed: true },
-  { ...RULE, expiresAtDate: true },
-  { ...RULE, isNarrowed: true },
+const ABORTS = days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation');
+const LARGE = '<And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And>';
+/** Wherever they name their prefix, narrowed or not. */
+const RULES: readonly [xml: string, summary: object][] = [
+  [`<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`, { id: 'a', prefix: 'old/', expirationDays: 9 }],
+  [`<Filter><Prefix>new/</Prefix></Filter>${ABORTS}`, { prefix: 'new/', abortUploadsDays: 9 }],
+  [`<Filter>${LARGE}</Filter>`, { prefix: 'and/', isNarrowed: true }],
+  ['<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>', { expiresAtDate: true }],
+  ['<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>', { isNarrowed: true }],
 ];
-
+const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
+const LIFECYCLE =
+  RULES.map(([xml]) => `<Rule><Status>Enabled</Status>${xml}</Rule>`).join('') +
+  '<Rule><ID>off</ID><Status>Disabled</Status></Rule>';
 const NO_LISTS = each(['publicGrants', 'encryption', 'corsRules', 'lifecycleRules'], []);
 
 describe('an answer of the store', () => {
@@ -219,7 +214,7 @@ describe('an answer of the store', () => {
     ['<IsPublic>true</IsPublic>', { isPolicyPublic: true }],
     [GRANTS, { publicGrants: ['READ to AllUsers', 'READ to AuthenticatedUsers'] }],
     [ENCRYPTED, { encryption: ['AES256'] }],
-    [RULES, { lifecycleRules: SUMMARIES }],
+    [LIFECYCLE, { lifecycleRules: RULES.map(([, summary]) => ({ ...RULE, ...summary })) }],
     ['<Key>of an upload without an id</Key>', { create: 'unavailable' }],
     // Without an ETag, and as a listing cut short: an empty one says that it goes no further.
     [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
