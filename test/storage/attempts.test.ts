@@ -19,18 +19,19 @@ import { startTestService, type TestService, uploadParts } from '../kit/service.
 import { bytes, partsOf, text } from './object-store-contract.ts';
 
 const ATTEMPT = { tenant: 'acme', exam: 'exam-1', attempt: 'attempt-1' };
-test('an attempt in a versioned bucket shows a reader what is current, and a purge every version', async () => {
+test('an attempt in a versioned bucket shows a reader what is current, a purge every version, and unknown keys apart', async () => {
   const store = new MemoryStore({ versioned: true, pageKeys: 1 });
   const ref = { ...ATTEMPT, recording: newRecordingId(START_MS, randomBytes) };
   const [manifest, media] = [recordingKey(ref, 'manifest'), recordingKey(ref, 'media')];
   const [withdrawn, stands] = [assessedKey(ATTEMPT, START_MS), assessedKey(ATTEMPT, START_MS + 1)];
   for (const key of [manifest, media, media, `${media}.bak`, withdrawn, stands]) await store.put(key, bytes('{}'));
   for (const key of [media, withdrawn]) await store.delete([{ key }]);
-  const state = await readAttempt(store, ATTEMPT, { versions: true });
+  await store.createMultipartUpload(manifest);
+  const state = await readAttempt(store, ATTEMPT, { versions: true, uploads: 'list' });
   const { objects, items } = findRecording(state, ref.recording) ?? {};
   expect(Object.keys(objects ?? {})).toEqual(['manifest']);
   expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media', 'media', 'media']);
-  expect(state.unknownKeys).toEqual([`${media}.bak`]);
+  expect(state.unknownKeys).toEqual([`${media}.bak`, manifest]);
   expect(state.assessments).toHaveLength(3);
   expect(completedAtsOf(state)).toEqual([START_MS + 1]);
   expect((await targetsOf(store, media, true)).map(({ key }) => key)).toEqual([media, media, media]);
@@ -42,6 +43,12 @@ test.each<[string, (service: TestService, ref: RecordingRef) => unknown, string]
   ['they were purged', ({ store }, ref) => store.delete([{ key: recordingKey(ref, 'manifest') }]), 'deleted'],
   ['their deadline has come', ({ clock }) => clock.advance(30 * DAY_MS), 'deleted'],
   ['they were deleted', ({ store }, ref) => store.delete([{ key: recordingKey(ref, 'media') }]), 'gone'],
+  [
+    'nothing was left of them',
+    ({ store }, ref) =>
+      store.delete((['media', 'manifest'] as const).map((object) => ({ key: recordingKey(ref, object) }))),
+    'deleted',
+  ],
 ])('media that were completed while %s are gone again', async (_, overtake, result) => {
   const interventions = createInterventions();
   const service = startTestService({ wrap: interventions.wrap });
