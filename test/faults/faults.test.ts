@@ -146,21 +146,6 @@ test.each([
   }
 });
 
-test('a completion that answers 200 and an error inside is repeated, and can be completed later', async () => {
-  const target = await prepare();
-  proxy.spoil((index) => (index <= 5 ? faults.errorInside : undefined));
-  expect(await outcomeOf(complete(target))).toBe('unavailable');
-  proxy.spoil((index) => (index === 1 ? faults.errorInside : undefined));
-  expect(await complete(target)).toBe(true);
-});
-
-test('keys of a batch that are refused one by one are named, and are still there', async () => {
-  const { store, key } = await prepare();
-  proxy.spoil((index) => (index === 1 ? faults.keysRefused : undefined));
-  expect(await store.delete([{ key }])).toEqual([{ key, versionId: undefined, code: 'InternalError' }]);
-  expect(text(await store.get(key))).toBe('0123456789');
-});
-
 test.each([10, -10])('by a Date that is %d minutes off nothing is begun, completed or assessed', async (by) => {
   proxy.spoil(() => undefined);
   const service = startServiceOn(testStore);

@@ -279,13 +279,17 @@ describe('an answer of the store', () => {
     expect(requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
   });
 
-  test('that is an error of the store to a completion means gone only when its parts are', async () => {
-    let parts = '404 NoSuchUpload';
-    const { store } = await adapterOn(({ method }) => (method === 'POST' ? '500 InternalError' : parts));
-    expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
-    parts = WHOLE;
-    await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
-  });
+  test.each<Answer>(['500 InternalError', document('<Code>InternalError</Code>', 'Error')])(
+    '%j to a completion is asked for again, and means gone only when the parts are',
+    async (error) => {
+      let parts = '404 NoSuchUpload';
+      const { store, attempts } = await adapterOn(({ method }) => (method === 'POST' ? error : parts));
+      expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
+      expect(attempts.filter((attempt) => attempt === 'CompleteMultipartUpload InternalError')).toHaveLength(5);
+      parts = WHOLE;
+      await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
+    },
+  );
 });
 
 describe('a deletion', () => {
