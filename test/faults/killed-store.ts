@@ -96,4 +96,5 @@ export async function expectToSurviveKills(testStore: RealStore, store: Killable
   service.clock.advance(30 * DAY_MS);
   expect(await service.sweep()).toMatchObject({ failed: 0 });
   expect(await service.keys('attempts/')).toEqual([]);
+  expect((await service.store.listMultipartUploads('')).uploads).toEqual([]);
 }
