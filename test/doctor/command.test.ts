@@ -37,8 +37,11 @@ async function readiness(
   }
 }
 
-test('doctor exits with 0 for the embedded store of a folder that nobody serves at the moment', async () => {
+test('doctor refuses a folder without a store, and finds the store fit that nobody serves at the moment', async () => {
   installation = await install();
+  const refused = await installation.run('doctor');
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no store in DATA_DIR') });
+  expect(await readdir(installation.dataDir)).toEqual([]);
   expect(await (await installation.start()).stop('SIGTERM')).toBe(0);
   const { code, stdout } = await installation.run('doctor');
   expect(stdout).toContain('is fit: 0 failed');
@@ -76,8 +79,10 @@ test('serve refuses to start on a bucket that locks objects, with one clear line
   expect(serve.output()).toContain('COMPLIANCE, 90 days');
 });
 
-test('serve waits for a store that is down, and stops when it turns out to lock objects', async () => {
+test('while the store is down doctor exits with 1, and serve waits, and stops when it turns out to lock objects', async () => {
   await installOnHoled({ status: 503 });
+  expect(await installation.run('doctor')).toMatchObject({ code: 1, stdout: expect.stringContaining('is NOT fit') });
+  expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
   const serve = installation.launch();
   const closed = once(serve.process, 'close');
   await readiness(({ reason }) => reason?.includes('does not answer') === true);
@@ -85,17 +90,4 @@ test('serve waits for a store that is down, and stops when it turns out to lock 
   holed.holes = { locks: true };
   expect(await closed).toEqual([1, null]);
   expect(serve.output()).toContain('COMPLIANCE, 90 days');
-});
-
-test('doctor exits with 1 when the store does not answer, and with 2 for a flag that it does not know', async () => {
-  await installOnHoled({ status: 503 });
-  expect(await installation.run('doctor')).toMatchObject({ code: 1, stdout: expect.stringContaining('is NOT fit') });
-  expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
-});
-
-test('doctor refuses a folder without a store, and makes none', async () => {
-  installation = await install();
-  const { code, stderr } = await installation.run('doctor');
-  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('there is no store in DATA_DIR') });
-  expect(await readdir(installation.dataDir)).toEqual([]);
 });

@@ -16,7 +16,6 @@ export interface DoctorOptions {
   /** Over those of the store: another endpoint, other keys. */
   readonly s3?: Partial<S3Settings>;
   readonly settings?: Partial<DoctorSettings>;
-  readonly deps?: Partial<DoctorDependencies>;
   readonly unsafeWithoutSignedLength?: boolean;
 }
 
@@ -52,7 +51,6 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
       logRetentionMs: 365 * DAY_MS,
       ...options.settings,
     },
-    ...options.deps,
     done() {
       client.destroy();
       uploadClient?.destroy();
@@ -122,11 +120,9 @@ export async function startHoledStore({ endpoint, bucket, store }: RealStore, ho
       await store.uploadPart(key, url.searchParams.get('uploadId') ?? '', 1, victim ?? new Uint8Array());
       return void response.end();
     }
-    const honoured = [];
-    if (publishesUnsigned && 'x-amz-acl' in headers) honoured.push('x-amz-acl');
-    if (tagsUnsigned && 'x-amz-tagging' in headers) honoured.push('x-amz-tagging');
-    if (honoured.includes('x-amz-acl')) isPublic.add(key);
-    if (honoured.includes('x-amz-tagging')) tagged.add(key);
+    const honoured = [publishesUnsigned ? 'x-amz-acl' : '', tagsUnsigned ? 'x-amz-tagging' : ''];
+    if (publishesUnsigned && 'x-amz-acl' in headers) isPublic.add(key);
+    if (tagsUnsigned && 'x-amz-tagging' in headers) tagged.add(key);
     const reply = await ask(honoured);
     // The tags are there before the client hears that its upload is complete.
     if (method === 'POST' && tagged.has(key)) await store.tag(key, { doctor: 'x' });
@@ -136,9 +132,8 @@ export async function startHoledStore({ endpoint, bucket, store }: RealStore, ho
 }
 
 const OBJECT_LOCK =
-  '<?xml version="1.0" encoding="UTF-8"?><ObjectLockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
-  '<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>90</Days>' +
-  '</DefaultRetention></Rule></ObjectLockConfiguration>';
+  '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>' +
+  '<Mode>COMPLIANCE</Mode><Days>90</Days></DefaultRetention></Rule></ObjectLockConfiguration>';
 
 /** The environment of a service on this store, at another endpoint where one is given. */
 export function storeSettings({ settings }: RealStore, endpoint = settings.endpoint ?? ''): Record<string, string> {

@@ -4,15 +4,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { seedRecordings } from '../../bench/seed.ts';
-import { DAY_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { createS3Client } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
-import { isStoreError } from '../../src/storage/store-error.ts';
 import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
+import { outcomeOf, text } from '../storage/object-store-contract.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { expectToSurviveKills } from './killed-store.ts';
 import * as faults from './proxy.ts';
@@ -68,7 +67,6 @@ async function prepare(): Promise<Target> {
   return { store, key, uploadId, etag: await store.uploadPart(key, uploadId, 1, BYTES) };
 }
 
-const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 async function rangeOf(store: S3ObjectStore, key: string): Promise<string> {
   return Buffer.concat(await Array.fromAsync((await store.getRange(key, 2, 6)) ?? [])).toString();
 }
@@ -121,26 +119,16 @@ function named(outcome: string, calls: string): Record<string, string> {
   return Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
 }
 
-/** The call's answer, or the code of its StoreError. */
-async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
-  return call.catch((error: unknown) => {
-    if (!isStoreError(error)) throw error;
-    return error.code;
-  });
-}
-
-describe.each(ONCE)('a request that %s', (_, fault, others) => {
-  test('is repeated, or is no answer', async () => {
-    const outcomes: Record<string, unknown> = {};
-    const expected: Record<string, unknown> = {};
-    for (const [name, [run, answer]] of Object.entries(CALLS)) {
-      const target = await prepare();
-      proxy.spoil((index) => (index === 1 ? fault : undefined));
-      outcomes[name] = await outcomeOf(run(target));
-      expected[name] = name in others ? others[name] : answer;
-    }
-    expect(outcomes).toEqual(expected);
-  });
+test.each(ONCE)('a request that %s is repeated, or is no answer', async (_, fault, others) => {
+  const outcomes: Record<string, unknown> = {};
+  const expected: Record<string, unknown> = {};
+  for (const [name, [run, answer]] of Object.entries(CALLS)) {
+    const target = await prepare();
+    proxy.spoil((index) => (index === 1 ? fault : undefined));
+    outcomes[name] = await outcomeOf(run(target));
+    expected[name] = name in others ? others[name] : answer;
+  }
+  expect(outcomes).toEqual(expected);
 });
 
 test.each([
@@ -158,22 +146,7 @@ test.each([
   }
 });
 
-test('a completion that answers 200 and an error inside is repeated, and can be completed later', async () => {
-  const target = await prepare();
-  proxy.spoil((index) => (index <= 5 ? faults.errorInside : undefined));
-  expect(await outcomeOf(complete(target))).toBe('unavailable');
-  proxy.spoil((index) => (index === 1 ? faults.errorInside : undefined));
-  expect(await complete(target)).toBe(true);
-});
-
-test('keys of a batch that are refused one by one are named, and are still there', async () => {
-  const { store, key } = await prepare();
-  proxy.spoil((index) => (index === 1 ? faults.keysRefused : undefined));
-  expect(await store.delete([{ key }])).toEqual([{ key, versionId: undefined, code: 'InternalError' }]);
-  expect(text(await store.get(key))).toBe('0123456789');
-});
-
-test.each([10, -10])('by a Date that is %d minutes off nothing is begun, completed, assessed or swept', async (by) => {
+test.each([10, -10])('by a Date that is %d minutes off nothing is begun, completed or assessed', async (by) => {
   proxy.spoil(() => undefined);
   const service = startServiceOn(testStore);
   const api = await startApi({ service });
@@ -190,46 +163,24 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
     expectProblem(answer, 503, 'clock-skew');
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   }
-  await expect(service.sweep()).rejects.toMatchObject({ name: 'SweepRefused', code: 'clock-skew' });
   proxy.spoil(() => undefined);
   expect(await service.keys()).toEqual(before);
 });
 
-describe('a storm of 503', () => {
-  test.each(RETRY_BUDGETS)('of %s is asked once for each call, and %i times more in all', async (code, budget) => {
-    await prepare();
-    const { store } = openStore();
-    proxy.spoil(() => faults.refused(code));
-    const calls = Array.from({ length: 150 }, () => outcomeOf(store.list('')));
-    expect(new Set(await Promise.all(calls))).toEqual(new Set(['unavailable']));
-    expect(proxy.requests).toBe(150 + budget);
-  });
+test.each(RETRY_BUDGETS)('in a storm of %s each call asks once, and %i times more in all', async (code, budget) => {
+  await prepare();
+  const { store } = openStore();
+  proxy.spoil(() => faults.refused(code));
+  const calls = Array.from({ length: 150 }, () => outcomeOf(store.list('')));
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['unavailable']));
+  expect(proxy.requests).toBe(150 + budget);
+});
 
-  test('of one request in five costs a quarter more, and every call succeeds', async () => {
-    const { store, key } = await prepare();
-    proxy.spoil((index) => (index % 5 === 0 ? faults.refused('InternalError') : undefined));
-    for (let call = 0; call < 40; call += 1) expect(text(await store.get(key))).toBe('0123456789');
-    expect(proxy.requests).toBe(49);
-  });
-
-  test('in the middle of a sweep is asked no more than a quiet store and one budget; the next sweep does the rest', async () => {
-    const asked = [];
-    for (const storm of [false, true]) {
-      const service = startServiceOn({ ...testStore, ...openStore() });
-      const seeding = { createdAtMs: service.clock.now(), retentionMs: 30 * DAY_MS, name: `storm-${storm}` };
-      proxy.spoil(() => undefined);
-      await seedRecordings(service.store, 30, seeding);
-      service.clock.advance(30 * DAY_MS);
-      proxy.spoil((index) => (storm && index >= 10 ? faults.refused('InternalError') : undefined));
-      await outcomeOf(service.sweep());
-      asked.push(proxy.requests);
-      proxy.spoil(() => undefined);
-      expect(await service.sweep()).toMatchObject({ failed: 0 });
-      expect(await service.keys(`attempts/acme/${seeding.name}/`)).toEqual([]);
-      expect(await service.keys(`receipts/acme/${seeding.name}/`)).toHaveLength(30);
-    }
-    expect(asked[1]).toBeLessThan((asked[0] ?? 0) + 35);
-  });
+test('while one request in five fails, every call succeeds, for a quarter more requests', async () => {
+  const { store, key } = await prepare();
+  proxy.spoil((index) => (index % 5 === 0 ? faults.refused('InternalError') : undefined));
+  for (let call = 0; call < 40; call += 1) expect(text(await store.get(key))).toBe('0123456789');
+  expect(proxy.requests).toBe(49);
 });
 
 test('the embedded store is killed under uploads and sweeps, and loses nothing', async () => {

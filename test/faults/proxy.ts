@@ -26,8 +26,10 @@ interface Reply {
 
 export const refused =
   (code: 'SlowDown' | 'InternalError' | 'ServiceUnavailable'): Fault =>
-  (response) =>
-    sendXml(response, 503, `<Error><Code>${code}</Code></Error>`);
+  (response) => {
+    const body = `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`;
+    response.writeHead(503, { 'content-type': 'application/xml' }).end(body);
+  };
 
 export const reset: Fault = (response) => void response.destroy();
 
@@ -55,16 +57,6 @@ export const replyShortened: Fault = async (response, ask) => {
 
 /** The same, and nothing is left of the body but its status. */
 export const replyEmptied: Fault = async (response, ask) => pass(response, { ...(await ask()), body: Buffer.alloc(0) });
-
-/** 200, and an error inside. */
-export const errorInside: Fault = (response) => sendXml(response, 200, '<Error><Code>InternalError</Code></Error>');
-
-/** 200, and an error for each key of a batch. */
-export const keysRefused: Fault = (response, _ask, body) => {
-  const keys = [...body.toString().matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key]) => key);
-  const errors = keys.map((key) => `<Error><Key>${key}</Key><Code>InternalError</Code></Error>`);
-  sendXml(response, 200, `<DeleteResult>${errors.join('')}</DeleteResult>`);
-};
 
 /** The store's `Date` is wrong by this much. */
 export const clockOff =
@@ -129,10 +121,6 @@ export function pass(response: ServerResponse, { status, headers, body }: Reply)
   const length = hasNoBody ? [] : ['content-length', String(body.length)];
   response.sendDate = false;
   response.writeHead(status, [...(hasNoBody ? headers : withoutLength(headers)), ...length]).end(body);
-}
-
-function sendXml(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'application/xml' }).end(`<?xml version="1.0"?>${body}`);
 }
 
 function withoutLength(headers: readonly string[]): string[] {

@@ -1,18 +1,18 @@
 // The S3 adapter on stores that lack something, fail, or are reached in other ways than the tests' real ones.
 // Faults on the way to a store, such as replies that break off, are in test/faults.
 import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/storage/object-store.ts';
-import { type BucketInspection, inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
+import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
-import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
-import { isStoreError } from '../../src/storage/store-error.ts';
-import { type Answer, document, type Script, startFakeS3 } from './fake-s3.ts';
-import { send } from './http.ts';
-import { bytes, expectStoreError, partsOf, text } from './object-store-contract.ts';
+import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+import { startFaultProxy } from '../faults/proxy.ts';
+import { bytes, expectStoreError, outcomeOf, partsOf, text } from './object-store-contract.ts';
+import { send } from './presigner-contract.ts';
 import { openTestStore } from './stores.ts';
 
 const MEDIA = { contentType: 'video/webm' };
@@ -22,10 +22,47 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
+interface FakeRequest {
+  readonly method: string;
+  /** As it was sent, still escaped. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** For short: `403 AccessDenied` or `501` is an error, and any other string the content of a document. */
+type Answer = string | { status?: number; headers?: Record<string, string>; body?: string; withoutDate?: boolean };
+type Script = (request: FakeRequest, index: number) => Answer;
+
+/** The adapter on a store whose n-th answer, from 0, is what the script gives. */
 async function adapterOn(script: Script, changes: Partial<S3Settings> = {}) {
-  const fake = await startFakeS3(script);
-  cleanups.push(() => fake.close());
-  return { ...adapterFor({ endpoint: fake.endpoint, ...changes }), fake };
+  const requests: FakeRequest[] = [];
+  const proxy = await startFaultProxy('http://nothing-behind-it');
+  cleanups.push(() => proxy.close());
+  proxy.spoil(() => (response, _ask, sent) => {
+    const { method = '', url = '', headers } = response.req;
+    const { pathname: path, searchParams: query } = new URL(url, proxy.endpoint);
+    const request = { method, path, query, headers, body: sent.toString() };
+    const reply = replyOf(script(request, requests.push(request) - 1));
+    response.sendDate = reply.withoutDate !== true;
+    response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
+  });
+  return { ...adapterFor({ endpoint: proxy.endpoint, ...changes }), requests, close: () => proxy.close() };
+}
+
+function replyOf(answer: Answer): Exclude<Answer, string> {
+  if (typeof answer !== 'string') return answer;
+  const [, status, code] = /^(\d{3})(?: (\w+))?$/.exec(answer) ?? [];
+  if (status === undefined) return document(answer);
+  const error = code === undefined ? {} : document(`<Code>${code}</Code><Message>as scripted</Message>`, 'Error');
+  return { ...error, status: Number(status) };
+}
+
+/** The SDK takes a root element of any name. */
+function document(content: string, root = 'Answer') {
+  const body = `<?xml version="1.0"?><${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
+  return { headers: { 'content-type': 'application/xml' }, body };
 }
 
 function adapterFor(changes: Partial<S3Settings> = {}) {
@@ -38,9 +75,9 @@ function adapterFor(changes: Partial<S3Settings> = {}) {
   retryAtOnce(client);
   cleanups.push(() => client.destroy());
   const store = new S3ObjectStore(client, settings, (notice) => notices.push(notice));
-  const presigner = (options: Partial<S3PresignerOptions> = {}) =>
-    createS3Presigner({ client, settings, now: Date.now, ...options });
-  return { client, settings, store, attempts, notices, presigner };
+  const inspection = inspectBucket(client, settings);
+  const presigner = createS3Presigner({ client, settings, now: Date.now });
+  return { client, settings, store, inspection, attempts, notices, presigner };
 }
 
 /** Retries what the service retries, and as often, without waiting in between. */
@@ -67,37 +104,39 @@ function withCredentials(variables: Record<string, string>): void {
   process.env = { ...Object.fromEntries(others), ...nowhere, AWS_EC2_METADATA_DISABLED: 'true', ...variables };
 }
 
-/** What the call gives, or the code of its StoreError. */
-async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
-  return call.catch((error: unknown) => {
-    if (!isStoreError(error)) throw error;
-    return error.code;
-  });
-}
-
 const CALLS = {
-  put: (store: S3ObjectStore) => store.put('a', bytes('x')),
-  get: (store: S3ObjectStore) => store.get('a'),
-  getRange: (store: S3ObjectStore) => store.getRange('a', 0, 9),
-  list: (store: S3ObjectStore) => store.list('a'),
-  listVersions: (store: S3ObjectStore) => store.listVersions('a'),
-  isVersioned: (store: S3ObjectStore) => store.isVersioned(),
-  delete: (store: S3ObjectStore) => store.delete([{ key: 'a' }]),
-  tag: (store: S3ObjectStore) => store.tag('a', { b: 'c' }),
-  tags: (store: S3ObjectStore) => store.tags('a'),
-  create: (store: S3ObjectStore) => store.createMultipartUpload('a', MEDIA),
-  uploadPart: (store: S3ObjectStore) => store.uploadPart('a', 'id', 1, bytes('x')),
-  listParts: (store: S3ObjectStore) => store.listParts('a', 'id'),
-  complete: (store: S3ObjectStore) => store.completeMultipartUpload('a', 'id', []),
-  abort: (store: S3ObjectStore) => store.abortMultipartUpload('a', 'id'),
-  listUploads: (store: S3ObjectStore) => store.listMultipartUploads('a'),
-};
+  put: ({ store }) => store.put('a', bytes('x')),
+  get: ({ store }) => store.get('a'),
+  getRange: ({ store }) => store.getRange('a', 0, 9),
+  list: ({ store }) => store.list('a'),
+  listVersions: ({ store }) => store.listVersions('a'),
+  isVersioned: ({ store }) => store.isVersioned(),
+  delete: ({ store }) => store.delete([{ key: 'a' }]),
+  tag: ({ store }) => store.tag('a', { b: 'c' }),
+  tags: ({ store }) => store.tags('a'),
+  create: ({ store }) => store.createMultipartUpload('a', MEDIA),
+  uploadPart: ({ store }) => store.uploadPart('a', 'id', 1, bytes('x')),
+  listParts: ({ store }) => store.listParts('a', 'id'),
+  complete: ({ store }) => store.completeMultipartUpload('a', 'id', []),
+  abort: ({ store }) => store.abortMultipartUpload('a', 'id'),
+  listUploads: ({ store }) => store.listMultipartUploads('a'),
+  objectLock: ({ inspection }) => inspection.objectLock(),
+  versioning: ({ inspection }) => inspection.versioning(),
+  policy: ({ inspection }) => inspection.policy(),
+  isPolicyPublic: ({ inspection }) => inspection.isPolicyPublic(),
+  publicGrants: ({ inspection }) => inspection.publicGrants(),
+  encryption: ({ inspection }) => inspection.encryption(),
+  corsRules: ({ inspection }) => inspection.corsRules(),
+  lifecycleRules: ({ inspection }) => inspection.lifecycleRules(),
+  putIfAbsent: ({ inspection }) => inspection.putIfAbsent('key', bytes('x')),
+} as const satisfies Record<string, (on: ReturnType<typeof adapterFor>) => Promise<unknown>>;
 type Call = keyof typeof CALLS;
+type Outcomes = Partial<Record<Call, unknown>>;
 const EVERY_CALL = Object.keys(CALLS) as Call[];
-/** Those of which no answer means that the store does without. */
-const NEEDED = EVERY_CALL.filter((call) => !['isVersioned', 'delete', 'tag', 'tags'].includes(call));
+/** Those of the port of which no answer means that the store does without. */
+const NEEDED = 'put get getRange list listVersions create uploadPart listParts complete abort listUploads'.split(' ');
 
-function each(calls: readonly Call[], outcome: unknown): Partial<Record<Call, unknown>> {
+function each(calls: readonly string[], outcome: unknown): Outcomes {
   return Object.fromEntries(calls.map((call) => [call, outcome]));
 }
 
@@ -118,8 +157,35 @@ function pages(storeTimeMs: number, objects: unknown[], versions: unknown[], upl
 const WHOLE = '<IsTruncated>false</IsTruncated>';
 const ITEMS = '<Contents></Contents><Version></Version><Upload></Upload><Part></Part><TagSet><Tag></Tag></TagSet>';
 
+const LOCKED = '<ObjectLockEnabled>Enabled</ObjectLockEnabled>';
+const locked = (term: string) => `${LOCKED}<Rule><DefaultRetention>${term}</DefaultRetention></Rule>`;
+const GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">';
+const grant = (group: string) =>
+  `<Grant>${GRANTEE}<URI>http://acs/groups/${group}</URI></Grantee><Permission>READ</Permission></Grant>`;
+const GROUPS = ['global/AllUsers', 'global/AuthenticatedUsers', 's3/LogDelivery'];
+const GRANTS = `<AccessControlList>${GROUPS.map(grant).join('')}</AccessControlList>`;
+const ENCRYPTED =
+  '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
+  '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
+const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
+const ABORTS = days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation');
+const LARGE = '<And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And>';
+/** Wherever they name their prefix, narrowed or not. */
+const RULES: readonly [xml: string, summary: object][] = [
+  [`<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`, { id: 'a', prefix: 'old/', expirationDays: 9 }],
+  [`<Filter><Prefix>new/</Prefix></Filter>${ABORTS}`, { prefix: 'new/', abortUploadsDays: 9 }],
+  [`<Filter>${LARGE}</Filter>`, { prefix: 'and/', isNarrowed: true }],
+  ['<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>', { expiresAtDate: true }],
+  ['<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>', { isNarrowed: true }],
+];
+const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
+const LIFECYCLE =
+  RULES.map(([xml]) => `<Rule><Status>Enabled</Status>${xml}</Rule>`).join('') +
+  '<Rule><ID>off</ID><Status>Disabled</Status></Rule>';
+const NO_LISTS = each(['publicGrants', 'encryption', 'corsRules', 'lifecycleRules'], []);
+
 describe('an answer of the store', () => {
-  test.each<[Answer, Partial<Record<Call, unknown>>]>([
+  test.each<[Answer, Outcomes]>([
     ['403 AccessDenied', each(EVERY_CALL, 'access-denied')],
     ['403 WordsOfItsOwn', each(EVERY_CALL, 'access-denied')],
     ['403 InvalidAccessKeyId', { list: 'access-denied' }],
@@ -130,15 +196,25 @@ describe('an answer of the store', () => {
     ['429 Whatever', { list: 'unavailable' }],
     ['500 Whatever', { list: 'unavailable' }],
     ['405 Whatever', { ...each(NEEDED, 'not-implemented'), isVersioned: false }],
-    ['501', { tag: false, tags: undefined, isVersioned: false }],
+    ['501', { tag: false, tags: undefined, isVersioned: false, objectLock: undefined }],
+    ['404 None', { objectLock: undefined, policy: undefined, isPolicyPublic: false, ...NO_LISTS }],
+    ['412 PreconditionFailed', { putIfAbsent: false }],
     ['404', { get: undefined, getRange: undefined, tag: false, tags: undefined, delete: [] }],
     ['404 NoSuchUpload', UPLOAD_GONE],
     ['404 NoSuchKey', UPLOAD_GONE],
     ['400 InvalidPart', { complete: 'invalid-parts' }],
     ['400 InvalidPartOrder', { complete: 'invalid-parts' }],
     ['400 EntityTooSmall', { complete: 'invalid-parts' }],
-    ['<Status>Enabled</Status>', { isVersioned: true }],
-    ['<Status>Suspended</Status>', { isVersioned: true }],
+    ['<Status>Enabled</Status>', { isVersioned: true, versioning: 'enabled' }],
+    ['<Status>Suspended</Status>', { isVersioned: true, versioning: 'suspended' }],
+    ['', { versioning: 'off', objectLock: undefined }],
+    [LOCKED, { objectLock: { defaultRetention: undefined } }],
+    [locked('<Mode>M</Mode><Days>40</Days>'), { objectLock: { defaultRetention: 'M, 40 days' } }],
+    [locked('<Mode>M</Mode><Years>7</Years>'), { objectLock: { defaultRetention: 'M, 7 years' } }],
+    ['<IsPublic>true</IsPublic>', { isPolicyPublic: true }],
+    [GRANTS, { publicGrants: ['READ to AllUsers', 'READ to AuthenticatedUsers'] }],
+    [ENCRYPTED, { encryption: ['AES256'] }],
+    [LIFECYCLE, { lifecycleRules: RULES.map(([, summary]) => ({ ...RULE, ...summary })) }],
     ['<Key>of an upload without an id</Key>', { create: 'unavailable' }],
     // Without an ETag, and as a listing cut short: an empty one says that it goes no further.
     [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
@@ -155,44 +231,42 @@ describe('an answer of the store', () => {
       },
     ],
   ])('%j', async (answer, expected) => {
-    const outcomes: Partial<Record<Call, unknown>> = {};
-    const { store } = await adapterOn(() => answer);
+    const outcomes: Outcomes = {};
+    const adapter = await adapterOn(() => answer);
     for (const call of EVERY_CALL.filter((name) => name in expected)) {
-      outcomes[call] = await outcomeOf(CALLS[call](store));
+      outcomes[call] = await outcomeOf(CALLS[call](adapter));
     }
     expect(outcomes).toEqual(expected);
   });
 
   test('is asked for again; each attempt is counted with its outcome, and what is thrown names the call', async () => {
     const answers = ['503 SlowDown', '503 SlowDown', { body: 'there' }];
-    const { store, attempts, fake } = await adapterOn((_, index) => answers[index] ?? '403 AccessDenied');
+    const { store, attempts, close } = await adapterOn((_, index) => answers[index] ?? '403 AccessDenied');
     expect(text(await store.get('a'))).toBe('there');
     expect(attempts).toEqual(['GetObject SlowDown', 'GetObject SlowDown', 'GetObject ok']);
     await expect(store.list('a')).rejects.toMatchObject({ operation: 'ListObjectsV2', storeCode: 'AccessDenied' });
-    await fake.close();
+    await close();
     await expectStoreError(store.list('a'), 'unavailable');
     expect(attempts).toContain('ListObjectsV2 ECONNREFUSED');
+    const putOff = await adapterOn((_, index) => (index === 0 ? '409 OperationAborted' : ''));
+    expect(await putOff.store.tag('a', { b: 'c' })).toBe(true);
   });
 
-  test.each([true, false])('that is too large is refused, its length announced: %s', async (announced) => {
-    const body = 'x'.repeat(MAX_SMALL_OBJECT_BYTES + 1);
-    const headers: Record<string, string> = announced ? { 'content-length': String(body.length) } : {};
-    const { store, attempts } = await adapterOn(() => ({ headers, body }));
+  test('that is too large is refused, even if its length was not announced', async () => {
+    const { store, attempts } = await adapterOn(() => ({ body: 'x'.repeat(MAX_SMALL_OBJECT_BYTES + 1) }));
     await expectStoreError(store.get('a'), 'too-large');
     expect(attempts).toHaveLength(1);
   });
 
   test('that names versions is put in order: by key, the latest first, then by time', async () => {
-    const version = (element: string, key: string, latest: boolean, second: number) =>
-      `<${element}><Key>${key}</Key><VersionId>${key}${second}</VersionId><IsLatest>${latest}</IsLatest>` +
-      `<LastModified>2026-11-23T02:03:0${second}.000Z</LastModified></${element}>`;
-    const answer =
-      version('Version', 'a', false, 3) +
-      version('Version', 'a', false, 1) +
-      version('Version', 'b', true, 4) +
-      version('DeleteMarker', 'a', true, 3) +
-      version('DeleteMarker', 'a', false, 2);
-    const { store } = await adapterOn(() => WHOLE + answer);
+    const answer = ['Version a 3', 'Version a 1', 'Version b 4 true', 'DeleteMarker a 3 true', 'DeleteMarker a 2'].map(
+      (line) => {
+        const [element, key, second, latest = false] = line.split(' ');
+        const time = `<LastModified>2026-11-23T02:03:0${second}.000Z</LastModified><IsLatest>${latest}</IsLatest>`;
+        return `<${element}><Key>${key}</Key><VersionId>${key}${second}</VersionId>${time}</${element}>`;
+      },
+    );
+    const { store } = await adapterOn(() => WHOLE + answer.join(''));
     const listed = (await store.listVersions('')).versions.map((item) => `${item.versionId} ${item.isDeleteMarker}`);
     expect(listed).toEqual(['a3 true', 'a3 false', 'a2 true', 'a1 false', 'b4 false']);
   });
@@ -200,18 +274,22 @@ describe('an answer of the store', () => {
   test('that has parts goes on over as many pages as there are', async () => {
     const part = (number: number) => `<Part><PartNumber>${number}</PartNumber><ETag>"${number}"</ETag></Part>`;
     const truncated = '<IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker>';
-    const { store, fake } = await adapterOn((_, index) => (index === 0 ? truncated + part(7) : WHOLE + part(8)));
+    const { store, requests } = await adapterOn((_, index) => (index === 0 ? truncated + part(7) : WHOLE + part(8)));
     expect((await store.listParts('a', 'id'))?.map((item) => item.partNumber)).toEqual([7, 8]);
-    expect(fake.requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
+    expect(requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
   });
 
-  test('that is an error of the store to a completion means gone only when its parts are', async () => {
-    let parts = '404 NoSuchUpload';
-    const { store } = await adapterOn(({ method }) => (method === 'POST' ? '500 InternalError' : parts));
-    expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
-    parts = WHOLE;
-    await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
-  });
+  test.each<Answer>(['500 InternalError', document('<Code>InternalError</Code>', 'Error')])(
+    '%j to a completion is asked for again, and means gone only when the parts are',
+    async (error) => {
+      let parts = '404 NoSuchUpload';
+      const { store, attempts } = await adapterOn(({ method }) => (method === 'POST' ? error : parts));
+      expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
+      expect(attempts.filter((attempt) => attempt === 'CompleteMultipartUpload InternalError')).toHaveLength(5);
+      parts = WHOLE;
+      await expectStoreError(store.completeMultipartUpload('a', 'id', []), 'unavailable');
+    },
+  );
 });
 
 describe('a deletion', () => {
@@ -239,11 +317,11 @@ describe('a deletion', () => {
     ['with an odd key that fails the batch', '400 MalformedXML', ['', '400 Odd'], refused('1', 'Odd'), 'PDDDDPDDDD'],
   ])('%s', async (_, batch, singles, outcome, methods) => {
     const script: Script = ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? ''));
-    const { store, fake, notices } = await adapterOn(script, { keyPrefix: 'pre/' });
+    const { store, requests, notices } = await adapterOn(script, { keyPrefix: 'pre/' });
     const targets = ['0', '1', '2', '3'].map((key) => ({ key, versionId: 'v 1' }));
     for (let twice = 0; twice < 2; twice += 1) expect(await outcomeOf(store.delete(targets))).toEqual(outcome);
-    expect(fake.requests.map(({ method }) => method[0]).join('')).toBe(methods);
-    const singly = fake.requests.filter(({ method }) => method === 'DELETE');
+    expect(requests.map(({ method }) => method[0]).join('')).toBe(methods);
+    const singly = requests.filter(({ method }) => method === 'DELETE');
     expect(singly.every(({ query }) => query.get('versionId') === 'v 1')).toBe(true);
     // A store that has no batches is asked for one only once.
     expect(notices).toEqual(/P.*P/.test(methods) ? [] : ['store-has-no-batch-delete']);
@@ -251,52 +329,42 @@ describe('a deletion', () => {
 
   test('sends a thousand keys at most, and collects what failed in each batch', async () => {
     const keys = Array.from({ length: 2500 }, (_, index) => ({ key: String(index) }));
-    const { store, fake } = await adapterOn((_, index) => error(`of-${index}`, ''));
+    const { store, requests } = await adapterOn((_, index) => error(`of-${index}`, ''));
     expect((await store.delete(keys)).map(({ key }) => key)).toEqual(['of-0', 'of-1', 'of-2']);
-    expect(fake.requests.map((request) => request.body.split('<Object>').length - 1)).toEqual([1000, 1000, 500]);
+    expect(requests.map((request) => request.body.split('<Object>').length - 1)).toEqual([1000, 1000, 500]);
   });
 });
 
 test('a store without tagging is asked once, reported once, and everything else works', async () => {
   const script: Script = ({ query }) => (query.has('tagging') ? '501 NotImplemented' : { body: 'stored' });
-  const { store, fake, notices, client, settings } = await adapterOn(script);
+  const { store, requests, notices, client, settings } = await adapterOn(script);
   for (let twice = 0; twice < 2; twice += 1) expect(await store.tag('a', { b: 'c' })).toBe(false);
   expect(await store.tags('a')).toBeUndefined();
   expect(notices).toEqual(['store-has-no-tagging']);
-  expect(fake.requests).toHaveLength(1);
+  expect(requests).toHaveLength(1);
   expect(text(await store.get('a'))).toBe('stored');
   expect(await new S3ObjectStore(client, settings).tag('a', { b: 'c' })).toBe(false);
 });
 
-test('a tag that the store puts off for another one is tried again', async () => {
-  const { store, fake } = await adapterOn((_, index) => (index === 0 ? '409 OperationAborted' : ''));
-  expect(await store.tag('a', { b: 'c' })).toBe(true);
-  expect(fake.requests).toHaveLength(2);
-});
-
-test('only what needs a checksum has one, and that is an MD5; bodies are sent as they are, with their headers', async () => {
-  const { store, fake } = await adapterOn(() => ({ headers: { etag: '"e"' } }));
-  await store.put('a', bytes('body'), { contentType: 'text/plain', cacheControl: 'no-store' });
+test('requests have the prefix, bodies as they are, their headers, and an MD5 where a checksum is needed; none other', async () => {
+  const changes = { publicEndpoint: 'https://outside', keyPrefix: 'p q/' };
+  const { store, requests } = await adapterOn(() => ({ ...document(WHOLE), headers: { etag: '"e"' } }), changes);
+  await store.put('a+b', bytes('body'), { contentType: 'text/plain', cacheControl: 'no-store' });
   expect(await store.uploadPart('a', 'id', 1, bytes('body'))).toBe('"e"');
+  await store.list('a', { startAfter: 'b', limit: 3 });
   await store.delete([{ key: 'ü' }]);
   await store.tag('ü', { a: 'ü' });
-  for (const [index, { headers, body }] of fake.requests.entries()) {
+  for (const [index, { headers, body }] of requests.entries()) {
     const md5 = createHash('md5').update(body).digest('base64');
-    expect(headers['content-md5']).toBe(index < 2 ? undefined : md5);
-    const others = Object.keys(headers).filter((name) => /checksum|trailer|(content|transfer)-encoding/.test(name));
-    expect(others).toEqual([]);
+    expect(headers['content-md5']).toBe(index < 3 ? undefined : md5);
+    expect(Object.keys(headers).join()).not.toMatch(/checksum|trailer|(content|transfer)-encoding/);
   }
   const headers = { 'content-length': '4', 'content-type': 'text/plain', 'cache-control': 'no-store' };
-  expect(fake.requests).toMatchObject([{ body: 'body', headers }, { body: 'body' }, {}, {}]);
-});
-
-test('requests go to the endpoint inside, whatever the public one is, with the key prefix', async () => {
-  const { store, fake } = await adapterOn(() => WHOLE, { publicEndpoint: 'https://outside', keyPrefix: 'p q/' });
-  await store.put('a+b', bytes('x'));
-  await store.list('a', { startAfter: 'b', limit: 3 });
-  expect(fake.requests.map((request) => request.path)).toEqual(['/recordings/p%20q/a%2Bb', '/recordings/']);
+  const [put, part, list] = requests;
+  expect(put).toMatchObject({ path: '/recordings/p%20q/a%2Bb', body: 'body', headers });
+  expect(part).toMatchObject({ path: '/recordings/p%20q/a', body: 'body' });
   const query = { prefix: 'p q/a', 'start-after': 'p q/b', 'max-keys': '3' };
-  expect(Object.fromEntries(fake.requests[1]?.query ?? [])).toMatchObject(query);
+  expect(Object.fromEntries(list?.query ?? [])).toMatchObject(query);
 });
 
 describe('a URL', () => {
@@ -312,37 +380,16 @@ describe('a URL', () => {
     [{ forcePathStyle: false }, 'https://recordings.s3.eu-central-1.amazonaws.com/'],
     [{}, 'https://s3.eu-central-1.amazonaws.com/recordings/'],
     [{ endpoint: 'http://in', publicEndpoint: 'https://out', keyPrefix: 'p q/' }, 'https://out/recordings/p%20q/'],
-  ])('by %j begins with %s', async (changes, expected) => {
-    const presigner = adapterFor(changes).presigner();
-    for (const url of [presigner.presignPart(KEY, PART, 60), presigner.presignPlayback(KEY, MEDIA, 60)]) {
-      expect((await url).replace(/\?.*/, '')).toBe(expected + ESCAPED);
-      expect(await url).toContain('X-Amz-Credential=SERVICEKEY%2F');
-    }
-  });
-
-  test('carries its part, its lifetime, the length that is signed but for the self-test, and the right key', async () => {
+  ])('by %j begins with %s, and a part of it is for the upload key', async (changes, expected) => {
     const uploadCredentials = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-secret' };
-    const { presigner } = adapterFor({ uploadCredentials });
-    const now = () => STORE_TIME + 999;
-    const query = async (url: Promise<string>) => Object.fromEntries(new URL(await url).searchParams);
-    const signed = presigner({ now });
-    expect(await query(signed.presignPart(KEY, PART, 900))).toEqual({
-      partNumber: '7',
-      uploadId: 'id',
-      'x-id': 'UploadPart',
-      'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
-      'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
-      'X-Amz-Credential': 'UPLOADKEY/20261123/eu-central-1/s3/aws4_request',
-      'X-Amz-Date': '20261123T020317Z',
-      'X-Amz-Expires': '900',
-      'X-Amz-Signature': expect.any(String),
-      'X-Amz-SignedHeaders': 'content-length;host',
-    });
-    const playback = await query(signed.presignPlayback(KEY, MEDIA, 60));
-    expect(playback['X-Amz-Credential']).toMatch(/^SERVICEKEY\//);
-    const unsafe = presigner({ now, unsafeWithoutSignedLength: true });
-    expect(await query(unsafe.presignPart(KEY, PART, 60))).toMatchObject({ 'X-Amz-SignedHeaders': 'host' });
-    expect(() => signed.presignPart(KEY, { ...PART, sizeBytes: 0 }, 60)).toThrow(RangeError);
+    const presigner = adapterFor({ ...changes, uploadCredentials }).presigner;
+    const [part, playback] = [presigner.presignPart(KEY, PART, 60), presigner.presignPlayback(KEY, MEDIA, 60)];
+    for (const url of [await part, await playback]) expect(url.replace(/\?.*/, '')).toBe(expected + ESCAPED);
+    expect(await part).toContain('X-Amz-Credential=UPLOADKEY%2F');
+    expect(await playback).toContain('X-Amz-Credential=SERVICEKEY%2F');
+    const withoutUploadKey = adapterFor(changes).presigner;
+    expect(await withoutUploadKey.presignPart(KEY, PART, 60)).toContain('X-Amz-Credential=SERVICEKEY%2F');
+    expect(() => presigner.presignPart(KEY, { ...PART, sizeBytes: 0 }, 60)).toThrow(RangeError);
   });
 
   // By the path style it does in test/doctor.
@@ -374,11 +421,11 @@ describe('credentials', () => {
   test('come from the SDK’s own chain when none are set, and when they rotate, requests and URLs follow', async () => {
     // The SDK asks again for what ends within five minutes.
     withCredentials(issued('first', 4 * MINUTE_MS));
-    const { store, fake, presigner } = await adapterOn(() => '', { credentials: undefined });
+    const { store, requests, presigner } = await adapterOn(() => '', { credentials: undefined });
     async function tokens() {
       await store.put('a', bytes('x'));
-      const url = new URL(await presigner().presignPlayback('a', MEDIA, 60));
-      return [fake.requests.at(-1)?.headers['x-amz-security-token'], url.searchParams.get('X-Amz-Security-Token')];
+      const url = new URL(await presigner.presignPlayback('a', MEDIA, 60));
+      return [requests.at(-1)?.headers['x-amz-security-token'], url.searchParams.get('X-Amz-Security-Token')];
     }
     expect(await tokens()).toEqual(['to/ken-first', 'to/ken-first']);
     withCredentials(issued('second', 60 * MINUTE_MS));
@@ -391,79 +438,5 @@ describe('credentials', () => {
     withCredentials({});
     const { store } = await adapterOn(() => ({}), { credentials: undefined });
     await expectStoreError(store.get('a'), 'access-denied');
-  });
-});
-
-describe('what a bucket is asked', () => {
-  /** By the parameter of the request. */
-  const QUESTIONS = {
-    'object-lock': (inspection) => inspection.objectLock(),
-    versioning: (inspection) => inspection.versioning(),
-    policy: (inspection) => inspection.policy(),
-    policyStatus: (inspection) => inspection.isPolicyPublic(),
-    acl: (inspection) => inspection.publicGrants(),
-    encryption: (inspection) => inspection.encryption(),
-    cors: (inspection) => inspection.corsRules(),
-    lifecycle: (inspection) => inspection.lifecycleRules(),
-    'x-id': (inspection) => inspection.putIfAbsent('key', Buffer.from('x')),
-  } as const satisfies Record<string, (inspection: BucketInspection) => Promise<unknown>>;
-
-  const LOCKED = '<ObjectLockEnabled>Enabled</ObjectLockEnabled>';
-  const locked = (term: string) => `${LOCKED}<Rule><DefaultRetention>${term}</DefaultRetention></Rule>`;
-  const GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">';
-  const grant = (group: string) =>
-    `<Grant>${GRANTEE}<URI>http://acs/groups/${group}</URI></Grantee><Permission>READ</Permission></Grant>`;
-  const GROUPS = ['global/AllUsers', 'global/AuthenticatedUsers', 's3/LogDelivery'];
-  const GRANTS = `<AccessControlList>${GROUPS.map(grant).join('')}</AccessControlList>`;
-  const ENCRYPTED =
-    '<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>' +
-    '</ApplyServerSideEncryptionByDefault></Rule><Rule></Rule>';
-  const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
-  const RULES = [
-    `<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`,
-    `<Filter><Prefix>new/</Prefix></Filter>${days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation')}`,
-    '<Filter><And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>',
-    '<Expiration><Date>2027-01-01T00:00:00.000Z</Date></Expiration>',
-    '<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>',
-    '<ID>off</ID><Status>Disabled</Status>',
-  ]
-    .map((rule) => `<Rule>${rule.includes('Status') ? '' : '<Status>Enabled</Status>'}${rule}</Rule>`)
-    .join('');
-  const RULE = { id: '(no id)', prefix: '', isNarrowed: false, expiresAtDate: false };
-  const SUMMARIES = [
-    { ...RULE, id: 'a', prefix: 'old/', expirationDays: 9 },
-    { ...RULE, prefix: 'new/', abortUploadsDays: 9 },
-    { ...RULE, prefix: 'and/', isNarrowed: true },
-    { ...RULE, expiresAtDate: true },
-    { ...RULE, isNarrowed: true },
-  ];
-
-  test.each<[keyof typeof QUESTIONS, string, string, unknown]>([
-    ['object-lock', 'none', '404 None', undefined],
-    ['object-lock', 'unknown', '501 NotImplemented', undefined],
-    ['object-lock', 'off', '', undefined],
-    ['object-lock', 'one by one', LOCKED, { defaultRetention: undefined }],
-    ['object-lock', 'days', locked('<Mode>M</Mode><Days>40</Days>'), { defaultRetention: 'M, 40 days' }],
-    ['object-lock', 'years', locked('<Mode>M</Mode><Years>7</Years>'), { defaultRetention: 'M, 7 years' }],
-    ['object-lock', 'refused', '403 AccessDenied', 'access-denied'],
-    ['versioning', 'enabled', '<Status>Enabled</Status>', 'enabled'],
-    ['versioning', 'suspended', '<Status>Suspended</Status>', 'suspended'],
-    ['versioning', 'never', '', 'off'],
-    ['policy', 'none', '404 None', undefined],
-    ['policyStatus', 'none', '404 None', false],
-    ['policyStatus', 'public', '<IsPublic>true</IsPublic>', true],
-    ['acl', 'none', '404 None', []],
-    ['acl', 'public', GRANTS, ['READ to AllUsers', 'READ to AuthenticatedUsers']],
-    ['encryption', 'none', '404 None', []],
-    ['encryption', 'by algorithm', ENCRYPTED, ['AES256']],
-    ['cors', 'none', '404 None', []],
-    ['cors', 'no bucket', '404 NoSuchBucket', 'no-such-bucket'],
-    ['lifecycle', 'none', '404 None', []],
-    ['lifecycle', 'enabled rules, wherever they name their prefix, narrowed or not', RULES, SUMMARIES],
-    ['x-id', 'there already', '412 PreconditionFailed', false],
-    ['x-id', 'refused', '403 AccessDenied', 'access-denied'],
-  ])('%s: %s', async (question, _, answer, expected) => {
-    const { client, settings } = await adapterOn(({ query }) => (query.has(question) ? answer : '418 Another'));
-    expect(await outcomeOf(QUESTIONS[question](inspectBucket(client, settings)))).toEqual(expected);
   });
 });
