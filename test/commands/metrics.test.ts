@@ -1,116 +1,38 @@
-// /metrics of a running `serve`: what is counted, what is never told, and that it needs no store.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+// What the metrics tell of the deletion queue and of sweeps, and how many of them there can be. That `serve` has all of them: serve.test.ts.
+import { describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
 import type { SweepReport } from '../../src/retention/sweep-report.ts';
-import { type HoledStore, startHoledStore, storeSettings } from '../doctor/support.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
-import { openTestStore, type RealStore } from '../storage/stores.ts';
-import { type Installation, install } from './process.ts';
-import { scrape, scrapeUntil } from './scrape.ts';
+import { scrape } from './process.ts';
+import { startReplica } from './replica.ts';
 
-const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
-const RECORDING = `${ATTEMPT}/recordings/{recording}`;
-const IDS = { exam: 'secret-exam', attempt: 'secret-attempt' };
-describe('serve', () => {
-  let testStore: RealStore;
-  let holed: HoledStore;
-  let installation: Installation;
-
-  beforeEach(async () => {
-    testStore = await openTestStore();
-    holed = await startHoledStore(testStore, {});
-  });
-  afterEach(async () => {
-    await installation.remove();
-    await holed.close();
-    await testStore.close();
-  });
-
-  test('counts what happened, by route; no id, name or path is ever told, whatever is called', async () => {
-    installation = await install(storeSettings(testStore, holed.endpoint));
-    await installation.start();
-    const recording = await installation.record();
-    // Safe to repeat, and counted once.
-    await installation.call('POST', `${recording}/complete`);
-    for (const times of [1, 2, 3]) {
-      const link = await installation.call('POST', `${recording}/playback-links`);
-      expect([times, link.status]).toEqual([times, 201]);
+test('routes are known ones, methods those that are served, and no id is told, whatever is called', async () => {
+  const replica = await startReplica();
+  const recording = (await replica.create()).slice(-36);
+  const ids = { exam: 'secret-exam', attempt: 'secret-attempt', participant: 'secret-person', recording };
+  for (const contract of CALLS) {
+    for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
+      const sent = bodyOf(contract);
+      const init = { ...sent, headers: { ...sent.headers, ...headers } };
+      await replica.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
     }
-    const open = await installation.create();
-    expect((await installation.call('POST', `${open}/playback-links`)).status).toBe(409);
-
-    const { samples } = await scrape(installation.url);
-    const value = (name: string) => samples.get(name);
-    expect(value('proctoring_recordings_created_total')).toBe(2);
-    expect(value('proctoring_recordings_stored_total')).toBe(1);
-    expect(value('proctoring_part_urls_total')).toBe(6);
-    expect(value('proctoring_playback_links_total{outcome="issued"}')).toBe(3);
-    expect(value('proctoring_playback_links_total{outcome="refused"}')).toBe(1);
-    expect(value(`http_requests_total{method="POST",route="${RECORDING}/playback-links",status="201"}`)).toBe(3);
-    expect(value(`http_requests_total{method="POST",route="${RECORDING}/playback-links",status="409"}`)).toBe(1);
-    expect(value(`http_request_duration_seconds_count{method="POST",route="${RECORDING}/playback-links"}`)).toBe(4);
-    // 2 recordings of the test, and those of the self-test.
-    expect(
-      value('proctoring_store_requests_total{operation="CreateMultipartUpload",outcome="ok"}'),
-    ).toBeGreaterThanOrEqual(2);
-    expect(value('proctoring_store_request_duration_seconds_count{operation="PutObject"}')).toBeGreaterThanOrEqual(6);
-    expect(value('proctoring_deletion_lead_seconds')).toBe(86_400);
-    expect([...samples.keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);
-
-    const series = samples.size;
-    const ids = { ...IDS, recording: open.slice(-36) };
-    for (const contract of CALLS) {
-      for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
-        const sent = bodyOf(contract);
-        const init = { ...sent, headers: { ...sent.headers, ...headers } };
-        await installation.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
-      }
-    }
-    const list = '/v1/exams/secret-exam/recordings?cursor=secret';
-    for (const path of ['/secret-path', '/v1/secret', '/v1/exams/%ff', list]) {
-      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await installation.call(method, path);
-    }
-    const after = await scrape(installation.url);
-    expect(after.text).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
-    const routes = new Set([...after.samples.keys()].flatMap((name) => /route="([^"]*)"/.exec(name)?.[1] ?? []));
-    expect(
-      [...routes].filter(
-        (route) =>
-          !/^(unmatched|\/v1\/(exams\/\{exam\}\/.*|participants\/\{participant\}.*)|\/(readyz|metrics))$/.test(route),
-      ),
-    ).toEqual([]);
-    expect(after.samples.size).toBeGreaterThan(series);
-    const perMethod = (name: string) =>
-      after.samples.get(`http_requests_total{method="${name}",route="unmatched",status="404"}`);
-    expect(perMethod('_OTHER')).toBe(9);
-    expect(perMethod('PROPFIND')).toBeUndefined();
-  });
-
-  test('tells what it last knew while the store is down, at once', async () => {
-    installation = await install(storeSettings(testStore, holed.endpoint));
-    await installation.start();
-    const before = await scrapeUntil(
-      installation.url,
-      (samples) => samples.get('proctoring_ready') === 1 && samples.has('proctoring_deletion_status_timestamp_seconds'),
-    );
-    expect(before.get('proctoring_deletion_sweepable_attempts')).toBe(0);
-    expect(before.get('proctoring_deletion_oldest_overdue_seconds')).toBe(0);
-    expect(before.has('proctoring_deletion_oldest_due_timestamp_seconds')).toBe(false);
-
-    await holed.close();
-    const { samples } = await scrape(installation.url);
-    expect(samples.get('proctoring_deletion_sweepable_attempts')).toBe(0);
-    const down = await scrapeUntil(installation.url, (scraped) => scraped.get('proctoring_ready') === 0);
-    expect(
-      [...down.keys()].some((name) => /^proctoring_store_requests_total\{.*outcome="ECONNREFUSED"/.test(name)),
-    ).toBe(true);
-    expect((await fetch(`${installation.url}/livez`)).status).toBe(200);
-    expect((await fetch(`${installation.url}/readyz`)).status).toBe(503);
-  });
+  }
+  const paths = ['/secret-path', '/v1/secret', '/v1/exams/%ff', '/v1/exams/secret-exam/recordings?cursor=secret'];
+  for (const path of paths) {
+    for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await replica.call(method, path);
+  }
+  const samples = await scrape(replica);
+  const told = [...samples.keys()];
+  expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
+  const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
+  routes.delete('unmatched');
+  expect([...routes].toSorted()).toEqual([...new Set(CALLS.map(({ path }) => path))].toSorted());
+  expect(samples.get('http_requests_total{method="_OTHER",route="unmatched",status="404"}')).toBe(9);
+  expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
 });
 
 describe('the deletion queue in the metrics', () => {

@@ -29,6 +29,8 @@ export interface Caller {
   token(scope: string, claims?: Record<string, string>): Promise<string>;
   /** With every scope, unless the headers hold another token. */
   call(method: string, path: string, init?: RequestInit): Promise<Response>;
+  /** The same with a body of JSON. @throws Error when it is refused */
+  ask<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T>;
   /** A recording that is begun; its path. */
   create(headers?: Record<string, string>, attempt?: string): Promise<string>;
   /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
@@ -74,20 +76,32 @@ export async function install(settings: Record<string, string> = {}): Promise<In
   };
   const url = `http://127.0.0.1:${port}`;
   const running = new Set<ChildProcess>();
-  function launch(): RunningService {
-    const child = spawn(process.execPath, [MAIN, 'serve'], { env });
+
+  function begin(args: readonly string[]) {
+    const child = spawn(process.execPath, [MAIN, ...args], { env });
     running.add(child);
-    const chunks: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    const exited = once(child, 'exit') as Promise<[number | null]>;
+    const said = { stdout: '', stderr: '', all: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (text: string) => {
+        said[stream] += text;
+        said.all += text;
+      });
+    }
+    const ended = once(child, 'close').then(([code]) => {
+      running.delete(child);
+      return code as number | null;
+    });
+    return { child, said, ended };
+  }
+
+  function launch(): RunningService {
+    const { child, said, ended } = begin(['serve']);
     return {
       process: child,
-      output: () => Buffer.concat(chunks).toString(),
-      async stop(signal) {
+      output: () => said.all,
+      stop(signal) {
         child.kill(signal);
-        const [code] = await exited;
-        running.delete(child);
-        return code;
+        return ended;
       },
     };
   }
@@ -100,17 +114,16 @@ export async function install(settings: Record<string, string> = {}): Promise<In
     launch,
     async start() {
       const service = launch();
-      await untilReady(url, service.process, service.output);
+      while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
+        if (service.process.exitCode !== null) throw new Error(`serve stopped: ${service.output()}`);
+        await pause();
+      }
       return service;
     },
     async run(...args) {
-      const child = spawn(process.execPath, [MAIN, ...args], { env });
-      const stdout: Buffer[] = [];
-      const stderr: Buffer[] = [];
-      child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-      child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-      const [code] = (await once(child, 'close')) as [number | null];
-      return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+      const { said, ended } = begin(args);
+      const code = await ended;
+      return { code, stdout: said.stdout, stderr: said.stderr };
     },
     async remove() {
       for (const child of running) child.kill('SIGKILL');
@@ -126,15 +139,11 @@ export function callerOf(url: string, now: () => number = Date.now): Caller {
     const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
     return fetch(url + path, { ...init, method, headers });
   }
-  async function expectOk(method: string, path: string, init: RequestInit): Promise<Response> {
+  async function askWith<T>(method: string, path: string, init: RequestInit): Promise<T> {
     const answer = await call(method, path, init);
     if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
-    return answer;
+    return (await answer.json()) as T;
   }
-  const json = (body: object, headers = {}) => ({
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
   async function* form(): AsyncGenerator<Uint8Array> {
     await pause();
     yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
@@ -145,34 +154,36 @@ export function callerOf(url: string, now: () => number = Date.now): Caller {
   const caller: Caller = {
     token,
     call,
+    ask: (method, path, body = {}, headers = {}) =>
+      askWith(method, path, {
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+      }),
     async create(headers, attempt = 'secret-attempt') {
       const recordings = `${EXAM}/attempts/${attempt}/recordings`;
-      const answer = await expectOk('POST', recordings, json(BODY, headers));
-      const { recording } = (await answer.json()) as { recording: { recordingId: string } };
-      return `${recordings}/${recording.recordingId}`;
+      const created = await caller.ask<{ recording: { recordingId: string } }>('POST', recordings, BODY, headers);
+      return `${recordings}/${created.recording.recordingId}`;
     },
     async record(sent, attempt) {
       const path = await caller.create(sent, attempt);
       const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
-      const init = { headers, body: form(), duplex: 'half' } as unknown as RequestInit;
-      await (await expectOk('POST', `${path}/content`, init)).arrayBuffer();
+      await askWith('POST', `${path}/content`, { headers, body: form(), duplex: 'half' } as unknown as RequestInit);
       return path;
     },
     async makeDue() {
       const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
-      await expectOk('PUT', `${EXAM}/attempts/secret-attempt/assessment`, json({ completedAt }));
+      await caller.ask('PUT', `${EXAM}/attempts/secret-attempt/assessment`, { completedAt });
     },
   };
   return caller;
 }
 
-async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`serve stopped: ${output()}`);
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-    if (answer?.ok) return;
-    await pause();
-  }
+/** What /metrics tells, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */
+export async function scrape({ url }: { readonly url: string }): Promise<ReadonlyMap<string, number>> {
+  const answer = await fetch(`${url}/metrics`);
+  if (!answer.ok) throw new Error(`/metrics answered ${answer.status}`);
+  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
 }
 
 export function pause(): Promise<void> {

@@ -3,10 +3,10 @@ import { afterEach } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
 import { createReadiness } from '../../src/commands/readiness.ts';
-import { createApp } from '../../src/http/app.ts';
+import { createApp, type HttpDependencies } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import type { Logger } from '../../src/http/logger.ts';
-import type { TestService } from '../kit/service.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
 import { type Caller, callerOf, SECRET } from './process.ts';
 
 export interface Replica extends Caller {
@@ -16,7 +16,14 @@ export interface Replica extends Caller {
   notReady: string | undefined;
 }
 
-const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
+export interface ReplicaOptions {
+  /** Default: a new one. */
+  readonly service?: TestService;
+  readonly port?: number;
+  readonly trace?: HttpDependencies['trace'];
+}
+
+export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
 
 const servers: HttpServer[] = [];
 afterEach(async () => {
@@ -24,28 +31,20 @@ afterEach(async () => {
 });
 
 /** Is closed after the test. */
-export async function startReplica(service: TestService, port = 0): Promise<Replica> {
+export async function startReplica(options: ReplicaOptions = {}): Promise<Replica> {
+  const { service = startTestService(), port = 0, trace } = options;
   const { clock, store, context } = service;
-  const isReady = createReadiness({
-    store,
-    now: clock.now,
-    notReady: () => replica.notReady,
-    onAnswer: () => {},
-    timers: clock,
-  });
+  const notReady = () => replica.notReady;
+  const claims = { tenantClaim: 'tenant', scopeClaim: 'scope' };
   const app = createApp({
     recordings: context,
-    authenticate: createAuthenticator({
-      keys: { sharedSecret: SECRET },
-      tenantClaim: 'tenant',
-      scopeClaim: 'scope',
-      now: clock.now,
-    }),
+    authenticate: createAuthenticator({ keys: { sharedSecret: SECRET }, ...claims, now: clock.now }),
     logger: SILENT,
     rateLimitPerMinute: undefined,
     corsOrigins: [],
     metrics: new Registry(),
-    isReady,
+    trace,
+    isReady: createReadiness({ store, now: clock.now, notReady, onAnswer: () => {}, timers: clock }),
   });
   const server = await startHttpServer((request, response) => void app(request, response), { host: '127.0.0.1', port });
   servers.push(server);

@@ -84,7 +84,7 @@ test('no request is lost, and every recording that was answered as complete is s
   const services: TestService[] = [startTestService()];
   const { testStore, clock } = services[0] as TestService;
   services.push(startTestService({ on: { testStore, clock } }));
-  const replicas: Replica[] = await Promise.all(services.map((service) => startReplica(service)));
+  const replicas: Replica[] = await Promise.all(services.map((service) => startReplica({ service })));
   const balancer = await startBalancer(replicas.map(({ url }) => url));
   await balancer.look();
 
@@ -132,7 +132,7 @@ test('no request is lost, and every recording that was answered as complete is s
       },
     });
     await untilServed(1 - index);
-    await startReplica(services[index] as TestService, server.port);
+    await startReplica({ service: services[index] as TestService, port: server.port });
     await balancer.look();
     await untilServed(index);
   }

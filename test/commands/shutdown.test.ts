@@ -1,15 +1,9 @@
-// How `serve` ends around others: load balancers, uploads in hand, a store that never came.
+// How `serve` ends around others, in process: load balancers, clients and orchestrators. The process itself: serve.test.ts.
 import { once } from 'node:events';
-import {
-  Agent,
-  type ClientRequest,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { enlargeWebm } from '../../demo/webm.ts';
+import { text } from 'node:stream/consumers';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
 import { createReadiness } from '../../src/commands/readiness.ts';
 import { shutDown } from '../../src/commands/shut-down.ts';
@@ -18,20 +12,16 @@ import { SECOND_MS } from '../../src/domain/durations.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
-import { MIB, webm } from '../kit/fixtures.ts';
 import { startTestService } from '../kit/service.ts';
-import { freePort, type Installation, install } from './process.ts';
 
 /** Nothing is cut in the time of a test. */
 const NEVER_MS = 2 ** 30;
-const FILE = enlargeWebm(webm, 6 * MIB);
 
 /** On a connection of its own. */
 async function probe(url: string): Promise<{ status: number; connection: string | undefined; body: string }> {
   const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
-  return { status: response.statusCode ?? 0, connection: response.headers.connection, body };
+  return { status: response.statusCode ?? 0, connection: response.headers.connection, body: await text(response) };
 }
 
 async function isRefused(url: string): Promise<boolean> {
@@ -169,85 +159,5 @@ describe('readiness', () => {
     state.reason = 'stopping';
     expect([await isReady(), asked]).toEqual([{ ready: false, reason: 'stopping' }, 4]);
     expect(answers).toEqual([false, false, true, true, false, false]);
-  });
-});
-
-describe('the process', () => {
-  let installation: Installation;
-  afterEach(() => installation.remove());
-
-  /** An upload through the service that has sent half of its file. */
-  async function uploadHalf(): Promise<{ request: ClientRequest; answered: Promise<IncomingMessage> }> {
-    const path = await installation.create();
-    const request = httpRequest(`${installation.url}${path}/content`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await installation.token('recordings:upload')}`,
-        'content-type': 'multipart/form-data; boundary=edge',
-      },
-    });
-    const answered = once(request, 'response').then(([response]) => response as IncomingMessage);
-    answered.catch(() => {});
-    request.write('--edge\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n');
-    const half = FILE.subarray(0, 5 * MIB + 1);
-    request.write(half);
-    const hasPart = async () => {
-      const answer = await installation.call('GET', `${path}/parts`);
-      return ((await answer.json()) as { parts: unknown[] }).parts.length === 1;
-    };
-    await until(hasPart);
-    return { request, answered };
-  }
-
-  test('finishes an upload that is under way when it is asked to end, and ends with 0', async () => {
-    installation = await install();
-    const service = await installation.start();
-    const { request, answered } = await uploadHalf();
-    const ended = service.stop('SIGTERM');
-    await until(() => isRefused(`${installation.url}/livez`));
-    expect(service.process.exitCode).toBeNull();
-    request.write(FILE.subarray(5 * MIB + 1));
-    request.end('\r\n--edge--\r\n');
-    const response = await answered;
-    expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
-    const stored = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as object;
-    expect(stored).toMatchObject({ state: 'stored', sizeBytes: FILE.length });
-    expect(await ended).toBe(0);
-  });
-
-  test('is not ready from SIGTERM on, and serves on for SHUTDOWN_DELAY; a second signal ends it at once', async () => {
-    // The longest that is allowed: the second signal cuts it short.
-    installation = await install({ SHUTDOWN_DELAY: '30s' });
-    const service = await installation.start();
-    const { request } = await uploadHalf();
-    request.on('error', () => {});
-    const ended = service.stop('SIGTERM');
-    await until(() => service.output().includes('"stopping"'));
-    const readyz = await probe(`${installation.url}/readyz`);
-    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
-    expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200, connection: 'close' });
-    await installation.create();
-    await until(() => {
-      service.process.kill('SIGTERM');
-      return service.process.exitCode !== null;
-    });
-    expect(await ended).toBe(143);
-  });
-
-  test('is alive and not ready while there is no store, and ends with 0', async () => {
-    installation = await install({
-      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
-      S3_REGION: 'us-east-1',
-      S3_BUCKET: 'recordings',
-      S3_ACCESS_KEY_ID: 'KEY',
-      S3_SECRET_ACCESS_KEY: 'secret',
-    });
-    const service = installation.launch();
-    await until(() => service.output().includes('the self-test waits for the store'));
-    const readyz = await probe(`${installation.url}/readyz`);
-    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('the store does not answer') });
-    expect((await probe(`${installation.url}/livez`)).status).toBe(200);
-    expect((await fetch(`${installation.url}/v1/exams/math/attempts/a1/recordings`)).status).toBe(401);
-    expect(await service.stop('SIGTERM')).toBe(0);
   });
 });
