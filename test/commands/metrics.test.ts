@@ -1,5 +1,5 @@
 // What the metrics tell of the deletion queue and of sweeps, and how many of them there can be. That `serve` has all of them: serve.test.ts.
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
@@ -35,76 +35,50 @@ test('routes are known ones, methods those that are served, and no id is told, w
   expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
 });
 
-describe('the deletion queue in the metrics', () => {
-  const names = {
-    oldest: 'proctoring_deletion_oldest_due_timestamp_seconds',
-    overdue: 'proctoring_deletion_oldest_overdue_seconds',
-    sweepable: 'proctoring_deletion_sweepable_attempts',
-    readAt: 'proctoring_deletion_status_timestamp_seconds',
-    lead: 'proctoring_deletion_lead_seconds',
-  } as const;
+async function valuesOf(registry: Registry, name: string): Promise<number[]> {
+  const metrics = await registry.getMetricsAsJSON();
+  return metrics.find((metric) => metric.name === `proctoring_${name}`)?.values.map(({ value }) => value) ?? [];
+}
 
-  function start(read: () => Promise<DueStatus>) {
-    const registry = new Registry();
-    const clock = { nowMs: 1_800_000_000_000 };
-    dueMetrics(registry, { read, now: () => clock.nowMs, leadMs: DAY_MS });
-    async function values(): Promise<Partial<Record<keyof typeof names, number>>> {
-      const metrics = await registry.getMetricsAsJSON();
-      const found = Object.entries(names).flatMap(([short, name]) => {
-        const value = metrics.find((metric) => metric.name === name)?.values[0]?.value;
-        return value === undefined ? [] : [[short, value]];
-      });
-      return Object.fromEntries(found) as Partial<Record<keyof typeof names, number>>;
-    }
-    return { clock, values };
+test('the deletion queue is told when it was read, once a minute at most; how late it is, at every scrape', async () => {
+  const registry = new Registry();
+  const startMs = 1_800_000_000_000;
+  let nowMs = startMs;
+  let asked = 0;
+  let status: DueStatus | undefined = { oldestDueMs: startMs + HOUR_MS, sweepable: 7 };
+  async function read(): Promise<DueStatus> {
+    asked += 1;
+    if (!status) throw new Error('down');
+    return status;
   }
+  dueMetrics(registry, { read, now: () => nowMs, leadMs: DAY_MS });
+  async function told(): Promise<number[][]> {
+    const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
+    const all = [...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`));
+    return Promise.all(all);
+  }
+  expect(await told()).toEqual([[], [], [], []]);
+  expect(await valuesOf(registry, 'deletion_lead_seconds')).toEqual([86_400]);
+  await until(async () => (await told())[3]?.length === 1);
+  expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
+  nowMs += 59_000;
+  expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
 
-  test('nothing is told before it was read; then how late its oldest entry is, at every scrape', async () => {
-    let status: DueStatus = { oldestDueMs: 1_800_000_000_000 + HOUR_MS, sweepable: 7 };
-    const { clock, values } = start(async () => status);
-    expect(await values()).toEqual({ lead: 86_400 });
-    await until(async () => 'readAt' in (await values()));
-    const known = { lead: 86_400, oldest: 1_800_003_600, sweepable: 7, readAt: 1_800_000_000 };
-    expect(await values()).toEqual({ ...known, overdue: 0 });
-
-    clock.nowMs += 59_000;
-    expect(await values()).toEqual({ ...known, overdue: 0 });
-    status = { oldestDueMs: undefined, sweepable: 0 };
-    clock.nowMs += 2 * HOUR_MS;
-    expect(await values()).toEqual({ ...known, overdue: 3659 });
-    await until(async () => !('oldest' in (await values())));
-    expect(await values()).toEqual({ lead: 86_400, overdue: 0, sweepable: 0, readAt: 1_800_007_259 });
-  });
-
-  test('is read once a minute at most, and a store that fails leaves the last reading and its time', async () => {
-    let asked = 0;
-    let isDown = false;
-    const { clock, values } = start(async () => {
-      asked += 1;
-      if (isDown) throw new Error('down');
-      return { oldestDueMs: undefined, sweepable: 1 };
-    });
-    await until(async () => 'readAt' in (await values()));
-    for (let times = 0; times < 10; times += 1) await values();
-    expect(asked).toBe(1);
-    isDown = true;
-    clock.nowMs += 60_000;
-    await until(async () => (await values()) && asked === 2);
-    expect(await values()).toEqual({ lead: 86_400, overdue: 0, sweepable: 1, readAt: 1_800_000_000 });
-    isDown = false;
-    clock.nowMs += 60_000;
-    await until(async () => (await values()).readAt === 1_800_000_120);
-    expect(asked).toBe(3);
-  });
+  // A store that fails leaves the last reading and its time.
+  status = undefined;
+  nowMs += 2 * HOUR_MS;
+  await until(async () => (await told()) && asked === 2);
+  expect(await told()).toEqual([[1_800_003_600], [3659], [7], [1_800_000_000]]);
+  status = { oldestDueMs: undefined, sweepable: 0 };
+  nowMs += 60_000;
+  await until(async () => (await told())[0]?.length === 0);
+  expect([await told(), asked]).toEqual([[[], [0], [0], [1_800_007_319]], 3]);
 });
 
 test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
   const registry = new Registry();
   const onSwept = sweepMetrics(registry);
-  const sweepValues = async (name: string) => {
-    const metrics = await registry.getMetricsAsJSON();
-    return metrics.find((metric) => metric.name === `proctoring_sweep_${name}`)?.values;
-  };
+  const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
   const report = {
     startedAt: '2026-11-02T09:00:00.000Z',
     finishedAt: '2026-11-02T09:00:02.500Z',
@@ -116,13 +90,13 @@ test('a sweep with failures is no success, and a refused one changes nothing but
     requests: 10,
     requestsPerRecording: 5,
   } as SweepReport;
-  expect(await sweepValues('due')).toEqual([]);
+  expect(await swept('due')).toEqual([]);
   onSwept(report);
   onSwept('refused');
-  expect(await sweepValues('last_success_timestamp_seconds')).toEqual([]);
-  expect(await sweepValues('duration_seconds')).toMatchObject([{ value: 2.5 }]);
-  expect(await sweepValues('overdue')).toMatchObject([{ value: 1 }]);
-  expect(await sweepValues('runs_total')).toMatchObject([{ value: 0 }, { value: 1 }, { value: 1 }]);
+  expect(await swept('last_success_timestamp_seconds')).toEqual([]);
+  expect(await swept('duration_seconds')).toEqual([2.5]);
+  expect(await swept('overdue')).toEqual([1]);
+  expect(await swept('runs_total')).toEqual([0, 1, 1]);
   onSwept({ ...report, failed: 0, overdue: 0, oldestOverdueSeconds: 0 });
-  expect(await sweepValues('last_success_timestamp_seconds')).toMatchObject([{ value: 1_793_610_002.5 }]);
+  expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);
 });

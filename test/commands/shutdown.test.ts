@@ -1,6 +1,12 @@
 // How `serve` ends around others, in process: load balancers, clients and orchestrators. The process itself: serve.test.ts.
 import { once } from 'node:events';
-import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -8,11 +14,12 @@ import { type HttpServer, startHttpServer } from '../../src/commands/http-server
 import { createReadiness } from '../../src/commands/readiness.ts';
 import { shutDown } from '../../src/commands/shut-down.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
-import { SECOND_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
-import { startTestService } from '../kit/service.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
+import { type Replica, startReplica } from './replica.ts';
 
 /** Nothing is cut in the time of a test. */
 const NEVER_MS = 2 ** 30;
@@ -45,10 +52,8 @@ describe('the HTTP server', () => {
       if (isHeld) await held.promise;
       response.end('answered');
     }
-    server = await startHttpServer((request, response) => void serve(request, response), {
-      host: '127.0.0.1',
-      port: 0,
-    });
+    const listener: RequestListener = (request, response) => void serve(request, response);
+    server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${server.port}`;
   });
 
@@ -116,48 +121,107 @@ test.each([
   },
 );
 
-describe('readiness', () => {
-  const READY = { ready: true };
-  const SILENT = { ready: false, reason: 'the store does not answer' };
+test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
+  const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
+  const { clock, store: real } = startTestService();
+  let away: (() => Promise<never>) | undefined = () => Promise.reject(new Error('away'));
+  let reason: string | undefined;
+  let asked = 0;
+  const store: Pick<ObjectStore, 'list'> = {
+    list(...args) {
+      asked += 1;
+      return away ? away() : real.list(...args);
+    },
+  };
+  const answers: boolean[] = [];
+  const told = { notReady: () => reason, onAnswer: (answer: boolean) => void answers.push(answer) };
+  const isReady = createReadiness({ store, now: clock.now, timers: clock, ...told });
+  expect(await isReady()).toEqual(silent);
+  away = undefined;
+  clock.advance(5 * SECOND_MS);
+  expect([await isReady(), asked]).toEqual([silent, 1]);
+  clock.advance(1);
+  expect([await isReady(), asked]).toEqual([ready, 2]);
+  away = () => new Promise(() => {});
+  expect([await isReady(), asked]).toEqual([ready, 2]);
+  clock.advance(5 * SECOND_MS + 1);
+  const hanging = isReady();
+  clock.advance(3 * SECOND_MS);
+  expect(await hanging).toEqual(silent);
+  away = undefined;
+  clock.advance(3 * SECOND_MS);
+  reason = 'stopping';
+  expect([await isReady(), asked]).toEqual([{ ready: false, reason }, 4]);
+  expect(answers).toEqual([false, false, true, true, false, false]);
+});
 
-  test('follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
-    const { clock, store: real } = startTestService();
-    const state: { list: () => Promise<never>; isAway: boolean; reason?: string } = {
-      list: () => Promise.reject(new Error('away')),
-      isAway: true,
-    };
-    let asked = 0;
-    const store: Pick<ObjectStore, 'list'> = {
-      list(...args) {
-        asked += 1;
-        return state.isAway ? state.list() : real.list(...args);
-      },
-    };
-    const answers: boolean[] = [];
-    const isReady = createReadiness({
-      store,
-      now: clock.now,
-      notReady: () => state.reason,
-      onAnswer: (ready) => answers.push(ready),
-      timers: clock,
-    });
-    expect(await isReady()).toEqual(SILENT);
-    state.isAway = false;
-    clock.advance(5 * SECOND_MS);
-    expect([await isReady(), asked]).toEqual([SILENT, 1]);
-    clock.advance(1);
-    expect([await isReady(), asked]).toEqual([READY, 2]);
-    state.isAway = true;
-    state.list = () => new Promise(() => {});
-    expect([await isReady(), asked]).toEqual([READY, 2]);
-    clock.advance(5 * SECOND_MS + 1);
-    const hanging = isReady();
-    clock.advance(3 * SECOND_MS);
-    expect(await hanging).toEqual(SILENT);
-    state.isAway = false;
-    clock.advance(3 * SECOND_MS);
-    state.reason = 'stopping';
-    expect([await isReady(), asked]).toEqual([{ ready: false, reason: 'stopping' }, 4]);
-    expect(answers).toEqual([false, false, true, true, false, false]);
-  });
+test('a rolling restart loses no request, and every recording that was answered as complete is stored', async () => {
+  const first = startTestService();
+  const services: TestService[] = [first, startTestService({ on: first })];
+  const replicas = await Promise.all(services.map((service) => startReplica({ service })));
+  // A load balancer: round robin over the replicas that were ready when it last looked, retrying nothing.
+  let ready = [0, 1];
+  let turn = 0;
+  const inHand = [0, 0];
+  const served = [0, 0];
+  async function balanced<T>(act: (replica: Replica) => Promise<T>): Promise<T> {
+    const index = ready[turn++ % ready.length] ?? Number.NaN;
+    inHand[index] = (inHand[index] ?? 0) + 1;
+    try {
+      return await act(replicas[index] as Replica);
+    } finally {
+      inHand[index] = (inHand[index] ?? 0) - 1;
+      served[index] = (served[index] ?? 0) + 1;
+    }
+  }
+  async function look(): Promise<void> {
+    const answers = await Promise.all(replicas.map(async ({ url }) => (await fetch(`${url}/readyz`)).ok));
+    ready = [0, 1].filter((index) => answers[index]);
+  }
+
+  const stored: string[] = [];
+  let isOver = false;
+  /** Fails with the first answer that is not the one of a success. */
+  async function client(number: number): Promise<void> {
+    for (let round = 0; !isOver; round += 1) {
+      const path = await balanced((replica) => replica.record({}, `a-${number}-${round}`));
+      stored.push(path);
+      await balanced((replica) => replica.ask('GET', path));
+      await balanced((replica) => replica.ask('POST', `${path}/playback-links`));
+    }
+  }
+  const clients = Promise.all(Array.from({ length: 10 }, (_, number) => client(number)));
+  // What fails is told below, after the restarts.
+  clients.catch(() => {});
+  const whileServed = (condition: () => boolean) => Promise.race([clients, until(condition)]);
+  /** Some more calls have come to a replica. */
+  function untilServed(index: number): Promise<unknown> {
+    const before = served[index] ?? 0;
+    return whileServed(() => (served[index] ?? 0) > before + 20);
+  }
+  for (const [index, service] of services.entries()) {
+    await untilServed(index);
+    const replica = replicas[index] as Replica;
+    replica.notReady = 'stopping';
+    // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
+    async function wait(): Promise<void> {
+      await untilServed(index);
+      await look();
+      await whileServed(() => inHand[index] === 0);
+    }
+    await shutDown({ server: replica.server, running: [], reason: 'SIGTERM', delayMs: DAY_MS, wait });
+    await untilServed(1 - index);
+    replicas[index] = await startReplica({ service, port: replica.server.port });
+    await look();
+    await untilServed(index);
+  }
+  isOver = true;
+  await clients;
+
+  expect(stored.length).toBeGreaterThan(10);
+  const keys = new Set(await first.keys('attempts/'));
+  const folders = stored.map((path) =>
+    path.replace(/.*exams(.*)attempts\/(.*)recordings\/(.*)/, 'attempts/acme$1$2$3'),
+  );
+  expect(folders.filter((folder) => !keys.has(`${folder}/media`) || !keys.has(`${folder}/stored`))).toEqual([]);
 });

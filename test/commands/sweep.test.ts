@@ -24,35 +24,13 @@ function terminal() {
 }
 
 describe('the report', () => {
-  test('a dry run tells what would go; verify exits 1 while something is overdue, and 0 once it was swept', async () => {
-    const service = startTestService();
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    const { written, of } = terminal();
-    expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
-    expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
-    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
-    expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^Nothing is wrong\./);
-  });
-
-  test('what stays due makes the exit code 1, and is named', async () => {
-    const refused = new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
+  test('warns before a loss, tells what would go and what stays due; the exit code is 1 while something is overdue', async () => {
+    let refused: StoreError | undefined = new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
     const service = startTestService({
-      wrap: (store) => overriding(store, { delete: () => Promise.reject(refused) }),
+      policy: { unassessedMs: 2 * DAY_MS },
+      wrap: (store) =>
+        overriding(store, { delete: (objects) => (refused ? Promise.reject(refused) : store.delete(objects)) }),
     });
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    const { written, of } = terminal();
-    expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/1 failed, 1 overdue/);
-  });
-
-  test('the warning before a loss, as text and as JSON', async () => {
-    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS } });
     await service.record();
     service.clock.advance(2 * HOUR_MS);
     const { written, of } = terminal();
@@ -61,6 +39,19 @@ describe('the report', () => {
     await reportSweep(() => service.sweep(), of(true));
     const warning = { dueSoonUnassessed: [{ tenant: 'acme', count: 1 }], dueSoonMore: false };
     expect(JSON.parse(written.pop() ?? '')).toMatchObject(warning);
+
+    service.clock.advance(3 * DAY_MS);
+    expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*SlowDown/);
+    refused = undefined;
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^Nothing is wrong\./);
   });
 
   test.each<[string, (run: () => Promise<never>, options: ReportOptions) => Promise<number>]>([
