@@ -24,42 +24,11 @@ const BODY = {
   parts: 3,
 };
 
-/** Calls one service as the tenant `acme`. */
-export interface Caller {
-  token(scope: string, claims?: Record<string, string>): Promise<string>;
-  /** With every scope, unless the headers hold another token. */
-  call(method: string, path: string, init?: RequestInit): Promise<Response>;
-  /** The same with a body of JSON. @throws Error when it is refused */
-  ask<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T>;
-  /** A recording that is begun; its path. */
-  create(headers?: Record<string, string>, attempt?: string): Promise<string>;
-  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
-  record(headers?: Record<string, string>, attempt?: string): Promise<string>;
-  /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
-  makeDue(): Promise<void>;
-}
+export type Caller = ReturnType<typeof callerOf>;
+export type Installation = Awaited<ReturnType<typeof install>>;
+export type RunningService = Awaited<ReturnType<Installation['start']>>;
 
-export interface Installation extends Caller {
-  readonly url: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly dataDir: string;
-  /** Starts `serve` and waits until it is ready. */
-  start(): Promise<RunningService>;
-  /** Starts `serve`. */
-  launch(): RunningService;
-  /** Runs another command to its end. */
-  run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
-  remove(): Promise<void>;
-}
-
-export interface RunningService {
-  readonly process: ChildProcess;
-  readonly output: () => string;
-  /** Sends a signal and waits for the end; the exit code. */
-  stop(signal: NodeJS.Signals): Promise<number | null>;
-}
-
-export async function install(settings: Record<string, string> = {}): Promise<Installation> {
+export async function install(settings: Record<string, string> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-installation-'));
   const port = await freePort();
   const env: NodeJS.ProcessEnv = {
@@ -94,88 +63,97 @@ export async function install(settings: Record<string, string> = {}): Promise<In
     return { child, said, ended };
   }
 
-  function launch(): RunningService {
+  /** Starts `serve`. */
+  function launch() {
     const { child, said, ended } = begin(['serve']);
-    return {
-      process: child,
-      output: () => said.all,
-      stop(signal) {
-        child.kill(signal);
-        return ended;
-      },
-    };
+    /** Sends a signal and waits for the end; the exit code. */
+    function stop(signal: NodeJS.Signals): Promise<number | null> {
+      child.kill(signal);
+      return ended;
+    }
+    return { process: child, output: () => said.all, stop };
   }
 
-  return {
-    ...callerOf(url),
-    url,
-    env,
-    dataDir,
-    launch,
-    async start() {
-      const service = launch();
-      while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
-        if (service.process.exitCode !== null) throw new Error(`serve stopped: ${service.output()}`);
-        await pause();
-      }
-      return service;
-    },
-    async run(...args) {
-      const { said, ended } = begin(args);
-      const code = await ended;
-      return { code, stdout: said.stdout, stderr: said.stderr };
-    },
-    async remove() {
-      for (const child of running) child.kill('SIGKILL');
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  /** Starts `serve` and waits until it is ready. */
+  async function start() {
+    const service = launch();
+    while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
+      if (service.process.exitCode !== null) throw new Error(`serve stopped: ${service.output()}`);
+      await pause();
+    }
+    return service;
+  }
+
+  /** Runs another command to its end. */
+  async function run(...args: string[]) {
+    const { said, ended } = begin(args);
+    const code = await ended;
+    return { code, stdout: said.stdout, stderr: said.stderr };
+  }
+
+  async function remove(): Promise<void> {
+    for (const child of running) child.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+
+  return { ...callerOf(url), url, env, dataDir, launch, start, run, remove };
 }
 
-export function callerOf(url: string, now: () => number = Date.now): Caller {
-  const token: Caller['token'] = (scope, claims = {}) =>
+/** Calls one service as the tenant `acme`. */
+export function callerOf(url: string, now: () => number = Date.now) {
+  const token = (scope: string, claims: Record<string, string> = {}) =>
     signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
+
+  /** With every scope, unless the headers hold another token. */
   async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
     return fetch(url + path, { ...init, method, headers });
   }
-  async function askWith<T>(method: string, path: string, init: RequestInit): Promise<T> {
+
+  /** @throws Error when it is refused */
+  async function succeed<T>(method: string, path: string, init: object): Promise<T> {
     const answer = await call(method, path, init);
     if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as T;
   }
-  async function* form(): AsyncGenerator<Uint8Array> {
-    await pause();
-    yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
-    await pause();
-    yield webm;
-    yield Buffer.from('\r\n--edge--\r\n');
+
+  /** The same with JSON. */
+  const ask = <T>(method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+    succeed<T>(method, path, {
+      headers: { 'content-type': 'application/json', ...headers },
+      body: body && JSON.stringify(body),
+    });
+
+  /** A recording that is begun; its path. */
+  async function create(headers: Record<string, string> = {}, attempt = 'secret-attempt'): Promise<string> {
+    const recordings = `${EXAM}/attempts/${attempt}/recordings`;
+    const created = await ask<{ recording: { recordingId: string } }>('POST', recordings, BODY, headers);
+    return `${recordings}/${created.recording.recordingId}`;
   }
-  const caller: Caller = {
-    token,
-    call,
-    ask: (method, path, body = {}, headers = {}) =>
-      askWith(method, path, {
-        headers: { 'content-type': 'application/json', ...headers },
-        ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
-      }),
-    async create(headers, attempt = 'secret-attempt') {
-      const recordings = `${EXAM}/attempts/${attempt}/recordings`;
-      const created = await caller.ask<{ recording: { recordingId: string } }>('POST', recordings, BODY, headers);
-      return `${recordings}/${created.recording.recordingId}`;
-    },
-    async record(sent, attempt) {
-      const path = await caller.create(sent, attempt);
-      const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
-      await askWith('POST', `${path}/content`, { headers, body: form(), duplex: 'half' } as unknown as RequestInit);
-      return path;
-    },
-    async makeDue() {
-      const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
-      await caller.ask('PUT', `${EXAM}/attempts/secret-attempt/assessment`, { completedAt });
-    },
-  };
-  return caller;
+
+  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
+  async function record(sent?: Record<string, string>, attempt?: string): Promise<string> {
+    const path = await create(sent, attempt);
+    const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
+    await succeed('POST', `${path}/content`, { headers, body: form(), duplex: 'half' });
+    return path;
+  }
+
+  /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
+  async function makeDue(): Promise<void> {
+    const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
+    await ask('PUT', `${EXAM}/attempts/secret-attempt/assessment`, { completedAt });
+  }
+
+  return { token, call, ask, create, record, makeDue };
+}
+
+async function* form(): AsyncGenerator<Uint8Array> {
+  await pause();
+  yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
+  await pause();
+  yield webm;
+  yield Buffer.from('\r\n--edge--\r\n');
 }
 
 /** What /metrics tells, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */

@@ -7,14 +7,9 @@ import { createApp, type HttpDependencies } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import type { Logger } from '../../src/http/logger.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { type Caller, callerOf, SECRET } from './process.ts';
+import { callerOf, SECRET } from './process.ts';
 
-export interface Replica extends Caller {
-  readonly url: string;
-  readonly server: HttpServer;
-  /** Why it is not ready, whatever its store says. */
-  notReady: string | undefined;
-}
+export type Replica = Awaited<ReturnType<typeof startReplica>>;
 
 export interface ReplicaOptions {
   /** Default: a new one. */
@@ -31,10 +26,12 @@ afterEach(async () => {
 });
 
 /** Is closed after the test. */
-export async function startReplica(options: ReplicaOptions = {}): Promise<Replica> {
+export async function startReplica(options: ReplicaOptions = {}) {
   const { service = startTestService(), port = 0, trace } = options;
   const { clock, store, context } = service;
-  const notReady = () => replica.notReady;
+  /** Why it is not ready, whatever its store says. */
+  const state: { notReady: string | undefined } = { notReady: undefined };
+  const notReady = () => state.notReady;
   const claims = { tenantClaim: 'tenant', scopeClaim: 'scope' };
   const app = createApp({
     recordings: context,
@@ -49,6 +46,5 @@ export async function startReplica(options: ReplicaOptions = {}): Promise<Replic
   const server = await startHttpServer((request, response) => void app(request, response), { host: '127.0.0.1', port });
   servers.push(server);
   const url = `http://127.0.0.1:${server.port}`;
-  const replica: Replica = { ...callerOf(url, clock.now), url, server, notReady: undefined };
-  return replica;
+  return { ...callerOf(url, clock.now), url, server, state };
 }

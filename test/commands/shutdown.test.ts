@@ -202,7 +202,7 @@ test('a rolling restart loses no request, and every recording that was answered 
   for (const [index, service] of services.entries()) {
     await untilServed(index);
     const replica = replicas[index] as Replica;
-    replica.notReady = 'stopping';
+    replica.state.notReady = 'stopping';
     // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
     async function wait(): Promise<void> {
       await untilServed(index);
