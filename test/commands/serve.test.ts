@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
+import { ProctoringRecordings } from '../../src/sdk/index.ts';
 import { until } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
@@ -124,7 +125,8 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
     await until(() => service.output().includes('an event was not delivered'));
     await until(async () => {
       swept = await scrape(installation);
-      return (swept.get('proctoring_sweep_runs_total{result="ok"}') ?? 0) > 0;
+      const isRead = swept.get('proctoring_deletion_sweepable_attempts') === 0;
+      return isRead && (swept.get('proctoring_sweep_runs_total{result="ok"}') ?? 0) > 0;
     });
 
     const { answered, goOn } = await beginUpload();
@@ -223,12 +225,6 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
   });
 });
 
-interface SignedPart {
-  readonly partNumber: number;
-  readonly url: string;
-  readonly headers: Record<string, string>;
-}
-
 describe('a service', () => {
   afterEach(remove);
 
@@ -237,27 +233,26 @@ describe('a service', () => {
     receiver.answer = () => new Promise(() => {});
     const file = enlargeWebm(webm, 40 * MIB + 4321);
     let service = await installation.start();
-    const path = await installation.create();
-    const partSizeBytes = 5 * MIB;
-    const count = Math.ceil(file.length / partSizeBytes);
-    const bytesOf = (part: number) => new Uint8Array(file.subarray((part - 1) * partSizeBytes, part * partSizeBytes));
+    const token = () => installation.token('recordings:upload recordings:review');
+    const sdk = new ProctoringRecordings({ baseUrl: installation.url, token, maxAttempts: 1 });
+    const recording = (await installation.create()).slice(-36);
+    const place = { exam: 'secret-exam', attempt: 'secret-attempt', recording };
+    const partSize = 5 * MIB;
+    const bytesOf = (part: number) => new Uint8Array(file.subarray((part - 1) * partSize, part * partSize));
+    const all = Array.from({ length: Math.ceil(file.length / partSize) }, (_, index) => index + 1);
     const acknowledged = new Set<number>();
 
-    for (let round = 0; acknowledged.size < count; round += 1) {
-      const listed = await installation.ask<{ parts: { partNumber: number; sizeBytes: number }[] }>(
-        'GET',
-        `${path}/parts`,
-      );
-      const there = new Set(listed.parts.map(({ partNumber }) => partNumber));
+    for (let round = 0; acknowledged.size < all.length; round += 1) {
+      const listed = await sdk.uploadedParts(place);
+      const there = new Set(listed.map(({ partNumber }) => partNumber));
       for (const partNumber of acknowledged) expect(there).toContain(partNumber);
-      for (const part of listed.parts) expect(part.sizeBytes).toBe(bytesOf(part.partNumber).length);
+      for (const part of listed) expect(part.sizeBytes).toBe(bytesOf(part.partNumber).length);
       for (const partNumber of there) acknowledged.add(partNumber);
-      const wanted = Array.from({ length: count }, (_, index) => index + 1).filter((part) => !there.has(part));
+      const wanted = all.filter((partNumber) => !there.has(partNumber));
       if (wanted.length === 0) break;
       const parts = wanted.map((partNumber) => ({ partNumber, sizeBytes: bytesOf(partNumber).length }));
-      const signed = await installation.ask<{ parts: SignedPart[] }>('POST', `${path}/parts`, { parts });
       await Promise.all(
-        signed.parts.map(async ({ partNumber, url, headers }, index) => {
+        (await sdk.signParts(place, parts)).map(async ({ partNumber, url, headers }, index) => {
           const sent = fetch(url, { method: 'PUT', headers, body: bytesOf(partNumber) });
           // Killed under it, it is not acknowledged, and uploaded again.
           if ((await sent.catch(() => undefined))?.ok) acknowledged.add(partNumber);
@@ -266,8 +261,7 @@ describe('a service', () => {
       );
       if (round < 2) service = await installation.start();
     }
-    const completed = await installation.ask('POST', `${path}/complete`);
-    expect(completed).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    expect(await sdk.complete(place)).toMatchObject({ state: 'stored', sizeBytes: file.length });
     // Its endpoint is dead, and the erasure is answered all the same.
     await installation.ask('DELETE', `${await installation.record()}?reason=erasure`);
     await service.stop('SIGKILL');
@@ -275,8 +269,8 @@ describe('a service', () => {
     receiver.answer = () => 204;
     receiver.received.length = 0;
     service = await installation.start();
-    const link = await installation.ask<{ url: string }>('POST', `${path}/playback-links`);
-    expect(Buffer.from(await (await fetch(link.url)).arrayBuffer()).equals(file)).toBe(true);
+    const { url } = await sdk.playbackLink(place, 'assessment');
+    expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(file)).toBe(true);
     const delivered = 'proctoring_webhook_deliveries_total{result="delivered"}';
     await until(async () => (await scrape(installation)).get(delivered) === 3);
     expect((await scrape(installation)).has('proctoring_webhook_backlog')).toBe(true);

@@ -156,6 +156,7 @@ describe('the start is stopped by', () => {
     [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
     [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
     [{ ...WITH_BUCKET, AUTH_SHARED_SECRET: '' }, /^AUTH_JWKS_URL: is not set/],
+    [{ AUTH_JWKS_URL: 'jwks' }, /^AUTH_JWKS_URL: is not a URL/],
     [{ ...WITH_BUCKET, AUTH_JWKS_URL: 'https://id.example/jwks' }, /^AUTH_JWKS_URL: .*together/],
     [{ S3_ENDPOINT: 'https://s3.example' }, /^S3_BUCKET: is not set, but S3_ENDPOINT is/],
     [{ RETENTION_AFTER_ASESSMENT: '9d' }, /^RETENTION_AFTER_ASESSMENT: .*did you mean RETENTION_AFTER_ASSESSMENT\?/],
@@ -171,22 +172,18 @@ describe('the start is stopped by', () => {
     expect(problemsOf(env)[0]).toMatch(line);
   });
 
-  it('every bad value at once, a line for each', () => {
-    const read = () => readSettings({ PORT: 'x', UPLOADS: 'y', RETENTION_UNASSESSED: 'z' });
+  it('every bad value at once, a line for each, and secrets are never shown', () => {
+    const read = () =>
+      readSettings({
+        ...WITH_BUCKET,
+        AUTH_SHARED_SECRET: 'hunter2',
+        S3_SECRET_ACCESS_KEY: 'hunter2',
+        S3_ENDPOINT: 'https://user:hunter2@s3.example',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:hunter2@collector',
+      });
     expect(read).toThrow(SettingsError);
-    expect(read).toThrow(/^.+\n.+\n.+$/);
-  });
-
-  it('secrets, which are never shown', () => {
-    const problems = problemsOf({
-      ...WITH_BUCKET,
-      AUTH_SHARED_SECRET: 'hunter2',
-      S3_SECRET_ACCESS_KEY: 'hunter2',
-      S3_ENDPOINT: 'https://user:hunter2@s3.example',
-      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:hunter2@collector',
-    });
-    expect(problems).toHaveLength(4);
-    expect(problems.join('\n')).not.toContain('hunter2');
+    expect(read).toThrow(/^.+\n.+\n.+\n.+$/);
+    expect(read).not.toThrow(/hunter2/);
   });
 
   it('no names that Kubernetes sets for a service called s3 or auth', () => {
@@ -232,14 +229,11 @@ describe('WEBHOOKS_FILE', () => {
     ['no JSON', '{', /^WEBHOOKS_FILE: is not a file of JSON that can be read$/],
     ['a list', [GOOD], /^WEBHOOKS_FILE: the file: /],
     ['http elsewhere', { acme: { ...GOOD, url: 'http://127.0.0.1.example/' } }, /acme\.url: must begin with https/],
-    ['another scheme', { acme: { ...GOOD, url: 'file:///etc/passwd' } }, /acme\.url: must begin with https/],
     ['no URL', { acme: { ...GOOD, url: 'lms' } }, /acme\.url: is no URL$/],
     ['credentials', { acme: { ...GOOD, url: 'https://u:p4ssw0rd@lms.example/' } }, /acme\.url: holds credentials/],
     ['no prefix', { acme: { ...GOOD, secret: KEY } }, /acme\.secret: must be whsec_ and base64$/],
     ['a short secret', { acme: { ...GOOD, secret: 'whsec_c2hvcnQ=' } }, /acme\.secret: must stand for 24 to 64 bytes$/],
-    ['three secrets', { acme: { ...GOOD, secret: [HOOK_SECRET, HOOK_SECRET, HOOK_SECRET] } }, /acme\.secret: /],
     ['an unknown event', { acme: { ...GOOD, events: ['recording.played'] } }, /acme\.events\.0: /],
-    ['no event', { acme: { ...GOOD, events: [] } }, /acme\.events: /],
     ['an unknown field', { acme: { ...GOOD, uri: 'x' } }, /acme: /],
     ['no id of a tenant', { 'a@b.example': GOOD }, /^WEBHOOKS_FILE: /],
   ])('%s stops the start with one line, which shows no secret', (_, content, line) => {
