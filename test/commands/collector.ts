@@ -25,8 +25,10 @@ export interface Collector {
   readonly bodies: Buffer[];
   readonly contentTypes: Set<string>;
   readonly spans: CollectedSpan[];
-  /** Of the next answers; undefined: none is answered. */
-  status: number | undefined;
+  /** Of the next answers. */
+  status: number;
+  /** Until then none is answered. */
+  silence: Promise<void> | undefined;
   close(): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ export async function startCollector(): Promise<Collector> {
     collector.contentTypes.add(type);
     const isJson = type === 'application/json';
     if (isJson) collector.spans.push(...spansOf(JSON.parse(String(body)) as OtlpTraces));
-    if (collector.status) response.writeHead(collector.status, { 'content-type': type }).end(isJson ? '{}' : '');
+    await collector.silence;
+    response.writeHead(collector.status, { 'content-type': type }).end(isJson ? '{}' : '');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const collector: Collector = {
@@ -62,6 +65,7 @@ export async function startCollector(): Promise<Collector> {
     contentTypes: new Set(),
     spans: [],
     status: 200,
+    silence: undefined,
     async close() {
       server.closeAllConnections();
       server.close();

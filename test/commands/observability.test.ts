@@ -199,8 +199,11 @@ describe('the traces', () => {
 
   test('a collector that never answers holds up neither what is traced nor the end', async () => {
     const tracing = await start('http/json');
-    collector.status = undefined;
+    const { promise, resolve: speak } = Promise.withResolvers<void>();
+    collector.silence = promise;
     await expect(tracing.inSpan('run', () => Promise.reject(new RangeError('secret')))).rejects.toThrow(RangeError);
+    await tracing.close();
+    speak();
     await tracing.close();
     expect(collector.spans).toMatchObject([{ name: 'run', failed: true, attributes: { 'error.type': 'RangeError' } }]);
     expect(String(collector.bodies)).not.toContain('secret');

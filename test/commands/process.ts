@@ -88,7 +88,7 @@ export async function install(settings: Record<string, string> = {}) {
   async function run(...args: string[]) {
     const { said, ended } = begin(args);
     const code = await ended;
-    return { code, stdout: said.stdout, stderr: said.stderr };
+    return { code, ...said };
   }
 
   async function remove(): Promise<void> {

@@ -1,5 +1,5 @@
 // The front door tells the truth: each command of these pages is run as it stands there, each example in TypeScript too.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const ELSEWHERE: readonly { command: RegExp; because: string; step: string }[] =
 let folder: string;
 let env: NodeJS.ProcessEnv;
 let url: string;
-let service: ChildProcess;
+let service: ChildProcessWithoutNullStreams;
 let output = '';
 
 beforeAll(async () => {
@@ -39,11 +39,10 @@ beforeAll(async () => {
     SHUTDOWN_DELAY: '0s',
   };
   // The first block of the page after the installation, in a terminal of its own.
-  const started = spawn('bash', ['-c', 'npm start 2>&1'], { cwd: ROOT, env, detached: true });
-  started.stdout.setEncoding('utf8').on('data', (text: string) => {
+  service = spawn('bash', ['-c', 'npm start 2>&1'], { cwd: ROOT, env, detached: true });
+  service.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  service = started;
   const isReady = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
   while (!(await isReady())) {
     if (service.exitCode !== null) throw new Error(`npm start ended with ${service.exitCode}`);
@@ -52,9 +51,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   if (service.pid && service.exitCode === null) {
-    const exited = once(service, 'exit');
+    // The shell may end before what it started: the last of them closes the output.
+    const closed = once(service, 'close');
     process.kill(-service.pid, 'SIGTERM');
-    await exited;
+    await closed;
   }
   await rm(folder, { recursive: true, force: true });
 });
