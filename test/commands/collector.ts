@@ -78,11 +78,12 @@ export async function startCollector(): Promise<Collector> {
 function spansOf({ resourceSpans }: OtlpTraces): CollectedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ traceId, spanId, parentSpanId, name, kind, ...span }) => ({
+      spans.map(({ startTimeUnixNano, endTimeUnixNano, status, ...span }) => ({
+        ...span,
         service: toRecord(resource.attributes)['service.name'],
-        ...{ traceId, spanId, parentSpanId: parentSpanId || undefined, name, kind },
-        failed: span.status.code === 2,
-        durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1e6,
+        parentSpanId: span.parentSpanId || undefined,
+        failed: status.code === 2,
+        durationMs: Number(BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)) / 1e6,
         attributes: toRecord(span.attributes),
       })),
     ),

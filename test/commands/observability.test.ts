@@ -29,24 +29,18 @@ describe('the log', () => {
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  test('a line is one JSON document, with the time of the clock it was given, and no field that is not named', () => {
+  test('has one JSON document a line, by its clock and with named fields alone; audit events at every level', () => {
     const unnamed = { url: 'https://x', authorization: 'y', level: 'error', message: 'z' };
-    const fields = { status: 200, causes: ['A b'], ...unnamed } as LogFields;
-    expect(logged('info', (log) => log.info('the store is away', fields))).toEqual([
-      { time: '2026-11-02T00:00:00.000Z', level: 'info', message: 'the store is away', status: 200, causes: ['A b'] },
-    ]);
-  });
-
-  test('it has lines from its level on, and audit events at every level', () => {
     const lines = logged('error', (log) => {
       log.warn('no');
       log.debug('no');
-      log.error('yes');
+      log.error('the store is away', { status: 200, causes: ['A b'], ...unnamed } as LogFields);
       log.audit('link issued', { actor: 'a' });
     });
+    const time = '2026-11-02T00:00:00.000Z';
     expect(lines).toEqual([
-      expect.objectContaining({ level: 'error', message: 'yes' }),
-      expect.objectContaining({ level: 'info', channel: 'audit', message: 'link issued', actor: 'a' }),
+      { time, level: 'error', message: 'the store is away', status: 200, causes: ['A b'] },
+      { time, level: 'info', channel: 'audit', message: 'link issued', actor: 'a' },
     ]);
   });
 
@@ -95,7 +89,7 @@ describe('the metrics', () => {
     expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
     const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
     routes.delete('unmatched');
-    expect([...routes].toSorted()).toEqual([...new Set(CALLS.map(({ path }) => path))].toSorted());
+    expect(routes).toEqual(new Set(CALLS.map(({ path }) => path)));
     expect(samples.get('http_requests_total{method="_OTHER",route="unmatched",status="404"}')).toBe(9);
     expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
   });

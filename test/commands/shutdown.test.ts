@@ -1,12 +1,6 @@
 // How `serve` ends around others, in process: load balancers, clients and orchestrators. The process itself: serve.test.ts.
 import { once } from 'node:events';
-import {
-  Agent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -47,13 +41,12 @@ describe('the HTTP server', () => {
   beforeEach(async () => {
     held = Promise.withResolvers();
     isHeld = false;
-    async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const onRequest: Parameters<typeof startHttpServer>[0] = async (request, response) => {
       isHeld = request.url === '/held';
       if (isHeld) await held.promise;
       response.end('answered');
-    }
-    const listener: RequestListener = (request, response) => void serve(request, response);
-    server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
+    };
+    server = await startHttpServer(onRequest, { host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${server.port}`;
   });
 
@@ -100,26 +93,20 @@ describe('the HTTP server', () => {
   });
 });
 
-test.each([
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)(
-  'a second %s ends the process with %d, but not the echo of a first from the terminal and npm',
-  (name, code) => {
-    const codes: number[] = [];
-    const clock = createVirtualClock();
-    const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
-    process.emit(name, name);
-    clock.advance(500);
-    process.emit(name, name);
-    expect({ reason: stop.signal.reason, codes }).toEqual({ reason: name, codes: [] });
-    clock.advance(1);
-    process.emit(name, name);
-    expect(codes).toEqual([code]);
-    stop.dispose();
-    expect(process.listenerCount(name)).toBe(0);
-  },
-);
+test('a second signal ends the process at once, but not the echo of a first from the terminal and npm', () => {
+  const codes: number[] = [];
+  const clock = createVirtualClock();
+  const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
+  process.emit('SIGINT', 'SIGINT');
+  clock.advance(500);
+  process.emit('SIGINT', 'SIGINT');
+  expect({ reason: stop.signal.reason, codes }).toEqual({ reason: 'SIGINT', codes: [] });
+  clock.advance(1);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.emit(name, name);
+  expect(codes).toEqual([130, 143]);
+  stop.dispose();
+  expect(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')).toBe(0);
+});
 
 test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
   const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
