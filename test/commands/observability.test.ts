@@ -1,5 +1,5 @@
 // What the service tells of itself: the log, the metrics and the traces, part by part. What `serve` tells: serve.test.ts.
-import { Writable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { createLogger } from '../../src/commands/logging.ts';
@@ -18,14 +18,9 @@ import { SILENT, startReplica } from './replica.ts';
 
 describe('the log', () => {
   function logged(level: LogLevel, act: (logger: Logger) => void): Record<string, unknown>[] {
-    const lines: string[] = [];
-    const stream = new Writable({
-      write(chunk, _encoding, done) {
-        lines.push(String(chunk));
-        done();
-      },
-    });
+    const stream = new PassThrough();
     act(createLogger({ level, now: () => Date.UTC(2026, 10, 2), stream }));
+    const lines = String(stream.read()).trimEnd().split('\n');
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 

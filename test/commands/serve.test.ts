@@ -300,12 +300,9 @@ describe('a service', () => {
     delete installation.env.OTEL_TRACES_EXPORTER;
     const swept = await installation.run('sweep', '--json');
     const report = JSON.parse(swept.stdout);
-    expect({ code: swept.code, report }).toMatchObject({
-      code: 0,
-      report: { dryRun: false, due: 1, deleted: { recordings: 1 }, kept: 0, failed: 0, overdue: 0 },
-    });
-    const names = ['startedAt', 'finishedAt', 'oldestOverdueSeconds', 'requests'];
-    expect(Object.keys(report)).toEqual(expect.arrayContaining(names));
+    expect([swept.code, report.startedAt, report.finishedAt]).toEqual([0, expect.any(String), expect.any(String)]);
+    const counts = { due: 1, deleted: { recordings: 1 }, kept: 0, failed: 0, overdue: 0, oldestOverdueSeconds: 0 };
+    expect(report).toMatchObject({ dryRun: false, requests: expect.any(Number), ...counts });
     // What will be lost unassessed: the sweep wrote an event, and a scrape has the service look.
     const dueSoon = 'proctoring_due_soon_unassessed{tenant="acme"}';
     await until(async () => (await scrape(installation)).get(dueSoon) === 1);

@@ -84,13 +84,11 @@ describe('the binary', () => {
   const folder = mkdtempSync(join(tmpdir(), 'commands-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function run(line: string, env: Record<string, string> = {}) {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['src/commands/main.ts', ...line.split(' ').filter(Boolean)],
-      { env: { DATA_DIR: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env }, encoding: 'utf8' },
-    );
-    return { code: status, out: stdout, err: stderr };
+  function run(line: string, settings: Record<string, string> = {}) {
+    const args = ['src/commands/main.ts', ...line.split(' ').filter(Boolean)];
+    const env = { DATA_DIR: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...settings };
+    const { status: code, stdout: out, stderr: err } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    return { code, out, err };
   }
 
   test.each<[string, Record<string, string>, RegExp]>([
