@@ -5,35 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 
-export interface CollectedSpan {
-  /** `service.name`. */
-  readonly service: unknown;
+export type Collector = Awaited<ReturnType<typeof startCollector>>;
+export type CollectedSpan = ReturnType<typeof spansOf>[number];
+
+type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+interface OtlpSpan {
   readonly traceId: string;
   readonly spanId: string;
-  readonly parentSpanId: string | undefined;
+  readonly parentSpanId?: string;
   readonly name: string;
   /** 1 internal, 2 server, 3 client. */
   readonly kind: number;
-  readonly failed: boolean;
-  readonly durationMs: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
-
-export interface Collector {
-  readonly url: string;
-  /** Whatever was sent, as it came. */
-  readonly bodies: Buffer[];
-  readonly contentTypes: Set<string>;
-  readonly spans: CollectedSpan[];
-  /** Of the next answers. */
-  status: number;
-  /** Until then none is answered. */
-  silence: Promise<void> | undefined;
-  close(): Promise<void>;
-}
-
-type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-interface OtlpSpan extends Pick<CollectedSpan, 'traceId' | 'spanId' | 'parentSpanId' | 'name' | 'kind'> {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly status: { readonly code?: number };
@@ -46,7 +28,7 @@ interface OtlpTraces {
   }[];
 }
 
-export async function startCollector(): Promise<Collector> {
+export async function startCollector() {
   const server = createServer(async (request, response) => {
     const sent = await buffer(request);
     const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
@@ -59,13 +41,15 @@ export async function startCollector(): Promise<Collector> {
     response.writeHead(collector.status, { 'content-type': type }).end(isJson ? '{}' : '');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const collector: Collector = {
+  const collector = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    bodies: [],
-    contentTypes: new Set(),
-    spans: [],
+    bodies: [] as Buffer[],
+    contentTypes: new Set<string>(),
+    spans: [] as CollectedSpan[],
+    /** Of the next answers. */
     status: 200,
-    silence: undefined,
+    /** Until then none is answered. */
+    silence: undefined as Promise<void> | undefined,
     async close() {
       server.closeAllConnections();
       server.close();
@@ -75,7 +59,7 @@ export async function startCollector(): Promise<Collector> {
   return collector;
 }
 
-function spansOf({ resourceSpans }: OtlpTraces): CollectedSpan[] {
+function spansOf({ resourceSpans }: OtlpTraces) {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
       spans.map(({ startTimeUnixNano, endTimeUnixNano, status, ...span }) => ({

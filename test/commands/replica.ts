@@ -11,13 +11,6 @@ import { callerOf, SECRET } from './process.ts';
 
 export type Replica = Awaited<ReturnType<typeof startReplica>>;
 
-export interface ReplicaOptions {
-  /** Default: a new one. */
-  readonly service?: TestService;
-  readonly port?: number;
-  readonly trace?: HttpDependencies['trace'];
-}
-
 export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
 
 const servers: HttpServer[] = [];
@@ -25,9 +18,14 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close(0)));
 });
 
+interface ReplicaOptions extends Pick<HttpDependencies, 'trace'> {
+  /** Default: a new one. */
+  readonly service?: TestService;
+  readonly port?: number;
+}
+
 /** Is closed after the test. */
-export async function startReplica(options: ReplicaOptions = {}) {
-  const { service = startTestService(), port = 0, trace } = options;
+export async function startReplica({ service = startTestService(), port = 0, trace }: ReplicaOptions = {}) {
   const { clock, store, context } = service;
   /** Why it is not ready, whatever its store says. */
   const state: { notReady: string | undefined } = { notReady: undefined };
