@@ -110,19 +110,24 @@ export function callerOf(url: string, now: () => number = Date.now) {
     return fetch(url + path, { ...init, method, headers });
   }
 
-  /** @throws Error when it is refused */
-  async function succeed<T>(method: string, path: string, init: object): Promise<T> {
-    const answer = await call(method, path, init);
-    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
+  /** @throws Error when it was refused */
+  async function read<T>(answering: Promise<Response>): Promise<T> {
+    const answer = await answering;
+    if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as T;
   }
 
-  /** The same with JSON. */
-  const ask = <T>(method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
-    succeed<T>(method, path, {
-      headers: { 'content-type': 'application/json', ...headers },
-      body: body && JSON.stringify(body),
-    });
+  /** A call with JSON, if any, and its answer. @throws Error when it is refused */
+  function ask<T>(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<T> {
+    const json = { 'content-type': 'application/json', ...headers };
+    return read(call(method, path, { headers: json, ...(body && { body: JSON.stringify(body) }) }));
+  }
+
+  /** Sends a form with a file through the service. */
+  function send(path: string, form: AsyncIterable<Uint8Array>): Promise<Response> {
+    const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
+    return call('POST', `${path}/content`, { headers, body: form, duplex: 'half' } as unknown as RequestInit);
+  }
 
   /** A recording that is begun; its path. */
   async function create(headers: Record<string, string> = {}, attempt = 'secret-attempt'): Promise<string> {
@@ -132,10 +137,9 @@ export function callerOf(url: string, now: () => number = Date.now) {
   }
 
   /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
-  async function record(sent?: Record<string, string>, attempt?: string): Promise<string> {
-    const path = await create(sent, attempt);
-    const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
-    await succeed('POST', `${path}/content`, { headers, body: form(), duplex: 'half' });
+  async function record(headers?: Record<string, string>, attempt?: string): Promise<string> {
+    const path = await create(headers, attempt);
+    await read(send(path, formOf(webm)));
     return path;
   }
 
@@ -145,15 +149,17 @@ export function callerOf(url: string, now: () => number = Date.now) {
     await ask('PUT', `${EXAM}/attempts/secret-attempt/assessment`, { completedAt });
   }
 
-  return { token, call, ask, create, record, makeDue };
+  return { token, call, ask, send, create, record, makeDue };
 }
 
-async function* form(): AsyncGenerator<Uint8Array> {
+/** What comes after the first bytes of the file waits for `rest`. */
+export async function* formOf(file: Uint8Array, first = file.length, rest?: Promise<void>): AsyncGenerator<Uint8Array> {
   await pause();
   yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
   await pause();
-  yield webm;
-  yield Buffer.from('\r\n--edge--\r\n');
+  yield file.subarray(0, first);
+  await rest;
+  yield Buffer.concat([file.subarray(first), Buffer.from('\r\n--edge--\r\n')]);
 }
 
 /** What /metrics tells, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */

@@ -8,7 +8,7 @@ import { until } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
-import { DUE_ONCE_ASSESSED, freePort, type Installation, install, scrape } from './process.ts';
+import { DUE_ONCE_ASSESSED, formOf, freePort, type Installation, install, scrape } from './process.ts';
 
 /** Each start of Node says its process, its heap's limit in MiB, and what it loads of OpenTelemetry but the API, which the metrics library loads. */
 const OBSERVER = `import { registerHooks } from 'node:module';
@@ -49,25 +49,6 @@ async function probe(path: string): Promise<object> {
 async function isClosed(): Promise<boolean> {
   const error: unknown = await fetch(installation.url).catch((thrown: Error) => thrown.cause);
   return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
-}
-
-/** An upload through the service that has sent the first part of a file of 6 MiB, and the rest when told to. */
-async function beginUpload(): Promise<{ answered: Promise<Response>; goOn: () => void }> {
-  const file = enlargeWebm(webm, 6 * MIB);
-  const path = await installation.create({}, 'another-secret-attempt');
-  const { promise: rest, resolve: goOn } = Promise.withResolvers<void>();
-  async function* form() {
-    yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n');
-    yield file.subarray(0, 5 * MIB + 1);
-    await rest;
-    yield file.subarray(5 * MIB + 1);
-    yield Buffer.from('\r\n--edge--\r\n');
-  }
-  const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
-  const sent = { headers, body: form(), duplex: 'half' } as unknown as RequestInit;
-  const answered = installation.call('POST', `${path}/content`, sent);
-  await until(async () => (await installation.ask<{ parts: unknown[] }>('GET', `${path}/parts`)).parts.length === 1);
-  return { answered, goOn };
 }
 
 const heapsOf = (output: string) =>
@@ -129,7 +110,11 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
       return isRead && (swept.get('proctoring_sweep_runs_total{result="ok"}') ?? 0) > 0;
     });
 
-    const { answered, goOn } = await beginUpload();
+    const uploaded = await installation.create({}, 'another-secret-attempt');
+    const { promise: rest, resolve: goOn } = Promise.withResolvers<void>();
+    const answered = installation.send(uploaded, formOf(enlargeWebm(webm, 6 * MIB), 5 * MIB + 1, rest));
+    const partsOf = () => installation.ask<{ parts: unknown[] }>('GET', `${uploaded}/parts`);
+    await until(async () => (await partsOf()).parts.length === 1);
     const exitCode = service.stop('SIGTERM');
     await until(isClosed);
     const isRunning = service.process.exitCode === null;
