@@ -145,6 +145,7 @@ describe('the start is stopped by', () => {
     [{ CORS_ORIGINS: '*' }, /^CORS_ORIGINS: /],
     [{ RATE_LIMIT: '0' }, /^RATE_LIMIT: /],
     [{ PORT: '65536' }, /^PORT: /],
+    [{ PORT: 'tcp://10.0.0.1:80' }, /^PORT: /],
     [{ LOG_LEVEL: 'verbose' }, /^LOG_LEVEL: .*error or warn or info or debug/],
     [{ UPLOADS: 'both' }, /^UPLOADS: /],
     [{ ...WITH_BUCKET, S3_REGION: '' }, /^S3_REGION: is not set/],
