@@ -1,104 +1,55 @@
-// A collector of traces on loopback: takes OTLP over HTTP as JSON, and keeps what arrived.
+// A collector of traces on loopback: takes OTLP over HTTP, keeps what arrived, and the spans of what arrived as JSON.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 
-export interface CollectedSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly name: string;
-  /** 1 internal, 2 server, 3 client. */
-  readonly kind: number;
-  readonly failed: boolean;
-  readonly durationMs: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
+export type Collector = Awaited<ReturnType<typeof startCollector>>;
+export type CollectedSpan = ReturnType<typeof spansOf>[number];
 
-export interface Collector {
-  readonly url: string;
-  /** Whatever was sent, as it came. */
-  readonly bodies: Buffer[];
-  readonly contentTypes: Set<string>;
-  /** Of all processes, by `service.name`. */
-  readonly services: Set<unknown>;
-  readonly spans: CollectedSpan[];
-  /** Takes what is sent and answers nothing. */
-  isSilent: boolean;
-  close(): Promise<void>;
-}
-
-interface Attribute {
-  readonly key: string;
-  readonly value: Readonly<Record<string, unknown>>;
-}
+type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
 interface OtlpSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
+  /** 1 internal, 2 server, 3 client. */
   readonly kind: number;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly status: { readonly code?: number };
-  readonly attributes: readonly Attribute[];
+  readonly attributes: Attributes;
 }
 interface OtlpTraces {
   readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly Attribute[] };
+    readonly resource: { readonly attributes: Attributes };
     readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
   }[];
 }
 
-export async function startCollector(): Promise<Collector> {
-  const bodies: Buffer[] = [];
-  const contentTypes = new Set<string>();
-  const services = new Set<unknown>();
-  const spans: CollectedSpan[] = [];
-  let collector: Collector | undefined;
-  const server = createServer((request, response) => {
-    request.toArray().then(
-      (chunks: Buffer[]) => {
-        const sent = Buffer.concat(chunks);
-        const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
-        bodies.push(body);
-        const contentType = request.headers['content-type'] ?? '';
-        contentTypes.add(contentType);
-        if (contentType === 'application/json' && request.url === '/v1/traces') keep(JSON.parse(String(body)));
-        if (collector?.isSilent) return;
-        response.writeHead(200, { 'content-type': contentType }).end(contentType === 'application/json' ? '{}' : '');
-      },
-      () => response.destroy(),
-    );
+export async function startCollector() {
+  const server = createServer(async (request, response) => {
+    const sent = await buffer(request);
+    const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
+    const type = request.headers['content-type'] ?? '';
+    collector.bodies.push(body);
+    collector.contentTypes.add(type);
+    const isJson = type === 'application/json';
+    if (isJson) collector.spans.push(...spansOf(JSON.parse(String(body)) as OtlpTraces));
+    await collector.silence;
+    response.writeHead(collector.status, { 'content-type': type }).end(isJson ? '{}' : '');
   }).listen(0, '127.0.0.1');
-
-  function keep({ resourceSpans }: OtlpTraces): void {
-    for (const { resource, scopeSpans } of resourceSpans) {
-      services.add(toRecord(resource.attributes)['service.name']);
-      for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
-        spans.push({
-          traceId: span.traceId,
-          spanId: span.spanId,
-          parentSpanId: span.parentSpanId || undefined,
-          name: span.name,
-          kind: span.kind,
-          failed: span.status.code === 2,
-          durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1e6,
-          attributes: toRecord(span.attributes),
-        });
-      }
-    }
-  }
-
   await once(server, 'listening');
-  collector = {
-    isSilent: false,
+  const collector = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    bodies,
-    contentTypes,
-    services,
-    spans,
+    bodies: [] as Buffer[],
+    contentTypes: new Set<string>(),
+    spans: [] as CollectedSpan[],
+    /** Of the next answers. */
+    status: 200,
+    /** Until then none is answered. */
+    silence: undefined as Promise<void> | undefined,
     async close() {
       server.closeAllConnections();
       server.close();
@@ -108,6 +59,21 @@ export async function startCollector(): Promise<Collector> {
   return collector;
 }
 
-function toRecord(attributes: readonly Attribute[]): Record<string, unknown> {
+function spansOf({ resourceSpans }: OtlpTraces) {
+  return resourceSpans.flatMap(({ resource, scopeSpans }) =>
+    scopeSpans.flatMap(({ spans }) =>
+      spans.map(({ startTimeUnixNano, endTimeUnixNano, status, ...span }) => ({
+        ...span,
+        service: toRecord(resource.attributes)['service.name'],
+        parentSpanId: span.parentSpanId || undefined,
+        failed: status.code === 2,
+        durationMs: Number(BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)) / 1e6,
+        attributes: toRecord(span.attributes),
+      })),
+    ),
+  );
+}
+
+function toRecord(attributes: Attributes): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }

@@ -24,40 +24,11 @@ const BODY = {
   parts: 3,
 };
 
-/** Calls one service as the tenant `acme`. */
-export interface Caller {
-  token(scope: string, claims?: Record<string, string>): Promise<string>;
-  /** With every scope, unless the headers hold another token. */
-  call(method: string, path: string, init?: RequestInit): Promise<Response>;
-  /** A recording that is begun; its path. */
-  create(headers?: Record<string, string>, attempt?: string): Promise<string>;
-  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
-  record(headers?: Record<string, string>, attempt?: string): Promise<string>;
-  /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
-  makeDue(): Promise<void>;
-}
+export type Caller = ReturnType<typeof callerOf>;
+export type Installation = Awaited<ReturnType<typeof install>>;
+export type RunningService = Awaited<ReturnType<Installation['start']>>;
 
-export interface Installation extends Caller {
-  readonly url: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly dataDir: string;
-  /** Starts `serve` and waits until it is ready. */
-  start(): Promise<RunningService>;
-  /** Starts `serve`. */
-  launch(): RunningService;
-  /** Runs another command to its end. */
-  run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
-  remove(): Promise<void>;
-}
-
-export interface RunningService {
-  readonly process: ChildProcess;
-  readonly output: () => string;
-  /** Sends a signal and waits for the end; the exit code. */
-  stop(signal: NodeJS.Signals): Promise<number | null>;
-}
-
-export async function install(settings: Record<string, string> = {}): Promise<Installation> {
+export async function install(settings: Record<string, string> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-installation-'));
   const port = await freePort();
   const env: NodeJS.ProcessEnv = {
@@ -74,105 +45,129 @@ export async function install(settings: Record<string, string> = {}): Promise<In
   };
   const url = `http://127.0.0.1:${port}`;
   const running = new Set<ChildProcess>();
-  function launch(): RunningService {
-    const child = spawn(process.execPath, [MAIN, 'serve'], { env });
+
+  function begin(args: readonly string[]) {
+    const child = spawn(process.execPath, [MAIN, ...args], { env });
     running.add(child);
-    const chunks: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    const exited = once(child, 'exit') as Promise<[number | null]>;
-    return {
-      process: child,
-      output: () => Buffer.concat(chunks).toString(),
-      async stop(signal) {
-        child.kill(signal);
-        const [code] = await exited;
-        running.delete(child);
-        return code;
-      },
-    };
+    const said = { stdout: '', stderr: '', all: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (text: string) => {
+        said[stream] += text;
+        said.all += text;
+      });
+    }
+    const ended = once(child, 'close').then(([code]) => {
+      running.delete(child);
+      return code as number | null;
+    });
+    return { child, said, ended };
   }
 
-  return {
-    ...callerOf(url),
-    url,
-    env,
-    dataDir,
-    launch,
-    async start() {
-      const service = launch();
-      await untilReady(url, service.process, service.output);
-      return service;
-    },
-    async run(...args) {
-      const child = spawn(process.execPath, [MAIN, ...args], { env });
-      const stdout: Buffer[] = [];
-      const stderr: Buffer[] = [];
-      child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-      child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-      const [code] = (await once(child, 'close')) as [number | null];
-      return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
-    },
-    async remove() {
-      for (const child of running) child.kill('SIGKILL');
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  /** Starts `serve`. */
+  function launch() {
+    const { child, said, ended } = begin(['serve']);
+    /** Sends a signal and waits for the end; the exit code. */
+    function stop(signal: NodeJS.Signals): Promise<number | null> {
+      child.kill(signal);
+      return ended;
+    }
+    return { process: child, output: () => said.all, stop };
+  }
+
+  /** Starts `serve` and waits until it is ready. */
+  async function start() {
+    const service = launch();
+    while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
+      if (service.process.exitCode !== null) throw new Error(`serve stopped: ${service.output()}`);
+      await pause();
+    }
+    return service;
+  }
+
+  /** Runs another command to its end. */
+  async function run(...args: string[]) {
+    const { said, ended } = begin(args);
+    const code = await ended;
+    return { code, ...said };
+  }
+
+  async function remove(): Promise<void> {
+    for (const child of running) child.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+
+  return { ...callerOf(url), url, env, dataDir, launch, start, run, remove };
 }
 
-export function callerOf(url: string, now: () => number = Date.now): Caller {
-  const token: Caller['token'] = (scope, claims = {}) =>
+/** Calls one service as the tenant `acme`. */
+export function callerOf(url: string, now: () => number = Date.now) {
+  const token = (scope: string, claims: Record<string, string> = {}) =>
     signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
+
+  /** With every scope, unless the headers hold another token. */
   async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
     return fetch(url + path, { ...init, method, headers });
   }
-  async function expectOk(method: string, path: string, init: RequestInit): Promise<Response> {
-    const answer = await call(method, path, init);
-    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
-    return answer;
+
+  /** @throws Error when it was refused */
+  async function read<T>(answering: Promise<Response>): Promise<T> {
+    const answer = await answering;
+    if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as T;
   }
-  const json = (body: object, headers = {}) => ({
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-  async function* form(): AsyncGenerator<Uint8Array> {
-    await pause();
-    yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
-    await pause();
-    yield webm;
-    yield Buffer.from('\r\n--edge--\r\n');
+
+  /** A call with JSON, if any, and its answer. @throws Error when it is refused */
+  function ask<T>(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<T> {
+    const json = { 'content-type': 'application/json', ...headers };
+    return read(call(method, path, { headers: json, ...(body && { body: JSON.stringify(body) }) }));
   }
-  const caller: Caller = {
-    token,
-    call,
-    async create(headers, attempt = 'secret-attempt') {
-      const recordings = `${EXAM}/attempts/${attempt}/recordings`;
-      const answer = await expectOk('POST', recordings, json(BODY, headers));
-      const { recording } = (await answer.json()) as { recording: { recordingId: string } };
-      return `${recordings}/${recording.recordingId}`;
-    },
-    async record(sent, attempt) {
-      const path = await caller.create(sent, attempt);
-      const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
-      const init = { headers, body: form(), duplex: 'half' } as unknown as RequestInit;
-      await (await expectOk('POST', `${path}/content`, init)).arrayBuffer();
-      return path;
-    },
-    async makeDue() {
-      const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
-      await expectOk('PUT', `${EXAM}/attempts/secret-attempt/assessment`, json({ completedAt }));
-    },
-  };
-  return caller;
+
+  /** Sends a form with a file through the service. */
+  function send(path: string, form: AsyncIterable<Uint8Array>): Promise<Response> {
+    const headers = { 'content-type': 'multipart/form-data; boundary=edge' };
+    return call('POST', `${path}/content`, { headers, body: form, duplex: 'half' } as unknown as RequestInit);
+  }
+
+  /** A recording that is begun; its path. */
+  async function create(headers: Record<string, string> = {}, attempt = 'secret-attempt'): Promise<string> {
+    const recordings = `${EXAM}/attempts/${attempt}/recordings`;
+    const created = await ask<{ recording: { recordingId: string } }>('POST', recordings, BODY, headers);
+    return `${recordings}/${created.recording.recordingId}`;
+  }
+
+  /** A recording that is stored, its file sent through the service later than the head of the request, as from a browser. */
+  async function record(headers?: Record<string, string>, attempt?: string): Promise<string> {
+    const path = await create(headers, attempt);
+    await read(send(path, formOf(webm)));
+    return path;
+  }
+
+  /** Assesses all recordings of the attempt so far: they are due at once under DUE_ONCE_ASSESSED. */
+  async function makeDue(): Promise<void> {
+    const completedAt = new Date(now() - 2 * MINUTE_MS).toISOString();
+    await ask('PUT', `${EXAM}/attempts/secret-attempt/assessment`, { completedAt });
+  }
+
+  return { token, call, ask, send, create, record, makeDue };
 }
 
-async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`serve stopped: ${output()}`);
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-    if (answer?.ok) return;
-    await pause();
-  }
+/** What comes after the first bytes of the file waits for `rest`. */
+export async function* formOf(file: Uint8Array, first = file.length, rest?: Promise<void>): AsyncGenerator<Uint8Array> {
+  await pause();
+  yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
+  await pause();
+  yield file.subarray(0, first);
+  await rest;
+  yield Buffer.concat([file.subarray(first), Buffer.from('\r\n--edge--\r\n')]);
+}
+
+/** What /metrics tells, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */
+export async function scrape({ url }: { readonly url: string }): Promise<ReadonlyMap<string, number>> {
+  const answer = await fetch(`${url}/metrics`);
+  if (!answer.ok) throw new Error(`/metrics answered ${answer.status}`);
+  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
 }
 
 export function pause(): Promise<void> {

@@ -1,178 +1,349 @@
-import { readFile, stat } from 'node:fs/promises';
+// `serve` and the commands beside it as processes: a service in use, killed, stopped, refused, and without a store.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
+import { ProctoringRecordings } from '../../src/sdk/index.ts';
+import { until } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { DUE_ONCE_ASSESSED, type Installation, install, pause } from './process.ts';
-import { scrapeUntil } from './scrape.ts';
+import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
+import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
+import { DUE_ONCE_ASSESSED, formOf, freePort, type Installation, install, scrape } from './process.ts';
+
+/** Each start of Node says its process, its heap's limit in MiB, and what it loads of OpenTelemetry but the API, which the metrics library loads. */
+const OBSERVER = `import { registerHooks } from 'node:module';
+  import { getHeapStatistics } from 'node:v8';
+  console.error('heap', process.pid, getHeapStatistics().heap_size_limit / 2 ** 20);
+  registerHooks({ load(url, context, next) {
+    if (/opentelemetry.(?!api)/.test(url)) console.error('loaded', url);
+    return next(url, context);
+  } });`;
+const OBSERVED = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(OBSERVER)}` };
+const RECORDINGS = '/v1/exams/{exam}/attempts/{attempt}/recordings';
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const [INTERNAL, SERVER, CLIENT] = [1, 2, 3];
 
 let installation: Installation;
-afterEach(() => installation.remove());
-
-interface Created {
-  recording: { recordingId: string };
-  upload: { partSizeBytes: number };
+let collector: Collector;
+let receiver: Receiver;
+async function installWith(settings: Record<string, string>): Promise<void> {
+  receiver = await startReceiver();
+  collector = await startCollector();
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
+  installation = await install({ ...OBSERVED, ...traces, ...settings });
+  const file = join(installation.dataDir, 'webhooks.json');
+  await writeFile(file, JSON.stringify({ acme: { url: `${receiver.url}/t0ken-in-a-path`, secret: receiver.secret } }));
+  installation.env.WEBHOOKS_FILE = file;
 }
-interface SignedPart {
-  partNumber: number;
-  url: string;
-  headers: Record<string, string>;
-}
-
-async function call<T>(
-  method: string,
-  path: string,
-  bearer: string,
-  body?: unknown,
-): Promise<{ status: number; body: T }> {
-  const answer = await fetch(installation.url + path, {
-    method,
-    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return { status: answer.status, body: (await answer.json().catch(() => undefined)) as T };
+async function remove(): Promise<void> {
+  await installation.remove();
+  await Promise.all([receiver.close(), collector.close()]);
 }
 
-const RECORDINGS = '/v1/exams/math/attempts/a1/recordings';
-const BODY = {
-  participantId: 'p1',
-  kind: 'webcam',
-  contentType: 'video/webm',
-  consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' },
-};
+async function probe(path: string): Promise<object> {
+  const answer = await fetch(installation.url + path);
+  return { status: answer.status, connection: answer.headers.get('connection'), body: await answer.text() };
+}
 
-describe('serve with the embedded store', () => {
-  test('kill -9 at any point of an upload loses no acknowledged part; the client resumes and completes', async () => {
-    installation = await install();
-    const file = enlargeWebm(webm, 40 * MIB + 4321);
-    const client = await installation.token('recordings:upload', { exam: 'math', attempt: 'a1' });
-    let service = await installation.start();
-    const { recording, upload } = (await call<Created>('POST', RECORDINGS, client, BODY)).body;
-    const path = `${RECORDINGS}/${recording.recordingId}`;
-    const count = Math.ceil(file.length / upload.partSizeBytes);
-    const bytesOf = (partNumber: number) =>
-      new Uint8Array(file.subarray((partNumber - 1) * upload.partSizeBytes, partNumber * upload.partSizeBytes));
-    const acknowledged = new Set<number>();
+/** Takes no connection any more. */
+async function isClosed(): Promise<boolean> {
+  const error: unknown = await fetch(installation.url).catch((thrown: Error) => thrown.cause);
+  return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+}
 
-    for (let round = 0; acknowledged.size < count; round += 1) {
-      const listed = (
-        await call<{ parts: { partNumber: number; sizeBytes: number }[] }>('GET', `${path}/parts`, client)
-      ).body;
-      const there = new Set(listed.parts.map(({ partNumber }) => partNumber));
-      for (const partNumber of acknowledged) expect(there).toContain(partNumber);
-      for (const part of listed.parts) expect(part.sizeBytes).toBe(bytesOf(part.partNumber).length);
+const heapsOf = (output: string) =>
+  [...output.matchAll(/^heap (\d+) (\d+)/gm)].map(([, pid, mib]) => [pid, Number(mib)]);
 
-      const wanted = Array.from({ length: count }, (_, index) => index + 1).filter(
-        (partNumber) => !there.has(partNumber),
-      );
-      for (const partNumber of there) acknowledged.add(partNumber);
-      if (wanted.length === 0) break;
-      const parts = wanted.map((partNumber) => ({ partNumber, sizeBytes: bytesOf(partNumber).length }));
-      const signed = (await call<{ parts: SignedPart[] }>('POST', `${path}/parts`, client, { parts })).body.parts;
-      const killed = round < 3 ? service.stop.bind(service, 'SIGKILL') : undefined;
-      const uploads = signed.map(async (part, index) => {
-        try {
-          const answer = await fetch(part.url, {
-            method: 'PUT',
-            headers: part.headers,
-            body: bytesOf(part.partNumber),
-          });
-          if (answer.ok) acknowledged.add(part.partNumber);
-        } catch {
-          // The server was killed under it: not acknowledged, so it is uploaded again.
-        }
-        if (index === 0) await killed?.();
-      });
-      await Promise.all(uploads);
-      if (killed) service = await installation.start();
-    }
+/** The first of a name, and of a status where one is given. */
+function find(name: string, status?: number): CollectedSpan {
+  const all = collector.spans.filter((span) => span.name === name);
+  const found = all.find(({ attributes }) => !status || attributes['http.response.status_code'] === status);
+  if (!found) throw new Error(`no span ${name}: ${collector.spans.map((span) => span.name).join(', ')}`);
+  return found;
+}
 
-    const completed = await call<{ state: string; sizeBytes: number }>('POST', `${path}/complete`, client);
-    expect(completed).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: file.length } });
-    await service.stop('SIGKILL');
-    service = await installation.start();
-    const reviewer = await installation.token('recordings:review');
-    const link = await call<{ url: string }>('POST', `${path}/playback-links`, reviewer);
-    const played = Buffer.from(await (await fetch(link.body.url)).arrayBuffer());
-    expect(played.equals(file)).toBe(true);
-    expect((await installation.run('verify', '--json')).code).toBe(0);
-    expect(await service.stop('SIGTERM')).toBe(0);
-  });
+function namesUnder({ spanId, traceId }: CollectedSpan): string[] {
+  const under = collector.spans.filter((span) => span.parentSpanId === spanId);
+  expect(under.every((span) => span.traceId === traceId && span.kind === CLIENT)).toBe(true);
+  return under.map(({ name }) => name);
+}
 
-  test('what is assessed is kept until the schedule of the sweep finds it due, and then has a receipt', async () => {
-    installation = await install({ ...DUE_ONCE_ASSESSED, SWEEP_SCHEDULE: '* * * * * *' });
+describe('a service in use, with traces, webhooks and a schedule', () => {
+  let counted: ReadonlyMap<string, number>;
+  let swept: ReadonlyMap<string, number>;
+  let output: string;
+  let gone: Response;
+  let end: unknown[];
+
+  beforeAll(async () => {
+    const schedule = { ...DUE_ONCE_ASSESSED, SWEEP_SCHEDULE: '* * * * * *' };
+    await installWith({ ...schedule, LOG_LEVEL: 'debug', OTEL_SERVICE_NAME: 'exams-recordings' });
+    receiver.answer = ({ type }) => (type === 'recording.stored' ? 500 : 204);
     const service = await installation.start();
-    const path = await installation.record();
-    expect((await installation.call('GET', path)).status).toBe(200);
+    const path = await installation.record({ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });
+    const open = await installation.create();
+    for (const [method, called, status] of [
+      ['POST', `${path}/complete`, 200],
+      ['POST', `${path}/playback-links`, 201],
+      ['POST', `${path}/playback-links`, 201],
+      ['POST', `${open}/playback-links`, 409],
+      ['GET', '/v1/exams/secret-exam/recordings?cursor=secret-cursor&limit=5', 422],
+      ['GET', '/secret-path?token=secret-token', 404],
+      ['PROPFIND', '/secret-path', 404],
+      ['GET', path.replace(/.$/, (last) => (last === '0' ? '1' : '0')), 404],
+      ['GET', path, 200],
+    ] as const) {
+      expect([method, called, (await installation.call(method, called)).status]).toEqual([method, called, status]);
+    }
+    counted = await scrape(installation);
+
     await installation.makeDue();
-    let answer = await installation.call('GET', path);
-    while (answer.status === 200) {
-      await pause();
-      answer = await installation.call('GET', path);
-    }
-    expect({ status: answer.status, body: await answer.json() }).toMatchObject({
-      status: 410,
-      body: { receipt: { reason: 'retention', deadline: expect.any(String) } },
+    await until(async () => {
+      gone = await installation.call('GET', path);
+      return gone.status !== 200;
     });
-    const runs = (result: string) => `proctoring_sweep_runs_total{result="${result}"}`;
-    const swept = await scrapeUntil(installation.url, (samples) => (samples.get(runs('ok')) ?? 0) > 0);
-    expect([swept.get(runs('failed')), swept.get(runs('refused'))]).toEqual([0, 0]);
+    await until(() => receiver.received.some(({ type }) => type === 'recording.deleted'));
+    await until(() => service.output().includes('an event was not delivered'));
+    await until(async () => {
+      swept = await scrape(installation);
+      const isRead = swept.get('proctoring_deletion_sweepable_attempts') === 0;
+      return isRead && (swept.get('proctoring_sweep_runs_total{result="ok"}') ?? 0) > 0;
+    });
+
+    const uploaded = await installation.create({}, 'another-secret-attempt');
+    const { promise: rest, resolve: goOn } = Promise.withResolvers<void>();
+    const answered = installation.send(uploaded, formOf(enlargeWebm(webm, 6 * MIB), 5 * MIB + 1, rest));
+    const partsOf = () => installation.ask<{ parts: unknown[] }>('GET', `${uploaded}/parts`);
+    await until(async () => (await partsOf()).parts.length === 1);
+    const exitCode = service.stop('SIGTERM');
+    await until(isClosed);
+    const isRunning = service.process.exitCode === null;
+    goOn();
+    const response = await answered;
+    const connection = response.headers.get('connection');
+    end = [isRunning, response.status, connection, await response.json(), await exitCode];
+    output = service.output();
+  });
+  afterAll(remove);
+
+  test('deletes what is assessed when it is due, by its schedule, and has a receipt for it', async () => {
+    const receipt = { reason: 'retention', deadline: expect.any(String) };
+    expect({ status: gone.status, body: await gone.json() }).toMatchObject({ status: 410, body: { receipt } });
+    const runs = (result: string) => swept.get(`proctoring_sweep_runs_total{result="${result}"}`);
+    expect([runs('failed'), runs('refused')]).toEqual([0, 0]);
     expect(swept.get('proctoring_sweep_last_success_timestamp_seconds')).toBeGreaterThan(0);
-    expect(await service.stop('SIGTERM')).toBe(0);
   });
 
-  test('with no settings it makes a secret of its own, and shows tokens and four lines that work when pasted', async () => {
-    installation = await install();
-    delete installation.env.AUTH_SHARED_SECRET;
-    const service = await installation.start();
-    while (!service.output().includes('/assessment"')) await pause();
-    const lines = service
-      .output()
-      .split('\n')
-      .filter((line) => /^(A=|curl)/.test(line));
-    expect(lines).toHaveLength(4);
-    const { spawnSync } = await import('node:child_process');
-    const { status, stdout } = spawnSync('bash', ['-ec', lines.join('\n')], {
-      encoding: 'utf8',
-      cwd: join(import.meta.dirname, '../..'),
+  test('finishes an upload that is under way when it is asked to end, and ends with 0', () => {
+    const stored: unknown = expect.objectContaining({ state: 'stored', sizeBytes: 6 * MIB });
+    expect(end).toEqual([true, 200, 'close', stored, 0]);
+  });
+
+  test('counts what happened, and calls by their route', () => {
+    const links = `route="${RECORDINGS}/{recording}/playback-links"`;
+    const exact = {
+      proctoring_ready: 1,
+      proctoring_recordings_created_total: 2,
+      proctoring_recordings_stored_total: 1,
+      proctoring_part_urls_total: 6,
+      'proctoring_playback_links_total{outcome="issued"}': 2,
+      'proctoring_playback_links_total{outcome="refused"}': 1,
+      proctoring_deletion_lead_seconds: 120,
+      [`http_requests_total{method="POST",${links},status="201"}`]: 2,
+      [`http_requests_total{method="POST",${links},status="409"}`]: 1,
+      [`http_request_duration_seconds_count{method="POST",${links}}`]: 3,
+    };
+    expect(Object.fromEntries(counted)).toMatchObject(exact);
+    // Those of the self-test are among them.
+    const ofStore = (name: string) => counted.get(`proctoring_store_request${name}`);
+    expect(ofStore('s_total{operation="CreateMultipartUpload",outcome="ok"}')).toBeGreaterThanOrEqual(2);
+    expect(ofStore('_duration_seconds_count{operation="PutObject"}')).toBeGreaterThanOrEqual(6);
+  });
+
+  test('has a span for each request, and under it one for each call of the store', () => {
+    const created = find(`POST ${RECORDINGS}`);
+    const remote = { traceId: TRACE, parentSpanId: '00f067aa0ba902b7' };
+    expect(created).toMatchObject({ ...remote, service: 'exams-recordings', kind: SERVER, failed: false });
+    expect(created.attributes).toEqual({
+      'http.request.method': 'POST',
+      'url.scheme': 'http',
+      'network.protocol.version': '1.1',
+      'http.route': RECORDINGS,
+      'http.response.status_code': 201,
     });
-    expect({ status, stdout }).toMatchObject({ status: 0 });
-    expect(stdout).toMatch(/^recording [0-9a-v]{36}$/m);
-    expect(stdout).toMatch(/"state":"stored"/);
-    expect(stdout).toMatch(/"url":"http/);
-    expect(stdout).toMatch(/"deleteBy":/);
-    expect((await stat(join(installation.dataDir, 'auth-secret'))).mode & 0o077).toBe(0);
-    const secret = (await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim();
-    expect(service.output()).not.toContain(secret);
-    const log = service
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .join('\n');
-    expect(log).not.toMatch(/eyJ|X-Amz-Signature|Bearer/);
-    await service.stop('SIGTERM');
+    const calls = ['ListObjectsV2', 'PutObject', 'CreateMultipartUpload', 'PutObject', 'PutObject'];
+    expect(namesUnder(created)).toEqual(calls.map((name) => `S3/${name}`));
+    const put = collector.spans.find(({ name, traceId }) => name === 'S3/PutObject' && traceId === TRACE);
+    expect(put?.attributes).toEqual({ 'rpc.system': 'aws-api', 'rpc.service': 'S3', 'rpc.method': 'PutObject' });
+    expect(put?.durationMs).toBeGreaterThan(0);
+    expect(put?.durationMs).toBeLessThan(created.durationMs);
+
+    // What reads a form is called by events of the connection: its calls belong to the request all the same.
+    const content = find(`POST ${RECORDINGS}/{recording}/content`);
+    expect(content.parentSpanId).toBeUndefined();
+    expect(namesUnder(content)).toEqual(expect.arrayContaining(['S3/UploadPart', 'S3/CompleteMultipartUpload']));
+    expect(find('GET', 404).attributes).not.toHaveProperty(['http.route']);
+    expect(find('_OTHER').attributes).toMatchObject({ 'http.request.method': '_OTHER' });
+    expect(namesUnder(find('sweep'))).toContain('S3/ListObjectsV2');
+
+    // A refused call of the store is an error; an answer of the kind 4xx is none.
+    const notFound = find(`GET ${RECORDINGS}/{recording}`, 404);
+    expect(notFound.failed).toBe(false);
+    const refused = collector.spans.filter(({ parentSpanId, failed }) => parentSpanId === notFound.spanId && failed);
+    expect(refused).toMatchObject([{ kind: CLIENT, attributes: { 'error.type': 'NoSuchKey' } }]);
+
+    // Neither the self-test nor a probe is anybody's request.
+    const ids = new Set(collector.spans.map(({ spanId }) => spanId));
+    const orphans = collector.spans.filter(({ kind, parentSpanId = '' }) => kind === CLIENT && !ids.has(parentSpanId));
+    expect(orphans).toEqual([]);
+    expect(collector.spans.filter(({ name }) => /livez|readyz|metrics/.test(name))).toEqual([]);
+    const line = output.split('\n').find((logged) => logged.includes(TRACE));
+    expect(JSON.parse(line ?? '')).toMatchObject({ message: 'request', traceId: TRACE, status: 201 });
+    expect(output).toMatch(/^loaded .*opentelemetry.sdk-trace/m);
+  });
+
+  test('tells no secret in its log, and no name, id or path in its traces and metrics', () => {
+    expect(output).not.toMatch(/whsec_|t0ken-in-a-path|\/hook|eyJ|X-Amz-Signature|Bearer/);
+    const told = [...collector.bodies, ...counted.keys(), ...swept.keys()].join('\n');
+    expect(told).toContain(`${RECORDINGS}/{recording}/content`);
+    expect(told).not.toMatch(/secret|tester|eyJ|X-Amz|Bearer|acme|\?|[0-9a-v]{36}/);
   });
 });
 
-describe('the start is refused, with one clear line', () => {
-  beforeEach(async () => {
-    installation = await install();
+describe('a service', () => {
+  afterEach(remove);
+
+  test('killed at any point loses no acknowledged part, no recording and no event; the client resumes and completes', async () => {
+    await installWith({ OTEL_SDK_DISABLED: 'true' });
+    receiver.answer = () => new Promise(() => {});
+    const file = enlargeWebm(webm, 40 * MIB + 4321);
+    let service = await installation.start();
+    const token = () => installation.token('recordings:upload recordings:review');
+    const sdk = new ProctoringRecordings({ baseUrl: installation.url, token, maxAttempts: 1 });
+    const recording = (await installation.create()).slice(-36);
+    const place = { exam: 'secret-exam', attempt: 'secret-attempt', recording };
+    const partSize = 5 * MIB;
+    const bytesOf = (part: number) => new Uint8Array(file.subarray((part - 1) * partSize, part * partSize));
+    const all = Array.from({ length: Math.ceil(file.length / partSize) }, (_, index) => index + 1);
+    const acknowledged = new Set<number>();
+
+    for (let round = 0; acknowledged.size < all.length; round += 1) {
+      const listed = await sdk.uploadedParts(place);
+      const there = new Set(listed.map(({ partNumber }) => partNumber));
+      for (const partNumber of acknowledged) expect(there).toContain(partNumber);
+      for (const part of listed) expect(part.sizeBytes).toBe(bytesOf(part.partNumber).length);
+      for (const partNumber of there) acknowledged.add(partNumber);
+      const wanted = all.filter((partNumber) => !there.has(partNumber));
+      if (wanted.length === 0) break;
+      const parts = wanted.map((partNumber) => ({ partNumber, sizeBytes: bytesOf(partNumber).length }));
+      await Promise.all(
+        (await sdk.signParts(place, parts)).map(async ({ partNumber, url, headers }, index) => {
+          const sent = fetch(url, { method: 'PUT', headers, body: bytesOf(partNumber) });
+          // Killed under it, it is not acknowledged, and uploaded again.
+          if ((await sent.catch(() => undefined))?.ok) acknowledged.add(partNumber);
+          if (index === 0 && round < 2) await service.stop('SIGKILL');
+        }),
+      );
+      if (round < 2) service = await installation.start();
+    }
+    expect(await sdk.complete(place)).toMatchObject({ state: 'stored', sizeBytes: file.length });
+    // Its endpoint is dead, and the erasure is answered all the same.
+    await installation.ask('DELETE', `${await installation.record()}?reason=erasure`);
+    await service.stop('SIGKILL');
+
+    receiver.answer = () => 204;
+    receiver.received.length = 0;
+    service = await installation.start();
+    const { url } = await sdk.playbackLink(place, 'assessment');
+    expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(file)).toBe(true);
+    const delivered = 'proctoring_webhook_deliveries_total{result="delivered"}';
+    await until(async () => (await scrape(installation)).get(delivered) === 3);
+    expect((await scrape(installation)).has('proctoring_webhook_backlog')).toBe(true);
+    const types = receiver.received.map(({ type }) => type).toSorted();
+    expect(types).toEqual(['recording.erased', 'recording.stored', 'recording.stored']);
+    expect(receiver.received.every((received) => isSignedBy(receiver.secret, received))).toBe(true);
+    expect((await installation.run('verify', '--json')).code).toBe(0);
+    expect(await service.stop('SIGTERM')).toBe(0);
+    expect(service.output()).not.toContain('loaded ');
   });
 
-  test('PART_SIZE_BYTES=1000, with exit code 2', async () => {
-    installation.env.PART_SIZE_BYTES = '1000';
-    const { code, stderr } = await installation.run('serve');
-    expect(code).toBe(2);
-    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('PART_SIZE_BYTES')]);
-  });
-
-  test('a second service on the same folder', async () => {
+  test('has commands that work beside it and after it, in a small heap, each with a trace of its own', async () => {
+    await installWith({ ...DUE_ONCE_ASSESSED, RETENTION_UNASSESSED: '2d', SHUTDOWN_DELAY: '30s' });
+    installation.env.OTEL_TRACES_EXPORTER = 'none';
     const service = await installation.start();
-    installation.env.PORT = '0';
-    installation.env.LOCAL_S3_PORT = '0';
-    const { code, stderr } = await installation.run('serve');
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/in use by process/);
-    await service.stop('SIGTERM');
+    await installation.record();
+    await installation.makeDue();
+    await installation.record({}, 'unassessed');
+
+    // A second service on the same folder.
+    Object.assign(installation.env, { PORT: '0', LOCAL_S3_PORT: '0' });
+    const second = await installation.run('serve');
+    expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by process/) });
+    expect(heapsOf(second.stderr)).toEqual([[expect.any(String), expect.any(Number)]]);
+
+    await until(async () => (await installation.run('sweep', '--dry-run')).stdout.startsWith('1 of 1 due'));
+    delete installation.env.OTEL_TRACES_EXPORTER;
+    const swept = await installation.run('sweep', '--json');
+    const report = JSON.parse(swept.stdout);
+    expect([swept.code, report.startedAt, report.finishedAt]).toEqual([0, expect.any(String), expect.any(String)]);
+    const counts = { due: 1, deleted: { recordings: 1 }, kept: 0, failed: 0, overdue: 0, oldestOverdueSeconds: 0 };
+    expect(report).toMatchObject({ dryRun: false, requests: expect.any(Number), ...counts });
+    // What will be lost unassessed: the sweep wrote an event, and a scrape has the service look.
+    const dueSoon = 'proctoring_due_soon_unassessed{tenant="acme"}';
+    await until(async () => (await scrape(installation)).get(dueSoon) === 1);
+    expect([...(await scrape(installation)).keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);
+    await until(() => receiver.received.some(({ type }) => type === 'recording.due-soon'));
+
+    // Not ready from SIGTERM on, it serves on for SHUTDOWN_DELAY; a second signal ends it at once.
+    const exitCode = service.stop('SIGTERM');
+    await until(() => service.output().includes('"stopping"'));
+    expect(await probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
+    expect(await probe('/livez')).toMatchObject({ status: 200, connection: 'close' });
+    await installation.create({}, 'unassessed');
+    await until(() => {
+      service.process.kill('SIGTERM');
+      return service.process.exitCode !== null;
+    });
+    expect(await exitCode).toBe(143);
+
+    const verified = await installation.run('verify');
+    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing is wrong.') });
+    for (const { stderr } of [swept, verified]) {
+      const [[pid, before] = [], ...again] = heapsOf(stderr);
+      expect(before).toBeGreaterThan(200);
+      expect(again).toEqual([[pid, expect.any(Number)]]);
+      expect(again[0]?.[1]).toBeLessThan(200);
+    }
+    const roots = collector.spans.filter(({ parentSpanId }) => parentSpanId === undefined);
+    const root = { service: 'proctoring-recordings', kind: INTERNAL, failed: false };
+    expect(roots).toMatchObject(['sweep', 'verify'].map((name) => ({ ...root, name })));
+    const under = roots.map(namesUnder);
+    expect(under.flat()).toHaveLength(collector.spans.length - 2);
+    for (const calls of under) expect(calls).toContain('S3/ListObjectsV2');
+    expect(under[0]).toContain('S3/DeleteObjects');
+    expect(collector.bodies.join('\n')).not.toMatch(/secret|acme/);
+    expect(service.output() + second.stderr).not.toContain('loaded ');
+  });
+
+  test('is alive, not ready and measured while there is no store, and ends with 0', async () => {
+    await installWith({
+      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
+      S3_REGION: 'us-east-1',
+      S3_BUCKET: 'recordings',
+      S3_ACCESS_KEY_ID: 'KEY',
+      S3_SECRET_ACCESS_KEY: 'secret',
+      OTEL_SDK_DISABLED: 'true',
+    });
+    const service = installation.launch();
+    await until(() => service.output().includes('the self-test waits for the store'));
+    const body: unknown = expect.stringContaining('the store does not answer');
+    expect(await probe('/readyz')).toMatchObject({ status: 503, body });
+    expect(await probe('/livez')).toMatchObject({ status: 200 });
+    expect(await probe('/v1/exams/math/attempts/a1/recordings')).toMatchObject({ status: 401 });
+    const samples = await scrape(installation);
+    expect(samples.get('proctoring_ready')).toBe(0);
+    const refused = /^proctoring_store_requests_total\{.*outcome="ECONNREFUSED"/;
+    expect([...samples.keys()].some((name) => refused.test(name))).toBe(true);
+    expect(await service.stop('SIGTERM')).toBe(0);
   });
 });

@@ -1,37 +1,28 @@
-// How `serve` ends around others: load balancers, uploads in hand, a store that never came.
+// How `serve` ends around others, in process: load balancers, clients and orchestrators. The process itself: serve.test.ts.
 import { once } from 'node:events';
-import {
-  Agent,
-  type ClientRequest,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { enlargeWebm } from '../../demo/webm.ts';
+import { text } from 'node:stream/consumers';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
 import { createReadiness } from '../../src/commands/readiness.ts';
 import { shutDown } from '../../src/commands/shut-down.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
-import { SECOND_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
-import { MIB, webm } from '../kit/fixtures.ts';
-import { startTestService } from '../kit/service.ts';
-import { freePort, type Installation, install } from './process.ts';
+import { startTestService, type TestService } from '../kit/service.ts';
+import { type Replica, startReplica } from './replica.ts';
 
 /** Nothing is cut in the time of a test. */
 const NEVER_MS = 2 ** 30;
-const FILE = enlargeWebm(webm, 6 * MIB);
 
 /** On a connection of its own. */
 async function probe(url: string): Promise<{ status: number; connection: string | undefined; body: string }> {
   const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
-  return { status: response.statusCode ?? 0, connection: response.headers.connection, body };
+  return { status: response.statusCode ?? 0, connection: response.headers.connection, body: await text(response) };
 }
 
 async function isRefused(url: string): Promise<boolean> {
@@ -50,15 +41,12 @@ describe('the HTTP server', () => {
   beforeEach(async () => {
     held = Promise.withResolvers();
     isHeld = false;
-    async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const onRequest: Parameters<typeof startHttpServer>[0] = async (request, response) => {
       isHeld = request.url === '/held';
       if (isHeld) await held.promise;
       response.end('answered');
-    }
-    server = await startHttpServer((request, response) => void serve(request, response), {
-      host: '127.0.0.1',
-      port: 0,
-    });
+    };
+    server = await startHttpServer(onRequest, { host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${server.port}`;
   });
 
@@ -105,149 +93,122 @@ describe('the HTTP server', () => {
   });
 });
 
-test.each([
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)(
-  'a second %s ends the process with %d, but not the echo of a first from the terminal and npm',
-  (name, code) => {
-    const codes: number[] = [];
-    const clock = createVirtualClock();
-    const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
-    process.emit(name, name);
-    clock.advance(500);
-    process.emit(name, name);
-    expect({ reason: stop.signal.reason, codes }).toEqual({ reason: name, codes: [] });
-    clock.advance(1);
-    process.emit(name, name);
-    expect(codes).toEqual([code]);
-    stop.dispose();
-    expect(process.listenerCount(name)).toBe(0);
-  },
-);
-
-describe('readiness', () => {
-  const READY = { ready: true };
-  const SILENT = { ready: false, reason: 'the store does not answer' };
-
-  test('follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
-    const { clock, store: real } = startTestService();
-    const state: { list: () => Promise<never>; isAway: boolean; reason?: string } = {
-      list: () => Promise.reject(new Error('away')),
-      isAway: true,
-    };
-    let asked = 0;
-    const store: Pick<ObjectStore, 'list'> = {
-      list(...args) {
-        asked += 1;
-        return state.isAway ? state.list() : real.list(...args);
-      },
-    };
-    const answers: boolean[] = [];
-    const isReady = createReadiness({
-      store,
-      now: clock.now,
-      notReady: () => state.reason,
-      onAnswer: (ready) => answers.push(ready),
-      timers: clock,
-    });
-    expect(await isReady()).toEqual(SILENT);
-    state.isAway = false;
-    clock.advance(5 * SECOND_MS);
-    expect([await isReady(), asked]).toEqual([SILENT, 1]);
-    clock.advance(1);
-    expect([await isReady(), asked]).toEqual([READY, 2]);
-    state.isAway = true;
-    state.list = () => new Promise(() => {});
-    expect([await isReady(), asked]).toEqual([READY, 2]);
-    clock.advance(5 * SECOND_MS + 1);
-    const hanging = isReady();
-    clock.advance(3 * SECOND_MS);
-    expect(await hanging).toEqual(SILENT);
-    state.isAway = false;
-    clock.advance(3 * SECOND_MS);
-    state.reason = 'stopping';
-    expect([await isReady(), asked]).toEqual([{ ready: false, reason: 'stopping' }, 4]);
-    expect(answers).toEqual([false, false, true, true, false, false]);
-  });
+test('a second signal ends the process at once, but not the echo of a first from the terminal and npm', () => {
+  const codes: number[] = [];
+  const clock = createVirtualClock();
+  const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
+  process.emit('SIGINT', 'SIGINT');
+  clock.advance(500);
+  process.emit('SIGINT', 'SIGINT');
+  expect({ reason: stop.signal.reason, codes }).toEqual({ reason: 'SIGINT', codes: [] });
+  clock.advance(1);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.emit(name, name);
+  expect(codes).toEqual([130, 143]);
+  stop.dispose();
+  expect(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')).toBe(0);
 });
 
-describe('the process', () => {
-  let installation: Installation;
-  afterEach(() => installation.remove());
+test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
+  const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
+  const { clock, store: real } = startTestService();
+  let away: (() => Promise<never>) | undefined = () => Promise.reject(new Error('away'));
+  let reason: string | undefined;
+  let asked = 0;
+  const store: Pick<ObjectStore, 'list'> = {
+    list(...args) {
+      asked += 1;
+      return away ? away() : real.list(...args);
+    },
+  };
+  const answers: boolean[] = [];
+  const told = { notReady: () => reason, onAnswer: (answer: boolean) => void answers.push(answer) };
+  const isReady = createReadiness({ store, now: clock.now, timers: clock, ...told });
+  expect(await isReady()).toEqual(silent);
+  away = undefined;
+  clock.advance(5 * SECOND_MS);
+  expect([await isReady(), asked]).toEqual([silent, 1]);
+  clock.advance(1);
+  expect([await isReady(), asked]).toEqual([ready, 2]);
+  away = () => new Promise(() => {});
+  expect([await isReady(), asked]).toEqual([ready, 2]);
+  clock.advance(5 * SECOND_MS + 1);
+  const hanging = isReady();
+  clock.advance(3 * SECOND_MS);
+  expect(await hanging).toEqual(silent);
+  away = undefined;
+  clock.advance(3 * SECOND_MS);
+  reason = 'stopping';
+  expect([await isReady(), asked]).toEqual([{ ready: false, reason }, 4]);
+  expect(answers).toEqual([false, false, true, true, false, false]);
+});
 
-  /** An upload through the service that has sent half of its file. */
-  async function uploadHalf(): Promise<{ request: ClientRequest; answered: Promise<IncomingMessage> }> {
-    const path = await installation.create();
-    const request = httpRequest(`${installation.url}${path}/content`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await installation.token('recordings:upload')}`,
-        'content-type': 'multipart/form-data; boundary=edge',
-      },
-    });
-    const answered = once(request, 'response').then(([response]) => response as IncomingMessage);
-    answered.catch(() => {});
-    request.write('--edge\r\nContent-Disposition: form-data; name="file"; filename="webcam.webm"\r\n\r\n');
-    const half = FILE.subarray(0, 5 * MIB + 1);
-    request.write(half);
-    const hasPart = async () => {
-      const answer = await installation.call('GET', `${path}/parts`);
-      return ((await answer.json()) as { parts: unknown[] }).parts.length === 1;
-    };
-    await until(hasPart);
-    return { request, answered };
+test('a rolling restart loses no request, and every recording that was answered as complete is stored', async () => {
+  const first = startTestService();
+  const services: TestService[] = [first, startTestService({ on: first })];
+  const replicas = await Promise.all(services.map((service) => startReplica({ service })));
+  // A load balancer: round robin over the replicas that were ready when it last looked, retrying nothing.
+  let ready = [0, 1];
+  let turn = 0;
+  const inHand = [0, 0];
+  const served = [0, 0];
+  async function balanced<T>(act: (replica: Replica) => Promise<T>): Promise<T> {
+    const index = ready[turn++ % ready.length] ?? Number.NaN;
+    inHand[index] = (inHand[index] ?? 0) + 1;
+    try {
+      return await act(replicas[index] as Replica);
+    } finally {
+      inHand[index] = (inHand[index] ?? 0) - 1;
+      served[index] = (served[index] ?? 0) + 1;
+    }
+  }
+  async function look(): Promise<void> {
+    const answers = await Promise.all(replicas.map(async ({ url }) => (await fetch(`${url}/readyz`)).ok));
+    ready = [0, 1].filter((index) => answers[index]);
   }
 
-  test('finishes an upload that is under way when it is asked to end, and ends with 0', async () => {
-    installation = await install();
-    const service = await installation.start();
-    const { request, answered } = await uploadHalf();
-    const ended = service.stop('SIGTERM');
-    await until(() => isRefused(`${installation.url}/livez`));
-    expect(service.process.exitCode).toBeNull();
-    request.write(FILE.subarray(5 * MIB + 1));
-    request.end('\r\n--edge--\r\n');
-    const response = await answered;
-    expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
-    const stored = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as object;
-    expect(stored).toMatchObject({ state: 'stored', sizeBytes: FILE.length });
-    expect(await ended).toBe(0);
-  });
+  const stored: string[] = [];
+  let isOver = false;
+  /** Fails with the first answer that is not the one of a success. */
+  async function client(number: number): Promise<void> {
+    for (let round = 0; !isOver; round += 1) {
+      const path = await balanced((replica) => replica.record({}, `a-${number}-${round}`));
+      stored.push(path);
+      await balanced((replica) => replica.ask('GET', path));
+      await balanced((replica) => replica.ask('POST', `${path}/playback-links`));
+    }
+  }
+  const clients = Promise.all(Array.from({ length: 10 }, (_, number) => client(number)));
+  // What fails is told below, after the restarts.
+  clients.catch(() => {});
+  const whileServed = (condition: () => boolean) => Promise.race([clients, until(condition)]);
+  /** Some more calls have come to a replica. */
+  function untilServed(index: number): Promise<unknown> {
+    const before = served[index] ?? 0;
+    return whileServed(() => (served[index] ?? 0) > before + 20);
+  }
+  for (const [index, service] of services.entries()) {
+    await untilServed(index);
+    const replica = replicas[index] as Replica;
+    replica.state.notReady = 'stopping';
+    // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
+    async function wait(): Promise<void> {
+      await untilServed(index);
+      await look();
+      await whileServed(() => inHand[index] === 0);
+    }
+    await shutDown({ server: replica.server, running: [], reason: 'SIGTERM', delayMs: DAY_MS, wait });
+    await untilServed(1 - index);
+    replicas[index] = await startReplica({ service, port: replica.server.port });
+    await look();
+    await untilServed(index);
+  }
+  isOver = true;
+  await clients;
 
-  test('is not ready from SIGTERM on, and serves on for SHUTDOWN_DELAY; a second signal ends it at once', async () => {
-    // The longest that is allowed: the second signal cuts it short.
-    installation = await install({ SHUTDOWN_DELAY: '30s' });
-    const service = await installation.start();
-    const { request } = await uploadHalf();
-    request.on('error', () => {});
-    const ended = service.stop('SIGTERM');
-    await until(() => service.output().includes('"stopping"'));
-    const readyz = await probe(`${installation.url}/readyz`);
-    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
-    expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200, connection: 'close' });
-    await installation.create();
-    await until(() => {
-      service.process.kill('SIGTERM');
-      return service.process.exitCode !== null;
-    });
-    expect(await ended).toBe(143);
-  });
-
-  test('is alive and not ready while there is no store, and ends with 0', async () => {
-    installation = await install({
-      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
-      S3_REGION: 'us-east-1',
-      S3_BUCKET: 'recordings',
-      S3_ACCESS_KEY_ID: 'KEY',
-      S3_SECRET_ACCESS_KEY: 'secret',
-    });
-    const service = installation.launch();
-    await until(() => service.output().includes('the self-test waits for the store'));
-    const readyz = await probe(`${installation.url}/readyz`);
-    expect(readyz).toMatchObject({ status: 503, body: expect.stringContaining('the store does not answer') });
-    expect((await probe(`${installation.url}/livez`)).status).toBe(200);
-    expect((await fetch(`${installation.url}/v1/exams/math/attempts/a1/recordings`)).status).toBe(401);
-    expect(await service.stop('SIGTERM')).toBe(0);
-  });
+  expect(stored.length).toBeGreaterThan(10);
+  const keys = new Set(await first.keys('attempts/'));
+  const folders = stored.map((path) =>
+    path.replace(/.*exams(.*)attempts\/(.*)recordings\/(.*)/, 'attempts/acme$1$2$3'),
+  );
+  expect(folders.filter((folder) => !keys.has(`${folder}/media`) || !keys.has(`${folder}/stored`))).toEqual([]);
 });

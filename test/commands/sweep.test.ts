@@ -1,115 +1,140 @@
-// What `sweep` and `verify` write, and their exit codes; and the binary as an operator runs it.
-import { afterEach, describe, expect, test } from '@jest/globals';
+// What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes; how they limit their heap.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { createProgress } from '../../src/commands/progress.ts';
+import { ensureSmallHeap } from '../../src/commands/small-heap.ts';
 import { type ReportOptions, reportSweep } from '../../src/commands/sweep.ts';
 import { reportVerify } from '../../src/commands/verify.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { until } from '../http/expectations.ts';
 import { overriding } from '../kit/overriding.ts';
 import { startTestService } from '../kit/service.ts';
-import { DUE_ONCE_ASSESSED, type Installation, install } from './process.ts';
+import { SILENT } from './replica.ts';
 
 function terminal() {
   const written: string[] = [];
   const errors: unknown[][] = [];
-  const logger = { error: (...line: unknown[]) => void errors.push(line) } as never;
+  const logger = { ...SILENT, error: (...line: unknown[]) => void errors.push(line) };
   return { written, errors, of: (json: boolean) => ({ json, logger, output: { write: written.push.bind(written) } }) };
 }
 
 describe('the report', () => {
-  test('a dry run tells what would go; verify exits 1 while something is overdue, and 0 once it was swept', async () => {
-    const service = startTestService();
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    const { written, of } = terminal();
-    expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
-    expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
-    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
-    expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^Nothing is wrong\./);
-  });
-
-  test('what stays due makes the exit code 1, and is named', async () => {
-    const refused = new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
+  test('warns before a loss, tells what would go and what stays due; the exit code is 1 while something is overdue', async () => {
+    let refused: StoreError | undefined = new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
     const service = startTestService({
-      wrap: (store) => overriding(store, { delete: () => Promise.reject(refused) }),
+      policy: { unassessedMs: 2 * DAY_MS },
+      wrap: (store) =>
+        overriding(store, { delete: (objects) => (refused ? Promise.reject(refused) : store.delete(objects)) }),
     });
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    const { written, of } = terminal();
-    expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/1 failed, 1 overdue/);
-  });
-
-  test('the warning before a loss, as text and as JSON', async () => {
-    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS } });
     await service.record();
     service.clock.advance(2 * HOUR_MS);
     const { written, of } = terminal();
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
     expect(written.pop()).toMatch(/acme loses 1 unassessed recordings within 72 hours/);
     await reportSweep(() => service.sweep(), of(true));
-    expect(JSON.parse(written.pop() ?? '')).toMatchObject({
-      dueSoonUnassessed: [{ tenant: 'acme', count: 1 }],
-      dueSoonMore: false,
-    });
+    const warning = { dueSoonUnassessed: [{ tenant: 'acme', count: 1 }], dueSoonMore: false };
+    expect(JSON.parse(written.pop() ?? '')).toMatchObject(warning);
+
+    service.clock.advance(3 * DAY_MS);
+    expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*SlowDown/);
+    refused = undefined;
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^Nothing is wrong\./);
+  });
+
+  test.each<[string, (run: () => Promise<never>, options: ReportOptions) => Promise<number>]>([
+    ['the sweep refused to run', reportSweep],
+    ['verify refused to run', reportVerify],
+  ])('%s: exit code 2, and no report', async (message, report) => {
+    const { written, errors, of } = terminal();
+    const refused = () => Promise.reject(new SweepRefused('clock-skew', 'the clocks differ'));
+    expect(await report(refused, of(true))).toBe(2);
+    expect(written).toEqual([]);
+    expect(errors).toEqual([[message, { code: 'clock-skew', detail: 'the clocks differ' }]]);
+    await expect(report(() => Promise.reject(new Error('away')), of(true))).rejects.toThrow('away');
   });
 
   test.each([
-    ['sweep', 'the sweep refused to run', (run, options) => reportSweep(run, options)],
-    ['verify', 'verify refused to run', (run, options) => reportVerify(run, options)],
-  ] as [string, string, (run: () => Promise<never>, options: ReportOptions) => Promise<number>][])(
-    '%s that refuses to run exits with 2 and writes no report',
-    async (_, message, report) => {
-      const { written, errors, of } = terminal();
-      const refused = () => Promise.reject(new SweepRefused('clock-skew', 'the clocks differ'));
-      expect(await report(refused, of(true))).toBe(2);
-      expect(written).toEqual([]);
-      expect(errors).toEqual([[message, { code: 'clock-skew', detail: 'the clocks differ' }]]);
-      await expect(report(() => Promise.reject(new Error('away')), of(true))).rejects.toThrow('away');
-    },
-  );
+    [true, ['\r\u001b[K3 of 12 deleted, 0 failed', '\r\u001b[K9 of 12 deleted, 1 failed', '\r\u001b[K']],
+    [false, []],
+    [undefined, []],
+  ])('a terminal (%s) sees one line that is written over, a file or a pipe sees nothing', (isTTY, lines) => {
+    const written: string[] = [];
+    const progress = createProgress({ isTTY, write: (text) => written.push(text) });
+    progress.show({ due: 12, deleted: 3, failed: 0 });
+    progress.show({ due: 12, deleted: 9, failed: 1 });
+    progress.clear();
+    expect(written).toEqual(lines);
+  });
 });
 
 describe('the binary', () => {
-  let installation: Installation;
-  afterEach(() => installation.remove());
+  const folder = mkdtempSync(join(tmpdir(), 'commands-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  // That `sweep` deletes beside a running service is in test/docs/readme.test.ts.
-  test('works beside a running service and without one, on the same data folder', async () => {
-    installation = await install(DUE_ONCE_ASSESSED);
-    const service = await installation.start();
-    await installation.record();
-    await installation.makeDue();
-    await until(async () => (await installation.run('sweep', '--dry-run')).stdout.startsWith('1 of 1 due'));
-    expect(await service.stop('SIGTERM')).toBe(0);
-    const { code, stdout } = await installation.run('sweep', '--json');
-    expect({ code, report: JSON.parse(stdout) }).toMatchObject({
-      code: 0,
-      report: { dryRun: false, due: 1, deleted: { recordings: 1 }, kept: 0, failed: 0, overdue: 0 },
-    });
-    const names = ['startedAt', 'finishedAt', 'oldestOverdueSeconds', 'requests'];
-    expect(Object.keys(JSON.parse(stdout))).toEqual(expect.arrayContaining(names));
-    const verified = await installation.run('verify');
-    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing is wrong.') });
+  function run(line: string, settings: Record<string, string> = {}) {
+    const args = ['src/commands/main.ts', ...line.split(' ').filter(Boolean)];
+    const env = { DATA_DIR: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...settings };
+    const { status: code, stdout: out, stderr: err } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    return { code, out, err };
+  }
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['', {}, /which command\?/],
+    ['__proto__', {}, /there is no command "__proto__"/],
+    ['sweep --force', {}, /Unknown option '--force'/],
+    ['sweep', {}, /there is no store in DATA_DIR/],
+    ['serve', { PART_SIZE_BYTES: '1000' }, /^PART_SIZE_BYTES: /],
+    ['token --scope privacy:manage', {}, /--tenant is missing/],
+  ])('"%s" (%j) ends with 2 and one line, and makes nothing', (line, env, text) => {
+    const { code, out, err } = run(line, env);
+    expect({ code, out, lines: err.trimEnd().split('\n').length }).toEqual({ code: 2, out: '', lines: 1 });
+    expect(err).toMatch(text);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('an unknown flag, an unknown command, no command: exit 2 and one line', async () => {
-    installation = await install();
-    for (const args of [['sweep', '--force'], ['purge'], []]) {
-      const { code, stderr } = await installation.run(...args);
-      expect({ args, code, lines: stderr.trim().split('\n').length }).toEqual({ args, code: 2, lines: 1 });
+  test('each command has help, and all have an overview', () => {
+    const commands = ['serve', 'sweep', 'verify', 'doctor', 'token'];
+    for (const name of commands) {
+      expect(run(`${name} --help`)).toMatchObject({ code: 0, out: expect.stringMatching(`^Usage: .* ${name}`) });
     }
+    const { code, out } = run('--help');
+    expect(code).toBe(0);
+    for (const name of commands) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
 
-  test('each command has --help', async () => {
-    installation = await install();
-    for (const name of ['serve', 'sweep', 'verify', 'doctor', 'token']) {
-      expect(await installation.run(name, '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining(name) });
-    }
+  test('signs a token, with a secret of its own where none is set', () => {
+    const line = 'token --tenant acme --scope recordings:upload --exam e --attempt a --ttl 10m --json';
+    const { code, out, err } = run(line, { AUTH_ISSUER: 'https://id.example' });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const { token, ...others } = JSON.parse(out) as { token: string };
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(token);
+    const bound = { tenant: 'acme', scope: 'recordings:upload', exam: 'e', attempt: 'a' };
+    expect(claims).toMatchObject({ ...bound, iss: 'https://id.example' });
+    expect(exp - iat).toBe(600);
+    expect(decodeProtectedHeader(token).alg).toBe('HS256');
+    expect(Object.keys(others)).toEqual(['expiresAt']);
   });
+});
+
+test.each([
+  ['--max-old-space-size=300', 0],
+  ['--max_old_space_size=300', 0],
+  ['--max-semi-space-size=1', 1],
+])('with NODE_OPTIONS=%s a command starts again %d times for a small heap', (NODE_OPTIONS, times) => {
+  const started: (readonly string[])[] = [];
+  ensureSmallHeap({ NODE_OPTIONS }, (_file, args) => started.push(args));
+  expect(started).toHaveLength(times);
 });

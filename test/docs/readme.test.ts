@@ -1,7 +1,7 @@
 // The front door tells the truth: each command of these pages is run as it stands there, each example in TypeScript too.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,7 +22,8 @@ const ELSEWHERE: readonly { command: RegExp; because: string; step: string }[] =
 let folder: string;
 let env: NodeJS.ProcessEnv;
 let url: string;
-let service: ChildProcess;
+let service: ChildProcessWithoutNullStreams;
+let output = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'front-door-'));
@@ -38,7 +39,10 @@ beforeAll(async () => {
     SHUTDOWN_DELAY: '0s',
   };
   // The first block of the page after the installation, in a terminal of its own.
-  service = spawn('bash', ['-c', 'npm start'], { cwd: ROOT, env, detached: true, stdio: 'ignore' });
+  service = spawn('bash', ['-c', 'npm start 2>&1'], { cwd: ROOT, env, detached: true });
+  service.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
   const isReady = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
   while (!(await isReady())) {
     if (service.exitCode !== null) throw new Error(`npm start ended with ${service.exitCode}`);
@@ -47,9 +51,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   if (service.pid && service.exitCode === null) {
-    const exited = once(service, 'exit');
+    // The shell may end before what it started: the last of them closes the output.
+    const closed = once(service, 'close');
     process.kill(-service.pid, 'SIGTERM');
-    await exited;
+    await closed;
   }
   await rm(folder, { recursive: true, force: true });
 });
@@ -73,14 +78,14 @@ function isElsewhere(block: string): boolean {
   return listed.length > 0;
 }
 
-/** Pastes every block of the page into one shell, in order; what it printed. */
-async function paste(page: string): Promise<string> {
-  const script = (await blocks(page, 'sh')).filter((block) => block.trim() !== 'npm start' && !isElsewhere(block));
-  const shell = promisify(execFile)('bash', ['--norc', '-euo', 'pipefail', '-c', script.join('\necho\n')], {
-    cwd: ROOT,
-    env,
-  });
-  return (await shell).stdout;
+/** Pastes every block into one shell, in order; what it printed. */
+async function paste(script: readonly string[]): Promise<string> {
+  const args = ['--norc', '-euo', 'pipefail', '-c', script.join('\necho\n')];
+  return (await promisify(execFile)('bash', args, { cwd: ROOT, env })).stdout;
+}
+
+async function pasteBlocks(page: string): Promise<string> {
+  return paste((await blocks(page, 'sh')).filter((block) => block.trim() !== 'npm start' && !isElsewhere(block)));
 }
 
 async function token(): Promise<string> {
@@ -91,7 +96,7 @@ async function token(): Promise<string> {
 
 describe('the commands', () => {
   test('of the first screen lead from nothing to a receipt', async () => {
-    const printed = await paste('README.md');
+    const printed = await pasteBlocks('README.md');
     expect(printed).toContain('"state":"stored"');
     const [link = ''] = /^http\S+X-Amz-Signature=\S+$/m.exec(printed) ?? [];
     expect((await fetch(link)).status).toBe(404);
@@ -100,8 +105,23 @@ describe('the commands', () => {
     expect(printed).toMatch(/"receipt":\{.*"reason":"retention".*"code":"recording-deleted"/);
   });
 
+  test('of a first start, with a secret of its own, are shown in four lines with their tokens', async () => {
+    while (!output.includes('/assessment"')) await pause();
+    const lines = output.split('\n').filter((line) => /^(A=|curl)/.test(line));
+    expect(lines).toHaveLength(4);
+    const printed = await paste(lines);
+    expect(printed).toMatch(/^recording [0-9a-v]{36}$/m);
+    for (const part of ['"state":"stored"', '"url":"http', '"deleteBy":']) expect(printed).toContain(part);
+    const secret = join(folder, 'data/auth-secret');
+    expect((await stat(secret)).mode & 0o077).toBe(0);
+    expect(output).not.toContain((await readFile(secret, 'utf8')).trim());
+    const log = output.split('\n').filter((line) => line.startsWith('{'));
+    expect(log.length).toBeGreaterThan(4);
+    expect(log.join('\n')).not.toMatch(/eyJ|X-Amz-Signature|Bearer/);
+  });
+
   test('of the integrations', async () => {
-    const printed = await paste('docs/integrations.md');
+    const printed = await pasteBlocks('docs/integrations.md');
     expect(printed).toContain('"parts":[{"partNumber":1,"sizeBytes":94049');
     expect(printed).toContain('"state":"stored"');
     expect(printed).toContain('"reason":"consent-withdrawn"');
@@ -114,7 +134,7 @@ describe('the commands', () => {
       expect(lines.filter((line) => command.test(line))).not.toEqual([]);
       expect(steps).toContain(`step '${step}'`);
     }
-    expect(await paste('docs/running.md')).toBe('');
+    expect(await pasteBlocks('docs/running.md')).toBe('');
   });
 });
 
