@@ -3,11 +3,24 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { afterThisTest, allOf, asking, BUCKET, FIVE_MIB, open, received, type Store, send, sendRaw, startStore, temporaryFolder, UNSIGNED, until } from './support.ts'; // biome-ignore format: one line
+import {
+  afterThisTest,
+  allOf,
+  asking,
+  BUCKET,
+  FIVE_MIB,
+  open,
+  received,
+  send,
+  sendRaw,
+  startStore,
+  temporaryFolder,
+  UNSIGNED,
+  until,
+} from './support.ts';
 
 const completion = (etags: string[]) =>
   `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
@@ -24,7 +37,8 @@ describe('the data folder', () => {
 
   test('holds everything over a restart, under names that are safe on every file system', async () => {
     const { server, begin, outcome, dataDir } = await startStore();
-    const keys = ['a', 'A', 'é', 'e\u0301', '../../../up', 'x/'.repeat(400), 'n\u0000ul', '.', '/', 'con', 'a'.repeat(1024)]; // biome-ignore format: one line
+    const odd = 'a A é e\u0301 ../../../up ./a/. /leading n\u0000ul . / con %41 a?b#c \ufeffbom';
+    const keys = [...odd.split(' '), 'x/'.repeat(400), 'a'.repeat(1024), "it's (a) *star*!"];
     for (const key of keys) await outcome('PUT k', { key, body: key });
     const id = await begin('u');
     await outcome(`PUT u?partNumber=3&uploadId=${id}`, { body: 'part' });
@@ -55,10 +69,8 @@ describe('the data folder', () => {
     const { server, dataDir, begin, ask, outcome } = await startStore();
     const id = await begin('k');
     const { headers } = await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
-    const folders = ['uploads', 'parts'].map((name) => join(dataDir, BUCKET, name));
-    const names = (await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))))).flat(); // biome-ignore format: one line
+    const names = [join(dataDir, BUCKET, 'uploads', `${id}.json`), join(dataDir, BUCKET, 'parts', `${id}.1.json`)];
     const records = await Promise.all(names.map((name) => readFile(name)));
-    expect(names).toHaveLength(2);
     expect(await outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
     await server.close();
     for (const [at, name] of names.entries()) await writeFile(name, records[at] ?? '');
@@ -144,9 +156,9 @@ describe('a store that is killed', () => {
 
   /** Writes, completes and deletes until the store is gone, and keeps the book. */
   async function work({ ask, begin }: Client, name: string, { possible, uploads, onAsk }: Book): Promise<never> {
-    const change = async (key: string, value: string | undefined, line: string, body?: string) => {
+    const change = async (key: string, value: string | undefined, line: string, body = '') => {
       possible.set(key, new Set([...(possible.get(key) ?? [undefined]), value]));
-      const answer = ask(line, body === undefined ? {} : { body });
+      const answer = ask(line, { body });
       onAsk();
       const { status, outcome } = await answer;
       if (status >= 300) throw new Error(`${key}: ${outcome}`);
@@ -190,46 +202,38 @@ describe('a store that is killed', () => {
     return book;
   }
 
-  /** Acknowledged parts are listed; an upload can only be gone when its completion was asked for. */
-  async function expectParts({ ask }: Store, { uploads }: Book): Promise<void> {
-    for (const [key, { id, etags, completing }] of uploads) {
-      const { outcome, body } = await ask(`GET ${key}?uploadId=${id}`);
-      if (completing && outcome === '404 NoSuchUpload') continue;
-      expect(outcome).toBe('200');
-      const listed = allOf(body, 'ETag').map((etag) => etag.replaceAll('&quot;', '"'));
-      expect(listed.slice(0, etags.length)).toEqual(etags);
-    }
-  }
-
-  /** Every data file belongs to a listed object or to a part of a listed upload, and no draft is left. */
-  async function expectNothingLeftOver({ dataDir, ask, files }: Store): Promise<void> {
-    const folder = (name: string) => readdir(join(dataDir, BUCKET, name));
-    const listing = (await ask('GET ')).body;
-    expect(await folder('objects')).toHaveLength(allOf(listing, 'Key').length);
-    expect(await folder('uploads')).toHaveLength(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
-    const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
-    const parts = (await folder('parts')).length;
-    expect(await files()).toHaveLength(segments.reduce((sum, count) => sum + count, parts));
-  }
-
   test('keeps what it acknowledged, whole, and nothing by half', async () => {
     const dataDir = await temporaryFolder();
     const possible: Book['possible'] = new Map();
     let survived = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const book = await workUntilKilled(dataDir, possible, 5 + Math.floor(Math.random() * 40));
-      const store = await startStore({ dataDir });
+      const { uploads } = await workUntilKilled(dataDir, possible, 5 + Math.floor(Math.random() * 40));
+      const { server, ask, files } = await startStore({ dataDir });
       for (const [key, values] of possible) {
-        const { status, body } = await store.ask(`GET ${key}`);
+        const { status, body } = await ask(`GET ${key}`);
         const found = status === 200 ? body : undefined;
         // Not toContain: its message would print five megabytes.
         expect([key, status, values.has(found)]).toEqual([key, found === undefined ? 404 : 200, true]);
         possible.set(key, new Set([found]));
         if (found !== undefined) survived += 1;
       }
-      await expectParts(store, book);
-      await expectNothingLeftOver(store);
-      await store.server.close();
+      // Acknowledged parts are listed; an upload can only be gone when its completion was asked for.
+      for (const [key, { id, etags, completing }] of uploads) {
+        const { outcome, body } = await ask(`GET ${key}?uploadId=${id}`);
+        if (completing && outcome === '404 NoSuchUpload') continue;
+        expect(outcome).toBe('200');
+        const listed = allOf(body, 'ETag').map((etag) => etag.replaceAll('&quot;', '"'));
+        expect(listed.slice(0, etags.length)).toEqual(etags);
+      }
+      // Every data file belongs to a listed object or to a part of a listed upload, and no draft is left.
+      const count = async (folder: string) => (await readdir(join(dataDir, BUCKET, folder))).length;
+      const listing = (await ask('GET ')).body;
+      expect(await count('objects')).toBe(allOf(listing, 'Key').length);
+      expect(await count('uploads')).toBe(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
+      const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
+      const parts = await count('parts');
+      expect(await files()).toHaveLength(segments.reduce((sum, segment) => sum + segment, parts));
+      await server.close();
     }
     expect(survived).toBeGreaterThan(0);
   });
@@ -294,35 +298,13 @@ describe('the server', () => {
   test('says who it is and when on every answer', async () => {
     const at = Date.parse('2030-01-02T03:04:05.678Z');
     const { endpoint, ask } = await startStore({ now: () => at });
-    const anonymous = await send(endpoint, { target: '/' });
-    const answers = [
-      anonymous,
-      await ask('GET /', { at }),
-      await ask('HEAD k', { at }),
-      await send(endpoint, { method: 'OPTIONS', target: '/' }),
-      await send(endpoint, { target: '/%zz' }),
-    ];
-    expect(answers.map(({ status }) => status)).toEqual([403, 200, 404, 400, 400]);
+    const answers = [await send(endpoint, { target: '/' }), await ask('HEAD k', { at }), await ask('GET ', { at })];
     for (const { headers } of answers) {
       expect(headers).toMatchObject({ date: 'Wed, 02 Jan 2030 03:04:05 GMT', server: 'local-s3' });
     }
     const ids = answers.map(({ headers }) => String(headers['x-amz-request-id']));
     expect(new Set(ids).size).toBe(answers.length);
-    expect(allOf(anonymous.body, 'RequestId')).toEqual([ids[0]]);
-  });
-
-  test('keeps connections alive', async () => {
-    const { endpoint, sign } = await startStore();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    afterThisTest(() => agent.destroy());
-    const sockets = new Set<unknown>();
-    for (let turn = 0; turn < 3; turn++) {
-      const response = await open(endpoint, sign('GET k'), { agent });
-      sockets.add(response.socket);
-      await Array.fromAsync(response);
-      await setImmediate();
-    }
-    expect(sockets.size).toBe(1);
+    expect(allOf(answers[0]?.body ?? '', 'RequestId')).toEqual([ids[0]]);
   });
 
   test.each([
@@ -332,6 +314,6 @@ describe('the server', () => {
   ])('survives what is no HTTP: %j', async (text, answer) => {
     const { endpoint, outcome } = await startStore();
     expect(await received(sendRaw(endpoint, text))).toMatch(answer);
-    expect(await outcome('GET /')).toBe('200');
+    expect(await outcome('GET ')).toBe('200');
   });
 });
