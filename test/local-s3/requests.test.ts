@@ -255,16 +255,6 @@ describe('a listing', () => {
     const modified = new Date(headers['last-modified'] ?? '').toISOString();
     expect(described).toEqual([modified, `&quot;${headers.etag?.replaceAll('"', '')}&quot;`, '1']);
   });
-
-  test.each([
-    ['0', ['0', 'false', '0']],
-    ['5000', ['1000', 'false', '2']],
-  ])('of %s entries at most', async (maxKeys, expected) => {
-    const { ask } = await startStore();
-    for (const key of ['a', 'b']) await ask(`PUT ${key}`);
-    const { body } = await ask(`GET ?list-type=2&max-keys=${maxKeys}`);
-    expect(['MaxKeys', 'IsTruncated', 'KeyCount'].flatMap((name) => allOf(body, name))).toEqual(expected);
-  });
 });
 
 describe('an object', () => {
@@ -298,25 +288,19 @@ describe('an object', () => {
     for (const line of ['DELETE k', 'DELETE k?versionId=null']) expect(await outcome(line, { at })).toBe('204');
   });
 
-  const ETAG = '"781e5e245d69b566979b86e28d23f2c7"';
   test.each<[string, number, string, string | undefined, Record<string, string>?]>([
     ['bytes=0-0', 206, '0', 'bytes 0-0/10'],
     ['bytes=-99', 206, DIGITS, 'bytes 0-9/10'],
     ['bytes=5-2', 200, DIGITS, undefined],
     ['bytes=0-1,3-4', 200, DIGITS, undefined],
-    ['bytes=-', 200, DIGITS, undefined],
-    ['lines=0-1', 200, DIGITS, undefined],
-    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': ETAG }],
+    ['nonsense', 200, DIGITS, undefined],
+    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': '"781e5e245d69b566979b86e28d23f2c7"' }],
     ['bytes=0-1', 200, DIGITS, undefined, { 'if-range': '"other"' }],
   ])('answers the range %j with %d', async (range, status, body, contentRange, more = {}) => {
     const { ask } = await startWithObject();
-    const headers = { range, ...more };
-    const answers = [await ask('GET k', { headers }), await ask('HEAD k', { headers })];
-    expect(answers).toMatchObject([
-      { status, body },
-      { status, body: '' },
-    ]);
-    for (const answer of answers) {
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await ask(`${method} k`, { headers: { range, ...more } });
+      expect(answer).toMatchObject({ status, body: method === 'GET' ? body : '' });
       expect(answer.headers['content-range']).toBe(contentRange);
       expect(answer.headers['content-length']).toBe(String(body.length));
     }
@@ -326,7 +310,7 @@ describe('an object', () => {
     const { outcome, files } = await startStore();
     await outcome('PUT k');
     for (const range of ['bytes=0-', 'bytes=-1']) {
-      expect(await outcome('GET k', { headers: { range } })).toBe('416 InvalidRange');
+      expect(await outcome('GET k', header('range', range))).toBe('416 InvalidRange');
     }
     expect(await files()).toEqual([]);
   });
