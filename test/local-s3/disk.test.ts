@@ -69,7 +69,7 @@ describe('the data folder', () => {
     const { server, dataDir, begin, ask, outcome } = await startStore();
     const id = await begin('k');
     const { headers } = await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
-    const names = [join(dataDir, BUCKET, 'uploads', `${id}.json`), join(dataDir, BUCKET, 'parts', `${id}.1.json`)];
+    const names = [`uploads/${id}.json`, `parts/${id}.1.json`].map((name) => join(dataDir, BUCKET, name));
     const records = await Promise.all(names.map((name) => readFile(name)));
     expect(await outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
     await server.close();
