@@ -33,37 +33,32 @@ export class RequestBody {
    * @throws S3Error MissingContentLength, EntityTooLarge
    */
   checkAnnounced(): void {
-    const size = this.#announcedSize();
-    if (size === undefined) throw new S3Error('MissingContentLength');
-    if (size > MAX_BODY_BYTES) throw new S3Error('EntityTooLarge');
+    const length = this.#head.header('content-length');
+    if (length === undefined) throw new S3Error('MissingContentLength');
+    if (Number(length) > MAX_BODY_BYTES) throw new S3Error('EntityTooLarge');
   }
 
   /**
-   * The payload, once. It throws at its end when the length or a hash is wrong: whoever stores it must not make it
-   * visible before the stream has ended.
-   * @throws S3Error XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, IncompleteBody, NotImplemented (aws-chunked), …
+   * The payload, once. It throws at its end when a hash is wrong, and earlier when the client goes away (Node holds it
+   * to its announced length): whoever stores it must not make it visible before the stream has ended.
+   * @throws S3Error XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, NotImplemented (aws-chunked), …
    */
   async *stream(): AsyncGenerator<Buffer> {
     const { payloadHash, onStart } = this.#options;
     checkKind(payloadHash);
-    const size = this.#announcedSize();
     const expectedMd5 = this.#expectedMd5();
     const sha256 = createHash('sha256');
     let checksum = 0;
-    let received = 0;
     onStart();
 
     // Also when the reader stops early: the request must be free to be drained.
     const chunks: AsyncIterable<Buffer> = this.#incoming.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
-      received += chunk.length;
-      if (received > (size ?? MAX_BODY_BYTES)) throw new S3Error('IncompleteBody');
       this.#md5.update(chunk);
       sha256.update(chunk);
       checksum = crc32(chunk, checksum);
       yield chunk;
     }
-    if (size !== undefined && received !== size) throw new S3Error('IncompleteBody');
     const hash = sha256.digest();
     if (payloadHash !== UNSIGNED && hash.toString('hex') !== payloadHash)
       throw new S3Error('XAmzContentSHA256Mismatch');
@@ -89,13 +84,6 @@ export class RequestBody {
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString('utf8');
-  }
-
-  #announcedSize(): number | undefined {
-    const text = this.#head.header('content-length');
-    if (text === undefined) return undefined;
-    if (!/^\d{1,15}$/.test(text)) throw new S3Error('InvalidArgument', 'The length of the body is not a number.');
-    return Number(text);
   }
 
   #expectedMd5(): string | undefined {

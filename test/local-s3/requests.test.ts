@@ -86,6 +86,7 @@ describe('a request that is refused leaves all as it was:', () => {
     ['404 NoSuchCORSConfiguration', 'GET ?cors'],
     ['400 MalformedXML', 'PUT ?lifecycle', { body: '<LifecycleConfiguration/>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration/>' }],
+    ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration><CORSRule/></CORSConfiguration>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: corsFor('*', 'GET', '<ExposeHeader>a&#13;&#10;b</ExposeHeader>') }],
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*', 'PATCH') }],
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*.*', 'GET') }],
@@ -113,6 +114,8 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 InvalidTag', tag, tagging(['a', '&lt;b&gt;'])],
     ['400 InvalidTag', tag, tagging(['aws:a', ''])],
     ['400 MalformedXML', tag, { body: '<Tagging>' }],
+    ['400 MalformedXML', tag, { body: '<Tagging/>' }],
+    ['400 MalformedXML', tag, { body: '<Other/>' }],
     ['400 MalformedXML', tag, { body: '<Tagging><TagSet><Tag/></TagSet></Tagging>' }],
     ['400 MalformedXML', tag, { body: '<!DOCTYPE x [<!ENTITY a "b">]><Tagging><TagSet/></Tagging>' }],
     ['400 MalformedXML', 'POST ?delete', { body: deletion(...thousandAndOne) }],
@@ -143,6 +146,9 @@ describe('a body', () => {
     };
     expect(await outcome('PUT k', { body, headers })).toBe('200');
     expect(await outcome('PUT k', { body, payloadHash: UNSIGNED })).toBe('200');
+    // SDKs ask for checksums unless told otherwise; none is sent back.
+    expect(await outcome('GET k', header('x-amz-checksum-mode', 'ENABLED'))).toBe('200');
+    expect(await outcome('POST k?uploads', header('x-amz-checksum-algorithm', 'CRC32'))).toBe('200');
   });
 
   test('cut off by the client leaves nothing', async () => {
