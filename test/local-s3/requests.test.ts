@@ -4,8 +4,6 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { compareUtf8, SortedKeys } from '../../src/local-s3/sorted-keys.ts';
 import {
   afterThisTest,
   allOf,
@@ -69,6 +67,7 @@ describe('a request that is refused leaves all as it was:', () => {
   test.each<[string, string, SignOptions?]>([
     ...unknown.split(',').map((line): [string, string] => ['501 NotImplemented', line]),
     ['501 NotImplemented', 'PUT new', header('x-amz-copy-source', `/${BUCKET}/k`)],
+    ['501 NotImplemented', 'PUT new?partNumber=1&uploadId=x', header('x-amz-copy-source', `/${BUCKET}/k`)],
     ['501 NotImplemented', 'PUT new', header('x-amz-acl', 'public-read')],
     ['501 NotImplemented', 'PUT new', header('x-amz-server-side-encryption', 'AES256')],
     ['501 NotImplemented', 'PUT new', header('x-amz-checksum-crc32c', 'AAAAAA==')],
@@ -79,11 +78,6 @@ describe('a request that is refused leaves all as it was:', () => {
     ['501 NotImplemented', 'GET k', header('if-none-match', '*')],
     ['501 NotImplemented', 'PUT new', { payloadHash: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD', body: 'x' }],
     ['404 NoSuchBucket', 'GET /other/key'],
-    ['404 NoSuchBucketPolicy', 'GET ?policy'],
-    ['404 ObjectLockConfigurationNotFoundError', 'GET ?object-lock'],
-    ['404 ServerSideEncryptionConfigurationNotFoundError', 'GET ?encryption'],
-    ['404 NoSuchLifecycleConfiguration', 'GET ?lifecycle'],
-    ['404 NoSuchCORSConfiguration', 'GET ?cors'],
     ['400 MalformedXML', 'PUT ?lifecycle', { body: '<LifecycleConfiguration/>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration/>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration><CORSRule/></CORSConfiguration>' }],
@@ -195,59 +189,23 @@ describe('a body', () => {
 });
 
 describe('a listing', () => {
-  const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
-  test('has the keys of a prefix in the order of their bytes, whatever was added and deleted', () => {
-    const text = fc.string({ unit: 'binary' });
-    fc.assert(fc.property(text, text, (a, b) => expect(Math.sign(compareUtf8(a, b))).toBe(byBytes(a, b))));
-    // Few characters, so that prefixes are shared, and those that UTF-16 and UTF-8 sort differently.
-    const unit = fc.constantFrom('a', 'b', '/', '\uffee', '😀', 'é');
-    const key = fc.string({ unit, minLength: 1, maxLength: 6 });
-    const changes = fc.array(fc.tuple(fc.boolean(), key), { maxLength: 60 });
-    const start = fc.oneof(fc.constant(''), key);
-    const query = fc.record({ prefix: start, start, limit: fc.integer({ min: 1, max: 5 }) });
-    const agrees = fc.property(fc.array(key), changes, query, (initial, changed, { prefix, start: first, limit }) => {
-      const model = new Set(initial);
-      const index = new SortedKeys(model);
-      for (const [adds, changing] of changed) {
-        index[adds ? 'add' : 'delete'](changing);
-        model[adds ? 'add' : 'delete'](changing);
-      }
-      const listed: string[] = [];
-      for (let after = first, more = true; more; after = listed.at(-1) ?? '') {
-        const { keys, truncated } = index.page({ prefix, after, limit });
-        expect(keys.length).toBeLessThanOrEqual(limit);
-        listed.push(...keys);
-        more = truncated;
-      }
-      const isListed = (item: string) => item.startsWith(prefix) && (first === '' || byBytes(item, first) > 0);
-      expect(listed).toEqual([...model].filter(isListed).sort(byBytes));
-    });
-    fc.assert(agrees, { numRuns: 500 });
-  });
-
   test.each([
     ['ListObjectsV2', 'list-type=2', 'start-after', 'continuation-token', 'NextContinuationToken'],
-    ['ListObjects', '', 'marker', 'marker', 'Key'],
+    ['ListObjects', 'prefix=', 'marker', 'marker', 'Key'],
     ['ListObjectVersions', 'versions', 'key-marker', 'key-marker', 'NextKeyMarker'],
   ])('of %s goes on page by page and describes each object', async (_operation, query, start, cursor, next) => {
     const { ask } = await startStore();
     for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: key });
     const pages: string[][] = [];
     for (let [name, value]: [string, string | undefined] = [start, 'a']; value !== undefined; name = cursor) {
-      const { body } = await ask(`GET ?${query}`, {
-        query: [
-          ['max-keys', '3'],
-          [name, value],
-        ],
-      });
+      const { body } = await ask(`GET ?max-keys=3&${query}`, { query: [[name, value]] });
       pages.push(allOf(body, 'Key'));
       expect(allOf(body, 'StorageClass')).toHaveLength(pages.at(-1)?.length ?? 0);
       value = body.includes('<IsTruncated>true<') ? allOf(body, next).at(-1)?.replace('&amp;', '&') : undefined;
     }
     expect(pages).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
     const { headers } = await ask('HEAD a');
-    const { body } = await ask(`GET ?${query}`, { query: [['prefix', 'a']] });
+    const { body } = await ask(`GET ?max-keys=1&${query}`);
     const described = ['LastModified', 'ETag', 'Size'].map((name) => allOf(body, name).join());
     const modified = new Date(headers['last-modified'] ?? '').toISOString();
     expect(described).toEqual([modified, `&quot;${headers.etag?.replaceAll('"', '')}&quot;`, '1']);
