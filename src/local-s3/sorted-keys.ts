@@ -19,7 +19,7 @@ function rank(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
-export interface KeyPage {
+interface KeyPage {
   keys: string[];
   /** Whether more follow. */
   truncated: boolean;
