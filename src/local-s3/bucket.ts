@@ -72,12 +72,10 @@ export class Bucket {
     return this.#settings;
   }
 
-  /** Changes the settings; durable when it returns. A document set to undefined is removed. */
-  async changeSettings(change: { [name in 'cors' | 'lifecycle']?: string | undefined }): Promise<void> {
+  /** Changes the settings; durable when it returns. */
+  async changeSettings(change: Partial<BucketSettings>): Promise<void> {
     await this.#mutex.run(SETTINGS, async () => {
-      const merged = { ...this.#settings, ...change };
-      const { created, cors, lifecycle } = merged;
-      const next = { created, ...(cors !== undefined && { cors }), ...(lifecycle !== undefined && { lifecycle }) };
+      const next = { ...this.#settings, ...change };
       await replaceRecord(this.#folders.root, SETTINGS, next, this.#folders.temporary);
       this.#settings = next;
       await this.#folders.root.sync();

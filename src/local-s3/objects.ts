@@ -6,12 +6,6 @@ import { KeyedMutex } from './keyed-mutex.ts';
 import { type ObjectRecord, objectFileName, type Tag } from './records.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
-/** Conditions of a write (RFC 9110, 13.1); etags without quotes. */
-export interface WriteCondition {
-  ifNoneMatchAny: boolean;
-  ifMatch: string | undefined;
-}
-
 export class Objects {
   readonly #folder: Folder;
   readonly #temporary: Folder;
@@ -43,12 +37,12 @@ export class Objects {
   /**
    * Puts the object in place of any earlier one of that key; durable when it returns. Its data files must be on disk.
    * When it throws before the record is in place, the earlier object stands and the data files are the caller's.
-   * @throws S3Error PreconditionFailed, NoSuchKey (If-Match on nothing)
+   * @throws S3Error PreconditionFailed when it may only be put where none is
    */
-  async put(record: ObjectRecord, condition: WriteCondition): Promise<void> {
+  async put(record: ObjectRecord, { onlyIfAbsent = false } = {}): Promise<void> {
     await this.#mutex.run(record.key, async () => {
       const earlier = this.#records.get(record.key);
-      checkCondition(earlier, condition);
+      if (onlyIfAbsent && earlier !== undefined) throw new S3Error('PreconditionFailed');
       await this.#place(record);
       // A repeated CompleteMultipartUpload, after its first answer failed, puts the same files again.
       const current = new Set(record.segments.map((segment) => segment.file));
@@ -82,11 +76,4 @@ export class Objects {
     this.keys.add(record.key);
     await this.#folder.sync();
   }
-}
-
-function checkCondition(earlier: ObjectRecord | undefined, { ifNoneMatchAny, ifMatch }: WriteCondition): void {
-  if (ifNoneMatchAny && earlier !== undefined) throw new S3Error('PreconditionFailed');
-  if (ifMatch === undefined) return;
-  if (earlier === undefined) throw new S3Error('NoSuchKey');
-  if (ifMatch !== '*' && ifMatch !== earlier.etag) throw new S3Error('PreconditionFailed');
 }

@@ -1,5 +1,4 @@
 // Finds the operation that a request asks for, and refuses what is not known rather than ignore a part of it.
-import { CHECKSUM_PREFIX, createChecksum } from './checksums.ts';
 import { S3Error } from './errors.ts';
 import { bucketOperations } from './operations/bucket.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
@@ -9,6 +8,7 @@ import { objectOperations } from './operations/objects.ts';
 import type { Operation } from './operations/operation.ts';
 import { taggingOperations } from './operations/tags.ts';
 import { uploadListingOperations } from './operations/upload-listings.ts';
+import { CHECKSUM_HEADERS } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 
 // Those that need most parameters come first: `?tagging` is no GetObject.
@@ -26,16 +26,18 @@ const OPERATIONS = [
 const COMMON_AMZ = new Set([
   'x-amz-content-sha256',
   'x-amz-date',
-  'x-amz-decoded-content-length',
-  'x-amz-request-payer',
   'x-amz-sdk-checksum-algorithm',
-  'x-amz-trailer',
   'x-amz-user-agent',
+  ...CHECKSUM_HEADERS,
 ]);
+
+/** `If-Range` is not among them: what it stands for is answered whole. */
+const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 
 /** The operation of the request, or undefined: an unknown query parameter may mean anything. */
 export function findOperation(head: RequestHead): Operation | undefined {
-  const on = scopeOf(head);
+  if (head.bucket === undefined) return undefined;
+  const on = head.key === undefined ? 'bucket' : 'object';
   const given = head.argumentNames();
   const found = OPERATIONS.find(
     (operation) =>
@@ -47,18 +49,19 @@ export function findOperation(head: RequestHead): Operation | undefined {
   return given.every((name) => known.has(name)) ? found : undefined;
 }
 
-function scopeOf(head: RequestHead): Operation['on'] {
-  if (head.bucket === undefined) return 'service';
-  return head.key === undefined ? 'bucket' : 'object';
-}
-
-/** @throws S3Error NotImplemented on an x-amz-* header the operation does not know, such as x-amz-copy-source */
-export function checkAmzHeaders(head: RequestHead, operation: Operation): void {
+/**
+ * @throws S3Error NotImplemented on an x-amz-* header that the operation does not know, such as x-amz-copy-source, and
+ *   on every condition but that of a PutObject which must not replace an object
+ */
+export function checkHeaders(head: RequestHead, operation: Operation): void {
   const knows = (name: string) =>
     COMMON_AMZ.has(name) ||
-    (name.startsWith(CHECKSUM_PREFIX) && createChecksum(name.slice(CHECKSUM_PREFIX.length)) !== undefined) ||
     (operation.amz ?? []).some((known) => (known.endsWith('-') ? name.startsWith(known) : name === known));
   for (const name of head.amzNames()) {
     if (!knows(name)) throw new S3Error('NotImplemented', `The header ${name} implies functionality not implemented.`);
+  }
+  for (const name of CONDITIONS) {
+    const isKnown = operation.name === 'PutObject' && name === 'if-none-match' && head.header(name) === '*';
+    if (head.headers.has(name) && !isKnown) throw new S3Error('NotImplemented', `The condition ${name} is not known.`);
   }
 }

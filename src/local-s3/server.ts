@@ -12,7 +12,7 @@ import type { Operation } from './operations/operation.ts';
 import { errorReply, type Reply, sendReply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestHead } from './request-head.ts';
-import { checkAmzHeaders, findOperation } from './routes.ts';
+import { checkHeaders, findOperation } from './routes.ts';
 import { verifySignature } from './sigv4.ts';
 
 export interface LocalS3Credential {
@@ -175,9 +175,9 @@ class Endpoint {
     const verified = verifySignature(head, { credentials: this.#credentials, region: this.#region, now });
     const operation = this.#permitted(head, verified.credential);
     if (head.key !== undefined) checkKey(head.key);
-    checkAmzHeaders(head, operation);
+    checkHeaders(head, operation);
     const body = new RequestBody(incoming, head, { ...verified, onStart });
-    return await operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', region: this.#region, now });
+    return await operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });
   }
 
   /** @throws S3Error AccessDenied (upload-only credential), NoSuchBucket, NotImplemented */

@@ -15,19 +15,10 @@ export interface Secret {
   secretAccessKey: string;
 }
 
-/** What chunk signatures of an aws-chunked body continue from. */
-export interface SigningContext {
-  key: Buffer;
-  timestamp: string;
-  scope: string;
-  signature: string;
-}
-
 export interface Verified<C> {
   credential: C;
-  /** The signed x-amz-content-sha256: a hash in hex, UNSIGNED-PAYLOAD or STREAMING-… */
+  /** The signed x-amz-content-sha256: a hash in hex, or UNSIGNED-PAYLOAD. */
   payloadHash: string;
-  signing: SigningContext;
 }
 
 interface Claim {
@@ -77,8 +68,7 @@ export function verifySignature<C extends Secret>(
       throw new S3Error('AccessDenied', 'There were headers present in the request which were not signed');
     }
   }
-  const signing = { key, timestamp: claim.timestamp, scope: scope.join('/'), signature: claim.signature };
-  return { credential, payloadHash: claim.payloadHash, signing };
+  return { credential, payloadHash: claim.payloadHash };
 }
 
 function readClaim(head: RequestHead): Claim {
@@ -210,7 +200,7 @@ function signingKey(secret: string, day: string, region: string, service: string
 }
 
 /** HMAC-SHA-256. Header values are Latin-1 strings of the bytes sent, and nothing else here leaves ASCII. */
-export function hmac(key: Buffer, text: string): Buffer {
+function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text, 'latin1').digest();
 }
 
@@ -219,7 +209,7 @@ function sha256(text: string): string {
 }
 
 /** Compares a computed hex digest with a claimed one in constant time. */
-export function sameHex(computed: string, claimed: string): boolean {
+function sameHex(computed: string, claimed: string): boolean {
   return (
     computed.length === claimed.length &&
     timingSafeEqual(Buffer.from(computed, 'latin1'), Buffer.from(claimed, 'latin1'))

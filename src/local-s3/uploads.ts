@@ -4,7 +4,7 @@ import type { DataFiles } from './data-files.ts';
 import { type Folder, replaceRecord } from './disk.ts';
 import { S3Error } from './errors.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
-import type { Objects, WriteCondition } from './objects.ts';
+import type { Objects } from './objects.ts';
 import {
   type ObjectDescription,
   type ObjectRecord,
@@ -107,13 +107,7 @@ export class Uploads {
    * comes first, and a crash after it is made good at the next start, which ends the upload.
    * @throws S3Error NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, and those of Objects.put
    */
-  async complete(
-    uploadId: string,
-    key: string,
-    named: NamedPart[],
-    condition: WriteCondition,
-    lastModified: number,
-  ): Promise<ObjectRecord> {
+  async complete(uploadId: string, key: string, named: NamedPart[], lastModified: number): Promise<ObjectRecord> {
     return await this.#mutex.run(uploadId, async () => {
       const upload = this.#find(uploadId, key);
       const chosen = choose(upload.parts, named);
@@ -129,7 +123,7 @@ export class Uploads {
         segments: chosen.flatMap((part) => part.segments),
         uploadId,
       };
-      await this.#objects.put(record, condition);
+      await this.#objects.put(record);
       const kept = new Set(chosen);
       await this.#end(
         upload,

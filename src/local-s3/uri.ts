@@ -30,8 +30,3 @@ export function encodeUri(text: string): string {
 export function encodePath(path: string): string {
   return path.split('/').map(encodeUri).join('/');
 }
-
-/** The form of encoding-type=url in listings: slashes stay, and a space is a plus sign. */
-export function encodeForListing(text: string): string {
-  return encodePath(text).replaceAll('%20', '+');
-}

@@ -14,6 +14,14 @@ export interface Endpoint {
 /** The convention's own advice is 15 to 30 seconds. */
 const TIMEOUT_MS = 20 * SECOND_MS;
 
+export interface PostOptions {
+  readonly nowMs: number;
+  /** Cuts it. */
+  readonly signal: AbortSignal;
+  /** Aborts with a `TimeoutError` when the endpoint takes too long. Default: after 20 seconds. */
+  readonly timeout?: AbortSignal;
+}
+
 /**
  * Posts an event. Resolves with undefined when the answer is 2xx, else with why not: `http-503`, `timeout` or the
  * network's own word. Redirects are not followed, and the answer's body is not read. Never throws.
@@ -21,7 +29,7 @@ const TIMEOUT_MS = 20 * SECOND_MS;
 export async function postEvent(
   { url, keys }: Endpoint,
   { id, ...payload }: RecordingEvent,
-  { nowMs, signal, timeoutMs = TIMEOUT_MS }: { nowMs: number; signal: AbortSignal; timeoutMs?: number },
+  { nowMs, signal, timeout = AbortSignal.timeout(TIMEOUT_MS) }: PostOptions,
 ): Promise<string | undefined> {
   const body = JSON.stringify(payload);
   try {
@@ -30,7 +38,7 @@ export async function postEvent(
       headers: { 'content-type': 'application/json', ...signatureHeaders(keys, id, nowMs, body) },
       body,
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal: AbortSignal.any([signal, timeout]),
     });
     await answer.body?.cancel();
     return answer.ok ? undefined : `http-${answer.status}`;

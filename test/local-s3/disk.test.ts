@@ -1,13 +1,26 @@
 // What is on the disk: over restarts, crashes (kill -9), locks, reads that stream, and a server that ends.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { afterThisTest, allOf, asking, BUCKET, FIVE_MIB, open, received, type Store, send, sendRaw, startStore, temporaryFolder, UNSIGNED, until } from './support.ts'; // biome-ignore format: one line
+import {
+  afterThisTest,
+  allOf,
+  asking,
+  BUCKET,
+  FIVE_MIB,
+  open,
+  received,
+  send,
+  sendRaw,
+  startStore,
+  temporaryFolder,
+  UNSIGNED,
+  until,
+} from './support.ts';
 
 const completion = (etags: string[]) =>
   `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
@@ -24,7 +37,8 @@ describe('the data folder', () => {
 
   test('holds everything over a restart, under names that are safe on every file system', async () => {
     const { server, begin, outcome, dataDir } = await startStore();
-    const keys = ['a', 'A', 'é', 'e\u0301', '../../../up', 'x/'.repeat(400), 'n\u0000ul', '.', '/', 'con', 'a'.repeat(1024)]; // biome-ignore format: one line
+    const odd = 'a A é e\u0301 ../../../up ./a/. /leading n\u0000ul . / con %41 a?b#c \ufeffbom';
+    const keys = [...odd.split(' '), 'x/'.repeat(400), 'a'.repeat(1024), "it's (a) *star*!"];
     for (const key of keys) await outcome('PUT k', { key, body: key });
     const id = await begin('u');
     await outcome(`PUT u?partNumber=3&uploadId=${id}`, { body: 'part' });
@@ -55,10 +69,8 @@ describe('the data folder', () => {
     const { server, dataDir, begin, ask, outcome } = await startStore();
     const id = await begin('k');
     const { headers } = await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
-    const folders = ['uploads', 'parts'].map((name) => join(dataDir, BUCKET, name));
-    const names = (await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))))).flat(); // biome-ignore format: one line
+    const names = [`uploads/${id}.json`, `parts/${id}.1.json`].map((name) => join(dataDir, BUCKET, name));
     const records = await Promise.all(names.map((name) => readFile(name)));
-    expect(names).toHaveLength(2);
     expect(await outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
     await server.close();
     for (const [at, name] of names.entries()) await writeFile(name, records[at] ?? '');
@@ -83,9 +95,6 @@ describe('the data folder', () => {
     },
   );
 
-  const lock = (dataDir: string, pid: number | undefined, startedAt: string) =>
-    writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt, token: 'a' }));
-
   test('is used by one server at a time', async () => {
     const { server, dataDir } = await startStore();
     await expect(startStore({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
@@ -93,24 +102,18 @@ describe('the data folder', () => {
     await startStore({ dataDir });
   });
 
-  test('is free again when the process that held it is dead, or was another of the same pid', async () => {
-    const dataDir = await temporaryFolder();
-    const child = spawn(process.execPath, ['-e', '']);
-    await once(child, 'exit');
-    await lock(dataDir, child.pid, '');
-    const { server } = await startStore({ dataDir });
-    await server.close();
-    expect(await readdir(dataDir)).toEqual([BUCKET]);
-    if (process.platform !== 'linux') return;
-    await lock(dataDir, process.pid, 'boot/1');
-    await startStore({ dataDir });
-  });
-
-  test('is taken by one of many that find a dead lock', async () => {
-    const dataDir = await temporaryFolder();
-    await lock(dataDir, 2 ** 30, '');
-    const starts = await Promise.allSettled(Array.from({ length: 8 }, () => startStore({ dataDir })));
-    expect(starts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  test('whose holder is dead, or another process of its pid by now, is taken by one of many', async () => {
+    // On Linux alone is a process told from a later one.
+    const holders = process.platform === 'linux' ? [2 ** 30, process.pid] : [2 ** 30];
+    for (const pid of holders) {
+      const dataDir = await temporaryFolder();
+      await writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt: 'boot/1', token: 'a' }));
+      const starts = await Promise.allSettled(Array.from({ length: 8 }, () => startStore({ dataDir })));
+      const [taken, ...more] = starts.filter((start) => start.status === 'fulfilled');
+      expect(more).toEqual([]);
+      await taken?.value.server.close();
+      expect(await readdir(dataDir)).toEqual([BUCKET]);
+    }
   });
 
   test('is let go of when the port is taken', async () => {
@@ -124,15 +127,8 @@ describe('the data folder', () => {
 describe('a store that is killed', () => {
   const ROUNDS = 6;
   type Client = ReturnType<typeof asking>;
-
-  /** What was acknowledged, and what was asked for and may have happened. */
-  interface Book {
-    /** What a key may hold after the crash; undefined stands for no object. */
-    possible: Map<string, Set<string | undefined>>;
-    /** The last upload of each worker: its acknowledged parts, and whether its completion was asked for. */
-    uploads: Map<string, { id: string; etags: string[]; completing: boolean }>;
-    onAsk: () => void;
-  }
+  /** What each object or upload may hold after the crash: its bytes, or the ETags of its parts; undefined: it is not there. */
+  type Book = Map<string, Set<string | undefined>>;
 
   async function startChild(dataDir: string): Promise<{ child: ChildProcess; client: Client }> {
     const script = join(import.meta.dirname, 'crash-child.ts');
@@ -143,93 +139,75 @@ describe('a store that is killed', () => {
   }
 
   /** Writes, completes and deletes until the store is gone, and keeps the book. */
-  async function work({ ask, begin }: Client, name: string, { possible, uploads, onAsk }: Book): Promise<never> {
-    const change = async (key: string, value: string | undefined, line: string, body?: string) => {
-      possible.set(key, new Set([...(possible.get(key) ?? [undefined]), value]));
-      const answer = ask(line, body === undefined ? {} : { body });
+  async function work({ ask, begin }: Client, name: string, book: Book, onAsk: () => void): Promise<never> {
+    /** Both may be found while it is not answered, and the new alone afterwards. */
+    async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
+      const entries = Object.entries(made);
+      for (const [place, value] of entries) book.set(place, new Set([...(book.get(place) ?? [undefined]), value]));
+      const answer = ask(line, { body, payloadHash: UNSIGNED });
       onAsk();
       const { status, outcome } = await answer;
-      if (status >= 300) throw new Error(`${key}: ${outcome}`);
-      possible.set(key, new Set([value]));
-    };
+      if (status >= 300) throw new Error(`${line}: ${outcome}`);
+      for (const [place, value] of entries) book.set(place, new Set([value]));
+    }
     for (let turn = 0; ; turn++) {
       const key = `${name}/${turn % 5}`;
       const body = randomBytes(1 + (turn % 3) * 40_000).toString('hex');
-      await change(key, body, `PUT ${key}`, body);
-      if (turn % 3 === 1) await change(key, undefined, `DELETE ${key}`);
+      await change(`PUT ${key}`, body, { [key]: body });
+      if (turn % 3 === 1) await change(`DELETE ${key}`, '', { [key]: undefined });
       if (turn % 3 !== 2) continue;
       const media = `${name}/media`;
-      const upload = { id: await begin(media), etags: [] as string[], completing: false };
-      uploads.set(media, upload);
-      const parts = ['a'.repeat(FIVE_MIB), randomBytes(5000).toString('hex')];
+      const upload = `${media}?uploadId=${await begin(media)}`;
+      book.set(upload, new Set(['']));
+      const parts = ['a'.repeat(FIVE_MIB), body];
+      const etags = parts.map((part) => createHash('md5').update(part).digest('hex'));
       for (const [at, part] of parts.entries()) {
-        const line = `PUT ${media}?partNumber=${at + 1}&uploadId=${upload.id}`;
-        const { headers } = await ask(line, { body: part, payloadHash: UNSIGNED });
-        upload.etags.push(headers.etag ?? '');
+        await change(`PUT ${upload}&partNumber=${at + 1}`, part, { [upload]: etags.slice(0, at + 1).join() });
       }
-      upload.completing = true;
-      await change(media, parts.join(''), `POST ${media}?uploadId=${upload.id}`, completion(upload.etags));
+      await change(`POST ${upload}`, completion(etags), { [upload]: undefined, [media]: parts.join('') });
     }
   }
 
   /** Kills the store a few turns of the event loop after that many changes were asked for. */
-  async function workUntilKilled(dataDir: string, possible: Book['possible'], changes: number): Promise<Book> {
+  async function workUntilKilled(dataDir: string, book: Book, changes: number): Promise<void> {
     const { child, client } = await startChild(dataDir);
     const gone = once(child, 'exit');
     let asked = 0;
-    const kill = async () => {
+    const onAsk = async () => {
+      asked += 1;
+      if (asked !== changes) return;
       for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
       child.kill('SIGKILL');
     };
-    const onAsk = () => {
-      asked += 1;
-      if (asked === changes) void kill();
-    };
-    const book: Book = { possible, uploads: new Map(), onAsk };
-    await Promise.all([gone, ...['a', 'b', 'c'].map((name) => work(client, name, book).catch(() => undefined))]);
-    return book;
-  }
-
-  /** Acknowledged parts are listed; an upload can only be gone when its completion was asked for. */
-  async function expectParts({ ask }: Store, { uploads }: Book): Promise<void> {
-    for (const [key, { id, etags, completing }] of uploads) {
-      const { outcome, body } = await ask(`GET ${key}?uploadId=${id}`);
-      if (completing && outcome === '404 NoSuchUpload') continue;
-      expect(outcome).toBe('200');
-      const listed = allOf(body, 'ETag').map((etag) => etag.replaceAll('&quot;', '"'));
-      expect(listed.slice(0, etags.length)).toEqual(etags);
-    }
-  }
-
-  /** Every data file belongs to a listed object or to a part of a listed upload, and no draft is left. */
-  async function expectNothingLeftOver({ dataDir, ask, files }: Store): Promise<void> {
-    const folder = (name: string) => readdir(join(dataDir, BUCKET, name));
-    const listing = (await ask('GET ')).body;
-    expect(await folder('objects')).toHaveLength(allOf(listing, 'Key').length);
-    expect(await folder('uploads')).toHaveLength(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
-    const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
-    const parts = (await folder('parts')).length;
-    expect(await files()).toHaveLength(segments.reduce((sum, count) => sum + count, parts));
+    const workers = ['a', 'b', 'c'].map((name) => work(client, name, book, () => void onAsk()).catch(() => undefined));
+    await Promise.all([gone, ...workers]);
   }
 
   test('keeps what it acknowledged, whole, and nothing by half', async () => {
     const dataDir = await temporaryFolder();
-    const possible: Book['possible'] = new Map();
+    const book: Book = new Map();
     let survived = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const book = await workUntilKilled(dataDir, possible, 5 + Math.floor(Math.random() * 40));
-      const store = await startStore({ dataDir });
-      for (const [key, values] of possible) {
-        const { status, body } = await store.ask(`GET ${key}`);
-        const found = status === 200 ? body : undefined;
+      await workUntilKilled(dataDir, book, 5 + Math.floor(Math.random() * 40));
+      const { server, ask, files } = await startStore({ dataDir });
+      for (const [place, values] of book) {
+        const { status, body } = await ask(`GET ${place}`);
+        const content = place.includes('?') ? allOf(body.replaceAll('&quot;', ''), 'ETag').join() : body;
+        const found = status === 200 ? content : undefined;
         // Not toContain: its message would print five megabytes.
-        expect([key, status, values.has(found)]).toEqual([key, found === undefined ? 404 : 200, true]);
-        possible.set(key, new Set([found]));
+        expect([place, status, values.has(found)]).toEqual([place, found === undefined ? 404 : 200, true]);
+        book.set(place, new Set([found]));
         if (found !== undefined) survived += 1;
       }
-      await expectParts(store, book);
-      await expectNothingLeftOver(store);
-      await store.server.close();
+      // Every data file belongs to a listed object or to a part of a listed upload, and no draft is left.
+      const count = async (folder: string) => (await readdir(join(dataDir, BUCKET, folder))).length;
+      const listing = (await ask('GET ')).body;
+      expect(await count('objects')).toBe(allOf(listing, 'Key').length);
+      expect(await count('uploads')).toBe(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
+      const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
+      const parts = await count('parts');
+      expect(await files()).toHaveLength(segments.reduce((sum, segment) => sum + segment, parts));
+      await server.close();
     }
     expect(survived).toBeGreaterThan(0);
   });
@@ -294,35 +272,13 @@ describe('the server', () => {
   test('says who it is and when on every answer', async () => {
     const at = Date.parse('2030-01-02T03:04:05.678Z');
     const { endpoint, ask } = await startStore({ now: () => at });
-    const anonymous = await send(endpoint, { target: '/' });
-    const answers = [
-      anonymous,
-      await ask('GET /', { at }),
-      await ask('HEAD k', { at }),
-      await send(endpoint, { method: 'OPTIONS', target: '/' }),
-      await send(endpoint, { target: '/%zz' }),
-    ];
-    expect(answers.map(({ status }) => status)).toEqual([403, 200, 404, 400, 400]);
+    const answers = [await send(endpoint, { target: '/' }), await ask('HEAD k', { at }), await ask('GET ', { at })];
     for (const { headers } of answers) {
       expect(headers).toMatchObject({ date: 'Wed, 02 Jan 2030 03:04:05 GMT', server: 'local-s3' });
     }
     const ids = answers.map(({ headers }) => String(headers['x-amz-request-id']));
     expect(new Set(ids).size).toBe(answers.length);
-    expect(allOf(anonymous.body, 'RequestId')).toEqual([ids[0]]);
-  });
-
-  test('keeps connections alive', async () => {
-    const { endpoint, sign } = await startStore();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    afterThisTest(() => agent.destroy());
-    const sockets = new Set<unknown>();
-    for (let turn = 0; turn < 3; turn++) {
-      const response = await open(endpoint, sign('GET k'), { agent });
-      sockets.add(response.socket);
-      await Array.fromAsync(response);
-      await setImmediate();
-    }
-    expect(sockets.size).toBe(1);
+    expect(allOf(answers[0]?.body ?? '', 'RequestId')).toEqual([ids[0]]);
   });
 
   test.each([
@@ -332,6 +288,6 @@ describe('the server', () => {
   ])('survives what is no HTTP: %j', async (text, answer) => {
     const { endpoint, outcome } = await startStore();
     expect(await received(sendRaw(endpoint, text))).toMatch(answer);
-    expect(await outcome('GET /')).toBe('200');
+    expect(await outcome('GET ')).toBe('200');
   });
 });

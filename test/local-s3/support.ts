@@ -130,7 +130,7 @@ export function sha256(data: string | Buffer): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-export function hmac(key: string | Buffer, data: string): Buffer {
+function hmac(key: string | Buffer, data: string): Buffer {
   return createHmac('sha256', key).update(data).digest();
 }
 
@@ -160,12 +160,11 @@ export interface SignOptions {
 
 export interface Signed extends RawRequest {
   headers: Record<string, string>;
-  signing: { key: Buffer; timestamp: string; scope: string; signature: string };
 }
 
 /**
  * Signs by the book: a second implementation of SigV4, to compare the first with.
- * The line is a method and a key of the bucket, as in 'PUT k?tagging', or a method and a whole path, as in 'GET /'.
+ * The line is a method and a key of the bucket, as in 'PUT k?tagging', or a method and a whole path, as in 'GET /other/k'.
  */
 function sign(endpoint: string, line: string, options: SignOptions = {}): Signed {
   const { headers: given, body, at = Date.now(), credential = ROOT, region = 'us-east-1', service = 's3' } = options;
@@ -210,8 +209,7 @@ function sign(endpoint: string, line: string, options: SignOptions = {}): Signed
     headers.authorization = `AWS4-HMAC-SHA256 ${claim}, Signature=${signature}`;
   }
   const target = [path, ...(pairs.length > 0 ? [pairs.join('&')] : [])].join('?');
-  const signing = { key: signingKey, timestamp, scope: scope.join('/'), signature };
-  return { method, target, headers, signing, ...(body !== undefined && { body }) };
+  return { method, target, headers, ...(body !== undefined && { body }) };
 }
 
 /** Waits until the condition holds. */

@@ -1,10 +1,16 @@
+// Events on their way from the outbox to the endpoints: signed, at least once, and no endpoint holds up another tenant.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createReceiver, type RecordingEvent as Taken } from '../../docs/examples/webhook-receiver.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import { dueSoonEvent, type EventType, type RecordingEvent, storedEvent } from '../../src/domain/events.ts';
+import { dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/domain/events.ts';
 import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
 import { outboxKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
 import { createOutbox, type Outbox } from '../../src/storage/outbox.ts';
+import { backoffMs } from '../../src/webhooks/backoff.ts';
 import {
   createDispatcher,
   type DeliveryFailure,
@@ -12,16 +18,10 @@ import {
   type Dispatcher,
   type DispatcherOptions,
 } from '../../src/webhooks/dispatcher.ts';
+import { postEvent } from '../../src/webhooks/endpoint.ts';
 import { overriding } from '../kit/overriding.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
-
-const ALL: ReadonlySet<EventType> = new Set([
-  'recording.stored',
-  'recording.due-soon',
-  'recording.deleted',
-  'recording.erased',
-]);
+import { isSignedBy, keyOf, type Receiver, startReceiver } from './receiver.ts';
 
 let service: TestService;
 let acme: Receiver;
@@ -36,11 +36,7 @@ beforeEach(async () => {
   // A delivered event must leave no version behind.
   service = startTestService({ memory: { versioned: true } });
   [acme, beta] = await Promise.all([startReceiver({ name: 'a' }), startReceiver({ name: 'b' })]);
-  const wanted = new Map([
-    ['acme', ALL],
-    ['beta', ALL],
-    ['gone', ALL],
-  ]);
+  const wanted = new Map(['acme', 'beta', 'gone'].map((tenant) => [tenant, new Set(EVENT_TYPES)]));
   outbox = createOutbox(service.store, service.clock.now, randomBytes, wanted);
   [results, failures, backlog] = [{}, [], -1];
   dispatcher = newDispatcher();
@@ -93,24 +89,67 @@ async function add(tenant: string, count = 1): Promise<RecordingEvent[]> {
 const idsOf = (receiver: Receiver) => receiver.received.map(({ id }) => id);
 const waiting = () => service.keys('outbox/');
 
-describe('an event is delivered', () => {
-  test('signed, once, and then the outbox is empty, of every version too', async () => {
-    const [event] = await add('acme');
-    await round();
-    await round();
-    expect(idsOf(acme)).toEqual([event?.id]);
-    expect(acme.received.every((received) => isSignedBy(acme.secret, received))).toBe(true);
-    expect(await waiting()).toEqual([]);
-    expect((await service.store.listVersions('outbox/')).versions).toEqual([]);
-    expect({ results, failures, backlog }).toEqual({ results: { delivered: 1 }, failures: [], backlog: 0 });
-  });
+const types = (receiver: Receiver) => receiver.received.map(({ type }) => type);
+const hanging = () => new Promise<number>(() => {});
 
-  test('only to its tenant', async () => {
+describe('an event is delivered', () => {
+  test('signed, once, to its tenant alone, and then the outbox is empty, of every version too', async () => {
     const [own, others] = [await add('acme', 2), await add('beta', 3)];
+    await round();
     await round();
     expect(idsOf(acme).toSorted()).toEqual(own.map(({ id }) => id).toSorted());
     expect(idsOf(beta).toSorted()).toEqual(others.map(({ id }) => id).toSorted());
     expect(acme.received.map(({ data }) => data.tenantId)).toEqual(['acme', 'acme']);
+    expect(acme.received.every((received) => isSignedBy(acme.secret, received))).toBe(true);
+    // The Standard Webhooks conventions: id, time and signature in the head; type, time and data in the body.
+    const [received] = acme.received;
+    const { id, ...payload } = own.find((event) => event.id === received?.id) as RecordingEvent;
+    expect(received?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'webhook-id': `recording_due_soon_${payload.data.recordingId}`,
+      'webhook-timestamp': expect.stringMatching(/^\d{10}$/),
+      'webhook-signature': expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
+    });
+    expect(JSON.parse(received?.body ?? '')).toEqual(payload);
+    expect(Object.keys(payload)).toEqual(['type', 'timestamp', 'data']);
+    expect(await waiting()).toEqual([]);
+    expect((await service.store.listVersions('outbox/')).versions).toEqual([]);
+    expect({ results, failures, backlog }).toEqual({ results: { delivered: 5 }, failures: [], backlog: 0 });
+    service.testStore.requests.length = 0;
+    await round();
+    // A look into an empty outbox.
+    expect(service.testStore.requests).toHaveLength(1);
+  });
+
+  test('so that the receiver of the documentation takes it, and refuses it with another secret or an old time', async () => {
+    const taken: [string, Taken][] = [];
+    const server = createReceiver(acme.secret, async (id, taking) => void taken.push([id, taking]));
+    const listening = server.listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const url = new URL(`http://127.0.0.1:${(listening.address() as AddressInfo).port}/`);
+    const event = newEvent();
+    const { signal } = new AbortController();
+    const post = (keys: readonly Uint8Array[], nowMs = Date.now()) =>
+      postEvent({ ...acme.endpoint(), url, keys }, event, { nowMs, signal });
+    const { keys } = acme.endpoint();
+    expect(await post(keys)).toBeUndefined();
+    expect(taken).toEqual([[event.id, expect.objectContaining({ type: 'recording.due-soon' })]]);
+    expect(await post([new Uint8Array(32)])).toBe('http-400');
+    expect(await post(keys, Date.now() - 10 * MINUTE_MS)).toBe('http-400');
+    expect(taken).toHaveLength(1);
+    listening.close();
+    const page = await readFile(new URL('../../docs/webhooks.md', import.meta.url), 'utf8');
+    const example = await readFile(new URL('../../docs/examples/webhook-receiver.ts', import.meta.url), 'utf8');
+    expect(page).toContain(example.trim());
+  });
+
+  test('with a signature of each key while one is being replaced', async () => {
+    const newer = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
+    await add('acme');
+    const endpoint = { ...acme.endpoint(), keys: [keyOf(newer), keyOf(acme.secret)] };
+    await round(newDispatcher({ endpoints: new Map([['acme', endpoint]]) }));
+    const [received] = acme.received;
+    for (const secret of [newer, acme.secret]) expect(received && isSignedBy(secret, received)).toBe(true);
   });
 
   test('never one of another tenant that lies at the wrong place', async () => {
@@ -122,17 +161,10 @@ describe('an event is delivered', () => {
     expect(await waiting()).toEqual([key]);
   });
 
-  test('a look into an empty outbox costs one request', async () => {
-    service.testStore.requests.length = 0;
-    await round();
-    expect(service.testStore.requests.map(({ operation }) => operation)).toHaveLength(1);
-  });
-
   test('not when its tenant wants others only, and not without an endpoint', async () => {
     await add('acme');
     await add('gone');
-    const picky = newDispatcher({ endpoints: new Map([['acme', acme.endpoint(['recording.erased'])]]) });
-    await round(picky);
+    await round(newDispatcher({ endpoints: new Map([['acme', acme.endpoint(['recording.erased'])]]) }));
     expect(idsOf(acme)).toEqual([]);
     expect(results).toEqual({ dropped: 1 });
     expect(await waiting()).toEqual([expect.stringContaining('outbox/gone/')]);
@@ -164,17 +196,38 @@ describe('an endpoint that fails', () => {
     expect(new Set(acme.received.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(5);
     expect(acme.received.every((received) => isSignedBy(acme.secret, received))).toBe(true);
     expect(results).toEqual({ failed: 4, delivered: 1 });
-    expect(failures[0]).toEqual({
-      tenant: 'acme',
-      event: 'recording.due-soon',
-      recording: event?.data.recordingId,
-      code: 'http-500',
-    });
+    const recording = event?.data.recordingId;
+    expect(failures[0]).toEqual({ tenant: 'acme', event: 'recording.due-soon', recording, code: 'http-500' });
     expect(await waiting()).toEqual([]);
+    const hours = (attempts: number, random: number) => backoffMs(attempts, random) / HOUR_MS;
+    expect([hours(50, 0), hours(50, 0.5)]).toEqual([6, 4.5]);
   });
 
-  test('or hangs does not hold up another tenant', async () => {
-    acme.answer = () => new Promise(() => {});
+  test.each([302, 307, 404])('is not followed elsewhere, and its status told: %i', async (status) => {
+    acme.answer = () => status;
+    await add('acme');
+    await round();
+    expect(failures.map(({ code }) => code)).toEqual([`http-${status}`]);
+    expect(acme.received.map(({ path }) => path)).toEqual(['/hook']);
+  });
+
+  test('is told by the word of the network, or as a time-out', async () => {
+    await add('beta');
+    await beta.close();
+    await round();
+    expect(failures.map(({ code }) => code)).toEqual(['ECONNREFUSED']);
+    const timeout = new AbortController();
+    const { signal } = new AbortController();
+    acme.answer = () => {
+      timeout.abort(new DOMException('too long', 'TimeoutError'));
+      return hanging();
+    };
+    const options = { nowMs: Date.now(), signal, timeout: timeout.signal };
+    expect(await postEvent(acme.endpoint(), newEvent(), options)).toBe('timeout');
+  });
+
+  test('or hangs does not hold up another tenant, and is cut by a stop that loses nothing', async () => {
+    acme.answer = hanging;
     await add('acme', 50);
     const others = await add('beta', 3);
     await dispatcher.poll();
@@ -185,6 +238,9 @@ describe('an endpoint that fails', () => {
     expect(idsOf(beta)).toEqual(expect.arrayContaining(others.map(({ id }) => id)));
     expect(acme.received.length).toBeLessThanOrEqual(4);
     expect(backlog).toBeGreaterThanOrEqual(50);
+    await dispatcher.stop();
+    expect(failures).toEqual([]);
+    expect((await waiting()).filter((key) => key.startsWith('outbox/acme/'))).toHaveLength(50);
   });
 
   test('is left alone for a while after five failures in a row, and then gets everything', async () => {
@@ -202,28 +258,20 @@ describe('an endpoint that fails', () => {
     expect(await waiting()).toEqual([]);
   });
 
-  test('over one event gets the others of its object, and only that one again', async () => {
+  test.each([
+    ['only that one again', false],
+    ['at least once what a process that died had sent or not', true],
+  ])('over one event gets the others of its object, and %s', async (_case, isRestarted) => {
     const events = [newEvent(), newEvent(), newEvent()];
+    const ids = events.map(({ id }) => id);
     await outbox.add('acme', events);
-    acme.answer = ({ id }) => (id === events[1]?.id ? 500 : 204);
+    acme.answer = ({ id }) => (id === ids[1] ? 500 : 204);
     await round();
-    expect(idsOf(acme)).toEqual(events.map(({ id }) => id));
+    expect(idsOf(acme)).toEqual(ids);
     acme.answer = () => 204;
     service.clock.advance(10 * SECOND_MS);
-    await round();
-    expect(idsOf(acme).slice(3)).toEqual([events[1]?.id]);
-    expect(await waiting()).toEqual([]);
-  });
-
-  test('gets what a process that died had sent or not: at least once', async () => {
-    const events = [newEvent(), newEvent()];
-    await outbox.add('acme', events);
-    acme.answer = ({ id }) => (id === events[1]?.id ? 500 : 204);
-    await round();
-    acme.answer = () => 204;
-    const restarted = newDispatcher();
-    await round(restarted);
-    expect(idsOf(acme)).toEqual([...events, ...events].map(({ id }) => id));
+    await round(isRestarted ? newDispatcher() : dispatcher);
+    expect(idsOf(acme).slice(3)).toEqual(isRestarted ? ids : [ids[1]]);
     expect(await waiting()).toEqual([]);
   });
 
@@ -243,59 +291,57 @@ describe('an endpoint that fails', () => {
 });
 
 describe('recording.stored', () => {
-  test('waits until its mark is there', async () => {
+  /** Written as the completion of a recording does, before its mark. */
+  async function addStored(): Promise<RecordingRef> {
     const ref = newRef();
     await outbox.add('acme', [storedEvent(ref, service.clock.now(), service.clock.now())]);
+    return ref;
+  }
+
+  test('waits until its mark is there', async () => {
+    const ref = await addStored();
     await round();
     expect(acme.received).toEqual([]);
     await service.store.put(recordingKey(ref, 'stored'), new Uint8Array());
     service.clock.advance(31 * SECOND_MS);
     await round();
-    expect(acme.received.map(({ type }) => type)).toEqual(['recording.stored']);
+    expect(types(acme)).toEqual(['recording.stored']);
   });
 
   test('is dropped when its mark never came', async () => {
-    await outbox.add('acme', [storedEvent(newRef(), service.clock.now(), service.clock.now())]);
+    await addStored();
     service.clock.advance(HOUR_MS + MINUTE_MS);
     await round();
-    expect({ received: acme.received, results, waiting: await waiting() }).toEqual({
-      received: [],
-      results: { dropped: 1 },
-      waiting: [],
-    });
+    expect([acme.received, results, await waiting()]).toEqual([[], { dropped: 1 }, []]);
   });
 
   test('is delivered when the recording was deleted since', async () => {
-    const ref = newRef();
-    await outbox.add('acme', [storedEvent(ref, service.clock.now(), service.clock.now())]);
-    await service.store.put(receiptKey(ref), new Uint8Array());
+    await service.store.put(receiptKey(await addStored()), new Uint8Array());
     service.clock.advance(DAY_MS);
     await round();
-    expect(acme.received).toHaveLength(1);
+    expect(types(acme)).toEqual(['recording.stored']);
   });
 });
 
-describe('a long outbox', () => {
-  test('of one tenant does not hide the next', async () => {
-    acme.answer = () => 500;
-    // Two thousand of them, as listings would tell: pages are full of one tenant until it has enough.
-    const real = service.store;
-    const store = overriding(real, {
-      async list(prefix, options = {}) {
-        const page = await real.list(prefix, options);
-        if (prefix !== 'outbox/' || (options.startAfter ?? '') >= 'outbox/acme/~') return page;
-        const from = options.startAfter === undefined ? 0 : Number(options.startAfter.slice(-11, -5)) + 1;
-        const objects = Array.from({ length: 1000 }, (_, index) => ({
-          key: outboxKey('acme', 0, String(from + index).padStart(6, '0')),
-          sizeBytes: 1,
-          lastModifiedMs: 0,
-        }));
-        return { ...page, objects, truncated: true };
-      },
-    });
-    const [event] = await add('beta');
-    await round(newDispatcher({ store }));
-    expect(idsOf(beta)).toEqual([event?.id]);
-    expect(backlog).toBe(1001);
+test('a long outbox of one tenant does not hide the next', async () => {
+  acme.answer = () => 500;
+  // Two thousand of them, as listings would tell: pages are full of one tenant until it has enough.
+  const real = service.store;
+  const store = overriding(real, {
+    async list(prefix, options = {}) {
+      const page = await real.list(prefix, options);
+      if (prefix !== 'outbox/' || (options.startAfter ?? '') >= 'outbox/acme/~') return page;
+      const from = options.startAfter === undefined ? 0 : Number(options.startAfter.slice(-11, -5)) + 1;
+      const objects = Array.from({ length: 1000 }, (_, index) => ({
+        key: outboxKey('acme', 0, String(from + index).padStart(6, '0')),
+        sizeBytes: 1,
+        lastModifiedMs: 0,
+      }));
+      return { ...page, objects, truncated: true };
+    },
   });
+  const [event] = await add('beta');
+  await round(newDispatcher({ store }));
+  expect(idsOf(beta)).toEqual([event?.id]);
+  expect(backlog).toBe(1001);
 });

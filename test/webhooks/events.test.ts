@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { EVENT_TYPES, type EventType, parseOutboxBody, type RecordingEvent } from '../../src/domain/events.ts';
 import { parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -15,10 +15,35 @@ import { CALLER, startTestService, type TestService, type TestServiceOptions, up
 let service: TestService;
 afterEach(() => service.close());
 
-async function start(options: TestServiceOptions & { types?: readonly EventType[] } = {}): Promise<void> {
+function start(options: TestServiceOptions & { types?: readonly EventType[] } = {}): void {
   const events = new Map([['acme', new Set(options.types ?? EVENT_TYPES)]]);
-  service = startTestService({ events, ...options });
+  service = startTestService({ events, wrap: intercepted, ...options });
 }
+
+/** Runs before each write. */
+let beforePut: (key: string) => unknown;
+beforeEach(() => {
+  beforePut = () => {};
+});
+const intercepted = (store: ObjectStore) =>
+  overriding(store, {
+    async put(key, body, options) {
+      await beforePut(key);
+      return store.put(key, body, options);
+    },
+  });
+
+/** The store refuses to write what has this in its key. */
+function refuse(part: string): void {
+  beforePut = (key) => {
+    if (key.includes(part)) throw new StoreError('unavailable', 'put', 'Refused');
+  };
+}
+
+const allow = () => {
+  beforePut = () => {};
+};
+const announced = async () => (await service.keys('attempts/')).filter((key) => key.endsWith('/announced'));
 
 /** What waits in the outbox, oldest first. */
 async function written(): Promise<RecordingEvent[]> {
@@ -35,7 +60,7 @@ const typesOf = (events: readonly RecordingEvent[]) => events.map(({ type }) => 
 
 describe('events are written', () => {
   test('when a recording is stored, due soon, and deleted; once each, with ids and times and nothing else', async () => {
-    await start();
+    start();
     const ref = await service.record();
     await completeRecording(service.context, ref, {});
     service.clock.advance(27 * DAY_MS);
@@ -61,7 +86,7 @@ describe('events are written', () => {
   });
 
   test('when somebody asked for the deletion: erased; when an upload was given up: deleted', async () => {
-    await start();
+    start();
     const ref = await service.record();
     service.clock.advance(1);
     await eraseRecording(service.context, CALLER, ref, 'consent-withdrawn');
@@ -77,7 +102,7 @@ describe('events are written', () => {
 
   test('many in one object where a sweep deletes many, of each tenant its own', async () => {
     const events = new Map(['acme', 'beta'].map((tenant) => [tenant, new Set<EventType>(['recording.deleted'])]));
-    await start({ events });
+    start({ events });
     for (let index = 0; index < 5; index += 1) await service.record({ attempt: `a${index}` });
     await service.record({ tenant: 'beta' });
     await service.record({ tenant: 'other' });
@@ -99,57 +124,41 @@ describe('events are written', () => {
     await service.sweep();
     expect(await service.keys('outbox/')).toEqual([]);
     await service.close();
-    await start({ types: ['recording.erased'] });
+    start({ types: ['recording.erased'] });
     await service.record();
     service.clock.advance(27 * DAY_MS);
     await service.sweep();
-    expect([
-      await service.keys('outbox/'),
-      (await service.keys('attempts/')).filter((key) => key.endsWith('announced')),
-    ]).toEqual([[], []]);
+    expect([await service.keys('outbox/'), await announced()]).toEqual([[], []]);
   });
 });
 
 describe('a deletion is not held up', () => {
-  const refusing = { is: true };
-  const wrap = (store: ObjectStore) =>
-    overriding(store, {
-      put(key, body, options) {
-        if (refusing.is && key.startsWith('outbox/')) throw new StoreError('access-denied', 'put', 'AccessDenied');
-        return store.put(key, body, options);
-      },
-    });
-
   test('by a store that refuses the event: the media are gone on time, the next sweep writes event and receipt', async () => {
-    refusing.is = false;
-    await start({ wrap });
+    start();
     const ref = await service.record();
     const others = await service.record({ tenant: 'beta' });
     service.clock.advance(30 * DAY_MS);
-    refusing.is = true;
+    refuse('outbox/');
     expect(await service.sweep()).toMatchObject({ failed: 1, deleted: { recordings: 1 } });
     expect(await service.keys(recordingPrefix(others))).toEqual([]);
     expect(await service.keys(recordingPrefix(ref))).toEqual([recordingKey(ref, 'manifest')]);
     expect(await readReceipt(service.store, ref)).toBeUndefined();
-    refusing.is = false;
+    allow();
     expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
     expect(typesOf(await written())).toEqual(['recording.stored', 'recording.deleted']);
     expect(await readReceipt(service.store, ref)).toMatchObject({ reason: 'retention' });
   });
 
   test('by an erasure whose event is refused: the call fails, the media are gone, and it is safe to repeat', async () => {
-    refusing.is = false;
-    await start({ wrap });
+    start();
     const ref = await service.record();
     service.clock.advance(1);
-    refusing.is = true;
+    refuse('outbox/');
     const erase = () => eraseRecording(service.context, CALLER, ref, 'erasure');
     await expect(erase()).rejects.toMatchObject({ code: 'unavailable' });
-    expect((await service.keys(recordingPrefix(ref))).map((key) => key.split('/').at(-1))).toEqual([
-      'deleting',
-      'recording.json',
-    ]);
-    refusing.is = false;
+    const left = ['deleting', 'manifest'] as const;
+    expect(await service.keys(recordingPrefix(ref))).toEqual(left.map((name) => recordingKey(ref, name)));
+    allow();
     expect(await erase()).toMatchObject({ reason: 'erasure' });
     expect(typesOf(await written())).toEqual(['recording.stored', 'recording.erased']);
   });
@@ -165,7 +174,7 @@ describe('a crash', () => {
       let calls = 1;
       for (let call = 1; call <= calls; call += 1) {
         const plan: CrashPlan = { call, afterEffect, made: undefined };
-        await start({ wrap: (store) => crashing(store, plan), types: ['recording.deleted'] });
+        start({ wrap: (store) => crashing(store, plan), types: ['recording.deleted'] });
         const ref = await service.record();
         service.clock.advance(30 * DAY_MS);
         plan.made = 0;
@@ -184,21 +193,12 @@ describe('a crash', () => {
   );
 
   test('of a completion before its mark leaves an event that the next completion repeats', async () => {
-    const plan = { isDead: false };
-    await start({
-      wrap: (store) =>
-        overriding(store, {
-          put(key, body, options) {
-            if (plan.isDead && key.endsWith('/stored')) throw new StoreError('unavailable', 'put', 'Crashed');
-            return store.put(key, body, options);
-          },
-        }),
-    });
+    start();
     const ref = await service.begin();
     await uploadParts(service.context, ref, [webm]);
-    plan.isDead = true;
+    refuse('/stored');
     await expect(completeRecording(service.context, ref, {})).rejects.toMatchObject({ code: 'unavailable' });
-    plan.isDead = false;
+    allow();
     await completeRecording(service.context, ref, {});
     expect((await written()).map(({ id }) => id)).toEqual(Array(2).fill(`recording_stored_${ref.recording}`));
   });
@@ -206,25 +206,18 @@ describe('a crash', () => {
 
 describe('recording.due-soon', () => {
   test('is not written for what is assessed, and a deletion that overtakes its mark leaves nothing behind', async () => {
-    const erasing: { act?: () => Promise<unknown> } = {};
-    await start({
-      wrap: (store) =>
-        overriding(store, {
-          async put(key, body, options) {
-            if (key.endsWith('/announced')) await erasing.act?.();
-            return store.put(key, body, options);
-          },
-        }),
-    });
+    start();
     const ref = await service.record();
     const assessed = await service.record({ attempt: 'a2' });
     service.clock.advance(DAY_MS);
     await assessAttempt(service.context, assessed, service.clock.now());
     service.clock.advance(26 * DAY_MS);
-    erasing.act = () => eraseRecording(service.context, CALLER, ref, 'erasure');
+    beforePut = async (key) => {
+      if (key.endsWith('/announced')) await eraseRecording(service.context, CALLER, ref, 'erasure');
+    };
     await service.sweep();
     expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-    expect((await service.keys(recordingPrefix(assessed))).filter((key) => key.endsWith('announced'))).toEqual([]);
+    expect(await announced()).toEqual([]);
     expect(typesOf(await written()).toSorted()).toEqual([
       'recording.due-soon',
       'recording.erased',
@@ -238,7 +231,7 @@ describe('recording.due-soon', () => {
 });
 
 test('verify knows the outbox, and reports and deletes what nobody ever delivered', async () => {
-  await start();
+  start();
   await service.record();
   service.clock.advance(2 * DAY_MS);
   expect(await service.verify()).toMatchObject({ wrong: 0 });

@@ -1,32 +1,28 @@
 // Reads the arguments that several operations share.
 import { S3Error } from '../errors.ts';
-import type { WriteCondition } from '../objects.ts';
 import type { ObjectDescription } from '../records.ts';
 import type { RequestHead } from '../request-head.ts';
-import { parseTagHeader } from './tags.ts';
 
 const MAX_METADATA_BYTES = 2048;
 const META_PREFIX = 'x-amz-meta-';
-const STORED_HEADERS = ['content-type', 'cache-control', 'content-disposition', 'content-language', 'expires'];
+const STORED_HEADERS = [
+  'content-type',
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'expires',
+];
 
 /** The x-amz-* values that describeObject reads. */
-export const DESCRIPTION_AMZ = [META_PREFIX, 'x-amz-acl', 'x-amz-tagging', 'x-amz-storage-class'];
+export const DESCRIPTION_AMZ = [META_PREFIX];
 
 /**
  * What the headers of a PUT or CreateMultipartUpload say about the object.
- * @throws S3Error NotImplemented (an ACL but private, another storage class), MetadataTooLarge, InvalidTag
+ * @throws S3Error MetadataTooLarge
  */
 export function describeObject(head: RequestHead): ObjectDescription {
-  if ((head.amz('x-amz-acl') ?? 'private') !== 'private') throw new S3Error('NotImplemented');
-  if ((head.amz('x-amz-storage-class') ?? 'STANDARD') !== 'STANDARD') throw new S3Error('NotImplemented');
-  const stored = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
-  // aws-chunked is how the body travelled, not what it is.
-  const encoding = (head.header('content-encoding') ?? '')
-    .split(',')
-    .map((coding) => coding.trim())
-    .filter((coding) => coding !== '' && coding !== 'aws-chunked')
-    .join(',');
-  const headers = [...stored, ['content-encoding', encoding || undefined] as const];
+  const headers = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
   const metadata = [...head.amzNames()]
     .filter((name) => name.startsWith(META_PREFIX))
     .map((name) => [name.slice(META_PREFIX.length), headerSafe(head.amz(name) ?? '')] as const);
@@ -38,7 +34,7 @@ export function describeObject(head: RequestHead): ObjectDescription {
       ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
     },
     metadata: Object.fromEntries(metadata),
-    tags: parseTagHeader(head.amz('x-amz-tagging')),
+    tags: [],
   };
 }
 
@@ -48,14 +44,6 @@ export function headerSafe(value: string): string {
     throw new S3Error('InvalidArgument', 'A header value has characters that no header can carry.');
   }
   return value;
-}
-
-/** @throws S3Error NotImplemented: S3 knows If-None-Match on a write only with an asterisk */
-export function writeCondition(head: RequestHead): WriteCondition {
-  const ifNoneMatch = head.header('if-none-match');
-  if (ifNoneMatch !== undefined && ifNoneMatch !== '*') throw new S3Error('NotImplemented');
-  const ifMatch = head.header('if-match');
-  return { ifNoneMatchAny: ifNoneMatch === '*', ifMatch: ifMatch === undefined ? undefined : bareEtag(ifMatch) };
 }
 
 /** An entity tag without its quotes. */

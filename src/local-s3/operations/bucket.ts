@@ -3,7 +3,6 @@ import { parseCorsRules } from '../cors.ts';
 import { S3Error, type S3ErrorCode } from '../errors.ts';
 import { xmlReply } from '../reply.ts';
 import { childrenNamed, element, parseXml, xmlDocument } from '../xml.ts';
-import { OWNER } from './listings.ts';
 import type { Operation } from './operation.ts';
 
 /** An aspect of a bucket that this store never has, and the error that says so. */
@@ -34,7 +33,7 @@ function checkLifecycle(xml: string): void {
   if (rules.length === 0 || rules.length > 1000) throw new S3Error('MalformedXML');
 }
 
-/** Get, Put and Delete of a document that is kept as it was sent. */
+/** Get and Put of a document that is kept as it was sent. */
 function documentOperations(parameter: keyof typeof DOCUMENTS): Operation[] {
   const { operations, missing, check } = DOCUMENTS[parameter];
   return [
@@ -54,7 +53,6 @@ function documentOperations(parameter: keyof typeof DOCUMENTS): Operation[] {
       method: 'PUT',
       on: 'bucket',
       requires: [parameter],
-      amz: ['x-amz-transition-default-minimum-object-size'],
       async run({ body, bucket }) {
         const document = await body.text();
         check(document);
@@ -62,44 +60,10 @@ function documentOperations(parameter: keyof typeof DOCUMENTS): Operation[] {
         return { status: 200 };
       },
     },
-    {
-      name: `Delete${operations}`,
-      method: 'DELETE',
-      on: 'bucket',
-      requires: [parameter],
-      async run({ bucket }) {
-        await bucket.changeSettings({ [parameter]: undefined });
-        return { status: 204 };
-      },
-    },
   ];
 }
 
 export const bucketOperations: Operation[] = [
-  {
-    name: 'ListBuckets',
-    method: 'GET',
-    on: 'service',
-    run({ bucket }) {
-      const created = element('CreationDate', new Date(bucket.settings.created).toISOString());
-      const entry = element('Bucket', element('Name', bucket.name), created);
-      return xmlReply(xmlDocument('ListAllMyBucketsResult', [OWNER, element('Buckets', entry)]));
-    },
-  },
-  {
-    name: 'HeadBucket',
-    method: 'HEAD',
-    on: 'bucket',
-    run: ({ region }) => ({ status: 200, headers: { 'x-amz-bucket-region': region } }),
-  },
-  {
-    name: 'GetBucketLocation',
-    method: 'GET',
-    on: 'bucket',
-    requires: ['location'],
-    // us-east-1 is the absence of a constraint.
-    run: ({ region }) => xmlReply(xmlDocument('LocationConstraint', [region === 'us-east-1' ? '' : region])),
-  },
   {
     name: 'GetBucketVersioning',
     method: 'GET',
@@ -113,16 +77,17 @@ export const bucketOperations: Operation[] = [
     on: 'bucket',
     requires: ['acl'],
     run() {
+      const owner = [element('ID', 'local'), element('DisplayName', 'local')];
       const grantee =
         '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">' +
-        '<ID>local</ID><DisplayName>local</DisplayName></Grantee>';
+        `${owner.map(({ markup }) => markup).join('')}</Grantee>`;
       const grant = element('Grant', { markup: grantee }, element('Permission', 'FULL_CONTROL'));
-      return xmlReply(xmlDocument('AccessControlPolicy', [OWNER, element('AccessControlList', grant)]));
+      return xmlReply(
+        xmlDocument('AccessControlPolicy', [element('Owner', ...owner), element('AccessControlList', grant)]),
+      );
     },
   },
   absent('GetBucketPolicy', 'policy', 'NoSuchBucketPolicy'),
-  absent('GetBucketPolicyStatus', 'policyStatus', 'NoSuchBucketPolicy'),
-  absent('GetPublicAccessBlock', 'publicAccessBlock', 'NoSuchPublicAccessBlockConfiguration'),
   absent('GetObjectLockConfiguration', 'object-lock', 'ObjectLockConfigurationNotFoundError'),
   absent('GetBucketEncryption', 'encryption', 'ServerSideEncryptionConfigurationNotFoundError'),
   ...documentOperations('cors'),

@@ -6,7 +6,7 @@ import type { RequestHead } from '../request-head.ts';
 import type { NamedPart } from '../uploads.ts';
 import { encodePath } from '../uri.ts';
 import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml.ts';
-import { bareEtag, DESCRIPTION_AMZ, describeObject, integerParameter, writeCondition } from './arguments.ts';
+import { bareEtag, DESCRIPTION_AMZ, describeObject, integerParameter } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
 
 const MAX_PART_NUMBER = 10_000;
@@ -49,9 +49,8 @@ async function uploadPart({ head, body, bucket, key, now }: Call): Promise<Reply
 async function complete({ head, body, bucket, key, now }: Call): Promise<Reply> {
   const uploadId = uploadIdOf(head);
   bucket.uploads.get(uploadId, key);
-  const condition = writeCondition(head);
   const parts = parseParts(await body.text());
-  const record = await bucket.uploads.complete(uploadId, key, parts, condition, wholeSeconds(now));
+  const record = await bucket.uploads.complete(uploadId, key, parts, wholeSeconds(now));
   return xmlReply(
     xmlDocument('CompleteMultipartUploadResult', [
       element('Location', `http://${head.header('host') ?? ''}/${bucket.name}/${encodePath(key)}`),
@@ -68,7 +67,7 @@ export const multipartOperations: Operation[] = [
     method: 'POST',
     on: 'object',
     requires: ['uploads'],
-    amz: [...DESCRIPTION_AMZ, 'x-amz-checksum-algorithm', 'x-amz-checksum-type'],
+    amz: [...DESCRIPTION_AMZ, 'x-amz-checksum-algorithm'],
     async run({ head, bucket, key, now }) {
       const { uploadId } = await bucket.uploads.create(key, describeObject(head), wholeSeconds(now));
       return xmlReply(
@@ -92,7 +91,6 @@ export const multipartOperations: Operation[] = [
     method: 'POST',
     on: 'object',
     requires: ['uploadId'],
-    amz: ['x-amz-checksum-type'],
     run: complete,
   },
   {

@@ -1,28 +1,20 @@
 // Get, head, put and delete of one object.
-import { S3Error } from '../errors.ts';
 import type { ObjectRecord } from '../records.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestHead } from '../request-head.ts';
-import { checkVersion, DESCRIPTION_AMZ, describeObject, headerSafe, writeCondition } from './arguments.ts';
-import { checkReadConditions, requestedRange } from './conditions.ts';
+import { checkVersion, DESCRIPTION_AMZ, describeObject, headerSafe } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
+import { requestedRange } from './range.ts';
 
 /** Parameters of a read that replace a header of its answer. */
-const OVERRIDES = [
-  'response-content-type',
-  'response-cache-control',
-  'response-content-disposition',
-  'response-content-encoding',
-  'response-content-language',
-  'response-expires',
-];
+const OVERRIDES = ['response-content-type', 'response-cache-control'];
 
 export const objectOperations: Operation[] = [
   {
     name: 'GetObject',
     method: 'GET',
     on: 'object',
-    allows: ['versionId', ...OVERRIDES],
+    allows: OVERRIDES,
     amz: ['x-amz-checksum-mode'],
     run: read,
   },
@@ -30,7 +22,7 @@ export const objectOperations: Operation[] = [
     name: 'HeadObject',
     method: 'HEAD',
     on: 'object',
-    allows: ['versionId', ...OVERRIDES],
+    allows: OVERRIDES,
     amz: ['x-amz-checksum-mode'],
     run: read,
   },
@@ -48,7 +40,6 @@ export const objectOperations: Operation[] = [
     allows: ['versionId'],
     async run({ head, bucket, key }) {
       checkVersion(head.parameter('versionId'));
-      if (head.header('if-match') !== undefined) throw new S3Error('NotImplemented');
       await bucket.objects.delete(key);
       return { status: 204 };
     },
@@ -57,7 +48,6 @@ export const objectOperations: Operation[] = [
 
 async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
   body.checkAnnounced();
-  const condition = writeCondition(head);
   const description = describeObject(head);
   const segments = await bucket.data.write(body.stream());
   const etag = body.md5();
@@ -70,7 +60,7 @@ async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
     ...description,
   };
   try {
-    await bucket.objects.put(record, condition);
+    await bucket.objects.put(record, { onlyIfAbsent: head.header('if-none-match') === '*' });
   } catch (error) {
     if (bucket.objects.find(key) !== record) await bucket.data.remove(segments);
     throw error;
@@ -79,11 +69,9 @@ async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
 }
 
 function read({ head, bucket, key }: Call): Reply {
-  checkVersion(head.parameter('versionId'));
   const record = bucket.objects.get(key);
   const overrides = responseOverrides(head);
   const validators = { etag: `"${record.etag}"`, 'last-modified': new Date(record.lastModified).toUTCString() };
-  if (checkReadConditions(head, record) === 'not-modified') return { status: 304, headers: validators };
   const range = requestedRange(head, record);
   const { start, end } = range ?? { start: 0, end: record.sizeBytes - 1 };
   return {

@@ -8,9 +8,8 @@ export interface Call {
   head: RequestHead;
   body: RequestBody;
   bucket: Bucket;
-  /** '' for operations on the bucket or the service. */
+  /** '' for operations on the bucket. */
   key: string;
-  region: string;
   /** Milliseconds since the epoch. */
   now: number;
 }
@@ -19,7 +18,7 @@ export interface Operation {
   /** The name in the S3 API. */
   name: string;
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  on: 'service' | 'bucket' | 'object';
+  on: 'bucket' | 'object';
   /** Query parameters that make a request this operation. */
   requires?: readonly string[];
   /** Further query parameters it knows; a request with any other is refused. */

@@ -1,9 +1,8 @@
-// Object tags: their limits, their XML, their header, and the three operations on them.
+// Object tags: their limits, their XML, and the two operations on them.
 import { S3Error } from '../errors.ts';
 import type { Tag } from '../records.ts';
 import { xmlReply } from '../reply.ts';
 import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml.ts';
-import { checkVersion } from './arguments.ts';
 import type { Operation } from './operation.ts';
 
 const MAX_TAGS = 10;
@@ -29,11 +28,6 @@ function checkTags(tags: Tag[]): Tag[] {
   return tags;
 }
 
-/** Reads x-amz-tagging, which is a URL query. @throws S3Error BadRequest, InvalidTag */
-export function parseTagHeader(header: string | undefined): Tag[] {
-  return checkTags([...new URLSearchParams(header ?? '')].map(([key, value]) => ({ key, value })));
-}
-
 function parseTagging(xml: string): Tag[] {
   const [tagSet, ...more] = childrenNamed(parseXml(xml, 'Tagging'), 'TagSet');
   if (tagSet === undefined || more.length > 0) throw new S3Error('MalformedXML');
@@ -52,9 +46,7 @@ export const taggingOperations: Operation[] = [
     method: 'GET',
     on: 'object',
     requires: ['tagging'],
-    allows: ['versionId'],
-    run({ head, bucket, key }) {
-      checkVersion(head.parameter('versionId'));
+    run({ bucket, key }) {
       const tags = bucket.objects
         .get(key)
         .tags.map((tag) => element('Tag', element('Key', tag.key), element('Value', tag.value)));
@@ -66,24 +58,10 @@ export const taggingOperations: Operation[] = [
     method: 'PUT',
     on: 'object',
     requires: ['tagging'],
-    allows: ['versionId'],
-    async run({ head, body, bucket, key }) {
-      checkVersion(head.parameter('versionId'));
+    async run({ body, bucket, key }) {
       bucket.objects.get(key);
       await bucket.objects.setTags(key, parseTagging(await body.text()));
       return { status: 200 };
-    },
-  },
-  {
-    name: 'DeleteObjectTagging',
-    method: 'DELETE',
-    on: 'object',
-    requires: ['tagging'],
-    allows: ['versionId'],
-    async run({ head, bucket, key }) {
-      checkVersion(head.parameter('versionId'));
-      await bucket.objects.setTags(key, []);
-      return { status: 204 };
     },
   },
 ];
