@@ -6,7 +6,7 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { until } from '../http/expectations.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { startTestService } from '../kit/service.ts';
 import { DUE_ONCE_ASSESSED, type Installation, install } from './process.ts';
 

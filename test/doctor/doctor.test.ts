@@ -15,7 +15,7 @@ import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies } from '../../src/doctor/context.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
 import {
   bucketContents,

@@ -6,7 +6,7 @@ import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
 import { attemptPrefix, recordingKey } from '../../src/domain/keys.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 

@@ -7,7 +7,7 @@ import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { webm } from '../kit/fixtures.ts';
-import { type CrashPlan, crashing } from '../kit/overriding.ts';
+import { type CrashPlan, crashing } from '../kit/interventions.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { ERASURE } from './support.ts';
 

@@ -8,8 +8,9 @@ import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import { findDueSoon } from '../../src/retention/due-soon.ts';
 import { readDueStatus } from '../../src/retention/due-status.ts';
+import { replacing } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { ERASURE, replacing } from './support.ts';
+import { ERASURE } from './support.ts';
 
 let service: TestService;
 beforeEach(() => {

@@ -16,9 +16,9 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/overriding.ts';
+import { failing, keeping, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
-import { due, ERASURE, failing, keeping, meanwhile, remove, replacing } from './support.ts';
+import { due, ERASURE, remove } from './support.ts';
 
 const MANIFESTS = /\/recording\.json$/;
 const CRASHED = { storeCode: 'InternalError' };

@@ -5,7 +5,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { DUE_PREFIX, parseKey } from '../../src/domain/keys.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 
 const CHUNK_ATTEMPTS = 2;

@@ -13,9 +13,9 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/overriding.ts';
+import { failing, keeping, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
-import { due, ERASURE, failing, keeping, meanwhile, remove, replacing } from './support.ts';
+import { due, ERASURE, remove } from './support.ts';
 
 const receiptIndex = (keys: string[] = []) => toBody({ version: 1, run: 'r', first: 1, previous: null, keys });
 const LONG_AGO = 'due/20200101T000000000Z/receipts';

@@ -8,9 +8,9 @@ import { sweep } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { verify } from '../../src/retention/verify.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
-import { overriding } from '../kit/overriding.ts';
+import { failing, keeping, overriding } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { due, failing, keeping } from './support.ts';
+import { due } from './support.ts';
 
 let service: TestService;
 beforeEach(() => {

@@ -22,8 +22,9 @@ import { verify } from '../../src/retention/verify.ts';
 import { compare, type FindingKind, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
 import { readAttempt } from '../../src/storage/attempt-state.ts';
 import { webm } from '../kit/fixtures.ts';
+import { failing, meanwhile } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { due, ERASURE, failing, meanwhile, readJson, remove } from './support.ts';
+import { due, ERASURE, readJson, remove } from './support.ts';
 
 const MEDIA = { contentType: 'video/webm' };
 let service: TestService;

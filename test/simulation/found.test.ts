@@ -5,7 +5,7 @@ import { parseKey } from '../../src/domain/keys.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
 import { sweep } from '../../src/retention/sweep.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
 
 test('a sweep refuses a clock that was ahead when it began, and was set right before the store told its time', async () => {

@@ -16,8 +16,8 @@ import {
 } from '../../src/storage/attempt-state.ts';
 import { type CompletionContext, completeUpload, settleMedia } from '../../src/storage/completion.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
-import { overriding } from '../kit/overriding.ts';
 import { bytes, expectStoreError } from './object-store-contract.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 2, 3, 17);

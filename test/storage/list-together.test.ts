@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { listTogether } from '../../src/storage/list-together.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
-import { overriding } from '../kit/overriding.ts';
 
 /** A store that counts how often it is asked to list. */
 function holding(

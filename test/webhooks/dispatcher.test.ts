@@ -12,7 +12,7 @@ import {
   type Dispatcher,
   type DispatcherOptions,
 } from '../../src/webhooks/dispatcher.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 
