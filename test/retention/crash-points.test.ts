@@ -1,89 +1,55 @@
+// Every store call at which a process can die, one after the other, and what must hold when others go on.
 import { describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import { assessAttempt } from '../../src/recordings/assess.ts';
-import { completeRecording } from '../../src/recordings/complete.ts';
-import { deleteRecording } from '../../src/recordings/delete.ts';
-import { readReceipt } from '../../src/storage/receipts.ts';
+import { createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
+import { readRecordingView } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { type CrashPlan, crashing } from '../kit/interventions.ts';
-import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
-import { ERASURE } from './support.ts';
+import { ERASURE, type RetentionService, startRetention } from './support.ts';
 
-/** One act of which the process dies at a store call, and what must hold when others go on. */
+/** What dies, and is then done again to the end; so many days after the recording was made. */
 interface Story {
   readonly name: string;
-  readonly prepare: (service: TestService) => Promise<RecordingRef | undefined>;
-  readonly act: (service: TestService, ref: RecordingRef | undefined) => Promise<unknown>;
-  readonly afterwards: (service: TestService, ref: RecordingRef) => Promise<void>;
+  readonly days?: number;
+  readonly act: (service: RetentionService, ref: RecordingRef) => Promise<unknown>;
+  readonly check?: (service: RetentionService, ref: RecordingRef) => Promise<void>;
 }
 
 const STORIES: Story[] = [
-  {
-    name: 'create',
-    prepare: () => Promise.resolve(undefined),
-    act: (service) => service.begin(),
-    afterwards: () => Promise.resolve(),
-  },
+  { name: 'create', act: (service) => service.begin({ attempt: 'a2' }) },
   {
     name: 'complete',
-    async prepare(service) {
-      const ref = await service.begin();
-      await uploadParts(service.context, ref, [webm]);
-      return ref;
-    },
-    act: (service, ref) => completeRecording(service.context, required(ref), {}),
-    async afterwards(service, ref) {
-      const recording = await completeRecording(service.context, ref, {});
-      expect(recording).toMatchObject({ state: 'stored', sizeBytes: webm.length });
-      expect(await service.store.tags(recordingKey(ref, 'media'))).toHaveProperty('delete-by', recording.deleteBy);
+    act: (service, ref) => service.complete(ref),
+    async check(service, ref) {
+      const { state, sizeBytes, deleteBy } = await readRecordingView(service.context, ref);
+      expect({ state, sizeBytes }).toEqual({ state: 'stored', sizeBytes: webm.length });
+      expect(await service.store.tags(recordingKey(ref, 'media'))).toHaveProperty('delete-by', deleteBy);
     },
   },
-  {
-    name: 'assess',
-    prepare: (service) => service.record(),
-    act: (service, ref) => assessAttempt(service.context, required(ref), service.clock.now()),
-    async afterwards(service, ref) {
-      await assessAttempt(service.context, ref, Date.parse('2026-01-01T00:00:00Z')).catch(() => undefined);
-    },
-  },
+  { name: 'assess', act: (service, ref) => service.assess(ref, createdAtOf(ref.recording) + HOUR_MS) },
   {
     name: 'erase',
-    prepare: (service) => service.record(),
-    act: (service, ref) => deleteRecording(service.context, required(ref), ERASURE),
-    async afterwards(service, ref) {
-      const asked = (await service.keys(recordingKey(ref, 'deleting'))).length > 0;
-      if (asked) {
-        await service.sweep();
-        expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-      }
-      const receipt = await deleteRecording(service.context, ref, ERASURE);
-      expect(receipt).toMatchObject(ERASURE);
-      expect(receipt.objects).toBeGreaterThan(0);
-      expect(await service.keys(recordingPrefix(ref))).toEqual([]);
+    act: (service, ref) => service.erase(ref),
+    async check(service, ref) {
+      expect(await service.objectsOf(ref)).toEqual([]);
       expect(await service.keys('participants/')).toEqual([]);
+      expect(await service.receiptOf(ref)).toMatchObject(ERASURE);
+      expect((await service.receiptOf(ref))?.objects).toBeGreaterThan(0);
     },
   },
   {
     name: 'sweep',
-    async prepare(service) {
-      const ref = await service.record();
-      await service.record({ attempt: 'a2' });
-      await assessAttempt(service.context, ref, service.clock.now());
-      service.clock.advance(30 * DAY_MS);
-      return ref;
-    },
+    days: 30,
     act: (service) => service.sweep(),
-    async afterwards(service, ref) {
-      await service.sweep();
+    async check(service, ref) {
       expect(await service.keys('attempts/')).toEqual([]);
-      expect(await readReceipt(service.store, ref)).toMatchObject({ reason: 'retention' });
+      expect(await service.receiptOf(ref)).toMatchObject({ reason: 'retention' });
     },
   },
 ];
 
-describe.each(STORIES)('a crash of $name', ({ prepare, act, afterwards }) => {
+describe.each(STORIES)('a crash of $name', ({ name, days = 1, act, check }) => {
   test.each([
     ['before', false],
     ['after', true],
@@ -91,21 +57,28 @@ describe.each(STORIES)('a crash of $name', ({ prepare, act, afterwards }) => {
     let calls = 1;
     for (let call = 1; call <= calls; call += 1) {
       const plan: CrashPlan = { call, afterEffect, made: undefined };
-      const service = startTestService({
+      const service = startRetention({
         wrap: (store) => crashing(store, plan),
         // Shorter than the other, so that an assessment brings the deadline forward.
         policy: { afterAssessmentMs: 10 * DAY_MS },
       });
       try {
-        const ref = await prepare(service);
+        const ref = await (name === 'complete' ? service.uploaded() : service.record());
+        service.clock.advance(days * DAY_MS);
         plan.made = 0;
         await act(service, ref).catch((error: unknown) => expect(error).toMatchObject({ name: 'StoreError' }));
         if (plan.made >= call) calls = call + 1;
         plan.made = undefined;
         service.context.manifests.clear();
         service.clock.advance(2 * HOUR_MS);
-        expect((await service.verify()).findings.filter(({ kind }) => kind === 'no-due-entry')).toEqual([]);
-        if (ref) await afterwards(service, ref);
+        expect(await service.kinds()).not.toContain('no-due-entry');
+        // The sweep finishes what was promised.
+        if ((await service.keys(recordingKey(ref, 'deleting'))).length > 0) {
+          await service.sweep();
+          await check?.(service, ref);
+        }
+        await act(service, ref);
+        await check?.(service, ref);
         await expectNothingAfterTheDeadline(service);
       } catch (error) {
         throw new Error(`after a crash at store call ${call}`, { cause: error });
@@ -115,18 +88,13 @@ describe.each(STORIES)('a crash of $name', ({ prepare, act, afterwards }) => {
   });
 });
 
-async function expectNothingAfterTheDeadline(service: TestService): Promise<void> {
+async function expectNothingAfterTheDeadline(service: RetentionService): Promise<void> {
   service.clock.advance(31 * DAY_MS);
   await service.sweep();
   service.clock.advance(2 * HOUR_MS);
   expect(await service.sweep()).toMatchObject({ failed: 0 });
   const left = (await service.keys()).filter((key) => !/^(receipts|audit)\/|^due\/[^/]+\/receipts\//.test(key));
   expect(left).toEqual([]);
-  expect((await service.store.listMultipartUploads('')).uploads).toEqual([]);
+  expect(await service.openUploads()).toEqual([]);
   expect(await service.verify()).toMatchObject({ wrong: 0 });
-}
-
-function required(ref: RecordingRef | undefined): RecordingRef {
-  if (!ref) throw new Error('this story needs a recording');
-  return ref;
 }
