@@ -4,9 +4,16 @@ import { PartBuffers, partsOf } from '../../src/recordings/part-buffers.ts';
 
 const PART_BYTES = 1000;
 
-async function* streamOf(sizeBytes: number, chunkBytes: number): AsyncGenerator<Uint8Array> {
-  const bytes = Uint8Array.from({ length: sizeBytes }, (_, index) => index % 251);
-  for (let at = 0; at < sizeBytes; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+function bytesOf(sizeBytes: number): Uint8Array {
+  return Uint8Array.from({ length: sizeBytes }, (_, index) => index % 251);
+}
+
+/** `afterEach` is called with what has been read, whenever more is wanted. */
+async function* streamOf(sizeBytes: number, chunkBytes: number, afterEach = (_: number) => {}) {
+  for (let at = 0; at < sizeBytes; at += chunkBytes) {
+    yield bytesOf(sizeBytes).subarray(at, at + chunkBytes);
+    afterEach(at + chunkBytes);
+  }
 }
 
 async function settled(promise: Promise<unknown>): Promise<boolean> {
@@ -52,84 +59,64 @@ describe('the parts of a stream', () => {
     [3 * PART_BYTES, [PART_BYTES, PART_BYTES, PART_BYTES]],
   ])('of %i bytes have its bytes in its order', async (sizeBytes, lengths) => {
     for (const chunkBytes of [7, PART_BYTES, 5 * PART_BYTES]) {
-      const taken: number[] = [];
-      const bytes: number[] = [];
-      const buffers = new PartBuffers(1);
-      for await (const part of partsOf(streamOf(sizeBytes, chunkBytes), PART_BYTES, buffers)) {
-        taken.push(part.bytes.length);
-        bytes.push(...part.bytes);
+      const parts: Buffer[] = [];
+      for await (const part of partsOf(streamOf(sizeBytes, chunkBytes), PART_BYTES, new PartBuffers(1))) {
+        parts.push(Buffer.from(part.bytes));
         part.release();
       }
-      expect(taken).toEqual(lengths);
-      expect(bytes).toEqual(
-        [...(await Array.fromAsync(streamOf(sizeBytes, sizeBytes || 1)))].flatMap((all) => [...all]),
-      );
+      expect(parts.map(({ length }) => length)).toEqual(lengths);
+      expect(Buffer.concat(parts).equals(bytesOf(sizeBytes))).toBe(true);
     }
   });
 
   it('wait for a buffer, and read no further meanwhile', async () => {
     let read = 0;
-    async function* counted() {
-      for await (const chunk of streamOf(3 * PART_BYTES, 100)) {
-        read += chunk.length;
-        yield chunk;
-      }
-    }
-    const parts = partsOf(counted(), PART_BYTES, new PartBuffers(1));
+    const counted = streamOf(3 * PART_BYTES, 100, (bytes) => {
+      read = bytes;
+    });
+    const parts = partsOf(counted, PART_BYTES, new PartBuffers(1));
     const first = (await parts.next()).value;
     const second = parts.next();
     expect(await settled(second)).toBe(false);
-    expect(read).toBe(PART_BYTES + 100);
+    expect(read).toBe(PART_BYTES);
     first?.release();
     expect((await second).value?.bytes).toHaveLength(PART_BYTES);
   });
 
-  it('give way to others when they come too slowly, and to nobody when nobody waits', async () => {
+  it('give way to others when they come more slowly than 16 KiB a second, and to nobody when nobody waits', async () => {
     let nowMs = 0;
-    const buffers = new PartBuffers(1, () => nowMs);
-    async function* slow() {
-      for await (const chunk of streamOf(PART_BYTES, 100)) {
-        yield chunk;
-        nowMs += 1000;
-      }
+    const partBytes = 32 * 1024;
+    const streamAt = (msForOneKiB: number) =>
+      streamOf(partBytes, 1024, () => {
+        nowMs += msForOneKiB;
+      });
+    /** A part of which the first bytes are in hand when another begins to wait. */
+    async function filledBeforeAnother(msForOneKiB: number) {
+      const buffers = new PartBuffers(1, () => nowMs);
+      const given = await buffers.take(partBytes);
+      const part = partsOf(streamAt(msForOneKiB), partBytes, buffers).next();
+      expect(await settled(part)).toBe(false);
+      const waiting = buffers.take(partBytes);
+      buffers.give(given);
+      return { part, waiting };
     }
-    expect((await partsOf(slow(), PART_BYTES, buffers).next()).value?.bytes).toHaveLength(PART_BYTES);
-    const patient = new PartBuffers(1, () => nowMs);
-    const given = await patient.take(PART_BYTES);
-    const parts = partsOf(slow(), PART_BYTES, patient).next();
-    expect(await settled(parts)).toBe(false);
-    patient.give(given);
-    const waiting = patient.take(PART_BYTES);
-    await expect(parts).rejects.toMatchObject({ code: 'uploads-busy' });
-    expect(await settled(waiting)).toBe(true);
-  });
+    const alone = partsOf(streamAt(1000), partBytes, new PartBuffers(1, () => nowMs));
+    expect((await alone.next()).value?.bytes).toHaveLength(partBytes);
 
-  it('may take their time up to 16 KiB a second, though others wait', async () => {
-    let nowMs = 0;
-    const buffers = new PartBuffers(1, () => nowMs);
-    async function* steady() {
-      for await (const chunk of streamOf(32 * 1024, 1024)) {
-        yield chunk;
-        nowMs += 62;
-      }
-    }
-    const given = await buffers.take(PART_BYTES);
-    const part = partsOf(steady(), 32 * 1024, buffers).next();
-    expect(await settled(part)).toBe(false);
-    const waiting = buffers.take(PART_BYTES);
-    buffers.give(given);
-    (await part).value?.release();
-    await waiting;
-    expect(nowMs).toBe(31 * 62);
+    const steady = await filledBeforeAnother(62);
+    (await steady.part).value?.release();
+    await steady.waiting;
+    const slow = await filledBeforeAnother(70);
+    await expect(slow.part).rejects.toMatchObject({ code: 'uploads-busy' });
+    expect(await settled(slow.waiting)).toBe(true);
   });
 
   it('give their memory back when the stream fails, or nobody wants more', async () => {
     const buffers = new PartBuffers(1);
-    async function* failing() {
-      yield new Uint8Array(10);
+    const failing = streamOf(PART_BYTES, 10, () => {
       throw new Error('the client went away');
-    }
-    await expect(partsOf(failing(), PART_BYTES, buffers).next()).rejects.toThrow('went away');
+    });
+    await expect(partsOf(failing, PART_BYTES, buffers).next()).rejects.toThrow('went away');
     for await (const part of partsOf(streamOf(3 * PART_BYTES, 64), PART_BYTES, buffers)) {
       part.release();
       break;
