@@ -32,6 +32,7 @@ describe('the beginning of a recording', () => {
     ['MP4', mp4, 'audio/ogg', false],
     ['Ogg', ogg, 'video/webm', false],
     ['WebM', webm, 'video/quicktime', false],
+    ['WebM', webm, 'nonsense', false],
     ['nothing', Buffer.alloc(0), 'video/webm', false],
     ['HTML', Buffer.from('<html>'), 'video/webm', false],
     ['EBML of another kind', ebml('other'), 'video/webm', false],

@@ -1,5 +1,5 @@
 // Parts that pass through the service: how much memory they take, and that their bytes are those of the stream.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { PartBuffers, partsOf } from '../../src/recordings/part-buffers.ts';
 
 const PART_BYTES = 1000;
@@ -8,11 +8,11 @@ function bytesOf(sizeBytes: number): Uint8Array {
   return Uint8Array.from({ length: sizeBytes }, (_, index) => index % 251);
 }
 
-/** `afterEach` is called with what has been read, whenever more is wanted. */
-async function* streamOf(sizeBytes: number, chunkBytes: number, afterEach = (_: number) => {}) {
+/** `beforeNext` is called whenever more is wanted. */
+async function* streamOf(sizeBytes: number, chunkBytes: number, beforeNext = () => {}) {
   for (let at = 0; at < sizeBytes; at += chunkBytes) {
     yield bytesOf(sizeBytes).subarray(at, at + chunkBytes);
-    afterEach(at + chunkBytes);
+    beforeNext();
   }
 }
 
@@ -24,35 +24,23 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, turn])) !== nothing;
 }
 
-describe('buffers', () => {
-  it('are handed out up to their number; who waits is served in order', async () => {
-    const buffers = new PartBuffers(2);
-    const [first] = await Promise.all([buffers.take(PART_BYTES), buffers.take(PART_BYTES)]);
-    const [third, fourth] = [buffers.take(PART_BYTES), buffers.take(PART_BYTES)];
-    expect(await settled(third)).toBe(false);
-    buffers.give(first);
-    expect(await third).toBe(first);
-    expect(await settled(fourth)).toBe(false);
-    buffers.give(first);
-    expect(await fourth).toBe(first);
-  });
-
-  it('are used again while some are in use, unless another size is asked for, and let go at rest', async () => {
-    const buffers = new PartBuffers(2);
-    const [kept, given] = await Promise.all([buffers.take(PART_BYTES), buffers.take(PART_BYTES)]);
-    buffers.give(given);
-    expect(await buffers.take(PART_BYTES)).toBe(given);
-    buffers.give(given);
-    const larger = await buffers.take(2 * PART_BYTES);
-    expect(larger).toHaveLength(2 * PART_BYTES);
-    buffers.give(larger);
-    buffers.give(kept);
-    expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
-  });
+test('buffers are used again while some are in use, unless another size is asked for, and let go at rest', async () => {
+  const buffers = new PartBuffers(2);
+  const [kept, given] = await Promise.all([buffers.take(PART_BYTES), buffers.take(PART_BYTES)]);
+  const next = buffers.take(PART_BYTES);
+  expect(await settled(next)).toBe(false);
+  buffers.give(given);
+  expect(await next).toBe(given);
+  buffers.give(given);
+  const larger = await buffers.take(2 * PART_BYTES);
+  expect(larger).toHaveLength(2 * PART_BYTES);
+  buffers.give(larger);
+  buffers.give(kept);
+  expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
 });
 
 describe('the parts of a stream', () => {
-  it.each([
+  test.each([
     [0, []],
     [PART_BYTES, [PART_BYTES]],
     [PART_BYTES + 1, [PART_BYTES, 1]],
@@ -69,21 +57,7 @@ describe('the parts of a stream', () => {
     }
   });
 
-  it('wait for a buffer, and read no further meanwhile', async () => {
-    let read = 0;
-    const counted = streamOf(3 * PART_BYTES, 100, (bytes) => {
-      read = bytes;
-    });
-    const parts = partsOf(counted, PART_BYTES, new PartBuffers(1));
-    const first = (await parts.next()).value;
-    const second = parts.next();
-    expect(await settled(second)).toBe(false);
-    expect(read).toBe(PART_BYTES);
-    first?.release();
-    expect((await second).value?.bytes).toHaveLength(PART_BYTES);
-  });
-
-  it('give way to others when they come more slowly than 16 KiB a second, and to nobody when nobody waits', async () => {
+  test('give way to others when they come more slowly than 16 KiB a second, and to nobody when nobody waits', async () => {
     let nowMs = 0;
     const partBytes = 32 * 1024;
     const streamAt = (msForOneKiB: number) =>
@@ -111,7 +85,7 @@ describe('the parts of a stream', () => {
     expect(await settled(slow.waiting)).toBe(true);
   });
 
-  it('give their memory back when the stream fails, or nobody wants more', async () => {
+  test('give their memory back when the stream fails, or nobody wants more', async () => {
     const buffers = new PartBuffers(1);
     const failing = streamOf(PART_BYTES, 10, () => {
       throw new Error('the client went away');

@@ -94,18 +94,6 @@ describe('media go on time', () => {
     expect(await service.keys('attempts/')).toEqual([]);
   });
 
-  // The simulator fails the other calls, one at a time; these are asked for once a sweep.
-  test.each(['listMultipartUploads', 'isVersioned'] as const)('by the sweep after one whose %s fails', async (call) => {
-    const ref = await service.record();
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, call)).catch((error: unknown) => error);
-    if (call === 'isVersioned') expect(report).toBeInstanceOf(StoreError);
-    else expect(report).toMatchObject({ failed: 2 });
-    await service.sweep();
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.receiptOf(ref)).toMatchObject({ reason: 'retention' });
-  });
-
   test.each([
     ['uploads that will not be aborted', 'uploads-stay-open', { abortMultipartUpload: async () => {} }],
     ['objects that will not go', 'objects-stay', { delete: async () => [] }],

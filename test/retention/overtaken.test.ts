@@ -71,6 +71,14 @@ const NOTHING_LEFT: Order[] = [
     other: lasting,
   },
   {
+    name: 'a completion before its look at the attempt, by a deletion that had listed before',
+    make: () => service.uploaded(),
+    act: (ref, store) => service.complete(ref, store),
+    moment: () => ({ when: 'after', call: 'completeMultipartUpload' }),
+    other: (ref) => service.remove(recordingKey(ref, 'manifest'), participantKey('p1', ref)),
+    code: 'recording-not-found',
+  },
+  {
     name: 'a completion between its mark and its tags, by a deletion',
     make: () => service.uploaded(),
     act: (ref, store) => service.complete(ref, store),
@@ -172,13 +180,9 @@ describe('stored means found whole', () => {
 
   test('an abort that a completion overtakes leaves the recording as it was told to be: stored', async () => {
     const ref = await service.uploaded();
-    const moment = { when: 'before', call: 'abortMultipartUpload' } as const;
-    const aborting = meanwhile(
-      service.store,
-      moment,
-      () => service.complete(ref),
-      (store) => abortRecording({ ...service.context, store }, CALLER, ref),
-    );
+    const complete = () => service.complete(ref);
+    const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
+    const aborting = meanwhile(service.store, { when: 'before', call: 'abortMultipartUpload' }, complete, abort);
     await expect(aborting).rejects.toMatchObject({ code: 'recording-stored' });
     expect(await service.stateOf(ref)).toBe('stored');
   });
@@ -233,6 +237,7 @@ describe('a proof', () => {
     const ref = await service.record();
     const erasing = service.erase(ref, failing(service.store, 'put', 'receipts/'));
     await expect(erasing).rejects.toMatchObject(CRASHED);
+    await expect(service.stateOf(ref)).rejects.toMatchObject({ code: 'recording-deleted' });
     return ref;
   }
 

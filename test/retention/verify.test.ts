@@ -32,9 +32,10 @@ describe('verify', () => {
     const ref = await service.record();
     await service.begin({ attempt: 'a2' });
     await service.assess(ref);
+    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
     service.clock.advance(2 * HOUR_MS);
     await service.erase(await service.record({ attempt: 'a3' }));
-    const counts = { attempts: 2, recordings: 2, receipts: 1, bytes: webm.length };
+    const counts = { attempts: 2, recordings: 2, receipts: 1, auditEvents: 1, bytes: webm.length };
     expect(await service.verify()).toMatchObject({ wrong: 0, findings: [], ...counts });
   });
 
