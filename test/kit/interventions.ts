@@ -108,32 +108,14 @@ export function crashing(store: ObjectStore, plan: CrashPlan): ObjectStore {
   });
 }
 
-export interface Held {
-  /** Resolves when a call has come and waits. */
-  readonly reached: Promise<void>;
-  release(): void;
-}
-
-type Watcher = (...args: unknown[]) => Promise<void> | void;
-
 /** Interventions that begin and end while the service runs on its store. */
-export interface Interventions {
-  readonly wrap: (store: ObjectStore) => ObjectStore;
-  /** The next such call waits until it is released. */
-  holdNext(call: StoreCall): Held;
-  /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
-  failOn(call: StoreCall, keys: Keys): () => void;
-  /** Is told of every call before it is made; what it returns is awaited. */
-  watch(call: StoreCall, watcher: Watcher): void;
-}
-
-export function createInterventions(): Interventions {
+export function createInterventions() {
   const holds = new Set<{ call: StoreCall; reach: () => void; released: Promise<void> }>();
   const failures = new Set<{ call: StoreCall; keys: Keys }>();
-  const watchers = new Map<StoreCall, Watcher>();
+  const watchers = new Map<StoreCall, (...args: unknown[]) => Promise<void> | void>();
 
   return {
-    wrap: (store) =>
+    wrap: (store: ObjectStore) =>
       intercepting(store, async (call, args, go) => {
         const hold = [...holds].find((waiting) => waiting.call === call);
         if (hold) {
@@ -146,27 +128,26 @@ export function createInterventions(): Interventions {
         if (isFailing) throw new StoreError('unavailable', call, 'TimeoutError');
         return go();
       }),
-    holdNext(call) {
+    /** The next such call waits until it is released; `reached` resolves when it has come. */
+    holdNext(call: StoreCall) {
       const reached = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
       const hold = { call, reach: reached.resolve, released: released.promise };
       holds.add(hold);
-      return {
-        reached: reached.promise,
-        release() {
-          holds.delete(hold);
-          released.resolve();
-        },
+      const release = () => {
+        holds.delete(hold);
+        released.resolve();
       };
+      return { reached: reached.promise, release };
     },
-    failOn(call, keys) {
+    /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
+    failOn(call: StoreCall, keys: Keys) {
       const failure = { call, keys };
       failures.add(failure);
       return () => failures.delete(failure);
     },
-    watch(call, watcher) {
-      watchers.set(call, watcher);
-    },
+    /** The watcher is told of every such call before it is made, and awaited. */
+    watch: (call: StoreCall, watcher: (...args: unknown[]) => Promise<void> | void) => void watchers.set(call, watcher),
   };
 }
 

@@ -1,6 +1,6 @@
 // Orders of events: what is overtaken, or dies, in the middle, and what must hold then. The simulator found most of them
 // (CHANGELOG has the seeds).
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -22,9 +22,17 @@ beforeEach(() => {
   service = startRetention();
 });
 
-const sweepOn = (_: RecordingRef, store: ObjectStore) => service.sweepOn(store);
-const fixOn = (_: RecordingRef, store: ObjectStore) => service.verifyOn(store, { fix: true });
-const lasting = () => service.clock.advance(2 * HOUR_MS);
+const fixOn = (store: ObjectStore) => service.verifyOn(store, { fix: true });
+const later = () => service.clock.advance(2 * HOUR_MS);
+
+/** A sweep, or another act, during which something else happens. */
+function overtaken(
+  moment: Moment,
+  other: () => unknown,
+  act: (store: ObjectStore) => Promise<unknown> = service.sweepOn,
+) {
+  return meanwhile(service.store, moment, other, act);
+}
 
 async function partsOf(ref: RecordingRef) {
   const [upload] = await service.openUploads();
@@ -32,97 +40,77 @@ async function partsOf(ref: RecordingRef) {
   return parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
 }
 
-/** `act` is overtaken by `other` at a moment; afterwards nothing of the recording is left, nor any marker. */
-interface Order {
-  readonly name: string;
-  readonly make: () => Promise<RecordingRef>;
-  readonly act: (ref: RecordingRef, store: ObjectStore) => Promise<unknown>;
-  readonly moment: (ref: RecordingRef) => Moment;
-  readonly other: (ref: RecordingRef) => unknown;
-  /** How the overtaken call is refused. */
-  readonly code?: string;
-}
+describe('nothing is left of', () => {
+  afterEach(async () => {
+    expect(await service.openUploads()).toEqual([]);
+    const left = [...(await service.keys('attempts/')), ...(await service.keys('participants/'))];
+    expect(left.filter((key) => !key.includes('/assessed/'))).toEqual([]);
+  });
 
-const NOTHING_LEFT: Order[] = [
-  {
-    name: 'a sweep that has listed an upload, by a purge of it that fails at its end, and an assessment',
-    async make() {
-      const ref = await service.uploaded();
-      service.clock.advance(31 * DAY_MS);
-      return ref;
-    },
-    act: sweepOn,
-    moment: () => ({ when: 'before', call: 'list', keys: 'attempts/' }),
-    async other(ref) {
+  test('an upload that a sweep has listed, when its purge fails at its end, and an assessment comes', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(31 * DAY_MS);
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, async () => {
       await service.sweepOn(keeping(service.store, MANIFESTS));
       await service.assess(ref);
-    },
-  },
-  {
-    name: 'a sweep of what was young when it began, by two hours',
-    async make() {
-      const ref = await service.record();
-      await service.erase(ref);
-      await service.put(recordingKey(ref, 'stored'));
-      return ref;
-    },
-    act: sweepOn,
-    moment: () => ({ when: 'before', call: 'list', keys: 'attempts/' }),
-    other: lasting,
-  },
-  {
-    name: 'a completion before its look at the attempt, by a deletion that had listed before',
-    make: () => service.uploaded(),
-    act: (ref, store) => service.complete(ref, store),
-    moment: () => ({ when: 'after', call: 'completeMultipartUpload' }),
-    other: (ref) => service.remove(recordingKey(ref, 'manifest'), participantKey('p1', ref)),
-    code: 'recording-not-found',
-  },
-  {
-    name: 'a completion between its mark and its tags, by a deletion',
-    make: () => service.uploaded(),
-    act: (ref, store) => service.complete(ref, store),
-    moment: () => ({ when: 'before', call: 'tag' }),
-    other: (ref) =>
-      service.remove(recordingKey(ref, 'manifest'), recordingKey(ref, 'media'), participantKey('p1', ref)),
-    code: 'recording-not-found',
-  },
-  {
-    name: 'a salvage, by an erasure',
-    async make() {
-      const ref = await service.uploaded();
-      service.clock.advance(2 * DAY_MS);
-      return ref;
-    },
-    act: sweepOn,
-    moment: (ref) => ({ when: 'before', call: 'put', keys: recordingKey(ref, 'truncated') }),
-    other: (ref) => service.erase(ref),
-  },
-  {
-    name: 'a repair of a marker, by an erasure',
-    async make() {
-      const ref = await service.record();
-      await service.remove(participantKey('p1', ref));
-      lasting();
-      return ref;
-    },
-    act: fixOn,
-    moment: (ref) => ({ when: 'before', call: 'put', keys: participantKey('p1', ref) }),
-    other: (ref) => service.erase(ref),
-  },
-];
-
-test.each(NOTHING_LEFT)('nothing is left of what is overtaken: $name', async ({ make, act, moment, other, code }) => {
-  const ref = await make();
-  let refusal: unknown;
-  const run = (store: ObjectStore) =>
-    act(ref, store).catch((error: unknown) => {
-      refusal = error;
     });
-  await meanwhile(service.store, moment(ref), () => other(ref), run);
-  expect(refusal).toEqual(code && expect.objectContaining({ code }));
-  expect(await service.objectsOf(ref)).toEqual([]);
-  expect(await service.keys('participants/')).toEqual([]);
+  });
+
+  test('what was young when a sweep began, and is not when the sweep comes to it', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    await service.put(recordingKey(ref, 'stored'));
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, later);
+  });
+
+  test.each([
+    ['media that are completed', { when: 'after', call: 'completeMultipartUpload' }],
+    ['the mark of a completion', { when: 'before', call: 'tag' }],
+  ] as const)('%s while a deletion comes to its end', async (_, moment) => {
+    const ref = await service.uploaded();
+    const gone = [recordingKey(ref, 'manifest'), participantKey('p1', ref)];
+    if (moment.call === 'tag') gone.push(recordingKey(ref, 'media'));
+    const completing = overtaken(
+      moment,
+      () => service.remove(...gone),
+      (store) => service.complete(ref, store),
+    );
+    await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
+  });
+
+  test('a salvage that an erasure overtakes', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(2 * DAY_MS);
+    const moment = { when: 'before', call: 'put', keys: recordingKey(ref, 'truncated') } as const;
+    await overtaken(moment, () => service.erase(ref));
+  });
+
+  test('the marker that a repair writes of what is erased', async () => {
+    const ref = await service.record();
+    const keys = participantKey('p1', ref);
+    await service.remove(keys);
+    later();
+    await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
+  });
+
+  test.each(['stored', 'timeline'] as const)(
+    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only',
+    async (object) => {
+      const ref = await service.uploaded();
+      service.clock.advance(29 * DAY_MS + HOUR_MS);
+      const at = '2026-01-01T00:00:00Z';
+      const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
+        await service.sweep();
+        await go();
+        throw new StoreError('unavailable', 'PutObject', 'InternalError');
+      });
+      const timeline = { startedAt: at, endedAt: at, gaps: [] };
+      await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
+      expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
+      later();
+      await service.sweep();
+    },
+  );
 });
 
 describe('a purge that failed at its end', () => {
@@ -150,16 +138,6 @@ describe('a purge that failed at its end', () => {
 });
 
 describe('stored means found whole', () => {
-  test('an abandoned upload that is no recording cannot be played, and a completion deletes it', async () => {
-    const ref = await service.uploaded([Buffer.from('<html>')]);
-    service.clock.advance(3 * HOUR_MS);
-    await service.sweep();
-    const playing = issuePlaybackLink(service.context, CALLER, ref);
-    await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
-    await expect(service.complete(ref)).rejects.toMatchObject({ code: 'not-a-recording' });
-    expect(await service.objectsOf(ref)).toEqual([]);
-  });
-
   test('what a crash left between the completion and the look at the first bytes is settled by the next reader', async () => {
     const ref = await service.uploaded();
     await expect(service.complete(ref, failing(service.store, 'getStart'))).rejects.toMatchObject(CRASHED);
@@ -182,7 +160,7 @@ describe('stored means found whole', () => {
     const ref = await service.uploaded();
     const complete = () => service.complete(ref);
     const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
-    const aborting = meanwhile(service.store, { when: 'before', call: 'abortMultipartUpload' }, complete, abort);
+    const aborting = overtaken({ when: 'before', call: 'abortMultipartUpload' }, complete, abort);
     await expect(aborting).rejects.toMatchObject({ code: 'recording-stored' });
     expect(await service.stateOf(ref)).toBe('stored');
   });
@@ -190,7 +168,7 @@ describe('stored means found whole', () => {
   test('a completion that a shorter one overtook is not told that all its parts are stored', async () => {
     const ref = await service.uploaded();
     const late = { partNumber: 2, etag: '"late"' };
-    const overtaken = overriding(service.store, {
+    const shorter = overriding(service.store, {
       async listParts(key, uploadId) {
         const [first] = (await service.store.listParts(key, uploadId)) ?? [];
         return (
@@ -206,30 +184,10 @@ describe('stored means found whole', () => {
       },
     });
     const stored = await partsOf(ref);
-    const completing = service.complete(ref, overtaken, { parts: [...stored, late] });
+    const completing = service.complete(ref, shorter, { parts: [...stored, late] });
     await expect(completing).rejects.toMatchObject({ code: 'parts-mismatch', data: { partNumbers: [2] } });
     expect(await service.complete(ref, service.store, { parts: stored })).toMatchObject({ state: 'stored' });
   });
-
-  test.each(['stored', 'timeline'] as const)(
-    'a completion that a sweep overtook, and that died then, leaves `%s` for one more sweep only',
-    async (object) => {
-      const ref = await service.uploaded();
-      service.clock.advance(29 * DAY_MS + HOUR_MS);
-      const at = '2026-01-01T00:00:00Z';
-      const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
-        await service.sweep();
-        await go();
-        throw new StoreError('unavailable', 'PutObject', 'InternalError');
-      });
-      const timeline = { startedAt: at, endedAt: at, gaps: [] };
-      await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
-      expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
-      service.clock.advance(2 * HOUR_MS);
-      await service.sweep();
-      expect(await service.keys('attempts/')).toEqual([]);
-    },
-  );
 });
 
 describe('a proof', () => {
@@ -272,7 +230,7 @@ describe('a proof', () => {
       written = await proofs();
     };
     const moment = { when: 'before', call: 'delete', keys: recordingKey(ref, 'media') } as const;
-    expect(await meanwhile(service.store, moment, other, service.sweepOn)).toMatchObject({ failed: 0 });
+    expect(await overtaken(moment, other)).toMatchObject({ failed: 0 });
     expect(written).toHaveLength(2);
     expect(await proofs()).toEqual(written);
     expect(await service.kinds()).toEqual([]);
@@ -281,9 +239,8 @@ describe('a proof', () => {
   test('is not written by a listing of hours ago', async () => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
-    const moment = { when: 'after', call: 'list', keys: recordingPrefix(ref) } as const;
-    const { problems } = await meanwhile(service.store, moment, lasting, service.sweepOn);
-    expect(problems).toMatchObject([{ code: 'overtaken' }]);
+    const report = await overtaken({ when: 'after', call: 'list', keys: recordingPrefix(ref) }, later);
+    expect(report).toMatchObject({ problems: [{ code: 'overtaken' }] });
     expect(await service.receiptOf(ref)).toBeUndefined();
     expect(await service.sweep()).toMatchObject({ failed: 0 });
     expect(await service.receiptOf(ref)).toBeDefined();
@@ -301,8 +258,12 @@ describe('verify', () => {
       await service.erase(ref);
       await service.remove(...(await service.due('attempt')));
     };
-    const report = await meanwhile(service.store, moment, other, service.verifyOn);
-    expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
+    expect(await overtaken(moment, other, service.verifyOn)).toMatchObject({
+      wrong: 0,
+      findings: [],
+      recordings: 1,
+      receipts: 1,
+    });
   });
 
   test('does not overwrite the tags of an assessment that came meanwhile', async () => {
@@ -311,14 +272,14 @@ describe('verify', () => {
     service.clock.advance(2 * HOUR_MS);
     await service.store.tag(media, { 'delete-by': 'never' });
     let rounds = 0;
-    const overtaken = replacing(service.store, 'tags', '', async (go) => {
+    const late = replacing(service.store, 'tags', '', async (go) => {
       rounds += 1;
       // A repair has two rounds: the second would put right what the first overwrote.
       if (rounds !== 2) return go();
       await service.assess(ref);
       return { 'delete-by': 'never' };
     });
-    await service.verifyOn(overtaken, { fix: true });
+    await fixOn(late);
     expect(rounds).toBe(3);
     expect(await service.store.tags(media)).toHaveProperty('assessment-completed-at');
   });
@@ -328,8 +289,7 @@ describe('verify', () => {
     await service.erase(ref);
     service.clock.advance(2 * HOUR_MS);
     const expire = async () => service.remove(receiptKey(ref), ...(await service.due('receipts')));
-    const moment = { when: 'after', call: 'list', keys: 'receipts/' } as const;
-    await meanwhile(service.store, moment, expire, (store) => service.verifyOn(store, { fix: true }));
+    await overtaken({ when: 'after', call: 'list', keys: 'receipts/' }, expire, fixOn);
     expect(await service.due('receipts')).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/domain/times.ts';
+import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/retention/sweep.ts';
 import { newTally, toReport } from '../../src/retention/sweep-report.ts';
@@ -11,6 +12,7 @@ import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile } from '../kit/interventions.ts';
+import { CALLER } from '../kit/service.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
 
 let service: RetentionService;
@@ -233,16 +235,22 @@ describe('abandoned uploads', () => {
   });
 
   test.each([
-    ['with a hole', 'upload-has-holes', [webm, webm]],
-    ['without a beginning of a recording', 'salvaged-is-no-recording', [Buffer.from('no recording')]],
-  ])('%s are kept until the deadline, reported, and never stored', async (_, code, parts) => {
+    ['with a hole', 'upload-has-holes', 'parts-mismatch', [webm, webm]],
+    ['without a beginning of a recording', 'salvaged-is-no-recording', 'not-a-recording', [Buffer.from('<html>')]],
+  ])('%s are kept until the deadline, reported, and neither stored nor played', async (_, problem, code, parts) => {
     const ref = await service.uploaded(parts);
     service.clock.advance(3 * HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, problems: [{ code }] });
-    expect((await service.openUploads()).length + (await service.keys(recordingKey(ref, 'media'))).length).toBe(1);
+    expect(await service.sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
     expect(await service.stateOf(ref)).toBe('uploading');
-    service.clock.advance(30 * DAY_MS);
-    expect((await service.sweep()).deleted.recordings).toBe(1);
+    const playing = issuePlaybackLink(service.context, CALLER, ref);
+    await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
+    service.clock.advance(26 * DAY_MS);
+    await service.sweep();
+    expect((await service.openUploads()).length + (await service.keys(recordingKey(ref, 'media'))).length).toBe(1);
+    await expect(service.complete(ref)).rejects.toMatchObject({ code });
+    service.clock.advance(4 * DAY_MS);
+    await service.sweep();
+    expect(await service.keys('attempts/')).toEqual([]);
   });
 
   test('that no manifest names, or that lie elsewhere, are reported', async () => {
@@ -282,44 +290,28 @@ test('in a versioned bucket sweep, erasure, expiry and verify --fix delete every
 });
 
 /** What docs/operations.md says of a bucket that somebody restored from a copy, in whole or in part. */
-describe('after a restore', () => {
-  async function restore(isWanted: (key: string) => boolean): Promise<void> {
-    await service.assess(await service.record());
-    await service.record({ attempt: 'a2' });
-    const copy = new Map<string, Uint8Array>();
-    for (const key of await service.keys()) copy.set(key, (await service.store.get(key)) ?? new Uint8Array());
-    service.clock.advance(31 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
-    service.clock.advance(2 * HOUR_MS);
-    for (const [key, body] of copy) if (isWanted(key)) await service.put(key, body);
-    service.clock.advance(2 * HOUR_MS);
-  }
+test.each([
+  ['the whole bucket, the next sweep deletes again what is past its deadline', () => true],
+  ['media alone, verify finds them, and verify --fix deletes them', (key: string) => key.endsWith('/media')],
+  ['all but the queue, verify finds it, and verify --fix deletes it', (key: string) => !key.startsWith('due/')],
+])('after a restore of %s', async (what, isWanted) => {
+  await service.assess(await service.record());
+  await service.record({ attempt: 'a2' });
+  const copy = new Map<string, Uint8Array>();
+  for (const key of await service.keys()) copy.set(key, (await service.store.get(key)) ?? new Uint8Array());
+  service.clock.advance(31 * DAY_MS);
+  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
+  service.clock.advance(2 * HOUR_MS);
+  for (const [key, body] of copy) if (isWanted(key)) await service.put(key, body);
+  service.clock.advance(2 * HOUR_MS);
 
-  test.each([
-    ['the whole bucket, the next sweep deletes again what is past its deadline', () => true],
-    ['media alone, verify finds them, and verify --fix deletes them', (key: string) => key.endsWith('/media')],
-    ['all but the queue, verify finds it, and verify --fix deletes it', (key: string) => !key.startsWith('due/')],
-  ])('of %s', async (what, isWanted) => {
-    await restore(isWanted);
-    const isWhole = what.startsWith('the whole');
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: isWhole ? 2 : 0 } });
-    const lost = isWhole ? [] : ['overdue', 'no-due-entry', 'receipt-but-objects'];
-    expect(await service.kinds()).toEqual(expect.arrayContaining(lost));
-    if (!isWhole) expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.verify()).toMatchObject({ wrong: 0 });
-  });
-
-  test('of the whole bucket but an assessment, a recording goes 30 days after it was made', async () => {
-    const ref = await service.record({ attempt: 'a3' });
-    service.clock.advance(10 * DAY_MS);
-    await service.assess(ref);
-    await service.remove(...(await service.keys('attempts/acme/math/a3/assessed/')));
-    await service.verify({ fix: true });
-    service.clock.advance(20 * DAY_MS);
-    await service.sweep();
-    expect(await service.objectsOf(ref)).toEqual([]);
-  });
+  const isWhole = what.startsWith('the whole');
+  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: isWhole ? 2 : 0 } });
+  const lost = isWhole ? [] : ['overdue', 'no-due-entry', 'receipt-but-objects'];
+  expect(await service.kinds()).toEqual(expect.arrayContaining(lost));
+  if (!isWhole) expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.verify()).toMatchObject({ wrong: 0 });
 });
 
 test('reports list so many keys, recordings and findings, count the rest, and tell the age of the oldest overdue', () => {
