@@ -156,7 +156,6 @@ describe('keys', () => {
     'attempts/t/e/a',
     'attempts/t/e/a/assessed/yesterday',
     'attempts/-t/e/a/assessed/19700101T000000000Z',
-    `attempts/t/e/a/${ref.recording}/other`,
     `attempts/t/e/a/${ref.recording}/media/x`,
     'attempts/t/e/a/not-a-recording/media',
     `participants/t/p/e/a/${ref.recording}/x`,

@@ -1,20 +1,9 @@
-// Parts that pass through the service: how much memory they take, and that their bytes are those of the stream.
-import { describe, expect, test } from '@jest/globals';
+// The memory of parts that pass through the service. That their bytes are those of the file, that who waits is served in
+// order and reads no further meanwhile, and that an upload which ends gives its memory back, is in test/http/content.test.ts.
+import { expect, test } from '@jest/globals';
 import { PartBuffers, partsOf } from '../../src/recordings/part-buffers.ts';
 
-const PART_BYTES = 1000;
-
-function bytesOf(sizeBytes: number): Uint8Array {
-  return Uint8Array.from({ length: sizeBytes }, (_, index) => index % 251);
-}
-
-/** `beforeNext` is called whenever more is wanted. */
-async function* streamOf(sizeBytes: number, chunkBytes: number, beforeNext = () => {}) {
-  for (let at = 0; at < sizeBytes; at += chunkBytes) {
-    yield bytesOf(sizeBytes).subarray(at, at + chunkBytes);
-    beforeNext();
-  }
-}
+const PART_BYTES = 32 * 1024;
 
 async function settled(promise: Promise<unknown>): Promise<boolean> {
   const nothing = {};
@@ -39,62 +28,31 @@ test('buffers are used again while some are in use, unless another size is asked
   expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
 });
 
-describe('the parts of a stream', () => {
-  test.each([
-    [0, []],
-    [PART_BYTES, [PART_BYTES]],
-    [PART_BYTES + 1, [PART_BYTES, 1]],
-    [3 * PART_BYTES, [PART_BYTES, PART_BYTES, PART_BYTES]],
-  ])('of %i bytes have its bytes in its order', async (sizeBytes, lengths) => {
-    for (const chunkBytes of [7, PART_BYTES, 5 * PART_BYTES]) {
-      const parts: Buffer[] = [];
-      for await (const part of partsOf(streamOf(sizeBytes, chunkBytes), PART_BYTES, new PartBuffers(1))) {
-        parts.push(Buffer.from(part.bytes));
-        part.release();
-      }
-      expect(parts.map(({ length }) => length)).toEqual(lengths);
-      expect(Buffer.concat(parts).equals(bytesOf(sizeBytes))).toBe(true);
+test('parts that come more slowly than 16 KiB a second give way to others, and to nobody when nobody waits', async () => {
+  let nowMs = 0;
+  const now = () => nowMs;
+  async function* streamAt(msForOneKiB: number) {
+    for (let sent = 0; sent < PART_BYTES; sent += 1024) {
+      yield new Uint8Array(1024);
+      nowMs += msForOneKiB;
     }
-  });
-
-  test('give way to others when they come more slowly than 16 KiB a second, and to nobody when nobody waits', async () => {
-    let nowMs = 0;
-    const partBytes = 32 * 1024;
-    const streamAt = (msForOneKiB: number) =>
-      streamOf(partBytes, 1024, () => {
-        nowMs += msForOneKiB;
-      });
-    /** A part of which the first bytes are in hand when another begins to wait. */
-    async function filledBeforeAnother(msForOneKiB: number) {
-      const buffers = new PartBuffers(1, () => nowMs);
-      const given = await buffers.take(partBytes);
-      const part = partsOf(streamAt(msForOneKiB), partBytes, buffers).next();
-      expect(await settled(part)).toBe(false);
-      const waiting = buffers.take(partBytes);
-      buffers.give(given);
-      return { part, waiting };
-    }
-    const alone = partsOf(streamAt(1000), partBytes, new PartBuffers(1, () => nowMs));
-    expect((await alone.next()).value?.bytes).toHaveLength(partBytes);
-
-    const steady = await filledBeforeAnother(62);
-    (await steady.part).value?.release();
-    await steady.waiting;
-    const slow = await filledBeforeAnother(70);
-    await expect(slow.part).rejects.toMatchObject({ code: 'uploads-busy' });
-    expect(await settled(slow.waiting)).toBe(true);
-  });
-
-  test('give their memory back when the stream fails, or nobody wants more', async () => {
-    const buffers = new PartBuffers(1);
-    const failing = streamOf(PART_BYTES, 10, () => {
-      throw new Error('the client went away');
-    });
-    await expect(partsOf(failing, PART_BYTES, buffers).next()).rejects.toThrow('went away');
-    for await (const part of partsOf(streamOf(3 * PART_BYTES, 64), PART_BYTES, buffers)) {
-      part.release();
-      break;
-    }
-    expect(await settled(buffers.take(PART_BYTES))).toBe(true);
-  });
+  }
+  /** A part of which the first bytes are in hand when another begins to wait. */
+  async function begunBeforeAnother(msForOneKiB: number) {
+    const buffers = new PartBuffers(1, now);
+    const given = await buffers.take(PART_BYTES);
+    const part = partsOf(streamAt(msForOneKiB), PART_BYTES, buffers).next();
+    expect(await settled(part)).toBe(false);
+    const waiting = buffers.take(PART_BYTES);
+    buffers.give(given);
+    return { part, waiting };
+  }
+  const alone = partsOf(streamAt(1000), PART_BYTES, new PartBuffers(1, now));
+  expect((await alone.next()).value?.bytes).toHaveLength(PART_BYTES);
+  const steady = await begunBeforeAnother(62);
+  (await steady.part).value?.release();
+  await steady.waiting;
+  const slow = await begunBeforeAnother(70);
+  await expect(slow.part).rejects.toMatchObject({ code: 'uploads-busy' });
+  expect(await settled(slow.waiting)).toBe(true);
 });

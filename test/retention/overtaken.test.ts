@@ -258,12 +258,8 @@ describe('verify', () => {
       await service.erase(ref);
       await service.remove(...(await service.due('attempt')));
     };
-    expect(await overtaken(moment, other, service.verifyOn)).toMatchObject({
-      wrong: 0,
-      findings: [],
-      recordings: 1,
-      receipts: 1,
-    });
+    const report = await overtaken(moment, other, service.verifyOn);
+    expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
   });
 
   test('does not overwrite the tags of an assessment that came meanwhile', async () => {

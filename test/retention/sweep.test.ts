@@ -314,6 +314,17 @@ test.each([
   expect(await service.verify()).toMatchObject({ wrong: 0 });
 });
 
+test('after a restore of the whole bucket but an assessment, a recording goes 30 days after it was made', async () => {
+  const ref = await service.record();
+  service.clock.advance(10 * DAY_MS);
+  await service.assess(ref);
+  await service.remove(...(await service.keys('attempts/acme/math/a1/assessed/')));
+  await service.verify({ fix: true });
+  service.clock.advance(20 * DAY_MS);
+  await service.sweep();
+  expect(await service.objectsOf(ref)).toEqual([]);
+});
+
 test('reports list so many keys, recordings and findings, count the rest, and tell the age of the oldest overdue', () => {
   const tally = newTally();
   for (let index = 0; index < 25; index += 1) tally.problem('unknown-key', `k${index}`);
