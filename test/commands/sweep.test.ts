@@ -12,7 +12,7 @@ import { reportVerify } from '../../src/commands/verify.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { startTestService } from '../kit/service.ts';
 import { SILENT } from './replica.ts';
 

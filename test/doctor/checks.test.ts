@@ -14,8 +14,8 @@ import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { LifecycleRuleSummary } from '../../src/storage/s3/bucket-inspection.ts';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
+import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
-import { overriding } from '../kit/overriding.ts';
 import { find } from './support.ts';
 
 type Given = Partial<CheckContext>;

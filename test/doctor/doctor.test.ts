@@ -14,7 +14,7 @@ import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
 import {
   bucketContents,

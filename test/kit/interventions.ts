@@ -1,82 +1,153 @@
-// A store whose calls a test can hold and fail, so that races and outages happen where the test wants them.
-
+// A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
+import { expect } from '@jest/globals';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
+import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 
 export type StoreCall = keyof ObjectStore;
+/** Keys, prefixes or targets that begin so, or match. */
+export type Keys = string | RegExp;
+/** Makes the call itself. */
+type Go = () => Promise<unknown>;
 
-export interface Held {
-  /** Resolves when a call has come and waits. */
-  readonly reached: Promise<void>;
-  release(): void;
+function intercepting(store: ObjectStore, step: (call: StoreCall, args: unknown[], go: Go) => unknown): ObjectStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => step(name as StoreCall, args, async () => value.apply(target, args));
+    },
+  });
 }
 
-export interface Interventions {
-  readonly wrap: (store: ObjectStore) => ObjectStore;
-  /** The next such call waits until it is released. */
-  holdNext(call: StoreCall): Held;
-  /** Such calls on keys that begin so fail as those of an unreachable store, until the returned function is called. */
-  failOn(call: StoreCall, keyPrefix: string): () => void;
-  /** Is told of every call before it is made; what it returns is awaited. */
-  watch(call: StoreCall, watcher: (...args: unknown[]) => Promise<void> | void): void;
+function isOneOf(keys: Keys, key: string): boolean {
+  return typeof keys === 'string' ? key.startsWith(keys) : keys.test(key);
 }
 
-export function createInterventions(): Interventions {
+function isAbout(keys: Keys, [about = '']: unknown[]): boolean {
+  const named = Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
+  return named.some((key) => isOneOf(keys, key));
+}
+
+/** A store of which some methods are the test's own. */
+export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>): ObjectStore {
+  return intercepting(store, (call, args, go) => {
+    const own = overrides[call] as ((...given: unknown[]) => unknown) | undefined;
+    return own ? own(...args) : go();
+  });
+}
+
+/** A store in which `step` takes the place of such calls on such keys. */
+export function replacing(store: ObjectStore, call: StoreCall, keys: Keys, step: (go: Go) => unknown): ObjectStore {
+  return intercepting(store, (name, args, go) => (name === call && isAbout(keys, args) ? step(go) : go()));
+}
+
+/** A store of which such calls fail. */
+export function failing(store: ObjectStore, call: StoreCall, keys: Keys = '', code = 'InternalError'): ObjectStore {
+  return replacing(store, call, keys, () => Promise.reject(new StoreError('unavailable', call, code)));
+}
+
+/** A store that refuses to delete such keys, and those alone. */
+export function keeping(store: ObjectStore, keys: Keys): ObjectStore {
+  return overriding(store, {
+    async delete(targets) {
+      const refused = targets.filter(({ key }) => isOneOf(keys, key));
+      const failures = await store.delete(targets.filter((target) => !refused.includes(target)));
+      return [...failures, ...refused.map((target) => ({ ...target, code: 'AccessDenied' }))];
+    },
+  });
+}
+
+export interface Moment {
+  /** Before the call takes effect, or after that, before it is answered. */
+  readonly when: 'before' | 'after';
+  readonly call: StoreCall;
+  readonly keys?: Keys;
+  /** Which of the calls. Default: the first. */
+  readonly nth?: number;
+}
+
+/** `act` runs on a store that does `other` at that moment, once. Fails if the moment never came. */
+export async function meanwhile<T>(
+  store: ObjectStore,
+  { when, call, keys = '', nth = 1 }: Moment,
+  other: () => unknown,
+  act: (store: ObjectStore) => Promise<T>,
+): Promise<T> {
+  let calls = 0;
+  const watched = replacing(store, call, keys, async (go) => {
+    calls += 1;
+    if (calls !== nth) return go();
+    if (when === 'before') await other();
+    const answer = await go();
+    if (when === 'after') await other();
+    return answer;
+  });
+  const result = await act(watched);
+  expect(calls).toBeGreaterThanOrEqual(nth);
+  return result;
+}
+
+/** Where a process dies: at its `call`th store call, before that took effect or after (a lost reply). */
+export interface CrashPlan {
+  call: number;
+  afterEffect: boolean;
+  /** Counts the calls while it is set; undefined: the store is healthy. */
+  made: number | undefined;
+}
+
+/** A store of a process that dies as planned: the call fails, and so does every later one. */
+export function crashing(store: ObjectStore, plan: CrashPlan): ObjectStore {
+  return intercepting(store, async (call, _, go) => {
+    if (plan.made === undefined) return go();
+    plan.made += 1;
+    if (plan.made < plan.call) return go();
+    if (plan.made === plan.call && plan.afterEffect) await go();
+    throw new StoreError('unavailable', call, 'Crashed');
+  });
+}
+
+/** Interventions that begin and end while the service runs on its store. */
+export function createInterventions() {
   const holds = new Set<{ call: StoreCall; reach: () => void; released: Promise<void> }>();
-  const failures = new Set<{ call: StoreCall; keyPrefix: string }>();
+  const failures = new Set<{ call: StoreCall; keys: Keys }>();
   const watchers = new Map<StoreCall, (...args: unknown[]) => Promise<void> | void>();
 
-  async function before(call: StoreCall, args: unknown[]): Promise<void> {
-    const hold = [...holds].find((waiting) => waiting.call === call);
-    if (hold) {
-      holds.delete(hold);
-      hold.reach();
-      await hold.released;
-    }
-    await watchers.get(call)?.(...args);
-    for (const failure of failures) {
-      if (failure.call === call && String(args[0]).startsWith(failure.keyPrefix)) {
-        throw new StoreError('unavailable', call, 'TimeoutError');
-      }
-    }
-  }
-
   return {
-    wrap(store) {
-      return new Proxy(store, {
-        get(target, name) {
-          const value = Reflect.get(target, name, target) as unknown;
-          if (typeof value !== 'function') return value;
-          return async (...args: unknown[]) => {
-            await before(name as StoreCall, args);
-            return (value as (...given: unknown[]) => unknown).apply(target, args);
-          };
-        },
-      });
-    },
-    holdNext(call) {
+    wrap: (store: ObjectStore) =>
+      intercepting(store, async (call, args, go) => {
+        const hold = [...holds].find((waiting) => waiting.call === call);
+        if (hold) {
+          holds.delete(hold);
+          hold.reach();
+          await hold.released;
+        }
+        await watchers.get(call)?.(...args);
+        const isFailing = [...failures].some((failure) => failure.call === call && isAbout(failure.keys, args));
+        if (isFailing) throw new StoreError('unavailable', call, 'TimeoutError');
+        return go();
+      }),
+    /** The next such call waits until it is released; `reached` resolves when it has come. */
+    holdNext(call: StoreCall) {
       const reached = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
       const hold = { call, reach: reached.resolve, released: released.promise };
       holds.add(hold);
-      return {
-        reached: reached.promise,
-        release() {
-          holds.delete(hold);
-          released.resolve();
-        },
+      const release = () => {
+        holds.delete(hold);
+        released.resolve();
       };
+      return { reached: reached.promise, release };
     },
-    failOn(call, keyPrefix) {
-      const failure = { call, keyPrefix };
+    /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
+    failOn(call: StoreCall, keys: Keys) {
+      const failure = { call, keys };
       failures.add(failure);
       return () => failures.delete(failure);
     },
-    watch(call, watcher) {
-      watchers.set(call, watcher);
-    },
+    /** The watcher is told of every such call before it is made, and awaited. */
+    watch: (call: StoreCall, watcher: (...args: unknown[]) => Promise<void> | void) => void watchers.set(call, watcher),
   };
 }
 

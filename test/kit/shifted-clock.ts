@@ -3,8 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { TestClock } from './clock.ts';
+import { overriding } from './interventions.ts';
 import type { TestStore } from './memory-bucket.ts';
-import { overriding } from './overriding.ts';
 import { startTestService, type TestService, type TestServiceOptions } from './service.ts';
 
 interface ShiftedClock extends TestClock {

@@ -1,253 +1,180 @@
-// Orders of events: what fails, dies or is overtaken in the middle, and what must hold then. The simulator found most of
-// them (CHANGELOG has the seeds).
-import { beforeEach, describe, expect, test } from '@jest/globals';
-import { toBody } from '../../src/domain/documents.ts';
+// Orders of events: what is overtaken, or dies, in the middle, and what must hold then. The simulator found most of them
+// (CHANGELOG has the seeds).
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { dueReceiptsKey, participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import { assessAttempt } from '../../src/recordings/assess.ts';
-import { completeRecording } from '../../src/recordings/complete.ts';
-import { abortRecording, deleteRecording } from '../../src/recordings/delete.ts';
+import { participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { abortRecording } from '../../src/recordings/delete.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
-import { sweep } from '../../src/retention/sweep.ts';
-import { verify } from '../../src/retention/verify.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/overriding.ts';
-import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
-import { due, ERASURE, failing, keeping, meanwhile, remove, replacing } from './support.ts';
+import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
+import { CALLER } from '../kit/service.ts';
+import { type RetentionService, startRetention } from './support.ts';
 
 const MANIFESTS = /\/recording\.json$/;
 const CRASHED = { storeCode: 'InternalError' };
 
-let service: TestService;
+let service: RetentionService;
 beforeEach(() => {
-  service = startTestService();
+  service = startRetention();
 });
 
-const sweepOn = (store: ObjectStore) => sweep({ ...service.sweepContext, store });
-const fixOn = (store: ObjectStore) => verify({ ...service.sweepContext, store }, { fix: true });
-const eraseOn = (store: ObjectStore, ref: RecordingRef) => deleteRecording({ ...service.context, store }, ref, ERASURE);
-const erase = (ref: RecordingRef) => eraseOn(service.store, ref);
-const assess = (ref: Omit<RecordingRef, 'recording'>) => assessAttempt(service.context, ref, service.clock.now());
-const kinds = async () => (await service.verify()).kinds.map(({ kind }) => kind);
+const fixOn = (store: ObjectStore) => service.verifyOn(store, { fix: true });
+const later = () => service.clock.advance(2 * HOUR_MS);
 
-async function uploaded(parts: readonly Uint8Array[] = [webm]): Promise<RecordingRef> {
-  const ref = await service.begin();
-  await uploadParts(service.context, ref, parts);
-  return ref;
+/** A sweep, or another act, during which something else happens. */
+function overtaken(
+  moment: Moment,
+  other: () => unknown,
+  act: (store: ObjectStore) => Promise<unknown> = service.sweepOn,
+) {
+  return meanwhile(service.store, moment, other, act);
 }
 
 async function partsOf(ref: RecordingRef) {
-  const [upload] = (await service.store.listMultipartUploads('')).uploads;
+  const [upload] = await service.openUploads();
   const parts = (await service.store.listParts(recordingKey(ref, 'media'), upload?.uploadId ?? '')) ?? [];
   return parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
 }
 
-async function recordMany(count: number): Promise<void> {
-  for (let index = 0; index < count; index += 1) await service.record({ attempt: `b${index}` });
-}
-
-describe('media go on time', () => {
-  test.each(['get', 'abortMultipartUpload'] as const)('even when %s fails for ever', async (call) => {
-    const ref = await service.record();
-    await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
-    service.clock.advance(31 * DAY_MS);
-    const report = await sweepOn(failing(service.store, call));
-    expect(report).toMatchObject({ failed: 1, problems: [{ code: 'InternalError' }] });
-    expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
-    expect(await service.keys('receipts/')).toEqual([]);
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
-    expect(await service.keys('attempts/')).toEqual([]);
+describe('nothing is left of', () => {
+  afterEach(async () => {
+    expect(await service.openUploads()).toEqual([]);
+    const left = [...(await service.keys('attempts/')), ...(await service.keys('participants/'))];
+    expect(left.filter((key) => !key.includes('/assessed/'))).toEqual([]);
   });
 
-  test('when one `deleting` of the attempt cannot be read', async () => {
-    const first = await service.record();
-    await service.record();
-    await service.store.put(recordingKey(first, 'deleting'), Buffer.from('{}'));
+  test('an upload that a sweep has listed, when its purge fails at its end, and an assessment comes', async () => {
+    const ref = await service.uploaded();
     service.clock.advance(31 * DAY_MS);
-    const report = await sweepOn(failing(service.store, 'get', /\/deleting$/));
-    expect(report).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
-  });
-
-  test('when one key makes the store refuse a whole batch', async () => {
-    const poisoned = await service.record();
-    await recordMany(5);
-    service.clock.advance(31 * DAY_MS);
-    const report = await sweepOn(failing(service.store, 'delete', recordingKey(poisoned, 'media')));
-    expect(report).toMatchObject({ due: 6, failed: 1, deleted: { recordings: 5 } });
-    expect(await service.keys(recordingPrefix(poisoned))).not.toEqual([]);
-    expect((await service.sweep()).deleted.recordings).toBe(1);
-  });
-
-  test('but a busy store is not asked again for each recording', async () => {
-    await recordMany(5);
-    service.clock.advance(31 * DAY_MS);
-    let asked = 0;
-    const busy = replacing(service.store, 'delete', '', () => {
-      asked += 1;
-      throw new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, async () => {
+      await service.sweepOn(keeping(service.store, MANIFESTS));
+      await service.assess(ref);
     });
-    await sweepOn(busy);
-    expect(asked).toBe(1);
   });
+
+  test('what was young when a sweep began, and is not when the sweep comes to it', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    await service.put(recordingKey(ref, 'stored'));
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, later);
+  });
+
+  test.each([
+    ['media that are completed', { when: 'after', call: 'completeMultipartUpload' }],
+    ['the mark of a completion', { when: 'before', call: 'tag' }],
+  ] as const)('%s while a deletion comes to its end', async (_, moment) => {
+    const ref = await service.uploaded();
+    const gone = [recordingKey(ref, 'manifest'), participantKey('p1', ref)];
+    if (moment.call === 'tag') gone.push(recordingKey(ref, 'media'));
+    const completing = overtaken(
+      moment,
+      () => service.remove(...gone),
+      (store) => service.complete(ref, store),
+    );
+    await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
+  });
+
+  test('a salvage that an erasure overtakes', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(2 * DAY_MS);
+    const moment = { when: 'before', call: 'put', keys: recordingKey(ref, 'truncated') } as const;
+    await overtaken(moment, () => service.erase(ref));
+  });
+
+  test('the marker that a repair writes of what is erased', async () => {
+    const ref = await service.record();
+    const keys = participantKey('p1', ref);
+    await service.remove(keys);
+    later();
+    await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
+  });
+
+  test.each(['stored', 'timeline'] as const)(
+    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only',
+    async (object) => {
+      const ref = await service.uploaded();
+      service.clock.advance(29 * DAY_MS + HOUR_MS);
+      const at = '2026-01-01T00:00:00Z';
+      const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
+        await service.sweep();
+        await go();
+        throw new StoreError('unavailable', 'PutObject', 'InternalError');
+      });
+      const timeline = { startedAt: at, endedAt: at, gaps: [] };
+      await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
+      expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
+      later();
+      await service.sweep();
+    },
+  );
 });
 
-describe('an index entry goes only after what it leads to', () => {
-  test('the entry of a fact that could not be deleted stays', async () => {
-    await assess({ tenant: 'acme', exam: 'math', attempt: 'empty' });
-    service.clock.advance(30 * DAY_MS);
-    expect((await sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
-    expect((await sweepOn(failing(service.store, 'delete'))).failed).toBeGreaterThan(0);
-    expect(await service.keys('due/')).toEqual([expect.stringContaining('/attempt/acme/math/empty/')]);
-    expect((await service.sweep()).failed).toBe(0);
-    expect(await service.keys()).toEqual([]);
-  });
-
-  test('the index of receipts that could not be deleted stays', async () => {
-    await service.record();
-    service.clock.advance(30 * DAY_MS);
-    await service.sweep();
-    service.clock.advance(366 * DAY_MS);
-    expect((await sweepOn(failing(service.store, 'delete', 'receipts/'))).failed).toBe(1);
-    expect(await service.keys('due/')).toHaveLength(1);
-    await service.sweep();
-    expect(await service.keys()).toEqual([]);
-  });
-});
-
-describe('a purge', () => {
-  test('on request lists nothing that could go on into the keys of another tenant', async () => {
-    const ref = await service.record();
-    const listed: string[] = [];
-    const watched = overriding(service.store, {
-      list(prefix, options) {
-        listed.push(prefix);
-        return service.store.list(prefix, options);
-      },
-    });
-    await eraseOn(watched, ref);
-    expect(listed.length).toBeGreaterThan(2);
-    expect(listed.filter((prefix) => !prefix.includes('/acme/'))).toEqual([]);
-  });
-
-  test('of a creation that died before its manifest needs no receipt, so none can be missing', async () => {
-    const dying = startTestService({ wrap: (store) => failing(store, 'put', MANIFESTS) });
-    await expect(dying.begin()).rejects.toMatchObject(CRASHED);
-    service = dying;
-    service.clock.advance(31 * DAY_MS);
-    await sweepOn(failing(service.store, 'put', 'receipts/'));
-    await service.sweep();
-    service.clock.advance(2 * HOUR_MS);
-    expect((await service.store.listMultipartUploads('')).uploads).toEqual([]);
-    expect(await service.keys('receipts/')).toEqual([]);
-    expect(await kinds()).toEqual([]);
-  });
-
+describe('a purge that failed at its end', () => {
   test('keeps `deleting` for as long as the manifest: there is no way back', async () => {
     const ref = await service.record();
-    const erasing = eraseOn(keeping(service.store, MANIFESTS), ref);
+    const erasing = service.erase(ref, keeping(service.store, MANIFESTS));
     await expect(erasing).rejects.toMatchObject({ storeCode: 'AccessDenied' });
     expect(await service.keys(recordingKey(ref, 'deleting'))).toHaveLength(1);
-    await expect(readRecordingView(service.context, ref)).rejects.toMatchObject({ code: 'recording-deleted' });
+    await expect(service.stateOf(ref)).rejects.toMatchObject({ code: 'recording-deleted' });
   });
 
-  test('that failed at its end is finished, though an assessment came that would keep the recording longer', async () => {
+  test('is finished, though an assessment came that would keep the recording longer, and gets no marker again', async () => {
     const ref = await service.record();
     // Within DELETE_LEAD: past the deadline the assessment itself would delete it.
     service.clock.advance(30 * DAY_MS - HOUR_MS);
-    expect(await sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1 });
-    await assess(ref);
-    const unread = await sweepOn(failing(service.store, 'get', 'receipts/'));
+    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1 });
+    expect(await service.keys('participants/')).toEqual([]);
+    expect(await service.kinds()).not.toContain('marker-missing');
+    await service.assess(ref);
+    const unread = await service.sweepOn(failing(service.store, 'get', 'receipts/'));
     expect(unread).toMatchObject({ failed: 1, deleted: { recordings: 0 } });
     expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-  });
-
-  test('that failed at its end is finished by a sweep that had listed its upload before', async () => {
-    const ref = await uploaded();
-    service.clock.advance(31 * DAY_MS);
-    const purge = async () => {
-      await sweepOn(keeping(service.store, MANIFESTS));
-      await assess(ref);
-    };
-    await meanwhile(service.store, { when: 'before', call: 'list', keys: 'attempts/' }, purge, sweepOn);
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-  });
-
-  test('of a recording that was young when the sweep began is finished in a sweep that lasts', async () => {
-    const ref = await service.record();
-    await erase(ref);
-    await service.store.put(recordingKey(ref, 'stored'), new Uint8Array());
-    const lasting = () => service.clock.advance(2 * HOUR_MS);
-    await meanwhile(service.store, { when: 'before', call: 'list', keys: 'attempts/' }, lasting, sweepOn);
-    expect(await service.keys('attempts/')).toEqual([]);
+    expect(await service.objectsOf(ref)).toEqual([]);
   });
 });
 
 describe('stored means found whole', () => {
-  test('an abandoned upload that is no recording is neither stored nor playable', async () => {
-    const ref = await uploaded([Buffer.from('<html>')]);
-    service.clock.advance(3 * HOUR_MS);
-    expect((await service.sweep()).problems).toMatchObject([{ code: 'salvaged-is-no-recording' }]);
-    expect((await readRecordingView(service.context, ref)).state).toBe('uploading');
-    const playing = issuePlaybackLink(service.context, CALLER, ref);
-    await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
-    await expect(completeRecording(service.context, ref, {})).rejects.toMatchObject({ code: 'not-a-recording' });
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
-  });
-
   test('what a crash left between the completion and the look at the first bytes is settled by the next reader', async () => {
-    const ref = await uploaded();
-    const store = failing(service.store, 'getStart');
-    await expect(completeRecording({ ...service.context, store }, ref, {})).rejects.toMatchObject(CRASHED);
+    const ref = await service.uploaded();
+    await expect(service.complete(ref, failing(service.store, 'getStart'))).rejects.toMatchObject(CRASHED);
     expect(await readRecordingView(service.context, ref)).toMatchObject({ state: 'stored', sizeBytes: webm.length });
     expect((await issuePlaybackLink(service.context, CALLER, ref)).url).toMatch(/^http/);
   });
 
   test('a client that comes back to an upload that was completed without its last part is told what is missing', async () => {
-    const ref = await uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
+    const ref = await service.uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
     const parts = await partsOf(ref);
     service.clock.advance(3 * HOUR_MS);
     expect((await service.sweep()).salvaged).toBe(1);
     const claimed = { parts: [...parts, { partNumber: 2, etag: '"e"' }] };
     const missing = { code: 'parts-missing', data: { partNumbers: [2] } };
-    await expect(completeRecording(service.context, ref, claimed)).rejects.toMatchObject(missing);
-    expect(await completeRecording(service.context, ref, { parts })).toMatchObject({ truncated: true });
-  });
-
-  test('a deletion that comes between the mark and the tags leaves nothing', async () => {
-    const ref = await uploaded();
-    const gone = () => remove(service, [recordingKey(ref, 'manifest'), recordingKey(ref, 'media')]);
-    const completing = meanwhile(service.store, { when: 'before', call: 'tag' }, gone, (store) =>
-      completeRecording({ ...service.context, store }, ref, {}),
-    );
-    await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
-    expect(await service.keys(recordingPrefix(ref))).toEqual([]);
+    await expect(service.complete(ref, service.store, claimed)).rejects.toMatchObject(missing);
+    expect(await service.complete(ref, service.store, { parts })).toMatchObject({ truncated: true });
   });
 
   test('an abort that a completion overtakes leaves the recording as it was told to be: stored', async () => {
-    const ref = await uploaded();
-    const complete = () => completeRecording(service.context, ref, {});
-    const aborting = meanwhile(service.store, { when: 'before', call: 'abortMultipartUpload' }, complete, (store) =>
-      abortRecording({ ...service.context, store }, CALLER, ref),
-    );
+    const ref = await service.uploaded();
+    const complete = () => service.complete(ref);
+    const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
+    const aborting = overtaken({ when: 'before', call: 'abortMultipartUpload' }, complete, abort);
     await expect(aborting).rejects.toMatchObject({ code: 'recording-stored' });
-    expect((await readRecordingView(service.context, ref)).state).toBe('stored');
+    expect(await service.stateOf(ref)).toBe('stored');
   });
 
   test('a completion that a shorter one overtook is not told that all its parts are stored', async () => {
-    const ref = await uploaded();
-    const overtaken = overriding(service.store, {
+    const ref = await service.uploaded();
+    const late = { partNumber: 2, etag: '"late"' };
+    const shorter = overriding(service.store, {
       async listParts(key, uploadId) {
         const [first] = (await service.store.listParts(key, uploadId)) ?? [];
         return (
           first && [
             { ...first, sizeBytes: 5 * MIB },
-            { ...first, partNumber: 2, etag: '"late"' },
+            { ...first, ...late },
           ]
         );
       },
@@ -257,70 +184,43 @@ describe('stored means found whole', () => {
       },
     });
     const stored = await partsOf(ref);
-    const parts = [...stored, { partNumber: 2, etag: '"late"' }];
-    const completing = completeRecording({ ...service.context, store: overtaken }, ref, { parts });
+    const completing = service.complete(ref, shorter, { parts: [...stored, late] });
     await expect(completing).rejects.toMatchObject({ code: 'parts-mismatch', data: { partNumbers: [2] } });
-    expect(await completeRecording(service.context, ref, { parts: stored })).toMatchObject({ state: 'stored' });
-  });
-
-  test.each(['stored', 'timeline'] as const)(
-    'a completion that a sweep overtook, and that died then, leaves `%s` for one more sweep only',
-    async (object) => {
-      const ref = await uploaded();
-      service.clock.advance(29 * DAY_MS + HOUR_MS);
-      const at = '2026-01-01T00:00:00Z';
-      const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
-        await service.sweep();
-        await go();
-        throw new StoreError('unavailable', 'PutObject', 'InternalError');
-      });
-      const timeline = { startedAt: at, endedAt: at, gaps: [] };
-      await expect(completeRecording({ ...service.context, store }, ref, { timeline })).rejects.toMatchObject(CRASHED);
-      expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
-      service.clock.advance(2 * HOUR_MS);
-      await service.sweep();
-      expect(await service.keys('attempts/')).toEqual([]);
-    },
-  );
-
-  test('a salvage that an erasure overtook leaves no mark behind', async () => {
-    const ref = await uploaded();
-    service.clock.advance(2 * DAY_MS);
-    const moment = { when: 'before', call: 'put', keys: recordingKey(ref, 'truncated') } as const;
-    await meanwhile(service.store, moment, () => erase(ref), sweepOn);
-    expect(await service.keys('attempts/')).toEqual([]);
+    expect(await service.complete(ref, service.store, { parts: stored })).toMatchObject({ state: 'stored' });
   });
 });
 
-describe('proofs', () => {
+describe('a proof', () => {
   async function diedBeforeItsReceipt(): Promise<RecordingRef> {
     const ref = await service.record();
-    await expect(eraseOn(failing(service.store, 'put', 'receipts/'), ref)).rejects.toMatchObject(CRASHED);
+    const erasing = service.erase(ref, failing(service.store, 'put', 'receipts/'));
+    await expect(erasing).rejects.toMatchObject(CRASHED);
+    await expect(service.stateOf(ref)).rejects.toMatchObject({ code: 'recording-deleted' });
     return ref;
   }
 
-  test('a receipt that a later run wrote outlives the index of the run that died before it', async () => {
+  test('that a later run wrote outlives the index of the run that died before it', async () => {
     const ref = await diedBeforeItsReceipt();
     service.clock.advance(10 * DAY_MS);
     await service.sweep();
-    expect(await readReceipt(service.store, ref)).toBeDefined();
+    expect(await service.receiptOf(ref)).toBeDefined();
     service.clock.advance(356 * DAY_MS);
     expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
-    expect(await readReceipt(service.store, ref)).toBeDefined();
+    expect(await service.receiptOf(ref)).toBeDefined();
     service.clock.advance(10 * DAY_MS);
     expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
     expect(await service.keys('receipts/')).toEqual([]);
   });
 
-  test('an index does not expire with a receipt that another sweep is about to write', async () => {
+  test('that another sweep is about to write does not expire with its index', async () => {
     const ref = await diedBeforeItsReceipt();
     service.clock.advance(366 * DAY_MS);
     const moment = { when: 'after', call: 'get', keys: receiptKey(ref) } as const;
-    await meanwhile(failing(service.store, 'get', MANIFESTS), moment, () => service.sweep(), sweepOn);
-    expect(await readReceipt(service.store, ref)).toBeDefined();
+    await meanwhile(failing(service.store, 'get', MANIFESTS), moment, () => service.sweep(), service.sweepOn);
+    expect(await service.receiptOf(ref)).toBeDefined();
   });
 
-  test('a sweep that another overtakes leaves the proof of the other as it is', async () => {
+  test('is left as it is by a sweep that another, which wrote it, overtook', async () => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
     const proofs = async () => [...(await service.keys('receipts/')), ...(await service.keys('due/'))];
@@ -330,34 +230,36 @@ describe('proofs', () => {
       written = await proofs();
     };
     const moment = { when: 'before', call: 'delete', keys: recordingKey(ref, 'media') } as const;
-    expect(await meanwhile(service.store, moment, other, sweepOn)).toMatchObject({ failed: 0 });
+    expect(await overtaken(moment, other)).toMatchObject({ failed: 0 });
     expect(written).toHaveLength(2);
     expect(await proofs()).toEqual(written);
-    expect(await kinds()).toEqual([]);
+    expect(await service.kinds()).toEqual([]);
   });
 
-  test('a deletion is not proven by a listing of hours ago', async () => {
+  test('is not written by a listing of hours ago', async () => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
-    const suspended = replacing(service.store, 'list', recordingPrefix(ref), async (go) => {
-      const page = await go();
-      service.clock.advance(2 * HOUR_MS);
-      return page;
-    });
-    expect((await sweepOn(suspended)).problems).toMatchObject([{ code: 'overtaken' }]);
-    expect(await readReceipt(service.store, ref)).toBeUndefined();
+    const report = await overtaken({ when: 'after', call: 'list', keys: recordingPrefix(ref) }, later);
+    expect(report).toMatchObject({ problems: [{ code: 'overtaken' }] });
+    expect(await service.receiptOf(ref)).toBeUndefined();
     expect(await service.sweep()).toMatchObject({ failed: 0 });
-    expect(await readReceipt(service.store, ref)).toBeDefined();
+    expect(await service.receiptOf(ref)).toBeDefined();
   });
 });
 
 describe('verify', () => {
-  test('writes no marker for what is being purged', async () => {
-    await service.record();
-    service.clock.advance(31 * DAY_MS);
-    await sweepOn(keeping(service.store, MANIFESTS));
-    expect(await service.keys('participants/')).toEqual([]);
-    expect(await kinds()).not.toContain('marker-missing');
+  test.each([
+    ['an attempt is deleted', { when: 'before', call: 'list', keys: 'due/' }],
+    ['the recording of a marker is deleted', { when: 'after', call: 'list', keys: 'participants/', nth: 2 }],
+  ] as const)('reports nothing when meanwhile %s', async (_, moment) => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const other = async () => {
+      await service.erase(ref);
+      await service.remove(...(await service.due('attempt')));
+    };
+    const report = await overtaken(moment, other, service.verifyOn);
+    expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
   });
 
   test('does not overwrite the tags of an assessment that came meanwhile', async () => {
@@ -366,46 +268,24 @@ describe('verify', () => {
     service.clock.advance(2 * HOUR_MS);
     await service.store.tag(media, { 'delete-by': 'never' });
     let rounds = 0;
-    const overtaken = replacing(service.store, 'tags', '', async (go) => {
+    const late = replacing(service.store, 'tags', '', async (go) => {
       rounds += 1;
       // A repair has two rounds: the second would put right what the first overwrote.
       if (rounds !== 2) return go();
-      await assess(ref);
+      await service.assess(ref);
       return { 'delete-by': 'never' };
     });
-    await fixOn(overtaken);
+    await fixOn(late);
     expect(rounds).toBe(3);
     expect(await service.store.tags(media)).toHaveProperty('assessment-completed-at');
   });
 
-  test('takes back the marker of what was erased while it wrote it', async () => {
-    const ref = await service.record();
-    const keys = participantKey('p1', ref);
-    await remove(service, [keys]);
-    service.clock.advance(2 * HOUR_MS);
-    await meanwhile(service.store, { when: 'before', call: 'put', keys }, () => erase(ref), fixOn);
-    expect(await service.keys('participants/')).toEqual([]);
-  });
-
   test('names no receipt in a new index that expired with its old one meanwhile', async () => {
     const ref = await service.record();
-    await erase(ref);
+    await service.erase(ref);
     service.clock.advance(2 * HOUR_MS);
-    const expire = async () => remove(service, [receiptKey(ref), ...(await due(service, 'receipts'))]);
-    await meanwhile(service.store, { when: 'after', call: 'list', keys: 'receipts/' }, expire, fixOn);
-    expect(await due(service, 'receipts')).toEqual([]);
-  });
-
-  test('misses no receipt that went with the other of two sweeps, a week before its index expires', async () => {
-    const missing = await service.begin();
-    await erase(missing);
-    await remove(service, [...(await service.keys('receipts/')), ...(await service.keys('due/'))]);
-    const index = toBody({ version: 1, run: 'sweep-1', first: 1, previous: null, keys: [receiptKey(missing)] });
-    await service.store.put(dueReceiptsKey(service.clock.now() + 6 * DAY_MS, 'soon'), index);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds()).toEqual([]);
-    await service.store.put(dueReceiptsKey(service.clock.now() + 30 * DAY_MS, 'late'), index);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await kinds()).toEqual(['receipt-missing']);
+    const expire = async () => service.remove(receiptKey(ref), ...(await service.due('receipts')));
+    await overtaken({ when: 'after', call: 'list', keys: 'receipts/' }, expire, fixOn);
+    expect(await service.due('receipts')).toEqual([]);
   });
 });

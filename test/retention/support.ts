@@ -1,93 +1,73 @@
-// Says an order of events in a line or two: what a store fails at, what it keeps, and what else happens meanwhile.
-import { expect } from '@jest/globals';
-import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
-import type { TestService } from '../kit/service.ts';
-
-type Call = keyof ObjectStore;
-/** A key that begins so, or matches. */
-type Keys = string | RegExp;
+// The service as the tests of retention use it: its calls on any store, and looks into the bucket.
+import type { RecordingRef } from '../../src/domain/ids.ts';
+import { dueAttemptKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessAttempt } from '../../src/recordings/assess.ts';
+import { completeRecording } from '../../src/recordings/complete.ts';
+import { deleteRecording } from '../../src/recordings/delete.ts';
+import { readRecordingView } from '../../src/recordings/read.ts';
+import { sweep } from '../../src/retention/sweep.ts';
+import type { SweepOptions } from '../../src/retention/sweep-run.ts';
+import { verify } from '../../src/retention/verify.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { readReceipt } from '../../src/storage/receipts.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/interventions.ts';
+import { startTestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 
-function isOneOf(keys: Keys, key: string): boolean {
-  return typeof keys === 'string' ? key.startsWith(keys) : keys.test(key);
-}
+export type RetentionService = ReturnType<typeof startRetention>;
+type Attempt = Omit<RecordingRef, 'recording'>;
 
-/** A store in which `step` takes the place of such calls on such keys (prefixes, targets); `go` makes the call itself. */
-export function replacing(
-  store: ObjectStore,
-  call: Call,
-  keys: Keys,
-  step: (go: () => Promise<unknown>) => unknown,
-): ObjectStore {
-  const real = store[call] as (...args: unknown[]) => Promise<unknown>;
-  return overriding(store, {
-    [call]: async (...args: unknown[]) => {
-      const [about = ''] = args;
-      const named = Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
-      const go = () => real.apply(store, args);
-      return named.some((key) => isOneOf(keys, key)) ? step(go) : go();
+export function startRetention(options: TestServiceOptions = {}) {
+  const service = startTestService(options);
+  const { store, clock, context, sweepContext } = service;
+  return {
+    ...service,
+    sweepOn: (on: ObjectStore, how?: SweepOptions) => sweep({ ...sweepContext, store: on }, how),
+    verifyOn: (on: ObjectStore, how?: { fix: boolean }) => verify({ ...sweepContext, store: on }, how),
+    /** What `verify` finds, sorted. */
+    kinds: async (how?: { fix: boolean }) => (await service.verify(how)).findings.map(({ kind }) => kind).sort(),
+    complete: (ref: RecordingRef, on = store, what: Parameters<typeof completeRecording>[2] = {}) =>
+      completeRecording({ ...context, store: on }, ref, what),
+    assess: (ref: Attempt, atMs = clock.now()) => assessAttempt(context, ref, atMs),
+    erase: (ref: RecordingRef, on = store) => deleteRecording({ ...context, store: on }, ref, ERASURE),
+    stateOf: async (ref: RecordingRef) => (await readRecordingView(context, ref)).state,
+    receiptOf: (ref: RecordingRef) => readReceipt(store, ref),
+    objectsOf: (ref: RecordingRef) => service.keys(recordingPrefix(ref)),
+    openUploads: async () => (await store.listMultipartUploads('')).uploads,
+    put: (key: string, body: string | Uint8Array = '') => store.put(key, Buffer.from(body)),
+    remove: (...keys: string[]) => store.delete(keys.map((key) => ({ key }))),
+    readJson: async <T>(key: string) => JSON.parse(Buffer.from((await store.get(key)) ?? []).toString()) as T,
+    /** Index entries of one sort; those of an attempt, or all. */
+    async due(sort: 'attempt' | 'receipts' | 'orders', of?: Attempt): Promise<string[]> {
+      const place = of ? `${of.tenant}/${of.exam}/${of.attempt}/` : '';
+      return (await service.keys('due/')).filter((key) => key.includes(`/${sort}/${place}`));
     },
-  });
-}
-
-/** A store of which such calls fail. */
-export function failing(store: ObjectStore, call: Call, keys: Keys = '', code = 'InternalError'): ObjectStore {
-  return replacing(store, call, keys, () => Promise.reject(new StoreError('unavailable', call, code)));
-}
-
-/** A store that refuses to delete such keys, and those alone. */
-export function keeping(store: ObjectStore, keys: Keys): ObjectStore {
-  return overriding(store, {
-    async delete(targets) {
-      const refused = targets.filter(({ key }) => isOneOf(keys, key));
-      const failures = await store.delete(targets.filter((target) => !refused.includes(target)));
-      return [...failures, ...refused.map((target) => ({ ...target, code: 'AccessDenied' }))];
+    /** An entry that makes the next sweep look. */
+    makeDue: (ref: Attempt) => store.put(dueAttemptKey(clock.now(), ref, 'x'), new Uint8Array()),
+    /** A recording whose parts have arrived, and that nobody completed. */
+    async uploaded(parts: readonly Uint8Array[] = [webm], where: Partial<Attempt> = {}): Promise<RecordingRef> {
+      const ref = await service.begin(where);
+      await uploadParts(context, ref, parts);
+      return ref;
     },
+    /** One an attempt: a0, a1 and so on. */
+    async recordMany(count: number): Promise<RecordingRef[]> {
+      const refs: RecordingRef[] = [];
+      for (let index = 0; index < count; index += 1) refs.push(await service.record({ attempt: `a${index}` }));
+      return refs;
+    },
+  };
+}
+
+/** A store that does not tell its time. */
+export function timeless(store: ObjectStore): ObjectStore {
+  return overriding(store, {
+    list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: Number.NaN }),
+    listMultipartUploads: async (...args) => ({
+      ...(await store.listMultipartUploads(...args)),
+      storeTimeMs: Number.NaN,
+    }),
   });
-}
-
-export interface Moment {
-  /** Before the call takes effect, or after that, before it is answered. */
-  readonly when: 'before' | 'after';
-  readonly call: Call;
-  readonly keys?: Keys;
-  /** Which of the calls. Default: the first. */
-  readonly nth?: number;
-}
-
-/** `act` runs on a store that does `other` at that moment, once. Fails if the moment never came. */
-export async function meanwhile<T>(
-  store: ObjectStore,
-  { when, call, keys = '', nth = 1 }: Moment,
-  other: () => unknown,
-  act: (store: ObjectStore) => Promise<T>,
-): Promise<T> {
-  let calls = 0;
-  const watched = replacing(store, call, keys, async (go) => {
-    calls += 1;
-    if (calls !== nth) return go();
-    if (when === 'before') await other();
-    const answer = await go();
-    if (when === 'after') await other();
-    return answer;
-  });
-  const result = await act(watched);
-  expect(calls).toBeGreaterThanOrEqual(nth);
-  return result;
-}
-
-export async function remove({ store }: TestService, keys: readonly string[]): Promise<void> {
-  await store.delete(keys.map((key) => ({ key })));
-}
-
-export async function readJson<T>({ store }: TestService, key: string): Promise<T> {
-  return JSON.parse(Buffer.from((await store.get(key)) ?? []).toString()) as T;
-}
-
-/** Index entries of one sort. */
-export async function due(service: TestService, sort: 'attempt' | 'receipts' | 'orders'): Promise<string[]> {
-  return (await service.keys('due/')).filter((key) => key.includes(`/${sort}/`));
 }

@@ -13,7 +13,7 @@ import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { Presigner } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
 import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';

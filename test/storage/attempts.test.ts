@@ -12,9 +12,8 @@ import { listTogether } from '../../src/storage/list-together.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
-import { createInterventions } from '../kit/interventions.ts';
+import { createInterventions, overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
-import { overriding } from '../kit/overriding.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { bytes, partsOf, text } from './object-store-contract.ts';
 

@@ -19,7 +19,7 @@ import {
   type DispatcherOptions,
 } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
-import { overriding } from '../kit/overriding.ts';
+import { overriding } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { isSignedBy, keyOf, type Receiver, startReceiver } from './receiver.ts';
 

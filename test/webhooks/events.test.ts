@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
-import { type CrashPlan, crashing, overriding } from '../kit/overriding.ts';
+import { type CrashPlan, crashing, overriding } from '../kit/interventions.ts';
 import { CALLER, startTestService, type TestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
 let service: TestService;

@@ -1,0 +1,235 @@
+// Proofs of deletion: chained in one run of batches for each sweep, kept for LOG_RETENTION with the audit events, and
+// checked by verify. A batch that fails must not look like a lost receipt.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { dueReceiptsKey, parseKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
+import { failing, overriding } from '../kit/interventions.ts';
+import { type RetentionService, startRetention } from './support.ts';
+
+const LONG_AGO = 'due/20200101T000000000Z/receipts';
+const indexOf = (keys: string[] = [], run = 'request-x') => toBody({ version: 1, run, first: 1, previous: null, keys });
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+/** A service whose sweep has several batches; `onIndex` comes between it and the store for each index of receipts. */
+function startInBatches(onIndex: (write: () => Promise<void>, count: number) => Promise<void>): void {
+  let count = 0;
+  const wrap = (store: ObjectStore) =>
+    overriding(store, {
+      put: async (key, body, options) => {
+        const write = () => store.put(key, body, options);
+        if (parseKey(key)?.type !== 'due-receipts') return write();
+        count += 1;
+        return onIndex(write, count);
+      },
+    });
+  service = startRetention({ wrap, sweep: { chunkAttempts: 2 } });
+}
+
+async function sweepMany(count: number): Promise<void> {
+  await service.recordMany(count);
+  service.clock.advance(30 * DAY_MS);
+  for (let sweeps = 0; sweeps < count && (await service.keys('attempts/')).length > 0; sweeps += 1) {
+    await service.sweep();
+    service.clock.advance(10 * MINUTE_MS);
+  }
+  service.clock.advance(2 * HOUR_MS);
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.keys('receipts/')).toHaveLength(count);
+}
+
+/** The indexes of all runs, in the order of their receipts. */
+async function indexes(): Promise<(ReceiptIndex & { readonly key: string })[]> {
+  const keys = await service.due('receipts');
+  const all = await Promise.all(keys.map(async (key) => ({ ...(await service.readJson<ReceiptIndex>(key)), key })));
+  return all.sort((a, b) => a.first - b.first);
+}
+
+/** The places that the indexes of each run name, in order. */
+async function placesByRun(): Promise<number[][]> {
+  const runs = Map.groupBy(await indexes(), ({ run }) => run);
+  return [...runs.values()].map((batches) =>
+    batches.flatMap(({ first, keys }) => keys.map((_, place) => first + place)).sort((a, b) => a - b),
+  );
+}
+
+test.each([
+  { which: 1, arrives: 'never' },
+  { which: 1, arrives: 'all the same' },
+  { which: 2, arrives: 'never' },
+  { which: 2, arrives: 'all the same' },
+  { which: 2, arrives: 'after those that followed it' },
+  { which: 4, arrives: 'never' },
+])(
+  'an index of receipts that is not answered leaves no hole in any run (batch $which arrives $arrives)',
+  async ({ which, arrives }) => {
+    let late: (() => Promise<void>) | undefined;
+    startInBatches(async (write, count) => {
+      if (count !== which) return write();
+      if (arrives === 'all the same') await write();
+      if (arrives.startsWith('after')) late = write;
+      throw new StoreError('unavailable', 'PutObject', 'SlowDown');
+    });
+    await sweepMany(7);
+    for (const places of await placesByRun()) expect(places).toEqual(places.map((_, index) => index + 1));
+    await late?.();
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.verify()).toMatchObject({ wrong: 0 });
+    expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
+  },
+);
+
+test.each([
+  { betweenMs: 20 * MINUTE_MS, name: '20 minutes' },
+  { betweenMs: 3 * DAY_MS, name: 'three days' },
+])('a sweep with $name between its batches is not accused when its first receipts expire', async ({ betweenMs }) => {
+  startInBatches(async (write) => {
+    await write();
+    service.clock.advance(betweenMs);
+  });
+  await sweepMany(11);
+  const batches = (await service.due('receipts')).map((key) => parseKey(key));
+  const expiries = batches.map((parsed) => (parsed?.type === 'due-receipts' ? parsed.timeMs : Number.NaN));
+  // Every moment at which one batch is out and the next one is not, before the sweep that deletes the first and after.
+  for (const atMs of [...expiries.map((timeMs) => timeMs - DAY_MS), ...expiries].sort((a, b) => a - b)) {
+    service.clock.advance(Math.max(0, atMs + MINUTE_MS - service.clock.now()));
+    expect(await service.verify()).toMatchObject({ kinds: [] });
+    if (expiries.includes(atMs)) await service.sweep();
+  }
+});
+
+describe('in the batches of a sweep, which are one run, verify finds', () => {
+  beforeEach(async () => {
+    startInBatches((write) => write());
+    await sweepMany(7);
+    expect(await placesByRun()).toEqual([[1, 2, 3, 4, 5, 6, 7]]);
+  });
+
+  test('a receipt that is missing, changed or torn, wherever it is, and one that stands alone', async () => {
+    const alone = await service.record({ attempt: 'b1' });
+    await service.erase(alone);
+    service.clock.advance(2 * HOUR_MS);
+    const receipts = await service.keys('receipts/');
+    expect(receipts).toHaveLength(8);
+    for (const key of receipts) {
+      const receipt = await service.readJson<Receipt>(key);
+      await service.remove(key);
+      // Not even --fix covers up the trace of a manipulation.
+      const missing = { kind: 'receipt-missing', key, fixed: false };
+      expect((await service.verify({ fix: true })).findings).toMatchObject([missing]);
+      await service.put(key, toBody({ ...receipt, bytes: receipt.bytes + 1 }));
+      const changed = { kind: 'receipt-changed', fixed: false };
+      expect((await service.verify({ fix: true })).findings).toMatchObject([changed]);
+      await service.put(key, '{');
+      expect(await service.kinds()).toContain('unreadable');
+      await service.put(key, toBody(receipt));
+    }
+    expect(await service.kinds()).toEqual([]);
+  });
+
+  test('that an index is missing, the first or one between two others, with its receipts too', async () => {
+    const [first, second] = await indexes();
+    for (const { key, ...index } of [first, second].flatMap((batch) => batch ?? [])) {
+      await service.remove(key);
+      expect(new Set(await service.kinds())).toEqual(new Set(['receipt-missing', 'receipt-without-expiry']));
+      await service.put(key, toBody(index));
+      service.clock.advance(2 * HOUR_MS);
+    }
+    await service.remove(second?.key ?? '', ...(second?.keys ?? []));
+    expect(await service.kinds()).toEqual(['receipt-missing']);
+  });
+
+  test('that the last of a batch was changed, by the batch after it where its index is of an earlier version', async () => {
+    const all = await indexes();
+    for (const { key, ...index } of all) await service.put(key, toBody({ ...index, last: undefined }));
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.kinds()).toEqual([]);
+    const last = all[0]?.keys.at(-1) ?? '';
+    await service.put(last, toBody({ ...(await service.readJson<Receipt>(last)), actor: 'someone' }));
+    expect(await service.kinds()).toEqual(['receipt-changed']);
+  });
+});
+
+describe('receipts and audit events', () => {
+  test('go after LOG_RETENTION, at a cost of what expires, once the store lets them', async () => {
+    const ref = await service.record();
+    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+    service.clock.advance(30 * DAY_MS);
+    await service.sweep();
+    service.clock.advance(360 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ receiptsExpired: 0, auditEventsExpired: 1 });
+    service.clock.advance(6 * DAY_MS);
+    expect((await service.sweepOn(failing(service.store, 'delete', 'receipts/'))).failed).toBe(1);
+    expect(await service.keys('due/')).toHaveLength(1);
+    expect(await service.sweep()).toMatchObject({ receiptsExpired: 1, failed: 0 });
+    expect(await service.keys()).toEqual([]);
+  });
+
+  test('that no index names, or that are kept past their time, verify finds, and --fix gives them their end', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    await service.remove(...(await service.due('receipts')));
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.kinds()).toEqual(['receipt-without-expiry']);
+    service.clock.advance(100 * DAY_MS);
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    service.clock.advance(266 * DAY_MS);
+    expect((await service.sweep()).receiptsExpired).toBe(1);
+
+    const late = await service.record();
+    await service.erase(late);
+    await service.context.audit.record({ event: 'erased', ref: late, actor: 'a', requestId: 'q' });
+    service.clock.advance(398 * DAY_MS);
+    expect(new Set(await service.kinds())).toEqual(new Set(['log-overdue']));
+    expect((await service.verify({ fix: true })).wrong).toBe(0);
+    expect((await service.keys()).filter((key) => !key.includes('/attempt/'))).toEqual([]);
+  });
+
+  test('are not deleted by an index that is torn, young, or names anything else', async () => {
+    const ref = await service.record();
+    await service.put(`${LONG_AGO}/evil`, indexOf([recordingKey(ref, 'media')]));
+    await service.put(`${LONG_AGO}/torn`, '["rec');
+    service.clock.advance(2 * HOUR_MS);
+    await service.put(`${LONG_AGO}/young`, indexOf());
+    await service.put('audit/0000');
+    const unread = { code: 'receipt-index-unreadable', count: 2, keys: expect.any(Array) };
+    const unknown = { code: 'unknown-key', count: 1, keys: ['audit/0000'] };
+    expect((await service.sweep()).problems).toEqual([unread, unknown]);
+    expect(await service.keys(recordingKey(ref, 'media'))).toHaveLength(1);
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.due('receipts')).toHaveLength(3);
+    const gone = overriding(service.store, { get: async () => undefined });
+    expect((await service.sweepOn(gone)).problems).toEqual([unknown]);
+    const denied = await service.sweepOn(failing(service.store, 'get', '', 'AccessDenied'));
+    expect(denied.problems).toContainEqual(expect.objectContaining({ code: 'AccessDenied', count: 3 }));
+    await service.sweep();
+    expect(await service.due('receipts')).toHaveLength(2);
+    expect(await service.keys('audit/')).toEqual(['audit/0000']);
+  });
+
+  test('are not missed where a purge has yet to be finished, nor a week before their index expires', async () => {
+    const missing = await service.begin({ attempt: 'a2' });
+    await service.erase(missing);
+    await service.remove(...(await service.keys('receipts/')), ...(await service.due('receipts')));
+    const purging = await service.record();
+    await service.put(dueReceiptsKey(service.clock.now() + 365 * DAY_MS, 'x'), indexOf([receiptKey(purging)]));
+    await service.put(
+      dueReceiptsKey(service.clock.now() + 6 * DAY_MS, 'soon'),
+      indexOf([receiptKey(missing)], 'sweep-1'),
+    );
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.kinds()).toEqual([]);
+    await service.put(
+      dueReceiptsKey(service.clock.now() + 30 * DAY_MS, 'late'),
+      indexOf([receiptKey(missing), 'due/']),
+    );
+    service.clock.advance(2 * HOUR_MS);
+    expect(await service.kinds()).toEqual(['receipt-missing', 'unknown-key']);
+  });
+});
