@@ -44,13 +44,12 @@ describe('while a call hangs', () => {
     const hung = tokens ? [] : await hang(/\/v1\//);
     await on.tab.record('webcam', { ...FILM, isOpen: true });
     await (tokens ? on.tab.event({ name: 'handed' }) : until(() => hung.length > 0));
-    await on.tab.call('abort');
+    await on.tab.call('stop');
     await on.tab.event({ name: 'failed', code: 'aborted' });
   });
 
   test('a withdrawal is not forgotten when the page is left in the same moment', async () => {
-    await on.tab.start('hung-withdrawal');
-    await on.tab.record('webcam', FILM);
+    await on.tab.begin('hung-withdrawal', FILM);
     await on.tab.event({ seconds: FILM.seconds });
     const hung = await hang(/\/complete$/);
     void on.tab.call('finish').catch(() => {});
@@ -99,8 +98,7 @@ describe('what a browser keeps', () => {
   });
 
   test('may be cleared: what the store has already is completed', async () => {
-    await on.tab.start('cleared');
-    await on.tab.record('webcam', { ...FILM, seconds: 21, paceMs: 100, isOpen: true });
+    await on.tab.begin('cleared', { ...FILM, seconds: 21, paceMs: 100, isOpen: true });
     await on.tab.event(({ storedBytes = 0 }) => storedBytes >= 20 * MIB);
     const cdp = await on.tab.page.createCDPSession();
     await cdp.send('Storage.clearDataForOrigin', { origin: on.site.url, storageTypes: 'all' });
@@ -116,8 +114,7 @@ test('where the service hands out no URLs, the whole recording goes through it a
   const proxy = await openSite({ UPLOADS: 'proxy' });
   try {
     const tab = await openTab(proxy, await proxy.launch());
-    await tab.start('proxied');
-    await tab.record('webcam', FILM);
+    await tab.begin('proxied', FILM);
     await tab.finish(FILM);
     expectFilm((await storedFiles(proxy, 'proxied'))[0], FILM);
     expect((await tab.kept()).bytes).toBe(0);

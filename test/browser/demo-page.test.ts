@@ -26,14 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-interface Visit {
-  readonly page: Page;
-  /** What the browser refused or a script threw. */
-  readonly complaints: string[];
-}
-
-/** A new tab on the page; `script` runs before those of the page. */
-async function visit(language?: string, script = ''): Promise<Visit> {
+/** A new tab on the page; `script` runs before those of the page. `complaints`: what the browser refused or threw. */
+async function visit(language?: string, script = ''): Promise<{ page: Page; complaints: string[] }> {
   const page = await (await browser.createBrowserContext()).newPage();
   page.setDefaultTimeout(0);
   const complaints: string[] = [];
@@ -44,9 +38,10 @@ async function visit(language?: string, script = ''): Promise<Visit> {
   await page.setViewport(WIDE);
   await page.evaluateOnNewDocument(script);
   await page.goto(`${site.service.url}/demo`);
-  if (language === undefined) return { page, complaints };
-  await page.waitForSelector('#consent:not([hidden])');
-  await press(page, `[data-language=${language}]`);
+  if (language !== undefined) {
+    await page.waitForSelector('#consent:not([hidden])');
+    await press(page, `[data-language=${language}]`);
+  }
   return { page, complaints };
 }
 
@@ -67,11 +62,7 @@ async function press(page: Page, selector: string, key: 'Enter' | 'Space' = 'Ent
 /** Waits for the section, and finds the focus on its heading. */
 async function arrive(page: Page, section: string): Promise<void> {
   await page.waitForSelector(`#${section}:not([hidden])`);
-  await expectFocus(page, `${section}-title`);
-}
-
-async function expectFocus(page: Page, id: string): Promise<void> {
-  expect(await page.evaluate('document.activeElement.id')).toBe(id);
+  expect(await page.evaluate('document.activeElement.id')).toBe(`${section}-title`);
 }
 
 /** As it is seen: what is hidden has none. */
@@ -114,8 +105,15 @@ async function agree(page: Page): Promise<void> {
   await arrive(page, 'sources');
 }
 
-/** Chooses the sources, which the form has chosen to be devices, and records. */
-async function beginRecording(page: Page, sources: Record<string, string> = {}): Promise<void> {
+/** Agrees, and records two test pictures for so many seconds. */
+async function recordTestPictures(page: Page, seconds: number): Promise<void> {
+  await agree(page);
+  await choose(page, { webcam: 'test', screen: 'test' });
+  await begin(page);
+  await untilRecorded(page, seconds);
+}
+
+async function choose(page: Page, sources: Record<string, string>): Promise<void> {
   // Radio buttons: Tab reaches the group, arrows choose.
   for (const [name, value] of Object.entries(sources)) {
     await tabTo(page, `[name=${name}]`);
@@ -123,6 +121,9 @@ async function beginRecording(page: Page, sources: Record<string, string> = {}):
       await page.keyboard.press('ArrowDown');
     }
   }
+}
+
+async function begin(page: Page): Promise<void> {
   await press(page, '#sources-form button');
   await arrive(page, 'record');
 }
@@ -135,20 +136,8 @@ async function untilRecorded(page: Page, seconds: number): Promise<void> {
 }
 
 const WORDS = {
-  nl: {
-    refused: /vinkje/,
-    deadline: /over 30 dagen/,
-    noted: /onderbreking genoteerd/,
-    gap: /de bron gaf geen beeld/,
-    due: /0 van 2/,
-  },
-  en: {
-    refused: /Tick the box/,
-    deadline: /in 30 days/,
-    noted: /gap was noted/,
-    gap: /the source gave no picture/,
-    due: /0 of 2/,
-  },
+  nl: { refused: /vinkje/, deadline: /over 30 dagen/, noted: /genoteerd/, gap: /bron gaf geen beeld/, due: /0 van 2/ },
+  en: { refused: /Tick/, deadline: /in 30 days/, noted: /gap was noted/, gap: /source gave no picture/, due: /0 of 2/ },
 };
 
 test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alone, in %s', async (language) => {
@@ -164,7 +153,7 @@ test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alo
   await agree(page);
   await look(page, `${language}-3-sources`);
 
-  await beginRecording(page);
+  await begin(page);
   await untilRecorded(page, 1);
   expect(await page.$$('#notices p')).toHaveLength(0);
   await press(page, '#cover');
@@ -223,11 +212,12 @@ describe('when something is not as it should be', () => {
     page.on('request', (request) => {
       void (isStoreAway && request.url().includes(`:${LOCAL_S3_PORT}/`) ? request.abort() : request.continue());
     });
-    await beginRecording(page, { webcam: 'device', screen: 'none' });
+    await choose(page, { webcam: 'device', screen: 'none' });
+    await begin(page);
     await expectText(page, '#notices', /testbeeld/);
     await untilRecorded(page, 3);
     await press(page, '#finish');
-    await expectFocus(page, 'record-title');
+    await arrive(page, 'record');
     await untilText(page, '#status', /opslag antwoordt niet/);
     expect(await page.$$('#previews video')).toHaveLength(0);
     await look(page, 'nl-8-camera-refused-store-away');
@@ -245,19 +235,13 @@ describe('when something is not as it should be', () => {
     expect(complaints).toEqual([]);
   });
 
-  const TEST_PICTURES = { webcam: 'test', screen: 'test' };
-
   test('a reload while it records: what was recorded is stored as a part of its own', async () => {
     const { page } = await visit('en');
-    await agree(page);
-    await beginRecording(page, TEST_PICTURES);
-    await untilRecorded(page, 3);
+    await recordTestPictures(page, 3);
     await page.reload();
     await page.waitForSelector('#left-over:not([hidden])');
     await look(page, 'en-11-after-reload');
-    await agree(page);
-    await beginRecording(page, TEST_PICTURES);
-    await untilRecorded(page, 2);
+    await recordTestPictures(page, 2);
     await press(page, '#finish');
     await arrive(page, 'review');
     const parts = await page.evaluate("[...document.querySelectorAll('#part option')].map(({ text }) => text)");
@@ -268,9 +252,7 @@ describe('when something is not as it should be', () => {
 
   test('consent is withdrawn: nothing is left', async () => {
     const { page } = await visit('nl');
-    await agree(page);
-    await beginRecording(page, TEST_PICTURES);
-    await untilRecorded(page, 2);
+    await recordTestPictures(page, 2);
     await press(page, '#withdraw');
     await arrive(page, 'withdrawn');
     await look(page, 'nl-13-withdrawn');

@@ -24,9 +24,8 @@ async function expectNothingKept(): Promise<void> {
 describe('on a bad line', () => {
   test('a network that is cut until all is recorded costs nothing, and is reported', async () => {
     const { tab } = on;
-    await tab.start('cut');
-    await tab.record('webcam', { ...FILM, paceMs: 100 });
-    await tab.event(({ storedBytes = 0 }) => storedBytes > 0);
+    await tab.begin('cut', { ...FILM, paceMs: 100 });
+    await tab.stored(0);
     await tab.page.setOfflineMode(true);
     await tab.event({ waiting: 'offline' });
     await tab.event({ seconds: FILM.seconds });
@@ -40,8 +39,7 @@ describe('on a bad line', () => {
 
   test('every third part failing, by the network and by the store, costs nothing', async () => {
     await on.tab.call('failEveryThirdPart');
-    await on.tab.start('third');
-    await on.tab.record('webcam', FILM);
+    await on.tab.begin('third', FILM);
     await on.tab.finish(FILM);
     expectFilm(await onlyFile('third'), FILM);
     expect(on.tab.events.filter(({ name }) => name === 'part-failed').length).toBeGreaterThanOrEqual(2);
@@ -51,8 +49,7 @@ describe('on a bad line', () => {
     const refused: string[] = [];
     on.tab.page.on('response', (response) => response.status() === 403 && refused.push(response.url()));
     await on.tab.call('delayFirstParts', 3, PART_URL_TTL_MS + 1_500);
-    await on.tab.start('expired');
-    await on.tab.record('webcam', SHORT_FILM);
+    await on.tab.begin('expired', SHORT_FILM);
     await on.tab.finish(SHORT_FILM);
     expectFilm(await onlyFile('expired'), SHORT_FILM);
     expect(refused.length).toBeGreaterThanOrEqual(3);
@@ -66,29 +63,26 @@ describe('on a bad line', () => {
   ])('a token that %s is asked for again', async (what, ...answers) => {
     const attempt = `token-${what.replaceAll(' ', '-')}`;
     const good = await on.site.service.token('recordings:upload', { exam: 'math', attempt });
-    await on.tab.start(attempt, { tokens: [...answers, good] });
-    await on.tab.record('webcam', SHORT_FILM);
+    await on.tab.begin(attempt, SHORT_FILM, { tokens: [...answers, good] });
     await on.tab.event({ waiting: 'unauthorized' });
     await on.tab.finish(SHORT_FILM);
     expectFilm(await onlyFile(attempt), SHORT_FILM);
-    expect(await on.tab.call('tokensAsked')).toBe(3);
+    expect(await on.tab.call('howManyTokens')).toBe(3);
   });
 });
 
 describe('a recording that was interrupted', () => {
   /** Handed over, some of it stored, and not ended. */
   async function recordHalf(attempt: string): Promise<number> {
-    await on.tab.start(attempt);
-    await on.tab.record('webcam', { ...FILM, isOpen: true });
-    await on.tab.event(({ storedBytes = 0 }) => storedBytes > 10 * MIB);
+    await on.tab.begin(attempt, { ...FILM, isOpen: true });
+    await on.tab.stored(10 * MIB);
     const { handedBytes = 0 } = await on.tab.event({ seconds: 20 });
     return handedBytes;
   }
 
   /** The next visit completes what was left, and records anew. */
   async function comeBack(attempt: string, handedBytes: number): Promise<void> {
-    await on.tab.start(attempt);
-    await on.tab.record('webcam', SHORT_FILM);
+    await on.tab.begin(attempt, SHORT_FILM);
     await on.tab.event({ name: 'stored', isLeftover: true });
     await on.tab.finish(SHORT_FILM);
     const [left, anew, ...others] = await storedFiles(on.site, attempt);
@@ -111,7 +105,7 @@ describe('a recording that was interrupted', () => {
     [
       'abort',
       async () => {
-        await on.tab.call('abort');
+        await on.tab.call('stop');
         await on.tab.event({ name: 'failed', code: 'aborted' });
       },
     ],
@@ -158,8 +152,7 @@ describe('a recording that was interrupted', () => {
 
 describe('consent that is withdrawn', () => {
   test('stops, erases what is here at once, and has the service delete every recording of the attempt', async () => {
-    await on.tab.start('withdrawn');
-    await on.tab.record('webcam', SHORT_FILM);
+    await on.tab.begin('withdrawn', SHORT_FILM);
     await on.tab.finish(SHORT_FILM);
     await on.tab.start('withdrawn');
     await on.tab.record('screen', { ...FILM, isOpen: true });
@@ -172,9 +165,8 @@ describe('consent that is withdrawn', () => {
 
   test('while offline is erased here at once, and in the store by the next visit', async () => {
     const { tab } = on;
-    await tab.start('withdrawn-offline');
-    await tab.record('webcam', { ...FILM, isOpen: true });
-    await tab.event(({ storedBytes = 0 }) => storedBytes > 0);
+    await tab.begin('withdrawn-offline', { ...FILM, isOpen: true });
+    await tab.stored(0);
     await tab.page.setOfflineMode(true);
     void tab.call('withdraw').catch(() => {});
     await tab.event({ state: 'withdrawn' });
@@ -209,8 +201,7 @@ describe('a browser without room', () => {
     const cdp = await tab.page.createCDPSession();
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: on.site.url, quotaSize: 8 * MIB });
     await tab.page.setOfflineMode(true);
-    await tab.start('full');
-    await tab.record('webcam', FILM);
+    await tab.begin('full', FILM);
     await tab.event({ code: 'storage-full' });
     await tab.page.setOfflineMode(false);
     await tab.finish(FILM);
@@ -219,9 +210,8 @@ describe('a browser without room', () => {
 });
 
 test('a recording that was erased elsewhere stops, and leaves nothing here', async () => {
-  await on.tab.start('erased');
-  await on.tab.record('webcam', { ...FILM, seconds: 60, paceMs: 200, isOpen: true });
-  const { recordingId } = await on.tab.event(({ storedBytes = 0 }) => storedBytes > 0);
+  await on.tab.begin('erased', { ...FILM, seconds: 60, paceMs: 200, isOpen: true });
+  const { recordingId } = await on.tab.stored(0);
   const path = `/v1/exams/math/attempts/erased/recordings/${recordingId}?reason=erasure`;
   expect((await on.site.service.call('DELETE', path)).status).toBe(200);
   await on.tab.event({ name: 'failed', code: 'recording-deleted' });

@@ -13,6 +13,7 @@ import { build } from 'esbuild';
 import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
 import { concat } from '../../src/client/webm/ebml.ts';
 import { HEAD_BYTES } from '../../src/client/webm/head.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
 import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from '../client/synthetic-webm.ts';
 import { type Installation, install, pause } from '../commands/process.ts';
 
@@ -47,6 +48,9 @@ export interface HarnessEvent {
   readonly seconds?: number;
 }
 
+/** `paceMs`: a second of it so often; `isOpen`: it does not end. */
+type Film = SyntheticOptions & { readonly paceMs?: number; readonly isOpen?: boolean };
+
 export interface Tab {
   readonly page: Page;
   readonly events: HarnessEvent[];
@@ -54,8 +58,12 @@ export interface Tab {
   call<Result = void>(name: string, ...args: unknown[]): Promise<Result>;
   /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
   start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void>;
-  /** Hands the client a film; `isOpen`: it does not end. */
-  record(kind: 'webcam' | 'screen', film: SyntheticOptions & { paceMs?: number; isOpen?: boolean }): Promise<void>;
+  /** Hands the client a film. */
+  record(kind: 'webcam' | 'screen', film: Film): Promise<void>;
+  /** Starts a session, and hands it the film of a webcam. */
+  begin(attempt: string, film: Film, options?: { tokens?: string[] }): Promise<void>;
+  /** Waits until more of a recording than that is in the store. */
+  stored(bytes: number): Promise<HarnessEvent>;
   /** Waits until the client has taken all of a film, and for it to be stored. */
   finish(film: SyntheticOptions): Promise<void>;
   /** Waits for an event that is so, seen already or to come. */
@@ -64,22 +72,17 @@ export interface Tab {
   kept(): Promise<{ bytes: number; rows: { state: string }[] }>;
 }
 
-interface Stage {
-  site: Site;
-  browser: Browser;
-  tab: Tab;
-}
-
 /** For the tests of a file: one site, one browser, and for each test a tab with a storage of its own. */
-export function setUp(settings: Record<string, string> = {}): Stage {
-  const stage = {} as Stage;
+export function setUp(settings: Record<string, string> = {}): { site: Site; tab: Tab } {
+  const stage = {} as { site: Site; tab: Tab };
+  let browser: Browser;
   let context: BrowserContext;
   beforeAll(async () => {
     stage.site = await openSite(settings);
-    stage.browser = await stage.site.launch();
+    browser = await stage.site.launch();
   });
   beforeEach(async () => {
-    context = await stage.browser.createBrowserContext();
+    context = await browser.createBrowserContext();
     stage.tab = await openTab(stage.site, context);
   });
   afterEach(() => context.close());
@@ -89,7 +92,7 @@ export function setUp(settings: Record<string, string> = {}): Stage {
 
 export async function openSite(settings: Record<string, string> = {}): Promise<Site> {
   const entry = new URL('page/harness.ts', import.meta.url).pathname;
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: 'esm', write: false });
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, globalName: 'harness', write: false });
   const media: string[] = [];
   let sentBytes = 0;
   const server = createServer((request, response) => {
@@ -101,7 +104,7 @@ export async function openSite(settings: Record<string, string> = {}): Promise<S
     } else if (request.url === '/harness.js') {
       response.setHeader('Content-Type', 'text/javascript').end(outputFiles[0]?.text);
     } else {
-      const html = '<!doctype html><script type=module src=/harness.js></script>';
+      const html = '<!doctype html><script defer src=/harness.js></script>';
       response.setHeader('Content-Type', 'text/html').end(html);
     }
   }).listen(0, '127.0.0.1');
@@ -190,7 +193,7 @@ export async function openTab(site: Site, browser: Browser | BrowserContext): Pr
     if (found) return Promise.resolve(found);
     return new Promise((resolve) => listeners.push((seen) => isWanted(seen) && resolve(seen)));
   };
-  return {
+  const tab: Tab = {
     page,
     events,
     call,
@@ -200,12 +203,18 @@ export async function openTab(site: Site, browser: Browser | BrowserContext): Pr
       await call('start', { service: site.service.url, attempt, tokens, ...options });
     },
     record: (kind, film) => call('recordSynthetic', kind, film),
+    async begin(attempt, film, options) {
+      await tab.start(attempt, options);
+      await tab.record('webcam', film);
+    },
+    stored: (bytes) => event(({ storedBytes = 0 }) => storedBytes > bytes),
     async finish({ seconds }) {
       await event({ seconds });
       await call('finish');
     },
     kept: () => call('kept'),
   };
+  return tab;
 }
 
 /** Waits until it is so. */
@@ -214,39 +223,27 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
 }
 
 export interface StoredFile {
-  readonly recording: {
-    readonly recordingId: string;
-    readonly kind: string;
-    readonly state: string;
-    readonly truncated: boolean;
-    readonly sizeBytes: number | null;
-    readonly timeline: {
-      startedAt: string;
-      endedAt: string;
-      gaps: { from: string; to: string; reason: string }[];
-    } | null;
-  };
+  readonly recording: Recording;
   readonly url: string;
   readonly bytes: Buffer;
 }
 
 /** What the service has of an attempt, oldest first. */
-export async function recordingsOf({ service }: Site, attempt: string): Promise<StoredFile['recording'][]> {
+export async function recordingsOf({ service }: Site, attempt: string): Promise<Recording[]> {
   const answer = await service.call('GET', `/v1/exams/math/attempts/${attempt}/recordings`);
-  const { items } = (await answer.json()) as { items: StoredFile['recording'][] };
+  const { items } = (await answer.json()) as { items: Recording[] };
   return items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
 }
 
 /** The same with the bytes of what is stored. */
 export async function storedFiles(site: Site, attempt: string): Promise<StoredFile[]> {
-  return Promise.all(
-    (await recordingsOf(site, attempt)).map(async (recording) => {
-      if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
-      const path = `/v1/exams/math/attempts/${attempt}/recordings/${recording.recordingId}/playback-links`;
-      const { url } = (await (await site.service.call('POST', path)).json()) as { url: string };
-      return { recording, url, bytes: Buffer.from(await (await fetch(url)).arrayBuffer()) };
-    }),
-  );
+  const files = (await recordingsOf(site, attempt)).map(async (recording) => {
+    if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
+    const path = `/v1/exams/math/attempts/${attempt}/recordings/${recording.recordingId}/playback-links`;
+    const { url } = (await (await site.service.call('POST', path)).json()) as { url: string };
+    return { recording, url, bytes: Buffer.from(await (await fetch(url)).arrayBuffer()) };
+  });
+  return Promise.all(files);
 }
 
 /** The stored file is the film from its beginning, up to `handedBytes` at least, with duration and cues. */

@@ -60,7 +60,7 @@ globalThis.XMLHttpRequest = class extends XMLHttpRequest {
 };
 
 /** In turns to a port that nobody listens on, and to the store with a signature that is wrong. */
-function failEveryThirdPart(): void {
+export function failEveryThirdPart(): void {
   let sent = 0;
   partUrl = (url) => {
     sent += 1;
@@ -71,7 +71,7 @@ function failEveryThirdPart(): void {
 }
 
 /** The first parts lie about until their URLs have expired. */
-function delayFirstParts(count: number, delayMs: number): void {
+export function delayFirstParts(count: number, delayMs: number): void {
   let left = count;
   sendPart = (send) => {
     if (left-- > 0) setTimeout(send, delayMs);
@@ -83,7 +83,7 @@ function tell(name: string, detail: object = {}): void {
   console.log(`harness ${JSON.stringify({ name, ...detail })}`);
 }
 
-function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): void {
+export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): void {
   abort = new AbortController();
   session = startSession({
     service,
@@ -113,8 +113,10 @@ function giveToken(answer: string): Promise<string> {
 let held: Promise<void> | undefined;
 let letGo = () => {};
 
+export const release = () => letGo();
+
 /** Nothing more is handed to the client until `release`. */
-function hold(): void {
+export function hold(): void {
   ({ promise: held, resolve: letGo } = Promise.withResolvers<void>());
 }
 
@@ -126,7 +128,7 @@ interface FilmOptions extends SyntheticOptions {
 }
 
 /** Seconds of a WebM as fast as the client takes them, or one every `paceMs`; then open until `finish`, if `isOpen`. */
-function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
+export function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
   async function* blobs(): AsyncGenerator<Blob> {
     let handedBytes = 0;
     let seconds = 0;
@@ -147,13 +149,15 @@ function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
   session.record(kind, blobs(), { mimeType: 'video/webm;codecs=vp8' });
 }
 
-async function recordCamera(options?: RecordOptions): Promise<void> {
+export async function recordCamera(options?: RecordOptions): Promise<void> {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   session.record('webcam', camera, options);
 }
 
 /** Records and stops before MediaRecorder has begun; how each promise ended, and how each recorder is then. */
-async function recordAndStop(way: 'finish' | 'abort' | 'withdraw'): Promise<{ result: string; states: string[] }> {
+export async function recordAndStop(
+  way: 'finish' | 'abort' | 'withdraw',
+): Promise<{ result: string; states: string[] }> {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   const recording = session.record('webcam', camera);
   const stopping = { finish, abort: async () => abort.abort(), withdraw }[way]();
@@ -169,7 +173,7 @@ async function recordAndStop(way: 'finish' | 'abort' | 'withdraw'): Promise<{ re
 }
 
 /** What a browser does when a camera is pulled out: its microphone goes on. */
-function unplugCamera(): void {
+export function unplugCamera(): void {
   for (const track of camera?.getVideoTracks() ?? []) {
     track.stop();
     track.dispatchEvent(new Event('ended'));
@@ -177,7 +181,7 @@ function unplugCamera(): void {
 }
 
 /** The disk takes no more knowledge of a recording before something of it was dropped. */
-function fillDisk(): void {
+export function fillDisk(): void {
   const { put, delete: remove } = IDBObjectStore.prototype;
   let isFull = true;
   IDBObjectStore.prototype.put = function (value, ...rest) {
@@ -191,7 +195,7 @@ function fillDisk(): void {
 }
 
 /** The nth Blob that is read cannot be: the browser's own disk is full. */
-function loseBlob(nth: number): void {
+export function loseBlob(nth: number): void {
   const { arrayBuffer } = Blob.prototype;
   let read = 0;
   Blob.prototype.arrayBuffer = function () {
@@ -204,7 +208,7 @@ function loseBlob(nth: number): void {
 const SCREEN_FRAMES_PER_SECOND = 15;
 
 /** A screen on which a clock runs and snow falls, so that its recording is as large as one of a busy screen. */
-function recordScreen(options?: RecordOptions): void {
+export function recordScreen(options?: RecordOptions): void {
   const canvas = document.createElement('canvas');
   canvas.width = 640;
   canvas.height = 360;
@@ -226,15 +230,17 @@ function recordScreen(options?: RecordOptions): void {
 }
 
 /** Resolves when the first MediaRecorder has run for so long. */
-async function recorded(seconds: number): Promise<void> {
+export async function recorded(seconds: number): Promise<void> {
   await until(() => performance.now() - (recorders[0]?.startedMs || Number.POSITIVE_INFINITY) > seconds * 1000);
 }
 
-const finish = () => session.finish();
-const withdraw = () => session.withdraw();
+export const finish = () => session.finish();
+export const withdraw = () => session.withdraw();
+export const stop = () => abort.abort();
+export const howManyTokens = () => tokensAsked;
 
 /** How long each MediaRecorder ran, and the SHA-256 of what it made from the first cluster on. */
-async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: string }[]> {
+export async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: string }[]> {
   return Promise.all(
     recorders.map(async ({ blobs, startedMs, seconds }) => {
       const file = new Uint8Array(await new Blob(blobs).arrayBuffer());
@@ -248,7 +254,7 @@ async function recordings(): Promise<{ startedMs: number; seconds: number; sha25
 const inHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** How many bytes and recordings this browser keeps. */
-async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
+export async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
   const opening = indexedDB.open('proctoring-recordings');
   await happened(opening, 'success');
   const all = async <Row>(name: string): Promise<Row[]> => {
@@ -263,7 +269,7 @@ async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
 }
 
 /** Loads a video as a reviewer's page does, and seeks to its middle. */
-async function seekToMiddle(url: string): Promise<{ duration: number; landedAt: number }> {
+export async function seekToMiddle(url: string): Promise<{ duration: number; landedAt: number }> {
   const video = await load(url);
   const { duration } = video;
   video.currentTime = duration / 2;
@@ -272,7 +278,7 @@ async function seekToMiddle(url: string): Promise<{ duration: number; landedAt: 
 }
 
 /** Plays two videos in step, seeks the first and plays on; how far apart they are whenever it pauses. */
-async function playInStep(leaderUrl: string, followerUrl: string, offset: number): Promise<number[]> {
+export async function playInStep(leaderUrl: string, followerUrl: string, offset: number): Promise<number[]> {
   const leader = await load(leaderUrl);
   const follower = await load(followerUrl);
   const stop = keepInStep(leader, follower, offset);
@@ -311,29 +317,3 @@ function happened(target: EventTarget, name: string): Promise<void> {
     target.addEventListener('error', () => reject(new Error('it failed')), { once: true });
   });
 }
-
-Object.assign(globalThis, {
-  harness: {
-    start,
-    failEveryThirdPart,
-    delayFirstParts,
-    recordSynthetic,
-    hold,
-    release: () => letGo(),
-    recordCamera,
-    recordScreen,
-    recordAndStop,
-    recorded,
-    unplugCamera,
-    fillDisk,
-    loseBlob,
-    finish,
-    withdraw,
-    recordings,
-    kept,
-    seekToMiddle,
-    playInStep,
-    abort: () => abort.abort(),
-    tokensAsked: () => tokensAsked,
-  },
-});
