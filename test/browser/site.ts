@@ -3,11 +3,10 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
@@ -21,12 +20,8 @@ export const MIB = 1024 * 1024;
 
 export interface Site {
   readonly service: Installation;
-  /** Of the page; it is isolated, so that its memory can be measured. */
+  /** Of the page. */
   readonly url: string;
-  /** Bytes sent of recordings that were asked for at /media. */
-  mediaBytesSent(): number;
-  /** A path of this site that passes on to `url`, at the speed of a plain line. */
-  media(url: string): string;
   launch(options?: LaunchOptions): Promise<Browser>;
   /** A new one, removed at the end. */
   folder(): Promise<string>;
@@ -93,20 +88,11 @@ export function setUp(settings: Record<string, string> = {}): { site: Site; tab:
 export async function openSite(settings: Record<string, string> = {}): Promise<Site> {
   const entry = new URL('page/harness.ts', import.meta.url).pathname;
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, globalName: 'harness', write: false });
-  const media: string[] = [];
-  let sentBytes = 0;
+  const html = '<!doctype html><script defer src=/harness.js></script>';
   const server = createServer((request, response) => {
-    response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
-    response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
-    const [, index] = /^\/media\/(\d+)$/.exec(request.url ?? '') ?? [];
-    if (index !== undefined) {
-      void passOn(media[Number(index)] ?? '', request.headers.range, response, (bytes) => (sentBytes += bytes));
-    } else if (request.url === '/harness.js') {
-      response.setHeader('Content-Type', 'text/javascript').end(outputFiles[0]?.text);
-    } else {
-      const html = '<!doctype html><script defer src=/harness.js></script>';
-      response.setHeader('Content-Type', 'text/html').end(html);
-    }
+    const [type, text] =
+      request.url === '/harness.js' ? ['text/javascript', outputFiles[0]?.text] : ['text/html', html];
+    response.setHeader('Content-Type', type ?? '').end(text);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
@@ -116,8 +102,6 @@ export async function openSite(settings: Record<string, string> = {}): Promise<S
   const site: Site = {
     service,
     url,
-    mediaBytesSent: () => sentBytes,
-    media: (target) => `${url}/media/${media.push(target) - 1}`,
     async launch(options) {
       const browser = await puppeteer.launch(launchOptions(options));
       browsers.push(browser);
@@ -277,32 +261,4 @@ async function prepareBucket(service: Installation): Promise<void> {
   if (code !== 0) throw new Error('the bucket could not be made');
   const doctor = await service.run('doctor', '--fix');
   if (doctor.code !== 0) throw new Error(doctor.stdout + doctor.stderr);
-}
-
-/** Bytes a second of /media: eight megabits, a plain line. */
-const MEDIA_BYTES_PER_SECOND = 1_000_000;
-const MEDIA_SLICE_BYTES = 16 * 1024;
-
-/** Slowly and in small pieces: what is sent is then close to what was asked for. */
-async function passOn(
-  url: string,
-  range: string | undefined,
-  response: ServerResponse,
-  onSent: (bytes: number) => void,
-): Promise<void> {
-  const answer = await fetch(url, { headers: range === undefined ? {} : { range } });
-  const body = Buffer.from(await answer.arrayBuffer());
-  response.statusCode = answer.status;
-  for (const name of ['content-type', 'content-length', 'content-range', 'accept-ranges']) {
-    const value = answer.headers.get(name);
-    if (value !== null) response.setHeader(name, value);
-  }
-  const startedMs = Date.now();
-  for (let at = 0; at < body.length && !response.destroyed; at += MEDIA_SLICE_BYTES) {
-    const piece = body.subarray(at, at + MEDIA_SLICE_BYTES);
-    onSent(piece.length);
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-    await wait(startedMs + ((at + piece.length) / MEDIA_BYTES_PER_SECOND) * 1000 - Date.now());
-  }
-  response.end();
 }
