@@ -1,160 +1,111 @@
-// A session that is stopped, or whose camera, disk, tokens or service fail, at the moments that are easily forgotten.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Browser, HTTPRequest } from 'puppeteer-core';
-import type { SyntheticOptions } from '../client/synthetic-webm.ts';
-import { pause } from '../commands/process.ts';
-import { expectFilm } from './film.ts';
-import { openSite, openTab, type Site, type StoredFile, startSession, storedFiles, type Tab } from './site.ts';
+// A session that is stopped, or whose camera, disk or service fail, at the moments that are easily forgotten.
+import { describe, expect, test } from '@jest/globals';
+import type { HTTPRequest } from 'puppeteer-core';
+import { expectFilm, MIB, openSite, openTab, setUp, storedFiles, until } from './site.ts';
 
-const MIB = 1024 * 1024;
 /** Two parts and a little. */
-const FILM: SyntheticOptions = { seconds: 11, bytesPerSecond: MIB };
-/** An HTML page, as a sign-in server answers when its own backend is away. */
-const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
+const FILM = { seconds: 11, bytesPerSecond: MIB };
 
-let site: Site;
-let browser: Browser;
-let tab: Tab;
-beforeAll(async () => {
-  site = await openSite();
-  browser = await site.launch();
-});
-afterAll(() => site.close());
-beforeEach(async () => {
-  tab = await openTab(site, await browser.createBrowserContext());
-});
-afterEach(() => tab.page.browserContext().close());
+const on = setUp();
 
 /** Requests whose address matches are never answered. */
 async function hang(pattern: RegExp): Promise<HTTPRequest[]> {
   const hung: HTTPRequest[] = [];
-  await tab.page.setRequestInterception(true);
-  tab.page.on('request', (request) => {
+  await on.tab.page.setRequestInterception(true);
+  on.tab.page.on('request', (request) => {
     if (pattern.test(request.url())) hung.push(request);
     else void request.continue();
   });
   return hung;
 }
 
-async function until(isDone: () => boolean): Promise<void> {
-  while (!isDone()) await pause();
-}
-
-describe('a recording that is stopped in the moment in which it begins', () => {
-  test.each([
-    ['finish', 'nothing-recorded nothing-recorded'],
-    ['abort', 'fulfilled aborted'],
-    ['withdraw', 'fulfilled aborted'],
-  ])('by %s does not begin', async (way, result) => {
-    await startSession(site, tab, `at-once-${way}`);
-    expect(await tab.call('recordAndStop', way)).toEqual({ result, states: ['inactive'] });
-    expect((await tab.call<{ bytes: number }>('kept')).bytes).toBe(0);
-  });
+test.each([
+  ['finish', 'nothing-recorded nothing-recorded'],
+  ['abort', 'fulfilled aborted'],
+  ['withdraw', 'fulfilled aborted'],
+])('a recording that is stopped by %s in the moment in which it begins does not begin', async (way, result) => {
+  await on.tab.start(`at-once-${way}`);
+  expect(await on.tab.call('recordAndStop', way)).toEqual({ result, states: ['inactive'] });
+  expect((await on.tab.kept()).bytes).toBe(0);
 });
 
 describe('while a call hangs', () => {
-  /** No call is ever given up: whatever waits for its end waits for ever. */
-  async function withoutTimeouts(): Promise<void> {
-    await tab.page.evaluateOnNewDocument(`
+  test.each([
+    ['a call to the service', undefined],
+    ['getToken', ['never']],
+  ])('abort does not wait for %s to end', async (_what, tokens) => {
+    // No call is ever given up: whatever waits for its end waits for ever.
+    await on.tab.page.evaluateOnNewDocument(`
       const start = setTimeout;
       setTimeout = (act, ms, ...rest) => (ms >= 60_000 ? 0 : start(act, ms, ...rest));
       AbortSignal.timeout = () => new AbortController().signal;`);
-    await tab.page.reload();
-  }
-
-  test('abort does not wait for its end', async () => {
-    await withoutTimeouts();
-    await startSession(site, tab, 'hung-abort');
-    const hung = await hang(/\/v1\//);
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
-    await until(() => hung.length > 0);
-    await tab.call('abort');
-    await tab.event(({ name, code }) => name === 'failed' && code === 'aborted');
-  });
-
-  test('abort does not wait for a getToken that hangs', async () => {
-    await withoutTimeouts();
-    await startSession(site, tab, 'hung-token', { tokens: ['never'] });
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
-    await until(() => tab.events.some(({ name }) => name === 'handed'));
-    await tab.call('abort');
-    await tab.event(({ name, code }) => name === 'failed' && code === 'aborted');
+    await on.tab.page.reload();
+    await on.tab.start('hung', tokens && { tokens });
+    const hung = tokens ? [] : await hang(/\/v1\//);
+    await on.tab.record('webcam', { ...FILM, isOpen: true });
+    await (tokens ? on.tab.event({ name: 'handed' }) : until(() => hung.length > 0));
+    await on.tab.call('stop');
+    await on.tab.event({ name: 'failed', code: 'aborted' });
   });
 
   test('a withdrawal is not forgotten when the page is left in the same moment', async () => {
-    await startSession(site, tab, 'hung-withdrawal');
-    await tab.call('recordSynthetic', 'webcam', FILM);
-    await tab.event(({ seconds }) => seconds === FILM.seconds);
+    await on.tab.begin('hung-withdrawal', FILM);
+    await on.tab.event({ seconds: FILM.seconds });
     const hung = await hang(/\/complete$/);
-    void tab.call('finish').catch(() => {});
+    void on.tab.call('finish').catch(() => {});
     await until(() => hung.length > 0);
-    void tab.call('withdraw').catch(() => {});
-    await tab.event(({ state }) => state === 'withdrawn');
-    while ((await tab.call<{ bytes: number }>('kept')).bytes > 0) await pause();
-    const context = tab.page.browserContext();
-    await tab.page.close();
-    tab = await openTab(site, context);
-    await startSession(site, tab, 'hung-withdrawal');
-    while ((await storedFiles(site, 'hung-withdrawal')).length > 0) await pause();
+    void on.tab.call('withdraw').catch(() => {});
+    await on.tab.event({ state: 'withdrawn' });
+    await until(async () => (await on.tab.kept()).bytes === 0);
+    const context = on.tab.page.browserContext();
+    await on.tab.page.close();
+    on.tab = await openTab(on.site, context);
+    await on.tab.start('hung-withdrawal');
+    await until(async () => (await storedFiles(on.site, 'hung-withdrawal')).length === 0);
   });
 });
 
-test.each([
-  ['throws', 'throws'],
-  ['resolves with a page of HTML', HTML],
-  ['resolves with nothing', ''],
-])('a getToken that %s is asked again', async (_, answer) => {
-  const good = await site.service.token('recordings:upload', { exam: 'math', attempt: 'odd-token' });
-  await startSession(site, tab, 'odd-token', { tokens: [answer, answer, good] });
-  await tab.call('recordSynthetic', 'webcam', FILM);
-  await tab.event(({ progress }) => progress?.waiting === 'unauthorized');
-  await tab.event(({ seconds }) => seconds === FILM.seconds);
-  await tab.call('finish');
-});
-
 test('a camera that is pulled out while its microphone goes on is a gap', async () => {
-  await startSession(site, tab, 'unplugged');
-  await tab.call('recordCamera');
-  await tab.event(({ progress }) => (progress?.recordedBytes ?? 0) > 0);
-  await tab.call('unplugCamera');
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  await tab.call('finish');
-  const [file] = await storedFiles(site, 'unplugged');
+  await on.tab.start('unplugged');
+  await on.tab.call('recordCamera');
+  const { recordedBytes: before = 0 } = await on.tab.event(({ recordedBytes = 0 }) => recordedBytes > 0);
+  await on.tab.call('unplugCamera');
+  await on.tab.event(({ recordedBytes = 0 }) => recordedBytes > before);
+  await on.tab.call('finish');
+  const [file] = await storedFiles(on.site, 'unplugged');
   expect(file?.recording.timeline?.gaps.map(({ reason }) => reason)).toEqual(['muted']);
 });
 
 test('a piece that the browser lost ends the recording, and what came before is stored', async () => {
-  await startSession(site, tab, 'lost-piece');
-  await tab.call('loseBlob', 3);
-  await tab.call('recordCamera');
-  await tab.event(({ state }) => state === 'stored');
-  const [file] = await storedFiles(site, 'lost-piece');
-  expect(file?.recording.state).toBe('stored');
+  await on.tab.start('lost-piece');
+  await on.tab.call('loseBlob', 3);
+  await on.tab.call('recordCamera');
+  await on.tab.event({ state: 'stored' });
+  expect(await storedFiles(on.site, 'lost-piece')).toMatchObject([{ recording: { state: 'stored' } }]);
 });
 
 describe('what a browser keeps', () => {
   test('is not forgotten where the disk is too full to note what was dropped', async () => {
-    await startSession(site, tab, 'full-row');
-    await tab.call('fillDisk');
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, seconds: 28, isOpen: true });
-    await tab.event(({ progress }) => (progress?.storedBytes ?? 0) >= 25 * MIB);
-    await tab.page.reload();
-    await startSession(site, tab, 'full-row');
-    await tab.event(({ name, isLeftover }) => name === 'stored' && isLeftover === true);
-    const [file] = await storedFiles(site, 'full-row');
+    await on.tab.start('full-row');
+    await on.tab.call('fillDisk');
+    await on.tab.record('webcam', { ...FILM, seconds: 28, isOpen: true });
+    await on.tab.event(({ storedBytes = 0 }) => storedBytes >= 25 * MIB);
+    await on.tab.page.reload();
+    await on.tab.start('full-row');
+    await on.tab.event({ name: 'stored', isLeftover: true });
+    const [file] = await storedFiles(on.site, 'full-row');
     expect(file?.bytes.length).toBeGreaterThanOrEqual(25 * MIB);
   });
 
   test('may be cleared: what the store has already is completed', async () => {
-    await startSession(site, tab, 'cleared');
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, seconds: 21, paceMs: 100, isOpen: true });
-    await tab.event(({ progress }) => (progress?.storedBytes ?? 0) >= 20 * MIB);
-    const cdp = await tab.page.createCDPSession();
-    await cdp.send('Storage.clearDataForOrigin', { origin: site.url, storageTypes: 'all' });
-    await tab.call('recordSynthetic', 'screen', FILM);
-    await tab.event(({ name, kind, seconds }) => name === 'handed' && kind === 'screen' && seconds === FILM.seconds);
-    await tab.call('finish').catch(() => {});
-    const states = (await storedFiles(site, 'cleared')).map(({ recording }) => [recording.kind, recording.state]);
+    await on.tab.begin('cleared', { ...FILM, seconds: 21, paceMs: 100, isOpen: true });
+    await on.tab.event(({ storedBytes = 0 }) => storedBytes >= 20 * MIB);
+    const cdp = await on.tab.page.createCDPSession();
+    await cdp.send('Storage.clearDataForOrigin', { origin: on.site.url, storageTypes: 'all' });
+    await on.tab.record('screen', FILM);
+    await on.tab.event({ kind: 'screen', seconds: FILM.seconds });
+    await on.tab.call('finish').catch(() => {});
+    const states = (await storedFiles(on.site, 'cleared')).map(({ recording }) => [recording.kind, recording.state]);
     expect(states).toContainEqual(['screen', 'stored']);
   });
 });
@@ -162,16 +113,12 @@ describe('what a browser keeps', () => {
 test('where the service hands out no URLs, the whole recording goes through it at the end', async () => {
   const proxy = await openSite({ UPLOADS: 'proxy' });
   try {
-    tab = await openTab(proxy, await (await proxy.launch()).createBrowserContext());
-    await startSession(proxy, tab, 'proxied');
-    await tab.call('recordSynthetic', 'webcam', FILM);
-    await tab.event(({ seconds }) => seconds === FILM.seconds);
-    await tab.call('finish');
-    expectFilm((await storedFiles(proxy, 'proxied'))[0] as StoredFile, FILM);
-    expect((await tab.call<{ bytes: number }>('kept')).bytes).toBe(0);
+    const tab = await openTab(proxy, await proxy.launch());
+    await tab.begin('proxied', FILM);
+    await tab.finish(FILM);
+    expectFilm((await storedFiles(proxy, 'proxied'))[0], FILM);
+    expect((await tab.kept()).bytes).toBe(0);
   } finally {
-    await tab.page.browserContext().close();
-    tab = await openTab(site, await browser.createBrowserContext());
     await proxy.close();
   }
 });

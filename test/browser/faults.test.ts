@@ -1,239 +1,219 @@
 // What a candidate's line, tab and computer do to a recording: nothing that was handed to the client is lost.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Browser } from 'puppeteer-core';
-import type { SyntheticOptions } from '../client/synthetic-webm.ts';
-import { pause } from '../commands/process.ts';
-import { expectFilm } from './film.ts';
-import { openSite, openTab, type Site, type StoredFile, startSession, storedFiles, type Tab } from './site.ts';
+import { describe, expect, test } from '@jest/globals';
+import { expectFilm, MIB, openTab, type StoredFile, setUp, storedFiles, until } from './site.ts';
 
-const MIB = 1024 * 1024;
 /** Half a minute that makes six parts. */
-const FILM: SyntheticOptions = { seconds: 28, bytesPerSecond: MIB };
-const SHORT_FILM: SyntheticOptions = { ...FILM, seconds: 12 };
+const FILM = { seconds: 28, bytesPerSecond: MIB };
+const SHORT_FILM = { ...FILM, seconds: 12 };
+/** An HTML page, as a sign-in server answers when its own backend is away. */
+const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
 const PART_URL_TTL_MS = 2_000;
 
-let site: Site;
-let browser: Browser;
-let tab: Tab;
-beforeAll(async () => {
-  site = await openSite({ PART_URL_TTL: `${PART_URL_TTL_MS / 1000}s` });
-});
-afterAll(() => site.close());
-beforeEach(async () => {
-  browser = await site.launch({ userDataDir: await site.folder() });
-  tab = await openTab(site, browser);
-});
-afterEach(() => browser.close());
+const on = setUp({ PART_URL_TTL: `${PART_URL_TTL_MS / 1000}s` });
 
 async function onlyFile(attempt: string): Promise<StoredFile> {
-  const files = await storedFiles(site, attempt);
+  const files = await storedFiles(on.site, attempt);
   expect(files).toHaveLength(1);
   return files[0] as StoredFile;
 }
 
-/** The client has taken all of it, and is told to finish. */
-async function finishFilm(film: SyntheticOptions): Promise<void> {
-  await tab.event(({ seconds }) => seconds === film.seconds);
-  await tab.call('finish');
+async function expectNothingKept(): Promise<void> {
+  expect(await on.tab.kept()).toEqual({ bytes: 0, rows: [] });
 }
 
 describe('on a bad line', () => {
   test('a network that is cut until all is recorded costs nothing, and is reported', async () => {
-    await startSession(site, tab, 'cut');
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, paceMs: 100 });
-    await tab.event(({ progress }) => (progress?.storedBytes ?? 0) > 0);
+    const { tab } = on;
+    await tab.begin('cut', { ...FILM, paceMs: 100 });
+    await tab.stored(0);
     await tab.page.setOfflineMode(true);
-    await tab.event(({ progress }) => progress?.waiting === 'offline');
-    await tab.event(({ seconds }) => seconds === FILM.seconds);
+    await tab.event({ waiting: 'offline' });
+    await tab.event({ seconds: FILM.seconds });
     const finished = tab.call('finish');
-    expect(await storedFiles(site, 'cut')).toMatchObject([{ recording: { state: 'uploading' } }]);
+    expect(await storedFiles(on.site, 'cut')).toMatchObject([{ recording: { state: 'uploading' } }]);
     await tab.page.setOfflineMode(false);
     await finished;
     expectFilm(await onlyFile('cut'), FILM);
-    expect(tab.events.at(-1)?.progress?.waiting ?? null).toBeNull();
+    expect(tab.events.at(-1)?.waiting).toBeNull();
   });
 
   test('every third part failing, by the network and by the store, costs nothing', async () => {
-    await tab.call('failEveryThirdPart');
-    await startSession(site, tab, 'third');
-    await tab.call('recordSynthetic', 'webcam', FILM);
-    await finishFilm(FILM);
+    await on.tab.call('failEveryThirdPart');
+    await on.tab.begin('third', FILM);
+    await on.tab.finish(FILM);
     expectFilm(await onlyFile('third'), FILM);
-    expect(tab.events.filter(({ name }) => name === 'part-failed').length).toBeGreaterThanOrEqual(2);
+    expect(on.tab.events.filter(({ name }) => name === 'part-failed').length).toBeGreaterThanOrEqual(2);
   });
 
   test('URLs that expired before they were used are asked for again', async () => {
     const refused: string[] = [];
-    tab.page.on('response', (response) => response.status() === 403 && refused.push(response.url()));
-    await tab.call('delayFirstParts', 3, PART_URL_TTL_MS + 1_500);
-    await startSession(site, tab, 'expired');
-    await tab.call('recordSynthetic', 'webcam', SHORT_FILM);
-    await finishFilm(SHORT_FILM);
+    on.tab.page.on('response', (response) => response.status() === 403 && refused.push(response.url()));
+    await on.tab.call('delayFirstParts', 3, PART_URL_TTL_MS + 1_500);
+    await on.tab.begin('expired', SHORT_FILM);
+    await on.tab.finish(SHORT_FILM);
     expectFilm(await onlyFile('expired'), SHORT_FILM);
     expect(refused.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('a token that is refused is asked for again', async () => {
-    const good = await site.service.token('recordings:upload', { exam: 'math', attempt: 'token' });
-    await startSession(site, tab, 'token', { tokens: ['expired', 'wrong', good] });
-    await tab.call('recordSynthetic', 'webcam', SHORT_FILM);
-    await tab.event(({ progress }) => progress?.waiting === 'unauthorized');
-    await finishFilm(SHORT_FILM);
-    expectFilm(await onlyFile('token'), SHORT_FILM);
-    expect(await tab.call('tokensAsked')).toBe(3);
+  test.each([
+    ['is refused', 'expired', 'wrong'],
+    ['is a page of HTML', HTML, HTML],
+    ['is empty', '', ''],
+    ['cannot be had', 'throws', 'throws'],
+  ])('a token that %s is asked for again', async (what, ...answers) => {
+    const attempt = `token-${what.replaceAll(' ', '-')}`;
+    const good = await on.site.service.token('recordings:upload', { exam: 'math', attempt });
+    await on.tab.begin(attempt, SHORT_FILM, { tokens: [...answers, good] });
+    await on.tab.event({ waiting: 'unauthorized' });
+    await on.tab.finish(SHORT_FILM);
+    expectFilm(await onlyFile(attempt), SHORT_FILM);
+    expect(await on.tab.call('howManyTokens')).toBe(3);
   });
 });
 
 describe('a recording that was interrupted', () => {
   /** Handed over, some of it stored, and not ended. */
   async function recordHalf(attempt: string): Promise<number> {
-    await startSession(site, tab, attempt);
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
-    await tab.event(({ progress }) => (progress?.storedBytes ?? 0) > 10 * MIB);
-    const { handedBytes = 0 } = await tab.event(({ name, seconds }) => name === 'handed' && (seconds ?? 0) >= 20);
+    await on.tab.begin(attempt, { ...FILM, isOpen: true });
+    await on.tab.stored(10 * MIB);
+    const { handedBytes = 0 } = await on.tab.event({ seconds: 20 });
     return handedBytes;
   }
 
   /** The next visit completes what was left, and records anew. */
   async function comeBack(attempt: string, handedBytes: number): Promise<void> {
-    await startSession(site, tab, attempt);
-    await tab.call('recordSynthetic', 'webcam', SHORT_FILM);
-    await tab.event(({ name, isLeftover }) => name === 'stored' && isLeftover === true);
-    await finishFilm(SHORT_FILM);
-    const [left, anew, ...others] = await storedFiles(site, attempt);
+    await on.tab.begin(attempt, SHORT_FILM);
+    await on.tab.event({ name: 'stored', isLeftover: true });
+    await on.tab.finish(SHORT_FILM);
+    const [left, anew, ...others] = await storedFiles(on.site, attempt);
     expect(others).toEqual([]);
-    expectFilm(left as StoredFile, FILM, handedBytes);
-    expectFilm(anew as StoredFile, SHORT_FILM);
-    expect((await tab.call<{ bytes: number }>('kept')).bytes).toBe(0);
+    expectFilm(left, FILM, handedBytes);
+    expectFilm(anew, SHORT_FILM);
+    expect((await on.tab.kept()).bytes).toBe(0);
   }
 
-  test('by a reload is completed by the next visit, and a new one begins', async () => {
-    const handedBytes = await recordHalf('reload');
-    await tab.page.reload();
-    await comeBack('reload', handedBytes);
-  });
-
-  test('by a crash of the tab, the same', async () => {
-    const handedBytes = await recordHalf('crash');
-    const cdp = await tab.page.createCDPSession();
-    void cdp.send('Page.crash').catch(() => {});
-    tab = await openTab(site, browser);
-    await comeBack('crash', handedBytes);
+  test.each<[string, () => Promise<unknown>]>([
+    ['reload', () => on.tab.page.reload()],
+    [
+      'crash',
+      async () => {
+        const cdp = await on.tab.page.createCDPSession();
+        void cdp.send('Page.crash').catch(() => {});
+        on.tab = await openTab(on.site, on.tab.page.browserContext());
+      },
+    ],
+    [
+      'abort',
+      async () => {
+        await on.tab.call('stop');
+        await on.tab.event({ name: 'failed', code: 'aborted' });
+      },
+    ],
+  ])('by %s is completed by the next session, and a new one begins', async (attempt, interrupt) => {
+    const handedBytes = await recordHalf(attempt);
+    await interrupt();
+    await comeBack(attempt, handedBytes);
   });
 
   test('by a kill of the whole browser, the same', async () => {
-    const userDataDir = await site.folder();
-    await browser.close();
-    browser = await site.launch({ userDataDir });
-    tab = await openTab(site, browser);
+    const userDataDir = await on.site.folder();
+    const browser = await on.site.launch({ userDataDir });
+    on.tab = await openTab(on.site, browser);
     const handedBytes = await recordHalf('kill');
     const exited = new Promise((resolve) => browser.process()?.once('exit', resolve));
     browser.process()?.kill('SIGKILL');
     await exited;
-    browser = await site.launch({ userDataDir });
-    tab = await openTab(site, browser);
+    on.tab = await openTab(on.site, await on.site.launch({ userDataDir }));
     await comeBack('kill', handedBytes);
   });
 
   test('is taken up by one of two tabs only', async () => {
     const handedBytes = await recordHalf('tabs');
-    await tab.page.goto('about:blank');
+    await on.tab.page.goto('about:blank');
+    const context = on.tab.page.browserContext();
     const puts: string[] = [];
-    const tabs = await Promise.all([openTab(site, browser), openTab(site, browser)]);
+    const tabs = await Promise.all([openTab(on.site, context), openTab(on.site, context)]);
     for (const { page } of tabs) {
       page.on('response', (response) => {
-        const request = response.request();
-        if (response.status() !== 200 || !['PUT', 'POST'].includes(request.method())) return;
-        const { searchParams, pathname } = new URL(request.url());
-        if (request.method() === 'PUT') puts.push(searchParams.get('partNumber') ?? '');
+        const { searchParams, pathname } = new URL(response.url());
+        if (response.status() !== 200) return;
+        if (response.request().method() === 'PUT') puts.push(searchParams.get('partNumber') ?? '');
         else if (pathname.endsWith('/complete')) puts.push('complete');
       });
     }
-    await Promise.all(tabs.map((each) => startSession(site, each, 'tabs')));
-    const stored = (each: Tab) => each.events.filter(({ name }) => name === 'stored');
-    while (tabs.flatMap(stored).length === 0) await pause();
-    await Promise.all(tabs.map((each) => each.call('finish')));
+    await Promise.all(tabs.map((tab) => tab.start('tabs')));
+    await Promise.race(tabs.map((tab) => tab.event({ name: 'stored' })));
+    await Promise.all(tabs.map((tab) => tab.call('finish')));
     expectFilm(await onlyFile('tabs'), FILM, handedBytes);
     expect(puts.filter((put) => put === 'complete')).toHaveLength(1);
     expect(new Set(puts).size).toBe(puts.length);
-  });
-
-  test('by abort stays for the next session', async () => {
-    const handedBytes = await recordHalf('abort');
-    await tab.call('abort');
-    await tab.event(({ name, code }) => name === 'failed' && code === 'aborted');
-    await comeBack('abort', handedBytes);
   });
 });
 
 describe('consent that is withdrawn', () => {
   test('stops, erases what is here at once, and has the service delete every recording of the attempt', async () => {
-    await startSession(site, tab, 'withdrawn');
-    await tab.call('recordSynthetic', 'webcam', SHORT_FILM);
-    await finishFilm(SHORT_FILM);
-    await startSession(site, tab, 'withdrawn');
-    await tab.call('recordSynthetic', 'screen', { ...FILM, isOpen: true });
-    await tab.event(({ progress, kind }) => kind === 'screen' && (progress?.storedBytes ?? 0) > 0);
-    await tab.call('withdraw');
-    expect(await tab.call('kept')).toEqual({ bytes: 0, rows: [] });
-    expect(await storedFiles(site, 'withdrawn')).toEqual([]);
-    await expect(tab.call('recordSynthetic', 'webcam', FILM)).rejects.toThrow('Consent was withdrawn');
+    await on.tab.begin('withdrawn', SHORT_FILM);
+    await on.tab.finish(SHORT_FILM);
+    await on.tab.start('withdrawn');
+    await on.tab.record('screen', { ...FILM, isOpen: true });
+    await on.tab.event(({ kind, storedBytes = 0 }) => kind === 'screen' && storedBytes > 0);
+    await on.tab.call('withdraw');
+    await expectNothingKept();
+    expect(await storedFiles(on.site, 'withdrawn')).toEqual([]);
+    await expect(on.tab.record('webcam', FILM)).rejects.toThrow('Consent was withdrawn');
   });
 
   test('while offline is erased here at once, and in the store by the next visit', async () => {
-    await startSession(site, tab, 'withdrawn-offline');
-    await tab.call('recordSynthetic', 'webcam', { ...FILM, isOpen: true });
-    await tab.event(({ progress }) => (progress?.storedBytes ?? 0) > 0);
+    const { tab } = on;
+    await tab.begin('withdrawn-offline', { ...FILM, isOpen: true });
+    await tab.stored(0);
     await tab.page.setOfflineMode(true);
     void tab.call('withdraw').catch(() => {});
-    await tab.event(({ state }) => state === 'withdrawn');
-    while ((await tab.call<{ bytes: number }>('kept')).bytes > 0) await pause();
-    expect(await storedFiles(site, 'withdrawn-offline')).toHaveLength(1);
+    await tab.event({ state: 'withdrawn' });
+    await until(async () => (await tab.kept()).bytes === 0);
+    expect(await storedFiles(on.site, 'withdrawn-offline')).toHaveLength(1);
     await tab.page.setOfflineMode(false);
     await tab.page.reload();
-    await startSession(site, tab, 'withdrawn-offline');
-    while ((await storedFiles(site, 'withdrawn-offline')).length > 0) await pause();
+    await tab.start('withdrawn-offline');
+    await until(async () => (await storedFiles(on.site, 'withdrawn-offline')).length === 0);
   });
 });
 
 describe('a browser without room', () => {
   test('without IndexedDB says so, pauses when memory is full, and goes on', async () => {
+    const { tab } = on;
     await tab.page.evaluateOnNewDocument('Object.defineProperty(globalThis, "indexedDB", { value: undefined })');
     await tab.page.reload();
     await tab.page.setOfflineMode(true);
-    await startSession(site, tab, 'memory', { memoryLimitBytes: 4 * MIB });
-    await tab.event(({ name, code }) => name === 'warning' && code === 'storage-unavailable');
-    await tab.call('recordSynthetic', 'webcam', FILM);
-    await tab.event(({ progress }) => (progress?.recordedBytes ?? 0) > 15 * MIB);
+    await tab.start('memory', { memoryLimitBytes: 4 * MIB });
+    await tab.event({ code: 'storage-unavailable' });
+    await tab.record('webcam', FILM);
+    await tab.event(({ recordedBytes = 0 }) => recordedBytes > 15 * MIB);
     await tab.page.setOfflineMode(false);
-    await finishFilm(FILM);
+    await tab.finish(FILM);
     const file = await onlyFile('memory');
     expectFilm(file, FILM);
     expect(file.recording.timeline?.gaps.map(({ reason }) => reason)).toContain('buffer-full');
   });
 
   test('with a full disk says so, and goes on uploading', async () => {
+    const { tab } = on;
     const cdp = await tab.page.createCDPSession();
-    await cdp.send('Storage.overrideQuotaForOrigin', { origin: site.url, quotaSize: 8 * MIB });
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin: on.site.url, quotaSize: 8 * MIB });
     await tab.page.setOfflineMode(true);
-    await startSession(site, tab, 'full');
-    await tab.call('recordSynthetic', 'webcam', FILM);
-    await tab.event(({ name, code }) => name === 'warning' && code === 'storage-full');
+    await tab.begin('full', FILM);
+    await tab.event({ code: 'storage-full' });
     await tab.page.setOfflineMode(false);
-    await finishFilm(FILM);
+    await tab.finish(FILM);
     expectFilm(await onlyFile('full'), FILM);
   });
 });
 
 test('a recording that was erased elsewhere stops, and leaves nothing here', async () => {
-  await startSession(site, tab, 'erased');
-  await tab.call('recordSynthetic', 'webcam', { ...FILM, seconds: 60, paceMs: 200, isOpen: true });
-  const { recordingId } = await tab.event(({ progress }) => (progress?.storedBytes ?? 0) > 0);
-  const answer = await fetch(
-    `${site.service.url}/v1/exams/math/attempts/erased/recordings/${recordingId}?reason=erasure`,
-    { method: 'DELETE', headers: { authorization: `Bearer ${await site.service.token('privacy:manage')}` } },
-  );
-  expect(answer.status).toBe(200);
-  await tab.event(({ name, code }) => name === 'failed' && code === 'recording-deleted');
-  expect(await tab.call('kept')).toEqual({ bytes: 0, rows: [] });
+  await on.tab.begin('erased', { ...FILM, seconds: 60, paceMs: 200, isOpen: true });
+  const { recordingId } = await on.tab.stored(0);
+  const path = `/v1/exams/math/attempts/erased/recordings/${recordingId}?reason=erasure`;
+  expect((await on.site.service.call('DELETE', path)).status).toBe(200);
+  await on.tab.event({ name: 'failed', code: 'recording-deleted' });
+  await expectNothingKept();
 });

@@ -3,112 +3,107 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
-import { type Installation, install } from '../commands/process.ts';
+import { concat } from '../../src/client/webm/ebml.ts';
+import { HEAD_BYTES } from '../../src/client/webm/head.ts';
+import type { Recording } from '../../src/recordings/recording.ts';
+import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from '../client/synthetic-webm.ts';
+import { type Installation, install, pause } from '../commands/process.ts';
 
-/** The path of a Chromium or of a Firefox, see ci/browser. */
-const BROWSER = process.env.TEST_BROWSER_PATH ?? '';
-export const isFirefox: boolean = process.env.TEST_BROWSER === 'firefox';
-/** Where a test's own store settings come from, see ci/browser. */
-const CEPH = /^TEST_(S3_.+)$/;
+export const MIB = 1024 * 1024;
 
 export interface Site {
   readonly service: Installation;
-  /** Of the page; it is isolated, so that its memory can be measured. */
+  /** Of the page. */
   readonly url: string;
-  /** Bytes sent of recordings that were asked for at /media. */
-  mediaBytesSent(): number;
-  /** A path of this site that passes on to `url`, at the speed of a plain line. */
-  media(url: string): string;
-  /**
-   * `camera`: a film that the fake camera shows; else it shows a plain picture. `networkEnabled`: false where memory is
-   * measured, because the page's process keeps for DevTools what it has sent, up to hundreds of megabytes.
-   */
-  launch(options?: { userDataDir?: string; camera?: string; networkEnabled?: boolean }): Promise<Browser>;
+  launch(options?: LaunchOptions): Promise<Browser>;
   /** A new one, removed at the end. */
   folder(): Promise<string>;
   close(): Promise<void>;
 }
 
+/** What the harness in the page tells; see page/harness.ts. */
 export interface HarnessEvent {
   readonly name: string;
   readonly kind?: string;
   readonly recordingId?: string;
   readonly isLeftover?: boolean;
+  readonly recordedBytes?: number;
+  readonly storedBytes?: number;
+  readonly waiting?: string | null;
+  readonly state?: string;
+  readonly code?: string;
   readonly handedBytes?: number;
   readonly seconds?: number;
-  readonly code?: string;
-  readonly state?: string;
-  readonly gap?: { from: string; to: string; reason: string };
-  readonly stored?: { recordingId: string; sizeBytes: number };
-  readonly progress?: { recordedBytes: number; storedBytes: number; backlogSeconds: number; waiting: string | null };
 }
+
+/** `paceMs`: a second of it so often; `isOpen`: it does not end. */
+type Film = SyntheticOptions & { readonly paceMs?: number; readonly isOpen?: boolean };
 
 export interface Tab {
   readonly page: Page;
   readonly events: HarnessEvent[];
+  /** Calls the harness. */
   call<Result = void>(name: string, ...args: unknown[]): Promise<Result>;
-  /** Waits for an event, seen already or to come. */
-  event(isWanted: (event: HarnessEvent) => boolean): Promise<HarnessEvent>;
+  /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
+  start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void>;
+  /** Hands the client a film. */
+  record(kind: 'webcam' | 'screen', film: Film): Promise<void>;
+  /** Starts a session, and hands it the film of a webcam. */
+  begin(attempt: string, film: Film, options?: { tokens?: string[] }): Promise<void>;
+  /** Waits until more of a recording than that is in the store. */
+  stored(bytes: number): Promise<HarnessEvent>;
+  /** Waits until the client has taken all of a film, and for it to be stored. */
+  finish(film: SyntheticOptions): Promise<void>;
+  /** Waits for an event that is so, seen already or to come. */
+  event(wanted: Partial<HarnessEvent> | ((event: HarnessEvent) => boolean)): Promise<HarnessEvent>;
+  /** What this browser keeps. */
+  kept(): Promise<{ bytes: number; rows: { state: string }[] }>;
 }
 
-/** Bytes a second of /media: eight megabits, a plain line. */
-const MEDIA_BYTES_PER_SECOND = 1_000_000;
-const MEDIA_SLICE_BYTES = 16 * 1024;
+/** For the tests of a file: one site, one browser, and for each test a tab with a storage of its own. */
+export function setUp(settings: Record<string, string> = {}): { site: Site; tab: Tab } {
+  const stage = {} as { site: Site; tab: Tab };
+  let browser: Browser;
+  let context: BrowserContext;
+  beforeAll(async () => {
+    stage.site = await openSite(settings);
+    browser = await stage.site.launch();
+  });
+  beforeEach(async () => {
+    context = await browser.createBrowserContext();
+    stage.tab = await openTab(stage.site, context);
+  });
+  afterEach(() => context.close());
+  afterAll(() => stage.site.close());
+  return stage;
+}
 
 export async function openSite(settings: Record<string, string> = {}): Promise<Site> {
-  const script = await bundleHarness();
-  const media: string[] = [];
-  let sent = 0;
+  const entry = new URL('page/harness.ts', import.meta.url).pathname;
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, globalName: 'harness', write: false });
+  const html = '<!doctype html><script defer src=/harness.js></script>';
   const server = createServer((request, response) => {
-    response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
-    response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
-    const [, index] = /^\/media\/(\d+)$/.exec(request.url ?? '') ?? [];
-    if (index !== undefined)
-      void passOn(media[Number(index)] ?? '', request.headers.range, response, (n) => (sent += n));
-    else if (request.url === '/harness.js') response.setHeader('Content-Type', 'text/javascript').end(script);
-    else
-      response
-        .setHeader('Content-Type', 'text/html')
-        .end('<!doctype html><script type=module src=/harness.js></script>');
+    const [type, text] =
+      request.url === '/harness.js' ? ['text/javascript', outputFiles[0]?.text] : ['text/html', html];
+    response.setHeader('Content-Type', type ?? '').end(text);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
   const service = await install({ CORS_ORIGINS: url, RATE_LIMIT: 'off', ...storeSettings(), ...settings });
-  const closeServers = () => {
-    server.closeAllConnections();
-    server.close();
-    return service.remove();
-  };
-  try {
-    if (service.env.S3_BUCKET !== undefined) await prepareBucket(service);
-    await service.start();
-  } catch (error) {
-    await closeServers();
-    throw error;
-  }
   const browsers: Browser[] = [];
   const folders: string[] = [];
-  return {
+  const site: Site = {
     service,
     url,
-    mediaBytesSent: () => sent,
-    media: (target) => `${url}/media/${media.push(target) - 1}`,
-    async launch({ userDataDir, camera, networkEnabled = true } = {}) {
-      const browser = await puppeteer.launch({
-        executablePath: BROWSER,
-        headless: true,
-        // On a busy machine a call may take minutes; the test's own limit is the one that counts.
-        protocolTimeout: 0,
-        ...(isFirefox ? FIREFOX : chromium(networkEnabled, camera)),
-        ...(userDataDir !== undefined && { userDataDir }),
-      });
+    async launch(options) {
+      const browser = await puppeteer.launch(launchOptions(options));
       browsers.push(browser);
       return browser;
     },
@@ -119,158 +114,151 @@ export async function openSite(settings: Record<string, string> = {}): Promise<S
     },
     async close() {
       await Promise.allSettled(browsers.map((browser) => browser.close()));
-      await closeServers();
+      server.closeAllConnections();
+      server.close();
+      await service.remove();
       for (const folder of folders) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+  try {
+    if (service.env.S3_BUCKET !== undefined) await prepareBucket(service);
+    await service.start();
+  } catch (error) {
+    await site.close();
+    throw error;
+  }
+  return site;
 }
 
-const FIREFOX: LaunchOptions = {
-  browser: 'firefox',
-  extraPrefsFirefox: {
-    'media.navigator.streams.fake': true,
-    'media.navigator.permission.disabled': true,
-    'media.autoplay.default': 0,
-  },
-};
-
-function chromium(networkEnabled: boolean, camera: string | undefined): LaunchOptions {
-  const args = [
-    '--no-sandbox',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-  ];
-  if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
-  return { networkEnabled, args };
+/** A Chromium, or a Firefox, see ci/browser, with a fake camera. */
+function launchOptions({ args = [], ...options }: LaunchOptions = {}): LaunchOptions {
+  const common: LaunchOptions = {
+    executablePath: process.env.TEST_BROWSER_PATH ?? '',
+    headless: true,
+    // On a busy machine a call may take minutes; the test's own limit is the one that counts.
+    protocolTimeout: 0,
+    ...options,
+  };
+  if (process.env.TEST_BROWSER === 'firefox') {
+    const extraPrefsFirefox = {
+      'media.navigator.streams.fake': true,
+      'media.navigator.permission.disabled': true,
+      'media.autoplay.default': 0,
+    };
+    return { ...common, browser: 'firefox', extraPrefsFirefox };
+  }
+  const fakeMedia = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+  return { ...common, args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', ...fakeMedia, ...args] };
 }
 
 /** Opens the page and listens to the events of the harness. */
-export async function openTab(site: Site, browser: Browser | BrowserContext, path = '/'): Promise<Tab> {
+export async function openTab(site: Site, browser: Browser | BrowserContext): Promise<Tab> {
   const page = await browser.newPage();
   page.setDefaultTimeout(0);
   const events: HarnessEvent[] = [];
-  const waiting: { isWanted: (event: HarnessEvent) => boolean; resolve: (event: HarnessEvent) => void }[] = [];
+  const listeners: ((event: HarnessEvent) => void)[] = [];
   page.on('console', (message) => {
     const [, json] = /^harness (.*)$/s.exec(message.text()) ?? [];
     if (json === undefined) return;
     const event = JSON.parse(json) as HarnessEvent;
     events.push(event);
-    for (const { isWanted, resolve } of waiting) if (isWanted(event)) resolve(event);
+    for (const listen of listeners) listen(event);
   });
-  await page.goto(site.url + path);
-  return {
+  await page.goto(site.url);
+  const call: Tab['call'] = (name, ...args) =>
+    page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<never>;
+  const event: Tab['event'] = (wanted) => {
+    const isWanted =
+      typeof wanted === 'function'
+        ? wanted
+        : (seen: HarnessEvent) =>
+            Object.entries(wanted).every(([name, value]) => seen[name as keyof HarnessEvent] === value);
+    const found = events.find(isWanted);
+    if (found) return Promise.resolve(found);
+    return new Promise((resolve) => listeners.push((seen) => isWanted(seen) && resolve(seen)));
+  };
+  const tab: Tab = {
     page,
     events,
-    call: (name, ...args) =>
-      page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<never>,
-    event(isWanted) {
-      const found = events.find(isWanted);
-      return found ? Promise.resolve(found) : new Promise((resolve) => waiting.push({ isWanted, resolve }));
+    call,
+    event,
+    async start(attempt, options) {
+      const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
+      await call('start', { service: site.service.url, attempt, tokens, ...options });
     },
+    record: (kind, film) => call('recordSynthetic', kind, film),
+    async begin(attempt, film, options) {
+      await tab.start(attempt, options);
+      await tab.record('webcam', film);
+    },
+    stored: (bytes) => event(({ storedBytes = 0 }) => storedBytes > bytes),
+    async finish({ seconds }) {
+      await event({ seconds });
+      await call('finish');
+    },
+    kept: () => call('kept'),
   };
+  return tab;
 }
 
-/** Starts a session of `attempt` in the tab, with a token bound to it. */
-export async function startSession(site: Site, tab: Tab, attempt: string, options: object = {}): Promise<void> {
-  const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
-  await tab.call('start', { service: site.service.url, attempt, tokens, ...options });
-}
-
-export interface ServiceRecording {
-  readonly recordingId: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly truncated: boolean;
-  readonly sizeBytes: number | null;
-  readonly timeline: {
-    startedAt: string;
-    endedAt: string;
-    gaps: { from: string; to: string; reason: string }[];
-  } | null;
+/** Waits until it is so. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await pause();
 }
 
 export interface StoredFile {
-  readonly recording: ServiceRecording;
+  readonly recording: Recording;
   readonly url: string;
   readonly bytes: Buffer;
 }
 
 /** What the service has of an attempt, oldest first. */
-export async function recordingsOf(site: Site, attempt: string): Promise<ServiceRecording[]> {
-  const { items } = (await review(site, attempt, 'GET')) as { items: ServiceRecording[] };
+export async function recordingsOf({ service }: Site, attempt: string): Promise<Recording[]> {
+  const answer = await service.call('GET', `/v1/exams/math/attempts/${attempt}/recordings`);
+  const { items } = (await answer.json()) as { items: Recording[] };
   return items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
 }
 
 /** The same with the bytes of what is stored. */
 export async function storedFiles(site: Site, attempt: string): Promise<StoredFile[]> {
-  return Promise.all(
-    (await recordingsOf(site, attempt)).map(async (recording) => {
-      if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
-      const link = await review(site, attempt, 'POST', `/${recording.recordingId}/playback-links`);
-      const { url } = link as { url: string };
-      return { recording, url, bytes: Buffer.from(await (await fetch(url)).arrayBuffer()) };
-    }),
-  );
-}
-
-async function review(site: Site, attempt: string, method: string, path = ''): Promise<unknown> {
-  const headers = { authorization: `Bearer ${await site.service.token('recordings:review')}` };
-  const url = `${site.service.url}/v1/exams/math/attempts/${attempt}/recordings${path}`;
-  return (await fetch(url, { method, headers })).json();
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-async function bundleHarness(): Promise<string> {
-  const entry = new URL('page/harness.ts', import.meta.url).pathname;
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: 'esm', write: false });
-  return outputFiles[0]?.text ?? '';
-}
-
-/** None for the embedded store. */
-function storeSettings(): Record<string, string> {
-  const given = Object.entries(process.env).flatMap(([name, value]) => {
-    const [, setting] = CEPH.exec(name) ?? [];
-    return setting !== undefined && value !== undefined ? [[setting, value] as const] : [];
+  const files = (await recordingsOf(site, attempt)).map(async (recording) => {
+    if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
+    const path = `/v1/exams/math/attempts/${attempt}/recordings/${recording.recordingId}/playback-links`;
+    const { url } = (await (await site.service.call('POST', path)).json()) as { url: string };
+    return { recording, url, bytes: Buffer.from(await (await fetch(url)).arrayBuffer()) };
   });
-  return given.length === 0
-    ? {}
-    : { ...Object.fromEntries(given), S3_BUCKET: `browser-${randomBytes(6).toString('hex')}` };
+  return Promise.all(files);
+}
+
+/** The stored file is the film from its beginning, up to `handedBytes` at least, with duration and cues. */
+export function expectFilm(file: StoredFile | undefined, film: SyntheticOptions, handedBytes?: number): void {
+  if (!file) throw new Error('no recording');
+  expect(file.recording).toMatchObject({ state: 'stored', truncated: false });
+  const made = concat([...syntheticWebm(film)]);
+  const body = file.bytes.subarray(HEAD_BYTES);
+  expect(body.length).toBeGreaterThanOrEqual((handedBytes ?? made.length) - SYNTHETIC_HEAD.length);
+  expect(Buffer.compare(body, made.subarray(SYNTHETIC_HEAD.length).subarray(0, body.length))).toBe(0);
+  // The ids of SeekHead and Cues, which only the last head has.
+  const head = file.bytes.subarray(0, HEAD_BYTES);
+  expect(['114d9b74', '1c53bb6b'].map((id) => head.includes(id, 0, 'hex'))).toEqual([true, true]);
+}
+
+/** Of what follows the head, which is the client's own. */
+export function sha256OfMedia({ bytes }: StoredFile): string {
+  return createHash('sha256').update(bytes.subarray(HEAD_BYTES)).digest('hex');
+}
+
+/** From TEST_S3_…, see ci/browser; none for the embedded store. */
+function storeSettings(): Record<string, string> {
+  const given = Object.entries(process.env).filter(([name]) => name.startsWith('TEST_S3_'));
+  const settings = Object.fromEntries(given.map(([name, value = '']) => [name.replace('TEST_', ''), value]));
+  return given.length === 0 ? {} : { ...settings, S3_BUCKET: `browser-${randomBytes(6).toString('hex')}` };
 }
 
 async function prepareBucket(service: Installation): Promise<void> {
   const script = new URL('../../ci/make-bucket.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script], { env: service.env, stdio: 'inherit' });
-  const [code] = (await once(child, 'exit')) as [number | null];
+  const [code] = await once(spawn(process.execPath, [script], { env: service.env, stdio: 'inherit' }), 'exit');
   if (code !== 0) throw new Error('the bucket could not be made');
   const doctor = await service.run('doctor', '--fix');
   if (doctor.code !== 0) throw new Error(doctor.stdout + doctor.stderr);
-}
-
-/** Slowly and in small pieces: what is sent is then close to what was asked for. */
-async function passOn(
-  url: string,
-  range: string | undefined,
-  response: ServerResponse,
-  onSent: (bytes: number) => void,
-): Promise<void> {
-  const answer = await fetch(url, { headers: range === undefined ? {} : { range } });
-  const body = Buffer.from(await answer.arrayBuffer());
-  response.statusCode = answer.status;
-  for (const name of ['content-type', 'content-length', 'content-range', 'accept-ranges']) {
-    const value = answer.headers.get(name);
-    if (value !== null) response.setHeader(name, value);
-  }
-  const startedMs = Date.now();
-  for (let at = 0; at < body.length && !response.destroyed; at += MEDIA_SLICE_BYTES) {
-    const piece = body.subarray(at, at + MEDIA_SLICE_BYTES);
-    onSent(piece.length);
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-    const aheadMs = ((at + piece.length) / MEDIA_BYTES_PER_SECOND) * 1000 - (Date.now() - startedMs);
-    if (aheadMs > 1) await wait(aheadMs);
-  }
-  response.end();
 }

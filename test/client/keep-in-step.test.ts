@@ -1,14 +1,13 @@
 // Two players on a clock of the test's: however long the follower takes to seek, both show the same moment soon after.
-import { expect, it } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { keepInStep, type Player } from '../../src/client/keep-in-step.ts';
 
 const TICK_MS = 50;
 const TIMEUPDATE_MS = 250;
-const DURATION_SECONDS = 600;
 
 /** A seek takes as long as the next of `seeksMs`, the last one again and again. */
 class FakePlayer extends EventTarget implements Player {
-  readonly duration = DURATION_SECONDS;
+  readonly duration = 600;
   readonly ended = false;
   readonly seeksMs: number[];
   paused = true;
@@ -51,39 +50,36 @@ class FakePlayer extends EventTarget implements Player {
     if (this.seeking) {
       this.#leftMs -= TICK_MS;
       if (!this.seeking) this.dispatchEvent(new Event('seeked'));
-      return;
+    } else if (!this.paused) {
+      this.#time += (TICK_MS / 1000) * this.playbackRate;
+      if (nowMs % TIMEUPDATE_MS === 0) this.dispatchEvent(new Event('timeupdate'));
     }
-    if (!this.paused) this.#time += (TICK_MS / 1000) * this.playbackRate;
-    if (!this.paused && nowMs % TIMEUPDATE_MS === 0) this.dispatchEvent(new Event('timeupdate'));
   }
 }
 
-function watch(leader: FakePlayer, follower: FakePlayer, offset = 0) {
+/** A leader that plays, and its follower, which begins five seconds later. */
+async function watch(...seeksMs: number[]) {
+  const [leader, follower] = [new FakePlayer(100), new FakePlayer(...seeksMs)];
   let nowMs = 0;
-  const end = keepInStep(leader, follower, offset, () => nowMs);
-  return {
-    end,
-    apart: () => Math.abs(leader.currentTime - offset - follower.currentTime),
-    pass: (seconds: number) => {
-      for (const untilMs = nowMs + seconds * 1000; nowMs < untilMs; ) {
-        nowMs += TICK_MS;
-        for (const player of [leader, follower]) player.tick(nowMs);
-      }
-    },
+  const end = keepInStep(leader, follower, 5, () => nowMs);
+  await leader.play();
+  const pass = (seconds: number) => {
+    for (const untilMs = nowMs + seconds * 1000; nowMs < untilMs; ) {
+      nowMs += TICK_MS;
+      for (const player of [leader, follower]) player.tick(nowMs);
+    }
   };
+  return { leader, follower, end, pass, apart: () => Math.abs(leader.currentTime - 5 - follower.currentTime) };
 }
 
-it.each([
+test.each([
   ['at once', [50]],
   ['for nearly a second', [900]],
   ['for three seconds', [3000]],
   ['long the first time, and then quickly', [2000, 100]],
   ['quickly the first time, and then long', [100, 2000]],
 ])('a follower that seeks %s plays the same moment a little later, and seeks no more', async (_, seeksMs) => {
-  const leader = new FakePlayer(100);
-  const follower = new FakePlayer(...seeksMs);
-  const { pass, apart } = watch(leader, follower, 5);
-  await leader.play();
+  const { leader, follower, pass, apart } = await watch(...seeksMs);
   leader.currentTime = 300;
   pass(12);
   expect(apart()).toBeLessThan(0.1);
@@ -94,11 +90,8 @@ it.each([
   expect(before).toBeLessThanOrEqual(4);
 });
 
-it('a follower that takes long to seek shows the very moment at which the leader was paused', async () => {
-  const leader = new FakePlayer(100);
-  const follower = new FakePlayer(900);
-  const { pass, apart } = watch(leader, follower, 5);
-  await leader.play();
+test('a follower that takes long to seek shows the very moment at which the leader was paused', async () => {
+  const { leader, pass, apart } = await watch(900);
   leader.currentTime = 300;
   pass(1);
   leader.pause();
@@ -106,26 +99,18 @@ it('a follower that takes long to seek shows the very moment at which the leader
   expect(apart()).toBeLessThan(0.01);
 });
 
-it('small differences are made up for by speed, without a jump', async () => {
-  const leader = new FakePlayer(100);
-  const follower = new FakePlayer(100);
-  const { pass, apart } = watch(leader, follower);
-  await leader.play();
-  pass(1);
+test('small differences are made up for by speed, without a jump, until it is told to end', async () => {
+  const { leader, follower, end, pass, apart } = await watch(100);
+  leader.currentTime = 300;
+  pass(5);
   const before = follower.seeks;
   leader.currentTime += 0.3;
   pass(3);
   expect(apart()).toBeLessThan(0.1);
   expect(follower.seeks).toBe(before);
-});
-
-it('ends when it is told to', async () => {
-  const leader = new FakePlayer(100);
-  const follower = new FakePlayer(100);
-  const { pass, end } = watch(leader, follower);
   end();
-  await leader.play();
   leader.currentTime = 100;
+  leader.pause();
   pass(2);
-  expect(follower).toMatchObject({ currentTime: 0, paused: true });
+  expect(follower).toMatchObject({ seeks: before, paused: false });
 });

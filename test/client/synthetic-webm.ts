@@ -8,13 +8,11 @@ export interface SyntheticOptions {
   readonly keyframeEverySeconds?: number;
   /** Default: 10. */
   readonly framesPerSecond?: number;
-  /** The first second to yield; what comes before is left out, the header too. Default: 0. */
-  readonly fromSecond?: number;
 }
 
 /** The header with the first second, then one second each. */
 export function* syntheticWebm(options: SyntheticOptions): Generator<Bytes> {
-  for (let second = options.fromSecond ?? 0; second < options.seconds; second += 1) {
+  for (let second = 0; second < options.seconds; second += 1) {
     const bytes = syntheticSecond(second, options);
     yield second === 0 ? concat([SYNTHETIC_HEAD, bytes]) : bytes;
   }

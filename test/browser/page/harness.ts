@@ -8,6 +8,9 @@ import {
 } from '../../../src/client/index.ts';
 import { type SyntheticOptions, syntheticWebm } from '../../client/synthetic-webm.ts';
 
+/** The id with which each cluster of a WebM begins. */
+const CLUSTER = [0x1f, 0x43, 0xb6, 0x75];
+
 interface StartOptions {
   readonly service: string;
   readonly attempt: string;
@@ -46,7 +49,7 @@ globalThis.MediaRecorder = WatchedRecorder;
 let partUrl = (url: string): string => url;
 let sendPart = (send: () => void): void => send();
 
-class PartRequest extends XMLHttpRequest {
+globalThis.XMLHttpRequest = class extends XMLHttpRequest {
   override open(method: string, url: string): void {
     super.open(method, partUrl(url), true);
   }
@@ -54,24 +57,21 @@ class PartRequest extends XMLHttpRequest {
   override send(body?: XMLHttpRequestBodyInit | null): void {
     sendPart(() => super.send(body));
   }
-}
-globalThis.XMLHttpRequest = PartRequest;
+};
 
 /** In turns to a port that nobody listens on, and to the store with a signature that is wrong. */
-function failEveryThirdPart(): void {
+export function failEveryThirdPart(): void {
   let sent = 0;
-  let failed = 0;
   partUrl = (url) => {
     sent += 1;
     if (sent % 3 !== 0) return url;
-    failed += 1;
     tell('part-failed');
-    return failed % 2 === 0 ? `${url}0` : 'http://127.0.0.1:1/';
+    return sent % 2 === 0 ? `${url}0` : 'http://127.0.0.1:1/';
   };
 }
 
 /** The first parts lie about until their URLs have expired. */
-function delayFirstParts(count: number, delayMs: number): void {
+export function delayFirstParts(count: number, delayMs: number): void {
   let left = count;
   sendPart = (send) => {
     if (left-- > 0) setTimeout(send, delayMs);
@@ -83,7 +83,7 @@ function tell(name: string, detail: object = {}): void {
   console.log(`harness ${JSON.stringify({ name, ...detail })}`);
 }
 
-function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): void {
+export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): void {
   abort = new AbortController();
   session = startSession({
     service,
@@ -95,25 +95,14 @@ function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): vo
     signal: abort.signal,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   });
-  const of = ({
-    recording,
-  }: {
-    recording: { kind: string; recordingId: string | undefined; isLeftover: boolean };
-  }) => ({
-    kind: recording.kind,
-    recordingId: recording.recordingId,
-    isLeftover: recording.isLeftover,
-  });
-  session.addEventListener('progress', ({ detail }) =>
-    tell('progress', { ...of(detail), progress: detail.recording.progress }),
-  );
-  session.addEventListener('state', ({ detail }) => tell('state', { ...of(detail), state: detail.state }));
-  session.addEventListener('gap', ({ detail }) => tell('gap', { ...of(detail), gap: detail.gap }));
+  for (const name of ['progress', 'state', 'gap', 'stored', 'failed'] as const) {
+    session.addEventListener(name, ({ detail }) => {
+      const { kind, recordingId, isLeftover, state, progress } = detail.recording;
+      const code = 'error' in detail ? detail.error.code : undefined;
+      tell(name, { kind, recordingId, isLeftover, state, code, ...progress });
+    });
+  }
   session.addEventListener('warning', ({ detail }) => tell('warning', detail));
-  session.addEventListener('stored', ({ detail }) => tell('stored', { ...of(detail), stored: detail.stored }));
-  session.addEventListener('failed', ({ detail }) =>
-    tell('failed', { ...of(detail), code: detail.error.code, message: detail.error.message }),
-  );
 }
 
 function giveToken(answer: string): Promise<string> {
@@ -124,8 +113,10 @@ function giveToken(answer: string): Promise<string> {
 let held: Promise<void> | undefined;
 let letGo = () => {};
 
+export const release = () => letGo();
+
 /** Nothing more is handed to the client until `release`. */
-function hold(): void {
+export function hold(): void {
   ({ promise: held, resolve: letGo } = Promise.withResolvers<void>());
 }
 
@@ -137,7 +128,7 @@ interface FilmOptions extends SyntheticOptions {
 }
 
 /** Seconds of a WebM as fast as the client takes them, or one every `paceMs`; then open until `finish`, if `isOpen`. */
-function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
+export function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
   async function* blobs(): AsyncGenerator<Blob> {
     let handedBytes = 0;
     let seconds = 0;
@@ -158,26 +149,31 @@ function recordSynthetic(kind: RecordingKind, options: FilmOptions): void {
   session.record(kind, blobs(), { mimeType: 'video/webm;codecs=vp8' });
 }
 
-async function recordCamera(options?: RecordOptions): Promise<void> {
+export async function recordCamera(options?: RecordOptions): Promise<void> {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   session.record('webcam', camera, options);
 }
 
-/** Records and stops before MediaRecorder has begun; how each recorder ended. */
-async function recordAndStop(way: 'finish' | 'abort' | 'withdraw'): Promise<{ result: string; states: string[] }> {
+/** Records and stops before MediaRecorder has begun; how each promise ended, and how each recorder is then. */
+export async function recordAndStop(
+  way: 'finish' | 'abort' | 'withdraw',
+): Promise<{ result: string; states: string[] }> {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   const recording = session.record('webcam', camera);
   const stopping = { finish, abort: async () => abort.abort(), withdraw }[way]();
-  const result = await Promise.allSettled([stopping, recording.finish()]);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  const results = await Promise.allSettled([stopping, recording.finish()]);
+  // Whatever was still to begin has begun before one that begins only now.
+  const later = new MediaRecorder(camera);
+  later.start();
+  await happened(later, 'start');
   return {
-    result: result.map((each) => (each.status === 'rejected' ? each.reason.code : each.status)).join(' '),
-    states: recorders.map(({ state }) => state),
+    result: results.map((each) => (each.status === 'rejected' ? each.reason.code : each.status)).join(' '),
+    states: recorders.slice(0, -1).map(({ state }) => state),
   };
 }
 
 /** What a browser does when a camera is pulled out: its microphone goes on. */
-function unplugCamera(): void {
+export function unplugCamera(): void {
   for (const track of camera?.getVideoTracks() ?? []) {
     track.stop();
     track.dispatchEvent(new Event('ended'));
@@ -185,15 +181,8 @@ function unplugCamera(): void {
 }
 
 /** The disk takes no more knowledge of a recording before something of it was dropped. */
-function fillDisk(): void {
-  const put = Reflect.get(IDBObjectStore.prototype, 'put') as (
-    this: IDBObjectStore,
-    ...args: unknown[]
-  ) => IDBRequest<IDBValidKey>;
-  const remove = Reflect.get(IDBObjectStore.prototype, 'delete') as (
-    this: IDBObjectStore,
-    query: unknown,
-  ) => IDBRequest<undefined>;
+export function fillDisk(): void {
+  const { put, delete: remove } = IDBObjectStore.prototype;
   let isFull = true;
   IDBObjectStore.prototype.put = function (value, ...rest) {
     if (isFull && value.droppedToBytes > 0) throw new DOMException('full', 'QuotaExceededError');
@@ -206,8 +195,8 @@ function fillDisk(): void {
 }
 
 /** The nth Blob that is read cannot be: the browser's own disk is full. */
-function loseBlob(nth: number): void {
-  const arrayBuffer = Reflect.get(Blob.prototype, 'arrayBuffer') as (this: Blob) => Promise<ArrayBuffer>;
+export function loseBlob(nth: number): void {
+  const { arrayBuffer } = Blob.prototype;
   let read = 0;
   Blob.prototype.arrayBuffer = function () {
     read += 1;
@@ -219,7 +208,7 @@ function loseBlob(nth: number): void {
 const SCREEN_FRAMES_PER_SECOND = 15;
 
 /** A screen on which a clock runs and snow falls, so that its recording is as large as one of a busy screen. */
-function recordScreen(options?: RecordOptions): void {
+export function recordScreen(options?: RecordOptions): void {
   const canvas = document.createElement('canvas');
   canvas.width = 640;
   canvas.height = 360;
@@ -241,96 +230,75 @@ function recordScreen(options?: RecordOptions): void {
 }
 
 /** Resolves when the first MediaRecorder has run for so long. */
-async function recorded(seconds: number): Promise<void> {
-  const startedMs = () => recorders[0]?.startedMs || Number.POSITIVE_INFINITY;
-  while (performance.now() - startedMs() < seconds * 1000) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+export async function recorded(seconds: number): Promise<void> {
+  await until(() => performance.now() - (recorders[0]?.startedMs || Number.POSITIVE_INFINITY) > seconds * 1000);
 }
 
-async function finish(): Promise<unknown> {
-  return session.finish();
-}
-
-async function withdraw(): Promise<void> {
-  await session.withdraw();
-}
+export const finish = () => session.finish();
+export const withdraw = () => session.withdraw();
+export const stop = () => abort.abort();
+export const howManyTokens = () => tokensAsked;
 
 /** How long each MediaRecorder ran, and the SHA-256 of what it made from the first cluster on. */
-async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: string }[]> {
+export async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: string }[]> {
   return Promise.all(
     recorders.map(async ({ blobs, startedMs, seconds }) => {
       const file = new Uint8Array(await new Blob(blobs).arrayBuffer());
-      return { startedMs, seconds, sha256: await sha256(afterHead(file)) };
+      const isCluster = (at: number) => CLUSTER.every((byte, index) => file[at + index] === byte);
+      const digest = await crypto.subtle.digest('SHA-256', file.slice(file.findIndex((_, at) => isCluster(at))));
+      return { startedMs, seconds, sha256: inHex(new Uint8Array(digest)) };
     }),
   );
 }
 
-function afterHead(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  for (let at = 0; at < file.length; at += 1) {
-    if (file[at] === 0x1f && file[at + 1] === 0x43 && file[at + 2] === 0xb6 && file[at + 3] === 0x75)
-      return file.slice(at);
-  }
-  return file;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+const inHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** How many bytes and recordings this browser keeps. */
-async function kept(): Promise<{ bytes: number; rows: { state: string; recordingId?: string }[] }> {
-  const database = await new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open('proctoring-recordings');
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-  const all = <Row>(name: string) =>
-    new Promise<Row[]>((resolve) => {
-      const request = database.transaction(name).objectStore(name).getAll();
-      request.onsuccess = () => resolve(request.result as Row[]);
-    });
+export async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
+  const opening = indexedDB.open('proctoring-recordings');
+  await happened(opening, 'success');
+  const all = async <Row>(name: string): Promise<Row[]> => {
+    const request = opening.result.transaction(name).objectStore(name).getAll();
+    await happened(request, 'success');
+    return request.result;
+  };
   const chunks = await all<{ bytes: Uint8Array }>('chunks');
-  const rows = await all<{ state: string; recordingId?: string }>('recordings');
-  database.close();
+  const rows = await all<{ state: string }>('recordings');
+  opening.result.close();
   return { bytes: chunks.reduce((sum, { bytes }) => sum + bytes.length, 0), rows };
 }
 
-/** Loads a video as a reviewer's page does, and seeks. */
-async function seekTo(url: string, fraction: number): Promise<{ duration: number; landedAt: number }> {
+/** Loads a video as a reviewer's page does, and seeks to its middle. */
+export async function seekToMiddle(url: string): Promise<{ duration: number; landedAt: number }> {
   const video = await load(url);
   const { duration } = video;
-  video.currentTime = duration * fraction;
+  video.currentTime = duration / 2;
   await happened(video, 'seeked');
   return { duration, landedAt: video.currentTime };
 }
 
-/** Plays two videos in step for a while, seeks the first, and tells how far apart they are. */
-async function playInStep(leaderUrl: string, followerUrl: string, offset: number): Promise<number[]> {
+/** Plays two videos in step, seeks the first and plays on; how far apart they are whenever it pauses. */
+export async function playInStep(leaderUrl: string, followerUrl: string, offset: number): Promise<number[]> {
   const leader = await load(leaderUrl);
   const follower = await load(followerUrl);
   const stop = keepInStep(leader, follower, offset);
   const apart: number[] = [];
+  const secondsApart = () => follower.currentTime + offset - leader.currentTime;
   for (const time of [1, leader.duration / 2]) {
     leader.currentTime = time;
     await happened(leader, 'seeked');
     await leader.play();
-    const secondsApart = () => follower.currentTime + offset - leader.currentTime;
-    await within(15, () => leader.currentTime > time + 1 && !follower.seeking && Math.abs(secondsApart()) < 0.1);
-    apart.push(secondsApart());
+    await until(() => leader.currentTime > time + 1 && !follower.seeking && Math.abs(secondsApart()) < 0.1);
     leader.pause();
-    await within(5, () => follower.paused);
+    await until(() => follower.paused && !follower.seeking);
+    apart.push(secondsApart());
   }
-  apart.push(follower.paused ? 0 : Number.NaN);
   stop();
   return apart;
 }
 
-/** Resolves when it holds, or after so many seconds all the same. */
-async function within(seconds: number, holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + seconds * 1000;
-  while (!holds() && performance.now() < endMs) await new Promise(requestAnimationFrame);
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise(requestAnimationFrame);
 }
 
 async function load(url: string): Promise<HTMLVideoElement> {
@@ -343,37 +311,9 @@ async function load(url: string): Promise<HTMLVideoElement> {
   return video;
 }
 
-function happened(video: HTMLVideoElement, name: string): Promise<void> {
+function happened(target: EventTarget, name: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    video.addEventListener(name, () => resolve(), { once: true });
-    video.addEventListener('error', () => reject(new Error(video.error?.message ?? 'the video failed')), {
-      once: true,
-    });
+    target.addEventListener(name, () => resolve(), { once: true });
+    target.addEventListener('error', () => reject(new Error('it failed')), { once: true });
   });
 }
-
-const harness = {
-  start,
-  failEveryThirdPart,
-  delayFirstParts,
-  recordSynthetic,
-  hold,
-  release: () => letGo(),
-  recordCamera,
-  recordScreen,
-  recordAndStop,
-  recorded,
-  unplugCamera,
-  fillDisk,
-  loseBlob,
-  finish,
-  withdraw,
-  recordings,
-  kept,
-  seekTo,
-  playInStep,
-  abort: () => abort.abort(),
-  tokensAsked: () => tokensAsked,
-  progress: () => session.progress,
-};
-Object.assign(globalThis, { harness });

@@ -1,0 +1,334 @@
+// What the chart renders of each values file in helm/ci, and of changes of one.
+import { describe, expect, test } from '@jest/globals';
+import {
+  chartYaml,
+  type Fields,
+  kindsOf,
+  type Manifest,
+  NAMESPACE,
+  only,
+  type Pod,
+  podsOf,
+  RELEASE,
+  render,
+  VALUES_FILES,
+  type ValuesFile,
+} from './chart.ts';
+
+const charts = Object.fromEntries(
+  await Promise.all(VALUES_FILES.map(async (name) => [name, await render(name)] as const)),
+) as Record<ValuesFile, Manifest[]>;
+
+function pod(manifests: readonly Manifest[], component: string): Pod {
+  const [found] = podsOf(manifests).filter((one) => one.component === component);
+  if (!found) throw new Error(`no pod of ${component}`);
+  return found;
+}
+
+const namesOf = (fields: readonly { name: string }[] = []) => fields.map(({ name }) => name).sort();
+
+const secretsOf = ({ container }: Pod): string[] =>
+  (container.env ?? []).flatMap(({ valueFrom }: Fields) => valueFrom?.secretKeyRef?.key ?? []);
+
+describe.each(VALUES_FILES)('all of %s', (name) => {
+  const manifests = charts[name];
+
+  test('is in the namespace of the release, and says to which it belongs', () => {
+    const labels = { 'app.kubernetes.io/name': 'proctoring-recordings', 'app.kubernetes.io/instance': RELEASE };
+    for (const { metadata } of manifests) expect(metadata).toMatchObject({ namespace: NAMESPACE, labels });
+  });
+
+  test('runs in pods that a restricted namespace takes, with a read-only root, limits, and no token', () => {
+    const user = name === 'existing-secret' ? {} : { runAsUser: 10_001, runAsGroup: 10_001 };
+    const memory = expect.any(String);
+    const pods = podsOf(manifests);
+    expect(pods.map(({ component }) => component).sort()).toEqual(['serve', 'sweep', 'test', 'verify']);
+    for (const { spec, container } of pods) {
+      expect(spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
+      expect(spec.securityContext).toEqual({ ...user, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      expect(spec.containers).toHaveLength(1);
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(JSON.stringify(spec)).not.toMatch(/"(host(Network|PID|IPC|Port|Path)|(init|ephemeral)Containers)":/);
+      const volumeTypes = spec.volumes.flatMap(({ name: _, ...volume }: Fields) => Object.keys(volume));
+      expect(['configMap', 'emptyDir', 'secret']).toEqual(expect.arrayContaining(volumeTypes));
+      expect(namesOf(container.volumeMounts)).toEqual(namesOf(spec.volumes));
+      expect(container.resources).toEqual({ requests: { cpu: expect.any(String), memory }, limits: { memory } });
+      expect(namesOf(container.env)).toEqual([...new Set(namesOf(container.env))]);
+    }
+  });
+
+  test('has the same settings, in which the schedule of the API is off', () => {
+    const { data, metadata } = only(manifests, 'ConfigMap', 'recordings');
+    expect(data.SWEEP_SCHEDULE).toBe('off');
+    for (const { component, container } of podsOf(manifests)) {
+      const given = component === 'test' ? undefined : [{ configMapRef: { name: metadata.name } }];
+      expect(container.envFrom).toEqual(given);
+    }
+  });
+
+  test('has no secret in a ConfigMap, nor in the open in a pod', async () => {
+    const { secrets = {} } = await chartYaml(`ci/${name}.yaml`);
+    const encoded = Object.entries(secrets).map(([key, value]) => [key, btoa(String(value))] as const);
+    const inSecrets = manifests.filter(({ kind }) => kind === 'Secret').map(({ data }) => data);
+    expect(inSecrets).toEqual(encoded.length > 0 ? [Object.fromEntries(encoded)] : []);
+    const others = JSON.stringify(manifests.filter(({ kind }) => kind !== 'Secret'));
+    for (const value of [...Object.values(secrets).map(String), ...encoded.map(([, value]) => value)]) {
+      expect(others).not.toContain(value);
+    }
+  });
+});
+
+const runs = (...args: string[]) => ({ command: ['node', 'dist/commands/main.js'], args });
+const probe = (path: string) => ({ httpGet: { path } });
+const job = (spec: object, ...args: string[]) => ({
+  spec: {
+    ...spec,
+    // Only with `Never` does Kubernetes take the policy, by which a drained node is no failure.
+    podFailurePolicy: { rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] }] },
+    template: { spec: { restartPolicy: 'Never', containers: [runs(...args)] } },
+  },
+});
+
+test('the API is probed, alive without the store, has more time to end than it drains, and is exchanged one by one', () => {
+  const spread = { whenUnsatisfiable: 'ScheduleAnyway' };
+  const probes = { startupProbe: probe('/livez'), livenessProbe: probe('/livez'), readinessProbe: probe('/readyz') };
+  expect(only(charts.minimal, 'Deployment').spec).toMatchObject({
+    replicas: 2,
+    strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    template: {
+      spec: {
+        terminationGracePeriodSeconds: 60,
+        topologySpreadConstraints: [spread, spread],
+        containers: [{ ...runs('serve'), ...probes, ports: [{ name: 'http', containerPort: 8080 }] }],
+      },
+    },
+  });
+});
+
+test('deletion runs hourly, one at a time, in UTC, with deadlines and a history', () => {
+  expect(only(charts.minimal, 'CronJob', '-sweep').spec).toMatchObject({
+    schedule: '7 * * * *',
+    timeZone: 'Etc/UTC',
+    concurrencyPolicy: 'Forbid',
+    startingDeadlineSeconds: 1800,
+    successfulJobsHistoryLimit: 3,
+    failedJobsHistoryLimit: 3,
+    jobTemplate: job({ backoffLimit: 2, activeDeadlineSeconds: 7200 }, 'sweep', '--json'),
+  });
+});
+
+test('deletion is proven daily, a finding is not looked for twice, and is repaired where that is asked for', () => {
+  expect(only(charts.minimal, 'CronJob', '-verify').spec).toMatchObject({
+    schedule: expect.stringMatching(/^\d+ \d+ \* \* \*$/),
+    timeZone: 'Etc/UTC',
+    concurrencyPolicy: 'Forbid',
+    jobTemplate: job({ backoffLimit: 0 }, 'verify', '--json'),
+  });
+  expect(pod(charts.everything, 'verify').container).toMatchObject(runs('verify', '--fix', '--json'));
+});
+
+test('port, load and Ingress are as everything.yaml says; the Ingress leads to the API, not to the metrics', () => {
+  const { everything } = charts;
+  expect(pod(everything, 'serve').container.ports).toEqual([{ name: 'http', containerPort: 9090 }]);
+  expect(only(everything, 'HorizontalPodAutoscaler').spec).toMatchObject({ minReplicas: 3, maxReplicas: 12 });
+  const { metadata, spec } = only(everything, 'Ingress');
+  expect(metadata.annotations).toEqual({ 'nginx.ingress.kubernetes.io/proxy-body-size': '10g' });
+  const host = 'recordings.example';
+  const http = { paths: [{ path: '/v1' }, { path: '/docs' }, { path: '/openapi.json' }] };
+  const tls = [{ hosts: [host], secretName: 'recordings-tls' }];
+  expect(spec).toMatchObject({ ingressClassName: 'nginx', tls, rules: [{ host, http }] });
+});
+
+test('by default: the API, its two jobs, their settings and secrets, a budget, and a test', () => {
+  expect(kindsOf(charts.minimal)).toEqual(
+    'ConfigMap CronJob Deployment Pod PodDisruptionBudget Secret Service ServiceAccount'.split(' '),
+  );
+});
+
+test('the Service, the budget and the policy select the pods that serve, and no others', () => {
+  const selectors = [
+    only(charts.everything, 'Service').spec.selector,
+    only(charts.everything, 'PodDisruptionBudget').spec.selector.matchLabels,
+    only(charts.everything, 'Deployment').spec.selector.matchLabels,
+    only(charts.everything, 'NetworkPolicy', '-serve').spec.podSelector.matchLabels,
+  ];
+  for (const selector of selectors) {
+    const isSelected = ({ labels }: Pod) => Object.entries(selector).every(([key, value]) => labels[key] === value);
+    const selected = podsOf(charts.everything).filter(isSelected);
+    expect(selected.map(({ component }) => component)).toEqual(['serve']);
+  }
+});
+
+test.each([
+  ['two replicas', 'minimal', { replicas: 2 }, true],
+  ['one replica', 'minimal', { replicas: 1 }, false],
+  ['two to ten by load', 'minimal', { replicas: 1, autoscaling: { enabled: true } }, true],
+  ['one to three by load', 'role', { replicas: 2 }, false],
+] as const)('%s: a disruption budget only when there is more than one', async (_what, name, values, hasBudget) => {
+  const manifests = await render(name, values);
+  const kinds = kindsOf(manifests);
+  expect(kinds.includes('PodDisruptionBudget')).toBe(hasBudget);
+  const isScaled = kinds.includes('HorizontalPodAutoscaler');
+  expect(only(manifests, 'Deployment').spec.replicas).toBe(isScaled ? undefined : values.replicas);
+});
+
+test('the API starts anew when a setting or a secret changes, and not otherwise', async () => {
+  const annotations = async (overrides: object) =>
+    only(await render('minimal', overrides), 'Deployment').spec.template.metadata.annotations;
+  const first = await annotations({});
+  expect(await annotations({ replicas: 3 })).toEqual(first);
+  expect(await annotations({ settings: { LOG_LEVEL: 'debug' } })).not.toEqual(first);
+  expect(await annotations({ secrets: { S3_SECRET_ACCESS_KEY: 'another' } })).not.toEqual(first);
+});
+
+test('every process trusts an authority of its own, and NODE_OPTIONS is the operator’s', async () => {
+  const options = { name: 'NODE_OPTIONS', value: '--max-old-space-size=512' };
+  const manifests = await render('everything', { env: [options] });
+  for (const component of ['serve', 'sweep', 'verify']) {
+    const { env, volumeMounts } = pod(manifests, component).container;
+    expect(env.filter(({ name }: Fields) => name === options.name)).toEqual([options]);
+    const { mountPath } = volumeMounts.find(({ name }: Fields) => name === 'ca');
+    expect(env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: `${mountPath}/ca.crt` });
+  }
+});
+
+describe('secrets', () => {
+  const ofStore = ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'];
+  const ofUploads = ['S3_UPLOAD_ACCESS_KEY_ID', 'S3_UPLOAD_SECRET_ACCESS_KEY'];
+
+  test('each pod is given those that it needs', () => {
+    const given = podsOf(charts['shared-secret']).map((each) => [each.component, secretsOf(each)]);
+    const serve = [...ofStore, ...ofUploads, 'AUTH_SHARED_SECRET'];
+    expect(Object.fromEntries(given)).toEqual({ serve, sweep: ofStore, verify: ofStore, test: [] });
+  });
+
+  test("an operator's own Secret is used as it is; without JWKS it has to check tokens", async () => {
+    const references = pod(charts['existing-secret'], 'serve').container.env.map(
+      ({ valueFrom }: Fields) => valueFrom.secretKeyRef,
+    );
+    expect(references).toContainEqual({ name: 'our-secret', key: 'AUTH_SHARED_SECRET', optional: false });
+    expect(references).toContainEqual({ name: 'our-secret', key: 'S3_UPLOAD_ACCESS_KEY_ID', optional: true });
+    const withJwks = await render('existing-secret', {
+      settings: { AUTH_JWKS_URL: 'https://login.example/jwks.json' },
+      networkPolicy: { jwks: [{ ipBlock: { cidr: '192.0.2.1/32' } }] },
+    });
+    expect(secretsOf(pod(withJwks, 'serve'))).not.toContain('AUTH_SHARED_SECRET');
+  });
+
+  test('a role of the cloud needs none', () => {
+    expect(JSON.stringify(charts.role)).not.toContain('secretKeyRef');
+    expect(only(charts.role, 'ServiceAccount')).toMatchObject({
+      automountServiceAccountToken: false,
+      metadata: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::111122223333:role/recordings' } },
+    });
+  });
+});
+
+test('an image is named by digest where there is one, else by the version', () => {
+  for (const { spec, container } of podsOf(charts.role)) {
+    expect(container.image).toMatch(/^registry\.example\/proctoring-recordings@sha256:[0-9a-f]{64}$/);
+    expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
+  }
+  for (const { container } of podsOf(charts.minimal)) expect(container.image).toBe('proctoring-recordings:0.1.0');
+});
+
+describe('a network policy', () => {
+  const policyTypes = ['Ingress', 'Egress'];
+  const store = [{ ipBlock: { cidr: '192.0.2.0/24' } }];
+  const dns = {
+    to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } }],
+    ports: ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })),
+  };
+  const policy = (manifests: readonly Manifest[], nameEnd: string) => only(manifests, 'NetworkPolicy', nameEnd).spec;
+
+  test('lets the API reach DNS, store, JWKS and what was named; the ingress, the monitoring and the test reach it', async () => {
+    const { networkPolicy } = await chartYaml('ci/everything.yaml');
+    const { podSelector: _, ...rules } = policy(charts.everything, '-serve');
+    const tester = expect.objectContaining({ 'app.kubernetes.io/component': 'test' });
+    expect(rules).toEqual({
+      policyTypes,
+      ingress: [
+        {
+          from: [...networkPolicy.ingress, ...networkPolicy.monitoring, { podSelector: { matchLabels: tester } }],
+          ports: [{ port: 'http' }],
+        },
+      ],
+      egress: [
+        dns,
+        { to: store, ports: [{ port: 8443 }, { port: 443 }] },
+        { to: networkPolicy.jwks, ports: [{ port: 443 }] },
+        ...networkPolicy.extraEgress,
+      ],
+    });
+  });
+
+  test('lets the jobs reach DNS and the store alone, and nobody reach them', async () => {
+    const { networkPolicy } = await chartYaml('ci/existing-secret.yaml');
+    const { podSelector, ...rules } = policy(charts['existing-secret'], '-jobs');
+    const ports = [{ port: 8080 }, { port: 443 }];
+    expect(rules).toEqual({ policyTypes, egress: [dns, { to: networkPolicy.store, ports }] });
+    const matchExpressions = [{ key: 'app.kubernetes.io/component', operator: 'In', values: ['sweep', 'verify'] }];
+    expect(podSelector).toMatchObject({ matchExpressions });
+  });
+
+  test('lets the test of the chart reach DNS and the API alone, and nobody reach it', () => {
+    const { podSelector, ...rules } = policy(charts.everything, '-test');
+    expect(only(charts.everything, 'Pod').metadata.labels).toMatchObject(podSelector.matchLabels);
+    const { matchLabels } = policy(charts.everything, '-serve').podSelector;
+    const api = { to: [{ podSelector: { matchLabels } }], ports: [{ port: 'http' }] };
+    expect(rules).toEqual({ policyTypes, egress: [dns, api] });
+  });
+
+  test('is closed by an empty list of peers, which never means everyone', async () => {
+    const values = { settings: { S3_BUCKET: 'b-1', S3_REGION: 'r' }, secrets: { AUTH_SHARED_SECRET: 'x'.repeat(32) } };
+    const manifests = await render(undefined, { ...values, networkPolicy: { enabled: true, store, dns: [] } });
+    for (const nameEnd of ['-serve', '-jobs']) {
+      const { egress, ingress = [] } = policy(manifests, nameEnd);
+      expect(egress).toEqual([{ to: store, ports: [{ port: 443 }] }]);
+      for (const { from } of ingress) expect(from).toHaveLength(1);
+    }
+    expect(policy(manifests, '-test').egress).toHaveLength(1);
+  });
+
+  test('takes other ports where the store and the JWKS are reached through a Service', async () => {
+    const manifests = await render('everything', { networkPolicy: { storePorts: [7480], jwksPorts: [8443] } });
+    const [, toStore, toJwks] = policy(manifests, '-serve').egress;
+    expect([toStore.ports, toJwks.ports]).toEqual([[{ port: 7480 }], [{ port: 8443 }]]);
+  });
+});
+
+test('monitoring finds the Service by its labels and its port by name; Grafana finds the dashboard', () => {
+  const service = only(charts.everything, 'Service');
+  const { metadata, spec } = only(charts.everything, 'ServiceMonitor');
+  expect(metadata.labels.release).toBe('prometheus');
+  expect(service.metadata.labels).toMatchObject(spec.selector.matchLabels);
+  expect(spec.endpoints).toEqual([{ port: 'http', path: '/metrics', interval: '15s' }]);
+  expect(service.spec.ports).toEqual([expect.objectContaining({ name: 'http', port: 8080 })]);
+  const dashboard = only(charts.everything, 'ConfigMap', '-dashboard');
+  expect(dashboard.metadata.labels.grafana_dashboard).toBe('1');
+  expect(JSON.parse(dashboard.data['proctoring-recordings.json'])).toMatchObject({ uid: 'proctoring-recordings' });
+});
+
+test('helm test asks the API through its Service whether it is ready', () => {
+  const { metadata, spec } = only(charts.everything, 'Service');
+  expect(only(charts.everything, 'Pod').metadata.annotations).toMatchObject({ 'helm.sh/hook': 'test' });
+  const url = `http://${metadata.name}:${spec.ports[0].port}/readyz`;
+  expect(pod(charts.everything, 'test').container.env).toEqual([{ name: 'URL', value: url }]);
+});
+
+test('names leave room for what a CronJob adds, however long the release is called', async () => {
+  expect(only(charts.minimal, 'CronJob', '-verify').metadata.name).toBe('proctoring-recordings-verify');
+  for (const { kind, metadata } of await render('minimal', {}, undefined, 'r'.repeat(53))) {
+    expect([kind, metadata.name.length <= (kind === 'CronJob' ? 52 : 63)]).toEqual([kind, true]);
+  }
+});
+
+test("the chart's versions are the package's", async () => {
+  const { version } = await chartYaml('../package.json');
+  expect(await chartYaml('Chart.yaml')).toMatchObject({ version, appVersion: version });
+});
