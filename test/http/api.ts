@@ -16,7 +16,10 @@ import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { webm } from '../kit/fixtures.ts';
 import { startTestService, type TestService, type TestServiceOptions } from '../kit/service.ts';
+import { CREATE_BODY } from './calls.ts';
 import { expectDocumented } from './documented.ts';
+
+export { CREATE_BODY } from './calls.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
@@ -89,13 +92,6 @@ export interface Api {
   /** A recording that is complete. */
   store(sitting?: Sitting, file?: Uint8Array, body?: object): Promise<CreatedRecording>;
 }
-
-export const CREATE_BODY = {
-  participantId: 'p-1',
-  kind: 'webcam',
-  contentType: 'video/webm;codecs=vp8,opus',
-  consent: { givenAt: '2026-01-02T09:55:00+01:00', policyVersion: '2026-05' },
-} as const;
 
 const opened: (() => Promise<void>)[] = [];
 afterAll(async () => {
