@@ -35,6 +35,7 @@ const PARTICIPANT = '/v1/participants/{participant}';
 
 const PART = { partNumber: 1, sizeBytes: 1000 };
 const ERASURE = { query: '?reason=erasure' };
+const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
 
 const TABLE: readonly (readonly [string, Method, string, readonly Scope[], Sent?])[] = [
   ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
@@ -43,7 +44,7 @@ const TABLE: readonly (readonly [string, Method, string, readonly Scope[], Sent?
   ['complete', 'post', `${RECORDING}/complete`, [UPLOAD], { body: {} }],
   ['abort', 'post', `${RECORDING}/abort`, [UPLOAD]],
   ['upload content', 'post', `${RECORDING}/content`, [UPLOAD], { takesFile: true }],
-  ['list of attempt', 'get', `${ATTEMPT}/recordings`, [REVIEW]],
+  ['list of attempt', 'get', `${ATTEMPT}/recordings`, [REVIEW], { query: FILTERS }],
   ['list of exam', 'get', `${EXAM}/recordings`, [REVIEW]],
   ['read', 'get', RECORDING, [REVIEW]],
   ['playback link', 'post', `${RECORDING}/playback-links`, [REVIEW], { body: { reason: 'second look' } }],
