@@ -20,13 +20,22 @@ interface Ask extends CallOptions, Ids {
 type IsOf = (call: ContractCall) => boolean;
 
 interface Refusal {
-  readonly name: string;
   readonly code: ProblemCode;
-  readonly isOf: IsOf;
+  readonly name: string;
   /** What differs from a call that would be right. */
   readonly ask: (call: ContractCall) => Ask | Promise<Ask>;
-  readonly answers?: ((answer: Answer, call: ContractCall) => void) | undefined;
+  readonly isOf: IsOf;
+  /** One of the mistakes that are told. */
+  readonly mistake?: { readonly path: string; readonly message: RegExp };
 }
+/** By default of every call. */
+type Row = readonly [string, Ask | Refusal['ask'], IsOf?, Refusal['mistake']?];
+
+const refused = (code: ProblemCode, rows: readonly Row[]): Refusal[] =>
+  rows.map(([name, ask, isOf = () => true, mistake]) => ({
+    ...{ code, name, isOf, ask: typeof ask === 'function' ? ask : () => ask },
+    ...(mistake ? { mistake } : {}),
+  }));
 
 let api: Api;
 /** Lets each token ask once a minute. */
@@ -86,7 +95,6 @@ async function send(call: ContractCall, ask: Ask, by = api): Promise<Answer> {
   return by.raw(call.method.toUpperCase(), pathOf({ ...call, query }, ids), { ...valid, ...options, headers });
 }
 
-const every: IsOf = () => true;
 const ofRecording: IsOf = ({ path }) => path.includes('{recording}');
 const takesJson: IsOf = ({ body }) => body !== undefined;
 const takesFile: IsOf = (call) => call.takesFile === true;
@@ -94,50 +102,38 @@ const named = (...names: string[]): IsOf => {
   return ({ name }) => names.includes(name);
 };
 
-const refusal = (
-  name: string,
-  code: ProblemCode,
-  isOf: IsOf,
-  ask: Refusal['ask'],
-  answers?: Refusal['answers'],
-): Refusal => ({ name, code, isOf, ask, answers });
-
-const challenged = ({ headers }: Answer) => expect(headers['www-authenticate']).toMatch(/^Bearer /);
-const unauthenticated = (name: string, code: ProblemCode, ask: Refusal['ask'], isOf = every) =>
-  refusal(name, code, isOf, ask, challenged);
+const TEXT = { headers: { 'content-type': 'text/plain' } };
 const tokenInQuery = async () => `?access_token=${(await api.authorization()).slice('Bearer '.length)}`;
-const withoutScope = (scope: string) =>
-  refusal(
-    `a token of the scope "${scope}" alone`,
-    'scope-missing',
-    ({ scopes }) => !scopes.some((needed) => needed === scope),
-    () => ({ as: { scope } }),
-    ({ headers, body }, { scopes }) => {
-      expect(headers['www-authenticate']).toContain('insufficient_scope');
-      expect(body.detail).toContain(scopes.join(' or '));
-    },
-  );
-const boundTo = (bound: Pick<Ask, 'exam' | 'attempt'>, isOf = every) =>
-  refusal(`a token that is bound to ${Object.values(bound).join('/')}`, 'wrong-attempt', isOf, () => ({ as: bound }));
+const withoutScope = (scope: string): Row => {
+  return [`the scope "${scope}" alone`, { as: { scope } }, ({ scopes }) => !scopes.some((one) => one === scope)];
+};
 
 /** What is wrong with a token is in auth.test.ts. */
 const TOKENS: readonly Refusal[] = [
-  unauthenticated('no token', 'token-missing', () => ({ as: null })),
-  unauthenticated(
-    'no token, before it reads the body',
-    'token-missing',
-    () => ({ as: null, body: '{', headers: { 'content-type': 'text/plain' } }),
-    (call) => takesJson(call) || takesFile(call),
+  ...refused('token-missing', [
+    ['no token', { as: null }],
+    [
+      'no token, before it reads the body',
+      { as: null, body: '{', ...TEXT },
+      (call) => takesJson(call) || takesFile(call),
+    ],
+    ['a token in the query', async () => ({ as: null, query: await tokenInQuery() })],
+  ]),
+  ...refused('token-expired', [['a token that has expired', { as: { exp: 1 } }]]),
+  ...refused('token-invalid', [
+    ['a token that is no JWT', { authorization: 'Bearer hello' }],
+    ['a token whose tenant is no id', { as: { tenant: '../acme' } }],
+  ]),
+  ...refused(
+    'scope-missing',
+    [...SCOPES, '', 'recordings:*', '*', ALL_SCOPES.replaceAll(' ', ','), ALL_SCOPES.toUpperCase()].map(withoutScope),
   ),
-  unauthenticated('a token in the query', 'token-missing', async () => ({ as: null, query: await tokenInQuery() })),
-  unauthenticated('a token that has expired', 'token-expired', () => ({ as: { exp: 1 } })),
-  unauthenticated('a token that is no JWT', 'token-invalid', () => ({ authorization: 'Bearer hello' })),
-  unauthenticated('a token whose tenant is no id', 'token-invalid', () => ({ as: { tenant: '../acme' } })),
-  ...[...SCOPES, '', 'recordings:*', '*', ALL_SCOPES.replaceAll(' ', ','), ALL_SCOPES.toUpperCase()].map(withoutScope),
-  boundTo({ exam: 'other' }),
-  boundTo({ exam: 'math', attempt: 'other' }),
-  boundTo({ exam: 'other', attempt: 'attempt' }),
-  boundTo(SITTING, ({ path }) => !path.includes('{attempt}')),
+  ...refused('wrong-attempt', [
+    ['a token of another exam', { as: { exam: 'other' } }],
+    ['a token of another attempt', { as: { exam: 'math', attempt: 'other' } }],
+    ["a token of another exam's attempt", { as: { exam: 'other', attempt: 'attempt' } }],
+    ['a token of an attempt for more than that', { as: SITTING }, ({ path }) => !path.includes('{attempt}')],
+  ]),
 ];
 
 const etags = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, etag: '"d41d8cd9"' }));
@@ -147,21 +143,19 @@ const [FROM, TO] = ['2026-01-02T10:00:00Z', '2026-01-02T11:30:00+01:00'];
 const timeline = (...gaps: unknown[]) => ({ timeline: { startedAt: FROM, endedAt: TO, gaps } });
 const gap = (reason: string) => ({ from: FROM, to: FROM, reason });
 
-const notFound = (name: string, ask: Ask | (() => Ask), isOf = ofRecording) =>
-  refusal(name, 'recording-not-found', isOf, typeof ask === 'function' ? ask : () => ask);
 /** A body that is valid, so that nothing but the recording is missing. */
 const completion = (body: object) => ({ recording: UNKNOWN_RECORDING, body: JSON.stringify(body) });
-
-const NOT_FOUND: readonly Refusal[] = [
-  notFound('an unknown recording', { recording: UNKNOWN_RECORDING }),
-  notFound('a recording of another attempt', { attempt: 'another' }),
-  notFound('a recording of another exam', { exam: 'another' }),
-  ...STATES.map((state) =>
-    notFound(`another tenant's recording, ${state}`, () => ({ as: { tenant: 'other' }, recording: idOf(state) })),
-  ),
-  notFound('ten thousand parts of an unknown one', completion({ parts: etags(...upTo(10_000)) }), named('complete')),
-  notFound('the timeline of an unknown one', completion(timeline(gap('paused'))), named('complete')),
-];
+const NOT_FOUND = refused('recording-not-found', [
+  ['an unknown recording', { recording: UNKNOWN_RECORDING }, ofRecording],
+  ['a recording of another attempt', { attempt: 'another' }, ofRecording],
+  ['a recording of another exam', { exam: 'another' }, ofRecording],
+  ...STATES.map((state): Row => {
+    const ask = () => ({ as: { tenant: 'other' }, recording: idOf(state) });
+    return [`another tenant's recording, ${state}`, ask, ofRecording];
+  }),
+  ['ten thousand parts of an unknown one', completion({ parts: etags(...upTo(10_000)) }), named('complete')],
+  ['the timeline of an unknown one', completion(timeline(gap('paused'))), named('complete')],
+]);
 
 const PATHS_OUT = ['..', '.', '%2e%2e', 'a%2fb', 'a%5cb', '%00', 'a%0ab', '%zz', '%ff'];
 const NO_NAMES = ['%C3%A9', 'a'.repeat(65), 'a@b.nl', 'a%40b.nl', '_a', '__proto__', ''];
@@ -173,74 +167,63 @@ function codeOfId(id: string, place: keyof Ids): ProblemCode {
 }
 
 /** In each place of the path where an id belongs. */
-const BAD_IDS: readonly Refusal[] = [...PATHS_OUT, ...NO_NAMES].flatMap((id) =>
-  (['exam', 'attempt', 'recording', 'participant'] as const).map((place) =>
-    refusal(
-      `the ${place} "${id}"`,
-      codeOfId(id, place),
-      ({ path }) => path.includes(`{${place}}`),
-      () => ({ [place]: id }),
-      ({ status, body }) => {
-        const message = expect.stringContaining(/@|%40/.test(id) ? 'e-mail' : '');
-        expect(body.errors).toEqual(status === 422 ? [{ path: place, message }] : undefined);
-      },
-    ),
-  ),
+const BAD_IDS = [...PATHS_OUT, ...NO_NAMES].flatMap((id) =>
+  (['exam', 'attempt', 'recording', 'participant'] as const).flatMap((place) => {
+    const code = codeOfId(id, place);
+    const mistake = { path: place, message: /@|%40/.test(id) ? /e-mail/ : /./ };
+    const isOf: IsOf = ({ path }) => path.includes(`{${place}}`);
+    return refused(code, [
+      [`the ${place} "${id}"`, { [place]: id }, isOf, code === 'invalid-id' ? mistake : undefined],
+    ]);
+  }),
 );
 
 /** The valid body and one member more. */
-const withMember = ({ body = {} }: ContractCall, member: string) =>
-  `${JSON.stringify(body).slice(0, -1)}${Object.keys(body).length > 0 ? ',' : ''}${member}}`;
-const megabyte = (call: ContractCall) => withMember(call, `"x":"${'x'.repeat(2 ** 20)}"`);
-const nested = (depth: number) => `"x":${'{"x":'.repeat(depth)}1${'}'.repeat(depth)}`;
-
-const json = (name: string, code: ProblemCode, body: (call: ContractCall) => string, more: Partial<Refusal> = {}) => ({
-  ...refusal(name, code, takesJson, (call) => ({ body: body(call) })),
-  ...more,
+const withMember = ({ body = {} }: ContractCall, member: string) => ({
+  body: `${JSON.stringify(body).slice(0, -1)}${Object.keys(body).length > 0 ? ',' : ''}${member}}`,
 });
-const ofType = (isOf: IsOf, headers: Record<string, string>) =>
-  refusal(`a body with ${JSON.stringify(headers)}`, 'unsupported-media-type', isOf, (call) => ({
-    headers,
-    recording: idOf(call.takesFile ? 'uploading' : 'stored'),
-  }));
+const withText = (call: ContractCall, bytes: number) => withMember(call, `"x":"${'x'.repeat(bytes)}"`);
+const nested = (depth: number) => `"x":${'{"x":'.repeat(depth)}1${'}'.repeat(depth)}`;
+const bodies = (...texts: string[]) => texts.map((body): Row => [`${body.slice(0, 100)} as JSON`, { body }, takesJson]);
+const ofType = (isOf: IsOf, headers: Record<string, string>): Row => {
+  const ask: Refusal['ask'] = (call) => ({ headers, recording: idOf(call.takesFile ? 'uploading' : 'stored') });
+  return [`a body with ${JSON.stringify(headers)}`, ask, isOf];
+};
 
 const TYPES = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'];
 const CHARSETS = ['utf-7', 'utf-16le', '"utf-32"', 'latin1', ''].map((name) => `application/json; charset=${name}`);
 const FILE_TYPES = ['video/webm', 'application/json', 'application/octet-stream', 'multipart/mixed; boundary=edge'];
+const CHUNKED = { headers: { 'transfer-encoding': 'chunked' } };
+const SMALL_BODIES = named('create', 'playback link', 'assess', 'restrict');
 
 const BODIES: readonly Refusal[] = [
-  ...['{', '{"a":1,}', '{"a":NaN}', '{}{}', '<a/>'].map((body) =>
-    json(`${body} as JSON`, 'malformed-json', () => body),
-  ),
-  json('1 MB of JSON', 'body-too-large', megabyte),
-  json('more than 64 KiB', 'body-too-large', (call) => withMember(call, `"x":"${'x'.repeat(65_536)}"`), {
-    isOf: named('create', 'playback link', 'assess', 'restrict'),
-  }),
-  json('1 MB of JSON whose length is not announced', 'body-too-large', megabyte, {
-    ask: (call) => ({ body: megabyte(call), headers: { 'transfer-encoding': 'chunked' } }),
-  }),
-  ...[...TYPES, ...CHARSETS].map((type) => ofType(takesJson, { 'content-type': type })),
-  ofType(takesJson, { 'content-encoding': 'gzip' }),
-  ...FILE_TYPES.map((type) => ofType(takesFile, { 'content-type': type })),
-  ...['[]', '[{}]', '"text"', 'null', 'true', '-1e400'].map((body) =>
-    json(`${body} for an object`, 'invalid-request', () => body),
-  ),
-  // Bytes that are no UTF-8 are taken for characters that no schema allows.
-  json('characters of no member', 'invalid-request', (call) => withMember(call, '"\u00ff\ufffe":1')),
-  json('arrays in arrays', 'invalid-request', () => '['.repeat(20_000) + ']'.repeat(20_000)),
-  json('depth', 'invalid-request', (call) => withMember(call, nested(10_000))),
-  ...[
-    ['__proto__', '{"polluted":true}'],
-    ['constructor', '{"prototype":{"polluted":true}}'],
-    ['toString', '"x"'],
-    ['unknown', '1'],
-    ['tenant', '"other"'],
-    ['deleteBy', '"2099-01-01T00:00:00Z"'],
-  ].map(([member = '', value]) =>
-    json(`the member ${member}`, 'invalid-request', (call) => withMember(call, `"${member}":${value}`), {
-      answers: ({ body }) => expect(body.errors).toContainEqual({ path: member, message: expect.stringMatching(/./) }),
+  ...refused('malformed-json', bodies('{', '{"a":1,}', '{"a":NaN}', '{}{}', '<a/>')),
+  ...refused('body-too-large', [
+    ['1 MB of JSON', (call) => withText(call, 2 ** 20), takesJson],
+    ['1 MB of JSON of unknown length', (call) => ({ ...withText(call, 2 ** 20), ...CHUNKED }), takesJson],
+    ['more than 64 KiB', (call) => withText(call, 65_536), SMALL_BODIES],
+  ]),
+  ...refused('unsupported-media-type', [
+    ...[...TYPES, ...CHARSETS].map((type) => ofType(takesJson, { 'content-type': type })),
+    ofType(takesJson, { 'content-encoding': 'gzip' }),
+    ...FILE_TYPES.map((type) => ofType(takesFile, { 'content-type': type })),
+  ]),
+  ...refused('invalid-request', [
+    ...bodies('[]', '[{}]', '"text"', 'null', 'true', '-1e400', '['.repeat(20_000) + ']'.repeat(20_000)),
+    // Bytes that are no UTF-8 are taken for characters that no schema allows.
+    ['characters of no member', (call) => withMember(call, '"\u00ff\ufffe":1'), takesJson],
+    ['depth', (call) => withMember(call, nested(10_000)), takesJson],
+    ...[
+      ['__proto__', '{"polluted":true}'],
+      ['constructor', '{"prototype":{"polluted":true}}'],
+      ['toString', '"x"'],
+      ['tenant', '"other"'],
+      ['deleteBy', '"2099-01-01T00:00:00Z"'],
+    ].map(([path = '', value]): Row => {
+      const ask: Refusal['ask'] = (call) => withMember(call, `"${path}":${value}`);
+      return [`the member ${path}`, ask, takesJson, { path, message: /./ }];
     }),
-  ),
+  ]),
 ];
 
 const withConsent = (consent: unknown) => ({ ...CREATE_BODY, consent });
@@ -262,56 +245,63 @@ const MISTAKES: readonly (readonly [string, ...(string | object)[]])[] = [
   ['assess', '', {}, { completedAt: '2026-01-02T10:00:00' }, { completedAt: '2026-02-30T10:00:00Z' }],
   ['assess', { completedAt: 1_793_000_000 }],
 ];
+const MEMBERS = MISTAKES.flatMap(([call, ...bodies]) =>
+  bodies.map((body): Row => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    return [`the body ${text.slice(0, 100) || 'that is missing'}`, { body: text }, named(call)];
+  }),
+);
 
-const form = (name: string, code: ProblemCode, body: () => Buffer, headers: Record<string, string> = {}) =>
-  refusal(name, code, takesFile, () => ({ recording: idOf('uploading'), body: body(), headers }));
 const FILE = formWith(Buffer.from('no recording')).body;
-const withHead = (from: string, to: string) => () => Buffer.from(String(FILE).replace(from, to));
-const large = () =>
-  formWith(Buffer.concat([Buffer.from('1a45dfa39f4282847765626d', 'hex'), Buffer.alloc(200_000)])).body;
-
-const FORMS: readonly Refusal[] = [
-  form('a form that ends early', 'malformed-form', () => FILE.subarray(0, -20)),
-  form('a form without its boundary', 'malformed-form', () => Buffer.from('nothing')),
-  form('a form that is empty', 'malformed-form', () => Buffer.alloc(0)),
-  form('a file above the limit', 'recording-too-large', large),
-  form('a file above the limit of unknown length', 'recording-too-large', large, { 'transfer-encoding': 'chunked' }),
-  form('a form without a file', 'file-missing', withHead('"file"; filename="blob"', '"note"')),
-  form('a file in another field', 'invalid-request', withHead('"file"', '"video"')),
-  form('a file in a field that nests', 'invalid-request', withHead('"file"', '"file[a][b]"')),
-];
-
-const QUERIES: readonly Refusal[] = [
-  refusal(
-    'a parameter that means nothing',
-    'invalid-request',
-    every,
-    ({ query = '' }) => ({ query: `${query || '?'}&force=true` }),
-    ({ body }) => expect(body.errors).toContainEqual({ path: 'force', message: 'Is not known here' }),
-  ),
-  ...['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='].map((query) =>
-    refusal(`the query ${query}`, 'invalid-request', named('list of attempt', 'list of exam'), () => ({
-      query: `?${query}`,
-    })),
-  ),
-];
+const LARGE = formWith(Buffer.concat([Buffer.from('1a45dfa39f4282847765626d', 'hex'), Buffer.alloc(200_000)])).body;
+const form = (name: string, body: Buffer, more: Ask = {}): Row => {
+  return [name, () => ({ recording: idOf('uploading'), body, ...more }), takesFile];
+};
+const withHead = (from: string, to: string) => Buffer.from(String(FILE).replace(from, to));
+const lists = named('list of attempt', 'list of exam');
 
 const REFUSALS: readonly Refusal[] = [
-  ...[TOKENS, NOT_FOUND, BAD_IDS, BODIES, FORMS, QUERIES].flat(),
-  ...MISTAKES.flatMap(([name, ...bodies]) =>
-    bodies.map((body) => {
-      const text = typeof body === 'string' ? body : JSON.stringify(body);
-      const isOf = named(name);
-      return json(`the body ${text.slice(0, 100) || 'that is missing'}`, 'invalid-request', () => text, { isOf });
-    }),
-  ),
+  ...[TOKENS, NOT_FOUND, BAD_IDS, BODIES].flat(),
+  ...refused('malformed-form', [
+    form('a form that ends early', FILE.subarray(0, -20)),
+    form('a form without its boundary', Buffer.from('nothing')),
+    form('a form that is empty', Buffer.alloc(0)),
+  ]),
+  ...refused('recording-too-large', [
+    form('a file above the limit', LARGE),
+    form('a file above the limit of unknown length', LARGE, CHUNKED),
+  ]),
+  ...refused('file-missing', [form('a form without a file', withHead('"file"; filename="blob"', '"note"'))]),
+  ...refused('invalid-request', [
+    ...MEMBERS,
+    form('a file in another field', withHead('"file"', '"video"')),
+    form('a file in a field that nests', withHead('"file"', '"file[a][b]"')),
+    [
+      'a parameter that means nothing',
+      ({ query = '' }) => ({ query: `${query || '?'}&force=true` }),
+      () => true,
+      { path: 'force', message: /^Is not known here$/ },
+    ],
+    ...['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='].map(
+      (query): Row => [`the query ${query}`, { query: `?${query}` }, lists],
+    ),
+  ]),
 ];
 
 describe.each(CALLS)('$name refuses', (call) => {
-  it.each(REFUSALS.filter(({ isOf }) => isOf(call)))('$name: $code', async ({ ask, code, answers }) => {
+  it.each(REFUSALS.filter(({ isOf }) => isOf(call)))('$name: $code', async ({ ask, code, mistake }) => {
     const answer = await send(call, await ask(call));
+    const { status, headers, body } = answer;
     expectProblem(answer, PROBLEMS[code].status, code);
-    answers?.(answer, call);
+    if (status === 401) expect(headers['www-authenticate']).toMatch(/^Bearer /);
+    if (code === 'scope-missing') {
+      expect(headers['www-authenticate']).toContain('insufficient_scope');
+      expect(body.detail).toContain(call.scopes.join(' or '));
+    }
+    if (mistake) {
+      const { path, message } = mistake;
+      expect(body.errors).toContainEqual({ path, message: expect.stringMatching(message) });
+    }
     await expectNothingChanged();
   });
 

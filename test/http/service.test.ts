@@ -5,7 +5,6 @@ import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
 import { overriding } from '../kit/overriding.ts';
@@ -88,11 +87,17 @@ it.each([
 });
 
 describe('a problem', () => {
-  it('has the members of RFC 9457, a code and the id of the request, and no more', async () => {
-    const answer = await api.call('get', NO_RECORDING, { headers: { 'x-request-id': 'my-request.1' } });
+  it('has the id of the request and no more than it needs; the log has the template of the route, never the path', async () => {
+    const own = await startApi();
+    const answer = await own.call('get', NO_RECORDING, { headers: { 'x-request-id': 'my-request.1' } });
     expectProblem(answer, 404, 'recording-not-found');
     expect(answer.headers['x-request-id']).toBe('my-request.1');
     expect(Object.keys(answer.body).sort()).toEqual(['code', 'detail', 'requestId', 'status', 'title', 'type']);
+    expect(own.log().filter(({ message }) => message === 'request refused')).toHaveLength(1);
+    expect(own.log().filter(({ message }) => message === 'request')).toMatchObject([
+      { method: 'GET', route: TEMPLATE, status: 404, tenant: 'acme', actor: 'tester' },
+    ]);
+    expect(own.lines.join('')).not.toContain('exam-1');
   });
 
   it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '<script>', '{"level":"error"}', 'a	b'])(
@@ -108,29 +113,17 @@ describe('a problem', () => {
     },
   );
 
-  it('is logged once, with the template of the route and never the path', async () => {
-    const own = await startApi();
-    await own.call('get', NO_RECORDING);
-    expect(own.log().filter(({ message }) => message === 'request refused')).toHaveLength(1);
-    expect(own.log().filter(({ message }) => message === 'request')).toMatchObject([
-      { method: 'GET', route: TEMPLATE, status: 404, tenant: 'acme', actor: 'tester' },
-    ]);
-    expect(own.lines.join('')).not.toContain('exam-1');
-  });
-
   it.each([
-    ['of the store', 'store-unavailable', 'connect ECONNREFUSED 10.9.8.7:9000'],
-    ['of the store that refuses', 'store-refused', 'AccessDenied at 10.9.8.7:9000'],
-  ] as const)('%s shows nothing of it: %s', async (_, code, message) => {
-    const cause = new Error(message);
-    const kind = code === 'store-refused' ? 'access-denied' : 'unavailable';
-    const wrap = (store: ObjectStore) =>
-      overriding(store, { list: () => Promise.reject(new StoreError(kind, 'list', 'NetworkError', { cause })) });
-    const dark = await startApi({ wrap });
+    ['store-unavailable', 'unavailable', '5'],
+    ['store-refused', 'access-denied', undefined],
+  ] as const)('of the store shows nothing of it: %s', async (code, kind, retryAfter) => {
+    const cause = new Error('connect ECONNREFUSED 10.9.8.7:9000');
+    const list = () => Promise.reject(new StoreError(kind, 'list', 'NetworkError', { cause }));
+    const dark = await startApi({ wrap: (store) => overriding(store, { list }) });
     const answer = await dark.call('get', RECORDINGS);
     expectProblem(answer, PROBLEMS[code].status, code);
-    expect(answer.headers['retry-after']).toBe(code === 'store-unavailable' ? '5' : undefined);
-    expect(JSON.stringify(answer)).not.toMatch(/ECONNREFUSED|AccessDenied|10\.9\.8\.7|NetworkError/);
+    expect(answer.headers['retry-after']).toBe(retryAfter);
+    expect(JSON.stringify(answer)).not.toMatch(/ECONNREFUSED|10\.9\.8\.7|NetworkError/);
     const causes = expect.arrayContaining([expect.stringContaining(`StoreError ${kind}`)]);
     expect(dark.log()).toContainEqual(expect.objectContaining({ level: 'error', code, causes }));
   });
@@ -159,7 +152,6 @@ describe('what the parser of Node refuses', () => {
   it.each<[string, string, ProblemCode]>([
     ['bytes that are no HTTP', 'nonsense\r\n\r\n', 'malformed-request'],
     ['a method that there is not', `FETCH / HTTP/1.1\r\n${HOST}\r\n`, 'malformed-request'],
-    ['a path with a byte that is no ASCII', `GET /é HTTP/1.1\r\n${HOST}\r\n`, 'malformed-request'],
     ['a header that breaks its line', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: a\rb\r\n\r\n`, 'malformed-request'],
     ['two lengths', `POST / HTTP/1.1\r\n${HOST}${LENGTHS}\r\n`, 'malformed-request'],
     ['20 kB of headers', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: ${'a'.repeat(20_000)}\r\n\r\n`, 'headers-too-large'],
@@ -168,13 +160,9 @@ describe('what the parser of Node refuses', () => {
     const { status, title } = PROBLEMS[code];
     const requestId = /^X-Request-Id: ([\w-]{36})$/m.exec(head)?.[1];
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(head.split('\r\n')).toEqual(
-      expect.arrayContaining([
-        'Content-Type: application/problem+json',
-        'Cache-Control: no-store',
-        'Connection: close',
-      ]),
-    );
+    for (const line of ['Content-Type: application/problem+json', 'Cache-Control: no-store', 'Connection: close']) {
+      expect(head.split('\r\n')).toContain(line);
+    }
     const type = `/docs#problem-${code}`;
     expect(JSON.parse(body)).toEqual({ type, title, status, detail: `${title}.`, code, requestId });
   });
