@@ -104,15 +104,6 @@ describe.each(['deleted', 'expired', 'unreadable', 'restricted'] as const)('a re
   });
 });
 
-it.each(OPEN)('%s, which needs no token, is as documented', async (path) => {
-  for (const method of ['GET', 'HEAD', 'POST']) {
-    const answer = await fetch(api.url + path, { method });
-    const isJson = method === 'GET' && /json/.test(answer.headers.get('content-type') ?? '');
-    const body: unknown = isJson ? await answer.json() : await answer.text();
-    expectDocumented(method, path, { status: answer.status, headers: Object.fromEntries(answer.headers), body });
-  }
-});
-
 // References, parameters of paths and examples of bodies are checked by `redocly lint` (npm run lint).
 describe('the OpenAPI document', () => {
   const described = describeApi(OPERATIONS);

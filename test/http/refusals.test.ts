@@ -368,12 +368,4 @@ describe('another tenant, who names the same exam, attempt and participant,', ()
       expect(answer.body).toEqual({ items: [], nextCursor: null });
     }
   });
-
-  it('assesses its own attempt alone', async () => {
-    const body = { completedAt: new Date(api.service.clock.now()).toISOString() };
-    const path = '/v1/exams/math/attempts/attempt/assessment';
-    const assessed = await api.call('put', path, { as: { tenant: 'fourth' }, body });
-    expect(assessed.body).toMatchObject({ recordings: 0 });
-    expectProblem(await api.call('get', path), 404, 'assessment-not-found');
-  });
 });
