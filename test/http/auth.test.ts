@@ -180,11 +180,9 @@ describe('a token that is signed with a key of the issuer', () => {
 
   it.each<[string, ProblemCode, object, object]>([
     ['an expiry that is past', 'token-expired', {}, { exp: 1_700_000_000 }],
-    ['no expiry', 'token-invalid', {}, { exp: undefined }],
     ['the key id of another', 'token-invalid', { kid: 'RS256' }, {}],
     ['the key id of nobody', 'token-invalid', { kid: 'nobody' }, {}],
     ['a key id that every object has', 'token-invalid', { kid: '__proto__' }, {}],
-    ['an empty key id', 'token-invalid', { kid: '' }, {}],
   ])('is refused with %s: %s', async (_, code, header, payload) => {
     expectProblem(await get(await signed('ES256', header, payload)), 401, code);
   });

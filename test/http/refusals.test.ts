@@ -26,16 +26,15 @@ interface Refusal {
   readonly ask: (call: ContractCall) => Ask | Promise<Ask>;
   readonly isOf: IsOf;
   /** One of the mistakes that are told. */
-  readonly mistake?: { readonly path: string; readonly message: RegExp };
+  readonly mistake: { readonly path: string; readonly message: RegExp } | undefined;
 }
 /** By default of every call. */
-type Row = readonly [string, Ask | Refusal['ask'], IsOf?, Refusal['mistake']?];
+type Row = readonly [name: string, ask: Ask | Refusal['ask'], isOf?: IsOf, mistake?: Refusal['mistake']];
 
-const refused = (code: ProblemCode, rows: readonly Row[]): Refusal[] =>
-  rows.map(([name, ask, isOf = () => true, mistake]) => ({
-    ...{ code, name, isOf, ask: typeof ask === 'function' ? ask : () => ask },
-    ...(mistake ? { mistake } : {}),
-  }));
+const refused = (code: ProblemCode, rows: readonly Row[]) =>
+  rows.map(([name, ask, isOf = () => true, mistake]): Refusal => {
+    return { code, name, ask: typeof ask === 'function' ? ask : () => ask, isOf, mistake };
+  });
 
 let api: Api;
 /** Lets each token ask once a minute. */
