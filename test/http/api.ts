@@ -1,6 +1,8 @@
 // The application as its callers meet it: a real port, a real store, tokens, and a clock that can be turned.
-import { request as httpRequest, type RequestListener } from 'node:http';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, expect } from '@jest/globals';
 import { type JWTPayload, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
@@ -16,7 +18,10 @@ import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { webm } from '../kit/fixtures.ts';
 import { startTestService, type TestService, type TestServiceOptions } from '../kit/service.ts';
+import { CREATE_BODY } from './calls.ts';
 import { expectDocumented } from './documented.ts';
+
+export { CREATE_BODY } from './calls.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
@@ -89,13 +94,6 @@ export interface Api {
   /** A recording that is complete. */
   store(sitting?: Sitting, file?: Uint8Array, body?: object): Promise<CreatedRecording>;
 }
-
-export const CREATE_BODY = {
-  participantId: 'p-1',
-  kind: 'webcam',
-  contentType: 'video/webm;codecs=vp8,opus',
-  consent: { givenAt: '2026-01-02T09:55:00+01:00', policyVersion: '2026-05' },
-} as const;
 
 const opened: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -200,26 +198,20 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     call,
     async raw(method, path, options = {}) {
       const headers = await headersOf(options);
-      const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-      const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          const answered = { status: response.statusCode ?? 0, headers: response.headers as Record<string, string> };
-          const answer = { ...answered, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
-          try {
-            expectDocumented(method, path, answer);
-            resolve(answer);
-          } catch (error) {
-            reject(error as Error);
-          }
-        });
-      });
-      request.on('error', reject);
+      const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });
+      const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+      // A refusal may come before all of the body has gone.
+      request.on('error', () => undefined);
       request.end(options.body);
-      return promise;
+      const [response] = await answered;
+      const body = await text(response);
+      const answer = {
+        status: response.statusCode ?? 0,
+        headers: response.headers as Record<string, string>,
+        body: body ? (JSON.parse(body) as Record<string, unknown>) : {},
+      };
+      expectDocumented(method, path, answer);
+      return answer;
     },
     create,
     upload,

@@ -2,12 +2,10 @@
 import type { Method } from '../../src/http/operation.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
+type Scope = (typeof SCOPES)[number];
+const [UPLOAD, REVIEW, ASSESS, PRIVACY] = SCOPES;
 
-export interface ContractCall {
-  readonly name: string;
-  readonly method: Method;
-  readonly path: string;
-  readonly scopes: readonly (typeof SCOPES)[number][];
+interface Sent {
   /** A body that is valid. */
   readonly body?: object;
   /** multipart/form-data instead of JSON. */
@@ -15,99 +13,57 @@ export interface ContractCall {
   readonly query?: string;
 }
 
-const ATTEMPT = '/v1/exams/{exam}/attempts/{attempt}';
-const PARTICIPANT = '/v1/participants/{participant}';
-const RECORDING = `${ATTEMPT}/recordings/{recording}`;
+export interface ContractCall extends Sent {
+  readonly name: string;
+  readonly method: Method;
+  readonly path: string;
+  /** Any one of them is enough. */
+  readonly scopes: readonly Scope[];
+}
 
-export const CALLS: readonly ContractCall[] = [
-  {
-    name: 'create',
-    method: 'post',
-    path: `${ATTEMPT}/recordings`,
-    scopes: ['recordings:upload'],
-    body: {
-      participantId: 'p-1',
-      kind: 'webcam',
-      contentType: 'video/webm',
-      consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
-    },
-  },
-  {
-    name: 'presign parts',
-    method: 'post',
-    path: `${RECORDING}/parts`,
-    scopes: ['recordings:upload'],
-    body: { parts: [{ partNumber: 1, sizeBytes: 1000 }] },
-  },
-  { name: 'list parts', method: 'get', path: `${RECORDING}/parts`, scopes: ['recordings:upload'] },
-  { name: 'complete', method: 'post', path: `${RECORDING}/complete`, scopes: ['recordings:upload'], body: {} },
-  { name: 'abort', method: 'post', path: `${RECORDING}/abort`, scopes: ['recordings:upload'] },
-  {
-    name: 'upload content',
-    method: 'post',
-    path: `${RECORDING}/content`,
-    scopes: ['recordings:upload'],
-    takesFile: true,
-  },
-  { name: 'list of attempt', method: 'get', path: `${ATTEMPT}/recordings`, scopes: ['recordings:review'] },
-  { name: 'list of exam', method: 'get', path: '/v1/exams/{exam}/recordings', scopes: ['recordings:review'] },
-  { name: 'read', method: 'get', path: RECORDING, scopes: ['recordings:review'] },
-  {
-    name: 'playback link',
-    method: 'post',
-    path: `${RECORDING}/playback-links`,
-    scopes: ['recordings:review'],
-    body: { reason: 'second look' },
-  },
-  {
-    name: 'assess',
-    method: 'put',
-    path: `${ATTEMPT}/assessment`,
-    scopes: ['assessments:write'],
-    body: { completedAt: '2026-01-02T10:00:00Z' },
-  },
-  {
-    name: 'read assessment',
-    method: 'get',
-    path: `${ATTEMPT}/assessment`,
-    scopes: ['assessments:write', 'recordings:review'],
-  },
-  { name: 'erase', method: 'delete', path: RECORDING, scopes: ['privacy:manage'], query: '?reason=erasure' },
-  {
-    name: 'restrict',
-    method: 'put',
-    path: `${RECORDING}/restriction`,
-    scopes: ['privacy:manage'],
-    body: { reason: 'accuracy contested' },
-  },
-  {
-    name: 'lift a restriction',
-    method: 'delete',
-    path: `${RECORDING}/restriction`,
-    scopes: ['privacy:manage'],
-    query: '?reason=settled',
-  },
-  { name: 'access log', method: 'get', path: `${RECORDING}/access-log`, scopes: ['privacy:manage'] },
-  { name: 'list of participant', method: 'get', path: `${PARTICIPANT}/recordings`, scopes: ['privacy:manage'] },
-  { name: 'export', method: 'get', path: `${PARTICIPANT}/export`, scopes: ['privacy:manage'] },
-  {
-    name: 'erase participant',
-    method: 'delete',
-    path: PARTICIPANT,
-    scopes: ['privacy:manage'],
-    query: '?reason=erasure',
-  },
-  {
-    name: 'erase recordings of participant',
-    method: 'delete',
-    path: `${PARTICIPANT}/recordings`,
-    scopes: ['privacy:manage'],
-    query: '?reason=erasure',
-  },
+export const CREATE_BODY = {
+  participantId: 'p-1',
+  kind: 'webcam',
+  contentType: 'video/webm;codecs=vp8,opus',
+  consent: { givenAt: '2026-01-02T09:55:00+01:00', policyVersion: '2026-05' },
+} as const;
+
+const EXAM = '/v1/exams/{exam}';
+const ATTEMPT = `${EXAM}/attempts/{attempt}`;
+const RECORDING = `${ATTEMPT}/recordings/{recording}`;
+const PARTICIPANT = '/v1/participants/{participant}';
+
+const PART = { partNumber: 1, sizeBytes: 1000 };
+const ERASURE = { query: '?reason=erasure' };
+const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
+
+const TABLE: readonly (readonly [string, Method, string, readonly Scope[], Sent?])[] = [
+  ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
+  ['presign parts', 'post', `${RECORDING}/parts`, [UPLOAD], { body: { parts: [PART] } }],
+  ['list parts', 'get', `${RECORDING}/parts`, [UPLOAD]],
+  ['complete', 'post', `${RECORDING}/complete`, [UPLOAD], { body: {} }],
+  ['abort', 'post', `${RECORDING}/abort`, [UPLOAD]],
+  ['upload content', 'post', `${RECORDING}/content`, [UPLOAD], { takesFile: true }],
+  ['list of attempt', 'get', `${ATTEMPT}/recordings`, [REVIEW], { query: FILTERS }],
+  ['list of exam', 'get', `${EXAM}/recordings`, [REVIEW]],
+  ['read', 'get', RECORDING, [REVIEW]],
+  ['playback link', 'post', `${RECORDING}/playback-links`, [REVIEW], { body: { reason: 'second look' } }],
+  ['assess', 'put', `${ATTEMPT}/assessment`, [ASSESS], { body: { completedAt: '2026-01-02T10:00:00Z' } }],
+  ['read assessment', 'get', `${ATTEMPT}/assessment`, [ASSESS, REVIEW]],
+  ['erase', 'delete', RECORDING, [PRIVACY], ERASURE],
+  ['restrict', 'put', `${RECORDING}/restriction`, [PRIVACY], { body: { reason: 'accuracy contested' } }],
+  ['lift a restriction', 'delete', `${RECORDING}/restriction`, [PRIVACY], { query: '?reason=settled' }],
+  ['access log', 'get', `${RECORDING}/access-log`, [PRIVACY]],
+  ['list of participant', 'get', `${PARTICIPANT}/recordings`, [PRIVACY]],
+  ['export', 'get', `${PARTICIPANT}/export`, [PRIVACY]],
+  ['erase participant', 'delete', PARTICIPANT, [PRIVACY], ERASURE],
+  ['erase recordings of participant', 'delete', `${PARTICIPANT}/recordings`, [PRIVACY], ERASURE],
 ];
 
+export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCall => {
+  return { name, method, path, scopes, ...sent };
+});
 export const OF_RECORDING = CALLS.filter(({ path }) => path.includes('{recording}'));
-export const WITH_JSON = CALLS.filter(({ body }) => body !== undefined);
 
 export interface Ids {
   readonly exam?: string;
@@ -116,14 +72,14 @@ export interface Ids {
   readonly participant?: string;
 }
 
-export function pathOf({ path, query = '' }: ContractCall, ids: Ids): string {
+export function pathOf({ path, query = '' }: Pick<ContractCall, 'path' | 'query'>, ids: Ids): string {
   const { exam = 'math', attempt = 'attempt', recording = `0${'1'.repeat(35)}`, participant = 'p-1' } = ids;
   const named = path.replace('{exam}', exam).replace('{attempt}', attempt).replace('{recording}', recording);
   return named.replace('{participant}', participant) + query;
 }
 
 /** A valid body, and what says so. */
-export function bodyOf(call: ContractCall): { body?: string | Buffer; headers?: Record<string, string> } {
+export function bodyOf(call: Sent): { body?: string | Buffer; headers?: Record<string, string> } {
   if (call.takesFile) return formWith(Buffer.from('no recording'));
   return call.body ? { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } } : {};
 }

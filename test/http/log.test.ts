@@ -52,14 +52,11 @@ beforeAll(async () => {
   await api.service.sweep();
 });
 
-it('has a line for each request, and all statuses', () => {
-  const lines = api.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  const statuses = new Set(lines.map(({ status }) => status));
-  expect([...statuses]).toEqual(expect.arrayContaining([200, 201, 401, 409, 410, 422, 429, 503]));
-  expect(lines.filter(({ message }) => message === 'request').length).toBeGreaterThan(40);
-});
-
-it('has no token, signature, secret, address or query in any line', () => {
+it('has a line for each request, and no token, signature, secret, address or query in any line', () => {
+  const requests = api.log().filter(({ message }) => message === 'request');
+  const statuses = requests.map(({ status }) => status);
+  expect(statuses).toEqual(expect.arrayContaining([200, 201, 401, 409, 410, 422, 429, 503]));
+  expect(requests.length).toBeGreaterThan(40);
   const [, payload = '', signature = ''] = token.split('.');
   const uploadIds = urls.map((url) => new URL(url).searchParams.get('uploadId')).filter((id) => id !== null);
   const signatures = urls.map((url) => new URL(url).searchParams.get('X-Amz-Signature') ?? '?');

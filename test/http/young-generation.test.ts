@@ -6,15 +6,9 @@ const MODULE = new URL('../../src/http/young-generation.ts', import.meta.url).hr
 
 /** What a script prints, a number. */
 function run(script: string): number {
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      '--input-type=module',
-      '--eval',
-      `import { getHeapSpaceStatistics } from 'node:v8'; import * as young from '${MODULE}'; ${script}`,
-    ],
-    { encoding: 'utf8', env: { PATH: process.env.PATH } },
-  );
+  const imports = `import { getHeapSpaceStatistics } from 'node:v8'; import * as young from '${MODULE}';`;
+  const options = { encoding: 'utf8', env: { PATH: process.env.PATH } } as const;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', imports + script], options);
   expect(stderr).toBe('');
   return Number(stdout);
 }
