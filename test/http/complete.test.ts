@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { StoredPart } from '../../src/domain/parts.ts';
-import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -56,11 +55,10 @@ describe('part URLs', () => {
     expect(await put()).toBe(403);
   });
 
-  it.each<[string, number, number, ProblemCode]>([
-    ['a size above the limit', 1, 5 * MIB + 1, 'part-too-large'],
-    ['a number above the limit', 21, 1, 'part-number-too-large'],
-  ])('are not given for %s', async (_, partNumber, sizeBytes, code) => {
-    expectProblem(await sign(await api.create(), [{ partNumber, sizeBytes }]), 422, code);
+  it('are not given for a size or a number above the limit', async () => {
+    const created = await api.create();
+    expectProblem(await sign(created, [{ partNumber: 1, sizeBytes: 5 * MIB + 1 }]), 422, 'part-too-large');
+    expectProblem(await sign(created, [{ partNumber: 21, sizeBytes: 1 }]), 422, 'part-number-too-large');
   });
 
   it('asked for many times at once share a look at the store, and look again after one that failed', async () => {
@@ -71,23 +69,18 @@ describe('part URLs', () => {
       expectProblem(answer, 503, 'store-unavailable');
     }
     recover();
-    let looks = 0;
-    store.watch('list', () => {
-      looks += 1;
-    });
+    const { requests } = api.service.testStore;
+    requests.length = 0;
     const answers = await Promise.all(Array.from({ length: 8 }, () => sign(created, ONE)));
-    store.watch('list', () => undefined);
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
-    expect(looks).toBe(1);
+    expect(requests.map(({ operation }) => operation)).toEqual(['ListObjectsV2']);
   });
 });
 
 describe('a recording', () => {
   it('is complete when all its parts have come, in whatever order, and takes no more of them then', async () => {
     const created = await api.create();
-    const answer = await complete(created);
-    expectProblem(answer, 409, 'parts-missing');
-    expect(answer.body).toMatchObject({ partNumbers: [1] });
+    expect((await complete(created)).body).toMatchObject({ code: 'parts-missing', partNumbers: [1] });
     await api.upload(created, file, [3, 1]);
     expect(await partsOf(created)).toEqual([
       { partNumber: 1, sizeBytes: 5 * MIB, etag: expect.any(String) },
@@ -99,25 +92,21 @@ describe('a recording', () => {
     expect((await api.call('get', created.path)).body).toMatchObject({ state: 'uploading', timeline: null });
     await api.upload(created, file, [2]);
     const stored = await complete(created, { timeline: TIMELINE });
-    const storedAt = expect.stringMatching(/Z$/);
-    const whole = { state: 'stored', storedAt, sizeBytes: file.length, timeline: TIMELINE };
-    expect(stored).toMatchObject({ status: 200, body: { ...created.recording, ...whole } });
+    const whole = { state: 'stored', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
+    expect(stored).toMatchObject({ status: 200, body: { ...created.recording, ...whole, timeline: TIMELINE } });
     expect((await complete(created, { timeline: other })).body).toEqual(stored.body);
     expect((await api.call('get', created.path)).body).toEqual(stored.body);
     api.service.clock.advance(SECOND_MS);
     expectProblem(await sign(created, ONE), 409, 'recording-stored');
-    for (const [method, suffix] of [['get', 'parts'] as const, ['post', 'abort'] as const]) {
-      expectProblem(await api.call(method, `${created.path}/${suffix}`), 409, 'recording-stored');
-    }
+    expectProblem(await api.call('get', `${created.path}/parts`), 409, 'recording-stored');
+    expectProblem(await api.call('post', `${created.path}/abort`), 409, 'recording-stored');
   });
 
   it('is not complete with a part in the middle that is too small, nor while the store is away, until it is asked again', async () => {
     const created = await api.create();
     const parts = [file.subarray(0, 5 * MIB), file.subarray(0, 1000), file.subarray(10 * MIB)];
     await uploadParts(api.service.context, created.ref, parts);
-    const answer = await complete(created);
-    expectProblem(answer, 409, 'parts-mismatch');
-    expect(answer.body).toMatchObject({ partNumbers: [2] });
+    expect((await complete(created)).body).toMatchObject({ code: 'parts-mismatch', partNumbers: [2] });
     await api.upload(created, file, [2]);
     const recover = store.failOn('completeMultipartUpload', mediaKey(created.ref));
     const away = await complete(created);
@@ -127,13 +116,12 @@ describe('a recording', () => {
     expect((await complete(created)).body).toMatchObject({ sizeBytes: file.length });
   });
 
-  it.each([
-    ['with the quotes of the ETags', (etag: string) => etag],
-    ['without', (etag: string) => etag.replaceAll('"', '')],
-  ])('is complete with the very parts that the client names, %s', async (_, written) => {
+  it('is complete with the very parts that the client names, with the quotes of an ETag or without', async () => {
     const created = await api.create();
     await api.upload(created, file);
-    const parts = (await partsOf(created)).map(({ partNumber, etag }) => ({ partNumber, etag: written(etag) }));
+    const parts = (await partsOf(created)).map(({ partNumber, etag }) => {
+      return { partNumber, etag: partNumber === 1 ? etag : etag.replaceAll('"', '') };
+    });
     const wrong = { partNumber: 2, etag: '"0123456789abcdef"' };
     for (const [named, status, code] of [
       [[...parts, { ...wrong, partNumber: 4 }], 409, 'parts-missing'],
