@@ -1,14 +1,15 @@
-// POST …/recordings: how a recording begins, and how a create that is sent again makes nothing twice.
+// POST …/recordings and …/parts: how a recording begins, its part URLs, and how a create that is sent again makes nothing twice.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
 import { attemptPrefix, participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
+import type { SignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { type Api, CREATE_BODY, newAttempt, startApi } from './api.ts';
+import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
 const store = createInterventions();
@@ -31,6 +32,12 @@ function create(attempt: string, body: object = {}, key?: string, tenant = 'acme
     body: { ...CREATE_BODY, ...body },
   });
 }
+
+const sign = ({ path, ref }: CreatedRecording, parts: readonly object[], by = api) =>
+  by.call<{ parts: SignedPart[] }>('post', `${path}/parts`, {
+    as: { scope: 'recordings:upload', exam: 'math', attempt: ref.attempt },
+    body: { parts },
+  });
 
 describe('a new recording', () => {
   it('is answered with its place, its deadline and the URL of its first part', async () => {
@@ -66,13 +73,55 @@ describe('a new recording', () => {
     const last = upload.parts.at(-1);
     if (last) expect((await api.service.putPart(last, new Uint8Array(5 * MIB))).status).toBe(200);
   });
+});
 
-  it('has no part URLs where all uploads pass through the service', async () => {
+describe('part URLs', () => {
+  const ONE = [{ partNumber: 1, sizeBytes: 1000 }];
+
+  it('are given for the parts that are named, in their order, and expire after the time that is set', async () => {
+    const brief = await startApi({ uploads: { partUrlTtlMs: 15 * SECOND_MS } });
+    const sizes = [{ partNumber: 3, sizeBytes: 5 * MIB }, ...ONE];
+    const { parts } = (await sign(await brief.create(), sizes, brief)).body;
+    // A signature has its time in whole seconds.
+    const signedMs = brief.service.clock.now() - (brief.service.clock.now() % SECOND_MS);
+    expect(parts).toEqual(
+      sizes.map(({ partNumber, sizeBytes }) => ({
+        partNumber,
+        method: 'PUT',
+        url: expect.stringContaining(`partNumber=${partNumber}&`),
+        headers: { 'content-length': String(sizeBytes) },
+        expiresAt: new Date(signedMs + 15 * SECOND_MS).toISOString(),
+      })),
+    );
+    const put = async () => (await brief.service.putPart(parts[1] as SignedPart, new Uint8Array(1000))).status;
+    expect(await put()).toBe(200);
+    brief.service.clock.advance(16 * SECOND_MS);
+    expect(await put()).toBe(403);
+  });
+
+  it('are not given for a size or a number above the limit, nor where all uploads pass through the service', async () => {
     const proxy = await startApi({ uploads: { mode: 'proxy' } });
-    const { upload, path } = await proxy.create({}, { parts: 3 });
-    expect(upload.parts).toEqual([]);
-    const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
-    expectProblem(await proxy.call('post', `${path}/parts`, { body }), 409, 'uploads-proxied');
+    const proxied = await proxy.create({}, { parts: 3 });
+    expect(proxied.upload.parts).toEqual([]);
+    expectProblem(await sign(proxied, ONE, proxy), 409, 'uploads-proxied');
+    const created = await api.create();
+    expectProblem(await sign(created, [{ partNumber: 1, sizeBytes: 5 * MIB + 1 }]), 422, 'part-too-large');
+    expectProblem(await sign(created, [{ partNumber: 21, sizeBytes: 1 }]), 422, 'part-number-too-large');
+  });
+
+  it('asked for many times at once share a look at the store, and look again after one that failed', async () => {
+    const created = await api.create();
+    api.service.context.takingParts.clear();
+    const recover = store.failOn('list', 'attempts/');
+    for (const answer of await Promise.all([sign(created, ONE), sign(created, ONE)])) {
+      expectProblem(answer, 503, 'store-unavailable');
+    }
+    recover();
+    const { requests } = api.service.testStore;
+    requests.length = 0;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => sign(created, ONE)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
+    expect(requests.map(({ operation }) => operation)).toEqual(['ListObjectsV2']);
   });
 });
 

@@ -1,24 +1,39 @@
-// How a recording ends: its upload is given up or it is erased, nothing brings it back, and what a completion meets then.
+// How an upload ends: its parts become a recording, it is given up or erased; nothing brings back what is gone.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
+import { enlargeWebm } from '../../demo/webm.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import { participantKey } from '../../src/domain/keys.ts';
+import type { StoredPart } from '../../src/domain/parts.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey } from '../kit/interventions.ts';
+import { uploadParts } from '../kit/service.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { bodyOf, formWith, OF_RECORDING, pathOf } from './calls.ts';
 import { expectNothingLeft, expectProblem } from './expectations.ts';
 
-const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
+const file = enlargeWebm(webm, 12 * MIB);
+const TIMELINE = {
+  startedAt: '2026-01-02T10:00:00Z',
+  endedAt: '2026-01-02T11:00:00+01:00',
+  gaps: [{ from: '2026-01-02T09:10:00Z', to: '2026-01-02T09:11:00Z', reason: 'lost connection' }],
+};
 const interventions = createInterventions();
 let api: Api;
 beforeAll(async () => {
   api = await startApi({ wrap: interventions.wrap });
 });
 
+const complete = ({ path, ref }: CreatedRecording, body: object = {}, by = api) =>
+  by.call('post', `${path}/complete`, { as: { scope: 'recordings:upload', exam: 'math', attempt: ref.attempt }, body });
+const sign = ({ path }: CreatedRecording, by = api) =>
+  by.call('post', `${path}/parts`, { body: { parts: [{ partNumber: 1, sizeBytes: 1000 }] } });
+const partsOf = async ({ path }: CreatedRecording) =>
+  (await api.call<{ parts: StoredPart[] }>('get', `${path}/parts`)).body.parts;
 const ENDS = {
-  abort: (path: string, by = api) => by.call('post', `${path}/abort`, { as: { scope: 'recordings:upload' } }),
-  erase: (path: string, by = api) => by.call('delete', `${path}?reason=erasure`, { as: { scope: 'privacy:manage' } }),
-  complete: (path: string, by = api) => by.call('post', `${path}/complete`, { body: { timeline: TIMELINE } }),
+  abort: ({ path }: CreatedRecording, by = api) =>
+    by.call('post', `${path}/abort`, { as: { scope: 'recordings:upload' } }),
+  erase: ({ path }: CreatedRecording, by = api) => by.call('delete', `${path}?reason=erasure`),
+  complete: (created: CreatedRecording) => complete(created, { timeline: TIMELINE }),
 };
 
 async function uploaded(): Promise<CreatedRecording> {
@@ -27,13 +42,88 @@ async function uploaded(): Promise<CreatedRecording> {
   return created;
 }
 
+describe('a recording', () => {
+  it('is complete when all its parts have come, in whatever order, and takes no more of them then', async () => {
+    const created = await api.create();
+    expect((await complete(created)).body).toMatchObject({ code: 'parts-missing', partNumbers: [1] });
+    await api.upload(created, file, [3, 1]);
+    expect(await partsOf(created)).toEqual([
+      { partNumber: 1, sizeBytes: 5 * MIB, etag: expect.any(String) },
+      { partNumber: 3, sizeBytes: 2 * MIB, etag: expect.any(String) },
+    ]);
+    // The timeline of a call that is refused is not kept.
+    const other = { ...TIMELINE, gaps: [] };
+    expect((await complete(created, { timeline: other })).body).toMatchObject({ status: 409, partNumbers: [2] });
+    expect((await api.call('get', created.path)).body).toMatchObject({ state: 'uploading', timeline: null });
+    await api.upload(created, file, [2]);
+    const stored = await complete(created, { timeline: TIMELINE });
+    const whole = { state: 'stored', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
+    expect(stored).toMatchObject({ status: 200, body: { ...created.recording, ...whole, timeline: TIMELINE } });
+    expect((await complete(created, { timeline: other })).body).toEqual(stored.body);
+    expect((await api.call('get', created.path)).body).toEqual(stored.body);
+    api.service.clock.advance(SECOND_MS);
+    expectProblem(await sign(created), 409, 'recording-stored');
+    expectProblem(await api.call('get', `${created.path}/parts`), 409, 'recording-stored');
+    expectProblem(await api.call('post', `${created.path}/abort`), 409, 'recording-stored');
+  });
+
+  it('is not complete with a part in the middle that is too small, nor while the store is away, until it is asked again', async () => {
+    const created = await api.create();
+    const parts = [file.subarray(0, 5 * MIB), file.subarray(0, 1000), file.subarray(10 * MIB)];
+    await uploadParts(api.service.context, created.ref, parts);
+    expect((await complete(created)).body).toMatchObject({ code: 'parts-mismatch', partNumbers: [2] });
+    await api.upload(created, file, [2]);
+    const recover = interventions.failOn('completeMultipartUpload', mediaKey(created.ref));
+    const away = await complete(created);
+    recover();
+    expectProblem(away, 503, 'store-unavailable');
+    expect(away.headers['retry-after']).toBe('5');
+    expect((await complete(created)).body).toMatchObject({ sizeBytes: file.length });
+  });
+
+  it('is complete with the very parts that the client names, with the quotes of an ETag or without', async () => {
+    const created = await api.create();
+    await api.upload(created, file);
+    const parts = (await partsOf(created)).map(({ partNumber, etag }) => {
+      return { partNumber, etag: partNumber === 1 ? etag : etag.replaceAll('"', '') };
+    });
+    const wrong = { partNumber: 2, etag: '"0123456789abcdef"' };
+    for (const [named, status, code] of [
+      [[...parts, { ...wrong, partNumber: 4 }], 409, 'parts-missing'],
+      [parts.slice(0, 2), 409, 'parts-mismatch'],
+      [[], 409, 'parts-mismatch'],
+      [parts.with(1, wrong), 409, 'parts-mismatch'],
+      [parts.with(0, { partNumber: 1, etag: '' }), 422, 'invalid-request'],
+    ] as const) {
+      expectProblem(await complete(created, { parts: named }), status, code);
+    }
+    expect((await api.call('get', created.path)).body).toMatchObject({ state: 'uploading' });
+    expect((await complete(created, { parts })).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
+  });
+
+  it('is not complete above the limit, nor after its deadline, when there are no part URLs for it either', async () => {
+    const small = await startApi({ uploads: { maxRecordingBytes: 6 * MIB } });
+    const created = await small.create();
+    await small.upload(created, enlargeWebm(webm, 7 * MIB));
+    expectProblem(await complete(created, {}, small), 413, 'recording-too-large');
+    expect((await small.call('get', created.path)).body).toMatchObject({ state: 'uploading' });
+    await small.upload(created, enlargeWebm(webm, 6 * MIB), [2]);
+    small.service.clock.advance(30 * DAY_MS);
+    expectProblem(await sign(created, small), 410, 'recording-expired');
+    const answer = await complete(created, {}, small);
+    expectProblem(answer, 410, 'recording-expired');
+    expect(answer.body).toMatchObject({ deadline: created.recording.deleteBy });
+    expect(await small.service.keys('attempts/')).toEqual([expect.stringMatching(/recording\.json$/)]);
+  });
+});
+
 describe.each([
   ['abort', 204, 'aborted'],
   ['erase', 200, 'erasure'],
 ] as const)('%s', (end, status, reason) => {
   it('leaves nothing of an upload but a receipt, also when several ask for it, and no call brings it back', async () => {
     const created = await uploaded();
-    const answers = await Promise.all([ENDS[end](created.path), ENDS[end](created.path), ENDS[end](created.path)]);
+    const answers = await Promise.all([ENDS[end](created), ENDS[end](created), ENDS[end](created)]);
     expect(answers.map((answer) => answer.status)).toEqual([status, status, status]);
     const { receipt } = (await api.call('get', created.path)).body;
     const { deleteBy: deadline } = created.recording;
@@ -63,13 +153,13 @@ describe.each([
     const [young, late] = [await by.create(), await by.create()];
     // The marker is the last thing that a creation writes.
     await service.store.delete([{ key: participantKey('p-1', young.ref) }]);
-    const answer = await ENDS[end](young.path, by);
+    const answer = await ENDS[end](young, by);
     expectProblem(answer, 409, 'recording-being-created');
     expect(answer.headers['retry-after']).toBe('5');
     service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect((await ENDS[end](young.path, by)).status).toBe(status);
+    expect((await ENDS[end](young, by)).status).toBe(status);
     service.clock.advance(31 * DAY_MS);
-    expect((await ENDS[end](late.path, by)).status).toBe(status);
+    expect((await ENDS[end](late, by)).status).toBe(status);
     for (const { path, ref } of [young, late]) {
       expect((await by.call('get', path)).body.receipt).toMatchObject({ reason });
       await expectNothingLeft(service.store, ref);
@@ -90,7 +180,7 @@ it('an upload that the store has dropped is known as gone, and can still be give
   ] as const) {
     expectProblem(await api.raw(method, `${created.path}/${suffix}`, options), 409, 'upload-gone');
   }
-  expect((await ENDS.abort(created.path)).status).toBe(204);
+  expect((await ENDS.abort(created)).status).toBe(204);
   await expectNothingLeft(store, created.ref);
 });
 
@@ -103,9 +193,9 @@ describe('complete, held before a call to the store', () => {
   it.each(CASES)('at %s is overtaken by %s', async (call, end) => {
     const created = await uploaded();
     const held = interventions.holdNext(call);
-    const completing = ENDS.complete(created.path);
+    const completing = ENDS.complete(created);
     await held.reached;
-    const ended = await ENDS[end](created.path);
+    const ended = await ENDS[end](created);
     held.release();
     const completed = await completing;
     const read = await api.call('get', created.path);
