@@ -7,6 +7,7 @@ import { attemptPrefix, participantKey, recordingKey } from '../../src/domain/ke
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
@@ -20,10 +21,6 @@ beforeAll(async () => {
 
 const pathOf = (attempt: string) => `/v1/exams/math/attempts/${attempt}/recordings`;
 const attemptOf = (attempt: string) => ({ tenant: 'acme', exam: 'math', attempt });
-const refOf = (attempt: string, { recording }: Created) => ({
-  ...attemptOf(attempt),
-  recording: recording.recordingId,
-});
 
 function create(attempt: string, body: object = {}, key?: string, tenant = 'acme') {
   return api.call<Created>('post', pathOf(attempt), {
@@ -84,15 +81,12 @@ describe('part URLs', () => {
     const { parts } = (await sign(await brief.create(), sizes, brief)).body;
     // A signature has its time in whole seconds.
     const signedMs = brief.service.clock.now() - (brief.service.clock.now() % SECOND_MS);
-    expect(parts).toEqual(
-      sizes.map(({ partNumber, sizeBytes }) => ({
-        partNumber,
-        method: 'PUT',
-        url: expect.stringContaining(`partNumber=${partNumber}&`),
-        headers: { 'content-length': String(sizeBytes) },
-        expiresAt: new Date(signedMs + 15 * SECOND_MS).toISOString(),
-      })),
-    );
+    const expiresAt = new Date(signedMs + 15 * SECOND_MS).toISOString();
+    const wanted = sizes.map(({ partNumber, sizeBytes }) => {
+      const url = expect.stringContaining(`partNumber=${partNumber}&`);
+      return { partNumber, method: 'PUT', url, headers: { 'content-length': String(sizeBytes) }, expiresAt };
+    });
+    expect(parts).toEqual(wanted);
     const put = async () => (await brief.service.putPart(parts[1] as SignedPart, new Uint8Array(1000))).status;
     expect(await put()).toBe(200);
     brief.service.clock.advance(16 * SECOND_MS);
@@ -128,12 +122,10 @@ describe('part URLs', () => {
 const { consent } = CREATE_BODY;
 describe('no recording begins, and nothing is left,', () => {
   const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/webm;charset=utf-8'];
+  const times = ['2026-01-02T09:55:00', '9999-12-31T23:59:59Z'].map((givenAt) => ({ givenAt }));
+  const versions = ['', 'x'.repeat(65)].map((policyVersion) => ({ policyVersion }));
   const invalid = [
-    { consent: { ...consent, givenAt: '2026-01-02T09:55:00' } },
-    { consent: { ...consent, givenAt: '9999-12-31T23:59:59Z' } },
-    { consent: { ...consent, policyVersion: '' } },
-    { consent: { ...consent, policyVersion: 'x'.repeat(65) } },
-    { consent: { ...consent, name: 'Ada' } },
+    ...[...times, ...versions, { name: 'Ada' }].map((wrong) => ({ consent: { ...consent, ...wrong } })),
     ...['ada@example.org', 'a/b', undefined].map((participantId) => ({ participantId })),
     ...[{ kind: 'keyboard' }, { parts: 1001 }],
   ];
@@ -167,10 +159,8 @@ describe('no recording begins, and nothing is left,', () => {
 describe('a create with an Idempotency-Key', () => {
   const again = (attempt: string, body?: object) => create(attempt, body, 'k');
 
-  async function manifestsOf(attempt: string): Promise<string[]> {
-    const keys = await api.service.keys(attemptPrefix(attemptOf(attempt)));
-    return keys.filter((key) => key.endsWith('/recording.json'));
-  }
+  const manifestsOf = async (attempt: string) =>
+    (await api.service.keys(attemptPrefix(attemptOf(attempt)))).filter((key) => key.endsWith('/recording.json'));
 
   it('is answered with the same recording when it is sent again, and with URLs that work', async () => {
     const attempt = newAttempt();
@@ -183,7 +173,8 @@ describe('a create with an Idempotency-Key', () => {
     expect(second.body.upload.parts).toHaveLength(3);
     const { location: path = '' } = second.headers;
     expect(path).toBe(first.headers.location);
-    await api.upload({ ...second.body, ref: refOf(attempt, second.body), attemptPath: '', path }, webm);
+    const ref = { ...attemptOf(attempt), recording: second.body.recording.recordingId };
+    await api.upload({ ...second.body, ref, attemptPath: '', path }, webm);
     expect((await api.call('post', `${path}/complete`)).status).toBe(200);
     expect((await again(attempt)).body).toMatchObject({ recording: { state: 'stored' }, upload: { parts: [] } });
     expect(await manifestsOf(attempt)).toHaveLength(1);
@@ -236,16 +227,23 @@ describe('a create with an Idempotency-Key', () => {
     expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
   });
 
-  it('is answered with what others were told of, and removes a slower try that fails to give way', async () => {
+  it.each<[string, string, number, ProblemCode]>([
+    ['fails to give way', '/deleting', 503, 'store-unavailable'],
+    ['is too late to give way', 'due/', 409, 'recording-being-created'],
+  ])('is answered with what others were told of, and removes a slower try that %s', async (how, at, status, code) => {
     const attempt = newAttempt();
     const held = store.holdNext('createMultipartUpload');
     const slow = again(attempt);
     await held.reached;
     const { recording } = (await again(attempt)).body;
-    const mend = store.failOn('put', /\/deleting$/);
+    store.watch('put', (key) => {
+      if (!String(key).includes(at)) return;
+      if (how.startsWith('fails')) throw new StoreError('unavailable', 'put', 'SlowDown');
+      api.service.clock.advance(MINUTE_MS);
+    });
     held.release();
-    expectProblem(await slow, 503, 'store-unavailable');
-    mend();
+    expectProblem(await slow, status, code);
+    store.watch('put', () => undefined);
     for (const manifests of [2, 1]) {
       expect((await again(attempt)).body.recording).toEqual(recording);
       expect(await manifestsOf(attempt)).toHaveLength(manifests);
@@ -256,7 +254,7 @@ describe('a create with an Idempotency-Key', () => {
   it('finishes what a first try left undone that died before its last write, and tells when it is damaged', async () => {
     const attempt = newAttempt();
     const { body } = await again(attempt);
-    const ref = refOf(attempt, body);
+    const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
     const marker = participantKey(CREATE_BODY.participantId, ref);
     await api.service.store.delete([{ key: marker }]);
     expectProblem(await again(attempt), 409, 'recording-being-created');
