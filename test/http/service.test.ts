@@ -7,8 +7,9 @@ import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/interventions.ts';
-import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { createInterventions, overriding } from '../kit/interventions.ts';
+import { type Api, type CallOptions, type CreatedRecording, SECRET, startApi, UNKNOWN_RECORDING } from './api.ts';
+import { formWith } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 import { expectProblem } from './expectations.ts';
 
@@ -20,24 +21,37 @@ beforeAll(async () => {
   api = await startApi();
 });
 
-it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])(
-  '%s is answered as documented with any token or none, and has no method but GET and HEAD',
-  async (path) => {
-    for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
-      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH']) {
-        const answer = await fetch(api.url + path, { method, headers });
-        const isRead = method === 'GET' || method === 'HEAD';
-        const text = await answer.text();
-        const isJson = method !== 'HEAD' && /json/.test(answer.headers.get('content-type') ?? '');
-        const body: unknown = isJson ? JSON.parse(text) : text;
-        const { status } = answer;
-        expectDocumented(method, path, { status, headers: Object.fromEntries(answer.headers), body });
-        expect(status).toBe(isRead ? 200 : 405);
-        expect(text.length > 0).toBe(method !== 'HEAD');
-        if (!isRead) expect(body).toMatchObject({ code: 'method-not-allowed' });
-        if (!isRead) expect(answer.headers.get('allow')).toBe('GET, HEAD');
-      }
+it.each([
+  ['/livez', 'no-store'],
+  ['/readyz', 'no-store'],
+  ['/metrics', 'no-store'],
+  ['/docs', 'no-cache'],
+  ['/openapi.json', 'no-cache'],
+])('%s may be read with any token or none, and nothing else; caches: %s', async (path, cacheControl) => {
+  for (const options of [{ as: null }, { authorization: 'Bearer nonsense' }]) {
+    const { status, headers } = await api.call('get', path, options);
+    expect({ status, caches: headers['cache-control'] }).toEqual({ status: 200, caches: cacheControl });
+    for (const method of ['post', 'put', 'delete'] as const) {
+      const answer = await api.call(method, path, options);
+      expectProblem(answer, 405, 'method-not-allowed');
+      expect(answer.headers.allow).toBe('GET, HEAD');
     }
+  }
+  const head = await fetch(api.url + path, { method: 'HEAD' });
+  expectDocumented('HEAD', path, { status: head.status, headers: Object.fromEntries(head.headers), body: '' });
+  expect(head.status).toBe(200);
+  if (cacheControl === 'no-store') return;
+  const again = await fetch(api.url + path, { headers: { 'if-none-match': head.headers.get('etag') ?? '' } });
+  expect(again.status).toBe(304);
+});
+
+it.each(['/livez', '/docs', '/nowhere', '/v1/exams/e/recordings'])(
+  '%s tells browsers to be strict, and nobody what serves it',
+  async (path) => {
+    const { headers } = await fetch(api.url + path);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-powered-by')).toBeNull();
   },
 );
 
@@ -48,23 +62,40 @@ it('a service whose check fails is alive, and not ready', async () => {
   expect(answer).toMatchObject({ status: 503, body: { ready: false, reason: 'the check itself failed' } });
 });
 
-it.each([
-  ['/livez', 'no-store'],
-  ['/readyz', 'no-store'],
-  ['/metrics', 'no-store'],
-  ['/nowhere', 'no-store'],
-  ['/v1/exams/e/recordings', 'no-store'],
-  ['/docs', 'no-cache'],
-  ['/openapi.json', 'no-cache'],
-])('%s tells browsers to be strict, caches %s, and nobody what serves it', async (path, cacheControl) => {
-  const { headers } = await fetch(api.url + path);
-  expect(headers.get('content-security-policy')).toContain("default-src 'none'");
-  expect(headers.get('x-content-type-options')).toBe('nosniff');
-  expect(headers.get('x-powered-by')).toBeNull();
-  expect(headers.get('cache-control')).toBe(cacheControl);
-  if (cacheControl === 'no-store') return;
-  const again = await fetch(api.url + path, { headers: { 'if-none-match': headers.get('etag') ?? '' } });
-  expect(again.status).toBe(304);
+it('the log has a line for each request, and in none a key, an address, a query or whom it is about', async () => {
+  const store = createInterventions();
+  const own = await startApi({ wrap: store.wrap });
+  const address = 'lovelace@example.org';
+  const authorization = await own.authorization({ sub: address });
+  const token = authorization.slice('Bearer '.length);
+  const created = await own.create({ exam: 'private-exam', attempt: 'private-attempt' }, { parts: 2 });
+  const { path, attemptPath } = created;
+  const ask = (method: 'get' | 'post' | 'delete', at: string, options: CallOptions = {}) =>
+    own.call(method, at, { authorization, ...options });
+  await own.upload(created, webm);
+  await ask('post', `${path}/complete`);
+  const link = await ask('post', `${path}/playback-links`, { body: { reason: authorization.slice(0, 200) } });
+  const urls = [...created.upload.parts.map(({ url }) => url), String(link.body.url)];
+  await ask('post', `${path}/content`, formWith(webm));
+  await ask('get', `${path}?token=${token}`);
+  for (const exam of [token, address]) await ask('get', `/v1/exams/${exam}/recordings?cursor=${exam}`);
+  await ask('post', `${attemptPath}/recordings`, { body: { participantId: address, [token]: urls } });
+  const basic = `Basic ${Buffer.from(`lovelace:${SECRET}`).toString('base64')}`;
+  for (const wrong of [`${authorization}x`, basic]) await ask('get', path, { authorization: wrong });
+  const mend = store.failOn('list', 'attempts/');
+  await ask('get', path);
+  mend();
+  await ask('delete', `${path}?reason=erasure`);
+  await ask('get', path);
+
+  const statuses = own.log().flatMap(({ message, status }) => (message === 'request' ? [status] : []));
+  expect(statuses).toEqual([201, 200, 200, 201, 409, 422, 422, 422, 422, 401, 401, 503, 200, 410]);
+  const parameters = urls.flatMap((url) => [...new URL(url).searchParams]);
+  const keys = parameters.flatMap(([name, value]) => (/^(uploadId|X-Amz-Signature)$/.test(name) ? [value] : []));
+  expect(keys).toHaveLength(5);
+  for (const key of [...keys, ...token.split('.'), ...basic.split(' '), SECRET, 'SERVICEKEY', 'lovelace', 'private-']) {
+    expect(own.lines.join('')).not.toContain(key);
+  }
 });
 
 describe('a problem', () => {
@@ -81,14 +112,14 @@ describe('a problem', () => {
     expect(own.lines.join('')).not.toContain('exam-1');
   });
 
-  it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '<script>', '{"level":"error"}', 'a	b'])(
+  it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '{"level":"error"}'])(
     'has an id of the service where the caller sent %j',
     async (id) => {
       const headers = { 'x-request-id': Buffer.from(id).toString('latin1') };
-      for (const path of ['/livez', NO_RECORDING, '/nowhere', '/v1/exams/%zz/recordings']) {
+      for (const path of [NO_RECORDING, '/nowhere', '/v1/exams/%zz/recordings']) {
         const answer = await api.raw('GET', path, { headers });
         expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
-        expect(answer.body.requestId ?? answer.headers['x-request-id']).toBe(answer.headers['x-request-id']);
+        expectProblem(answer, answer.status);
       }
       expect(JSON.stringify(api.log())).not.toContain(JSON.stringify(id || 'never').slice(1, -1));
     },
@@ -129,12 +160,9 @@ describe('what the parser of Node refuses', () => {
   }
 
   const HOST = 'Host: h\r\n';
-  const LENGTHS = 'Content-Length: 1\r\nContent-Length: 2\r\n';
   it.each<[string, string, ProblemCode]>([
     ['bytes that are no HTTP', 'nonsense\r\n\r\n', 'malformed-request'],
     ['a method that there is not', `FETCH / HTTP/1.1\r\n${HOST}\r\n`, 'malformed-request'],
-    ['a header that breaks its line', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: a\rb\r\n\r\n`, 'malformed-request'],
-    ['two lengths', `POST / HTTP/1.1\r\n${HOST}${LENGTHS}\r\n`, 'malformed-request'],
     ['20 kB of headers', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: ${'a'.repeat(20_000)}\r\n\r\n`, 'headers-too-large'],
   ])('is a problem with an id, and the end of the connection: %s', async (_, bytes, code) => {
     const [head = '', body = ''] = (await send(bytes)).split('\r\n\r\n');
@@ -167,7 +195,7 @@ describe('a read', () => {
   const ask = (path: string, ifNoneMatch: string, method = 'GET') =>
     api.raw(method, path, { headers: { 'if-none-match': ifNoneMatch } });
 
-  it('has a strong ETag, another one once something has changed, and no cache keeps it', async () => {
+  it('has a strong ETag, and another one once something has changed', async () => {
     expect(etag).toMatch(/^"[\w-]+"$/);
     const other = await api.create();
     const before = (await api.call('get', other.path)).headers.etag ?? '';
@@ -178,20 +206,15 @@ describe('a read', () => {
     expect(changed.headers.etag).not.toBe(before);
   });
 
-  it.each<[string, (tag: string) => string]>([
-    ['its tag', (tag) => tag],
-    ['its tag made weak by a proxy', (tag) => `W/${tag}`],
-    ['a list with its tag', (tag) => `"one", W/"two",${tag} , "three"`],
-    ['*', () => '*'],
-  ])('is a 304 without a body for %s', async (_, header) => {
-    for (const method of ['GET', 'HEAD']) {
-      const answer = await ask(created.path, header(etag), method);
-      expect(answer).toMatchObject({ status: 304, body: {}, headers: { etag, 'x-request-id': expect.any(String) } });
-      expect(answer.headers['content-type']).toBeUndefined();
+  it('is a 304 without a body for its tag, weak or in a list too, and for *', async () => {
+    for (const header of [etag, `W/${etag}`, `"one", W/"two",${etag} , "three"`, '*']) {
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await ask(created.path, header, method);
+        expect(answer).toMatchObject({ status: 304, body: {}, headers: { etag, 'x-request-id': expect.any(String) } });
+        expect(answer.headers['content-type']).toBeUndefined();
+      }
     }
-  });
-
-  it('is a 304 for `fetch` too, which adds Cache-Control: no-cache to every request with a tag', async () => {
+    // `fetch` adds Cache-Control: no-cache to every request with a tag.
     const headers = { authorization: await api.authorization(), 'if-none-match': etag };
     expect((await fetch(api.url + created.path, { headers })).status).toBe(304);
   });
