@@ -1,10 +1,8 @@
 // Who gets in: how a token becomes a principal, whose signatures are believed, and for how long.
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { exportJWK, exportSPKI, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
 import type { ProblemCode } from '../../src/http/problem-codes.ts';
@@ -120,46 +118,36 @@ describe('a token signed with the shared secret', () => {
 
 const PATH = '/v1/exams/math/recordings';
 const ATTEMPT = '/v1/exams/math/attempts/a/recordings';
-const ACCEPTED = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const REFUSED = ['ES384', 'RS512', 'PS384'];
-const pairs = new Map<string, GenerateKeyPairResult>();
-const servers: Server[] = [];
+const ACCEPTED = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+const REFUSED = ['ES384', 'RS512', 'PS384'] as const;
+type Alg = (typeof ACCEPTED | typeof REFUSED)[number];
+const servers: HttpServer[] = [];
 let api: Api;
+let pairs: Record<Alg, Awaited<ReturnType<typeof generateKeyPair>>>;
 
 async function serve(body: string, status = 200): Promise<URL> {
-  const server = createServer((_req, res) => res.writeHead(status).end(body)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const at = { host: '127.0.0.1', port: 0 };
+  const server = await startHttpServer((_req, res) => res.writeHead(status).end(body), at);
   servers.push(server);
-  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
+  return new URL(`http://127.0.0.1:${server.port}/jwks`);
 }
 
 beforeAll(async () => {
-  const keys = [];
-  for (const alg of [...ACCEPTED, ...REFUSED]) {
-    const pair = await generateKeyPair(alg, { extractable: true });
-    pairs.set(alg, pair);
-    keys.push({ ...(await exportJWK(pair.publicKey)), kid: alg, alg, use: 'sig' });
-  }
-  api = await startApi({ keys: { jwksUrl: await serve(JSON.stringify({ keys })) } });
+  const algs = [...ACCEPTED, ...REFUSED];
+  const made = algs.map(async (alg) => [alg, await generateKeyPair(alg, { extractable: true })] as const);
+  pairs = Object.fromEntries(await Promise.all(made)) as typeof pairs;
+  const keys = algs.map(async (alg) => ({ ...(await exportJWK(pairs[alg].publicKey)), kid: alg, alg, use: 'sig' }));
+  api = await startApi({ keys: { jwksUrl: await serve(JSON.stringify({ keys: await Promise.all(keys) })) } });
 });
 
-afterAll(() => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
+afterAll(() => Promise.all(servers.map((server) => server.close(0))));
 
-function pairOf(alg: string): GenerateKeyPairResult {
-  const pair = pairs.get(alg);
-  if (!pair) throw new Error(`no keys of ${alg}`);
-  return pair;
-}
+const claims = () => {
+  const exp = Math.floor(api.service.clock.now() / 1000) + 600;
+  return { ...ACME, scope: ALL_SCOPES, sub: 'tester', exp };
+};
 
-const nowSeconds = () => Math.floor(api.service.clock.now() / 1000);
-const claims = () => ({ ...ACME, scope: ALL_SCOPES, sub: 'tester', exp: nowSeconds() + 600 });
-
-async function signed(alg: string, header: object = {}, payload: object = {}, key = pairOf(alg).privateKey) {
+async function signed(alg: Alg, header: object = {}, payload: object = {}, key = pairs[alg].privateKey) {
   const token = new SignJWT({ ...claims(), ...payload }).setProtectedHeader({ alg, kid: alg, ...header });
   return `Bearer ${await token.sign(key)}`;
 }
@@ -174,23 +162,17 @@ describe('a token that is signed with a key of the issuer', () => {
     expect((await get(await signed(alg))).body.items).not.toEqual([]);
   });
 
-  it.each(REFUSED)('is refused with %s', async (alg) => {
-    expectProblem(await get(await signed(alg)), 401, 'token-invalid');
-  });
-
-  it.each<[string, ProblemCode, object, object]>([
-    ['an expiry that is past', 'token-expired', {}, { exp: 1_700_000_000 }],
-    ['the key id of another', 'token-invalid', { kid: 'RS256' }, {}],
-    ['the key id of nobody', 'token-invalid', { kid: 'nobody' }, {}],
-    ['a key id that every object has', 'token-invalid', { kid: '__proto__' }, {}],
-  ])('is refused with %s: %s', async (_, code, header, payload) => {
-    expectProblem(await get(await signed('ES256', header, payload)), 401, code);
+  it('is refused with another algorithm, and with the key id of another or of nobody', async () => {
+    const ofOthers = ['RS256', 'nobody', '__proto__'].map((kid) => signed('ES256', { kid }));
+    for (const header of await Promise.all([...REFUSED.map((alg) => signed(alg)), ...ofOthers])) {
+      expectProblem(await get(header), 401, 'token-invalid');
+    }
   });
 });
 
 describe('a token that is forged', () => {
   it.each(ACCEPTED)('with the public key of %s for a shared secret is refused', async (alg) => {
-    const { publicKey } = pairOf(alg);
+    const { publicKey } = pairs[alg];
     const jwk = await exportJWK(publicKey);
     for (const secret of [await exportSPKI(publicKey), JSON.stringify(jwk), jwk.n ?? jwk.x ?? '']) {
       const token = new SignJWT(claims()).setProtectedHeader({ alg: 'HS256', kid: alg });
@@ -217,7 +199,7 @@ it.each([
   ['answers with no keys', '{"keys":"none"}', 200],
 ])('while the server of the keys %s, nobody is let in and nobody is blamed', async (state, body, status) => {
   const dark = await startApi({ keys: { jwksUrl: await serve(body, status) } });
-  if (state === 'is down') await new Promise((resolve) => servers.pop()?.close(resolve));
+  if (state === 'is down') await servers.pop()?.close(0);
   const refused = await get(await signed('ES256'), dark);
   expectProblem(refused, 503, 'auth-unavailable');
   expect(refused.headers['retry-after']).toBe('5');
@@ -228,46 +210,43 @@ it.each([
 describe('a token that was verified', () => {
   let nowMs = NOW_MS;
   const verified: string[] = [];
-  let refusal: Error | undefined;
-  const principalFor = rememberVerified(
-    async (token) => {
-      verified.push(token);
-      if (refusal) throw refusal;
-      return { principal: `who has ${token}`, expiresAtMs: NOW_MS + HOUR_MS };
-    },
-    () => nowMs,
-  );
+  let isKeyGone = false;
+  async function verify(token: string) {
+    verified.push(token);
+    if (isKeyGone) throw new Error('the issuer took its key back');
+    return { principal: `who has ${token}`, expiresAtMs: NOW_MS + HOUR_MS };
+  }
+  const principalFor = rememberVerified(verify, () => nowMs);
 
   it('is verified once a minute, is its own principal each time, and is refused when its key is gone', async () => {
     for (const token of ['a', 'b', 'a', 'b']) expect(await principalFor(token)).toBe(`who has ${token}`);
-    expect(verified.splice(0)).toEqual(['a', 'b']);
-    refusal = new Error('the issuer took its key back');
+    isKeyGone = true;
     nowMs += MINUTE_MS - 1;
     expect(await principalFor('a')).toBe('who has a');
     nowMs += 1;
     await expect(principalFor('a')).rejects.toThrow('took its key back');
     // A refusal is not remembered.
-    refusal = undefined;
+    isKeyGone = false;
     expect(await principalFor('a')).toBe('who has a');
-    expect(verified.splice(0)).toEqual(['a', 'a']);
+    expect(verified.splice(0)).toEqual(['a', 'b', 'a', 'a']);
   });
 
   it('takes bounded memory: in a flood the oldest are verified again', async () => {
     for (let index = 0; index <= 20_000; index += 1) await principalFor(String(index));
-    expect(verified.splice(0)).toHaveLength(20_001);
-    await principalFor('20000');
-    await principalFor('0');
-    expect(verified).toEqual(['0']);
+    for (const token of ['20000', '0']) await principalFor(token);
+    expect(verified.slice(20_000)).toEqual(['20000', '0']);
   });
 });
 
 it('a token that is bound to an exam reads what is in it, and withdraws no consent', async () => {
   const bound = async (claims: object) => ({ authorization: await signed('EdDSA', {}, { exam: 'math', ...claims }) });
-  expect((await api.call('get', PATH, await bound({}))).status).toBe(200);
-  for (const claims of [{}, { attempt: 'a' }]) {
-    expect((await api.call('get', ATTEMPT, await bound(claims))).status).toBe(200);
+  for (const [path, claims] of [
+    [PATH, {}],
+    [ATTEMPT, {}],
+    [ATTEMPT, { attempt: 'a' }],
+  ] as const) {
+    expect((await api.call('get', path, await bound(claims))).status).toBe(200);
   }
-  // Who may do so: test/http/erase.test.ts.
   const withdraw = `${ATTEMPT}/${UNKNOWN_RECORDING}?reason=consent-withdrawn`;
   expectProblem(await api.call('delete', withdraw, await bound({ scope: 'recordings:upload' })), 403, 'scope-missing');
 });
