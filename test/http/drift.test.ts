@@ -86,23 +86,21 @@ it.each(inOrder)('$name succeeds as documented, with a limit of the rate and wit
   }
 });
 
-describe.each(['deleted', 'expired', 'unreadable', 'restricted'] as const)('a recording that is %s', (state) => {
-  let by: Api;
-  beforeAll(async () => {
-    by = await startApi();
-  });
-
-  it.each(OF_RECORDING)('is answered as documented: $name', async (call) => {
-    const { path, ref } = await by.store(SITTING);
-    if (state === 'deleted') await by.call('delete', `${path}?reason=erasure`);
-    if (state === 'restricted') await by.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
-    if (state === 'expired') by.service.clock.advance(31 * DAY_MS);
-    if (state === 'unreadable') await by.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1]));
-    by.service.context.manifests.clear();
-    by.service.context.takingParts.clear();
-    expect((await send(by, call, ref.recording)).status).not.toBe(500);
-  });
-});
+it.each(['expired', 'unreadable', 'restricted'] as const)(
+  'a recording that is %s is answered as documented',
+  async (state) => {
+    const by = await startApi();
+    for (const call of OF_RECORDING) {
+      const { path, ref } = await by.store(SITTING);
+      if (state === 'restricted') await by.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
+      if (state === 'expired') by.service.clock.advance(31 * DAY_MS);
+      if (state === 'unreadable') await by.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1]));
+      by.service.context.manifests.clear();
+      by.service.context.takingParts.clear();
+      expect((await send(by, call, ref.recording)).status).not.toBe(500);
+    }
+  },
+);
 
 // References, parameters of paths and examples of bodies are checked by `redocly lint` (npm run lint).
 describe('the OpenAPI document', () => {
@@ -160,20 +158,8 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it('describes parameters of the query by what they mean', () => {
-    const limit = {
-      name: 'limit',
-      required: false,
-      schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
-    };
-    const list = described.paths['/v1/exams/{exam}/recordings']?.get?.parameters;
-    expect(list).toContainEqual(expect.objectContaining({ ...limit, schema: expect.objectContaining(limit.schema) }));
-    const reason = described.paths['/v1/participants/{participant}']?.delete?.parameters.at(-1);
-    expect(reason).toMatchObject({ name: 'reason', required: true, schema: { enum: expect.any(Array) } });
-  });
-
-  it('has a page with an anchor for every problem type, and every call', async () => {
-    const { text } = await api.agent.get('/docs');
+  it('has a page with every problem type and call, which loads and runs nothing but its own style', async () => {
+    const { text, headers } = await api.agent.get('/docs');
     for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
       const row = new RegExp(`<tr id="problem-${code}">(.*)</tr>`).exec(text)?.[1] ?? '';
       expect(row).toContain(`<td>${status}</td>`);
@@ -181,10 +167,6 @@ describe('the OpenAPI document', () => {
       expect(row).toMatch(new RegExp(`<strong>${title}\\.</strong> .{20,}[.?]`));
     }
     for (const { path } of operations) expect(text).toContain(path);
-  });
-
-  it('has a page that loads and runs nothing, whose policy allows its own style alone', async () => {
-    const { text, headers } = await api.agent.get('/docs');
     expect(text).not.toMatch(/<script|<link|<img|src=|style=|@import|url\(/);
     const style = /<style>([\s\S]*)<\/style>/.exec(text)?.[1] ?? '';
     const hash = createHash('sha256').update(style).digest('base64');

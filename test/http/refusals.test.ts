@@ -1,6 +1,5 @@
 // The table of refusals: what every call under /v1 refuses, with which status and code, and that it changes nothing.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { recordingKey } from '../../src/domain/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
@@ -298,22 +297,17 @@ it.each([...NOWHERE, `${RECORDINGS}/`, `${RECORDINGS}/r/parts/1`, '/v1/__proto__
 );
 
 describe('another tenant, who names the same exam, attempt and participant,', () => {
-  it('changes and sees nothing, whatever it calls in whatever order', async () => {
+  it('changes and sees nothing, whatever it calls', async () => {
     const own = await everythingStored('acme');
-    const ids = STATES.map(idOf);
-    const step = fc.record({ call: fc.constantFrom(...CALLS), recording: fc.constantFrom(...ids) });
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
-        for (const { call, recording } of steps) {
-          const answer = await send(call, { as: { tenant: 'other' }, recording });
-          expect(answer.status).toBeLessThan(500);
-          const text = JSON.stringify(answer.body);
-          expect(ids.filter((id) => text.includes(id))).toEqual([]);
-        }
-        expect(await everythingStored('acme')).toEqual(own);
-      }),
-      { numRuns: 20 },
-    );
+    for (const call of [...CALLS, ...CALLS.toReversed()]) {
+      for (const recording of ids) {
+        const answer = await send(call, { as: { tenant: 'other' }, recording });
+        expect(answer.status).toBeLessThan(500);
+        const text = JSON.stringify(answer.body);
+        expect(ids.filter((id) => text.includes(id))).toEqual([]);
+      }
+    }
+    expect(await everythingStored('acme')).toEqual(own);
   });
 
   it('is in no list of the tenant, nor does a cursor of it lead there', async () => {
