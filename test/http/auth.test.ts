@@ -19,7 +19,7 @@ function authenticator(options: Partial<AuthOptions> = {}) {
   return createAuthenticator({ keys: { sharedSecret: SECRET }, ...claims, now: () => NOW_MS, ...options });
 }
 
-async function header(claims: object, alg = 'HS256', secret = SECRET): Promise<string> {
+async function header(claims: object, alg = 'HS256', secret = SECRET) {
   const token = new SignJWT({ exp: NOW + 3600, ...claims }).setProtectedHeader({ alg });
   return `Bearer ${await token.sign(new TextEncoder().encode(secret))}`;
 }
@@ -39,17 +39,18 @@ function withClaims(token: string, claims: object): string {
 
 describe('a token signed with the shared secret', () => {
   const set = { tenantClaim: 'https://example.org/org', scopeClaim: 'permissions' };
-  const upload = new Set(['recordings:upload']);
+  const UPLOAD = 'recordings:upload';
+  const upload = new Set([UPLOAD]);
   const both = new Set([...upload, 'recordings:review']);
   const hashed = expect.stringMatching(/^sha256:[0-9a-f]{16}$/);
   it.each<[string, object, object, Partial<AuthOptions>]>([
     ['whom it names', { ...ACME, sub: 'auth0|5f7c' }, { tenant: 'acme', actor: 'auth0|5f7c' }, {}],
     ['the attempt it is bound to', { ...ACME, exam: 'e', attempt: 'a' }, { exam: 'e', attempt: 'a' }, {}],
     ['scopes with spaces between', { ...ACME, scope: [...both].join('  ') }, { scopes: both }, {}],
-    ['scopes as a list', { ...ACME, scope: ['recordings:upload'] }, { scopes: upload }, {}],
+    ['scopes as a list', { ...ACME, scope: [UPLOAD] }, { scopes: upload }, {}],
     [
       'the claims that are set',
-      { [set.tenantClaim]: 'b', permissions: [...upload] },
+      { [set.tenantClaim]: 'b', permissions: [UPLOAD] },
       { tenant: 'b', scopes: upload },
       set,
     ],
@@ -69,8 +70,7 @@ describe('a token signed with the shared secret', () => {
     ['a tenant that is a list', { tenant: ['acme'] }, {}],
     ['an attempt without its exam', { ...ACME, attempt: 'a' }, {}],
     ['an exam of another type', { ...ACME, exam: null }, {}],
-    ['an attempt of another type', { ...ACME, exam: 'e', attempt: 7 }, {}],
-    ['an empty exam', { ...ACME, exam: '' }, {}],
+    ['an attempt that is empty', { ...ACME, exam: 'e', attempt: '' }, {}],
     ['scopes of another type', { ...ACME, scope: 7 }, {}],
     ['no expiry', { ...ACME, exp: undefined }, {}],
     ['a time before which it is not valid', { ...ACME, nbf: NOW + 60 }, {}],
@@ -168,10 +168,8 @@ describe('a token that is signed with a key of the issuer', () => {
       expectProblem(await get(header), 401, 'token-invalid');
     }
   });
-});
 
-describe('a token that is forged', () => {
-  it.each(ACCEPTED)('with the public key of %s for a shared secret is refused', async (alg) => {
+  it.each(ACCEPTED)('is refused when the public key of %s was taken for a shared secret', async (alg) => {
     const { publicKey } = pairs[alg];
     const jwk = await exportJWK(publicKey);
     for (const secret of [await exportSPKI(publicKey), JSON.stringify(jwk), jwk.n ?? jwk.x ?? '']) {
@@ -180,7 +178,7 @@ describe('a token that is forged', () => {
     }
   });
 
-  it('without a signature, by a change of its claims or with a key of its own is refused', async () => {
+  it('is refused without a signature, with other claims than were signed, and with a key of its own', async () => {
     const own = await generateKeyPair('ES256', { extractable: true });
     const jwk = await exportJWK(own.publicKey);
     const jku = (await serve(JSON.stringify({ keys: [{ ...jwk, kid: 'ES256' }] }))).href;
@@ -231,13 +229,8 @@ it('a token is verified once a minute, is its own principal each time, and is re
 
 it('a token that is bound to an exam reads what is in it, and withdraws no consent', async () => {
   const bound = async (claims: object) => ({ authorization: await signed('EdDSA', {}, { exam: 'math', ...claims }) });
-  for (const [path, claims] of [
-    [PATH, {}],
-    [ATTEMPT, {}],
-    [ATTEMPT, { attempt: 'a' }],
-  ] as const) {
-    expect((await api.call('get', path, await bound(claims))).status).toBe(200);
-  }
+  for (const path of [PATH, ATTEMPT]) expect((await api.call('get', path, await bound({}))).status).toBe(200);
+  expect((await api.call('get', ATTEMPT, await bound({ attempt: 'a' }))).status).toBe(200);
   const withdraw = `${ATTEMPT}/${UNKNOWN_RECORDING}?reason=consent-withdrawn`;
   expectProblem(await api.call('delete', withdraw, await bound({ scope: 'recordings:upload' })), 403, 'scope-missing');
 });

@@ -215,16 +215,15 @@ describe('a read', () => {
 
 describe('a page of another origin', () => {
   const ALLOWED = ['https://exams.example', 'https://review.example:8443'] as const;
-  const PREFLIGHT = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization' };
   let open: Api;
   beforeAll(async () => {
     open = await startApi({ corsOrigins: ALLOWED });
   });
 
-  const send = (origin: string, headers: Record<string, string> = {}, url = open.url + RECORDINGS) =>
-    fetch(url, { headers: { origin, ...headers } });
-  const preflight = (origin: string, url = open.url + RECORDINGS) =>
-    fetch(url, { method: 'OPTIONS', headers: { origin, ...PREFLIGHT } });
+  const send = (origin: string, headers = {}, url = open.url + RECORDINGS, method = 'GET') =>
+    fetch(url, { method, headers: { origin, ...headers } });
+  const preflight = (origin: string, url?: string) =>
+    send(origin, { 'access-control-request-method': 'PUT' }, url, 'OPTIONS');
   const list = ({ headers }: Response, name: string) => (headers.get(name) ?? '').split(/ *, */);
   // Tokens go in a header: no page may send cookies or certificates along.
   const permissionOf = (answer: Response) => ({
@@ -241,11 +240,10 @@ describe('a page of another origin', () => {
     expect(list(before, 'access-control-allow-headers')).toEqual(expect.arrayContaining(allowed));
     const [read, refused] = [await send(origin, { authorization: await open.authorization() }), await send(origin)];
     expect([read.status, refused.status]).toEqual([200, 401]);
-    for (const answer of [read, refused]) {
-      expect(list(answer, 'access-control-expose-headers')).toEqual(Object.keys(RESPONSE_HEADERS));
-    }
     for (const answer of [before, read, refused]) {
       expect(permissionOf(answer)).toEqual({ origin, credentials: null, varies: true });
+      if (answer === before) continue;
+      expect(list(answer, 'access-control-expose-headers')).toEqual(Object.keys(RESPONSE_HEADERS));
     }
   });
 
