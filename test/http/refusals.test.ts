@@ -2,7 +2,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { recordingKey } from '../../src/domain/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
 import { listAll, listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { bodyOf, CALLS, type ContractCall, CREATE_BODY, formWith, type Ids, pathOf, SCOPES } from './calls.ts';
@@ -310,11 +309,8 @@ describe('another tenant, who names the same exam, attempt and participant,', ()
     expect(await everythingStored('acme')).toEqual(own);
   });
 
-  it('is in no list of the tenant, nor does a cursor of it lead there', async () => {
+  it('is led nowhere by a cursor of the tenant', async () => {
     for (const path of ['/v1/exams/math/recordings', RECORDINGS]) {
-      const { body } = await api.call<{ items: Recording[]; nextCursor: string }>('get', path);
-      const listed = body.items.map(({ recordingId }) => recordingId);
-      expect(listed).toEqual(STATES.slice(0, 3).map(idOf));
       const { nextCursor } = (await api.call('get', `${path}?limit=1`)).body;
       expect(nextCursor).toEqual(expect.any(String));
       const answer = await api.call('get', `${path}?cursor=${String(nextCursor)}`, { as: { tenant: 'third' } });
