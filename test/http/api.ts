@@ -9,11 +9,12 @@ import { Registry } from 'prom-client';
 import supertest from 'supertest';
 import { startHttpServer } from '../../src/commands/http-server.ts';
 import { createLogger } from '../../src/commands/logging.ts';
-import { SECOND_MS } from '../../src/domain/durations.ts';
+import { HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { createApp, type HttpDependencies } from '../../src/http/app.ts';
-import { type Authenticator, type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
+import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
 import type { Method } from '../../src/http/operation.ts';
+import type { Created } from '../../src/recordings/create.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -21,24 +22,16 @@ import { startTestService, type TestService, type TestServiceOptions } from '../
 import { CREATE_BODY } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 
-export { CREATE_BODY } from './calls.ts';
+export { CREATE_BODY, UNKNOWN_RECORDING } from './calls.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
-/** Well-formed, and nobody's. */
-export const UNKNOWN_RECORDING = `0${'1'.repeat(35)}`;
-const TOKEN_LIFE_SECONDS = 3600;
+const CLAIMS = { tenantClaim: 'tenant', scopeClaim: 'scope' };
 
-export interface ApiOptions extends TestServiceOptions {
+type OfApp = 'rateLimitPerMinute' | 'corsOrigins' | 'demo' | 'authenticate' | 'isReady';
+interface ApiOptions extends TestServiceOptions, Partial<Pick<HttpDependencies, OfApp>> {
   /** Default: the shared secret `SECRET`. */
   readonly keys?: AuthOptions['keys'];
-  readonly rateLimitPerMinute?: number;
-  readonly corsOrigins?: readonly string[];
-  readonly demo?: HttpDependencies['demo'];
-  /** Default: by `keys`. */
-  readonly authenticate?: Authenticator;
-  /** Default: it is ready. */
-  readonly isReady?: HttpDependencies['isReady'];
   /** Default: a new one in memory, of these options. */
   readonly service?: TestService;
 }
@@ -59,41 +52,15 @@ export interface Answer<Body = Record<string, unknown>> {
   readonly body: Body;
 }
 
-export interface Sitting {
-  readonly tenant?: string;
-  readonly exam?: string;
-  readonly attempt?: string;
-}
-
-export interface CreatedRecording {
+export interface CreatedRecording extends Created {
   readonly ref: RecordingRef;
   /** Of the attempt and of the recording, such as /v1/exams/… */
   readonly attemptPath: string;
   readonly path: string;
-  readonly recording: Recording;
-  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: SignedPart[] };
 }
 
-export interface Api {
-  readonly service: TestService;
-  /** Such as http://127.0.0.1:12345. */
-  readonly url: string;
-  readonly agent: ReturnType<typeof supertest>;
-  /** What the port serves. */
-  readonly handler: RequestListener;
-  /** Every line of the log. */
-  readonly lines: string[];
-  log(): Record<string, unknown>[];
-  authorization(claims?: JWTPayload): Promise<string>;
-  call<Body = Record<string, unknown>>(method: Method, path: string, options?: CallOptions): Promise<Answer<Body>>;
-  /** The path is sent as it is, without the tidying of a client. */
-  raw(method: string, path: string, options?: CallOptions): Promise<Answer>;
-  create(sitting?: Sitting, body?: object): Promise<CreatedRecording>;
-  /** Cuts a file into parts, asks for their URLs and puts them there; answers with the ETags. */
-  upload(created: CreatedRecording, file: Uint8Array, partNumbers?: readonly number[]): Promise<void>;
-  /** A recording that is complete. */
-  store(sitting?: Sitting, file?: Uint8Array, body?: object): Promise<CreatedRecording>;
-}
+type Sitting = Partial<Omit<RecordingRef, 'recording'>>;
+export type Api = Awaited<ReturnType<typeof startApi>>;
 
 const opened: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -107,8 +74,11 @@ export function newAttempt(): string {
   return `attempt-${attempts}`;
 }
 
-/** Is closed after the last test of the file. */
-export async function startApi(options: ApiOptions = {}): Promise<Api> {
+/** What is no business of the log: keys to anything, whom it is about, and queries. */
+const UNTOLD = new RegExp(`X-Amz-|Bearer |eyJ|${SECRET}|service-secret|\\w@\\w|https?://|\\?\\w+=`, 'i');
+
+/** Is closed after the last test of the file, when no line of the log may tell what it must not. */
+export async function startApi(options: ApiOptions = {}) {
   const service = options.service ?? startTestService(options);
   const { clock } = service;
   const lines: string[] = [];
@@ -119,10 +89,9 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     },
   });
   const { keys = { sharedSecret: SECRET } } = options;
-  const claims = { tenantClaim: 'tenant', scopeClaim: 'scope' };
   const app = createApp({
     recordings: service.context,
-    authenticate: options.authenticate ?? createAuthenticator({ keys, ...claims, now: clock.now }),
+    authenticate: options.authenticate ?? createAuthenticator({ keys, ...CLAIMS, now: clock.now }),
     logger: createLogger({ level: 'debug', now: clock.now, stream }),
     rateLimitPerMinute: options.rateLimitPerMinute,
     corsOrigins: options.corsOrigins ?? [],
@@ -135,13 +104,17 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
   opened.push(async () => {
     await server.close(0);
     await service.close();
+    expect(lines.filter((line) => UNTOLD.test(line))).toEqual([]);
   });
   const { port } = server;
   const url = `http://127.0.0.1:${port}`;
   const agent = supertest(url);
 
   async function authorization(claims: JWTPayload = {}): Promise<string> {
-    return `Bearer ${await signedToken(claims, clock.now())}`;
+    const token = new SignJWT({ tenant: 'acme', scope: ALL_SCOPES, sub: 'tester', ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime(claims.exp ?? new Date(clock.now() + HOUR_MS));
+    return `Bearer ${await token.sign(Buffer.from(SECRET))}`;
   }
 
   async function headersOf({ as = {}, authorization: given, headers }: CallOptions): Promise<Record<string, string>> {
@@ -149,7 +122,11 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     return { authorization: given ?? (await authorization(as ?? {})), ...headers };
   }
 
-  async function call<Body>(method: Method, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
+  async function call<Body = Answer['body']>(
+    method: Method,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<Answer<Body>> {
     // What one call does is older than what the next one does.
     clock.advance(1);
     const request = agent[method](path).set(await headersOf(options));
@@ -160,19 +137,38 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     return { status: answer.status, headers: answer.headers, body: answer.body as Body };
   }
 
+  /** The path is sent as it is, without the tidying of a client. */
+  async function raw(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const headers = await headersOf(options);
+    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });
+    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    // A refusal may come before all of the body has gone.
+    request.on('error', () => undefined);
+    request.end(options.body);
+    const [response] = await answered;
+    const body = await text(response);
+    const answer = {
+      status: response.statusCode ?? 0,
+      headers: response.headers as Record<string, string>,
+      body: body ? (JSON.parse(body) as Answer['body']) : {},
+    };
+    expectDocumented(method, path, answer);
+    return answer;
+  }
+
   async function create(sitting: Sitting = {}, body: object = {}): Promise<CreatedRecording> {
     const { tenant = 'acme', exam = 'math', attempt = newAttempt() } = sitting;
     const attemptPath = `/v1/exams/${exam}/attempts/${attempt}`;
-    const answer = await call<Pick<CreatedRecording, 'recording' | 'upload'>>('post', `${attemptPath}/recordings`, {
+    const answer = await call<Created>('post', `${attemptPath}/recordings`, {
       as: { tenant, scope: 'recordings:upload' },
       body: { ...CREATE_BODY, ...body },
     });
     expect(answer.status).toBe(201);
-    const { recording, upload } = answer.body;
-    const ref = { tenant, exam, attempt, recording: recording.recordingId };
-    return { ref, attemptPath, path: `${attemptPath}/recordings/${ref.recording}`, recording, upload };
+    const ref = { tenant, exam, attempt, recording: answer.body.recording.recordingId };
+    return { ...answer.body, ref, attemptPath, path: `${attemptPath}/recordings/${ref.recording}` };
   }
 
+  /** Cuts a file into parts, asks for their URLs and puts them there. */
   async function upload(created: CreatedRecording, file: Uint8Array, partNumbers?: readonly number[]): Promise<void> {
     const { partSizeBytes } = created.upload;
     const chosen = partNumbers ?? Array.from({ length: Math.ceil(file.length / partSizeBytes) }, (_, i) => i + 1);
@@ -187,50 +183,16 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     }
   }
 
-  return {
-    service,
-    url,
-    agent,
-    handler,
-    lines,
-    log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    authorization,
-    call,
-    async raw(method, path, options = {}) {
-      const headers = await headersOf(options);
-      const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });
-      const answered = once(request, 'response') as Promise<[IncomingMessage]>;
-      // A refusal may come before all of the body has gone.
-      request.on('error', () => undefined);
-      request.end(options.body);
-      const [response] = await answered;
-      const body = await text(response);
-      const answer = {
-        status: response.statusCode ?? 0,
-        headers: response.headers as Record<string, string>,
-        body: body ? (JSON.parse(body) as Record<string, unknown>) : {},
-      };
-      expectDocumented(method, path, answer);
-      return answer;
-    },
-    create,
-    upload,
-    async store(sitting, file = webm, body = {}) {
-      const created = await create(sitting, { ...body, parts: 0 });
-      await upload(created, file);
-      const as = { tenant: created.ref.tenant, scope: 'recordings:upload' };
-      const answer = await call<Recording>('post', `${created.path}/complete`, { as });
-      expect(answer.status).toBe(200);
-      return { ...created, recording: answer.body };
-    },
-  };
-}
+  /** A recording that is complete. */
+  async function store(sitting?: Sitting, file: Uint8Array = webm, body = {}): Promise<CreatedRecording> {
+    const created = await create(sitting, { ...body, parts: 0 });
+    await upload(created, file);
+    const as = { tenant: created.ref.tenant, scope: 'recordings:upload' };
+    const answer = await call<Recording>('post', `${created.path}/complete`, { as });
+    expect(answer.status).toBe(200);
+    return { ...created, recording: answer.body };
+  }
 
-export async function signedToken(claims: JWTPayload, nowMs: number): Promise<string> {
-  const issuedAt = Math.floor(nowMs / SECOND_MS);
-  return new SignJWT({ tenant: 'acme', scope: ALL_SCOPES, sub: 'tester', ...claims })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(claims.exp ?? issuedAt + TOKEN_LIFE_SECONDS)
-    .sign(new TextEncoder().encode(SECRET));
+  const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { service, url, agent, handler, lines, log, authorization, call, raw, create, upload, store };
 }

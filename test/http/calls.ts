@@ -2,7 +2,6 @@
 import type { Method } from '../../src/http/operation.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
-type Scope = (typeof SCOPES)[number];
 const [UPLOAD, REVIEW, ASSESS, PRIVACY] = SCOPES;
 
 interface Sent {
@@ -18,9 +17,11 @@ export interface ContractCall extends Sent {
   readonly method: Method;
   readonly path: string;
   /** Any one of them is enough. */
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly (typeof SCOPES)[number][];
 }
 
+/** Well-formed, and nobody's. */
+export const UNKNOWN_RECORDING = `0${'1'.repeat(35)}`;
 export const CREATE_BODY = {
   participantId: 'p-1',
   kind: 'webcam',
@@ -37,7 +38,7 @@ const PART = { partNumber: 1, sizeBytes: 1000 };
 const ERASURE = { query: '?reason=erasure' };
 const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
 
-const TABLE: readonly (readonly [string, Method, string, readonly Scope[], Sent?])[] = [
+const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'], Sent?])[] = [
   ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
   ['presign parts', 'post', `${RECORDING}/parts`, [UPLOAD], { body: { parts: [PART] } }],
   ['list parts', 'get', `${RECORDING}/parts`, [UPLOAD]],
@@ -65,17 +66,11 @@ export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCal
 });
 export const OF_RECORDING = CALLS.filter(({ path }) => path.includes('{recording}'));
 
-export interface Ids {
-  readonly exam?: string;
-  readonly attempt?: string;
-  readonly recording?: string;
-  readonly participant?: string;
-}
+export type Ids = Partial<Record<'exam' | 'attempt' | 'recording' | 'participant', string>>;
 
 export function pathOf({ path, query = '' }: Pick<ContractCall, 'path' | 'query'>, ids: Ids): string {
-  const { exam = 'math', attempt = 'attempt', recording = `0${'1'.repeat(35)}`, participant = 'p-1' } = ids;
-  const named = path.replace('{exam}', exam).replace('{attempt}', attempt).replace('{recording}', recording);
-  return named.replace('{participant}', participant) + query;
+  const all = { exam: 'math', attempt: 'attempt', recording: UNKNOWN_RECORDING, participant: 'p-1', ...ids };
+  return path.replace(/\{(\w+)\}/g, (_, place: keyof Ids) => all[place]) + query;
 }
 
 /** A valid body, and what says so. */

@@ -6,7 +6,6 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { baseMediaType } from '../../src/domain/container.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
-import { createdAtOf } from '../../src/domain/ids.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import type { JsonObject } from '../../src/http/openapi/description.ts';
 import { describeApi } from '../../src/http/openapi.ts';
@@ -39,24 +38,11 @@ async function recordingFor(by: Api, { name }: ContractCall): Promise<string> {
   return (await (isStored ? by.store(SITTING) : by.create(SITTING))).ref.recording;
 }
 
-const KINDS: readonly [string, RegExp][] = [
-  ['time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/],
-  ['recording id', /^[0-9a-v]{36}$/],
-  ['request id', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/],
-  ['run', /^request-\d{8}T\d{9}Z-[0-9a-v]{16}$/],
-  ['etag', /^"[\w-]+"$/],
-];
-function kindOf(value: unknown): string {
-  if (typeof value !== 'string') return typeof value;
-  if (value.startsWith('http')) return `URL with ${[...new URL(value).searchParams.keys()].sort().join(', ')}`;
-  return KINDS.find(([, pattern]) => pattern.test(value))?.[0] ?? 'text';
-}
-
-/** The example has the same members, with the same kinds of values; null and what is empty say nothing. */
+/** The same members, with values of the same types; null and what is empty say nothing. */
 function expectAlike(example: unknown, real: unknown, path: string): void {
   if (example === null || real === null || example === undefined) return;
   if (typeof example !== 'object' || typeof real !== 'object') {
-    expect({ path, kind: kindOf(example) }).toEqual({ path, kind: kindOf(real) });
+    expect({ path, type: typeof example }).toEqual({ path, type: typeof real });
   } else if (!Array.isArray(example)) {
     const [expected, found] = [example as JsonObject, real as JsonObject];
     expect({ path, members: Object.keys(found).sort() }).toEqual({ path, members: Object.keys(expected).sort() });
@@ -86,23 +72,21 @@ it.each(inOrder)('$name succeeds as documented, with a limit of the rate and wit
   }
 });
 
-describe.each(['deleted', 'expired', 'unreadable', 'restricted'] as const)('a recording that is %s', (state) => {
-  let by: Api;
-  beforeAll(async () => {
-    by = await startApi();
-  });
-
-  it.each(OF_RECORDING)('is answered as documented: $name', async (call) => {
-    const { path, ref } = await by.store(SITTING);
-    if (state === 'deleted') await by.call('delete', `${path}?reason=erasure`);
-    if (state === 'restricted') await by.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
-    if (state === 'expired') by.service.clock.advance(31 * DAY_MS);
-    if (state === 'unreadable') await by.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1]));
-    by.service.context.manifests.clear();
-    by.service.context.takingParts.clear();
-    expect((await send(by, call, ref.recording)).status).not.toBe(500);
-  });
-});
+it.each(['expired', 'unreadable', 'restricted'] as const)(
+  'a recording that is %s is answered as documented',
+  async (state) => {
+    const by = await startApi();
+    for (const call of OF_RECORDING) {
+      const { path, ref } = await by.store(SITTING);
+      if (state === 'restricted') await by.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
+      if (state === 'expired') by.service.clock.advance(31 * DAY_MS);
+      if (state === 'unreadable') await by.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1]));
+      by.service.context.manifests.clear();
+      by.service.context.takingParts.clear();
+      expect((await send(by, call, ref.recording)).status).not.toBe(500);
+    }
+  },
+);
 
 // References, parameters of paths and examples of bodies are checked by `redocly lint` (npm run lint).
 describe('the OpenAPI document', () => {
@@ -136,7 +120,7 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
   });
 
-  it('has examples that its own schemas accept, of one recording whose id tells when it was made', () => {
+  it('has examples that its own schemas accept, of one recording', () => {
     for (const { body, success } of OPERATIONS) {
       if (body) expect(body.schema.safeParse(body.example).error?.issues).toBeUndefined();
       expect(success.schema.safeParse(success.example).error?.issues).toBeUndefined();
@@ -144,7 +128,6 @@ describe('the OpenAPI document', () => {
     for (const { schema, example } of Object.values(RESPONSE_HEADERS)) {
       expect({ example, isValid: validatorOf(schema)(example) }).toEqual({ example, isValid: true });
     }
-    expect(new Date(createdAtOf(EXAMPLE_RECORDING.recordingId)).toISOString()).toBe(EXAMPLE_RECORDING.createdAt);
     const ids = JSON.stringify(operations).match(/\b01[0-9a-v]{34}\b/g);
     expect(new Set(ids)).toEqual(new Set([EXAMPLE_RECORDING.recordingId]));
   });
@@ -160,20 +143,8 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it('describes parameters of the query by what they mean', () => {
-    const limit = {
-      name: 'limit',
-      required: false,
-      schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
-    };
-    const list = described.paths['/v1/exams/{exam}/recordings']?.get?.parameters;
-    expect(list).toContainEqual(expect.objectContaining({ ...limit, schema: expect.objectContaining(limit.schema) }));
-    const reason = described.paths['/v1/participants/{participant}']?.delete?.parameters.at(-1);
-    expect(reason).toMatchObject({ name: 'reason', required: true, schema: { enum: expect.any(Array) } });
-  });
-
-  it('has a page with an anchor for every problem type, and every call', async () => {
-    const { text } = await api.agent.get('/docs');
+  it('has a page with every problem type and call, which loads and runs nothing but its own style', async () => {
+    const { text, headers } = await api.agent.get('/docs');
     for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
       const row = new RegExp(`<tr id="problem-${code}">(.*)</tr>`).exec(text)?.[1] ?? '';
       expect(row).toContain(`<td>${status}</td>`);
@@ -181,10 +152,6 @@ describe('the OpenAPI document', () => {
       expect(row).toMatch(new RegExp(`<strong>${title}\\.</strong> .{20,}[.?]`));
     }
     for (const { path } of operations) expect(text).toContain(path);
-  });
-
-  it('has a page that loads and runs nothing, whose policy allows its own style alone', async () => {
-    const { text, headers } = await api.agent.get('/docs');
     expect(text).not.toMatch(/<script|<link|<img|src=|style=|@import|url\(/);
     const style = /<style>([\s\S]*)<\/style>/.exec(text)?.[1] ?? '';
     const hash = createHash('sha256').update(style).digest('base64');

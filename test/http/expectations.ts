@@ -22,6 +22,16 @@ export function expectProblem(answer: Answer<unknown>, status: number, ...codes:
   expect(PROBLEMS[body.code].status).toBe(status);
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
   expect(answer.headers['cache-control']).toBe('no-store');
+  expectStrict(answer.headers);
+}
+
+/** Tells browsers to be strict, and nobody what serves it. */
+export function expectStrict(headers: Answer['headers']): void {
+  expect(headers).not.toHaveProperty('x-powered-by');
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': expect.stringContaining("default-src 'none'"),
+  });
 }
 
 /** Neither objects nor open uploads of a recording are left. */

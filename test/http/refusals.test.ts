@@ -1,9 +1,7 @@
 // The table of refusals: what every call under /v1 refuses, with which status and code, and that it changes nothing.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { recordingKey } from '../../src/domain/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
 import { listAll, listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { bodyOf, CALLS, type ContractCall, CREATE_BODY, formWith, type Ids, pathOf, SCOPES } from './calls.ts';
@@ -11,49 +9,19 @@ import { expectProblem } from './expectations.ts';
 
 const SITTING = { exam: 'math', attempt: 'attempt' };
 const STATES = ['uploading', 'stored', 'restricted', 'erased'] as const;
-type State = (typeof STATES)[number];
-
-interface Ask extends CallOptions, Ids {
-  /** Instead of the call's own. */
-  readonly query?: string;
-}
-type IsOf = (call: ContractCall) => boolean;
-
-interface Refusal {
-  readonly code: ProblemCode;
-  readonly name: string;
-  /** What differs from a call that would be right. */
-  readonly ask: (call: ContractCall) => Ask | Promise<Ask>;
-  readonly isOf: IsOf;
-  /** One of the mistakes that are told. */
-  readonly mistake: { readonly path: string; readonly message: RegExp } | undefined;
-}
-/** By default of every call. */
-type Row = readonly [name: string, ask: Ask | Refusal['ask'], isOf?: IsOf, mistake?: Refusal['mistake']];
-
-const refused = (code: ProblemCode, rows: readonly Row[]) =>
-  rows.map(([name, ask, isOf = () => true, mistake]): Refusal => {
-    return { code, name, ask: typeof ask === 'function' ? ask : () => ask, isOf, mistake };
-  });
-
 let api: Api;
-/** Lets each token ask once a minute. */
-let strict: Api;
-const recordings = new Map<State, string>();
-const idOf = (state: State) => recordings.get(state) ?? '';
+let ids: string[];
+const idOf = (state: (typeof STATES)[number]) => ids[STATES.indexOf(state)] ?? '';
 let before: string[];
 
 beforeAll(async () => {
   api = await startApi({ uploads: { maxRecordingBytes: 100_000 } });
-  strict = await startApi({ rateLimitPerMinute: 1 });
-  const uploading = await api.create(SITTING);
+  const [uploading, stored] = [await api.create(SITTING), await api.store(SITTING)];
+  const [restricted, erased] = [await api.store(SITTING), await api.store(SITTING)];
+  ids = [uploading, stored, restricted, erased].map(({ ref }) => ref.recording);
   await api.upload(uploading, new Uint8Array(1000));
-  const [stored, restricted, erased] = [await api.store(SITTING), await api.store(SITTING), await api.store(SITTING)];
   await api.service.store.put(recordingKey(restricted.ref, 'restricted'), new Uint8Array());
   expect((await api.call('delete', `${erased.path}?reason=erasure`)).status).toBe(200);
-  for (const [index, { ref }] of [uploading, stored, restricted, erased].entries()) {
-    recordings.set(STATES[index] ?? 'stored', ref.recording);
-  }
   // The other tenant has the same exam, attempt and participant.
   await api.store({ ...SITTING, tenant: 'other' });
   before = await everythingStored();
@@ -80,20 +48,29 @@ async function expectNothingChanged(): Promise<void> {
   expect({}).not.toHaveProperty('polluted');
 }
 
-async function send(call: ContractCall, ask: Ask, by = api): Promise<Answer> {
-  by.service.clock.advance(1);
-  const { query = call.query ?? '', exam, attempt, recording, participant, ...options } = ask;
-  const ids = {
-    exam: exam ?? SITTING.exam,
-    attempt: attempt ?? SITTING.attempt,
-    recording: recording ?? idOf('stored'),
-    participant: participant ?? 'p-1',
-  };
+/** What differs from a call that would be right. */
+interface Ask extends CallOptions, Ids {
+  readonly query?: string;
+  /** One of the mistakes that the answer tells. */
+  readonly tells?: { readonly path: string; readonly message?: RegExp } | undefined;
+}
+type Asks = Readonly<Record<string, Ask | ((call: ContractCall) => Ask | Promise<Ask>)>>;
+type IsOf = (call: ContractCall) => boolean;
+
+async function send(call: ContractCall, ask: Ask): Promise<Answer> {
+  api.service.clock.advance(1);
   const valid = bodyOf(call);
-  const headers = { ...valid.headers, ...options.headers };
-  return by.raw(call.method.toUpperCase(), pathOf({ ...call, query }, ids), { ...valid, ...options, headers });
+  const recording = idOf(call.takesFile ? 'uploading' : 'stored');
+  const path = pathOf({ ...call, ...ask }, { ...SITTING, recording, ...ask });
+  return api.raw(call.method.toUpperCase(), path, { ...valid, ...ask, headers: { ...valid.headers, ...ask.headers } });
 }
 
+const refused = (code: ProblemCode, isOf: IsOf, asks: Asks) =>
+  Object.entries(asks).map(([name, ask]) => ({ code, isOf, name: name.slice(0, 100), ask }));
+const each = (values: readonly string[], ask: (value: string) => Asks[string], name = '') =>
+  Object.fromEntries(values.map((value) => [`${name}${value}`, ask(value)]));
+
+const ofAll: IsOf = () => true;
 const ofRecording: IsOf = ({ path }) => path.includes('{recording}');
 const takesJson: IsOf = ({ body }) => body !== undefined;
 const takesFile: IsOf = (call) => call.takesFile === true;
@@ -101,132 +78,124 @@ const named = (...names: string[]): IsOf => {
   return ({ name }) => names.includes(name);
 };
 
-const TEXT = { headers: { 'content-type': 'text/plain' } };
-const tokenInQuery = async () => `?access_token=${(await api.authorization()).slice('Bearer '.length)}`;
-const withoutScope = (scope: string): Row => {
-  return [`the scope "${scope}" alone`, { as: { scope } }, ({ scopes }) => !scopes.some((one) => one === scope)];
-};
-
 /** What is wrong with a token is in auth.test.ts. */
-const TOKENS: readonly Refusal[] = [
-  ...refused('token-missing', [
-    ['no token', { as: null }],
-    [
-      'no token, before it reads the body',
-      { as: null, body: '{', ...TEXT },
-      (call) => takesJson(call) || takesFile(call),
-    ],
-    ['a token in the query', async () => ({ as: null, query: await tokenInQuery() })],
-  ]),
-  ...refused('token-expired', [['a token that has expired', { as: { exp: 1 } }]]),
-  ...refused('token-invalid', [
-    ['a token that is no JWT', { authorization: 'Bearer hello' }],
-    ['a token whose tenant is no id', { as: { tenant: '../acme' } }],
-  ]),
-  ...refused(
-    'scope-missing',
-    [...SCOPES, '', 'recordings:*', '*', ALL_SCOPES.replaceAll(' ', ','), ALL_SCOPES.toUpperCase()].map(withoutScope),
+const TOKENS = [
+  ...refused('token-missing', ofAll, {
+    'no token': { as: null },
+    'a token in the query': async () => {
+      const [, token] = (await api.authorization()).split(' ');
+      return { as: null, query: `?access_token=${token}` };
+    },
+  }),
+  ...refused('token-missing', (call) => takesJson(call) || takesFile(call), {
+    'no token, before the body is read': { as: null, body: '{', headers: { 'content-type': 'text/plain' } },
+  }),
+  ...refused('token-expired', ofAll, { 'a token that has expired': { as: { exp: 1 } } }),
+  ...refused('token-invalid', ofAll, {
+    'a token that is no JWT': { authorization: 'Bearer hello' },
+    'a token whose tenant is no id': { as: { tenant: '../acme' } },
+  }),
+  ...[...SCOPES, '', 'recordings:*', '*', ALL_SCOPES.replaceAll(' ', ','), ALL_SCOPES.toUpperCase()].flatMap((scope) =>
+    refused('scope-missing', ({ scopes }) => !scopes.some((one) => one === scope), {
+      [`the scope "${scope}" alone`]: { as: { scope } },
+    }),
   ),
-  ...refused('wrong-attempt', [
-    ['a token of another exam', { as: { exam: 'other' } }],
-    ['a token of another attempt', { as: { exam: 'math', attempt: 'other' } }],
-    ["a token of another exam's attempt", { as: { exam: 'other', attempt: 'attempt' } }],
-    ['a token of an attempt for more than that', { as: SITTING }, ({ path }) => !path.includes('{attempt}')],
-  ]),
+  ...refused('wrong-attempt', ofAll, {
+    'a token of another exam': { as: { exam: 'other' } },
+    'a token of another attempt': { as: { exam: 'math', attempt: 'other' } },
+    "a token of another exam's attempt": { as: { exam: 'other', attempt: 'attempt' } },
+  }),
+  ...refused('wrong-attempt', ({ path }) => !path.includes('{attempt}'), {
+    'a token of an attempt for more than that': { as: SITTING },
+  }),
 ];
 
 const etags = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, etag: '"d41d8cd9"' }));
 const sizes = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumber, sizeBytes: 1000 }));
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
-const [FROM, TO] = ['2026-01-02T10:00:00Z', '2026-01-02T11:30:00+01:00'];
-const timeline = (...gaps: unknown[]) => ({ timeline: { startedAt: FROM, endedAt: TO, gaps } });
-const gap = (reason: string) => ({ from: FROM, to: FROM, reason });
 
-/** A body that is valid, so that nothing but the recording is missing. */
-const completion = (body: object) => ({ recording: UNKNOWN_RECORDING, body: JSON.stringify(body) });
-const NOT_FOUND = refused('recording-not-found', [
-  ['an unknown recording', { recording: UNKNOWN_RECORDING }, ofRecording],
-  ['a recording of another attempt', { attempt: 'another' }, ofRecording],
-  ['a recording of another exam', { exam: 'another' }, ofRecording],
-  ...STATES.map((state): Row => {
-    const ask = () => ({ as: { tenant: 'other' }, recording: idOf(state) });
-    return [`another tenant's recording, ${state}`, ask, ofRecording];
+const NOT_FOUND = [
+  ...refused('recording-not-found', ofRecording, {
+    'an unknown recording': { recording: UNKNOWN_RECORDING },
+    'a recording of another attempt': { attempt: 'another' },
+    'a recording of another exam': { exam: 'another' },
   }),
-  ['ten thousand parts of an unknown one', completion({ parts: etags(...upTo(10_000)) }), named('complete')],
-  ['the timeline of an unknown one', completion(timeline(gap('paused'))), named('complete')],
-]);
+  ...STATES.flatMap((state) =>
+    refused('recording-not-found', ofRecording, {
+      [`another tenant's recording, ${state}`]: () => ({ as: { tenant: 'other' }, recording: idOf(state) }),
+    }),
+  ),
+  ...refused('recording-not-found', named('complete'), {
+    'ten thousand parts of an unknown one': {
+      recording: UNKNOWN_RECORDING,
+      body: JSON.stringify({ parts: etags(...upTo(10_000)) }),
+    },
+  }),
+];
 
-const PATHS_OUT = ['..', '.', '%2e%2e', 'a%2fb', 'a%5cb', '%00', 'a%0ab', '%zz', '%ff'];
-const NO_NAMES = ['%C3%A9', 'a'.repeat(65), 'a@b.nl', 'a%40b.nl', '_a', '__proto__', ''];
-
-function codeOfId(id: string, place: keyof Ids): ProblemCode {
-  if (id === '') return 'not-found';
-  if (['%zz', '%ff'].includes(id)) return 'malformed-path';
-  return place === 'recording' ? 'recording-not-found' : 'invalid-id';
-}
-
+const PATHS_OUT = ['..', '.', '%2e%2e', 'a%2fb', 'a%5cb', '%00', 'a%0ab'];
+const NO_NAMES = ['%C3%A9', 'a'.repeat(65), '_a', '__proto__'];
 /** In each place of the path where an id belongs. */
-const BAD_IDS = [...PATHS_OUT, ...NO_NAMES].flatMap((id) =>
-  (['exam', 'attempt', 'recording', 'participant'] as const).flatMap((place) => {
-    const code = codeOfId(id, place);
-    const mistake = { path: place, message: /@|%40/.test(id) ? /e-mail/ : /./ };
-    const isOf: IsOf = ({ path }) => path.includes(`{${place}}`);
-    return refused(code, [
-      [`the ${place} "${id}"`, { [place]: id }, isOf, code === 'invalid-id' ? mistake : undefined],
-    ]);
-  }),
-);
+const BAD_IDS = (['exam', 'attempt', 'recording', 'participant'] as const).flatMap((place) => {
+  const isOf: IsOf = ({ path }) => path.includes(`{${place}}`);
+  const code = place === 'recording' ? 'recording-not-found' : 'invalid-id';
+  const inPlace = (values: string[], tells?: Ask['tells']) =>
+    each(values, (id) => ({ [place]: id, tells }), `the ${place} `);
+  return [
+    ...refused('not-found', isOf, inPlace([''])),
+    ...refused('malformed-path', isOf, inPlace(['%zz', '%ff'])),
+    ...refused(code, isOf, inPlace([...PATHS_OUT, ...NO_NAMES], { path: place })),
+    ...refused(code, isOf, inPlace(['a@b.nl', 'a%40b.nl'], { path: place, message: /e-mail/ })),
+  ];
+});
 
 /** The valid body and one member more. */
-const withMember = ({ body = {} }: ContractCall, member: string) => ({
-  body: `${JSON.stringify(body).slice(0, -1)}${Object.keys(body).length > 0 ? ',' : ''}${member}}`,
+const withMember = ({ body = {} }: ContractCall, name: string, value: string) => ({
+  body: `${JSON.stringify(body).slice(0, -1)}${Object.keys(body).length > 0 ? ',' : ''}"${name}":${value}}`,
 });
-const withText = (call: ContractCall, bytes: number) => withMember(call, `"x":"${'x'.repeat(bytes)}"`);
-const nested = (depth: number) => `"x":${'{"x":'.repeat(depth)}1${'}'.repeat(depth)}`;
-const bodies = (...texts: string[]) => texts.map((body): Row => [`${body.slice(0, 100)} as JSON`, { body }, takesJson]);
-const ofType = (isOf: IsOf, headers: Record<string, string>): Row => {
-  const ask: Refusal['ask'] = (call) => ({ headers, recording: idOf(call.takesFile ? 'uploading' : 'stored') });
-  return [`a body with ${JSON.stringify(headers)}`, ask, isOf];
-};
+const large = (call: ContractCall, bytes: number) => withMember(call, 'x', `"${'x'.repeat(bytes)}"`);
+const asBody = (body: string) => ({ body });
+const ofType = (type: string) => ({ headers: { 'content-type': type } });
 
 const TYPES = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'];
 const CHARSETS = ['utf-7', 'utf-16le', '"utf-32"', 'latin1', ''].map((name) => `application/json; charset=${name}`);
 const FILE_TYPES = ['video/webm', 'application/json', 'application/octet-stream', 'multipart/mixed; boundary=edge'];
 const CHUNKED = { headers: { 'transfer-encoding': 'chunked' } };
-const SMALL_BODIES = named('create', 'playback link', 'assess', 'restrict');
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
+const POLLUTED = '{"polluted":true}';
 
-const BODIES: readonly Refusal[] = [
-  ...refused('malformed-json', bodies('{', '{"a":1,}', '{"a":NaN}', '{}{}', '<a/>')),
-  ...refused('body-too-large', [
-    ['1 MB of JSON', (call) => withText(call, 2 ** 20), takesJson],
-    ['1 MB of JSON of unknown length', (call) => ({ ...withText(call, 2 ** 20), ...CHUNKED }), takesJson],
-    ['more than 64 KiB', (call) => withText(call, 65_536), SMALL_BODIES],
-  ]),
-  ...refused('unsupported-media-type', [
-    ...[...TYPES, ...CHARSETS].map((type) => ofType(takesJson, { 'content-type': type })),
-    ofType(takesJson, { 'content-encoding': 'gzip' }),
-    ...FILE_TYPES.map((type) => ofType(takesFile, { 'content-type': type })),
-  ]),
-  ...refused('invalid-request', [
-    ...bodies('[]', '[{}]', '"text"', 'null', 'true', '-1e400', '['.repeat(20_000) + ']'.repeat(20_000)),
+const BODIES = [
+  ...refused('malformed-json', takesJson, each(['{', '{"a":1,}', '{"a":NaN}', '{}{}', '<a/>'], asBody)),
+  ...refused('body-too-large', takesJson, {
+    '1 MB of JSON': (call) => large(call, 2 ** 20),
+    '1 MB of JSON of unknown length': (call) => ({ ...large(call, 2 ** 20), ...CHUNKED }),
+  }),
+  ...refused('body-too-large', named('create', 'playback link', 'assess', 'restrict'), {
+    'more than 64 KiB': (call) => large(call, 65_536),
+  }),
+  ...refused('unsupported-media-type', takesJson, {
+    ...each([...TYPES, ...CHARSETS], ofType),
+    'a compressed body': { headers: { 'content-encoding': 'gzip' } },
+  }),
+  ...refused('unsupported-media-type', takesFile, each(FILE_TYPES, ofType)),
+  ...refused('invalid-request', takesJson, {
+    ...each(['[]', '[{}]', '"text"', 'null', 'true', '-1e400', DEEP], asBody),
     // Bytes that are no UTF-8 are taken for characters that no schema allows.
-    ['characters of no member', (call) => withMember(call, '"\u00ff\ufffe":1'), takesJson],
-    ['depth', (call) => withMember(call, nested(10_000)), takesJson],
-    ...[
-      ['__proto__', '{"polluted":true}'],
-      ['constructor', '{"prototype":{"polluted":true}}'],
-      ['toString', '"x"'],
-      ['tenant', '"other"'],
-      ['deleteBy', '"2099-01-01T00:00:00Z"'],
-    ].map(([path = '', value]): Row => {
-      const ask: Refusal['ask'] = (call) => withMember(call, `"${path}":${value}`);
-      return [`the member ${path}`, ask, takesJson, { path, message: /./ }];
-    }),
-  ]),
+    'characters of no member': (call) => withMember(call, '\u00ff\ufffe', '1'),
+    depth: (call) => withMember(call, 'x', `${'{"x":'.repeat(10_000)}1${'}'.repeat(10_000)}`),
+    ...each(
+      ['__proto__', 'constructor', 'toString', 'tenant', 'deleteBy'],
+      (path) => (call) => ({ ...withMember(call, path, POLLUTED), tells: { path } }),
+      'the member ',
+    ),
+  }),
 ];
 
 const withConsent = (consent: unknown) => ({ ...CREATE_BODY, consent });
-const PROTO = '"__proto__":{"polluted":true}';
+const PROTO = `"__proto__":${POLLUTED}`;
+const [FROM, TO] = ['2026-01-02T10:00:00Z', '2026-01-02T11:30:00+01:00'];
+const timeline = (...gaps: unknown[]) => ({ timeline: { startedAt: FROM, endedAt: TO, gaps } });
+const gap = (reason: string) => ({ from: FROM, to: FROM, reason });
 /** By the call: bodies whose members are not what they should be. */
 const MISTAKES: readonly (readonly [string, ...(string | object)[]])[] = [
   ['create', '', JSON.stringify(CREATE_BODY).replace('{"givenAt"', `{${PROTO},"givenAt"`)],
@@ -244,52 +213,52 @@ const MISTAKES: readonly (readonly [string, ...(string | object)[]])[] = [
   ['assess', '', {}, { completedAt: '2026-01-02T10:00:00' }, { completedAt: '2026-02-30T10:00:00Z' }],
   ['assess', { completedAt: 1_793_000_000 }],
 ];
-const MEMBERS = MISTAKES.flatMap(([call, ...bodies]) =>
-  bodies.map((body): Row => {
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    return [`the body ${text.slice(0, 100) || 'that is missing'}`, { body: text }, named(call)];
-  }),
-);
+const MEMBERS = MISTAKES.flatMap(([call, ...bodies]) => {
+  const texts = bodies.map((body) => (typeof body === 'string' ? body : JSON.stringify(body)));
+  return refused('invalid-request', named(call), each(texts, asBody, 'the body '));
+});
 
 const FILE = formWith(Buffer.from('no recording')).body;
 const LARGE = formWith(Buffer.concat([Buffer.from('1a45dfa39f4282847765626d', 'hex'), Buffer.alloc(200_000)])).body;
-const form = (name: string, body: Buffer, more: Ask = {}): Row => {
-  return [name, () => ({ recording: idOf('uploading'), body, ...more }), takesFile];
-};
-const withHead = (from: string, to: string) => Buffer.from(String(FILE).replace(from, to));
-const lists = named('list of attempt', 'list of exam');
-
-const REFUSALS: readonly Refusal[] = [
-  ...[TOKENS, NOT_FOUND, BAD_IDS, BODIES].flat(),
-  ...refused('malformed-form', [
-    form('a form that ends early', FILE.subarray(0, -20)),
-    form('a form without its boundary', Buffer.from('nothing')),
-    form('a form that is empty', Buffer.alloc(0)),
-  ]),
-  ...refused('recording-too-large', [
-    form('a file above the limit', LARGE),
-    form('a file above the limit of unknown length', LARGE, CHUNKED),
-  ]),
-  ...refused('file-missing', [form('a form without a file', withHead('"file"; filename="blob"', '"note"'))]),
-  ...refused('invalid-request', [
-    ...MEMBERS,
-    form('a file in another field', withHead('"file"', '"video"')),
-    form('a file in a field that nests', withHead('"file"', '"file[a][b]"')),
-    [
-      'a parameter that means nothing',
-      ({ query = '' }) => ({ query: `${query || '?'}&force=true` }),
-      () => true,
-      { path: 'force', message: /^Is not known here$/ },
-    ],
-    ...['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='].map(
-      (query): Row => [`the query ${query}`, { query: `?${query}` }, lists],
-    ),
-  ]),
+const withHead = (from: string, to: string) => ({ body: Buffer.from(String(FILE).replace(from, to)) });
+const FORMS = [
+  ...refused('malformed-form', takesFile, {
+    'a form that ends early': { body: FILE.subarray(0, -20) },
+    'a form without its boundary': { body: Buffer.from('nothing') },
+    'a form that is empty': { body: Buffer.alloc(0) },
+  }),
+  ...refused('recording-too-large', takesFile, {
+    'a file above the limit': { body: LARGE },
+    'a file above the limit of unknown length': { body: LARGE, ...CHUNKED },
+  }),
+  ...refused('file-missing', takesFile, { 'a form without a file': withHead('"file"; filename="blob"', '"note"') }),
+  ...refused('invalid-request', takesFile, {
+    'a file in another field': withHead('"file"', '"video"'),
+    'a file in a field that nests': withHead('"file"', '"file[a][b]"'),
+  }),
 ];
 
+const FILTERS = ['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='];
+const QUERIES = [
+  ...refused('invalid-request', ofAll, {
+    'a parameter that means nothing': ({ query = '' }) => ({
+      query: `${query || '?'}&force=true`,
+      tells: { path: 'force', message: /^Is not known here$/ },
+    }),
+  }),
+  ...refused(
+    'invalid-request',
+    named('list of attempt', 'list of exam'),
+    each(FILTERS, (query) => ({ query: `?${query}` })),
+  ),
+];
+
+const REFUSALS = [TOKENS, NOT_FOUND, BAD_IDS, BODIES, MEMBERS, FORMS, QUERIES].flat();
+
 describe.each(CALLS)('$name refuses', (call) => {
-  it.each(REFUSALS.filter(({ isOf }) => isOf(call)))('$name: $code', async ({ ask, code, mistake }) => {
-    const answer = await send(call, await ask(call));
+  it.each(REFUSALS.filter(({ isOf }) => isOf(call)))('$name: $code', async ({ ask, code }) => {
+    const { tells, ...asked } = typeof ask === 'function' ? await ask(call) : ask;
+    const answer = await send(call, asked);
     const { status, headers, body } = answer;
     expectProblem(answer, PROBLEMS[code].status, code);
     if (status === 401) expect(headers['www-authenticate']).toMatch(/^Bearer /);
@@ -297,22 +266,11 @@ describe.each(CALLS)('$name refuses', (call) => {
       expect(headers['www-authenticate']).toContain('insufficient_scope');
       expect(body.detail).toContain(call.scopes.join(' or '));
     }
-    if (mistake) {
-      const { path, message } = mistake;
+    if (tells && status === 422) {
+      const { path, message = /./ } = tells;
       expect(body.errors).toContainEqual({ path, message: expect.stringMatching(message) });
     }
     await expectNothingChanged();
-  });
-
-  it('more requests than a caller may make: rate-limited', async () => {
-    const ask = { authorization: await strict.authorization({ sub: call.name }), recording: UNKNOWN_RECORDING };
-    let answer = await send(call, ask, strict);
-    expect(answer.status).not.toBe(429);
-    // A minute that ends meanwhile lets one more through.
-    while (answer.status !== 429) answer = await send(call, ask, strict);
-    expectProblem(answer, 429, 'rate-limited');
-    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-    expect(Number(answer.headers['retry-after'])).toBeLessThanOrEqual(60);
   });
 });
 
@@ -338,29 +296,21 @@ it.each([...NOWHERE, `${RECORDINGS}/`, `${RECORDINGS}/r/parts/1`, '/v1/__proto__
 );
 
 describe('another tenant, who names the same exam, attempt and participant,', () => {
-  it('changes and sees nothing, whatever it calls in whatever order', async () => {
+  it('changes and sees nothing, whatever it calls', async () => {
     const own = await everythingStored('acme');
-    const ids = STATES.map(idOf);
-    const step = fc.record({ call: fc.constantFrom(...CALLS), recording: fc.constantFrom(...ids) });
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
-        for (const { call, recording } of steps) {
-          const answer = await send(call, { as: { tenant: 'other' }, recording });
-          expect(answer.status).toBeLessThan(500);
-          const text = JSON.stringify(answer.body);
-          expect(ids.filter((id) => text.includes(id))).toEqual([]);
-        }
-        expect(await everythingStored('acme')).toEqual(own);
-      }),
-      { numRuns: 20 },
-    );
+    for (const call of [...CALLS, ...CALLS.toReversed()]) {
+      for (const recording of ids) {
+        const answer = await send(call, { as: { tenant: 'other' }, recording });
+        expect(answer.status).toBeLessThan(500);
+        const text = JSON.stringify(answer.body);
+        expect(ids.filter((id) => text.includes(id))).toEqual([]);
+      }
+    }
+    expect(await everythingStored('acme')).toEqual(own);
   });
 
-  it('is in no list of the tenant, nor does a cursor of it lead there', async () => {
+  it('is led nowhere by a cursor of the tenant', async () => {
     for (const path of ['/v1/exams/math/recordings', RECORDINGS]) {
-      const { body } = await api.call<{ items: Recording[]; nextCursor: string }>('get', path);
-      const listed = body.items.map(({ recordingId }) => recordingId);
-      expect(listed).toEqual((['uploading', 'stored', 'restricted'] as const).map(idOf));
       const { nextCursor } = (await api.call('get', `${path}?limit=1`)).body;
       expect(nextCursor).toEqual(expect.any(String));
       const answer = await api.call('get', `${path}?cursor=${String(nextCursor)}`, { as: { tenant: 'third' } });

@@ -5,12 +5,13 @@ import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
 import { overriding } from '../kit/interventions.ts';
 import { type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectDocumented } from './documented.ts';
-import { expectProblem } from './expectations.ts';
+import { expectProblem, expectStrict } from './expectations.ts';
 
 const RECORDINGS = '/v1/exams/exam-1/attempts/attempt-1/recordings';
 const NO_RECORDING = `${RECORDINGS}/${UNKNOWN_RECORDING}`;
@@ -20,51 +21,36 @@ beforeAll(async () => {
   api = await startApi();
 });
 
-it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])(
-  '%s is answered as documented with any token or none, and has no method but GET and HEAD',
-  async (path) => {
-    for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
-      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH']) {
-        const answer = await fetch(api.url + path, { method, headers });
-        const isRead = method === 'GET' || method === 'HEAD';
-        const text = await answer.text();
-        const isJson = method !== 'HEAD' && /json/.test(answer.headers.get('content-type') ?? '');
-        const body: unknown = isJson ? JSON.parse(text) : text;
-        const { status } = answer;
-        expectDocumented(method, path, { status, headers: Object.fromEntries(answer.headers), body });
-        expect(status).toBe(isRead ? 200 : 405);
-        expect(text.length > 0).toBe(method !== 'HEAD');
-        if (!isRead) expect(body).toMatchObject({ code: 'method-not-allowed' });
-        if (!isRead) expect(answer.headers.get('allow')).toBe('GET, HEAD');
-      }
+it.each([
+  ['/livez', 'no-store'],
+  ['/readyz', 'no-store'],
+  ['/metrics', 'no-store'],
+  ['/docs', 'no-cache'],
+  ['/openapi.json', 'no-cache'],
+])('%s may be read with any token or none, and nothing else; caches: %s', async (path, cacheControl) => {
+  for (const options of [{ as: null }, { authorization: 'Bearer nonsense' }]) {
+    const { status, headers } = await api.call('get', path, options);
+    expect({ status, caches: headers['cache-control'] }).toEqual({ status: 200, caches: cacheControl });
+    expectStrict(headers);
+    for (const method of ['post', 'put', 'delete'] as const) {
+      const answer = await api.call(method, path, options);
+      expectProblem(answer, 405, 'method-not-allowed');
+      expect(answer.headers.allow).toBe('GET, HEAD');
     }
-  },
-);
+  }
+  const head = await fetch(api.url + path, { method: 'HEAD' });
+  expectDocumented('HEAD', path, { status: head.status, headers: Object.fromEntries(head.headers), body: '' });
+  expect(head.status).toBe(200);
+  if (cacheControl === 'no-store') return;
+  const again = await fetch(api.url + path, { headers: { 'if-none-match': head.headers.get('etag') ?? '' } });
+  expect(again.status).toBe(304);
+});
 
 it('a service whose check fails is alive, and not ready', async () => {
   const waiting = await startApi({ isReady: () => Promise.reject(new Error('secret')) });
   expect((await waiting.call('get', '/livez', { as: null })).body).toEqual({ status: 'ok' });
   const answer = await waiting.call('get', '/readyz', { as: null });
   expect(answer).toMatchObject({ status: 503, body: { ready: false, reason: 'the check itself failed' } });
-});
-
-it.each([
-  ['/livez', 'no-store'],
-  ['/readyz', 'no-store'],
-  ['/metrics', 'no-store'],
-  ['/nowhere', 'no-store'],
-  ['/v1/exams/e/recordings', 'no-store'],
-  ['/docs', 'no-cache'],
-  ['/openapi.json', 'no-cache'],
-])('%s tells browsers to be strict, caches %s, and nobody what serves it', async (path, cacheControl) => {
-  const { headers } = await fetch(api.url + path);
-  expect(headers.get('content-security-policy')).toContain("default-src 'none'");
-  expect(headers.get('x-content-type-options')).toBe('nosniff');
-  expect(headers.get('x-powered-by')).toBeNull();
-  expect(headers.get('cache-control')).toBe(cacheControl);
-  if (cacheControl === 'no-store') return;
-  const again = await fetch(api.url + path, { headers: { 'if-none-match': headers.get('etag') ?? '' } });
-  expect(again.status).toBe(304);
 });
 
 describe('a problem', () => {
@@ -81,41 +67,37 @@ describe('a problem', () => {
     expect(own.lines.join('')).not.toContain('exam-1');
   });
 
-  it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '<script>', '{"level":"error"}', 'a	b'])(
+  it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '{"level":"error"}'])(
     'has an id of the service where the caller sent %j',
     async (id) => {
       const headers = { 'x-request-id': Buffer.from(id).toString('latin1') };
-      for (const path of ['/livez', NO_RECORDING, '/nowhere', '/v1/exams/%zz/recordings']) {
+      for (const path of [NO_RECORDING, '/nowhere', '/v1/exams/%zz/recordings']) {
         const answer = await api.raw('GET', path, { headers });
         expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
-        expect(answer.body.requestId ?? answer.headers['x-request-id']).toBe(answer.headers['x-request-id']);
+        expectProblem(answer, answer.status);
       }
       expect(JSON.stringify(api.log())).not.toContain(JSON.stringify(id || 'never').slice(1, -1));
     },
   );
 
-  it.each([
-    ['store-unavailable', 'unavailable', '5'],
-    ['store-refused', 'access-denied', undefined],
-  ] as const)('of the store shows nothing of it: %s', async (code, kind, retryAfter) => {
-    const cause = new Error('connect ECONNREFUSED 10.9.8.7:9000');
+  const cause = new Error('secret at https://10.9.8.7/x?X-Amz-Signature=abc');
+  function storeThatIs(kind: 'unavailable' | 'access-denied') {
     const list = () => Promise.reject(new StoreError(kind, 'list', 'NetworkError', { cause }));
-    const dark = await startApi({ wrap: (store) => overriding(store, { list }) });
-    const answer = await dark.call('get', RECORDINGS);
+    return { wrap: (store: ObjectStore) => overriding(store, { list }) };
+  }
+  const caused = (by: string) => ({ causes: expect.arrayContaining([expect.stringContaining(by)]) });
+  it.each<[ProblemCode, Parameters<typeof startApi>[0], string | undefined, object]>([
+    ['store-unavailable', storeThatIs('unavailable'), '5', caused('StoreError unavailable')],
+    ['store-refused', storeThatIs('access-denied'), undefined, caused('StoreError access-denied')],
+    ['internal', { authenticate: () => Promise.reject(cause) }, undefined, { stack: expect.any(Array) }],
+  ])('tells the log where it comes from, and nobody what it says: %s', async (code, options, retryAfter, logged) => {
+    const broken = await startApi(options);
+    const answer = await broken.call('get', RECORDINGS);
     expectProblem(answer, PROBLEMS[code].status, code);
     expect(answer.headers['retry-after']).toBe(retryAfter);
-    expect(JSON.stringify(answer)).not.toMatch(/ECONNREFUSED|10\.9\.8\.7|NetworkError/);
-    const causes = expect.arrayContaining([expect.stringContaining(`StoreError ${kind}`)]);
-    expect(dark.log()).toContainEqual(expect.objectContaining({ level: 'error', code, causes }));
-  });
-
-  it('that nobody foresaw is a 500 without its message', async () => {
-    const message = 'secret at https://store.example/x?X-Amz-Signature=abc';
-    const broken = await startApi({ authenticate: () => Promise.reject(new Error(message)) });
-    const answer = await broken.call('get', RECORDINGS);
-    expectProblem(answer, 500, 'internal');
+    expect(JSON.stringify(answer)).not.toMatch(/10\.9\.8\.7|NetworkError|StoreError/);
+    expect(broken.log()).toContainEqual(expect.objectContaining({ level: 'error', code, ...logged }));
     expect(JSON.stringify(answer) + broken.lines.join('')).not.toContain('secret');
-    expect(broken.log()).toContainEqual(expect.objectContaining({ code: 'internal', stack: expect.any(Array) }));
   });
 });
 
@@ -129,12 +111,9 @@ describe('what the parser of Node refuses', () => {
   }
 
   const HOST = 'Host: h\r\n';
-  const LENGTHS = 'Content-Length: 1\r\nContent-Length: 2\r\n';
   it.each<[string, string, ProblemCode]>([
     ['bytes that are no HTTP', 'nonsense\r\n\r\n', 'malformed-request'],
     ['a method that there is not', `FETCH / HTTP/1.1\r\n${HOST}\r\n`, 'malformed-request'],
-    ['a header that breaks its line', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: a\rb\r\n\r\n`, 'malformed-request'],
-    ['two lengths', `POST / HTTP/1.1\r\n${HOST}${LENGTHS}\r\n`, 'malformed-request'],
     ['20 kB of headers', `GET / HTTP/1.1\r\n${HOST}X-Request-Id: ${'a'.repeat(20_000)}\r\n\r\n`, 'headers-too-large'],
   ])('is a problem with an id, and the end of the connection: %s', async (_, bytes, code) => {
     const [head = '', body = ''] = (await send(bytes)).split('\r\n\r\n');
@@ -167,63 +146,47 @@ describe('a read', () => {
   const ask = (path: string, ifNoneMatch: string, method = 'GET') =>
     api.raw(method, path, { headers: { 'if-none-match': ifNoneMatch } });
 
-  it('has a strong ETag, another one once something has changed, and no cache keeps it', async () => {
+  it('has a strong ETag, and is a 304 without a body for it, weak or in a list too, and for *', async () => {
     expect(etag).toMatch(/^"[\w-]+"$/);
-    const other = await api.create();
-    const before = (await api.call('get', other.path)).headers.etag ?? '';
-    await api.upload(other, webm);
-    await api.call('post', `${other.path}/complete`);
-    const changed = await ask(other.path, before);
-    expect(changed).toMatchObject({ status: 200, body: { state: 'stored' }, headers: { 'cache-control': 'no-store' } });
-    expect(changed.headers.etag).not.toBe(before);
-  });
-
-  it.each<[string, (tag: string) => string]>([
-    ['its tag', (tag) => tag],
-    ['its tag made weak by a proxy', (tag) => `W/${tag}`],
-    ['a list with its tag', (tag) => `"one", W/"two",${tag} , "three"`],
-    ['*', () => '*'],
-  ])('is a 304 without a body for %s', async (_, header) => {
-    for (const method of ['GET', 'HEAD']) {
-      const answer = await ask(created.path, header(etag), method);
-      expect(answer).toMatchObject({ status: 304, body: {}, headers: { etag, 'x-request-id': expect.any(String) } });
-      expect(answer.headers['content-type']).toBeUndefined();
+    for (const header of [etag, `W/${etag}`, `"one", W/"two",${etag} , "three"`, '*']) {
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await ask(created.path, header, method);
+        expect(answer).toMatchObject({ status: 304, body: {}, headers: { etag, 'x-request-id': expect.any(String) } });
+        expect(answer.headers['content-type']).toBeUndefined();
+      }
     }
-  });
-
-  it('is a 304 for `fetch` too, which adds Cache-Control: no-cache to every request with a tag', async () => {
+    // `fetch` adds Cache-Control: no-cache to every request with a tag.
     const headers = { authorization: await api.authorization(), 'if-none-match': etag };
     expect((await fetch(api.url + created.path, { headers })).status).toBe(304);
   });
 
-  it('is whole for any other tag, and a refusal is one whatever the tag', async () => {
+  it('is whole for any other tag, and where something has changed; a refusal is one whatever the tag', async () => {
     for (const other of ['"another"', etag.slice(1, -1), '', 'é,"']) {
       expect(await ask(created.path, other)).toMatchObject({ status: 200, headers: { etag } });
     }
     expectProblem(await ask(NO_RECORDING, '*'), 404, 'recording-not-found');
     expectProblem(await api.raw('GET', created.path, { as: null, headers: { 'if-none-match': '*' } }), 401);
-  });
-
-  it('alone has a tag: what changes something is done, whatever tag is asked for', async () => {
-    const body = { parts: [{ partNumber: 1, sizeBytes: 1 }] };
-    const answer = await api.call('post', `${created.path}/parts`, { body, headers: { 'if-none-match': '*' } });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.etag).toBeUndefined();
+    await api.upload(created, webm);
+    // What changes something is done, and has no tag.
+    const completed = await ask(`${created.path}/complete`, '*', 'POST');
+    expect([completed.status, completed.headers.etag]).toEqual([200, undefined]);
+    const changed = await ask(created.path, etag);
+    expect(changed).toMatchObject({ status: 200, body: { state: 'stored' }, headers: { 'cache-control': 'no-store' } });
+    expect(changed.headers.etag).not.toBe(etag);
   });
 });
 
 describe('a page of another origin', () => {
   const ALLOWED = ['https://exams.example', 'https://review.example:8443'] as const;
-  const PREFLIGHT = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization' };
   let open: Api;
   beforeAll(async () => {
-    open = await startApi({ corsOrigins: ALLOWED, rateLimitPerMinute: 1000 });
+    open = await startApi({ corsOrigins: ALLOWED });
   });
 
-  const send = (origin: string, headers: Record<string, string> = {}, url = open.url + RECORDINGS) =>
-    fetch(url, { headers: { origin, ...headers } });
-  const preflight = (origin: string, url = open.url + RECORDINGS) =>
-    fetch(url, { method: 'OPTIONS', headers: { origin, ...PREFLIGHT } });
+  const send = (origin: string, headers = {}, url = open.url + RECORDINGS, method = 'GET') =>
+    fetch(url, { method, headers: { origin, ...headers } });
+  const preflight = (origin: string, url?: string) =>
+    send(origin, { 'access-control-request-method': 'PUT' }, url, 'OPTIONS');
   const list = ({ headers }: Response, name: string) => (headers.get(name) ?? '').split(/ *, */);
   // Tokens go in a header: no page may send cookies or certificates along.
   const permissionOf = (answer: Response) => ({
@@ -240,11 +203,10 @@ describe('a page of another origin', () => {
     expect(list(before, 'access-control-allow-headers')).toEqual(expect.arrayContaining(allowed));
     const [read, refused] = [await send(origin, { authorization: await open.authorization() }), await send(origin)];
     expect([read.status, refused.status]).toEqual([200, 401]);
-    for (const answer of [read, refused]) {
-      expect(list(answer, 'access-control-expose-headers')).toEqual(Object.keys(RESPONSE_HEADERS));
-    }
     for (const answer of [before, read, refused]) {
       expect(permissionOf(answer)).toEqual({ origin, credentials: null, varies: true });
+      if (answer === before) continue;
+      expect(list(answer, 'access-control-expose-headers')).toEqual(Object.keys(RESPONSE_HEADERS));
     }
   });
 

@@ -7,8 +7,8 @@ const MODULE = new URL('../../src/http/young-generation.ts', import.meta.url).hr
 /** What a script prints, a number. */
 function run(script: string): number {
   const imports = `import { getHeapSpaceStatistics } from 'node:v8'; import * as young from '${MODULE}';`;
-  const options = { encoding: 'utf8', env: { PATH: process.env.PATH } } as const;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', imports + script], options);
+  const args = ['--input-type=module', '--eval', imports + script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env: {} });
   expect(stderr).toBe('');
   return Number(stdout);
 }
