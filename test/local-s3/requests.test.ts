@@ -2,21 +2,19 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
-import { crc32 } from 'node:zlib';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import {
-  afterThisTest,
   allOf,
   BUCKET,
+  cleanups,
   FIVE_MIB,
   open,
   ROOT,
-  received,
   type SignOptions,
   type Store,
   send,
-  sendRaw,
-  sha256,
+  sendHead,
   startStore,
   UNSIGNED,
   until,
@@ -32,24 +30,13 @@ async function startWithObject(): Promise<Store> {
   return store;
 }
 
-const base64 = (algorithm: string, body: string) => createHash(algorithm).update(body).digest('base64');
-
-function crc32Of(body: string): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc32(body));
-  return bytes.toString('base64');
-}
-
-function tagging(...pairs: [string, string][]): SignOptions {
+const digest = (algorithm: string, body: string) => createHash(algorithm).update(body).digest('base64');
+const tagging = (...pairs: [string, string][]) => {
   const tags = pairs.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`);
   return { body: `<Tagging><TagSet>${tags.join('')}</TagSet></Tagging>` };
-}
-
-function manyTags(count: number, keyLength: number, valueLength: number): SignOptions {
-  const digits = [...'0123456789x'].slice(0, count);
-  return tagging(...digits.map((digit): [string, string] => [digit.repeat(keyLength), 'v'.repeat(valueLength)]));
-}
-
+};
+const longestTags = (count: number) =>
+  tagging(...Array.from({ length: count }, (_, at): [string, string] => [`${at}`.padEnd(128, 'k'), 'v'.repeat(256)]));
 const deletion = (...keys: string[]) =>
   `<Delete>${keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`;
 const corsFor = (origin: string, method: string, more = '') =>
@@ -58,7 +45,7 @@ const header = (name: string, value: string): SignOptions => ({ headers: { [name
 
 describe('a request that is refused leaves all as it was:', () => {
   const unknown =
-    'GET /,HEAD ,PUT ,DELETE ,GET ?location,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
+    'GET /,GET ,HEAD ,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
     'GET ?uploads&delimiter=/,GET ?encoding-type=url,PUT k?acl,PUT k?made-up,DELETE k?tagging,GET k?partNumber=1,POST k,PATCH k';
   const tag = 'PUT k?tagging';
   const list = 'GET ?list-type=2&';
@@ -69,14 +56,11 @@ describe('a request that is refused leaves all as it was:', () => {
     ['501 NotImplemented', 'PUT new', header('x-amz-copy-source', `/${BUCKET}/k`)],
     ['501 NotImplemented', 'PUT new?partNumber=1&uploadId=x', header('x-amz-copy-source', `/${BUCKET}/k`)],
     ['501 NotImplemented', 'PUT new', header('x-amz-acl', 'public-read')],
-    ['501 NotImplemented', 'PUT new', header('x-amz-server-side-encryption', 'AES256')],
-    ['501 NotImplemented', 'PUT new', header('x-amz-checksum-crc32c', 'AAAAAA==')],
     ['501 NotImplemented', 'POST new?uploads', header('x-amz-tagging', 'a=b')],
     ['501 NotImplemented', 'PUT k', header('if-match', '"x"')],
     ['501 NotImplemented', 'PUT k', header('if-none-match', '"x"')],
-    ['501 NotImplemented', 'DELETE k', header('if-match', '*')],
     ['501 NotImplemented', 'GET k', header('if-none-match', '*')],
-    ['501 NotImplemented', 'PUT new', { payloadHash: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD', body: 'x' }],
+    ['501 NotImplemented', 'PUT new', header('x-amz-content-sha256', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD')],
     ['404 NoSuchBucket', 'GET /other/key'],
     ['400 MalformedXML', 'PUT ?lifecycle', { body: '<LifecycleConfiguration/>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration/>' }],
@@ -87,24 +71,23 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 InvalidArgument', `${list}max-keys=-1`],
     ['400 InvalidArgument', `${list}continuation-token=`],
     ['400 InvalidArgument', `${list}continuation-token=made-up`],
-    ['400 InvalidArgument', 'GET k', { query: [['response-content-type', 'a\r\nset-cookie: b']] }],
+    ['400 InvalidArgument', 'GET k', { query: { 'response-content-type': 'a\r\nset-cookie: b' } }],
     ['416 InvalidRange', 'GET k', header('range', 'bytes=10-')],
     ['416', 'HEAD k', header('range', 'bytes=10-')],
     ['404 NoSuchVersion', 'DELETE k?versionId=abc'],
     ['400 KeyTooLongError', 'PUT new', { key: `${'ü'.repeat(512)}a` }],
-    ['400 MetadataTooLarge', 'PUT new', header('x-amz-meta-a', 'x'.repeat(2048))],
     ['412 PreconditionFailed', 'PUT k', header('if-none-match', '*')],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('content-md5', base64('md5', 'other')) }],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-crc32', crc32Of('other')) }],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-sha256', base64('sha256', 'other')) }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('content-md5', digest('md5', 'other')) }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-crc32', 'AAAAAA==') }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-sha256', digest('sha256', 'other')) }],
     ['400 InvalidDigest', 'PUT k', { body: 'hello', ...header('content-md5', 'abc') }],
-    ['400 XAmzContentSHA256Mismatch', 'PUT k', { body: 'hello', payloadHash: sha256('other') }],
-    ['411 MissingContentLength', 'PUT k', { ...header('transfer-encoding', 'chunked'), payloadHash: UNSIGNED }],
+    ['400 XAmzContentSHA256Mismatch', 'PUT k', { body: 'hello', ...header('x-amz-content-sha256', '0'.repeat(64)) }],
+    ['411 MissingContentLength', 'PUT k', header('transfer-encoding', 'chunked')],
     ['400 MaxMessageLengthExceeded', tag, { body: Buffer.alloc(8 * 1024 ** 2 + 1, ' ') }],
-    ['400 BadRequest', tag, manyTags(11, 1, 1)],
+    ['400 BadRequest', tag, longestTags(11)],
     ['400 InvalidTag', tag, tagging(['a', '1'], ['a', '2'])],
-    ['400 InvalidTag', tag, manyTags(1, 129, 1)],
-    ['400 InvalidTag', tag, manyTags(1, 1, 257)],
+    ['400 InvalidTag', tag, tagging(['k'.repeat(129), ''])],
+    ['400 InvalidTag', tag, tagging(['k', 'v'.repeat(257)])],
     ['400 InvalidTag', tag, tagging(['a', '&lt;b&gt;'])],
     ['400 InvalidTag', tag, tagging(['aws:a', ''])],
     ['400 MalformedXML', tag, { body: '<Tagging>' }],
@@ -115,7 +98,7 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 MalformedXML', 'POST ?delete', { body: deletion(...thousandAndOne) }],
     ['400 MalformedXML', 'POST ?delete', { body: deletion() }],
     ['400 MalformedXML', 'POST ?delete', { body: '<Delete><Object/></Delete>' }],
-    ['400 BadDigest', 'POST ?delete', { body: deletion('k'), ...header('content-md5', base64('md5', 'other')) }],
+    ['400 BadDigest', 'POST ?delete', { body: deletion('k'), ...header('content-md5', digest('md5', 'other')) }],
   ])('%s: %s (%#)', async (outcome, line, options = {}) => {
     const { ask, files } = await startWithObject();
     const answer = await ask(line, options);
@@ -123,7 +106,7 @@ describe('a request that is refused leaves all as it was:', () => {
     if (!line.startsWith('HEAD')) expect(answer.body).toMatch(/^<\?xml.*<Code>.*<Message>.*<Resource>.*<RequestId>/s);
     expect((await ask('GET k')).body).toBe(DIGITS);
     expect(allOf((await ask('GET k?tagging')).body, 'Key')).toEqual([]);
-    expect(allOf((await ask('GET ')).body, 'Key')).toEqual(['k']);
+    expect(allOf((await ask('GET ?list-type=2')).body, 'Key')).toEqual(['k']);
     expect((await ask('GET ?uploads')).body).not.toContain('<Upload>');
     expect(await files()).toHaveLength(1);
   });
@@ -132,14 +115,13 @@ describe('a request that is refused leaves all as it was:', () => {
 describe('a body', () => {
   test('with every right checksum is stored, and so is one unsigned', async () => {
     const { outcome } = await startStore();
-    const body = 'hello';
     const headers = {
-      'content-md5': base64('md5', body),
-      'x-amz-checksum-crc32': crc32Of(body),
-      'x-amz-checksum-sha256': base64('sha256', body),
+      'content-md5': digest('md5', 'hello'),
+      'x-amz-checksum-crc32': 'NhCmhg==',
+      'x-amz-checksum-sha256': digest('sha256', 'hello'),
     };
-    expect(await outcome('PUT k', { body, headers })).toBe('200');
-    expect(await outcome('PUT k', { body, payloadHash: UNSIGNED })).toBe('200');
+    expect(await outcome('PUT k', { body: 'hello', headers })).toBe('200');
+    expect(await outcome('PUT k', { body: 'hello', headers: UNSIGNED })).toBe('200');
     // SDKs ask for checksums unless told otherwise; none is sent back.
     expect(await outcome('GET k', header('x-amz-checksum-mode', 'ENABLED'))).toBe('200');
     expect(await outcome('POST k?uploads', header('x-amz-checksum-algorithm', 'CRC32'))).toBe('200');
@@ -147,7 +129,8 @@ describe('a body', () => {
 
   test('cut off by the client leaves nothing', async () => {
     const { sign, endpoint, files, outcome } = await startStore();
-    const socket = sendRaw(endpoint, sign('PUT k', { payloadHash: UNSIGNED }), { 'content-length': '1000000' });
+    const head = await sign('PUT k', { headers: UNSIGNED });
+    const socket = sendHead(endpoint, head, { 'content-length': '1000000' });
     socket.write('x'.repeat(100_000));
     await until(async () => (await files()).length === 1);
     socket.destroy();
@@ -157,72 +140,62 @@ describe('a body', () => {
 
   test('is asked for with 100 Continue only when it is wanted', async () => {
     const { endpoint, sign } = await startStore();
-    const ask = (secretAccessKey: string, length: number) =>
-      sendRaw(endpoint, sign('PUT k', { body: 'hello', credential: { ...ROOT, secretAccessKey } }), {
-        expect: '100-continue',
-        'content-length': String(length),
-        connection: 'close',
-      });
-    const wanted = ask(ROOT.secretAccessKey, 5);
+    async function ask(secretAccessKey: string, length: number) {
+      const head = await sign('PUT k', { headers: UNSIGNED, credentials: { ...ROOT, secretAccessKey } });
+      const more = { expect: '100-continue', 'content-length': String(length), connection: 'close' };
+      return sendHead(endpoint, head, more);
+    }
+    const wanted = await ask(ROOT.secretAccessKey, 5);
     const [first] = await once(wanted, 'data');
     expect(String(first)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
     wanted.write('hello');
-    expect(await received(wanted)).toMatch(/^HTTP\/1.1 200 /);
-    expect(await received(ask('wrong', 5))).toMatch(/^HTTP\/1.1 403 /);
-    expect(await received(ask(ROOT.secretAccessKey, 5 * 1024 ** 3 + 1))).toMatch(/^HTTP\/1.1 400 .*EntityTooLarge/s);
+    expect(await text(wanted)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await text(await ask('wrong', 5))).toMatch(/^HTTP\/1.1 403 /);
+    const tooLarge = await ask(ROOT.secretAccessKey, 5 * 1024 ** 3 + 1);
+    expect(await text(tooLarge)).toMatch(/^HTTP\/1.1 400 .*EntityTooLarge/s);
   });
 
   test('refused midway leaves the connection usable, and kept alive', async () => {
     const { endpoint, sign } = await startStore();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    afterThisTest(() => agent.destroy());
-    const body = Buffer.alloc(FIVE_MIB, 1);
+    cleanups.push(() => agent.destroy());
     const answers = [];
-    for (const headers of [{ 'content-md5': 'abc' }, {}, {}]) {
-      const response = await open(endpoint, sign('PUT k', { body, headers }), { agent });
+    for (const headers of [{ 'content-md5': 'abc' }, {}]) {
+      const signed = await sign('PUT k', { body: Buffer.alloc(FIVE_MIB, 1), headers });
+      const response = await open(endpoint, signed, { agent });
       answers.push({ status: response.statusCode, port: response.socket.localPort });
-      await Array.fromAsync(response);
+      await text(response);
     }
     const port = answers[0]?.port;
-    expect(answers).toEqual([400, 200, 200].map((status) => ({ status, port })));
+    expect(answers).toEqual([400, 200].map((status) => ({ status, port })));
   });
 });
 
-describe('a listing', () => {
-  test.each([
-    ['ListObjectsV2', 'list-type=2', 'start-after', 'continuation-token', 'NextContinuationToken'],
-    ['ListObjects', 'prefix=', 'marker', 'marker', 'Key'],
-    ['ListObjectVersions', 'versions', 'key-marker', 'key-marker', 'NextKeyMarker'],
-  ])('of %s goes on page by page and describes each object', async (_operation, query, start, cursor, next) => {
-    const { ask } = await startStore();
-    for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: key });
-    const pages: string[][] = [];
-    for (let [name, value]: [string, string | undefined] = [start, 'a']; value !== undefined; name = cursor) {
-      const { body } = await ask(`GET ?max-keys=3&${query}`, { query: [[name, value]] });
-      pages.push(allOf(body, 'Key'));
-      expect(allOf(body, 'StorageClass')).toHaveLength(pages.at(-1)?.length ?? 0);
-      value = body.includes('<IsTruncated>true<') ? allOf(body, next).at(-1)?.replace('&amp;', '&') : undefined;
-    }
-    expect(pages).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
-    const { headers } = await ask('HEAD a');
-    const { body } = await ask(`GET ?max-keys=1&${query}`);
-    const described = ['LastModified', 'ETag', 'Size'].map((name) => allOf(body, name).join());
-    const modified = new Date(headers['last-modified'] ?? '').toISOString();
-    expect(described).toEqual([modified, `&quot;${headers.etag?.replaceAll('"', '')}&quot;`, '1']);
-  });
+test('a listing goes on from its token, and says of each object what the object does', async () => {
+  const { ask } = await startStore();
+  for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: key });
+  const list = 'GET ?list-type=2&max-keys=3';
+  const { body: page } = await ask(`${list}&start-after=a`);
+  const [token = ''] = allOf(page, 'NextContinuationToken');
+  const { body: last } = await ask(list, { query: { 'continuation-token': token } });
+  expect([page, last].map((body) => allOf(body, 'Key'))).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
+  expect(allOf(last, 'IsTruncated')).toEqual(['false']);
+  const { headers } = await ask('HEAD k', { key: 'é' });
+  expect(['Size', 'ETag'].flatMap((name) => allOf(last, name))).toEqual([
+    headers['content-length'],
+    headers.etag?.replaceAll('"', '&quot;'),
+  ]);
+  expect(allOf(last, 'LastModified').map(Date.parse)).toEqual([Date.parse(headers['last-modified'] ?? '')]);
 });
 
 describe('an object', () => {
-  test('has its headers and metadata, is replaced whole, and is deleted with its bytes', async () => {
+  test('has its headers, and is replaced and deleted with its bytes', async () => {
     const at = Date.parse('2026-11-05T10:20:30.456Z');
     const { ask, outcome, files } = await startStore({ now: () => at });
     const headers = {
       'content-type': 'video/webm',
       'cache-control': 'no-store',
       'content-disposition': 'attachment; filename="a.webm"',
-      'content-language': 'de',
-      'content-encoding': 'gzip',
-      'x-amz-meta-colour': 'blue',
     };
     const etag = '"5d41402abc4b2a76b9719d911017c592"';
     expect(await ask('PUT k', { at, body: 'hello', headers })).toMatchObject({ outcome: '200', headers: { etag } });
@@ -234,20 +207,17 @@ describe('an object', () => {
     expect(await outcome('PUT k', { at, body: 'two' })).toBe('200');
     const second = await ask('GET k', { at });
     expect(second).toMatchObject({ body: 'two', headers: { 'content-type': 'binary/octet-stream' } });
-    for (const gone of ['cache-control', 'x-amz-meta-colour']) expect(second.headers[gone]).toBeUndefined();
+    expect(second.headers['cache-control']).toBeUndefined();
     expect(await files()).toHaveLength(1);
-
-    expect(await outcome('DELETE k', { at })).toBe('204');
+    for (const line of ['DELETE k', 'DELETE k?versionId=null']) expect(await outcome(line, { at })).toBe('204');
     expect(await files()).toEqual([]);
     expect([await outcome('GET k', { at }), await outcome('HEAD k', { at })]).toEqual(['404 NoSuchKey', '404']);
-    for (const line of ['DELETE k', 'DELETE k?versionId=null']) expect(await outcome(line, { at })).toBe('204');
   });
 
   test.each<[string, number, string, string | undefined, Record<string, string>?]>([
     ['bytes=-99', 206, DIGITS, 'bytes 0-9/10'],
     ['bytes=5-2', 200, DIGITS, undefined],
     ['bytes=0-1,3-4', 200, DIGITS, undefined],
-    ['nonsense', 200, DIGITS, undefined],
     ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': '"781e5e245d69b566979b86e28d23f2c7"' }],
     ['bytes=0-1', 200, DIGITS, undefined, { 'if-range': '"other"' }],
   ])('answers the range %j with %d', async (range, status, body, contentRange, more = {}) => {
@@ -280,23 +250,21 @@ describe('an object', () => {
     const { ask, outcome } = await startStore();
     const key = 'ü'.repeat(512);
     await ask('PUT k', { key, body: DIGITS });
-    for (const options of [manyTags(10, 128, 256), tagging(['a b', 'ü+-=._:/@'])]) {
+    for (const options of [longestTags(10), tagging(['a b', 'ü+-=._:/@'])]) {
       expect(await outcome('PUT k?tagging', { key, ...options })).toBe('200');
-      expect((await ask('GET k?tagging', { key })).body).toContain(String(options.body).replace('<Tagging>', ''));
+      expect((await ask('GET k?tagging', { key })).body).toContain(options.body.replace('<Tagging>', ''));
     }
     expect(await ask('GET k', { key })).toMatchObject({ body: DIGITS, headers: { 'x-amz-tagging-count': '1' } });
   });
 
   test('is deleted among many, in silence if wanted, but not about what failed', async () => {
     const { ask } = await startWithObject();
-    const long = 'x'.repeat(1025);
-    const quiet = deletion('k', long).replace('<Delete>', '<Delete><Quiet>true</Quiet>');
-    const { body } = await ask('POST ?delete', { body: quiet });
-    expect([allOf(body, 'Key'), allOf(body, 'Code')]).toEqual([[long], ['KeyTooLongError']]);
-    expect(body).not.toContain('<Deleted>');
-    const versions = deletion('a', 'b').replace(/<.Key>/, '$&<VersionId>null</VersionId>');
-    const second = await ask('POST ?delete', { body: versions.replace('b</Key>', '$&<VersionId>v1</VersionId>') });
-    expect(second.body).toMatch(/<Deleted><Key>a<\/Key><VersionId>null<.*<Error><Key>b<\/Key>.*<Code>NoSuchVersion</s);
+    const objects = '<Object><Key>k</Key></Object><Object><Key>b</Key><VersionId>v1</VersionId></Object>';
+    const quiet = await ask('POST ?delete', { body: `<Delete><Quiet>true</Quiet>${objects}</Delete>` });
+    expect(quiet.body).toMatch(/<DeleteResult[^>]*><Error><Key>b<.*<VersionId>v1<.*<Code>NoSuchVersion<.*<.Error><.D/);
+    const { body } = await ask('POST ?delete', { body: deletion('k', '', 'x'.repeat(1025)) });
+    expect(allOf(body, 'Code')).toEqual(['UserKeyMustBeSpecified', 'KeyTooLongError']);
+    expect(body).toContain('<Deleted><Key>k</Key></Deleted>');
   });
 });
 
@@ -304,108 +272,92 @@ describe('a multipart upload', () => {
   const FULL = 'a'.repeat(FIVE_MIB);
   const md5 = (data: string | Buffer) => createHash('md5').update(data).digest();
 
-  /** Uploads a part of `k` and returns its element in a completion. */
-  async function part({ ask }: Store, id: string, number: number, body: string): Promise<string> {
-    const { outcome, headers } = await ask(`PUT k?partNumber=${number}&uploadId=${id}`, {
-      body,
-      payloadHash: UNSIGNED,
-    });
-    expect(outcome).toBe('200');
-    return `<Part><PartNumber>${number}</PartNumber><ETag>${headers.etag}</ETag></Part>`;
-  }
-
-  function complete({ ask }: Store, id: string, ...parts: string[]) {
-    return ask(`POST k?uploadId=${id}`, {
-      body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
-    });
+  /** A store with an upload of `k`. */
+  async function startUpload(headers = {}) {
+    const store = await startStore();
+    const id = await store.begin('k', headers);
+    /** Uploads a part and returns its element in a completion. */
+    async function part(number: number, body: string): Promise<string> {
+      const { outcome, headers } = await store.ask(`PUT k?partNumber=${number}&uploadId=${id}`, { body });
+      expect(outcome).toBe('200');
+      return `<Part><PartNumber>${number}</PartNumber><ETag>${headers.etag}</ETag></Part>`;
+    }
+    const complete = (...parts: string[]) =>
+      store.ask(`POST k?uploadId=${id}`, {
+        body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
+      });
+    return { ...store, id, part, complete };
   }
 
   test('becomes one object of its parts, without a copy', async () => {
-    const store = await startStore();
-    const headers = { 'content-type': 'video/webm', 'x-amz-meta-a': 'b' };
-    const id = await store.begin('k', headers);
-    const parts = [await part(store, id, 2, FULL), await part(store, id, 7, 'the end')];
-    const files = await store.files();
+    const headers = { 'content-type': 'video/webm' };
+    const { ask, files, part, complete } = await startUpload(headers);
+    const parts = [await part(2, FULL), await part(7, 'the end')];
+    const before = await files();
     const etag = `${md5(Buffer.concat([md5(FULL), md5('the end')])).toString('hex')}-2`;
-    const { body } = await complete(store, id, ...parts);
+    const { body } = await complete(...parts);
     expect(body).toMatch(new RegExp(`<Bucket>${BUCKET}</Bucket><Key>k</Key>.*${etag}`));
-    expect(await store.files()).toEqual(files);
-    const whole = await store.ask('GET k');
+    expect(await files()).toEqual(before);
+    const whole = await ask('GET k');
     expect(whole.body === `${FULL}the end`).toBe(true);
     expect(whole.headers).toMatchObject({ ...headers, etag: `"${etag}"` });
-    const range = async (text: string) => (await store.ask('GET k', { headers: { range: `bytes=${text}` } })).body;
+    const range = async (bytes: string) => (await ask('GET k', header('range', `bytes=${bytes}`))).body;
     expect(await range(`${FIVE_MIB - 3}-${FIVE_MIB + 2}`)).toBe('aaathe');
     expect(await range(`${FIVE_MIB}-`)).toBe('the end');
   });
 
   test('keeps no bytes of a part that was replaced, or that its completion does not name', async () => {
-    const store = await startStore();
-    const id = await store.begin('k');
-    await part(store, id, 1, 'not this');
-    await part(store, id, 2, 'nor this');
-    const named = await part(store, id, 2, 'this');
-    expect(await store.files()).toHaveLength(2);
-    await complete(store, id, named);
-    expect((await store.ask('GET k')).body).toBe('this');
-    expect(await store.files()).toHaveLength(1);
+    const { ask, files, part, complete } = await startUpload();
+    await part(1, 'not this');
+    await part(2, 'nor this');
+    const named = await part(2, 'this');
+    expect(await files()).toHaveLength(2);
+    await complete(named);
+    expect((await ask('GET k')).body).toBe('this');
+    expect(await files()).toHaveLength(1);
   });
 
-  test('and its parts are listed page by page', async () => {
-    const store = await startStore();
-    const ids = [await store.begin('k'), await store.begin('k')].sort();
-    for (const key of ['a', 'b/1', 'z']) await store.begin(key);
-    const id = ids[0] ?? '';
-    for (const number of [10, 2, 1, 9]) await part(store, id, number, `part ${number}`);
-    const list = async (line: string, ...names: string[]) => {
-      const { body } = await store.ask(line);
-      return names.map((name) => allOf(body, name).join());
-    };
-    const parts = (query: string) =>
-      list(`GET k?uploadId=${id}&${query}`, 'PartNumber', 'NextPartNumberMarker', 'IsTruncated');
-    expect(await parts('max-parts=3')).toEqual(['1,2,9', '9', 'true']);
-    expect(await parts('max-parts=3&part-number-marker=9')).toEqual(['10', '', 'false']);
-    expect(await parts('max-parts=0')).toEqual(['', '', 'false']);
-    const uploads = (query: string) => list(`GET ?uploads&${query}`, 'Key', 'NextKeyMarker', 'NextUploadIdMarker');
-    expect(await uploads('max-uploads=3')).toEqual(['a,b/1,k', 'k', id]);
-    expect(await uploads(`key-marker=k&upload-id-marker=${id}`)).toEqual(['k,z', '', '']);
-    expect(await uploads('key-marker=k')).toEqual(['z', '', '']);
-    expect(await uploads('prefix=b/')).toEqual(['b/1', '', '']);
+  test('lists its parts page by page', async () => {
+    const { ask, id, part } = await startUpload();
+    for (const number of [10, 2, 1, 9]) await part(number, `part ${number}`);
+    async function list(query: string) {
+      const { body } = await ask(`GET k?uploadId=${id}&${query}`);
+      return ['PartNumber', 'NextPartNumberMarker', 'IsTruncated'].map((name) => allOf(body, name).join());
+    }
+    expect(await list('max-parts=3')).toEqual(['1,2,9', '9', 'true']);
+    expect(await list('max-parts=3&part-number-marker=9')).toEqual(['10', '', 'false']);
+    expect(await list('max-parts=0')).toEqual(['', '', 'false']);
   });
 
   test('takes parts 1 to 10,000, is not completed with parts that are wrong, and can be afterwards', async () => {
-    const store = await startStore();
-    const id = await store.begin('k');
+    const { outcome, id, part, complete } = await startUpload();
     for (const number of ['0', '10001', '-1', 'x', '']) {
-      expect(await store.outcome(`PUT k?partNumber=${number}&uploadId=${id}`)).toBe('400 InvalidArgument');
+      expect(await outcome(`PUT k?partNumber=${number}&uploadId=${id}`)).toBe('400 InvalidArgument');
     }
-    await part(store, id, 10_000, 'of no use');
-    const one = await part(store, id, 1, 'small');
-    const two = await part(store, id, 2, 'also small');
-    for (const [outcome, parts] of [
-      ['400 InvalidPartOrder', [two, one]],
-      ['400 InvalidPartOrder', [one, one]],
-      ['400 EntityTooSmall', [one, two]],
-      ['400 InvalidPart', [two.replace('>2<', '>1<')]],
-      ['400 InvalidPart', [one.replace('>1<', '>4<')]],
-      ['400 MalformedXML', []],
-      ['400 MalformedXML', ['<Part><PartNumber>1</PartNumber></Part>']],
-    ] as const) {
-      expect((await complete(store, id, ...parts)).outcome).toBe(outcome);
+    const [last, one, two] = [await part(10_000, 'last'), await part(1, 'small'), await part(2, 'also small')];
+    for (const [wrong, ...parts] of [
+      ['400 InvalidPartOrder', last, one],
+      ['400 InvalidPartOrder', one, one],
+      ['400 EntityTooSmall', one, two],
+      ['400 InvalidPart', two.replace('>2<', '>1<')],
+      ['400 MalformedXML'],
+      ['400 MalformedXML', '<Part><PartNumber>1</PartNumber></Part>'],
+    ]) {
+      expect((await complete(...parts)).outcome).toBe(wrong);
     }
-    expect(await store.outcome('GET k')).toBe('404 NoSuchKey');
-    expect((await complete(store, id, one)).outcome).toBe('200');
+    expect(await outcome('GET k')).toBe('404 NoSuchKey');
+    expect((await complete(one)).outcome).toBe('200');
   });
 
   test('that is aborted while a part comes in keeps nothing of it', async () => {
-    const { endpoint, sign, begin, outcome, files } = await startStore();
-    const id = await begin('k');
-    const signed = sign(`PUT k?partNumber=1&uploadId=${id}`, { payloadHash: UNSIGNED });
-    const socket = sendRaw(endpoint, signed, { 'content-length': '10', connection: 'close' });
+    const { endpoint, sign, id, outcome, files } = await startUpload();
+    const head = await sign(`PUT k?partNumber=1&uploadId=${id}`, { headers: UNSIGNED });
+    const socket = sendHead(endpoint, head, { 'content-length': '10', connection: 'close' });
     socket.write('12345');
     await until(async () => (await files()).length === 1);
     expect(await outcome(`DELETE k?uploadId=${id}`)).toBe('204');
     socket.write('67890');
-    expect(await received(socket)).toMatch(/^HTTP\/1.1 404 .*NoSuchUpload/s);
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 404 .*NoSuchUpload/s);
     expect(await files()).toEqual([]);
   });
 });
