@@ -4,27 +4,14 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
-import {
-  allOf,
-  BUCKET,
-  cleanups,
-  FIVE_MIB,
-  open,
-  ROOT,
-  type SignOptions,
-  type Store,
-  send,
-  sendHead,
-  startStore,
-  UNSIGNED,
-  until,
-} from './support.ts';
+import { allOf, BUCKET, cleanups, FIVE_MIB, ROOT, type SignOptions, startStore, UNSIGNED, until } from './support.ts';
 
 const DIGITS = '0123456789';
+const DIGITS_MD5 = '781e5e245d69b566979b86e28d23f2c7';
 const ORIGIN = 'https://exam.example';
 
 /** A store with one object, `k`. */
-async function startWithObject(): Promise<Store> {
+async function startWithObject() {
   const store = await startStore();
   expect(await store.outcome('PUT k', { body: DIGITS })).toBe('200');
   return store;
@@ -45,7 +32,7 @@ const header = (name: string, value: string): SignOptions => ({ headers: { [name
 
 describe('a request that is refused leaves all as it was:', () => {
   const unknown =
-    'GET /,GET ,HEAD ,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
+    'GET /,GET ,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
     'GET ?uploads&delimiter=/,GET ?encoding-type=url,PUT k?acl,PUT k?made-up,DELETE k?tagging,GET k?partNumber=1,POST k,PATCH k';
   const tag = 'PUT k?tagging';
   const list = 'GET ?list-type=2&';
@@ -69,14 +56,11 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*', 'PATCH') }],
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*.*', 'GET') }],
     ['400 InvalidArgument', `${list}max-keys=-1`],
-    ['400 InvalidArgument', `${list}continuation-token=`],
     ['400 InvalidArgument', `${list}continuation-token=made-up`],
     ['400 InvalidArgument', 'GET k', { query: { 'response-content-type': 'a\r\nset-cookie: b' } }],
     ['416 InvalidRange', 'GET k', header('range', 'bytes=10-')],
-    ['416', 'HEAD k', header('range', 'bytes=10-')],
     ['404 NoSuchVersion', 'DELETE k?versionId=abc'],
     ['400 KeyTooLongError', 'PUT new', { key: `${'ü'.repeat(512)}a` }],
-    ['412 PreconditionFailed', 'PUT k', header('if-none-match', '*')],
     ['400 BadDigest', 'PUT k', { body: 'hello', ...header('content-md5', digest('md5', 'other')) }],
     ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-crc32', 'AAAAAA==') }],
     ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-sha256', digest('sha256', 'other')) }],
@@ -87,9 +71,8 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 BadRequest', tag, longestTags(11)],
     ['400 InvalidTag', tag, tagging(['a', '1'], ['a', '2'])],
     ['400 InvalidTag', tag, tagging(['k'.repeat(129), ''])],
-    ['400 InvalidTag', tag, tagging(['k', 'v'.repeat(257)])],
-    ['400 InvalidTag', tag, tagging(['a', '&lt;b&gt;'])],
-    ['400 InvalidTag', tag, tagging(['aws:a', ''])],
+    ['400 InvalidTag', tag, tagging(['k', '&lt;b&gt;'])],
+    ['400 InvalidTag', tag, tagging(['aws:k', ''])],
     ['400 MalformedXML', tag, { body: '<Tagging>' }],
     ['400 MalformedXML', tag, { body: '<Tagging/>' }],
     ['400 MalformedXML', tag, { body: '<Other/>' }],
@@ -98,12 +81,11 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 MalformedXML', 'POST ?delete', { body: deletion(...thousandAndOne) }],
     ['400 MalformedXML', 'POST ?delete', { body: deletion() }],
     ['400 MalformedXML', 'POST ?delete', { body: '<Delete><Object/></Delete>' }],
-    ['400 BadDigest', 'POST ?delete', { body: deletion('k'), ...header('content-md5', digest('md5', 'other')) }],
   ])('%s: %s (%#)', async (outcome, line, options = {}) => {
     const { ask, files } = await startWithObject();
     const answer = await ask(line, options);
-    expect(answer.outcome).toBe(line.startsWith('HEAD') ? outcome.slice(0, 3) : outcome);
-    if (!line.startsWith('HEAD')) expect(answer.body).toMatch(/^<\?xml.*<Code>.*<Message>.*<Resource>.*<RequestId>/s);
+    expect(answer.outcome).toBe(outcome);
+    expect(answer.body).toMatch(/^<\?xml.*<Code>.*<Message>.*<Resource>.*<RequestId>/s);
     expect((await ask('GET k')).body).toBe(DIGITS);
     expect(allOf((await ask('GET k?tagging')).body, 'Key')).toEqual([]);
     expect(allOf((await ask('GET ?list-type=2')).body, 'Key')).toEqual(['k']);
@@ -128,9 +110,9 @@ describe('a body', () => {
   });
 
   test('cut off by the client leaves nothing', async () => {
-    const { sign, endpoint, files, outcome } = await startStore();
+    const { sign, sendHead, files, outcome } = await startStore();
     const head = await sign('PUT k', { headers: UNSIGNED });
-    const socket = sendHead(endpoint, head, { 'content-length': '1000000' });
+    const socket = sendHead(head, { 'content-length': '1000000' });
     socket.write('x'.repeat(100_000));
     await until(async () => (await files()).length === 1);
     socket.destroy();
@@ -139,11 +121,11 @@ describe('a body', () => {
   });
 
   test('is asked for with 100 Continue only when it is wanted', async () => {
-    const { endpoint, sign } = await startStore();
+    const { sign, sendHead } = await startStore();
     async function ask(secretAccessKey: string, length: number) {
       const head = await sign('PUT k', { headers: UNSIGNED, credentials: { ...ROOT, secretAccessKey } });
       const more = { expect: '100-continue', 'content-length': String(length), connection: 'close' };
-      return sendHead(endpoint, head, more);
+      return sendHead(head, more);
     }
     const wanted = await ask(ROOT.secretAccessKey, 5);
     const [first] = await once(wanted, 'data');
@@ -156,13 +138,13 @@ describe('a body', () => {
   });
 
   test('refused midway leaves the connection usable, and kept alive', async () => {
-    const { endpoint, sign } = await startStore();
+    const { sign, open } = await startStore();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     cleanups.push(() => agent.destroy());
     const answers = [];
     for (const headers of [{ 'content-md5': 'abc' }, {}]) {
       const signed = await sign('PUT k', { body: Buffer.alloc(FIVE_MIB, 1), headers });
-      const response = await open(endpoint, signed, { agent });
+      const response = await open(signed, agent);
       answers.push({ status: response.statusCode, port: response.socket.localPort });
       await text(response);
     }
@@ -171,39 +153,27 @@ describe('a body', () => {
   });
 });
 
-test('a listing goes on from its token, and says of each object what the object does', async () => {
+test('a listing goes on from its token, and names the ETag of each object', async () => {
   const { ask } = await startStore();
-  for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: key });
-  const list = 'GET ?list-type=2&max-keys=3';
-  const { body: page } = await ask(`${list}&start-after=a`);
+  for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: DIGITS });
+  const { body: page } = await ask('GET ?list-type=2&max-keys=3&start-after=a');
   const [token = ''] = allOf(page, 'NextContinuationToken');
-  const { body: last } = await ask(list, { query: { 'continuation-token': token } });
+  const { body: last } = await ask('GET ?list-type=2', { query: { 'continuation-token': token } });
   expect([page, last].map((body) => allOf(body, 'Key'))).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
-  expect(allOf(last, 'IsTruncated')).toEqual(['false']);
-  const { headers } = await ask('HEAD k', { key: 'é' });
-  expect(['Size', 'ETag'].flatMap((name) => allOf(last, name))).toEqual([
-    headers['content-length'],
-    headers.etag?.replaceAll('"', '&quot;'),
-  ]);
-  expect(allOf(last, 'LastModified').map(Date.parse)).toEqual([Date.parse(headers['last-modified'] ?? '')]);
+  expect([allOf(last, 'IsTruncated'), allOf(last, 'ETag')]).toEqual([['false'], [`&quot;${DIGITS_MD5}&quot;`]]);
 });
 
 describe('an object', () => {
   test('has its headers, and is replaced and deleted with its bytes', async () => {
     const at = Date.parse('2026-11-05T10:20:30.456Z');
     const { ask, outcome, files } = await startStore({ now: () => at });
-    const headers = {
-      'content-type': 'video/webm',
-      'cache-control': 'no-store',
-      'content-disposition': 'attachment; filename="a.webm"',
-    };
-    const etag = '"5d41402abc4b2a76b9719d911017c592"';
-    expect(await ask('PUT k', { at, body: 'hello', headers })).toMatchObject({ outcome: '200', headers: { etag } });
-    const more = { 'accept-ranges': 'bytes', 'content-length': '5', 'last-modified': 'Thu, 05 Nov 2026 10:20:30 GMT' };
+    const headers = { 'content-type': 'video/webm', 'cache-control': 'no-store', 'content-disposition': 'inline' };
+    const etag = `"${DIGITS_MD5}"`;
+    expect(await ask('PUT k', { at, body: DIGITS, headers })).toMatchObject({ outcome: '200', headers: { etag } });
+    const more = { 'accept-ranges': 'bytes', 'content-length': '10', 'last-modified': 'Thu, 05 Nov 2026 10:20:30 GMT' };
     const expected = { ...headers, ...more, etag };
-    expect(await ask('GET k', { at })).toMatchObject({ body: 'hello', headers: expected });
+    expect(await ask('GET k', { at })).toMatchObject({ body: DIGITS, headers: expected });
     expect(await ask('HEAD k', { at })).toMatchObject({ body: '', headers: expected });
-
     expect(await outcome('PUT k', { at, body: 'two' })).toBe('200');
     const second = await ask('GET k', { at });
     expect(second).toMatchObject({ body: 'two', headers: { 'content-type': 'binary/octet-stream' } });
@@ -218,7 +188,7 @@ describe('an object', () => {
     ['bytes=-99', 206, DIGITS, 'bytes 0-9/10'],
     ['bytes=5-2', 200, DIGITS, undefined],
     ['bytes=0-1,3-4', 200, DIGITS, undefined],
-    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': '"781e5e245d69b566979b86e28d23f2c7"' }],
+    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': `"${DIGITS_MD5}"` }],
     ['bytes=0-1', 200, DIGITS, undefined, { 'if-range': '"other"' }],
   ])('answers the range %j with %d', async (range, status, body, contentRange, more = {}) => {
     const { ask } = await startWithObject();
@@ -350,9 +320,9 @@ describe('a multipart upload', () => {
   });
 
   test('that is aborted while a part comes in keeps nothing of it', async () => {
-    const { endpoint, sign, id, outcome, files } = await startUpload();
+    const { sign, sendHead, id, outcome, files } = await startUpload();
     const head = await sign(`PUT k?partNumber=1&uploadId=${id}`, { headers: UNSIGNED });
-    const socket = sendHead(endpoint, head, { 'content-length': '10', connection: 'close' });
+    const socket = sendHead(head, { 'content-length': '10', connection: 'close' });
     socket.write('12345');
     await until(async () => (await files()).length === 1);
     expect(await outcome(`DELETE k?uploadId=${id}`)).toBe('204');
@@ -370,15 +340,16 @@ test('the bucket has a name that S3 allows', async () => {
 
 describe('cross-origin requests', () => {
   const asked = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'X-One, x-two' };
-  const preflight = ({ endpoint }: Store, headers: Record<string, string>, target = `/${BUCKET}/k`) =>
-    send(endpoint, { method: 'OPTIONS', target, headers });
+  const target = `/${BUCKET}/k`;
   const vary = expect.stringContaining('Origin');
 
   test('are allowed from the origins given, with their headers on every answer', async () => {
-    const store = await startStore({ allowedOrigins: [ORIGIN] });
-    const ask = { origin: ORIGIN, ...asked };
+    const { send, ask } = await startStore({ allowedOrigins: [ORIGIN] });
+    const headers = { origin: ORIGIN };
+    const evil = { origin: 'https://evil.example' };
     const allowed = { 'access-control-allow-origin': ORIGIN, 'access-control-expose-headers': 'ETag', vary };
-    expect(await preflight(store, ask)).toMatchObject({
+    const preflight = { method: 'OPTIONS', target, headers: { ...headers, ...asked } };
+    expect(await send(preflight)).toMatchObject({
       outcome: '200',
       headers: {
         ...allowed,
@@ -388,51 +359,50 @@ describe('cross-origin requests', () => {
       },
     });
     const refused = [
-      await preflight(store, { ...ask, origin: 'https://evil.example' }),
-      await preflight(store, { ...ask, 'access-control-request-method': 'DELETE' }),
-      await preflight(store, ask, '/other/k'),
-      await preflight(await startStore(), ask),
-      await preflight(store, { origin: ORIGIN }),
-      await preflight(store, {}),
+      await send({ ...preflight, headers: { ...asked, ...evil } }),
+      await send({ ...preflight, headers: { ...headers, 'access-control-request-method': 'DELETE' } }),
+      await send({ ...preflight, target: '/other/k' }),
+      await (await startStore()).send(preflight),
+      await send({ ...preflight, headers }),
+      await send({ ...preflight, headers: asked }),
     ];
     expect(refused.map(({ status }) => status)).toEqual([403, 403, 403, 403, 400, 400]);
-
-    const headers = { origin: ORIGIN };
     const answers = [
-      await store.ask('PUT k', { body: 'x', expires: 60, headers }),
-      await store.ask('GET missing', { headers }),
-      await send(store.endpoint, { target: `/${BUCKET}/k`, headers }),
+      await ask('PUT k', { body: 'x', expires: 60, headers }),
+      await ask('GET missing', { headers }),
+      await send({ target, headers }),
     ];
     expect(answers.map(({ outcome }) => outcome)).toEqual(['200', '404 NoSuchKey', '403 AccessDenied']);
     for (const answer of answers) expect(answer.headers).toMatchObject(allowed);
-    const other = await store.ask('GET k', { headers: { origin: 'https://evil.example' } });
+    const other = await ask('GET k', { headers: evil });
     expect(other.headers).toMatchObject({ vary });
     expect(other.headers['access-control-allow-origin']).toBeUndefined();
   });
 
   test('follow the rules of PutBucketCors instead, which stay over a restart, as lifecycle rules do', async () => {
-    const first = await startStore({ allowedOrigins: [ORIGIN] });
+    const first = await startStore();
     const more =
       '<AllowedHeader>x-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-amz-request-id</ExposeHeader>' +
       '<MaxAgeSeconds>5</MaxAgeSeconds></CORSRule><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>';
-    const body = corsFor('https://*.school.example', 'PUT', more);
+    const cors = corsFor('https://*.school.example', 'PUT', more);
     const lifecycle = '<LifecycleConfiguration><Rule><ID>r</ID></Rule></LifecycleConfiguration>';
-    expect(await first.outcome('PUT ?cors', { body })).toBe('200');
+    expect(await first.outcome('PUT ?cors', { body: cors })).toBe('200');
     expect(await first.outcome('PUT ?lifecycle', { body: lifecycle })).toBe('200');
     await first.server.close();
-    const store = await startStore({ dataDir: first.dataDir, allowedOrigins: [ORIGIN] });
-    expect((await store.ask('GET ?cors')).body).toBe(body);
-    expect((await store.ask('GET ?lifecycle')).body).toBe(lifecycle);
+    const { ask, send } = await startStore({ dataDir: first.dataDir, allowedOrigins: [ORIGIN] });
+    expect([(await ask('GET ?cors')).body, (await ask('GET ?lifecycle')).body]).toEqual([cors, lifecycle]);
 
-    const pupil = { origin: 'https://a.school.example', ...asked };
-    expect((await preflight(store, pupil)).headers).toMatchObject({
-      'access-control-allow-origin': pupil.origin,
+    const preflight = (origin: string, more = {}) =>
+      send({ method: 'OPTIONS', target, headers: { origin, ...asked, ...more } });
+    expect((await preflight('https://a.school.example')).headers).toMatchObject({
+      'access-control-allow-origin': 'https://a.school.example',
       'access-control-max-age': '5',
       'access-control-expose-headers': 'ETag, x-amz-request-id',
     });
-    expect((await preflight(store, { ...pupil, 'access-control-request-headers': 'authorization' })).status).toBe(403);
-    expect((await preflight(store, { origin: ORIGIN, ...asked })).status).toBe(403);
-    const get = { origin: ORIGIN, 'access-control-request-method': 'GET' };
-    expect((await preflight(store, get)).headers['access-control-allow-origin']).toBe('*');
+    const secret = { 'access-control-request-headers': 'authorization' };
+    expect((await preflight('https://a.school.example', secret)).status).toBe(403);
+    expect((await preflight(ORIGIN)).status).toBe(403);
+    const get = { 'access-control-request-method': 'GET', 'access-control-request-headers': '' };
+    expect((await preflight(ORIGIN, get)).headers['access-control-allow-origin']).toBe('*');
   });
 });

@@ -1,7 +1,7 @@
 // What the tests of the embedded store share: servers in temporary folders, and requests in one line each.
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { type Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,8 +33,6 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-export type Store = Awaited<ReturnType<typeof startStore>>;
-
 export async function startStore(options: Partial<LocalS3Options> = {}) {
   const dataDir = options.dataDir ?? (await temporaryFolder());
   const server = await startLocalS3({ bucket: BUCKET, credentials: [ROOT, UPLOADER], ...options, dataDir });
@@ -43,15 +41,49 @@ export async function startStore(options: Partial<LocalS3Options> = {}) {
   return { server, dataDir, inside, ...asking(server.endpoint, dataDir) };
 }
 
+/** A request as it goes out. */
+interface RawRequest {
+  method?: string;
+  target: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer | undefined;
+}
+
 /** How a test talks to a store that another process may run. */
 export function asking(endpoint: string, dataDir: string) {
-  const ask = async (line: string, options?: SignOptions) => send(endpoint, await sign(endpoint, line, options));
+  const { hostname, port } = new URL(endpoint);
+
+  /** Sends a request exactly as given, up to the head of its answer; unlike fetch it leaves the target alone. */
+  async function open({ method = 'GET', target, headers = {}, body }: RawRequest, agent?: Agent) {
+    const sent = request({ hostname, port, method, path: target, headers, agent }).end(body);
+    const [response]: IncomingMessage[] = await once(sent, 'response');
+    if (response === undefined) throw new Error('no response');
+    return response;
+  }
+
+  async function send(raw: RawRequest) {
+    const response = await open(raw);
+    const body = (await buffer(response)).toString();
+    const status = response.statusCode ?? 0;
+    return { status, outcome: [status, ...allOf(body, 'Code')].join(' '), headers: response.headers, body };
+  }
+
+  const ask = async (line: string, options?: SignOptions) => send(await sign(endpoint, line, options));
   return {
     endpoint,
+    open,
+    send,
     ask,
     sign: (line: string, options?: SignOptions) => sign(endpoint, line, options),
     /** The status of the answer and the code of its error, as in '404 NoSuchKey'. */
     outcome: async (line: string, options?: SignOptions) => (await ask(line, options)).outcome,
+    /** Opens a connection and writes the head of a signed request to it, which the test may go on with. */
+    sendHead({ method, target, headers }: Signed, more: Record<string, string>): Socket {
+      const socket = connect(Number(port), hostname);
+      const lines = Object.entries({ ...headers, ...more }).map((pair) => pair.join(': '));
+      socket.write([`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
+      return socket;
+    },
     /** The names of the files that hold bytes of objects and parts, or drafts of records. */
     async files() {
       const names = await Promise.all(['data', 'temporary'].map((name) => readdir(join(dataDir, BUCKET, name))));
@@ -69,39 +101,6 @@ export function asking(endpoint: string, dataDir: string) {
 /** The texts of all elements of a name that have no elements in them. */
 export function allOf(xml: string, element: string): string[] {
   return [...xml.matchAll(new RegExp(`<${element}>([^<]*)</${element}>`, 'g'))].map(([, text = '']) => text);
-}
-
-/** A request as it goes out. */
-export interface RawRequest {
-  method?: string;
-  target: string;
-  headers?: Record<string, string>;
-  body?: string | Buffer | undefined;
-}
-
-/** Sends a request exactly as given, up to the head of its answer; unlike fetch it leaves the target alone. */
-export async function open(endpoint: string, raw: RawRequest, options?: RequestOptions): Promise<IncomingMessage> {
-  const { hostname, port } = new URL(endpoint);
-  const { method = 'GET', target, headers = {}, body } = raw;
-  const sent = request({ hostname, port, method, path: target, headers, ...options }).end(body);
-  const [response] = await once(sent, 'response');
-  return response;
-}
-
-export async function send(endpoint: string, raw: RawRequest) {
-  const response = await open(endpoint, raw);
-  const body = (await buffer(response)).toString();
-  const status = response.statusCode ?? 0;
-  return { status, outcome: [status, ...allOf(body, 'Code')].join(' '), headers: response.headers, body };
-}
-
-/** Opens a connection and writes the head of a signed request to it, which the test may go on with. */
-export function sendHead(endpoint: string, { method, target, headers }: Signed, more: Record<string, string>): Socket {
-  const { hostname, port } = new URL(endpoint);
-  const socket = connect(Number(port), hostname);
-  const lines = Object.entries({ ...headers, ...more }).map((pair) => pair.join(': '));
-  socket.write([`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
-  return socket;
 }
 
 export interface SignOptions {
