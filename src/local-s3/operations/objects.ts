@@ -80,7 +80,6 @@ function read({ head, bucket, key }: Call): Reply {
       ...record.headers,
       ...overrides,
       ...validators,
-      ...(record.tags.length > 0 && { 'x-amz-tagging-count': String(record.tags.length) }),
       ...(range !== undefined && { 'content-range': `bytes ${start}-${end}/${record.sizeBytes}` }),
       'content-length': String(end - start + 1),
     },
