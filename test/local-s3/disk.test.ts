@@ -88,89 +88,87 @@ describe('the data folder', () => {
   });
 });
 
-describe('a store that is killed', () => {
-  const ROUNDS = 6;
-  type Client = ReturnType<typeof asking>;
-  /** What each object or upload may hold after the crash: its bytes, or the ETags of its parts; undefined: it is not there. */
-  type Book = Map<string, Set<string | undefined>>;
+/** What each object or upload may hold after a crash: its bytes, or the ETags of its parts; undefined: it is not there. */
+type Book = Map<string, Set<string | undefined>>;
 
-  /** Writes, completes and deletes until the store is gone, and keeps the book. */
-  async function work({ ask, begin }: Client, name: string, book: Book, onAsk: () => void): Promise<never> {
-    /** Both may be found while it is not answered, and the new alone afterwards. */
-    async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
-      const entries = Object.entries(made);
-      for (const [place, value] of entries) book.set(place, new Set([...(book.get(place) ?? [undefined]), value]));
-      const answer = ask(line, { body, headers: UNSIGNED });
-      onAsk();
-      const { status, outcome } = await answer;
-      if (status >= 300) throw new Error(`${line}: ${outcome}`);
-      for (const [place, value] of entries) book.set(place, new Set([value]));
-    }
-    for (let turn = 0; ; turn++) {
-      const key = `${name}/${turn % 5}`;
-      const body = randomBytes(1 + (turn % 3) * 40_000).toString('hex');
-      await change(`PUT ${key}`, body, { [key]: body });
-      if (turn % 3 === 1) await change(`DELETE ${key}`, '', { [key]: undefined });
-      if (turn % 3 !== 2) continue;
-      const media = `${name}/media`;
-      const upload = `${media}?uploadId=${await begin(media)}`;
-      book.set(upload, new Set(['']));
-      const parts = ['a'.repeat(FIVE_MIB), body];
-      const etags = parts.map((part) => createHash('md5').update(part).digest('hex'));
-      for (const [at, part] of parts.entries()) {
-        await change(`PUT ${upload}&partNumber=${at + 1}`, part, { [upload]: etags.slice(0, at + 1).join() });
-      }
-      await change(`POST ${upload}`, completion(etags), { [upload]: undefined, [media]: parts.join('') });
-    }
+/** Writes, completes and deletes until the store is gone, and keeps the book. */
+async function work(
+  { ask, begin }: ReturnType<typeof asking>,
+  name: string,
+  book: Book,
+  onAsk: () => void,
+): Promise<never> {
+  /** Both may be found while it is not answered, and the new alone afterwards. */
+  async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
+    const entries = Object.entries(made);
+    for (const [place, value] of entries) book.set(place, new Set([...(book.get(place) ?? [undefined]), value]));
+    const answer = ask(line, { body, headers: UNSIGNED });
+    onAsk();
+    const { status, outcome } = await answer;
+    if (status >= 300) throw new Error(`${line}: ${outcome}`);
+    for (const [place, value] of entries) book.set(place, new Set([value]));
   }
+  for (let turn = 0; ; turn++) {
+    const key = `${name}/${turn % 5}`;
+    const body = randomBytes(1 + (turn % 3) * 40_000).toString('hex');
+    await change(`PUT ${key}`, body, { [key]: body });
+    if (turn % 3 === 1) await change(`DELETE ${key}`, '', { [key]: undefined });
+    if (turn % 3 !== 2) continue;
+    const media = `${name}/media`;
+    const upload = `${media}?uploadId=${await begin(media)}`;
+    book.set(upload, new Set(['']));
+    const parts = ['a'.repeat(FIVE_MIB), body];
+    const etags = parts.map((part) => createHash('md5').update(part).digest('hex'));
+    for (const [at, part] of parts.entries()) {
+      await change(`PUT ${upload}&partNumber=${at + 1}`, part, { [upload]: etags.slice(0, at + 1).join() });
+    }
+    await change(`POST ${upload}`, completion(etags), { [upload]: undefined, [media]: parts.join('') });
+  }
+}
 
-  /** Kills the store a few turns of the event loop after that many changes were asked for. */
-  async function workUntilKilled(dataDir: string, book: Book, changes: number): Promise<void> {
+test('a store that is killed keeps what it acknowledged, whole, and nothing by half', async () => {
+  const dataDir = await temporaryFolder();
+  const book: Book = new Map();
+  let survived = 0;
+  for (let round = 0; round < 6; round++) {
     const script = join(import.meta.dirname, 'crash-child.ts');
     const child = spawn(process.execPath, [script, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
     cleanups.push(() => child.kill('SIGKILL'));
     const [endpoint] = await once(child.stdout, 'data');
     const client = asking(String(endpoint).trim(), dataDir);
     const gone = once(child, 'exit');
-    let asked = 0;
+    let left = 5 + Math.floor(Math.random() * 40);
+    /** Kills the store a few turns of the event loop after that many changes were asked for. */
     const onAsk = async () => {
-      asked += 1;
-      if (asked !== changes) return;
+      left -= 1;
+      if (left !== 0) return;
       for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
       child.kill('SIGKILL');
     };
     const workers = ['a', 'b', 'c'].map((name) => work(client, name, book, () => void onAsk()).catch(() => undefined));
     await Promise.all([gone, ...workers]);
-  }
 
-  test('keeps what it acknowledged, whole, and nothing by half', async () => {
-    const dataDir = await temporaryFolder();
-    const book: Book = new Map();
-    let survived = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      await workUntilKilled(dataDir, book, 5 + Math.floor(Math.random() * 40));
-      const { server, ask, files, inside } = await startStore({ dataDir });
-      for (const [place, values] of book) {
-        const { status, body } = await ask(`GET ${place}`);
-        const content = place.includes('?') ? allOf(body.replaceAll('&quot;', ''), 'ETag').join() : body;
-        const found = status === 200 ? content : undefined;
-        // Not toContain: its message would print five megabytes.
-        expect([place, status, values.has(found)]).toEqual([place, found === undefined ? 404 : 200, true]);
-        book.set(place, new Set([found]));
-        if (found !== undefined) survived += 1;
-      }
-      // Every data file belongs to a listed object or to a part of a listed upload, and no draft is left.
-      const count = async (folder: string) => (await readdir(inside(folder))).length;
-      const listing = (await ask('GET ?list-type=2')).body;
-      expect(await count('objects')).toBe(allOf(listing, 'Key').length);
-      expect(await count('uploads')).toBe(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
-      const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
-      const parts = await count('parts');
-      expect(await files()).toHaveLength(segments.reduce((sum, segment) => sum + segment, parts));
-      await server.close();
+    const { server, ask, files, inside } = await startStore({ dataDir });
+    for (const [place, values] of book) {
+      const { status, body } = await ask(`GET ${place}`);
+      const content = place.includes('?') ? allOf(body.replaceAll('&quot;', ''), 'ETag').join() : body;
+      const found = status === 200 ? content : undefined;
+      // Not toContain: its message would print five megabytes.
+      expect([place, status, values.has(found)]).toEqual([place, found === undefined ? 404 : 200, true]);
+      book.set(place, new Set([found]));
+      if (found !== undefined) survived += 1;
     }
-    expect(survived).toBeGreaterThan(0);
-  });
+    // Every data file belongs to a listed object or to a part of a listed upload, and no draft is left.
+    const count = async (folder: string) => (await readdir(inside(folder))).length;
+    const listing = (await ask('GET ?list-type=2')).body;
+    expect(await count('objects')).toBe(allOf(listing, 'Key').length);
+    expect(await count('uploads')).toBe(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
+    const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
+    const parts = await count('parts');
+    expect(await files()).toHaveLength(segments.reduce((sum, segment) => sum + segment, parts));
+    await server.close();
+  }
+  expect(survived).toBeGreaterThan(0);
 });
 
 describe('a read that is streaming', () => {

@@ -6,14 +6,12 @@ import { BUCKET, ROOT, type Signed, type SignOptions, startStore, UPLOADER } fro
 
 type Tamper = (signed: Signed) => Partial<Signed>;
 
-/** Changes what a signed request says in one of its headers. */
-const header =
-  (name: string, from: RegExp | string, to: string): Tamper =>
-  ({ headers }) => {
-    expect(headers[name]).toMatch(from);
-    return { headers: { ...headers, [name]: headers[name]?.replace(from, to) ?? '' } };
+const claim =
+  (from: RegExp | string, to: string): Tamper =>
+  ({ headers: { authorization = '', ...headers } }) => {
+    expect(authorization).toMatch(from);
+    return { headers: { ...headers, authorization: authorization.replace(from, to) } };
   };
-const claim = (from: RegExp | string, to: string) => header('authorization', from, to);
 const target =
   (from: RegExp | string, to: string): Tamper =>
   (signed) => {
@@ -75,7 +73,7 @@ test.each<[string, Tamper, string, SignOptions?]>([
   ['with no host among the signed headers', claim('host;', ''), MALFORMED],
   ['with unsorted signed headers', claim('host;x-amz-content-sha256', 'x-amz-content-sha256;host'), MALFORMED],
   ['with a signed header that is missing', claim('host;', 'host;range;'), MISMATCH],
-  ['with a date that is none', header('x-amz-date', /T.*/, 'T996199Z'), '403 AccessDenied'],
+  ['with a date that is none', target(/(Date=\d+T)\d+/, '$1996199'), '403 AccessDenied', PRESIGNED],
   ['by a URL with one more parameter', target(/$/, '&versionId=null'), MISMATCH, PRESIGNED],
   ['by a URL with two signatures', target(/$/, '&X-Amz-Signature=00'), BAD_QUERY, PRESIGNED],
   ['by a URL with another algorithm', target('HMAC', 'ECDSA'), BAD_QUERY, PRESIGNED],
