@@ -37,9 +37,8 @@ test('a signature is verified for any path and query', async () => {
   );
 });
 
-test('a signature is verified with repeated parameters, names alone, and blanks in headers', async () => {
+test('a signature is verified with names alone, and with blanks in headers', async () => {
   const { send, sign, outcome } = await startStore();
-  expect(await outcome('GET ?list-type=2', { query: { prefix: ['b', 'a', ''] } })).toBe('400 InvalidArgument');
   const named = await sign('GET ?versioning');
   expect((await send({ ...named, target: `/${BUCKET}?versioning` })).outcome).toBe('200');
   expect(await outcome('PUT k', { headers: { 'content-disposition': '  two   words ' } })).toBe('200');
@@ -54,8 +53,8 @@ const BAD_QUERY = '400 AuthorizationQueryParametersError';
 test.each<[string, Tamper, string, SignOptions?]>([
   ['with a wrong secret', asIs, MISMATCH, { credentials: { ...ROOT, secretAccessKey: 'x' } }],
   ['with an unknown key', asIs, '403 InvalidAccessKeyId', { credentials: { ...ROOT, accessKeyId: 'NOBODY' } }],
-  ['of another region', asIs, MALFORMED, { region: 'eu-west-1' }],
-  ['of another service', asIs, MALFORMED, { service: 'ec2' }],
+  ['of another region', claim('us-east-1', 'eu-west-1'), MALFORMED],
+  ['of another service', claim('/s3/', '/ec2/'), MALFORMED],
   ['made 16 minutes ago', asIs, '403 RequestTimeTooSkewed', { at: Date.now() - MINUTES_16 }],
   ['made in 16 minutes', asIs, '403 RequestTimeTooSkewed', { at: Date.now() + MINUTES_16 }],
   ['with a session token', asIs, '400 InvalidToken', { headers: { 'x-amz-security-token': 't' } }],

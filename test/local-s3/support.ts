@@ -111,8 +111,6 @@ export interface SignOptions {
   body?: string | Buffer;
   at?: number;
   credentials?: typeof ROOT;
-  region?: string;
-  service?: string;
   /** A presigned URL with this lifetime, in place of an Authorization header; x-amz-* headers move into its query. */
   expires?: number;
 }
@@ -126,7 +124,7 @@ const { sha256 } = new S3Client({ region: 'us-east-1' }).config;
  * The line is a method and a key of the bucket, as in 'PUT k?tagging', or a method and a whole path, as in 'GET /other/k'.
  */
 async function sign(endpoint: string, line: string, options: SignOptions = {}) {
-  const { credentials = ROOT, region = 'us-east-1', service = 's3', at = Date.now(), body, expires } = options;
+  const { credentials = ROOT, at = Date.now(), body, expires } = options;
   const [method = '', place = '', search = ''] = line.split(/[ ?]/);
   const whole = options.key === undefined && /^(\/|$)/.test(place);
   const decoded = whole ? place || `/${BUCKET}` : `/${BUCKET}/${options.key ?? place}`;
@@ -138,7 +136,7 @@ async function sign(endpoint: string, line: string, options: SignOptions = {}) {
     // The payload of a URL is unsigned, as that of every body that is not bytes.
     body: expires === undefined ? body : {},
   });
-  const signer = new SignatureV4({ credentials, region, service, sha256, uriEscapePath: false });
+  const signer = new SignatureV4({ credentials, region: 'us-east-1', service: 's3', sha256, uriEscapePath: false });
   const signingDate = new Date(at);
   const { path, query, headers } = await (expires === undefined
     ? signer.sign(unsigned, { signingDate })
