@@ -77,19 +77,19 @@ export function asking(endpoint: string, dataDir: string) {
     /** The status of the answer and the code of its error, as in '404 NoSuchKey'. */
     outcome: async (line: string, options?: SignOptions) => (await ask(line, options)).outcome,
     /** Opens a connection and writes the head of a signed request to it, which the test may go on with. */
-    sendHead({ method, target, headers }: Signed, more: Record<string, string>): Socket {
+    sendHead: ({ method, target, headers }: Signed, more: Record<string, string>): Socket => {
       const socket = connect(Number(port), hostname);
       const lines = Object.entries({ ...headers, ...more }).map((pair) => pair.join(': '));
       socket.write([`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
       return socket;
     },
     /** The names of the files that hold bytes of objects and parts, or drafts of records. */
-    async files() {
+    files: async () => {
       const names = await Promise.all(['data', 'temporary'].map((name) => readdir(join(dataDir, BUCKET, name))));
       return names.flat();
     },
     /** Starts an upload and returns its id. */
-    async begin(key: string, headers: Record<string, string> = {}) {
+    begin: async (key: string, headers: Record<string, string> = {}) => {
       const [uploadId = ''] = allOf((await ask(`POST ${key}?uploads`, { headers })).body, 'UploadId');
       expect(uploadId).not.toBe('');
       return uploadId;
