@@ -24,7 +24,6 @@ const CODES = {
   KeyTooLongError: [400, 'Your key is longer than 1024 bytes.'],
   MalformedXML: [400, 'The XML you provided was not well-formed or did not validate against our schema.'],
   MaxMessageLengthExceeded: [400, 'Your request was too big.'],
-  MetadataTooLarge: [400, 'Your metadata headers exceed 2048 bytes.'],
   MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
   MissingSecurityHeader: [400, 'Your request was missing a required header.'],
   NoSuchBucket: [404, 'The specified bucket does not exist.'],

@@ -13,8 +13,6 @@ export interface Tag {
 export interface ObjectDescription {
   /** Standard headers that are stored and sent back: content-type, cache-control, content-disposition, … */
   headers: Record<string, string>;
-  /** x-amz-meta-*, without the prefix. */
-  metadata: Record<string, string>;
   tags: Tag[];
 }
 

@@ -111,14 +111,13 @@ export class Uploads {
     return await this.#mutex.run(uploadId, async () => {
       const upload = this.#find(uploadId, key);
       const chosen = choose(upload.parts, named);
-      const { headers, metadata, tags } = upload.record;
+      const { headers, tags } = upload.record;
       const record: ObjectRecord = {
         key,
         etag: multipartEtag(chosen),
         sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
         lastModified,
         headers,
-        metadata,
         tags,
         segments: chosen.flatMap((part) => part.segments),
         uploadId,

@@ -2,54 +2,26 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
-import { crc32 } from 'node:zlib';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
-import {
-  afterThisTest,
-  allOf,
-  BUCKET,
-  FIVE_MIB,
-  open,
-  ROOT,
-  received,
-  type SignOptions,
-  type Store,
-  send,
-  sendRaw,
-  sha256,
-  startStore,
-  UNSIGNED,
-  until,
-} from './support.ts';
+import { allOf, BUCKET, cleanups, FIVE_MIB, ROOT, type SignOptions, startStore, UNSIGNED, until } from './support.ts';
 
 const DIGITS = '0123456789';
+const DIGITS_MD5 = '781e5e245d69b566979b86e28d23f2c7';
 const ORIGIN = 'https://exam.example';
 
 /** A store with one object, `k`. */
-async function startWithObject(): Promise<Store> {
+async function startWithObject() {
   const store = await startStore();
   expect(await store.outcome('PUT k', { body: DIGITS })).toBe('200');
   return store;
 }
 
-const base64 = (algorithm: string, body: string) => createHash(algorithm).update(body).digest('base64');
-
-function crc32Of(body: string): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc32(body));
-  return bytes.toString('base64');
-}
-
-function tagging(...pairs: [string, string][]): SignOptions {
+const digest = (algorithm: string, body: string) => createHash(algorithm).update(body).digest('base64');
+const tagging = (...pairs: [string, string][]) => {
   const tags = pairs.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`);
   return { body: `<Tagging><TagSet>${tags.join('')}</TagSet></Tagging>` };
-}
-
-function manyTags(count: number, keyLength: number, valueLength: number): SignOptions {
-  const digits = [...'0123456789x'].slice(0, count);
-  return tagging(...digits.map((digit): [string, string] => [digit.repeat(keyLength), 'v'.repeat(valueLength)]));
-}
-
+};
 const deletion = (...keys: string[]) =>
   `<Delete>${keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`;
 const corsFor = (origin: string, method: string, more = '') =>
@@ -58,7 +30,7 @@ const header = (name: string, value: string): SignOptions => ({ headers: { [name
 
 describe('a request that is refused leaves all as it was:', () => {
   const unknown =
-    'GET /,HEAD ,PUT ,DELETE ,GET ?location,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
+    'GET /,GET ,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
     'GET ?uploads&delimiter=/,GET ?encoding-type=url,PUT k?acl,PUT k?made-up,DELETE k?tagging,GET k?partNumber=1,POST k,PATCH k';
   const tag = 'PUT k?tagging';
   const list = 'GET ?list-type=2&';
@@ -66,17 +38,12 @@ describe('a request that is refused leaves all as it was:', () => {
 
   test.each<[string, string, SignOptions?]>([
     ...unknown.split(',').map((line): [string, string] => ['501 NotImplemented', line]),
-    ['501 NotImplemented', 'PUT new', header('x-amz-copy-source', `/${BUCKET}/k`)],
     ['501 NotImplemented', 'PUT new?partNumber=1&uploadId=x', header('x-amz-copy-source', `/${BUCKET}/k`)],
-    ['501 NotImplemented', 'PUT new', header('x-amz-acl', 'public-read')],
-    ['501 NotImplemented', 'PUT new', header('x-amz-server-side-encryption', 'AES256')],
-    ['501 NotImplemented', 'PUT new', header('x-amz-checksum-crc32c', 'AAAAAA==')],
     ['501 NotImplemented', 'POST new?uploads', header('x-amz-tagging', 'a=b')],
     ['501 NotImplemented', 'PUT k', header('if-match', '"x"')],
     ['501 NotImplemented', 'PUT k', header('if-none-match', '"x"')],
-    ['501 NotImplemented', 'DELETE k', header('if-match', '*')],
     ['501 NotImplemented', 'GET k', header('if-none-match', '*')],
-    ['501 NotImplemented', 'PUT new', { payloadHash: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD', body: 'x' }],
+    ['501 NotImplemented', 'PUT new', header('x-amz-content-sha256', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD')],
     ['404 NoSuchBucket', 'GET /other/key'],
     ['400 MalformedXML', 'PUT ?lifecycle', { body: '<LifecycleConfiguration/>' }],
     ['400 MalformedXML', 'PUT ?cors', { body: '<CORSConfiguration/>' }],
@@ -85,28 +52,24 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*', 'PATCH') }],
     ['400 InvalidRequest', 'PUT ?cors', { body: corsFor('*.*', 'GET') }],
     ['400 InvalidArgument', `${list}max-keys=-1`],
-    ['400 InvalidArgument', `${list}continuation-token=`],
+    ['400 InvalidArgument', list, { query: { prefix: ['a', 'b'] } }],
     ['400 InvalidArgument', `${list}continuation-token=made-up`],
-    ['400 InvalidArgument', 'GET k', { query: [['response-content-type', 'a\r\nset-cookie: b']] }],
+    ['400 InvalidArgument', 'GET k', { query: { 'response-content-type': 'a\r\nset-cookie: b' } }],
     ['416 InvalidRange', 'GET k', header('range', 'bytes=10-')],
-    ['416', 'HEAD k', header('range', 'bytes=10-')],
     ['404 NoSuchVersion', 'DELETE k?versionId=abc'],
     ['400 KeyTooLongError', 'PUT new', { key: `${'ü'.repeat(512)}a` }],
-    ['400 MetadataTooLarge', 'PUT new', header('x-amz-meta-a', 'x'.repeat(2048))],
-    ['412 PreconditionFailed', 'PUT k', header('if-none-match', '*')],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('content-md5', base64('md5', 'other')) }],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-crc32', crc32Of('other')) }],
-    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-sha256', base64('sha256', 'other')) }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('content-md5', digest('md5', 'other')) }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-crc32', 'AAAAAA==') }],
+    ['400 BadDigest', 'PUT k', { body: 'hello', ...header('x-amz-checksum-sha256', digest('sha256', 'other')) }],
     ['400 InvalidDigest', 'PUT k', { body: 'hello', ...header('content-md5', 'abc') }],
-    ['400 XAmzContentSHA256Mismatch', 'PUT k', { body: 'hello', payloadHash: sha256('other') }],
-    ['411 MissingContentLength', 'PUT k', { ...header('transfer-encoding', 'chunked'), payloadHash: UNSIGNED }],
+    ['400 XAmzContentSHA256Mismatch', 'PUT k', { body: 'hello', ...header('x-amz-content-sha256', '0'.repeat(64)) }],
+    ['411 MissingContentLength', 'PUT k', header('transfer-encoding', 'chunked')],
     ['400 MaxMessageLengthExceeded', tag, { body: Buffer.alloc(8 * 1024 ** 2 + 1, ' ') }],
-    ['400 BadRequest', tag, manyTags(11, 1, 1)],
+    ['400 BadRequest', tag, tagging(...Array.from({ length: 11 }, (_, at): [string, string] => [`${at}`, '']))],
     ['400 InvalidTag', tag, tagging(['a', '1'], ['a', '2'])],
-    ['400 InvalidTag', tag, manyTags(1, 129, 1)],
-    ['400 InvalidTag', tag, manyTags(1, 1, 257)],
-    ['400 InvalidTag', tag, tagging(['a', '&lt;b&gt;'])],
-    ['400 InvalidTag', tag, tagging(['aws:a', ''])],
+    ['400 InvalidTag', tag, tagging(['k'.repeat(129), ''])],
+    ['400 InvalidTag', tag, tagging(['k', '&lt;b&gt;'])],
+    ['400 InvalidTag', tag, tagging(['aws:k', ''])],
     ['400 MalformedXML', tag, { body: '<Tagging>' }],
     ['400 MalformedXML', tag, { body: '<Tagging/>' }],
     ['400 MalformedXML', tag, { body: '<Other/>' }],
@@ -115,39 +78,33 @@ describe('a request that is refused leaves all as it was:', () => {
     ['400 MalformedXML', 'POST ?delete', { body: deletion(...thousandAndOne) }],
     ['400 MalformedXML', 'POST ?delete', { body: deletion() }],
     ['400 MalformedXML', 'POST ?delete', { body: '<Delete><Object/></Delete>' }],
-    ['400 BadDigest', 'POST ?delete', { body: deletion('k'), ...header('content-md5', base64('md5', 'other')) }],
   ])('%s: %s (%#)', async (outcome, line, options = {}) => {
     const { ask, files } = await startWithObject();
     const answer = await ask(line, options);
-    expect(answer.outcome).toBe(line.startsWith('HEAD') ? outcome.slice(0, 3) : outcome);
-    if (!line.startsWith('HEAD')) expect(answer.body).toMatch(/^<\?xml.*<Code>.*<Message>.*<Resource>.*<RequestId>/s);
+    expect(answer.outcome).toBe(outcome);
+    expect(answer.body).toMatch(/^<\?xml.*<Code>.*<Message>.*<Resource>.*<RequestId>/s);
     expect((await ask('GET k')).body).toBe(DIGITS);
     expect(allOf((await ask('GET k?tagging')).body, 'Key')).toEqual([]);
-    expect(allOf((await ask('GET ')).body, 'Key')).toEqual(['k']);
+    expect(allOf((await ask('GET ?list-type=2')).body, 'Key')).toEqual(['k']);
     expect((await ask('GET ?uploads')).body).not.toContain('<Upload>');
     expect(await files()).toHaveLength(1);
   });
 });
 
 describe('a body', () => {
-  test('with every right checksum is stored, and so is one unsigned', async () => {
+  test('with its checksums is stored', async () => {
     const { outcome } = await startStore();
-    const body = 'hello';
-    const headers = {
-      'content-md5': base64('md5', body),
-      'x-amz-checksum-crc32': crc32Of(body),
-      'x-amz-checksum-sha256': base64('sha256', body),
-    };
-    expect(await outcome('PUT k', { body, headers })).toBe('200');
-    expect(await outcome('PUT k', { body, payloadHash: UNSIGNED })).toBe('200');
+    const headers = { 'x-amz-checksum-crc32': 'NhCmhg==', 'x-amz-checksum-sha256': digest('sha256', 'hello') };
+    expect(await outcome('PUT k', { body: 'hello', headers })).toBe('200');
     // SDKs ask for checksums unless told otherwise; none is sent back.
     expect(await outcome('GET k', header('x-amz-checksum-mode', 'ENABLED'))).toBe('200');
     expect(await outcome('POST k?uploads', header('x-amz-checksum-algorithm', 'CRC32'))).toBe('200');
   });
 
   test('cut off by the client leaves nothing', async () => {
-    const { sign, endpoint, files, outcome } = await startStore();
-    const socket = sendRaw(endpoint, sign('PUT k', { payloadHash: UNSIGNED }), { 'content-length': '1000000' });
+    const { sign, sendHead, files, outcome } = await startStore();
+    const head = await sign('PUT k', { headers: UNSIGNED });
+    const socket = sendHead(head, { 'content-length': '1000000' });
     socket.write('x'.repeat(100_000));
     await until(async () => (await files()).length === 1);
     socket.destroy();
@@ -156,99 +113,73 @@ describe('a body', () => {
   });
 
   test('is asked for with 100 Continue only when it is wanted', async () => {
-    const { endpoint, sign } = await startStore();
-    const ask = (secretAccessKey: string, length: number) =>
-      sendRaw(endpoint, sign('PUT k', { body: 'hello', credential: { ...ROOT, secretAccessKey } }), {
-        expect: '100-continue',
-        'content-length': String(length),
-        connection: 'close',
-      });
-    const wanted = ask(ROOT.secretAccessKey, 5);
+    const { sign, sendHead } = await startStore();
+    async function ask(secretAccessKey: string, length: number) {
+      const head = await sign('PUT k', { headers: UNSIGNED, credentials: { ...ROOT, secretAccessKey } });
+      return sendHead(head, { expect: '100-continue', 'content-length': `${length}`, connection: 'close' });
+    }
+    const wanted = await ask(ROOT.secretAccessKey, 5);
     const [first] = await once(wanted, 'data');
     expect(String(first)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
     wanted.write('hello');
-    expect(await received(wanted)).toMatch(/^HTTP\/1.1 200 /);
-    expect(await received(ask('wrong', 5))).toMatch(/^HTTP\/1.1 403 /);
-    expect(await received(ask(ROOT.secretAccessKey, 5 * 1024 ** 3 + 1))).toMatch(/^HTTP\/1.1 400 .*EntityTooLarge/s);
+    expect(await text(wanted)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await text(await ask('wrong', 5))).toMatch(/^HTTP\/1.1 403 /);
+    const tooLarge = await ask(ROOT.secretAccessKey, 5 * 1024 ** 3 + 1);
+    expect(await text(tooLarge)).toMatch(/^HTTP\/1.1 400 .*EntityTooLarge/s);
   });
 
   test('refused midway leaves the connection usable, and kept alive', async () => {
-    const { endpoint, sign } = await startStore();
+    const { sign, open } = await startStore();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    afterThisTest(() => agent.destroy());
-    const body = Buffer.alloc(FIVE_MIB, 1);
+    cleanups.push(() => agent.destroy());
     const answers = [];
-    for (const headers of [{ 'content-md5': 'abc' }, {}, {}]) {
-      const response = await open(endpoint, sign('PUT k', { body, headers }), { agent });
+    for (const headers of [{ 'content-md5': 'abc' }, {}]) {
+      const signed = await sign('PUT k', { body: Buffer.alloc(FIVE_MIB, 1), headers });
+      const response = await open(signed, agent);
       answers.push({ status: response.statusCode, port: response.socket.localPort });
-      await Array.fromAsync(response);
+      await text(response);
     }
     const port = answers[0]?.port;
-    expect(answers).toEqual([400, 200, 200].map((status) => ({ status, port })));
+    expect(answers).toEqual([400, 200].map((status) => ({ status, port })));
   });
 });
 
-describe('a listing', () => {
-  test.each([
-    ['ListObjectsV2', 'list-type=2', 'start-after', 'continuation-token', 'NextContinuationToken'],
-    ['ListObjects', 'prefix=', 'marker', 'marker', 'Key'],
-    ['ListObjectVersions', 'versions', 'key-marker', 'key-marker', 'NextKeyMarker'],
-  ])('of %s goes on page by page and describes each object', async (_operation, query, start, cursor, next) => {
-    const { ask } = await startStore();
-    for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: key });
-    const pages: string[][] = [];
-    for (let [name, value]: [string, string | undefined] = [start, 'a']; value !== undefined; name = cursor) {
-      const { body } = await ask(`GET ?max-keys=3&${query}`, { query: [[name, value]] });
-      pages.push(allOf(body, 'Key'));
-      expect(allOf(body, 'StorageClass')).toHaveLength(pages.at(-1)?.length ?? 0);
-      value = body.includes('<IsTruncated>true<') ? allOf(body, next).at(-1)?.replace('&amp;', '&') : undefined;
-    }
-    expect(pages).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
-    const { headers } = await ask('HEAD a');
-    const { body } = await ask(`GET ?max-keys=1&${query}`);
-    const described = ['LastModified', 'ETag', 'Size'].map((name) => allOf(body, name).join());
-    const modified = new Date(headers['last-modified'] ?? '').toISOString();
-    expect(described).toEqual([modified, `&quot;${headers.etag?.replaceAll('"', '')}&quot;`, '1']);
-  });
+test('a listing goes on from its token, and names the ETag of each object', async () => {
+  const { ask } = await startStore();
+  for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: DIGITS });
+  const { body: page } = await ask('GET ?list-type=2&max-keys=3&start-after=a');
+  const [token = ''] = allOf(page, 'NextContinuationToken');
+  const { body: last } = await ask('GET ?list-type=2', { query: { 'continuation-token': token } });
+  expect([page, last].map((body) => allOf(body, 'Key'))).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
+  expect([allOf(last, 'IsTruncated'), allOf(last, 'ETag')]).toEqual([['false'], [`&quot;${DIGITS_MD5}&quot;`]]);
 });
 
 describe('an object', () => {
-  test('has its headers and metadata, is replaced whole, and is deleted with its bytes', async () => {
+  test('has its headers, and is replaced and deleted with its bytes', async () => {
     const at = Date.parse('2026-11-05T10:20:30.456Z');
     const { ask, outcome, files } = await startStore({ now: () => at });
-    const headers = {
-      'content-type': 'video/webm',
-      'cache-control': 'no-store',
-      'content-disposition': 'attachment; filename="a.webm"',
-      'content-language': 'de',
-      'content-encoding': 'gzip',
-      'x-amz-meta-colour': 'blue',
-    };
-    const etag = '"5d41402abc4b2a76b9719d911017c592"';
-    expect(await ask('PUT k', { at, body: 'hello', headers })).toMatchObject({ outcome: '200', headers: { etag } });
-    const more = { 'accept-ranges': 'bytes', 'content-length': '5', 'last-modified': 'Thu, 05 Nov 2026 10:20:30 GMT' };
+    const headers = { 'content-type': 'video/webm', 'cache-control': 'no-store', 'content-disposition': 'inline' };
+    const etag = `"${DIGITS_MD5}"`;
+    expect(await ask('PUT k', { at, body: DIGITS, headers })).toMatchObject({ outcome: '200', headers: { etag } });
+    const more = { 'accept-ranges': 'bytes', 'content-length': '10', 'last-modified': 'Thu, 05 Nov 2026 10:20:30 GMT' };
     const expected = { ...headers, ...more, etag };
-    expect(await ask('GET k', { at })).toMatchObject({ body: 'hello', headers: expected });
+    expect(await ask('GET k', { at })).toMatchObject({ body: DIGITS, headers: expected });
     expect(await ask('HEAD k', { at })).toMatchObject({ body: '', headers: expected });
-
     expect(await outcome('PUT k', { at, body: 'two' })).toBe('200');
     const second = await ask('GET k', { at });
     expect(second).toMatchObject({ body: 'two', headers: { 'content-type': 'binary/octet-stream' } });
-    for (const gone of ['cache-control', 'x-amz-meta-colour']) expect(second.headers[gone]).toBeUndefined();
+    expect(second.headers['cache-control']).toBeUndefined();
     expect(await files()).toHaveLength(1);
-
-    expect(await outcome('DELETE k', { at })).toBe('204');
+    for (const line of ['DELETE k', 'DELETE k?versionId=null']) expect(await outcome(line, { at })).toBe('204');
     expect(await files()).toEqual([]);
     expect([await outcome('GET k', { at }), await outcome('HEAD k', { at })]).toEqual(['404 NoSuchKey', '404']);
-    for (const line of ['DELETE k', 'DELETE k?versionId=null']) expect(await outcome(line, { at })).toBe('204');
   });
 
   test.each<[string, number, string, string | undefined, Record<string, string>?]>([
     ['bytes=-99', 206, DIGITS, 'bytes 0-9/10'],
     ['bytes=5-2', 200, DIGITS, undefined],
     ['bytes=0-1,3-4', 200, DIGITS, undefined],
-    ['nonsense', 200, DIGITS, undefined],
-    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': '"781e5e245d69b566979b86e28d23f2c7"' }],
+    ['bytes=0-1', 206, '01', 'bytes 0-1/10', { 'if-range': `"${DIGITS_MD5}"` }],
     ['bytes=0-1', 200, DIGITS, undefined, { 'if-range': '"other"' }],
   ])('answers the range %j with %d', async (range, status, body, contentRange, more = {}) => {
     const { ask } = await startWithObject();
@@ -260,15 +191,6 @@ describe('an object', () => {
     }
   });
 
-  test('of no bytes has no range, and takes no data file', async () => {
-    const { outcome, files } = await startStore();
-    await outcome('PUT k');
-    for (const range of ['bytes=0-', 'bytes=-1']) {
-      expect(await outcome('GET k', header('range', range))).toBe('416 InvalidRange');
-    }
-    expect(await files()).toEqual([]);
-  });
-
   test('is written once by two that want it new', async () => {
     const { outcome, files } = await startStore();
     const put = () => outcome('PUT k', { body: DIGITS, headers: { 'if-none-match': '*' } });
@@ -276,27 +198,14 @@ describe('an object', () => {
     expect(await files()).toHaveLength(1);
   });
 
-  test('may have a key of 1024 bytes, and tags up to their limits, which leave it as it is', async () => {
-    const { ask, outcome } = await startStore();
-    const key = 'ü'.repeat(512);
-    await ask('PUT k', { key, body: DIGITS });
-    for (const options of [manyTags(10, 128, 256), tagging(['a b', 'ü+-=._:/@'])]) {
-      expect(await outcome('PUT k?tagging', { key, ...options })).toBe('200');
-      expect((await ask('GET k?tagging', { key })).body).toContain(String(options.body).replace('<Tagging>', ''));
-    }
-    expect(await ask('GET k', { key })).toMatchObject({ body: DIGITS, headers: { 'x-amz-tagging-count': '1' } });
-  });
-
   test('is deleted among many, in silence if wanted, but not about what failed', async () => {
     const { ask } = await startWithObject();
-    const long = 'x'.repeat(1025);
-    const quiet = deletion('k', long).replace('<Delete>', '<Delete><Quiet>true</Quiet>');
-    const { body } = await ask('POST ?delete', { body: quiet });
-    expect([allOf(body, 'Key'), allOf(body, 'Code')]).toEqual([[long], ['KeyTooLongError']]);
-    expect(body).not.toContain('<Deleted>');
-    const versions = deletion('a', 'b').replace(/<.Key>/, '$&<VersionId>null</VersionId>');
-    const second = await ask('POST ?delete', { body: versions.replace('b</Key>', '$&<VersionId>v1</VersionId>') });
-    expect(second.body).toMatch(/<Deleted><Key>a<\/Key><VersionId>null<.*<Error><Key>b<\/Key>.*<Code>NoSuchVersion</s);
+    const objects = '<Object><Key>k</Key></Object><Object><Key>b</Key><VersionId>v1</VersionId></Object>';
+    const quiet = await ask('POST ?delete', { body: `<Delete><Quiet>true</Quiet>${objects}</Delete>` });
+    expect(quiet.body).toMatch(/<DeleteResult[^>]*><Error><Key>b<.*<VersionId>v1<.*<Code>NoSuchVersion<.*<.Error><.D/);
+    const { body } = await ask('POST ?delete', { body: deletion('k', '', 'x'.repeat(1025)) });
+    expect(allOf(body, 'Code')).toEqual(['UserKeyMustBeSpecified', 'KeyTooLongError']);
+    expect(body).toContain('<Deleted><Key>k</Key></Deleted>');
   });
 });
 
@@ -304,108 +213,83 @@ describe('a multipart upload', () => {
   const FULL = 'a'.repeat(FIVE_MIB);
   const md5 = (data: string | Buffer) => createHash('md5').update(data).digest();
 
-  /** Uploads a part of `k` and returns its element in a completion. */
-  async function part({ ask }: Store, id: string, number: number, body: string): Promise<string> {
-    const { outcome, headers } = await ask(`PUT k?partNumber=${number}&uploadId=${id}`, {
-      body,
-      payloadHash: UNSIGNED,
-    });
-    expect(outcome).toBe('200');
-    return `<Part><PartNumber>${number}</PartNumber><ETag>${headers.etag}</ETag></Part>`;
-  }
-
-  function complete({ ask }: Store, id: string, ...parts: string[]) {
-    return ask(`POST k?uploadId=${id}`, {
-      body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
-    });
-  }
-
-  test('becomes one object of its parts, without a copy', async () => {
+  /** A store with an upload of `k`. */
+  async function startUpload(headers = {}) {
     const store = await startStore();
-    const headers = { 'content-type': 'video/webm', 'x-amz-meta-a': 'b' };
     const id = await store.begin('k', headers);
-    const parts = [await part(store, id, 2, FULL), await part(store, id, 7, 'the end')];
-    const files = await store.files();
+    /** Uploads a part and returns its element in a completion. */
+    async function part(number: number, body: string): Promise<string> {
+      const { outcome, headers } = await store.ask(`PUT k?partNumber=${number}&uploadId=${id}`, { body });
+      expect(outcome).toBe('200');
+      return `<Part><PartNumber>${number}</PartNumber><ETag>${headers.etag}</ETag></Part>`;
+    }
+    const complete = (...parts: string[]) =>
+      store.ask(`POST k?uploadId=${id}`, {
+        body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
+      });
+    return { ...store, id, part, complete };
+  }
+
+  test('becomes one object of the parts that are named, without a copy, and keeps no bytes of others', async () => {
+    const headers = { 'content-type': 'video/webm' };
+    const { ask, files, part, complete } = await startUpload(headers);
+    await part(2, 'replaced');
+    const named = [await part(2, FULL), await part(7, 'the end')];
+    const before = await files();
+    expect(before).toHaveLength(2);
+    await part(3, 'not named');
     const etag = `${md5(Buffer.concat([md5(FULL), md5('the end')])).toString('hex')}-2`;
-    const { body } = await complete(store, id, ...parts);
+    const { body } = await complete(...named);
     expect(body).toMatch(new RegExp(`<Bucket>${BUCKET}</Bucket><Key>k</Key>.*${etag}`));
-    expect(await store.files()).toEqual(files);
-    const whole = await store.ask('GET k');
+    expect((await files()).sort()).toEqual(before.sort());
+    const whole = await ask('GET k');
     expect(whole.body === `${FULL}the end`).toBe(true);
     expect(whole.headers).toMatchObject({ ...headers, etag: `"${etag}"` });
-    const range = async (text: string) => (await store.ask('GET k', { headers: { range: `bytes=${text}` } })).body;
+    const range = async (bytes: string) => (await ask('GET k', header('range', `bytes=${bytes}`))).body;
     expect(await range(`${FIVE_MIB - 3}-${FIVE_MIB + 2}`)).toBe('aaathe');
     expect(await range(`${FIVE_MIB}-`)).toBe('the end');
   });
 
-  test('keeps no bytes of a part that was replaced, or that its completion does not name', async () => {
-    const store = await startStore();
-    const id = await store.begin('k');
-    await part(store, id, 1, 'not this');
-    await part(store, id, 2, 'nor this');
-    const named = await part(store, id, 2, 'this');
-    expect(await store.files()).toHaveLength(2);
-    await complete(store, id, named);
-    expect((await store.ask('GET k')).body).toBe('this');
-    expect(await store.files()).toHaveLength(1);
-  });
-
-  test('and its parts are listed page by page', async () => {
-    const store = await startStore();
-    const ids = [await store.begin('k'), await store.begin('k')].sort();
-    for (const key of ['a', 'b/1', 'z']) await store.begin(key);
-    const id = ids[0] ?? '';
-    for (const number of [10, 2, 1, 9]) await part(store, id, number, `part ${number}`);
-    const list = async (line: string, ...names: string[]) => {
-      const { body } = await store.ask(line);
-      return names.map((name) => allOf(body, name).join());
-    };
-    const parts = (query: string) =>
-      list(`GET k?uploadId=${id}&${query}`, 'PartNumber', 'NextPartNumberMarker', 'IsTruncated');
-    expect(await parts('max-parts=3')).toEqual(['1,2,9', '9', 'true']);
-    expect(await parts('max-parts=3&part-number-marker=9')).toEqual(['10', '', 'false']);
-    expect(await parts('max-parts=0')).toEqual(['', '', 'false']);
-    const uploads = (query: string) => list(`GET ?uploads&${query}`, 'Key', 'NextKeyMarker', 'NextUploadIdMarker');
-    expect(await uploads('max-uploads=3')).toEqual(['a,b/1,k', 'k', id]);
-    expect(await uploads(`key-marker=k&upload-id-marker=${id}`)).toEqual(['k,z', '', '']);
-    expect(await uploads('key-marker=k')).toEqual(['z', '', '']);
-    expect(await uploads('prefix=b/')).toEqual(['b/1', '', '']);
+  test('lists its parts page by page', async () => {
+    const { ask, id, part } = await startUpload();
+    for (const number of [10, 2, 1, 9]) await part(number, `part ${number}`);
+    async function list(query: string) {
+      const { body } = await ask(`GET k?uploadId=${id}&${query}`);
+      return ['PartNumber', 'NextPartNumberMarker', 'IsTruncated'].map((name) => allOf(body, name).join());
+    }
+    expect(await list('max-parts=3')).toEqual(['1,2,9', '9', 'true']);
+    expect(await list('max-parts=3&part-number-marker=9')).toEqual(['10', '', 'false']);
   });
 
   test('takes parts 1 to 10,000, is not completed with parts that are wrong, and can be afterwards', async () => {
-    const store = await startStore();
-    const id = await store.begin('k');
+    const { outcome, id, part, complete } = await startUpload();
     for (const number of ['0', '10001', '-1', 'x', '']) {
-      expect(await store.outcome(`PUT k?partNumber=${number}&uploadId=${id}`)).toBe('400 InvalidArgument');
+      expect(await outcome(`PUT k?partNumber=${number}&uploadId=${id}`)).toBe('400 InvalidArgument');
     }
-    await part(store, id, 10_000, 'of no use');
-    const one = await part(store, id, 1, 'small');
-    const two = await part(store, id, 2, 'also small');
-    for (const [outcome, parts] of [
-      ['400 InvalidPartOrder', [two, one]],
-      ['400 InvalidPartOrder', [one, one]],
-      ['400 EntityTooSmall', [one, two]],
-      ['400 InvalidPart', [two.replace('>2<', '>1<')]],
-      ['400 InvalidPart', [one.replace('>1<', '>4<')]],
-      ['400 MalformedXML', []],
-      ['400 MalformedXML', ['<Part><PartNumber>1</PartNumber></Part>']],
-    ] as const) {
-      expect((await complete(store, id, ...parts)).outcome).toBe(outcome);
+    const [last, one, two] = [await part(10_000, 'last'), await part(1, 'small'), await part(2, 'also small')];
+    for (const [wrong, ...parts] of [
+      ['400 InvalidPartOrder', last, one],
+      ['400 InvalidPartOrder', one, one],
+      ['400 EntityTooSmall', one, two],
+      ['400 InvalidPart', two.replace('>2<', '>1<')],
+      ['400 MalformedXML'],
+      ['400 MalformedXML', '<Part><PartNumber>1</PartNumber></Part>'],
+    ]) {
+      expect((await complete(...parts)).outcome).toBe(wrong);
     }
-    expect(await store.outcome('GET k')).toBe('404 NoSuchKey');
-    expect((await complete(store, id, one)).outcome).toBe('200');
+    expect(await outcome('GET k')).toBe('404 NoSuchKey');
+    expect((await complete(one)).outcome).toBe('200');
   });
 
   test('that is aborted while a part comes in keeps nothing of it', async () => {
-    const { endpoint, sign, begin, outcome, files } = await startStore();
-    const id = await begin('k');
-    const signed = sign(`PUT k?partNumber=1&uploadId=${id}`, { payloadHash: UNSIGNED });
-    const socket = sendRaw(endpoint, signed, { 'content-length': '10', connection: 'close' });
+    const { sign, sendHead, id, outcome, files } = await startUpload();
+    const head = await sign(`PUT k?partNumber=1&uploadId=${id}`, { headers: UNSIGNED });
+    const socket = sendHead(head, { 'content-length': '10', connection: 'close' });
     socket.write('12345');
     await until(async () => (await files()).length === 1);
     expect(await outcome(`DELETE k?uploadId=${id}`)).toBe('204');
     socket.write('67890');
-    expect(await received(socket)).toMatch(/^HTTP\/1.1 404 .*NoSuchUpload/s);
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 404 .*NoSuchUpload/s);
     expect(await files()).toEqual([]);
   });
 });
@@ -418,15 +302,16 @@ test('the bucket has a name that S3 allows', async () => {
 
 describe('cross-origin requests', () => {
   const asked = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'X-One, x-two' };
-  const preflight = ({ endpoint }: Store, headers: Record<string, string>, target = `/${BUCKET}/k`) =>
-    send(endpoint, { method: 'OPTIONS', target, headers });
+  const target = `/${BUCKET}/k`;
   const vary = expect.stringContaining('Origin');
 
   test('are allowed from the origins given, with their headers on every answer', async () => {
-    const store = await startStore({ allowedOrigins: [ORIGIN] });
-    const ask = { origin: ORIGIN, ...asked };
+    const { send, ask } = await startStore({ allowedOrigins: [ORIGIN] });
+    const headers = { origin: ORIGIN };
+    const evil = { origin: 'https://evil.example' };
     const allowed = { 'access-control-allow-origin': ORIGIN, 'access-control-expose-headers': 'ETag', vary };
-    expect(await preflight(store, ask)).toMatchObject({
+    const preflight = { method: 'OPTIONS', target, headers: { ...headers, ...asked } };
+    expect(await send(preflight)).toMatchObject({
       outcome: '200',
       headers: {
         ...allowed,
@@ -436,51 +321,50 @@ describe('cross-origin requests', () => {
       },
     });
     const refused = [
-      await preflight(store, { ...ask, origin: 'https://evil.example' }),
-      await preflight(store, { ...ask, 'access-control-request-method': 'DELETE' }),
-      await preflight(store, ask, '/other/k'),
-      await preflight(await startStore(), ask),
-      await preflight(store, { origin: ORIGIN }),
-      await preflight(store, {}),
+      await send({ ...preflight, headers: { ...asked, ...evil } }),
+      await send({ ...preflight, headers: { ...headers, 'access-control-request-method': 'DELETE' } }),
+      await send({ ...preflight, target: '/other/k' }),
+      await (await startStore()).send(preflight),
+      await send({ ...preflight, headers }),
+      await send({ ...preflight, headers: asked }),
     ];
     expect(refused.map(({ status }) => status)).toEqual([403, 403, 403, 403, 400, 400]);
-
-    const headers = { origin: ORIGIN };
     const answers = [
-      await store.ask('PUT k', { body: 'x', expires: 60, headers }),
-      await store.ask('GET missing', { headers }),
-      await send(store.endpoint, { target: `/${BUCKET}/k`, headers }),
+      await ask('PUT k', { body: 'x', expires: 60, headers }),
+      await ask('GET missing', { headers }),
+      await send({ target, headers }),
     ];
     expect(answers.map(({ outcome }) => outcome)).toEqual(['200', '404 NoSuchKey', '403 AccessDenied']);
     for (const answer of answers) expect(answer.headers).toMatchObject(allowed);
-    const other = await store.ask('GET k', { headers: { origin: 'https://evil.example' } });
+    const other = await ask('GET k', { headers: evil });
     expect(other.headers).toMatchObject({ vary });
     expect(other.headers['access-control-allow-origin']).toBeUndefined();
   });
 
   test('follow the rules of PutBucketCors instead, which stay over a restart, as lifecycle rules do', async () => {
-    const first = await startStore({ allowedOrigins: [ORIGIN] });
+    const first = await startStore();
     const more =
       '<AllowedHeader>x-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-amz-request-id</ExposeHeader>' +
       '<MaxAgeSeconds>5</MaxAgeSeconds></CORSRule><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>';
-    const body = corsFor('https://*.school.example', 'PUT', more);
+    const cors = corsFor('https://*.school.example', 'PUT', more);
     const lifecycle = '<LifecycleConfiguration><Rule><ID>r</ID></Rule></LifecycleConfiguration>';
-    expect(await first.outcome('PUT ?cors', { body })).toBe('200');
+    expect(await first.outcome('PUT ?cors', { body: cors })).toBe('200');
     expect(await first.outcome('PUT ?lifecycle', { body: lifecycle })).toBe('200');
     await first.server.close();
-    const store = await startStore({ dataDir: first.dataDir, allowedOrigins: [ORIGIN] });
-    expect((await store.ask('GET ?cors')).body).toBe(body);
-    expect((await store.ask('GET ?lifecycle')).body).toBe(lifecycle);
+    const { ask, send } = await startStore({ dataDir: first.dataDir, allowedOrigins: [ORIGIN] });
+    expect([(await ask('GET ?cors')).body, (await ask('GET ?lifecycle')).body]).toEqual([cors, lifecycle]);
 
-    const pupil = { origin: 'https://a.school.example', ...asked };
-    expect((await preflight(store, pupil)).headers).toMatchObject({
-      'access-control-allow-origin': pupil.origin,
+    const preflight = (origin: string, more = {}) =>
+      send({ method: 'OPTIONS', target, headers: { origin, ...asked, ...more } });
+    expect((await preflight('https://a.school.example')).headers).toMatchObject({
+      'access-control-allow-origin': 'https://a.school.example',
       'access-control-max-age': '5',
       'access-control-expose-headers': 'ETag, x-amz-request-id',
     });
-    expect((await preflight(store, { ...pupil, 'access-control-request-headers': 'authorization' })).status).toBe(403);
-    expect((await preflight(store, { origin: ORIGIN, ...asked })).status).toBe(403);
-    const get = { origin: ORIGIN, 'access-control-request-method': 'GET' };
-    expect((await preflight(store, get)).headers['access-control-allow-origin']).toBe('*');
+    const secret = { 'access-control-request-headers': 'authorization' };
+    expect((await preflight('https://a.school.example', secret)).status).toBe(403);
+    expect((await preflight(ORIGIN)).status).toBe(403);
+    const get = { 'access-control-request-method': 'GET', 'access-control-request-headers': '' };
+    expect((await preflight(ORIGIN, get)).headers['access-control-allow-origin']).toBe('*');
   });
 });

@@ -3,8 +3,6 @@ import { S3Error } from '../errors.ts';
 import type { ObjectDescription } from '../records.ts';
 import type { RequestHead } from '../request-head.ts';
 
-const MAX_METADATA_BYTES = 2048;
-const META_PREFIX = 'x-amz-meta-';
 const STORED_HEADERS = [
   'content-type',
   'cache-control',
@@ -14,26 +12,14 @@ const STORED_HEADERS = [
   'expires',
 ];
 
-/** The x-amz-* values that describeObject reads. */
-export const DESCRIPTION_AMZ = [META_PREFIX];
-
-/**
- * What the headers of a PUT or CreateMultipartUpload say about the object.
- * @throws S3Error MetadataTooLarge
- */
+/** What the headers of a PUT or CreateMultipartUpload say about the object. */
 export function describeObject(head: RequestHead): ObjectDescription {
   const headers = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
-  const metadata = [...head.amzNames()]
-    .filter((name) => name.startsWith(META_PREFIX))
-    .map((name) => [name.slice(META_PREFIX.length), headerSafe(head.amz(name) ?? '')] as const);
-  const size = metadata.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  if (size > MAX_METADATA_BYTES) throw new S3Error('MetadataTooLarge');
   return {
     headers: {
       'content-type': 'binary/octet-stream',
       ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
     },
-    metadata: Object.fromEntries(metadata),
     tags: [],
   };
 }

@@ -6,7 +6,7 @@ import type { RequestHead } from '../request-head.ts';
 import type { NamedPart } from '../uploads.ts';
 import { encodePath } from '../uri.ts';
 import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml.ts';
-import { bareEtag, DESCRIPTION_AMZ, describeObject, integerParameter } from './arguments.ts';
+import { bareEtag, describeObject, integerParameter } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
 
 const MAX_PART_NUMBER = 10_000;
@@ -67,7 +67,7 @@ export const multipartOperations: Operation[] = [
     method: 'POST',
     on: 'object',
     requires: ['uploads'],
-    amz: [...DESCRIPTION_AMZ, 'x-amz-checksum-algorithm'],
+    amz: ['x-amz-checksum-algorithm'],
     async run({ head, bucket, key, now }) {
       const { uploadId } = await bucket.uploads.create(key, describeObject(head), wholeSeconds(now));
       return xmlReply(

@@ -2,7 +2,7 @@
 import type { ObjectRecord } from '../records.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestHead } from '../request-head.ts';
-import { checkVersion, DESCRIPTION_AMZ, describeObject, headerSafe } from './arguments.ts';
+import { checkVersion, describeObject, headerSafe } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
 import { requestedRange } from './range.ts';
 
@@ -30,7 +30,6 @@ export const objectOperations: Operation[] = [
     name: 'PutObject',
     method: 'PUT',
     on: 'object',
-    amz: DESCRIPTION_AMZ,
     run: put,
   },
   {
@@ -81,8 +80,6 @@ function read({ head, bucket, key }: Call): Reply {
       ...record.headers,
       ...overrides,
       ...validators,
-      ...Object.fromEntries(Object.entries(record.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
-      ...(record.tags.length > 0 && { 'x-amz-tagging-count': String(record.tags.length) }),
       ...(range !== undefined && { 'content-range': `bytes ${start}-${end}/${record.sizeBytes}` }),
       'content-length': String(end - start + 1),
     },

@@ -23,7 +23,7 @@ export interface Operation {
   requires?: readonly string[];
   /** Further query parameters it knows; a request with any other is refused. */
   allows?: readonly string[];
-  /** x-amz-* values it knows beside those every operation does; one that ends in a hyphen is a prefix. */
+  /** x-amz-* values it knows beside those every operation does. */
   amz?: readonly string[];
   run(call: Call): Promise<Reply> | Reply;
 }

@@ -6,28 +6,11 @@ import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml
 import type { Operation } from './operation.ts';
 
 const MAX_TAGS = 10;
-const MAX_KEY_CHARS = 128;
-const MAX_VALUE_CHARS = 256;
 /** Letters, spaces and digits of any script, and + - = . _ : / @ (S3 User Guide, "Categorizing your storage"). */
-const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const TAG_KEY = /^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
+const TAG_VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-/** @throws S3Error BadRequest (too many), InvalidTag */
-function checkTags(tags: Tag[]): Tag[] {
-  if (tags.length > MAX_TAGS) throw new S3Error('BadRequest', 'Object tags cannot be greater than 10');
-  if (new Set(tags.map((tag) => tag.key)).size < tags.length) {
-    throw new S3Error('InvalidTag', 'Cannot provide multiple Tags with the same key');
-  }
-  for (const { key, value } of tags) {
-    if (key.length === 0 || key.length > MAX_KEY_CHARS || !TAG_TEXT.test(key) || key.startsWith('aws:')) {
-      throw new S3Error('InvalidTag', 'The TagKey you have provided is invalid');
-    }
-    if (value.length > MAX_VALUE_CHARS || !TAG_TEXT.test(value)) {
-      throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid');
-    }
-  }
-  return tags;
-}
-
+/** @throws S3Error MalformedXML, BadRequest (too many), InvalidTag */
 function parseTagging(xml: string): Tag[] {
   const [tagSet, ...more] = childrenNamed(parseXml(xml, 'Tagging'), 'TagSet');
   if (tagSet === undefined || more.length > 0) throw new S3Error('MalformedXML');
@@ -35,9 +18,12 @@ function parseTagging(xml: string): Tag[] {
     const key = childText(tag, 'Key');
     const value = childText(tag, 'Value');
     if (key === undefined || value === undefined) throw new S3Error('MalformedXML');
+    if (!TAG_KEY.test(key) || !TAG_VALUE.test(value)) throw new S3Error('InvalidTag');
     return { key, value };
   });
-  return checkTags(tags);
+  if (tags.length > MAX_TAGS) throw new S3Error('BadRequest', 'Object tags cannot be greater than 10');
+  if (new Set(tags.map((tag) => tag.key)).size < tags.length) throw new S3Error('InvalidTag');
+  return tags;
 }
 
 export const taggingOperations: Operation[] = [
