@@ -30,7 +30,7 @@ const header = (name: string, value: string): SignOptions => ({ headers: { [name
 
 describe('a request that is refused leaves all as it was:', () => {
   const unknown =
-    'GET /,GET ,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
+    'GET /,PUT ,DELETE ,PUT ?versioning,GET ?made-up,DELETE ?cors,GET ?list-type=2&delimiter=/,' +
     'GET ?uploads&delimiter=/,GET ?encoding-type=url,PUT k?acl,PUT k?made-up,DELETE k?tagging,GET k?partNumber=1,POST k,PATCH k';
   const tag = 'PUT k?tagging';
   const list = 'GET ?list-type=2&';
@@ -144,7 +144,7 @@ describe('a body', () => {
   });
 });
 
-test('a listing goes on from its token, and names the ETag of each object', async () => {
+test('a listing goes on from its token or its marker, and names the ETag of each object', async () => {
   const { ask } = await startStore();
   for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: DIGITS });
   const { body: page } = await ask('GET ?list-type=2&max-keys=3&start-after=a');
@@ -152,6 +152,7 @@ test('a listing goes on from its token, and names the ETag of each object', asyn
   const { body: last } = await ask('GET ?list-type=2', { query: { 'continuation-token': token } });
   expect([page, last].map((body) => allOf(body, 'Key'))).toEqual([['b/1', 'b/2', 'c&amp;d'], ['é']]);
   expect([allOf(last, 'IsTruncated'), allOf(last, 'ETag')]).toEqual([['false'], [`&quot;${DIGITS_MD5}&quot;`]]);
+  expect(allOf((await ask('GET ?max-keys=2&marker=b/1')).body, 'Key')).toEqual(['b/2', 'c&amp;d']);
 });
 
 describe('an object', () => {

@@ -1,4 +1,4 @@
-// The listings of objects: ListObjectsV2 and ListObjectVersions.
+// The listings of objects: ListObjectsV2, ListObjects and ListObjectVersions.
 import { S3Error } from '../errors.ts';
 import type { ObjectRecord } from '../records.ts';
 import { xmlReply } from '../reply.ts';
@@ -58,6 +58,10 @@ function facts(record: ObjectRecord): Markup[] {
   ];
 }
 
+function contents({ records }: Listing): Markup[] {
+  return records.map((record) => element('Contents', ...facts(record)));
+}
+
 // A token is the last key of the page before. Clients must treat it as opaque, so it does not look like a key.
 function encodeToken(key: string): string {
   return Buffer.from(`after:${key}`).toString('base64url');
@@ -90,8 +94,22 @@ export const listingOperations: Operation[] = [
           ...listing.shared,
           element('KeyCount', listing.records.length),
           listing.next === undefined ? undefined : element('NextContinuationToken', encodeToken(listing.next)),
-          ...listing.records.map((record) => element('Contents', ...facts(record))),
+          ...contents(listing),
         ]),
+      );
+    },
+  },
+  {
+    // For tools: without a delimiter S3 gives no NextMarker, the last key is the marker.
+    name: 'ListObjects',
+    method: 'GET',
+    on: 'bucket',
+    allows: [...COMMON, 'marker'],
+    run(call) {
+      const marker = call.head.parameter('marker') ?? '';
+      const listing = list(call, marker);
+      return xmlReply(
+        xmlDocument('ListBucketResult', [...listing.shared, element('Marker', marker), ...contents(listing)]),
       );
     },
   },
