@@ -9,7 +9,6 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/duration
 import { dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/domain/events.ts';
 import { newRecordingId } from '../../src/domain/ids.ts';
 import { outboxKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
-import { createOutbox, type Outbox } from '../../src/storage/outbox.ts';
 import { backoffMs } from '../../src/webhooks/backoff.ts';
 import { createDispatcher, type DeliveryFailure, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
@@ -19,18 +18,16 @@ import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 let service: TestService;
 let acme: Receiver;
 let beta: Receiver;
-let outbox: Outbox;
 let results: Record<string, number>;
 let failures: DeliveryFailure[];
 let backlog: number;
 let dispatcher: ReturnType<typeof createDispatcher>;
 
 beforeEach(async () => {
+  const events = new Map(['acme', 'beta', 'gone'].map((tenant) => [tenant, new Set(EVENT_TYPES)]));
   // A delivered event must leave no version behind.
-  service = startTestService({ memory: { versioned: true } });
+  service = startTestService({ memory: { versioned: true }, events });
   [acme, beta] = await Promise.all([startReceiver('a'), startReceiver('b')]);
-  const wanted = new Map(['acme', 'beta', 'gone'].map((tenant) => [tenant, new Set(EVENT_TYPES)]));
-  outbox = createOutbox(service.store, service.clock.now, randomBytes, wanted);
   [results, failures, backlog] = [{}, [], -1];
   dispatcher = newDispatcher();
 });
@@ -70,9 +67,13 @@ function newEvent(tenant = 'acme'): RecordingEvent {
   return dueSoonEvent(newRef(tenant), service.clock.now(), service.clock.now() + DAY_MS);
 }
 
+/** In one object. */
+const write = (tenant: string, ...events: RecordingEvent[]) => service.context.outbox?.add(tenant, events);
+
+/** In an object each. */
 async function add(tenant: string, count = 1): Promise<RecordingEvent[]> {
   const events = Array.from({ length: count }, () => newEvent(tenant));
-  for (const event of events) await outbox.add(tenant, [event]);
+  for (const event of events) await write(tenant, event);
   return events;
 }
 
@@ -87,7 +88,6 @@ describe('an event is delivered', () => {
     await round();
     expect(idsOf(acme).toSorted()).toEqual(own.map(({ id }) => id).toSorted());
     expect(idsOf(beta).toSorted()).toEqual(others.map(({ id }) => id).toSorted());
-    expect(acme.received.map(({ data }) => data.tenantId)).toEqual(['acme', 'acme']);
     expect(acme.received.every((received) => isSignedBy(acme.secret, received))).toBe(true);
     // The Standard Webhooks conventions: id, time and signature in the head; type, time and data in the body.
     const [received] = acme.received;
@@ -105,7 +105,6 @@ describe('an event is delivered', () => {
     expect({ results, failures, backlog }).toEqual({ results: { delivered: 5 }, failures: [], backlog: 0 });
     service.testStore.requests.length = 0;
     await round();
-    // A look into an empty outbox.
     expect(service.testStore.requests).toHaveLength(1);
   });
 
@@ -154,17 +153,13 @@ describe('an endpoint that fails', () => {
     await round();
     await round();
     expect(acme.received).toHaveLength(1);
-    for (const [wait, attempts] of [
-      [10, 2],
-      [15, 2],
-      [6, 3],
-      [39, 3],
-      [2, 4],
-    ] as const) {
-      service.clock.advance(wait * SECOND_MS);
+    const attempts: number[] = [];
+    for (const seconds of [10, 15, 6, 39, 2]) {
+      service.clock.advance(seconds * SECOND_MS);
       await round();
-      expect(acme.received).toHaveLength(attempts);
+      attempts.push(acme.received.length);
     }
+    expect(attempts).toEqual([2, 2, 3, 3, 4]);
     acme.answer = () => 202;
     service.clock.advance(80 * SECOND_MS);
     await round();
@@ -233,7 +228,7 @@ describe('an endpoint that fails', () => {
   ])('over one event gets the others of its object, and %s', async (_case, isRestarted) => {
     const events = [newEvent(), newEvent(), newEvent()];
     const ids = events.map(({ id }) => id);
-    await outbox.add('acme', events);
+    await write('acme', ...events);
     acme.answer = ({ id }) => (id === ids[1] ? 500 : 204);
     await round();
     expect(idsOf(acme)).toEqual(ids);
@@ -246,7 +241,7 @@ describe('an endpoint that fails', () => {
 
   test('for a week: then the event is given up, counted and told', async () => {
     acme.answer = () => 500;
-    await outbox.add('acme', [newEvent(), newEvent()]);
+    await write('acme', newEvent(), newEvent());
     await add('gone');
     service.clock.advance(7 * DAY_MS - MINUTE_MS);
     await round();
@@ -263,19 +258,14 @@ test('recording.stored waits for the mark of its recording or a receipt, and is 
   // Written as the completion of a recording does, before its mark.
   const refs = [newRef(), newRef(), newRef()] as const;
   const events = refs.map((ref) => storedEvent(ref, service.clock.now(), service.clock.now()));
-  for (const event of events) await outbox.add('acme', [event]);
+  for (const event of events) await write('acme', event);
   await round();
   expect(acme.received).toEqual([]);
   await service.store.put(recordingKey(refs[0], 'stored'), new Uint8Array());
   await service.store.put(receiptKey(refs[1]), new Uint8Array());
   service.clock.advance(31 * SECOND_MS);
   await round();
-  expect(idsOf(acme).toSorted()).toEqual(
-    events
-      .slice(0, 2)
-      .map(({ id }) => id)
-      .toSorted(),
-  );
+  expect(new Set(idsOf(acme))).toEqual(new Set(events.slice(0, 2).map(({ id }) => id)));
   expect(await waiting()).toHaveLength(1);
   service.clock.advance(HOUR_MS);
   await round();
