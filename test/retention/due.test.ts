@@ -21,8 +21,7 @@ describe('the deletion queue at a glance', () => {
     // What expires with the receipts, and keys that nobody knows, are no recordings.
     await service.put(dueReceiptsKey(service.clock.now() - DAY_MS, 'unique'));
     await service.put('due/nonsense');
-    service.clock.advance(2 * HOUR_MS);
-    const { recording } = await service.record();
+    const { recording } = await service.after(2 * HOUR_MS).record();
     const oldestDueMs = createdAtOf(recording) + 30 * DAY_MS;
     await service.record({ attempt: 'a2' });
     expect(await status()).toEqual(NOTHING);
@@ -74,8 +73,7 @@ describe('the warning before a loss', () => {
     await service.begin({ attempt: 'a2' });
     const assessed = await service.record({ attempt: 'a3' });
     await service.erase(await service.record({ attempt: 'a4' }));
-    service.clock.advance(DAY_MS);
-    await service.assess(assessed);
+    await service.after(DAY_MS).assess(assessed);
 
     expect(await service.sweep()).toMatchObject({ dueSoonUnassessed: [], dueSoonMore: false });
     service.clock.advance(9 * DAY_MS + HOUR_MS);
@@ -83,8 +81,7 @@ describe('the warning before a loss', () => {
     await service.record({ tenant: 'brief', attempt: 'a2' });
     const { deleteBy } = await readRecordingView(service.context, brief);
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'brief', count: 1, earliest: deleteBy }]);
-    service.clock.advance(16 * DAY_MS - 2 * HOUR_MS);
-    expect((await service.sweep()).dueSoonUnassessed).toEqual([]);
+    expect((await service.after(16 * DAY_MS - 2 * HOUR_MS).sweep()).dueSoonUnassessed).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
     const earliest = (await readRecordingView(service.context, first)).deleteBy;
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'acme', count: 3, earliest }]);
@@ -95,12 +92,10 @@ describe('the warning before a loss', () => {
   test('costs nothing while nothing is due soon, and not every sweep has to look', async () => {
     await service.recordMany(4);
     for (const hours of [24, 2]) {
-      service.clock.advance(hours * HOUR_MS);
-      await service.sweep();
+      await service.after(hours * HOUR_MS).sweep();
     }
     expect((await service.sweep()).requests).toBe(3);
-    service.clock.advance(26 * DAY_MS);
-    const warned = await service.sweep();
+    const warned = await service.after(26 * DAY_MS).sweep();
     expect(warned.dueSoonUnassessed).toEqual([expect.objectContaining({ count: 4 })]);
     // Three, and the four attempts in at most four listings.
     expect(warned.requests).toBeLessThanOrEqual(3 + 4);

@@ -70,8 +70,7 @@ describe('the others are deleted beside', () => {
     const torn = await service.record();
     await service.record();
     await service.put(recordingKey(torn, 'deleting'), '{');
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, 'get', /\/deleting$/));
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'get', /\/deleting$/));
     expect(report).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
     const asked = await service.record({ attempt: 'a2' });
     await service.put(recordingKey(asked, 'deleting'), '{');
@@ -85,8 +84,7 @@ describe('media go on time', () => {
   test.each(['get', 'abortMultipartUpload'] as const)('even when %s fails for ever', async (call) => {
     const ref = await service.record();
     await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, call));
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, call));
     expect(report).toMatchObject({ failed: 1, problems: [{ code: 'InternalError' }] });
     expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
     expect(await service.keys('receipts/')).toEqual([]);
@@ -120,8 +118,7 @@ describe('media go on time', () => {
 describe('an index entry goes only after what it leads to', () => {
   test('that of a fact that could not be deleted stays', async () => {
     await service.assess({ tenant: 'acme', exam: 'math', attempt: 'empty' });
-    service.clock.advance(30 * DAY_MS);
-    expect((await service.sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
+    expect((await service.after(30 * DAY_MS).sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
     expect((await service.sweepOn(failing(service.store, 'delete'))).failed).toBeGreaterThan(0);
     expect(await service.keys('due/')).toEqual([expect.stringContaining('/attempt/acme/math/empty/')]);
     expect((await service.sweep()).failed).toBe(0);
@@ -130,8 +127,7 @@ describe('an index entry goes only after what it leads to', () => {
 
   test('one that the store does not let go costs nothing but a look the next time', async () => {
     await service.record();
-    service.clock.advance(30 * DAY_MS);
-    const report = await service.sweepOn(keeping(service.store, 'due/'));
+    const report = await service.after(30 * DAY_MS).sweepOn(keeping(service.store, 'due/'));
     expect(report).toMatchObject({ deleted: { recordings: 1 }, failed: 1, problems: [{ code: 'AccessDenied' }] });
     expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
     expect(await service.due('attempt')).toEqual([]);
@@ -147,8 +143,7 @@ describe('a purge', () => {
     const before = await service.receiptOf(ref);
     await service.put(recordingKey(ref, 'manifest'), manifest ?? '');
     await service.makeDue(ref);
-    service.clock.advance(2 * HOUR_MS);
-    await service.sweep();
+    await service.after(2 * HOUR_MS).sweep();
     expect(await service.receiptOf(ref)).toEqual(before);
     await service.put(recordingKey(ref, 'media'), 'again');
     await service.makeDue(ref);
@@ -162,11 +157,9 @@ describe('a purge', () => {
   test('of a creation that died before its manifest needs no receipt, so none can be missing', async () => {
     service = startRetention({ wrap: (store) => failing(store, 'put', /\/recording\.json$/) });
     await expect(service.begin()).rejects.toMatchObject({ storeCode: 'InternalError' });
-    service.clock.advance(31 * DAY_MS);
-    await service.sweepOn(failing(service.store, 'put', 'receipts/'));
+    await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'put', 'receipts/'));
     await service.sweep();
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.openUploads()).toEqual([]);
+    expect(await service.after(2 * HOUR_MS).openUploads()).toEqual([]);
     expect(await service.keys('receipts/')).toEqual([]);
     expect(await service.kinds()).toEqual([]);
   });

@@ -148,8 +148,7 @@ describe('stored means found whole', () => {
   test('a client that comes back to an upload that was completed without its last part is told what is missing', async () => {
     const ref = await service.uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
     const parts = await partsOf(ref);
-    service.clock.advance(3 * HOUR_MS);
-    expect((await service.sweep()).salvaged).toBe(1);
+    expect((await service.after(3 * HOUR_MS).sweep()).salvaged).toBe(1);
     const claimed = { parts: [...parts, { partNumber: 2, etag: '"e"' }] };
     const missing = { code: 'parts-missing', data: { partNumbers: [2] } };
     await expect(service.complete(ref, service.store, claimed)).rejects.toMatchObject(missing);
@@ -201,14 +200,11 @@ describe('a proof', () => {
 
   test('that a later run wrote outlives the index of the run that died before it', async () => {
     const ref = await diedBeforeItsReceipt();
-    service.clock.advance(10 * DAY_MS);
-    await service.sweep();
+    await service.after(10 * DAY_MS).sweep();
     expect(await service.receiptOf(ref)).toBeDefined();
-    service.clock.advance(356 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
+    expect(await service.after(356 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
     expect(await service.receiptOf(ref)).toBeDefined();
-    service.clock.advance(10 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
+    expect(await service.after(10 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
     expect(await service.keys('receipts/')).toEqual([]);
   });
 

@@ -39,8 +39,7 @@ async function sweepMany(count: number): Promise<void> {
     await service.sweep();
     service.clock.advance(10 * MINUTE_MS);
   }
-  service.clock.advance(2 * HOUR_MS);
-  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.after(2 * HOUR_MS).keys('attempts/')).toEqual([]);
   expect(await service.keys('receipts/')).toHaveLength(count);
 }
 
@@ -79,8 +78,7 @@ test.each([
     await sweepMany(7);
     for (const places of await placesByRun()) expect(places).toEqual(places.map((_, index) => index + 1));
     await late?.();
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.verify()).toMatchObject({ wrong: 0 });
+    expect(await service.after(2 * HOUR_MS).verify()).toMatchObject({ wrong: 0 });
     expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
   },
 );
@@ -114,8 +112,7 @@ describe('in the batches of a sweep, which are one run, verify finds', () => {
   test('a receipt that is missing, changed or torn, wherever it is, and one that stands alone', async () => {
     const alone = await service.record({ attempt: 'b1' });
     await service.erase(alone);
-    service.clock.advance(2 * HOUR_MS);
-    const receipts = await service.keys('receipts/');
+    const receipts = await service.after(2 * HOUR_MS).keys('receipts/');
     expect(receipts).toHaveLength(8);
     for (const key of receipts) {
       const receipt = await service.readJson<Receipt>(key);
@@ -148,8 +145,7 @@ describe('in the batches of a sweep, which are one run, verify finds', () => {
   test('that the last of a batch was changed, by the batch after it where its index is of an earlier version', async () => {
     const all = await indexes();
     for (const { key, ...index } of all) await service.put(key, toBody({ ...index, last: undefined }));
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.kinds()).toEqual([]);
+    expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
     const last = all[0]?.keys.at(-1) ?? '';
     await service.put(last, toBody({ ...(await service.readJson<Receipt>(last)), actor: 'someone' }));
     expect(await service.kinds()).toEqual(['receipt-changed']);
@@ -160,12 +156,9 @@ describe('receipts and audit events', () => {
   test('go after LOG_RETENTION, at a cost of what expires, once the store lets them', async () => {
     const ref = await service.record();
     await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    service.clock.advance(30 * DAY_MS);
-    await service.sweep();
-    service.clock.advance(360 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ receiptsExpired: 0, auditEventsExpired: 1 });
-    service.clock.advance(6 * DAY_MS);
-    expect((await service.sweepOn(failing(service.store, 'delete', 'receipts/'))).failed).toBe(1);
+    await service.after(30 * DAY_MS).sweep();
+    expect(await service.after(360 * DAY_MS).sweep()).toMatchObject({ receiptsExpired: 0, auditEventsExpired: 1 });
+    expect((await service.after(6 * DAY_MS).sweepOn(failing(service.store, 'delete', 'receipts/'))).failed).toBe(1);
     expect(await service.keys('due/')).toHaveLength(1);
     expect(await service.sweep()).toMatchObject({ receiptsExpired: 1, failed: 0 });
     expect(await service.keys()).toEqual([]);
@@ -175,18 +168,14 @@ describe('receipts and audit events', () => {
     const ref = await service.record();
     await service.erase(ref);
     await service.remove(...(await service.due('receipts')));
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.kinds()).toEqual(['receipt-without-expiry']);
-    service.clock.advance(100 * DAY_MS);
-    expect((await service.verify({ fix: true })).wrong).toBe(0);
-    service.clock.advance(266 * DAY_MS);
-    expect((await service.sweep()).receiptsExpired).toBe(1);
+    expect(await service.after(2 * HOUR_MS).kinds()).toEqual(['receipt-without-expiry']);
+    expect((await service.after(100 * DAY_MS).verify({ fix: true })).wrong).toBe(0);
+    expect((await service.after(266 * DAY_MS).sweep()).receiptsExpired).toBe(1);
 
     const late = await service.record();
     await service.erase(late);
     await service.context.audit.record({ event: 'erased', ref: late, actor: 'a', requestId: 'q' });
-    service.clock.advance(398 * DAY_MS);
-    expect(new Set(await service.kinds())).toEqual(new Set(['log-overdue']));
+    expect(new Set(await service.after(398 * DAY_MS).kinds())).toEqual(new Set(['log-overdue']));
     expect((await service.verify({ fix: true })).wrong).toBe(0);
     expect((await service.keys()).filter((key) => !key.includes('/attempt/'))).toEqual([]);
   });
@@ -195,15 +184,13 @@ describe('receipts and audit events', () => {
     const ref = await service.record();
     await service.put(`${LONG_AGO}/evil`, indexOf([recordingKey(ref, 'media')]));
     await service.put(`${LONG_AGO}/torn`, '["rec');
-    service.clock.advance(2 * HOUR_MS);
-    await service.put(`${LONG_AGO}/young`, indexOf());
+    await service.after(2 * HOUR_MS).put(`${LONG_AGO}/young`, indexOf());
     await service.put('audit/0000');
     const unread = { code: 'receipt-index-unreadable', count: 2, keys: expect.any(Array) };
     const unknown = { code: 'unknown-key', count: 1, keys: ['audit/0000'] };
     expect((await service.sweep()).problems).toEqual([unread, unknown]);
     expect(await service.keys(recordingKey(ref, 'media'))).toHaveLength(1);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.due('receipts')).toHaveLength(3);
+    expect(await service.after(2 * HOUR_MS).due('receipts')).toHaveLength(3);
     const gone = overriding(service.store, { get: async () => undefined });
     expect((await service.sweepOn(gone)).problems).toEqual([unknown]);
     const denied = await service.sweepOn(failing(service.store, 'get', '', 'AccessDenied'));
@@ -223,13 +210,11 @@ describe('receipts and audit events', () => {
       dueReceiptsKey(service.clock.now() + 6 * DAY_MS, 'soon'),
       indexOf([receiptKey(missing)], 'sweep-1'),
     );
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.kinds()).toEqual([]);
+    expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
     await service.put(
       dueReceiptsKey(service.clock.now() + 30 * DAY_MS, 'late'),
       indexOf([receiptKey(missing), 'due/']),
     );
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.kinds()).toEqual(['receipt-missing', 'unknown-key']);
+    expect(await service.after(2 * HOUR_MS).kinds()).toEqual(['receipt-missing', 'unknown-key']);
   });
 });

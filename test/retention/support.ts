@@ -22,7 +22,7 @@ type Attempt = Omit<RecordingRef, 'recording'>;
 export function startRetention(options: TestServiceOptions = {}) {
   const service = startTestService(options);
   const { store, clock, context, sweepContext } = service;
-  return {
+  const retention = {
     ...service,
     sweepOn: (on: ObjectStore, how?: SweepOptions) => sweep({ ...sweepContext, store: on }, how),
     verifyOn: (on: ObjectStore, how?: { fix: boolean }) => verify({ ...sweepContext, store: on }, how),
@@ -57,6 +57,14 @@ export function startRetention(options: TestServiceOptions = {}) {
       const refs: RecordingRef[] = [];
       for (let index = 0; index < count; index += 1) refs.push(await service.record({ attempt: `a${index}` }));
       return refs;
+    },
+  };
+  return {
+    ...retention,
+    /** The same service, so much later. */
+    after(ms: number) {
+      clock.advance(ms);
+      return retention;
     },
   };
 }

@@ -31,8 +31,7 @@ describe('sweep', () => {
     expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, deleted: { recordings: 0 } });
     expect(await service.stateOf(ref)).toBe('stored');
 
-    service.clock.advance(2 * HOUR_MS);
-    const report = await service.sweep();
+    const report = await service.after(2 * HOUR_MS).sweep();
     const deleted = { recordings: 1, objects: 4, versions: 0 };
     expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
     expect(report.deleted.bytes).toBeGreaterThan(webm.length);
@@ -58,16 +57,14 @@ describe('sweep', () => {
     const lastDayMs = startMs + (completedOnDay.at(-1) ?? 0) * DAY_MS + 29 * DAY_MS;
     service.clock.advance(lastDayMs - HOUR_MS - service.clock.now());
     expect((await service.sweep()).deleted.recordings).toBe(0);
-    service.clock.advance(3 * HOUR_MS);
-    expect((await service.sweep()).deleted.recordings).toBe(3);
+    expect((await service.after(3 * HOUR_MS).sweep()).deleted.recordings).toBe(3);
     for (const ref of refs) expect(await service.objectsOf(ref)).toEqual([]);
     expect(await service.stateOf(other)).toBe('stored');
   });
 
   test('an entry is a hint: an attempt that was assessed late is kept, with an entry at its true deadline', async () => {
     const ref = await service.record();
-    service.clock.advance(20 * DAY_MS);
-    const [first = ''] = await service.keys('due/');
+    const [first = ''] = await service.after(20 * DAY_MS).keys('due/');
     const entry = dueAttemptKey(service.clock.now() + 30 * DAY_MS, ref, '');
     await service.assess(ref);
     await service.remove(...(await service.keys('due/')).filter((key) => key.includes(entry)));
@@ -79,17 +76,14 @@ describe('sweep', () => {
     expect(await service.sweep()).toMatchObject({ due: 0, kept: 1, failed: 0 });
     expect(await service.keys('due/')).toEqual([expect.stringContaining(entry)]);
     expect(await service.verify()).toMatchObject({ wrong: 0 });
-    service.clock.advance(20 * DAY_MS);
-    expect((await service.sweep()).deleted.recordings).toBe(1);
+    expect((await service.after(20 * DAY_MS).sweep()).deleted.recordings).toBe(1);
     expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
   });
 
   test('an idle sweep costs at most three requests, a due attempt at most four and its share of batches', async () => {
     await service.recordMany(10);
-    service.clock.advance(DAY_MS);
-    expect((await service.sweep()).requests).toBeLessThanOrEqual(3);
-    service.clock.advance(29 * DAY_MS);
-    const { requests, deleted } = await service.sweep();
+    expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3);
+    const { requests, deleted } = await service.after(29 * DAY_MS).sweep();
     expect(deleted.recordings).toBe(10);
     const [fixed, batches] = [3 + 1, 5];
     expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
@@ -121,8 +115,7 @@ describe('sweep', () => {
     // An upload that verify --fix would end.
     const stray = await service.begin({ attempt: 'a2' });
     await service.remove(recordingKey(stray, 'manifest'));
-    service.clock.advance(31 * DAY_MS);
-    const before = await service.keys();
+    const before = await service.after(31 * DAY_MS).keys();
     const skewed = (skewMs: number) => ({ ...service.sweepContext, now: () => service.clock.now() + skewMs });
     const cases = [
       [skewed(2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
@@ -144,8 +137,7 @@ describe('sweep', () => {
     const upload = await service.begin({ attempt: 'a2' });
     const media = await service.record({ attempt: 'a3' });
     for (const ref of [upload, media]) await service.remove(recordingKey(ref, 'manifest'));
-    service.clock.advance(30 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
+    expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
     expect(await service.openUploads()).toEqual([]);
     expect(await service.keys('attempts/')).toEqual([]);
     expect(await service.keys('participants/acme/p1/math/a1/')).toEqual([]);
@@ -154,14 +146,11 @@ describe('sweep', () => {
 
   test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
     const ref = await service.record();
-    service.clock.advance(2 * HOUR_MS);
-    await service.assess(ref);
+    await service.after(2 * HOUR_MS).assess(ref);
     await service.erase(ref);
-    service.clock.advance(2 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    expect(await service.after(2 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
     await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
-    service.clock.advance(28 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    expect(await service.after(28 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
     expect(await service.keys('attempts/')).toEqual([]);
     expect(await service.due('attempt')).toEqual([]);
   });
@@ -175,8 +164,7 @@ describe('over many pages', () => {
 
   test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
     await service.recordMany(5);
-    service.clock.advance(30 * DAY_MS);
-    const stopped = await service.sweep({ signal: AbortSignal.abort() });
+    const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
     expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
     const stopping = new AbortController();
     const seen: unknown[] = [];
@@ -216,10 +204,8 @@ describe('abandoned uploads', () => {
     const ref = await service.uploaded();
     const deleted = await service.uploaded([webm], { attempt: 'a2' });
     await service.put(recordingKey(deleted, 'deleting'), '{}');
-    service.clock.advance(HOUR_MS);
-    expect((await service.sweep()).salvaged).toBe(0);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ salvaged: 1, failed: 0 });
+    expect((await service.after(HOUR_MS).sweep()).salvaged).toBe(0);
+    expect(await service.after(2 * HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
     const view = { state: 'stored', truncated: true, sizeBytes: webm.length };
     expect(await readRecordingView(service.context, ref)).toMatchObject(view);
   });
@@ -229,17 +215,14 @@ describe('abandoned uploads', () => {
     ['without a beginning of a recording', 'salvaged-is-no-recording', 'not-a-recording', [Buffer.from('<html>')]],
   ])('%s are kept until the deadline, reported, and neither stored nor played', async (_, problem, code, parts) => {
     const ref = await service.uploaded(parts);
-    service.clock.advance(3 * HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
+    expect(await service.after(3 * HOUR_MS).sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
     expect(await service.stateOf(ref)).toBe('uploading');
     const playing = issuePlaybackLink(service.context, CALLER, ref);
     await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
-    service.clock.advance(26 * DAY_MS);
-    await service.sweep();
+    await service.after(26 * DAY_MS).sweep();
     expect((await service.openUploads()).length + (await service.keys(recordingKey(ref, 'media'))).length).toBe(1);
     await expect(service.complete(ref)).rejects.toMatchObject({ code });
-    service.clock.advance(4 * DAY_MS);
-    await service.sweep();
+    await service.after(4 * DAY_MS).sweep();
     expect(await service.keys('attempts/')).toEqual([]);
   });
 
@@ -249,8 +232,7 @@ describe('abandoned uploads', () => {
       const uploadId = await service.store.createMultipartUpload(key, { contentType: 'video/webm' });
       if (key === media) await service.store.uploadPart(key, uploadId, 1, webm);
     }
-    service.clock.advance(3 * HOUR_MS);
-    const { problems, failed } = await service.sweep();
+    const { problems, failed } = await service.after(3 * HOUR_MS).sweep();
     expect(problems.map(({ code }) => code).sort()).toEqual(['unknown-upload', 'upload-without-manifest']);
     expect(failed).toBe(1);
   });
@@ -263,19 +245,16 @@ test('in a versioned bucket sweep, erasure, expiry and verify --fix delete every
   const orphan = await service.record({ attempt: 'a2' });
   await service.remove(recordingKey(orphan, 'manifest'));
   await service.put(participantKey('p2', orphan));
-  service.clock.advance(2 * HOUR_MS);
-  await service.erase(erased);
+  await service.after(2 * HOUR_MS).erase(erased);
   expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
   expect([...(await versions('attempts/')), ...(await versions('participants/'))]).toEqual([]);
   expect(await service.openUploads()).toEqual([]);
 
   await service.assess(await service.record({ attempt: 'a3' }));
-  service.clock.advance(30 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+  expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
   expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
   expect(await versions('attempts/')).toEqual([]);
-  service.clock.advance(366 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 3 });
+  expect(await service.after(366 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 3 });
   expect(await versions()).toEqual([]);
 });
 
@@ -289,8 +268,7 @@ test.each([
   await service.record({ attempt: 'a2' });
   const copy = new Map<string, Uint8Array>();
   for (const key of await service.keys()) copy.set(key, (await service.store.get(key)) ?? new Uint8Array());
-  service.clock.advance(31 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
+  expect(await service.after(31 * DAY_MS).sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
   service.clock.advance(2 * HOUR_MS);
   for (const [key, body] of copy) if (isWanted(key)) await service.put(key, body);
   service.clock.advance(2 * HOUR_MS);
@@ -306,12 +284,10 @@ test.each([
 
 test('after a restore of the whole bucket but an assessment, a recording goes 30 days after it was made', async () => {
   const ref = await service.record();
-  service.clock.advance(10 * DAY_MS);
-  await service.assess(ref);
+  await service.after(10 * DAY_MS).assess(ref);
   await service.remove(...(await service.keys('attempts/acme/math/a1/assessed/')));
   await service.verify({ fix: true });
-  service.clock.advance(20 * DAY_MS);
-  await service.sweep();
+  await service.after(20 * DAY_MS).sweep();
   expect(await service.objectsOf(ref)).toEqual([]);
 });
 

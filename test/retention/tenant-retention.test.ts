@@ -42,8 +42,7 @@ describe('a tenant orders a shorter retention', () => {
     const completedAtMs = service.clock.now();
     await service.assess(assessed);
     await service.assess(others);
-    service.clock.advance(15 * DAY_MS);
-    const young = await service.record({ attempt: 'a3' });
+    const young = await service.after(15 * DAY_MS).record({ attempt: 'a3' });
     // Counted from when it was completed, though it was reported late.
     await service.assess(stuck, createdAtOf(stuck.recording) + 1);
     expect(await service.sweep()).toMatchObject({ due: 0, deleted: { recordings: 0 } });
@@ -90,8 +89,7 @@ describe('a tenant orders a shorter retention', () => {
 
   test('verify reports what has no entry at its deadline, and --fix does the same as the sweep', async () => {
     const past = await service.record({ attempt: 'a1' });
-    service.clock.advance(18 * DAY_MS);
-    const later = await service.record({ attempt: 'a2' });
+    const later = await service.after(18 * DAY_MS).record({ attempt: 'a2' });
     const others = await service.record({ tenant: 'beta' });
     service.clock.advance(2 * HOUR_MS);
     const acme = ordered({ acme: 14 });
@@ -106,8 +104,7 @@ describe('a tenant orders a shorter retention', () => {
 
 test('a longer retention again brings nothing back, deletes nothing early, and never passes 30 days', async () => {
   const gone = await service.record({ attempt: 'a1' });
-  service.clock.advance(10 * DAY_MS);
-  const kept = await service.record({ attempt: 'a2' });
+  const kept = await service.after(10 * DAY_MS).record({ attempt: 'a2' });
   const createdMs = service.clock.now();
   service.clock.advance(5 * DAY_MS);
   expect(await sweep(ordered({ acme: 14 }))).toMatchObject({ deleted: { recordings: 1 } });

@@ -33,8 +33,7 @@ describe('verify', () => {
     await service.begin({ attempt: 'a2' });
     await service.assess(ref);
     await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    service.clock.advance(2 * HOUR_MS);
-    await service.erase(await service.record({ attempt: 'a3' }));
+    await service.after(2 * HOUR_MS).erase(await service.record({ attempt: 'a3' }));
     const counts = { attempts: 2, recordings: 2, receipts: 1, auditEvents: 1, bytes: webm.length };
     expect(await service.verify()).toMatchObject({ wrong: 0, findings: [], ...counts });
   });
@@ -176,8 +175,7 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   service.clock.advance(2 * HOUR_MS);
   for (const ref of erased) await service.erase(ref);
   await service.sweep();
-  service.clock.advance(2 * HOUR_MS);
-  expect(await service.kinds()).toEqual([]);
+  expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
   const overdue = await seedRecordings(service.store, 16, { ...past, name: 'overdue' });
 
   const planted = overdue.map((ref) => `overdue ${recordingPrefix(ref)}`);
@@ -194,8 +192,7 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   await plant([['no-due-entry', attemptPrefix, removeEntries]], overdue.slice(8));
   await plant(ERASED, erased);
   await plant(ANYWHERE, Array(5 * ANYWHERE.length).fill(undefined));
-  service.clock.advance(2 * HOUR_MS);
-  await service.put('doctor/while-it-runs');
+  await service.after(2 * HOUR_MS).put('doctor/while-it-runs');
   const lines = (findings: readonly Finding[]) => findings.map(({ kind, key }) => `${kind} ${key}`).sort();
   expect(lines((await service.verify()).findings)).toEqual(planted.toSorted());
   expect(planted.length).toBeGreaterThanOrEqual(200);
@@ -211,8 +208,7 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   const isOrphan = (key: string) => planted.some((line) => line === `media-without-manifest ${key.slice(0, -5)}`);
   expect(await media()).toEqual(before.filter((key) => !isOrphan(key)));
   // Everything else goes on time; the assessment of what a person must look at stays with it.
-  service.clock.advance(31 * DAY_MS);
-  await service.sweep();
+  await service.after(31 * DAY_MS).sweep();
   const stay = (await service.keys('attempts/')).filter((key) => !key.includes('/assessed/'));
   expect(stay).toEqual(left.flatMap((line) => (line.includes(' attempts/') ? [line.split(' ')[1]] : [])).sort());
 });
