@@ -14,7 +14,10 @@ beforeEach(() => {
 });
 
 describe('the deletion queue at a glance', () => {
-  const status = () => readDueStatus(service.sweepContext);
+  const status = (afterMs = 0) => {
+    service.clock.advance(afterMs);
+    return readDueStatus(service.sweepContext);
+  };
   const NOTHING = { oldestDueMs: undefined, sweepable: 0 };
 
   test('tells the oldest deadline once its entry is settled, and what a sweep would take up, from the lead on', async () => {
@@ -25,12 +28,9 @@ describe('the deletion queue at a glance', () => {
     const oldestDueMs = createdAtOf(recording) + 30 * DAY_MS;
     await service.record({ attempt: 'a2' });
     expect(await status()).toEqual(NOTHING);
-    service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
-    service.clock.advance(29 * DAY_MS - HOUR_MS - 2 * MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
-    service.clock.advance(2 * MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 2 });
+    expect(await status(HOUR_MS + MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 0 });
+    expect(await status(29 * DAY_MS - HOUR_MS - 2 * MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 0 });
+    expect(await status(2 * MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 2 });
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 2 } });
     expect(await status()).toEqual(NOTHING);
   });
@@ -45,8 +45,7 @@ describe('the deletion queue at a glance', () => {
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
     // Until the next sweep it is one: an alarm has to wait for longer than sweeps are apart.
-    service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect((await status()).oldestDueMs).toBeLessThan(service.clock.now());
+    expect((await status(HOUR_MS + MINUTE_MS)).oldestDueMs).toBeLessThan(service.clock.now());
     await service.sweep();
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
   });

@@ -1,4 +1,6 @@
 // The service as the tests of retention use it: its calls on any store, and looks into the bucket.
+import { seedRecordings } from '../../bench/seed.ts';
+import { DAY_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { dueAttemptKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
@@ -51,6 +53,11 @@ export function startRetention(options: TestServiceOptions = {}) {
       const ref = await service.begin(where);
       await uploadParts(context, ref, parts);
       return ref;
+    },
+    /** Stored so long ago, in an exam of their own. */
+    seed(count: number, name: string, ageMs: number, assessed = false) {
+      const createdAtMs = clock.now() - ageMs;
+      return seedRecordings(store, count, { createdAtMs, retentionMs: 30 * DAY_MS, name, assessed, tagged: true });
     },
     /** One an attempt: a0, a1 and so on. */
     async recordMany(count: number): Promise<RecordingRef[]> {

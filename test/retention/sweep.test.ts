@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { seedRecordings } from '../../bench/seed.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { createdAtOf } from '../../src/domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -92,22 +91,20 @@ describe('sweep', () => {
   test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
     const ref = await service.record();
     await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    service.clock.advance(30 * DAY_MS);
-    const dryRun = async () => {
+    const dryRunAfter = async (ms: number) => {
+      service.clock.advance(ms);
       const before = await service.keys();
       const report = await service.sweep({ dryRun: true });
       expect(await service.keys()).toEqual(before);
       return report;
     };
     const would = [{ key: recordingPrefix(ref), reason: 'retention', deadline: expect.any(String) }];
-    expect(await dryRun()).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
+    expect(await dryRunAfter(30 * DAY_MS)).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
     await service.sweep();
     const abandoned = await service.uploaded();
-    service.clock.advance(3 * HOUR_MS);
-    expect((await dryRun()).salvaged).toBe(1);
+    expect((await dryRunAfter(3 * HOUR_MS)).salvaged).toBe(1);
     expect(await service.stateOf(abandoned)).toBe('uploading');
-    service.clock.advance(400 * DAY_MS);
-    expect(await dryRun()).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
+    expect(await dryRunAfter(400 * DAY_MS)).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
   });
 
   test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
@@ -292,8 +289,7 @@ test('after a restore of the whole bucket but an assessment, a recording goes 30
 });
 
 test('reports list so many keys, recordings and findings, and count the rest', async () => {
-  const createdAtMs = service.clock.now() - 29.5 * DAY_MS;
-  await seedRecordings(service.store, 1001, { createdAtMs, retentionMs: 30 * DAY_MS, tagged: true, name: 'math' });
+  await service.seed(1001, 'math', 29.5 * DAY_MS);
   const putMany = (count: number, prefix: string) =>
     Promise.all(Array.from({ length: count }, (_, index) => service.put(`${prefix}${index}`)));
   await putMany(25, 'due/0-nonsense');

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { seedRecordings } from '../../bench/seed.ts';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, newUniqueName, type RecordingRef } from '../../src/domain/ids.ts';
@@ -71,13 +70,11 @@ describe('verify', () => {
   });
 
   test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {
-    const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS, tagged: true };
-    await seedRecordings(service.store, 60, { ...past, name: 'math' });
-    await seedRecordings(service.store, 20, { ...past, name: 'math-2' });
+    await service.seed(60, 'math', 31 * DAY_MS);
+    await service.seed(20, 'math-2', 31 * DAY_MS);
     await service.sweep();
-    const young = { ...past, createdAtMs: service.clock.now() - 2 * HOUR_MS };
-    await seedRecordings(service.store, 40, { ...young, name: 'math' });
-    await seedRecordings(service.store, 20, { ...young, name: 'math-1' });
+    await service.seed(40, 'math', 2 * HOUR_MS);
+    await service.seed(20, 'math-1', 2 * HOUR_MS);
     service.clock.advance(2 * HOUR_MS);
     service.testStore.requests.length = 0;
     expect(await service.verify()).toMatchObject({ wrong: 0, recordings: 60, receipts: 80 });
@@ -167,16 +164,14 @@ const ANYWHERE: Fault<undefined>[] = [
 ];
 
 test('verify finds 200 planted faults of all kinds and nothing else, and --fix leaves what is for a person', async () => {
-  const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS, tagged: true };
-  const young = { ...past, createdAtMs: service.clock.now() - 2 * HOUR_MS };
-  const live = await seedRecordings(service.store, 100, { ...young, name: 'live', assessed: true });
-  const erased = await seedRecordings(service.store, 16, { ...young, name: 'erased' });
-  await seedRecordings(service.store, 16, { ...past, name: 'swept' });
+  const live = await service.seed(100, 'live', 2 * HOUR_MS, true);
+  const erased = await service.seed(16, 'erased', 2 * HOUR_MS);
+  await service.seed(16, 'swept', 31 * DAY_MS);
   service.clock.advance(2 * HOUR_MS);
   for (const ref of erased) await service.erase(ref);
   await service.sweep();
   expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
-  const overdue = await seedRecordings(service.store, 16, { ...past, name: 'overdue' });
+  const overdue = await service.seed(16, 'overdue', 31 * DAY_MS);
 
   const planted = overdue.map((ref) => `overdue ${recordingPrefix(ref)}`);
   async function plant<Place>(faults: readonly Fault<Place>[], places: readonly Place[]): Promise<void> {
