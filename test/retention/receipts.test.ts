@@ -6,7 +6,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { dueReceiptsKey, parseKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { failing, overriding } from '../kit/interventions.ts';
+import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
 const LONG_AGO = 'due/20200101T000000000Z/receipts';
@@ -18,16 +18,12 @@ beforeEach(() => {
 });
 
 /** A service whose sweep has several batches; `onIndex` comes between it and the store for each index of receipts. */
-function startInBatches(onIndex: (write: () => Promise<void>, count: number) => Promise<void>): void {
+function startInBatches(onIndex: (write: () => Promise<unknown>, count: number) => unknown): void {
   let count = 0;
   const wrap = (store: ObjectStore) =>
-    overriding(store, {
-      put: async (key, body, options) => {
-        const write = () => store.put(key, body, options);
-        if (parseKey(key)?.type !== 'due-receipts') return write();
-        count += 1;
-        return onIndex(write, count);
-      },
+    replacing(store, 'put', /^due\/[^/]+\/receipts\//, (write) => {
+      count += 1;
+      return onIndex(write, count);
     });
   service = startRetention({ wrap, sweep: { chunkAttempts: 2 } });
 }
@@ -35,16 +31,16 @@ function startInBatches(onIndex: (write: () => Promise<void>, count: number) => 
 async function sweepMany(count: number): Promise<void> {
   await service.recordMany(count);
   service.clock.advance(30 * DAY_MS);
-  for (let sweeps = 0; sweeps < count && (await service.keys('attempts/')).length > 0; sweeps += 1) {
+  while ((await service.keys('attempts/')).length > 0) {
     await service.sweep();
     service.clock.advance(10 * MINUTE_MS);
   }
-  expect(await service.after(2 * HOUR_MS).keys('attempts/')).toEqual([]);
+  service.clock.advance(2 * HOUR_MS);
   expect(await service.keys('receipts/')).toHaveLength(count);
 }
 
 /** The indexes of all runs, in the order of their receipts. */
-async function indexes(): Promise<(ReceiptIndex & { readonly key: string })[]> {
+async function indexes() {
   const keys = await service.due('receipts');
   const all = await Promise.all(keys.map(async (key) => ({ ...(await service.readJson<ReceiptIndex>(key)), key })));
   return all.sort((a, b) => a.first - b.first);
@@ -68,7 +64,7 @@ test.each([
 ])(
   'an index of receipts that is not answered leaves no hole in any run (batch $which arrives $arrives)',
   async ({ which, arrives }) => {
-    let late: (() => Promise<void>) | undefined;
+    let late: (() => Promise<unknown>) | undefined;
     startInBatches(async (write, count) => {
       if (count !== which) return write();
       if (arrives === 'all the same') await write();
@@ -84,9 +80,9 @@ test.each([
 );
 
 test.each([
-  { betweenMs: 20 * MINUTE_MS, name: '20 minutes' },
-  { betweenMs: 3 * DAY_MS, name: 'three days' },
-])('a sweep with $name between its batches is not accused when its first receipts expire', async ({ betweenMs }) => {
+  ['20 minutes', 20 * MINUTE_MS],
+  ['three days', 3 * DAY_MS],
+])('a sweep with %s between its batches is not accused when its first receipts expire', async (_, betweenMs) => {
   startInBatches(async (write) => {
     await write();
     service.clock.advance(betweenMs);

@@ -153,47 +153,41 @@ describe('sweep', () => {
   });
 });
 
-// That no page is missed is the simulator's.
-describe('over many pages', () => {
-  beforeEach(() => {
-    service = startRetention({ memory: { pageKeys: 2 } });
-  });
+test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
+  // Pages of two keys: that none is missed is the simulator's.
+  service = startRetention({ memory: { pageKeys: 2 } });
+  await service.recordMany(5);
+  const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
+  expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
+  const stopping = new AbortController();
+  const seen: unknown[] = [];
+  const onProgress = (progress: unknown) => {
+    seen.push(progress);
+    stopping.abort();
+  };
+  const first = await sweep({ ...service.sweepContext, onProgress }, { signal: stopping.signal });
+  expect(first).toMatchObject({ deleted: { recordings: 2 }, failed: 0 });
+  expect(seen).toEqual([{ due: 2, deleted: 2, failed: 0 }]);
+  expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
+});
 
-  test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
-    await service.recordMany(5);
-    const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
-    expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
+test('the expiry of audit events and the completion of abandoned uploads stop as well', async () => {
+  service = startRetention({ memory: { pageKeys: 2 } });
+  const ref = await service.uploaded();
+  const event = { event: 'link-issued', ref, actor: 'r', requestId: 'q' } as const;
+  for (let index = 0; index < 5; index += 1) await service.context.audit.record(event);
+  const sweepUntil = (call: keyof ObjectStore, keys: string) => {
     const stopping = new AbortController();
-    const seen: unknown[] = [];
-    const onProgress = (progress: unknown) => {
-      seen.push(progress);
-      stopping.abort();
-    };
-    const first = await sweep({ ...service.sweepContext, onProgress }, { signal: stopping.signal });
-    expect(first).toMatchObject({ deleted: { recordings: 2 }, failed: 0 });
-    expect(seen).toEqual([{ due: 2, deleted: 2, failed: 0 }]);
-    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
-  });
-
-  test('the expiry of audit events and the completion of abandoned uploads stop as well', async () => {
-    const ref = await service.uploaded();
-    const event = { event: 'link-issued', ref, actor: 'r', requestId: 'q' } as const;
-    for (let index = 0; index < 5; index += 1) await service.context.audit.record(event);
-    const sweepUntil = (call: keyof ObjectStore, keys: string) => {
-      const stopping = new AbortController();
-      const stop = () => stopping.abort();
-      return meanwhile(service.store, { when: 'before', call, keys }, stop, (store) =>
-        service.sweepOn(store, { signal: stopping.signal }),
-      );
-    };
-    service.clock.advance(3 * HOUR_MS);
-    expect((await sweepUntil('listMultipartUploads', '')).salvaged).toBe(0);
-    expect((await service.sweep()).salvaged).toBe(1);
-    service.clock.advance(400 * DAY_MS);
-    const { auditEventsExpired } = await sweepUntil('delete', 'audit/');
-    expect(auditEventsExpired).toBeLessThan(5);
-    expect((await service.sweep()).auditEventsExpired).toBe(5 - auditEventsExpired);
-  });
+    const stoppable = (store: ObjectStore) => service.sweepOn(store, { signal: stopping.signal });
+    return meanwhile(service.store, { when: 'before', call, keys }, () => stopping.abort(), stoppable);
+  };
+  service.clock.advance(3 * HOUR_MS);
+  expect((await sweepUntil('listMultipartUploads', '')).salvaged).toBe(0);
+  expect((await service.sweep()).salvaged).toBe(1);
+  service.clock.advance(400 * DAY_MS);
+  const { auditEventsExpired } = await sweepUntil('delete', 'audit/');
+  expect(auditEventsExpired).toBeLessThan(5);
+  expect((await service.sweep()).auditEventsExpired).toBe(5 - auditEventsExpired);
 });
 
 describe('abandoned uploads', () => {
