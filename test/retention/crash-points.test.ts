@@ -2,7 +2,7 @@
 // of an erasure it sees less than a look at each of them, and it knows no events.
 import { expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { EVENT_TYPES, parseOutboxBody } from '../../src/domain/events.ts';
+import { EVENT_TYPES } from '../../src/domain/events.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import { type CrashPlan, crashing } from '../kit/interventions.ts';
 import { ERASURE, startRetention } from './support.ts';
@@ -40,13 +40,11 @@ test.each([
       expect(receipt).toMatchObject(why);
       expect(receipt?.objects).toBeGreaterThan(0);
       expect(await service.keys('participants/')).toEqual([]);
-      const waiting = await service.keys('outbox/');
-      const bodies = await Promise.all(waiting.map((key) => service.store.get(key)));
-      const ids = bodies.flatMap((body) => parseOutboxBody(body ?? new Uint8Array(), 'acme')?.map(({ id }) => id));
+      const ids = new Set((await service.events()).map(({ id }) => id));
       const once = ['stored', name].map((type) => `recording_${type}_${ref.recording}`);
-      expect({ call, ids: new Set(ids) }).toEqual({ call, ids: new Set(once) });
+      expect({ call, ids }).toEqual({ call, ids: new Set(once) });
 
-      await service.remove(...waiting);
+      await service.remove(...(await service.keys('outbox/')));
       expect({ call, ...(await service.after(31 * DAY_MS).sweep()) }).toMatchObject({ call, failed: 0 });
       expect([...(await service.keys('attempts/')), ...(await service.due('attempt'))]).toEqual([]);
       expect(await service.verify()).toMatchObject({ wrong: 0 });

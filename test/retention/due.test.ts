@@ -90,9 +90,7 @@ describe('the warning before a loss', () => {
 
   test('costs nothing while nothing is due soon, and not every sweep has to look', async () => {
     await service.recordMany(4);
-    for (const hours of [24, 2]) {
-      await service.after(hours * HOUR_MS).sweep();
-    }
+    for (const hours of [24, 2]) await service.after(hours * HOUR_MS).sweep();
     expect((await service.sweep()).requests).toBe(3);
     const warned = await service.after(26 * DAY_MS).sweep();
     expect(warned.dueSoonUnassessed).toEqual([expect.objectContaining({ count: 4 })]);

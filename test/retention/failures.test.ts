@@ -21,22 +21,14 @@ describe('the others are deleted beside', () => {
     const unknown = ['due/0-nonsense', `${recordingPrefix(strange)}strange`];
     for (const key of unknown) await service.put(key);
     await service.put(recordingKey(torn, 'manifest'), '{"version":1,');
-    service.clock.advance(30 * DAY_MS + HOUR_MS);
-    const store = replacing(
-      keeping(service.store, recordingKey(denied, 'media')),
-      'get',
-      recordingPrefix(mistaken),
-      () => Promise.reject(new TypeError('x')),
-    );
-    const report = await service.sweepOn(store);
+    const denying = keeping(service.store, recordingKey(denied, 'media'));
+    const mistake = () => Promise.reject(new TypeError('x'));
+    const store = replacing(denying, 'get', recordingPrefix(mistaken), mistake);
+    const report = await service.after(30 * DAY_MS + HOUR_MS).sweepOn(store);
     expect(report).toMatchObject({ deleted: { recordings: 2 }, failed: 5, overdue: 3, oldestOverdueSeconds: 7200 });
     const problems = new Map(report.problems.map(({ code, keys }) => [code, keys.toSorted()]));
-    expect([...problems.keys()].toSorted()).toEqual([
-      'AccessDenied',
-      'manifest-unreadable',
-      'unexpected-TypeError',
-      'unknown-key',
-    ]);
+    const codes = ['AccessDenied', 'manifest-unreadable', 'unexpected-TypeError', 'unknown-key'];
+    expect([...problems.keys()].toSorted()).toEqual(codes);
     expect(problems.get('unknown-key')).toEqual(unknown.toSorted());
     // The media of what cannot be read go on time.
     expect(await service.objectsOf(torn)).toEqual([recordingKey(torn, 'manifest')]);
@@ -52,10 +44,10 @@ describe('the others are deleted beside', () => {
   });
 
   test('what makes the store refuse a whole batch', async () => {
-    const [poisoned] = await service.recordMany(6);
-    if (!poisoned) throw new Error('nothing was recorded');
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, 'delete', recordingKey(poisoned, 'media')));
+    const poisoned = await service.record();
+    await service.recordMany(5);
+    const store = failing(service.store, 'delete', recordingKey(poisoned, 'media'));
+    const report = await service.after(31 * DAY_MS).sweepOn(store);
     expect(report).toMatchObject({ due: 6, failed: 1, deleted: { recordings: 5 } });
     expect(await service.objectsOf(poisoned)).not.toEqual([]);
     expect((await service.sweep()).deleted.recordings).toBe(1);
@@ -99,13 +91,12 @@ describe('media go on time', () => {
 
   test('but a busy store is not asked again for each recording', async () => {
     await service.recordMany(5);
-    service.clock.advance(31 * DAY_MS);
     let asked = 0;
     const busy = replacing(service.store, 'delete', '', () => {
       asked += 1;
       throw new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
     });
-    await service.sweepOn(busy);
+    await service.after(31 * DAY_MS).sweepOn(busy);
     expect(asked).toBe(1);
   });
 });

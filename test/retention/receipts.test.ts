@@ -7,10 +7,9 @@ import { dueReceiptsKey, parseKey, receiptKey, recordingKey } from '../../src/do
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
-import { type RetentionService, startRetention } from './support.ts';
+import { indexOf, type RetentionService, startRetention } from './support.ts';
 
 const LONG_AGO = 'due/20200101T000000000Z/receipts';
-const indexOf = (keys: string[] = [], run = 'request-x') => toBody({ version: 1, run, first: 1, previous: null, keys });
 
 let service: RetentionService;
 beforeEach(() => {

@@ -1,6 +1,8 @@
 // The service as the tests of retention use it: its calls on any store, and looks into the bucket.
 import { seedRecordings } from '../../bench/seed.ts';
+import { toBody } from '../../src/domain/documents.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
+import { parseOutboxBody } from '../../src/domain/events.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { dueAttemptKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
@@ -17,6 +19,10 @@ import { overriding } from '../kit/interventions.ts';
 import { startTestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
+
+/** Of receipts. */
+export const indexOf = (keys: string[] = [], run = 'request-x') =>
+  toBody({ version: 1, run, first: 1, previous: null, keys });
 
 export type RetentionService = ReturnType<typeof startRetention>;
 type Attempt = Omit<RecordingRef, 'recording'>;
@@ -41,6 +47,14 @@ export function startRetention(options: TestServiceOptions = {}) {
     put: (key: string, body: string | Uint8Array = '') => store.put(key, Buffer.from(body)),
     remove: (...keys: string[]) => store.delete(keys.map((key) => ({ key }))),
     readJson: async <T>(key: string) => JSON.parse(Buffer.from((await store.get(key)) ?? []).toString()) as T,
+    /** What waits in the outbox, oldest first. */
+    async events() {
+      const events = (await service.keys('outbox/')).map(async (key) => {
+        const body = await store.get(key);
+        return parseOutboxBody(body ?? new Uint8Array(), key.split('/')[1] ?? '') ?? [];
+      });
+      return (await Promise.all(events)).flat();
+    },
     /** Index entries of one sort; those of an attempt, or all. */
     async due(sort: 'attempt' | 'receipts' | 'orders', of?: Attempt): Promise<string[]> {
       const place = of ? `${of.tenant}/${of.exam}/${of.attempt}/` : '';

@@ -19,138 +19,136 @@ beforeEach(() => {
   service = startRetention();
 });
 
-describe('sweep', () => {
-  test('an assessed recording stays until a day before its deadline, then goes wholly, with a receipt', async () => {
-    const ref = await service.record();
-    service.clock.advance(HOUR_MS);
-    const completedAtMs = service.clock.now();
-    await service.assess(ref);
+test('an assessed recording stays until a day before its deadline, then goes wholly, with a receipt', async () => {
+  const ref = await service.record();
+  service.clock.advance(HOUR_MS);
+  const completedAtMs = service.clock.now();
+  await service.assess(ref);
 
-    service.clock.advance(29 * DAY_MS - HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, deleted: { recordings: 0 } });
-    expect(await service.stateOf(ref)).toBe('stored');
+  service.clock.advance(29 * DAY_MS - HOUR_MS);
+  expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, deleted: { recordings: 0 } });
+  expect(await service.stateOf(ref)).toBe('stored');
 
-    const report = await service.after(2 * HOUR_MS).sweep();
-    const deleted = { recordings: 1, objects: 4, versions: 0 };
-    expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
-    expect(report.deleted.bytes).toBeGreaterThan(webm.length);
-    const left = await service.keys();
-    expect(left.filter((key) => !key.startsWith('receipts/') && !/^due\/[^/]+\/receipts\//.test(key))).toEqual([]);
-    const receipt = await service.receiptOf(ref);
-    const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
-    expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
-    expect(Date.parse(receipt?.verifiedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(receipt?.deletedAt ?? ''));
-    expect(await service.verify()).toMatchObject({ wrong: 0, receipts: 1 });
-  });
+  const report = await service.after(2 * HOUR_MS).sweep();
+  const deleted = { recordings: 1, objects: 4, versions: 0 };
+  expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
+  expect(report.deleted.bytes).toBeGreaterThan(webm.length);
+  const left = await service.keys();
+  expect(left.filter((key) => !key.startsWith('receipts/') && !/^due\/[^/]+\/receipts\//.test(key))).toEqual([]);
+  const receipt = await service.receiptOf(ref);
+  const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
+  expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
+  expect(Date.parse(receipt?.verifiedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(receipt?.deletedAt ?? ''));
+  expect(await service.verify()).toMatchObject({ wrong: 0, receipts: 1 });
+});
 
-  test.each([
-    ['that nobody assesses, 30 days after it was made', []],
-    ['by the first of its assessments, though it was reported last', [5, 1]],
-  ])('the recordings of an attempt go together, and alone: %s', async (_, completedOnDay) => {
-    const first = await service.record();
-    const refs = [first, await service.record(), await service.begin()];
-    const startMs = createdAtOf(first.recording);
-    service.clock.advance(5 * DAY_MS);
-    for (const day of completedOnDay) await service.assess(first, startMs + day * DAY_MS);
-    const other = await service.record({ attempt: 'a2' });
-    const lastDayMs = startMs + (completedOnDay.at(-1) ?? 0) * DAY_MS + 29 * DAY_MS;
-    service.clock.advance(lastDayMs - HOUR_MS - service.clock.now());
-    expect((await service.sweep()).deleted.recordings).toBe(0);
-    expect((await service.after(3 * HOUR_MS).sweep()).deleted.recordings).toBe(3);
-    for (const ref of refs) expect(await service.objectsOf(ref)).toEqual([]);
-    expect(await service.stateOf(other)).toBe('stored');
-  });
+test.each([
+  ['that nobody assesses, 30 days after it was made', []],
+  ['by the first of its assessments, though it was reported last', [5, 1]],
+])('the recordings of an attempt go together, and alone: %s', async (_, completedOnDay) => {
+  const first = await service.record();
+  const refs = [first, await service.record(), await service.begin()];
+  const startMs = createdAtOf(first.recording);
+  service.clock.advance(5 * DAY_MS);
+  for (const day of completedOnDay) await service.assess(first, startMs + day * DAY_MS);
+  const other = await service.record({ attempt: 'a2' });
+  const lastDayMs = startMs + (completedOnDay.at(-1) ?? 0) * DAY_MS + 29 * DAY_MS;
+  service.clock.advance(lastDayMs - HOUR_MS - service.clock.now());
+  expect((await service.sweep()).deleted.recordings).toBe(0);
+  expect((await service.after(3 * HOUR_MS).sweep()).deleted.recordings).toBe(3);
+  for (const ref of refs) expect(await service.objectsOf(ref)).toEqual([]);
+  expect(await service.stateOf(other)).toBe('stored');
+});
 
-  test('an entry is a hint: an attempt that was assessed late is kept, with an entry at its true deadline', async () => {
-    const ref = await service.record();
-    const [first = ''] = await service.after(20 * DAY_MS).keys('due/');
-    const entry = dueAttemptKey(service.clock.now() + 30 * DAY_MS, ref, '');
-    await service.assess(ref);
-    await service.remove(...(await service.keys('due/')).filter((key) => key.includes(entry)));
-    service.clock.advance(10 * DAY_MS);
-    // While that entry cannot be written, the old one stays.
-    const busy = await service.sweepOn(failing(service.store, 'put', '', 'SlowDown'));
-    expect(busy).toMatchObject({ failed: 1, problems: [{ code: 'SlowDown' }] });
-    expect(await service.keys('due/')).toEqual([first]);
-    expect(await service.sweep()).toMatchObject({ due: 0, kept: 1, failed: 0 });
-    expect(await service.keys('due/')).toEqual([expect.stringContaining(entry)]);
-    expect(await service.verify()).toMatchObject({ wrong: 0 });
-    expect((await service.after(20 * DAY_MS).sweep()).deleted.recordings).toBe(1);
-    expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
-  });
+test('an entry is a hint: an attempt that was assessed late is kept, with an entry at its true deadline', async () => {
+  const ref = await service.record();
+  const [first = ''] = await service.after(20 * DAY_MS).keys('due/');
+  const entry = dueAttemptKey(service.clock.now() + 30 * DAY_MS, ref, '');
+  await service.assess(ref);
+  await service.remove(...(await service.keys('due/')).filter((key) => key.includes(entry)));
+  service.clock.advance(10 * DAY_MS);
+  // While that entry cannot be written, the old one stays.
+  const busy = await service.sweepOn(failing(service.store, 'put', '', 'SlowDown'));
+  expect(busy).toMatchObject({ failed: 1, problems: [{ code: 'SlowDown' }] });
+  expect(await service.keys('due/')).toEqual([first]);
+  expect(await service.sweep()).toMatchObject({ due: 0, kept: 1, failed: 0 });
+  expect(await service.keys('due/')).toEqual([expect.stringContaining(entry)]);
+  expect(await service.verify()).toMatchObject({ wrong: 0 });
+  expect((await service.after(20 * DAY_MS).sweep()).deleted.recordings).toBe(1);
+  expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
+});
 
-  test('an idle sweep costs at most three requests, a due attempt at most four and its share of batches', async () => {
-    await service.recordMany(10);
-    expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3);
-    const { requests, deleted } = await service.after(29 * DAY_MS).sweep();
-    expect(deleted.recordings).toBe(10);
-    const [fixed, batches] = [3 + 1, 5];
-    expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
-  });
+test('an idle sweep costs at most three requests, a due attempt at most four and its share of batches', async () => {
+  await service.recordMany(10);
+  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3);
+  const { requests, deleted } = await service.after(29 * DAY_MS).sweep();
+  expect(deleted.recordings).toBe(10);
+  const [fixed, batches] = [3 + 1, 5];
+  expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
+});
 
-  test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
-    const ref = await service.record();
-    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    const dryRunAfter = async (ms: number) => {
-      service.clock.advance(ms);
-      const before = await service.keys();
-      const report = await service.sweep({ dryRun: true });
-      expect(await service.keys()).toEqual(before);
-      return report;
-    };
-    const would = [{ key: recordingPrefix(ref), reason: 'retention', deadline: expect.any(String) }];
-    expect(await dryRunAfter(30 * DAY_MS)).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
-    await service.sweep();
-    const abandoned = await service.uploaded();
-    expect((await dryRunAfter(3 * HOUR_MS)).salvaged).toBe(1);
-    expect(await service.stateOf(abandoned)).toBe('uploading');
-    expect(await dryRunAfter(400 * DAY_MS)).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
-  });
-
-  test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
-    await service.record();
-    // An upload that verify --fix would end.
-    const stray = await service.begin({ attempt: 'a2' });
-    await service.remove(recordingKey(stray, 'manifest'));
-    const before = await service.after(31 * DAY_MS).keys();
-    const skewed = (skewMs: number) => ({ ...service.sweepContext, now: () => service.clock.now() + skewMs });
-    const cases = [
-      [skewed(2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-      [skewed(-2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-      [{ ...service.sweepContext, store: timeless(service.store) }, 'no-store-clock'],
-    ] as const;
-    for (const [context, code] of cases)
-      await expect(sweep(context)).rejects.toMatchObject({ name: 'SweepRefused', code });
+test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
+  const ref = await service.record();
+  await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+  const dryRunAfter = async (ms: number) => {
+    service.clock.advance(ms);
+    const before = await service.keys();
+    const report = await service.sweep({ dryRun: true });
     expect(await service.keys()).toEqual(before);
-    for (const [context, code] of cases)
-      for (const fix of [false, true])
-        await expect(verify(context, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
-    expect(await service.keys()).toEqual(expect.arrayContaining(before));
-    expect(await service.openUploads()).toHaveLength(1);
-  });
+    return report;
+  };
+  const would = [{ key: recordingPrefix(ref), reason: 'retention', deadline: expect.any(String) }];
+  expect(await dryRunAfter(30 * DAY_MS)).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
+  await service.sweep();
+  const abandoned = await service.uploaded();
+  expect((await dryRunAfter(3 * HOUR_MS)).salvaged).toBe(1);
+  expect(await service.stateOf(abandoned)).toBe('uploading');
+  expect(await dryRunAfter(400 * DAY_MS)).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
+});
 
-  test('what has no manifest, or no media, goes at its deadline as well, with a receipt if somebody’s', async () => {
-    const begun = await service.begin();
-    const upload = await service.begin({ attempt: 'a2' });
-    const media = await service.record({ attempt: 'a3' });
-    for (const ref of [upload, media]) await service.remove(recordingKey(ref, 'manifest'));
-    expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
-    expect(await service.openUploads()).toEqual([]);
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.keys('participants/acme/p1/math/a1/')).toEqual([]);
-    expect(await service.receiptOf(begun)).toMatchObject({ reason: 'retention', bytes: expect.any(Number) });
-  });
+test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
+  await service.record();
+  // An upload that verify --fix would end.
+  const stray = await service.begin({ attempt: 'a2' });
+  await service.remove(recordingKey(stray, 'manifest'));
+  const before = await service.after(31 * DAY_MS).keys();
+  const skewed = (skewMs: number) => ({ ...service.sweepContext, now: () => service.clock.now() + skewMs });
+  const cases = [
+    [skewed(2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
+    [skewed(-2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
+    [{ ...service.sweepContext, store: timeless(service.store) }, 'no-store-clock'],
+  ] as const;
+  for (const [context, code] of cases)
+    await expect(sweep(context)).rejects.toMatchObject({ name: 'SweepRefused', code });
+  expect(await service.keys()).toEqual(before);
+  for (const [context, code] of cases)
+    for (const fix of [false, true])
+      await expect(verify(context, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
+  expect(await service.keys()).toEqual(expect.arrayContaining(before));
+  expect(await service.openUploads()).toHaveLength(1);
+});
 
-  test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
-    const ref = await service.record();
-    await service.after(2 * HOUR_MS).assess(ref);
-    await service.erase(ref);
-    expect(await service.after(2 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
-    await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
-    expect(await service.after(28 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.due('attempt')).toEqual([]);
-  });
+test('what has no manifest, or no media, goes at its deadline as well, with a receipt if somebody’s', async () => {
+  const begun = await service.begin();
+  const upload = await service.begin({ attempt: 'a2' });
+  const media = await service.record({ attempt: 'a3' });
+  for (const ref of [upload, media]) await service.remove(recordingKey(ref, 'manifest'));
+  expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
+  expect(await service.openUploads()).toEqual([]);
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.keys('participants/acme/p1/math/a1/')).toEqual([]);
+  expect(await service.receiptOf(begun)).toMatchObject({ reason: 'retention', bytes: expect.any(Number) });
+});
+
+test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
+  const ref = await service.record();
+  await service.after(2 * HOUR_MS).assess(ref);
+  await service.erase(ref);
+  expect(await service.after(2 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
+  await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
+  expect(await service.after(28 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.due('attempt')).toEqual([]);
 });
 
 test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {

@@ -1,59 +1,47 @@
 // What is written into the outbox, when, and that no deletion waits for it.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { EVENT_TYPES, type EventType, parseOutboxBody } from '../../src/domain/events.ts';
+import { EVENT_TYPES, type EventType } from '../../src/domain/events.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import { assessAttempt } from '../../src/recordings/assess.ts';
-import { completeRecording } from '../../src/recordings/complete.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
-import { readReceipt } from '../../src/storage/receipts.ts';
-import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
+import { CALLER } from '../kit/service.ts';
+import { type RetentionService, startRetention } from '../retention/support.ts';
 
-let service: TestService;
+let service: RetentionService;
 let store: ReturnType<typeof createInterventions>;
 afterEach(() => service.close());
 
 function start(types: Readonly<Record<string, readonly EventType[]>> = { acme: EVENT_TYPES }): void {
   store = createInterventions();
   const events = new Map(Object.entries(types).map(([tenant, wanted]) => [tenant, new Set(wanted)]));
-  service = startTestService({ events, wrap: store.wrap });
+  service = startRetention({ events, wrap: store.wrap });
 }
 
 const erase = (ref: RecordingRef, reason: 'erasure' | 'consent-withdrawn') =>
   eraseRecording(service.context, CALLER, ref, reason);
 const announced = async () => (await service.keys('attempts/')).filter((key) => key.endsWith('/announced'));
 
-/** What waits in the outbox, oldest first. */
-async function written() {
-  const events = (await service.keys('outbox/')).map(async (key) => {
-    const body = await service.store.get(key);
-    return parseOutboxBody(body ?? new Uint8Array(), key.split('/')[1] ?? '') ?? [];
-  });
-  return (await Promise.all(events)).flat();
-}
-const typesWritten = async () => (await written()).map(({ type }) => type);
+const typesWritten = async () => (await service.events()).map(({ type }) => type);
 
 describe('events are written', () => {
   test('when a recording is stored, due soon, and deleted; once each, with ids and times and nothing else', async () => {
     start();
     const ref = await service.record();
-    await completeRecording(service.context, ref, {});
+    await service.complete(ref);
     service.clock.advance(27 * DAY_MS);
     for (let hour = 0; hour < 3; hour += 1) {
       await service.sweep();
       service.clock.advance(HOUR_MS);
     }
-    service.clock.advance(2 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
+    expect(await service.after(2 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
     expect(await typesWritten()).toEqual(['recording.stored', 'recording.due-soon', 'recording.deleted']);
     const { tenant: tenantId, exam: examId, attempt: attemptId, recording: recordingId } = ref;
-    const receipt = await readReceipt(service.store, ref);
+    const receipt = await service.receiptOf(ref);
     const ids = { tenantId, examId, attemptId, recordingId, deleteBy: receipt?.deadline };
     const deletion = { ...ids, reason: 'retention', deletedAt: receipt?.deletedAt };
-    const events = await written();
+    const events = await service.events();
     expect(events.map(({ data }) => data)).toEqual([ids, ids, deletion]);
     // Without the random id, which may well have a p1 in it.
     expect(JSON.stringify(events).replaceAll(recordingId, '')).not.toMatch(/http|Signature|media|p1/);
@@ -68,7 +56,7 @@ describe('events are written', () => {
     const begun = await service.begin({ attempt: 'a2' });
     service.clock.advance(1);
     await abortRecording(service.context, CALLER, begun);
-    expect(await written()).toMatchObject([
+    expect(await service.events()).toMatchObject([
       { type: 'recording.stored' },
       { id: `recording_erased_${ref.recording}`, type: 'recording.erased', data: { reason: 'consent-withdrawn' } },
       { type: 'recording.deleted', data: { reason: 'aborted', recordingId: begun.recording } },
@@ -77,13 +65,12 @@ describe('events are written', () => {
 
   test('many in one object where a sweep deletes many, of each tenant its own', async () => {
     start({ acme: ['recording.deleted'], beta: ['recording.deleted'] });
-    for (let index = 0; index < 5; index += 1) await service.record({ attempt: `a${index}` });
+    await service.recordMany(5);
     await service.record({ tenant: 'beta' });
     await service.record({ tenant: 'other' });
-    service.clock.advance(30 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 7 }, failed: 0 });
+    expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 7 }, failed: 0 });
     expect((await service.keys('outbox/')).map((key) => key.split('/')[1])).toEqual(['acme', 'beta']);
-    expect(await written()).toHaveLength(6);
+    expect(await service.events()).toHaveLength(6);
   });
 
   test.each([
@@ -91,14 +78,12 @@ describe('events are written', () => {
     ['not of another type than is wanted', { acme: ['recording.erased'] }],
   ] as const)('%s', async (_, types) => {
     if (types) start(types);
-    else service = startTestService();
+    else service = startRetention();
     if (!types) await erase(await service.record({ attempt: 'a2' }), 'erasure');
     await service.record();
-    service.clock.advance(27 * DAY_MS);
-    await service.sweep();
+    await service.after(27 * DAY_MS).sweep();
     expect(await announced()).toEqual([]);
-    service.clock.advance(3 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
+    expect(await service.after(3 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 1 } });
     expect(await service.keys('outbox/')).toEqual([]);
   });
 });
@@ -107,8 +92,7 @@ test('a deletion is not held up by a store that refuses its event: the media go 
   start();
   const due = await service.record();
   const others = await service.record({ tenant: 'beta' });
-  service.clock.advance(30 * DAY_MS);
-  const young = await service.record({ attempt: 'a2' });
+  const young = await service.after(30 * DAY_MS).record({ attempt: 'a2' });
   service.clock.advance(1);
   const allow = store.failOn('put', 'outbox/');
   expect(await service.sweep()).toMatchObject({ failed: 1, deleted: { recordings: 1 } });
@@ -119,32 +103,30 @@ test('a deletion is not held up by a store that refuses its event: the media go 
     recordingKey(young, 'manifest'),
   ]);
   expect(await service.keys(recordingPrefix(others))).toEqual([]);
-  for (const ref of [due, young]) expect(await readReceipt(service.store, ref)).toBeUndefined();
+  for (const ref of [due, young]) expect(await service.receiptOf(ref)).toBeUndefined();
   allow();
   expect(await erase(young, 'erasure')).toMatchObject({ reason: 'erasure' });
   expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
-  expect(await readReceipt(service.store, due)).toMatchObject({ reason: 'retention' });
+  expect(await service.receiptOf(due)).toMatchObject({ reason: 'retention' });
   const types = ['recording.deleted', 'recording.erased', 'recording.stored', 'recording.stored'];
   expect((await typesWritten()).toSorted()).toEqual(types);
 });
 
 test('a completion that dies before its mark leaves an event that the next completion repeats', async () => {
   start();
-  const ref = await service.begin();
-  await uploadParts(service.context, ref, [webm]);
+  const ref = await service.uploaded();
   const allow = store.failOn('put', /\/stored$/);
-  await expect(completeRecording(service.context, ref, {})).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(service.complete(ref)).rejects.toMatchObject({ code: 'unavailable' });
   allow();
-  await completeRecording(service.context, ref, {});
-  expect((await written()).map(({ id }) => id)).toEqual(Array(2).fill(`recording_stored_${ref.recording}`));
+  await service.complete(ref);
+  expect((await service.events()).map(({ id }) => id)).toEqual(Array(2).fill(`recording_stored_${ref.recording}`));
 });
 
 test('recording.due-soon is not written for what is assessed, and a deletion that overtakes its mark leaves nothing behind', async () => {
   start();
   const ref = await service.record();
   const assessed = await service.record({ attempt: 'a2' });
-  service.clock.advance(DAY_MS);
-  await assessAttempt(service.context, assessed, service.clock.now());
+  await service.after(DAY_MS).assess(assessed);
   service.clock.advance(26 * DAY_MS);
   store.watch('put', async (key) => {
     if (String(key).endsWith('/announced')) await erase(ref, 'erasure');
@@ -159,10 +141,8 @@ test('recording.due-soon is not written for what is assessed, and a deletion tha
 test('verify knows the outbox, and reports and deletes what nobody ever delivered', async () => {
   start();
   await service.record();
-  service.clock.advance(2 * DAY_MS);
-  expect(await service.verify()).toMatchObject({ wrong: 0 });
-  service.clock.advance(7 * DAY_MS);
-  const { kinds } = await service.verify();
+  expect(await service.after(2 * DAY_MS).verify()).toMatchObject({ wrong: 0 });
+  const { kinds } = await service.after(7 * DAY_MS).verify();
   expect(kinds).toEqual([{ kind: 'event-overdue', found: 1, fixed: 0 }]);
   await service.store.put('outbox/strange', new Uint8Array());
   expect(await service.verify({ fix: true })).toMatchObject({ wrong: 1 });
