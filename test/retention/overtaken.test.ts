@@ -82,8 +82,7 @@ describe('nothing is left of', () => {
   test('the marker that a repair writes of what is erased', async () => {
     const ref = await service.record();
     const keys = participantKey('p1', ref);
-    await service.remove(keys);
-    later();
+    await service.after(2 * HOUR_MS).remove(keys);
     await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
   });
 

@@ -200,16 +200,12 @@ describe('receipts and audit events', () => {
     await service.erase(missing);
     await service.remove(...(await service.keys('receipts/')), ...(await service.due('receipts')));
     const purging = await service.record();
-    await service.put(dueReceiptsKey(service.clock.now() + 365 * DAY_MS, 'x'), indexOf([receiptKey(purging)]));
-    await service.put(
-      dueReceiptsKey(service.clock.now() + 6 * DAY_MS, 'soon'),
-      indexOf([receiptKey(missing)], 'sweep-1'),
-    );
+    const putIndex = (days: number, index: Uint8Array) =>
+      service.put(dueReceiptsKey(service.clock.now() + days * DAY_MS, 'x'), index);
+    await putIndex(365, indexOf([receiptKey(purging)]));
+    await putIndex(6, indexOf([receiptKey(missing)], 'sweep-1'));
     expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
-    await service.put(
-      dueReceiptsKey(service.clock.now() + 30 * DAY_MS, 'late'),
-      indexOf([receiptKey(missing), 'due/']),
-    );
+    await putIndex(30, indexOf([receiptKey(missing), 'due/']));
     expect(await service.after(2 * HOUR_MS).kinds()).toEqual(['receipt-missing', 'unknown-key']);
   });
 });

@@ -5,8 +5,6 @@ import { dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '..
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
-import { sweep } from '../../src/retention/sweep.ts';
-import { verify } from '../../src/retention/verify.ts';
 import { MAX_LISTED } from '../../src/retention/verify-report.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -112,18 +110,20 @@ test('by a wrong clock, or without the store’s, sweep and verify refuse, and n
   const stray = await service.begin({ attempt: 'a2' });
   await service.remove(recordingKey(stray, 'manifest'));
   const before = await service.after(31 * DAY_MS).keys();
-  const skewed = (skewMs: number) => ({ ...service.sweepContext, now: () => service.clock.now() + skewMs });
+  const { testStore, clock, store } = service;
+  const skewed = (ms: number) =>
+    startRetention({ on: { testStore, clock: { ...clock, now: () => clock.now() + ms } } });
   const cases = [
-    [skewed(2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-    [skewed(-2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-    [{ ...service.sweepContext, store: timeless(service.store) }, 'no-store-clock'],
+    [skewed(2 * MAX_CLOCK_SKEW_MS), store, 'clock-skew'],
+    [skewed(-2 * MAX_CLOCK_SKEW_MS), store, 'clock-skew'],
+    [service, timeless(store), 'no-store-clock'],
   ] as const;
-  for (const [context, code] of cases)
-    await expect(sweep(context)).rejects.toMatchObject({ name: 'SweepRefused', code });
+  for (const [by, on, code] of cases)
+    await expect(by.sweepOn(on)).rejects.toMatchObject({ name: 'SweepRefused', code });
   expect(await service.keys()).toEqual(before);
-  for (const [context, code] of cases)
+  for (const [by, on, code] of cases)
     for (const fix of [false, true])
-      await expect(verify(context, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
+      await expect(by.verifyOn(on, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
   expect(await service.keys()).toEqual(expect.arrayContaining(before));
   expect(await service.openUploads()).toHaveLength(1);
 });
@@ -152,18 +152,18 @@ test('an assessment outlives the erasure of its recordings, until its own deadli
 });
 
 test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
-  // Pages of two keys: that none is missed is the simulator's.
-  service = startRetention({ memory: { pageKeys: 2 } });
-  await service.recordMany(5);
-  const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
-  expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
   const stopping = new AbortController();
   const seen: unknown[] = [];
   const onProgress = (progress: unknown) => {
     seen.push(progress);
     stopping.abort();
   };
-  const first = await sweep({ ...service.sweepContext, onProgress }, { signal: stopping.signal });
+  // That no page is missed is the simulator's.
+  service = startRetention({ memory: { pageKeys: 2 }, sweep: { onProgress } });
+  await service.recordMany(5);
+  const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
+  expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
+  const first = await service.sweep({ signal: stopping.signal });
   expect(first).toMatchObject({ deleted: { recordings: 2 }, failed: 0 });
   expect(seen).toEqual([{ due: 2, deleted: 2, failed: 0 }]);
   expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
