@@ -12,6 +12,7 @@ import { outboxKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
 import { backoffMs } from '../../src/webhooks/backoff.ts';
 import { createDispatcher, type DeliveryFailure, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
+import { replacing } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 
@@ -247,6 +248,10 @@ describe('an endpoint that fails', () => {
     await round();
     expect(await waiting()).toHaveLength(2);
     service.clock.advance(HOUR_MS);
+    // What another process has dealt with meanwhile is not told.
+    const store = replacing(service.store, 'get', 'outbox/', async () => undefined);
+    await round(newDispatcher({ store }));
+    expect(results).not.toHaveProperty('expired');
     await round();
     expect(await waiting()).toEqual([]);
     expect(results).toMatchObject({ expired: 3 });
