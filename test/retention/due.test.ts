@@ -14,24 +14,23 @@ beforeEach(() => {
 });
 
 describe('the deletion queue at a glance', () => {
-  const status = () => readDueStatus(service.sweepContext);
+  const status = (afterMs = 0) => {
+    service.clock.advance(afterMs);
+    return readDueStatus(service.sweepContext);
+  };
   const NOTHING = { oldestDueMs: undefined, sweepable: 0 };
 
   test('tells the oldest deadline once its entry is settled, and what a sweep would take up, from the lead on', async () => {
     // What expires with the receipts, and keys that nobody knows, are no recordings.
     await service.put(dueReceiptsKey(service.clock.now() - DAY_MS, 'unique'));
     await service.put('due/nonsense');
-    service.clock.advance(2 * HOUR_MS);
-    const { recording } = await service.record();
+    const { recording } = await service.after(2 * HOUR_MS).record();
     const oldestDueMs = createdAtOf(recording) + 30 * DAY_MS;
     await service.record({ attempt: 'a2' });
     expect(await status()).toEqual(NOTHING);
-    service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
-    service.clock.advance(29 * DAY_MS - HOUR_MS - 2 * MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
-    service.clock.advance(2 * MINUTE_MS);
-    expect(await status()).toEqual({ oldestDueMs, sweepable: 2 });
+    expect(await status(HOUR_MS + MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 0 });
+    expect(await status(29 * DAY_MS - HOUR_MS - 2 * MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 0 });
+    expect(await status(2 * MINUTE_MS)).toEqual({ oldestDueMs, sweepable: 2 });
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 2 } });
     expect(await status()).toEqual(NOTHING);
   });
@@ -46,8 +45,7 @@ describe('the deletion queue at a glance', () => {
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
     // Until the next sweep it is one: an alarm has to wait for longer than sweeps are apart.
-    service.clock.advance(HOUR_MS + MINUTE_MS);
-    expect((await status()).oldestDueMs).toBeLessThan(service.clock.now());
+    expect((await status(HOUR_MS + MINUTE_MS)).oldestDueMs).toBeLessThan(service.clock.now());
     await service.sweep();
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
   });
@@ -74,8 +72,7 @@ describe('the warning before a loss', () => {
     await service.begin({ attempt: 'a2' });
     const assessed = await service.record({ attempt: 'a3' });
     await service.erase(await service.record({ attempt: 'a4' }));
-    service.clock.advance(DAY_MS);
-    await service.assess(assessed);
+    await service.after(DAY_MS).assess(assessed);
 
     expect(await service.sweep()).toMatchObject({ dueSoonUnassessed: [], dueSoonMore: false });
     service.clock.advance(9 * DAY_MS + HOUR_MS);
@@ -83,8 +80,7 @@ describe('the warning before a loss', () => {
     await service.record({ tenant: 'brief', attempt: 'a2' });
     const { deleteBy } = await readRecordingView(service.context, brief);
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'brief', count: 1, earliest: deleteBy }]);
-    service.clock.advance(16 * DAY_MS - 2 * HOUR_MS);
-    expect((await service.sweep()).dueSoonUnassessed).toEqual([]);
+    expect((await service.after(16 * DAY_MS - 2 * HOUR_MS).sweep()).dueSoonUnassessed).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
     const earliest = (await readRecordingView(service.context, first)).deleteBy;
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'acme', count: 3, earliest }]);
@@ -94,13 +90,9 @@ describe('the warning before a loss', () => {
 
   test('costs nothing while nothing is due soon, and not every sweep has to look', async () => {
     await service.recordMany(4);
-    for (const hours of [24, 2]) {
-      service.clock.advance(hours * HOUR_MS);
-      await service.sweep();
-    }
+    for (const hours of [24, 2]) await service.after(hours * HOUR_MS).sweep();
     expect((await service.sweep()).requests).toBe(3);
-    service.clock.advance(26 * DAY_MS);
-    const warned = await service.sweep();
+    const warned = await service.after(26 * DAY_MS).sweep();
     expect(warned.dueSoonUnassessed).toEqual([expect.objectContaining({ count: 4 })]);
     // Three, and the four attempts in at most four listings.
     expect(warned.requests).toBeLessThanOrEqual(3 + 4);
@@ -108,10 +100,7 @@ describe('the warning before a loss', () => {
   });
 
   test('looks at a bounded number of attempts, the most urgent first, and says that there are more', async () => {
-    for (let index = 0; index < 5; index += 1) {
-      await service.record({ attempt: `a${5 - index}` });
-      service.clock.advance(HOUR_MS);
-    }
+    for (let index = 0; index < 5; index += 1) await service.after(HOUR_MS).record({ attempt: `a${5 - index}` });
     service.clock.advance(27 * DAY_MS);
     const all = await findDueSoon(service.sweepContext);
     expect(all).toMatchObject({ unassessed: [{ count: 5 }], more: false });

@@ -16,32 +16,19 @@ describe('the others are deleted beside', () => {
     await service.record({ attempt: 'a1' });
     const strange = await service.record({ attempt: 'a2' });
     const torn = await service.record({ attempt: 'a3' });
-    const denied = await service.record({ attempt: 'a4' });
+    const denied = await service.after(HOUR_MS).record({ attempt: 'a4' });
     const mistaken = await service.record({ attempt: 'a5' });
     const unknown = ['due/0-nonsense', `${recordingPrefix(strange)}strange`];
     for (const key of unknown) await service.put(key);
     await service.put(recordingKey(torn, 'manifest'), '{"version":1,');
-    service.clock.advance(30 * DAY_MS + HOUR_MS);
-    const store = replacing(
-      keeping(service.store, recordingKey(denied, 'media')),
-      'get',
-      recordingPrefix(mistaken),
-      () => Promise.reject(new TypeError('x')),
-    );
-    const report = await service.sweepOn(store);
-    expect(report).toMatchObject({
-      deleted: { recordings: 2 },
-      failed: 5,
-      overdue: 3,
-      oldestOverdueSeconds: expect.any(Number),
-    });
+    const denying = keeping(service.store, recordingKey(denied, 'media'));
+    const mistake = () => Promise.reject(new TypeError('x'));
+    const store = replacing(denying, 'get', recordingPrefix(mistaken), mistake);
+    const report = await service.after(30 * DAY_MS + HOUR_MS).sweepOn(store);
+    expect(report).toMatchObject({ deleted: { recordings: 2 }, failed: 5, overdue: 3, oldestOverdueSeconds: 7200 });
     const problems = new Map(report.problems.map(({ code, keys }) => [code, keys.toSorted()]));
-    expect([...problems.keys()].toSorted()).toEqual([
-      'AccessDenied',
-      'manifest-unreadable',
-      'unexpected-TypeError',
-      'unknown-key',
-    ]);
+    const codes = ['AccessDenied', 'manifest-unreadable', 'unexpected-TypeError', 'unknown-key'];
+    expect([...problems.keys()].toSorted()).toEqual(codes);
     expect(problems.get('unknown-key')).toEqual(unknown.toSorted());
     // The media of what cannot be read go on time.
     expect(await service.objectsOf(torn)).toEqual([recordingKey(torn, 'manifest')]);
@@ -57,10 +44,10 @@ describe('the others are deleted beside', () => {
   });
 
   test('what makes the store refuse a whole batch', async () => {
-    const [poisoned] = await service.recordMany(6);
-    if (!poisoned) throw new Error('nothing was recorded');
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, 'delete', recordingKey(poisoned, 'media')));
+    const poisoned = await service.record();
+    await service.recordMany(5);
+    const store = failing(service.store, 'delete', recordingKey(poisoned, 'media'));
+    const report = await service.after(31 * DAY_MS).sweepOn(store);
     expect(report).toMatchObject({ due: 6, failed: 1, deleted: { recordings: 5 } });
     expect(await service.objectsOf(poisoned)).not.toEqual([]);
     expect((await service.sweep()).deleted.recordings).toBe(1);
@@ -70,8 +57,7 @@ describe('the others are deleted beside', () => {
     const torn = await service.record();
     await service.record();
     await service.put(recordingKey(torn, 'deleting'), '{');
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, 'get', /\/deleting$/));
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'get', /\/deleting$/));
     expect(report).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
     const asked = await service.record({ attempt: 'a2' });
     await service.put(recordingKey(asked, 'deleting'), '{');
@@ -85,8 +71,7 @@ describe('media go on time', () => {
   test.each(['get', 'abortMultipartUpload'] as const)('even when %s fails for ever', async (call) => {
     const ref = await service.record();
     await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
-    service.clock.advance(31 * DAY_MS);
-    const report = await service.sweepOn(failing(service.store, call));
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, call));
     expect(report).toMatchObject({ failed: 1, problems: [{ code: 'InternalError' }] });
     expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
     expect(await service.keys('receipts/')).toEqual([]);
@@ -106,13 +91,12 @@ describe('media go on time', () => {
 
   test('but a busy store is not asked again for each recording', async () => {
     await service.recordMany(5);
-    service.clock.advance(31 * DAY_MS);
     let asked = 0;
     const busy = replacing(service.store, 'delete', '', () => {
       asked += 1;
       throw new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
     });
-    await service.sweepOn(busy);
+    await service.after(31 * DAY_MS).sweepOn(busy);
     expect(asked).toBe(1);
   });
 });
@@ -120,8 +104,7 @@ describe('media go on time', () => {
 describe('an index entry goes only after what it leads to', () => {
   test('that of a fact that could not be deleted stays', async () => {
     await service.assess({ tenant: 'acme', exam: 'math', attempt: 'empty' });
-    service.clock.advance(30 * DAY_MS);
-    expect((await service.sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
+    expect((await service.after(30 * DAY_MS).sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
     expect((await service.sweepOn(failing(service.store, 'delete'))).failed).toBeGreaterThan(0);
     expect(await service.keys('due/')).toEqual([expect.stringContaining('/attempt/acme/math/empty/')]);
     expect((await service.sweep()).failed).toBe(0);
@@ -130,8 +113,7 @@ describe('an index entry goes only after what it leads to', () => {
 
   test('one that the store does not let go costs nothing but a look the next time', async () => {
     await service.record();
-    service.clock.advance(30 * DAY_MS);
-    const report = await service.sweepOn(keeping(service.store, 'due/'));
+    const report = await service.after(30 * DAY_MS).sweepOn(keeping(service.store, 'due/'));
     expect(report).toMatchObject({ deleted: { recordings: 1 }, failed: 1, problems: [{ code: 'AccessDenied' }] });
     expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
     expect(await service.due('attempt')).toEqual([]);
@@ -147,8 +129,7 @@ describe('a purge', () => {
     const before = await service.receiptOf(ref);
     await service.put(recordingKey(ref, 'manifest'), manifest ?? '');
     await service.makeDue(ref);
-    service.clock.advance(2 * HOUR_MS);
-    await service.sweep();
+    await service.after(2 * HOUR_MS).sweep();
     expect(await service.receiptOf(ref)).toEqual(before);
     await service.put(recordingKey(ref, 'media'), 'again');
     await service.makeDue(ref);
@@ -162,11 +143,9 @@ describe('a purge', () => {
   test('of a creation that died before its manifest needs no receipt, so none can be missing', async () => {
     service = startRetention({ wrap: (store) => failing(store, 'put', /\/recording\.json$/) });
     await expect(service.begin()).rejects.toMatchObject({ storeCode: 'InternalError' });
-    service.clock.advance(31 * DAY_MS);
-    await service.sweepOn(failing(service.store, 'put', 'receipts/'));
+    await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'put', 'receipts/'));
     await service.sweep();
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.openUploads()).toEqual([]);
+    expect(await service.after(2 * HOUR_MS).openUploads()).toEqual([]);
     expect(await service.keys('receipts/')).toEqual([]);
     expect(await service.kinds()).toEqual([]);
   });

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import { abortRecording } from '../../src/recordings/delete.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -26,13 +25,11 @@ const fixOn = (store: ObjectStore) => service.verifyOn(store, { fix: true });
 const later = () => service.clock.advance(2 * HOUR_MS);
 
 /** A sweep, or another act, during which something else happens. */
-function overtaken(
+const overtaken = (
   moment: Moment,
   other: () => unknown,
   act: (store: ObjectStore) => Promise<unknown> = service.sweepOn,
-) {
-  return meanwhile(service.store, moment, other, act);
-}
+) => meanwhile(service.store, moment, other, act);
 
 async function partsOf(ref: RecordingRef) {
   const [upload] = await service.openUploads();
@@ -70,11 +67,8 @@ describe('nothing is left of', () => {
     const ref = await service.uploaded();
     const gone = [recordingKey(ref, 'manifest'), participantKey('p1', ref)];
     if (moment.call === 'tag') gone.push(recordingKey(ref, 'media'));
-    const completing = overtaken(
-      moment,
-      () => service.remove(...gone),
-      (store) => service.complete(ref, store),
-    );
+    const complete = (store: ObjectStore) => service.complete(ref, store);
+    const completing = overtaken(moment, () => service.remove(...gone), complete);
     await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
   });
 
@@ -88,8 +82,7 @@ describe('nothing is left of', () => {
   test('the marker that a repair writes of what is erased', async () => {
     const ref = await service.record();
     const keys = participantKey('p1', ref);
-    await service.remove(keys);
-    later();
+    await service.after(2 * HOUR_MS).remove(keys);
     await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
   });
 
@@ -107,8 +100,7 @@ describe('nothing is left of', () => {
       const timeline = { startedAt: at, endedAt: at, gaps: [] };
       await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
       expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
-      later();
-      await service.sweep();
+      await service.after(2 * HOUR_MS).sweep();
     },
   );
 });
@@ -126,7 +118,7 @@ describe('a purge that failed at its end', () => {
     const ref = await service.record();
     // Within DELETE_LEAD: past the deadline the assessment itself would delete it.
     service.clock.advance(30 * DAY_MS - HOUR_MS);
-    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1 });
+    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1, overdue: 0 });
     expect(await service.keys('participants/')).toEqual([]);
     expect(await service.kinds()).not.toContain('marker-missing');
     await service.assess(ref);
@@ -148,21 +140,11 @@ describe('stored means found whole', () => {
   test('a client that comes back to an upload that was completed without its last part is told what is missing', async () => {
     const ref = await service.uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
     const parts = await partsOf(ref);
-    service.clock.advance(3 * HOUR_MS);
-    expect((await service.sweep()).salvaged).toBe(1);
+    expect((await service.after(3 * HOUR_MS).sweep()).salvaged).toBe(1);
     const claimed = { parts: [...parts, { partNumber: 2, etag: '"e"' }] };
     const missing = { code: 'parts-missing', data: { partNumbers: [2] } };
     await expect(service.complete(ref, service.store, claimed)).rejects.toMatchObject(missing);
     expect(await service.complete(ref, service.store, { parts })).toMatchObject({ truncated: true });
-  });
-
-  test('an abort that a completion overtakes leaves the recording as it was told to be: stored', async () => {
-    const ref = await service.uploaded();
-    const complete = () => service.complete(ref);
-    const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
-    const aborting = overtaken({ when: 'before', call: 'abortMultipartUpload' }, complete, abort);
-    await expect(aborting).rejects.toMatchObject({ code: 'recording-stored' });
-    expect(await service.stateOf(ref)).toBe('stored');
   });
 
   test('a completion that a shorter one overtook is not told that all its parts are stored', async () => {
@@ -171,12 +153,7 @@ describe('stored means found whole', () => {
     const shorter = overriding(service.store, {
       async listParts(key, uploadId) {
         const [first] = (await service.store.listParts(key, uploadId)) ?? [];
-        return (
-          first && [
-            { ...first, sizeBytes: 5 * MIB },
-            { ...first, ...late },
-          ]
-        );
+        return first && [{ ...first, sizeBytes: 5 * MIB }].concat({ ...first, ...late });
       },
       async completeMultipartUpload(key, uploadId, parts) {
         await service.store.completeMultipartUpload(key, uploadId, parts.slice(0, 1));
@@ -201,14 +178,11 @@ describe('a proof', () => {
 
   test('that a later run wrote outlives the index of the run that died before it', async () => {
     const ref = await diedBeforeItsReceipt();
-    service.clock.advance(10 * DAY_MS);
-    await service.sweep();
+    await service.after(10 * DAY_MS).sweep();
     expect(await service.receiptOf(ref)).toBeDefined();
-    service.clock.advance(356 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
+    expect(await service.after(356 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
     expect(await service.receiptOf(ref)).toBeDefined();
-    service.clock.advance(10 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
+    expect(await service.after(10 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
     expect(await service.keys('receipts/')).toEqual([]);
   });
 

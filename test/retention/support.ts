@@ -1,4 +1,8 @@
 // The service as the tests of retention use it: its calls on any store, and looks into the bucket.
+import { seedRecordings } from '../../bench/seed.ts';
+import { toBody } from '../../src/domain/documents.ts';
+import { DAY_MS } from '../../src/domain/durations.ts';
+import { parseOutboxBody } from '../../src/domain/events.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { dueAttemptKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
@@ -16,13 +20,17 @@ import { startTestService, type TestServiceOptions, uploadParts } from '../kit/s
 
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 
+/** Of receipts. */
+export const indexOf = (keys: string[] = [], run = 'request-x') =>
+  toBody({ version: 1, run, first: 1, previous: null, keys });
+
 export type RetentionService = ReturnType<typeof startRetention>;
 type Attempt = Omit<RecordingRef, 'recording'>;
 
 export function startRetention(options: TestServiceOptions = {}) {
   const service = startTestService(options);
   const { store, clock, context, sweepContext } = service;
-  return {
+  const retention = {
     ...service,
     sweepOn: (on: ObjectStore, how?: SweepOptions) => sweep({ ...sweepContext, store: on }, how),
     verifyOn: (on: ObjectStore, how?: { fix: boolean }) => verify({ ...sweepContext, store: on }, how),
@@ -39,6 +47,14 @@ export function startRetention(options: TestServiceOptions = {}) {
     put: (key: string, body: string | Uint8Array = '') => store.put(key, Buffer.from(body)),
     remove: (...keys: string[]) => store.delete(keys.map((key) => ({ key }))),
     readJson: async <T>(key: string) => JSON.parse(Buffer.from((await store.get(key)) ?? []).toString()) as T,
+    /** What waits in the outbox, oldest first. */
+    async events() {
+      const events = (await service.keys('outbox/')).map(async (key) => {
+        const body = await store.get(key);
+        return parseOutboxBody(body ?? new Uint8Array(), key.split('/')[1] ?? '') ?? [];
+      });
+      return (await Promise.all(events)).flat();
+    },
     /** Index entries of one sort; those of an attempt, or all. */
     async due(sort: 'attempt' | 'receipts' | 'orders', of?: Attempt): Promise<string[]> {
       const place = of ? `${of.tenant}/${of.exam}/${of.attempt}/` : '';
@@ -52,11 +68,24 @@ export function startRetention(options: TestServiceOptions = {}) {
       await uploadParts(context, ref, parts);
       return ref;
     },
+    /** Stored so long ago, in an exam of their own. */
+    seed(count: number, name: string, ageMs: number, assessed = false) {
+      const createdAtMs = clock.now() - ageMs;
+      return seedRecordings(store, count, { createdAtMs, retentionMs: 30 * DAY_MS, name, assessed, tagged: true });
+    },
     /** One an attempt: a0, a1 and so on. */
     async recordMany(count: number): Promise<RecordingRef[]> {
       const refs: RecordingRef[] = [];
       for (let index = 0; index < count; index += 1) refs.push(await service.record({ attempt: `a${index}` }));
       return refs;
+    },
+  };
+  return {
+    ...retention,
+    /** The same service, so much later. */
+    after(ms: number) {
+      clock.advance(ms);
+      return retention;
     },
   };
 }

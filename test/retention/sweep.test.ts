@@ -1,14 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { createdAtOf, newRecordingId } from '../../src/domain/ids.ts';
+import { createdAtOf } from '../../src/domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
-import { sweep } from '../../src/retention/sweep.ts';
-import { newTally, toReport } from '../../src/retention/sweep-report.ts';
-import { verify } from '../../src/retention/verify.ts';
-import { compare, Findings, MAX_LISTED } from '../../src/retention/verify-report.ts';
+import { MAX_LISTED } from '../../src/retention/verify-report.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile } from '../kit/interventions.ts';
@@ -20,195 +17,175 @@ beforeEach(() => {
   service = startRetention();
 });
 
-describe('sweep', () => {
-  test('an assessed recording stays until a day before its deadline, then goes wholly, with a receipt', async () => {
-    const ref = await service.record();
-    service.clock.advance(HOUR_MS);
-    const completedAtMs = service.clock.now();
-    await service.assess(ref);
+test('an assessed recording stays until a day before its deadline, then goes wholly, with a receipt', async () => {
+  const ref = await service.record();
+  service.clock.advance(HOUR_MS);
+  const completedAtMs = service.clock.now();
+  await service.assess(ref);
 
-    service.clock.advance(29 * DAY_MS - HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, deleted: { recordings: 0 } });
-    expect(await service.stateOf(ref)).toBe('stored');
+  service.clock.advance(29 * DAY_MS - HOUR_MS);
+  expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, deleted: { recordings: 0 } });
+  expect(await service.stateOf(ref)).toBe('stored');
 
-    service.clock.advance(2 * HOUR_MS);
-    const report = await service.sweep();
-    const deleted = { recordings: 1, objects: 4, versions: 0 };
-    expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
-    expect(report.deleted.bytes).toBeGreaterThan(webm.length);
-    const left = await service.keys();
-    expect(left.filter((key) => !key.startsWith('receipts/') && !/^due\/[^/]+\/receipts\//.test(key))).toEqual([]);
-    const receipt = await service.receiptOf(ref);
-    const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
-    expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
-    expect(Date.parse(receipt?.verifiedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(receipt?.deletedAt ?? ''));
-    expect(await service.verify()).toMatchObject({ wrong: 0, receipts: 1 });
-  });
-
-  test.each([
-    ['that nobody assesses, 30 days after it was made', []],
-    ['by the first of its assessments, though it was reported last', [5, 1]],
-  ])('the recordings of an attempt go together, and alone: %s', async (_, completedOnDay) => {
-    const first = await service.record();
-    const refs = [first, await service.record(), await service.begin()];
-    const startMs = createdAtOf(first.recording);
-    service.clock.advance(5 * DAY_MS);
-    for (const day of completedOnDay) await service.assess(first, startMs + day * DAY_MS);
-    const other = await service.record({ attempt: 'a2' });
-    const lastDayMs = startMs + (completedOnDay.at(-1) ?? 0) * DAY_MS + 29 * DAY_MS;
-    service.clock.advance(lastDayMs - HOUR_MS - service.clock.now());
-    expect((await service.sweep()).deleted.recordings).toBe(0);
-    service.clock.advance(3 * HOUR_MS);
-    expect((await service.sweep()).deleted.recordings).toBe(3);
-    for (const ref of refs) expect(await service.objectsOf(ref)).toEqual([]);
-    expect(await service.stateOf(other)).toBe('stored');
-  });
-
-  test('an entry is a hint: an attempt that was assessed late is kept, with an entry at its true deadline', async () => {
-    const ref = await service.record();
-    service.clock.advance(20 * DAY_MS);
-    const [first = ''] = await service.keys('due/');
-    const entry = dueAttemptKey(service.clock.now() + 30 * DAY_MS, ref, '');
-    await service.assess(ref);
-    await service.remove(...(await service.keys('due/')).filter((key) => key.includes(entry)));
-    service.clock.advance(10 * DAY_MS);
-    // While that entry cannot be written, the old one stays.
-    const busy = await service.sweepOn(failing(service.store, 'put', '', 'SlowDown'));
-    expect(busy).toMatchObject({ failed: 1, problems: [{ code: 'SlowDown' }] });
-    expect(await service.keys('due/')).toEqual([first]);
-    expect(await service.sweep()).toMatchObject({ due: 0, kept: 1, failed: 0 });
-    expect(await service.keys('due/')).toEqual([expect.stringContaining(entry)]);
-    expect(await service.verify()).toMatchObject({ wrong: 0 });
-    service.clock.advance(20 * DAY_MS);
-    expect((await service.sweep()).deleted.recordings).toBe(1);
-    expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
-  });
-
-  test('an idle sweep costs at most three requests, a due attempt at most four and its share of batches', async () => {
-    await service.recordMany(10);
-    service.clock.advance(DAY_MS);
-    expect((await service.sweep()).requests).toBeLessThanOrEqual(3);
-    service.clock.advance(29 * DAY_MS);
-    const { requests, deleted } = await service.sweep();
-    expect(deleted.recordings).toBe(10);
-    const [fixed, batches] = [3 + 1, 5];
-    expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
-  });
-
-  test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
-    const ref = await service.record();
-    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    service.clock.advance(30 * DAY_MS);
-    const dryRun = async () => {
-      const before = await service.keys();
-      const report = await service.sweep({ dryRun: true });
-      expect(await service.keys()).toEqual(before);
-      return report;
-    };
-    const would = [{ key: recordingPrefix(ref), reason: 'retention', deadline: expect.any(String) }];
-    expect(await dryRun()).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
-    await service.sweep();
-    const abandoned = await service.uploaded();
-    service.clock.advance(3 * HOUR_MS);
-    expect((await dryRun()).salvaged).toBe(1);
-    expect(await service.stateOf(abandoned)).toBe('uploading');
-    service.clock.advance(400 * DAY_MS);
-    expect(await dryRun()).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
-  });
-
-  test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
-    await service.record();
-    // An upload that verify --fix would end.
-    const stray = await service.begin({ attempt: 'a2' });
-    await service.remove(recordingKey(stray, 'manifest'));
-    service.clock.advance(31 * DAY_MS);
-    const before = await service.keys();
-    const skewed = (skewMs: number) => ({ ...service.sweepContext, now: () => service.clock.now() + skewMs });
-    const cases = [
-      [skewed(2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-      [skewed(-2 * MAX_CLOCK_SKEW_MS), 'clock-skew'],
-      [{ ...service.sweepContext, store: timeless(service.store) }, 'no-store-clock'],
-    ] as const;
-    for (const [context, code] of cases)
-      await expect(sweep(context)).rejects.toMatchObject({ name: 'SweepRefused', code });
-    expect(await service.keys()).toEqual(before);
-    for (const [context, code] of cases)
-      for (const fix of [false, true])
-        await expect(verify(context, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
-    expect(await service.keys()).toEqual(expect.arrayContaining(before));
-    expect(await service.openUploads()).toHaveLength(1);
-  });
-
-  test('what has no manifest, or no media, goes at its deadline as well, with a receipt if somebody’s', async () => {
-    const begun = await service.begin();
-    const upload = await service.begin({ attempt: 'a2' });
-    const media = await service.record({ attempt: 'a3' });
-    for (const ref of [upload, media]) await service.remove(recordingKey(ref, 'manifest'));
-    service.clock.advance(30 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
-    expect(await service.openUploads()).toEqual([]);
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.keys('participants/acme/p1/math/a1/')).toEqual([]);
-    expect(await service.receiptOf(begun)).toMatchObject({ reason: 'retention', bytes: expect.any(Number) });
-  });
-
-  test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
-    const ref = await service.record();
-    service.clock.advance(2 * HOUR_MS);
-    await service.assess(ref);
-    await service.erase(ref);
-    service.clock.advance(2 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
-    await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
-    service.clock.advance(28 * DAY_MS);
-    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
-    expect(await service.keys('attempts/')).toEqual([]);
-    expect(await service.due('attempt')).toEqual([]);
-  });
+  const report = await service.after(2 * HOUR_MS).sweep();
+  const deleted = { recordings: 1, objects: 4, versions: 0 };
+  expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
+  expect(report.deleted.bytes).toBeGreaterThan(webm.length);
+  const left = await service.keys();
+  expect(left.filter((key) => !key.startsWith('receipts/') && !/^due\/[^/]+\/receipts\//.test(key))).toEqual([]);
+  const receipt = await service.receiptOf(ref);
+  const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
+  expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
+  expect(Date.parse(receipt?.verifiedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(receipt?.deletedAt ?? ''));
+  expect(await service.verify()).toMatchObject({ wrong: 0, receipts: 1 });
 });
 
-// That no page is missed is the simulator's.
-describe('over many pages', () => {
-  beforeEach(() => {
-    service = startRetention({ memory: { pageKeys: 2 } });
-  });
+test.each([
+  ['that nobody assesses, 30 days after it was made', []],
+  ['by the first of its assessments, though it was reported last', [5, 1]],
+])('the recordings of an attempt go together, and alone: %s', async (_, completedOnDay) => {
+  const first = await service.record();
+  const refs = [first, await service.record(), await service.begin()];
+  const startMs = createdAtOf(first.recording);
+  service.clock.advance(5 * DAY_MS);
+  for (const day of completedOnDay) await service.assess(first, startMs + day * DAY_MS);
+  const other = await service.record({ attempt: 'a2' });
+  const lastDayMs = startMs + (completedOnDay.at(-1) ?? 0) * DAY_MS + 29 * DAY_MS;
+  service.clock.advance(lastDayMs - HOUR_MS - service.clock.now());
+  expect((await service.sweep()).deleted.recordings).toBe(0);
+  expect((await service.after(3 * HOUR_MS).sweep()).deleted.recordings).toBe(3);
+  for (const ref of refs) expect(await service.objectsOf(ref)).toEqual([]);
+  expect(await service.stateOf(other)).toBe('stored');
+});
 
-  test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
-    await service.recordMany(5);
-    service.clock.advance(30 * DAY_MS);
-    const stopped = await service.sweep({ signal: AbortSignal.abort() });
-    expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
+test('an entry is a hint: an attempt that was assessed late is kept, with an entry at its true deadline', async () => {
+  const ref = await service.record();
+  const [first = ''] = await service.after(20 * DAY_MS).keys('due/');
+  const entry = dueAttemptKey(service.clock.now() + 30 * DAY_MS, ref, '');
+  await service.assess(ref);
+  await service.remove(...(await service.keys('due/')).filter((key) => key.includes(entry)));
+  service.clock.advance(10 * DAY_MS);
+  // While that entry cannot be written, the old one stays.
+  const busy = await service.sweepOn(failing(service.store, 'put', '', 'SlowDown'));
+  expect(busy).toMatchObject({ failed: 1, problems: [{ code: 'SlowDown' }] });
+  expect(await service.keys('due/')).toEqual([first]);
+  expect(await service.sweep()).toMatchObject({ due: 0, kept: 1, failed: 0 });
+  expect(await service.keys('due/')).toEqual([expect.stringContaining(entry)]);
+  expect(await service.verify()).toMatchObject({ wrong: 0 });
+  expect((await service.after(20 * DAY_MS).sweep()).deleted.recordings).toBe(1);
+  expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
+});
+
+test('an idle sweep costs at most three requests, a due attempt at most four and its share of batches', async () => {
+  await service.recordMany(10);
+  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3);
+  const { requests, deleted } = await service.after(29 * DAY_MS).sweep();
+  expect(deleted.recordings).toBe(10);
+  const [fixed, batches] = [3 + 1, 5];
+  expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
+});
+
+test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
+  const ref = await service.record();
+  await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+  const dryRunAfter = async (ms: number) => {
+    service.clock.advance(ms);
+    const before = await service.keys();
+    const report = await service.sweep({ dryRun: true });
+    expect(await service.keys()).toEqual(before);
+    return report;
+  };
+  const would = [{ key: recordingPrefix(ref), reason: 'retention', deadline: expect.any(String) }];
+  expect(await dryRunAfter(30 * DAY_MS)).toMatchObject({ dryRun: true, due: 1, deleted: { recordings: 0 }, would });
+  await service.sweep();
+  const abandoned = await service.uploaded();
+  expect((await dryRunAfter(3 * HOUR_MS)).salvaged).toBe(1);
+  expect(await service.stateOf(abandoned)).toBe('uploading');
+  expect(await dryRunAfter(400 * DAY_MS)).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
+});
+
+test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
+  await service.record();
+  // An upload that verify --fix would end.
+  const stray = await service.begin({ attempt: 'a2' });
+  await service.remove(recordingKey(stray, 'manifest'));
+  const before = await service.after(31 * DAY_MS).keys();
+  const { testStore, clock, store } = service;
+  const skewed = (ms: number) =>
+    startRetention({ on: { testStore, clock: { ...clock, now: () => clock.now() + ms } } });
+  const cases = [
+    [skewed(2 * MAX_CLOCK_SKEW_MS), store, 'clock-skew'],
+    [skewed(-2 * MAX_CLOCK_SKEW_MS), store, 'clock-skew'],
+    [service, timeless(store), 'no-store-clock'],
+  ] as const;
+  for (const [by, on, code] of cases)
+    await expect(by.sweepOn(on)).rejects.toMatchObject({ name: 'SweepRefused', code });
+  expect(await service.keys()).toEqual(before);
+  for (const [by, on, code] of cases)
+    for (const fix of [false, true])
+      await expect(by.verifyOn(on, { fix })).rejects.toMatchObject({ name: 'SweepRefused', code });
+  expect(await service.keys()).toEqual(expect.arrayContaining(before));
+  expect(await service.openUploads()).toHaveLength(1);
+});
+
+test('what has no manifest, or no media, goes at its deadline as well, with a receipt if somebody’s', async () => {
+  const begun = await service.begin();
+  const upload = await service.begin({ attempt: 'a2' });
+  const media = await service.record({ attempt: 'a3' });
+  for (const ref of [upload, media]) await service.remove(recordingKey(ref, 'manifest'));
+  expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ due: 3, failed: 0, deleted: { recordings: 3 } });
+  expect(await service.openUploads()).toEqual([]);
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.keys('participants/acme/p1/math/a1/')).toEqual([]);
+  expect(await service.receiptOf(begun)).toMatchObject({ reason: 'retention', bytes: expect.any(Number) });
+});
+
+test('an assessment outlives the erasure of its recordings, until its own deadline: nothing new is recorded meanwhile', async () => {
+  const ref = await service.record();
+  await service.after(2 * HOUR_MS).assess(ref);
+  await service.erase(ref);
+  expect(await service.after(2 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
+  await expect(service.begin()).rejects.toMatchObject({ code: 'attempt-assessed' });
+  expect(await service.after(28 * DAY_MS).sweep()).toMatchObject({ due: 0, failed: 0 });
+  expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.due('attempt')).toEqual([]);
+});
+
+test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
+  const stopping = new AbortController();
+  const seen: unknown[] = [];
+  const onProgress = (progress: unknown) => {
+    seen.push(progress);
+    stopping.abort();
+  };
+  // That no page is missed is the simulator's.
+  service = startRetention({ memory: { pageKeys: 2 }, sweep: { onProgress } });
+  await service.recordMany(5);
+  const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
+  expect(stopped).toMatchObject({ deleted: { recordings: 0 }, failed: 0 });
+  const first = await service.sweep({ signal: stopping.signal });
+  expect(first).toMatchObject({ deleted: { recordings: 2 }, failed: 0 });
+  expect(seen).toEqual([{ due: 2, deleted: 2, failed: 0 }]);
+  expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
+});
+
+test('the expiry of audit events and the completion of abandoned uploads stop as well', async () => {
+  service = startRetention({ memory: { pageKeys: 2 } });
+  const ref = await service.uploaded();
+  const event = { event: 'link-issued', ref, actor: 'r', requestId: 'q' } as const;
+  for (let index = 0; index < 5; index += 1) await service.context.audit.record(event);
+  const sweepUntil = (call: keyof ObjectStore, keys: string) => {
     const stopping = new AbortController();
-    const seen: unknown[] = [];
-    const onProgress = (progress: unknown) => {
-      seen.push(progress);
-      stopping.abort();
-    };
-    const first = await sweep({ ...service.sweepContext, onProgress }, { signal: stopping.signal });
-    expect(first).toMatchObject({ deleted: { recordings: 2 }, failed: 0 });
-    expect(seen).toEqual([{ due: 2, deleted: 2, failed: 0 }]);
-    expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
-  });
-
-  test('the expiry of audit events and the completion of abandoned uploads stop as well', async () => {
-    const ref = await service.uploaded();
-    const event = { event: 'link-issued', ref, actor: 'r', requestId: 'q' } as const;
-    for (let index = 0; index < 5; index += 1) await service.context.audit.record(event);
-    const sweepUntil = (call: keyof ObjectStore, keys: string) => {
-      const stopping = new AbortController();
-      const stop = () => stopping.abort();
-      return meanwhile(service.store, { when: 'before', call, keys }, stop, (store) =>
-        service.sweepOn(store, { signal: stopping.signal }),
-      );
-    };
-    service.clock.advance(3 * HOUR_MS);
-    expect((await sweepUntil('listMultipartUploads', '')).salvaged).toBe(0);
-    expect((await service.sweep()).salvaged).toBe(1);
-    service.clock.advance(400 * DAY_MS);
-    const { auditEventsExpired } = await sweepUntil('delete', 'audit/');
-    expect(auditEventsExpired).toBeLessThan(5);
-    expect((await service.sweep()).auditEventsExpired).toBe(5 - auditEventsExpired);
-  });
+    const stoppable = (store: ObjectStore) => service.sweepOn(store, { signal: stopping.signal });
+    return meanwhile(service.store, { when: 'before', call, keys }, () => stopping.abort(), stoppable);
+  };
+  service.clock.advance(3 * HOUR_MS);
+  expect((await sweepUntil('listMultipartUploads', '')).salvaged).toBe(0);
+  expect((await service.sweep()).salvaged).toBe(1);
+  service.clock.advance(400 * DAY_MS);
+  const { auditEventsExpired } = await sweepUntil('delete', 'audit/');
+  expect(auditEventsExpired).toBeLessThan(5);
+  expect((await service.sweep()).auditEventsExpired).toBe(5 - auditEventsExpired);
 });
 
 describe('abandoned uploads', () => {
@@ -216,10 +193,8 @@ describe('abandoned uploads', () => {
     const ref = await service.uploaded();
     const deleted = await service.uploaded([webm], { attempt: 'a2' });
     await service.put(recordingKey(deleted, 'deleting'), '{}');
-    service.clock.advance(HOUR_MS);
-    expect((await service.sweep()).salvaged).toBe(0);
-    service.clock.advance(2 * HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ salvaged: 1, failed: 0 });
+    expect((await service.after(HOUR_MS).sweep()).salvaged).toBe(0);
+    expect(await service.after(2 * HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
     const view = { state: 'stored', truncated: true, sizeBytes: webm.length };
     expect(await readRecordingView(service.context, ref)).toMatchObject(view);
   });
@@ -229,17 +204,14 @@ describe('abandoned uploads', () => {
     ['without a beginning of a recording', 'salvaged-is-no-recording', 'not-a-recording', [Buffer.from('<html>')]],
   ])('%s are kept until the deadline, reported, and neither stored nor played', async (_, problem, code, parts) => {
     const ref = await service.uploaded(parts);
-    service.clock.advance(3 * HOUR_MS);
-    expect(await service.sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
+    expect(await service.after(3 * HOUR_MS).sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
     expect(await service.stateOf(ref)).toBe('uploading');
     const playing = issuePlaybackLink(service.context, CALLER, ref);
     await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
-    service.clock.advance(26 * DAY_MS);
-    await service.sweep();
+    await service.after(26 * DAY_MS).sweep();
     expect((await service.openUploads()).length + (await service.keys(recordingKey(ref, 'media'))).length).toBe(1);
     await expect(service.complete(ref)).rejects.toMatchObject({ code });
-    service.clock.advance(4 * DAY_MS);
-    await service.sweep();
+    await service.after(4 * DAY_MS).sweep();
     expect(await service.keys('attempts/')).toEqual([]);
   });
 
@@ -249,8 +221,7 @@ describe('abandoned uploads', () => {
       const uploadId = await service.store.createMultipartUpload(key, { contentType: 'video/webm' });
       if (key === media) await service.store.uploadPart(key, uploadId, 1, webm);
     }
-    service.clock.advance(3 * HOUR_MS);
-    const { problems, failed } = await service.sweep();
+    const { problems, failed } = await service.after(3 * HOUR_MS).sweep();
     expect(problems.map(({ code }) => code).sort()).toEqual(['unknown-upload', 'upload-without-manifest']);
     expect(failed).toBe(1);
   });
@@ -263,19 +234,16 @@ test('in a versioned bucket sweep, erasure, expiry and verify --fix delete every
   const orphan = await service.record({ attempt: 'a2' });
   await service.remove(recordingKey(orphan, 'manifest'));
   await service.put(participantKey('p2', orphan));
-  service.clock.advance(2 * HOUR_MS);
-  await service.erase(erased);
+  await service.after(2 * HOUR_MS).erase(erased);
   expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
   expect([...(await versions('attempts/')), ...(await versions('participants/'))]).toEqual([]);
   expect(await service.openUploads()).toEqual([]);
 
   await service.assess(await service.record({ attempt: 'a3' }));
-  service.clock.advance(30 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+  expect(await service.after(30 * DAY_MS).sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
   expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
   expect(await versions('attempts/')).toEqual([]);
-  service.clock.advance(366 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 3 });
+  expect(await service.after(366 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 3 });
   expect(await versions()).toEqual([]);
 });
 
@@ -289,8 +257,7 @@ test.each([
   await service.record({ attempt: 'a2' });
   const copy = new Map<string, Uint8Array>();
   for (const key of await service.keys()) copy.set(key, (await service.store.get(key)) ?? new Uint8Array());
-  service.clock.advance(31 * DAY_MS);
-  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
+  expect(await service.after(31 * DAY_MS).sweep()).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
   service.clock.advance(2 * HOUR_MS);
   for (const [key, body] of copy) if (isWanted(key)) await service.put(key, body);
   service.clock.advance(2 * HOUR_MS);
@@ -306,33 +273,25 @@ test.each([
 
 test('after a restore of the whole bucket but an assessment, a recording goes 30 days after it was made', async () => {
   const ref = await service.record();
-  service.clock.advance(10 * DAY_MS);
-  await service.assess(ref);
+  await service.after(10 * DAY_MS).assess(ref);
   await service.remove(...(await service.keys('attempts/acme/math/a1/assessed/')));
   await service.verify({ fix: true });
-  service.clock.advance(20 * DAY_MS);
-  await service.sweep();
+  await service.after(20 * DAY_MS).sweep();
   expect(await service.objectsOf(ref)).toEqual([]);
 });
 
-test('reports list so many keys, recordings and findings, count the rest, and tell the age of the oldest overdue', () => {
-  const tally = newTally();
-  for (let index = 0; index < 25; index += 1) tally.problem('unknown-key', `k${index}`);
-  const recording = newRecordingId(0, (length) => new Uint8Array(length));
-  const ref = { tenant: 't', exam: 'e', attempt: 'a', recording };
-  const state = { ref, objects: {}, items: [], uploads: [] };
-  for (let index = 0; index < 1001; index += 1) tally.would({ state, reason: 'retention', actor: 'x', deadlineMs: 0 });
-  for (const deadlineMs of [1000, 3000, 9000]) tally.attemptFailed(deadlineMs, 5000, 'x', `k${deadlineMs}`);
-  const report = toReport(tally, { startedAtMs: 0, finishedAtMs: 0, dryRun: false, requests: 0 });
-  expect(report).toMatchObject({ failed: 28, overdue: 2, oldestOverdueSeconds: 4 });
-  expect(report.problems[0]).toMatchObject({ code: 'unknown-key', count: 25 });
-  expect(report.problems[0]?.keys).toHaveLength(20);
-  expect(report.would).toHaveLength(1000);
-
-  const findings = new Findings();
-  for (let index = 0; index <= MAX_LISTED; index += 1) findings.add('unknown-key', `k${index}`, '');
-  const wrong = MAX_LISTED + 1;
-  const found = compare(findings, findings);
-  expect(found).toMatchObject({ wrong, kinds: [{ kind: 'unknown-key', found: wrong, fixed: 0 }] });
-  expect(found.findings).toHaveLength(MAX_LISTED);
+test('reports list so many keys, recordings and findings, and count the rest', async () => {
+  await service.seed(1001, 'math', 29.5 * DAY_MS);
+  const putMany = (count: number, prefix: string) =>
+    Promise.all(Array.from({ length: count }, (_, index) => service.put(`${prefix}${index}`)));
+  await putMany(25, 'due/0-nonsense');
+  const { problems, would } = await service.sweep({ dryRun: true });
+  expect(problems).toMatchObject([{ code: 'unknown-key', count: 25 }]);
+  expect(problems[0]?.keys).toHaveLength(20);
+  expect(would).toHaveLength(1000);
+  await putMany(MAX_LISTED, 'nonsense');
+  const found = MAX_LISTED + 25;
+  const report = await service.verify();
+  expect(report).toMatchObject({ wrong: found, kinds: [{ kind: 'unknown-key', found, fixed: 0 }] });
+  expect(report.findings).toHaveLength(MAX_LISTED);
 });

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, test } from '@jest/globals';
-import { seedRecordings } from '../../bench/seed.ts';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { beforeEach, expect, test } from '@jest/globals';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { newRecordingId, newUniqueName, type RecordingRef } from '../../src/domain/ids.ts';
+import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
 import {
   attemptPrefix,
   auditKey,
@@ -17,77 +16,70 @@ import {
 import type { Finding, FindingKind } from '../../src/retention/verify-report.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing } from '../kit/interventions.ts';
-import { type RetentionService, startRetention } from './support.ts';
+import { indexOf, type RetentionService, startRetention } from './support.ts';
 
 let service: RetentionService;
 beforeEach(() => {
   service = startRetention();
 });
 
-const unique = () => newUniqueName(randomBytes);
+test('finds nothing in an empty bucket, nor in one that is as it should be', async () => {
+  expect(await service.verify()).toMatchObject({ wrong: 0, attempts: 0 });
+  const ref = await service.record();
+  await service.begin({ attempt: 'a2' });
+  await service.assess(ref);
+  await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+  await service.after(2 * HOUR_MS).erase(await service.record({ attempt: 'a3' }));
+  const counts = { attempts: 2, recordings: 2, receipts: 1, auditEvents: 1, bytes: webm.length };
+  expect(await service.verify()).toMatchObject({ wrong: 0, findings: [], ...counts });
+});
 
-describe('verify', () => {
-  test('finds nothing in an empty bucket, nor in one that is as it should be', async () => {
-    expect(await service.verify()).toMatchObject({ wrong: 0, attempts: 0 });
-    const ref = await service.record();
-    await service.begin({ attempt: 'a2' });
-    await service.assess(ref);
-    await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
-    service.clock.advance(2 * HOUR_MS);
-    await service.erase(await service.record({ attempt: 'a3' }));
-    const counts = { attempts: 2, recordings: 2, receipts: 1, auditEvents: 1, bytes: webm.length };
-    expect(await service.verify()).toMatchObject({ wrong: 0, findings: [], ...counts });
-  });
+test('finds an attempt or a fact that nothing would delete in time, however young, and --fix puts that right', async () => {
+  const ref = await service.record();
+  await service.assess({ ...ref, attempt: 'empty' });
+  await service.remove(...(await service.keys('due/')));
+  await service.put(dueAttemptKey(service.clock.now() + 40 * DAY_MS, ref, 'x'));
+  expect(await service.kinds()).toEqual(['no-due-entry', 'no-due-entry']);
+  expect((await service.verify({ fix: true })).wrong).toBe(0);
+});
 
-  test('finds an attempt or a fact that nothing would delete in time, however young, and --fix puts that right', async () => {
-    const ref = await service.record();
-    await service.assess({ ...ref, attempt: 'empty' });
-    await service.remove(...(await service.keys('due/')));
-    await service.put(dueAttemptKey(service.clock.now() + 40 * DAY_MS, ref, 'x'));
-    expect(await service.kinds()).toEqual(['no-due-entry', 'no-due-entry']);
-    expect((await service.verify({ fix: true })).wrong).toBe(0);
-  });
+test('leaves a stray marker or upload alone while it is young, and an upload that may be somebody’s', async () => {
+  await service.put(participantKey('p2', strayRef()));
+  await openUpload(mediaOf(await service.begin()));
+  await openUpload('elsewhere');
+  const torn = await service.begin({ attempt: 'a2' });
+  await service.put(recordingKey(torn, 'manifest'), '{');
+  expect(await service.kinds()).toEqual([]);
+  service.clock.advance(2 * HOUR_MS);
+  const strays = ['stray-marker', 'stray-upload', 'stray-upload'];
+  expect(await service.kinds({ fix: true })).toEqual(['manifest-unreadable', ...strays]);
+  expect(await service.kinds()).toEqual(['manifest-unreadable', 'stray-upload']);
+  expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaOf(torn));
+});
 
-  test('leaves a stray marker or upload alone while it is young, and an upload that may be somebody’s', async () => {
-    await service.put(participantKey('p2', strayRef()));
-    await openUpload(mediaOf(await service.begin()));
-    await openUpload('elsewhere');
-    const torn = await service.begin({ attempt: 'a2' });
-    await service.put(recordingKey(torn, 'manifest'), '{');
-    expect(await service.kinds()).toEqual([]);
-    service.clock.advance(2 * HOUR_MS);
-    const strays = ['stray-marker', 'stray-upload', 'stray-upload'];
-    expect(await service.kinds({ fix: true })).toEqual(['manifest-unreadable', ...strays]);
-    expect(await service.kinds()).toEqual(['manifest-unreadable', 'stray-upload']);
-    expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaOf(torn));
-  });
+test('reports what cannot be read, and goes on', async () => {
+  const ref = await service.record();
+  await service.record({ attempt: 'a2' });
+  service.clock.advance(2 * HOUR_MS);
+  const store = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
+  const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'AccessDenied' };
+  expect(await service.verifyOn(store)).toMatchObject({ wrong: 1, recordings: 2, findings: [unreadable] });
+});
 
-  test('reports what cannot be read, and goes on', async () => {
-    const ref = await service.record();
-    await service.record({ attempt: 'a2' });
-    service.clock.advance(2 * HOUR_MS);
-    const store = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
-    const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'AccessDenied' };
-    expect(await service.verifyOn(store)).toMatchObject({ wrong: 1, recordings: 2, findings: [unreadable] });
-  });
-
-  test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {
-    const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS, tagged: true };
-    await seedRecordings(service.store, 60, { ...past, name: 'math' });
-    await seedRecordings(service.store, 20, { ...past, name: 'math-2' });
-    await service.sweep();
-    const young = { ...past, createdAtMs: service.clock.now() - 2 * HOUR_MS };
-    await seedRecordings(service.store, 40, { ...young, name: 'math' });
-    await seedRecordings(service.store, 20, { ...young, name: 'math-1' });
-    service.clock.advance(2 * HOUR_MS);
-    service.testStore.requests.length = 0;
-    expect(await service.verify()).toMatchObject({ wrong: 0, recordings: 60, receipts: 80 });
-    const asked = Map.groupBy(service.testStore.requests, ({ operation }) => operation);
-    expect(asked.get('GetObjectTagging')).toHaveLength(60);
-    // A manifest each, a receipt each, and the few indexes twice.
-    expect(asked.get('GetObject')?.length).toBeLessThan(60 + 80 + 10);
-    expect(asked.get('ListObjectsV2')?.length).toBeLessThan(20);
-  });
+test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {
+  await service.seed(60, 'math', 31 * DAY_MS);
+  await service.seed(20, 'math-2', 31 * DAY_MS);
+  await service.sweep();
+  await service.seed(40, 'math', 2 * HOUR_MS);
+  await service.seed(20, 'math-1', 2 * HOUR_MS);
+  service.clock.advance(2 * HOUR_MS);
+  service.testStore.requests.length = 0;
+  expect(await service.verify()).toMatchObject({ wrong: 0, recordings: 60, receipts: 80 });
+  const asked = Map.groupBy(service.testStore.requests, ({ operation }) => operation);
+  expect(asked.get('GetObjectTagging')).toHaveLength(60);
+  // A manifest each, a receipt each, and the few indexes twice.
+  expect(asked.get('GetObject')?.length).toBeLessThan(60 + 80 + 10);
+  expect(asked.get('ListObjectsV2')?.length).toBeLessThan(20);
 });
 
 /** What `--fix` must not put right: it would need somebody's guess, or would wipe away the trace of a manipulation. */
@@ -103,28 +95,27 @@ type Fault<Place> = readonly [
 const mediaOf = (ref: RecordingRef) => recordingKey(ref, 'media');
 const manifestOf = (ref: RecordingRef) => recordingKey(ref, 'manifest');
 const markerOf = (ref: RecordingRef) => participantKey('p1', ref);
-const strayRef = (): RecordingRef => ({
-  tenant: 'acme',
-  exam: 'stray',
-  attempt: 'a1',
-  recording: newRecordingId(service.clock.now() - 3 * HOUR_MS, randomBytes),
-});
+const strayRef = (): RecordingRef => {
+  const recording = newRecordingId(service.clock.now() - 3 * HOUR_MS, randomBytes);
+  return { tenant: 'acme', exam: 'stray', attempt: 'a1', recording };
+};
 const put = (key: string) => service.put(key);
 const openUpload = (key: string) => service.store.createMultipartUpload(key, { contentType: 'video/webm' });
 const removeEntries = async (_: string, ref: RecordingRef) => service.remove(...(await service.due('attempt', ref)));
+const leaveLateEntry = async (key: string, ref: RecordingRef) => {
+  await removeEntries(key, ref);
+  await service.put(dueAttemptKey(service.clock.now() + 60 * DAY_MS, ref, 'late'));
+};
+const removeIndex = async (receipt: string) => {
+  for (const key of await service.due('receipts'))
+    if ((await service.readJson<ReceiptIndex>(key)).keys.includes(receipt)) await service.remove(key);
+};
 const change = async (key: string, by: Partial<Manifest & Receipt>) =>
   service.put(key, toBody({ ...(await service.readJson<Manifest & Receipt>(key)), ...by }));
 
 const LIVE: Fault<RecordingRef>[] = [
   ['no-due-entry', attemptPrefix, removeEntries],
-  [
-    'no-due-entry',
-    attemptPrefix,
-    async (key, ref) => {
-      await removeEntries(key, ref);
-      await service.put(dueAttemptKey(service.clock.now() + 60 * DAY_MS, ref, 'late'));
-    },
-  ],
+  ['no-due-entry', attemptPrefix, leaveLateEntry],
   ['media-without-manifest', recordingPrefix, (_, ref) => service.remove(manifestOf(ref), markerOf(ref))],
   ['manifest-unreadable', manifestOf, (key) => service.put(key, '{"version":1,')],
   // That of another recording.
@@ -137,14 +128,7 @@ const LIVE: Fault<RecordingRef>[] = [
 
 const ERASED: Fault<RecordingRef>[] = [
   [['receipt-but-objects', 'media-without-manifest'], recordingPrefix, (_, ref) => service.put(mediaOf(ref), 'again')],
-  [
-    'receipt-without-expiry',
-    receiptKey,
-    async (receipt) => {
-      for (const key of await service.due('receipts'))
-        if ((await service.readJson<ReceiptIndex>(key)).keys.includes(receipt)) await service.remove(key);
-    },
-  ],
+  ['receipt-without-expiry', receiptKey, removeIndex],
 ];
 
 /** Before, after and between the folders of ours, and in each. */
@@ -152,33 +136,26 @@ const FOLDERS = [
   ...['0', 'zzz', 'elsewhere/', 'audit', 'attempts/', 'attempts/acme/math/a1/', 'receipts/acme/', 'due/'],
   ...['participants/acme/', 'audit/'],
 ];
-const indexAt = (days: number) => dueReceiptsKey(service.clock.now() + days * DAY_MS, unique());
+const indexAt = (days: number) => dueReceiptsKey(service.clock.now() + days * DAY_MS, randomUUID());
 
 const ANYWHERE: Fault<undefined>[] = [
   ['stray-upload', () => mediaOf(strayRef()), openUpload],
   ['stray-marker', () => participantKey('p2', strayRef()), put],
-  [
-    'log-overdue',
-    () => indexAt(-2),
-    (key) => service.put(key, toBody({ version: 1, run: 'request-x', first: 1, previous: null, keys: [] })),
-  ],
-  ['log-overdue', () => auditKey(service.clock.now() - 400 * DAY_MS, strayRef(), 'link-issued', unique()), put],
+  ['log-overdue', () => indexAt(-2), (key) => service.put(key, indexOf())],
+  ['log-overdue', () => auditKey(service.clock.now() - 400 * DAY_MS, strayRef(), 'link-issued', randomUUID()), put],
   ['unreadable', () => indexAt(1), (key) => service.put(key, '[')],
-  ...FOLDERS.map((folder): Fault<undefined> => ['unknown-key', () => `${folder}${unique()}`, put]),
+  ...FOLDERS.map((folder): Fault<undefined> => ['unknown-key', () => `${folder}${randomUUID()}`, put]),
 ];
 
 test('verify finds 200 planted faults of all kinds and nothing else, and --fix leaves what is for a person', async () => {
-  const past = { createdAtMs: service.clock.now() - 31 * DAY_MS, retentionMs: 30 * DAY_MS, tagged: true };
-  const young = { ...past, createdAtMs: service.clock.now() - 2 * HOUR_MS };
-  const live = await seedRecordings(service.store, 100, { ...young, name: 'live', assessed: true });
-  const erased = await seedRecordings(service.store, 16, { ...young, name: 'erased' });
-  await seedRecordings(service.store, 16, { ...past, name: 'swept' });
+  const live = await service.seed(100, 'live', 2 * HOUR_MS, true);
+  const erased = await service.seed(16, 'erased', 2 * HOUR_MS);
+  await service.seed(16, 'swept', 31 * DAY_MS);
   service.clock.advance(2 * HOUR_MS);
   for (const ref of erased) await service.erase(ref);
   await service.sweep();
-  service.clock.advance(2 * HOUR_MS);
-  expect(await service.kinds()).toEqual([]);
-  const overdue = await seedRecordings(service.store, 16, { ...past, name: 'overdue' });
+  expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
+  const overdue = await service.seed(16, 'overdue', 31 * DAY_MS);
 
   const planted = overdue.map((ref) => `overdue ${recordingPrefix(ref)}`);
   async function plant<Place>(faults: readonly Fault<Place>[], places: readonly Place[]): Promise<void> {
@@ -194,8 +171,7 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   await plant([['no-due-entry', attemptPrefix, removeEntries]], overdue.slice(8));
   await plant(ERASED, erased);
   await plant(ANYWHERE, Array(5 * ANYWHERE.length).fill(undefined));
-  service.clock.advance(2 * HOUR_MS);
-  await service.put('doctor/while-it-runs');
+  await service.after(2 * HOUR_MS).put('doctor/while-it-runs');
   const lines = (findings: readonly Finding[]) => findings.map(({ kind, key }) => `${kind} ${key}`).sort();
   expect(lines((await service.verify()).findings)).toEqual(planted.toSorted());
   expect(planted.length).toBeGreaterThanOrEqual(200);
@@ -211,8 +187,7 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   const isOrphan = (key: string) => planted.some((line) => line === `media-without-manifest ${key.slice(0, -5)}`);
   expect(await media()).toEqual(before.filter((key) => !isOrphan(key)));
   // Everything else goes on time; the assessment of what a person must look at stays with it.
-  service.clock.advance(31 * DAY_MS);
-  await service.sweep();
+  await service.after(31 * DAY_MS).sweep();
   const stay = (await service.keys('attempts/')).filter((key) => !key.includes('/assessed/'));
   expect(stay).toEqual(left.flatMap((line) => (line.includes(' attempts/') ? [line.split(' ')[1]] : [])).sort());
 });

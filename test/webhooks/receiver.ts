@@ -2,65 +2,50 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
-import { EVENT_TYPES, type EventType } from '../../src/domain/events.ts';
+import { EVENT_TYPES, type EventType, type RecordingEvent } from '../../src/domain/events.ts';
 import type { Endpoint } from '../../src/webhooks/endpoint.ts';
 
-export interface Received {
-  readonly id: string;
-  readonly type: EventType;
-  readonly data: Readonly<Record<string, string>>;
+interface Received extends Pick<RecordingEvent, 'id' | 'type' | 'data'> {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly path: string;
 }
 
-export interface Receiver {
-  readonly url: string;
-  readonly secret: string;
-  readonly received: Received[];
-  /** The status of the next answers; a promise is waited for. Default: 204. */
-  answer: (received: Received) => number | Promise<number>;
-  endpoint(events?: readonly EventType[]): Endpoint;
-  close(): Promise<void>;
-}
+export type Receiver = Awaited<ReturnType<typeof startReceiver>>;
 
-export async function startReceiver({ port = 0, name = 'a' } = {}): Promise<Receiver> {
-  const secret = `whsec_${Buffer.from(`the secret of receiver ${name}, long enough`).toString('base64')}`;
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', async () => {
-      const body = Buffer.concat(chunks).toString();
-      const { type, data } = JSON.parse(body) as Pick<Received, 'type' | 'data'>;
-      const id = String(request.headers['webhook-id']);
-      const received = { id, type, data, headers: request.headers, body, path: request.url ?? '' };
-      receiver.received.push(received);
-      const status = await receiver.answer(received);
-      response.writeHead(status, { location: '/elsewhere' }).end('an answer that nobody reads');
-    });
-  }).listen(port, '127.0.0.1');
+export async function startReceiver(name = 'a') {
+  const key = Buffer.from(`the secret of receiver ${name}, long enough`);
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    const { headers, url: path = '' } = request;
+    // A sender that dies meanwhile has sent nothing.
+    const body = await text(request).catch(() => undefined);
+    if (body === undefined) return;
+    const { type, data } = JSON.parse(body) as RecordingEvent;
+    const event = { id: String(headers['webhook-id']), type, data, headers, body, path };
+    received.push(event);
+    const status = await receiver.answer(event);
+    response.writeHead(status, { location: '/elsewhere' }).end('an answer that nobody reads');
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-  const receiver: Receiver = {
+  const receiver = {
     url,
-    secret,
-    received: [],
-    answer: () => 204,
-    endpoint(events = EVENT_TYPES) {
-      return { url: new URL(url), keys: [keyOf(secret)], events: new Set(events) };
+    secret: `whsec_${key.toString('base64')}`,
+    received,
+    /** The status of the next answers; a promise is waited for. */
+    answer: (() => 204) as (received: Received) => number | Promise<number>,
+    endpoint: (events: readonly EventType[] = EVENT_TYPES): Endpoint => {
+      return { url: new URL(url), keys: [key], events: new Set(events) };
     },
     async close() {
       server.closeAllConnections();
-      server.close();
-      await once(server, 'close').catch(() => {});
+      if (server.listening) await server[Symbol.asyncDispose]();
     },
   };
   return receiver;
-}
-
-export function keyOf(secret: string): Uint8Array {
-  return new Uint8Array(Buffer.from(secret.slice('whsec_'.length), 'base64'));
 }
 
 /** Whether it was signed with this secret, at whatever time of a turned clock. */
