@@ -10,12 +10,14 @@ import { expectProblem } from './expectations.ts';
 const SITTING = { exam: 'math', attempt: 'attempt' };
 const STATES = ['uploading', 'stored', 'restricted', 'erased'] as const;
 let api: Api;
+let strict: Api;
 let ids: string[];
 const idOf = (state: (typeof STATES)[number]) => ids[STATES.indexOf(state)] ?? '';
 let before: string[];
 
 beforeAll(async () => {
   api = await startApi({ uploads: { maxRecordingBytes: 100_000 } });
+  strict = await startApi({ rateLimitPerMinute: 1 });
   const [uploading, stored] = [await api.create(SITTING), await api.store(SITTING)];
   const [restricted, erased] = [await api.store(SITTING), await api.store(SITTING)];
   ids = [uploading, stored, restricted, erased].map(({ ref }) => ref.recording);
@@ -57,12 +59,12 @@ interface Ask extends CallOptions, Ids {
 type Asks = Readonly<Record<string, Ask | ((call: ContractCall) => Ask | Promise<Ask>)>>;
 type IsOf = (call: ContractCall) => boolean;
 
-async function send(call: ContractCall, ask: Ask): Promise<Answer> {
-  api.service.clock.advance(1);
+async function send(call: ContractCall, ask: Ask, by = api): Promise<Answer> {
+  by.service.clock.advance(1);
   const valid = bodyOf(call);
   const recording = idOf(call.takesFile ? 'uploading' : 'stored');
   const path = pathOf({ ...call, ...ask }, { ...SITTING, recording, ...ask });
-  return api.raw(call.method.toUpperCase(), path, { ...valid, ...ask, headers: { ...valid.headers, ...ask.headers } });
+  return by.raw(call.method.toUpperCase(), path, { ...valid, ...ask, headers: { ...valid.headers, ...ask.headers } });
 }
 
 const refused = (code: ProblemCode, isOf: IsOf, asks: Asks) =>
@@ -271,6 +273,15 @@ describe.each(CALLS)('$name refuses', (call) => {
       expect(body.errors).toContainEqual({ path, message: expect.stringMatching(message) });
     }
     await expectNothingChanged();
+  });
+
+  it('more than a caller may ask: rate-limited', async () => {
+    const asked = { as: { sub: call.name }, recording: UNKNOWN_RECORDING };
+    let answer = await send(call, asked, strict);
+    expect(answer.status).not.toBe(429);
+    // A minute that ends meanwhile lets one more through.
+    while (answer.status !== 429) answer = await send(call, asked, strict);
+    expectProblem(answer, 429, 'rate-limited');
   });
 });
 
