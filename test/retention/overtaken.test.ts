@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessedKey, participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -165,6 +166,17 @@ describe('stored means found whole', () => {
     await expect(completing).rejects.toMatchObject({ code: 'parts-mismatch', data: { partNumbers: [2] } });
     expect(await service.complete(ref, service.store, { parts: stored })).toMatchObject({ state: 'stored' });
   });
+});
+
+test('a completion that an assessment overtakes tags the media by that assessment', async () => {
+  const ref = await service.uploaded();
+  await overtaken(
+    { when: 'before', call: 'tag' },
+    () => service.put(assessedKey(ref, service.clock.now() - HOUR_MS)),
+    (store) => service.complete(ref, store),
+  );
+  const tags = await service.store.tags(recordingKey(ref, 'media'));
+  expect(tags).toMatchObject({ 'assessment-completed-at': toIso(service.clock.now() - HOUR_MS) });
 });
 
 describe('a proof', () => {
