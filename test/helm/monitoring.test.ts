@@ -6,14 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import {
-  createRegistry,
-  dueMetrics,
-  readyMetric,
-  recordingMetrics,
-  storeMetrics,
-  sweepMetrics,
-} from '../../src/commands/metrics.ts';
+import * as own from '../../src/commands/metrics.ts';
 import { measureRequests } from '../../src/http/metrics.ts';
 import { chartFile, type Fields, only, render } from './chart.ts';
 
@@ -68,10 +61,10 @@ test('each alert has a severity, says what is wrong, and leads to its place on t
 });
 
 test('rules and dashboard use no metric but those of the service and of Kubernetes, and no metric is left out', async () => {
-  const registry = createRegistry();
-  for (const declare of [measureRequests, storeMetrics, recordingMetrics, sweepMetrics]) declare(registry);
-  readyMetric(registry, () => {});
-  dueMetrics(registry, { read: () => Promise.reject(new Error('not read')), now: Date.now, leadMs: 0 });
+  const registry = own.createRegistry();
+  for (const declare of [measureRequests, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
+  own.readyMetric(registry, () => {});
+  own.dueMetrics(registry, { read: () => Promise.reject(new Error('not read')), now: Date.now, leadMs: 0 });
   const served = registry.getMetricsAsArray().map(({ name }) => name);
   const texts = stringify(rulesOf(spec).map(({ expr }) => expr)) + (await chartFile('files/dashboard.json'));
   const used = texts.match(METRIC)?.map((name) => name.replace(/_bucket$/, '')) ?? [];

@@ -105,7 +105,7 @@ test('the API is probed, alive without the store, has more time to end than it d
   });
 });
 
-test('deletion runs hourly and is proven daily, each one at a time, in UTC, with deadlines and a history', () => {
+test('deletion runs hourly, is proven daily and repaired where that is asked for; one job at a time, in UTC', () => {
   const cronJob = (schedule: unknown, spec: object, ...args: string[]) => ({
     schedule,
     timeZone: 'Etc/UTC',
@@ -153,9 +153,8 @@ test('the Service, the budget and the policy select the pods that serve, and no 
     only(everything, 'Deployment').spec.selector.matchLabels,
     only(everything, 'NetworkPolicy', '-serve').spec.podSelector.matchLabels,
   ];
-  for (const selector of selectors) {
-    const isSelected = ({ labels }: Pod) => Object.entries(selector).every(([key, value]) => labels[key] === value);
-    const selected = podsOf(everything).filter(isSelected);
+  for (const selector of selectors.map((each) => Object.entries(each))) {
+    const selected = podsOf(everything).filter(({ labels }) => selector.every(([key, value]) => labels[key] === value));
     expect(selected.map(({ component }) => component)).toEqual(['serve']);
   }
 });
@@ -165,14 +164,11 @@ test.each([
   ['shared-secret', 'of one', {}, 1, false],
   ['minimal', 'of two to ten by load', { replicas: 1, autoscaling: { enabled: true } }, undefined, true],
   ['role', 'of one to three by load', {}, undefined, false],
-] as const)(
-  '%s: %s replicas has a budget when there are never fewer than two',
-  async (name, _what, values, replicas, has) => {
-    const manifests = await render(name, values);
-    expect(kindsOf(manifests).includes('PodDisruptionBudget')).toBe(has);
-    expect(only(manifests, 'Deployment').spec.replicas).toBe(replicas);
-  },
-);
+] as const)('%s, %s replicas: a budget only where one is never alone', async (name, _what, values, replicas, has) => {
+  const manifests = await render(name, values);
+  expect(kindsOf(manifests).includes('PodDisruptionBudget')).toBe(has);
+  expect(only(manifests, 'Deployment').spec.replicas).toBe(replicas);
+});
 
 test('the API starts anew when a setting or a secret changes, and not otherwise', async () => {
   const annotations = async (overrides: object) =>
@@ -205,9 +201,8 @@ describe('secrets', () => {
   });
 
   test("an operator's own Secret is used as it is; without JWKS it has to check tokens", async () => {
-    const references = pod(charts['existing-secret'], 'serve').container.env.map(
-      ({ valueFrom }: Fields) => valueFrom.secretKeyRef,
-    );
+    const { env } = pod(charts['existing-secret'], 'serve').container;
+    const references = env.map(({ valueFrom }: Fields) => valueFrom.secretKeyRef);
     expect(references).toContainEqual({ name: 'our-secret', key: 'AUTH_SHARED_SECRET', optional: false });
     expect(references).toContainEqual({ name: 'our-secret', key: 'S3_UPLOAD_ACCESS_KEY_ID', optional: true });
     const withJwks = await render('existing-secret', {
@@ -219,10 +214,9 @@ describe('secrets', () => {
 
   test('a role of the cloud needs none', () => {
     expect(JSON.stringify(charts.role)).not.toContain('secretKeyRef');
-    expect(only(charts.role, 'ServiceAccount')).toMatchObject({
-      automountServiceAccountToken: false,
-      metadata: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::111122223333:role/recordings' } },
-    });
+    const annotations = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::111122223333:role/recordings' };
+    const account = { automountServiceAccountToken: false, metadata: { annotations } };
+    expect(only(charts.role, 'ServiceAccount')).toMatchObject(account);
   });
 });
 
@@ -246,15 +240,11 @@ describe('a network policy', () => {
   test('lets the API reach DNS, store, JWKS and what was named; the ingress, the monitoring and the test reach it', async () => {
     const { networkPolicy } = await chartYaml('ci/everything.yaml');
     const { podSelector: _, ...rules } = policy(everything, '-serve');
-    const tester = expect.objectContaining({ 'app.kubernetes.io/component': 'test' });
+    const matchLabels = expect.objectContaining({ 'app.kubernetes.io/component': 'test' });
+    const from = [...networkPolicy.ingress, ...networkPolicy.monitoring, { podSelector: { matchLabels } }];
     expect(rules).toEqual({
       policyTypes,
-      ingress: [
-        {
-          from: [...networkPolicy.ingress, ...networkPolicy.monitoring, { podSelector: { matchLabels: tester } }],
-          ports: [{ port: 'http' }],
-        },
-      ],
+      ingress: [{ from, ports: [{ port: 'http' }] }],
       egress: [
         dns,
         { to: store, ports: [{ port: 8443 }, { port: 443 }] },
@@ -298,23 +288,19 @@ describe('a network policy', () => {
   });
 });
 
-test('monitoring finds the Service by its labels and its port by name; Grafana finds the dashboard', () => {
+test('monitoring and helm test find the API through its Service; Grafana finds the dashboard', () => {
   const service = only(everything, 'Service');
+  expect(service.spec.ports).toEqual([expect.objectContaining({ name: 'http', port: 8080 })]);
   const { metadata, spec } = only(everything, 'ServiceMonitor');
   expect(metadata.labels.release).toBe('prometheus');
   expect(service.metadata.labels).toMatchObject(spec.selector.matchLabels);
   expect(spec.endpoints).toEqual([{ port: 'http', path: '/metrics', interval: '15s' }]);
-  expect(service.spec.ports).toEqual([expect.objectContaining({ name: 'http', port: 8080 })]);
+  expect(only(everything, 'Pod').metadata.annotations).toMatchObject({ 'helm.sh/hook': 'test' });
+  const url = `http://${service.metadata.name}:8080/readyz`;
+  expect(pod(everything, 'test').container.env).toEqual([{ name: 'URL', value: url }]);
   const dashboard = only(everything, 'ConfigMap', '-dashboard');
   expect(dashboard.metadata.labels.grafana_dashboard).toBe('1');
   expect(JSON.parse(dashboard.data['proctoring-recordings.json'])).toMatchObject({ uid: 'proctoring-recordings' });
-});
-
-test('helm test asks the API through its Service whether it is ready', () => {
-  const { metadata, spec } = only(everything, 'Service');
-  expect(only(everything, 'Pod').metadata.annotations).toMatchObject({ 'helm.sh/hook': 'test' });
-  const url = `http://${metadata.name}:${spec.ports[0].port}/readyz`;
-  expect(pod(everything, 'test').container.env).toEqual([{ name: 'URL', value: url }]);
 });
 
 test('names leave room for what a CronJob adds, however long the release is called', async () => {
