@@ -110,9 +110,7 @@ export async function recordCamera(options?: RecordOptions): Promise<void> {
 }
 
 /** Records and stops before MediaRecorder has begun; how each promise ended, and how each recorder is then. */
-export async function recordAndStop(
-  way: 'finish' | 'abort' | 'withdraw',
-): Promise<{ result: string; states: string[] }> {
+export async function recordAndStop(way: 'finish' | 'abort' | 'withdraw') {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   const recording = session.record('webcam', camera);
   const stopping = { finish, abort: async () => abort.abort(), withdraw }[way]();
@@ -169,8 +167,10 @@ export function recordScreen(options?: RecordOptions): void {
   canvas.height = 360;
   const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D;
   const draw = () => {
-    for (let flake = 0; flake < 3_000; flake += 1) {
-      context.fillStyle = flake % 2 === 0 ? '#fff' : '#000';
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = '#000';
+    for (let flake = 0; flake < 1_500; flake += 1) {
       context.fillRect(Math.random() * canvas.width, Math.random() * canvas.height, 4, 4);
     }
   };
