@@ -11,11 +11,7 @@ const on = setUp();
 /** Requests whose address matches are never answered. */
 async function hang(pattern: RegExp): Promise<HTTPRequest[]> {
   const hung: HTTPRequest[] = [];
-  await on.tab.page.setRequestInterception(true);
-  on.tab.page.on('request', (request) => {
-    if (pattern.test(request.url())) hung.push(request);
-    else void request.continue();
-  });
+  await on.tab.intercept((request) => pattern.test(request.url()) && hung.push(request) > 0);
   return hung;
 }
 

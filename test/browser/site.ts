@@ -1,71 +1,35 @@
 // A service on a store, a page of another origin that records into it, and a browser with a fake camera.
-import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { hash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
-import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type BrowserContext, type HTTPRequest, type LaunchOptions } from 'puppeteer-core';
 import { concat } from '../../src/client/webm/ebml.ts';
 import { HEAD_BYTES } from '../../src/client/webm/head.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from '../client/synthetic-webm.ts';
-import { type Installation, install, pause } from '../commands/process.ts';
+import { install, pause } from '../commands/process.ts';
 
 export const MIB = 1024 * 1024;
 
-export interface Site {
-  readonly service: Installation;
-  /** Of the page. */
-  readonly url: string;
-  launch(options?: LaunchOptions): Promise<Browser>;
-  /** A new one, removed at the end. */
-  folder(): Promise<string>;
-  close(): Promise<void>;
-}
+export type Site = Awaited<ReturnType<typeof openSite>>;
+export type Tab = Awaited<ReturnType<typeof openTab>>;
+export type StoredFile = Awaited<ReturnType<typeof storedFiles>>[number];
 
 /** What the harness in the page tells; see page/harness.ts. */
-export interface HarnessEvent {
-  readonly name: string;
-  readonly kind?: string;
-  readonly recordingId?: string;
-  readonly isLeftover?: boolean;
-  readonly recordedBytes?: number;
-  readonly storedBytes?: number;
-  readonly waiting?: string | null;
-  readonly state?: string;
-  readonly code?: string;
-  readonly handedBytes?: number;
-  readonly seconds?: number;
-}
+export type HarnessEvent = { readonly name: string; readonly isLeftover?: boolean } & {
+  readonly [field in 'kind' | 'recordingId' | 'waiting' | 'state' | 'code']?: string | null;
+} & { readonly [field in 'recordedBytes' | 'storedBytes' | 'handedBytes' | 'seconds']?: number };
 
 /** `paceMs`: a second of it so often; `isOpen`: it does not end. */
 type Film = SyntheticOptions & { readonly paceMs?: number; readonly isOpen?: boolean };
-
-export interface Tab {
-  readonly page: Page;
-  readonly events: HarnessEvent[];
-  /** Calls the harness. */
-  call<Result = void>(name: string, ...args: unknown[]): Promise<Result>;
-  /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
-  start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void>;
-  /** Hands the client a film. */
-  record(kind: 'webcam' | 'screen', film: Film): Promise<void>;
-  /** Starts a session, and hands it the film of a webcam. */
-  begin(attempt: string, film: Film, options?: { tokens?: string[] }): Promise<void>;
-  /** Waits until more of a recording than that is in the store. */
-  stored(bytes: number): Promise<HarnessEvent>;
-  /** Waits until the client has taken all of a film, and for it to be stored. */
-  finish(film: SyntheticOptions): Promise<void>;
-  /** Waits for an event that is so, seen already or to come. */
-  event(wanted: Partial<HarnessEvent> | ((event: HarnessEvent) => boolean)): Promise<HarnessEvent>;
-  /** What this browser keeps. */
-  kept(): Promise<{ bytes: number; rows: { state: string }[] }>;
-}
 
 /** For the tests of a file: one site, one browser, and for each test a tab with a storage of its own. */
 export function setUp(settings: Record<string, string> = {}): { site: Site; tab: Tab } {
@@ -85,49 +49,34 @@ export function setUp(settings: Record<string, string> = {}): { site: Site; tab:
   return stage;
 }
 
-export async function openSite(settings: Record<string, string> = {}): Promise<Site> {
+export async function openSite(settings: Record<string, string> = {}) {
   const entry = new URL('page/harness.ts', import.meta.url).pathname;
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, globalName: 'harness', write: false });
-  const html = '<!doctype html><script defer src=/harness.js></script>';
-  const server = createServer((request, response) => {
-    const [type, text] =
-      request.url === '/harness.js' ? ['text/javascript', outputFiles[0]?.text] : ['text/html', html];
-    response.setHeader('Content-Type', type ?? '').end(text);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const html = `<!doctype html><body><script>${outputFiles[0]?.text}</script>`;
+  await using opened = new AsyncDisposableStack();
+  const server = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(html));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  opened.defer(() => void server.close().closeAllConnections());
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
   const service = await install({ CORS_ORIGINS: url, RATE_LIMIT: 'off', ...storeSettings(), ...settings });
-  const browsers: Browser[] = [];
-  const folders: string[] = [];
-  const site: Site = {
-    service,
-    url,
-    async launch(options) {
-      const browser = await puppeteer.launch(launchOptions(options));
-      browsers.push(browser);
-      return browser;
-    },
-    async folder() {
-      const folder = await mkdtemp(join(tmpdir(), 'test-chromium-'));
-      folders.push(folder);
-      return folder;
-    },
-    async close() {
-      await Promise.allSettled(browsers.map((browser) => browser.close()));
-      server.closeAllConnections();
-      server.close();
-      await service.remove();
-      for (const folder of folders) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
-  try {
-    if (service.env.S3_BUCKET !== undefined) await prepareBucket(service);
-    await service.start();
-  } catch (error) {
-    await site.close();
-    throw error;
+  opened.defer(() => service.remove());
+  const folder = await mkdtemp(join(tmpdir(), 'test-browser-'));
+  opened.defer(() => rm(folder, { recursive: true, maxRetries: 5 }));
+  if (service.env.S3_BUCKET !== undefined) {
+    const script = new URL('../../ci/make-bucket.ts', import.meta.url).pathname;
+    await promisify(execFile)(process.execPath, [script], { env: service.env });
+    expect(await service.run('doctor', '--fix')).toMatchObject({ code: 0 });
   }
-  return site;
+  await service.start();
+  const browsers: Browser[] = [];
+  opened.defer(async () => void (await Promise.allSettled(browsers.map((browser) => browser.close()))));
+  async function launch(options?: LaunchOptions): Promise<Browser> {
+    const browser = await puppeteer.launch(launchOptions(options));
+    browsers.push(browser);
+    return browser;
+  }
+  const toClose = opened.move();
+  return { service, url, folder, launch, close: () => toClose.disposeAsync() };
 }
 
 /** A Chromium, or a Firefox, see ci/browser, with a fake camera. */
@@ -152,7 +101,7 @@ function launchOptions({ args = [], ...options }: LaunchOptions = {}): LaunchOpt
 }
 
 /** Opens the page and listens to the events of the harness. */
-export async function openTab(site: Site, browser: Browser | BrowserContext): Promise<Tab> {
+export async function openTab(site: Site, browser: Browser | BrowserContext) {
   const page = await browser.newPage();
   page.setDefaultTimeout(0);
   const events: HarnessEvent[] = [];
@@ -165,40 +114,53 @@ export async function openTab(site: Site, browser: Browser | BrowserContext): Pr
     for (const listen of listeners) listen(event);
   });
   await page.goto(site.url);
-  const call: Tab['call'] = (name, ...args) =>
-    page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<never>;
-  const event: Tab['event'] = (wanted) => {
-    const isWanted =
-      typeof wanted === 'function'
-        ? wanted
-        : (seen: HarnessEvent) =>
-            Object.entries(wanted).every(([name, value]) => seen[name as keyof HarnessEvent] === value);
+
+  /** Calls the harness. */
+  const call = <Result = void>(name: string, ...args: unknown[]) =>
+    page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<Result>;
+
+  /** Waits for an event that is so, seen already or to come. */
+  async function event(wanted: Partial<HarnessEvent> | ((event: HarnessEvent) => boolean)): Promise<HarnessEvent> {
+    const isSo = (seen: HarnessEvent) => expect.objectContaining(wanted).asymmetricMatch(seen);
+    const isWanted = typeof wanted === 'function' ? wanted : isSo;
     const found = events.find(isWanted);
-    if (found) return Promise.resolve(found);
-    return new Promise((resolve) => listeners.push((seen) => isWanted(seen) && resolve(seen)));
-  };
-  const tab: Tab = {
-    page,
-    events,
-    call,
-    event,
-    async start(attempt, options) {
-      const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
-      await call('start', { service: site.service.url, attempt, tokens, ...options });
-    },
-    record: (kind, film) => call('recordSynthetic', kind, film),
-    async begin(attempt, film, options) {
-      await tab.start(attempt, options);
-      await tab.record('webcam', film);
-    },
-    stored: (bytes) => event(({ storedBytes = 0 }) => storedBytes > bytes),
-    async finish({ seconds }) {
-      await event({ seconds });
-      await call('finish');
-    },
-    kept: () => call('kept'),
-  };
-  return tab;
+    return found ?? new Promise((resolve) => listeners.push((seen) => isWanted(seen) && resolve(seen)));
+  }
+
+  /** Lets the page's requests go on, but those that `takes` deals with. */
+  async function intercept(takes: (request: HTTPRequest) => boolean): Promise<void> {
+    await page.setRequestInterception(true);
+    page.on('request', (request) => void (takes(request) || request.continue()));
+  }
+
+  /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
+  async function start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void> {
+    const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
+    await call('start', { service: site.service.url, attempt, tokens, ...options });
+  }
+
+  /** Hands the client a film. */
+  const record = (kind: 'webcam' | 'screen', film: Film) => call('recordSynthetic', kind, film);
+
+  /** Starts a session, and hands it the film of a webcam. */
+  async function begin(attempt: string, film: Film, options?: { tokens?: string[] }): Promise<void> {
+    await start(attempt, options);
+    await record('webcam', film);
+  }
+
+  /** Waits until more of a recording than that is in the store. */
+  const stored = (bytes: number) => event(({ storedBytes = 0 }) => storedBytes > bytes);
+
+  /** Waits until the client has taken all of a film, and for it to be stored. */
+  async function finish({ seconds }: SyntheticOptions): Promise<void> {
+    await event({ seconds });
+    await call('finish');
+  }
+
+  /** What this browser keeps. */
+  const kept = () => call<{ bytes: number; rows: { state: string }[] }>('kept');
+
+  return { page, events, call, event, intercept, start, record, begin, stored, finish, kept };
 }
 
 /** Waits until it is so. */
@@ -206,25 +168,19 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   while (!(await isSo())) await pause();
 }
 
-export interface StoredFile {
-  readonly recording: Recording;
-  readonly url: string;
-  readonly bytes: Buffer;
-}
-
 /** What the service has of an attempt, oldest first. */
 export async function recordingsOf({ service }: Site, attempt: string): Promise<Recording[]> {
-  const answer = await service.call('GET', `/v1/exams/math/attempts/${attempt}/recordings`);
-  const { items } = (await answer.json()) as { items: Recording[] };
+  const path = `/v1/exams/math/attempts/${attempt}/recordings`;
+  const { items } = await service.ask<{ items: Recording[] }>('GET', path);
   return items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
 }
 
 /** The same with the bytes of what is stored. */
-export async function storedFiles(site: Site, attempt: string): Promise<StoredFile[]> {
+export async function storedFiles(site: Site, attempt: string) {
   const files = (await recordingsOf(site, attempt)).map(async (recording) => {
     if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
     const path = `/v1/exams/math/attempts/${attempt}/recordings/${recording.recordingId}/playback-links`;
-    const { url } = (await (await site.service.call('POST', path)).json()) as { url: string };
+    const { url } = await site.service.ask<{ url: string }>('POST', path);
     return { recording, url, bytes: Buffer.from(await (await fetch(url)).arrayBuffer()) };
   });
   return Promise.all(files);
@@ -244,21 +200,11 @@ export function expectFilm(file: StoredFile | undefined, film: SyntheticOptions,
 }
 
 /** Of what follows the head, which is the client's own. */
-export function sha256OfMedia({ bytes }: StoredFile): string {
-  return createHash('sha256').update(bytes.subarray(HEAD_BYTES)).digest('hex');
-}
+export const sha256OfMedia = ({ bytes }: StoredFile) => [...hash('sha256', bytes.subarray(HEAD_BYTES), 'buffer')];
 
 /** From TEST_S3_…, see ci/browser; none for the embedded store. */
 function storeSettings(): Record<string, string> {
   const given = Object.entries(process.env).filter(([name]) => name.startsWith('TEST_S3_'));
   const settings = Object.fromEntries(given.map(([name, value = '']) => [name.replace('TEST_', ''), value]));
   return given.length === 0 ? {} : { ...settings, S3_BUCKET: `browser-${randomBytes(6).toString('hex')}` };
-}
-
-async function prepareBucket(service: Installation): Promise<void> {
-  const script = new URL('../../ci/make-bucket.ts', import.meta.url).pathname;
-  const [code] = await once(spawn(process.execPath, [script], { env: service.env, stdio: 'inherit' }), 'exit');
-  if (code !== 0) throw new Error('the bucket could not be made');
-  const doctor = await service.run('doctor', '--fix');
-  if (doctor.code !== 0) throw new Error(doctor.stdout + doctor.stderr);
 }

@@ -8,10 +8,9 @@ const CHART = new URL('../../helm', import.meta.url).pathname;
 export const RELEASE = 'proctoring-recordings';
 export const NAMESPACE = 'exams';
 /** The oldest Kubernetes that Chart.yaml takes, and one that is current. */
-export const KUBE_VERSIONS = ['1.27.0', '1.36.0'];
+export const KUBE_VERSIONS = ['1.27.0', '1.36.0'] as const;
 /** helm/ci/{name}.yaml: what the chart is tried with. */
 export const VALUES_FILES = ['minimal', 'shared-secret', 'existing-secret', 'role', 'everything'] as const;
-export type ValuesFile = (typeof VALUES_FILES)[number];
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind has a shape of its own; schemas.test.ts holds manifests to it.
 export type Fields = any;
@@ -24,16 +23,16 @@ export interface Manifest {
 
 /** Everything that Helm renders of a values file, or of none, with `overrides`. @throws Error with what Helm says */
 export async function render(
-  name: ValuesFile | undefined,
+  name: (typeof VALUES_FILES)[number] | undefined,
   overrides: object = {},
-  kubeVersion = KUBE_VERSIONS[0] ?? '',
+  kubeVersion: string = KUBE_VERSIONS[0],
   release = RELEASE,
 ): Promise<Manifest[]> {
   const binary = process.env.HELM;
   if (!binary) throw new Error('HELM is not set; run ci/chart');
   const files = name === undefined ? [] : ['--values', `${CHART}/ci/${name}.yaml`];
   const options = ['--namespace', NAMESPACE, '--kube-version', kubeVersion, ...files, '--values', '-'];
-  const helm = promisify(execFile)(binary, ['template', release, CHART, ...options], { maxBuffer: 16 * 1024 * 1024 });
+  const helm = promisify(execFile)(binary, ['template', release, CHART, ...options]);
   helm.child.stdin?.end(stringify(overrides));
   return parseAllDocuments((await helm).stdout).flatMap((document) => {
     // An error is a key given twice, too: Kubernetes would take one of them without a word.
@@ -52,26 +51,6 @@ export function only(manifests: readonly Manifest[], kind: string, nameEnd = '')
 
 export function kindsOf(manifests: readonly Manifest[]): string[] {
   return [...new Set(manifests.map(({ kind }) => kind))].sort();
-}
-
-export interface Pod {
-  readonly component: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly spec: Fields;
-  /** The first of them. */
-  readonly container: Fields;
-}
-
-/** The pods that the manifests lead to. */
-export function podsOf(manifests: readonly Manifest[]): Pod[] {
-  return manifests.flatMap((manifest) => {
-    const { kind, spec } = manifest;
-    const { metadata, spec: pod } =
-      kind === 'Pod' ? manifest : (spec?.jobTemplate?.spec.template ?? spec?.template ?? {});
-    if (!pod) return [];
-    const { labels } = metadata;
-    return [{ component: labels['app.kubernetes.io/component'], labels, spec: pod, container: pod.containers[0] }];
-  });
 }
 
 export async function chartFile(path: string): Promise<string> {

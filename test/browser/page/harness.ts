@@ -4,20 +4,14 @@ import {
   keepInStep,
   type RecordingKind,
   type RecordOptions,
+  type SessionOptions,
   startSession,
 } from '../../../src/client/index.ts';
+import { ID } from '../../../src/client/webm/ebml.ts';
 import { type SyntheticOptions, syntheticWebm } from '../../client/synthetic-webm.ts';
 
-/** The id with which each cluster of a WebM begins. */
-const CLUSTER = [0x1f, 0x43, 0xb6, 0x75];
-
-interface StartOptions {
-  readonly service: string;
-  readonly attempt: string;
-  /** Answers of `getToken`, the last one for ever; `throws` and `never` are what they say. */
-  readonly tokens: readonly string[];
-  readonly memoryLimitBytes?: number;
-}
+/** `tokens`: answers of `getToken`, the last one for ever; `throws` and `never` are what they say. */
+type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };
 
 let session: ExamSession;
 let abort: AbortController;
@@ -34,50 +28,12 @@ class WatchedRecorder extends MediaRecorder {
   constructor(stream: MediaStream, options?: MediaRecorderOptions) {
     super(stream, options);
     recorders.push(this);
-    this.addEventListener('start', () => {
-      this.startedMs = performance.now();
-    });
-    this.addEventListener('stop', () => {
-      this.seconds = (performance.now() - this.startedMs) / 1000;
-    });
+    this.addEventListener('start', ({ timeStamp }) => (this.startedMs = timeStamp));
+    this.addEventListener('stop', ({ timeStamp }) => (this.seconds = (timeStamp - this.startedMs) / 1000));
     this.addEventListener('dataavailable', ({ data }) => this.blobs.push(data));
   }
 }
 globalThis.MediaRecorder = WatchedRecorder;
-
-/** Where and when the next part goes. */
-let partUrl = (url: string): string => url;
-let sendPart = (send: () => void): void => send();
-
-globalThis.XMLHttpRequest = class extends XMLHttpRequest {
-  override open(method: string, url: string): void {
-    super.open(method, partUrl(url), true);
-  }
-
-  override send(body?: XMLHttpRequestBodyInit | null): void {
-    sendPart(() => super.send(body));
-  }
-};
-
-/** In turns to a port that nobody listens on, and to the store with a signature that is wrong. */
-export function failEveryThirdPart(): void {
-  let sent = 0;
-  partUrl = (url) => {
-    sent += 1;
-    if (sent % 3 !== 0) return url;
-    tell('part-failed');
-    return sent % 2 === 0 ? `${url}0` : 'http://127.0.0.1:1/';
-  };
-}
-
-/** The first parts lie about until their URLs have expired. */
-export function delayFirstParts(count: number, delayMs: number): void {
-  let left = count;
-  sendPart = (send) => {
-    if (left-- > 0) setTimeout(send, delayMs);
-    else send();
-  };
-}
 
 function tell(name: string, detail: object = {}): void {
   console.log(`harness ${JSON.stringify({ name, ...detail })}`);
@@ -91,7 +47,11 @@ export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptio
     attempt,
     participantId: 'p1',
     consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
-    getToken: () => giveToken(tokens[Math.min(tokensAsked++, tokens.length - 1)] ?? ''),
+    getToken: () => {
+      const answer = tokens[Math.min(tokensAsked++, tokens.length - 1)] ?? '';
+      if (answer === 'throws') throw new Error('no token');
+      return answer === 'never' ? new Promise(() => {}) : Promise.resolve(answer);
+    },
     signal: abort.signal,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   });
@@ -103,11 +63,6 @@ export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptio
     });
   }
   session.addEventListener('warning', ({ detail }) => tell('warning', detail));
-}
-
-function giveToken(answer: string): Promise<string> {
-  if (answer === 'throws') throw new Error('no token');
-  return answer === 'never' ? new Promise(() => {}) : Promise.resolve(answer);
 }
 
 let held: Promise<void> | undefined;
@@ -155,9 +110,7 @@ export async function recordCamera(options?: RecordOptions): Promise<void> {
 }
 
 /** Records and stops before MediaRecorder has begun; how each promise ended, and how each recorder is then. */
-export async function recordAndStop(
-  way: 'finish' | 'abort' | 'withdraw',
-): Promise<{ result: string; states: string[] }> {
+export async function recordAndStop(way: 'finish' | 'abort' | 'withdraw') {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   const recording = session.record('webcam', camera);
   const stopping = { finish, abort: async () => abort.abort(), withdraw }[way]();
@@ -207,21 +160,18 @@ export function loseBlob(nth: number): void {
 /** Chromium reads the first 41 frames of a file before it plays. */
 const SCREEN_FRAMES_PER_SECOND = 15;
 
-/** A screen on which a clock runs and snow falls, so that its recording is as large as one of a busy screen. */
+/** A screen on which snow falls, so that its recording is as large as one of a busy screen. */
 export function recordScreen(options?: RecordOptions): void {
   const canvas = document.createElement('canvas');
   canvas.width = 640;
   canvas.height = 360;
-  const context = canvas.getContext('2d', { alpha: false });
+  const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D;
   const draw = () => {
-    if (!context) return;
     context.fillStyle = '#fff';
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = '#000';
-    context.font = '40px sans-serif';
-    context.fillText(new Date().toISOString(), 20, 60);
     for (let flake = 0; flake < 1_500; flake += 1) {
-      context.fillRect(Math.random() * canvas.width, 80 + Math.random() * 280, 4, 4);
+      context.fillRect(Math.random() * canvas.width, Math.random() * canvas.height, 4, 4);
     }
   };
   draw();
@@ -240,32 +190,28 @@ export const stop = () => abort.abort();
 export const howManyTokens = () => tokensAsked;
 
 /** How long each MediaRecorder ran, and the SHA-256 of what it made from the first cluster on. */
-export async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: string }[]> {
+export async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: number[] }[]> {
   return Promise.all(
     recorders.map(async ({ blobs, startedMs, seconds }) => {
-      const file = new Uint8Array(await new Blob(blobs).arrayBuffer());
-      const isCluster = (at: number) => CLUSTER.every((byte, index) => file[at + index] === byte);
-      const digest = await crypto.subtle.digest('SHA-256', file.slice(file.findIndex((_, at) => isCluster(at))));
-      return { startedMs, seconds, sha256: inHex(new Uint8Array(digest)) };
+      const file = await new Blob(blobs).arrayBuffer();
+      const view = new DataView(file);
+      let cluster = 0;
+      while (view.getUint32(cluster) !== ID.cluster) cluster += 1;
+      const digest = await crypto.subtle.digest('SHA-256', file.slice(cluster));
+      return { startedMs, seconds, sha256: [...new Uint8Array(digest)] };
     }),
   );
 }
 
-const inHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-/** How many bytes and recordings this browser keeps. */
+/** How many bytes and which recordings this browser keeps. */
 export async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
   const opening = indexedDB.open('proctoring-recordings');
   await happened(opening, 'success');
-  const all = async <Row>(name: string): Promise<Row[]> => {
-    const request = opening.result.transaction(name).objectStore(name).getAll();
-    await happened(request, 'success');
-    return request.result;
-  };
-  const chunks = await all<{ bytes: Uint8Array }>('chunks');
-  const rows = await all<{ state: string }>('recordings');
+  const store = (name: string) => opening.result.transaction(name).objectStore(name).getAll();
+  const [chunks, rows] = [store('chunks'), store('recordings')];
+  await Promise.all([happened(chunks, 'success'), happened(rows, 'success')]);
   opening.result.close();
-  return { bytes: chunks.reduce((sum, { bytes }) => sum + bytes.length, 0), rows };
+  return { bytes: chunks.result.reduce((sum, { bytes }) => sum + bytes.length, 0), rows: rows.result };
 }
 
 /** Loads a video as a reviewer's page does, and seeks to its middle. */
