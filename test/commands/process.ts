@@ -5,24 +5,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signToken } from '../../src/commands/token.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
+import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
 /** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
 export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
 const EXAM = '/v1/exams/secret-exam';
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
-
-const BODY = {
-  participantId: 'secret-person',
-  kind: 'webcam',
-  contentType: 'video/webm',
-  consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
-  parts: 3,
-};
+const BODY = { ...CREATE_BODY, participantId: 'secret-person', parts: 3 };
 
 export type Caller = ReturnType<typeof callerOf>;
 export type Installation = Awaited<ReturnType<typeof install>>;
@@ -100,13 +94,16 @@ export async function install(settings: Record<string, string> = {}) {
 }
 
 /** Calls one service as the tenant `acme`. */
-export function callerOf(url: string, now: () => number = Date.now) {
+export function callerOf(url: string, now: () => number = Date.now, secret = SECRET) {
   const token = (scope: string, claims: Record<string, string> = {}) =>
-    signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
+    signToken(secret, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
 
   /** With every scope, unless the headers hold another token. */
   async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
+    const headers = {
+      authorization: `Bearer ${await token(SCOPES.join(' '))}`,
+      ...(init.headers as Record<string, string>),
+    };
     return fetch(url + path, { ...init, method, headers });
   }
 
@@ -170,9 +167,7 @@ export async function scrape({ url }: { readonly url: string }): Promise<Readonl
   return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
 }
 
-export function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 25));
-}
+export const pause = () => sleep(25);
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
