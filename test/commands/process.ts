@@ -177,3 +177,12 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** Nothing listens there any more. */
+export async function isRefused(url: string): Promise<boolean> {
+  const error = await fetch(url).then(
+    () => undefined,
+    ({ cause }: { cause?: NodeJS.ErrnoException }) => cause,
+  );
+  return error?.code === 'ECONNREFUSED';
+}
