@@ -10,11 +10,12 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { LogFields, Logger } from '../../src/http/logger.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
 import type { SweepReport } from '../../src/retention/sweep-report.ts';
+import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
+import { createVirtualClock } from '../kit/clock.ts';
 import { type Collector, startCollector } from './collector.ts';
-import { scrape } from './process.ts';
-import { SILENT, startReplica } from './replica.ts';
+import { callerOf, SILENT, scrape } from './process.ts';
 
 describe('the log', () => {
   function logged(level: LogLevel, act: (logger: Logger) => void): Record<string, unknown>[] {
@@ -65,21 +66,22 @@ describe('the log', () => {
 
 describe('the metrics', () => {
   test('routes are known ones, methods those that are served, and no id is told, whatever is called', async () => {
-    const replica = await startReplica();
-    const recording = (await replica.create()).slice(-36);
+    const { url, service } = await startApi();
+    const { call, create } = callerOf(url, service.clock.now, SECRET);
+    const recording = (await create()).slice(-36);
     const ids = { exam: 'secret-exam', attempt: 'secret-attempt', participant: 'secret-person', recording };
     for (const contract of CALLS) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
         const sent = bodyOf(contract);
-        const init = { ...sent, headers: { ...sent.headers, ...headers } };
-        await replica.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
+        const path = pathOf(contract, ids);
+        await call(contract.method.toUpperCase(), path, { ...sent, headers: { ...sent.headers, ...headers } });
       }
     }
     const paths = ['/secret-path', '/v1/secret', '/v1/exams/%ff', '/v1/exams/secret-exam/recordings?cursor=secret'];
     for (const path of paths) {
-      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await replica.call(method, path);
+      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await call(method, path);
     }
-    const samples = await scrape(replica);
+    const samples = await scrape({ url });
     const told = [...samples.keys()];
     expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
     const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
@@ -89,42 +91,39 @@ describe('the metrics', () => {
     expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
   });
 
-  async function valuesOf(registry: Registry, name: string): Promise<number[]> {
-    const metrics = await registry.getMetricsAsJSON();
-    return metrics.find((metric) => metric.name === `proctoring_${name}`)?.values.map(({ value }) => value) ?? [];
+  async function valuesOf(registry: Registry, name: string): Promise<number[] | undefined> {
+    const metric = (await registry.getMetricsAsJSON()).find((told) => told.name === `proctoring_${name}`);
+    return metric?.values.map(({ value }) => value);
   }
 
   test('the deletion queue is told when it was read, once a minute at most; how late it is, at every scrape', async () => {
     const registry = new Registry();
-    const startMs = 1_800_000_000_000;
-    let nowMs = startMs;
+    const clock = createVirtualClock(1_800_000_000_000);
     let asked = 0;
-    let status: DueStatus | undefined = { oldestDueMs: startMs + HOUR_MS, sweepable: 7 };
+    let status: DueStatus | undefined = { oldestDueMs: clock.now() + HOUR_MS, sweepable: 7 };
     async function read(): Promise<DueStatus> {
       asked += 1;
       if (!status) throw new Error('down');
       return status;
     }
-    dueMetrics(registry, { read, now: () => nowMs, leadMs: DAY_MS });
-    async function told(): Promise<number[][]> {
-      const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
-      const all = [...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`));
-      return Promise.all(all);
-    }
+    dueMetrics(registry, { read, now: clock.now, leadMs: DAY_MS });
+    const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
+    const told = () =>
+      Promise.all([...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`)));
     expect(await told()).toEqual([[], [], [], []]);
     expect(await valuesOf(registry, 'deletion_lead_seconds')).toEqual([86_400]);
     await until(async () => (await told())[3]?.length === 1);
-    expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
-    nowMs += 59_000;
-    expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
-
+    for (const passedMs of [0, 59_000]) {
+      clock.advance(passedMs);
+      expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
+    }
     // A store that fails leaves the last reading and its time.
     status = undefined;
-    nowMs += 2 * HOUR_MS;
+    clock.advance(2 * HOUR_MS);
     await until(async () => (await told()) && asked === 2);
     expect(await told()).toEqual([[1_800_003_600], [3659], [7], [1_800_000_000]]);
     status = { oldestDueMs: undefined, sweepable: 0 };
-    nowMs += 60_000;
+    clock.advance(60_000);
     await until(async () => (await told())[0]?.length === 0);
     expect([await told(), asked]).toEqual([[[], [0], [0], [1_800_007_319]], 3]);
   });
@@ -174,18 +173,6 @@ describe('the traces', () => {
     return startOtlpTracing(protocol, { ...SILENT, warn: (message) => warned.push(message) });
   }
 
-  test('the sampler of the environment decides, and with it whoever began the trace; protobuf holds no more than JSON', async () => {
-    const tracing = await start('http/protobuf', { OTEL_TRACES_SAMPLER: 'parentbased_always_off' });
-    const { record, create } = await startReplica({ trace: tracing.middleware });
-    await record();
-    await create({ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' });
-    await tracing.close();
-    expect([...collector.contentTypes]).toEqual(['application/x-protobuf']);
-    const all = Buffer.concat(collector.bodies).toString('latin1');
-    expect(all.match(/POST \/v1\/[a-z/{}]+/g)).toEqual(['POST /v1/exams/{exam}/attempts/{attempt}/recordings']);
-    expect(all).not.toMatch(/secret|eyJ|X-Amz/);
-  });
-
   test('a collector that never answers holds up neither what is traced nor the end', async () => {
     const tracing = await start('http/json');
     const { promise, resolve: speak } = Promise.withResolvers<void>();
@@ -199,7 +186,7 @@ describe('the traces', () => {
   });
 
   test('one that refuses them is said once', async () => {
-    const tracing = await start('http/json', { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
+    const tracing = await start('http/protobuf', { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
     collector.status = 400;
     for (const name of ['a', 'b']) await tracing.inSpan(name, async () => {});
     await tracing.close();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signToken } from '../../src/commands/token.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
+import type { Logger } from '../../src/http/logger.ts';
 import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
 
@@ -15,6 +16,7 @@ const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
 /** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
 export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
 const EXAM = '/v1/exams/secret-exam';
+export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
 const BODY = { ...CREATE_BODY, participantId: 'secret-person', parts: 3 };
 

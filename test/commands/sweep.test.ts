@@ -14,7 +14,7 @@ import { SweepRefused } from '../../src/retention/sweep.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
 import { startTestService } from '../kit/service.ts';
-import { SILENT } from './replica.ts';
+import { SILENT } from './process.ts';
 
 function terminal() {
   const written: string[] = [];
