@@ -5,15 +5,15 @@ import { Registry } from 'prom-client';
 import { createLogger } from '../../src/commands/logging.ts';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
 import { startOtlpTracing } from '../../src/commands/otlp-tracing.ts';
-import type { LogLevel, TracesProtocol } from '../../src/commands/settings.ts';
+import type { LogLevel } from '../../src/commands/settings.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { LogFields, Logger } from '../../src/http/logger.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
+import { startTestService } from '../kit/service.ts';
 import { type Collector, startCollector } from './collector.ts';
 import { callerOf, SILENT, scrape } from './process.ts';
 
@@ -132,17 +132,8 @@ describe('the metrics', () => {
     const registry = new Registry();
     const onSwept = sweepMetrics(registry);
     const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
-    const report = {
-      startedAt: '2026-11-02T09:00:00.000Z',
-      finishedAt: '2026-11-02T09:00:02.500Z',
-      due: 3,
-      deleted: { recordings: 2, objects: 8, versions: 0, bytes: 1 },
-      failed: 1,
-      overdue: 1,
-      oldestOverdueSeconds: 60,
-      requests: 10,
-      requestsPerRecording: 5,
-    } as SweepReport;
+    const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
+    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1 };
     expect(await swept('due')).toEqual([]);
     onSwept(report);
     onSwept('refused');
@@ -150,7 +141,7 @@ describe('the metrics', () => {
     expect(await swept('duration_seconds')).toEqual([2.5]);
     expect(await swept('overdue')).toEqual([1]);
     expect(await swept('runs_total')).toEqual([0, 1, 1]);
-    onSwept({ ...report, failed: 0, overdue: 0, oldestOverdueSeconds: 0 });
+    onSwept({ ...report, failed: 0 });
     expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);
   });
 });
@@ -158,23 +149,17 @@ describe('the metrics', () => {
 describe('the traces', () => {
   const untouched = { ...process.env };
   let collector: Collector;
-  const warned: string[] = [];
   beforeEach(async () => {
     collector = await startCollector();
-    warned.length = 0;
+    Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
   });
   afterEach(async () => {
     process.env = { ...untouched };
     await collector.close();
   });
 
-  function start(protocol: TracesProtocol, settings: Record<string, string> = {}) {
-    Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...settings });
-    return startOtlpTracing(protocol, { ...SILENT, warn: (message) => warned.push(message) });
-  }
-
   test('a collector that never answers holds up neither what is traced nor the end', async () => {
-    const tracing = await start('http/json');
+    const tracing = await startOtlpTracing('http/json', SILENT);
     const { promise, resolve: speak } = Promise.withResolvers<void>();
     collector.silence = promise;
     await expect(tracing.inSpan('run', () => Promise.reject(new RangeError('secret')))).rejects.toThrow(RangeError);
@@ -186,7 +171,8 @@ describe('the traces', () => {
   });
 
   test('one that refuses them is said once', async () => {
-    const tracing = await start('http/protobuf', { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
+    const warned: string[] = [];
+    const tracing = await startOtlpTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
     collector.status = 400;
     for (const name of ['a', 'b']) await tracing.inSpan(name, async () => {});
     await tracing.close();

@@ -59,11 +59,10 @@ export async function install(settings: Record<string, string> = {}) {
     return { child, said, ended };
   }
 
-  /** Starts `serve`. */
+  /** Starts `serve`; `stop` sends a signal, and answers with the exit code. */
   function launch() {
     const { child, said, ended } = begin(['serve']);
-    /** Sends a signal and waits for the end; the exit code. */
-    function stop(signal: NodeJS.Signals): Promise<number | null> {
+    async function stop(signal: NodeJS.Signals) {
       child.kill(signal);
       return ended;
     }
@@ -83,8 +82,7 @@ export async function install(settings: Record<string, string> = {}) {
   /** Runs another command to its end. */
   async function run(...args: string[]) {
     const { said, ended } = begin(args);
-    const code = await ended;
-    return { code, ...said };
+    return { code: await ended, ...said };
   }
 
   async function remove(): Promise<void> {
@@ -102,11 +100,8 @@ export function callerOf(url: string, now: () => number = Date.now, secret = SEC
 
   /** With every scope, unless the headers hold another token. */
   async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = {
-      authorization: `Bearer ${await token(SCOPES.join(' '))}`,
-      ...(init.headers as Record<string, string>),
-    };
-    return fetch(url + path, { ...init, method, headers });
+    const authorization = `Bearer ${await token(SCOPES.join(' '))}`;
+    return fetch(url + path, { ...init, method, headers: { authorization, ...Object(init.headers) } });
   }
 
   /** @throws Error when it was refused */
