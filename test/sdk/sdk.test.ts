@@ -69,7 +69,7 @@ describe('the client for servers', () => {
     expect((gone as ApiError).requestId).toBeDefined();
   });
 
-  it('uploads a file of several parts, and lists over all pages, with filters', async () => {
+  it('uploads a file of several parts, lists over all pages, with filters, and tells what is missing', async () => {
     const recordings = await client();
     const at = { exam: 'sdk-list', attempt: newAttempt() };
     const { recording, upload } = await recordings.create(at, BODY);
@@ -79,15 +79,8 @@ describe('the client for servers', () => {
     const { recordingId } = (await recordings.create(at, BODY)).recording;
     const listed = await Array.fromAsync(recordings.list({ exam: at.exam }, { limit: 2, assessed: false }));
     expect(listed).toMatchObject([recording, { recordingId: stored.recordingId }, { recordingId }]);
-    await recordings.abort({ ...at, recording: recordingId });
-    expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
-    expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
-  });
 
-  it('tells errors apart by their code, and what each has by its type', async () => {
-    const recordings = await client();
-    const at = { exam: 'math', attempt: newAttempt() };
-    const { recordingId } = (await recordings.create(at, BODY)).recording;
+    // Errors are told apart by their code, and what each has by its type.
     const error: unknown = await recordings.complete({ ...at, recording: recordingId }).catch((thrown) => thrown);
     if (!(error instanceof ApiError)) throw new Error('nothing was refused');
     const known: ErrorCode = error.code;
@@ -95,6 +88,10 @@ describe('the client for servers', () => {
     expect([known, missing]).toEqual(['parts-missing', [1]]);
     // @ts-expect-error: a code that there is not
     expect(error.code === 'part-missing').toBe(false);
+
+    await recordings.abort({ ...at, recording: recordingId });
+    expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
+    expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
   });
 
   it('waits longer from try to try, with jitter, and never less than it is asked to', () => {
