@@ -32,6 +32,7 @@ test.each([
   ['Thu, 01 Jan 2026 00:00:05 GMT', 5_000],
   ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
   ['soon', 0],
+  [null, 0],
   ['86400', 120_000],
 ])('a service that asks for %s is left alone for so long', (header, ms) => {
   expect(retryAfterMs(header, Date.parse('2026-01-01T00:00:00Z'))).toBe(ms);

@@ -133,7 +133,7 @@ describe('the metrics', () => {
     const onSwept = sweepMetrics(registry);
     const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
     const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
-    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1 };
+    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1, requestsPerRecording: 5 };
     expect(await swept('due')).toEqual([]);
     onSwept(report);
     onSwept('refused');

@@ -24,9 +24,9 @@ function terminal() {
 
 describe('the report', () => {
   test('warns before a loss, tells what would go and what stays due; the exit code is 1 while something is overdue', async () => {
-    const { wrap, failOn } = createInterventions();
-    const recover = failOn('delete', '');
-    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap });
+    const interventions = createInterventions();
+    const recover = interventions.failOn('delete', '');
+    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap: interventions.wrap });
     await service.record();
     service.clock.advance(2 * HOUR_MS);
     const { written, of } = terminal();

@@ -64,7 +64,7 @@ describe('the files', () => {
     for (const [script] of html.matchAll(/<script[^>]*>[^<]*<\/script>/g)) {
       expect(script).toMatch(/^<script[^>]* src="[^"]+"[^>]*><\/script>$/);
     }
-    const named = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
+    const named = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path = '']) => path);
     expect(named.sort()).toEqual(['/demo/main.js', '/demo/page.css']);
     const types = { '/demo/main.js': 'text/javascript; charset=utf-8', '/demo/page.css': 'text/css; charset=utf-8' };
     for (const [path, type] of Object.entries(types)) {
