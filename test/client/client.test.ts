@@ -40,15 +40,13 @@ test.each([
 
 test('two recordings are as far apart as their beginnings; the pauses of one are not in its file', () => {
   const at = (seconds: string) => `2026-11-02T09:00:${seconds}Z`;
-  const gap = (from: string, to: string, reason: string) => ({ from: at(from), to: at(to), reason });
-  const timeline = (startedAt: string, gaps: Timeline['gaps'] = []) => ({
-    startedAt: at(startedAt),
-    endedAt: '2026-11-02T10:00:00Z',
-    gaps,
-  });
-  expect(offsetSeconds(timeline('00.000'), timeline('01.250'))).toBe(1.25);
-  expect(offsetSeconds(timeline('01.250'), timeline('00.000'))).toBe(-1.25);
-  const paused = timeline('00.000', [gap('10.000', '20.000', 'buffer-full'), gap('30.000', '35.000', 'muted')]);
+  const timeline = (startedAt: string, gaps: Timeline['gaps'] = []) => ({ startedAt, endedAt: at('59.000'), gaps });
+  const [early, late] = [timeline(at('00.000')), timeline(at('01.250'))];
+  expect([offsetSeconds(early, late), offsetSeconds(late, early)]).toEqual([1.25, -1.25]);
+  const paused = timeline(at('00.000'), [
+    { from: at('10.000'), to: at('20.000'), reason: 'buffer-full' },
+    { from: at('30.000'), to: at('35.000'), reason: 'muted' },
+  ]);
   const moments = ['05.000', '10.000', '15.000', '20.000', '40.000'].map((seconds) => new Date(at(seconds)));
   expect(moments.map((moment) => mediaSeconds(paused, moment))).toEqual([5, 10, 10, 10, 30]);
 });

@@ -74,7 +74,6 @@ async function watch(...seeksMs: number[]) {
 
 test.each([
   ['at once', [50]],
-  ['for nearly a second', [900]],
   ['for three seconds', [3000]],
   ['long the first time, and then quickly', [2000, 100]],
   ['quickly the first time, and then long', [100, 2000]],
@@ -82,12 +81,13 @@ test.each([
   const { leader, follower, pass, apart } = await watch(...seeksMs);
   leader.currentTime = 300;
   pass(12);
-  expect(apart()).toBeLessThan(0.1);
-  const before = follower.seeks;
-  pass(60);
-  expect(apart()).toBeLessThan(0.1);
-  expect(follower.seeks).toBe(before);
-  expect(before).toBeLessThanOrEqual(4);
+  const { seeks } = follower;
+  expect(seeks).toBeLessThanOrEqual(4);
+  for (const seconds of [0, 60]) {
+    pass(seconds);
+    expect(apart()).toBeLessThan(0.1);
+  }
+  expect(follower.seeks).toBe(seeks);
 });
 
 test('a follower that takes long to seek shows the very moment at which the leader was paused', async () => {
@@ -103,14 +103,14 @@ test('small differences are made up for by speed, without a jump, until it is to
   const { leader, follower, end, pass, apart } = await watch(100);
   leader.currentTime = 300;
   pass(5);
-  const before = follower.seeks;
+  const { seeks } = follower;
   leader.currentTime += 0.3;
   pass(3);
   expect(apart()).toBeLessThan(0.1);
-  expect(follower.seeks).toBe(before);
+  expect(follower.seeks).toBe(seeks);
   end();
   leader.currentTime = 100;
   leader.pause();
   pass(2);
-  expect(follower).toMatchObject({ seeks: before, paused: false });
+  expect(follower).toMatchObject({ seeks, paused: false });
 });

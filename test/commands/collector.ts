@@ -9,18 +9,14 @@ export type Collector = Awaited<ReturnType<typeof startCollector>>;
 export type CollectedSpan = ReturnType<typeof spansOf>[number];
 
 type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-interface OtlpSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  /** 1 internal, 2 server, 3 client. */
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly status: { readonly code?: number };
-  readonly attributes: Attributes;
-}
+/** `kind`: 1 internal, 2 server, 3 client. */
+type OtlpSpan = Readonly<
+  Record<'traceId' | 'spanId' | 'parentSpanId' | 'name' | 'startTimeUnixNano' | 'endTimeUnixNano', string> & {
+    kind: number;
+    status: { code?: number };
+    attributes: Attributes;
+  }
+>;
 interface OtlpTraces {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: Attributes };

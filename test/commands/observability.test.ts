@@ -5,16 +5,17 @@ import { Registry } from 'prom-client';
 import { createLogger } from '../../src/commands/logging.ts';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
 import { startOtlpTracing } from '../../src/commands/otlp-tracing.ts';
-import type { LogLevel, TracesProtocol } from '../../src/commands/settings.ts';
+import type { LogLevel } from '../../src/commands/settings.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { LogFields, Logger } from '../../src/http/logger.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
+import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
+import { createVirtualClock } from '../kit/clock.ts';
+import { startTestService } from '../kit/service.ts';
 import { type Collector, startCollector } from './collector.ts';
-import { scrape } from './process.ts';
-import { SILENT, startReplica } from './replica.ts';
+import { callerOf, SILENT, scrape } from './process.ts';
 
 describe('the log', () => {
   function logged(level: LogLevel, act: (logger: Logger) => void): Record<string, unknown>[] {
@@ -65,21 +66,22 @@ describe('the log', () => {
 
 describe('the metrics', () => {
   test('routes are known ones, methods those that are served, and no id is told, whatever is called', async () => {
-    const replica = await startReplica();
-    const recording = (await replica.create()).slice(-36);
+    const { url, service } = await startApi();
+    const { call, create } = callerOf(url, service.clock.now, SECRET);
+    const recording = (await create()).slice(-36);
     const ids = { exam: 'secret-exam', attempt: 'secret-attempt', participant: 'secret-person', recording };
     for (const contract of CALLS) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
         const sent = bodyOf(contract);
-        const init = { ...sent, headers: { ...sent.headers, ...headers } };
-        await replica.call(contract.method.toUpperCase(), pathOf(contract, ids), init);
+        const path = pathOf(contract, ids);
+        await call(contract.method.toUpperCase(), path, { ...sent, headers: { ...sent.headers, ...headers } });
       }
     }
     const paths = ['/secret-path', '/v1/secret', '/v1/exams/%ff', '/v1/exams/secret-exam/recordings?cursor=secret'];
     for (const path of paths) {
-      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await replica.call(method, path);
+      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await call(method, path);
     }
-    const samples = await scrape(replica);
+    const samples = await scrape({ url });
     const told = [...samples.keys()];
     expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
     const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
@@ -89,42 +91,39 @@ describe('the metrics', () => {
     expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
   });
 
-  async function valuesOf(registry: Registry, name: string): Promise<number[]> {
-    const metrics = await registry.getMetricsAsJSON();
-    return metrics.find((metric) => metric.name === `proctoring_${name}`)?.values.map(({ value }) => value) ?? [];
+  async function valuesOf(registry: Registry, name: string): Promise<number[] | undefined> {
+    const metric = (await registry.getMetricsAsJSON()).find((told) => told.name === `proctoring_${name}`);
+    return metric?.values.map(({ value }) => value);
   }
 
   test('the deletion queue is told when it was read, once a minute at most; how late it is, at every scrape', async () => {
     const registry = new Registry();
-    const startMs = 1_800_000_000_000;
-    let nowMs = startMs;
+    const clock = createVirtualClock(1_800_000_000_000);
     let asked = 0;
-    let status: DueStatus | undefined = { oldestDueMs: startMs + HOUR_MS, sweepable: 7 };
+    let status: DueStatus | undefined = { oldestDueMs: clock.now() + HOUR_MS, sweepable: 7 };
     async function read(): Promise<DueStatus> {
       asked += 1;
       if (!status) throw new Error('down');
       return status;
     }
-    dueMetrics(registry, { read, now: () => nowMs, leadMs: DAY_MS });
-    async function told(): Promise<number[][]> {
-      const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
-      const all = [...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`));
-      return Promise.all(all);
-    }
+    dueMetrics(registry, { read, now: clock.now, leadMs: DAY_MS });
+    const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
+    const told = () =>
+      Promise.all([...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`)));
     expect(await told()).toEqual([[], [], [], []]);
     expect(await valuesOf(registry, 'deletion_lead_seconds')).toEqual([86_400]);
     await until(async () => (await told())[3]?.length === 1);
-    expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
-    nowMs += 59_000;
-    expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
-
+    for (const passedMs of [0, 59_000]) {
+      clock.advance(passedMs);
+      expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
+    }
     // A store that fails leaves the last reading and its time.
     status = undefined;
-    nowMs += 2 * HOUR_MS;
+    clock.advance(2 * HOUR_MS);
     await until(async () => (await told()) && asked === 2);
     expect(await told()).toEqual([[1_800_003_600], [3659], [7], [1_800_000_000]]);
     status = { oldestDueMs: undefined, sweepable: 0 };
-    nowMs += 60_000;
+    clock.advance(60_000);
     await until(async () => (await told())[0]?.length === 0);
     expect([await told(), asked]).toEqual([[[], [0], [0], [1_800_007_319]], 3]);
   });
@@ -133,17 +132,8 @@ describe('the metrics', () => {
     const registry = new Registry();
     const onSwept = sweepMetrics(registry);
     const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
-    const report = {
-      startedAt: '2026-11-02T09:00:00.000Z',
-      finishedAt: '2026-11-02T09:00:02.500Z',
-      due: 3,
-      deleted: { recordings: 2, objects: 8, versions: 0, bytes: 1 },
-      failed: 1,
-      overdue: 1,
-      oldestOverdueSeconds: 60,
-      requests: 10,
-      requestsPerRecording: 5,
-    } as SweepReport;
+    const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
+    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1, requestsPerRecording: 5 };
     expect(await swept('due')).toEqual([]);
     onSwept(report);
     onSwept('refused');
@@ -151,7 +141,7 @@ describe('the metrics', () => {
     expect(await swept('duration_seconds')).toEqual([2.5]);
     expect(await swept('overdue')).toEqual([1]);
     expect(await swept('runs_total')).toEqual([0, 1, 1]);
-    onSwept({ ...report, failed: 0, overdue: 0, oldestOverdueSeconds: 0 });
+    onSwept({ ...report, failed: 0 });
     expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);
   });
 });
@@ -159,35 +149,17 @@ describe('the metrics', () => {
 describe('the traces', () => {
   const untouched = { ...process.env };
   let collector: Collector;
-  const warned: string[] = [];
   beforeEach(async () => {
     collector = await startCollector();
-    warned.length = 0;
+    Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
   });
   afterEach(async () => {
     process.env = { ...untouched };
     await collector.close();
   });
 
-  function start(protocol: TracesProtocol, settings: Record<string, string> = {}) {
-    Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...settings });
-    return startOtlpTracing(protocol, { ...SILENT, warn: (message) => warned.push(message) });
-  }
-
-  test('the sampler of the environment decides, and with it whoever began the trace; protobuf holds no more than JSON', async () => {
-    const tracing = await start('http/protobuf', { OTEL_TRACES_SAMPLER: 'parentbased_always_off' });
-    const { record, create } = await startReplica({ trace: tracing.middleware });
-    await record();
-    await create({ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' });
-    await tracing.close();
-    expect([...collector.contentTypes]).toEqual(['application/x-protobuf']);
-    const all = Buffer.concat(collector.bodies).toString('latin1');
-    expect(all.match(/POST \/v1\/[a-z/{}]+/g)).toEqual(['POST /v1/exams/{exam}/attempts/{attempt}/recordings']);
-    expect(all).not.toMatch(/secret|eyJ|X-Amz/);
-  });
-
   test('a collector that never answers holds up neither what is traced nor the end', async () => {
-    const tracing = await start('http/json');
+    const tracing = await startOtlpTracing('http/json', SILENT);
     const { promise, resolve: speak } = Promise.withResolvers<void>();
     collector.silence = promise;
     await expect(tracing.inSpan('run', () => Promise.reject(new RangeError('secret')))).rejects.toThrow(RangeError);
@@ -199,7 +171,8 @@ describe('the traces', () => {
   });
 
   test('one that refuses them is said once', async () => {
-    const tracing = await start('http/json', { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
+    const warned: string[] = [];
+    const tracing = await startOtlpTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
     collector.status = 400;
     for (const name of ['a', 'b']) await tracing.inSpan(name, async () => {});
     await tracing.close();

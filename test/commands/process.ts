@@ -5,24 +5,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signToken } from '../../src/commands/token.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
+import type { Logger } from '../../src/http/logger.ts';
+import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
 /** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
 export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
 const EXAM = '/v1/exams/secret-exam';
+export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
-
-const BODY = {
-  participantId: 'secret-person',
-  kind: 'webcam',
-  contentType: 'video/webm',
-  consent: { givenAt: '2026-01-02T09:55:00Z', policyVersion: '1' },
-  parts: 3,
-};
+const BODY = { ...CREATE_BODY, participantId: 'secret-person', parts: 3 };
 
 export type Caller = ReturnType<typeof callerOf>;
 export type Installation = Awaited<ReturnType<typeof install>>;
@@ -63,11 +59,10 @@ export async function install(settings: Record<string, string> = {}) {
     return { child, said, ended };
   }
 
-  /** Starts `serve`. */
+  /** Starts `serve`; `stop` sends a signal, and answers with the exit code. */
   function launch() {
     const { child, said, ended } = begin(['serve']);
-    /** Sends a signal and waits for the end; the exit code. */
-    function stop(signal: NodeJS.Signals): Promise<number | null> {
+    async function stop(signal: NodeJS.Signals) {
       child.kill(signal);
       return ended;
     }
@@ -87,8 +82,7 @@ export async function install(settings: Record<string, string> = {}) {
   /** Runs another command to its end. */
   async function run(...args: string[]) {
     const { said, ended } = begin(args);
-    const code = await ended;
-    return { code, ...said };
+    return { code: await ended, ...said };
   }
 
   async function remove(): Promise<void> {
@@ -100,14 +94,14 @@ export async function install(settings: Record<string, string> = {}) {
 }
 
 /** Calls one service as the tenant `acme`. */
-export function callerOf(url: string, now: () => number = Date.now) {
+export function callerOf(url: string, now: () => number = Date.now, secret = SECRET) {
   const token = (scope: string, claims: Record<string, string> = {}) =>
-    signToken(SECRET, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
+    signToken(secret, { tenant: 'acme', scope, sub: 'tester', ...claims }, 600_000, now());
 
   /** With every scope, unless the headers hold another token. */
   async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { authorization: `Bearer ${await token(ALL_SCOPES)}`, ...(init.headers as Record<string, string>) };
-    return fetch(url + path, { ...init, method, headers });
+    const authorization = `Bearer ${await token(SCOPES.join(' '))}`;
+    return fetch(url + path, { ...init, method, headers: { authorization, ...Object(init.headers) } });
   }
 
   /** @throws Error when it was refused */
@@ -170,9 +164,7 @@ export async function scrape({ url }: { readonly url: string }): Promise<Readonl
   return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
 }
 
-export function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 25));
-}
+export const pause = () => sleep(25);
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -181,4 +173,13 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Nothing listens there any more. */
+export async function isRefused(url: string): Promise<boolean> {
+  const error = await fetch(url).then(
+    () => undefined,
+    ({ cause }: { cause?: NodeJS.ErrnoException }) => cause,
+  );
+  return error?.code === 'ECONNREFUSED';
 }

@@ -10,10 +10,11 @@ import { shutDown } from '../../src/commands/shut-down.ts';
 import { listenForStop } from '../../src/commands/stop-signal.ts';
 import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { SECRET, startApi } from '../http/api.ts';
 import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
-import { type Replica, startReplica } from './replica.ts';
+import { callerOf, isRefused } from './process.ts';
 
 /** Nothing is cut in the time of a test. */
 const NEVER_MS = 2 ** 30;
@@ -23,13 +24,6 @@ async function probe(url: string): Promise<{ status: number; connection: string 
   const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return { status: response.statusCode ?? 0, connection: response.headers.connection, body: await text(response) };
-}
-
-async function isRefused(url: string): Promise<boolean> {
-  return probe(url).then(
-    () => false,
-    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
-  );
 }
 
 describe('the HTTP server', () => {
@@ -110,60 +104,78 @@ test('a second signal ends the process at once, but not the echo of a first from
 
 test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
   const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
-  const { clock, store: real } = startTestService();
-  let away: (() => Promise<never>) | undefined = () => Promise.reject(new Error('away'));
+  const { clock, store } = startTestService();
+  let list: ObjectStore['list'] = () => Promise.reject(new Error('away'));
   let reason: string | undefined;
   let asked = 0;
-  const store: Pick<ObjectStore, 'list'> = {
-    list(...args) {
-      asked += 1;
-      return away ? away() : real.list(...args);
-    },
-  };
   const answers: boolean[] = [];
-  const told = { notReady: () => reason, onAnswer: (answer: boolean) => void answers.push(answer) };
-  const isReady = createReadiness({ store, now: clock.now, timers: clock, ...told });
+  const isReady = createReadiness({
+    store: {
+      list(...args) {
+        asked += 1;
+        return list(...args);
+      },
+    },
+    now: clock.now,
+    timers: clock,
+    notReady: () => reason,
+    onAnswer: (answer) => void answers.push(answer),
+  });
   expect(await isReady()).toEqual(silent);
-  away = undefined;
+  list = (...args) => store.list(...args);
   clock.advance(5 * SECOND_MS);
   expect([await isReady(), asked]).toEqual([silent, 1]);
   clock.advance(1);
   expect([await isReady(), asked]).toEqual([ready, 2]);
-  away = () => new Promise(() => {});
-  expect([await isReady(), asked]).toEqual([ready, 2]);
+  list = () => new Promise(() => {});
   clock.advance(5 * SECOND_MS + 1);
   const hanging = isReady();
   clock.advance(3 * SECOND_MS);
   expect(await hanging).toEqual(silent);
-  away = undefined;
+  list = (...args) => store.list(...args);
   clock.advance(3 * SECOND_MS);
   reason = 'stopping';
   expect([await isReady(), asked]).toEqual([{ ready: false, reason }, 4]);
-  expect(answers).toEqual([false, false, true, true, false, false]);
+  expect(answers).toEqual([false, false, true, false, false]);
 });
+
+/** The application as `serve` puts it together, by the clock of its store. */
+async function startReplica(service: TestService, port = 0) {
+  const { clock, store } = service;
+  const state = { notReady: undefined as string | undefined };
+  const told = { notReady: () => state.notReady, onAnswer: () => {} };
+  const { handler } = await startApi({
+    service,
+    isReady: createReadiness({ store, now: clock.now, timers: clock, ...told }),
+  });
+  const server = await startHttpServer(handler, { host: '127.0.0.1', port });
+  const url = `http://127.0.0.1:${server.port}`;
+  return { ...callerOf(url, clock.now, SECRET), url, server, state };
+}
 
 test('a rolling restart loses no request, and every recording that was answered as complete is stored', async () => {
   const first = startTestService();
-  const services: TestService[] = [first, startTestService({ on: first })];
-  const replicas = await Promise.all(services.map((service) => startReplica({ service })));
-  // A load balancer: round robin over the replicas that were ready when it last looked, retrying nothing.
-  let ready = [0, 1];
+  // Behind a load balancer: round robin over the replicas that were ready when it last looked, retrying nothing.
+  const slots = await Promise.all(
+    [first, startTestService({ on: first })].map(async (service) => {
+      return { service, replica: await startReplica(service), isReady: true, inHand: 0, served: 0 };
+    }),
+  );
+  type Slot = (typeof slots)[number];
   let turn = 0;
-  const inHand = [0, 0];
-  const served = [0, 0];
-  async function balanced<T>(act: (replica: Replica) => Promise<T>): Promise<T> {
-    const index = ready[turn++ % ready.length] ?? Number.NaN;
-    inHand[index] = (inHand[index] ?? 0) + 1;
+  async function balanced<T>(act: (replica: Slot['replica']) => Promise<T>): Promise<T> {
+    const ready = slots.filter(({ isReady }) => isReady);
+    const slot = ready[turn++ % ready.length] as Slot;
+    slot.inHand += 1;
     try {
-      return await act(replicas[index] as Replica);
+      return await act(slot.replica);
     } finally {
-      inHand[index] = (inHand[index] ?? 0) - 1;
-      served[index] = (served[index] ?? 0) + 1;
+      slot.inHand -= 1;
+      slot.served += 1;
     }
   }
   async function look(): Promise<void> {
-    const answers = await Promise.all(replicas.map(async ({ url }) => (await fetch(`${url}/readyz`)).ok));
-    ready = [0, 1].filter((index) => answers[index]);
+    for (const slot of slots) slot.isReady = (await fetch(`${slot.replica.url}/readyz`)).ok;
   }
 
   const stored: string[] = [];
@@ -171,10 +183,10 @@ test('a rolling restart loses no request, and every recording that was answered 
   /** Fails with the first answer that is not the one of a success. */
   async function client(number: number): Promise<void> {
     for (let round = 0; !isOver; round += 1) {
-      const path = await balanced((replica) => replica.record({}, `a-${number}-${round}`));
+      const path = await balanced(({ record }) => record({}, `a-${number}-${round}`));
       stored.push(path);
-      await balanced((replica) => replica.ask('GET', path));
-      await balanced((replica) => replica.ask('POST', `${path}/playback-links`));
+      await balanced(({ ask }) => ask('GET', path));
+      await balanced(({ ask }) => ask('POST', `${path}/playback-links`));
     }
   }
   const clients = Promise.all(Array.from({ length: 10 }, (_, number) => client(number)));
@@ -182,28 +194,29 @@ test('a rolling restart loses no request, and every recording that was answered 
   clients.catch(() => {});
   const whileServed = (condition: () => boolean) => Promise.race([clients, until(condition)]);
   /** Some more calls have come to a replica. */
-  function untilServed(index: number): Promise<unknown> {
-    const before = served[index] ?? 0;
-    return whileServed(() => (served[index] ?? 0) > before + 20);
+  function untilServed(slot: Slot): Promise<unknown> {
+    const before = slot.served;
+    return whileServed(() => slot.served > before + 20);
   }
-  for (const [index, service] of services.entries()) {
-    await untilServed(index);
-    const replica = replicas[index] as Replica;
-    replica.state.notReady = 'stopping';
+  for (const slot of slots) {
+    await untilServed(slot);
+    const { server, state } = slot.replica;
+    state.notReady = 'stopping';
     // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
     async function wait(): Promise<void> {
-      await untilServed(index);
+      await untilServed(slot);
       await look();
-      await whileServed(() => inHand[index] === 0);
+      await whileServed(() => slot.inHand === 0);
     }
-    await shutDown({ server: replica.server, running: [], reason: 'SIGTERM', delayMs: DAY_MS, wait });
-    await untilServed(1 - index);
-    replicas[index] = await startReplica({ service, port: replica.server.port });
+    await shutDown({ server, running: [], reason: 'SIGTERM', delayMs: DAY_MS, wait });
+    for (const other of slots) if (other !== slot) await untilServed(other);
+    slot.replica = await startReplica(slot.service, server.port);
     await look();
-    await untilServed(index);
+    await untilServed(slot);
   }
   isOver = true;
   await clients;
+  for (const { replica } of slots) await replica.server.close(0);
 
   expect(stored.length).toBeGreaterThan(10);
   const keys = new Set(await first.keys('attempts/'));

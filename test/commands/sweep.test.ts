@@ -11,10 +11,9 @@ import { type ReportOptions, reportSweep } from '../../src/commands/sweep.ts';
 import { reportVerify } from '../../src/commands/verify.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { SweepRefused } from '../../src/retention/sweep.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
-import { overriding } from '../kit/interventions.ts';
+import { createInterventions } from '../kit/interventions.ts';
 import { startTestService } from '../kit/service.ts';
-import { SILENT } from './replica.ts';
+import { SILENT } from './process.ts';
 
 function terminal() {
   const written: string[] = [];
@@ -25,12 +24,9 @@ function terminal() {
 
 describe('the report', () => {
   test('warns before a loss, tells what would go and what stays due; the exit code is 1 while something is overdue', async () => {
-    let refused: StoreError | undefined = new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
-    const service = startTestService({
-      policy: { unassessedMs: 2 * DAY_MS },
-      wrap: (store) =>
-        overriding(store, { delete: (objects) => (refused ? Promise.reject(refused) : store.delete(objects)) }),
-    });
+    const interventions = createInterventions();
+    const recover = interventions.failOn('delete', '');
+    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap: interventions.wrap });
     await service.record();
     service.clock.advance(2 * HOUR_MS);
     const { written, of } = terminal();
@@ -46,8 +42,8 @@ describe('the report', () => {
     expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
     expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*SlowDown/);
-    refused = undefined;
+    expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*TimeoutError/);
+    recover();
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
     expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
     expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
@@ -66,17 +62,17 @@ describe('the report', () => {
     await expect(report(() => Promise.reject(new Error('away')), of(true))).rejects.toThrow('away');
   });
 
-  test.each([
-    [true, ['\r\u001b[K3 of 12 deleted, 0 failed', '\r\u001b[K9 of 12 deleted, 1 failed', '\r\u001b[K']],
-    [false, []],
-    [undefined, []],
-  ])('a terminal (%s) sees one line that is written over, a file or a pipe sees nothing', (isTTY, lines) => {
-    const written: string[] = [];
-    const progress = createProgress({ isTTY, write: (text) => written.push(text) });
-    progress.show({ due: 12, deleted: 3, failed: 0 });
-    progress.show({ due: 12, deleted: 9, failed: 1 });
-    progress.clear();
-    expect(written).toEqual(lines);
+  test('a terminal sees one line that is written over, a file or a pipe sees nothing', () => {
+    const shown = [true, undefined].map((isTTY) => {
+      const written: string[] = [];
+      const progress = createProgress({ isTTY, write: (text) => written.push(text) });
+      progress.show({ due: 12, deleted: 3, failed: 0 });
+      progress.show({ due: 12, deleted: 9, failed: 1 });
+      progress.clear();
+      return written;
+    });
+    const lines = ['\r\u001b[K3 of 12 deleted, 0 failed', '\r\u001b[K9 of 12 deleted, 1 failed', '\r\u001b[K'];
+    expect(shown).toEqual([lines, []]);
   });
 });
 
@@ -130,7 +126,6 @@ describe('the binary', () => {
 });
 
 test.each([
-  ['--max-old-space-size=300', 0],
   ['--max_old_space_size=300', 0],
   ['--max-semi-space-size=1', 1],
 ])('with NODE_OPTIONS=%s a command starts again %d times for a small heap', (NODE_OPTIONS, times) => {

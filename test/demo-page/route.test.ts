@@ -25,25 +25,21 @@ beforeAll(async () => {
 const askToken = ({ agent }: Pick<Api, 'agent'>, role: string, headers: Record<string, string> = { origin: ORIGIN }) =>
   agent.post(`${TOKENS}/${role}`).set(headers);
 
-describe('where there is such a page', () => {
-  test.each<[string, Record<string, string>]>([
-    ['a store of its own', { ...EMBEDDED, S3_BUCKET: 'bucket', S3_REGION: 'eu' }],
-    ['tokens of somebody else', { PORT, AUTH_JWKS_URL: 'https://login.example/keys' }],
-    ['no URLs for uploads', { ...EMBEDDED, UPLOADS: 'proxy' }],
-    ['a port that nobody knows', { ...EMBEDDED, PORT: '0' }],
-  ])('not with %s: neither page nor tokens, and its origin is not let in', async (_name, env) => {
-    expect(demoOrigins(readSettings(env))).toEqual([]);
-    const other = await serve(env);
-    for (const path of ['/demo', '/demo/main.js', '/demo/page.css', '/demo/settings']) {
-      await other.agent.get(path).expect(404);
-    }
-    await askToken(other, 'reviewer').expect(404);
-  });
+test.each<[string, Record<string, string>]>([
+  ['a store of its own', { ...EMBEDDED, S3_BUCKET: 'bucket', S3_REGION: 'eu' }],
+  ['tokens of somebody else', { PORT, AUTH_JWKS_URL: 'https://login.example/keys' }],
+  ['no URLs for uploads', { ...EMBEDDED, UPLOADS: 'proxy' }],
+  ['a port that nobody knows', { ...EMBEDDED, PORT: '0' }],
+])('with %s there is neither page nor tokens, and its origin is not let in', async (_name, env) => {
+  expect(demoOrigins(readSettings(env))).toEqual([]);
+  const other = await serve(env);
+  for (const path of ['', '/main.js', '/page.css', '/settings']) await other.agent.get(`/demo${path}`).expect(404);
+  await askToken(other, 'reviewer').expect(404);
+});
 
-  test('beside the embedded store, with a shared secret or a generated one', () => {
-    const origins = [ORIGIN, `http://127.0.0.1:${PORT}`];
-    expect([EMBEDDED, { PORT }].map((env) => demoOrigins(readSettings(env)))).toEqual([origins, origins]);
-  });
+test('it is there beside the embedded store, with a shared secret or a generated one', () => {
+  const origins = [ORIGIN, `http://127.0.0.1:${PORT}`];
+  expect([EMBEDDED, { PORT }].map((env) => demoOrigins(readSettings(env)))).toEqual([origins, origins]);
 });
 
 describe('the files', () => {
@@ -68,7 +64,7 @@ describe('the files', () => {
     for (const [script] of html.matchAll(/<script[^>]*>[^<]*<\/script>/g)) {
       expect(script).toMatch(/^<script[^>]* src="[^"]+"[^>]*><\/script>$/);
     }
-    const named = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
+    const named = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path = '']) => path);
     expect(named.sort()).toEqual(['/demo/main.js', '/demo/page.css']);
     const types = { '/demo/main.js': 'text/javascript; charset=utf-8', '/demo/page.css': 'text/css; charset=utf-8' };
     for (const [path, type] of Object.entries(types)) {

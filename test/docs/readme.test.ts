@@ -2,11 +2,13 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { freePort, pause } from '../commands/process.ts';
+import { unzipSync } from 'fflate';
+import { callerOf, type Installation, install } from '../commands/process.ts';
+import { SCOPES } from '../http/calls.ts';
+import { until } from '../http/expectations.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const PAGES = ['README.md', 'docs/integrations.md', 'docs/running.md', 'docs/sdk.md', 'docs/settings.md'];
@@ -19,35 +21,25 @@ const ELSEWHERE: readonly { command: RegExp; because: string; step: string }[] =
   { command: /^docker (build|run) /, because: 'it needs Docker', step: 'the image, built and used on Ceph' },
 ];
 
-let folder: string;
-let env: NodeJS.ProcessEnv;
+let installation: Installation;
 let url: string;
 let service: ChildProcessWithoutNullStreams;
 let output = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'front-door-'));
-  const port = await freePort();
-  url = `http://localhost:${port}`;
-  env = {
-    PATH: process.env.PATH,
-    HOME: folder,
-    TMPDIR: folder,
-    DATA_DIR: join(folder, 'data'),
-    PORT: String(port),
-    LOCAL_S3_PORT: String(await freePort()),
-    SHUTDOWN_DELAY: '0s',
-  };
+  installation = await install({ AUTH_SHARED_SECRET: '' });
+  const { dataDir, env } = installation;
+  Object.assign(env, { HOME: dataDir, TMPDIR: dataDir });
+  url = installation.url.replace('127.0.0.1', 'localhost');
   // The first block of the page after the installation, in a terminal of its own.
   service = spawn('bash', ['-c', 'npm start 2>&1'], { cwd: ROOT, env, detached: true });
   service.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  const isReady = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
-  while (!(await isReady())) {
-    if (service.exitCode !== null) throw new Error(`npm start ended with ${service.exitCode}`);
-    await pause();
-  }
+  await until(async () => {
+    if (service.exitCode !== null) throw new Error(`npm start ended: ${output}`);
+    return (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
+  });
 });
 afterAll(async () => {
   if (service.pid && service.exitCode === null) {
@@ -56,14 +48,15 @@ afterAll(async () => {
     process.kill(-service.pid, 'SIGTERM');
     await closed;
   }
-  await rm(folder, { recursive: true, force: true });
+  await installation.remove();
 });
 
+/** Of a language, or of a language and more: `sh run`. */
 async function blocks(page: string, language: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(\w+)[^\n]*\n([\s\S]*?)^```$/gm)]
-    .filter(([, name]) => name === language)
-    .map(([, , block = '']) => block.replaceAll('http://localhost:8080', url));
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) =>
+    block.replaceAll('http://localhost:8080', url),
+  );
 }
 
 /** The command lines of a block, without the comments that end or fill them. */
@@ -78,20 +71,18 @@ function isElsewhere(block: string): boolean {
   return listed.length > 0;
 }
 
-/** Pastes every block into one shell, in order; what it printed. */
-async function paste(script: readonly string[]): Promise<string> {
-  const args = ['--norc', '-euo', 'pipefail', '-c', script.join('\necho\n')];
-  return (await promisify(execFile)('bash', args, { cwd: ROOT, env })).stdout;
+/** What a program printed. */
+async function run(file: string, args: readonly string[], given: NodeJS.ProcessEnv = {}, cwd = ROOT): Promise<string> {
+  return (await promisify(execFile)(file, args, { cwd, env: { ...installation.env, ...given } })).stdout;
+}
+
+/** Pastes every block into one shell, in order. */
+function paste(script: readonly string[], given?: NodeJS.ProcessEnv, cwd?: string): Promise<string> {
+  return run('bash', ['--norc', '-euo', 'pipefail', '-c', script.join('\necho\n')], given, cwd);
 }
 
 async function pasteBlocks(page: string): Promise<string> {
   return paste((await blocks(page, 'sh')).filter((block) => block.trim() !== 'npm start' && !isElsewhere(block)));
-}
-
-async function token(): Promise<string> {
-  const scope = 'recordings:upload recordings:review assessments:write privacy:manage';
-  const args = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', scope];
-  return (await promisify(execFile)('npm', args, { cwd: ROOT, env })).stdout.trim();
 }
 
 describe('the commands', () => {
@@ -106,13 +97,13 @@ describe('the commands', () => {
   });
 
   test('of a first start, with a secret of its own, are shown in four lines with their tokens', async () => {
-    while (!output.includes('/assessment"')) await pause();
+    await until(() => output.includes('/assessment"'));
     const lines = output.split('\n').filter((line) => /^(A=|curl)/.test(line));
     expect(lines).toHaveLength(4);
     const printed = await paste(lines);
     expect(printed).toMatch(/^recording [0-9a-v]{36}$/m);
     for (const part of ['"state":"stored"', '"url":"http', '"deleteBy":']) expect(printed).toContain(part);
-    const secret = join(folder, 'data/auth-secret');
+    const secret = join(installation.dataDir, 'auth-secret');
     expect((await stat(secret)).mode & 0o077).toBe(0);
     expect(output).not.toContain((await readFile(secret, 'utf8')).trim());
     const log = output.split('\n').filter((line) => line.startsWith('{'));
@@ -125,6 +116,51 @@ describe('the commands', () => {
     expect(printed).toContain('"parts":[{"partNumber":1,"sizeBytes":94049');
     expect(printed).toContain('"state":"stored"');
     expect(printed).toContain('"reason":"consent-withdrawn"');
+  });
+
+  test('of the page for the privacy desk answer as it says', async () => {
+    const secret = (await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim();
+    const { record, token } = callerOf(url, Date.now, secret);
+    const [EXAM, ATTEMPT, P] = ['secret-exam', 'secret-attempt', 'secret-person'];
+    const desk = await token('privacy:manage');
+    const client = await token('recordings:upload', { exam: EXAM, attempt: ATTEMPT });
+    const [kept, withdrawn] = [(await record()).slice(-36), (await record()).slice(-36)];
+    const commands = new Set(await blocks('docs/privacy-desk.md', 'sh run'));
+    const left = new Set(commands);
+    /** Runs the command that has this text. */
+    async function order(part: string, bearer = desk, R = kept): Promise<string> {
+      const found = [...commands].filter((command) => command.includes(part));
+      expect({ part, found }).toEqual({ part, found: [expect.any(String)] });
+      for (const command of found) left.delete(command);
+      return paste(
+        found,
+        { EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` },
+        installation.dataDir,
+      );
+    }
+    const held = async () => JSON.parse(await order('$P/recordings"'));
+    expect(await held()).toMatchObject({ items: [{ recordingId: kept }, { recordingId: withdrawn }] });
+    await order('.json"');
+    const exported = join(installation.dataDir, `participant-${P}`);
+    const document = JSON.parse(await readFile(`${exported}.json`, 'utf8'));
+    expect(document).toMatchObject({ fields: expect.any(Object), recordings: [{ recordingId: kept }, {}] });
+    expect((await fetch(document.recordings[0].link.url)).status).toBe(200);
+
+    expect(JSON.parse(await order('-X PUT'))).toMatchObject({ recordingId: kept, restricted: true });
+    const archived = async () => Object.keys(unzipSync(await readFile(`${exported}.zip`)));
+    await order('format=zip" -H');
+    expect(await archived()).toHaveLength(2);
+    await order('includeRestricted=true');
+    expect(await archived()).toHaveLength(3);
+    expect(JSON.parse(await order('restriction?reason='))).toMatchObject({ restricted: false });
+
+    const reason = 'consent-withdrawn';
+    expect(JSON.parse(await order(`reason=${reason}`, client, withdrawn))).toMatchObject({ reason });
+    const events = ['exported', 'restricted', 'exported', 'exported', 'unrestricted'];
+    expect(JSON.parse(await order('/access-log'))).toMatchObject({ items: events.map((event) => ({ event })) });
+    expect(JSON.parse(await order('$P?reason=erasure'))).toMatchObject({ receipts: [{ recordingId: kept }] });
+    expect(await held()).toEqual({ items: [], nextCursor: null });
+    expect([...left]).toEqual([]);
   });
 
   test('that are run by CI alone are in CI', async () => {
@@ -140,26 +176,24 @@ describe('the commands', () => {
 
 test('the examples in TypeScript are typed, and run', async () => {
   const examples = (await Promise.all(PAGES.map((page) => blocks(page, 'ts')))).flat();
-  expect(examples).toHaveLength(5);
   // Within the project, where the compiler finds the types of Node.
   const place = await mkdtemp(join(ROOT, 'node_modules/.examples-'));
   try {
     await mkdir(join(place, 'src'));
-    const files = examples.map((_, index) => `src/example-${index}.ts`);
-    for (const [index, file] of files.entries()) await writeFile(join(place, file), examples[index] ?? '');
+    for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
     const compilerOptions = { paths: { 'proctoring-recordings/sdk': [join(ROOT, 'src/sdk/index.ts')] } };
     const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['src'] };
     await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = join(ROOT, 'node_modules/.bin/tsc');
-    await promisify(execFile)(tsc, ['--noEmit', '-p', place]).catch(({ stdout }: { stdout: string }) => {
+    await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place]).catch(({ stdout }) => {
       throw new Error(stdout);
     });
-    const given = { ...env, API: url, A: 'attempt-of-examples', TOKEN: await token() };
+    const token = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', SCOPES.join(' ')];
+    const given = { API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token)).trim() };
     const printed: string[] = [];
     for (const example of examples) {
       const runnable = example.replaceAll("'proctoring-recordings/sdk'", JSON.stringify(SDK));
       const args = ['--no-warnings', '--input-type=module-typescript', '-e', runnable];
-      printed.push((await promisify(execFile)(process.execPath, args, { cwd: ROOT, env: given })).stdout);
+      printed.push(await run(process.execPath, args, given));
     }
     expect(printed).toEqual([
       expect.stringMatching(/^play http\S+, until \d{4}-\S+ at the latest\n$/),

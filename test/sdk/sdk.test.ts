@@ -31,7 +31,7 @@ async function fetchOrPut(input: string | URL | Request, init: RequestInit = {})
 /** A client whose requests are answered by `answer` where it has one; the reply of the service is lost, or comes. */
 async function spoiltClient(
   answer: (count: number) => Response | 'lost' | undefined,
-  options: Partial<ClientOptions> = {},
+  options?: Partial<ClientOptions>,
 ) {
   const keys: (string | null)[] = [];
   const spoilt: typeof fetch = async (input, init) => {
@@ -69,49 +69,41 @@ describe('the client for servers', () => {
     expect((gone as ApiError).requestId).toBeDefined();
   });
 
-  it('uploads a file of several parts, shows where an upload stopped, and lists over all pages, with filters', async () => {
+  it('uploads a file of several parts, lists over all pages, with filters, and tells what is missing', async () => {
     const recordings = await client();
     const at = { exam: 'sdk-list', attempt: newAttempt() };
-    const { recording, upload } = await recordings.create(at, { ...BODY, parts: 0 });
-    const place = { ...at, recording: recording.recordingId };
-    const { partSizeBytes } = upload;
-    const [first] = await recordings.signParts(place, [{ partNumber: 1, sizeBytes: partSizeBytes }]);
-    if (!first) throw new Error('no part was signed');
-    await api.service.putPart(first, new Uint8Array(partSizeBytes));
-    expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 1, sizeBytes: partSizeBytes }]);
-    await recordings.abort(place);
-    const file = Buffer.concat([webm, Buffer.alloc(partSizeBytes)]);
+    const { recording, upload } = await recordings.create(at, BODY);
+    const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
     const stored = await recordings.upload(at, new Blob([file]), BODY);
     expect(stored).toMatchObject({ sizeBytes: file.length });
-
-    const others = [(await recordings.create(at, BODY)).recording, (await recordings.create(at, BODY)).recording];
-    const listed = await Array.fromAsync(recordings.list({ exam: at.exam }, { limit: 2, assessed: false }));
-    const ids = [stored, ...others].map(({ recordingId }) => recordingId);
-    expect(listed.map(({ recordingId }) => recordingId)).toEqual(ids);
-    expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
-  });
-
-  it('tells errors apart by their code, and what each has by its type', async () => {
-    const recordings = await client();
-    const at = { exam: 'math', attempt: newAttempt() };
     const { recordingId } = (await recordings.create(at, BODY)).recording;
-    const refused = recordings.complete({ ...at, recording: recordingId });
-    const error: unknown = await refused.catch((thrown: unknown) => thrown);
+    const listed = await Array.fromAsync(recordings.list({ exam: at.exam }, { limit: 2, assessed: false }));
+    expect(listed).toMatchObject([recording, { recordingId: stored.recordingId }, { recordingId }]);
+
+    // Errors are told apart by their code, and what each has by its type.
+    const error: unknown = await recordings.complete({ ...at, recording: recordingId }).catch((thrown) => thrown);
     if (!(error instanceof ApiError)) throw new Error('nothing was refused');
     const known: ErrorCode = error.code;
     const missing: number[] | undefined = error.code === 'parts-missing' ? error.problem.partNumbers : undefined;
     expect([known, missing]).toEqual(['parts-missing', [1]]);
     // @ts-expect-error: a code that there is not
     expect(error.code === 'part-missing').toBe(false);
+
+    await recordings.abort({ ...at, recording: recordingId });
+    expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
+    expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
   });
 
-  it.each([
-    [1, undefined, 100, 200],
-    [20, undefined, 15_000, 30_000],
-    [1, 1000, 1000, 1000],
-    [20, 1000, 15_000, 30_000],
-  ])('waits before its try %i+1, asked for %s ms, from %i to %i ms', (attempt, askedMs, shortest, longest) => {
-    expect([pauseMs(attempt, askedMs, 0), pauseMs(attempt, askedMs, 1)]).toEqual([shortest, longest]);
+  it('waits longer from try to try, with jitter, and never less than it is asked to', () => {
+    const between = (attempt: number, askedMs?: number) => [0, 1].map((random) => pauseMs(attempt, askedMs, random));
+    expect([between(1), between(20)]).toEqual([
+      [100, 200],
+      [15_000, 30_000],
+    ]);
+    expect([between(1, 1000), between(20, 1000)]).toEqual([
+      [1000, 1000],
+      [15_000, 30_000],
+    ]);
   });
 
   it.each([
