@@ -1,5 +1,5 @@
 // A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
-import { expect } from '@jest/globals';
+import { strict as assert } from 'node:assert';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
 import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
@@ -85,7 +85,7 @@ export async function meanwhile<T>(
     return answer;
   });
   const result = await act(watched);
-  expect(calls).toBeGreaterThanOrEqual(nth);
+  assert(calls >= nth, `${call} came ${calls} times`);
   return result;
 }
 
