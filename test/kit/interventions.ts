@@ -11,7 +11,11 @@ export type Keys = string | RegExp;
 /** Makes the call itself. */
 type Go = () => Promise<unknown>;
 
-function intercepting(store: ObjectStore, step: (call: StoreCall, args: unknown[], go: Go) => unknown): ObjectStore {
+/** A store in which `step` takes the place of every call. */
+export function intercepting(
+  store: ObjectStore,
+  step: (call: StoreCall, args: unknown[], go: Go) => unknown,
+): ObjectStore {
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown;
@@ -130,15 +134,11 @@ export function createInterventions() {
       }),
     /** The next such call waits until it is released; `reached` resolves when it has come. */
     holdNext(call: StoreCall) {
-      const reached = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
-      const hold = { call, reach: reached.resolve, released: released.promise };
+      const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+      const { promise: released, resolve } = Promise.withResolvers<void>();
+      const hold = { call, reach, released };
       holds.add(hold);
-      const release = () => {
-        holds.delete(hold);
-        released.resolve();
-      };
-      return { reached: reached.promise, release };
+      return { reached, release: () => resolve(void holds.delete(hold)) };
     },
     /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
     failOn(call: StoreCall, keys: Keys) {

@@ -11,10 +11,8 @@ import type { Caller, RecordingsContext, UploadSettings } from '../../src/record
 import { createRecording } from '../../src/recordings/create.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { sweep } from '../../src/retention/sweep.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
 import type { SweepContext, SweepOptions } from '../../src/retention/sweep-run.ts';
 import { verify } from '../../src/retention/verify.ts';
-import type { VerifyReport } from '../../src/retention/verify-report.ts';
 import { type AuditRecord, createAuditTrail } from '../../src/storage/audit-trail.ts';
 import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
 import { createOutbox } from '../../src/storage/outbox.ts';
@@ -25,25 +23,7 @@ import type { MemoryStoreOptions } from './memory-store.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
 
-export interface TestService {
-  readonly clock: TestClock;
-  readonly store: ObjectStore;
-  readonly testStore: TestStore;
-  readonly context: RecordingsContext;
-  readonly sweepContext: SweepContext;
-  readonly audited: AuditRecord[];
-  sweep(options?: SweepOptions): Promise<SweepReport>;
-  verify(options?: { fix?: boolean }): Promise<VerifyReport>;
-  /** All keys under a prefix. */
-  keys(prefix?: string): Promise<string[]>;
-  /** A recording that is stored: a small WebM in one part. */
-  record(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
-  /** A recording that is only begun. */
-  begin(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
-  /** A browser's PUT. */
-  putPart(part: Pick<SignedPart, 'url' | 'method'>, bytes: Uint8Array): Promise<Response>;
-  close(): Promise<void>;
-}
+export type TestService = ReturnType<typeof startTestService>;
 
 export interface TestServiceOptions {
   readonly uploads?: Partial<UploadSettings>;
@@ -58,7 +38,7 @@ export interface TestServiceOptions {
   readonly events?: ReadonlyMap<string, ReadonlySet<EventType>>;
 }
 
-export function startTestService(options: TestServiceOptions = {}): TestService {
+export function startTestService(options: TestServiceOptions = {}) {
   const clock = options.on?.clock ?? createVirtualClock();
   const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now: clock.now });
   const store = options.wrap ? options.wrap(testStore.store) : testStore.store;
@@ -107,6 +87,7 @@ export function startTestService(options: TestServiceOptions = {}): TestService 
     ...options.sweep,
   };
 
+  /** A recording that is only begun. */
   async function begin(where: Partial<RecordingRef> = {}, participantId = 'p1'): Promise<RecordingRef> {
     const attempt = { tenant: 'acme', exam: 'math', attempt: 'a1', ...where };
     // Ids sort by the time of their creation.
@@ -128,20 +109,21 @@ export function startTestService(options: TestServiceOptions = {}): TestService 
     context,
     sweepContext,
     audited,
-    sweep: (sweepOptions) => sweep(sweepContext, sweepOptions),
-    verify: (verifyOptions) => verify(sweepContext, verifyOptions),
-    async keys(prefix = '') {
-      const objects = await Array.fromAsync(listAll(store, prefix));
-      return objects.map(({ key }) => key);
-    },
+    sweep: (sweepOptions?: SweepOptions) => sweep(sweepContext, sweepOptions),
+    verify: (verifyOptions?: { fix?: boolean }) => verify(sweepContext, verifyOptions),
+    /** All keys under a prefix. */
+    keys: async (prefix = '') => (await Array.fromAsync(listAll(store, prefix))).map(({ key }) => key),
     begin,
-    async record(where, participantId) {
+    /** A recording that is stored: a small WebM in one part. */
+    async record(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef> {
       const ref = await begin(where, participantId);
       await uploadParts(context, ref, [webm]);
       await completeRecording(context, ref, {});
       return ref;
     },
-    putPart: ({ url, method }, body) => testStore.fetch(url, { method, body }),
+    /** A browser's PUT. */
+    putPart: ({ url, method }: Pick<SignedPart, 'url' | 'method'>, body: Uint8Array) =>
+      testStore.fetch(url, { method, body }),
     close: () => testStore.close(),
   };
 }
