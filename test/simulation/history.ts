@@ -23,21 +23,13 @@ export interface HistoryOptions {
   readonly clocksJump?: boolean;
 }
 
-export interface History {
-  readonly seed: number;
-  readonly violation: Violation | undefined;
-  readonly digest: number;
-  readonly counts: ReadonlyMap<string, number>;
-  /** Names of everything that could be left out: steps, faults, delays. */
-  readonly happened: readonly string[];
-  readonly trace: readonly string[];
-}
+export type History = Awaited<ReturnType<typeof runHistory>>;
 
 /** The same seed and the same omissions give the same history, to the byte. */
-export async function runHistory(seed: number, options: HistoryOptions = {}): Promise<History> {
+export async function runHistory(seed: number, options: HistoryOptions = {}) {
   const { without = new Set<string>(), mistake, clocksJump = false } = options;
   const { rules, sizes, rates, ...plan } = newPlan(seed);
-  const trace = new Trace(START_MS, { keepsLines: options.keepsTrace === true });
+  const trace = new Trace(options.keepsTrace === true);
   const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
   const model = new Model(store, rules);
   const world: World = new World(START_MS, {
@@ -70,14 +62,13 @@ export async function runHistory(seed: number, options: HistoryOptions = {}): Pr
     violation,
     digest: trace.digest,
     counts: world.counts,
+    /** Names of everything that could be left out: steps, faults, delays. */
     happened: [...steps.map(({ number }) => stepName(number)), ...world.happened],
     trace: trace.lines(),
   };
 }
 
-function stepName(number: number): string {
-  return `step ${number}`;
-}
+const stepName = (number: number) => `step ${number}`;
 
 function run(simulation: Simulation, step: Step, act: (taking: Taking) => Promise<void>): void {
   const random = newRandom(simulation.seed, step.number, 0);

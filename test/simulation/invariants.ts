@@ -10,8 +10,9 @@ import {
   recordingKey,
   recordingPrefix,
 } from '../../src/domain/keys.ts';
+import type { StoreCall } from '../kit/interventions.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
-import type { Effect, Method, Request, World } from './world.ts';
+import type { Effect, Request, World } from './world.ts';
 
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -154,7 +155,7 @@ function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: Record
 }
 
 /** No call of one tenant touches another's keys. Sweepers work for all. */
-export function tenantsStayApart({ tenant, name }: Request, method: Method, args: readonly unknown[]): void {
+export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, args: readonly unknown[]): void {
   if (tenant === undefined || method === 'isVersioned') return;
   const [first] = args;
   const keys = typeof first === 'string' ? [first] : (first as readonly { key: string }[]).map(({ key }) => key);
@@ -217,7 +218,7 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
 /** The tags of the media tell what the facts say, once nobody is at work on them and every request was answered. */
 export function tagsTellTheDeadline({ model, world }: { model: Model; world: World }, ref: RecordingRef): void {
   const attempt = attemptPrefix(ref);
-  if (world.disturbed.has('') || world.disturbed.has(attempt) || world.isAtWork(attempt)) return;
+  if ([attempt, undefined].some((each) => world.disturbed.has(each) || world.isAsked(each))) return;
   if (model.isPoisoned(ref) || !model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
   const told = model.store.peekTags(recordingKey(ref, 'media'))?.['delete-by'];
   const wanted = new Date(model.deadlineMs(ref)).toISOString();

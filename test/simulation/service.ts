@@ -10,8 +10,7 @@ import type { Caller, RecordingsContext } from '../../src/recordings/context.ts'
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
+import type { PartToSign, Presigner } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
 import { Violation } from './invariants.ts';
@@ -49,20 +48,13 @@ export interface Taking {
 export type Answer<T> = { readonly value: T } | { readonly refused: ServiceError } | { readonly lost: true };
 
 /** A URL of the simulated store, to be used by a client. */
-export interface PartUrl {
+export interface PartUrl extends PartToSign {
   readonly key: string;
-  readonly uploadId: string;
-  readonly partNumber: number;
-  readonly sizeBytes: number;
   readonly untilMs: number;
 }
 
-/** What a request may do by its clock, its store and its randomness: all three of its process, with the mistake planted. */
-interface Means {
-  readonly store: ObjectStore;
-  readonly now: () => number;
-  readonly randomBytes: (length: number) => Uint8Array;
-}
+/** A request's store, clock and randomness: all three of its process, with the mistake planted. */
+type Means = Pick<SweepContext, 'store' | 'now' | 'randomBytes'>;
 
 /** A call of the API: it reaches one of the replicas, and lasts at most an hour. */
 export function callService<T>(
@@ -74,8 +66,7 @@ export function callService<T>(
   const { simulation, random } = taking;
   const caller = { tenant: attempt.tenant, actor: 'somebody', requestId: 'request' };
   const process = random.pick(simulation.replicas);
-  const mistake = mistakeOf(simulation, what);
-  return ask(taking, process, what, attempt, mistake, (means) => {
+  return ask(taking, process, what, attempt, (means, mistake) => {
     const context = contextOf(simulation, process, means);
     return act({ ...context, ...mistake?.service?.(context) }, caller);
   });
@@ -88,17 +79,14 @@ export function runCommand<T>(
   what: UseCase,
   act: (context: SweepContext) => Promise<T>,
 ): Promise<Answer<T>> {
-  const { simulation } = taking;
-  // What `verify` finds at the end is the judge of all that went before.
-  const isJudge = what === 'verify' && simulation.world.isQuiet;
-  const mistake = isJudge ? undefined : mistakeOf(simulation, what);
-  return ask(taking, process, what, undefined, mistake, (means) => {
+  const { rules, sizes } = taking.simulation;
+  return ask(taking, process, what, undefined, (means, mistake) => {
     const context: SweepContext = {
       ...means,
-      ...simulation.rules,
-      policy: simulation.rules,
+      ...rules,
+      policy: rules,
       uploadIdleLimitMs: 2 * HOUR_MS,
-      ...simulation.sizes,
+      ...sizes,
       requestCount: () => 0,
     };
     return act({ ...context, ...mistake?.command?.(context) });
@@ -114,22 +102,18 @@ export async function putPart(
 ): Promise<Answer<string>> {
   const { world, clients } = taking.simulation;
   if (url.untilMs < world.nowMs) return { lost: true };
-  const put = ({ store }: Means) => store.uploadPart(url.key, url.uploadId, url.partNumber, body);
-  return ask(taking, clients, 'part', ref, undefined, put);
-}
-
-function mistakeOf({ mistake }: Simulation, what: UseCase): Mistake | undefined {
-  return mistake?.by.includes(what) ? mistake : undefined;
+  return ask(taking, clients, 'part', ref, ({ store }) =>
+    store.uploadPart(url.key, url.uploadId, url.partNumber, body),
+  );
 }
 
 /** Answers with every failure that a caller may see. Anything else is a mistake in the code. */
 async function ask<T>(
   taking: Taking,
   process: Process,
-  what: string,
+  what: UseCase | 'part',
   attempt: AttemptRef | undefined,
-  mistake: Mistake | undefined,
-  act: (means: Means) => Promise<T>,
+  act: (means: Means, mistake: Mistake | undefined) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation, step } = taking;
   const { seed, world } = simulation;
@@ -139,12 +123,14 @@ async function ask<T>(
     random: newRandom(seed, step.number, taking.requests),
     ...(attempt && { tenant: attempt.tenant, attempt: attemptPrefix(attempt), limitMs: REQUEST_LIMIT_MS }),
   };
-  const bytes = newRandom(seed, step.number, taking.requests, 1);
+  const { bytes: randomBytes } = newRandom(seed, step.number, taking.requests, 1);
   const now = () => world.nowMs + process.skewMs;
-  const randomBytes = (length: number) => bytes.bytes(length);
+  // What `verify` finds at the end is the judge of all that went before.
+  const isJudge = what === 'verify' && world.isQuiet;
+  const mistake = !isJudge && simulation.mistake?.by.some((each) => each === what) ? simulation.mistake : undefined;
   try {
     const value = await world.request(process, about, (store) =>
-      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }),
+      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }, mistake),
     );
     return { value };
   } catch (error) {
@@ -179,14 +165,10 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
 }
 
 function presignerOf(now: () => number): Presigner {
-  const until = (expiresInSeconds: number) => now() + Math.min(expiresInSeconds * 1000, DAY_MS);
+  const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
   return {
-    async presignPart(key, part, expiresInSeconds) {
-      const url: PartUrl = { key, ...part, untilMs: until(expiresInSeconds) };
-      return JSON.stringify(url);
-    },
-    async presignPlayback(key, _, expiresInSeconds) {
-      return JSON.stringify({ key, untilMs: until(expiresInSeconds) });
-    },
+    presignPart: async (key, part, seconds) =>
+      JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
+    presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
   };
 }

@@ -4,6 +4,7 @@ import type { Manifest } from '../../src/domain/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { intercepting, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -66,8 +67,6 @@ export interface Effect {
   readonly aborted: { readonly key: string; readonly uploadId: string } | undefined;
 }
 
-export type Method = Exclude<keyof ObjectStore, symbol>;
-
 /** A store call on its way. */
 interface Call {
   readonly request: Request;
@@ -92,11 +91,6 @@ export interface WorldOptions {
   readonly onEffect: (effect: Effect) => void;
 }
 
-interface Event {
-  readonly timeMs: number;
-  readonly fire: () => void;
-}
-
 export class World {
   nowMs: number;
   /** After this nothing fails any more, and everything is quick. */
@@ -109,10 +103,10 @@ export class World {
   /** The store refuses to delete these. */
   readonly refusedKeys = new Set<string>();
   /** What belongs to attempts in which a request was disturbed by a fault. */
-  readonly disturbed = new Set<string>();
+  readonly disturbed = new Set<string | undefined>();
   readonly #options: WorldOptions;
   /** The next one last. */
-  readonly #events: Event[] = [];
+  readonly #events: { readonly timeMs: number; readonly fire: () => void }[] = [];
   readonly #requests = new Set<Request>();
 
   constructor(startMs: number, options: WorldOptions) {
@@ -154,13 +148,8 @@ export class World {
     return [...this.#requests].some((request) => request.process === process);
   }
 
-  /** Whether anybody may be about to write something of an attempt. */
-  isAtWork(attempt: string): boolean {
-    return [...this.#requests].some((request) => request.attempt === attempt || request.attempt === undefined);
-  }
-
-  /** Whether a request is under way that is about this attempt. */
-  isAsked(attempt: string): boolean {
+  /** Whether a request is under way that is about this attempt, or about all. */
+  isAsked(attempt: string | undefined): boolean {
     return [...this.#requests].some((request) => request.attempt === attempt);
   }
 
@@ -211,8 +200,8 @@ export class World {
     }
   }
 
-  #disturb(request: Request): void {
-    this.disturbed.add(request.attempt ?? '');
+  #disturb({ attempt }: Request): void {
+    this.disturbed.add(attempt);
   }
 
   #note(request: Request, what: string): void {
@@ -220,13 +209,10 @@ export class World {
   }
 
   #storeFor(request: Request): ObjectStore {
-    const call = (method: Method, args: unknown[]) =>
-      new Promise((resolve, reject) => this.#send({ request, method, args, resolve, reject }));
-    return new Proxy(this.#options.store, {
-      get:
-        (_, method) =>
-        (...args: unknown[]) =>
-          call(method as Method, args),
+    return intercepting(this.#options.store, (method, args) => {
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      this.#send({ request, method, args, resolve, reject });
+      return promise;
     });
   }
 
