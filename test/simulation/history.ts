@@ -3,49 +3,21 @@ import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { verify } from '../../src/retention/verify.ts';
 import type { Finding, FindingKind } from '../../src/retention/verify-report.ts';
-import { MemoryStore } from '../kit/memory-store.ts';
 import { ACTORS } from './actors.ts';
-import { checkEffect, must, tagsTellTheDeadline, tenantsStayApart, Violation } from './invariants.ts';
-import type { Mistake } from './mistakes.ts';
-import { Model } from './model.ts';
+import { must, tagsTellTheDeadline, Violation } from './invariants.ts';
+import type { Model } from './model.ts';
 import { sweepBy } from './operators.ts';
-import { newPlan, START_MS, type Step } from './plan.ts';
+import type { Step } from './plan.ts';
 import { newRandom } from './random.ts';
-import { runCommand, type Simulation, type Taking } from './service.ts';
-import { Trace } from './trace.ts';
-import { type Process, World } from './world.ts';
-
-export interface HistoryOptions {
-  /** Names of steps, faults and delays to leave out. */
-  readonly without?: ReadonlySet<string>;
-  readonly keepsTrace?: boolean;
-  readonly mistake?: Mistake | undefined;
-  readonly clocksJump?: boolean;
-}
+import { type HistoryOptions, newSimulation, runCommand, type Simulation, type Taking } from './service.ts';
 
 export type History = Awaited<ReturnType<typeof runHistory>>;
 
 /** The same seed and the same omissions give the same history, to the byte. */
 export async function runHistory(seed: number, options: HistoryOptions = {}) {
-  const { without = new Set<string>(), mistake, clocksJump = false } = options;
-  const { rules, sizes, rates, ...plan } = newPlan(seed);
-  const trace = new Trace(options.keepsTrace === true);
-  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
-  const model = new Model(store, rules);
-  const world: World = new World(START_MS, {
-    store,
-    trace,
-    rates,
-    without,
-    onCall: tenantsStayApart,
-    onEffect: (effect) => checkEffect(model, world, effect),
-  });
-  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined });
-  const replicas = [process('replica-1'), process('replica-2')] as const;
-  const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
-  const clients = process('client');
-  const simulation: Simulation = { seed, world, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
-  const steps = plan.steps.filter(({ number }) => !without.has(stepName(number)));
+  const simulation = newSimulation(seed, options);
+  const { world, trace } = simulation;
+  const steps = simulation.steps.filter(({ number }) => !options.without?.has(stepName(number)));
   for (const step of steps) {
     world.at(step.atMs, () => {
       trace.add(world.nowMs, `${step.number}`, `begins: ${step.kind}`);

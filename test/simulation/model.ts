@@ -16,32 +16,28 @@ export const CLOCK_TOLERANCE_MS = 10 * MINUTE_MS;
 export const REQUEST_LIMIT_MS = HOUR_MS;
 
 /** A recording as soon as anything of it is in the bucket. */
-class Known {
-  readonly ref: RecordingRef;
-  readonly bornMs: number;
+const newKnown = (ref: RecordingRef) => ({
+  ref,
+  bornMs: createdAtOf(ref.recording),
   /** The request that began its upload: it may still write the manifest that names it. */
-  creation: Request | undefined;
+  creation: undefined as Request | undefined,
   /** Its manifest was written: from then on somebody may have its id. */
-  hasManifest = false;
+  hasManifest: false,
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
-  deletionsAsked = 0;
+  deletionsAsked: 0,
   /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
-  mayBeAborted = false;
+  mayBeAborted: false,
   /** `deleting` stands, or stood, on it. */
-  doomedMs: number | undefined;
-  receiptMs: number | undefined;
+  doomedMs: undefined as number | undefined,
+  receiptMs: undefined as number | undefined,
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
-  provenMs: number | undefined;
+  provenMs: undefined as number | undefined,
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
-  wasDue = false;
+  wasDue: false,
   /** Its media are no recording. */
-  isJunk = false;
-
-  constructor(ref: RecordingRef) {
-    this.ref = ref;
-    this.bornMs = createdAtOf(ref.recording);
-  }
-}
+  isJunk: false,
+});
+type Known = ReturnType<typeof newKnown>;
 
 export class Model {
   readonly store: MemoryStore;
@@ -68,7 +64,7 @@ export class Model {
   }
 
   know(ref: RecordingRef): Known {
-    const known = this.recordings.get(ref.recording) ?? new Known(ref);
+    const known = this.recordings.get(ref.recording) ?? newKnown(ref);
     this.recordings.set(ref.recording, known);
     return known;
   }
@@ -106,8 +102,7 @@ export class Model {
 
   /** Whether there is anything that somebody could read, now or after a completion. */
   isLive(ref: RecordingRef): boolean {
-    const isUploading = () => this.store.openUploads(recordingPrefix(ref)).length > 0;
-    return this.hasAny(ref) || isUploading();
+    return this.hasAny(ref) || this.store.openUploads(recordingPrefix(ref)).length > 0;
   }
 
   /** Its media or its manifest. */

@@ -13,27 +13,41 @@ import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import type { PartToSign, Presigner } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
-import { Violation } from './invariants.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
+import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
-import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
-import { PART_SIZE_BYTES, type Sizes, type Step } from './plan.ts';
+import { Model, REQUEST_LIMIT_MS } from './model.ts';
+import { newPlan, PART_SIZE_BYTES, START_MS, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
-import { ConnectionLost, type Process, type World } from './world.ts';
+import { Trace } from './trace.ts';
+import { ConnectionLost, type Effect, type Process, World } from './world.ts';
+
+export interface HistoryOptions {
+  /** Names of steps, faults and delays to leave out: how a history is shrunk. */
+  readonly without?: ReadonlySet<string>;
+  readonly keepsTrace?: boolean;
+  /** Made by the code under test, to see that it is caught. */
+  readonly mistake?: Mistake | undefined;
+  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
+  readonly clocksJump?: boolean;
+}
 
 /** One history while it runs. */
-export interface Simulation {
-  readonly seed: number;
-  readonly world: World;
-  readonly model: Model;
-  readonly rules: Rules;
-  readonly sizes: Sizes;
-  readonly replicas: readonly [Process, Process];
-  readonly sweepers: readonly [Process, Process];
-  readonly clients: Process;
-  /** Made by the code under test, to see that it is caught. */
-  readonly mistake: Mistake | undefined;
-  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
-  readonly clocksJump: boolean;
+export type Simulation = ReturnType<typeof newSimulation>;
+
+export function newSimulation(seed: number, options: HistoryOptions) {
+  const { without = new Set<string>(), mistake, clocksJump } = options;
+  const { rules, sizes, rates, steps, ...plan } = newPlan(seed);
+  const trace = new Trace(options.keepsTrace === true);
+  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
+  const model = new Model(store, rules);
+  const onEffect = (effect: Effect) => checkEffect(model, world, effect);
+  const world: World = new World(START_MS, { store, trace, rates, without, onCall: tenantsStayApart, onEffect });
+  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined });
+  const replicas = [process('replica-1'), process('replica-2')] as const;
+  const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
+  const clients = process('client');
+  return { seed, steps, world, trace, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */

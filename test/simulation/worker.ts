@@ -1,7 +1,8 @@
 // A thread of the simulator: runs histories, with a mistake planted or without, and makes the first that fails short.
 import { parentPort, workerData } from 'node:worker_threads';
-import { type History, type HistoryOptions, runHistory } from './history.ts';
+import { type History, runHistory } from './history.ts';
 import { findMistake } from './mistakes.ts';
+import type { HistoryOptions } from './service.ts';
 
 export type BatchResult = Awaited<ReturnType<typeof runBatch>>;
 type Batch = Parameters<typeof runBatch>[0];
