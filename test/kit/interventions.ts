@@ -1,7 +1,7 @@
 // A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
 import { strict as assert } from 'node:assert';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingPrefix } from '../../src/domain/keys.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 
@@ -25,14 +25,14 @@ export function intercepting(
   });
 }
 
-function isOneOf(keys: Keys, key: string): boolean {
-  return typeof keys === 'string' ? key.startsWith(keys) : keys.test(key);
+const isOneOf = (keys: Keys, key: string) => (typeof keys === 'string' ? key.startsWith(keys) : keys.test(key));
+
+/** The keys, or the prefix, that a call is about. */
+export function keysIn([about = '']: readonly unknown[]): string[] {
+  return Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
 }
 
-function isAbout(keys: Keys, [about = '']: unknown[]): boolean {
-  const named = Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
-  return named.some((key) => isOneOf(keys, key));
-}
+const isAbout = (keys: Keys, args: unknown[]) => keysIn(args).some((key) => isOneOf(keys, key));
 
 /** A store of which some methods are the test's own. */
 export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>): ObjectStore {
@@ -151,6 +151,4 @@ export function createInterventions() {
   };
 }
 
-export function mediaKey(ref: RecordingRef): string {
-  return `${recordingPrefix(ref)}media`;
-}
+export const mediaKey = (ref: RecordingRef) => recordingKey(ref, 'media');

@@ -10,7 +10,8 @@ import {
   recordingKey,
   recordingPrefix,
 } from '../../src/domain/keys.ts';
-import type { StoreCall } from '../kit/interventions.ts';
+import type { SweepReport } from '../../src/retention/sweep-report.ts';
+import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import type { Effect, Request, World } from './world.ts';
 
@@ -126,7 +127,6 @@ function receiptsAreKept(model: Model, world: World, ref: RecordingRef, key: str
 /** Every live recording has a due entry at or before its deadline. */
 function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void {
   const live = model.of(attempt).filter(({ ref }) => model.isLive(ref));
-  if (live.length === 0) return;
   const prefix = attemptPrefix(attempt);
   const entries = model.store.keysUnder(DUE_PREFIX).map(parseKey);
   const first = entries.find((entry) => entry?.type === 'due-attempt' && attemptPrefix(entry.ref) === prefix);
@@ -157,9 +157,7 @@ function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: Record
 /** No call of one tenant touches another's keys. Sweepers work for all. */
 export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, args: readonly unknown[]): void {
   if (tenant === undefined || method === 'isVersioned') return;
-  const [first] = args;
-  const keys = typeof first === 'string' ? [first] : (first as readonly { key: string }[]).map(({ key }) => key);
-  for (const key of keys) {
+  for (const key of keysIn(args)) {
     const parsed = parseKey(key);
     const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : undefined;
     const isShared = parsed?.type === 'due-receipts';
@@ -170,12 +168,7 @@ export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, a
 }
 
 /** Nothing is readable past its deadline once a sweep has run: what a sweep that ended well must not have left. */
-export function aSweepLeavesNothingDue(
-  model: Model,
-  due: readonly RecordingRef[],
-  beganMs: number,
-  report: { readonly problems: readonly { readonly keys: readonly string[] }[] },
-): void {
+export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganMs: number, report: SweepReport): void {
   const reported = report.problems.flatMap(({ keys }) => keys);
   for (const ref of due) {
     const prefix = attemptPrefix(ref);

@@ -76,7 +76,7 @@ export function callService<T>(
   attempt: AttemptRef,
   what: UseCase,
   act: (context: RecordingsContext, caller: Caller) => Promise<T>,
-): Promise<Answer<T>> {
+) {
   const { simulation, random } = taking;
   const caller = { tenant: attempt.tenant, actor: 'somebody', requestId: 'request' };
   const process = random.pick(simulation.replicas);
@@ -115,10 +115,9 @@ export async function putPart(
   body: Uint8Array,
 ): Promise<Answer<string>> {
   const { world, clients } = taking.simulation;
-  if (url.untilMs < world.nowMs) return { lost: true };
-  return ask(taking, clients, 'part', ref, ({ store }) =>
-    store.uploadPart(url.key, url.uploadId, url.partNumber, body),
-  );
+  const { key, uploadId, partNumber, untilMs } = url;
+  if (untilMs < world.nowMs) return { lost: true };
+  return ask(taking, clients, 'part', ref, ({ store }) => store.uploadPart(key, uploadId, partNumber, body));
 }
 
 /** Answers with every failure that a caller may see. Anything else is a mistake in the code. */

@@ -4,7 +4,7 @@ import type { Manifest } from '../../src/domain/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
-import { intercepting, type StoreCall as Method } from '../kit/interventions.ts';
+import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -178,7 +178,10 @@ export class World {
     this.count('requests');
     this.#requests.add(request);
     if (about.limitMs !== undefined) this.at(request.endsByMs, () => this.#kill(request));
-    act(this.#storeFor(request)).finally(close).then(resolve, reject);
+    const store = intercepting(this.#options.store, (method, args) => {
+      return new Promise((answer, refuse) => this.#send({ request, method, args, resolve: answer, reject: refuse }));
+    });
+    act(store).finally(close).then(resolve, reject);
     return promise;
   }
 
@@ -206,14 +209,6 @@ export class World {
 
   #note(request: Request, what: string): void {
     this.#options.trace.add(this.nowMs, request.name, what);
-  }
-
-  #storeFor(request: Request): ObjectStore {
-    return intercepting(this.#options.store, (method, args) => {
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      this.#send({ request, method, args, resolve, reject });
-      return promise;
-    });
   }
 
   #send(call: Call): void {
@@ -342,8 +337,6 @@ function partOf(call: Call, random: Random): Call {
   return { ...call, args: [targets.filter(() => random.chance(0.5))] };
 }
 
-function describe({ method, args: [first] }: Call): string {
-  if (typeof first === 'string') return `${method} ${first}`;
-  if (Array.isArray(first)) return `${method} ${(first as DeleteTarget[]).map(({ key }) => key).join(' ')}`;
-  return method;
+function describe({ method, args }: Call): string {
+  return args.length === 0 ? method : `${method} ${keysIn(args).join(' ')}`;
 }
