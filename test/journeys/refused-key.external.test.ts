@@ -1,11 +1,13 @@
 // A store with bucket policies refuses to delete one key of a batch: it is reported, and the others are deleted.
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
-import { expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { openTestStore } from '../storage/stores.ts';
 
+const opened = await openTestStore();
+afterAll(() => opened.close());
+
 test('the refused key is reported with its code, and stays', async () => {
-  await using closing = new AsyncDisposableStack();
-  const { store, client, bucket } = closing.adopt(await openTestStore(), (opened) => opened.close());
+  const { store, client, bucket } = opened;
   const keys = ['a', 'kept', 'z'];
   for (const key of keys) await store.put(key, Buffer.from(key));
   const Resource = [`arn:aws:s3:::${bucket}/kept`];

@@ -16,15 +16,11 @@ export function createVirtualClock() {
       clock.tick(ms);
     },
     /** Resolves early, and does not reject, when the signal is aborted. */
-    sleep(ms: number, signal?: AbortSignal): Promise<void> {
-      if (signal?.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const timer = clock.setTimeout(() => resolve(), ms);
-        signal?.addEventListener('abort', () => {
-          clock.clearTimeout(timer);
-          resolve();
-        });
-      });
-    },
+    sleep: (ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        clock.setTimeout(() => resolve(), ms);
+        signal?.addEventListener('abort', () => resolve());
+        if (signal?.aborted) resolve();
+      }),
   };
 }

@@ -48,6 +48,8 @@ export class MemoryStore implements ObjectStore {
   readonly #keys: string[] = [];
   readonly #uploads = new Map<string, Upload>();
   readonly #completed = new Map<string, string>();
+  /** The store refuses to delete these. */
+  readonly refusedKeys = new Set<string>();
   #names = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -120,11 +122,12 @@ export class MemoryStore implements ObjectStore {
   }
 
   async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    for (const { key, versionId } of targets) {
+    const refused = targets.filter(({ key }) => this.refusedKeys.has(key));
+    for (const { key, versionId } of targets.filter((target) => !refused.includes(target))) {
       if (versionId === undefined && this.#options.versioned) this.#write(key, undefined);
       else this.#drop(key, versionId);
     }
-    return [];
+    return refused.map(({ key }) => ({ key, code: 'AccessDenied' }));
   }
 
   async tag(key: string, tags: Readonly<Record<string, string>>) {

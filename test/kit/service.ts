@@ -40,23 +40,18 @@ export interface TestServiceOptions {
 
 export function startTestService(options: TestServiceOptions = {}) {
   const clock = options.on?.clock ?? createVirtualClock();
-  const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now: clock.now });
+  const { now } = clock;
+  const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now });
   const store = options.wrap ? options.wrap(testStore.store) : testStore.store;
   const audited: AuditRecord[] = [];
-  const policy = {
-    afterAssessmentMs: 30 * DAY_MS,
-    unassessedMs: 30 * DAY_MS,
-    byTenantMs: new Map<string, number>(),
-    ...options.policy,
-  };
-  const outbox = options.events && createOutbox(store, clock.now, randomBytes, options.events);
+  const kept = { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map<string, number>() };
+  const policy = { ...kept, ...options.policy };
+  const outbox = options.events && createOutbox(store, now, randomBytes, options.events);
+  const shared = { store, outbox, policy, now, randomBytes, logRetentionMs: 365 * DAY_MS, leadMs: DAY_MS };
   const context: RecordingsContext = {
-    store,
-    outbox,
+    ...shared,
     presigner: testStore.presigner,
-    audit: createAuditTrail(store, clock.now, randomBytes, (record) => audited.push(record)),
-    policy,
-    leadMs: DAY_MS,
+    audit: createAuditTrail(store, now, randomBytes, (record) => audited.push(record)),
     uploads: {
       mode: 'direct',
       partSizeBytes: 5 * MIB,
@@ -66,21 +61,12 @@ export function startTestService(options: TestServiceOptions = {}) {
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
-    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now: clock.now, ...options.content }),
+    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now, ...options.content }),
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, ttlResolution: 0, perf: clock }),
-    now: clock.now,
-    randomBytes,
-    logRetentionMs: 365 * DAY_MS,
   };
   const sweepContext: SweepContext = {
-    store,
-    outbox,
-    policy,
-    now: clock.now,
-    randomBytes,
-    logRetentionMs: 365 * DAY_MS,
-    leadMs: DAY_MS,
+    ...shared,
     settleMs: HOUR_MS,
     uploadIdleLimitMs: 2 * HOUR_MS,
     requestCount: () => testStore.requests.length,
@@ -89,17 +75,18 @@ export function startTestService(options: TestServiceOptions = {}) {
 
   /** A recording that is only begun. */
   async function begin(where: Partial<RecordingRef> = {}, participantId = 'p1'): Promise<RecordingRef> {
-    const attempt = { tenant: 'acme', exam: 'math', attempt: 'a1', ...where };
+    const { tenant = 'acme', exam = 'math', attempt = 'a1' } = where;
+    const ref = { tenant, exam, attempt };
     // Ids sort by the time of their creation.
     clock.advance(1);
-    const { recording } = await createRecording(context, { ...CALLER, tenant: attempt.tenant }, attempt, {
+    const { recording } = await createRecording(context, { ...CALLER, tenant }, ref, {
       participantId,
       kind: 'webcam',
       contentType: 'video/webm;codecs=vp8,opus',
       consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '7' },
       parts: 0,
     });
-    return { tenant: attempt.tenant, exam: attempt.exam, attempt: attempt.attempt, recording: recording.recordingId };
+    return { ...ref, recording: recording.recordingId };
   }
 
   return {

@@ -18,7 +18,7 @@ import {
   tagsTellTheDeadline,
 } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
-import { sweepOnce, verifyOnce } from './operators.ts';
+import { sweepBy, verifyOnce } from './operators.ts';
 import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
 import type { Random } from './random.ts';
 import { restrict, review } from './reviewers.ts';
@@ -38,7 +38,7 @@ export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>
   restrict: withRecording(restrict),
   review: withRecording(review),
   assess,
-  sweep: sweepOnce,
+  sweep: async (taking) => void (await sweepBy(taking, taking.random.pick(taking.simulation.sweepers))),
   verify: verifyOnce,
   crash: async ({ simulation, random }) => simulation.world.crash(random.pick(simulation.replicas)),
   skew: skewClock,
@@ -235,7 +235,7 @@ async function poison({ simulation, random }: Taking, ref: RecordingRef): Promis
   } else {
     key = recordingKey(ref, random.pick(['media', 'manifest', 'stored'] as const));
     if (model.store.peek(key) === undefined) return;
-    world.refusedKeys.add(key);
+    model.store.refusedKeys.add(key);
   }
   model.poisoned.add(key);
 }

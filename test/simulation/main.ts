@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { BatchResult, WorkerData } from './worker.ts';
+import type { BatchResult } from './worker.ts';
 
 /** The digest is over batches of this size, so that it does not depend on the number of threads. */
 const BATCH_HISTORIES = 50;
@@ -33,8 +33,7 @@ tell(results.toSorted((a, b) => a.from - b.from));
 
 /** Takes batch after batch until none is left, or one has failed; those before it are finished, so the first is found. */
 async function runThread(): Promise<void> {
-  const workerData: WorkerData = { mistake: values.mistake, clocksJump: values['clocks-jump'] };
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: values });
   for (let batch = batches.shift(); batch; batch = batches.shift()) {
     const result = await new Promise<BatchResult>((resolve, reject) => {
       worker.removeAllListeners().once('message', resolve).once('error', reject);

@@ -119,20 +119,15 @@ export class Model {
     this.#assessedAtMs.set(attemptPrefix(attempt), atMs);
   }
 
-  /** The first assessment that stands. */
-  assessedMs(attempt: AttemptRef): number | undefined {
-    const [first] = this.store.keysUnder(`${attemptPrefix(attempt)}assessed/`);
-    const parsed = first === undefined ? undefined : parseKey(first);
-    return parsed?.type === 'assessed' ? parsed.completedAtMs : undefined;
-  }
-
   retentionMs(tenant: string, rule: 'afterAssessmentMs' | 'unassessedMs'): number {
     return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules[rule]);
   }
 
   deadlineMs(ref: RecordingRef): number {
-    const assessedMs = this.assessedMs(ref);
-    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
+    // The first assessment that stands counts.
+    const [first = ''] = this.store.keysUnder(`${attemptPrefix(ref)}assessed/`);
+    const fact = parseKey(first);
+    if (fact?.type === 'assessed') return fact.completedAtMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
     return createdAtOf(ref.recording) + this.retentionMs(ref.tenant, 'unassessedMs');
   }
 

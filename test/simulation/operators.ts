@@ -12,10 +12,6 @@ import type { Process } from './world.ts';
 const ENDLESS_MS = 12 * HOUR_MS;
 
 /** A run of one of the two sweepers; both may be at work. */
-export async function sweepOnce(taking: Taking): Promise<void> {
-  await sweepBy(taking, taking.random.pick(taking.simulation.sweepers));
-}
-
 export async function sweepBy(taking: Taking, process: Process): Promise<SweepReport | undefined> {
   const { world, model, rules } = taking.simulation;
   const { skewMs } = process;

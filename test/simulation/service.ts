@@ -10,7 +10,7 @@ import type { Caller, RecordingsContext } from '../../src/recordings/context.ts'
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
-import type { PartToSign, Presigner } from '../../src/storage/presigner.ts';
+import type { PartToSign } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
@@ -25,7 +25,6 @@ import { ConnectionLost, type Effect, type Process, World } from './world.ts';
 export interface HistoryOptions {
   /** Names of steps, faults and delays to leave out: how a history is shrunk. */
   readonly without?: ReadonlySet<string>;
-  readonly keepsTrace?: boolean;
   /** Made by the code under test, to see that it is caught. */
   readonly mistake?: Mistake | undefined;
   /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
@@ -38,7 +37,7 @@ export type Simulation = ReturnType<typeof newSimulation>;
 export function newSimulation(seed: number, options: HistoryOptions) {
   const { without = new Set<string>(), mistake, clocksJump } = options;
   const { rules, sizes, rates, steps, ...plan } = newPlan(seed);
-  const trace = new Trace(options.keepsTrace === true);
+  const trace = new Trace();
   const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
   const model = new Model(store, rules);
   const onEffect = (effect: Effect) => checkEffect(model, world, effect);
@@ -156,12 +155,17 @@ async function ask<T>(
 
 function contextOf({ rules }: Simulation, process: Process, means: Means): RecordingsContext {
   const { store, now, randomBytes } = means;
+  const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
   process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
   return {
     ...means,
     ...rules,
     policy: rules,
-    presigner: presignerOf(now),
+    presigner: {
+      presignPart: async (key, part, seconds) =>
+        JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
+      presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
+    },
     audit: createAuditTrail(store, now, randomBytes),
     uploads: {
       mode: 'direct',
@@ -174,14 +178,5 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
     manifests: process.manifests,
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
     contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
-  };
-}
-
-function presignerOf(now: () => number): Presigner {
-  const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
-  return {
-    presignPart: async (key, part, seconds) =>
-      JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
-    presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
   };
 }

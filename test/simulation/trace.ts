@@ -1,4 +1,4 @@
-// What happened in a history, line by line: a digest of all of it always, the lines themselves when somebody will read them.
+// What happened in a history, line by line: a digest of all of it, and the lines themselves for somebody who reads them.
 import { DAY_MS } from '../../src/domain/durations.ts';
 import { START_MS } from './plan.ts';
 
@@ -8,20 +8,12 @@ const FNV_PRIME = 0x01000193;
 const RECORDING_ID = /\b[0-9a-v]{36}\b/g;
 
 export class Trace {
-  readonly #lines: string[] = [];
-  readonly #keepsLines: boolean;
+  readonly #events: { readonly timeMs: number; readonly who: string; readonly what: string }[] = [];
   #hash = FNV_OFFSET;
-
-  constructor(keepsLines: boolean) {
-    this.#keepsLines = keepsLines;
-  }
 
   add(timeMs: number, who: string, what: string): void {
     for (const byte of Buffer.from(`${timeMs} ${who} ${what}`)) this.#hash = Math.imul(this.#hash ^ byte, FNV_PRIME);
-    if (!this.#keepsLines) return;
-    const days = Math.floor((timeMs - START_MS) / DAY_MS);
-    const time = new Date(timeMs).toISOString().slice(11, 23);
-    this.#lines.push(`day ${String(days).padStart(2)} ${time}  ${who.padEnd(22)} ${what}`);
+    this.#events.push({ timeMs, who, what });
   }
 
   get digest(): number {
@@ -30,12 +22,15 @@ export class Trace {
 
   /** With short names: `r1` for the first recording that is named, and no unique names of index entries. */
   lines(): string[] {
-    const ids = [...new Set(this.#lines.join().match(RECORDING_ID))];
-    return this.#lines.map((line) =>
-      line
+    const ids = [...new Set(this.#events.flatMap(({ what }) => what.match(RECORDING_ID) ?? []))];
+    return this.#events.map(({ timeMs, who, what }) => {
+      const days = Math.floor((timeMs - START_MS) / DAY_MS);
+      const time = new Date(timeMs).toISOString().slice(11, 23);
+      const short = what
         .replaceAll(RECORDING_ID, (id) => `r${ids.indexOf(id) + 1}`)
         .replaceAll(/\/[0-9a-v]{16}\b(?!\.)/g, '')
-        .replaceAll(/\battempts\//g, ''),
-    );
+        .replaceAll(/\battempts\//g, '');
+      return `day ${String(days).padStart(2)} ${time}  ${who.padEnd(22)} ${short}`;
+    });
   }
 }

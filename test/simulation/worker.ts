@@ -7,13 +7,8 @@ import type { HistoryOptions } from './service.ts';
 export type BatchResult = Awaited<ReturnType<typeof runBatch>>;
 type Batch = Parameters<typeof runBatch>[0];
 
-export interface WorkerData {
-  /** One of mistakes.ts. */
-  readonly mistake?: string | undefined;
-  readonly clocksJump: boolean;
-}
-
-const { mistake, clocksJump } = workerData as WorkerData;
+/** What the command was called with. */
+const { mistake, 'clocks-jump': clocksJump } = workerData as { mistake?: string; 'clocks-jump': boolean };
 const options: HistoryOptions = { mistake: mistake === undefined ? undefined : findMistake(mistake), clocksJump };
 
 /** What the sweeps and `verify` of the end only read explains nothing. */
@@ -34,7 +29,7 @@ async function runBatch({ from, count }: { readonly from: number; readonly count
     const failure = [
       `seed ${seed} breaks: ${history.violation.message}`,
       `the shortest history that does, ${omitted}: ${shortest.violation?.message}`,
-      ...shortest.trace.filter((line) => !READ_AT_THE_END.test(line)),
+      ...shortest.trace.lines().filter((line) => !READ_AT_THE_END.test(line)),
     ].join('\n');
     return { from, ran: seed - from + 1, digest, counts, failure };
   }
@@ -71,7 +66,7 @@ async function shrink(failing: History): Promise<History> {
       }
     }
   }
-  return runHistory(failing.seed, { ...options, without, keepsTrace: true });
+  return shortest;
 }
 
 parentPort?.on('message', (batch: Batch) => {

@@ -2,7 +2,7 @@
 import type { LRUCache } from 'lru-cache';
 import type { Manifest } from '../../src/domain/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
+import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
@@ -64,7 +64,7 @@ export interface Effect {
   /** It came after its caller had given up, or a second time. */
   readonly isLate: boolean;
   /** An open upload that was aborted. */
-  readonly aborted: { readonly key: string; readonly uploadId: string } | undefined;
+  readonly aborted: OpenUpload | undefined;
 }
 
 /** A store call on its way. */
@@ -100,8 +100,6 @@ export class World {
   /** Names of the faults and of the long delays that happened, in order. */
   readonly happened: string[] = [];
   readonly counts = new Map<string, number>();
-  /** The store refuses to delete these. */
-  readonly refusedKeys = new Set<string>();
   /** What belongs to attempts in which a request was disturbed by a fault. */
   readonly disturbed = new Set<string | undefined>();
   readonly #options: WorldOptions;
@@ -304,17 +302,13 @@ export class World {
     this.count('calls');
     const [first, uploadId] = args;
     const key = typeof first === 'string' ? first : '';
-    const targets = method === 'delete' ? (first as readonly DeleteTarget[]) : [];
-    const refused = targets.filter((target) => this.refusedKeys.has(target.key));
-    const accepted = targets.filter((target) => !refused.includes(target));
-    const readable = accepted.map((target) => target.key).filter((name) => store.peek(name) !== undefined);
+    const targets = method === 'delete' ? new Set(keysIn(args)) : [];
+    const readable = [...targets].filter((name) => store.peek(name) !== undefined);
     const isAbort = method === 'abortMultipartUpload';
     const aborted = isAbort ? store.openUploads(key).find((upload) => upload.uploadId === uploadId) : undefined;
     const act = store[method] as (...all: unknown[]) => Promise<unknown>;
-    const failures: DeleteFailure[] = refused.map((target) => ({ key: target.key, code: 'AccessDenied' }));
-    const answer = method === 'delete' ? store.delete(accepted).then(() => failures) : act.apply(store, [...args]);
-    void answer.then(resolve, reject);
-    const gone = [...new Set(readable)].filter((name) => store.peek(name) === undefined);
+    act.apply(store, [...args]).then(resolve, reject);
+    const gone = readable.filter((name) => store.peek(name) === undefined);
     this.#note(request, remark ? `${describe(call)}: ${remark}` : describe(call));
     const isLate = remark?.startsWith('arrives') === true;
     if (!isRead(method)) onEffect({ request, method, key, gone, isLate, aborted });
