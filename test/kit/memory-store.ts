@@ -2,7 +2,6 @@
 import { hash } from 'node:crypto';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts';
 import {
-  type DeleteFailure,
   type DeleteTarget,
   type ListedObject,
   type ListOptions,
@@ -121,7 +120,7 @@ export class MemoryStore implements ObjectStore {
     return this.#options.versioned === true;
   }
 
-  async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+  async delete(targets: readonly DeleteTarget[]) {
     const refused = targets.filter(({ key }) => this.refusedKeys.has(key));
     for (const { key, versionId } of targets.filter((target) => !refused.includes(target))) {
       if (versionId === undefined && this.#options.versioned) this.#write(key, undefined);

@@ -10,13 +10,7 @@ import type { RecordingsContext } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
-import {
-  anAnsweredErasureIsWhole,
-  must,
-  oneKeyOneRecording,
-  storedMeansWhole,
-  tagsTellTheDeadline,
-} from './invariants.ts';
+import { erasureIsWhole, must, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepBy, verifyOnce } from './operators.ts';
 import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
@@ -167,7 +161,7 @@ async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
   // What was stored before is kept, whoever gives it up.
   if (!model.has(ref, 'stored')) known.mayBeAborted = true;
   const answer = await callService(taking, ref, 'abort', (context, caller) => abortRecording(context, caller, ref));
-  if ('value' in answer) anAnsweredErasureIsWhole(model, ref);
+  if ('value' in answer) erasureIsWhole(model, ref);
   if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;
 }
 
@@ -180,7 +174,7 @@ async function erase(taking: Taking, ref: RecordingRef): Promise<void> {
   if ('refused' in answer && answer.refused.code === 'recording-being-created') known.deletionsAsked -= 1;
   if (!('value' in answer)) return;
   world.count('erased');
-  anAnsweredErasureIsWhole(model, ref);
+  erasureIsWhole(model, ref);
 }
 
 async function assess(taking: Taking): Promise<void> {

@@ -5,7 +5,6 @@ import {
   attemptPrefix,
   DUE_PREFIX,
   parseKey,
-  type RecordingObject,
   receiptKey,
   recordingKey,
   recordingPrefix,
@@ -78,7 +77,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
     }
   }
   if (parsed?.type === 'assessed') {
-    model.noteAssessment(parsed.ref, world.nowMs);
+    model.assessedAtMs.set(attemptPrefix(parsed.ref), world.nowMs);
     const dueMs =
       world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.retentionMs(parsed.ref.tenant, 'unassessedMs');
     for (const known of model.of(parsed.ref)) known.wasDue ||= known.bornMs <= dueMs;
@@ -144,7 +143,7 @@ function aReceiptMeansThatNothingIsLeft(model: Model, ref: RecordingRef): void {
 }
 
 /** A deleted recording never becomes readable again: once there was a receipt, no media and no manifest come. */
-function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: RecordingRef, object: RecordingObject): void {
+function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: RecordingRef, object: string): void {
   if (model.recordings.get(ref.recording)?.receiptMs === undefined) return;
   const isBack = (object === 'media' || object === 'manifest') && model.has(ref, object);
   must(!isBack, 'what was deleted never comes back', `${request.name} brings back ${key}`);
@@ -175,7 +174,7 @@ export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganM
 }
 
 /** An answered erasure: nothing can be read any more, and there is a receipt. */
-export function anAnsweredErasureIsWhole(model: Model, ref: RecordingRef): void {
+export function erasureIsWhole(model: Model, ref: RecordingRef): void {
   must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
   const known = model.know(ref);
   must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
@@ -208,7 +207,8 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
 export function tagsTellTheDeadline({ model, world }: { model: Model; world: World }, ref: RecordingRef): void {
   const attempt = attemptPrefix(ref);
   if ([attempt, undefined].some((each) => world.disturbed.has(each) || world.isAsked(each))) return;
-  if (model.isPoisoned(ref) || !model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
+  if ([...model.poisoned].some((key) => key.startsWith(attempt))) return;
+  if (!model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
   const told = model.store.peekTags(recordingKey(ref, 'media'))?.['delete-by'];
   const wanted = new Date(model.deadlineMs(ref)).toISOString();
   must(told === undefined || told === wanted, 'the tags tell the deadline', `${recordingPrefix(ref)} ${told}`);

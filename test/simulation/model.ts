@@ -51,8 +51,8 @@ export class Model {
   readonly strayMarkers = new Set<string>();
   /** What was answered under each key of an attempt, by what the key leaves in a recording's id. */
   readonly #answered = new Map<string, Set<string>>();
-  /** When an attempt was assessed last. */
-  readonly #assessedAtMs = new Map<string, number>();
+  /** When an attempt was assessed last, by its prefix. */
+  readonly assessedAtMs = new Map<string, number>();
   /** A sweep lasted for half a day and more: another may have taken away the entries of what it then failed to finish. */
   hadEndlessSweep = false;
   /** Two were at work at the same time. */
@@ -112,11 +112,7 @@ export class Model {
 
   /** Whether an assessment was written since, whatever it says. */
   isAssessedSince(attempt: AttemptRef, sinceMs: number): boolean {
-    return (this.#assessedAtMs.get(attemptPrefix(attempt)) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
-  }
-
-  noteAssessment(attempt: AttemptRef, atMs: number): void {
-    this.#assessedAtMs.set(attemptPrefix(attempt), atMs);
+    return (this.assessedAtMs.get(attemptPrefix(attempt)) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
   }
 
   retentionMs(tenant: string, rule: 'afterAssessmentMs' | 'unassessedMs'): number {
@@ -129,10 +125,6 @@ export class Model {
     const fact = parseKey(first);
     if (fact?.type === 'assessed') return fact.completedAtMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
     return createdAtOf(ref.recording) + this.retentionMs(ref.tenant, 'unassessedMs');
-  }
-
-  isPoisoned(ref: RecordingRef): boolean {
-    return [...this.poisoned].some((key) => key.startsWith(attemptPrefix(ref)));
   }
 }
 

@@ -45,12 +45,15 @@ const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
 
+export type Plan = ReturnType<typeof newPlan>;
+
 export function newPlan(seed: number) {
   const random = newRandom(seed, 0);
   const failure = random.pick([0, 0, 0.02, 0.06, 0.15]);
   const crash = random.pick([0, 0, 0.005, 0.02]);
   return {
     rules: RULES,
+    /** Chances of a call, from 0 to 1. */
     rates: { failure, crash },
     sizes: { chunkAttempts: random.pick(SIZES), windowKeys: random.pick(SIZES) },
     store: {

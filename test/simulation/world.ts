@@ -6,6 +6,7 @@ import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../..
 import { StoreError } from '../../src/storage/store-error.ts';
 import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
+import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
@@ -19,12 +20,6 @@ const FAULTS = {
   'crash-after': { remark: 'process dies', isMade: true, code: undefined },
 } as const;
 type Fault = keyof typeof FAULTS | 'keys-refused';
-
-/** Chances of a call, from 0 to 1. */
-export interface FaultRates {
-  readonly failure: number;
-  readonly crash: number;
-}
 
 /** A replica of the service, a sweeper, or an exam client: what dies together, and has one clock. */
 export interface Process {
@@ -84,7 +79,7 @@ export class ConnectionLost extends Error {
 export interface WorldOptions {
   readonly store: MemoryStore;
   readonly trace: Trace;
-  readonly rates: FaultRates;
+  readonly rates: Plan['rates'];
   /** Faults and delays that are left out, by name: how a history is shrunk. */
   readonly without: ReadonlySet<string>;
   readonly onCall: (request: Request, method: Method, args: readonly unknown[]) => void;
@@ -116,12 +111,16 @@ export class World {
   async run(): Promise<void> {
     for (let event = this.#events.pop(); event && !this.violation; event = this.#events.pop()) {
       this.nowMs = Math.max(this.nowMs, event.timeMs);
-      try {
-        event.fire();
-      } catch (error) {
-        this.fail(error as Error);
-      }
+      this.#judge(event.fire);
       await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #judge(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.fail(error as Error);
     }
   }
 
@@ -213,11 +212,7 @@ export class World {
     const { request, method, args } = call;
     // A dead process issues nothing, and nothing is answered to it.
     if (request.isOver) return;
-    try {
-      this.#options.onCall(request, method, args);
-    } catch (error) {
-      this.fail(error as Error);
-    }
+    this.#judge(() => this.#options.onCall(request, method, args));
     const name = `${request.name}.${request.calls}`;
     request.calls += 1;
     // Drawn whether they are used or not, so that leaving one out changes no other.
