@@ -5,6 +5,7 @@ import type { Manifest } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { EventType } from '../../src/domain/events.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { type ContentLimits, ContentUploads } from '../../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
@@ -116,14 +117,8 @@ export function startTestService(options: TestServiceOptions = {}) {
 }
 
 /** Uploads parts as the service itself would, past the presigned URLs. */
-export async function uploadParts(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  parts: readonly Uint8Array[],
-): Promise<void> {
-  const { store } = context;
-  const key = `attempts/${ref.tenant}/${ref.exam}/${ref.attempt}/${ref.recording}/`;
-  const manifest = JSON.parse(Buffer.from((await store.get(`${key}recording.json`)) ?? []).toString()) as Manifest;
-  for (const [index, part] of parts.entries())
-    await store.uploadPart(`${key}media`, manifest.uploadId, index + 1, part);
+export async function uploadParts({ store }: RecordingsContext, ref: RecordingRef, parts: readonly Uint8Array[]) {
+  const manifest = Buffer.from((await store.get(recordingKey(ref, 'manifest'))) ?? []).toString();
+  const { uploadId } = JSON.parse(manifest) as Manifest;
+  for (const [at, part] of parts.entries()) await store.uploadPart(recordingKey(ref, 'media'), uploadId, at + 1, part);
 }

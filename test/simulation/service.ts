@@ -50,12 +50,12 @@ export function newSimulation(seed: number, options: HistoryOptions) {
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */
-export interface Taking {
+export type Taking = {
   readonly simulation: Simulation;
   readonly step: Step;
   readonly random: Random;
   requests: number;
-}
+};
 
 /** What a caller is told: the answer, or why there is none. */
 export type Answer<T> = { readonly value: T } | { readonly refused: ServiceError } | { readonly lost: true };

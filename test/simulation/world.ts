@@ -63,9 +63,7 @@ export interface Effect {
 }
 
 /** A store call on its way. */
-interface Call {
-  readonly request: Request;
-  readonly method: Method;
+interface Call extends Pick<Effect, 'request' | 'method'> {
   readonly args: readonly unknown[];
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -185,7 +183,7 @@ export class World {
   #kill(request: Request): void {
     if (request.isOver) return;
     this.#note(request, 'lasted too long');
-    this.#disturb(request);
+    this.disturbed.add(request.attempt);
     request.end(new ConnectionLost('lasted too long'));
   }
 
@@ -195,13 +193,9 @@ export class World {
     this.#options.trace.add(this.nowMs, process.name, 'crashes');
     for (const request of this.#requests) {
       if (request.process !== process) continue;
-      this.#disturb(request);
+      this.disturbed.add(request.attempt);
       request.end(new ConnectionLost('crashed'));
     }
-  }
-
-  #disturb({ attempt }: Request): void {
-    this.disturbed.add(attempt);
   }
 
   #note(request: Request, what: string): void {
@@ -264,7 +258,7 @@ export class World {
   #answer(call: Call, fault: Fault | undefined): void {
     const { request, method } = call;
     const { random } = request;
-    if (fault && fault !== 'repeated') this.#disturb(request);
+    if (fault && fault !== 'repeated') this.disturbed.add(request.attempt);
     // Of a batch of deletes that fails on the way, some took effect.
     const some = fault === undefined ? call : partOf(call, random);
     const afterwardsMs = this.nowMs + random.between(1, request.pace === 'brisk' ? 500 : 30 * MINUTE_MS);
