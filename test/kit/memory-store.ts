@@ -77,7 +77,7 @@ export class MemoryStore implements ObjectStore {
 
   openUploads(prefix: string): OpenUpload[] {
     const open = [...this.#uploads.values()].filter(({ key }) => key.startsWith(prefix));
-    return open.map(({ parts, ...upload }) => upload).sort(byKeyThenId);
+    return open.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })).sort(byKeyThenId);
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
@@ -108,7 +108,8 @@ export class MemoryStore implements ObjectStore {
 
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
     const all = this.#under(prefix).flatMap((versions) =>
-      versions.map(({ body, tags, ...about }, index) => {
+      versions.map(({ key, versionId, sizeBytes, lastModifiedMs, body }, index) => {
+        const about = { key, versionId, sizeBytes, lastModifiedMs };
         return { ...about, isLatest: index === 0, isDeleteMarker: body === undefined };
       }),
     );
@@ -158,8 +159,10 @@ export class MemoryStore implements ObjectStore {
 
   async listParts(key: string, uploadId: string) {
     const upload = this.#upload(key, uploadId);
-    const listed = upload && [...upload.parts.values()].map(({ body, ...part }) => part);
-    return listed?.sort((a, b) => a.partNumber - b.partNumber);
+    const parts = upload && [...upload.parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+    return parts?.map(({ partNumber, sizeBytes, etag, lastModifiedMs }) => {
+      return { partNumber, sizeBytes, etag, lastModifiedMs };
+    });
   }
 
   async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]) {
