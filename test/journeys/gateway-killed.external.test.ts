@@ -20,17 +20,14 @@ async function cephRgw(...args: string[]): Promise<void> {
 
 test('a gateway is killed under uploads and sweeps, and nothing is lost', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'killed-gateway-'));
-  const bucket = 'killed';
   const credentials = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'SERVICESECRET' };
-  const place = { endpoint: `http://127.0.0.1:${PORT}`, region: 'us-east-1', bucket, keyPrefix: '' };
+  const place = { endpoint: `http://127.0.0.1:${PORT}`, region: 'us-east-1', bucket: 'killed', keyPrefix: '' };
   const testStore = await openTestStore({ started: { ...place, forcePathStyle: true, credentials } });
   try {
     await cephRgw('up', dir, String(PORT));
-    await testStore.client.send(new CreateBucketCommand({ Bucket: bucket }));
-    await expectToSurviveKills(testStore, {
-      kill: () => cephRgw('kill-gateway', dir),
-      start: () => cephRgw('start-gateway', dir),
-    });
+    await testStore.client.send(new CreateBucketCommand({ Bucket: place.bucket }));
+    const [kill, start] = [() => cephRgw('kill-gateway', dir), () => cephRgw('start-gateway', dir)];
+    await expectToSurviveKills(testStore, { kill, start });
   } finally {
     await testStore.close();
     await cephRgw('down', dir);

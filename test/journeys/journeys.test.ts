@@ -26,9 +26,9 @@ beforeAll(async () => {
   api = await startApi({ service });
 });
 
-const erase = ({ path }: Pick<CreatedRecording, 'path'>, reason = 'erasure') =>
-  api.call<{ receipt: object }>('delete', `${path}?reason=${reason}`);
-const complete = ({ path }: CreatedRecording, body = {}) => api.call<Recording>('post', `${path}/complete`, { body });
+const withdraw = ({ path }: CreatedRecording) => api.call('delete', `${path}?reason=consent-withdrawn`);
+const abort = ({ path }: CreatedRecording) => api.call('post', `${path}/abort`);
+const complete = ({ path }: CreatedRecording) => api.call<Recording>('post', `${path}/complete`, { body: {} });
 const tagsOf = ({ ref }: CreatedRecording) => service.store.tags(recordingKey(ref, 'media'));
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
@@ -105,8 +105,8 @@ describe('an upload', () => {
   });
 
   test.each([
-    ['given up', 'aborted', (created: CreatedRecording) => api.call('post', `${created.path}/abort`)],
-    ['withdrawn', 'consent-withdrawn', (created: CreatedRecording) => erase(created, 'consent-withdrawn')],
+    ['given up', 'aborted', abort],
+    ['withdrawn', 'consent-withdrawn', withdraw],
   ])('that is %s in the middle is gone at once, and its URLs are dead', async (_how, reason, end) => {
     const created = await api.create();
     const [first, second] = [await signed(created, 1, 5 * MIB), await signed(created, 2)];

@@ -1,24 +1,18 @@
 // A store with bucket policies refuses to delete one key of a batch: it is reported, and the others are deleted.
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openTestStore, type RealStore } from '../storage/stores.ts';
+import { afterAll, expect, test } from '@jest/globals';
+import { openTestStore } from '../storage/stores.ts';
 
-let opened: RealStore;
-beforeAll(async () => {
-  opened = await openTestStore();
-});
+const opened = await openTestStore();
 afterAll(() => opened.close());
 
 test('the refused key is reported with its code, and stays', async () => {
   const { store, client, bucket } = opened;
   const keys = ['a', 'kept', 'z'];
   for (const key of keys) await store.put(key, Buffer.from(key));
-  const Policy = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      { Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource: [`arn:aws:s3:::${bucket}/kept`] },
-    ],
-  });
+  const Resource = [`arn:aws:s3:::${bucket}/kept`];
+  const Statement = [{ Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource }];
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
   expect(await store.delete(keys.map((key) => ({ key })))).toMatchObject([{ key: 'kept', code: 'AccessDenied' }]);
   expect((await store.list('')).objects.map(({ key }) => key)).toEqual(['kept']);

@@ -1,7 +1,7 @@
 // A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
-import { expect } from '@jest/globals';
+import { strict as assert } from 'node:assert';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingPrefix } from '../../src/domain/keys.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 
@@ -11,7 +11,11 @@ export type Keys = string | RegExp;
 /** Makes the call itself. */
 type Go = () => Promise<unknown>;
 
-function intercepting(store: ObjectStore, step: (call: StoreCall, args: unknown[], go: Go) => unknown): ObjectStore {
+/** A store in which `step` takes the place of every call. */
+export function intercepting(
+  store: ObjectStore,
+  step: (call: StoreCall, args: unknown[], go: Go) => unknown,
+): ObjectStore {
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown;
@@ -21,14 +25,14 @@ function intercepting(store: ObjectStore, step: (call: StoreCall, args: unknown[
   });
 }
 
-function isOneOf(keys: Keys, key: string): boolean {
-  return typeof keys === 'string' ? key.startsWith(keys) : keys.test(key);
+const isOneOf = (keys: Keys, key: string) => (typeof keys === 'string' ? key.startsWith(keys) : keys.test(key));
+
+/** The keys, or the prefix, that a call is about. */
+export function keysIn([about = '']: readonly unknown[]): string[] {
+  return Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
 }
 
-function isAbout(keys: Keys, [about = '']: unknown[]): boolean {
-  const named = Array.isArray(about) ? (about as DeleteTarget[]).map(({ key }) => key) : [String(about)];
-  return named.some((key) => isOneOf(keys, key));
-}
+const isAbout = (keys: Keys, args: unknown[]) => keysIn(args).some((key) => isOneOf(keys, key));
 
 /** A store of which some methods are the test's own. */
 export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>): ObjectStore {
@@ -85,7 +89,7 @@ export async function meanwhile<T>(
     return answer;
   });
   const result = await act(watched);
-  expect(calls).toBeGreaterThanOrEqual(nth);
+  assert(calls >= nth, `${call} came ${calls} times`);
   return result;
 }
 
@@ -130,15 +134,11 @@ export function createInterventions() {
       }),
     /** The next such call waits until it is released; `reached` resolves when it has come. */
     holdNext(call: StoreCall) {
-      const reached = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
-      const hold = { call, reach: reached.resolve, released: released.promise };
+      const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+      const { promise: released, resolve } = Promise.withResolvers<void>();
+      const hold = { call, reach, released };
       holds.add(hold);
-      const release = () => {
-        holds.delete(hold);
-        released.resolve();
-      };
-      return { reached: reached.promise, release };
+      return { reached, release: () => resolve(void holds.delete(hold)) };
     },
     /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
     failOn(call: StoreCall, keys: Keys) {
@@ -151,6 +151,4 @@ export function createInterventions() {
   };
 }
 
-export function mediaKey(ref: RecordingRef): string {
-  return `${recordingPrefix(ref)}media`;
-}
+export const mediaKey = (ref: RecordingRef) => recordingKey(ref, 'media');

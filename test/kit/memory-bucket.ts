@@ -1,8 +1,10 @@
 // A bucket in memory as a test sees it: the store, the presigned URLs of it, and what a browser gets by them.
+import { setImmediate } from 'node:timers/promises';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
+import type { PartToSign, Presigner } from '../../src/storage/presigner.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
+import { intercepting } from './interventions.ts';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 
 /** One request to the store, by S3's name for it. */
@@ -17,19 +19,17 @@ export interface TestStore {
   /** Every request since the store was opened; empty it with `requests.length = 0`. */
   readonly requests: CountedRequest[];
   /** Uses a presigned URL, as a browser would. */
-  fetch(url: string, request?: BucketRequest): Promise<Response>;
+  fetch(
+    url: string,
+    request?: { method?: string; body?: Uint8Array; headers?: Record<string, string> },
+  ): Promise<Response>;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
 
-export interface BucketRequest {
-  readonly method?: string;
-  readonly body?: Uint8Array;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 const BUCKET_URL = new URL('http://store.test/recordings');
 const CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
+const refuse = (status = 403) => new Response(null, { status });
 
 /** What S3 calls otherwise than this project does. */
 const OPERATIONS: Readonly<Record<string, string>> = {
@@ -45,11 +45,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   tags: 'GetObjectTagging',
 };
 
-interface Issued {
-  readonly key: string;
-  readonly untilMs: number;
-  readonly part?: { readonly uploadId: string; readonly partNumber: number; readonly sizeBytes: number };
-}
+type Issued = { readonly key: string; readonly untilMs: number; readonly part?: PartToSign };
 
 /** Its URLs are signed as those of S3 are; one that it has not issued, or that was changed, is refused. */
 export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: () => number }): TestStore {
@@ -73,14 +69,14 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
       const etag = await memory.uploadPart(key, part.uploadId, part.partNumber, body);
       return new Response(null, { status: 200, headers: { etag } });
     } catch (error) {
-      if (isStoreError(error, 'no-such-upload')) return new Response(null, { status: 404 });
+      if (isStoreError(error, 'no-such-upload')) return refuse(404);
       throw error;
     }
   }
 
   function read({ key }: Issued, url: string, range: string | undefined): Response {
     const whole = memory.peek(key);
-    if (!whole) return new Response(null, { status: 404 });
+    if (!whole) return refuse(404);
     const query = new URL(url).searchParams;
     const headers = {
       'content-type': query.get('response-content-type') ?? '',
@@ -93,22 +89,26 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
     // Without a first byte the number is how many of the last bytes are asked for.
     const from = first ? Number(first) : Math.max(whole.length - Number(end), 0);
     const last = first && end ? Math.min(Number(end), whole.length - 1) : whole.length - 1;
-    if (from > last) return new Response(null, { status: 416 });
+    if (from > last) return refuse(416);
     const body = Buffer.from(whole.subarray(from, last + 1));
     const contentRange = `bytes ${from}-${last}/${whole.length}`;
     return new Response(body, { status: 206, headers: { ...headers, 'content-range': contentRange } });
   }
 
   return {
-    store: answering(memory, requests),
+    store: intercepting(memory, async (call, _, go) => {
+      requests.push({ operation: OPERATIONS[call] ?? call.charAt(0).toUpperCase() + call.slice(1) });
+      const answer = go();
+      // The call takes effect at once; before its answer comes, whatever else is ready goes on, as with a network.
+      await setImmediate();
+      return answer;
+    }),
     requests,
     presigner: {
-      async presignPart(key, part, seconds) {
-        return issue(await signer.presignPart(key, part, seconds), { key, part }, seconds);
-      },
-      async presignPlayback(key, media, seconds) {
-        return issue(await signer.presignPlayback(key, media, seconds), { key }, seconds);
-      },
+      presignPart: async (key, part, seconds) =>
+        issue(await signer.presignPart(key, part, seconds), { key, part }, seconds),
+      presignPlayback: async (key, media, seconds) =>
+        issue(await signer.presignPlayback(key, media, seconds), { key }, seconds),
     },
     async fetch(url, { method = 'GET', body = new Uint8Array(), headers = {} } = {}) {
       const known = issued.get(url);
@@ -117,26 +117,4 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
     },
     close: async () => {},
   };
-}
-
-function refuse(): Response {
-  return new Response(null, { status: 403 });
-}
-
-/** The call takes effect at once; its answer comes with the next turn of the event loop. */
-function answering(store: ObjectStore, requests: CountedRequest[]): ObjectStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const value = Reflect.get(target, name, target) as unknown;
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]) => {
-        const call = String(name);
-        requests.push({ operation: OPERATIONS[call] ?? call.charAt(0).toUpperCase() + call.slice(1) });
-        const answer = value.apply(target, args) as Promise<unknown>;
-        // As from a network: whatever else is ready goes on first.
-        await new Promise(setImmediate);
-        return answer;
-      };
-    },
-  });
 }

@@ -1,17 +1,14 @@
 // An ObjectStore in memory: it passes the contract suite, and its clock is given.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts';
 import {
-  type DeleteFailure,
   type DeleteTarget,
+  type ListedObject,
   type ListOptions,
-  type ListPage,
   MAX_SMALL_OBJECT_BYTES,
   type ObjectStore,
   type OpenUpload,
   type UploadedPart,
-  type UploadPage,
-  type VersionPage,
 } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 
@@ -29,16 +26,15 @@ export interface MemoryStoreOptions {
   readonly pageKeys?: number;
 }
 
-interface Version {
+interface Version extends ListedObject {
   readonly versionId: string;
   /** Undefined: a delete marker. */
   readonly body: Uint8Array | undefined;
-  readonly lastModifiedMs: number;
   tags: Readonly<Record<string, string>>;
 }
 
 interface Upload extends OpenUpload {
-  readonly parts: Map<number, { readonly body: Uint8Array; readonly etag: string; readonly lastModifiedMs: number }>;
+  readonly parts: Map<number, UploadedPart & { readonly body: Uint8Array }>;
 }
 
 const MAX_KEYS = 1000;
@@ -46,11 +42,13 @@ const MAX_KEYS = 1000;
 /** Every method does all of its work before it returns its promise: calls take effect one at a time. */
 export class MemoryStore implements ObjectStore {
   readonly #options: MemoryStoreOptions;
-  /** Versions of each key, the latest last. */
+  /** Versions of each key, the latest first. */
   readonly #objects = new Map<string, Version[]>();
   readonly #keys: string[] = [];
   readonly #uploads = new Map<string, Upload>();
   readonly #completed = new Map<string, string>();
+  /** The store refuses to delete these. */
+  readonly refusedKeys = new Set<string>();
   #names = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -74,7 +72,7 @@ export class MemoryStore implements ObjectStore {
 
   /** All keys under a prefix that a reader finds, in order. */
   keysUnder(prefix: string): string[] {
-    return [...this.#under(prefix)].filter((key) => this.peek(key) !== undefined);
+    return this.#readable(prefix).map(({ key }) => key);
   }
 
   openUploads(prefix: string): OpenUpload[] {
@@ -86,97 +84,88 @@ export class MemoryStore implements ObjectStore {
     this.#write(key, new Uint8Array(body));
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
+  async get(key: string) {
     const body = this.peek(key);
     if (body && body.length > MAX_SMALL_OBJECT_BYTES) throw new StoreError('too-large', 'GetObject', 'EntityTooLarge');
     return body;
   }
 
-  async getStart(key: string, length: number): Promise<Uint8Array | undefined> {
+  async getStart(key: string, length: number) {
     return this.peek(key)?.subarray(0, length);
   }
 
-  async getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async getRange(key: string, offset: number, length: number) {
     const body = this.peek(key);
-    if (!body) return undefined;
-    return (async function* () {
-      yield body.subarray(offset, offset + length);
-    })();
+    return body && ReadableStream.from([body.subarray(offset, offset + length)]);
   }
 
-  async list(prefix: string, { startAfter = '', limit = MAX_KEYS }: ListOptions = {}): Promise<ListPage> {
-    const atMost = Math.min(limit, this.#options.pageKeys ?? MAX_KEYS);
-    const objects = [];
-    for (const key of this.#under(prefix, startAfter)) {
-      const current = this.#current(key);
-      if (!current?.body) continue;
-      if (objects.length === atMost) return { objects, truncated: true, storeTimeMs: this.now() };
-      objects.push({ key, sizeBytes: current.body.length, lastModifiedMs: current.lastModifiedMs });
-    }
-    return { objects, truncated: false, storeTimeMs: this.now() };
+  async list(prefix: string, { startAfter, limit = MAX_KEYS }: ListOptions = {}) {
+    const all = this.#readable(prefix, startAfter);
+    const page = all.slice(0, Math.min(limit, this.#options.pageKeys ?? MAX_KEYS));
+    const objects = page.map(({ key, sizeBytes, lastModifiedMs }) => ({ key, sizeBytes, lastModifiedMs }));
+    return { objects, truncated: page.length < all.length, storeTimeMs: this.now() };
   }
 
-  async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
-    const all = [...this.#under(prefix)].flatMap((key) =>
-      (this.#objects.get(key) ?? []).toReversed().map(({ versionId, lastModifiedMs, body }, index) => {
-        const about = { key, versionId, lastModifiedMs, sizeBytes: body?.length ?? 0 };
+  async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
+    const all = this.#under(prefix).flatMap((versions) =>
+      versions.map(({ key, versionId, sizeBytes, lastModifiedMs, body }, index) => {
+        const about = { key, versionId, sizeBytes, lastModifiedMs };
         return { ...about, isLatest: index === 0, isDeleteMarker: body === undefined };
       }),
     );
-    // The latest version of a key comes first.
     const page = this.#page(all, cursor, (a, b) => compareKeys(a.key, b.key) || compareKeys(b.versionId, a.versionId));
     return { versions: page.items, cursor: page.cursor, storeTimeMs: this.now() };
   }
 
-  async isVersioned(): Promise<boolean> {
+  async isVersioned() {
     return this.#options.versioned === true;
   }
 
-  async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    for (const { key, versionId } of targets) {
-      if (versionId !== undefined) this.#drop(key, versionId);
-      else if (this.#options.versioned) this.#write(key, undefined);
-      else this.#drop(key, undefined);
+  async delete(targets: readonly DeleteTarget[]) {
+    const refused = targets.filter(({ key }) => this.refusedKeys.has(key));
+    for (const { key, versionId } of targets.filter((target) => !refused.includes(target))) {
+      if (versionId === undefined && this.#options.versioned) this.#write(key, undefined);
+      else this.#drop(key, versionId);
     }
-    return [];
+    return refused.map(({ key }) => ({ key, code: 'AccessDenied' }));
   }
 
-  async tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
+  async tag(key: string, tags: Readonly<Record<string, string>>) {
     const current = this.#current(key);
     if (!current?.body || this.#options.hasTagging === false) return false;
     current.tags = { ...tags };
     return true;
   }
 
-  async tags(key: string): Promise<Record<string, string> | undefined> {
-    const current = this.#current(key);
-    return current?.body && this.#options.hasTagging !== false ? { ...current.tags } : undefined;
+  async tags(key: string) {
+    const tags = this.peek(key) && this.peekTags(key);
+    return tags && { ...tags };
   }
 
-  async createMultipartUpload(key: string): Promise<string> {
+  async createMultipartUpload(key: string) {
     const uploadId = this.#newName('upload');
     this.#uploads.set(uploadId, { key, uploadId, initiatedMs: this.now(), parts: new Map() });
     return uploadId;
   }
 
-  async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
+  async uploadPart(key: string, uploadId: string, partNumber: number, given: Uint8Array) {
     const upload = this.#upload(key, uploadId);
     if (!upload) throw new StoreError('no-such-upload', 'UploadPart', 'NoSuchUpload');
-    const etag = `"${createHash('md5').update(body).digest('hex')}"`;
-    upload.parts.set(partNumber, { body: new Uint8Array(body), etag, lastModifiedMs: this.now() });
+    const body = new Uint8Array(given);
+    const etag = `"${hash('md5', body)}"`;
+    upload.parts.set(partNumber, { partNumber, sizeBytes: body.length, etag, lastModifiedMs: this.now(), body });
     return etag;
   }
 
-  async listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined> {
-    const parts = this.#upload(key, uploadId)?.parts;
-    if (!parts) return undefined;
-    const listed = [...parts].map(([partNumber, { body, etag, lastModifiedMs }]) => {
-      return { partNumber, sizeBytes: body.length, etag, lastModifiedMs };
+  async listParts(key: string, uploadId: string) {
+    const upload = this.#upload(key, uploadId);
+    const parts = upload && [...upload.parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+    return parts?.map(({ partNumber, sizeBytes, etag, lastModifiedMs }) => {
+      return { partNumber, sizeBytes, etag, lastModifiedMs };
     });
-    return listed.sort((a, b) => a.partNumber - b.partNumber);
   }
 
-  async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
+  async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]) {
     const upload = this.#upload(key, uploadId);
     if (!upload) {
       const isRemembered = this.#options.remembersCompletions && this.#completed.get(uploadId) === key;
@@ -184,7 +173,7 @@ export class MemoryStore implements ObjectStore {
     }
     const bodies = parts.map(({ partNumber, etag }, index) => {
       const part = upload.parts.get(partNumber);
-      const isSmall = (part?.body.length ?? 0) < (this.#options.minPartSizeBytes ?? MIN_PART_SIZE_BYTES);
+      const isSmall = (part?.sizeBytes ?? 0) < (this.#options.minPartSizeBytes ?? MIN_PART_SIZE_BYTES);
       if (part?.etag !== etag || (isSmall && index < parts.length - 1)) {
         throw new StoreError('invalid-parts', 'CompleteMultipartUpload', 'InvalidPart');
       }
@@ -196,11 +185,11 @@ export class MemoryStore implements ObjectStore {
     return true;
   }
 
-  async abortMultipartUpload(key: string, uploadId: string): Promise<void> {
+  async abortMultipartUpload(key: string, uploadId: string) {
     if (this.#upload(key, uploadId)) this.#uploads.delete(uploadId);
   }
 
-  async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
+  async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
     const page = this.#page(this.openUploads(prefix), cursor, byKeyThenId);
     return { uploads: page.items, cursor: page.cursor, storeTimeMs: this.now() };
   }
@@ -219,7 +208,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   #current(key: string): Version | undefined {
-    return this.#objects.get(key)?.at(-1);
+    return this.#objects.get(key)?.[0];
   }
 
   #upload(key: string, uploadId: string): Upload | undefined {
@@ -227,13 +216,19 @@ export class MemoryStore implements ObjectStore {
     return upload?.key === key ? upload : undefined;
   }
 
-  *#under(prefix: string, startAfter = ''): Generator<string, void, undefined> {
-    let place = Math.max(this.#indexFrom(prefix), this.#indexFrom(startAfter));
-    if (startAfter !== '' && this.#keys[place] === startAfter) place += 1;
+  #readable(prefix: string, startAfter?: string): Version[] {
+    return this.#under(prefix, startAfter).flatMap(([latest]) => (latest?.body ? [latest] : []));
+  }
+
+  /** The versions of each key. */
+  #under(prefix: string, startAfter = ''): Version[][] {
+    const found: Version[][] = [];
+    let place = Math.max(this.#indexFrom(prefix), this.#indexFrom(`${startAfter}\0`));
     for (let key = this.#keys[place]; key?.startsWith(prefix); key = this.#keys[place]) {
-      yield key;
+      found.push(this.#objects.get(key) ?? []);
       place += 1;
     }
+    return found;
   }
 
   /** The place of the first key that is not before this one. */
@@ -250,23 +245,17 @@ export class MemoryStore implements ObjectStore {
 
   #write(key: string, body: Uint8Array | undefined): void {
     const versionId = this.#options.versioned ? this.#newName('version') : 'null';
-    const version: Version = { versionId, body, lastModifiedMs: this.now(), tags: {} };
     const versions = this.#objects.get(key);
-    if (!versions) {
-      this.#keys.splice(this.#indexFrom(key), 0, key);
-      this.#objects.set(key, [version]);
-    } else if (this.#options.versioned) versions.push(version);
-    else versions[0] = version;
+    const older = this.#options.versioned ? versions : [];
+    const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs: this.now() };
+    this.#objects.set(key, [{ ...about, body, tags: {} }, ...(older ?? [])]);
+    if (!versions) this.#keys.splice(this.#indexFrom(key), 0, key);
   }
 
   #drop(key: string, versionId: string | undefined): void {
-    const versions = this.#objects.get(key);
-    const left = versions?.filter((version) => versionId !== undefined && version.versionId !== versionId) ?? [];
+    const left = this.#objects.get(key)?.filter((version) => versionId && version.versionId !== versionId) ?? [];
     if (left.length > 0) this.#objects.set(key, left);
-    else if (versions) {
-      this.#objects.delete(key);
-      this.#keys.splice(this.#indexFrom(key), 1);
-    }
+    else if (this.#objects.delete(key)) this.#keys.splice(this.#indexFrom(key), 1);
   }
 }
 

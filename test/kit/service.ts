@@ -5,16 +5,15 @@ import type { Manifest } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { EventType } from '../../src/domain/events.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { type ContentLimits, ContentUploads } from '../../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { sweep } from '../../src/retention/sweep.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
 import type { SweepContext, SweepOptions } from '../../src/retention/sweep-run.ts';
 import { verify } from '../../src/retention/verify.ts';
-import type { VerifyReport } from '../../src/retention/verify-report.ts';
 import { type AuditRecord, createAuditTrail } from '../../src/storage/audit-trail.ts';
 import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
 import { createOutbox } from '../../src/storage/outbox.ts';
@@ -25,25 +24,7 @@ import type { MemoryStoreOptions } from './memory-store.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
 
-export interface TestService {
-  readonly clock: TestClock;
-  readonly store: ObjectStore;
-  readonly testStore: TestStore;
-  readonly context: RecordingsContext;
-  readonly sweepContext: SweepContext;
-  readonly audited: AuditRecord[];
-  sweep(options?: SweepOptions): Promise<SweepReport>;
-  verify(options?: { fix?: boolean }): Promise<VerifyReport>;
-  /** All keys under a prefix. */
-  keys(prefix?: string): Promise<string[]>;
-  /** A recording that is stored: a small WebM in one part. */
-  record(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
-  /** A recording that is only begun. */
-  begin(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef>;
-  /** A browser's PUT. */
-  putPart(part: Pick<SignedPart, 'url' | 'method'>, bytes: Uint8Array): Promise<Response>;
-  close(): Promise<void>;
-}
+export type TestService = ReturnType<typeof startTestService>;
 
 export interface TestServiceOptions {
   readonly uploads?: Partial<UploadSettings>;
@@ -58,25 +39,20 @@ export interface TestServiceOptions {
   readonly events?: ReadonlyMap<string, ReadonlySet<EventType>>;
 }
 
-export function startTestService(options: TestServiceOptions = {}): TestService {
+export function startTestService(options: TestServiceOptions = {}) {
   const clock = options.on?.clock ?? createVirtualClock();
-  const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now: clock.now });
+  const { now } = clock;
+  const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now });
   const store = options.wrap ? options.wrap(testStore.store) : testStore.store;
   const audited: AuditRecord[] = [];
-  const policy = {
-    afterAssessmentMs: 30 * DAY_MS,
-    unassessedMs: 30 * DAY_MS,
-    byTenantMs: new Map<string, number>(),
-    ...options.policy,
-  };
-  const outbox = options.events && createOutbox(store, clock.now, randomBytes, options.events);
+  const kept = { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map<string, number>() };
+  const policy = { ...kept, ...options.policy };
+  const outbox = options.events && createOutbox(store, now, randomBytes, options.events);
+  const shared = { store, outbox, policy, now, randomBytes, logRetentionMs: 365 * DAY_MS, leadMs: DAY_MS };
   const context: RecordingsContext = {
-    store,
-    outbox,
+    ...shared,
     presigner: testStore.presigner,
-    audit: createAuditTrail(store, clock.now, randomBytes, (record) => audited.push(record)),
-    policy,
-    leadMs: DAY_MS,
+    audit: createAuditTrail(store, now, randomBytes, (record) => audited.push(record)),
     uploads: {
       mode: 'direct',
       partSizeBytes: 5 * MIB,
@@ -86,39 +62,32 @@ export function startTestService(options: TestServiceOptions = {}): TestService 
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
-    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now: clock.now, ...options.content }),
+    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now, ...options.content }),
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, ttlResolution: 0, perf: clock }),
-    now: clock.now,
-    randomBytes,
-    logRetentionMs: 365 * DAY_MS,
   };
   const sweepContext: SweepContext = {
-    store,
-    outbox,
-    policy,
-    now: clock.now,
-    randomBytes,
-    logRetentionMs: 365 * DAY_MS,
-    leadMs: DAY_MS,
+    ...shared,
     settleMs: HOUR_MS,
     uploadIdleLimitMs: 2 * HOUR_MS,
     requestCount: () => testStore.requests.length,
     ...options.sweep,
   };
 
+  /** A recording that is only begun. */
   async function begin(where: Partial<RecordingRef> = {}, participantId = 'p1'): Promise<RecordingRef> {
-    const attempt = { tenant: 'acme', exam: 'math', attempt: 'a1', ...where };
+    const { tenant = 'acme', exam = 'math', attempt = 'a1' } = where;
+    const ref = { tenant, exam, attempt };
     // Ids sort by the time of their creation.
     clock.advance(1);
-    const { recording } = await createRecording(context, { ...CALLER, tenant: attempt.tenant }, attempt, {
+    const { recording } = await createRecording(context, { ...CALLER, tenant }, ref, {
       participantId,
       kind: 'webcam',
       contentType: 'video/webm;codecs=vp8,opus',
       consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '7' },
       parts: 0,
     });
-    return { tenant: attempt.tenant, exam: attempt.exam, attempt: attempt.attempt, recording: recording.recordingId };
+    return { ...ref, recording: recording.recordingId };
   }
 
   return {
@@ -128,33 +97,28 @@ export function startTestService(options: TestServiceOptions = {}): TestService 
     context,
     sweepContext,
     audited,
-    sweep: (sweepOptions) => sweep(sweepContext, sweepOptions),
-    verify: (verifyOptions) => verify(sweepContext, verifyOptions),
-    async keys(prefix = '') {
-      const objects = await Array.fromAsync(listAll(store, prefix));
-      return objects.map(({ key }) => key);
-    },
+    sweep: (sweepOptions?: SweepOptions) => sweep(sweepContext, sweepOptions),
+    verify: (verifyOptions?: { fix?: boolean }) => verify(sweepContext, verifyOptions),
+    /** All keys under a prefix. */
+    keys: async (prefix = '') => (await Array.fromAsync(listAll(store, prefix))).map(({ key }) => key),
     begin,
-    async record(where, participantId) {
+    /** A recording that is stored: a small WebM in one part. */
+    async record(where?: Partial<RecordingRef>, participantId?: string): Promise<RecordingRef> {
       const ref = await begin(where, participantId);
       await uploadParts(context, ref, [webm]);
       await completeRecording(context, ref, {});
       return ref;
     },
-    putPart: ({ url, method }, body) => testStore.fetch(url, { method, body }),
+    /** A browser's PUT. */
+    putPart: ({ url, method }: Pick<SignedPart, 'url' | 'method'>, body: Uint8Array) =>
+      testStore.fetch(url, { method, body }),
     close: () => testStore.close(),
   };
 }
 
 /** Uploads parts as the service itself would, past the presigned URLs. */
-export async function uploadParts(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  parts: readonly Uint8Array[],
-): Promise<void> {
-  const { store } = context;
-  const key = `attempts/${ref.tenant}/${ref.exam}/${ref.attempt}/${ref.recording}/`;
-  const manifest = JSON.parse(Buffer.from((await store.get(`${key}recording.json`)) ?? []).toString()) as Manifest;
-  for (const [index, part] of parts.entries())
-    await store.uploadPart(`${key}media`, manifest.uploadId, index + 1, part);
+export async function uploadParts({ store }: RecordingsContext, ref: RecordingRef, parts: readonly Uint8Array[]) {
+  const manifest = Buffer.from((await store.get(recordingKey(ref, 'manifest'))) ?? []).toString();
+  const { uploadId } = JSON.parse(manifest) as Manifest;
+  for (const [at, part] of parts.entries()) await store.uploadPart(recordingKey(ref, 'media'), uploadId, at + 1, part);
 }

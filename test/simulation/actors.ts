@@ -6,26 +6,20 @@ import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/domain/k
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { openContent } from '../../src/recordings/content.ts';
+import type { RecordingsContext } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
-import {
-  anAnsweredErasureIsWhole,
-  must,
-  oneKeyOneRecording,
-  storedMeansWhole,
-  tagsTellTheDeadline,
-} from './invariants.ts';
+import { erasureIsWhole, must, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
-import { sweepOnce, verifyOnce } from './operators.ts';
+import { sweepBy, verifyOnce } from './operators.ts';
 import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
 import type { Random } from './random.ts';
 import { restrict, review } from './reviewers.ts';
 import { type Answer, callService, type PartUrl, putPart, type Taking } from './service.ts';
+import type { Process } from './world.ts';
 
 const TENANTS = ['acme', 'beta'];
-/** An MP4 begins with the size of its first box, and `ftyp`. */
-const MP4 = Buffer.from('ftyp');
 const TRIES = 3;
 const WRONG_BY_MS = [-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 * HOUR_MS, 365 * DAY_MS];
 
@@ -38,7 +32,7 @@ export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>
   restrict: withRecording(restrict),
   review: withRecording(review),
   assess,
-  sweep: sweepOnce,
+  sweep: async (taking) => void (await sweepBy(taking, taking.random.pick(taking.simulation.sweepers))),
   verify: verifyOnce,
   crash: async ({ simulation, random }) => simulation.world.crash(random.pick(simulation.replicas)),
   skew: skewClock,
@@ -69,12 +63,8 @@ async function record(taking: Taking): Promise<void> {
   const attempt = anAttempt(taking);
   const count = random.between(1, 3);
   const idempotencyKey = random.chance(0.4) ? random.pick(['k1', 'k2']) : undefined;
-  const input = {
-    ...BEGINNING,
-    participantId: idempotencyKey === undefined ? random.pick(['p1', 'p2']) : 'p1',
-    parts: count,
-    idempotencyKey,
-  };
+  const participantId = idempotencyKey === undefined ? random.pick(['p1', 'p2']) : 'p1';
+  const input = { ...BEGINNING, participantId, parts: count, idempotencyKey };
   // Two clients with one key send the same parts, but for how many.
   const isJunk = random.chance(0.06) && idempotencyKey === undefined;
   const bodies = Array.from({ length: count }, (_, index) => partOf(index + 1, isJunk));
@@ -85,9 +75,7 @@ async function record(taking: Taking): Promise<void> {
 
   if (idempotencyKey !== undefined) simulation.model.expectKey(attempt, idempotencyKey);
   const created = await again(taking, async () => {
-    const answer = await callService(taking, attempt, 'create', (context, caller) =>
-      createRecording(context, caller, attempt, input),
-    );
+    const answer = await callService(taking, attempt, 'create', (...by) => createRecording(...by, attempt, input));
     if ('lost' in answer) simulation.model.leaveRepairs();
     if ('value' in answer) oneKeyOneRecording(simulation.model, attempt, answer.value.recording.recordingId);
     return answer;
@@ -114,16 +102,13 @@ async function record(taking: Taking): Promise<void> {
 /** The same bytes whoever sends them: a client that comes back has what it recorded. */
 function partOf(partNumber: number, isJunk: boolean): Uint8Array {
   const part = Buffer.alloc(PART_SIZE_BYTES, partNumber);
-  if (partNumber === 1) part.set(isJunk ? Buffer.from('junk') : MP4, 4);
+  // An MP4 begins with the size of its first box, and `ftyp`.
+  if (partNumber === 1) part.write(isJunk ? 'junk' : 'ftyp', 4);
   return part;
 }
 
 /** Completes; a client that says what it sent is told `stored` of nothing else. */
-async function finish(
-  taking: Taking,
-  ref: RecordingRef,
-  sent?: { readonly bodies: readonly Uint8Array[]; readonly etags: readonly string[] },
-): Promise<void> {
+async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8Array[]; etags: string[] }) {
   const { world, model } = taking.simulation;
   const parts = sent?.etags.map((etag, index) => ({ partNumber: index + 1, etag }));
   const at = '2026-01-01T00:00:00Z';
@@ -176,7 +161,7 @@ async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
   // What was stored before is kept, whoever gives it up.
   if (!model.has(ref, 'stored')) known.mayBeAborted = true;
   const answer = await callService(taking, ref, 'abort', (context, caller) => abortRecording(context, caller, ref));
-  if ('value' in answer) anAnsweredErasureIsWhole(model, ref);
+  if ('value' in answer) erasureIsWhole(model, ref);
   if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;
 }
 
@@ -185,13 +170,11 @@ async function erase(taking: Taking, ref: RecordingRef): Promise<void> {
   const known = model.know(ref);
   known.deletionsAsked += 1;
   const reason = taking.random.pick(['erasure', 'consent-withdrawn'] as const);
-  const answer = await callService(taking, ref, 'erase', (context, caller) =>
-    eraseRecording(context, caller, ref, reason),
-  );
+  const answer = await callService(taking, ref, 'erase', (...by) => eraseRecording(...by, ref, reason));
   if ('refused' in answer && answer.refused.code === 'recording-being-created') known.deletionsAsked -= 1;
   if (!('value' in answer)) return;
   world.count('erased');
-  anAnsweredErasureIsWhole(model, ref);
+  erasureIsWhole(model, ref);
 }
 
 async function assess(taking: Taking): Promise<void> {
@@ -199,9 +182,8 @@ async function assess(taking: Taking): Promise<void> {
   const attempt = anAttempt(taking);
   const agoMs = random.pick([0, 0, MINUTE_MS, HOUR_MS, DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 9 * DAY_MS, 11 * DAY_MS]);
   const completedAtMs = simulation.world.nowMs - agoMs;
-  await again(taking, () =>
-    callService(taking, attempt, 'assess', (context) => assessAttempt(context, attempt, completedAtMs)),
-  );
+  const call = (context: RecordingsContext) => assessAttempt(context, attempt, completedAtMs);
+  await again(taking, () => callService(taking, attempt, 'assess', call));
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }
 
@@ -210,12 +192,13 @@ async function skewClock({ simulation, random }: Taking): Promise<void> {
   const isSweeper = random.chance(0.5);
   const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);
   if (simulation.world.isBusy(process)) return;
-  const { within, beyond } = wrongClock(random);
-  process.skewMs = isSweeper && random.chance(0.5) ? beyond : within;
+  setClock(process, random, isSweeper ? 0.5 : 0);
 }
 
-function wrongClock(random: Random): { readonly within: number; readonly beyond: number } {
-  return { within: random.between(-290, 290) * SECOND_MS, beyond: random.pick(WRONG_BY_MS) };
+function setClock(process: Process, random: Random, chanceBeyond: number): void {
+  const withinMs = random.between(-290, 290) * SECOND_MS;
+  const beyondMs = random.pick(WRONG_BY_MS);
+  process.skewMs = chanceBeyond > 0 && random.chance(chanceBeyond) ? beyondMs : withinMs;
 }
 
 /** A clock that is set while its process is at work; that of a replica stays right enough for it to be asked. */
@@ -224,9 +207,7 @@ async function stepClock({ simulation, random }: Taking): Promise<void> {
   const processes = [...sweepers, ...replicas];
   const busy = processes.filter((process) => world.isBusy(process));
   const process = random.pick(busy.length > 0 ? busy : processes);
-  const { within, beyond } = wrongClock(random);
-  const isJump = simulation.clocksJump && sweepers.includes(process) && random.chance(0.4);
-  process.skewMs = isJump ? beyond : within;
+  setClock(process, random, simulation.clocksJump && sweepers.includes(process) ? 0.4 : 0);
   world.count(world.isBusy(process) ? 'clock-steps' : 'clocks-set');
 }
 
@@ -248,17 +229,13 @@ async function poison({ simulation, random }: Taking, ref: RecordingRef): Promis
   } else {
     key = recordingKey(ref, random.pick(['media', 'manifest', 'stored'] as const));
     if (model.store.peek(key) === undefined) return;
-    world.refusedKeys.add(key);
+    model.store.refusedKeys.add(key);
   }
   model.poisoned.add(key);
 }
 
 /** Repeats what got no answer, or one of these refusals, as a client does, after a moment. */
-async function again<T>(
-  taking: Taking,
-  call: () => Promise<Answer<T>>,
-  codes: readonly string[] = [],
-): Promise<T | undefined> {
+async function again<T>(taking: Taking, call: () => Promise<Answer<T>>, codes: readonly string[] = []) {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const answer = await call();
     if ('value' in answer) return answer.value;

@@ -5,13 +5,14 @@ import {
   attemptPrefix,
   DUE_PREFIX,
   parseKey,
-  type RecordingObject,
   receiptKey,
   recordingKey,
   recordingPrefix,
 } from '../../src/domain/keys.ts';
+import type { SweepReport } from '../../src/retention/sweep-report.ts';
+import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
-import type { Effect, Method, Request, World } from './world.ts';
+import type { Effect, Request, World } from './world.ts';
 
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -76,7 +77,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
     }
   }
   if (parsed?.type === 'assessed') {
-    model.noteAssessment(parsed.ref, world.nowMs);
+    model.assessedAtMs.set(attemptPrefix(parsed.ref), world.nowMs);
     const dueMs =
       world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.retentionMs(parsed.ref.tenant, 'unassessedMs');
     for (const known of model.of(parsed.ref)) known.wasDue ||= known.bornMs <= dueMs;
@@ -99,14 +100,10 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
   // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
   const isCreating = known.creation?.isOver === false;
-  if (isUpload && !isCreating && !names(model, ref, uploadId)) return;
+  const manifest = Buffer.from(model.store.peek(recordingKey(ref, 'manifest')) ?? []);
+  if (isUpload && !isCreating && !manifest.includes(uploadId)) return;
   const deadline = new Date(model.deadlineMs(ref)).toISOString();
   throw new Violation('nothing is deleted early', `${request.name} deletes ${key}, its deadline is ${deadline}`);
-}
-
-function names(model: Model, ref: RecordingRef, uploadId: string): boolean {
-  const manifest = model.store.peek(recordingKey(ref, 'manifest'));
-  return manifest !== undefined && Buffer.from(manifest).toString().includes(uploadId);
 }
 
 /** A deadline never moves later once assessed: the fact stays as long as anything that it is about. */
@@ -125,7 +122,6 @@ function receiptsAreKept(model: Model, world: World, ref: RecordingRef, key: str
 /** Every live recording has a due entry at or before its deadline. */
 function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void {
   const live = model.of(attempt).filter(({ ref }) => model.isLive(ref));
-  if (live.length === 0) return;
   const prefix = attemptPrefix(attempt);
   const entries = model.store.keysUnder(DUE_PREFIX).map(parseKey);
   const first = entries.find((entry) => entry?.type === 'due-attempt' && attemptPrefix(entry.ref) === prefix);
@@ -147,18 +143,16 @@ function aReceiptMeansThatNothingIsLeft(model: Model, ref: RecordingRef): void {
 }
 
 /** A deleted recording never becomes readable again: once there was a receipt, no media and no manifest come. */
-function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: RecordingRef, object: RecordingObject): void {
+function deletedStaysDeleted(model: Model, { key, request }: Effect, ref: RecordingRef, object: string): void {
   if (model.recordings.get(ref.recording)?.receiptMs === undefined) return;
   const isBack = (object === 'media' || object === 'manifest') && model.has(ref, object);
   must(!isBack, 'what was deleted never comes back', `${request.name} brings back ${key}`);
 }
 
 /** No call of one tenant touches another's keys. Sweepers work for all. */
-export function tenantsStayApart({ tenant, name }: Request, method: Method, args: readonly unknown[]): void {
+export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, args: readonly unknown[]): void {
   if (tenant === undefined || method === 'isVersioned') return;
-  const [first] = args;
-  const keys = typeof first === 'string' ? [first] : (first as readonly { key: string }[]).map(({ key }) => key);
-  for (const key of keys) {
+  for (const key of keysIn(args)) {
     const parsed = parseKey(key);
     const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : undefined;
     const isShared = parsed?.type === 'due-receipts';
@@ -169,12 +163,7 @@ export function tenantsStayApart({ tenant, name }: Request, method: Method, args
 }
 
 /** Nothing is readable past its deadline once a sweep has run: what a sweep that ended well must not have left. */
-export function aSweepLeavesNothingDue(
-  model: Model,
-  due: readonly RecordingRef[],
-  beganMs: number,
-  report: { readonly problems: readonly { readonly keys: readonly string[] }[] },
-): void {
+export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganMs: number, report: SweepReport): void {
   const reported = report.problems.flatMap(({ keys }) => keys);
   for (const ref of due) {
     const prefix = attemptPrefix(ref);
@@ -185,7 +174,7 @@ export function aSweepLeavesNothingDue(
 }
 
 /** An answered erasure: nothing can be read any more, and there is a receipt. */
-export function anAnsweredErasureIsWhole(model: Model, ref: RecordingRef): void {
+export function erasureIsWhole(model: Model, ref: RecordingRef): void {
   must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
   const known = model.know(ref);
   must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
@@ -217,8 +206,9 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
 /** The tags of the media tell what the facts say, once nobody is at work on them and every request was answered. */
 export function tagsTellTheDeadline({ model, world }: { model: Model; world: World }, ref: RecordingRef): void {
   const attempt = attemptPrefix(ref);
-  if (world.disturbed.has('') || world.disturbed.has(attempt) || world.isAtWork(attempt)) return;
-  if (model.isPoisoned(ref) || !model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
+  if ([attempt, undefined].some((each) => world.disturbed.has(each) || world.isAsked(each))) return;
+  if ([...model.poisoned].some((key) => key.startsWith(attempt))) return;
+  if (!model.has(ref, 'stored') || !model.has(ref, 'manifest')) return;
   const told = model.store.peekTags(recordingKey(ref, 'media'))?.['delete-by'];
   const wanted = new Date(model.deadlineMs(ref)).toISOString();
   must(told === undefined || told === wanted, 'the tags tell the deadline', `${recordingPrefix(ref)} ${told}`);

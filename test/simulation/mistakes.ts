@@ -10,11 +10,10 @@ import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import type { ListPage, ObjectStore } from '../../src/storage/object-store.ts';
 import { BEGINNING } from './plan.ts';
 
-type Showing = 'read' | 'list' | 'play';
-type Deleting = 'sweep' | 'erase' | 'abort';
-export type UseCase =
-  | (Showing | Deleting)
-  | ('create' | 'complete' | 'content' | 'parts' | 'presign' | 'assess' | 'restrict' | 'verify');
+const SHOWING = ['read', 'list', 'play'] as const;
+const DELETING = ['sweep', 'erase', 'abort'] as const;
+type Other = 'create' | 'complete' | 'content' | 'parts' | 'presign' | 'assess' | 'restrict' | 'verify';
+export type UseCase = (typeof SHOWING | typeof DELETING)[number] | Other;
 
 /** Store calls that go wrong. Made for each request, so it may remember what the request did before. */
 type Calls = (store: ObjectStore, now: () => number) => Partial<ObjectStore>;
@@ -61,17 +60,14 @@ const putAfter =
 /** A PUT that fails, and is taken for made. */
 function putFailureIgnored(kind: Kind): Calls {
   return (store) => ({
-    put: (key, ...rest) =>
-      store.put(key, ...rest).catch((error) => (kindOf(key) === kind ? undefined : Promise.reject(error))),
+    put: (key, ...rest) => (kindOf(key) === kind ? store.put(key, ...rest).catch(() => {}) : store.put(key, ...rest)),
   });
 }
 
-const deleteFailuresIgnored: Calls = (store) => ({
-  async delete(targets) {
-    await store.delete(targets).catch(() => {});
-    return [];
-  },
-});
+const deleteFailuresIgnored: Calls = (store) => {
+  const none = () => [];
+  return { delete: (targets) => store.delete(targets).then(none, none) };
+};
 
 /** Keys that are never deleted, and are told deleted. */
 function withoutDelete(kind: Kind): Calls {
@@ -79,18 +75,16 @@ function withoutDelete(kind: Kind): Calls {
 }
 
 /** Before objects of one kind are deleted, others are. */
-const deletedBefore =
-  (kind: Kind, others: (ref: RecordingRef) => readonly string[]): Calls =>
-  (store) => ({
+function deletedBefore(kind: Kind, others: (ref: RecordingRef) => readonly string[]): Calls {
+  return (store) => ({
     async delete(targets) {
       const parsed = targets.map(({ key }) => parseKey(key));
-      const first = parsed.flatMap((each) =>
-        each?.type === 'recording' && each.object === kind ? others(each.ref) : [],
-      );
+      const first = parsed.flatMap((it) => (it?.type === 'recording' && it.object === kind ? others(it.ref) : []));
       if (first.length > 0) await store.delete(first.map((key) => ({ key })));
       return store.delete(targets);
     },
   });
+}
 
 /** The object of another kind beside each goes first. */
 function besideFirst(first: 'manifest' | 'deleting', kind: Kind): Calls {
@@ -98,14 +92,14 @@ function besideFirst(first: 'manifest' | 'deleting', kind: Kind): Calls {
 }
 
 /** Listings that tell something else than what there is. */
-const listing =
-  (change: ListingChange): Calls =>
-  (store) => ({
+function listing(change: ListingChange): Calls {
+  return (store) => ({
     async list(prefix, options) {
       const page = await store.list(prefix, options);
       return { ...page, ...change(page, prefix) };
     },
   });
+}
 
 const without = ({ objects }: ListPage, kinds: readonly Kind[]) => ({
   objects: objects.filter(({ key }) => !kinds.includes(kindOf(key))),
@@ -114,23 +108,26 @@ const without = ({ objects }: ListPage, kinds: readonly Kind[]) => ({
 const hidden = (...kinds: Kind[]) => listing((page) => without(page, kinds));
 
 /** Once a call was made, so many listings that follow show less. */
-const hiddenAfter =
-  (call: 'abortMultipartUpload' | 'put' | 'delete', kinds: readonly Kind[], times = Number.POSITIVE_INFINITY): Calls =>
-  (store, now) => {
+function hiddenAfter(call: keyof ObjectStore, kinds: readonly Kind[], times = Number.POSITIVE_INFINITY): Calls {
+  return (store, now) => {
     let left = 0;
     const act = store[call] as (...args: unknown[]) => Promise<unknown>;
-    return {
-      ...listing((page) => {
-        left -= 1;
-        return left < 0 ? page : without(page, kinds);
-      })(store, now),
-      [call]: async (...args: unknown[]) => {
-        const answer = await act(...args);
-        left = times;
-        return answer;
-      },
+    const less = listing((page) => {
+      left -= 1;
+      return left < 0 ? page : without(page, kinds);
+    });
+    const restart = <T>(answer: T) => {
+      left = times;
+      return answer;
     };
+    return { ...less(store, now), [call]: (...args: unknown[]) => act(...args).then(restart) };
   };
+}
+
+/** Other pages than there are. */
+function answering(call: 'listVersions' | typeof UPLOADS, change: object): Calls {
+  return (store) => ({ [call]: async (...args: [string]) => ({ ...(await store[call](...args)), ...change }) });
+}
 
 /** Listings under a prefix end with their first page. */
 const onePage = (prefix: string) => listing((_, start) => (start.startsWith(prefix) ? { truncated: false } : {}));
@@ -153,6 +150,8 @@ const closed: Calls = (store) => {
   };
 };
 
+const aYearLater = (key: string) => key.replace(/(?<=^due\/)\d{4}/, (year) => `${+year + 1}`);
+
 const madeUp = ({ tenant, exam, attempt, recording }: RecordingRef): Manifest => ({
   ...BEGINNING,
   version: 1,
@@ -172,9 +171,8 @@ const laterPolicy = ({ policy }: WithPolicy) =>
   everyTenantAlike({ policy: { ...policy, unassessedMs: 2 * policy.unassessedMs } });
 
 const MARKS_AND_MEDIA = ['media', 'stored', 'timeline', 'truncated', 'restricted', 'announced'];
+const UPLOADS = 'listMultipartUploads';
 const TRIES = ['manifest', 'media', 'stored', 'deleting'];
-const SHOWING: readonly UseCase[] = ['read', 'list', 'play'];
-const DELETING: readonly UseCase[] = ['sweep', 'erase', 'abort'];
 
 function mistake(
   by: UseCase | readonly UseCase[],
@@ -232,17 +230,14 @@ export const MISTAKES: readonly Mistake[] = [
       key.startsWith('participants/') ? { objects: [{ key, sizeBytes: 0, lastModifiedMs: storeTimeMs }] } : {},
   }),
   mistake('abort', 494, 'abort does not look again after its end', hiddenAfter('abortMultipartUpload', ['media'], 1)),
-  mistake(DELETING, 1, 'purge sees no open uploads', (store) => ({
-    listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), uploads: [] }),
-  })),
+  mistake(DELETING, 1, 'purge sees no open uploads', answering(UPLOADS, { uploads: [] })),
   mistake(DELETING, 2, 'purge does not look again after its deletes', hiddenAfter('delete', MARKS_AND_MEDIA)),
   mistake(DELETING, 41, 'purge takes an unreadable manifest for a good one', (store) => ({
     async get(key) {
       const body = await store.get(key);
       const parsed = parseKey(key);
-      const isTorn =
-        body && parsed?.type === 'recording' && parsed.object === 'manifest' && !parseManifest(body, parsed.ref);
-      return isTorn ? toBody(madeUp(parsed.ref)) : body;
+      if (!body || parsed?.type !== 'recording' || parsed.object !== 'manifest') return body;
+      return parseManifest(body, parsed.ref) ? body : toBody(madeUp(parsed.ref));
     },
   })),
   mistake(DELETING, 4, 'purge reads no receipts', unread('receipt')),
@@ -268,13 +263,9 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('complete', 4, 'completion sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake('assess', 79, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(SHOWING, 179, 'those who read see the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
-  mistake(DELETING, 9, 'sweep sees the first page of versions', (store) => ({
-    listVersions: async (...args) => ({ ...(await store.listVersions(...args)), cursor: undefined }),
-  })),
+  mistake(DELETING, 9, 'sweep sees the first page of versions', answering('listVersions', { cursor: undefined })),
   mistake(DELETING, 9, 'purge keeps old versions', () => ({ isVersioned: async () => false })),
-  mistake(DELETING, 4, 'sweep sees the first page of open uploads', (store) => ({
-    listMultipartUploads: async (...args) => ({ ...(await store.listMultipartUploads(...args)), cursor: undefined }),
-  })),
+  mistake(DELETING, 4, 'sweep sees the first page of open uploads', answering(UPLOADS, { cursor: undefined })),
   mistake('sweep', 276, 'sweep deletes young due entries too', {
     listing: ({ objects }) => ({
       objects: objects.map((object) =>
@@ -283,9 +274,9 @@ export const MISTAKES: readonly Mistake[] = [
     }),
   }),
   mistake('sweep', 276, 'sweep does not leave young recordings alone', { command: () => ({ settleMs: 0 }) }),
-  mistake('sweep', 193, 'sweep believes its own clock', (store, now) => ({
-    list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: now() }),
-  })),
+  mistake('sweep', 193, 'sweep believes its own clock', (store, now) =>
+    listing(() => ({ storeTimeMs: now() }))(store, now),
+  ),
   mistake('sweep', 15, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
   mistake('sweep', 3, 'sweep comes a day too late', { command: () => ({ leadMs: 0 }) }),
   mistake('sweep', 2, 'sweep does not know what a tenant agreed', { command: everyTenantAlike }),
@@ -316,11 +307,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('verify', 21, 'verify ends uploads that a manifest names', unread('manifest')),
   mistake('verify', 58, 'verify repairs by a retention that is twice as long', { command: laterPolicy }),
   mistake('verify', 7, 'verify repairs with a later deadline', (store) => ({
-    put: (key, ...rest) =>
-      store.put(
-        kindOf(key) === 'due-attempt' ? key.replace(/(?<=^due\/)\d{4}/, (year) => `${+year + 1}`) : key,
-        ...rest,
-      ),
+    put: (key, ...rest) => store.put(kindOf(key) === 'due-attempt' ? aYearLater(key) : key, ...rest),
   })),
 ];
 

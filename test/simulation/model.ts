@@ -16,32 +16,28 @@ export const CLOCK_TOLERANCE_MS = 10 * MINUTE_MS;
 export const REQUEST_LIMIT_MS = HOUR_MS;
 
 /** A recording as soon as anything of it is in the bucket. */
-class Known {
-  readonly ref: RecordingRef;
-  readonly bornMs: number;
+const newKnown = (ref: RecordingRef) => ({
+  ref,
+  bornMs: createdAtOf(ref.recording),
   /** The request that began its upload: it may still write the manifest that names it. */
-  creation: Request | undefined;
+  creation: undefined as Request | undefined,
   /** Its manifest was written: from then on somebody may have its id. */
-  hasManifest = false;
+  hasManifest: false,
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
-  deletionsAsked = 0;
+  deletionsAsked: 0,
   /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
-  mayBeAborted = false;
+  mayBeAborted: false,
   /** `deleting` stands, or stood, on it. */
-  doomedMs: number | undefined;
-  receiptMs: number | undefined;
+  doomedMs: undefined as number | undefined,
+  receiptMs: undefined as number | undefined,
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
-  provenMs: number | undefined;
+  provenMs: undefined as number | undefined,
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
-  wasDue = false;
+  wasDue: false,
   /** Its media are no recording. */
-  isJunk = false;
-
-  constructor(ref: RecordingRef) {
-    this.ref = ref;
-    this.bornMs = createdAtOf(ref.recording);
-  }
-}
+  isJunk: false,
+});
+type Known = ReturnType<typeof newKnown>;
 
 export class Model {
   readonly store: MemoryStore;
@@ -55,8 +51,8 @@ export class Model {
   readonly strayMarkers = new Set<string>();
   /** What was answered under each key of an attempt, by what the key leaves in a recording's id. */
   readonly #answered = new Map<string, Set<string>>();
-  /** When an attempt was assessed last. */
-  readonly #assessedAtMs = new Map<string, number>();
+  /** When an attempt was assessed last, by its prefix. */
+  readonly assessedAtMs = new Map<string, number>();
   /** A sweep lasted for half a day and more: another may have taken away the entries of what it then failed to finish. */
   hadEndlessSweep = false;
   /** Two were at work at the same time. */
@@ -68,7 +64,7 @@ export class Model {
   }
 
   know(ref: RecordingRef): Known {
-    const known = this.recordings.get(ref.recording) ?? new Known(ref);
+    const known = this.recordings.get(ref.recording) ?? newKnown(ref);
     this.recordings.set(ref.recording, known);
     return known;
   }
@@ -106,8 +102,7 @@ export class Model {
 
   /** Whether there is anything that somebody could read, now or after a completion. */
   isLive(ref: RecordingRef): boolean {
-    const isUploading = () => this.store.openUploads(recordingPrefix(ref)).length > 0;
-    return this.hasAny(ref) || isUploading();
+    return this.hasAny(ref) || this.store.openUploads(recordingPrefix(ref)).length > 0;
   }
 
   /** Its media or its manifest. */
@@ -117,18 +112,7 @@ export class Model {
 
   /** Whether an assessment was written since, whatever it says. */
   isAssessedSince(attempt: AttemptRef, sinceMs: number): boolean {
-    return (this.#assessedAtMs.get(attemptPrefix(attempt)) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
-  }
-
-  noteAssessment(attempt: AttemptRef, atMs: number): void {
-    this.#assessedAtMs.set(attemptPrefix(attempt), atMs);
-  }
-
-  /** The first assessment that stands. */
-  assessedMs(attempt: AttemptRef): number | undefined {
-    const [first] = this.store.keysUnder(`${attemptPrefix(attempt)}assessed/`);
-    const parsed = first === undefined ? undefined : parseKey(first);
-    return parsed?.type === 'assessed' ? parsed.completedAtMs : undefined;
+    return (this.assessedAtMs.get(attemptPrefix(attempt)) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
   }
 
   retentionMs(tenant: string, rule: 'afterAssessmentMs' | 'unassessedMs'): number {
@@ -136,13 +120,11 @@ export class Model {
   }
 
   deadlineMs(ref: RecordingRef): number {
-    const assessedMs = this.assessedMs(ref);
-    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
+    // The first assessment that stands counts.
+    const [first = ''] = this.store.keysUnder(`${attemptPrefix(ref)}assessed/`);
+    const fact = parseKey(first);
+    if (fact?.type === 'assessed') return fact.completedAtMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
     return createdAtOf(ref.recording) + this.retentionMs(ref.tenant, 'unassessedMs');
-  }
-
-  isPoisoned(ref: RecordingRef): boolean {
-    return [...this.poisoned].some((key) => key.startsWith(attemptPrefix(ref)));
   }
 }
 

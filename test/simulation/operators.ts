@@ -9,13 +9,7 @@ import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { runCommand, type Taking } from './service.ts';
 import type { Process } from './world.ts';
 
-const ENDLESS_MS = 12 * HOUR_MS;
-
 /** A run of one of the two sweepers; both may be at work. */
-export async function sweepOnce(taking: Taking): Promise<void> {
-  await sweepBy(taking, taking.random.pick(taking.simulation.sweepers));
-}
-
 export async function sweepBy(taking: Taking, process: Process): Promise<SweepReport | undefined> {
   const { world, model, rules } = taking.simulation;
   const { skewMs } = process;
@@ -28,7 +22,7 @@ export async function sweepBy(taking: Taking, process: Process): Promise<SweepRe
   const beganMs = world.nowMs;
   model.hadSweepsAtOnce ||= taking.simulation.sweepers.some((sweeper) => world.isBusy(sweeper));
   const answer = await runCommand(taking, process, 'sweep', (context) => sweep(context));
-  model.hadEndlessSweep ||= world.nowMs - beganMs > ENDLESS_MS;
+  model.hadEndlessSweep ||= world.nowMs - beganMs > 12 * HOUR_MS;
   if (!('value' in answer)) return undefined;
   must(!isWrong || process.skewMs !== skewMs, 'a sweeper with a wrong clock refuses', process.name);
   world.count('sweeps');

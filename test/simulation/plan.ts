@@ -10,12 +10,6 @@ export interface Step {
   readonly atMs: number;
 }
 
-/** How much of the bucket is worked on together: small, so that a few recordings make several pages, chunks and batches. */
-export interface Sizes {
-  readonly chunkAttempts: number;
-  readonly windowKeys: number;
-}
-
 export const START_MS = Date.UTC(2026, 0, 1);
 export const PART_SIZE_BYTES = 8;
 /** What a client says of a recording that it begins. */
@@ -46,10 +40,12 @@ const GAPS_MS = [
   ...[1, 20, 50, 65, 180].map((minutes) => minutes * MINUTE_MS),
   ...[1, 2, 3, 9, 9.5, 10, 29, 29, 29.5, 30].map((days) => days * DAY_MS),
 ];
-/** How many a page, a chunk or a window holds at most. */
+/** How many a page, a chunk or a window holds at most: few, so that a few recordings make several. */
 const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
+
+export type Plan = ReturnType<typeof newPlan>;
 
 export function newPlan(seed: number) {
   const random = newRandom(seed, 0);
@@ -57,6 +53,7 @@ export function newPlan(seed: number) {
   const crash = random.pick([0, 0, 0.005, 0.02]);
   return {
     rules: RULES,
+    /** Chances of a call, from 0 to 1. */
     rates: { failure, crash },
     sizes: { chunkAttempts: random.pick(SIZES), windowKeys: random.pick(SIZES) },
     store: {

@@ -1,17 +1,9 @@
 // Random numbers from a seed: the same seed gives the same numbers on every machine.
 
-export interface Random {
-  /** An integer from `min` to `max`, both included. */
-  between(min: number, max: number): number;
-  chance(probability: number): boolean;
-  pick<T>(items: readonly T[]): T;
-  /** An item, each as often as its weight says. */
-  weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T;
-  bytes(length: number): Uint8Array;
-}
+export type Random = ReturnType<typeof newRandom>;
 
 /** sfc32 (PractRand), begun from the words given. */
-export function newRandom(...words: readonly number[]): Random {
+export function newRandom(...words: readonly number[]) {
   let [a, b, c, counter] = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 1];
   function next(): number {
     const sum = (((a + b) | 0) + counter) | 0;
@@ -28,11 +20,11 @@ export function newRandom(...words: readonly number[]): Random {
   }
   const fraction = () => next() / 2 ** 32;
   return {
-    between: (min, max) => min + Math.floor(fraction() * (max - min + 1)),
-    chance: (probability) => fraction() < probability,
-    pick<T>(items: readonly T[]): T {
-      return items[Math.floor(fraction() * items.length)] as T;
-    },
+    /** An integer from `min` to `max`, both included. */
+    between: (min: number, max: number) => min + Math.floor(fraction() * (max - min + 1)),
+    chance: (probability: number) => fraction() < probability,
+    pick: <T>(items: readonly T[]) => items[Math.floor(fraction() * items.length)] as T,
+    /** An item, each as often as its weight says. */
     weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T {
       const names = Object.keys(weights) as T[];
       let left = fraction() * names.reduce((sum, name) => sum + (weights[name] ?? 0), 0);
@@ -42,6 +34,6 @@ export function newRandom(...words: readonly number[]): Random {
       }
       return names.at(-1) as T;
     },
-    bytes: (length) => Uint8Array.from({ length }, () => next() & 0xff),
+    bytes: (length: number) => Uint8Array.from({ length }, () => next() & 0xff),
   };
 }

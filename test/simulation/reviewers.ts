@@ -30,13 +30,10 @@ export async function review(taking: Taking, ref: RecordingRef): Promise<void> {
   if (how === 'play') return play(taking, ref, asked);
   if (how === 'read') {
     const answer = await callService(taking, ref, 'read', (context) => readRecordingView(context, ref));
-    if ('value' in answer) checkShown(model, ref, answer.value, asked);
-    return;
+    return 'value' in answer ? checkShown(model, ref, answer.value, asked) : undefined;
   }
   const known = new Map(model.of(ref).map((each) => [each.ref.recording, before(simulation, each.ref)]));
-  const answer = await callService(taking, ref, 'list', (context) =>
-    listAttemptRecordings(context, ref, { limit: 200 }),
-  );
+  const answer = await callService(taking, ref, 'list', (by) => listAttemptRecordings(by, ref, { limit: 200 }));
   for (const item of 'value' in answer ? answer.value.items : []) {
     const found = known.get(item.recordingId);
     if (found) checkShown(model, { ...ref, recording: item.recordingId }, item, found);

@@ -10,59 +10,64 @@ import type { Caller, RecordingsContext } from '../../src/recordings/context.ts'
 import { SweepRefused } from '../../src/retention/sweep.ts';
 import type { SweepContext } from '../../src/retention/sweep-run.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
+import type { PartToSign } from '../../src/storage/presigner.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
-import { Violation } from './invariants.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
+import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
-import { type Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
-import { PART_SIZE_BYTES, type Sizes, type Step } from './plan.ts';
+import { Model, REQUEST_LIMIT_MS } from './model.ts';
+import { newPlan, PART_SIZE_BYTES, START_MS, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
-import { ConnectionLost, type Process, type World } from './world.ts';
+import { Trace } from './trace.ts';
+import { ConnectionLost, type Effect, type Process, World } from './world.ts';
+
+export interface HistoryOptions {
+  /** Names of steps, faults and delays to leave out: how a history is shrunk. */
+  readonly without?: ReadonlySet<string>;
+  /** Made by the code under test, to see that it is caught. */
+  readonly mistake?: Mistake | undefined;
+  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
+  readonly clocksJump?: boolean;
+}
 
 /** One history while it runs. */
-export interface Simulation {
-  readonly seed: number;
-  readonly world: World;
-  readonly model: Model;
-  readonly rules: Rules;
-  readonly sizes: Sizes;
-  readonly replicas: readonly [Process, Process];
-  readonly sweepers: readonly [Process, Process];
-  readonly clients: Process;
-  /** Made by the code under test, to see that it is caught. */
-  readonly mistake: Mistake | undefined;
-  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
-  readonly clocksJump: boolean;
+export type Simulation = ReturnType<typeof newSimulation>;
+
+export function newSimulation(seed: number, options: HistoryOptions) {
+  const { without = new Set<string>(), mistake, clocksJump } = options;
+  const { rules, sizes, rates, steps, ...plan } = newPlan(seed);
+  const trace = new Trace();
+  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
+  const model = new Model(store, rules);
+  const onEffect = (effect: Effect) => checkEffect(model, world, effect);
+  const world: World = new World(START_MS, { store, trace, rates, without, onCall: tenantsStayApart, onEffect });
+  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined });
+  const replicas = [process('replica-1'), process('replica-2')] as const;
+  const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
+  const clients = process('client');
+  return { seed, steps, world, trace, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */
-export interface Taking {
+export type Taking = {
   readonly simulation: Simulation;
   readonly step: Step;
   readonly random: Random;
   requests: number;
-}
+};
 
 /** What a caller is told: the answer, or why there is none. */
 export type Answer<T> = { readonly value: T } | { readonly refused: ServiceError } | { readonly lost: true };
 
 /** A URL of the simulated store, to be used by a client. */
-export interface PartUrl {
+export interface PartUrl extends PartToSign {
   readonly key: string;
-  readonly uploadId: string;
-  readonly partNumber: number;
-  readonly sizeBytes: number;
   readonly untilMs: number;
 }
 
-/** What a request may do by its clock, its store and its randomness: all three of its process, with the mistake planted. */
-interface Means {
-  readonly store: ObjectStore;
-  readonly now: () => number;
-  readonly randomBytes: (length: number) => Uint8Array;
-}
+/** A request's store, clock and randomness: all three of its process, with the mistake planted. */
+type Means = Pick<SweepContext, 'store' | 'now' | 'randomBytes'>;
 
 /** A call of the API: it reaches one of the replicas, and lasts at most an hour. */
 export function callService<T>(
@@ -70,12 +75,11 @@ export function callService<T>(
   attempt: AttemptRef,
   what: UseCase,
   act: (context: RecordingsContext, caller: Caller) => Promise<T>,
-): Promise<Answer<T>> {
+) {
   const { simulation, random } = taking;
   const caller = { tenant: attempt.tenant, actor: 'somebody', requestId: 'request' };
   const process = random.pick(simulation.replicas);
-  const mistake = mistakeOf(simulation, what);
-  return ask(taking, process, what, attempt, mistake, (means) => {
+  return ask(taking, process, what, attempt, (means, mistake) => {
     const context = contextOf(simulation, process, means);
     return act({ ...context, ...mistake?.service?.(context) }, caller);
   });
@@ -88,17 +92,14 @@ export function runCommand<T>(
   what: UseCase,
   act: (context: SweepContext) => Promise<T>,
 ): Promise<Answer<T>> {
-  const { simulation } = taking;
-  // What `verify` finds at the end is the judge of all that went before.
-  const isJudge = what === 'verify' && simulation.world.isQuiet;
-  const mistake = isJudge ? undefined : mistakeOf(simulation, what);
-  return ask(taking, process, what, undefined, mistake, (means) => {
+  const { rules, sizes } = taking.simulation;
+  return ask(taking, process, what, undefined, (means, mistake) => {
     const context: SweepContext = {
       ...means,
-      ...simulation.rules,
-      policy: simulation.rules,
+      ...rules,
+      policy: rules,
       uploadIdleLimitMs: 2 * HOUR_MS,
-      ...simulation.sizes,
+      ...sizes,
       requestCount: () => 0,
     };
     return act({ ...context, ...mistake?.command?.(context) });
@@ -113,23 +114,18 @@ export async function putPart(
   body: Uint8Array,
 ): Promise<Answer<string>> {
   const { world, clients } = taking.simulation;
-  if (url.untilMs < world.nowMs) return { lost: true };
-  const put = ({ store }: Means) => store.uploadPart(url.key, url.uploadId, url.partNumber, body);
-  return ask(taking, clients, 'part', ref, undefined, put);
-}
-
-function mistakeOf({ mistake }: Simulation, what: UseCase): Mistake | undefined {
-  return mistake?.by.includes(what) ? mistake : undefined;
+  const { key, uploadId, partNumber, untilMs } = url;
+  if (untilMs < world.nowMs) return { lost: true };
+  return ask(taking, clients, 'part', ref, ({ store }) => store.uploadPart(key, uploadId, partNumber, body));
 }
 
 /** Answers with every failure that a caller may see. Anything else is a mistake in the code. */
 async function ask<T>(
   taking: Taking,
   process: Process,
-  what: string,
+  what: UseCase | 'part',
   attempt: AttemptRef | undefined,
-  mistake: Mistake | undefined,
-  act: (means: Means) => Promise<T>,
+  act: (means: Means, mistake: Mistake | undefined) => Promise<T>,
 ): Promise<Answer<T>> {
   const { simulation, step } = taking;
   const { seed, world } = simulation;
@@ -139,12 +135,14 @@ async function ask<T>(
     random: newRandom(seed, step.number, taking.requests),
     ...(attempt && { tenant: attempt.tenant, attempt: attemptPrefix(attempt), limitMs: REQUEST_LIMIT_MS }),
   };
-  const bytes = newRandom(seed, step.number, taking.requests, 1);
+  const { bytes: randomBytes } = newRandom(seed, step.number, taking.requests, 1);
   const now = () => world.nowMs + process.skewMs;
-  const randomBytes = (length: number) => bytes.bytes(length);
+  // What `verify` finds at the end is the judge of all that went before.
+  const isJudge = what === 'verify' && world.isQuiet;
+  const mistake = !isJudge && simulation.mistake?.by.some((each) => each === what) ? simulation.mistake : undefined;
   try {
     const value = await world.request(process, about, (store) =>
-      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }),
+      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }, mistake),
     );
     return { value };
   } catch (error) {
@@ -157,12 +155,17 @@ async function ask<T>(
 
 function contextOf({ rules }: Simulation, process: Process, means: Means): RecordingsContext {
   const { store, now, randomBytes } = means;
+  const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
   process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
   return {
     ...means,
     ...rules,
     policy: rules,
-    presigner: presignerOf(now),
+    presigner: {
+      presignPart: async (key, part, seconds) =>
+        JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
+      presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
+    },
     audit: createAuditTrail(store, now, randomBytes),
     uploads: {
       mode: 'direct',
@@ -175,18 +178,5 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
     manifests: process.manifests,
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
     contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
-  };
-}
-
-function presignerOf(now: () => number): Presigner {
-  const until = (expiresInSeconds: number) => now() + Math.min(expiresInSeconds * 1000, DAY_MS);
-  return {
-    async presignPart(key, part, expiresInSeconds) {
-      const url: PartUrl = { key, ...part, untilMs: until(expiresInSeconds) };
-      return JSON.stringify(url);
-    },
-    async presignPlayback(key, _, expiresInSeconds) {
-      return JSON.stringify({ key, untilMs: until(expiresInSeconds) });
-    },
   };
 }

@@ -1,51 +1,37 @@
 // A thread of the simulator: runs histories, with a mistake planted or without, and makes the first that fails short.
 import { parentPort, workerData } from 'node:worker_threads';
-import { type History, type HistoryOptions, runHistory } from './history.ts';
+import { type History, runHistory } from './history.ts';
 import { findMistake } from './mistakes.ts';
+import type { HistoryOptions } from './service.ts';
 
-export interface Batch {
-  readonly from: number;
-  readonly count: number;
-}
+export type BatchResult = Awaited<ReturnType<typeof runBatch>>;
+type Batch = Parameters<typeof runBatch>[0];
 
-export interface BatchResult {
-  readonly from: number;
-  /** How many were run: none after the first that failed. */
-  readonly ran: number;
-  readonly digest: number;
-  readonly counts: ReadonlyMap<string, number>;
-  readonly failure: { readonly seed: number; readonly report: string } | undefined;
-}
-
-export interface WorkerData {
-  /** One of mistakes.ts. */
-  readonly mistake?: string | undefined;
-  readonly clocksJump: boolean;
-}
-
-const { mistake, clocksJump } = workerData as WorkerData;
+/** What the command was called with. */
+const { mistake, 'clocks-jump': clocksJump } = workerData as { mistake?: string; 'clocks-jump': boolean };
 const options: HistoryOptions = { mistake: mistake === undefined ? undefined : findMistake(mistake), clocksJump };
 
 /** What the sweeps and `verify` of the end only read explains nothing. */
 const READ_AT_THE_END = / 0\.\d+ (sweep|verify) +(list|get|isVersioned|tags)/;
 
-async function runBatch({ from, count }: Batch): Promise<BatchResult> {
-  const counts = new Map<string, number>();
+/** None is run after the first that fails. */
+async function runBatch({ from, count }: { readonly from: number; readonly count: number }) {
+  const counts: (readonly [what: string, count: number])[] = [];
   let digest = 0;
   for (let seed = from; seed < from + count; seed += 1) {
     const history = await runHistory(seed, options);
     digest = (Math.imul(digest, 31) + history.digest) >>> 0;
-    for (const [name, number] of history.counts) counts.set(name, (counts.get(name) ?? 0) + number);
+    counts.push(...history.counts);
     if (!history.violation) continue;
     const shortest = await shrink(history);
     const all = history.happened.length;
     const omitted = `without ${all - shortest.happened.length} of ${all} steps, faults and delays`;
-    const report = [
+    const failure = [
       `seed ${seed} breaks: ${history.violation.message}`,
       `the shortest history that does, ${omitted}: ${shortest.violation?.message}`,
-      ...shortest.trace.filter((line) => !READ_AT_THE_END.test(line)),
+      ...shortest.trace.lines().filter((line) => !READ_AT_THE_END.test(line)),
     ].join('\n');
-    return { from, ran: seed - from + 1, digest, counts, failure: { seed, report } };
+    return { from, ran: seed - from + 1, digest, counts, failure };
   }
   return { from, ran: count, digest, counts, failure: undefined };
 }
@@ -80,7 +66,7 @@ async function shrink(failing: History): Promise<History> {
       }
     }
   }
-  return runHistory(failing.seed, { ...options, without, keepsTrace: true });
+  return shortest;
 }
 
 parentPort?.on('message', (batch: Batch) => {

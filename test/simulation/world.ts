@@ -2,9 +2,11 @@
 import type { LRUCache } from 'lru-cache';
 import type { Manifest } from '../../src/domain/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import type { DeleteFailure, DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
+import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
+import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
+import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
@@ -18,12 +20,6 @@ const FAULTS = {
   'crash-after': { remark: 'process dies', isMade: true, code: undefined },
 } as const;
 type Fault = keyof typeof FAULTS | 'keys-refused';
-
-/** Chances of a call, from 0 to 1. */
-export interface FaultRates {
-  readonly failure: number;
-  readonly crash: number;
-}
 
 /** A replica of the service, a sweeper, or an exam client: what dies together, and has one clock. */
 export interface Process {
@@ -63,15 +59,11 @@ export interface Effect {
   /** It came after its caller had given up, or a second time. */
   readonly isLate: boolean;
   /** An open upload that was aborted. */
-  readonly aborted: { readonly key: string; readonly uploadId: string } | undefined;
+  readonly aborted: OpenUpload | undefined;
 }
 
-export type Method = Exclude<keyof ObjectStore, symbol>;
-
 /** A store call on its way. */
-interface Call {
-  readonly request: Request;
-  readonly method: Method;
+interface Call extends Pick<Effect, 'request' | 'method'> {
   readonly args: readonly unknown[];
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -85,16 +77,11 @@ export class ConnectionLost extends Error {
 export interface WorldOptions {
   readonly store: MemoryStore;
   readonly trace: Trace;
-  readonly rates: FaultRates;
+  readonly rates: Plan['rates'];
   /** Faults and delays that are left out, by name: how a history is shrunk. */
   readonly without: ReadonlySet<string>;
   readonly onCall: (request: Request, method: Method, args: readonly unknown[]) => void;
   readonly onEffect: (effect: Effect) => void;
-}
-
-interface Event {
-  readonly timeMs: number;
-  readonly fire: () => void;
 }
 
 export class World {
@@ -106,13 +93,11 @@ export class World {
   /** Names of the faults and of the long delays that happened, in order. */
   readonly happened: string[] = [];
   readonly counts = new Map<string, number>();
-  /** The store refuses to delete these. */
-  readonly refusedKeys = new Set<string>();
   /** What belongs to attempts in which a request was disturbed by a fault. */
-  readonly disturbed = new Set<string>();
+  readonly disturbed = new Set<string | undefined>();
   readonly #options: WorldOptions;
   /** The next one last. */
-  readonly #events: Event[] = [];
+  readonly #events: { readonly timeMs: number; readonly fire: () => void }[] = [];
   readonly #requests = new Set<Request>();
 
   constructor(startMs: number, options: WorldOptions) {
@@ -124,12 +109,16 @@ export class World {
   async run(): Promise<void> {
     for (let event = this.#events.pop(); event && !this.violation; event = this.#events.pop()) {
       this.nowMs = Math.max(this.nowMs, event.timeMs);
-      try {
-        event.fire();
-      } catch (error) {
-        this.fail(error as Error);
-      }
+      this.#judge(event.fire);
       await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #judge(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.fail(error as Error);
     }
   }
 
@@ -154,13 +143,8 @@ export class World {
     return [...this.#requests].some((request) => request.process === process);
   }
 
-  /** Whether anybody may be about to write something of an attempt. */
-  isAtWork(attempt: string): boolean {
-    return [...this.#requests].some((request) => request.attempt === attempt || request.attempt === undefined);
-  }
-
-  /** Whether a request is under way that is about this attempt. */
-  isAsked(attempt: string): boolean {
+  /** Whether a request is under way that is about this attempt, or about all. */
+  isAsked(attempt: string | undefined): boolean {
     return [...this.#requests].some((request) => request.attempt === attempt);
   }
 
@@ -189,14 +173,17 @@ export class World {
     this.count('requests');
     this.#requests.add(request);
     if (about.limitMs !== undefined) this.at(request.endsByMs, () => this.#kill(request));
-    act(this.#storeFor(request)).finally(close).then(resolve, reject);
+    const store = intercepting(this.#options.store, (method, args) => {
+      return new Promise((answer, refuse) => this.#send({ request, method, args, resolve: answer, reject: refuse }));
+    });
+    act(store).finally(close).then(resolve, reject);
     return promise;
   }
 
   #kill(request: Request): void {
     if (request.isOver) return;
     this.#note(request, 'lasted too long');
-    this.#disturb(request);
+    this.disturbed.add(request.attempt);
     request.end(new ConnectionLost('lasted too long'));
   }
 
@@ -206,39 +193,20 @@ export class World {
     this.#options.trace.add(this.nowMs, process.name, 'crashes');
     for (const request of this.#requests) {
       if (request.process !== process) continue;
-      this.#disturb(request);
+      this.disturbed.add(request.attempt);
       request.end(new ConnectionLost('crashed'));
     }
-  }
-
-  #disturb(request: Request): void {
-    this.disturbed.add(request.attempt ?? '');
   }
 
   #note(request: Request, what: string): void {
     this.#options.trace.add(this.nowMs, request.name, what);
   }
 
-  #storeFor(request: Request): ObjectStore {
-    const call = (method: Method, args: unknown[]) =>
-      new Promise((resolve, reject) => this.#send({ request, method, args, resolve, reject }));
-    return new Proxy(this.#options.store, {
-      get:
-        (_, method) =>
-        (...args: unknown[]) =>
-          call(method as Method, args),
-    });
-  }
-
   #send(call: Call): void {
     const { request, method, args } = call;
     // A dead process issues nothing, and nothing is answered to it.
     if (request.isOver) return;
-    try {
-      this.#options.onCall(request, method, args);
-    } catch (error) {
-      this.fail(error as Error);
-    }
+    this.#judge(() => this.#options.onCall(request, method, args));
     const name = `${request.name}.${request.calls}`;
     request.calls += 1;
     // Drawn whether they are used or not, so that leaving one out changes no other.
@@ -290,7 +258,7 @@ export class World {
   #answer(call: Call, fault: Fault | undefined): void {
     const { request, method } = call;
     const { random } = request;
-    if (fault && fault !== 'repeated') this.#disturb(request);
+    if (fault && fault !== 'repeated') this.disturbed.add(request.attempt);
     // Of a batch of deletes that fails on the way, some took effect.
     const some = fault === undefined ? call : partOf(call, random);
     const afterwardsMs = this.nowMs + random.between(1, request.pace === 'brisk' ? 500 : 30 * MINUTE_MS);
@@ -323,17 +291,13 @@ export class World {
     this.count('calls');
     const [first, uploadId] = args;
     const key = typeof first === 'string' ? first : '';
-    const targets = method === 'delete' ? (first as readonly DeleteTarget[]) : [];
-    const refused = targets.filter((target) => this.refusedKeys.has(target.key));
-    const accepted = targets.filter((target) => !refused.includes(target));
-    const readable = accepted.map((target) => target.key).filter((name) => store.peek(name) !== undefined);
+    const targets = method === 'delete' ? new Set(keysIn(args)) : [];
+    const readable = [...targets].filter((name) => store.peek(name) !== undefined);
     const isAbort = method === 'abortMultipartUpload';
     const aborted = isAbort ? store.openUploads(key).find((upload) => upload.uploadId === uploadId) : undefined;
     const act = store[method] as (...all: unknown[]) => Promise<unknown>;
-    const failures: DeleteFailure[] = refused.map((target) => ({ key: target.key, code: 'AccessDenied' }));
-    const answer = method === 'delete' ? store.delete(accepted).then(() => failures) : act.apply(store, [...args]);
-    void answer.then(resolve, reject);
-    const gone = [...new Set(readable)].filter((name) => store.peek(name) === undefined);
+    act.apply(store, [...args]).then(resolve, reject);
+    const gone = readable.filter((name) => store.peek(name) === undefined);
     this.#note(request, remark ? `${describe(call)}: ${remark}` : describe(call));
     const isLate = remark?.startsWith('arrives') === true;
     if (!isRead(method)) onEffect({ request, method, key, gone, isLate, aborted });
@@ -356,8 +320,6 @@ function partOf(call: Call, random: Random): Call {
   return { ...call, args: [targets.filter(() => random.chance(0.5))] };
 }
 
-function describe({ method, args: [first] }: Call): string {
-  if (typeof first === 'string') return `${method} ${first}`;
-  if (Array.isArray(first)) return `${method} ${(first as DeleteTarget[]).map(({ key }) => key).join(' ')}`;
-  return method;
+function describe({ method, args }: Call): string {
+  return args.length === 0 ? method : `${method} ${keysIn(args).join(' ')}`;
 }
