@@ -9,22 +9,20 @@ import {
   PutBucketPolicyCommand,
   PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
-import type { CheckResult } from '../../src/doctor/check.ts';
+import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { overriding } from '../kit/interventions.ts';
-import { hasExternalStore, openTestStore, type RealStore } from '../storage/stores.ts';
 import {
-  bucketContents,
-  type DoctorOptions,
-  doctorFor,
-  find,
-  type Holes,
-  idsWith,
-  startHoledStore,
-} from './support.ts';
+  afterThisTest,
+  hasExternalStore,
+  openTestStore,
+  type RealStore,
+  type TestStoreOptions,
+} from '../storage/stores.ts';
+import { bucketContents, type DoctorOptions, doctorFor, find, type Holes, startHoledStore } from './support.ts';
 
 const ATTACKS = (
   'copy-source-with-body copy-source-without-body acl tagging another-part another-key another-length another-method ' +
@@ -35,33 +33,26 @@ const ATTACKS = (
 const THEIR_CORS = { ID: 'theirs', AllowedOrigins: ['https://a.example'], AllowedMethods: ['GET'], MaxAgeSeconds: 60 };
 
 let testStore: RealStore;
-const cleanups: (() => Promise<void> | void)[] = [];
 
-beforeEach(async () => {
-  testStore = await openTestStore({ keyPrefix: 'exams/' });
-  cleanups.push(testStore.close);
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function endpointWith(holes: Holes, on = testStore): Promise<string> {
-  const holed = await startHoledStore(on, holes);
-  cleanups.push(holed.close);
-  return holed.endpoint;
+async function open(options: TestStoreOptions = {}): Promise<void> {
+  testStore = await openTestStore(options);
+  afterThisTest(testStore.close);
 }
 
-function depsOf(options: DoctorOptions = {}, on = testStore) {
-  const deps = doctorFor(on, options);
-  cleanups.push(deps.done);
-  return deps;
-}
+beforeEach(() => open({ keyPrefix: 'exams/' }));
 
 const doctor = ({ fix = false, ...options }: DoctorOptions & { fix?: boolean } = {}) =>
-  examine(depsOf(options), { fix });
+  examine(doctorFor(testStore, options), { fix });
 
-function expectLine(checks: readonly CheckResult[], id: string, status: CheckResult['status'], words: string): void {
+const attack = (options: DoctorOptions = {}) => runAttacks(doctorFor(testStore, options));
+
+const endpointWith = async (holes: Holes) => (await startHoledStore(testStore, holes)).endpoint;
+
+function idsWith(checks: readonly CheckResult[], ...outcomes: readonly AttackOutcome[]): string[] {
+  return checks.filter(({ outcome }) => outcome && outcomes.includes(outcome)).map(({ id }) => id);
+}
+
+function expectLine(checks: readonly CheckResult[], id: string, status: CheckResult['status'], words = ''): void {
   const line = find(checks, id);
   expect(line).toMatchObject({ id, status });
   expect(`${line.reason} ${line.remedy}`).toContain(words);
@@ -82,7 +73,7 @@ describe('the doctor', () => {
     await testStore.store.createMultipartUpload('attempts/open', { contentType: 'video/webm' });
     const before = await bucketContents(testStore);
     const report = await doctor();
-    expect(report.checks.filter(({ status }) => status === 'failed')).toEqual([]);
+    expect(report.checks).not.toContainEqual(expect.objectContaining({ status: 'failed' }));
     expect(report).toMatchObject({ fit: true, bucket: testStore.bucket, endpoint: testStore.endpoint });
     expect(report.startedAt <= report.finishedAt).toBe(true);
     for (const { reason, remedy, status } of report.checks) {
@@ -91,13 +82,13 @@ describe('the doctor', () => {
     }
     const ids = report.checks.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(find(report.checks, 'upload-key').status).toBe('ok');
+    expectLine(report.checks, 'upload-key', 'ok');
     expect(await bucketContents(testStore)).toEqual(before);
   });
 
   test('leaves the bucket as it found it when checks throw, and when it or its attacks are stopped', async () => {
     const before = await bucketContents(testStore);
-    const deps = depsOf();
+    const deps = doctorFor(testStore);
     const broken = overriding(deps.store, {
       tag: () => Promise.reject(new TypeError('broken')),
       uploadPart: () => Promise.reject(new StoreError('access-denied', 'UploadPart', 'AccessDenied')),
@@ -108,10 +99,10 @@ describe('the doctor', () => {
     expect(await bucketContents(testStore)).toEqual(before);
 
     const [doctorEnds, attacksEnd] = [new AbortController(), new AbortController()];
-    async function versioning() {
+    const versioning = async () => {
       doctorEnds.abort();
       return 'off' as const;
-    }
+    };
     const inspection = { ...deps.inspection, versioning };
     const stopped = await examine({ ...deps, inspection, signal: doctorEnds.signal });
     expectLine(stopped.checks, 'batch-delete', 'info', 'stopped');
@@ -136,7 +127,7 @@ describe('the doctor', () => {
     const credentials = { accessKeyId: testStore.settings.credentials?.accessKeyId ?? '', secretAccessKey: 'another' };
     const refused = await doctor({ s3: { credentials } });
     expect(refused.fit).toBe(false);
-    expect(find(refused.checks, 'reachable').status).toBe('ok');
+    expectLine(refused.checks, 'reachable', 'ok');
     expectLine(refused.checks, 'credentials', 'failed', 'SignatureDoesNotMatch');
     expectLine(refused.checks, 'anonymous-get', 'info', 'Skipped');
     const missing = await doctor({ s3: { bucket: 'there-is-no-such-bucket' } });
@@ -159,8 +150,7 @@ describe('the doctor', () => {
     expectLine(unfixed.checks, 'cors', 'failed', '--fix');
     expectLine(unfixed.checks, 'stray-uploads', 'warning', '--fix');
     const fixed = await doctor({ settings, fix: true });
-    expect(find(fixed.checks, 'cors').status).toBe('ok');
-    expect(find(fixed.checks, 'stray-uploads').status).toBe('ok');
+    for (const id of ['cors', 'stray-uploads']) expectLine(fixed.checks, id, 'ok');
     const after = await bucketContents(testStore);
     expect({ ...after, cors: before.cors, lifecycle: before.lifecycle }).toEqual(before);
     const { CORSRules } = await testStore.client.send(new GetBucketCorsCommand({ Bucket: testStore.bucket }));
@@ -170,23 +160,23 @@ describe('the doctor', () => {
     expect(after.lifecycle.map(({ id }) => id).sort()).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
     expect((await doctor({ settings, fix: true })).fit).toBe(true);
     expect(await bucketContents(testStore)).toEqual(after);
-    const other = 'https://new.example';
-    expect(find((await doctor({ settings: { corsOrigins: [other] }, fix: true })).checks, 'cors').status).toBe('ok');
-    const ours = (await bucketContents(testStore)).cors.filter(({ id }) => id !== 'theirs');
-    expect(ours).toMatchObject([{ origins: [other] }]);
+    const corsOrigins = ['https://new.example'];
+    expectLine((await doctor({ settings: { corsOrigins }, fix: true })).checks, 'cors', 'ok');
+    const { cors } = await bucketContents(testStore);
+    expect(cors.filter(({ id }) => id !== 'theirs')).toMatchObject([{ origins: corsOrigins }]);
   });
 });
 
 describe('the attacks', () => {
-  test.each([
+  test.each<[string, DoctorOptions]>([
     ['the upload key', {}],
     ["the service's own key", { s3: { uploadCredentials: undefined } }],
-  ] as [string, DoctorOptions][])('all fail when part URLs are signed with %s', async (_key, options) => {
+  ])('all fail when part URLs are signed with %s', async (_key, options) => {
     const before = await bucketContents(testStore);
-    const results = await runAttacks(depsOf(options));
-    expect([...idsWith(results, 'refused'), ...idsWith(results, 'no-effect')].sort()).toEqual([...ATTACKS].sort());
+    const results = await attack(options);
+    expect(idsWith(results, 'refused', 'no-effect').sort()).toEqual([...ATTACKS].sort());
     // Only a header that the store took no notice of may be answered with anything but a refusal.
-    expect(idsWith(results, 'no-effect').filter((id) => id !== 'acl' && id !== 'tagging')).toEqual([]);
+    expect(['acl', 'tagging']).toEqual(expect.arrayContaining(idsWith(results, 'no-effect')));
     expect(results.filter(({ status }) => status === 'failed' || status === 'warning')).toEqual([]);
     expect(await bucketContents(testStore)).toEqual(before);
   });
@@ -196,44 +186,44 @@ describe('the attacks', () => {
     const direct = await doctor(options);
     // The embedded store refuses every unsigned x-amz header; Ceph 16 honours the copy.
     const copies = hasExternalStore ? ['copy-source-without-body'] : [];
-    expect(idsWith(direct.checks, 'succeeded')).toEqual([...copies, 'another-length']);
-    for (const id of idsWith(direct.checks, 'succeeded')) expectLine(direct.checks, id, 'failed', 'UPLOADS=proxy');
+    const succeeded = [...copies, 'another-length'];
+    expect(idsWith(direct.checks, 'succeeded')).toEqual(succeeded);
+    for (const id of succeeded) expectLine(direct.checks, id, 'failed', 'UPLOADS=proxy');
     expect(direct.fit).toBe(false);
     const proxied = await doctor({ ...options, settings: { uploads: 'proxy' } });
     expect(proxied.fit).toBe(true);
-    expect(find(proxied.checks, 'another-length')).toMatchObject({ status: 'warning', outcome: 'succeeded' });
-    expect(idsWith(proxied.checks, 'succeeded')).toEqual(idsWith(direct.checks, 'succeeded'));
-    const withUploadKey = await runAttacks(depsOf({ unsafeWithoutSignedLength: true }));
+    expect(idsWith(proxied.checks, 'succeeded')).toEqual(succeeded);
+    expectLine(proxied.checks, 'another-length', 'warning');
+    const withUploadKey = await attack({ unsafeWithoutSignedLength: true });
     expect(idsWith(withUploadKey, 'succeeded')).toEqual(['another-length']);
     expect(JSON.stringify(withUploadKey)).not.toMatch(/X-Amz-|:\/\//);
   });
 
-  test.each<[Holes, string[]]>([
-    [{ copiesUnsigned: true }, ['copy-source-with-body', 'copy-source-without-body']],
-    [{ publishesUnsigned: true }, ['acl']],
-    [{ tagsUnsigned: true }, ['tagging']],
-  ])('find a store with %j', async (holes, ids) => {
-    const plain = await openTestStore();
-    cleanups.push(plain.close);
-    const endpoint = await endpointWith(holes, plain);
-    const results = await runAttacks(depsOf({ s3: { publicEndpoint: endpoint, endpoint } }, plain));
+  test.each<[NonNullable<Holes['honours']>[number], string[]]>([
+    ['x-amz-copy-source', ['copy-source-with-body', 'copy-source-without-body']],
+    ['x-amz-acl', ['acl']],
+    ['x-amz-tagging', ['tagging']],
+  ])('find a store that honours an unsigned %s', async (header, ids) => {
+    await open();
+    const endpoint = await endpointWith({ honours: [header] });
+    const results = await attack({ s3: { publicEndpoint: endpoint, endpoint } });
     expect(idsWith(results, 'succeeded')).toEqual(ids);
     expect(idsWith(results, 'unproven')).toEqual([]);
-    expect(await bucketContents(plain)).toMatchObject({ versions: [], uploads: [] });
+    expect(await bucketContents(testStore)).toMatchObject({ versions: [], uploads: [] });
   });
 
   test.each([403, 503])('prove nothing when ordinary uploads are answered %i too', async (status) => {
-    const results = await runAttacks(depsOf({ s3: { publicEndpoint: await endpointWith({ status }) } }));
-    expect([...idsWith(results, 'refused'), ...idsWith(results, 'succeeded')]).toEqual([]);
+    const results = await attack({ s3: { publicEndpoint: await endpointWith({ status }) } });
+    expect(idsWith(results, 'refused', 'succeeded')).toEqual([]);
     for (const id of ['part-url', 'acl', 'playback-write']) {
       expect(find(results, id)).toMatchObject({ status: 'failed', outcome: 'unproven' });
     }
   });
 
   test("go to the service's own endpoint under the public name when that cannot be reached", async () => {
-    const results = await runAttacks(depsOf({ s3: { publicEndpoint: 'http://127.0.0.1:9' } }));
+    const results = await attack({ s3: { publicEndpoint: 'http://127.0.0.1:9' } });
     expect(idsWith(results, 'unproven')).toEqual([]);
-    expect(find(results, 'part-url').status).toBe('ok');
+    expectLine(results, 'part-url', 'ok');
   });
 });
 
@@ -241,12 +231,11 @@ describe('the attacks', () => {
 const onMore = hasExternalStore ? test : undefined;
 
 onMore?.('the doctor leaves no version behind in a versioned bucket, and says what versions cost', async () => {
-  testStore = await openTestStore({ versioned: true });
-  cleanups.push(testStore.close);
+  await open({ versioned: true });
   for (const body of ['first', 'second']) await testStore.store.put('attempts/kept', Buffer.from(body));
   const before = await bucketContents(testStore);
   const report = await doctor();
-  expect(find(report.checks, 'versioning').status).toBe('warning');
+  expectLine(report.checks, 'versioning', 'warning');
   expect(report.fit).toBe(true);
   expect(await bucketContents(testStore)).toEqual(before);
 });
@@ -259,10 +248,8 @@ onMore?.('the doctor finds a public ACL and a public policy, and that anybody ca
   await client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
   const { checks, fit } = await doctor();
   expect(fit).toBe(false);
-  for (const id of ['anonymous-get', 'anonymous-list', 'bucket-policy', 'bucket-acl']) {
-    expect({ id, status: find(checks, id).status }).toEqual({ id, status: 'failed' });
-  }
-  expect(find(checks, 'anonymous-put').status).toBe('ok');
+  for (const id of ['anonymous-get', 'anonymous-list', 'bucket-policy', 'bucket-acl']) expectLine(checks, id, 'failed');
+  expectLine(checks, 'anonymous-put', 'ok');
 });
 
 onMore?.('the doctor finds a real bucket with object lock', async () => {
@@ -271,12 +258,12 @@ onMore?.('the doctor finds a real bucket with object lock', async () => {
   await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
   try {
     const enabled = await doctor({ s3: { bucket: Bucket } });
-    expect(find(enabled.checks, 'object-lock')).toMatchObject({ status: 'failed' });
+    expectLine(enabled.checks, 'object-lock', 'failed');
     const Rule = { DefaultRetention: { Mode: 'GOVERNANCE' as const, Days: 1 } };
     const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' as const, Rule };
     await client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }));
     const locking = await doctor({ s3: { bucket: Bucket } });
-    expect(find(locking.checks, 'object-lock').reason).toContain('GOVERNANCE, 1 days');
+    expectLine(locking.checks, 'object-lock', 'failed', 'GOVERNANCE, 1 days');
   } finally {
     // Refused unless it is empty: nothing was written that would have been locked.
     await client.send(new DeleteBucketCommand({ Bucket }));

@@ -1,5 +1,6 @@
 // The self-test of `serve`, with attacks and a timer of the test's own.
-import { expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { expect, jest, test } from '@jest/globals';
 import { RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/commands/self-test.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { createVirtualClock } from '../kit/clock.ts';
@@ -32,16 +33,19 @@ function start(overrides: Partial<SelfTestDependencies>) {
     ...overrides,
   };
   const selfTest = startSelfTest(deps);
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise(setImmediate);
+  };
   return {
-    selfTest,
+    ...selfTest,
     lines,
     async nextWait() {
-      while (waits.length === 0) await new Promise(setImmediate);
-      const milliseconds = waits.shift() ?? 0;
-      return { milliseconds, go: () => clock.advance(milliseconds) };
+      await until(() => waits.length > 0);
+      return waits.shift() ?? 0;
     },
+    advance: clock.advance,
     async becomesReady() {
-      while (!selfTest.readiness().ready) await new Promise(setImmediate);
+      await until(() => selfTest.readiness().ready);
       await selfTest.stop();
     },
     mend: () => Object.assign(deps, FIT),
@@ -50,8 +54,8 @@ function start(overrides: Partial<SelfTestDependencies>) {
 
 test('is not ready before the attacks have run, and ready when all have failed, or when none is needed', async () => {
   const { promise, resolve } = Promise.withResolvers<CheckResult[]>();
-  const { selfTest, becomesReady } = start({ runAttacks: () => promise });
-  expect(selfTest.readiness()).toEqual({ ready: false, reason: 'self-test running' });
+  const { readiness, becomesReady } = start({ runAttacks: () => promise });
+  expect(readiness()).toEqual({ ready: false, reason: 'self-test running' });
   resolve(await FIT.runAttacks());
   await becomesReady();
   await start({ runAttacks: undefined }).becomesReady();
@@ -64,45 +68,38 @@ test.each<[string, Partial<SelfTestDependencies>, string, number]>([
   ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
   ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, expired; set UPLOADS=proxy', 60_000],
 ])('is not ready while the store %s, says so once, and looks again until it is mended', async (_, trouble, why, ms) => {
-  const { selfTest, nextWait, lines, mend, becomesReady } = start(trouble);
+  const { readiness, nextWait, advance, lines, mend, becomesReady } = start(trouble);
   for (let round = 0; round < 3; round += 1) {
-    const { milliseconds, go } = await nextWait();
-    expect(milliseconds).toBe(ms);
-    expect(selfTest.readiness()).toEqual({ ready: false, reason: expect.stringContaining(why) });
+    expect(await nextWait()).toBe(ms);
+    expect(readiness()).toEqual({ ready: false, reason: expect.stringContaining(why) });
     expect(lines).toHaveLength(1);
     if (round === 2) mend();
-    go();
+    advance(ms);
   }
   await becomesReady();
 });
 
 test('refuses a bucket that locks objects, and runs no attack on it', async () => {
   const reason = 'The bucket locks every object.';
-  let attacks = 0;
-  const runAttacks = async () => {
-    attacks += 1;
-    return [];
-  };
-  const { selfTest } = start({ findObjectLock: async () => reason, runAttacks });
-  expect(await selfTest.refused).toBe(reason);
-  expect(selfTest.readiness()).toEqual({ ready: false, reason });
-  await selfTest.stop();
-  expect(attacks).toBe(0);
+  const runAttacks = jest.fn(FIT.runAttacks);
+  const { refused, readiness, stop } = start({ findObjectLock: async () => reason, runAttacks });
+  expect(await refused).toBe(reason);
+  expect(readiness()).toEqual({ ready: false, reason });
+  await stop();
+  expect(runAttacks).not.toHaveBeenCalled();
 });
 
 test('stops in the middle of a run, twice if asked, and of a wait', async () => {
   const running = start({
     runAttacks: async (signal) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      signal.addEventListener('abort', () => resolve());
-      if (!signal.aborted) await promise;
+      if (!signal.aborted) await once(signal, 'abort');
       return results({ acl: 'unproven' });
     },
   });
-  await running.selfTest.stop();
-  await running.selfTest.stop();
-  expect(running.selfTest.readiness().ready).toBe(false);
+  await running.stop();
+  await running.stop();
+  expect(running.readiness().ready).toBe(false);
   const waiting = start({ findObjectLock: () => Promise.reject(new Error('down')) });
   await waiting.nextWait();
-  await waiting.selfTest.stop();
+  await waiting.stop();
 });

@@ -8,23 +8,29 @@ import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
-import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
+import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
 import { pass, startFaultProxy } from '../faults/proxy.ts';
-import type { RealStore } from '../storage/stores.ts';
+import { afterThisTest, type RealStore } from '../storage/stores.ts';
 
-export interface DoctorOptions {
-  /** Over those of the store: another endpoint, other keys. */
+export const RETENTION = {
+  policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
+  logRetentionMs: 365 * DAY_MS,
+};
+
+/** `s3` goes over the settings of the store: another endpoint, other keys. */
+export interface DoctorOptions extends Partial<Pick<S3PresignerOptions, 'unsafeWithoutSignedLength'>> {
   readonly s3?: Partial<S3Settings>;
   readonly settings?: Partial<DoctorSettings>;
-  readonly unsafeWithoutSignedLength?: boolean;
 }
 
-/** `done` closes the clients. */
-export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): DoctorDependencies & { done(): void } {
+export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): DoctorDependencies {
   const settings: S3Settings = { ...testStore.settings, ...options.s3 };
-  const client = createS3Client(settings);
-  const { uploadCredentials } = settings;
-  const uploadClient = uploadCredentials && createS3Client({ ...settings, credentials: uploadCredentials });
+  const open = (credentials = settings.credentials) => {
+    const client = createS3Client({ ...settings, credentials });
+    afterThisTest(() => client.destroy());
+    return client;
+  };
+  const client = open();
   const { unsafeWithoutSignedLength = false } = options;
   const signerAt = (now: () => number) => createS3Presigner({ client, settings, now, unsafeWithoutSignedLength });
   const [inTime, tooLate] = [signerAt(Date.now), signerAt(() => Date.now() - 5 * SECOND_MS)];
@@ -41,32 +47,19 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
     wait: () => Promise.reject(new Error('nothing has to wait')),
     randomBytes,
     inspection: inspectBucket(client, settings),
-    uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, settings),
+    uploadKeyStore: settings.uploadCredentials && new S3ObjectStore(open(settings.uploadCredentials), settings),
     hasBatchDelete: () => true,
-    settings: {
-      corsOrigins: [],
-      uploads: 'direct',
-      maxPartNumber: 2048,
-      policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
-      logRetentionMs: 365 * DAY_MS,
-      ...options.settings,
-    },
-    done() {
-      client.destroy();
-      uploadClient?.destroy();
-    },
+    settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, ...RETENTION, ...options.settings },
   };
 }
 
 /** Everything that the doctor must leave as it was. */
 export async function bucketContents({ client, bucket }: RealStore) {
-  const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
-  const inspection = inspectBucket(client, { bucket, keyPrefix: '' });
-  const uploads = await Array.fromAsync(listAllMultipartUploads(whole, ''));
-  const versions = await listItemVersions(whole, '');
+  const place = { bucket, keyPrefix: '' };
+  const [whole, inspection] = [new S3ObjectStore(client, place), inspectBucket(client, place)];
   return {
-    versions: versions.map(({ key, versionId, sizeBytes }) => ({ key, versionId, sizeBytes })),
-    uploads: uploads.map(({ key, uploadId }) => ({ key, uploadId })),
+    versions: await listItemVersions(whole, ''),
+    uploads: await Array.fromAsync(listAllMultipartUploads(whole, '')),
     cors: await inspection.corsRules(),
     lifecycle: await inspection.lifecycleRules(),
   };
@@ -78,51 +71,40 @@ export function find(checks: readonly CheckResult[], id: string): CheckResult {
   return found;
 }
 
-export function idsWith(checks: readonly CheckResult[], outcome: CheckResult['outcome']): string[] {
-  return checks.filter((check) => check.outcome === outcome).map(({ id }) => id);
-}
-
 export interface Holes {
-  /** Honours these unsigned headers on a part URL, as stores with CVE-2026-54330 do. */
-  readonly copiesUnsigned?: boolean;
-  readonly publishesUnsigned?: boolean;
-  readonly tagsUnsigned?: boolean;
+  /** Unsigned headers that it honours on a part URL, as stores with CVE-2026-54330 do. */
+  readonly honours?: readonly ('x-amz-copy-source' | 'x-amz-acl' | 'x-amz-tagging')[];
   /** Answers GetObjectLockConfiguration with a default retention. */
   readonly locks?: boolean;
   /** Answers nothing but this status. */
   readonly status?: number;
 }
 
-export interface HoledStore {
-  readonly endpoint: string;
-  /** What may be changed while it runs. */
-  holes: Holes;
-  close(): Promise<void>;
-}
-
-/** Passes everything on to the store behind it, except where `holes` says otherwise. */
-export async function startHoledStore({ endpoint, bucket, store }: RealStore, holes: Holes): Promise<HoledStore> {
+/** Until the test ends, passes everything on to the store behind it, except where `holes` says otherwise. */
+export async function startHoledStore({ endpoint, bucket, store }: RealStore, holes: Holes) {
   const isPublic = new Set<string>();
   const tagged = new Set<string>();
   const proxy = await startFaultProxy(endpoint);
-  const holed: HoledStore = { endpoint: proxy.endpoint, holes, close: () => proxy.close() };
+  afterThisTest(() => proxy.close());
+  /** Its holes may be changed while it runs. */
+  const holed = { endpoint: proxy.endpoint, holes };
   proxy.spoil(() => async (response, ask) => {
     const { method, headers, url: path = '' } = response.req;
     const url = new URL(path, proxy.endpoint);
     const key = decodeURIComponent(url.pathname).slice(`/${bucket}/`.length);
-    const { copiesUnsigned, publishesUnsigned, tagsUnsigned, locks, status } = holed.holes;
+    const { honours = [], locks, status } = holed.holes;
     if (status !== undefined) return void response.writeHead(status).end();
     if (locks && url.searchParams.has('object-lock')) return void response.end(OBJECT_LOCK);
     if (method === 'GET' && url.search === '' && isPublic.has(key)) return void response.end(await store.get(key));
-    const source = headers['x-amz-copy-source'];
-    if (copiesUnsigned && typeof source === 'string') {
-      const victim = await store.get(source.replace(/^\//, '').slice(bucket.length + 1));
+    const honoured = honours.filter((name) => name in headers);
+    if (honoured.includes('x-amz-copy-source')) {
+      const source = String(headers['x-amz-copy-source']).replace(/^\//, '');
+      const victim = await store.get(source.slice(bucket.length + 1));
       await store.uploadPart(key, url.searchParams.get('uploadId') ?? '', 1, victim ?? new Uint8Array());
       return void response.end();
     }
-    const honoured = [publishesUnsigned ? 'x-amz-acl' : '', tagsUnsigned ? 'x-amz-tagging' : ''];
-    if (publishesUnsigned && 'x-amz-acl' in headers) isPublic.add(key);
-    if (tagsUnsigned && 'x-amz-tagging' in headers) tagged.add(key);
+    if (honoured.includes('x-amz-acl')) isPublic.add(key);
+    if (honoured.includes('x-amz-tagging')) tagged.add(key);
     const reply = await ask(honoured);
     // The tags are there before the client hears that its upload is complete.
     if (method === 'POST' && tagged.has(key)) await store.tag(key, { doctor: 'x' });
@@ -134,20 +116,3 @@ export async function startHoledStore({ endpoint, bucket, store }: RealStore, ho
 const OBJECT_LOCK =
   '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>' +
   '<Mode>COMPLIANCE</Mode><Days>90</Days></DefaultRetention></Rule></ObjectLockConfiguration>';
-
-/** The environment of a service on this store, at another endpoint where one is given. */
-export function storeSettings({ settings }: RealStore, endpoint = settings.endpoint ?? ''): Record<string, string> {
-  const { region, bucket, credentials, uploadCredentials } = settings;
-  return {
-    S3_ENDPOINT: endpoint,
-    S3_REGION: region,
-    S3_BUCKET: bucket,
-    S3_FORCE_PATH_STYLE: 'true',
-    S3_ACCESS_KEY_ID: credentials?.accessKeyId ?? '',
-    S3_SECRET_ACCESS_KEY: credentials?.secretAccessKey ?? '',
-    ...(uploadCredentials && {
-      S3_UPLOAD_ACCESS_KEY_ID: uploadCredentials.accessKeyId,
-      S3_UPLOAD_SECRET_ACCESS_KEY: uploadCredentials.secretAccessKey,
-    }),
-  };
-}

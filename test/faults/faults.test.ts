@@ -1,5 +1,5 @@
 // What goes wrong on the way to the store, on real HTTP: which fault the adapter repairs, and which one is what error.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,24 +16,19 @@ import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { expectToSurviveKills } from './killed-store.ts';
 import * as faults from './proxy.ts';
 
-const CHILD = new URL('../local-s3/crash-child.ts', import.meta.url).pathname;
 const BYTES = Buffer.from('0123456789');
 const MEDIA = { contentType: 'video/webm' };
-/** A client has 500 tokens: a retry takes 5 after SlowDown, and 14 after any other trouble (docs/adr/0008). */
-const RETRY_BUDGETS = [
-  ['SlowDown', 100],
-  ['InternalError', 35],
-] as const;
 
 let proxy: faults.FaultProxy;
 let testStore: RealStore;
 let objects = 0;
 beforeAll(async () => {
-  const through = async (endpoint: string) => {
-    proxy = await faults.startFaultProxy(endpoint);
-    return proxy.endpoint;
-  };
-  testStore = await openTestStore({ through });
+  testStore = await openTestStore({
+    async through(endpoint) {
+      proxy = await faults.startFaultProxy(endpoint);
+      return proxy.endpoint;
+    },
+  });
 });
 afterAll(async () => {
   proxy.spoil(() => undefined);
@@ -48,15 +43,10 @@ function openStore(idleTimeoutMs?: number): { store: S3ObjectStore; attempts: st
   return { store: new S3ObjectStore(client, testStore.settings), attempts };
 }
 
-interface Target {
-  readonly store: S3ObjectStore;
-  /** Of an object that has a tag, and of an open upload that has one part. */
-  readonly key: string;
-  readonly uploadId: string;
-  readonly etag: string;
-}
+type Target = Awaited<ReturnType<typeof prepare>>;
 
-async function prepare(): Promise<Target> {
+/** An object that has a tag, and an open upload of its key that has one part. */
+async function prepare() {
   const { store } = openStore();
   objects += 1;
   const key = `object-${objects}/media`;
@@ -67,18 +57,21 @@ async function prepare(): Promise<Target> {
   return { store, key, uploadId, etag: await store.uploadPart(key, uploadId, 1, BYTES) };
 }
 
-async function rangeOf(store: S3ObjectStore, key: string): Promise<string> {
+async function rangeOf({ store, key }: Target): Promise<string> {
   return Buffer.concat(await Array.fromAsync((await store.getRange(key, 2, 6)) ?? [])).toString();
 }
-const complete = ({ store, key, uploadId, etag }: Target) =>
-  store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, sizeBytes: BYTES.length, etag }]);
+async function complete({ store, key, uploadId, etag }: Target) {
+  await store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, sizeBytes: BYTES.length, etag }]);
+  // Whether a second try finds its upload is the store's own affair: the object is whole.
+  return text(await store.get(key));
+}
 
 /** Each call of the port, and its answer on a good way. */
-const CALLS: Readonly<Record<string, readonly [(target: Target) => Promise<unknown>, answer: unknown]>> = {
+const CALLS = {
   put: [({ store, key }) => store.put(key, BYTES), undefined],
   get: [async ({ store, key }) => text(await store.get(key)), '0123456789'],
   getStart: [async ({ store, key }) => text(await store.getStart(key, 6)), '012345'],
-  getRange: [({ store, key }) => rangeOf(store, key), '234567'],
+  getRange: [rangeOf, '234567'],
   list: [async ({ store, key }) => (await store.list(key)).objects.length, 1],
   delete: [({ store, key }) => store.delete([{ key }]), []],
   tag: [({ store, key }) => store.tag(key, { a: 'c' }), true],
@@ -86,14 +79,15 @@ const CALLS: Readonly<Record<string, readonly [(target: Target) => Promise<unkno
   create: [async ({ store, key }) => typeof (await store.createMultipartUpload(key, MEDIA)), 'string'],
   uploadPart: [async ({ store, key, uploadId }) => typeof (await store.uploadPart(key, uploadId, 1, BYTES)), 'string'],
   listParts: [async ({ store, key, uploadId }) => (await store.listParts(key, uploadId))?.length, 1],
-  // Whether a second try finds its upload is the store's own affair: the object is whole.
-  complete: [(target) => complete(target).then(async () => text(await target.store.get(target.key))), '0123456789'],
+  complete: [complete, '0123456789'],
   abort: [({ store, key, uploadId }) => store.abortMultipartUpload(key, uploadId), undefined],
   listUploads: [async ({ store, key }) => (await store.listMultipartUploads(key)).uploads.length, 1],
-};
+} as const satisfies Record<string, [(target: Target) => Promise<unknown>, answer: unknown]>;
+
+const named = (outcome: string, calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
 
 /** Faults of the first request of a call. Where a call is not named here, its answer is as on a good way. */
-const ONCE: readonly (readonly [string, faults.Fault, Readonly<Record<string, unknown>>])[] = [
+test.each<[string, faults.Fault, Record<string, unknown>]>([
   ['is refused with 503', faults.refused('ServiceUnavailable'), {}],
   ['is reset', faults.reset, {}],
   ['loses its reply', faults.replyLost, {}],
@@ -111,24 +105,17 @@ const ONCE: readonly (readonly [string, faults.Fault, Readonly<Record<string, un
   [
     'has an empty reply',
     faults.replyEmptied,
-    { get: '', getRange: '', tags: {}, ...named('unavailable', 'getStart list create listParts listUploads') },
+    { ...named('unavailable', 'getStart list create listParts listUploads'), get: '', getRange: '', tags: {} },
   ],
-];
-
-function named(outcome: string, calls: string): Record<string, string> {
-  return Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
-}
-
-test.each(ONCE)('a request that %s is repeated, or is no answer', async (_, fault, others) => {
+])('a request that %s is repeated, or is no answer', async (_, fault, others) => {
   const outcomes: Record<string, unknown> = {};
-  const expected: Record<string, unknown> = {};
-  for (const [name, [run, answer]] of Object.entries(CALLS)) {
+  for (const [name, [run]] of Object.entries(CALLS)) {
     const target = await prepare();
     proxy.spoil((index) => (index === 1 ? fault : undefined));
     outcomes[name] = await outcomeOf(run(target));
-    expected[name] = name in others ? others[name] : answer;
   }
-  expect(outcomes).toEqual(expected);
+  const asOnAGoodWay = Object.entries(CALLS).map(([name, [, answer]]) => [name, answer]);
+  expect(outcomes).toEqual({ ...Object.fromEntries(asOnAGoodWay), ...others });
 });
 
 test.each([
@@ -139,9 +126,9 @@ test.each([
 ])('a store that %s every time is unavailable after five attempts', async (_, fault, idleTimeoutMs) => {
   const target = await prepare();
   proxy.spoil(() => fault);
-  for (const call of ['put', 'list', 'complete']) {
+  for (const call of [CALLS.put, CALLS.list, CALLS.complete]) {
     const { store, attempts } = openStore(idleTimeoutMs);
-    expect(await outcomeOf(CALLS[call]?.[0]({ ...target, store }) ?? Promise.resolve())).toBe('unavailable');
+    expect(await outcomeOf(call[0]({ ...target, store }))).toBe('unavailable');
     expect(attempts).toHaveLength(5);
   }
 });
@@ -167,41 +154,45 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
   expect(await service.keys()).toEqual(before);
 });
 
-test.each(RETRY_BUDGETS)('in a storm of %s each call asks once, and %i times more in all', async (code, budget) => {
+// A client has 500 tokens: a retry takes 5 after SlowDown, and 14 after any other trouble (docs/adr/0008).
+test.each([
+  ['SlowDown', 100],
+  ['InternalError', 35],
+] as const)('in a storm of %s each call asks once, and %i times more in all', async (code, budget) => {
   await prepare();
   const { store } = openStore();
   proxy.spoil(() => faults.refused(code));
   const calls = Array.from({ length: 150 }, () => outcomeOf(store.list('')));
   expect(new Set(await Promise.all(calls))).toEqual(new Set(['unavailable']));
-  expect(proxy.requests).toBe(150 + budget);
+  expect(proxy.requests()).toBe(150 + budget);
 });
 
 test('while one request in five fails, every call succeeds, for a quarter more requests', async () => {
   const { store, key } = await prepare();
   proxy.spoil((index) => (index % 5 === 0 ? faults.refused('InternalError') : undefined));
   for (let call = 0; call < 40; call += 1) expect(text(await store.get(key))).toBe('0123456789');
-  expect(proxy.requests).toBe(49);
+  expect(proxy.requests()).toBe(49);
 });
 
 test('the embedded store is killed under uploads and sweeps, and loses nothing', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'killed-store-'));
-  let child: ChildProcess | undefined;
-  const start = async (port = '0') => {
-    child = spawn(process.execPath, [CHILD, dataDir, port], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-    return String(line).trim();
-  };
-  const kill = async () => {
-    const exited = once(child as ChildProcess, 'exit');
-    child?.kill('SIGKILL');
-    await exited;
-  };
+  const script = join(import.meta.dirname, '../local-s3/crash-child.ts');
+  let kill = async () => {};
+  async function start(port = '0'): Promise<string> {
+    const child = spawn(process.execPath, [script, dataDir, port], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    kill = async () => {
+      child.kill('SIGKILL');
+      await exited;
+    };
+    return String(await once(child.stdout, 'data')).trim();
+  }
   const endpoint = await start();
   const credentials = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
   const place = { region: 'us-east-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
   const opened = await openTestStore({ started: { endpoint, credentials, ...place } });
   try {
-    await expectToSurviveKills(opened, { kill, start: () => start(new URL(endpoint).port) });
+    await expectToSurviveKills(opened, { kill: () => kill(), start: () => start(new URL(endpoint).port) });
   } finally {
     await opened.close();
     await kill();

@@ -5,49 +5,47 @@ import { seedRecordings } from '../../bench/seed.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey } from '../../src/domain/keys.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
 import { uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import type { RealStore } from '../storage/stores.ts';
 
-export interface KillableStore {
-  /** kill -9. */
-  kill(): Promise<void>;
-  /** On the same address, with all that was acknowledged. */
-  start(): Promise<unknown>;
-}
-
 const KILLS = 4;
 const CALLS_BETWEEN = 40;
 /** Calls that are under way when the store dies; later ones wait until it is dead. */
 const UNDER_WAY = 4;
 const DUE = 40;
-const UPLOADS = 10;
 
-/** Clients and a sweeper repeat what was not answered: all uploads are whole, what is due is gone, and nothing else is. */
-export async function expectToSurviveKills(testStore: RealStore, store: KillableStore): Promise<void> {
+/**
+ * Clients and a sweeper repeat what was not answered: all uploads are whole, what is due is gone, and nothing else is.
+ * `kill` is kill -9; `start` brings the store back on the same address, with all that was acknowledged.
+ */
+export async function expectToSurviveKills(
+  testStore: RealStore,
+  { kill, start }: { kill(): Promise<void>; start(): Promise<unknown> },
+): Promise<void> {
   let calls = 0;
   let kills = KILLS;
   let killing: Promise<void> | undefined;
   let reviving: Promise<void> | undefined;
-  const wrap = <T extends object>(port: T): T =>
-    new Proxy(port, {
+  const wrap = (store: ObjectStore) =>
+    new Proxy(store, {
       get(target, name) {
-        const value = Reflect.get(target, name, target) as unknown;
-        if (typeof value !== 'function') return value;
+        const call = Reflect.get(target, name, target) as (...args: unknown[]) => unknown;
         return async (...args: unknown[]) => {
           calls += 1;
-          if (kills < KILLS && calls === CALLS_BETWEEN) killing = store.kill();
+          if (kills < KILLS && calls === CALLS_BETWEEN) killing = kill();
           if (calls >= CALLS_BETWEEN + UNDER_WAY) await killing;
-          return value.apply(target, args) as unknown;
+          return call.apply(target, args);
         };
       },
     });
   async function revive(): Promise<void> {
     await killing;
     if (killing) {
-      await store.start();
+      await start();
       kills += 1;
       killing = undefined;
       calls = 0;
@@ -67,28 +65,24 @@ export async function expectToSurviveKills(testStore: RealStore, store: Killable
   }
 
   const service = startServiceOn(testStore, { wrap });
-  const due = { createdAtMs: service.clock.now(), retentionMs: 30 * DAY_MS, name: 'due' };
-  await seedRecordings(service.store, DUE, due);
+  const createdAtMs = service.clock.now();
+  await seedRecordings(service.store, DUE, { createdAtMs, retentionMs: 30 * DAY_MS, name: 'due' });
   service.clock.advance(30 * DAY_MS);
   calls = 0;
   kills = 0;
-  const uploads = pMap(
-    Array.from({ length: UPLOADS }, (_, index) => `upload-${index}`),
-    async (attempt) => {
-      const ref = await patiently(() => service.begin({ attempt }));
-      await patiently(() => uploadParts(service.context, ref, [webm]));
-      expect(await patiently(() => completeRecording(service.context, ref, {}))).toMatchObject({ state: 'stored' });
-      return ref;
-    },
-    { concurrency: 3 },
-  );
+  const upload = async (attempt: string) => {
+    const ref = await patiently(() => service.begin({ attempt }));
+    await patiently(() => uploadParts(service.context, ref, [webm]));
+    expect(await patiently(() => completeRecording(service.context, ref, {}))).toMatchObject({ state: 'stored' });
+    return ref;
+  };
+  const uploads = pMap('abcdefghij', upload, { concurrency: 3 });
   while (kills < KILLS || (await patiently(() => service.sweep())).failed > 0) await patiently(() => service.sweep());
   const refs = await uploads;
   expect(await service.keys('attempts/acme/due/')).toEqual([]);
   expect(await service.keys('receipts/acme/due/')).toHaveLength(DUE);
   for (const ref of refs) {
-    const media = await service.store.get(recordingKey(ref, 'media'));
-    expect(Buffer.from(media ?? []).equals(webm)).toBe(true);
+    expect(Buffer.from((await service.store.get(recordingKey(ref, 'media'))) ?? []).equals(webm)).toBe(true);
   }
   // What a client began and was not answered about is an upload that nobody completes: it goes at its deadline.
   service.clock.advance(2 * HOUR_MS);

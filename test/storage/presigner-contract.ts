@@ -5,22 +5,14 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as requestOf } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
+import type { Sent } from '../../src/doctor/wire.ts';
 import { MIN_PART_SIZE_BYTES } from '../../src/domain/parts.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
-import { bytes, type OpenStore, openBeforeAll, partsOf, text } from './object-store-contract.ts';
+import { bytes, openBeforeAll, partsOf, text } from './object-store-contract.ts';
+import type { RealStore } from './stores.ts';
 
-interface HttpOptions {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
-  /** Connects there, whatever host the URL names. */
-  readonly connectTo?: string;
-}
-
-/** Plain HTTP: what a browser, or somebody with a stolen URL, would send. */
-export async function send(url: string, { method = 'GET', headers = {}, body, connectTo = url }: HttpOptions = {}) {
-  const { hostname, port } = new URL(connectTo);
+/** Plain HTTP: what a browser, or somebody with a stolen URL, would send; `to` another host than the URL names. */
+export async function send(url: string, { method = 'GET', headers = {}, body }: Sent = {}, to = url) {
+  const { hostname, port } = new URL(to);
   const { host, pathname, search } = new URL(url);
   const path = pathname + search;
   const request = requestOf({ hostname, port, method, path, headers: { host, ...headers }, agent: false }).end(body);
@@ -30,26 +22,19 @@ export async function send(url: string, { method = 'GET', headers = {}, body, co
   return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
 }
 
-export interface OpenPresigner extends OpenStore {
-  readonly presigner: Presigner;
-  /** The same, with another clock than the store's. */
-  presignerAt(nowMs: number): Presigner;
-}
-
 const MEDIA = { contentType: 'video/webm' };
 const HOUR_SECONDS = 3600;
 const PUT_FIVE = { method: 'PUT', body: 'bytes' };
 
 /** Runs the suite on a store that answers HTTP; the headers of the attack are those of S3. */
-export function describePresigner(name: string, open: () => Promise<OpenPresigner>): void {
+export function describePresigner(name: string, open: () => Promise<RealStore>): void {
   describe(name, () => {
-    let store: ObjectStore;
-    let presigner: Presigner;
-    let hourAgo: Presigner;
+    let store: RealStore['store'];
+    let presigner: RealStore['presigner'];
+    let presignerAt: RealStore['presignerAt'];
     let tests = 0;
     openBeforeAll(open, (opened) => {
-      ({ store, presigner } = opened);
-      hourAgo = opened.presignerAt(Date.now() - HOUR_SECONDS * 1000);
+      ({ store, presigner, presignerAt } = opened);
     });
 
     function newKey(): string {
@@ -61,6 +46,7 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
       const key = newKey();
       await store.put(key, bytes('media'));
       const part = { uploadId: await store.createMultipartUpload(key, MEDIA), partNumber: 1, sizeBytes: 5 };
+      const hourAgo = presignerAt(Date.now() - HOUR_SECONDS * 1000);
       async function answersFor(seconds: number) {
         const put = await send(await hourAgo.presignPart(key, part, seconds), PUT_FIVE);
         return [put.status, (await send(await hourAgo.presignPlayback(key, MEDIA, seconds))).status];
@@ -187,13 +173,13 @@ export function describePresigner(name: string, open: () => Promise<OpenPresigne
 }
 
 /** Each of them, so that one that is not shows which. */
-async function expectForbidden(requests: readonly (readonly [url: string, request: HttpOptions])[]): Promise<void> {
+async function expectForbidden(requests: readonly (readonly [url: string, request: Sent])[]): Promise<void> {
   for (const [url, request] of requests) {
     expect({ url, request, ...(await send(url, request)) }).toMatchObject({ url, request, status: 403 });
   }
 }
 
-function expectRefused({ status }: { readonly status: number }): void {
+function expectRefused({ status }: Awaited<ReturnType<typeof send>>): void {
   expect([400, 403, 411, 501]).toContain(status);
 }
 

@@ -9,12 +9,11 @@ import {
   DeleteBucketPolicyCommand,
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
-  type S3Client,
 } from '@aws-sdk/client-s3';
+import { afterEach } from '@jest/globals';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
 import { eachItem } from '../../src/storage/attempt-state.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
-import type { Presigner } from '../../src/storage/presigner.ts';
 import { createS3Client, type S3Credentials, type S3Settings } from '../../src/storage/s3/client.ts';
 import { toStoreError } from '../../src/storage/s3/errors.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
@@ -32,19 +31,21 @@ export interface TestStoreOptions {
   readonly through?: (endpoint: string) => Promise<string>;
 }
 
-/** Its presigner signs by the real clock, and part URLs with the upload key; `close` removes the bucket, or the folder. */
-export interface RealStore extends TestStore {
-  readonly client: S3Client;
-  readonly settings: S3Settings;
-  presignerAt(nowMs: number): Presigner;
-  readonly endpoint: string;
-  readonly bucket: string;
-}
+export type RealStore = ReturnType<typeof testStore>;
 
 /** Whether the tests run against a store that is not the embedded one. */
 export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
 
-type Keys = Pick<S3Settings, 'credentials' | 'uploadCredentials'>;
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Runs after the test; the last one comes first. */
+export function afterThisTest(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
@@ -82,13 +83,14 @@ async function openBucket(endpoint: string, options: TestStoreOptions): Promise<
   return opened;
 }
 
-async function settingsOf(endpoint: string, bucket: string, keys: Keys, options: TestStoreOptions) {
+async function settingsOf(endpoint: string, bucket: string, keys: Partial<S3Settings>, options: TestStoreOptions) {
   const { keyPrefix = '', through = async () => endpoint } = options;
   const region = process.env.TEST_S3_REGION ?? 'us-east-1';
   return { endpoint: await through(endpoint), region, bucket, keyPrefix, forcePathStyle: true, ...keys };
 }
 
-function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise<void>): RealStore {
+/** Its presigner signs by the real clock, and part URLs with the upload key; `close` removes the bucket, or the folder. */
+function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise<void>) {
   const requests: CountedRequest[] = [];
   let hasPolicy = false;
   const client = createS3Client(settings, (operation, outcome) => {
@@ -96,12 +98,13 @@ function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise
     if (operation === 'PutBucketPolicy' && outcome === 'ok') hasPolicy = true;
   });
   let closing: Promise<void> | undefined;
+  const presignerAt = (nowMs?: number) => createS3Presigner({ client, settings, now: () => nowMs ?? Date.now() });
   return {
     store: new S3ObjectStore(client, settings),
     client,
     settings,
-    presigner: createS3Presigner({ client, settings, now: Date.now }),
-    presignerAt: (nowMs) => createS3Presigner({ client, settings, now: () => nowMs }),
+    presigner: presignerAt(),
+    presignerAt,
     endpoint: settings.endpoint ?? '',
     bucket: settings.bucket,
     requests,
@@ -111,7 +114,7 @@ function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise
       closing ??= remove(hasPolicy).finally(() => client.destroy());
       return closing;
     },
-  };
+  } satisfies TestStore & Record<string, unknown>;
 }
 
 function credentialsOf(idName: string, secretName: string): S3Credentials | undefined {
