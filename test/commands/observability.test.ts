@@ -12,7 +12,7 @@ import type { DueStatus } from '../../src/retention/due-status.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { until } from '../http/expectations.ts';
-import { createVirtualClock } from '../kit/clock.ts';
+import { createVirtualClock, START_MS } from '../kit/clock.ts';
 import { startTestService } from '../kit/service.ts';
 import { type Collector, startCollector } from './collector.ts';
 import { callerOf, SILENT, scrape } from './process.ts';
@@ -98,7 +98,8 @@ describe('the metrics', () => {
 
   test('the deletion queue is told when it was read, once a minute at most; how late it is, at every scrape', async () => {
     const registry = new Registry();
-    const clock = createVirtualClock(1_800_000_000_000);
+    const clock = createVirtualClock();
+    const began = START_MS / 1000;
     let asked = 0;
     let status: DueStatus | undefined = { oldestDueMs: clock.now() + HOUR_MS, sweepable: 7 };
     async function read(): Promise<DueStatus> {
@@ -115,17 +116,17 @@ describe('the metrics', () => {
     await until(async () => (await told())[3]?.length === 1);
     for (const passedMs of [0, 59_000]) {
       clock.advance(passedMs);
-      expect([await told(), asked]).toEqual([[[1_800_003_600], [0], [7], [1_800_000_000]], 1]);
+      expect([await told(), asked]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
     }
     // A store that fails leaves the last reading and its time.
     status = undefined;
     clock.advance(2 * HOUR_MS);
     await until(async () => (await told()) && asked === 2);
-    expect(await told()).toEqual([[1_800_003_600], [3659], [7], [1_800_000_000]]);
+    expect(await told()).toEqual([[began + 3600], [3659], [7], [began]]);
     status = { oldestDueMs: undefined, sweepable: 0 };
     clock.advance(60_000);
     await until(async () => (await told())[0]?.length === 0);
-    expect([await told(), asked]).toEqual([[[], [0], [0], [1_800_007_319]], 3]);
+    expect([await told(), asked]).toEqual([[[], [0], [0], [began + 7319]], 3]);
   });
 
   test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
