@@ -15,11 +15,11 @@ export interface SelfTestDependencies {
 }
 
 export interface SelfTest {
-  readiness(): { readonly ready: boolean; readonly reason?: string };
+  readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
   /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
   readonly refused: Promise<string>;
   /** Safe to repeat. Resolves when a run in hand is over and its throw-away keys are removed. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Nothing is proven yet: the store is down, or answered only in part. */

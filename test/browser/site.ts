@@ -56,7 +56,7 @@ export async function openSite(settings: Record<string, string> = {}) {
   await using opened = new AsyncDisposableStack();
   const server = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(html));
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  opened.defer(() => void server.close().closeAllConnections());
+  opened.defer(() => server.close().closeAllConnections());
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
   const service = await install({ CORS_ORIGINS: url, RATE_LIMIT: 'off', ...storeSettings(), ...settings });
   opened.defer(() => service.remove());

@@ -13,16 +13,19 @@ let holed: Awaited<ReturnType<typeof startHoledStore>>;
 
 async function installOn(settings: Record<string, string> = {}): Promise<void> {
   installation = await install(settings);
-  afterThisTest(installation.remove);
+  afterThisTest(() => installation.remove());
 }
 
 async function installOnHoled(holes: Holes): Promise<S3Settings> {
   const testStore = await openTestStore();
-  afterThisTest(testStore.close);
+  afterThisTest(() => testStore.close());
   holed = await startHoledStore(testStore, holes);
   const { region, bucket, credentials, uploadCredentials } = testStore.settings;
   await installOn({
-    ...{ S3_ENDPOINT: holed.endpoint, S3_REGION: region, S3_BUCKET: bucket, S3_FORCE_PATH_STYLE: 'true' },
+    S3_ENDPOINT: holed.endpoint,
+    S3_REGION: region,
+    S3_BUCKET: bucket,
+    S3_FORCE_PATH_STYLE: 'true',
     ...keysOf('S3', credentials),
     ...keysOf('S3_UPLOAD', uploadCredentials),
   });

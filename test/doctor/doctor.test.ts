@@ -36,7 +36,7 @@ let testStore: RealStore;
 
 async function open(options: TestStoreOptions = {}): Promise<void> {
   testStore = await openTestStore(options);
-  afterThisTest(testStore.close);
+  afterThisTest(() => testStore.close());
 }
 
 beforeEach(() => open({ keyPrefix: 'exams/' }));
@@ -156,8 +156,11 @@ describe('the doctor', () => {
     const { CORSRules } = await testStore.client.send(new GetBucketCorsCommand({ Bucket: testStore.bucket }));
     expect(CORSRules).toContainEqual(THEIR_CORS);
     expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle));
-    expect(after.cors.map(({ id }) => id).sort()).toEqual(['proctoring-recordings', 'theirs']);
-    expect(after.lifecycle.map(({ id }) => id).sort()).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
+    expect(after.cors.map(({ id }) => String(id)).toSorted()).toEqual(['proctoring-recordings', 'theirs']);
+    expect(after.lifecycle.map(({ id }) => String(id)).toSorted()).toEqual([
+      'proctoring-recordings-stray-uploads',
+      'theirs',
+    ]);
     expect((await doctor({ settings, fix: true })).fit).toBe(true);
     expect(await bucketContents(testStore)).toEqual(after);
     const corsOrigins = ['https://new.example'];

@@ -39,12 +39,12 @@ function start(overrides: Partial<SelfTestDependencies>) {
   return {
     ...selfTest,
     lines,
-    async nextWait() {
+    nextWait: async () => {
       await until(() => waits.length > 0);
       return waits.shift() ?? 0;
     },
     advance: clock.advance,
-    async becomesReady() {
+    becomesReady: async () => {
       await until(() => selfTest.readiness().ready);
       await selfTest.stop();
     },

@@ -24,7 +24,7 @@ const DUE = 40;
  */
 export async function expectToSurviveKills(
   testStore: RealStore,
-  { kill, start }: { kill(): Promise<void>; start(): Promise<unknown> },
+  { kill, start }: { kill: () => Promise<void>; start: () => Promise<unknown> },
 ): Promise<void> {
   let calls = 0;
   let kills = KILLS;

@@ -19,7 +19,7 @@ async function problemsOf(manifests: readonly Manifest[]): Promise<string[]> {
     try {
       new Model(manifest).validate();
     } catch (error) {
-      problems.push(`${kind} ${metadata.name}: ${error}`);
+      problems.push(`${kind} ${metadata.name}: ${String(error)}`);
     }
     literals.push(`export const m${index}: import('${models}').I${kind} = ${JSON.stringify(manifest)};`);
   }
@@ -43,7 +43,7 @@ test.each(KUBE_VERSIONS)('what is rendered for Kubernetes %s is what its API tak
 test('everything.yaml leads to every kind that the chart can make', async () => {
   const names = (await readdir('helm/templates', { recursive: true })).filter((name) => /\.(yaml|tpl)$/.test(name));
   const templates = await Promise.all(names.map((name) => chartFile(`templates/${name}`)));
-  const kinds = [...templates.join('\n').matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind);
+  const kinds = [...templates.join('\n').matchAll(/^kind: (\w+)$/gm)].map(([, kind = '']) => kind);
   expect(kinds.length).toBeGreaterThanOrEqual(13);
   expect(kindsOf(await render('everything'))).toEqual([...new Set(kinds)].sort());
 });

@@ -50,7 +50,12 @@ describe('a new recording', () => {
       state: 'uploading',
       createdAt: new Date(createdAtMs).toISOString(),
       deleteBy: new Date(createdAtMs + 30 * DAY_MS).toISOString(),
-      ...{ storedAt: null, sizeBytes: null, assessment: null, restricted: false, truncated: false, timeline: null },
+      storedAt: null,
+      sizeBytes: null,
+      assessment: null,
+      restricted: false,
+      truncated: false,
+      timeline: null,
     });
     expect(answer.headers.location).toBe(`${pathOf('sitting-1')}/${recording.recordingId}`);
     expect((await api.call('get', answer.headers.location ?? '')).body).toEqual(recording);
@@ -127,7 +132,8 @@ describe('no recording begins, and nothing is left,', () => {
   const invalid = [
     ...[...times, ...versions, { name: 'Ada' }].map((wrong) => ({ consent: { ...consent, ...wrong } })),
     ...['ada@example.org', 'a/b', undefined].map((participantId) => ({ participantId })),
-    ...[{ kind: 'keyboard' }, { parts: 1001 }],
+    { kind: 'keyboard' },
+    { parts: 1001 },
   ];
   it.each<[ProblemCode, object[]]>([
     ['consent-missing', [{ consent: undefined }, { consent: null }]],

@@ -29,10 +29,9 @@ describe('the erasure of a recording', () => {
     expect(status).toBe(200);
     const { recordingId, examId, attemptId, participantId, deleteBy: deadline } = stored.recording;
     const at = expect.stringMatching(/Z$/);
-    expect(receipt).toMatchObject({
-      ...{ tenantId: 'acme', examId, attemptId, recordingId, participantId, deadline },
-      ...{ reason: 'erasure', actor: 'desk', deletedAt: at, verifiedAt: at, objects: 7, versions: 0 },
-    });
+    expect(receipt).toMatchObject({ tenantId: 'acme', examId, attemptId, recordingId, participantId, deadline });
+    expect(receipt).toMatchObject({ reason: 'erasure', actor: 'desk', objects: 7, versions: 0 });
+    expect(receipt).toMatchObject({ deletedAt: at, verifiedAt: at });
     expect(receipt.bytes).toBeGreaterThanOrEqual(webm.length);
     await expectNothingLeft(api.service.store, stored.ref);
     expect(await api.service.keys('participants/acme/p-receipt/')).toEqual([]);

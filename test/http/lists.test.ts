@@ -102,7 +102,9 @@ describe('a list', () => {
       `his/a/${UNKNOWN_RECORDING}`,
       `history-2/a/${UNKNOWN_RECORDING}`,
       `history/b/${UNKNOWN_RECORDING}/x`,
-      ...['2026-01-02/../../x', '2026-13-99/x', '2026-01-02/'],
+      '2026-01-02/../../x',
+      '2026-13-99/x',
+      '2026-01-02/',
     ].map((text) => Buffer.from(text).toString('base64url'));
     // The cursor of a participant leads to any exam.
     for (const cursor of ['nonsense', '%00', 'a'.repeat(513), ...(of === 'a participant' ? [] : others)]) {

@@ -12,7 +12,7 @@ export function createVirtualClock() {
     /** Milliseconds since the epoch. */
     now: () => clock.now,
     /** Fires the timers that are due meanwhile, in order. */
-    advance(ms: number): void {
+    advance: (ms: number): void => {
       clock.tick(ms);
     },
     /** Resolves early, and does not reject, when the signal is aborted. */

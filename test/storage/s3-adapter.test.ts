@@ -36,7 +36,7 @@ async function adapterOn(script: Script, changes: Partial<S3Settings> = {}) {
     response.sendDate = reply.withoutDate !== true;
     response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
   });
-  return { ...adapterFor({ endpoint: proxy.endpoint, ...changes }), requests, close: proxy.close };
+  return { ...adapterFor({ endpoint: proxy.endpoint, ...changes }), requests, close: () => proxy.close() };
 }
 
 function replyOf(answer: Answer): Exclude<Answer, string> {
@@ -375,7 +375,7 @@ describe('a URL', () => {
   // By the path style it does in test/doctor.
   test('for a public host works on a real store, with the bucket in the host name', async () => {
     const opened = await openTestStore();
-    afterThisTest(opened.close);
+    afterThisTest(() => opened.close());
     const { store, client, settings, bucket, endpoint } = opened;
     const publicEndpoint = `http://localhost:${new URL(endpoint).port}`;
     const place = { ...settings, publicEndpoint, forcePathStyle: false };

@@ -95,10 +95,11 @@ describe('an event is delivered', () => {
     const { id, ...payload } = own.find((event) => event.id === received?.id) as RecordingEvent;
     expect(received?.headers).toMatchObject({
       'content-type': 'application/json',
-      'webhook-id': `recording_due_soon_${payload.data.recordingId}`,
+      'webhook-id': id,
       'webhook-timestamp': expect.stringMatching(/^\d{10}$/),
       'webhook-signature': expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
     });
+    expect(id).toBe(`recording_due_soon_${payload.data.recordingId}`);
     expect(JSON.parse(received?.body ?? '')).toEqual(payload);
     expect(Object.keys(payload)).toEqual(['type', 'timestamp', 'data']);
     expect(await waiting()).toEqual([]);

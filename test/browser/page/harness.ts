@@ -135,7 +135,8 @@ export function unplugCamera(): void {
 
 /** The disk takes no more knowledge of a recording before something of it was dropped. */
 export function fillDisk(): void {
-  const { put, delete: remove } = IDBObjectStore.prototype;
+  const put = Reflect.get(IDBObjectStore.prototype, 'put') as (...args: unknown[]) => IDBRequest<IDBValidKey>;
+  const remove = Reflect.get(IDBObjectStore.prototype, 'delete') as (query: unknown) => IDBRequest<undefined>;
   let isFull = true;
   IDBObjectStore.prototype.put = function (value, ...rest) {
     if (isFull && value.droppedToBytes > 0) throw new DOMException('full', 'QuotaExceededError');
@@ -149,7 +150,7 @@ export function fillDisk(): void {
 
 /** The nth Blob that is read cannot be: the browser's own disk is full. */
 export function loseBlob(nth: number): void {
-  const { arrayBuffer } = Blob.prototype;
+  const arrayBuffer = Reflect.get(Blob.prototype, 'arrayBuffer') as () => Promise<ArrayBuffer>;
   let read = 0;
   Blob.prototype.arrayBuffer = function () {
     read += 1;
