@@ -35,8 +35,9 @@ const THEIR_CORS = { ID: 'theirs', AllowedOrigins: ['https://a.example'], Allowe
 let testStore: RealStore;
 
 async function open(options: TestStoreOptions = {}): Promise<void> {
-  testStore = await openTestStore(options);
-  afterThisTest(() => testStore.close());
+  const opened = await openTestStore(options);
+  afterThisTest(() => opened.close());
+  testStore = opened;
 }
 
 beforeEach(() => open({ keyPrefix: 'exams/' }));
