@@ -248,6 +248,20 @@ describe('verify', () => {
     expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
   });
 
+  test('gives no marker back to what is being deleted meanwhile', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const marker = participantKey('p1', ref);
+    const erasing = async () => {
+      await service.put(recordingKey(ref, 'deleting'), '{}');
+      await service.remove(marker);
+    };
+    expect(await overtaken({ when: 'before', call: 'list', keys: 'participants/' }, erasing, fixOn)).toMatchObject({
+      wrong: 0,
+    });
+    expect(await service.keys('participants/')).toEqual([]);
+  });
+
   test('does not overwrite the tags of an assessment that came meanwhile', async () => {
     const ref = await service.record();
     const media = recordingKey(ref, 'media');

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { createdAtOf } from '../../src/domain/ids.ts';
-import { dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
@@ -9,7 +9,7 @@ import { MAX_LISTED } from '../../src/retention/verify-report.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile } from '../kit/interventions.ts';
-import { CALLER } from '../kit/service.ts';
+import { CALLER, uploadParts } from '../kit/service.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
 
 let service: RetentionService;
@@ -151,6 +151,15 @@ test('an assessment outlives the erasure of its recordings, until its own deadli
   expect(await service.due('attempt')).toEqual([]);
 });
 
+test('an assessment that was written just now outlives what it makes due: a request may still read it', async () => {
+  const ref = await service.record();
+  await service.after(30 * DAY_MS).put(assessedKey(ref, createdAtOf(ref.recording)));
+  expect((await service.sweep()).deleted.recordings).toBe(1);
+  expect(await service.keys('attempts/')).toEqual([expect.stringContaining('/assessed/')]);
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await service.keys('attempts/')).toEqual([]);
+});
+
 test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
   const stopping = new AbortController();
   const seen: unknown[] = [];
@@ -189,12 +198,16 @@ test('the expiry of audit events and the completion of abandoned uploads stop as
 });
 
 describe('abandoned uploads', () => {
-  test('are completed with what arrived, marked truncated, and not while they are being deleted', async () => {
+  test('are completed with what arrived, marked truncated, and not while they grow or are being deleted', async () => {
     const ref = await service.uploaded();
     const deleted = await service.uploaded([webm], { attempt: 'a2' });
     await service.put(recordingKey(deleted, 'deleting'), '{}');
+    const growing = await service.uploaded([webm], { attempt: 'a3' });
     expect((await service.after(HOUR_MS).sweep()).salvaged).toBe(0);
-    expect(await service.after(2 * HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
+    await uploadParts(service.context, growing, [webm]);
+    expect(await service.after(1.5 * HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
+    expect(await service.stateOf(growing)).toBe('uploading');
+    expect(await service.after(HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
     const view = { state: 'stored', truncated: true, sizeBytes: webm.length };
     expect(await readRecordingView(service.context, ref)).toMatchObject(view);
   });
