@@ -272,3 +272,14 @@ describe('a create with an Idempotency-Key', () => {
     expectProblem(await again(attempt), 503, 'recording-unreadable');
   });
 });
+
+it('a key whose recording is being deleted begins another', async () => {
+  const { recordingId: recording } = (await create('keyed-deleted', {}, 'k')).body.recording;
+  await api.service.store.put(
+    recordingKey({ ...attemptOf('keyed-deleted'), recording }, 'deleting'),
+    Buffer.from('{}'),
+  );
+  const second = await create('keyed-deleted', {}, 'k');
+  expect(second.status).toBe(201);
+  expect(second.body.recording.recordingId).not.toBe(recording);
+});

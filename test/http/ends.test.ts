@@ -215,3 +215,27 @@ describe('complete, held before a call to the store', () => {
     expect(await api.service.keys(participantKey('p-1', created.ref))).toEqual([]);
   });
 });
+
+it('an abort that a completion overtakes is refused, and the recording stays', async () => {
+  const created = await uploaded();
+  const held = interventions.holdNext('abortMultipartUpload');
+  const aborting = ENDS.abort(created);
+  await held.reached;
+  expect((await complete(created)).status).toBe(200);
+  held.release();
+  expectProblem(await aborting, 409, 'recording-stored');
+  expect((await api.call('get', created.path)).body).toMatchObject({ state: 'stored' });
+});
+
+it('media that are completed as their deadline passes are deleted again', async () => {
+  const created = await uploaded();
+  const { clock } = api.service;
+  clock.advance(Date.parse(created.recording.deleteBy) - clock.now() - MINUTE_MS);
+  const held = interventions.holdNext('completeMultipartUpload');
+  const completing = complete(created);
+  await held.reached;
+  clock.advance(2 * MINUTE_MS);
+  held.release();
+  expectProblem(await completing, 410, 'recording-expired');
+  expect(await api.service.keys(mediaKey(created.ref))).toEqual([]);
+});

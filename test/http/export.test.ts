@@ -244,3 +244,17 @@ describe('the archive', () => {
     expect(logged('"level":"error"')).toBe(errors);
   });
 });
+
+it('an archive leaves out what comes to its deadline before its turn', async () => {
+  const own = createInterventions();
+  const late = await startApi({ wrap: own.wrap });
+  const first = await late.store({ exam: 'a' }, webm, { participantId: 'late' });
+  await late.store({ exam: 'b' }, webm, { participantId: 'late' });
+  const { clock } = late.service;
+  clock.advance(Date.parse(first.recording.deleteBy) - clock.now() - MINUTE_MS);
+  own.watch('getRange', () => clock.advance(2 * MINUTE_MS));
+  const url = `${late.url}/v1/participants/late/export?format=zip`;
+  const answer = await fetch(url, { headers: { authorization: await late.authorization() } });
+  const names = Object.keys(unzipSync(new Uint8Array(await answer.arrayBuffer())));
+  expect(names).toEqual(['manifest.json', expect.stringMatching(/^recordings\/a\//), 'left-out.json']);
+});

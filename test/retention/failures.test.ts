@@ -150,3 +150,10 @@ describe('a purge', () => {
     expect(await service.kinds()).toEqual([]);
   });
 });
+
+test('an open upload is ended though the listing of all of them failed', async () => {
+  await service.uploaded();
+  const store = failing(service.store, 'listMultipartUploads', /^attempts\/$/);
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 } });
+  expect(await service.openUploads()).toEqual([]);
+});

@@ -73,6 +73,14 @@ describe('nothing is left of', () => {
     await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
   });
 
+  test('an upload that is begun, and to be deleted, after a sweep has listed the uploads', async () => {
+    await overtaken({ when: 'after', call: 'listMultipartUploads' }, async () => {
+      const ref = await service.uploaded();
+      await service.put(recordingKey(ref, 'deleting'), '{}');
+      await service.makeDue(ref);
+    });
+  });
+
   test('a salvage that an erasure overtakes', async () => {
     const ref = await service.uploaded();
     service.clock.advance(2 * DAY_MS);

@@ -209,3 +209,16 @@ describe('receipts and audit events', () => {
     expect(await service.after(2 * HOUR_MS).kinds()).toEqual(['receipt-missing', 'unknown-key']);
   });
 });
+
+test('receipts and audit events are kept for the whole of LOG_RETENTION, which has no lead', async () => {
+  await service.record();
+  await service.after(30 * DAY_MS).sweep();
+  expect((await service.after(365 * DAY_MS - MINUTE_MS).sweep()).receiptsExpired).toBe(0);
+  expect((await service.after(2 * MINUTE_MS).sweep()).receiptsExpired).toBe(1);
+  service = startRetention();
+  service.clock.advance(DAY_MS - (service.clock.now() % DAY_MS) - MINUTE_MS);
+  const ref = await service.record();
+  await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
+  expect((await service.after(365 * DAY_MS).sweep()).auditEventsExpired).toBe(0);
+  expect((await service.after(2 * MINUTE_MS).sweep()).auditEventsExpired).toBe(1);
+});

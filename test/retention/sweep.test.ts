@@ -5,10 +5,11 @@ import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPref
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
+import { sweep } from '../../src/retention/sweep.ts';
 import { MAX_LISTED } from '../../src/retention/verify-report.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
-import { failing, meanwhile } from '../kit/interventions.ts';
+import { failing, meanwhile, replacing } from '../kit/interventions.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
 
@@ -158,6 +159,28 @@ test('an assessment that was written just now outlives what it makes due: a requ
   expect(await service.keys('attempts/')).toEqual([expect.stringContaining('/assessed/')]);
   await service.after(2 * HOUR_MS).sweep();
   expect(await service.keys('attempts/')).toEqual([]);
+});
+
+test('an assessment without recordings stays while its request may still run, though its deadline is past', async () => {
+  const empty = { tenant: 'acme', exam: 'math', attempt: 'empty' };
+  await service.assess(empty, service.clock.now() - 31 * DAY_MS);
+  expect(await service.sweep()).toMatchObject({ failed: 0 });
+  expect(await service.keys('attempts/')).toHaveLength(1);
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await service.keys()).toEqual([]);
+});
+
+test('a sweep stops at the page at which its clock is wrong', async () => {
+  service = startRetention({ memory: { pageKeys: 2 } });
+  await service.recordMany(5);
+  service.clock.advance(30 * DAY_MS);
+  let aheadMs = 0;
+  const now = () => service.clock.now() + aheadMs;
+  const store = replacing(service.store, 'delete', /\/media$/, (go) => {
+    aheadMs = 365 * DAY_MS;
+    return go();
+  });
+  await expect(sweep({ ...service.sweepContext, now, store })).rejects.toMatchObject({ code: 'clock-skew' });
 });
 
 test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {

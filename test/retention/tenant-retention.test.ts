@@ -171,3 +171,11 @@ test('a round that fails, or is stopped, is done again; over many pages, and whe
   const { deleted, failed } = await acme.after(3 * DAY_MS + HOUR_MS).sweepOn(oneByOne);
   expect([deleted.recordings, failed]).toEqual([5, 0]);
 });
+
+test('the first entry of a recording is at the deadline that its tenant ordered', async () => {
+  const ordered = startRetention({ policy: { byTenantMs: new Map([['acme', 14 * DAY_MS]]) } });
+  const ref = await ordered.begin();
+  expect(await ordered.kinds()).toEqual([]);
+  expect((await ordered.after(13 * DAY_MS + HOUR_MS).sweep()).deleted.recordings).toBe(1);
+  expect(await ordered.objectsOf(ref)).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from '@jest/globals';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
 import {
   attemptPrefix,
@@ -190,4 +190,12 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   expect(stay).toEqual(
     left.flatMap((line) => (line.includes(' attempts/') ? [String(line.split(' ')[1])] : [])).toSorted(),
   );
+});
+
+test('a recording is overdue from its deadline on', async () => {
+  await service.record();
+  await service.begin();
+  service.clock.advance(30 * DAY_MS - MINUTE_MS);
+  expect(await service.kinds()).toEqual([]);
+  expect(await service.after(2 * MINUTE_MS).kinds()).toEqual(['overdue', 'overdue']);
 });

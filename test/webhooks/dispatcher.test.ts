@@ -190,6 +190,9 @@ describe('an endpoint that fails', () => {
     };
     const options = { nowMs: Date.now(), signal: new AbortController().signal, timeout: timeout.signal };
     expect(await postEvent(acme.endpoint(), newEvent(), options)).toBe('timeout');
+    // Of an address that cannot be asked, fetch tells the whole of it, with whatever secret it holds.
+    const secret = { ...acme.endpoint(), url: new URL('http://user:hidden@127.0.0.1/hook?token=hidden') };
+    expect(await postEvent(secret, newEvent(), options)).toBe('network');
   });
 
   test('or hangs does not hold up another tenant, and is cut by a stop that loses nothing', async () => {
