@@ -13,8 +13,8 @@ import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
-/** What was assessed two minutes ago is due, and a minute before its deadline: see `makeDue`. */
-export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '3m', DELETE_LEAD: '2m', SETTLE_TIME: '1s' };
+/** What was assessed two minutes ago is due, and an hour before its deadline: see `makeDue`. */
+export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '62m', DELETE_LEAD: '61m', SETTLE_TIME: '1s' };
 const EXAM = '/v1/exams/secret-exam';
 export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
 export const SECRET = 'a secret of at least thirty-two bytes, for tests';
@@ -22,8 +22,6 @@ const BODY = { ...CREATE_BODY, participantId: 'secret-person', parts: 3 };
 
 export type Caller = ReturnType<typeof callerOf>;
 export type Installation = Awaited<ReturnType<typeof install>>;
-export type RunningService = Awaited<ReturnType<Installation['start']>>;
-
 export async function install(settings: Record<string, string> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-installation-'));
   const port = await freePort();

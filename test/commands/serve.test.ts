@@ -142,7 +142,7 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
       proctoring_part_urls_total: 6,
       'proctoring_playback_links_total{outcome="issued"}': 2,
       'proctoring_playback_links_total{outcome="refused"}': 1,
-      proctoring_deletion_lead_seconds: 120,
+      proctoring_deletion_lead_seconds: 61 * 60,
       [`http_requests_total{method="POST",${links},status="201"}`]: 2,
       [`http_requests_total{method="POST",${links},status="409"}`]: 1,
       [`http_request_duration_seconds_count{method="POST",${links}}`]: 3,

@@ -21,7 +21,7 @@ import { find, RETENTION } from './support.ts';
 type Given = Partial<CheckContext>;
 
 async function lineOf(id: string, given: Given): Promise<CheckResult> {
-  const store = new MemoryStore();
+  const store = new MemoryStore({ now: () => START_MS });
   const workspace = new Workspace(store, (length) => new Uint8Array(length));
   const place = { keyPrefix: 'exams/' };
   const context = { store, workspace, settings: RETENTION, place, fix: false, ...given } as CheckContext;
@@ -54,7 +54,7 @@ const urlsAt = (url: string): Given => ({
 });
 const clockOff = (ms: number): Given => ({ store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + ms });
 
-const store = new MemoryStore();
+const store = new MemoryStore({ now: () => START_MS });
 const refuse = () => failing('access-denied');
 const uploadKeyStore = overriding(store, { list: refuse, getStart: refuse, delete: refuse });
 

@@ -68,6 +68,15 @@ describe('the erasure of a recording', () => {
     await expectNothingLeft(api.service.store, created.ref);
   });
 
+  it('that cannot be written down is not answered as done', async () => {
+    const created = await api.store();
+    const mend = store.failOn('put', 'audit/');
+    expectProblem(await erase(created), 503, 'store-unavailable');
+    mend();
+    expect((await erase(created)).status).toBe(200);
+    expect((await api.call('get', `${created.path}/access-log`)).body.items).toMatchObject([{ event: 'erased' }]);
+  });
+
   it('needs a reason that there is, and nothing else', async () => {
     const created = await api.create();
     for (const query of ['', 'reason=', 'reason=retention', 'reason=ERASURE', 'reason=erasure&reason=erasure']) {

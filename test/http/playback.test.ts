@@ -62,13 +62,14 @@ describe('a playback link', () => {
     expect(refused.body).toMatchObject({ deadline: deleteBy });
   });
 
-  it('is written down before it is handed out, with who asked and why', async () => {
-    const created = await api.store();
+  it('is written down before it is handed out or refused, with who asked and why', async () => {
+    const [created, begun] = [await api.store(), await api.create()];
     const mend = store.failOn('put', 'audit/');
     const failed = await link(created);
-    mend();
     expectProblem(failed, 503, 'store-unavailable');
     expect(JSON.stringify(failed)).not.toContain('X-Amz');
+    expectProblem(await link(begun), 503, 'store-unavailable');
+    mend();
     expect((await readLog(created)).body).toEqual({ items: [], nextCursor: null });
 
     const { body, headers } = await link(created, api, 'second assessor');

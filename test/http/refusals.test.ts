@@ -280,7 +280,7 @@ describe.each(CALLS)('$name refuses', (call) => {
     let answer = await send(call, asked, strict);
     expect(answer.status).not.toBe(429);
     // A minute that ends meanwhile lets one more through.
-    while (answer.status !== 429) answer = await send(call, asked, strict);
+    for (let tries = 0; answer.status !== 429 && tries < 5; tries += 1) answer = await send(call, asked, strict);
     expectProblem(answer, 429, 'rate-limited');
   });
 });

@@ -15,6 +15,11 @@ export function createVirtualClock() {
     advance: (ms: number): void => {
       clock.tick(ms);
     },
+    /** Calls `tick` every `ms` until the returned function is called. */
+    every: (ms: number, tick: () => void) => {
+      const timer = clock.setInterval(tick, ms);
+      return () => clock.clearInterval(timer);
+    },
     /** Resolves early, and does not reject, when the signal is aborted. */
     sleep: (ms: number, signal?: AbortSignal) =>
       new Promise<void>((resolve) => {

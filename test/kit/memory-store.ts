@@ -13,7 +13,7 @@ import {
 import { StoreError } from '../../src/storage/store-error.ts';
 
 export interface MemoryStoreOptions {
-  readonly now?: () => number;
+  readonly now: () => number;
   readonly versioned?: boolean;
   /** Of every part but the last. Default: S3's. */
   readonly minPartSizeBytes?: number;
@@ -51,13 +51,13 @@ export class MemoryStore implements ObjectStore {
   readonly refusedKeys = new Set<string>();
   #names = 0;
 
-  constructor(options: MemoryStoreOptions = {}) {
+  constructor(options: MemoryStoreOptions) {
     this.#options = options;
   }
 
   /** The store's clock. */
   now(): number {
-    const nowMs = (this.#options.now ?? Date.now)();
+    const nowMs = this.#options.now();
     return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
   }
 

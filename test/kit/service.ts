@@ -62,7 +62,7 @@ export function startTestService(options: TestServiceOptions = {}) {
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
-    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now, ...options.content }),
+    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now, every: clock.every, ...options.content }),
     manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
     takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, ttlResolution: 0, perf: clock }),
   };

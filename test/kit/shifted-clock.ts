@@ -18,6 +18,10 @@ function createShiftedClock() {
   return {
     now: () => Date.now() + offset(),
     sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => {}),
+    every: (ms: number, tick: () => void) => {
+      const timer = setInterval(tick, ms);
+      return () => clearInterval(timer);
+    },
     advance(ms: number) {
       turns.push({ realMs: Date.now(), offsetMs: offset() + ms });
     },

@@ -74,7 +74,7 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly store: MemoryStore;
   readonly trace: Trace;
   readonly rates: Plan['rates'];

@@ -19,7 +19,7 @@ import { bytes, partsOf, text } from './object-store-contract.ts';
 
 const ATTEMPT = { tenant: 'acme', exam: 'exam-1', attempt: 'attempt-1' };
 test('an attempt in a versioned bucket shows a reader what is current, a purge every version, and unknown keys apart', async () => {
-  const store = new MemoryStore({ versioned: true, pageKeys: 1 });
+  const store = new MemoryStore({ now: () => START_MS, versioned: true, pageKeys: 1 });
   const ref = { ...ATTEMPT, recording: newRecordingId(START_MS, randomBytes) };
   const [manifest, media] = [recordingKey(ref, 'manifest'), recordingKey(ref, 'media')];
   const [withdrawn, stands] = [assessedKey(ATTEMPT, START_MS), assessedKey(ATTEMPT, START_MS + 1)];
@@ -68,7 +68,7 @@ test.each<[string, (service: TestService, ref: RecordingRef) => unknown, string]
 describe('listing many folders together', () => {
   /** A store that counts how often it is asked to list. */
   function holding(keys: readonly string[], failAt = Number.POSITIVE_INFINITY) {
-    const memory = new MemoryStore();
+    const memory = new MemoryStore({ now: () => START_MS });
     for (const key of keys) void memory.put(key, new Uint8Array());
     const counted = { requests: 0 };
     const store = overriding(memory, {

@@ -4,8 +4,8 @@ import { describeObjectStore, describeVersionedStore } from './object-store-cont
 
 const LIKE_CEPH = { remembersCompletions: true, wholeSeconds: true };
 
-function open(options: MemoryStoreOptions = {}) {
-  return async () => ({ store: new MemoryStore(options), close: async () => {} });
+function open(options: Omit<MemoryStoreOptions, 'now'> = {}) {
+  return async () => ({ store: new MemoryStore({ now: Date.now, ...options }), close: async () => {} });
 }
 
 describeObjectStore('the store in memory', open());

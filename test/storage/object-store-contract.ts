@@ -12,7 +12,7 @@ import {
 } from '../../src/storage/object-store.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 
-export interface OpenStore {
+interface OpenStore {
   readonly store: ObjectStore;
   close(): Promise<void>;
 }
