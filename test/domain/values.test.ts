@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { beginsRecording, detectContainer } from '../../src/domain/container.ts';
-import { parseManifest, parseReceipt } from '../../src/domain/documents.ts';
+import { parseAuditEvent, parseManifest, parseReceipt } from '../../src/domain/documents.ts';
 import { parseDuration } from '../../src/domain/durations.ts';
 import { newRecordingId } from '../../src/domain/ids.ts';
 import { receiptKey, recordingKey } from '../../src/domain/keys.ts';
@@ -56,17 +56,19 @@ describe('the beginning of a recording', () => {
   });
 });
 
-test('law: a manifest or receipt that is cut short, or lies under the key of another recording, is not believed', async () => {
+test('law: a manifest, receipt or audit event that is cut short, or lies under the key of another recording, is not believed', async () => {
   const service = startTestService();
   const ref = await service.record();
   const bodyOf = async (key: string) => (await service.store.get(key)) ?? Buffer.alloc(0);
   const manifest = await bodyOf(recordingKey(ref, 'manifest'));
   await eraseRecording(service.context, CALLER, ref, 'erasure');
   const receipt = await bodyOf(receiptKey(ref));
+  const [audited = ''] = await service.keys('audit/');
   const other = { tenant: 'other', exam: 'other', attempt: 'other', recording: newRecordingId(6, randomBytes) };
   for (const [body, parse] of [
     [manifest, parseManifest],
     [receipt, parseReceipt],
+    [await bodyOf(audited), parseAuditEvent],
   ] as const) {
     expect(parse(body, ref)).toEqual(JSON.parse(Buffer.from(body).toString()));
     fc.assert(fc.property(fc.nat(body.length - 1), (end) => expect(parse(body.subarray(0, end), ref)).toBeUndefined()));

@@ -273,6 +273,13 @@ describe('a create with an Idempotency-Key', () => {
   });
 });
 
+it('the store is told that what is stored may never be cached', async () => {
+  const given: unknown[] = [];
+  store.watch('createMultipartUpload', (_key, about) => void given.push(about));
+  const { contentType } = (await api.create()).recording;
+  expect(given).toEqual([{ contentType, cacheControl: 'private, no-store' }]);
+});
+
 it('a key whose recording is being deleted begins another', async () => {
   const { recordingId: recording } = (await create('keyed-deleted', {}, 'k')).body.recording;
   await api.service.store.put(

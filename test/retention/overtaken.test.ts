@@ -95,18 +95,23 @@ describe('nothing is left of', () => {
     await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
   });
 
-  test.each(['stored', 'timeline'] as const)(
-    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only',
-    async (object) => {
+  test.each([
+    ['stored', HOUR_MS],
+    ['stored', -HOUR_MS],
+    ['timeline', HOUR_MS],
+  ] as const)(
+    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only (begun %d ms after it could go)',
+    async (object, afterMs) => {
       const ref = await service.uploaded();
-      service.clock.advance(29 * DAY_MS + HOUR_MS);
+      service.clock.advance(29 * DAY_MS + afterMs);
       const at = '2026-01-01T00:00:00Z';
       const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
+        if (afterMs < 0) service.clock.advance(HOUR_MS);
         await service.sweep();
         await go();
         throw new StoreError('unavailable', 'PutObject', 'InternalError');
       });
-      const timeline = { startedAt: at, endedAt: at, gaps: [] };
+      const timeline = object === 'timeline' ? { startedAt: at, endedAt: at, gaps: [] } : undefined;
       await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
       expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
       await service.after(2 * HOUR_MS).sweep();
