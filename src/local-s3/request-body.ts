@@ -1,4 +1,4 @@
-// The body of a request: counted, hashed on its way, and refused at its end when anything does not add up.
+// The body of a request: hashed while it is read, and refused at its end when a hash is not the announced one.
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { crc32 } from 'node:zlib';
@@ -39,30 +39,31 @@ export class RequestBody {
   }
 
   /**
-   * The payload, once. It throws at its end when a hash is wrong, and earlier when the client goes away (Node holds it
-   * to its announced length): whoever stores it must not make it visible before the stream has ended.
+   * The payload; can be read once. Throws at its end when a hash is wrong, and earlier when the client disconnects
+   * before it has sent the announced length. A caller must not make the payload visible before the stream has ended.
    * @throws S3Error XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, NotImplemented (aws-chunked), …
    */
   async *stream(): AsyncGenerator<Buffer> {
     const { payloadHash, onStart } = this.#options;
     checkKind(payloadHash);
     const expectedMd5 = this.#expectedMd5();
-    const sha256 = createHash('sha256');
+    const sha256 = payloadHash === UNSIGNED && this.#head.amz(SHA256) === undefined ? undefined : createHash('sha256');
     let checksum = 0;
     onStart();
 
-    // Also when the reader stops early: the request must be free to be drained.
+    // A reader may stop early; the rest of the request is still drained then.
     const chunks: AsyncIterable<Buffer> = this.#incoming.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
       this.#md5.update(chunk);
-      sha256.update(chunk);
+      sha256?.update(chunk);
       checksum = crc32(chunk, checksum);
       yield chunk;
     }
-    const hash = sha256.digest();
-    if (payloadHash !== UNSIGNED && hash.toString('hex') !== payloadHash)
+    const hash = sha256?.digest();
+    if (payloadHash !== UNSIGNED && hash?.toString('hex') !== payloadHash) {
       throw new S3Error('XAmzContentSHA256Mismatch');
-    const digests = { [CRC32]: inBase64(checksum), [SHA256]: hash.toString('base64') };
+    }
+    const digests = { [CRC32]: inBase64(checksum), [SHA256]: hash?.toString('base64') };
     for (const [name, digest] of Object.entries(digests)) {
       if ((this.#head.amz(name) ?? digest) !== digest) throw new S3Error('BadDigest');
     }
@@ -98,7 +99,7 @@ export class RequestBody {
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 const CRC32 = 'x-amz-checksum-crc32';
 const SHA256 = 'x-amz-checksum-sha256';
-/** The checksums that a client may send along with a body: CRC32 is what the SDKs send unless told otherwise. */
+/** The checksums that a client may send with a body. AWS SDKs send CRC32 by default. */
 export const CHECKSUM_HEADERS = [CRC32, SHA256];
 
 /** @throws S3Error NotImplemented (a body in chunks with signatures or trailers), InvalidArgument */

@@ -31,7 +31,7 @@ const COMMON_AMZ = new Set([
   ...CHECKSUM_HEADERS,
 ]);
 
-/** `If-Range` is not among them: what it stands for is answered whole. */
+/** `If-Range` is not among them: operations/range.ts answers it. */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 
 /** The operation of the request, or undefined: an unknown query parameter may mean anything. */
