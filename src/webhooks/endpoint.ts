@@ -16,7 +16,7 @@ const TIMEOUT_MS = 20 * SECOND_MS;
 
 export interface PostOptions {
   readonly nowMs: number;
-  /** Cuts it. */
+  /** Aborts the request. */
   readonly signal: AbortSignal;
   /** Aborts with a `TimeoutError` when the endpoint takes too long. Default: after 20 seconds. */
   readonly timeout?: AbortSignal;

@@ -61,7 +61,7 @@ describe('while a call hangs', () => {
   });
 });
 
-test('a camera that is pulled out while its microphone goes on is a gap', async () => {
+test('a camera that is pulled out while its microphone still records is a gap', async () => {
   await on.tab.start('unplugged');
   await on.tab.call('recordCamera');
   const { recordedBytes: before = 0 } = await on.tab.event(({ recordedBytes = 0 }) => recordedBytes > 0);

@@ -228,7 +228,7 @@ describe('when something is not as it should be', () => {
     await look(page);
   });
 
-  test('the service does not answer: the page says so, and goes on; then consent is withdrawn', async () => {
+  test('the service does not answer: the page says so, and continues; then consent is withdrawn', async () => {
     const { page } = await visit('en');
     await page.setOfflineMode(true);
     await press(page, '#agree', 'Space');

@@ -89,15 +89,15 @@ describe('a recording that was interrupted', () => {
     return handedBytes;
   }
 
-  /** The next visit completes what was left, and records anew. */
+  /** The next visit completes what was left, and begins a new recording. */
   async function comeBack(attempt: string, handedBytes: number): Promise<void> {
     await on.tab.begin(attempt, SHORT_FILM);
     await on.tab.event({ name: 'stored', isLeftover: true });
     await on.tab.finish(SHORT_FILM);
-    const [left, anew, ...others] = await storedFiles(on.site, attempt);
+    const [left, begun, ...others] = await storedFiles(on.site, attempt);
     expect(others).toEqual([]);
     expectFilm(left, FILM, handedBytes);
-    expectFilm(anew, SHORT_FILM);
+    expectFilm(begun, SHORT_FILM);
     expect((await on.tab.kept()).bytes).toBe(0);
   }
 
@@ -181,7 +181,7 @@ describe('consent that is withdrawn', () => {
 });
 
 describe('a browser without room', () => {
-  test('without IndexedDB says so, pauses when memory is full, and goes on', async () => {
+  test('without IndexedDB says so, pauses when memory is full, and continues', async () => {
     const { tab } = on;
     await tab.page.evaluateOnNewDocument('Object.defineProperty(globalThis, "indexedDB", { value: undefined })');
     await tab.page.reload();
@@ -197,7 +197,7 @@ describe('a browser without room', () => {
     expect(file.recording.timeline?.gaps.map(({ reason }) => reason)).toContain('buffer-full');
   });
 
-  test('with a full disk says so, and goes on uploading', async () => {
+  test('with a full disk says so, and continues to upload', async () => {
     const { tab } = on;
     const cdp = await tab.page.createCDPSession();
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: on.site.url, quotaSize: 8 * MIB });

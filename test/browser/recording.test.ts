@@ -50,7 +50,7 @@ test('camera and screen are stored with every byte that was recorded, and nothin
 test('each lasts as long as it was recorded, and a seek to its middle reads little', async () => {
   const network = await tab.page.createCDPSession();
   await network.send('Network.enable');
-  // A plain line: what is received is then close to what was asked for.
+  // A plain line: the bytes received are then close to those requested.
   const line = { offline: false, latency: 0, downloadThroughput: 1_000_000, uploadThroughput: -1 };
   await network.send('Network.emulateNetworkConditions', line);
   let receivedBytes = 0;

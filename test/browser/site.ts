@@ -23,7 +23,7 @@ export type Site = Awaited<ReturnType<typeof openSite>>;
 export type Tab = Awaited<ReturnType<typeof openTab>>;
 export type StoredFile = Awaited<ReturnType<typeof storedFiles>>[number];
 
-/** What the harness in the page tells; see page/harness.ts. */
+/** Events of the harness in the page; see page/harness.ts. */
 export type HarnessEvent = { readonly name: string; readonly isLeftover?: boolean } & {
   readonly [field in 'kind' | 'recordingId' | 'waiting' | 'state' | 'code']?: string | null;
 } & { readonly [field in 'recordedBytes' | 'storedBytes' | 'handedBytes' | 'seconds']?: number };

@@ -99,7 +99,7 @@ test('a follower that takes long to seek shows the very moment at which the lead
   expect(apart()).toBeLessThan(0.01);
 });
 
-test('small differences are made up for by speed, without a jump, until it is told to end', async () => {
+test('small differences are made up for by speed, without a jump, until it is stopped', async () => {
   const { leader, follower, end, pass, apart } = await watch(100);
   leader.currentTime = 300;
   pass(5);

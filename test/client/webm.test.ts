@@ -64,7 +64,7 @@ describe('a recorded WebM', () => {
     expect(elements(file.subarray(0, HEAD_BYTES)).has(ID.duration)).toBe(false);
     expect(head).toHaveLength(HEAD_BYTES);
     expect(durationIn(found)).toBe(60_000);
-    // Its last frame may stand still for longer.
+    // Its last frame may be shown for longer.
     expect(durationIn(record([raw], 75_500).found)).toBe(75_500);
     const times = Array.from({ length: 12 }, (_, index) => index * 5_000);
     expect(found.get(ID.cueTime)?.map(uint)).toEqual(times);

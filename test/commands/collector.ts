@@ -58,12 +58,11 @@ export async function startCollector() {
 function spansOf({ resourceSpans }: OtlpTraces) {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ startTimeUnixNano, endTimeUnixNano, status, ...span }) => ({
+      spans.map(({ status, ...span }) => ({
         ...span,
         service: toRecord(resource.attributes)['service.name'],
         parentSpanId: span.parentSpanId || undefined,
         failed: status.code === 2,
-        durationMs: Number(BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)) / 1e6,
         attributes: toRecord(span.attributes),
       })),
     ),

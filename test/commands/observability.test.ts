@@ -1,4 +1,4 @@
-// What the service tells of itself: the log, the metrics and the traces, part by part. What `serve` tells: serve.test.ts.
+// The log, the metrics and the traces, part by part. Those of a running `serve` are in serve.test.ts.
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
@@ -65,7 +65,7 @@ describe('the log', () => {
 });
 
 describe('the metrics', () => {
-  test('routes are known ones, methods those that are served, and no id is told, whatever is called', async () => {
+  test('routes and methods are those of the API, and no id is a label, whatever is called', async () => {
     const { url, service } = await startApi();
     const { call, create } = callerOf(url, service.clock.now, SECRET);
     const recording = (await create()).slice(-36);
@@ -96,7 +96,7 @@ describe('the metrics', () => {
     return metric?.values.map(({ value }) => value);
   }
 
-  test('the deletion queue is told when it was read, once a minute at most; how late it is, at every scrape', async () => {
+  test('the deletion queue is read once a minute at most; how late it is, is computed at every scrape', async () => {
     const registry = new Registry();
     const clock = createVirtualClock();
     const began = START_MS / 1000;

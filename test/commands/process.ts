@@ -155,7 +155,7 @@ export async function* formOf(file: Uint8Array, first = file.length, rest?: Prom
   yield Buffer.concat([file.subarray(first), Buffer.from('\r\n--edge--\r\n')]);
 }
 
-/** What /metrics tells, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */
+/** The values of /metrics, by the whole name with its labels: `http_requests_total{method="GET",route="/livez",status="200"}`. */
 export async function scrape({ url }: { readonly url: string }): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(`${url}/metrics`);
   if (!answer.ok) throw new Error(`/metrics answered ${answer.status}`);

@@ -190,7 +190,7 @@ test('a rolling restart loses no request, and every recording that was answered 
     }
   }
   const clients = Promise.all(Array.from({ length: 10 }, (_, number) => client(number)));
-  // What fails is told below, after the restarts.
+  // Failures are reported below, after the restarts.
   clients.catch(() => {});
   const whileServed = (condition: () => boolean) => Promise.race([clients, until(condition)]);
   /** Some more calls have come to a replica. */
@@ -202,7 +202,7 @@ test('a rolling restart loses no request, and every recording that was answered 
     await untilServed(slot);
     const { server, state } = slot.replica;
     state.notReady = 'stopping';
-    // A delay that is long enough: the balancer goes on for a while, looks, and sends nothing more.
+    // A long enough delay: the balancer still sends for a while, probes, and then sends nothing more.
     async function wait(): Promise<void> {
       await untilServed(slot);
       await look();

@@ -23,7 +23,7 @@ function terminal() {
 }
 
 describe('the report', () => {
-  test('warns before a loss, tells what would go and what stays due; the exit code is 1 while something is overdue', async () => {
+  test('warns before a loss, reports what would be deleted and what stays due; the exit code is 1 while something is overdue', async () => {
     const interventions = createInterventions();
     const recover = interventions.failOn('delete', '');
     const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap: interventions.wrap });

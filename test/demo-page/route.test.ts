@@ -27,9 +27,9 @@ const askToken = ({ agent }: Pick<Api, 'agent'>, role: string, headers: Record<s
 
 test.each<[string, Record<string, string>]>([
   ['a store of its own', { ...EMBEDDED, S3_BUCKET: 'bucket', S3_REGION: 'eu' }],
-  ['tokens of somebody else', { PORT, AUTH_JWKS_URL: 'https://login.example/keys' }],
+  ['tokens of an identity provider', { PORT, AUTH_JWKS_URL: 'https://login.example/keys' }],
   ['no URLs for uploads', { ...EMBEDDED, UPLOADS: 'proxy' }],
-  ['a port that nobody knows', { ...EMBEDDED, PORT: '0' }],
+  ['a port chosen by the system', { ...EMBEDDED, PORT: '0' }],
 ])('with %s there is neither page nor tokens, and its origin is not let in', async (_name, env) => {
   expect(demoOrigins(readSettings(env))).toEqual([]);
   const other = await serve(env);

@@ -49,7 +49,7 @@ async function readiness(awaited: string): Promise<string> {
   }
 }
 
-test('doctor refuses a folder without a store, and finds the store fit that nobody serves at the moment', async () => {
+test('doctor refuses a folder without a store, and finds a store fit while no service runs on it', async () => {
   await installOn();
   const refused = await installation.run('doctor');
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no store in DATA_DIR') });
@@ -61,7 +61,7 @@ test('doctor refuses a folder without a store, and finds the store fit that nobo
   expect(code).toBe(0);
 });
 
-test('on a store with holes doctor exits with 1 and tells no secret, and serve is not ready and says why, unless UPLOADS is proxy', async () => {
+test('on a store with holes doctor exits with 1 and prints no secret, and serve is not ready and says why, unless UPLOADS is proxy', async () => {
   const settings = await installOnHoled({ honours: ['x-amz-copy-source', 'x-amz-tagging'] });
   const { code, stdout, stderr } = await installation.run('doctor', '--json');
   const report = JSON.parse(stdout) as DoctorReport;

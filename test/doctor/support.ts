@@ -17,7 +17,7 @@ export const RETENTION = {
   logRetentionMs: 365 * DAY_MS,
 };
 
-/** `s3` goes over the settings of the store: another endpoint, other keys. */
+/** `s3` overrides the settings of the store: another endpoint, other keys. */
 export interface DoctorOptions extends Partial<Pick<S3PresignerOptions, 'unsafeWithoutSignedLength'>> {
   readonly s3?: Partial<S3Settings>;
   readonly settings?: Partial<DoctorSettings>;

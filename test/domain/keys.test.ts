@@ -13,7 +13,7 @@ const recordings = timesMs.map((createdAtMs) => newRecordingId(createdAtMs, rand
 const noises = fc.record({ noise: fc.string({ maxLength: 3 }), at: fc.nat(200) });
 const refs = fc.record({ tenant: ids, exam: ids, attempt: ids, recording: recordings });
 
-test('law: ids of recordings sort by creation, tell its time, are ids, and carry all 128 random bits', () => {
+test('law: ids of recordings sort by creation, hold its time, are ids, and carry all 128 random bits', () => {
   fc.assert(
     fc.property(timesMs, timesMs, (aMs, bMs) => {
       const [a, b] = [newRecordingId(aMs, randomBytes), newRecordingId(bMs, randomBytes)];

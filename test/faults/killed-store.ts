@@ -19,7 +19,7 @@ const UNDER_WAY = 4;
 const DUE = 40;
 
 /**
- * Clients and a sweeper repeat what was not answered: all uploads are whole, what is due is gone, and nothing else is.
+ * Clients and a sweeper repeat what was not answered: all uploads are whole, and what is due is deleted, nothing else.
  * `kill` is kill -9; `start` brings the store back on the same address, with all that was acknowledged.
  */
 export async function expectToSurviveKills(

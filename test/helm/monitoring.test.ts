@@ -10,7 +10,7 @@ import * as own from '../../src/commands/metrics.ts';
 import { measureRequests } from '../../src/http/metrics.ts';
 import { chartFile, type Fields, only, render } from './chart.ts';
 
-/** What kube-state-metrics 2 tells, and an alert uses. */
+/** Metrics of kube-state-metrics 2 that an alert uses. */
 const METRICS_OF_KUBERNETES = [
   'kube_cronjob_created',
   'kube_cronjob_status_last_successful_time',
@@ -69,7 +69,7 @@ test('rules and dashboard use no metric but those of the service and of Kubernet
   const texts = stringify(rulesOf(spec).map(({ expr }) => expr)) + (await chartFile('files/dashboard.json'));
   const used = texts.match(METRIC)?.map((name) => name.replace(/_bucket$/, '')) ?? [];
   expect([...served, ...METRICS_OF_KUBERNETES]).toEqual(expect.arrayContaining(used));
-  // How a sweep went is for who looks at one process; the queue tells all of them.
+  // How a sweep ended is a metric of one process; the queue is shared by all of them.
   const toBeUsed = served.filter((name) => /^(http|proctoring)_(?!sweep)/.test(name));
   expect(used).toEqual(expect.arrayContaining([...toBeUsed, ...METRICS_OF_KUBERNETES]));
 });

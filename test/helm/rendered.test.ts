@@ -170,7 +170,7 @@ test.each([
   expect(only(manifests, 'Deployment').spec.replicas).toBe(replicas);
 });
 
-test('the API starts anew when a setting or a secret changes, and not otherwise', async () => {
+test('the API restarts when a setting or a secret changes, and not otherwise', async () => {
   const annotations = async (overrides: object) =>
     only(await render('minimal', overrides), 'Deployment').spec.template.metadata.annotations;
   const first = await annotations({});
@@ -254,7 +254,7 @@ describe('a network policy', () => {
     });
   });
 
-  test('lets the jobs reach DNS and the store alone, and nobody reach them', async () => {
+  test('lets the jobs reach DNS and the store alone, and nothing reach them', async () => {
     const { networkPolicy } = await chartYaml('ci/existing-secret.yaml');
     const { podSelector, ...rules } = policy(charts['existing-secret'], '-jobs');
     const ports = [{ port: 8080 }, { port: 443 }];
@@ -263,7 +263,7 @@ describe('a network policy', () => {
     expect(podSelector).toMatchObject({ matchExpressions });
   });
 
-  test('lets the test of the chart reach DNS and the API alone, and nobody reach it', () => {
+  test('lets the test of the chart reach DNS and the API alone, and nothing reach it', () => {
     const { podSelector, ...rules } = policy(everything, '-test');
     expect(only(everything, 'Pod').metadata.labels).toMatchObject(podSelector.matchLabels);
     const { matchLabels } = policy(everything, '-serve').podSelector;

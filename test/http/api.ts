@@ -77,7 +77,7 @@ export function newAttempt(): string {
 /** What is no business of the log: keys to anything, whom it is about, and queries. */
 const UNTOLD = new RegExp(`X-Amz-|Bearer |eyJ|${SECRET}|service-secret|\\w@\\w|https?://|\\?\\w+=`, 'i');
 
-/** Is closed after the last test of the file, when no line of the log may tell what it must not. */
+/** Is closed after the last test of the file, when every line of the log is checked for secrets. */
 export async function startApi(options: ApiOptions = {}) {
   const service = options.service ?? startTestService(options);
   const { clock } = service;
@@ -137,7 +137,7 @@ export async function startApi(options: ApiOptions = {}) {
     return { status: answer.status, headers: answer.headers, body: answer.body as Body };
   }
 
-  /** The path is sent as it is, without the tidying of a client. */
+  /** The path is sent unchanged, without the normalisation of a client. */
   async function raw(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const headers = await headersOf(options);
     const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });

@@ -117,9 +117,9 @@ describe('an assessment', () => {
   it('of an attempt without recordings is kept, and lets none begin; but not while the store is away', async () => {
     const attempt = newAttempt();
     const attemptPath = `/v1/exams/math/attempts/${attempt}`;
-    const mend = store.failOn('put', `attempts/acme/math/${attempt}/assessed/`);
+    const restore = store.failOn('put', `attempts/acme/math/${attempt}/assessed/`);
     expectProblem(await assess(attemptPath, now()), 503, 'store-unavailable');
-    mend();
+    restore();
     expectProblem(await api.call('get', `${attemptPath}/assessment`), 404, 'assessment-not-found');
     expect((await assess(attemptPath, now())).body.recordings).toBe(0);
     const answer = await api.call('post', `${attemptPath}/recordings`, { body: CREATE_BODY });

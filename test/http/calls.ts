@@ -20,7 +20,7 @@ export interface ContractCall extends Sent {
   readonly scopes: readonly (typeof SCOPES)[number][];
 }
 
-/** Well-formed, and nobody's. */
+/** Well-formed, of no recording. */
 export const UNKNOWN_RECORDING = `0${'1'.repeat(35)}`;
 export const CREATE_BODY = {
   participantId: 'p-1',

@@ -252,7 +252,7 @@ describe('more files at once', () => {
     slow.write(file.subarray(MIB, 2 * MIB));
     expect(await answerOf(slow)).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
     expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
-    // It is as slow; but nobody waits any more.
+    // It is as slow, but no other upload waits any more.
     another.write(file.subarray(MIB));
     another.end(TAIL);
     expect(await answerOf(another)).toMatchObject({ status: 200 });

@@ -211,8 +211,8 @@ describe('a create with an Idempotency-Key', () => {
   });
 
   it.each([
-    ['tells nobody of a recording that may still give way, and of it alone once it has not', 0],
-    ['leaves what took too long to the next try, and gives nothing away that others were told of', 7 * MINUTE_MS],
+    ['answers with no recording that may still be removed, and with that one alone once it was kept', 0],
+    ['leaves what took too long to the next try, and removes nothing that others were answered with', 7 * MINUTE_MS],
   ])('%s', async (_, lateMs) => {
     const attempt = newAttempt();
     const upload = store.holdNext('createMultipartUpload');
@@ -236,7 +236,7 @@ describe('a create with an Idempotency-Key', () => {
   it.each<[string, string, number, ProblemCode]>([
     ['fails to give way', '/deleting', 503, 'store-unavailable'],
     ['is too late to give way', 'due/', 409, 'recording-being-created'],
-  ])('is answered with what others were told of, and removes a slower try that %s', async (how, at, status, code) => {
+  ])('is answered with what others were answered, and removes a slower try that %s', async (how, at, status, code) => {
     const attempt = newAttempt();
     const held = store.holdNext('createMultipartUpload');
     const slow = again(attempt);
@@ -257,7 +257,7 @@ describe('a create with an Idempotency-Key', () => {
     }
   });
 
-  it('finishes what a first try left undone that died before its last write, and tells when it is damaged', async () => {
+  it('finishes what a first try left undone that died before its last write, and reports damage', async () => {
     const attempt = newAttempt();
     const { body } = await again(attempt);
     const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
@@ -273,7 +273,7 @@ describe('a create with an Idempotency-Key', () => {
   });
 });
 
-it('the store is told that what is stored may never be cached', async () => {
+it('stored media are marked at the store as never to be cached', async () => {
   const given: unknown[] = [];
   store.watch('createMultipartUpload', (_key, about) => void given.push(about));
   const { contentType } = (await api.create()).recording;

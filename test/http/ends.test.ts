@@ -1,4 +1,4 @@
-// How an upload ends: its parts become a recording, it is given up or erased; nothing brings back what is gone.
+// How an upload ends: it becomes a recording, is aborted or erased; nothing brings back what was deleted.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';

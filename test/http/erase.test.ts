@@ -1,4 +1,4 @@
-// DELETE of a recording, and of all that is held of a participant across exams: gone at once, wholly, and provably.
+// DELETE of a recording, and of everything of a participant across exams: at once, wholly, with receipts.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { ParticipantErasure } from '../../src/recordings/erase-participant.ts';
@@ -68,11 +68,11 @@ describe('the erasure of a recording', () => {
     await expectNothingLeft(api.service.store, created.ref);
   });
 
-  it('that cannot be written down is not answered as done', async () => {
+  it('that cannot be audited is not answered as done', async () => {
     const created = await api.store();
-    const mend = store.failOn('put', 'audit/');
+    const restore = store.failOn('put', 'audit/');
     expectProblem(await erase(created), 503, 'store-unavailable');
-    mend();
+    restore();
     expect((await erase(created)).status).toBe(200);
     expect((await api.call('get', `${created.path}/access-log`)).body.items).toMatchObject([{ event: 'erased' }]);
   });
@@ -143,17 +143,17 @@ describe('the erasure of a participant', () => {
     expect(await eraseAll(who, { suffix })).toMatchObject({ status: 200, body: { receipts: [] } });
   });
 
-  it('is no success when the store does not answer, and tells which recording could not be deleted until it is', async () => {
+  it('is no success when the store does not answer, and names the recording that could not be deleted until it is deleted', async () => {
     const who = 'stuck';
     const own = await recordingsOf(who);
     const { ref: stuck, path } = own[1];
-    const mendList = store.failOn('list', 'participants/');
+    const restoreList = store.failOn('list', 'participants/');
     expectProblem(await eraseAll(who), 503, 'store-unavailable');
-    mendList();
+    restoreList();
     expect(await heldOf(who)).toEqual(idsOf(own));
-    const mendPut = store.failOn('put', `receipts/acme/biology/${stuck.attempt}/${stuck.recording}`);
+    const restorePut = store.failOn('put', `receipts/acme/biology/${stuck.attempt}/${stuck.recording}`);
     const answer = await eraseAll(who);
-    mendPut();
+    restorePut();
     expectProblem(answer, 503, 'erasure-incomplete');
     expect(answer.headers['retry-after']).toBe('5');
     const { attempt: attemptId, recording: recordingId } = stuck;

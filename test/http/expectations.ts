@@ -25,7 +25,7 @@ export function expectProblem(answer: Answer<unknown>, status: number, ...codes:
   expectStrict(answer.headers);
 }
 
-/** Tells browsers to be strict, and nobody what serves it. */
+/** Has the strict browser headers, and none that names the server. */
 export function expectStrict(headers: Answer['headers']): void {
   expect(headers).not.toHaveProperty('x-powered-by');
   expect(headers).toMatchObject({

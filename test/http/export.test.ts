@@ -111,7 +111,7 @@ describe('the document', () => {
     ]);
   });
 
-  it('of somebody of whom nothing is held says so, and has no other forms than there are', async () => {
+  it('of a participant without recordings is empty, and has no other formats than the documented ones', async () => {
     expect((await read('nobody')).body).toMatchObject({ recordings: [], unreadable: [] });
     for (const query of ['format=tar', 'format=', 'includeRestricted=1', 'limit=1']) {
       expectProblem(await read('nobody', `?${query}`), 422, 'invalid-request');
@@ -131,12 +131,12 @@ describe('the document', () => {
   it('is not begun when the store does not answer, nor handed out when the audit trail cannot be written; its head costs nothing', async () => {
     const who = 'audited';
     await api.store({}, webm, { participantId: who });
-    const mendList = store.failOn('list', 'participants/');
+    const restoreList = store.failOn('list', 'participants/');
     for (const query of ['', '?format=zip']) expectProblem(await read(who, query), 503, 'store-unavailable');
-    mendList();
-    const mendPut = store.failOn('put', 'audit/');
+    restoreList();
+    const restorePut = store.failOn('put', 'audit/');
     const [outcome] = await Promise.allSettled([download(who, '')]);
-    mendPut();
+    restorePut();
     const bytes = outcome.status === 'fulfilled' ? outcome.value.bytes : [];
     expect(Buffer.from(bytes).toString()).not.toContain('X-Amz');
 
@@ -195,7 +195,7 @@ describe('the archive', () => {
     store.watch('getRange', () => {});
   });
 
-  it('goes on where it was when the store drops the connection, and breaks off when it does so at once', async () => {
+  it('continues where it was when the store drops the connection, and breaks off when it does so at once', async () => {
     let chunksGiven = 1;
     async function* dropped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
       let left = chunksGiven;

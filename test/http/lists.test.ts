@@ -86,7 +86,7 @@ describe('a list', () => {
     }
   });
 
-  it('goes on where it was, whatever is erased or added meanwhile', async () => {
+  it('continues where it was, whatever is erased or added meanwhile', async () => {
     const begin = (attempt: string) => api.create({ exam: 'changing', attempt });
     const [first, second] = [await begin('a'), await begin('b')];
     const { body } = await list('/v1/exams/changing/recordings?limit=1');

@@ -1,4 +1,4 @@
-// The log of a whole life: it tells what happened, and nothing that is a key to anything (`startApi` holds every log to that).
+// The log of a recording's whole life. Every log is checked for secrets when its `startApi` closes.
 import { expect, it } from '@jest/globals';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
@@ -25,9 +25,9 @@ it('the log has a line for each request, and in none a key, an address, a query 
   await ask('post', `${attemptPath}/recordings`, { body: { participantId: address, [token]: urls } });
   const basic = `Basic ${Buffer.from(`lovelace:${SECRET}`).toString('base64')}`;
   for (const wrong of [`${authorization}x`, basic]) await ask('get', path, { authorization: wrong });
-  const mend = store.failOn('list', 'attempts/');
+  const restore = store.failOn('list', 'attempts/');
   await ask('get', path);
-  mend();
+  restore();
   await ask('delete', `${path}?reason=erasure`);
   await ask('get', path);
 

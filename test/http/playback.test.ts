@@ -1,4 +1,4 @@
-// A reviewer's link, the restriction that stops it, and the access log that tells of both.
+// A reviewer's link, the restriction that stops it, and the access log that has both.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
@@ -62,14 +62,14 @@ describe('a playback link', () => {
     expect(refused.body).toMatchObject({ deadline: deleteBy });
   });
 
-  it('is written down before it is handed out or refused, with who asked and why', async () => {
+  it('is audited before it is handed out or refused, with its caller and reason', async () => {
     const [created, begun] = [await api.store(), await api.create()];
-    const mend = store.failOn('put', 'audit/');
+    const restore = store.failOn('put', 'audit/');
     const failed = await link(created);
     expectProblem(failed, 503, 'store-unavailable');
     expect(JSON.stringify(failed)).not.toContain('X-Amz');
     expectProblem(await link(begun), 503, 'store-unavailable');
-    mend();
+    restore();
     expect((await readLog(created)).body).toEqual({ items: [], nextCursor: null });
 
     const { body, headers } = await link(created, api, 'second assessor');
@@ -103,7 +103,7 @@ describe('the access log', () => {
   it.each([
     ['just after midnight by a process whose clock is behind', MINUTE_MS, -4 * MINUTE_MS],
     ['just before midnight by a process whose clock is ahead', -MINUTE_MS, 4 * MINUTE_MS],
-  ])('tells what was written %s', async (_, afterMidnightMs, offMs) => {
+  ])('has what was written %s', async (_, afterMidnightMs, offMs) => {
     const other = await startApi();
     const { clock, store } = other.service;
     clock.advance(DAY_MS - (clock.now() % DAY_MS) + afterMidnightMs);
@@ -113,7 +113,7 @@ describe('the access log', () => {
     expect(await logOf(created, other)).toHaveLength(1);
   });
 
-  it('tells the whole story, over days and beyond the deletion, until the receipt is gone too', async () => {
+  it('has every event, over days and after the deletion, until the receipt expires too', async () => {
     const late = await startApi();
     const [stored, ...others] = [await late.store(), await late.create(), await late.store()] as const;
     await link(stored, late, 'torn');
@@ -133,7 +133,7 @@ describe('the access log', () => {
     late.service.clock.advance(17 * DAY_MS);
     await link(stored, late);
     await late.service.sweep();
-    // A restriction that stands does not touch the deadline.
+    // A restriction does not move the deadline.
     for (const { ref } of others) await expectNothingLeft(late.service.store, ref);
     await link(stored, late);
     const story = [
@@ -155,20 +155,20 @@ describe('the access log', () => {
 });
 
 describe('a restriction', () => {
-  it('stops playback while it stands, may be put on twice and lifted twice, and is written down before it is done', async () => {
+  it('stops playback until it is lifted, may be set twice and lifted twice, and is audited before it takes effect', async () => {
     const stored = await api.store();
     const mark = () => api.service.store.get(recordingKey(stored.ref, 'restricted'));
     const restricted = { status: 200, body: { ...stored.recording, restricted: true } };
     const expectFailure = async (act: typeof restrict) => {
-      const mend = store.failOn('put', 'audit/');
+      const restore = store.failOn('put', 'audit/');
       expectProblem(await act(stored), 503, 'store-unavailable');
-      mend();
+      restore();
     };
     await expectFailure(restrict);
     expect(await restrict(stored)).toMatchObject(restricted);
     const first = await mark();
     expect(await restrict(stored, api, 'another')).toMatchObject(restricted);
-    // The first reason stands; the audit trail has both.
+    // The first reason is kept; the audit trail has both.
     expect(await mark()).toEqual(first);
     await expectFailure(lift);
     expectProblem(await link(stored), 423, 'recording-restricted');

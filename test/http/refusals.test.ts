@@ -53,7 +53,7 @@ async function expectNothingChanged(): Promise<void> {
 /** What differs from a call that would be right. */
 interface Ask extends CallOptions, Ids {
   readonly query?: string;
-  /** One of the mistakes that the answer tells. */
+  /** One of the mistakes that the answer lists. */
   readonly tells?: { readonly path: string; readonly message?: RegExp } | undefined;
 }
 type Asks = Readonly<Record<string, Ask | ((call: ContractCall) => Ask | Promise<Ask>)>>;

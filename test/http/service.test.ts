@@ -90,7 +90,7 @@ describe('a problem', () => {
     ['store-unavailable', storeThatIs('unavailable'), '5', caused('StoreError unavailable')],
     ['store-refused', storeThatIs('access-denied'), undefined, caused('StoreError access-denied')],
     ['internal', { authenticate: () => Promise.reject(cause) }, undefined, { stack: expect.any(Array) }],
-  ])('tells the log where it comes from, and nobody what it says: %s', async (code, options, retryAfter, logged) => {
+  ])('has its place in the log, and its message nowhere: %s', async (code, options, retryAfter, logged) => {
     const broken = await startApi(options);
     const answer = await broken.call('get', RECORDINGS);
     expectProblem(answer, PROBLEMS[code].status, code);
@@ -129,7 +129,7 @@ describe('what the parser of Node refuses', () => {
 
   it.each([
     ['an id of 10 kB', `X-Request-Id: ${'a'.repeat(10_000)}`],
-    ['an expectation that nobody knows', 'Expect: the best'],
+    ['an unknown expectation', 'Expect: the best'],
   ])('does not include %s', async (_, header) => {
     const answer = await send(`GET /livez HTTP/1.1\r\n${HOST}Connection: close\r\n${header}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
@@ -222,7 +222,7 @@ describe('a page of another origin', () => {
     }
   });
 
-  it('has none where none is set, when OPTIONS tells the methods alone, and none outside of the API', async () => {
+  it('has none where none is set (OPTIONS then lists the methods alone), and none outside of the API', async () => {
     const answer = await preflight(ALLOWED[0], api.url + RECORDINGS);
     expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'POST, GET, HEAD']);
     expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);

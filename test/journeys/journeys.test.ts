@@ -188,7 +188,7 @@ describe('a recording', () => {
   );
 });
 
-test('a participant is exported as an archive of what is stored, and erased across exams, and nobody else is', async () => {
+test('a participant is exported as an archive of what is stored, and erased across exams, and no other participant is', async () => {
   const participantId = 'p-of-two-exams';
   const mine = [
     await api.store({ exam: 'biology' }, large, { participantId }),

@@ -146,7 +146,7 @@ export function createInterventions() {
       failures.add(failure);
       return () => failures.delete(failure);
     },
-    /** The watcher is told of every such call before it is made, and awaited. */
+    /** The watcher is called, and awaited, before every such call. */
     watch: (call: StoreCall, watcher: (...args: unknown[]) => Promise<void> | void) => void watchers.set(call, watcher),
   };
 }

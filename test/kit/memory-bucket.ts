@@ -99,7 +99,7 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
     store: intercepting(memory, async (call, _, go) => {
       requests.push({ operation: OPERATIONS[call] ?? call.charAt(0).toUpperCase() + call.slice(1) });
       const answer = go();
-      // The call takes effect at once; before its answer comes, whatever else is ready goes on, as with a network.
+      // The call takes effect at once; before its answer comes, other work that is ready runs, as with a network.
       await setImmediate();
       return answer;
     }),

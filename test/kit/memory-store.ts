@@ -61,7 +61,7 @@ export class MemoryStore implements ObjectStore {
     return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
   }
 
-  /** What a reader finds, told at once. */
+  /** What a reader finds, from one listing. */
   peek(key: string): Uint8Array | undefined {
     return this.#current(key)?.body;
   }

@@ -64,7 +64,7 @@ describe('the data folder', () => {
     expect((await (await startStore({ dataDir })).ask('GET k')).body).toBe('precious');
   });
 
-  test('is used by one server at a time, which lets go of it when it closes or cannot start', async () => {
+  test('is used by one server at a time, which releases it when it closes or cannot start', async () => {
     const { server, dataDir, endpoint } = await startStore();
     await expect(startStore({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
     const other = { dataDir: await temporaryFolder() };
@@ -75,7 +75,7 @@ describe('the data folder', () => {
   });
 
   test('whose holder is dead, or another process of its pid by now, is taken by one of many', async () => {
-    // On Linux alone is a process told from a later one.
+    // Only Linux distinguishes a process from a later one with its id.
     for (const pid of process.platform === 'linux' ? [2 ** 30, process.pid] : [2 ** 30]) {
       const dataDir = await temporaryFolder();
       await writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt: 'boot/1', token: 'a' }));
@@ -91,7 +91,7 @@ describe('the data folder', () => {
 /** What each object or upload may hold after a crash: its bytes, or the ETags of its parts; undefined: it is not there. */
 type Book = Map<string, Set<string | undefined>>;
 
-/** Writes, completes and deletes until the store is gone, and keeps the book. */
+/** Writes, completes and deletes until the store is killed, and records what was answered. */
 async function work(
   { ask, begin }: ReturnType<typeof asking>,
   name: string,
@@ -188,7 +188,7 @@ describe('a read that is streaming', () => {
     expect(await outcome('GET k')).toBe(line === 'PUT k' ? '200' : '404 NoSuchKey');
   });
 
-  test('lets go of its file when the reader goes away', async () => {
+  test('closes its file when the reader disconnects', async () => {
     const { response, outcome, files } = await startReading();
     response.destroy();
     expect(await outcome('DELETE k')).toBe('204');

@@ -96,7 +96,7 @@ describe('a body', () => {
     const { outcome } = await startStore();
     const headers = { 'x-amz-checksum-crc32': 'NhCmhg==', 'x-amz-checksum-sha256': digest('sha256', 'hello') };
     expect(await outcome('PUT k', { body: 'hello', headers })).toBe('200');
-    // SDKs ask for checksums unless told otherwise; none is sent back.
+    // SDKs ask for checksums by default; none is sent back.
     expect(await outcome('GET k', header('x-amz-checksum-mode', 'ENABLED'))).toBe('200');
     expect(await outcome('POST k?uploads', header('x-amz-checksum-algorithm', 'CRC32'))).toBe('200');
   });
@@ -144,7 +144,7 @@ describe('a body', () => {
   });
 });
 
-test('a listing goes on from its token or its marker, and names the ETag of each object', async () => {
+test('a listing continues from its token or its marker, and has the ETag of each object', async () => {
   const { ask } = await startStore();
   for (const key of ['a', 'b/1', 'b/2', 'c&d', 'é']) await ask('PUT k', { key, body: DIGITS });
   const { body: page } = await ask('GET ?list-type=2&max-keys=3&start-after=a');

@@ -20,7 +20,7 @@ test('buffers are used again while some are in use, unless another size is asked
   expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
 });
 
-test('parts that come more slowly than 16 KiB a second give way to others, and to nobody when nobody waits', async () => {
+test('parts that come more slowly than 16 KiB a second give way to others, if others wait', async () => {
   let nowMs = 0;
   const buffers = new PartBuffers(1, () => nowMs);
   const given = await buffers.take(PART_BYTES);

@@ -20,7 +20,7 @@ describe('the deletion queue at a glance', () => {
   };
   const NOTHING = { oldestDueMs: undefined, sweepable: 0 };
 
-  test('tells the oldest deadline once its entry is settled, and what a sweep would take up, from the lead on', async () => {
+  test('reports the oldest deadline once its entry is past the grace period, and from the lead on what a sweep would delete', async () => {
     // What expires with the receipts, and keys that nobody knows, are no recordings.
     await service.put(dueReceiptsKey(service.clock.now() - DAY_MS, 'unique'));
     await service.put('due/nonsense');
@@ -50,7 +50,7 @@ describe('the deletion queue at a glance', () => {
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
   });
 
-  test('costs one LIST of a thousand keys, however long the queue is; one that tells no time is an error', async () => {
+  test('costs one LIST of a thousand keys, however long the queue is; a store without a time is an error', async () => {
     const ref = { tenant: 'acme', exam: 'math', attempt: 'a1' };
     const nowMs = service.clock.now();
     const keys = Array.from({ length: 1005 }, (_, number) => dueAttemptKey(nowMs + number, ref, `u${number}`));

@@ -151,7 +151,7 @@ describe('stored means found whole', () => {
     expect((await issuePlaybackLink(service.context, CALLER, ref)).url).toMatch(/^http/);
   });
 
-  test('a client that comes back to an upload that was completed without its last part is told what is missing', async () => {
+  test('a client that comes back to an upload that was completed without its last part is answered with what is missing', async () => {
     const ref = await service.uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
     const parts = await partsOf(ref);
     expect((await service.after(3 * HOUR_MS).sweep()).salvaged).toBe(1);
@@ -161,7 +161,7 @@ describe('stored means found whole', () => {
     expect(await service.complete(ref, service.store, { parts })).toMatchObject({ truncated: true });
   });
 
-  test('a completion that a shorter one overtook is not told that all its parts are stored', async () => {
+  test('a completion that a shorter one overtook is not answered as if all its parts were stored', async () => {
     const ref = await service.uploaded();
     const late = { partNumber: 2, etag: '"late"' };
     const shorter = overriding(service.store, {

@@ -104,7 +104,7 @@ describe('in the batches of a sweep, which are one run, verify finds', () => {
     expect(await placesByRun()).toEqual([[1, 2, 3, 4, 5, 6, 7]]);
   });
 
-  test('a receipt that is missing, changed or torn, wherever it is, and one that stands alone', async () => {
+  test('a receipt that is missing, changed or torn, wherever it is, and one of a run of its own', async () => {
     const alone = await service.record({ attempt: 'b1' });
     await service.erase(alone);
     const receipts = await service.after(2 * HOUR_MS).keys('receipts/');

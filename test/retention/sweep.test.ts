@@ -86,7 +86,7 @@ test('an idle sweep costs at most three requests, a due attempt at most four and
   expect(requests).toBeLessThanOrEqual(10 * 4 + fixed + batches);
 });
 
-test('a dry run deletes, completes and expires nothing, and tells what would go', async () => {
+test('a dry run deletes, completes and expires nothing, and reports what would be deleted', async () => {
   const ref = await service.record();
   await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
   const dryRunAfter = async (ms: number) => {
@@ -129,7 +129,7 @@ test('by a wrong clock, or without the store’s, sweep and verify refuse, and n
   expect(await service.openUploads()).toHaveLength(1);
 });
 
-test('what has no manifest, or no media, goes at its deadline as well, with a receipt if somebody’s', async () => {
+test('what has no manifest, or no media, is deleted at its deadline as well; one with a manifest gets a receipt', async () => {
   const begun = await service.begin();
   const upload = await service.begin({ attempt: 'a2' });
   const media = await service.record({ attempt: 'a3' });
@@ -183,7 +183,7 @@ test('a sweep stops at the page at which its clock is wrong', async () => {
   await expect(sweep({ ...service.sweepContext, now, store })).rejects.toMatchObject({ code: 'clock-skew' });
 });
 
-test('SIGTERM ends a sweep after the attempts in hand, of which it tells; the next one does the rest', async () => {
+test('SIGTERM ends a sweep after the attempts in progress, which it reports; the next one deletes the rest', async () => {
   const stopping = new AbortController();
   const seen: unknown[] = [];
   const onProgress = (progress: unknown) => {

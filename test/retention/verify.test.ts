@@ -43,7 +43,7 @@ test('finds an attempt or a fact that nothing would delete in time, however youn
   expect((await service.verify({ fix: true })).wrong).toBe(0);
 });
 
-test('leaves a stray marker or upload alone while it is young, and an upload that may be somebody’s', async () => {
+test('leaves a stray marker or upload alone while it is young, and an upload that may belong to a recording', async () => {
   await service.put(participantKey('p2', strayRef()));
   await openUpload(mediaOf(await service.begin()));
   await openUpload('elsewhere');
@@ -57,7 +57,7 @@ test('leaves a stray marker or upload alone while it is young, and an upload tha
   expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaOf(torn));
 });
 
-test('reports what cannot be read, and goes on', async () => {
+test('reports what cannot be read, and continues', async () => {
   const ref = await service.record();
   await service.record({ attempt: 'a2' });
   service.clock.advance(2 * HOUR_MS);

@@ -69,7 +69,7 @@ describe('the client for servers', () => {
     expect((gone as ApiError).requestId).toBeDefined();
   });
 
-  it('uploads a file of several parts, lists over all pages, with filters, and tells what is missing', async () => {
+  it('uploads a file of several parts, lists over all pages, with filters, and reports what is missing', async () => {
     const recordings = await client();
     const at = { exam: 'sdk-list', attempt: newAttempt() };
     const { recording, upload } = await recordings.create(at, BODY);
@@ -144,7 +144,7 @@ describe('the client for servers', () => {
     expect(keys).toHaveLength(times);
   });
 
-  it('asks for its token each time, and ends at once when it is told to', async () => {
+  it('asks for its token each time, and ends at once when it is aborted', async () => {
     let asked = 0;
     const stop = new AbortController();
     const { recordings } = await spoiltClient(() => BUSY, {

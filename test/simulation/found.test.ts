@@ -8,7 +8,7 @@ import { createInterventions } from '../kit/interventions.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
 import { BEGINNING } from './plan.ts';
 
-test('a sweep refuses a clock that was ahead when it began, and was set right before the store told its time', async () => {
+test('a sweep refuses a clock that was ahead when it began, and was set right before the store answered with its time', async () => {
   const service = startTestService();
   const ref = await service.record();
   service.clock.advance(2 * HOUR_MS);

@@ -84,7 +84,7 @@ describe('listing many folders together', () => {
   const numbered = (count: number) => Array.from({ length: count }, (_, at) => `root/${String(at).padStart(4, '0')}/`);
   const folders = fc.uniqueArray(fc.stringMatching(/^[a-c-]{1,3}$/), { maxLength: 30 });
 
-  test('law: tells of each folder what a listing of its own would, in no more requests', async () => {
+  test('law: shows of each prefix what a listing of its own would, in no more requests', async () => {
     await fc.assert(
       fc.asyncProperty(folders, folders, fc.integer({ min: 0, max: 40 }), async (stored, asked, size) => {
         const keys = stored.flatMap((folder, index) =>
@@ -105,7 +105,7 @@ describe('listing many folders together', () => {
     );
   });
 
-  test('neighbours share pages, and a failure leaves out what was not told in full', async () => {
+  test('neighbours share pages, and a failure leaves out what was not listed in full', async () => {
     const prefixes = numbered(400);
     const { store, counted } = holding(prefixes.flatMap((prefix) => [`${prefix}a`, `${prefix}b`]));
     expect((await listTogether(store, 'root/', prefixes)).size).toBe(400);

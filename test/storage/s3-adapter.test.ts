@@ -251,7 +251,7 @@ describe('an answer of the store', () => {
     expect(listed).toEqual(['a3 true', 'a3 false', 'a2 true', 'a1 false', 'b4 false']);
   });
 
-  test('that has parts goes on over as many pages as there are', async () => {
+  test('that has parts is read over as many pages as there are', async () => {
     const part = (number: number) => `<Part><PartNumber>${number}</PartNumber><ETag>"${number}"</ETag></Part>`;
     const truncated = '<IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker>';
     const { store, requests } = await adapterOn((_, index) => (index === 0 ? truncated + part(7) : WHOLE + part(8)));
@@ -414,7 +414,7 @@ describe('credentials', () => {
     expect(found).toEqual(['to/ken-second', 'to/ken-second']);
   });
 
-  test('that nobody has are a refusal, not an outage', async () => {
+  test('that do not exist are a refusal, not an outage', async () => {
     withCredentials({});
     const { store } = await adapterOn(() => ({}), { credentials: undefined });
     expect(await outcomeOf(store.get('a'))).toBe('access-denied');

@@ -176,7 +176,7 @@ describe('an endpoint that fails', () => {
     expect([hours(50, 0), hours(50, 0.5)]).toEqual([6, 4.5]);
   });
 
-  test('is not followed elsewhere, and why it fails is told: its status, the word of the network, a time-out', async () => {
+  test('is not redirected, and its failure is reported: a status, a network error code, a time-out', async () => {
     acme.answer = () => 307;
     await beta.close();
     await Promise.all([add('acme'), add('beta')]);
@@ -190,7 +190,7 @@ describe('an endpoint that fails', () => {
     };
     const options = { nowMs: Date.now(), signal: new AbortController().signal, timeout: timeout.signal };
     expect(await postEvent(acme.endpoint(), newEvent(), options)).toBe('timeout');
-    // Of an address that cannot be asked, fetch tells the whole of it, with whatever secret it holds.
+    // Where fetch refuses an address, its message holds the whole address, with any secret in it.
     const secret = { ...acme.endpoint(), url: new URL('http://user:hidden@127.0.0.1/hook?token=hidden') };
     expect(await postEvent(secret, newEvent(), options)).toBe('network');
   });
@@ -244,7 +244,7 @@ describe('an endpoint that fails', () => {
     expect(await waiting()).toEqual([]);
   });
 
-  test('for a week: then the event is given up, counted and told', async () => {
+  test('for a week: then the event is given up, counted and reported', async () => {
     acme.answer = () => 500;
     await write('acme', newEvent(), newEvent());
     await add('gone');

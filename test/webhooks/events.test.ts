@@ -48,7 +48,7 @@ describe('events are written', () => {
     expect(await service.keys('attempts/')).toEqual([]);
   });
 
-  test('when somebody asked for the deletion: erased; when an upload was given up: deleted', async () => {
+  test('when the deletion was requested: erased; when an upload was aborted: deleted', async () => {
     start();
     const ref = await service.record();
     service.clock.advance(1);
@@ -138,7 +138,7 @@ test('recording.due-soon is not written for what is assessed, and a deletion tha
   expect((await typesWritten()).toSorted()).toEqual(types);
 });
 
-test('verify knows the outbox, and reports and deletes what nobody ever delivered', async () => {
+test('verify reads the outbox, and reports and deletes what was never delivered', async () => {
   start();
   await service.record();
   expect(await service.after(2 * DAY_MS).verify()).toMatchObject({ wrong: 0 });
