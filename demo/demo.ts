@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { readOrCreateSecret } from '../src/commands/auth-secret.ts';
 import { signToken } from '../src/commands/token.ts';
 import type { SweepReport } from '../src/retention/sweep-report.ts';
 import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '../src/sdk/index.ts';
+import { freePort } from './free-port.ts';
 import { enlargeWebm } from './webm.ts';
 
 const MAIN = new URL('../src/commands/main.ts', import.meta.url).pathname;
@@ -155,19 +155,6 @@ async function ready(): Promise<void> {
     if (answer?.ok) return;
   }
   throw new Error('the service was not ready within two minutes');
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -1,12 +1,11 @@
 // The service as an operator runs it: child processes of the binary, on a data folder of their own.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../demo/free-port.ts';
 import { signToken } from '../../src/commands/token.ts';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import type { Logger } from '../../src/http/logger.ts';
@@ -164,20 +163,6 @@ export async function scrape({ url }: { readonly url: string }): Promise<Readonl
 }
 
 export const pause = () => sleep(25);
-
-/** Below the ports that the system hands out: no server of another test can get it before the process that is to use it. */
-export async function freePort(): Promise<number> {
-  const port = randomInt(10_000, 32_000);
-  const server = createServer().listen(port, '127.0.0.1');
-  const isFree = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  if (!isFree) return freePort();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Nothing listens there any more. */
 export async function isRefused(url: string): Promise<boolean> {

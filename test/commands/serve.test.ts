@@ -2,13 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../demo/free-port.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { ProctoringRecordings } from '../../src/sdk/index.ts';
 import { until } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
-import { DUE_ONCE_ASSESSED, formOf, freePort, type Installation, install, isRefused, scrape } from './process.ts';
+import { DUE_ONCE_ASSESSED, formOf, type Installation, install, isRefused, scrape } from './process.ts';
 
 /** Each start of Node says its process, its heap's limit in MiB, and what it loads of OpenTelemetry but the API, which the metrics library loads. */
 const OBSERVER = `import { registerHooks } from 'node:module';
