@@ -1,7 +1,8 @@
 // A session that is stopped, or whose camera, disk or service fail, at the moments that are easily forgotten.
 import { describe, expect, test } from '@jest/globals';
 import type { HTTPRequest } from 'puppeteer-core';
-import { expectFilm, MIB, openSite, openTab, setUp, storedFiles, until } from './site.ts';
+import { until } from '../kit/until.ts';
+import { expectFilm, MIB, openSite, openTab, setUp, storedFiles } from './site.ts';
 
 /** Two parts and a little. */
 const FILM = { seconds: 11, bytesPerSecond: MIB };

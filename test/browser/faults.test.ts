@@ -1,6 +1,7 @@
 // What a candidate's line, tab and computer do to a recording: nothing that was handed to the client is lost.
 import { describe, expect, test } from '@jest/globals';
-import { expectFilm, MIB, openTab, type StoredFile, setUp, storedFiles, until } from './site.ts';
+import { until } from '../kit/until.ts';
+import { expectFilm, MIB, openTab, type StoredFile, setUp, storedFiles } from './site.ts';
 
 /** Half a minute that makes six parts. */
 const FILM = { seconds: 28, bytesPerSecond: MIB };

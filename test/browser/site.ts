@@ -15,7 +15,7 @@ import { concat } from '../../src/client/webm/ebml.ts';
 import { HEAD_BYTES } from '../../src/client/webm/head.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from '../client/synthetic-webm.ts';
-import { install, pause } from '../commands/process.ts';
+import { install } from '../commands/process.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -161,11 +161,6 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
   const kept = () => call<{ bytes: number; rows: { state: string }[] }>('kept');
 
   return { page, events, call, event, intercept, start, record, begin, stored, finish, kept };
-}
-
-/** Waits until it is so. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await pause();
 }
 
 /** What the service has of an attempt, oldest first. */

@@ -11,9 +11,9 @@ import type { LogFields, Logger } from '../../src/http/logger.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
-import { until } from '../http/expectations.ts';
 import { createVirtualClock, START_MS } from '../kit/clock.ts';
 import { startTestService } from '../kit/service.ts';
+import { until } from '../kit/until.ts';
 import { type Collector, startCollector } from './collector.ts';
 import { callerOf, SILENT, scrape } from './process.ts';
 

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { freePort } from '../../demo/free-port.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { ProctoringRecordings } from '../../src/sdk/index.ts';
-import { until } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
+import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 import { DUE_ONCE_ASSESSED, formOf, type Installation, install, isRefused, scrape } from './process.ts';

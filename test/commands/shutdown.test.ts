@@ -11,9 +11,9 @@ import { listenForStop } from '../../src/commands/stop-signal.ts';
 import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { SECRET, startApi } from '../http/api.ts';
-import { until } from '../http/expectations.ts';
 import { createVirtualClock } from '../kit/clock.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
+import { until } from '../kit/until.ts';
 import { callerOf, isRefused } from './process.ts';
 
 /** Nothing is cut in the time of a test. */

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { callerOf, type Installation, install } from '../commands/process.ts';
 import { SCOPES } from '../http/calls.ts';
-import { until } from '../http/expectations.ts';
+import { until } from '../kit/until.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const PAGES = ['README.md', 'docs/integrations.md', 'docs/running.md', 'docs/sdk.md', 'docs/settings.md'];

@@ -10,10 +10,11 @@ import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, mediaKey, overriding } from '../kit/interventions.ts';
+import { until } from '../kit/until.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { formWith } from './calls.ts';
 import { expectDocumented } from './documented.ts';
-import { expectNothingLeft, until } from './expectations.ts';
+import { expectNothingLeft } from './expectations.ts';
 import { settled } from './settled.ts';
 
 const store = createInterventions();

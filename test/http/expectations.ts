@@ -1,5 +1,4 @@
 // What every answer of the service promises, whatever the call: how it fails, and what it leaves in the bucket.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { RecordingRef } from '../../src/domain/ids.ts';
 import { recordingPrefix } from '../../src/domain/keys.ts';
@@ -40,9 +39,4 @@ export async function expectNothingLeft(store: ObjectStore, ref: RecordingRef): 
   const objects = await Array.fromAsync(listAll(store, prefix));
   const uploads = await Array.fromAsync(listAllMultipartUploads(store, prefix));
   expect({ keys: objects.map(({ key }) => key), uploads }).toEqual({ keys: [], uploads: [] });
-}
-
-/** Awaits a condition; the test's own time limit ends it. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(20);
 }

@@ -12,8 +12,9 @@ import type { ExportedRecording, exportHead } from '../../src/recordings/export-
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
+import { until } from '../kit/until.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
-import { expectProblem, until } from './expectations.ts';
+import { expectProblem } from './expectations.ts';
 import { settled } from './settled.ts';
 
 const DESK = { scope: 'privacy:manage', sub: 'desk' };

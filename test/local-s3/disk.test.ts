@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { allOf, asking, BUCKET, cleanups, FIVE_MIB, startStore, temporaryFolder, UNSIGNED, until } from './support.ts';
+import { until } from '../kit/until.ts';
+import { allOf, asking, BUCKET, cleanups, FIVE_MIB, startStore, temporaryFolder, UNSIGNED } from './support.ts';
 
 const completion = (etags: string[]) =>
   `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;

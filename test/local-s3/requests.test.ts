@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
-import { allOf, BUCKET, cleanups, FIVE_MIB, ROOT, type SignOptions, startStore, UNSIGNED, until } from './support.ts';
+import { until } from '../kit/until.ts';
+import { allOf, BUCKET, cleanups, FIVE_MIB, ROOT, type SignOptions, startStore, UNSIGNED } from './support.ts';
 
 const DIGITS = '0123456789';
 const DIGITS_MD5 = '781e5e245d69b566979b86e28d23f2c7';

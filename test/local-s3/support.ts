@@ -144,8 +144,3 @@ async function sign(endpoint: string, line: string, options: SignOptions = {}) {
   const target = `${path}?${stringify(query, '&', '=', { encodeURIComponent: escapeUri })}`;
   return { method, target, headers, body };
 }
-
-/** Waits until the condition holds. */
-export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}

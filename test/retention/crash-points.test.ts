@@ -1,5 +1,5 @@
-// An erasure or a sweep that dies at any of its store calls. The simulator lets all processes die; of the order of writes
-// of an erasure it sees less than a look at each of them, and it knows no events.
+// An erasure or a sweep that dies at any of its store calls. The simulator kills every process, but at random calls, and
+// it has no webhook events: here every call is tried, with the events.
 import { expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { EVENT_TYPES } from '../../src/domain/events.ts';
@@ -13,7 +13,7 @@ test.each([
   ['a sweep', 'before', { afterEffect: false, isSweep: true }],
   ['a sweep', 'after', { afterEffect: true, isSweep: true }],
 ])(
-  '%s that dies %s any of its store calls took effect is finished by the next sweep, or asked for again, and loses no event',
+  '%s that dies %s any of its store calls took effect is finished by the next sweep or a repeated request, and loses no event',
   async (_what, _when, { afterEffect, isSweep }) => {
     const [name, why] = isSweep ? ['deleted', { reason: 'retention' }] : ['erased', ERASURE];
     let calls = 1;
