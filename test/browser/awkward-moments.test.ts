@@ -31,7 +31,7 @@ describe('while a call hangs', () => {
     ['a call to the service', undefined],
     ['getToken', ['never']],
   ])('abort does not wait for %s to end', async (_what, tokens) => {
-    // No call is ever given up: whatever waits for its end waits for ever.
+    // No call ever times out: whatever waits for one that hangs waits forever.
     await on.tab.page.evaluateOnNewDocument(`
       const start = setTimeout;
       setTimeout = (act, ms, ...rest) => (ms >= 60_000 ? 0 : start(act, ms, ...rest));

@@ -71,7 +71,7 @@ async function untilPlayable(page: Page, count: number): Promise<void> {
   await page.waitForFunction(`${VIDEOS}.length === ${count} && ${VIDEOS}.every(({ readyState }) => readyState >= 2)`);
 }
 
-/** Nothing that axe knows is wrong with this state in light or dark, nothing sticks out of a phone. */
+/** In light and dark mode axe finds nothing wrong, and on a phone nothing overflows. */
 async function look(page: Page): Promise<void> {
   for (const value of ['light', 'dark']) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
@@ -135,7 +135,7 @@ test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alo
   await look(page);
   await press(page, '#cover');
   await untilText(page, '#status', words.noted);
-  // A jump of the player is five seconds long.
+  // Longer than one jump of the player, which is five seconds.
   await untilRecorded(page, 8);
   await press(page, '#finish');
 

@@ -6,7 +6,7 @@ import { expectFilm, MIB, openTab, type StoredFile, setUp, storedFiles } from '.
 /** Half a minute that makes six parts. */
 const FILM = { seconds: 28, bytesPerSecond: MIB };
 const SHORT_FILM = { ...FILM, seconds: 12 };
-/** An HTML page, as a sign-in server answers when its own backend is away. */
+/** An HTML page, as a sign-in server sends when its own backend is down. */
 const HTML = '<html>\n<h1>502 Bad Gateway</h1>\n</html>';
 const PART_URL_TTL_MS = 2_000;
 
@@ -38,7 +38,7 @@ describe('on a bad line', () => {
     let sent = 0;
     await on.tab.intercept((request) => {
       if (request.method() !== 'PUT' || ++sent % 3 > 0) return false;
-      // In turns a wrong signature and no answer.
+      // Alternates between a wrong signature and no answer.
       void (sent % 2 === 0 ? request.continue({ url: `${request.url()}0` }) : request.abort());
       return true;
     });

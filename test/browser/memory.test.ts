@@ -22,7 +22,7 @@ let collector: CDPSession;
 let processes: CDPSession;
 beforeAll(async () => {
   site = await openSite({ MAX_RECORDING_BYTES: String(1024 * MIB) });
-  // With it the page's process keeps for DevTools what it has sent, up to hundreds of megabytes.
+  // With network events enabled the page's process keeps what it sent for DevTools: up to hundreds of megabytes.
   const browser = await site.launch({ networkEnabled: false });
   tab = await openTab(site, browser);
   collector = await tab.page.createCDPSession();
@@ -44,7 +44,7 @@ async function browserBytes(): Promise<number> {
   return sizes.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
 }
 
-/** A busy browser writes and sends behind: what it has not got rid of while nothing more comes is what counts. */
+/** A busy browser lags behind in writing and sending. Only what it still holds when nothing more arrives counts. */
 async function settledBytes(before: number): Promise<number> {
   for (let left = SETTLING_TRIES; ; left -= 1) {
     const bytes = (await browserBytes()) - before;

@@ -80,7 +80,7 @@ test('their timelines are on one clock, by which a reviewer plays both in step',
   for (const seconds of apart) expect(Math.abs(seconds)).toBeLessThan(0.25);
 });
 
-/** A film of a camera before which snow falls, so that its recording has the size that its bitrate allows. */
+/** A camera film full of noise, so that its recording reaches the size that its bitrate allows. */
 async function snow(folder: string): Promise<string> {
   const [width, height, frames] = [320, 240, 15];
   const path = join(folder, 'snow.y4m');

@@ -119,7 +119,7 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
   const call = <Result = void>(name: string, ...args: unknown[]) =>
     page.evaluate(`harness.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<Result>;
 
-  /** Waits for an event that is so, seen already or to come. */
+  /** Waits for an event that matches, whether it was seen already or is still to come. */
   async function event(wanted: Partial<HarnessEvent> | ((event: HarnessEvent) => boolean)): Promise<HarnessEvent> {
     const isSo = (seen: HarnessEvent) => expect.objectContaining(wanted).asymmetricMatch(seen);
     const isWanted = typeof wanted === 'function' ? wanted : isSo;
@@ -127,7 +127,7 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
     return found ?? new Promise((resolve) => listeners.push((seen) => isWanted(seen) && resolve(seen)));
   }
 
-  /** Lets the page's requests go on, but those that `takes` deals with. */
+  /** Lets the page's requests continue, except those that `takes` handles. */
   async function intercept(takes: (request: HTTPRequest) => boolean): Promise<void> {
     await page.setRequestInterception(true);
     page.on('request', (request) => void (takes(request) || request.continue()));
@@ -139,19 +139,19 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
     await call('start', { service: site.service.url, attempt, tokens, ...options });
   }
 
-  /** Hands the client a film. */
+  /** Gives the client a film to record. */
   const record = (kind: 'webcam' | 'screen', film: Film) => call('recordSynthetic', kind, film);
 
-  /** Starts a session, and hands it the film of a webcam. */
+  /** Starts a session, and gives it the film of a webcam to record. */
   async function begin(attempt: string, film: Film, options?: { tokens?: string[] }): Promise<void> {
     await start(attempt, options);
     await record('webcam', film);
   }
 
-  /** Waits until more of a recording than that is in the store. */
+  /** Waits until the store has more than that of a recording. */
   const stored = (bytes: number) => event(({ storedBytes = 0 }) => storedBytes > bytes);
 
-  /** Waits until the client has taken all of a film, and for it to be stored. */
+  /** Waits until the client has read all of a film and the recording is stored. */
   async function finish({ seconds }: SyntheticOptions): Promise<void> {
     await event({ seconds });
     await call('finish');
@@ -170,7 +170,7 @@ export async function recordingsOf({ service }: Site, attempt: string): Promise<
   return items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
 }
 
-/** The same with the bytes of what is stored. */
+/** The same, with the bytes of each stored recording. */
 export async function storedFiles(site: Site, attempt: string) {
   const files = (await recordingsOf(site, attempt)).map(async (recording) => {
     if (recording.state !== 'stored') return { recording, url: '', bytes: Buffer.alloc(0) };
@@ -194,7 +194,7 @@ export function expectFilm(file: StoredFile | undefined, film: SyntheticOptions,
   expect(['114d9b74', '1c53bb6b'].map((id) => head.includes(id, 0, 'hex'))).toEqual([true, true]);
 }
 
-/** Of what follows the head, which is the client's own. */
+/** The hash of what follows the head; the client writes the head itself. */
 export const sha256OfMedia = ({ bytes }: StoredFile) => [...hash('sha256', bytes.subarray(HEAD_BYTES), 'buffer')];
 
 /** From TEST_S3_…, see ci/browser; none for the embedded store. */

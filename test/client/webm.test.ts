@@ -9,7 +9,7 @@ import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from './syntheti
 
 const MINUTE: SyntheticOptions = { seconds: 60, bytesPerSecond: 2_000 };
 
-/** What the client writes: the file with its first head, and its last head. */
+/** What the client writes: the file with its first head, and the final head that replaces it. */
 function record(chunks: Iterable<Bytes>, recordedMs = 0) {
   const room = new HeadRoom();
   const index = new ClusterIndex();
@@ -45,7 +45,7 @@ const uint = (bytes: Uint8Array) => readUint(bytes, 0, bytes.length);
 const durationIn = (found: ReturnType<typeof elements>) =>
   Buffer.from(found.get(ID.duration)?.[0] ?? []).readDoubleBE();
 
-/** Where the payload of an element begins, and it. */
+/** The payload of an element, and its offset. */
 function payloadAt(bytes: Uint8Array, at: number): [number, Uint8Array] {
   const header = readHeader(bytes, at);
   if (typeof header === 'string') throw new Error(header);

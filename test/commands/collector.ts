@@ -44,7 +44,7 @@ export async function startCollector() {
     spans: [] as CollectedSpan[],
     /** Of the next answers. */
     status: 200,
-    /** Until then none is answered. */
+    /** While this promise is pending, no request is answered. */
     silence: undefined as Promise<void> | undefined,
     async close() {
       server.closeAllConnections();

@@ -118,7 +118,7 @@ describe('the metrics', () => {
       clock.advance(passedMs);
       expect([await told(), asked]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
     }
-    // A store that fails leaves the last reading and its time.
+    // When the store fails, the last reading and its time stay.
     status = undefined;
     clock.advance(2 * HOUR_MS);
     await until(async () => (await told()) && asked === 2);

@@ -144,7 +144,7 @@ export function callerOf(url: string, now: () => number = Date.now, secret = SEC
   return { token, call, ask, send, create, record, makeDue };
 }
 
-/** What comes after the first bytes of the file waits for `rest`. */
+/** Sends the first bytes of the file at once, and the others when `rest` resolves. */
 export async function* formOf(file: Uint8Array, first = file.length, rest?: Promise<void>): AsyncGenerator<Uint8Array> {
   await pause();
   yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');

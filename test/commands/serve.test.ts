@@ -49,7 +49,7 @@ async function probe(path: string): Promise<object> {
 const heapsOf = (output: string) =>
   [...output.matchAll(/^heap (\d+) (\d+)/gm)].map(([, pid, mib]) => [pid, Number(mib)]);
 
-/** The first of a name, and of a status where one is given. */
+/** The first span with this name, and with this status if one is given. */
 function find(name: string, status?: number): CollectedSpan {
   const all = collector.spans.filter((span) => span.name === name);
   const found = all.find(({ attributes }) => !status || attributes['http.response.status_code'] === status);
@@ -149,7 +149,7 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
       [`http_request_duration_seconds_count{method="POST",${links}}`]: 3,
     };
     expect(Object.fromEntries(counted)).toMatchObject(exact);
-    // Those of the self-test are among them.
+    // They include those of the self-test.
     const ofStore = (name: string) => counted.get(`proctoring_store_request${name}`);
     expect(ofStore('s_total{operation="CreateMultipartUpload",outcome="ok"}')).toBeGreaterThanOrEqual(2);
     expect(ofStore('_duration_seconds_count{operation="PutObject"}')).toBeGreaterThanOrEqual(6);
@@ -170,12 +170,12 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
     expect(namesUnder(created)).toEqual(calls.map((name) => `S3/${name}`));
     const put = collector.spans.find(({ name, traceId }) => name === 'S3/PutObject' && traceId === TRACE);
     expect(put?.attributes).toEqual({ 'rpc.system': 'aws-api', 'rpc.service': 'S3', 'rpc.method': 'PutObject' });
-    // Nanoseconds as text of one length.
+    // Nanoseconds as text; all of the same length, so they sort as numbers do.
     const { startTimeUnixNano: begin, endTimeUnixNano: end } = created;
     const times = [begin, put?.startTimeUnixNano, put?.endTimeUnixNano, end];
     expect(times).toEqual(times.map(String).toSorted());
 
-    // What reads a form is called by events of the connection: its calls belong to the request all the same.
+    // The form parser runs in connection events; its store calls must still belong to the request's trace.
     const content = find(`POST ${RECORDINGS}/{recording}/content`);
     expect(content.parentSpanId).toBeUndefined();
     expect(namesUnder(content)).toEqual(expect.arrayContaining(['S3/UploadPart', 'S3/CompleteMultipartUpload']));
@@ -189,7 +189,7 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
     const refused = collector.spans.filter(({ parentSpanId, failed }) => parentSpanId === notFound.spanId && failed);
     expect(refused).toMatchObject([{ kind: CLIENT, attributes: { 'error.type': 'NoSuchKey' } }]);
 
-    // Neither the self-test nor a probe is anybody's request.
+    // The self-test and probes are not part of any request.
     const ids = new Set(collector.spans.map(({ spanId }) => spanId));
     const orphans = collector.spans.filter(({ kind, parentSpanId = '' }) => kind === CLIENT && !ids.has(parentSpanId));
     expect(orphans).toEqual([]);
@@ -291,7 +291,7 @@ describe('a service', () => {
     expect([swept.code, report.startedAt, report.finishedAt]).toEqual([0, expect.any(String), expect.any(String)]);
     const counts = { due: 1, deleted: { recordings: 1 }, kept: 0, failed: 0, overdue: 0, oldestOverdueSeconds: 0 };
     expect(report).toMatchObject({ dryRun: false, requests: expect.any(Number), ...counts });
-    // What will be lost unassessed: the sweep wrote an event, and a scrape has the service look.
+    // Recordings that will be deleted unassessed: the sweep wrote an event, and a scrape makes the service look.
     const dueSoon = 'proctoring_due_soon_unassessed{tenant="acme"}';
     await until(async () => (await scrape(installation)).get(dueSoon) === 1);
     expect([...(await scrape(installation)).keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);

@@ -180,7 +180,7 @@ test('a rolling restart loses no request, and every recording that was answered 
 
   const stored: string[] = [];
   let isOver = false;
-  /** Fails with the first answer that is not the one of a success. */
+  /** Fails with the first answer that is not a success. */
   async function client(number: number): Promise<void> {
     for (let round = 0; !isOver; round += 1) {
       const path = await balanced(({ record }) => record({}, `a-${number}-${round}`));
@@ -193,7 +193,7 @@ test('a rolling restart loses no request, and every recording that was answered 
   // Failures are reported below, after the restarts.
   clients.catch(() => {});
   const whileServed = (condition: () => boolean) => Promise.race([clients, until(condition)]);
-  /** Some more calls have come to a replica. */
+  /** Waits until a replica has received some more calls. */
   function untilServed(slot: Slot): Promise<unknown> {
     const before = slot.served;
     return whileServed(() => slot.served > before + 20);

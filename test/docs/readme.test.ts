@@ -51,7 +51,7 @@ afterAll(async () => {
   await installation.remove();
 });
 
-/** Of a language, or of a language and more: `sh run`. */
+/** Code blocks of a language, or of a language with a flag: `sh run`. */
 async function blocks(page: string, language: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) =>

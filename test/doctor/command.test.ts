@@ -39,7 +39,7 @@ function keysOf(name: string, keys: S3Credentials | undefined): Record<string, s
     : {};
 }
 
-/** Why /readyz is not ready, once it says what is awaited. */
+/** The reason that /readyz gives, once it matches what is expected. */
 async function readiness(awaited: string): Promise<string> {
   for (;;) {
     const answer = await fetch(`${installation.url}/readyz`).catch(() => undefined);

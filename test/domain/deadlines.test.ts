@@ -1,3 +1,4 @@
+// When a recording has to be gone.
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -23,12 +24,17 @@ const plain: RetentionPolicy = {
 };
 
 test.each([
-  ['without an assessment: creation and the unassessed retention', 'other', [], days(20)],
-  ['a tenant’s order bounds that', 'acme', [], days(14)],
-  ['and what is assessed', 'acme', [days(0)], days(14)],
-  ['but only if it is shorter', 'greedy', [], days(20)],
-  ['than what is assessed too', 'greedy', [days(0)], days(30)],
-  ['with assessments: the first of them and the retention', 'other', [days(1) + 5, days(1), days(1) + 9], days(31)],
+  ['of what nobody assessed: creation plus the unassessed retention', 'other', [], days(20)],
+  ['of what nobody assessed is earlier where a tenant ordered less', 'acme', [], days(14)],
+  ['of what is assessed is earlier where a tenant ordered less', 'acme', [days(0)], days(14)],
+  ['of what nobody assessed stays where a tenant ordered more', 'greedy', [], days(20)],
+  ['of what is assessed stays where a tenant ordered more', 'greedy', [days(0)], days(30)],
+  [
+    'of what is assessed: the first assessment plus the retention',
+    'other',
+    [days(1) + 5, days(1), days(1) + 9],
+    days(31),
+  ],
 ])('a deadline %s', (_, tenant, assessments, deadlineMs) => {
   expect(recordingDeadline(plain, tenant, recording, assessments)).toBe(deadlineMs);
 });

@@ -30,7 +30,7 @@ test('law: ids of recordings sort by creation, hold its time, are ids, and carry
   for (const value of ['v'.repeat(36), '0'.repeat(35), `${'0'.repeat(35)}w`]) expect(isRecordingId(value)).toBe(false);
 });
 
-test('law: times in keys are UTC, to the millisecond, sort as they come, also clamped, and are read back, and nothing else is', () => {
+test('law: times in keys are UTC, to the millisecond, sort by time, even when clamped, and are read back, and nothing else is', () => {
   expect(toKeyTime(Date.UTC(2026, 10, 23, 2, 3, 17, 4))).toBe('20261123T020317004Z');
   fc.assert(
     fc.property(timesMs, timesMs, (a, b) => {

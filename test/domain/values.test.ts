@@ -25,23 +25,24 @@ describe('the beginning of a recording', () => {
   const ogg = Buffer.from('OggS');
 
   test.each([
-    ['WebM', webm, 'audio/webm; codecs="vp8, opus"', true],
-    ['WebM of a size in eight bytes', longSize, 'video/webm', true],
-    ['Matroska', ebml('matroska'), 'video/x-matroska;codecs=avc1', true],
-    ['MP4', mp4, 'video/mp4;codecs="avc1.42E01E,mp4a.40.2"', true],
-    ['Ogg', ogg, 'audio/ogg', true],
-    ['WebM', webm, 'video/mp4', false],
-    ['Ogg', ogg, 'video/webm', false],
-    ['WebM', webm, 'video/quicktime', false],
-    ['WebM', webm, 'video/webm;codecs=<script>', false],
-    ['nothing', Buffer.alloc(0), 'video/webm', false],
-    ['HTML', Buffer.from('<html>'), 'video/webm', false],
-    ['EBML of another kind', ebml('other'), 'video/webm', false],
-    ['EBML without a DocType', ebml(), 'video/webm', false],
-    ['an EBML header cut off', webm.subarray(0, 4), 'video/webm', false],
-    ['EBML cut off in an element id', Buffer.from([...EBML, 0x84, 0x42]), 'video/webm', false],
-    ['EBML with an impossible size', Buffer.from([...EBML, 0x84, 0x42, 0x82, 0]), 'video/webm', false],
-  ])('%s as %s %s', (_, head, contentType, expected) => {
+    ['WebM', 'audio/webm; codecs="vp8, opus"', true, webm],
+    ['WebM of a size in eight bytes', 'video/webm', true, longSize],
+    ['Matroska', 'video/x-matroska;codecs=avc1', true, ebml('matroska')],
+    ['MP4', 'video/mp4;codecs="avc1.42E01E,mp4a.40.2"', true, mp4],
+    ['Ogg', 'audio/ogg', true, ogg],
+    ['WebM', 'video/mp4', false, webm],
+    ['Ogg', 'video/webm', false, ogg],
+    ['WebM', 'video/quicktime', false, webm],
+    ['WebM', 'video/webm;codecs=<script>', false, webm],
+    ['WebM', 'video/webm;charset=x', false, webm],
+    ['nothing', 'video/webm', false, Buffer.alloc(0)],
+    ['HTML', 'video/webm', false, Buffer.from('<html>')],
+    ['EBML of another kind', 'video/webm', false, ebml('other')],
+    ['EBML without a DocType', 'video/webm', false, ebml()],
+    ['an EBML header cut off', 'video/webm', false, webm.subarray(0, 4)],
+    ['EBML cut off in an element id', 'video/webm', false, Buffer.from([...EBML, 0x84, 0x42])],
+    ['EBML with an impossible size', 'video/webm', false, Buffer.from([...EBML, 0x84, 0x42, 0x82, 0])],
+  ])('%s announced as %s: %s', (_, contentType, expected, head) => {
     expect(beginsRecording(head, contentType)).toBe(expected);
   });
 
@@ -103,6 +104,9 @@ test('law: the parts of any file are whole in any order; lacking any but the las
     }),
   );
   expect(checkParts([], 10)).toMatchObject({ problem: 'missing', partNumbers: [1] });
+  expect(checkParts([part(2, 10), part(5, 1)], 10)).toMatchObject({ problem: 'missing', partNumbers: [1, 3, 4] });
+  const odd = [part(1, 9), part(2, 10), part(3, 11)];
+  expect(checkParts(odd, 10)).toMatchObject({ problem: 'wrong-size', partNumbers: [1, 3] });
 });
 
 test('etags are the same with and without quotes, in either case', () => {

@@ -62,7 +62,7 @@ async function rangeOf({ store, key }: Target): Promise<string> {
 }
 async function complete({ store, key, uploadId, etag }: Target) {
   await store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, sizeBytes: BYTES.length, etag }]);
-  // Whether a second try finds its upload is the store's own affair: the object is whole.
+  // A store may or may not know the upload at the second try; either way the object is whole.
   return text(await store.get(key));
 }
 

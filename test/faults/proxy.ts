@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 
 export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>;
 
-/** What is done to one request. The store never sees it unless `ask` passes it on, without some of its headers. */
+/** A fault of one request. The store sees the request only if the fault calls `ask`, with some headers removed if it says so. */
 export type Fault = (
   response: http.ServerResponse,
   ask: (without?: readonly string[]) => Promise<Reply>,
@@ -48,7 +48,7 @@ const replyChanged =
     pass(response, { ...reply, ...change(reply) });
   };
 
-/** Half of the body, and the length says that it was all. */
+/** Half of the body, with a content-length that matches the half. */
 export const replyShortened = replyChanged(({ body }) => ({ body: body.subarray(0, body.length / 2) }));
 
 export const replyEmptied = replyChanged(() => ({ body: Buffer.alloc(0) }));
@@ -80,7 +80,7 @@ export async function startFaultProxy(storeEndpoint: string) {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     /** How many requests have come since the last `spoil`. */
     requests: () => requests,
-    /** The `index`th request from now on, from 1, is spoilt so; undefined: it passes. */
+    /** Applies this fault to the `index`th request from now on, counted from 1; undefined: it passes. */
     spoil(next: typeof faultFor) {
       faultFor = next;
       requests = 0;

@@ -124,7 +124,7 @@ test('deletion runs hourly, is proven daily and repaired where that is asked for
   });
   const sweep = cronJob('7 * * * *', { backoffLimit: 2, activeDeadlineSeconds: 7200 }, 'sweep', '--json');
   expect(only(minimal, 'CronJob', '-sweep').spec).toMatchObject(sweep);
-  // What it finds is not looked for twice.
+  // A failed verification is not retried: it would find the same.
   const verify = cronJob(expect.stringMatching(/^\d+ \d+ \* \* \*$/), { backoffLimit: 0 }, 'verify', '--json');
   expect(only(minimal, 'CronJob', '-verify').spec).toMatchObject(verify);
   expect(pod(everything, 'verify').container).toMatchObject(runs('verify', '--fix', '--json'));

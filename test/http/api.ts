@@ -1,4 +1,5 @@
-// The application as its callers meet it: a real port, a real store, tokens, and a clock that can be turned.
+// The application as its callers meet it: a real port, a store in memory or that of a given service, tokens, and a clock
+// that the test moves.
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
 import { Writable } from 'node:stream';
@@ -19,13 +20,13 @@ import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { webm } from '../kit/fixtures.ts';
 import { startTestService, type TestService, type TestServiceOptions } from '../kit/service.ts';
-import { CREATE_BODY } from './calls.ts';
+import { CREATE_BODY, SCOPES } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 
 export { CREATE_BODY, UNKNOWN_RECORDING } from './calls.ts';
 
 export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
-export const ALL_SCOPES = 'recordings:upload recordings:review assessments:write privacy:manage';
+export const ALL_SCOPES = SCOPES.join(' ');
 const CLAIMS = { tenantClaim: 'tenant', scopeClaim: 'scope' };
 
 type OfApp = 'rateLimitPerMinute' | 'corsOrigins' | 'demo' | 'authenticate' | 'isReady';
@@ -64,7 +65,8 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 
 const opened: (() => Promise<void>)[] = [];
 afterAll(async () => {
-  for (const close of opened.splice(0)) await close();
+  const closed = await Promise.allSettled(opened.splice(0).map((close) => close()));
+  expect(closed.filter(({ status }) => status === 'rejected')).toEqual([]);
 });
 
 let attempts = 0;
@@ -74,7 +76,7 @@ export function newAttempt(): string {
   return `attempt-${attempts}`;
 }
 
-/** What is no business of the log: keys to anything, whom it is about, and queries. */
+/** What must never be logged: tokens, secrets and signatures, e-mail addresses, URLs and queries. */
 const UNTOLD = new RegExp(`X-Amz-|Bearer |eyJ|${SECRET}|service-secret|\\w@\\w|https?://|\\?\\w+=`, 'i');
 
 /** Is closed after the last test of the file, when every line of the log is checked for secrets. */
@@ -194,5 +196,8 @@ export async function startApi(options: ApiOptions = {}) {
   }
 
   const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  return { service, url, agent, handler, lines, log, authorization, call, raw, create, upload, store };
+  /** How many lines of the log contain this text. */
+  const logged = (text: string) => lines.filter((line) => line.includes(text)).length;
+
+  return { service, url, agent, handler, lines, log, logged, authorization, call, raw, create, upload, store };
 }

@@ -6,7 +6,8 @@ import type { Assessment } from '../../src/recordings/assess.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { webm } from '../kit/fixtures.ts';
-import { createInterventions, mediaKey, overriding } from '../kit/interventions.ts';
+import { createInterventions, overriding } from '../kit/interventions.ts';
+import { mediaKey } from '../kit/service.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 

@@ -97,7 +97,7 @@ describe('a token signed with the shared secret', () => {
     await expectRefused(authenticate(token), 'token-expired');
   });
 
-  it('opens nothing by another that is like it, nor where the secret is another', async () => {
+  it('is refused once any part of it was changed, and by a service with another secret', async () => {
     const authenticate = authenticator();
     const token = await header(ACME);
     expect(await authenticate(token)).toMatchObject(ACME);
@@ -228,6 +228,12 @@ it('a token is verified once a minute, is its own principal each time, and is re
   isKeyGone = false;
   expect(await principalFor('a')).toBe('who has a');
   expect(verified).toEqual(['a', 'b', 'a', 'a']);
+  // In a flood the oldest are forgotten, so that memory stays bounded.
+  for (let count = 0; count < 20_000; count += 1) await principalFor(`flood ${count}`);
+  await principalFor('flood 0');
+  expect(verified).toHaveLength(20_004);
+  await principalFor('a');
+  expect(verified).toHaveLength(20_005);
 });
 
 it('a token that is bound to an exam reads what is in it, and withdraws no consent', async () => {

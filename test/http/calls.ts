@@ -1,4 +1,5 @@
-// Every call of the contract under /v1, as api.md has it: the tables of the tests run over these.
+// Every call under /v1, written out by hand: the tables of the tests run over these, and the drift test compares them
+// with the routes.
 import type { Method } from '../../src/http/operation.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
@@ -16,11 +17,11 @@ export interface ContractCall extends Sent {
   readonly name: string;
   readonly method: Method;
   readonly path: string;
-  /** Any one of them is enough. */
+  /** One of them is enough. */
   readonly scopes: readonly (typeof SCOPES)[number][];
 }
 
-/** Well-formed, of no recording. */
+/** A well-formed id of no recording. */
 export const UNKNOWN_RECORDING = `0${'1'.repeat(35)}`;
 export const CREATE_BODY = {
   participantId: 'p-1',
@@ -64,7 +65,8 @@ const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'],
 export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCall => {
   return { name, method, path, scopes, ...sent };
 });
-export const OF_RECORDING = CALLS.filter(({ path }) => path.includes('{recording}'));
+export const isOfRecording = ({ path }: Pick<ContractCall, 'path'>): boolean => path.includes('{recording}');
+export const OF_RECORDING = CALLS.filter(isOfRecording);
 
 export type Ids = Partial<Record<'exam' | 'attempt' | 'recording' | 'participant', string>>;
 
@@ -73,17 +75,20 @@ export function pathOf({ path, query = '' }: Pick<ContractCall, 'path' | 'query'
   return path.replace(/\{(\w+)\}/g, (_, place: keyof Ids) => all[place]) + query;
 }
 
-/** A valid body, and what says so. */
+/** A valid body and its Content-Type. */
 export function bodyOf(call: Sent): { body?: string | Buffer; headers?: Record<string, string> } {
   if (call.takesFile) return formWith(Buffer.from('no recording'));
   return call.body ? { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } } : {};
 }
 
+/** What comes before and after the file in a form with one file. */
+export const FORM_HEAD = Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n');
+export const FORM_TAIL = Buffer.from('\r\n--edge--\r\n');
+
 /** A form with one file. */
 export function formWith(file: Uint8Array): { body: Buffer; headers: Record<string, string> } {
-  const head = '--edge\r\nContent-Disposition: form-data; name="file"; filename="blob"\r\n\r\n';
   return {
-    body: Buffer.concat([Buffer.from(head), file, Buffer.from('\r\n--edge--\r\n')]),
+    body: Buffer.concat([FORM_HEAD, file, FORM_TAIL]),
     headers: { 'content-type': 'multipart/form-data; boundary=edge' },
   };
 }

@@ -205,14 +205,15 @@ describe('a create with an Idempotency-Key', () => {
       expectProblem(await again(attempt, body), 422, 'idempotency-key-reused');
     }
     for (const key of ['', 'a b', 'x'.repeat(256), ['a', 'b']]) {
-      const headers = { 'Idempotency-Key': key as string };
-      expectProblem(await api.raw('POST', pathOf('a'), { headers }), 422, 'invalid-request');
+      const headers = { 'content-type': 'application/json', 'Idempotency-Key': key as string };
+      const answer = await api.raw('POST', pathOf('a'), { headers, body: JSON.stringify(CREATE_BODY) });
+      expectProblem(answer, 422, 'invalid-request');
     }
   });
 
   it.each([
-    ['answers with no recording that may still be removed, and with that one alone once it was kept', 0],
-    ['leaves what took too long to the next try, and removes nothing that others were answered with', 7 * MINUTE_MS],
+    ['never answers with a recording that may still be removed; afterwards only with the one that was kept', 0],
+    ['gives up when it took too long, and removes no recording that another call was answered with', 7 * MINUTE_MS],
   ])('%s', async (_, lateMs) => {
     const attempt = newAttempt();
     const upload = store.holdNext('createMultipartUpload');

@@ -20,11 +20,11 @@ const ajv = new Ajv2020({
 });
 ajv.addSchema(api, 'openapi');
 
-/** Sent with every answer of this server, whatever it answers; what each does is no part of the API. */
+/** Headers that any answer may have and that the OpenAPI document leaves out. */
 const ANYWHERE =
   /^(date|connection|keep-alive|transfer-encoding|content-length|content-type|vary|access-control-.*|x-.*-(options|policies|prefetch-control)|x-xss-protection|(content-security|referrer|cross-origin-[a-z]+)-policy|strict-transport-security|origin-agent-cluster)$/;
 
-/** A path with other bytes is refused before it is one. */
+/** A path with other bytes is refused before routing. */
 const SEGMENT = '[!-.0-~]+';
 const templates = Object.keys(api.paths).map((template) => {
   return [template, new RegExp(`^${template.replaceAll('.', '\\.').replace(/\{\w+\}/g, SEGMENT)}$`)] as const;

@@ -5,8 +5,9 @@ import type { ParticipantErasure } from '../../src/recordings/erase-participant.
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { type Answer, type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
-import { expectNothingLeft, expectProblem } from './expectations.ts';
+import { expectProblem } from './expectations.ts';
 
 const store = createInterventions();
 const FIRST_PART = new Uint8Array(5 * MIB);
@@ -49,6 +50,7 @@ describe('the erasure of a recording', () => {
     for (const _ of ['once', 'again']) {
       const answer = await erase(stored);
       expectProblem(answer, 503, 'recording-unreadable');
+      expect(answer.body.detail).toMatch(/media are deleted.*is kept/);
       // No caller is made to try for ever.
       expect(answer.headers['retry-after']).toBeUndefined();
       expect(await api.service.store.get(recordingKey(stored.ref, 'media'))).toBeUndefined();
@@ -177,7 +179,7 @@ describe('the erasure of a participant', () => {
     expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
   });
 
-  it('takes what is begun while it runs, and leaves whole what ends its creation after it', async () => {
+  it('erases what is created while it runs, and leaves intact a recording whose creation finishes afterwards', async () => {
     const participantId = 'recording-on';
     await api.create({}, { participantId });
     const held = store.holdNext('delete');

@@ -1,4 +1,4 @@
-// A reviewer's link, the restriction that stops it, and the access log that has both.
+// A reviewer's link, the restriction that stops it, and the access log that records both.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
@@ -8,8 +8,9 @@ import type { Recording } from '../../src/recordings/recording.ts';
 import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
-import { expectNothingLeft, expectProblem } from './expectations.ts';
+import { expectProblem } from './expectations.ts';
 
 const DESK = { scope: 'privacy:manage', sub: 'desk' };
 const REASON = 'accuracy contested';
@@ -60,6 +61,20 @@ describe('a playback link', () => {
     const refused = await link(stored);
     expectProblem(refused, 410, 'recording-expired');
     expect(refused.body).toMatchObject({ deadline: deleteBy });
+  });
+
+  it('does not outlive the deadline that an assessment brings', async () => {
+    const own = await startApi({ policy: { afterAssessmentMs: DAY_MS } });
+    const stored = await own.store();
+    const completedAt = stored.recording.createdAt;
+    const { body: assessed } = await own.call('put', `${stored.attemptPath}/assessment`, { body: { completedAt } });
+    const deadlineMs = Date.parse(completedAt) + DAY_MS;
+    expect(Date.parse(String(assessed.deleteBy))).toBe(deadlineMs);
+    const { clock } = own.service;
+    clock.advance(deadlineMs - MINUTE_MS - clock.now());
+    expect(Date.parse((await link(stored, own)).body.expiresAt)).toBeLessThanOrEqual(deadlineMs);
+    clock.advance(MINUTE_MS);
+    expectProblem(await link(stored, own), 410, 'recording-expired');
   });
 
   it('is audited before it is handed out or refused, with its caller and reason', async () => {
@@ -168,7 +183,7 @@ describe('a restriction', () => {
     expect(await restrict(stored)).toMatchObject(restricted);
     const first = await mark();
     expect(await restrict(stored, api, 'another')).toMatchObject(restricted);
-    // The first reason is kept; the audit trail has both.
+    // The first reason is kept; the audit trail records both.
     expect(await mark()).toEqual(first);
     await expectFailure(lift);
     expectProblem(await link(stored), 423, 'recording-restricted');

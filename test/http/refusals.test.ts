@@ -4,7 +4,17 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
 import { listAll, listAllMultipartUploads } from '../../src/storage/object-store.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
-import { bodyOf, CALLS, type ContractCall, CREATE_BODY, formWith, type Ids, pathOf, SCOPES } from './calls.ts';
+import {
+  bodyOf,
+  CALLS,
+  type ContractCall,
+  CREATE_BODY,
+  formWith,
+  type Ids,
+  isOfRecording,
+  pathOf,
+  SCOPES,
+} from './calls.ts';
 import { expectProblem } from './expectations.ts';
 
 const SITTING = { exam: 'math', attempt: 'attempt' };
@@ -50,10 +60,10 @@ async function expectNothingChanged(): Promise<void> {
   expect({}).not.toHaveProperty('polluted');
 }
 
-/** What differs from a call that would be right. */
+/** How the call differs from a correct one. */
 interface Ask extends CallOptions, Ids {
   readonly query?: string;
-  /** One of the mistakes that the answer lists. */
+  /** One of the errors in the answer's list. */
   readonly tells?: { readonly path: string; readonly message?: RegExp } | undefined;
 }
 type Asks = Readonly<Record<string, Ask | ((call: ContractCall) => Ask | Promise<Ask>)>>;
@@ -73,14 +83,13 @@ const each = (values: readonly string[], ask: (value: string) => Asks[string], n
   Object.fromEntries(values.map((value) => [`${name}${value}`, ask(value)]));
 
 const ofAll: IsOf = () => true;
-const ofRecording: IsOf = ({ path }) => path.includes('{recording}');
 const takesJson: IsOf = ({ body }) => body !== undefined;
 const takesFile: IsOf = (call) => call.takesFile === true;
 const named = (...names: string[]): IsOf => {
   return ({ name }) => names.includes(name);
 };
 
-/** What is wrong with a token is in auth.test.ts. */
+/** Invalid tokens are in auth.test.ts. */
 const TOKENS = [
   ...refused('token-missing', ofAll, {
     'no token': { as: null },
@@ -117,13 +126,13 @@ const sizes = (...numbers: number[]) => numbers.map((partNumber) => ({ partNumbe
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 const NOT_FOUND = [
-  ...refused('recording-not-found', ofRecording, {
+  ...refused('recording-not-found', isOfRecording, {
     'an unknown recording': { recording: UNKNOWN_RECORDING },
     'a recording of another attempt': { attempt: 'another' },
     'a recording of another exam': { exam: 'another' },
   }),
   ...STATES.flatMap((state) =>
-    refused('recording-not-found', ofRecording, {
+    refused('recording-not-found', isOfRecording, {
       [`another tenant's recording, ${state}`]: () => ({ as: { tenant: 'other' }, recording: idOf(state) }),
     }),
   ),
@@ -182,7 +191,7 @@ const BODIES = [
   ...refused('unsupported-media-type', takesFile, each(FILE_TYPES, ofType)),
   ...refused('invalid-request', takesJson, {
     ...each(['[]', '[{}]', '"text"', 'null', 'true', '-1e400', DEEP], asBody),
-    // Bytes that are no UTF-8 are taken for characters that no schema allows.
+    // Bytes that are not UTF-8 are decoded to characters that no schema allows.
     'characters of no member': (call) => withMember(call, '\u00ff\ufffe', '1'),
     depth: (call) => withMember(call, 'x', `${'{"x":'.repeat(10_000)}1${'}'.repeat(10_000)}`),
     ...each(

@@ -1,4 +1,4 @@
-// What holds for every answer: probes and documentation without a token, how calls fail, conditional reads, other origins.
+// What every answer has in common: probes and documentation without a token, errors, conditional reads, CORS.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -71,12 +71,16 @@ describe('a problem', () => {
     'has an id of the service where the caller sent %j',
     async (id) => {
       const headers = { 'x-request-id': Buffer.from(id).toString('latin1') };
-      for (const path of [NO_RECORDING, '/nowhere', '/v1/exams/%zz/recordings']) {
+      for (const [path, status] of [
+        [NO_RECORDING, 404],
+        ['/nowhere', 404],
+        ['/v1/exams/%zz/recordings', 400],
+      ] as const) {
         const answer = await api.raw('GET', path, { headers });
         expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
-        expectProblem(answer, answer.status);
+        expectProblem(answer, status);
       }
-      expect(JSON.stringify(api.log())).not.toContain(JSON.stringify(id || 'never').slice(1, -1));
+      if (id !== '') expect(JSON.stringify(api.log())).not.toContain(JSON.stringify(id).slice(1, -1));
     },
   );
 
@@ -90,15 +94,18 @@ describe('a problem', () => {
     ['store-unavailable', storeThatIs('unavailable'), '5', caused('StoreError unavailable')],
     ['store-refused', storeThatIs('access-denied'), undefined, caused('StoreError access-denied')],
     ['internal', { authenticate: () => Promise.reject(cause) }, undefined, { stack: expect.any(Array) }],
-  ])('has its place in the log, and its message nowhere: %s', async (code, options, retryAfter, logged) => {
-    const broken = await startApi(options);
-    const answer = await broken.call('get', RECORDINGS);
-    expectProblem(answer, PROBLEMS[code].status, code);
-    expect(answer.headers['retry-after']).toBe(retryAfter);
-    expect(JSON.stringify(answer)).not.toMatch(/10\.9\.8\.7|NetworkError|StoreError/);
-    expect(broken.log()).toContainEqual(expect.objectContaining({ level: 'error', code, ...logged }));
-    expect(JSON.stringify(answer) + broken.lines.join('')).not.toContain('secret');
-  });
+  ])(
+    'is logged with its cause; the message of the error appears neither in the log nor in the answer: %s',
+    async (code, options, retryAfter, logged) => {
+      const broken = await startApi(options);
+      const answer = await broken.call('get', RECORDINGS);
+      expectProblem(answer, PROBLEMS[code].status, code);
+      expect(answer.headers['retry-after']).toBe(retryAfter);
+      expect(JSON.stringify(answer)).not.toMatch(/10\.9\.8\.7|NetworkError|StoreError/);
+      expect(broken.log()).toContainEqual(expect.objectContaining({ level: 'error', code, ...logged }));
+      expect(JSON.stringify(answer) + broken.lines.join('')).not.toContain('secret');
+    },
+  );
 });
 
 describe('what the parser of Node refuses', () => {
@@ -167,7 +174,7 @@ describe('a read', () => {
     expectProblem(await ask(NO_RECORDING, '*'), 404, 'recording-not-found');
     expectProblem(await api.raw('GET', created.path, { as: null, headers: { 'if-none-match': '*' } }), 401);
     await api.upload(created, webm);
-    // What changes something is done, and has no tag.
+    // Calls that change something succeed, and have no ETag.
     const completed = await ask(`${created.path}/complete`, '*', 'POST');
     expect([completed.status, completed.headers.etag]).toEqual([200, undefined]);
     const changed = await ask(created.path, etag);
@@ -188,7 +195,7 @@ describe('a page of another origin', () => {
   const preflight = (origin: string, url?: string) =>
     send(origin, { 'access-control-request-method': 'PUT' }, url, 'OPTIONS');
   const list = ({ headers }: Response, name: string) => (headers.get(name) ?? '').split(/ *, */);
-  // Tokens go in a header: no page may send cookies or certificates along.
+  // Tokens are sent in a header: pages may not send cookies or client certificates.
   const permissionOf = (answer: Response) => ({
     origin: answer.headers.get('access-control-allow-origin'),
     credentials: answer.headers.get('access-control-allow-credentials'),
@@ -222,7 +229,7 @@ describe('a page of another origin', () => {
     }
   });
 
-  it('has none where none is set (OPTIONS then lists the methods alone), and none outside of the API', async () => {
+  it('has no permission where no origin is configured (OPTIONS then only lists the methods), nor outside /v1', async () => {
     const answer = await preflight(ALLOWED[0], api.url + RECORDINGS);
     expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'POST, GET, HEAD']);
     expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);

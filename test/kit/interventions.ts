@@ -1,17 +1,15 @@
 // A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
 import { strict as assert } from 'node:assert';
-import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingKey } from '../../src/domain/keys.ts';
 import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 
 export type StoreCall = keyof ObjectStore;
-/** Keys, prefixes or targets that begin so, or match. */
+/** Keys, prefixes or targets that begin with this string, or match this expression. */
 export type Keys = string | RegExp;
 /** Makes the call itself. */
 type Go = () => Promise<unknown>;
 
-/** A store in which `step` takes the place of every call. */
+/** A store in which `step` replaces every call. */
 export function intercepting(
   store: ObjectStore,
   step: (call: StoreCall, args: unknown[], go: Go) => unknown,
@@ -34,7 +32,7 @@ export function keysIn([about = '']: readonly unknown[]): string[] {
 
 const isAbout = (keys: Keys, args: unknown[]) => keysIn(args).some((key) => isOneOf(keys, key));
 
-/** A store of which some methods are the test's own. */
+/** A store with some methods replaced by the test's own. */
 export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>): ObjectStore {
   return intercepting(store, (call, args, go) => {
     const own = overrides[call] as ((...given: unknown[]) => unknown) | undefined;
@@ -42,17 +40,17 @@ export function overriding(store: ObjectStore, overrides: Partial<ObjectStore>):
   });
 }
 
-/** A store in which `step` takes the place of such calls on such keys. */
+/** A store in which `step` replaces these calls on these keys. */
 export function replacing(store: ObjectStore, call: StoreCall, keys: Keys, step: (go: Go) => unknown): ObjectStore {
   return intercepting(store, (name, args, go) => (name === call && isAbout(keys, args) ? step(go) : go()));
 }
 
-/** A store of which such calls fail. */
+/** A store whose calls of these kinds fail. */
 export function failing(store: ObjectStore, call: StoreCall, keys: Keys = '', code = 'InternalError'): ObjectStore {
   return replacing(store, call, keys, () => Promise.reject(new StoreError('unavailable', call, code)));
 }
 
-/** A store that refuses to delete such keys, and those alone. */
+/** A store that refuses to delete these keys, and only these. */
 export function keeping(store: ObjectStore, keys: Keys): ObjectStore {
   return overriding(store, {
     async delete(targets) {
@@ -132,7 +130,7 @@ export function createInterventions() {
         if (isFailing) throw new StoreError('unavailable', call, 'TimeoutError');
         return go();
       }),
-    /** The next such call waits until it is released; `reached` resolves when it has come. */
+    /** The next matching call waits until it is released; `reached` resolves when it has arrived. */
     holdNext(call: StoreCall) {
       const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
       const { promise: released, resolve } = Promise.withResolvers<void>();
@@ -140,15 +138,13 @@ export function createInterventions() {
       holds.add(hold);
       return { reached, release: () => resolve(void holds.delete(hold)) };
     },
-    /** Such calls on such keys fail as those of an unreachable store, until the returned function is called. */
+    /** Matching calls fail as if the store were unreachable, until the returned function is called. */
     failOn(call: StoreCall, keys: Keys) {
       const failure = { call, keys };
       failures.add(failure);
       return () => failures.delete(failure);
     },
-    /** The watcher is called, and awaited, before every such call. */
+    /** Calls and awaits the watcher before every matching call. */
     watch: (call: StoreCall, watcher: (...args: unknown[]) => Promise<void> | void) => void watchers.set(call, watcher),
   };
 }
-
-export const mediaKey = (ref: RecordingRef) => recordingKey(ref, 'media');

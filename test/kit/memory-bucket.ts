@@ -31,7 +31,7 @@ const BUCKET_URL = new URL('http://store.test/recordings');
 const CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
 const refuse = (status = 403) => new Response(null, { status });
 
-/** What S3 calls otherwise than this project does. */
+/** Names that S3 and this project spell differently. */
 const OPERATIONS: Readonly<Record<string, string>> = {
   put: 'PutObject',
   get: 'GetObject',

@@ -47,7 +47,7 @@ export class MemoryStore implements ObjectStore {
   readonly #keys: string[] = [];
   readonly #uploads = new Map<string, Upload>();
   readonly #completed = new Map<string, string>();
-  /** The store refuses to delete these. */
+  /** Keys that the store refuses to delete. */
   readonly refusedKeys = new Set<string>();
   #names = 0;
 
@@ -61,7 +61,7 @@ export class MemoryStore implements ObjectStore {
     return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
   }
 
-  /** What a reader finds, from one listing. */
+  /** The current body of a key; undefined if there is none. */
   peek(key: string): Uint8Array | undefined {
     return this.#current(key)?.body;
   }
@@ -194,7 +194,7 @@ export class MemoryStore implements ObjectStore {
     return { uploads: page.items, cursor: page.cursor, storeTimeMs: this.now() };
   }
 
-  /** A page of what comes after the cursor: the last item of the page before, which may be gone. */
+  /** The page after the cursor. The cursor is the last item of the page before; it may have been deleted since. */
   #page<T>(all: readonly T[], cursor: string | undefined, compare: (a: T, b: T) => number) {
     const after = cursor === undefined ? undefined : (JSON.parse(cursor) as T);
     const left = after === undefined ? all : all.filter((item) => compare(item, after) > 0);

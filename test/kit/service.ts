@@ -24,6 +24,8 @@ import type { MemoryStoreOptions } from './memory-store.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
 
+export const mediaKey = (ref: RecordingRef) => recordingKey(ref, 'media');
+
 export type TestService = ReturnType<typeof startTestService>;
 
 export interface TestServiceOptions {
@@ -120,5 +122,5 @@ export function startTestService(options: TestServiceOptions = {}) {
 export async function uploadParts({ store }: RecordingsContext, ref: RecordingRef, parts: readonly Uint8Array[]) {
   const manifest = Buffer.from((await store.get(recordingKey(ref, 'manifest'))) ?? []).toString();
   const { uploadId } = JSON.parse(manifest) as Manifest;
-  for (const [at, part] of parts.entries()) await store.uploadPart(recordingKey(ref, 'media'), uploadId, at + 1, part);
+  for (const [at, part] of parts.entries()) await store.uploadPart(mediaKey(ref), uploadId, at + 1, part);
 }

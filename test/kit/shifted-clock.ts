@@ -32,7 +32,7 @@ function createShiftedClock() {
   };
 }
 
-/** Every time that the store tells is told as the clock would have shown it; nothing else is changed. */
+/** Converts every time in an answer to what the shifted clock showed at that moment; changes nothing else. */
 function seenThrough(clock: ReturnType<typeof createShiftedClock>, store: ObjectStore): ObjectStore {
   const seen = (value: unknown, name = ''): unknown => {
     if (name === 'storeTimeMs') return Number(value) + clock.now() - Date.now();

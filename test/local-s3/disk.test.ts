@@ -76,7 +76,7 @@ describe('the data folder', () => {
   });
 
   test('whose holder is dead, or another process of its pid by now, is taken by one of many', async () => {
-    // Only Linux distinguishes a process from a later one with its id.
+    // Only Linux can tell a process from a later one with the same id.
     for (const pid of process.platform === 'linux' ? [2 ** 30, process.pid] : [2 ** 30]) {
       const dataDir = await temporaryFolder();
       await writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt: 'boot/1', token: 'a' }));
@@ -99,7 +99,7 @@ async function work(
   book: Book,
   onAsk: () => void,
 ): Promise<never> {
-  /** Both may be found while it is not answered, and the new alone afterwards. */
+  /** Before the answer the old or the new value may be found, afterwards only the new one. */
   async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
     const entries = Object.entries(made);
     for (const [place, value] of entries) book.set(place, new Set([...(book.get(place) ?? [undefined]), value]));
@@ -139,7 +139,7 @@ test('a store that is killed keeps what it acknowledged, whole, and nothing by h
     const client = asking(String(endpoint).trim(), dataDir);
     const gone = once(child, 'exit');
     let left = 5 + Math.floor(Math.random() * 40);
-    /** Kills the store a few turns of the event loop after that many changes were asked for. */
+    /** Kills the store a few turns of the event loop after that many changes were requested. */
     const onAsk = async () => {
       left -= 1;
       if (left !== 0) return;

@@ -28,7 +28,7 @@ test('a signature is verified for any path and query', async () => {
   const names = word.filter((name) => name !== '__proto__');
   await fc.assert(
     fc.asyncProperty(word, fc.dictionary(names, values, { maxKeys: 3 }), async (key, query) => {
-      // Whatever it asks for, it is not refused for its signature.
+      // The request itself may fail, but not for its signature.
       const { status, outcome } = await ask('GET k', { key, query });
       expect([200, 400, 404, 501]).toContain(status);
       expect(outcome).not.toContain('SignatureDoesNotMatch');

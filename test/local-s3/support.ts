@@ -76,7 +76,7 @@ export function asking(endpoint: string, dataDir: string) {
     sign: (line: string, options?: SignOptions) => sign(endpoint, line, options),
     /** The status of the answer and the code of its error, as in '404 NoSuchKey'. */
     outcome: async (line: string, options?: SignOptions) => (await ask(line, options)).outcome,
-    /** Opens a connection and writes the head of a signed request to it, which the test may go on with. */
+    /** Opens a connection and writes the head of a signed request to it; the test writes the rest. */
     sendHead: ({ method, target, headers }: Signed, more: Record<string, string>): Socket => {
       const socket = connect(Number(port), hostname);
       const lines = Object.entries({ ...headers, ...more }).map((pair) => pair.join(': '));

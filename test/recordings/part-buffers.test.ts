@@ -1,5 +1,5 @@
-// The memory of parts that pass through the service. That their bytes are those of the file, that who waits is served in
-// order and reads no further meanwhile, and that an upload which ends gives its memory back, is in test/http/content.test.ts.
+// The memory of parts that pass through the service. That their bytes are those of the file, that whoever waits
+// reads no further meanwhile, and that an upload which ends gives its memory back, is in test/http/content.test.ts.
 import { expect, test } from '@jest/globals';
 import { PartBuffers } from '../../src/recordings/part-buffers.ts';
 
@@ -18,6 +18,20 @@ test('buffers are used again while some are in use, unless another size is asked
   buffers.give(larger);
   buffers.give(kept);
   expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
+});
+
+test('whoever waits first is served first', async () => {
+  const buffers = new PartBuffers(1);
+  const given = await buffers.take(PART_BYTES);
+  const served: string[] = [];
+  const waiting = ['first', 'second'].map(async (name) => {
+    const buffer = await buffers.take(PART_BYTES);
+    served.push(name);
+    buffers.give(buffer);
+  });
+  buffers.give(given);
+  await Promise.all(waiting);
+  expect(served).toEqual(['first', 'second']);
 });
 
 test('parts that come more slowly than 16 KiB a second give way to others, if others wait', async () => {

@@ -29,7 +29,7 @@ test.each([
       if (plan.made >= call) calls = call + 1;
       plan.made = undefined;
       expect(await service.after(2 * HOUR_MS).kinds()).not.toContain('no-due-entry');
-      // There is no way back: the sweep finishes what was begun, and leaves the rest alone.
+      // A deletion cannot be undone: the sweep finishes what was begun, and leaves the rest alone.
       const { length: asked } = await service.keys(recordingKey(ref, 'deleting'));
       const before = await service.objectsOf(ref);
       await service.sweep();

@@ -21,7 +21,7 @@ describe('the deletion queue at a glance', () => {
   const NOTHING = { oldestDueMs: undefined, sweepable: 0 };
 
   test('reports the oldest deadline once its entry is past the grace period, and from the lead on what a sweep would delete', async () => {
-    // What expires with the receipts, and keys that nobody knows, are no recordings.
+    // Receipt entries and unknown keys do not count as recordings.
     await service.put(dueReceiptsKey(service.clock.now() - DAY_MS, 'unique'));
     await service.put('due/nonsense');
     const { recording } = await service.after(2 * HOUR_MS).record();

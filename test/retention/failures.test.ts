@@ -1,4 +1,4 @@
-// What cannot be dealt with is kept, counted and reported; the rest goes on, and goes on time.
+// What cannot be deleted is kept, counted and reported; everything else is deleted on time.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
@@ -11,7 +11,7 @@ beforeEach(() => {
   service = startRetention();
 });
 
-describe('the others are deleted beside', () => {
+describe('the other recordings are deleted despite', () => {
   test('unknown keys, a torn manifest, a key that is denied, and a mistake in the code', async () => {
     await service.record({ attempt: 'a1' });
     const strange = await service.record({ attempt: 'a2' });
@@ -30,13 +30,13 @@ describe('the others are deleted beside', () => {
     const codes = ['AccessDenied', 'manifest-unreadable', 'unexpected-TypeError', 'unknown-key'];
     expect([...problems.keys()].toSorted()).toEqual(codes);
     expect(problems.get('unknown-key')).toEqual(unknown.toSorted());
-    // The media of what cannot be read go on time.
+    // Media are deleted on time even when the documents beside them cannot be read.
     expect(await service.objectsOf(torn)).toEqual([recordingKey(torn, 'manifest')]);
     expect(await service.objectsOf(denied)).toContain(recordingKey(denied, 'media'));
     expect(await service.keys(recordingKey(mistaken, 'media'))).toEqual([]);
     for (const ref of [torn, denied, mistaken]) expect(await service.receiptOf(ref)).toBeUndefined();
 
-    // Once what is denied is allowed, all goes but what nobody understands; that is reported every time.
+    // Once deletes are allowed again, all is deleted but what cannot be read; every sweep reports that.
     for (const deleted of [2, 0])
       expect(await service.sweep()).toMatchObject({ deleted: { recordings: deleted }, failed: 3 });
     expect(await service.keys('attempts/')).toEqual([...unknown.slice(1), recordingKey(torn, 'manifest')].toSorted());
@@ -68,7 +68,7 @@ describe('the others are deleted beside', () => {
 });
 
 describe('media go on time', () => {
-  test.each(['get', 'abortMultipartUpload'] as const)('even when %s fails for ever', async (call) => {
+  test.each(['get', 'abortMultipartUpload'] as const)('even when every %s fails', async (call) => {
     const ref = await service.record();
     await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
     const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, call));
@@ -82,7 +82,7 @@ describe('media go on time', () => {
   test.each([
     ['uploads that will not be aborted', 'uploads-stay-open', { abortMultipartUpload: async () => {} }],
     ['objects that will not go', 'objects-stay', { delete: async () => [] }],
-  ] as const)('or %s are given up and reported', async (_, code, overrides) => {
+  ] as const)('and %s are given up and reported', async (_, code, overrides) => {
     if (code === 'objects-stay') await service.record();
     else await service.begin();
     service.clock.advance(31 * DAY_MS);
@@ -102,7 +102,7 @@ describe('media go on time', () => {
 });
 
 describe('an index entry goes only after what it leads to', () => {
-  test('that of a fact that could not be deleted stays', async () => {
+  test('the entry of an assessment that could not be deleted stays', async () => {
     await service.assess({ tenant: 'acme', exam: 'math', attempt: 'empty' });
     expect((await service.after(30 * DAY_MS).sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
     expect((await service.sweepOn(failing(service.store, 'delete'))).failed).toBeGreaterThan(0);
@@ -111,7 +111,7 @@ describe('an index entry goes only after what it leads to', () => {
     expect(await service.keys()).toEqual([]);
   });
 
-  test('one that the store does not let go costs nothing but a look the next time', async () => {
+  test('an entry that the store refuses to delete costs the next sweep one look', async () => {
     await service.record();
     const report = await service.after(30 * DAY_MS).sweepOn(keeping(service.store, 'due/'));
     expect(report).toMatchObject({ deleted: { recordings: 1 }, failed: 1, problems: [{ code: 'AccessDenied' }] });
@@ -151,9 +151,10 @@ describe('a purge', () => {
   });
 });
 
-test('an open upload is ended though the listing of all of them failed', async () => {
+test('an open upload is aborted even when the listing of all uploads failed', async () => {
   await service.uploaded();
   const store = failing(service.store, 'listMultipartUploads', /^attempts\/$/);
-  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 } });
+  const problems = [{ code: 'InternalError', keys: ['open uploads'] }];
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 }, problems });
   expect(await service.openUploads()).toEqual([]);
 });

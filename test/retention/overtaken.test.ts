@@ -88,7 +88,7 @@ describe('nothing is left of', () => {
     await overtaken(moment, () => service.erase(ref));
   });
 
-  test('the marker that a repair writes of what is erased', async () => {
+  test('a marker that a repair writes while its recording is erased', async () => {
     const ref = await service.record();
     const keys = participantKey('p1', ref);
     await service.after(2 * HOUR_MS).remove(keys);
@@ -96,12 +96,12 @@ describe('nothing is left of', () => {
   });
 
   test.each([
-    ['stored', HOUR_MS],
-    ['stored', -HOUR_MS],
-    ['timeline', HOUR_MS],
+    ['stored', 'when a sweep could already delete it', HOUR_MS],
+    ['stored', 'an hour before a sweep could delete it', -HOUR_MS],
+    ['timeline', 'when a sweep could already delete it', HOUR_MS],
   ] as const)(
-    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only (begun %d ms after it could go)',
-    async (object, afterMs) => {
+    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only (begun %s)',
+    async (object, _, afterMs) => {
       const ref = await service.uploaded();
       service.clock.advance(29 * DAY_MS + afterMs);
       const at = '2026-01-01T00:00:00Z';
@@ -117,6 +117,13 @@ describe('nothing is left of', () => {
       await service.after(2 * HOUR_MS).sweep();
     },
   );
+});
+
+test('a completion that died before its tags writes them when it is repeated', async () => {
+  const ref = await service.uploaded();
+  await expect(service.complete(ref, failing(service.store, 'tag'))).rejects.toMatchObject(CRASHED);
+  const { deleteBy } = await service.complete(ref);
+  expect(await service.store.tags(recordingKey(ref, 'media'))).toEqual({ 'delete-by': deleteBy });
 });
 
 describe('a purge that failed at its end', () => {
@@ -235,7 +242,7 @@ describe('a proof', () => {
     expect(await service.kinds()).toEqual([]);
   });
 
-  test('is not written by a listing of hours ago', async () => {
+  test('is not written from a listing that is hours old', async () => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
     const report = await overtaken({ when: 'after', call: 'list', keys: recordingPrefix(ref) }, later);

@@ -7,7 +7,7 @@ import { dueReceiptsKey, parseKey, receiptKey, recordingKey } from '../../src/do
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
-import { indexOf, type RetentionService, startRetention } from './support.ts';
+import { type RetentionService, receiptIndex, startRetention } from './support.ts';
 
 const LONG_AGO = 'due/20200101T000000000Z/receipts';
 
@@ -61,17 +61,21 @@ test.each([
   { which: 2, arrives: 'after those that followed it' },
   { which: 4, arrives: 'never' },
 ])(
-  'an index of receipts that is not answered leaves no hole in any run (batch $which arrives $arrives)',
+  'an index of receipts whose PUT gets no answer leaves no hole in any run (batch $which arrives $arrives)',
   async ({ which, arrives }) => {
     let late: (() => Promise<unknown>) | undefined;
+    let batches = 0;
     startInBatches(async (write, count) => {
+      batches = count;
       if (count !== which) return write();
       if (arrives === 'all the same') await write();
       if (arrives.startsWith('after')) late = write;
       throw new StoreError('unavailable', 'PutObject', 'SlowDown');
     });
     await sweepMany(7);
+    expect(batches).toBeGreaterThanOrEqual(which);
     for (const places of await placesByRun()) expect(places).toEqual(places.map((_, index) => index + 1));
+    expect(late !== undefined).toBe(arrives.startsWith('after'));
     await late?.();
     expect(await service.after(2 * HOUR_MS).verify()).toMatchObject({ wrong: 0 });
     expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
@@ -81,13 +85,14 @@ test.each([
 test.each([
   ['20 minutes', 20 * MINUTE_MS],
   ['three days', 3 * DAY_MS],
-])('a sweep with %s between its batches is not accused when its first receipts expire', async (_, betweenMs) => {
+])('a sweep with %s between its batches is not reported when its first receipts expire', async (_, betweenMs) => {
   startInBatches(async (write) => {
     await write();
     service.clock.advance(betweenMs);
   });
   await sweepMany(11);
   const batches = (await service.due('receipts')).map((key) => parseKey(key));
+  expect(batches.length).toBeGreaterThan(1);
   const expiries = batches.map((parsed) => (parsed?.type === 'due-receipts' ? parsed.timeMs : Number.NaN));
   // Every moment at which one batch is out and the next one is not, before the sweep that deletes the first and after.
   for (const atMs of [...expiries.map((timeMs) => timeMs - DAY_MS), ...expiries].sort((a, b) => a - b)) {
@@ -109,15 +114,17 @@ describe('in the batches of a sweep, which are one run, verify finds', () => {
     await service.erase(alone);
     const receipts = await service.after(2 * HOUR_MS).keys('receipts/');
     expect(receipts).toHaveLength(8);
-    for (const key of receipts) {
+    for (const [place, key] of receipts.entries()) {
       const receipt = await service.readJson<Receipt>(key);
       await service.remove(key);
-      // Not even --fix covers up the trace of a manipulation.
+      // Even --fix keeps the trace of a manipulation.
       const missing = { kind: 'receipt-missing', key, fixed: false };
       expect((await service.verify({ fix: true })).findings).toMatchObject([missing]);
       await service.put(key, toBody({ ...receipt, bytes: receipt.bytes + 1 }));
       const changed = { kind: 'receipt-changed', fixed: false };
-      expect((await service.verify({ fix: true })).findings).toMatchObject([changed]);
+      const { findings } = await service.verify({ fix: true });
+      expect(findings).toMatchObject([changed]);
+      expect([key, receipts[place + 1]]).toContain(findings[0]?.key);
       await service.put(key, '{');
       expect(await service.kinds()).toContain('unreadable');
       await service.put(key, toBody(receipt));
@@ -159,7 +166,7 @@ describe('receipts and audit events', () => {
     expect(await service.keys()).toEqual([]);
   });
 
-  test('that no index names, or that are kept past their time, verify finds, and --fix gives them their end', async () => {
+  test('that no index names, or that are kept past their time, verify finds, and --fix has them deleted in time', async () => {
     const ref = await service.record();
     await service.erase(ref);
     await service.remove(...(await service.due('receipts')));
@@ -177,9 +184,9 @@ describe('receipts and audit events', () => {
 
   test('are not deleted by an index that is torn, young, or names anything else', async () => {
     const ref = await service.record();
-    await service.put(`${LONG_AGO}/evil`, indexOf([recordingKey(ref, 'media')]));
+    await service.put(`${LONG_AGO}/evil`, receiptIndex([recordingKey(ref, 'media')]));
     await service.put(`${LONG_AGO}/torn`, '["rec');
-    await service.after(2 * HOUR_MS).put(`${LONG_AGO}/young`, indexOf());
+    await service.after(2 * HOUR_MS).put(`${LONG_AGO}/young`, receiptIndex());
     await service.put('audit/0000');
     const unread = { code: 'receipt-index-unreadable', count: 2, keys: expect.any(Array) };
     const unknown = { code: 'unknown-key', count: 1, keys: ['audit/0000'] };
@@ -195,17 +202,17 @@ describe('receipts and audit events', () => {
     expect(await service.keys('audit/')).toEqual(['audit/0000']);
   });
 
-  test('are not missed where a purge has yet to be finished, nor a week before their index expires', async () => {
+  test('are not reported missing while a purge is unfinished, nor a week before their index expires', async () => {
     const missing = await service.begin({ attempt: 'a2' });
     await service.erase(missing);
     await service.remove(...(await service.keys('receipts/')), ...(await service.due('receipts')));
     const purging = await service.record();
     const putIndex = (days: number, index: Uint8Array) =>
       service.put(dueReceiptsKey(service.clock.now() + days * DAY_MS, 'x'), index);
-    await putIndex(365, indexOf([receiptKey(purging)]));
-    await putIndex(6, indexOf([receiptKey(missing)], 'sweep-1'));
+    await putIndex(365, receiptIndex([receiptKey(purging)]));
+    await putIndex(6, receiptIndex([receiptKey(missing)], 'sweep-1'));
     expect(await service.after(2 * HOUR_MS).kinds()).toEqual([]);
-    await putIndex(30, indexOf([receiptKey(missing), 'due/']));
+    await putIndex(30, receiptIndex([receiptKey(missing), 'due/']));
     expect(await service.after(2 * HOUR_MS).kinds()).toEqual(['receipt-missing', 'unknown-key']);
   });
 });

@@ -1,3 +1,4 @@
+// The cron schedule of the sweep inside `serve`.
 import { expect, jest, test } from '@jest/globals';
 import { startScheduler } from '../../src/retention/scheduler.ts';
 

@@ -20,8 +20,8 @@ import { startTestService, type TestServiceOptions, uploadParts } from '../kit/s
 
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 
-/** Of receipts. */
-export const indexOf = (keys: string[] = [], run = 'request-x') =>
+/** The body of an index of receipts. */
+export const receiptIndex = (keys: string[] = [], run = 'request-x') =>
   toBody({ version: 1, run, first: 1, previous: null, keys });
 
 export type RetentionService = ReturnType<typeof startRetention>;
@@ -60,7 +60,7 @@ export function startRetention(options: TestServiceOptions = {}) {
       const place = of ? `${of.tenant}/${of.exam}/${of.attempt}/` : '';
       return (await service.keys('due/')).filter((key) => key.includes(`/${sort}/${place}`));
     },
-    /** An entry that makes the next sweep look. */
+    /** Writes an entry that makes the next sweep look at the attempt. */
     makeDue: (ref: Attempt) => store.put(dueAttemptKey(clock.now(), ref, 'x'), new Uint8Array()),
     /** A recording whose parts have arrived, and that nobody completed. */
     async uploaded(parts: readonly Uint8Array[] = [webm], where: Partial<Attempt> = {}): Promise<RecordingRef> {
@@ -68,12 +68,12 @@ export function startRetention(options: TestServiceOptions = {}) {
       await uploadParts(context, ref, parts);
       return ref;
     },
-    /** Stored so long ago, in an exam of their own. */
+    /** Recordings stored that long ago, in an exam of their own. */
     seed(count: number, name: string, ageMs: number, assessed = false) {
       const createdAtMs = clock.now() - ageMs;
       return seedRecordings(store, count, { createdAtMs, retentionMs: 30 * DAY_MS, name, assessed, tagged: true });
     },
-    /** One an attempt: a0, a1 and so on. */
+    /** One recording for each attempt: a0, a1 and so on. */
     async recordMany(count: number): Promise<RecordingRef[]> {
       const refs: RecordingRef[] = [];
       for (let index = 0; index < count; index += 1) refs.push(await service.record({ attempt: `a${index}` }));
@@ -82,7 +82,7 @@ export function startRetention(options: TestServiceOptions = {}) {
   };
   return {
     ...retention,
-    /** The same service, so much later. */
+    /** The same service, that much later. */
     after(ms: number) {
       clock.advance(ms);
       return retention;
@@ -90,7 +90,7 @@ export function startRetention(options: TestServiceOptions = {}) {
   };
 }
 
-/** A store that does not tell its time. */
+/** A store whose answers have no `Date`. */
 export function timeless(store: ObjectStore): ObjectStore {
   return overriding(store, {
     list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: Number.NaN }),

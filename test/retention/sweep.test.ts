@@ -1,3 +1,4 @@
+// What a sweep deletes, keeps, completes, costs and reports.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { createdAtOf } from '../../src/domain/ids.ts';
@@ -42,9 +43,9 @@ test('an assessed recording stays until a day before its deadline, then goes who
 });
 
 test.each([
-  ['that nobody assesses, 30 days after it was made', []],
-  ['by the first of its assessments, though it was reported last', [5, 1]],
-])('the recordings of an attempt go together, and alone: %s', async (_, completedOnDay) => {
+  ['30 days after creation when nobody assesses it', []],
+  ['by its earliest assessment, even when that was reported last', [5, 1]],
+])('all recordings of an attempt, and no others, are deleted %s', async (_, completedOnDay) => {
   const first = await service.record();
   const refs = [first, await service.record(), await service.begin()];
   const startMs = createdAtOf(first.recording);
@@ -181,6 +182,8 @@ test('a sweep stops at the page at which its clock is wrong', async () => {
     return go();
   });
   await expect(sweep({ ...service.sweepContext, now, store })).rejects.toMatchObject({ code: 'clock-skew' });
+  const media = (await service.keys('attempts/')).filter((key) => key.endsWith('/media'));
+  expect(media).toHaveLength(3);
 });
 
 test('SIGTERM ends a sweep after the attempts in progress, which it reports; the next one deletes the rest', async () => {
@@ -190,7 +193,7 @@ test('SIGTERM ends a sweep after the attempts in progress, which it reports; the
     seen.push(progress);
     stopping.abort();
   };
-  // That no page is missed is the simulator's.
+  // The simulator checks that no page is missed.
   service = startRetention({ memory: { pageKeys: 2 }, sweep: { onProgress } });
   await service.recordMany(5);
   const stopped = await service.after(30 * DAY_MS).sweep({ signal: AbortSignal.abort() });
@@ -316,7 +319,7 @@ test('after a restore of the whole bucket but an assessment, a recording goes 30
   expect(await service.objectsOf(ref)).toEqual([]);
 });
 
-test('reports list so many keys, recordings and findings, and count the rest', async () => {
+test('reports list a limited number of keys, recordings and findings, and count the rest', async () => {
   await service.seed(1001, 'math', 29.5 * DAY_MS);
   const putMany = (count: number, prefix: string) =>
     Promise.all(Array.from({ length: count }, (_, index) => service.put(`${prefix}${index}`)));

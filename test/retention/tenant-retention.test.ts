@@ -1,3 +1,4 @@
+// A tenant that orders a shorter retention, or takes that order back.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/domain/ids.ts';
@@ -38,7 +39,7 @@ describe('a tenant orders a shorter retention', () => {
     await service.assess(assessed);
     await service.assess(others);
     const young = await service.after(15 * DAY_MS).record({ attempt: 'a3' });
-    // Counted from when it was completed, though it was reported late.
+    // The deadline counts from the completion, even if it was reported late.
     await service.assess(stuck, createdAtOf(stuck.recording) + 1);
     expect(await service.sweep()).toMatchObject({ due: 0, deleted: { recordings: 0 } });
 
@@ -146,7 +147,7 @@ test('an idle sweep stays at three requests, before the change and after its two
   expect(await ordered({ acme: 14, beta: 7 }).sweepOn(store)).toMatchObject({ broughtForward: 1 });
   expect(listed).toEqual([expect.stringContaining('attempts/beta/')]);
 
-  // A record that cannot be read is no knowledge at all.
+  // A record that cannot be read counts as no record.
   for (const key of await service.due('orders')) await service.put(key, '{');
   await service.record({ attempt: 'a9' });
   expect(await ordered({ acme: 14, beta: 8 }).sweep()).toMatchObject({ broughtForward: 1, failed: 0 });

@@ -1,3 +1,4 @@
+// What `verify` finds, and what --fix repairs.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from '@jest/globals';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/domain/documents.ts';
@@ -13,10 +14,11 @@ import {
   recordingKey,
   recordingPrefix,
 } from '../../src/domain/keys.ts';
-import type { Finding, FindingKind } from '../../src/retention/verify-report.ts';
+import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/retention/verify-report.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing } from '../kit/interventions.ts';
-import { indexOf, type RetentionService, startRetention } from './support.ts';
+import { mediaKey } from '../kit/service.ts';
+import { type RetentionService, receiptIndex, startRetention } from './support.ts';
 
 let service: RetentionService;
 beforeEach(() => {
@@ -45,7 +47,7 @@ test('finds an attempt or a fact that nothing would delete in time, however youn
 
 test('leaves a stray marker or upload alone while it is young, and an upload that may belong to a recording', async () => {
   await service.put(participantKey('p2', strayRef()));
-  await openUpload(mediaOf(await service.begin()));
+  await openUpload(mediaKey(await service.begin()));
   await openUpload('elsewhere');
   const torn = await service.begin({ attempt: 'a2' });
   await service.put(recordingKey(torn, 'manifest'), '{');
@@ -54,7 +56,7 @@ test('leaves a stray marker or upload alone while it is young, and an upload tha
   const strays = ['stray-marker', 'stray-upload', 'stray-upload'];
   expect(await service.kinds({ fix: true })).toEqual(['manifest-unreadable', ...strays]);
   expect(await service.kinds()).toEqual(['manifest-unreadable', 'stray-upload']);
-  expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaOf(torn));
+  expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaKey(torn));
 });
 
 test('reports what cannot be read, and continues', async () => {
@@ -85,14 +87,13 @@ test('asks the store for pages, and alone for nothing but manifests, tags and re
 /** What `--fix` must not put right: it would need somebody's guess, or would wipe away the trace of a manipulation. */
 const FOR_A_PERSON = ['unknown-key', 'manifest-unreadable', 'unreadable'];
 
-/** What must be found, at which key, and how the fault is put there. */
+/** The expected finding, its key, and how the test plants the fault. */
 type Fault<Place> = readonly [
   found: FindingKind | readonly FindingKind[],
   at: (place: Place) => string,
   plant: (key: string, place: Place) => Promise<unknown>,
 ];
 
-const mediaOf = (ref: RecordingRef) => recordingKey(ref, 'media');
 const manifestOf = (ref: RecordingRef) => recordingKey(ref, 'manifest');
 const markerOf = (ref: RecordingRef) => participantKey('p1', ref);
 const strayRef = (): RecordingRef => {
@@ -120,14 +121,14 @@ const LIVE: Fault<RecordingRef>[] = [
   ['manifest-unreadable', manifestOf, (key) => service.put(key, '{"version":1,')],
   // That of another recording.
   ['manifest-unreadable', manifestOf, (key) => change(key, { tenantId: 'other' })],
-  ['wrong-tags', mediaOf, (key) => service.store.tag(key, { 'delete-by': '2099-01-01T00:00:00.000Z' })],
-  ['wrong-tags', mediaOf, (key) => service.store.tag(key, {})],
-  ['stray-upload', mediaOf, openUpload],
+  ['wrong-tags', mediaKey, (key) => service.store.tag(key, { 'delete-by': '2099-01-01T00:00:00.000Z' })],
+  ['wrong-tags', mediaKey, (key) => service.store.tag(key, {})],
+  ['stray-upload', mediaKey, openUpload],
   ['marker-missing', markerOf, (key) => service.remove(key)],
 ];
 
 const ERASED: Fault<RecordingRef>[] = [
-  [['receipt-but-objects', 'media-without-manifest'], recordingPrefix, (_, ref) => service.put(mediaOf(ref), 'again')],
+  [['receipt-but-objects', 'media-without-manifest'], recordingPrefix, (_, ref) => service.put(mediaKey(ref), 'again')],
   ['receipt-without-expiry', receiptKey, removeIndex],
 ];
 
@@ -137,15 +138,18 @@ const FOLDERS = ['0', 'zzz', 'elsewhere/', 'audit', ...OURS];
 const indexAt = (days: number) => dueReceiptsKey(service.clock.now() + days * DAY_MS, randomUUID());
 
 const ANYWHERE: Fault<undefined>[] = [
-  ['stray-upload', () => mediaOf(strayRef()), openUpload],
+  ['stray-upload', () => mediaKey(strayRef()), openUpload],
   ['stray-marker', () => participantKey('p2', strayRef()), put],
-  ['log-overdue', () => indexAt(-2), (key) => service.put(key, indexOf())],
+  ['log-overdue', () => indexAt(-2), (key) => service.put(key, receiptIndex())],
   ['log-overdue', () => auditKey(service.clock.now() - 400 * DAY_MS, strayRef(), 'link-issued', randomUUID()), put],
   ['unreadable', () => indexAt(1), (key) => service.put(key, '[')],
   ...FOLDERS.map((folder): Fault<undefined> => ['unknown-key', () => `${folder}${randomUUID()}`, put]),
 ];
 
-test('verify finds 200 planted faults of all kinds and nothing else, and --fix leaves what is for a person', async () => {
+/** In receipts.test.ts and test/webhooks/events.test.ts. */
+const PLANTED_ELSEWHERE = ['receipt-missing', 'receipt-changed', 'event-overdue'];
+
+test('verify finds 200 planted faults and nothing else, and --fix leaves what is for a person', async () => {
   const live = await service.seed(100, 'live', 2 * HOUR_MS, true);
   const erased = await service.seed(16, 'erased', 2 * HOUR_MS);
   await service.seed(16, 'swept', 31 * DAY_MS);
@@ -173,6 +177,8 @@ test('verify finds 200 planted faults of all kinds and nothing else, and --fix l
   const lines = (findings: readonly Finding[]) => findings.map(({ kind, key }) => `${kind} ${key}`).sort();
   expect(lines((await service.verify()).findings)).toEqual(planted.toSorted());
   expect(planted.length).toBeGreaterThanOrEqual(200);
+  const kinds = new Set([...planted.map((line) => line.split(' ')[0]), ...PLANTED_ELSEWHERE]);
+  expect(kinds).toEqual(new Set(Object.keys(FINDING_KINDS)));
 
   const media = async () => (await service.keys('attempts/')).filter((key) => /\/live\/.*\/media$/.test(key));
   const before = await media();

@@ -28,7 +28,7 @@ async function fetchOrPut(input: string | URL | Request, init: RequestInit = {})
   return api.service.testStore.fetch(url, { method: init.method ?? 'GET', body });
 }
 
-/** A client whose requests are answered by `answer` where it has one; the reply of the service is lost, or comes. */
+/** A client whose requests `answer` answers, or else the service; the service's reply can be lost. */
 async function spoiltClient(
   answer: (count: number) => Response | 'lost' | undefined,
   options?: Partial<ClientOptions>,
@@ -80,16 +80,22 @@ describe('the client for servers', () => {
     const listed = await Array.fromAsync(recordings.list({ exam: at.exam }, { limit: 2, assessed: false }));
     expect(listed).toMatchObject([recording, { recordingId: stored.recordingId }, { recordingId }]);
 
-    // Errors are told apart by their code, and what each has by its type.
+    // The code tells which error it is, and narrows its type.
     const error: unknown = await recordings.complete({ ...at, recording: recordingId }).catch((thrown) => thrown);
     if (!(error instanceof ApiError)) throw new Error('nothing was refused');
     const known: ErrorCode = error.code;
     const missing: number[] | undefined = error.code === 'parts-missing' ? error.problem.partNumbers : undefined;
     expect([known, missing]).toEqual(['parts-missing', [1]]);
-    // @ts-expect-error: a code that there is not
+    // @ts-expect-error: no such code
     expect(error.code === 'part-missing').toBe(false);
 
-    await recordings.abort({ ...at, recording: recordingId });
+    const place = { ...at, recording: recordingId };
+    const [part] = await recordings.signParts(place, [{ partNumber: 2, sizeBytes: 1000 }]);
+    if (!part) throw new Error('no part was signed');
+    await api.service.putPart(part, new Uint8Array(1000));
+    expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);
+
+    await recordings.abort(place);
     expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
     expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
   });

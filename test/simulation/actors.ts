@@ -107,7 +107,7 @@ function partOf(partNumber: number, isJunk: boolean): Uint8Array {
   return part;
 }
 
-/** Completes; a client that says what it sent is told `stored` of nothing else. */
+/** Completes; a client that names its parts is answered `stored` only when exactly those are stored. */
 async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8Array[]; etags: string[] }) {
   const { world, model } = taking.simulation;
   const parts = sent?.etags.map((etag, index) => ({ partNumber: index + 1, etag }));
@@ -187,7 +187,7 @@ async function assess(taking: Taking): Promise<void> {
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }
 
-/** A clock that is wrong while nothing is done by it. A replica whose clock is far off is not ready: it gets no requests. */
+/** Sets the clock of an idle process wrong. A replica with a wrong clock is not ready, so it gets no requests. */
 async function skewClock({ simulation, random }: Taking): Promise<void> {
   const isSweeper = random.chance(0.5);
   const process = random.pick(isSweeper ? simulation.sweepers : simulation.replicas);

@@ -34,7 +34,7 @@ export async function runHistory(seed: number, options: HistoryOptions = {}) {
     violation,
     digest: trace.digest,
     counts: world.counts,
-    /** Names of everything that could be left out: steps, faults, delays. */
+    /** The names of all steps, faults and delays that could be left out. */
     happened: [...steps.map(({ number }) => stepName(number)), ...world.happened],
     trace,
   };

@@ -1,4 +1,4 @@
-// npm run simulate -- --histories 10000 --seed 1: tries that many histories, and tells the shortest way to each failure.
+// npm run simulate -- --histories 10000 --seed 1: tries that many histories, and prints the first failure, shortened.
 import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

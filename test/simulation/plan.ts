@@ -3,7 +3,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/duration
 import type { Rules } from './model.ts';
 import { newRandom, type Random } from './random.ts';
 
-/** One actor's doing; everything else about it is drawn from the seed and its number. */
+/** What one actor does; everything else about it is drawn from the seed and its number. */
 export interface Step {
   readonly number: number;
   readonly kind: StepKind;
@@ -12,7 +12,7 @@ export interface Step {
 
 export const START_MS = Date.UTC(2026, 0, 1);
 export const PART_SIZE_BYTES = 8;
-/** What a client says of a recording that it begins. */
+/** What a client sends when it creates a recording. */
 export const BEGINNING = {
   kind: 'webcam',
   contentType: 'video/mp4',
@@ -40,7 +40,7 @@ const GAPS_MS = [
   ...[1, 20, 50, 65, 180].map((minutes) => minutes * MINUTE_MS),
   ...[1, 2, 3, 9, 9.5, 10, 29, 29, 29.5, 30].map((days) => days * DAY_MS),
 ];
-/** How many a page, a chunk or a window holds at most: few, so that a few recordings make several. */
+/** The most that a page, a chunk or a window holds: few, so that a few recordings fill several. */
 const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];

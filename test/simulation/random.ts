@@ -24,7 +24,7 @@ export function newRandom(...words: readonly number[]) {
     between: (min: number, max: number) => min + Math.floor(fraction() * (max - min + 1)),
     chance: (probability: number) => fraction() < probability,
     pick: <T>(items: readonly T[]) => items[Math.floor(fraction() * items.length)] as T,
-    /** An item, each as often as its weight says. */
+    /** A random item, in proportion to the weights. */
     weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T {
       const names = Object.keys(weights) as T[];
       let left = fraction() * names.reduce((sum, name) => sum + (weights[name] ?? 0), 0);

@@ -10,7 +10,7 @@ import { must, storedMeansWhole } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { callService, type Simulation, type Taking } from './service.ts';
 
-/** What is known of a recording when a request begins: its answer must fit that, or what has come since. */
+/** What is known of a recording when a request begins. Its answer must fit this state or a later one. */
 function before({ world, model }: Simulation, ref: RecordingRef) {
   return {
     isDoomed: model.know(ref).doomedMs !== undefined,
@@ -65,11 +65,11 @@ function checkReadable(model: Model, ref: RecordingRef, asked: Before): void {
   must(!isPast, 'nothing is readable past its deadline', `${ref.recording} is shown`);
 }
 
-/** The deadline that is told is the one that held when the request began, or one that came meanwhile: never a later one. */
+/** The deadline shown is the one that held when the request began, or one that came meanwhile: never a later one. */
 function checkShown(model: Model, ref: RecordingRef, shown: Recording, asked: Before): void {
   checkReadable(model, ref, asked);
   if (shown.state === 'stored') {
-    must(!asked.hasReceipt, 'what was deleted never comes back', `${ref.recording} is told stored`);
+    must(!asked.hasReceipt, 'what was deleted never comes back', `${ref.recording} is shown as stored`);
     storedMeansWhole(model, ref);
   }
   const { assessment, deleteBy } = shown;
@@ -81,7 +81,11 @@ function checkShown(model: Model, ref: RecordingRef, shown: Recording, asked: Be
     const isSeen = model.isAssessedSince(ref, asked.beganMs);
     latestMs = Math.max(latestMs, model.deadlineMs(ref), isSeen ? seenMs : 0);
   }
-  must(Date.parse(deleteBy) <= latestMs, 'a deadline never moves later', `${ref.recording} is told ${deleteBy}`);
+  must(
+    Date.parse(deleteBy) <= latestMs,
+    'a deadline never moves later',
+    `${ref.recording} is shown with deleteBy ${deleteBy}`,
+  );
 }
 
 /** The controller restricts the processing of a recording: a mark that a deletion may overtake. */

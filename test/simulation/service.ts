@@ -137,7 +137,7 @@ async function ask<T>(
   };
   const { bytes: randomBytes } = newRandom(seed, step.number, taking.requests, 1);
   const now = () => world.nowMs + process.skewMs;
-  // What `verify` finds at the end is the judge of all that went before.
+  // What `verify` finds at the end decides whether the history was correct.
   const isJudge = what === 'verify' && world.isQuiet;
   const mistake = !isJudge && simulation.mistake?.by.some((each) => each === what) ? simulation.mistake : undefined;
   try {

@@ -1,4 +1,4 @@
-// A thread of the simulator: runs histories, with a mistake planted or without, and makes the first that fails short.
+// A thread of the simulator: runs histories, with a mistake planted or without, and shortens the first that fails.
 import { parentPort, workerData } from 'node:worker_threads';
 import { type History, runHistory } from './history.ts';
 import { findMistake } from './mistakes.ts';
@@ -11,10 +11,10 @@ type Batch = Parameters<typeof runBatch>[0];
 const { mistake, 'clocks-jump': clocksJump } = workerData as { mistake?: string; 'clocks-jump': boolean };
 const options: HistoryOptions = { mistake: mistake === undefined ? undefined : findMistake(mistake), clocksJump };
 
-/** What the sweeps and `verify` of the end only read explains nothing. */
+/** Reads of the final sweeps and the final `verify` are left out: they explain nothing. */
 const READ_AT_THE_END = / 0\.\d+ (sweep|verify) +(list|get|isVersioned|tags)/;
 
-/** None is run after the first that fails. */
+/** The run stops at the first history that fails. */
 async function runBatch({ from, count }: { readonly from: number; readonly count: number }) {
   const counts: (readonly [what: string, count: number])[] = [];
   let digest = 0;
@@ -46,7 +46,7 @@ async function shrink(failing: History): Promise<History> {
   let shortest = failing;
   let runs = 0;
 
-  // All of these at once, when the failure survives that.
+  // Tried all at once first.
   async function leaveOut(names: readonly string[]): Promise<boolean> {
     if (runs === MAX_RUNS || names.length === 0) return false;
     runs += 1;

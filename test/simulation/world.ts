@@ -10,7 +10,7 @@ import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
-/** What becomes of a store call: whether it takes effect at once, and the code of what its caller is told, if anything. */
+/** The fate of a store call: whether it takes effect at once, and the error code for its caller, if any. */
 const FAULTS = {
   fails: { remark: 'fails', isMade: false, code: 'SlowDown' },
   'reply-lost': { remark: 'reply lost', isMade: true, code: 'ECONNRESET' },
@@ -25,7 +25,7 @@ type Fault = keyof typeof FAULTS | 'keys-refused';
 export interface Process {
   readonly name: string;
   skewMs: number;
-  /** What it remembers: lost by a crash. */
+  /** The process's memory, which a crash loses. */
   manifests: LRUCache<string, Manifest> | undefined;
 }
 
@@ -38,7 +38,7 @@ interface About {
   readonly random: Random;
 }
 
-/** What one process does for one caller: it ends with its answer, its process, or the time it may last. */
+/** What one process does for one caller. It ends with the answer, the process or its time limit. */
 export interface Request extends About {
   readonly process: Process;
   readonly endsByMs: number;
@@ -220,7 +220,7 @@ export class World {
     });
   }
 
-  /** Whether this fault or delay is to happen: then it is written down. */
+  /** Whether this fault or delay happens; if so, it is recorded. */
   #happens(id: string, what: string): boolean {
     if (this.#options.without.has(id)) return false;
     this.happened.push(id);
@@ -284,7 +284,7 @@ export class World {
     this.#apply({ ...call, args: [others], resolve }, `refused: ${[...refused].join(' ')}`);
   }
 
-  /** The effect on the store, all at once; the caller is told the answer. */
+  /** Takes effect on the store at once, and answers the caller. */
   #apply(call: Call, remark?: string): void {
     const { store, onEffect } = this.#options;
     const { request, method, args, resolve, reject } = call;
@@ -308,7 +308,7 @@ function isRead(method: Method): boolean {
   return /^(get|list|is|tags)/.test(method);
 }
 
-/** The same call, and nobody is told its answer. */
+/** The same call, without an answer to the caller. */
 function unheard(call: Call): Call {
   return { ...call, resolve: () => {}, reject: () => {} };
 }

@@ -1,4 +1,4 @@
-// Attempts in versioned buckets, media that a deletion overtook, and how many attempts are listed together.
+// Attempts in versioned buckets, media that a deletion overtook, and the listing of many attempts together.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';

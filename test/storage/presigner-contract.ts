@@ -10,7 +10,7 @@ import { MIN_PART_SIZE_BYTES } from '../../src/domain/parts.ts';
 import { bytes, openBeforeAll, partsOf, text } from './object-store-contract.ts';
 import type { RealStore } from './stores.ts';
 
-/** Plain HTTP: what a browser, or somebody with a stolen URL, would send; `to` another host than the URL names. */
+/** Plain HTTP, as a browser or a thief of the URL would send it; `to`: a host other than the URL's. */
 export async function send(url: string, { method = 'GET', headers = {}, body }: Sent = {}, to = url) {
   const { hostname, port } = new URL(to);
   const { host, pathname, search } = new URL(url);

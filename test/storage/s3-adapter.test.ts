@@ -119,7 +119,7 @@ const CALLS = {
 type Call = keyof typeof CALLS;
 type Outcomes = Partial<Record<Call, unknown>>;
 const EVERY_CALL = Object.keys(CALLS) as Call[];
-/** Those of the port of which no answer means that the store does without. */
+/** The calls that the service cannot do without: when the store refuses one, it is an error. */
 const NEEDED = 'put get getRange list listVersions create uploadPart listParts complete abort listUploads'.split(' ');
 
 const each = (calls: readonly string[], outcome: unknown): Outcomes =>
@@ -152,7 +152,7 @@ const ENCRYPTED =
 const days = (element: string, unit: string) => `<${element}><${unit}>9</${unit}></${element}>`;
 const ABORTS = days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation');
 const LARGE = '<And><Prefix>and/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And>';
-/** Wherever they name their prefix, narrowed or not. */
+/** Rules with their prefix in each possible place, with and without further filters. */
 const RULES: readonly [xml: string, summary: object][] = [
   [`<ID>a</ID><Prefix>old/</Prefix>${days('Expiration', 'Days')}`, { id: 'a', prefix: 'old/', expirationDays: 9 }],
   [`<Filter><Prefix>new/</Prefix></Filter>${ABORTS}`, { prefix: 'new/', abortUploadsDays: 9 }],

@@ -132,7 +132,7 @@ async function allowUploads({ client, bucket }: RealStore): Promise<void> {
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
 }
 
-/** On a store without versions the tests fail one by one, by name. */
+/** On a store without versions each test fails by its own name. */
 async function keepVersions({ client, bucket }: RealStore): Promise<void> {
   const VersioningConfiguration = { Status: 'Enabled' } as const;
   const enabling = client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));

@@ -35,7 +35,7 @@ export async function startReceiver(name = 'a') {
     url,
     secret: `whsec_${key.toString('base64')}`,
     received,
-    /** The status of the next answers; a promise is waited for. */
+    /** The status of the next answers; a promise is awaited first. */
     answer: (() => 204) as (received: Received) => number | Promise<number>,
     endpoint: (events: readonly EventType[] = EVENT_TYPES): Endpoint => {
       return { url: new URL(url), keys: [key], events: new Set(events) };

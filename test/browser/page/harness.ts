@@ -10,7 +10,7 @@ import {
 import { ID } from '../../../src/client/webm/ebml.ts';
 import { type SyntheticOptions, syntheticWebm } from '../../client/synthetic-webm.ts';
 
-/** `tokens`: answers of `getToken`, the last one for ever; `throws` and `never` are what they say. */
+/** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
 type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };
 
 let session: ExamSession;
@@ -115,7 +115,7 @@ export async function recordAndStop(way: 'finish' | 'abort' | 'withdraw') {
   const recording = session.record('webcam', camera);
   const stopping = { finish, abort: async () => abort.abort(), withdraw }[way]();
   const results = await Promise.allSettled([stopping, recording.finish()]);
-  // Whatever was still to begin has begun before one that begins only now.
+  // A recorder that starts now starts after all others that were still to start.
   const later = new MediaRecorder(camera);
   later.start();
   await happened(later, 'start');
@@ -161,7 +161,7 @@ export function loseBlob(nth: number): void {
 /** Chromium reads the first 41 frames of a file before it plays. */
 const SCREEN_FRAMES_PER_SECOND = 15;
 
-/** A screen on which snow falls, so that its recording is as large as one of a busy screen. */
+/** A screen full of noise, so that its recording is as large as that of a busy screen. */
 export function recordScreen(options?: RecordOptions): void {
   const canvas = document.createElement('canvas');
   canvas.width = 640;
