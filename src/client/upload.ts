@@ -9,7 +9,7 @@ import type { Bytes } from './webm/ebml.ts';
 
 /** Of all recordings of the page: half of what a browser opens to one origin, and what bounds the memory. */
 export const PARTS_AT_ONCE = 3;
-/** How often a completion that the service refuses is mended: parts that a late request changed. */
+/** How often a completion that the service refuses is corrected: parts that a late request changed. */
 const MAX_MENDS = 3;
 /** Of a file that goes in one piece. */
 const PIECE_BYTES = 8 * 1024 * 1024;

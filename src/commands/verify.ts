@@ -52,8 +52,8 @@ function toText(report: VerifyReport): string {
     `Read from ${report.startedAt} to ${report.finishedAt}, with ${requests} requests:`,
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
     ...report.kinds.map(({ kind, found, fixed }) => {
-      const mended = fixed > 0 ? ` (${fixed} put right)` : '';
-      return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${mended}`;
+      const repaired = fixed > 0 ? ` (${fixed} put right)` : '';
+      return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;
     }),
     ...(report.findings.length > 0 ? ['', `${'what'.padEnd(width)}  now     where, and why`] : []),
     ...report.findings.map(

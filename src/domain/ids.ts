@@ -1,7 +1,7 @@
 // Identifiers: the caller's opaque ids, and the recording ids that the service makes itself.
 import { ServiceError } from './errors.ts';
 
-/** `exam`, `attempt`, `participant` and `tenant` ids (api.md). No slash, no dot: an id is always one segment of a key. */
+/** `exam`, `attempt`, `participant` and `tenant` ids. No slash, no dot: an id is always one segment of a key. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 const TIME_LENGTH = 10;

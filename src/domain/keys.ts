@@ -1,4 +1,4 @@
-// Every key of the bucket, made and read back in one place (design.md, "The bucket").
+// Every key of the bucket, made and read back in one place (ARCHITECTURE, "The bucket").
 import { type AttemptRef, isId, isRecordingId, type RecordingRef } from './ids.ts';
 import { fromDay, fromKeyTime, toDay, toKeyTime } from './times.ts';
 

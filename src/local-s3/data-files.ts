@@ -81,7 +81,7 @@ export class DataFiles {
     }
   }
 
-  /** Removes all files but those named: what a crash left of writes that nobody was told about. */
+  /** Removes all files but those named: what a crash left of writes that were never acknowledged. */
   async sweep(referenced: ReadonlySet<string>): Promise<void> {
     for (const name of await this.#folder.names()) {
       if (!referenced.has(name)) await this.#folder.remove(name);

@@ -9,15 +9,11 @@ export interface Tag {
   value: string;
 }
 
-/** What a PUT or CreateMultipartUpload says about an object besides its bytes. */
-export interface ObjectDescription {
+export interface ObjectRecord {
+  key: string;
   /** Standard headers that are stored and sent back: content-type, cache-control, content-disposition, … */
   headers: Record<string, string>;
   tags: Tag[];
-}
-
-export interface ObjectRecord extends ObjectDescription {
-  key: string;
   /** Without quotes. */
   etag: string;
   sizeBytes: number;
@@ -29,9 +25,11 @@ export interface ObjectRecord extends ObjectDescription {
   uploadId?: string;
 }
 
-export interface UploadRecord extends ObjectDescription {
+export interface UploadRecord {
   uploadId: string;
   key: string;
+  /** As those of the object that it becomes. */
+  headers: Record<string, string>;
   initiated: number;
 }
 

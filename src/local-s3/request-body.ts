@@ -10,7 +10,7 @@ const MAX_BODY_BYTES = 5 * 1024 ** 3;
 /** Room for 1,000 keys of 1,024 bytes with every byte escaped. */
 const MAX_XML_BYTES = 8 * 1024 * 1024;
 
-export interface BodyOptions {
+interface BodyOptions {
   payloadHash: string;
   /** Called before the first byte is asked for: a client may be waiting for "100 Continue" (RFC 9110, 10.1.1). */
   onStart: () => void;
@@ -22,7 +22,9 @@ export class RequestBody {
   readonly #options: BodyOptions;
   readonly #md5 = createHash('md5');
 
+  /** @throws S3Error NotImplemented (aws-chunked), InvalidArgument: a kind of payload that is not known, read or not */
   constructor(incoming: IncomingMessage, head: RequestHead, options: BodyOptions) {
+    checkKind(options.payloadHash);
     this.#incoming = incoming;
     this.#head = head;
     this.#options = options;
@@ -41,11 +43,10 @@ export class RequestBody {
   /**
    * The payload; can be read once. Throws at its end when a hash is wrong, and earlier when the client disconnects
    * before it has sent the announced length. A caller must not make the payload visible before the stream has ended.
-   * @throws S3Error XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, NotImplemented (aws-chunked), …
+   * @throws S3Error XAmzContentSHA256Mismatch, BadDigest, InvalidDigest
    */
   async *stream(): AsyncGenerator<Buffer> {
     const { payloadHash, onStart } = this.#options;
-    checkKind(payloadHash);
     const expectedMd5 = this.#expectedMd5();
     const sha256 = payloadHash === UNSIGNED && this.#head.amz(SHA256) === undefined ? undefined : createHash('sha256');
     let checksum = 0;
@@ -104,7 +105,8 @@ export const CHECKSUM_HEADERS = [CRC32, SHA256];
 
 /** @throws S3Error NotImplemented (a body in chunks with signatures or trailers), InvalidArgument */
 function checkKind(payloadHash: string): void {
-  if (payloadHash.startsWith('STREAMING-')) throw new S3Error('NotImplemented', 'aws-chunked bodies are not taken.');
+  if (payloadHash.startsWith('STREAMING-'))
+    throw new S3Error('NotImplemented', 'aws-chunked bodies are not supported.');
   if (payloadHash !== UNSIGNED && !/^[0-9a-f]{64}$/.test(payloadHash)) {
     throw new S3Error('InvalidArgument', 'x-amz-content-sha256 is neither a SHA-256 in hex nor a known keyword.');
   }

@@ -8,7 +8,6 @@ import { objectOperations } from './operations/objects.ts';
 import type { Operation } from './operations/operation.ts';
 import { taggingOperations } from './operations/tags.ts';
 import { uploadListingOperations } from './operations/upload-listings.ts';
-import { CHECKSUM_HEADERS } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 
 // Those that need most parameters come first: `?tagging` is no GetObject.
@@ -23,13 +22,7 @@ const OPERATIONS = [
 ].sort((a, b) => (b.requires?.length ?? 0) - (a.requires?.length ?? 0));
 
 /** x-amz-* values that any request may carry: the signature's, the body's, and who calls. */
-const COMMON_AMZ = new Set([
-  'x-amz-content-sha256',
-  'x-amz-date',
-  'x-amz-sdk-checksum-algorithm',
-  'x-amz-user-agent',
-  ...CHECKSUM_HEADERS,
-]);
+const COMMON_AMZ = new Set(['x-amz-content-sha256', 'x-amz-date', 'x-amz-sdk-checksum-algorithm', 'x-amz-user-agent']);
 
 /** `If-Range` is not among them: operations/range.ts answers it. */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
@@ -51,7 +44,7 @@ export function findOperation(head: RequestHead): Operation | undefined {
 
 /**
  * @throws S3Error NotImplemented on an x-amz-* header that the operation does not know, such as x-amz-copy-source, and
- *   on every condition but that of a PutObject which must not replace an object
+ *   on every conditional header except the `If-None-Match: *` of a PutObject
  */
 export function checkHeaders(head: RequestHead, operation: Operation): void {
   for (const name of head.amzNames()) {
@@ -60,6 +53,7 @@ export function checkHeaders(head: RequestHead, operation: Operation): void {
   }
   for (const name of CONDITIONS) {
     const isKnown = operation.name === 'PutObject' && name === 'if-none-match' && head.header(name) === '*';
-    if (head.headers.has(name) && !isKnown) throw new S3Error('NotImplemented', `The condition ${name} is not known.`);
+    if (head.headers.has(name) && !isKnown)
+      throw new S3Error('NotImplemented', `The condition ${name} is not supported.`);
   }
 }

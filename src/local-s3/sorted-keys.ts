@@ -29,7 +29,7 @@ interface KeyPage {
 export class SortedKeys {
   readonly #keys: string[];
 
-  constructor(keys: Iterable<string> = []) {
+  constructor(keys: Iterable<string>) {
     this.#keys = [...keys].sort(compareUtf8);
   }
 

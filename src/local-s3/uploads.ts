@@ -5,13 +5,7 @@ import { type Folder, replaceRecord } from './disk.ts';
 import { S3Error } from './errors.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import type { Objects } from './objects.ts';
-import {
-  type ObjectDescription,
-  type ObjectRecord,
-  type PartRecord,
-  partFileName,
-  type UploadRecord,
-} from './records.ts';
+import { type ObjectRecord, type PartRecord, partFileName, type UploadRecord } from './records.ts';
 import { compareUtf8 } from './sorted-keys.ts';
 
 /** All parts but the last: 5 MiB (S3 API, "Amazon S3 multipart upload limits"). */
@@ -55,9 +49,9 @@ export class Uploads {
   }
 
   /** Starts an upload; durable when it returns. Ids sort by the time of their creation. */
-  async create(key: string, description: ObjectDescription, initiated: number): Promise<UploadRecord> {
+  async create(key: string, headers: UploadRecord['headers'], initiated: number): Promise<UploadRecord> {
     const uploadId = initiated.toString(16).padStart(12, '0') + randomBytes(20).toString('hex');
-    const record: UploadRecord = { uploadId, key, initiated, ...description };
+    const record: UploadRecord = { uploadId, key, initiated, headers };
     await replaceRecord(this.#folders.uploads, `${uploadId}.json`, record, this.#folders.temporary);
     this.#uploads.set(uploadId, { record, parts: new Map() });
     await this.#folders.uploads.sync();
@@ -111,14 +105,13 @@ export class Uploads {
     return await this.#mutex.run(uploadId, async () => {
       const upload = this.#find(uploadId, key);
       const chosen = choose(upload.parts, named);
-      const { headers, tags } = upload.record;
       const record: ObjectRecord = {
         key,
         etag: multipartEtag(chosen),
         sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
         lastModified,
-        headers,
-        tags,
+        headers: upload.record.headers,
+        tags: [],
         segments: chosen.flatMap((part) => part.segments),
         uploadId,
       };

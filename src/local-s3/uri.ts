@@ -1,4 +1,4 @@
-// Percent-encoding as AWS signs it and S3 lists it.
+// Percent-encoding as AWS signs it.
 import { S3Error } from './errors.ts';
 
 // ignoreBOM keeps a leading U+FEFF, which is a legal first character of a key.

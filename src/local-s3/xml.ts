@@ -12,7 +12,7 @@ export interface Markup {
 type Content = string | number | boolean | Markup | undefined;
 
 // Carriage returns and control characters go out as references: a raw CR would be read back as LF (XML 1.0, 2.11),
-// and S3 itself writes references for what XML 1.0 forbids. A client that lists such keys asks for encoding-type=url.
+// and S3 itself writes references for what XML 1.0 forbids. The adapter reads the references back.
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 function escapeText(text: string): string {

@@ -24,7 +24,7 @@ export interface Assessment {
 }
 
 /**
- * due(completedAt + retention), the fact, a listing, the tags, a second look (design.md, "assess"). Safe to repeat. An
+ * due(completedAt + retention), the fact, a listing, the tags, a second look (ARCHITECTURE, "assess"). Safe to repeat. An
  * earlier time than the known one counts from then on; a deadline never moves later, and one that has passed is not
  * undone: what should be gone by now is deleted first.
  * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `clock-skew`.

@@ -47,7 +47,7 @@ export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
- * Index first: the due entry, the upload, the manifest, the participant's marker (design.md, "create"). A crash in
+ * Index first: the due entry, the upload, the manifest, the participant's marker (ARCHITECTURE, "create"). A crash in
  * between leaves only what the sweeper finds. Without a key each call makes another recording.
  * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `invalid-request` for a
  * consent in the future, and what `findEarlierTry` throws.

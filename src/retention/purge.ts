@@ -37,7 +37,7 @@ const MAX_ROUNDS = 5;
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
 
 /**
- * Purges recordings in the order that makes a crash harmless (design.md, "purge"): uploads aborted, media and all but
+ * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"): uploads aborted, media and all but
  * manifest and `deleting` deleted, listed again, receipt, participant's marker, manifest, `deleting`. Deletes are
  * batched across recordings. The caller deletes due entries afterwards.
  *

@@ -1,4 +1,4 @@
-// What a sweep did, counted while it runs and told at its end (api.md, "Commands").
+// What a sweep did, counted while it runs and reported at its end.
 import type { DeletionReason } from '../domain/documents.ts';
 import { recordingPrefix } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';

@@ -40,7 +40,7 @@ async function visit(language?: string, script = ''): Promise<{ page: Page; comp
   return { page, complaints };
 }
 
-/** Only by the Tab key; fails when the element cannot be reached so. */
+/** Moves the focus with the Tab key alone; throws when that does not reach the element. */
 async function tabTo(page: Page, selector: string): Promise<void> {
   for (let tabs = 0; tabs < TABS_AT_MOST; tabs += 1) {
     if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return;
@@ -60,7 +60,7 @@ async function arrive(page: Page, section: string): Promise<void> {
   expect(await page.evaluate('document.activeElement.id')).toBe(`${section}-title`);
 }
 
-/** As it is seen: what is hidden has none. */
+/** The text as displayed: hidden elements have none. */
 const textOf = (selector: string) => `document.querySelector(${JSON.stringify(selector)}).innerText`;
 
 async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {

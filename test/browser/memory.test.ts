@@ -13,7 +13,7 @@ const SETTLING_TRIES = 60;
 const SETTLING_PAUSE_MS = 500;
 /** Of the film, between two measurements: 48 in four hours, on a slow machine too. */
 const MEASURE_EVERY_SECONDS = 300;
-/** A line that keeps up with the exam: half an hour of it waits at the most. */
+/** A line that keeps up with the exam: at most half an hour of it waits to be sent. */
 const AHEAD_BYTES = 64 * MIB;
 
 let site: Site;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { offsetSeconds } from '../../src/client/timeline.ts';
 import { openSite, openTab, type Site, type StoredFile, sha256OfMedia, storedFiles, type Tab } from './site.ts';
 
-/** Fewer than 60 leave too small a file for the share that a seek reads. */
+/** Below 60 the file is too small to tell which share of it a seek reads. */
 const SECONDS = Number(process.env.TEST_BROWSER_SECONDS ?? 60);
 
 /**

@@ -28,7 +28,7 @@ export type HarnessEvent = { readonly name: string; readonly isLeftover?: boolea
   readonly [field in 'kind' | 'recordingId' | 'waiting' | 'state' | 'code']?: string | null;
 } & { readonly [field in 'recordedBytes' | 'storedBytes' | 'handedBytes' | 'seconds']?: number };
 
-/** `paceMs`: a second of it so often; `isOpen`: it does not end. */
+/** `paceMs`: the pause between two seconds of it; `isOpen`: it does not end. */
 type Film = SyntheticOptions & { readonly paceMs?: number; readonly isOpen?: boolean };
 
 /** For the tests of a file: one site, one browser, and for each test a tab with a storage of its own. */

@@ -5,7 +5,7 @@ import { keepInStep, type Player } from '../../src/client/keep-in-step.ts';
 const TICK_MS = 50;
 const TIMEUPDATE_MS = 250;
 
-/** A seek takes as long as the next of `seeksMs`, the last one again and again. */
+/** The nth seek takes the nth of `seeksMs`, and every later one the last of them. */
 class FakePlayer extends EventTarget implements Player {
   readonly duration = 600;
   readonly ended = false;

@@ -171,7 +171,7 @@ describe('the traces', () => {
     expect(String(collector.bodies)).not.toContain('secret');
   });
 
-  test('one that refuses them is said once', async () => {
+  test('a collector that refuses traces is reported once', async () => {
     const warned: string[] = [];
     const tracing = await startOtlpTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
     collector.status = 400;

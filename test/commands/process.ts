@@ -11,13 +11,14 @@ import { MINUTE_MS } from '../../src/domain/durations.ts';
 import type { Logger } from '../../src/http/logger.ts';
 import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
+import { until } from '../kit/until.ts';
 
 const MAIN = new URL('../../src/commands/main.ts', import.meta.url).pathname;
 /** What was assessed two minutes ago is due, and an hour before its deadline: see `makeDue`. */
 export const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '62m', DELETE_LEAD: '61m', SETTLE_TIME: '1s' };
 const EXAM = '/v1/exams/secret-exam';
 export const SILENT: Logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, audit: () => {} };
-export const SECRET = 'a secret of at least thirty-two bytes, for tests';
+const SECRET = 'a secret of at least thirty-two bytes, for tests';
 const BODY = { ...CREATE_BODY, participantId: 'secret-person', parts: 3 };
 
 export type Caller = ReturnType<typeof callerOf>;
@@ -70,10 +71,10 @@ export async function install(settings: Record<string, string> = {}) {
   /** Starts `serve` and waits until it is ready. */
   async function start() {
     const service = launch();
-    while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
+    await until(async () => {
       if (service.process.exitCode !== null) throw new Error(`serve stopped: ${service.output()}`);
-      await pause();
-    }
+      return (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true;
+    });
     return service;
   }
 
@@ -146,9 +147,9 @@ export function callerOf(url: string, now: () => number = Date.now, secret = SEC
 
 /** Sends the first bytes of the file at once, and the others when `rest` resolves. */
 export async function* formOf(file: Uint8Array, first = file.length, rest?: Promise<void>): AsyncGenerator<Uint8Array> {
-  await pause();
+  await sleep(25);
   yield Buffer.from('--edge\r\nContent-Disposition: form-data; name="file"; filename="secret-name.webm"\r\n\r\n');
-  await pause();
+  await sleep(25);
   yield file.subarray(0, first);
   await rest;
   yield Buffer.concat([file.subarray(first), Buffer.from('\r\n--edge--\r\n')]);
@@ -161,8 +162,6 @@ export async function scrape({ url }: { readonly url: string }): Promise<Readonl
   const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
 }
-
-export const pause = () => sleep(25);
 
 /** Nothing listens there any more. */
 export async function isRefused(url: string): Promise<boolean> {

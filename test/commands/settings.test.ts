@@ -203,7 +203,7 @@ describe('WEBHOOKS_FILE', () => {
   });
 });
 
-it('one secret is made, readable by its owner only, however many ask at once; nothing else is taken for it', async () => {
+it('one secret is made, readable by its owner only, however many ask at once; any other content of the file is refused', async () => {
   const fresh = join(folder, 'fresh');
   const secrets = await Promise.all(Array.from({ length: 10 }, () => readOrCreateSecret(fresh)));
   expect(new Set(secrets).size).toBe(1);
@@ -220,7 +220,7 @@ it.each<[string, Record<string, string>, RegExp]>([
   ['--tenant acme --scope privacy:manage --attempt a', {}, /--attempt needs --exam/],
   ['--tenant acme --scope privacy:manage --ttl 0s', {}, /--ttl must be/],
   ['--tenant acme --scope privacy:manage', { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
-])('no token is signed of "%s" (%j)', async (line, env, message) => {
+])('no token is signed for "%s" (%j)', async (line, env, message) => {
   const error = await tokenCommand(line.split(' '), { DATA_DIR: folder, ...env }).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(UsageError);
   expect((error as Error).message).toMatch(message);

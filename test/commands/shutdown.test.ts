@@ -1,4 +1,4 @@
-// How `serve` ends around others, in process: load balancers, clients and orchestrators. The process itself: serve.test.ts.
+// How `serve` shuts down as load balancers, clients and orchestrators see it, in process. The process itself: serve.test.ts.
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';

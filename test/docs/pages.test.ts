@@ -10,7 +10,7 @@ const ROOT = new URL('../..', import.meta.url).pathname;
 
 const read = (path: string) => readFile(join(ROOT, path), 'utf8');
 
-test('every setting is explained, once, and none that there is not; the defaults are those of the page', async () => {
+test('every setting is explained exactly once, and no other; the defaults are those of the page', async () => {
   const rows = (await read('docs/settings.md')).split('\n').filter((line) => line.startsWith('| `'));
   const documented: string[] = [];
   const defaults: Record<string, string> = {};
@@ -45,7 +45,7 @@ test('the index of decisions has all of them', async () => {
   }
 });
 
-test('every link within the project leads somewhere, and the security page names tests that there are', async () => {
+test('every link within the project leads somewhere, and the security page names only files that exist', async () => {
   const security = [...(await read('SECURITY.md')).matchAll(/`((?:test|docs|src)\/[^`]+)`/g)];
   expect(security.length).toBeGreaterThan(10);
   expect(security.filter(([, path = '']) => !existsSync(join(ROOT, path)))).toEqual([]);

@@ -4,8 +4,10 @@ import { readdir } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
 import type { S3Credentials, S3Settings } from '../../src/storage/s3/client.ts';
-import { type Installation, install, pause } from '../commands/process.ts';
-import { afterThisTest, openTestStore } from '../storage/stores.ts';
+import { type Installation, install } from '../commands/process.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { until } from '../kit/until.ts';
+import { openTestStore } from '../storage/stores.ts';
 import { find, type Holes, startHoledStore } from './support.ts';
 
 let installation: Installation;
@@ -41,12 +43,13 @@ function keysOf(name: string, keys: S3Credentials | undefined): Record<string, s
 
 /** The reason that /readyz gives, once it matches what is expected. */
 async function readiness(awaited: string): Promise<string> {
-  for (;;) {
+  let reason = '';
+  await until(async () => {
     const answer = await fetch(`${installation.url}/readyz`).catch(() => undefined);
-    const { reason = '' } = ((await answer?.json()) ?? {}) as { reason?: string };
-    if (reason.includes(awaited)) return reason;
-    await pause();
-  }
+    reason = (((await answer?.json()) ?? {}) as { reason?: string }).reason ?? '';
+    return reason.includes(awaited);
+  });
+  return reason;
 }
 
 test('doctor refuses a folder without a store, and finds a store fit while no service runs on it', async () => {

@@ -4,6 +4,7 @@ import { expect, jest, test } from '@jest/globals';
 import { RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/commands/self-test.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { createVirtualClock } from '../kit/clock.ts';
+import { until } from '../kit/until.ts';
 
 function results(outcomes: Record<string, AttackOutcome>): CheckResult[] {
   return Object.entries(outcomes).map(([id, outcome]) => {
@@ -33,9 +34,6 @@ function start(overrides: Partial<SelfTestDependencies>) {
     ...overrides,
   };
   const selfTest = startSelfTest(deps);
-  const until = async (isSo: () => boolean) => {
-    while (!isSo()) await new Promise(setImmediate);
-  };
   return {
     ...selfTest,
     lines,

@@ -9,8 +9,9 @@ import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
-import { pass, startFaultProxy } from '../faults/proxy.ts';
-import { afterThisTest, type RealStore } from '../storage/stores.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { pass, startFaultProxy } from '../kit/fault-proxy.ts';
+import type { RealStore } from '../storage/stores.ts';
 
 export const RETENTION = {
   policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
@@ -34,7 +35,7 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
   const { unsafeWithoutSignedLength = false } = options;
   const signerAt = (now: () => number) => createS3Presigner({ client, settings, now, unsafeWithoutSignedLength });
   const [inTime, tooLate] = [signerAt(Date.now), signerAt(() => Date.now() - 5 * SECOND_MS)];
-  // What is signed for a second has expired already: nothing waits here until it has.
+  // A URL signed for one second has already expired, so that no test waits for it.
   const signerFor = (seconds: number) => (seconds > 1 ? inTime : tooLate);
   return {
     store: new S3ObjectStore(client, settings),

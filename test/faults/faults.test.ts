@@ -10,11 +10,11 @@ import { createS3Client } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
+import * as faults from '../kit/fault-proxy.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { outcomeOf, text } from '../storage/object-store-contract.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { expectToSurviveKills } from './killed-store.ts';
-import * as faults from './proxy.ts';
 
 const BYTES = Buffer.from('0123456789');
 const MEDIA = { contentType: 'video/webm' };
@@ -66,13 +66,15 @@ async function complete({ store, key, uploadId, etag }: Target) {
   return text(await store.get(key));
 }
 
-/** Each call of the port, and its answer on a good way. */
+/** Each call of the port, and its answer without a fault. */
 const CALLS = {
   put: [({ store, key }) => store.put(key, BYTES), undefined],
   get: [async ({ store, key }) => text(await store.get(key)), '0123456789'],
   getStart: [async ({ store, key }) => text(await store.getStart(key, 6)), '012345'],
   getRange: [rangeOf, '234567'],
   list: [async ({ store, key }) => (await store.list(key)).objects.length, 1],
+  listVersions: [async ({ store, key }) => (await store.listVersions(key)).versions.length, 1],
+  isVersioned: [({ store }) => store.isVersioned(), false],
   delete: [({ store, key }) => store.delete([{ key }]), []],
   tag: [({ store, key }) => store.tag(key, { a: 'c' }), true],
   tags: [({ store, key }) => store.tags(key), { a: 'b' }],
@@ -86,7 +88,7 @@ const CALLS = {
 
 const named = (outcome: string, calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
 
-/** Faults of the first request of a call. Where a call is not named here, its answer is as on a good way. */
+/** Faults of the first request of a call. Where a call is not named here, its answer is as without a fault. */
 test.each<[string, faults.Fault, Record<string, unknown>]>([
   ['is refused with 503', faults.refused('ServiceUnavailable'), {}],
   ['is reset', faults.reset, {}],
@@ -99,13 +101,21 @@ test.each<[string, faults.Fault, Record<string, unknown>]>([
     {
       get: '01234',
       getRange: '234',
-      ...named('unavailable', 'getStart list delete tags create listParts complete listUploads'),
+      ...named(
+        'unavailable',
+        'getStart list listVersions isVersioned delete tags create listParts complete listUploads',
+      ),
     },
   ],
   [
     'has an empty reply',
     faults.replyEmptied,
-    { ...named('unavailable', 'getStart list create listParts listUploads'), get: '', getRange: '', tags: {} },
+    {
+      ...named('unavailable', 'getStart list listVersions create listParts listUploads'),
+      get: '',
+      getRange: '',
+      tags: {},
+    },
   ],
 ])('a request that %s is repeated, or is no answer', async (_, fault, others) => {
   const outcomes: Record<string, unknown> = {};
@@ -114,8 +124,8 @@ test.each<[string, faults.Fault, Record<string, unknown>]>([
     proxy.spoil((index) => (index === 1 ? fault : undefined));
     outcomes[name] = await outcomeOf(run(target));
   }
-  const asOnAGoodWay = Object.entries(CALLS).map(([name, [, answer]]) => [name, answer]);
-  expect(outcomes).toEqual({ ...Object.fromEntries(asOnAGoodWay), ...others });
+  const withoutFault = Object.entries(CALLS).map(([name, [, answer]]) => [name, answer]);
+  expect(outcomes).toEqual({ ...Object.fromEntries(withoutFault), ...others });
 });
 
 test.each([

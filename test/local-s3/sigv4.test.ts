@@ -45,6 +45,7 @@ test('a signature is verified with names alone, and with blanks in headers', asy
 });
 
 const MINUTES_16 = 16 * 60_000;
+const NOW = Date.UTC(2026, 10, 5);
 const PRESIGNED: SignOptions = { expires: 60 };
 const MISMATCH = '403 SignatureDoesNotMatch';
 const MALFORMED = '400 AuthorizationHeaderMalformed';
@@ -55,8 +56,8 @@ test.each<[string, Tamper, string, SignOptions?]>([
   ['with an unknown key', asIs, '403 InvalidAccessKeyId', { credentials: { ...ROOT, accessKeyId: 'NOBODY' } }],
   ['of another region', claim('us-east-1', 'eu-west-1'), MALFORMED],
   ['of another service', claim('/s3/', '/ec2/'), MALFORMED],
-  ['made 16 minutes ago', asIs, '403 RequestTimeTooSkewed', { at: Date.now() - MINUTES_16 }],
-  ['made in 16 minutes', asIs, '403 RequestTimeTooSkewed', { at: Date.now() + MINUTES_16 }],
+  ['made 16 minutes ago', asIs, '403 RequestTimeTooSkewed', { at: NOW - MINUTES_16 }],
+  ['made in 16 minutes', asIs, '403 RequestTimeTooSkewed', { at: NOW + MINUTES_16 }],
   ['with a session token', asIs, '400 InvalidToken', { headers: { 'x-amz-security-token': 't' } }],
   ['with a payload hash that is none', asIs, '400 InvalidArgument', { headers: { 'x-amz-content-sha256': 'abc' } }],
   ['for another path', target('k?', 'other?'), MISMATCH],
@@ -88,8 +89,8 @@ test.each<[string, Tamper, string, SignOptions?]>([
     return [`by a URL for "${seconds}" seconds`, target('Expires=60', `Expires=${seconds}`), BAD_QUERY, PRESIGNED];
   }),
 ])('a request %s is refused', async (_case, tamper, outcome, options = {}) => {
-  const { send, sign } = await startStore();
-  const signed = await sign('PUT k', options);
+  const { send, sign } = await startStore({ now: () => NOW });
+  const signed = await sign('PUT k', { at: NOW, ...options });
   expect((await send({ ...signed, ...tamper(signed) })).outcome).toBe(outcome);
 });
 
@@ -97,10 +98,10 @@ test.each(['host', 'x-amz-date', 'authorization'])('a request with two headers %
   const { sendHead, sign } = await startStore();
   const signed = await sign('GET k');
   const twice = { [name.toUpperCase()]: signed.headers[name] ?? '', connection: 'close' };
-  expect(await text(sendHead(signed, twice))).toMatch(/^HTTP\/1.1 400 /);
+  expect(await text(sendHead(signed, twice))).toMatch(/^HTTP\/1.1 400 .*InvalidRequest/s);
 });
 
-test('without a signature nothing is learnt of any place', async () => {
+test('without a signature every path is answered alike', async () => {
   const { send } = await startStore();
   const places = ['/', `/${BUCKET}`, '/nothing'];
   for (const target of places) expect((await send({ target })).outcome).toBe('403 AccessDenied');

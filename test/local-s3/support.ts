@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { stringify } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { S3Client } from '@aws-sdk/client-s3';
-import { afterEach, expect } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type LocalS3Options, startLocalS3 } from '../../src/local-s3/server.ts';
 import { escapeUri } from '../../src/storage/s3/query-signature.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 
 export const BUCKET = 'recordings';
 export const ROOT = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
@@ -20,23 +21,16 @@ export const UPLOADER = { accessKeyId: 'UPLOADKEY', secretAccessKey: 'upload-sec
 export const UNSIGNED = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
 export const FIVE_MIB = 5 * 1024 * 1024;
 
-/** Run after the test, in reverse order. */
-export const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'local-s3-'));
-  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  afterThisTest(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
 export async function startStore(options: Partial<LocalS3Options> = {}) {
   const dataDir = options.dataDir ?? (await temporaryFolder());
   const server = await startLocalS3({ bucket: BUCKET, credentials: [ROOT, UPLOADER], ...options, dataDir });
-  cleanups.push(() => server.close());
+  afterThisTest(() => server.close());
   const inside = (...names: string[]) => join(dataDir, BUCKET, ...names);
   return { server, dataDir, inside, ...asking(server.endpoint, dataDir) };
 }

@@ -10,10 +10,11 @@ import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
 import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
-import { startFaultProxy } from '../faults/proxy.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { startFaultProxy } from '../kit/fault-proxy.ts';
 import { bytes, outcomeOf, partsOf, text } from './object-store-contract.ts';
 import { send } from './presigner-contract.ts';
-import { afterThisTest, openTestStore } from './stores.ts';
+import { openTestStore } from './stores.ts';
 
 const MEDIA = { contentType: 'video/webm' };
 

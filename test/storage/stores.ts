@@ -10,7 +10,6 @@ import {
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { afterEach } from '@jest/globals';
 import { startLocalS3 } from '../../src/local-s3/server.ts';
 import { eachItem } from '../../src/storage/attempt-state.ts';
 import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
@@ -35,17 +34,6 @@ export type RealStore = ReturnType<typeof testStore>;
 
 /** Whether the tests run against a store that is not the embedded one. */
 export const hasExternalStore = Boolean(process.env.TEST_S3_ENDPOINT);
-
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-/** Runs after the test; the last one comes first. */
-export function afterThisTest(cleanup: () => unknown): void {
-  cleanups.push(cleanup);
-}
 
 /** Opens a store of its own; two of them never see each other's objects. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<RealStore> {
@@ -85,7 +73,8 @@ async function openBucket(endpoint: string, options: TestStoreOptions): Promise<
 
 async function settingsOf(endpoint: string, bucket: string, keys: Partial<S3Settings>, options: TestStoreOptions) {
   const { keyPrefix = '', through = async () => endpoint } = options;
-  const region = process.env.TEST_S3_REGION ?? 'us-east-1';
+  const isOutside = endpoint === process.env.TEST_S3_ENDPOINT;
+  const region = (isOutside && process.env.TEST_S3_REGION) || 'us-east-1';
   return { endpoint: await through(endpoint), region, bucket, keyPrefix, forcePathStyle: true, ...keys };
 }
 
@@ -141,7 +130,7 @@ async function keepVersions({ client, bucket }: RealStore): Promise<void> {
   });
 }
 
-/** Asks a store without policies or versions for nothing that it does not have. */
+/** Sends no request that a store without policies or versions does not know. */
 async function removeBucket({ client, bucket }: RealStore, hasPolicy: boolean): Promise<void> {
   const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
   if (hasPolicy) await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));

@@ -1,6 +1,5 @@
 // Reads the arguments that several operations share.
 import { S3Error } from '../errors.ts';
-import type { ObjectDescription } from '../records.ts';
 import type { RequestHead } from '../request-head.ts';
 
 const STORED_HEADERS = [
@@ -12,15 +11,16 @@ const STORED_HEADERS = [
   'expires',
 ];
 
-/** What the headers of a PUT or CreateMultipartUpload say about the object. */
-export function describeObject(head: RequestHead): ObjectDescription {
+/**
+ * The standard headers of a PUT or CreateMultipartUpload that are kept with the object.
+ * @throws S3Error NotImplemented: aws-chunked is how a body travels, and not supported
+ */
+export function storedHeaders(head: RequestHead): Record<string, string> {
+  if (head.header('content-encoding')?.includes('aws-chunked')) throw new S3Error('NotImplemented');
   const headers = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
   return {
-    headers: {
-      'content-type': 'binary/octet-stream',
-      ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-    },
-    tags: [],
+    'content-type': 'binary/octet-stream',
+    ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
   };
 }
 

@@ -2,6 +2,7 @@
 import { parseCorsRules } from '../cors.ts';
 import { S3Error, type S3ErrorCode } from '../errors.ts';
 import { xmlReply } from '../reply.ts';
+import { CHECKSUM_HEADERS } from '../request-body.ts';
 import { childrenNamed, element, parseXml, xmlDocument } from '../xml.ts';
 import type { Operation } from './operation.ts';
 
@@ -53,6 +54,7 @@ function documentOperations(parameter: keyof typeof DOCUMENTS): Operation[] {
       method: 'PUT',
       on: 'bucket',
       requires: [parameter],
+      amz: CHECKSUM_HEADERS,
       async run({ body, bucket }) {
         const document = await body.text();
         check(document);

@@ -2,6 +2,7 @@
 import type { Bucket } from '../bucket.ts';
 import { asS3Error, S3Error } from '../errors.ts';
 import { xmlReply } from '../reply.ts';
+import { CHECKSUM_HEADERS } from '../request-body.ts';
 import { childrenNamed, childText, element, type Markup, parseXml, xmlDocument } from '../xml.ts';
 import { checkKey, checkVersion } from './arguments.ts';
 import type { Operation } from './operation.ts';
@@ -19,12 +20,14 @@ interface Outcome extends Target {
   error?: S3Error;
 }
 
-/** @throws S3Error MalformedXML: no key, more than a thousand, or an object without one */
+/** @throws S3Error MalformedXML: no key, more than a thousand, or an object without one; NotImplemented: a condition */
 function parseDelete(xml: string): { targets: Target[]; quiet: boolean } {
   const root = parseXml(xml, 'Delete');
   const targets = childrenNamed(root, 'Object').map((object) => {
     const key = childText(object, 'Key');
     if (key === undefined) throw new S3Error('MalformedXML');
+    // ETag, Size and LastModifiedTime are conditions: ignored, they would delete what was to stay.
+    if (object.children.some(({ name }) => name !== 'Key' && name !== 'VersionId')) throw new S3Error('NotImplemented');
     return { key, versionId: childText(object, 'VersionId') };
   });
   if (targets.length === 0 || targets.length > MAX_KEYS) throw new S3Error('MalformedXML');
@@ -64,6 +67,7 @@ export const deleteObjects: Operation = {
   method: 'POST',
   on: 'bucket',
   requires: ['delete'],
+  amz: CHECKSUM_HEADERS,
   async run({ body, bucket }) {
     const { targets, quiet } = parseDelete(await body.text());
     const outcomes = await deleteAll(bucket, targets);

@@ -17,9 +17,9 @@ export function pageLimit(head: RequestHead, name: string, min: number): number 
   return Math.min(asked, MAX_ENTRIES);
 }
 
-/** An empty delimiter is none, and some clients send it. @throws S3Error NotImplemented */
+/** An empty delimiter counts as none; some clients send one. @throws S3Error NotImplemented */
 export function checkDelimiter(head: RequestHead): void {
-  if ((head.parameter('delimiter') ?? '') !== '') throw new S3Error('NotImplemented', 'Delimiters are not known here.');
+  if ((head.parameter('delimiter') ?? '') !== '') throw new S3Error('NotImplemented', 'Delimiters are not supported.');
 }
 
 interface Listing {
@@ -100,7 +100,7 @@ export const listingOperations: Operation[] = [
     },
   },
   {
-    // For tools: without a delimiter S3 gives no NextMarker, the last key is the marker.
+    // For s3cmd, one of the bench's peers. Without a delimiter S3 sends no NextMarker: the last key is the marker.
     name: 'ListObjects',
     method: 'GET',
     on: 'bucket',

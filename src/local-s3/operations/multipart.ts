@@ -2,11 +2,12 @@
 import { S3Error } from '../errors.ts';
 import type { PartRecord } from '../records.ts';
 import { type Reply, xmlReply } from '../reply.ts';
+import { CHECKSUM_HEADERS } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
 import type { NamedPart } from '../uploads.ts';
 import { encodePath } from '../uri.ts';
 import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml.ts';
-import { bareEtag, describeObject, integerParameter } from './arguments.ts';
+import { bareEtag, integerParameter, storedHeaders } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
 
 const MAX_PART_NUMBER = 10_000;
@@ -69,7 +70,7 @@ export const multipartOperations: Operation[] = [
     requires: ['uploads'],
     amz: ['x-amz-checksum-algorithm'],
     async run({ head, bucket, key, now }) {
-      const { uploadId } = await bucket.uploads.create(key, describeObject(head), wholeSeconds(now));
+      const { uploadId } = await bucket.uploads.create(key, storedHeaders(head), wholeSeconds(now));
       return xmlReply(
         xmlDocument('InitiateMultipartUploadResult', [
           element('Bucket', bucket.name),
@@ -84,6 +85,7 @@ export const multipartOperations: Operation[] = [
     method: 'PUT',
     on: 'object',
     requires: ['uploadId', 'partNumber'],
+    amz: CHECKSUM_HEADERS,
     run: uploadPart,
   },
   {

@@ -1,8 +1,9 @@
 // Get, head, put and delete of one object.
 import type { ObjectRecord } from '../records.ts';
 import type { Reply } from '../reply.ts';
+import { CHECKSUM_HEADERS } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
-import { checkVersion, describeObject, headerSafe } from './arguments.ts';
+import { checkVersion, headerSafe, storedHeaders } from './arguments.ts';
 import { type Call, type Operation, wholeSeconds } from './operation.ts';
 import { requestedRange } from './range.ts';
 
@@ -30,6 +31,7 @@ export const objectOperations: Operation[] = [
     name: 'PutObject',
     method: 'PUT',
     on: 'object',
+    amz: CHECKSUM_HEADERS,
     run: put,
   },
   {
@@ -47,7 +49,6 @@ export const objectOperations: Operation[] = [
 
 async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
   body.checkAnnounced();
-  const description = describeObject(head);
   const segments = await bucket.data.write(body.stream());
   const etag = body.md5();
   const record: ObjectRecord = {
@@ -56,7 +57,8 @@ async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
     sizeBytes: segments.reduce((sum, segment) => sum + segment.sizeBytes, 0),
     lastModified: wholeSeconds(now),
     segments,
-    ...description,
+    headers: storedHeaders(head),
+    tags: [],
   };
   try {
     await bucket.objects.put(record, { onlyIfAbsent: head.header('if-none-match') === '*' });

@@ -2,6 +2,7 @@
 import { S3Error } from '../errors.ts';
 import type { Tag } from '../records.ts';
 import { xmlReply } from '../reply.ts';
+import { CHECKSUM_HEADERS } from '../request-body.ts';
 import { childrenNamed, childText, element, parseXml, xmlDocument } from '../xml.ts';
 import type { Operation } from './operation.ts';
 
@@ -44,6 +45,7 @@ export const taggingOperations: Operation[] = [
     method: 'PUT',
     on: 'object',
     requires: ['tagging'],
+    amz: CHECKSUM_HEADERS,
     async run({ body, bucket, key }) {
       bucket.objects.get(key);
       await bucket.objects.setTags(key, parseTagging(await body.text()));

@@ -133,7 +133,7 @@ export function unplugCamera(): void {
   }
 }
 
-/** The disk takes no more knowledge of a recording before something of it was dropped. */
+/** The disk is too full to note that bytes of a recording were dropped, until some are deleted. */
 export function fillDisk(): void {
   const put = Reflect.get(IDBObjectStore.prototype, 'put') as (...args: unknown[]) => IDBRequest<IDBValidKey>;
   const remove = Reflect.get(IDBObjectStore.prototype, 'delete') as (query: unknown) => IDBRequest<undefined>;
@@ -148,7 +148,7 @@ export function fillDisk(): void {
   };
 }
 
-/** The nth Blob that is read cannot be: the browser's own disk is full. */
+/** The nth read of a Blob fails, as when the browser's own disk is full. */
 export function loseBlob(nth: number): void {
   const arrayBuffer = Reflect.get(Blob.prototype, 'arrayBuffer') as () => Promise<ArrayBuffer>;
   let read = 0;

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 
 export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>;
 
-/** A fault of one request. The store sees the request only if the fault calls `ask`, with some headers removed if it says so. */
+/** A fault of one request. The store sees the request only if the fault calls `ask`, which can leave headers out. */
 export type Fault = (
   response: http.ServerResponse,
   ask: (without?: readonly string[]) => Promise<Reply>,
@@ -80,7 +80,7 @@ export async function startFaultProxy(storeEndpoint: string) {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     /** How many requests have come since the last `spoil`. */
     requests: () => requests,
-    /** Applies this fault to the `index`th request from now on, counted from 1; undefined: it passes. */
+    /** The `index`th request from now on, counted from 1, gets this fault; undefined: it is passed on unchanged. */
     spoil(next: typeof faultFor) {
       faultFor = next;
       requests = 0;
