@@ -1,6 +1,6 @@
 // The log, the metrics and the traces, part by part. Those of a running `serve` are in serve.test.ts.
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { createLogger } from '../../src/commands/logging.ts';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
@@ -148,14 +148,16 @@ describe('the metrics', () => {
 });
 
 describe('the traces', () => {
-  const untouched = { ...process.env };
   let collector: Collector;
+  let replaced: { restore(): void };
   beforeEach(async () => {
     collector = await startCollector();
-    Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
+    const own = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' };
+    const others = Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_'));
+    replaced = jest.replaceProperty(process, 'env', { ...Object.fromEntries(others), ...own });
   });
   afterEach(async () => {
-    process.env = { ...untouched };
+    replaced.restore();
     await collector.close();
   });
 

@@ -95,10 +95,11 @@ describe('the binary', () => {
     ['serve', { PART_SIZE_BYTES: '1000' }, /^PART_SIZE_BYTES: /],
     ['token --scope privacy:manage', {}, /--tenant is missing/],
   ])('"%s" (%j) ends with 2 and one line, and makes nothing', (line, env, text) => {
-    const { code, out, err } = run(line, env);
+    const dataDir = mkdtempSync(join(folder, 'refused-'));
+    const { code, out, err } = run(line, { ...env, DATA_DIR: dataDir });
     expect({ code, out, lines: err.trimEnd().split('\n').length }).toEqual({ code: 2, out: '', lines: 1 });
     expect(err).toMatch(text);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(dataDir)).toEqual([]);
   });
 
   test('each command has help, and all have an overview', () => {
@@ -113,7 +114,8 @@ describe('the binary', () => {
 
   test('signs a token, with a secret of its own where none is set', () => {
     const line = 'token --tenant acme --scope recordings:upload --exam e --attempt a --ttl 10m --json';
-    const { code, out, err } = run(line, { AUTH_ISSUER: 'https://id.example' });
+    const dataDir = join(folder, 'of-a-token');
+    const { code, out, err } = run(line, { AUTH_ISSUER: 'https://id.example', DATA_DIR: dataDir });
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const { token, ...others } = JSON.parse(out) as { token: string };
     const { iat = 0, exp = 0, ...claims } = decodeJwt(token);

@@ -10,6 +10,7 @@ import { createS3Client } from '../../src/storage/s3/client.ts';
 import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 import * as faults from '../kit/fault-proxy.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { outcomeOf, text } from '../storage/object-store-contract.ts';
@@ -40,6 +41,7 @@ afterAll(async () => {
 function openStore(idleTimeoutMs?: number): { store: S3ObjectStore; attempts: string[] } {
   const attempts: string[] = [];
   const client = createS3Client(testStore.settings, (_, outcome) => attempts.push(outcome), idleTimeoutMs);
+  afterThisTest(() => client.destroy());
   return { store: new S3ObjectStore(client, testStore.settings), attempts };
 }
 

@@ -63,7 +63,7 @@ test('each alert has a severity, says what is wrong, and leads to its place on t
   }
 });
 
-test('rules and dashboard use no metric but those of the service and of Kubernetes, and no metric is left out', async () => {
+test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/metrics.ts and src/commands/metrics.ts but those of a sweep', async () => {
   const registry = own.createRegistry();
   for (const declare of [measureRequests, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
   own.readyMetric(registry, () => {});

@@ -13,6 +13,7 @@ import { outboxKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
 import { backoffMs } from '../../src/webhooks/backoff.ts';
 import { createDispatcher, type DeliveryFailure, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 import { replacing } from '../kit/interventions.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
@@ -116,6 +117,7 @@ describe('an event is delivered', () => {
     const taken: [string, Taken][] = [];
     const server = createReceiver(acme.secret, async (id, taking) => void taken.push([id, taking]));
     const listening = server.listen(0, '127.0.0.1');
+    afterThisTest(() => listening.close());
     await once(listening, 'listening');
     const url = new URL(`http://127.0.0.1:${(listening.address() as AddressInfo).port}/`);
     const event = newEvent();
@@ -132,7 +134,6 @@ describe('an event is delivered', () => {
     expect(await post([another])).toBe('http-400');
     expect(await post(own, Date.now() - 10 * MINUTE_MS)).toBe('http-400');
     expect(taken).toHaveLength(2);
-    listening.close();
     const read = (name: string) => readFile(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
     expect(await read('webhooks.md')).toContain((await read('examples/webhook-receiver.ts')).trim());
   });
