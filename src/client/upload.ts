@@ -10,7 +10,7 @@ import type { Bytes } from './webm/ebml.ts';
 /** Of all recordings of the page: half of what a browser opens to one origin, and what bounds the memory. */
 export const PARTS_AT_ONCE = 3;
 /** How often a completion that the service refuses is corrected: parts that a late request changed. */
-const MAX_MENDS = 3;
+const MAX_CORRECTIONS = 3;
 /** Of a file that goes in one piece. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
@@ -257,7 +257,7 @@ export class Upload {
       try {
         return (await this.#try(() => service.complete(recordingId, completion))).sizeBytes;
       } catch (error) {
-        const isMendable = error instanceof ClientError && error.code.startsWith('parts-') && mends < MAX_MENDS;
+        const isMendable = error instanceof ClientError && error.code.startsWith('parts-') && mends < MAX_CORRECTIONS;
         if (!isMendable) throw error;
         await this.#mend(recordingId, partSizeBytes, error.partNumbers);
       }

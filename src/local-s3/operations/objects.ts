@@ -49,6 +49,7 @@ export const objectOperations: Operation[] = [
 
 async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
   body.checkAnnounced();
+  const headers = storedHeaders(head);
   const segments = await bucket.data.write(body.stream());
   const etag = body.md5();
   const record: ObjectRecord = {
@@ -57,7 +58,7 @@ async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
     sizeBytes: segments.reduce((sum, segment) => sum + segment.sizeBytes, 0),
     lastModified: wholeSeconds(now),
     segments,
-    headers: storedHeaders(head),
+    headers,
     tags: [],
   };
   try {
