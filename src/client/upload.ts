@@ -9,8 +9,8 @@ import type { Bytes } from './webm/ebml.ts';
 
 /** Of all recordings of the page: half of what a browser opens to one origin, and what bounds the memory. */
 export const PARTS_AT_ONCE = 3;
-/** How often a completion that the service refuses is corrected: parts that a late request changed. */
-const MAX_CORRECTIONS = 3;
+/** How often a completion that the service refuses is repaired: parts that a late request changed. */
+const MAX_REPAIRS = 3;
 /** Of a file that goes in one piece. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
@@ -246,7 +246,7 @@ export class Upload {
   async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
     const { service, row, local } = this.#deps;
     const timeline = this.#ending?.timeline;
-    for (let mends = 0; ; mends += 1) {
+    for (let repairs = 0; ; repairs += 1) {
       if ([...this.#stored.values()].some(({ etag }) => etag === '')) await this.#readEtags(recordingId);
       const parts = [...this.#stored.values()]
         .sort((a, b) => a.partNumber - b.partNumber)
@@ -257,15 +257,15 @@ export class Upload {
       try {
         return (await this.#try(() => service.complete(recordingId, completion))).sizeBytes;
       } catch (error) {
-        const isMendable = error instanceof ClientError && error.code.startsWith('parts-') && mends < MAX_CORRECTIONS;
-        if (!isMendable) throw error;
-        await this.#mend(recordingId, partSizeBytes, error.partNumbers);
+        const isRepairable = error instanceof ClientError && error.code.startsWith('parts-') && repairs < MAX_REPAIRS;
+        if (!isRepairable) throw error;
+        await this.#repair(recordingId, partSizeBytes, error.partNumbers);
       }
     }
   }
 
   /** Puts again what is still here, and takes the store's word for the rest where the size is right. */
-  async #mend(recordingId: string, partSizeBytes: number, partNumbers: readonly number[]): Promise<void> {
+  async #repair(recordingId: string, partSizeBytes: number, partNumbers: readonly number[]): Promise<void> {
     const inStore = new Map(
       (await this.#try(() => this.#deps.service.parts(recordingId))).map((part) => [part.partNumber, part]),
     );

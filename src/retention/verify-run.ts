@@ -15,16 +15,16 @@ export interface VerifyRun {
   readonly windowKeys: number;
 }
 
-/** Reports, and in a repairing run mends. */
+/** Reports, and in a repairing run repairs. */
 export async function report(
   run: VerifyRun,
   kind: FindingKind,
   key: string,
   detail: string,
-  mend?: () => Promise<unknown>,
+  repair?: () => Promise<unknown>,
 ): Promise<void> {
   run.findings.add(kind, key, detail);
-  if (run.repair && mend) await mend();
+  if (run.repair && repair) await repair();
 }
 
 /** Leads the sweeper to an attempt: the one way in which anything is ever deleted. */
