@@ -1,9 +1,4 @@
 // What goes wrong on the way to the store, on real HTTP: which fault the adapter repairs, and which one is what error.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/durations.ts';
 import { createS3Client } from '../../src/storage/s3/client.ts';
@@ -13,12 +8,12 @@ import { expectProblem } from '../http/expectations.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import * as faults from '../kit/fault-proxy.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { outcomeOf, text } from '../storage/object-store-contract.ts';
+import { BUCKET, ROOT, startChild, temporaryFolder } from '../local-s3/support.ts';
+import { MEDIA, outcomeOf, text } from '../storage/object-store-contract.ts';
 import { openTestStore, type RealStore } from '../storage/stores.ts';
 import { expectToSurviveKills } from './killed-store.ts';
 
 const BYTES = Buffer.from('0123456789');
-const MEDIA = { contentType: 'video/webm' };
 
 let proxy: faults.FaultProxy;
 let testStore: RealStore;
@@ -88,37 +83,28 @@ const CALLS = {
   listUploads: [async ({ store, key }) => (await store.listMultipartUploads(key)).uploads.length, 1],
 } as const satisfies Record<string, [(target: Target) => Promise<unknown>, answer: unknown]>;
 
-const named = (outcome: string, calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, outcome]));
+const failing = (calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, 'unavailable']));
+const EMPTY = {
+  ...failing('getStart list listVersions create listParts listUploads'),
+  get: '',
+  getRange: '',
+  tags: {},
+};
+/** Nothing in an object tells the adapter that half is missing: a torn document is reported by its reader. */
+const HALF = {
+  ...failing('getStart list listVersions isVersioned delete tags create listParts complete listUploads'),
+  get: '01234',
+  getRange: '234',
+};
 
 /** Faults of the first request of a call. Where a call is not named here, its answer is as without a fault. */
 test.each<[string, faults.Fault, Record<string, unknown>]>([
   ['is refused with 503', faults.refused('ServiceUnavailable'), {}],
   ['is reset', faults.reset, {}],
   ['loses its reply', faults.replyLost, {}],
-  ['has its reply torn', faults.replyTorn, named('unavailable', 'get getStart getRange')],
-  [
-    'has half a reply that looks whole',
-    faults.replyShortened,
-    // Nothing in an object tells the adapter that half is missing: a torn document is reported by its reader.
-    {
-      get: '01234',
-      getRange: '234',
-      ...named(
-        'unavailable',
-        'getStart list listVersions isVersioned delete tags create listParts complete listUploads',
-      ),
-    },
-  ],
-  [
-    'has an empty reply',
-    faults.replyEmptied,
-    {
-      ...named('unavailable', 'getStart list listVersions create listParts listUploads'),
-      get: '',
-      getRange: '',
-      tags: {},
-    },
-  ],
+  ['has its reply torn', faults.replyTorn, failing('get getStart getRange')],
+  ['has half a reply that looks whole', faults.replyShortened, HALF],
+  ['has an empty reply', faults.replyEmptied, EMPTY],
 ])('a request that %s is repeated, or is no answer', async (_, fault, others) => {
   const outcomes: Record<string, unknown> = {};
   for (const [name, [run]] of Object.entries(CALLS)) {
@@ -187,27 +173,14 @@ test('while one request in five fails, every call succeeds, for a quarter more r
 });
 
 test('the embedded store is killed under uploads and sweeps, and loses nothing', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'killed-store-'));
-  const script = join(import.meta.dirname, '../local-s3/crash-child.ts');
-  let kill = async () => {};
-  async function start(port = '0'): Promise<string> {
-    const child = spawn(process.execPath, [script, dataDir, port], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const exited = once(child, 'exit');
-    kill = async () => {
-      child.kill('SIGKILL');
-      await exited;
-    };
-    return String(await once(child.stdout, 'data')).trim();
+  const dataDir = await temporaryFolder();
+  let child = await startChild(dataDir);
+  const { endpoint } = child;
+  const place = { region: 'us-east-1', bucket: BUCKET, keyPrefix: '', forcePathStyle: true };
+  const opened = await openTestStore({ started: { endpoint, credentials: ROOT, ...place } });
+  afterThisTest(() => opened.close());
+  async function start(): Promise<void> {
+    child = await startChild(dataDir, new URL(endpoint).port);
   }
-  const endpoint = await start();
-  const credentials = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
-  const place = { region: 'us-east-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
-  const opened = await openTestStore({ started: { endpoint, credentials, ...place } });
-  try {
-    await expectToSurviveKills(opened, { kill: () => kill(), start: () => start(new URL(endpoint).port) });
-  } finally {
-    await opened.close();
-    await kill();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+  await expectToSurviveKills(opened, { kill: () => child.kill(), start });
 });

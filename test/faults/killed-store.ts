@@ -8,6 +8,7 @@ import { completeRecording } from '../../src/recordings/complete.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { isStoreError } from '../../src/storage/store-error.ts';
 import { webm } from '../kit/fixtures.ts';
+import { intercepting } from '../kit/interventions.ts';
 import { uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import type { RealStore } from '../storage/stores.ts';
@@ -31,16 +32,11 @@ export async function expectToSurviveKills(
   let killing: Promise<void> | undefined;
   let reviving: Promise<void> | undefined;
   const wrap = (store: ObjectStore) =>
-    new Proxy(store, {
-      get(target, name) {
-        const call = Reflect.get(target, name, target) as (...args: unknown[]) => unknown;
-        return async (...args: unknown[]) => {
-          calls += 1;
-          if (kills < KILLS && calls === CALLS_BETWEEN) killing = kill();
-          if (calls >= CALLS_BETWEEN + UNDER_WAY) await killing;
-          return call.apply(target, args);
-        };
-      },
+    intercepting(store, async (_call, _args, go) => {
+      calls += 1;
+      if (kills < KILLS && calls === CALLS_BETWEEN) killing = kill();
+      if (calls >= CALLS_BETWEEN + UNDER_WAY) await killing;
+      return go();
     });
   async function revive(): Promise<void> {
     await killing;

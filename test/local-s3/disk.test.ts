@@ -1,15 +1,12 @@
 // What is on the disk: over restarts, crashes (kill -9), locks, reads that stream, and a server that ends.
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
-import { allOf, asking, BUCKET, FIVE_MIB, startStore, temporaryFolder, UNSIGNED } from './support.ts';
+import { allOf, asking, BUCKET, FIVE_MIB, startChild, startStore, temporaryFolder, UNSIGNED } from './support.ts';
 
 const completion = (etags: string[]) =>
   `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
@@ -94,12 +91,7 @@ describe('the data folder', () => {
 type Book = Map<string, Set<string | undefined>>;
 
 /** Writes, completes and deletes until the store is killed, and records what was answered. */
-async function work(
-  { ask, begin }: ReturnType<typeof asking>,
-  name: string,
-  book: Book,
-  onAsk: () => void,
-): Promise<never> {
+async function work({ ask, begin }: ReturnType<typeof asking>, name: string, book: Book, onAsk: () => void) {
   /** Before the answer the old or the new value may be found, afterwards only the new one. */
   async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
     const entries = Object.entries(made);
@@ -133,12 +125,8 @@ test('a store that is killed keeps what it acknowledged, whole, and nothing half
   const book: Book = new Map();
   let survived = 0;
   for (let round = 0; round < 6; round++) {
-    const script = join(import.meta.dirname, 'crash-child.ts');
-    const child = spawn(process.execPath, [script, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
-    afterThisTest(() => child.kill('SIGKILL'));
-    const [endpoint] = await once(child.stdout, 'data');
-    const client = asking(String(endpoint).trim(), dataDir);
-    const gone = once(child, 'exit');
+    const { child, endpoint, exited, kill } = await startChild(dataDir);
+    const client = asking(endpoint, dataDir);
     const changes = 5 + Math.floor(Math.random() * 40);
     let left = changes;
     /** Kills the store a few turns of the event loop after that many changes were requested. */
@@ -146,14 +134,14 @@ test('a store that is killed keeps what it acknowledged, whole, and nothing half
       left -= 1;
       if (left !== 0) return;
       for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
-      child.kill('SIGKILL');
+      await kill();
     };
     const workers = ['a', 'b', 'c'].map((name) =>
       work(client, name, book, () => void onAsk()).catch((error: unknown) => {
         if (!child.killed) throw error;
       }),
     );
-    await Promise.all([...workers, gone]);
+    await Promise.all([...workers, exited]);
 
     const { server, ask, files, inside } = await startStore({ dataDir });
     for (const [place, values] of book) {

@@ -1,4 +1,5 @@
 // What the tests of the embedded store share: servers in temporary folders, and requests in one line each.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { type Agent, type IncomingMessage, request } from 'node:http';
@@ -33,6 +34,20 @@ export async function startStore(options: Partial<LocalS3Options> = {}) {
   afterThisTest(() => server.close());
   const inside = (...names: string[]) => join(dataDir, BUCKET, ...names);
   return { server, dataDir, inside, ...asking(server.endpoint, dataDir) };
+}
+
+/** The store in a process of its own, until it is killed, at the latest at the end of the test. */
+export async function startChild(dataDir: string, port = '0') {
+  const script = join(import.meta.dirname, 'crash-child.ts');
+  const child = spawn(process.execPath, [script, dataDir, port], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  async function kill(): Promise<void> {
+    child.kill('SIGKILL');
+    await exited;
+  }
+  afterThisTest(kill);
+  const [endpoint] = await once(child.stdout, 'data');
+  return { child, endpoint: String(endpoint).trim(), exited, kill };
 }
 
 /** A request as it goes out. */

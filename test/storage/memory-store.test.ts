@@ -9,9 +9,7 @@ function open(options: Omit<MemoryStoreOptions, 'now'> = {}) {
 }
 
 describeObjectStore('the store in memory', open());
-describeObjectStore('the store in memory, with the ways of Ceph', open(LIKE_CEPH), {
-  longListings: false,
-});
+describeObjectStore('the store in memory, with the ways of Ceph', open(LIKE_CEPH), { longListings: false });
 describeVersionedStore('the store in memory that keeps versions', open({ versioned: true }));
 
 for (const pageKeys of [1, 2, 3]) {

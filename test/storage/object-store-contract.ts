@@ -21,7 +21,7 @@ interface OpenStore {
 const CLOCK_TOLERANCE_MS = 60_000;
 /** As many calls as a store answers without queueing. */
 const AT_ONCE = { concurrency: 32 };
-const MEDIA = { contentType: 'video/webm' };
+export const MEDIA = { contentType: 'video/webm' };
 /** Characters that URLs, XML and listings treat in ways of their own. */
 const ODD_NAMES = [
   ' leading',
@@ -298,28 +298,26 @@ export function describeObjectStore(
       expect(await read(key)).toBe('second one');
     });
 
-    test.each(['completed', 'aborted'])(
-      'multipart uploads that were %s are over, and bring nothing back',
-      async (end) => {
-        const whole = await upload(bytes('whole'));
-        const { key, uploadId } = whole;
-        const sendLate = (number: number) => outcomeOf(store.uploadPart(key, uploadId, number, bytes('late')));
-        if (end === 'completed') {
-          expect(await complete(whole)).toBe(true);
-          // False, or true from a store that remembers the completion while its object is there (Ceph RGW).
-          await complete(whole);
-        }
-        for (let twice = 0; twice < 2; twice += 1) await store.abortMultipartUpload(key, uploadId);
-        expect(await sendLate(2)).toBe('no-such-upload');
-        expect(await read(key)).toBe(end === 'completed' ? 'whole' : undefined);
-        await store.delete([{ key }]);
-        expect(await complete(whole)).toBe(false);
-        expect(await sendLate(1)).toBe('no-such-upload');
-        expect(await store.listParts(key, uploadId)).toBeUndefined();
-        expect((await store.listMultipartUploads(key)).uploads).toEqual([]);
-        expect(await keysUnder(key)).toEqual([]);
-      },
-    );
+    const ENDS = ['completed', 'aborted'];
+    test.each(ENDS)('multipart uploads that were %s are over, and bring nothing back', async (end) => {
+      const whole = await upload(bytes('whole'));
+      const { key, uploadId } = whole;
+      const sendLate = (number: number) => outcomeOf(store.uploadPart(key, uploadId, number, bytes('late')));
+      if (end === 'completed') {
+        expect(await complete(whole)).toBe(true);
+        // False, or true from a store that remembers the completion while its object is there (Ceph RGW).
+        await complete(whole);
+      }
+      for (let twice = 0; twice < 2; twice += 1) await store.abortMultipartUpload(key, uploadId);
+      expect(await sendLate(2)).toBe('no-such-upload');
+      expect(await read(key)).toBe(end === 'completed' ? 'whole' : undefined);
+      await store.delete([{ key }]);
+      expect(await complete(whole)).toBe(false);
+      expect(await sendLate(1)).toBe('no-such-upload');
+      expect(await store.listParts(key, uploadId)).toBeUndefined();
+      expect((await store.listMultipartUploads(key)).uploads).toEqual([]);
+      expect(await keysUnder(key)).toEqual([]);
+    });
 
     test('multipart uploads belong to their key, and each of one key is an upload of its own', async () => {
       const { key, uploadId, parts } = await upload(bytes('mine'));

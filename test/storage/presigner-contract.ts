@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import type { Sent } from '../../src/doctor/wire.ts';
 import { MIN_PART_SIZE_BYTES } from '../../src/domain/parts.ts';
-import { bytes, openBeforeAll, partsOf, text } from './object-store-contract.ts';
+import { bytes, MEDIA, openBeforeAll, partsOf, text } from './object-store-contract.ts';
 import type { RealStore } from './stores.ts';
 
 /** Plain HTTP, as a browser or a thief of the URL would send it; `to`: a host other than the URL's. */
@@ -22,7 +22,6 @@ export async function send(url: string, { method = 'GET', headers = {}, body }: 
   return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
 }
 
-const MEDIA = { contentType: 'video/webm' };
 const HOUR_SECONDS = 3600;
 const PUT_FIVE = { method: 'PUT', body: 'bytes' };
 
@@ -37,10 +36,7 @@ export function describePresigner(name: string, open: () => Promise<RealStore>):
       ({ store, presigner, presignerAt } = opened);
     });
 
-    function newKey(): string {
-      tests += 1;
-      return `test ${tests}/ä+b/media`;
-    }
+    const newKey = () => `test ${++tests}/ä+b/media`;
 
     test('a URL is refused once it has expired, and not before', async () => {
       const key = newKey();

@@ -12,11 +12,9 @@ import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { startFaultProxy } from '../kit/fault-proxy.ts';
-import { bytes, outcomeOf, partsOf, text } from './object-store-contract.ts';
+import { bytes, MEDIA, outcomeOf, partsOf, text } from './object-store-contract.ts';
 import { send } from './presigner-contract.ts';
 import { openTestStore } from './stores.ts';
-
-const MEDIA = { contentType: 'video/webm' };
 
 /** The path is as it was sent, still escaped. */
 type FakeRequest = { method: string; path: string; query: URLSearchParams; headers: IncomingHttpHeaders; body: string };
@@ -126,7 +124,6 @@ const NEEDED = 'put get getRange list listVersions create uploadPart listParts c
 const each = (calls: readonly string[], outcome: unknown): Outcomes =>
   Object.fromEntries(calls.map((call) => [call, outcome]));
 
-const STORE_TIME = Date.UTC(2026, 10, 23, 2, 3, 17);
 const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
 const NOTHING = { key: '', sizeBytes: 0, lastModifiedMs: Number.NaN };
 const VERSION = { ...NOTHING, versionId: undefined, isLatest: false, isDeleteMarker: false };
@@ -203,7 +200,7 @@ describe('an answer of the store', () => {
     [{ body: '' }, { uploadPart: '', ...each(['list', 'listVersions', 'listParts', 'listUploads'], 'unavailable') }],
     [
       { ...document(WHOLE), headers: { date: 'Mon, 23 Nov 2026 02:03:17 GMT' } },
-      { ...pages(STORE_TIME, [], [], []), listParts: [], tags: {} },
+      { ...pages(Date.UTC(2026, 10, 23, 2, 3, 17), [], [], []), listParts: [], tags: {} },
     ],
     [
       { ...document(WHOLE + ITEMS), withoutDate: true },
@@ -260,17 +257,15 @@ describe('an answer of the store', () => {
     expect(requests.map((request) => request.query.get('part-number-marker'))).toEqual([null, '7']);
   });
 
-  test.each<Answer>(['500 InternalError', document('<Code>InternalError</Code>', 'Error')])(
-    '%j to a completion is asked for again, and means gone only when the parts are',
-    async (error) => {
-      let parts = '404 NoSuchUpload';
-      const { store, attempts } = await adapterOn(({ method }) => (method === 'POST' ? error : parts));
-      expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
-      expect(attempts.filter((attempt) => attempt === 'CompleteMultipartUpload InternalError')).toHaveLength(5);
-      parts = WHOLE;
-      expect(await outcomeOf(store.completeMultipartUpload('a', 'id', []))).toBe('unavailable');
-    },
-  );
+  const ERRORS: Answer[] = ['500 InternalError', document('<Code>InternalError</Code>', 'Error')];
+  test.each(ERRORS)('%j to a completion is asked for again, and means gone only if the parts are', async (error) => {
+    let parts = '404 NoSuchUpload';
+    const { store, attempts } = await adapterOn(({ method }) => (method === 'POST' ? error : parts));
+    expect(await store.completeMultipartUpload('a', 'id', [])).toBe(false);
+    expect(attempts.filter((attempt) => attempt === 'CompleteMultipartUpload InternalError')).toHaveLength(5);
+    parts = WHOLE;
+    expect(await outcomeOf(store.completeMultipartUpload('a', 'id', []))).toBe('unavailable');
+  });
 });
 
 describe('a deletion', () => {
@@ -399,7 +394,7 @@ describe('credentials', () => {
     AWS_CREDENTIAL_EXPIRATION: new Date(Date.now() + lifetimeMs).toISOString(),
   });
 
-  test('come from the SDK’s own chain when none are set, and when they rotate, requests and URLs follow', async () => {
+  test('come from the SDK’s own chain when none are set, and when they rotate, requests and URLs follow; where there are none the store refuses, and is not unavailable', async () => {
     // The SDK asks again for what ends within five minutes.
     withCredentials(issued('first', 4 * MINUTE_MS));
     const { store, requests, presigner } = await adapterOn(() => '', { credentials: undefined });
@@ -413,11 +408,8 @@ describe('credentials', () => {
     let found = await tokens();
     while (found.includes('to/ken-first')) found = await tokens();
     expect(found).toEqual(['to/ken-second', 'to/ken-second']);
-  });
-
-  test('that do not exist are a refusal, not an outage', async () => {
     withCredentials({});
-    const { store } = await adapterOn(() => ({}), { credentials: undefined });
-    expect(await outcomeOf(store.get('a'))).toBe('access-denied');
+    const without = await adapterOn(() => '', { credentials: undefined });
+    expect(await outcomeOf(without.store.get('a'))).toBe('access-denied');
   });
 });
