@@ -1,12 +1,11 @@
 // The gateway of a Ceph cluster of its own, killed with SIGKILL under uploads and sweeps, and brought back.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { test } from '@jest/globals';
 import { expectToSurviveKills } from '../faults/killed-store.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { temporaryFolder } from '../local-s3/support.ts';
 import { openTestStore } from '../storage/stores.ts';
 
 /** Beside the one that the other tests use, which is never killed. */
@@ -19,18 +18,14 @@ async function cephRgw(...args: string[]): Promise<void> {
 }
 
 test('a gateway is killed under uploads and sweeps, and nothing is lost', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'killed-gateway-'));
+  const dir = await temporaryFolder();
+  afterThisTest(() => cephRgw('down', dir));
   const credentials = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'SERVICESECRET' };
   const place = { endpoint: `http://127.0.0.1:${PORT}`, region: 'us-east-1', bucket: 'killed', keyPrefix: '' };
   const testStore = await openTestStore({ started: { ...place, forcePathStyle: true, credentials } });
-  try {
-    await cephRgw('up', dir, String(PORT));
-    await testStore.client.send(new CreateBucketCommand({ Bucket: place.bucket }));
-    const [kill, start] = [() => cephRgw('kill-gateway', dir), () => cephRgw('start-gateway', dir)];
-    await expectToSurviveKills(testStore, { kill, start });
-  } finally {
-    await testStore.close();
-    await cephRgw('down', dir);
-    await rm(dir, { recursive: true, force: true });
-  }
+  afterThisTest(() => testStore.close());
+  await cephRgw('up', dir, String(PORT));
+  await testStore.client.send(new CreateBucketCommand({ Bucket: place.bucket }));
+  const [kill, start] = [() => cephRgw('kill-gateway', dir), () => cephRgw('start-gateway', dir)];
+  await expectToSurviveKills(testStore, { kill, start });
 });

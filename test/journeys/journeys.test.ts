@@ -27,8 +27,6 @@ beforeAll(async () => {
   api = await startApi({ service });
 });
 
-const withdraw = ({ path }: CreatedRecording) => api.call('delete', `${path}?reason=consent-withdrawn`);
-const abort = ({ path }: CreatedRecording) => api.call('post', `${path}/abort`);
 const complete = ({ path }: CreatedRecording) => api.call<Recording>('post', `${path}/complete`, { body: {} });
 const tagsOf = ({ ref }: CreatedRecording) => service.store.tags(recordingKey(ref, 'media'));
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
@@ -65,22 +63,20 @@ async function expectReceipt({ path, ref }: CreatedRecording, reason: string): P
 }
 
 describe('an upload', () => {
-  test.each([webm.length, 5 * MIB, 5 * MIB + 1, 11 * MIB])(
-    'of %d bytes is played whole, and in part',
-    async (sizeBytes) => {
-      const file = sizeBytes === webm.length ? webm : enlargeWebm(webm, sizeBytes);
-      const stored = await api.store({}, file);
-      expect(stored.recording).toMatchObject({ state: 'stored', sizeBytes });
-      await expectPlays(stored, file);
-      // Across the end of the first part, where there are several.
-      const [from, to] = sizeBytes > 5 * MIB ? [5 * MIB - 1, 5 * MIB] : [100, sizeBytes - 1];
-      const headers = { range: `bytes=${from}-${to}` };
-      const part = await service.testStore.fetch(await playbackUrl(stored), { headers });
-      expect(part.headers.get('content-type')).toMatch(/^video\/webm/);
-      expect(part.headers.get('content-range')).toBe(`bytes ${from}-${to}/${sizeBytes}`);
-      expect((await bytesOf(part)).equals(file.subarray(from, to + 1))).toBe(true);
-    },
-  );
+  const SIZES = [webm.length, 5 * MIB, 5 * MIB + 1, 11 * MIB];
+  test.each(SIZES)('of %d bytes is played whole, and in part', async (sizeBytes) => {
+    const file = sizeBytes === webm.length ? webm : enlargeWebm(webm, sizeBytes);
+    const stored = await api.store({}, file);
+    expect(stored.recording).toMatchObject({ state: 'stored', sizeBytes });
+    await expectPlays(stored, file);
+    // Across the end of the first part, where there are several.
+    const [from, to] = sizeBytes > 5 * MIB ? [5 * MIB - 1, 5 * MIB] : [100, sizeBytes - 1];
+    const headers = { range: `bytes=${from}-${to}` };
+    const part = await service.testStore.fetch(await playbackUrl(stored), { headers });
+    expect(part.headers.get('content-type')).toMatch(/^video\/webm/);
+    expect(part.headers.get('content-range')).toBe(`bytes ${from}-${to}/${sizeBytes}`);
+    expect((await bytesOf(part)).equals(file.subarray(from, to + 1))).toBe(true);
+  });
 
   test('takes its parts in any order, the last one of each number counts, and with a hole it is not complete', async () => {
     const created = await api.create();
@@ -106,13 +102,13 @@ describe('an upload', () => {
   });
 
   test.each([
-    ['given up', 'aborted', abort],
-    ['withdrawn', 'consent-withdrawn', withdraw],
-  ])('that is %s in the middle is gone at once, and its URLs are dead', async (_how, reason, end) => {
+    ['given up', 'post', '/abort', 'aborted'],
+    ['withdrawn', 'delete', '?reason=consent-withdrawn', 'consent-withdrawn'],
+  ] as const)('that is %s in the middle is gone at once, and its URLs are dead', async (_how, method, call, reason) => {
     const created = await api.create();
     const [first, second] = [await signed(created, 1, 5 * MIB), await signed(created, 2)];
     expect((await service.putPart(first, large.subarray(0, 5 * MIB))).status).toBe(200);
-    expect((await end(created)).status).toBeLessThan(300);
+    expect((await api.call(method, created.path + call)).status).toBeLessThan(300);
     await expectDead(first, large.subarray(0, 5 * MIB));
     await expectDead(second);
     expectProblem(await complete(created), 410, 'recording-deleted');
@@ -148,8 +144,7 @@ describe('a recording', () => {
     expect(await tagsOf(stored)).toEqual({ 'delete-by': stored.recording.deleteBy });
     service.clock.advance(DAY_MS);
     const completedAt = new Date(service.clock.now()).toISOString();
-    const assessed = await api.call('put', `${stored.attemptPath}/assessment`, { body: { completedAt } });
-    expect(assessed.status).toBe(200);
+    expect((await api.call('put', `${stored.attemptPath}/assessment`, { body: { completedAt } })).status).toBe(200);
     const { body } = await api.call<Recording>('get', stored.path);
     const deleteBy = new Date(Date.parse(completedAt) + 30 * DAY_MS).toISOString();
     expect(Date.parse(body.deleteBy)).toBe(Date.parse(deleteBy));
@@ -201,8 +196,7 @@ test('a participant is exported as an archive of what is stored, and erased acro
   const files = Object.values(unzipSync(new Uint8Array(await archive.arrayBuffer())));
   expect(files).toHaveLength(3);
   for (const file of [large, webm]) expect(files.some((each) => Buffer.from(each).equals(file))).toBe(true);
-  const erased = await api.call('delete', `/v1/participants/${participantId}?reason=erasure`);
-  expect(erased.status).toBe(200);
+  expect((await api.call('delete', `/v1/participants/${participantId}?reason=erasure`)).status).toBe(200);
   for (const each of mine) await expectReceipt(each, 'erasure');
   expect(await service.keys(`participants/acme/${participantId}/`)).toEqual([]);
   await expectPlays(other);

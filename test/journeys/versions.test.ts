@@ -11,11 +11,10 @@ import { startTestService, type TestService, uploadParts } from '../kit/service.
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { hasExternalStore, openTestStore } from '../storage/stores.ts';
 
-const inMemory = async () => startTestService({ memory: { versioned: true } });
 const outside = async () => startServiceOn(await openTestStore({ versioned: true }));
 
 describe.each([
-  { place: 'in memory', start: inMemory },
+  { place: 'in memory', start: async () => startTestService({ memory: { versioned: true } }) },
   ...(hasExternalStore ? [{ place: 'outside', start: outside }] : []),
 ])('in a versioned bucket $place', ({ start }) => {
   let service: TestService;

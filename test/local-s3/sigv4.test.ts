@@ -20,8 +20,11 @@ const target =
   };
 const asIs: Tamper = () => ({});
 
-test('a signature is verified for any path and query', async () => {
-  const { ask } = await startStore();
+test('a signature is verified for any path and query, for names alone, and with blanks in headers', async () => {
+  const { ask, send, sign, outcome } = await startStore();
+  const named = await sign('GET ?versioning');
+  expect((await send({ ...named, target: `/${BUCKET}?versioning` })).outcome).toBe('200');
+  expect(await outcome('PUT k', { headers: { 'content-disposition': '  two   words ' } })).toBe('200');
   const word = fc.string({ unit: 'grapheme', maxLength: 12 });
   const values = fc.array(word, { minLength: 1, maxLength: 2 });
   // The signer of the SDK makes no query with that name.
@@ -35,13 +38,6 @@ test('a signature is verified for any path and query', async () => {
     }),
     { numRuns: 60 },
   );
-});
-
-test('a signature is verified with names alone, and with blanks in headers', async () => {
-  const { send, sign, outcome } = await startStore();
-  const named = await sign('GET ?versioning');
-  expect((await send({ ...named, target: `/${BUCKET}?versioning` })).outcome).toBe('200');
-  expect(await outcome('PUT k', { headers: { 'content-disposition': '  two   words ' } })).toBe('200');
 });
 
 const MINUTES_16 = 16 * 60_000;
@@ -79,12 +75,7 @@ test.each<[string, Tamper, string, SignOptions?]>([
   ['by a URL with another algorithm', target('HMAC', 'ECDSA'), BAD_QUERY, PRESIGNED],
   ['by a URL without a signature', target(/&X-Amz-Signature.*/, ''), BAD_QUERY, PRESIGNED],
   ['by a URL of another day', target(/X-Amz-Date=\d{8}/, 'X-Amz-Date=20200101'), BAD_QUERY, PRESIGNED],
-  [
-    'by a URL and a header',
-    () => ({ headers: { authorization: 'AWS4-HMAC-SHA256 x' } }),
-    '400 InvalidArgument',
-    PRESIGNED,
-  ],
+  ['by a URL and a header', () => ({ headers: { authorization: 'AWS4' } }), '400 InvalidArgument', PRESIGNED],
   ...['0', '604801', '1e3', ''].map((seconds): [string, Tamper, string, SignOptions] => {
     return [`by a URL for "${seconds}" seconds`, target('Expires=60', `Expires=${seconds}`), BAD_QUERY, PRESIGNED];
   }),

@@ -5,14 +5,15 @@ import fc from 'fast-check';
 import type { Manifest } from '../../src/domain/documents.ts';
 import { DAY_MS } from '../../src/domain/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
-import { assessedKey, recordingKey } from '../../src/domain/keys.ts';
+import { assessedKey, type RecordingObject, recordingKey } from '../../src/domain/keys.ts';
 import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../../src/storage/attempt-state.ts';
 import { completeUpload } from '../../src/storage/completion.ts';
 import { listTogether } from '../../src/storage/list-together.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
-import { createInterventions, overriding } from '../kit/interventions.ts';
+import { intercepting, meanwhile } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { bytes, partsOf, text } from './object-store-contract.ts';
@@ -37,46 +38,41 @@ test('an attempt in a versioned bucket shows a reader what is current, a purge e
   expect(await targetsOf(store, media, false)).toEqual([{ key: media }]);
 });
 
-test.each<[string, (service: TestService, ref: RecordingRef) => unknown, string]>([
+type Overtake = (service: TestService, ref: RecordingRef) => unknown;
+const remove =
+  (...objects: RecordingObject[]): Overtake =>
+  ({ store }, ref) =>
+    store.delete(objects.map((object) => ({ key: recordingKey(ref, object) })));
+
+test.each<[string, Overtake, string]>([
   ['their deletion was ordered', ({ store }, ref) => store.put(recordingKey(ref, 'deleting'), bytes('{}')), 'deleted'],
-  ['they were purged', ({ store }, ref) => store.delete([{ key: recordingKey(ref, 'manifest') }]), 'deleted'],
+  ['they were purged', remove('manifest'), 'deleted'],
   ['their deadline has come', ({ clock }) => clock.advance(30 * DAY_MS), 'deleted'],
-  ['they were deleted', ({ store }, ref) => store.delete([{ key: recordingKey(ref, 'media') }]), 'gone'],
-  [
-    'nothing was left of them',
-    ({ store }, ref) =>
-      store.delete((['media', 'manifest'] as const).map((object) => ({ key: recordingKey(ref, object) }))),
-    'deleted',
-  ],
+  ['they were deleted', remove('media'), 'gone'],
+  ['nothing was left of them', remove('media', 'manifest'), 'deleted'],
 ])('media that were completed while %s are gone again', async (_, overtake, result) => {
-  const interventions = createInterventions();
-  const service = startTestService({ wrap: interventions.wrap });
+  const service = startTestService();
   const { store, context } = service;
   const ref = await service.begin();
   await uploadParts(context, ref, [webm]);
   const manifest = JSON.parse(text(await store.get(recordingKey(ref, 'manifest'))) ?? '') as Manifest;
   const parts = await partsOf(store, recordingKey(ref, 'media'), manifest.uploadId);
-  const secondLook = interventions.holdNext('list');
-  const completion = completeUpload(context, ref, manifest, parts);
-  await secondLook.reached;
-  await overtake(service, ref);
-  secondLook.release();
-  expect(await completion).toEqual({ result });
+  const secondLook = { when: 'before', call: 'list' } as const;
+  const complete = (seen: ObjectStore) => completeUpload({ ...context, store: seen }, ref, manifest, parts);
+  expect(await meanwhile(store, secondLook, () => overtake(service, ref), complete)).toEqual({ result });
   expect(await store.get(recordingKey(ref, 'media'))).toBeUndefined();
 });
 
 describe('listing many folders together', () => {
-  /** A store that counts how often it is asked to list. */
+  /** A store that counts how often it is asked. */
   function holding(keys: readonly string[], failAt = Number.POSITIVE_INFINITY) {
     const memory = new MemoryStore({ now: () => START_MS });
     for (const key of keys) void memory.put(key, new Uint8Array());
     const counted = { requests: 0 };
-    const store = overriding(memory, {
-      list(prefix, options) {
-        counted.requests += 1;
-        if (counted.requests >= failAt) return Promise.reject(new StoreError('unavailable', 'List', 'SlowDown'));
-        return memory.list(prefix, options);
-      },
+    const store = intercepting(memory, async (call, _args, go) => {
+      counted.requests += 1;
+      if (counted.requests >= failAt) throw new StoreError('unavailable', call, 'SlowDown');
+      return go();
     });
     return { store, counted };
   }
