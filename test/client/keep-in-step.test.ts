@@ -57,12 +57,13 @@ class FakePlayer extends EventTarget implements Player {
   }
 }
 
-/** A leader that plays, and its follower, which begins five seconds later. */
+/** A leader that plays and has just jumped, and its follower, which begins five seconds later. */
 async function watch(...seeksMs: number[]) {
   const [leader, follower] = [new FakePlayer(100), new FakePlayer(...seeksMs)];
   let nowMs = 0;
   const end = keepInStep(leader, follower, 5, () => nowMs);
   await leader.play();
+  leader.currentTime = 300;
   const pass = (seconds: number) => {
     for (const untilMs = nowMs + seconds * 1000; nowMs < untilMs; ) {
       nowMs += TICK_MS;
@@ -78,8 +79,7 @@ test.each([
   ['long the first time, and then quickly', [2000, 100]],
   ['quickly the first time, and then long', [100, 2000]],
 ])('a follower that seeks %s plays the same moment a little later, and seeks no more', async (_, seeksMs) => {
-  const { leader, follower, pass, apart } = await watch(...seeksMs);
-  leader.currentTime = 300;
+  const { follower, pass, apart } = await watch(...seeksMs);
   pass(12);
   const { seeks } = follower;
   expect(seeks).toBeLessThanOrEqual(4);
@@ -92,7 +92,6 @@ test.each([
 
 test('a follower that takes long to seek shows the very moment at which the leader was paused', async () => {
   const { leader, pass, apart } = await watch(900);
-  leader.currentTime = 300;
   pass(1);
   leader.pause();
   pass(5);
@@ -101,7 +100,6 @@ test('a follower that takes long to seek shows the very moment at which the lead
 
 test('small differences are made up for by speed, without a jump, until it is stopped', async () => {
   const { leader, follower, end, pass, apart } = await watch(100);
-  leader.currentTime = 300;
   pass(5);
   const { seeks } = follower;
   leader.currentTime += 0.3;

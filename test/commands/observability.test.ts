@@ -1,6 +1,6 @@
 // The log, the metrics and the traces, part by part. Those of a running `serve` are in serve.test.ts.
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { createLogger } from '../../src/commands/logging.ts';
 import { dueMetrics, sweepMetrics } from '../../src/commands/metrics.ts';
@@ -11,6 +11,7 @@ import type { LogFields, Logger } from '../../src/http/logger.ts';
 import type { DueStatus } from '../../src/retention/due-status.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 import { createVirtualClock, START_MS } from '../kit/clock.ts';
 import { startTestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
@@ -100,13 +101,11 @@ describe('the metrics', () => {
     const registry = new Registry();
     const clock = createVirtualClock();
     const began = START_MS / 1000;
-    let asked = 0;
     let status: DueStatus | undefined = { oldestDueMs: clock.now() + HOUR_MS, sweepable: 7 };
-    async function read(): Promise<DueStatus> {
-      asked += 1;
+    const read = jest.fn(async () => {
       if (!status) throw new Error('down');
       return status;
-    }
+    });
     dueMetrics(registry, { read, now: clock.now, leadMs: DAY_MS });
     const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
     const told = () =>
@@ -116,17 +115,17 @@ describe('the metrics', () => {
     await until(async () => (await told())[3]?.length === 1);
     for (const passedMs of [0, 59_000]) {
       clock.advance(passedMs);
-      expect([await told(), asked]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
+      expect([await told(), read.mock.calls.length]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
     }
     // When the store fails, the last reading and its time stay.
     status = undefined;
     clock.advance(2 * HOUR_MS);
-    await until(async () => (await told()) && asked === 2);
+    await until(async () => (await told()) && read.mock.calls.length === 2);
     expect(await told()).toEqual([[began + 3600], [3659], [7], [began]]);
     status = { oldestDueMs: undefined, sweepable: 0 };
     clock.advance(60_000);
     await until(async () => (await told())[0]?.length === 0);
-    expect([await told(), asked]).toEqual([[[], [0], [0], [began + 7319]], 3]);
+    expect([await told(), read.mock.calls.length]).toEqual([[[], [0], [0], [began + 7319]], 3]);
   });
 
   test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
@@ -149,16 +148,13 @@ describe('the metrics', () => {
 
 describe('the traces', () => {
   let collector: Collector;
-  let replaced: { restore(): void };
   beforeEach(async () => {
     collector = await startCollector();
+    afterThisTest(() => collector.close());
     const own = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' };
     const others = Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_'));
-    replaced = jest.replaceProperty(process, 'env', { ...Object.fromEntries(others), ...own });
-  });
-  afterEach(async () => {
-    replaced.restore();
-    await collector.close();
+    const replaced = jest.replaceProperty(process, 'env', { ...Object.fromEntries(others), ...own });
+    afterThisTest(() => replaced.restore());
   });
 
   test('a collector that never answers holds up neither what is traced nor the end', async () => {

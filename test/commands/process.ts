@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../demo/free-port.ts';
 import { signToken } from '../../src/commands/token.ts';
@@ -46,9 +48,9 @@ export async function install(settings: Record<string, string> = {}) {
     running.add(child);
     const said = { stdout: '', stderr: '', all: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream].setEncoding('utf8').on('data', (text: string) => {
-        said[stream] += text;
-        said.all += text;
+      child[stream].setEncoding('utf8').on('data', (chunk: string) => {
+        said[stream] += chunk;
+        said.all += chunk;
       });
     }
     const ended = once(child, 'close').then(([code]) => {
@@ -164,10 +166,16 @@ export async function scrape({ url }: { readonly url: string }): Promise<Readonl
 }
 
 /** Nothing listens there any more. */
-export async function isRefused(url: string): Promise<boolean> {
-  const error = await fetch(url).then(
-    () => undefined,
-    ({ cause }: { cause?: NodeJS.ErrnoException }) => cause,
+export function isRefused(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => false,
+    ({ cause }: { cause?: NodeJS.ErrnoException }) => cause?.code === 'ECONNREFUSED',
   );
-  return error?.code === 'ECONNREFUSED';
+}
+
+/** On a connection of its own. */
+export async function probe(url: string): Promise<{ status: number; connection: string | undefined; body: string }> {
+  const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, connection: response.headers.connection, body: await text(response) };
 }

@@ -9,7 +9,7 @@ import { MIB, webm } from '../kit/fixtures.ts';
 import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
-import { DUE_ONCE_ASSESSED, formOf, type Installation, install, isRefused, scrape } from './process.ts';
+import { DUE_ONCE_ASSESSED, formOf, type Installation, install, isRefused, probe, scrape } from './process.ts';
 
 /** Each start of Node says its process, its heap's limit in MiB, and what it loads of OpenTelemetry but the API, which the metrics library loads. */
 const OBSERVER = `import { registerHooks } from 'node:module';
@@ -39,11 +39,6 @@ async function installWith(settings: Record<string, string>): Promise<void> {
 async function remove(): Promise<void> {
   await installation.remove();
   await Promise.all([receiver.close(), collector.close()]);
-}
-
-async function probe(path: string): Promise<object> {
-  const answer = await fetch(installation.url + path);
-  return { status: answer.status, connection: answer.headers.get('connection'), body: await answer.text() };
 }
 
 const heapsOf = (output: string) =>
@@ -217,11 +212,8 @@ describe('a service', () => {
     let service = await installation.start();
     const token = () => installation.token('recordings:upload recordings:review');
     const sdk = new ProctoringRecordings({ baseUrl: installation.url, token, maxAttempts: 1 });
-    const place = {
-      exam: 'secret-exam',
-      attempt: 'secret-attempt',
-      recording: (await installation.create()).slice(-36),
-    };
+    const recording = (await installation.create()).slice(-36);
+    const place = { exam: 'secret-exam', attempt: 'secret-attempt', recording };
     const bytesOf = (part: number) => new Uint8Array(file.subarray((part - 1) * 5 * MIB, part * 5 * MIB));
     const all = Array.from({ length: 9 }, (_, at) => ({ partNumber: at + 1, sizeBytes: bytesOf(at + 1).length }));
     /** The parts that were acknowledged, in this order; the service may be killed under the others. */
@@ -302,8 +294,11 @@ describe('a service', () => {
     // Not ready from SIGTERM on, it serves on for SHUTDOWN_DELAY; a second signal ends it at once.
     const exitCode = service.stop('SIGTERM');
     await until(() => service.output().includes('"stopping"'));
-    expect(await probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('stopping') });
-    expect(await probe('/livez')).toMatchObject({ status: 200, connection: 'close' });
+    expect(await probe(`${installation.url}/readyz`)).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('stopping'),
+    });
+    expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200, connection: 'close' });
     await installation.create({}, 'unassessed');
     await until(() => {
       service.process.kill('SIGTERM');
@@ -331,20 +326,16 @@ describe('a service', () => {
   });
 
   test('is alive, not ready and measured while there is no store, and ends with 0', async () => {
-    await installWith({
-      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
-      S3_REGION: 'us-east-1',
-      S3_BUCKET: 'recordings',
-      S3_ACCESS_KEY_ID: 'KEY',
-      S3_SECRET_ACCESS_KEY: 'secret',
-      OTEL_SDK_DISABLED: 'true',
-    });
+    const S3_ENDPOINT = `http://127.0.0.1:${await freePort()}`;
+    const keys = { S3_ACCESS_KEY_ID: 'KEY', S3_SECRET_ACCESS_KEY: 'secret' };
+    const bucket = { S3_ENDPOINT, S3_REGION: 'us-east-1', S3_BUCKET: 'recordings', ...keys };
+    await installWith({ ...bucket, OTEL_SDK_DISABLED: 'true' });
     const service = installation.launch();
     await until(() => service.output().includes('the self-test waits for the store'));
     const body: unknown = expect.stringContaining('the store does not answer');
-    expect(await probe('/readyz')).toMatchObject({ status: 503, body });
-    expect(await probe('/livez')).toMatchObject({ status: 200 });
-    expect(await probe('/v1/exams/math/attempts/a1/recordings')).toMatchObject({ status: 401 });
+    expect(await probe(`${installation.url}/readyz`)).toMatchObject({ status: 503, body });
+    expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200 });
+    expect(await probe(`${installation.url}/v1/exams/math/attempts/a1/recordings`)).toMatchObject({ status: 401 });
     const samples = await scrape(installation);
     expect(samples.get('proctoring_ready')).toBe(0);
     const refused = /^proctoring_store_requests_total\{.*outcome="ECONNREFUSED"/;

@@ -2,8 +2,7 @@
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type HttpServer, startHttpServer } from '../../src/commands/http-server.ts';
 import { createReadiness } from '../../src/commands/readiness.ts';
 import { shutDown } from '../../src/commands/shut-down.ts';
@@ -14,17 +13,10 @@ import { SECRET, startApi } from '../http/api.ts';
 import { createVirtualClock } from '../kit/clock.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
-import { callerOf, isRefused } from './process.ts';
+import { callerOf, isRefused, probe } from './process.ts';
 
 /** Nothing is cut in the time of a test. */
 const NEVER_MS = 2 ** 30;
-
-/** On a connection of its own. */
-async function probe(url: string): Promise<{ status: number; connection: string | undefined; body: string }> {
-  const request = httpRequest(url, { agent: new Agent({ keepAlive: true, maxSockets: 1 }) }).end();
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, connection: response.headers.connection, body: await text(response) };
-}
 
 describe('the HTTP server', () => {
   let server: HttpServer;
@@ -105,37 +97,30 @@ test('a second signal ends the process at once, but not the echo of a first from
 test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
   const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
   const { clock, store } = startTestService();
-  let list: ObjectStore['list'] = () => Promise.reject(new Error('away'));
+  const list = jest.fn<ObjectStore['list']>((...args) => store.list(...args));
   let reason: string | undefined;
-  let asked = 0;
   const answers: boolean[] = [];
   const isReady = createReadiness({
-    store: {
-      list(...args) {
-        asked += 1;
-        return list(...args);
-      },
-    },
+    store: { list },
     now: clock.now,
     timers: clock,
     notReady: () => reason,
     onAnswer: (answer) => void answers.push(answer),
   });
+  list.mockRejectedValueOnce(new Error('away'));
   expect(await isReady()).toEqual(silent);
-  list = (...args) => store.list(...args);
   clock.advance(5 * SECOND_MS);
-  expect([await isReady(), asked]).toEqual([silent, 1]);
+  expect([await isReady(), list.mock.calls.length]).toEqual([silent, 1]);
   clock.advance(1);
-  expect([await isReady(), asked]).toEqual([ready, 2]);
-  list = () => new Promise(() => {});
+  expect([await isReady(), list.mock.calls.length]).toEqual([ready, 2]);
+  list.mockReturnValueOnce(new Promise(() => {}));
   clock.advance(5 * SECOND_MS + 1);
   const hanging = isReady();
   clock.advance(3 * SECOND_MS);
   expect(await hanging).toEqual(silent);
-  list = (...args) => store.list(...args);
   clock.advance(3 * SECOND_MS);
   reason = 'stopping';
-  expect([await isReady(), asked]).toEqual([{ ready: false, reason }, 4]);
+  expect([await isReady(), list.mock.calls.length]).toEqual([{ ready: false, reason }, 4]);
   expect(answers).toEqual([false, false, true, false, false]);
 });
 

@@ -66,11 +66,6 @@ test('every link within the project leads somewhere, and the security page names
 
 /** As the usual renderers make them of headings. */
 async function anchorsOf(file: string): Promise<string[]> {
-  const headings = [...(await read(file)).matchAll(/^#+ (.*)$/gm)];
-  return headings.map(([, text = '']) =>
-    text
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  );
+  const headings = [...(await read(file)).toLowerCase().matchAll(/^#+ (.*)$/gm)];
+  return headings.map(([, text = '']) => text.replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
 }

@@ -1,13 +1,14 @@
 // The front door tells the truth: each command of these pages is run as it stands there, each example in TypeScript too.
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { callerOf, type Installation, install } from '../commands/process.ts';
 import { SCOPES } from '../http/calls.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -103,9 +104,7 @@ describe('the commands', () => {
     const printed = await paste(lines);
     expect(printed).toMatch(/^recording [0-9a-v]{36}$/m);
     for (const part of ['"state":"stored"', '"url":"http', '"deleteBy":']) expect(printed).toContain(part);
-    const secret = join(installation.dataDir, 'auth-secret');
-    expect((await stat(secret)).mode & 0o077).toBe(0);
-    expect(output).not.toContain((await readFile(secret, 'utf8')).trim());
+    expect(output).not.toContain((await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim());
     const log = output.split('\n').filter((line) => line.startsWith('{'));
     expect(log.length).toBeGreaterThan(4);
     expect(log.join('\n')).not.toMatch(/eyJ|X-Amz-Signature|Bearer/);
@@ -132,11 +131,8 @@ describe('the commands', () => {
       const found = [...commands].filter((command) => command.includes(part));
       expect({ part, found }).toEqual({ part, found: [expect.any(String)] });
       for (const command of found) left.delete(command);
-      return paste(
-        found,
-        { EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` },
-        installation.dataDir,
-      );
+      const given = { EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` };
+      return paste(found, given, installation.dataDir);
     }
     const held = async () => JSON.parse(await order('$P/recordings"'));
     expect(await held()).toMatchObject({ items: [{ recordingId: kept }, { recordingId: withdrawn }] });
@@ -178,31 +174,28 @@ test('the examples in TypeScript are typed, and run', async () => {
   const examples = (await Promise.all(PAGES.map((page) => blocks(page, 'ts')))).flat();
   // Within the project, where the compiler finds the types of Node.
   const place = await mkdtemp(join(ROOT, 'node_modules/.examples-'));
-  try {
-    await mkdir(join(place, 'src'));
-    for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
-    const compilerOptions = { paths: { 'proctoring-recordings/sdk': [join(ROOT, 'src/sdk/index.ts')] } };
-    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['src'] };
-    await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
-    await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place]).catch(({ stdout }) => {
-      throw new Error(stdout);
-    });
-    const token = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', SCOPES.join(' ')];
-    const given = { API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token)).trim() };
-    const printed: string[] = [];
-    for (const example of examples) {
-      const runnable = example.replaceAll("'proctoring-recordings/sdk'", JSON.stringify(SDK));
-      const args = ['--no-warnings', '--input-type=module-typescript', '-e', runnable];
-      printed.push(await run(process.execPath, args, given));
-    }
-    expect(printed).toEqual([
-      expect.stringMatching(/^play http\S+, until \d{4}-\S+ at the latest\n$/),
-      expect.stringMatching(/^stored \d{4}-\S+\n$/),
-      expect.stringMatching(/^(http\S+\n)+$/),
-      expect.stringMatching(/^gone by \d{4}-\S+\n$/),
-      expect.any(String),
-    ]);
-  } finally {
-    await rm(place, { recursive: true, force: true });
+  afterThisTest(() => rm(place, { recursive: true, force: true }));
+  await mkdir(join(place, 'src'));
+  for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
+  const compilerOptions = { paths: { 'proctoring-recordings/sdk': [join(ROOT, 'src/sdk/index.ts')] } };
+  const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['src'] };
+  await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
+  await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place]).catch(({ stdout }) => {
+    throw new Error(stdout);
+  });
+  const token = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', SCOPES.join(' ')];
+  const given = { API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token)).trim() };
+  const printed: string[] = [];
+  for (const example of examples) {
+    const runnable = example.replaceAll("'proctoring-recordings/sdk'", JSON.stringify(SDK));
+    const args = ['--no-warnings', '--input-type=module-typescript', '-e', runnable];
+    printed.push(await run(process.execPath, args, given));
   }
+  expect(printed).toEqual([
+    expect.stringMatching(/^play http\S+, until \d{4}-\S+ at the latest\n$/),
+    expect.stringMatching(/^stored \d{4}-\S+\n$/),
+    expect.stringMatching(/^(http\S+\n)+$/),
+    expect.stringMatching(/^gone by \d{4}-\S+\n$/),
+    expect.any(String),
+  ]);
 });

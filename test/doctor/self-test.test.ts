@@ -65,20 +65,17 @@ test.each<[string, Partial<SelfTestDependencies>, string, number]>([
   ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'nothing is proven by a', RETRY_MS],
   ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
   ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, expired; set UPLOADS=proxy', 60_000],
-])(
-  'is not ready while the store %s, says so once, and looks again until it is repaired',
-  async (_, trouble, why, ms) => {
-    const { readiness, nextWait, advance, lines, restore, becomesReady } = start(trouble);
-    for (let round = 0; round < 3; round += 1) {
-      expect(await nextWait()).toBe(ms);
-      expect(readiness()).toEqual({ ready: false, reason: expect.stringContaining(why) });
-      expect(lines).toHaveLength(1);
-      if (round === 2) restore();
-      advance(ms);
-    }
-    await becomesReady();
-  },
-);
+])('is not ready while the store %s, says so once, and looks again until repaired', async (_, trouble, why, ms) => {
+  const { readiness, nextWait, advance, lines, restore, becomesReady } = start(trouble);
+  for (let round = 0; round < 3; round += 1) {
+    expect(await nextWait()).toBe(ms);
+    expect(readiness()).toEqual({ ready: false, reason: expect.stringContaining(why) });
+    expect(lines).toHaveLength(1);
+    if (round === 2) restore();
+    advance(ms);
+  }
+  await becomesReady();
+});
 
 test('refuses a bucket that locks objects, and runs no attack on it', async () => {
   const reason = 'The bucket locks every object.';

@@ -8,6 +8,7 @@ import { expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import * as own from '../../src/commands/metrics.ts';
 import { measureRequests } from '../../src/http/metrics.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 import { chartFile, type Fields, only, render } from './chart.ts';
 
 /** Metrics of kube-state-metrics 2 that an alert uses. */
@@ -27,14 +28,11 @@ const alerts = rulesOf(spec).filter(({ alert }) => alert !== undefined);
 
 test('promtool takes the rules, and each alert fires exactly where it must', async () => {
   const cwd = await mkdtemp(join(tmpdir(), 'test-rules-'));
+  afterThisTest(() => rm(cwd, { recursive: true }));
   await writeFile(join(cwd, 'rules.yaml'), stringify(spec));
   await writeFile(join(cwd, 'alerts.yaml'), TESTS);
-  try {
-    for (const args of ['check rules rules.yaml', 'test rules alerts.yaml']) {
-      expect((await promisify(execFile)('promtool', args.split(' '), { cwd })).stdout).toContain('SUCCESS');
-    }
-  } finally {
-    await rm(cwd, { recursive: true });
+  for (const args of ['check rules rules.yaml', 'test rules alerts.yaml']) {
+    expect((await promisify(execFile)('promtool', args.split(' '), { cwd })).stdout).toContain('SUCCESS');
   }
 });
 

@@ -1,5 +1,4 @@
 // What the chart renders of each values file in helm/ci, and of changes of one.
-import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import {
   chartYaml,
@@ -73,8 +72,7 @@ describe.each(VALUES_FILES)('all of %s', (name) => {
       expect(namesOf(container.volumeMounts)).toEqual(namesOf(spec.volumes));
       expect(container.resources).toEqual({ requests: { cpu: expect.any(String), memory }, limits: { memory } });
       expect(namesOf(container.env)).toEqual([...new Set(namesOf(container.env))]);
-      const given = component === 'test' ? undefined : [{ configMapRef: { name: metadata.name } }];
-      expect(container.envFrom).toEqual(given);
+      expect(container.envFrom).toEqual(component === 'test' ? undefined : [{ configMapRef: { name: metadata.name } }]);
     }
   });
 
@@ -224,8 +222,9 @@ describe('secrets', () => {
   });
 });
 
-test('an image is named by digest where there is one, else by the version', async () => {
-  const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+test("an image is named by digest where there is one, else by the version; the chart's versions are the package's", async () => {
+  const { version } = await chartYaml('../package.json');
+  expect(await chartYaml('Chart.yaml')).toMatchObject({ version, appVersion: version });
   for (const { spec, container } of podsOf(charts.role)) {
     expect(container.image).toMatch(/^registry\.example\/proctoring-recordings@sha256:[0-9a-f]{64}$/);
     expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
@@ -313,9 +312,4 @@ test('names leave room for what a CronJob adds, however long the release is call
   for (const { kind, metadata } of await render('minimal', {}, undefined, 'r'.repeat(53))) {
     expect([kind, metadata.name.length <= (kind === 'CronJob' ? 52 : 63)]).toEqual([kind, true]);
   }
-});
-
-test("the chart's versions are the package's", async () => {
-  const { version } = await chartYaml('../package.json');
-  expect(await chartYaml('Chart.yaml')).toMatchObject({ version, appVersion: version });
 });

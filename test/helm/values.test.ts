@@ -41,7 +41,7 @@ test.each<[string, object, string | RegExp]>([
   ['a policy that does not say where the store is', policy({}), 'networkPolicy.store is empty'],
   ['a policy without JWKS', policy({ store: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }), 'networkPolicy.jwks is empty'],
   [
-    'a minimum of replicas above the maximum',
+    'a minimum of pods above the maximum',
     { autoscaling: { enabled: true, maxReplicas: 1 } },
     'autoscaling.minReplicas',
   ],
@@ -89,18 +89,14 @@ test('every setting of the service can be set, but those that the chart decides'
 test('the service reads what everything.yaml means', async () => {
   const { data } = only(await render('everything'), 'ConfigMap', 'recordings');
   const byTenantMs = new Map(Object.entries({ acme: MAX_RETENTION_MS * (7 / 30), 'other-tenant': MAX_RETENTION_MS }));
+  const sizes = { partSizeBytes: 16_777_216, maxRecordingBytes: 10_737_418_240 };
   expect(readSettings(data, { needsAuth: true })).toMatchObject({
     host: '::',
     port: 9090,
     s3: { bucket: 'recordings', region: 'eu-central-1', keyPrefix: 'exams/', forcePathStyle: true },
     policy: { afterAssessmentMs: MAX_RETENTION_MS, byTenantMs },
     sweepSchedule: undefined,
-    uploads: {
-      mode: 'proxy',
-      partSizeBytes: 16_777_216,
-      maxRecordingBytes: 10_737_418_240,
-      contentTypes: new Set(['video/webm', 'audio/webm']),
-    },
+    uploads: { mode: 'proxy', ...sizes, contentTypes: new Set(['video/webm', 'audio/webm']) },
     corsOrigins: ['https://exams.example', 'https://review.example'],
     rateLimitPerMinute: undefined,
     logLevel: 'debug',
