@@ -14,8 +14,9 @@ let installation: Installation;
 let holed: Awaited<ReturnType<typeof startHoledStore>>;
 
 async function installOn(settings: Record<string, string> = {}): Promise<void> {
-  installation = await install(settings);
-  afterThisTest(() => installation.remove());
+  const installed = await install(settings);
+  afterThisTest(() => installed.remove());
+  installation = installed;
 }
 
 async function installOnHoled(holes: Holes): Promise<S3Settings> {
