@@ -29,12 +29,7 @@ test.each([
   ['of what is assessed is earlier where a tenant ordered less', 'acme', [days(0)], days(14)],
   ['of what nobody assessed stays where a tenant ordered more', 'greedy', [], days(20)],
   ['of what is assessed stays where a tenant ordered more', 'greedy', [days(0)], days(30)],
-  [
-    'of what is assessed: the first assessment plus the retention',
-    'other',
-    [days(1) + 5, days(1), days(1) + 9],
-    days(31),
-  ],
+  ['of what is assessed: first assessment plus the retention', 'other', [days(1) + 5, days(1), days(1) + 9], days(31)],
 ])('a deadline %s', (_, tenant, assessments, deadlineMs) => {
   expect(recordingDeadline(plain, tenant, recording, assessments)).toBe(deadlineMs);
 });

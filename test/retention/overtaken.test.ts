@@ -276,9 +276,8 @@ describe('verify', () => {
       await service.put(recordingKey(ref, 'deleting'), '{}');
       await service.remove(marker);
     };
-    expect(await overtaken({ when: 'before', call: 'list', keys: 'participants/' }, erasing, fixOn)).toMatchObject({
-      wrong: 0,
-    });
+    const moment = { when: 'before', call: 'list', keys: 'participants/' } as const;
+    expect(await overtaken(moment, erasing, fixOn)).toMatchObject({ wrong: 0 });
     expect(await service.keys('participants/')).toEqual([]);
   });
 

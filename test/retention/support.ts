@@ -92,11 +92,9 @@ export function startRetention(options: TestServiceOptions = {}) {
 
 /** A store whose answers have no `Date`. */
 export function timeless(store: ObjectStore): ObjectStore {
+  const undated = <T>(page: T) => ({ ...page, storeTimeMs: Number.NaN });
   return overriding(store, {
-    list: async (...args) => ({ ...(await store.list(...args)), storeTimeMs: Number.NaN }),
-    listMultipartUploads: async (...args) => ({
-      ...(await store.listMultipartUploads(...args)),
-      storeTimeMs: Number.NaN,
-    }),
+    list: async (...args) => undated(await store.list(...args)),
+    listMultipartUploads: async (...args) => undated(await store.listMultipartUploads(...args)),
   });
 }

@@ -97,11 +97,8 @@ test('a deletion is not held up by a store that refuses its event: the media go 
   const allow = store.failOn('put', 'outbox/');
   expect(await service.sweep()).toMatchObject({ failed: 1, deleted: { recordings: 1 } });
   await expect(erase(young, 'erasure')).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await service.keys('attempts/')).toEqual([
-    recordingKey(due, 'manifest'),
-    recordingKey(young, 'deleting'),
-    recordingKey(young, 'manifest'),
-  ]);
+  const kept = [recordingKey(due, 'manifest'), recordingKey(young, 'deleting'), recordingKey(young, 'manifest')];
+  expect(await service.keys('attempts/')).toEqual(kept);
   expect(await service.keys(recordingPrefix(others))).toEqual([]);
   for (const ref of [due, young]) expect(await service.receiptOf(ref)).toBeUndefined();
   allow();
