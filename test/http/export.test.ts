@@ -119,16 +119,6 @@ describe('the document', () => {
     }
   });
 
-  it('has no link that outlives the deadline, and nothing that is past it', async () => {
-    const late = await startApi();
-    const { recording } = await late.store({}, webm, { participantId: 'late' });
-    late.service.clock.advance(Date.parse(recording.deleteBy) - late.service.clock.now() - MINUTE_MS);
-    const [last] = (await read('late', '', late)).body.recordings;
-    expect(Date.parse(last?.link?.expiresAt ?? '')).toBeLessThanOrEqual(Date.parse(recording.deleteBy));
-    late.service.clock.advance(MINUTE_MS);
-    expect((await read('late', '', late)).body.recordings).toEqual([]);
-  });
-
   it('is not begun when the store does not answer, nor handed out when the audit trail cannot be written; its head costs nothing', async () => {
     const who = 'audited';
     await api.store({}, webm, { participantId: who });
@@ -244,14 +234,18 @@ describe('the archive', () => {
   });
 });
 
-it('an archive leaves out what comes to its deadline before its turn', async () => {
+it('no link outlives the deadline; an archive leaves out what comes to it before its turn, and a document what is past it', async () => {
   const own = createInterventions();
   const late = await startApi({ wrap: own.wrap });
   const first = await late.store({ exam: 'a' }, webm, { participantId: 'late' });
   await late.store({ exam: 'b' }, webm, { participantId: 'late' });
   const { clock } = late.service;
-  clock.advance(Date.parse(first.recording.deleteBy) - clock.now() - MINUTE_MS);
+  const deadlineMs = Date.parse(first.recording.deleteBy);
+  clock.advance(deadlineMs - clock.now() - MINUTE_MS);
+  const [last] = (await read('late', '', late)).body.recordings;
+  expect(Date.parse(last?.link?.expiresAt ?? '')).toBeLessThanOrEqual(deadlineMs);
   own.watch('getRange', () => clock.advance(2 * MINUTE_MS));
   const { names } = opened(await download('late', '?format=zip', late));
   expect(names).toEqual(['manifest.json', expect.stringMatching(/^recordings\/a\//), 'left-out.json']);
+  expect((await read('late', '', late)).body.recordings).toEqual([]);
 });

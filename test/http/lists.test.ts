@@ -168,28 +168,25 @@ describe('the filters by assessment and deadline', () => {
     ['exams/law/attempts/b', 2],
     ['participants/p-1', 8],
   ] as const;
-  const combinations = TENANTS.flatMap((tenant) => places.map(([of, count]) => ({ tenant, of, count })));
+  const cases = TENANTS.flatMap((tenant) => places.map(([of, count]) => ({ tenant, of, count })));
 
-  it.each(combinations)(
-    'show what is due before a time, and not at it: $of of $tenant',
-    async ({ tenant, of, count }) => {
-      const path = `/v1/${of}/recordings?`;
-      const whole = await walk(path, 200, late, tenant);
-      expect(whole).toHaveLength(count);
-      const first = Math.min(...whole.map(({ deleteBy }) => Date.parse(deleteBy)));
-      for (const assessed of [undefined, true, false]) {
-        const some = whole.filter(({ assessment }) => assessed === undefined || assessed === (assessment !== null));
-        const filter = assessed === undefined ? '' : `assessed=${assessed}`;
-        expect(await walk(path + filter, 1, late, tenant)).toEqual(some);
-        for (const afterFirstMs of [0, 1, 1.5 * DAY_MS, 40 * DAY_MS]) {
-          const wanted = some.filter(({ deleteBy }) => Date.parse(deleteBy) < first + afterFirstMs);
-          const before = new Date(first + afterFirstMs + 2 * HOUR_MS).toISOString().replace('Z', '+02:00');
-          const query = `${path}dueBefore=${encodeURIComponent(before)}&${filter}`.replace(/&$/, '');
-          for (const limit of [1, 200]) expect(await walk(query, limit, late, tenant)).toEqual(wanted);
-        }
+  it.each(cases)('show what is due before a time, and not at it: $of of $tenant', async ({ tenant, of, count }) => {
+    const path = `/v1/${of}/recordings?`;
+    const whole = await walk(path, 200, late, tenant);
+    expect(whole).toHaveLength(count);
+    const first = Math.min(...whole.map(({ deleteBy }) => Date.parse(deleteBy)));
+    for (const assessed of [undefined, true, false]) {
+      const some = whole.filter(({ assessment }) => assessed === undefined || assessed === (assessment !== null));
+      const filter = assessed === undefined ? '' : `assessed=${assessed}`;
+      expect(await walk(path + filter, 1, late, tenant)).toEqual(some);
+      for (const afterFirstMs of [0, 1, 1.5 * DAY_MS, 40 * DAY_MS]) {
+        const wanted = some.filter(({ deleteBy }) => Date.parse(deleteBy) < first + afterFirstMs);
+        const before = new Date(first + afterFirstMs + 2 * HOUR_MS).toISOString().replace('Z', '+02:00');
+        const query = `${path}dueBefore=${encodeURIComponent(before)}&${filter}`.replace(/&$/, '');
+        for (const limit of [1, 200]) expect(await walk(query, limit, late, tenant)).toEqual(wanted);
       }
-    },
-  );
+    }
+  });
 
   it('agree with the warning of the sweep', async () => {
     late.service.clock.advance(7 * DAY_MS + HOUR_MS);
