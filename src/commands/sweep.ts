@@ -70,8 +70,8 @@ function toText(report: SweepReport): string {
     ),
     ...(report.dueSoonMore ? ['  warning: there are more of them'] : []),
     ...report.would.map(({ key, reason, deadline }) => `  ${key}  ${reason}, deadline ${deadline}`),
-    ...report.problems.flatMap(({ code, count: times, keys }) => [
-      `  ${code}: ${times}`,
+    ...report.problems.flatMap(({ code, operation, count: times, keys }) => [
+      `  ${operation === null ? '' : `${operation}: `}${code}: ${times}`,
       ...keys.map((key) => `    ${key}`),
     ]),
   ];

@@ -51,6 +51,9 @@ function toText(report: VerifyReport): string {
     '',
     `Read from ${report.startedAt} to ${report.finishedAt}, with ${requests} requests:`,
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
+    ...(report.uploadsUnlisted === null
+      ? []
+      : [`Stray uploads were not looked for: the store does not list open uploads (${report.uploadsUnlisted}).`]),
     ...report.kinds.map(({ kind, found, fixed }) => {
       const repaired = fixed > 0 ? ` (${fixed} put right)` : '';
       return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;

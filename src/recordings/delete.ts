@@ -5,6 +5,7 @@ import { ServiceError } from '../domain/errors.ts';
 import { createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
 import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
+import type { Failure } from '../retention/failure.ts';
 import { purgeRecordings } from '../retention/purge.ts';
 import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
 import { readReceipt } from '../storage/receipts.ts';
@@ -94,21 +95,25 @@ export async function deleteRecording(
   }
   await announce?.();
   const versioned = await store.isVersioned();
-  const attempt = await readAttempt(store, ref, { versions: versioned, uploads: 'list' });
+  const attempt = await readAttempt(store, ref, { versions: versioned });
   const state = findRecording(attempt, ref.recording);
   if (!state) return requireReceipt(context, ref);
   const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
-  const [outcome] = await purgeRecordings(context, [{ state, reason, actor, deadlineMs }], versioned);
+  const [outcome] = await purgeRecordings(
+    context,
+    [{ state, isUploadsListed: false, reason, actor, deadlineMs }],
+    versioned,
+  );
   forget(context, key);
   if (outcome && 'receipt' in outcome && outcome.receipt) return outcome.receipt;
-  const failure = outcome && 'failure' in outcome ? outcome.failure : 'NoReceipt';
+  const failure: Failure = outcome && 'failure' in outcome ? outcome.failure : { code: 'no-receipt' };
   // A second look tells a manifest that is damaged from a reply that was.
-  if (failure === 'manifest-unreadable' && !(await isReadable(context, ref))) {
+  if (failure.code === 'manifest-unreadable' && !(await isReadable(context, ref))) {
     const detail =
       'Its media are deleted. What describes it cannot be read, and is kept until the operator has looked.';
     throw new ServiceError('recording-unreadable', detail);
   }
-  throw new StoreError('unavailable', 'purge', failure);
+  throw new StoreError(failure.kind ?? 'unavailable', failure.operation ?? 'purge', failure.code);
 }
 
 async function isReadable({ store }: RecordingsContext, ref: RecordingRef): Promise<boolean> {

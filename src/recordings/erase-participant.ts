@@ -60,7 +60,7 @@ export async function eraseParticipant(
       receipts.set(ref.recording, await eraseRecording(context, caller, ref, reason));
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'recording-not-found') return dropMarker(ref);
-      const code = error instanceof ServiceError ? error.code : failureOf(error);
+      const code = error instanceof ServiceError ? error.code : failureOf(error).code;
       failed.push({ examId: ref.exam, attemptId: ref.attempt, recordingId: ref.recording, code });
     }
   }

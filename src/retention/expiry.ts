@@ -16,7 +16,7 @@ export async function expireReceipts(run: Run, entries: readonly { readonly key:
       if (!body) continue;
       const index = parseReceiptIndex(body);
       if (!index?.keys.every((name) => parseKey(name)?.type === 'receipt')) {
-        tally.problem('receipt-index-unreadable', key);
+        tally.problem({ code: 'receipt-index-unreadable' }, key);
         continue;
       }
       const keys = await namedByThisAlone(run, index);
@@ -72,7 +72,7 @@ export async function expireAuditEvents(run: Run): Promise<void> {
     const expired = [];
     for (const { key } of page.objects) {
       const parsed = parseKey(key);
-      if (parsed?.type !== 'audit') tally.problem('unknown-key', key);
+      if (parsed?.type !== 'audit') tally.problem({ code: 'unknown-key' }, key);
       else if (parsed.dayMs + DAY_MS <= keepFromMs) expired.push({ key });
       else return finish(run, expired);
     }

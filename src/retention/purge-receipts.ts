@@ -77,7 +77,7 @@ export async function writeReceipts(
   let ready: Purging[] = [];
   const takeDrafts = () => {
     // Other chunks of the run may have had to be waited for.
-    for (const purging of all) if (isOvertaken(context, purging)) purging.failure ??= 'overtaken';
+    for (const purging of all) if (isOvertaken(context, purging)) purging.failure ??= { code: 'overtaken' };
     ready = all.filter(({ failure, draft }) => !failure && draft);
     return ready.flatMap(({ draft }) => draft ?? []);
   };

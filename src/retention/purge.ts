@@ -1,22 +1,22 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
 import { parseManifest } from '../domain/documents.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { ATTEMPTS_PREFIX, participantKey, recordingKey, recordingPrefix } from '../domain/keys.ts';
+import type { AttemptRef } from '../domain/ids.ts';
+import { attemptPrefix, participantKey, recordingKey } from '../domain/keys.ts';
 import {
-  attemptStateOf,
-  currentItems,
-  listItems,
-  listItemVersions,
+  type AttemptState,
+  findRecording,
   type RecordingState,
+  readAttempt,
   targetsOf,
 } from '../storage/attempt-state.ts';
-import { listTogether } from '../storage/list-together.ts';
+import { endUpload } from '../storage/end-upload.ts';
 import {
   type DeleteTarget,
-  type ListedObject,
   listAllMultipartUploads,
   type ObjectStore,
+  type OpenUpload,
 } from '../storage/object-store.ts';
+import { isStoreError } from '../storage/store-error.ts';
 import { PurgeFailure } from './failure.ts';
 import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
 import {
@@ -37,7 +37,7 @@ const MAX_ROUNDS = 5;
 const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
 
 /**
- * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"): uploads aborted, media and all but
+ * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"): uploads ended, media and all but
  * manifest and `deleting` deleted, listed again, receipt, participant's marker, manifest, `deleting`. Deletes are
  * batched across recordings. The caller deletes due entries afterwards.
  *
@@ -50,8 +50,8 @@ export async function purgeRecordings(
   chain: ReceiptChain = newReceiptChain(context, 'request'),
 ): Promise<PurgeOutcome[]> {
   const all = doomed.map(newPurging);
-  await each(all, (purging) => remembering(purging, () => abortUploads(context.store, purging)));
   await each(all, (purging) => remembering(purging, () => readManifest(context.store, purging)));
+  await each(all, (purging) => remembering(purging, () => endUploads(context.store, purging)));
   await deleteContents(context, all, versioned);
   await each(all, (purging) => requireNothingUnread(purging));
   await each(all, (purging) => requireRecentListing(context, purging));
@@ -69,72 +69,73 @@ export async function purgeRecordings(
   return all.map(toOutcome);
 }
 
-async function abortUploads(store: ObjectStore, purging: Purging): Promise<void> {
-  let { uploads } = purging.state;
-  for (let round = 0; uploads.length > 0; round += 1) {
-    if (round === MAX_ROUNDS) throw new PurgeFailure('uploads-stay-open');
-    for (const { key, uploadId } of uploads) {
-      const parts = (await store.listParts(key, uploadId)) ?? [];
-      await store.abortMultipartUpload(key, uploadId);
-      purging.gone.bytes += parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-    }
-    uploads = await Array.fromAsync(listAllMultipartUploads(store, recordingPrefix(purging.ref)));
-  }
-}
-
 async function readManifest(store: ObjectStore, purging: Purging): Promise<void> {
   if (!purging.state.objects.manifest) return;
   const body = await store.get(recordingKey(purging.ref, 'manifest'));
   purging.manifest = body && parseManifest(body, purging.ref);
 }
 
-/** Deletes all but manifest and `deleting`, and lists again, until a listing shows nothing else. */
+/**
+ * The manifest's own upload, which has all parts, whatever a listing shows; and those that a listing does show: a
+ * creation whose reply was lost leaves an empty one.
+ */
+async function endUploads(store: ObjectStore, { ref, manifest, doomed, gone }: Purging): Promise<void> {
+  const key = recordingKey(ref, 'media');
+  const listed = doomed.isUploadsListed ? doomed.state.uploads : await listUploadsOf(store, key);
+  const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
+  for (const uploadId of ids) gone.bytes += await endUpload(store, key, uploadId);
+}
+
+/** None where the store lists no open uploads. */
+async function listUploadsOf(store: ObjectStore, key: string): Promise<OpenUpload[]> {
+  try {
+    return await Array.fromAsync(listAllMultipartUploads(store, key));
+  } catch (error) {
+    if (isStoreError(error) && error.code !== 'unavailable') return [];
+    throw error;
+  }
+}
+
+/** Deletes all but manifest and `deleting`, and lists again, until a listing of exactly the attempt shows nothing else. */
 async function deleteContents(context: PurgeContext, all: readonly Purging[], versioned: boolean): Promise<void> {
   const { store } = context;
   let rest = all.filter((purging) => !purging.failure);
   for (let round = 0; rest.length > 0; round += 1) {
     for (const purging of rest) purging.deletedAtMs = context.now();
     await deleteAcross(store, rest, async (purging) => contentsOf(purging.state));
-    const prefixes = rest.filter((purging) => !purging.failure).map(({ ref }) => recordingPrefix(ref));
-    // One alone is listed by itself: a request of one tenant reads no page that goes on into another's keys.
-    const together =
-      versioned || prefixes.length < 2 ? undefined : await listTogether(store, ATTEMPTS_PREFIX, prefixes);
+    const attemptOf = listingOnce(store, versioned);
     await each(rest, async (purging) => {
-      const listed = together?.get(recordingPrefix(purging.ref));
-      purging.state = await listRecording(store, purging.ref, versioned, listed);
+      const { ref } = purging;
+      purging.attempt = await attemptOf(ref);
+      const found = findRecording(purging.attempt, ref.recording);
+      purging.state = found ?? { ref, objects: {}, items: [], uploads: [] };
       if (contentsOf(purging.state).length === 0) return;
       if (round === MAX_ROUNDS) throw new PurgeFailure('objects-stay');
-      await abortUploads(store, {
-        ...purging,
-        state: {
-          ...purging.state,
-          uploads: await Array.fromAsync(listAllMultipartUploads(store, recordingPrefix(purging.ref))),
-        },
-      });
+      await remembering(purging, () => endUploads(store, purging));
     });
     rest = rest.filter((purging) => !purging.failure && contentsOf(purging.state).length > 0);
   }
+}
+
+/** Recordings of one attempt share its listing. */
+function listingOnce(store: ObjectStore, versions: boolean): (ref: AttemptRef) => Promise<AttemptState> {
+  const listed = new Map<string, Promise<AttemptState>>();
+  return (ref) => {
+    const prefix = attemptPrefix(ref);
+    const listing = listed.get(prefix) ?? readAttempt(store, ref, { versions });
+    listed.set(prefix, listing);
+    return listing;
+  };
 }
 
 function contentsOf(state: RecordingState): RecordingState['items'] {
   return state.items.filter((item) => !KEPT_TO_THE_END.has(item.object));
 }
 
-async function listRecording(
-  store: ObjectStore,
-  ref: RecordingRef,
-  versioned: boolean,
-  listed: readonly ListedObject[] | undefined,
-): Promise<RecordingState> {
-  const prefix = recordingPrefix(ref);
-  const items = listed ? currentItems(listed) : await (versioned ? listItemVersions : listItems)(store, prefix);
-  return attemptStateOf(ref, items).recordings[0] ?? { ref, objects: {}, items: [], uploads: [] };
-}
-
 /** A manifest that cannot be read is kept and reported; its media are gone by now. */
 function requireNothingUnread(purging: Purging): Promise<void> {
-  if (purging.unfinished !== undefined) throw new PurgeFailure(purging.unfinished);
-  if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');
+  if (purging.unfinished !== undefined) purging.failure = purging.unfinished;
+  else if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');
   return Promise.resolve();
 }
 

@@ -2,11 +2,11 @@
 import pMap from 'p-map';
 import type { DeletionReason, Manifest, Receipt } from '../domain/documents.ts';
 import type { RandomBytes, RecordingRef } from '../domain/ids.ts';
-import type { RecordingState } from '../storage/attempt-state.ts';
+import type { AttemptState, RecordingState } from '../storage/attempt-state.ts';
 import { type DeleteTarget, type ObjectStore, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import type { Outbox } from '../storage/outbox.ts';
-import { isStoreError } from '../storage/store-error.ts';
-import { failureOf } from './failure.ts';
+import { isStoreError, type StoreErrorCode } from '../storage/store-error.ts';
+import { type Failure, failureOf } from './failure.ts';
 import type { UnchainedReceipt } from './receipt-chain.ts';
 
 export interface PurgeContext {
@@ -22,15 +22,28 @@ export interface PurgeContext {
 /** A recording that has to go, as it was listed. */
 export interface Doomed {
   readonly state: RecordingState;
+  /** Whether its `uploads` are all that the store lists. */
+  readonly isUploadsListed: boolean;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
 }
 
-export type PurgeOutcome =
-  /** No receipt where nothing was ever recorded: a creation that died before its manifest. */
-  | { readonly ref: RecordingRef; readonly receipt: Receipt | undefined; readonly deleted: DeletedCount }
-  | { readonly ref: RecordingRef; readonly failure: string; readonly deleted: DeletedCount };
+export type PurgeOutcome = {
+  readonly ref: RecordingRef;
+  readonly deleted: DeletedCount;
+  /** The attempt, listed by exactly its prefix after the media went; undefined where it did not come to that. */
+  readonly attempt: AttemptState | undefined;
+} & (
+  | {
+      /** None where nothing was ever recorded: a creation that died before its manifest. */
+      readonly receipt: Receipt | undefined;
+    }
+  | { readonly failure: Failure }
+);
+
+/** What a key that may not be deleted is refused by, in a batch or alone. */
+export const DELETION = 'DeleteObject';
 
 export interface DeletedCount {
   readonly objects: number;
@@ -58,10 +71,11 @@ export interface Purging {
   receipt: Receipt | undefined;
   /** There was an open upload without parts, and nothing else. */
   wasNothing: boolean;
-  failure: string | undefined;
+  failure: Failure | undefined;
   /** What went wrong before the media were deleted. */
-  unfinished: string | undefined;
+  unfinished: Failure | undefined;
   deletedAtMs: number;
+  attempt: AttemptState | undefined;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly gone: { objects: number; versions: number; bytes: number };
@@ -82,6 +96,7 @@ export function newPurging(doomed: Doomed): Purging {
     failure: undefined,
     unfinished: undefined,
     deletedAtMs: 0,
+    attempt: undefined,
   };
 }
 
@@ -129,7 +144,7 @@ export async function deleteAcross(
     const refused = new Set(failures.map(({ key }) => key));
     for (const failure of failures) {
       const purging = owners.get(failure.key);
-      if (purging) purging.failure ??= failure.code;
+      if (purging) purging.failure ??= { code: failure.code, operation: DELETION, kind: kindOf(failure.code) };
     }
     for (const target of targets) if (!refused.has(target.key)) count(owners.get(target.key), target);
   } catch (error) {
@@ -148,8 +163,13 @@ function count(purging: Purging | undefined, target: { sizeBytes?: number; isCur
   purging.gone.bytes += target.sizeBytes ?? 0;
 }
 
-export function toOutcome({ ref, receipt, wasNothing, failure, gone }: Purging): PurgeOutcome {
-  if (failure !== undefined || !(receipt || wasNothing))
-    return { ref, failure: failure ?? 'no-receipt', deleted: gone };
-  return { ref, receipt, deleted: gone };
+function kindOf(code: string): StoreErrorCode {
+  if (code === 'AccessDenied') return 'access-denied';
+  return BUSY.has(code) || code === 'InternalError' ? 'unavailable' : 'unexpected';
+}
+
+export function toOutcome({ ref, receipt, wasNothing, failure, gone, attempt }: Purging): PurgeOutcome {
+  const about = { ref, attempt, deleted: gone };
+  if (failure !== undefined) return { ...about, failure };
+  return receipt || wasNothing ? { ...about, receipt } : { ...about, failure: { code: 'no-receipt' } };
 }

@@ -9,6 +9,7 @@ import {
   attemptStateOf,
   completedAtsOf,
   currentItems,
+  findRecording,
   type RecordingState,
   readAttempt,
 } from '../storage/attempt-state.ts';
@@ -37,6 +38,14 @@ export interface AttemptView {
   readonly doomed: readonly Doomed[];
   /** Of one of its recordings it could not be read whether it was purged before. */
   readonly isUnclear: boolean;
+  /** Listed by exactly its prefix, and not from a page that it shares with others. */
+  readonly isExact: boolean;
+}
+
+/** What may be deleted after a look at an attempt: its assessments, then the entries that led to it. */
+export interface Conclusion {
+  readonly facts: readonly DeleteTarget[];
+  readonly entries: readonly DeleteTarget[];
 }
 
 /** `listed`: what a listing shared with other attempts has shown of this one; undefined where it has to be listed. */
@@ -49,36 +58,28 @@ export async function look(
   const { context, tally } = run;
   try {
     const state = await readState(run, due.ref, versioned, listed);
-    for (const key of state.unknownKeys) tally.problem('unknown-key', key);
+    for (const key of state.unknownKeys) tally.problem({ code: 'unknown-key' }, key);
     const verdicts = await pMap(state.recordings, (recording) => judge(run, state, recording), {
       concurrency: STORE_CONCURRENCY,
     });
     const doomed = verdicts.filter((verdict) => verdict !== undefined && verdict !== 'unclear');
     tally.seen(doomed.length, state.recordings.length - doomed.length);
-    return { due, state, doomed, isUnclear: verdicts.includes('unclear') };
+    return { due, state, doomed, isUnclear: verdicts.includes('unclear'), isExact: !listed };
   } catch (error) {
     tally.attemptFailed(due.entries[0]?.timeMs ?? Number.NaN, context.now(), failureOf(error), attemptPrefix(due.ref));
     return undefined;
   }
 }
 
-/** The truth of one listing; the open uploads are known, but for a young recording that somebody asked to delete. */
-async function readState(
-  run: Run,
+function readState(
+  { context, openUploads }: Run,
   ref: AttemptRef,
-  versioned: boolean,
+  versions: boolean,
   listed: readonly ListedObject[] | undefined,
-): Promise<AttemptState> {
-  const { store } = run.context;
-  const uploads = run.openUploads ? (run.openUploads.get(attemptPrefix(ref)) ?? []) : 'list';
-  const state =
-    listed && uploads !== 'list'
-      ? attemptStateOf(ref, currentItems(listed), uploads)
-      : await readAttempt(store, ref, { versions: versioned, uploads });
-  const hurried = state.recordings.some(
-    ({ ref: { recording }, objects }) => objects.deleting && isYoung(run, recording, run.startedAtMs),
-  );
-  return hurried ? readAttempt(store, ref, { versions: versioned, uploads: 'list' }) : state;
+): AttemptState | Promise<AttemptState> {
+  const uploads = openUploads.byAttempt.get(attemptPrefix(ref)) ?? [];
+  if (listed) return attemptStateOf(ref, currentItems(listed), uploads);
+  return readAttempt(context.store, ref, { versions, uploads });
 }
 
 /** Whether the request that creates it may have been under way at a time, or its upload was begun later. */
@@ -90,18 +91,22 @@ function isYoung({ context }: Run, recording: string, atMs: number): boolean {
 async function judge(run: Run, attempt: AttemptState, state: RecordingState): Promise<Doomed | undefined | 'unclear'> {
   const { context, startedAtMs, tally } = run;
   const deadlineMs = recordingDeadline(context.policy, state.ref.tenant, state.ref.recording, completedAtsOf(attempt));
+  const isListed = run.openUploads.source === 'listing';
   if (state.objects.deleting) {
+    // One that is young may have opened its upload since.
+    const isUploadsListed = isListed && !isYoung(run, state.ref.recording, startedAtMs);
     // That it stands there is what counts; why and for whom is for the receipt.
     const body = await context.store.get(recordingKey(state.ref, 'deleting')).catch(() => undefined);
     const asked = body && parseDeletion(body);
-    return { state, deadlineMs, reason: asked?.reason ?? 'controller-instruction', actor: asked?.actor ?? 'unknown' };
+    const { reason = 'controller-instruction', actor = 'unknown' } = asked ?? {};
+    return { state, isUploadsListed, deadlineMs, reason, actor };
   }
   // A run may last longer than the recording was young when it began: what is left of a deletion goes all the same.
   if (isYoung(run, state.ref.recording, context.now())) return undefined;
   // Every other object is written after the manifest: without one, they are what a request left after a deletion.
   const leftOver = state.items.length > 0 && !state.objects.manifest;
   const isDue = deadlineMs <= startedAtMs + context.leadMs && !isYoung(run, state.ref.recording, startedAtMs);
-  const doomed: Doomed = { state, deadlineMs, reason: 'retention', actor: 'sweeper' };
+  const doomed: Doomed = { state, isUploadsListed: isListed, deadlineMs, reason: 'retention', actor: 'sweeper' };
   if (isDue || leftOver) return doomed;
   try {
     return (await wasPurged(run, state)) ? doomed : undefined;
@@ -119,6 +124,16 @@ async function wasPurged({ context }: Run, { ref, objects }: RecordingState): Pr
 }
 
 /**
+ * Whether a listing of exactly the attempt shows no recording that the view lacks: a page shared with others is no proof
+ * that there is none. `attempt`: such a listing where the purge made one. @throws StoreError
+ */
+export async function isWhole(run: Run, view: AttemptView, attempt: AttemptState | undefined): Promise<boolean> {
+  if (view.isExact) return true;
+  const { recordings } = attempt ?? (await readAttempt(run.context.store, view.due.ref));
+  return recordings.every(({ ref }) => findRecording(view.state, ref.recording) !== undefined);
+}
+
+/**
  * After the purge: which facts and due entries may go. Facts go when settled and past, entries when settled; an
  * attempt of which something stays keeps, or is given, an entry at its next deadline (docs/model/order-of-writes.py).
  */
@@ -127,10 +142,14 @@ export async function conclude(
   { due, state, doomed, isUnclear }: AttemptView,
   gone: ReadonlySet<string>,
   storeTimeMs: number,
-): Promise<{ facts: DeleteTarget[]; entries: DeleteTarget[] }> {
+): Promise<Conclusion> {
   const { context, startedAtMs } = run;
   const failed =
-    doomed.some(({ state: { ref } }) => !gone.has(recordingPrefix(ref))) || state.unknownKeys.length > 0 || isUnclear;
+    doomed.some(({ state: { ref } }) => !gone.has(recordingPrefix(ref))) ||
+    state.unknownKeys.length > 0 ||
+    isUnclear ||
+    // An upload of this attempt may be all that is left of a recording.
+    run.openUploads.source === 'unknown';
   if (failed) return { facts: [], entries: [] };
   const settledEntries = due.entries.filter((entry) => entry.settled);
   const completedAtsMs = completedAtsOf(state);

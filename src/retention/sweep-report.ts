@@ -3,6 +3,7 @@ import type { DeletionReason } from '../domain/documents.ts';
 import { recordingPrefix } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import type { DueSoon, DueSoonReport } from './due-soon.ts';
+import { describeFailure, type Failure } from './failure.ts';
 import type { DeletedCount, Doomed, PurgeOutcome } from './purging.ts';
 
 export interface SweepReport {
@@ -33,9 +34,17 @@ export interface SweepReport {
   readonly receiptsExpired: number;
   readonly auditEventsExpired: number;
   /** What went wrong, or is odd and stays until its deadline (uploads that cannot be completed), by code, with some of the keys. */
-  readonly problems: readonly { readonly code: string; readonly count: number; readonly keys: readonly string[] }[];
+  readonly problems: readonly Problem[];
   /** With `--dry-run`: what would go. At most 1000 are listed. */
   readonly would: readonly { readonly key: string; readonly reason: DeletionReason; readonly deadline: string }[];
+}
+
+export interface Problem {
+  readonly code: string;
+  /** The operation that the store refused or did not answer; null where it was none. */
+  readonly operation: string | null;
+  readonly count: number;
+  readonly keys: readonly string[];
 }
 
 const MAX_KEYS_A_PROBLEM = 20;
@@ -45,9 +54,9 @@ export interface Tally {
   seen(due: number, kept: number): void;
   would(doomed: Doomed): void;
   outcome(outcome: PurgeOutcome, deadlineMs: number, nowMs: number): void;
-  attemptFailed(dueMs: number, nowMs: number, code: string, key: string): void;
+  attemptFailed(dueMs: number, nowMs: number, failure: Failure, key: string): void;
   /** Something that could not be dealt with: it is kept and reported, and the run has not succeeded. */
-  problem(code: string, key: string): void;
+  problem(failure: Failure, key: string): void;
   /** Something that stays until its deadline, as it should; told of, and no failure. */
   note(code: string, key: string): void;
   salvaged(): void;
@@ -68,7 +77,7 @@ interface Counts {
   receipts: number;
   auditEvents: number;
   readonly deleted: { recordings: number; objects: number; versions: number; bytes: number };
-  readonly problems: Map<string, { count: number; keys: string[] }>;
+  readonly problems: Map<string, { failure: Failure; count: number; keys: string[] }>;
   readonly would: SweepReport['would'][number][];
 }
 
@@ -87,14 +96,15 @@ export function newTally(): Tally {
     problems: new Map(),
     would: [],
   };
-  function note(code: string, key: string): void {
-    const problem = counts.problems.get(code) ?? { count: 0, keys: [] };
+  function add(failure: Failure, key: string): void {
+    const about = describeFailure(failure);
+    const problem = counts.problems.get(about) ?? { failure, count: 0, keys: [] };
     problem.count += 1;
     if (problem.keys.length < MAX_KEYS_A_PROBLEM) problem.keys.push(key);
-    counts.problems.set(code, problem);
+    counts.problems.set(about, problem);
   }
-  function fail(code: string, key: string, deadlineMs: number, nowMs: number): void {
-    note(code, key);
+  function fail(failure: Failure, key: string, deadlineMs: number, nowMs: number): void {
+    add(failure, key);
     counts.failed += 1;
     if (!(nowMs > deadlineMs)) return;
     counts.overdue += 1;
@@ -102,7 +112,7 @@ export function newTally(): Tally {
   }
   return {
     counts,
-    note,
+    note: (code, key) => add({ code }, key),
     seen(due, kept) {
       counts.due += due;
       counts.kept += kept;
@@ -119,11 +129,11 @@ export function newTally(): Tally {
       if ('receipt' in outcome) counts.deleted.recordings += 1;
       else fail(outcome.failure, recordingPrefix(outcome.ref), deadlineMs, nowMs);
     },
-    attemptFailed(dueMs, nowMs, code, key) {
-      fail(code, key, dueMs, nowMs);
+    attemptFailed(dueMs, nowMs, failure, key) {
+      fail(failure, key, dueMs, nowMs);
     },
-    problem(code, key) {
-      note(code, key);
+    problem(failure, key) {
+      add(failure, key);
       counts.failed += 1;
     },
     salvaged() {
@@ -169,7 +179,9 @@ export function toReport(
     dueSoonMore: run.dueSoon?.more ?? false,
     receiptsExpired: counts.receipts,
     auditEventsExpired: counts.auditEvents,
-    problems: [...counts.problems].map(([code, { count, keys }]) => ({ code, count, keys })),
+    problems: [...counts.problems.values()].map(({ failure: { code, operation = null }, count, keys }) => {
+      return { code, operation, count, keys };
+    }),
     would: counts.would,
   };
 }

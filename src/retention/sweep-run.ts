@@ -2,9 +2,10 @@
 import pMap from 'p-map';
 import type { RetentionPolicy } from '../domain/deadlines.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
-import { type DeleteTarget, type OpenUpload, STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { type DeleteTarget, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import { failureOf } from './failure.ts';
-import type { PurgeContext } from './purging.ts';
+import type { OpenUploads } from './open-uploads.ts';
+import { DELETION, type PurgeContext } from './purging.ts';
 import type { ReceiptChain } from './receipt-chain.ts';
 import type { Tally } from './sweep-report.ts';
 
@@ -40,11 +41,7 @@ export interface Run {
   readonly options: SweepOptions;
   readonly tally: Tally;
   readonly startedAtMs: number;
-  /**
-   * The uploads that were open when the run began, by attempt: one listing for all attempts. A recording older than
-   * `settleMs` opened its upload before that. Undefined when that listing failed: then each attempt is asked for.
-   */
-  readonly openUploads: ReadonlyMap<string, readonly OpenUpload[]> | undefined;
+  readonly openUploads: OpenUploads;
   /** One for all receipts of the run. */
   readonly chain: ReceiptChain;
   /** Asked of the store once a run, and only when there is something to delete. */
@@ -70,7 +67,7 @@ export async function deleteAll(
     left.clear();
     for (const { code, key } of failures) {
       left.add(key);
-      tally.problem(code, key);
+      tally.problem({ code, operation: DELETION }, key);
     }
   });
   return left;

@@ -9,23 +9,19 @@ import {
   recordingPrefix,
 } from '../domain/keys.ts';
 import { clocksDiffer, toIso } from '../domain/times.ts';
+import type { AttemptState } from '../storage/attempt-state.ts';
+import { isAscending } from '../storage/key-order.ts';
 import { listTogether } from '../storage/list-together.ts';
-import {
-  type ListedObject,
-  listAllMultipartUploads,
-  type ObjectStore,
-  type OpenUpload,
-  STORE_CONCURRENCY,
-} from '../storage/object-store.ts';
+import { type ListedObject, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import { bringForward } from './bring-forward.ts';
 import { type DueSoonReport, findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
-import { failureOf } from './failure.ts';
+import { findOpenUploads } from './open-uploads.ts';
 import { purgeRecordings } from './purge.ts';
 import { newReceiptChain } from './receipt-chain.ts';
 import { salvageAbandonedUploads } from './salvage.ts';
-import { conclude, type DueAttempt, look } from './sweep-attempt.ts';
-import { newTally, type SweepReport, type Tally, toReport } from './sweep-report.ts';
+import { type Conclusion, conclude, type DueAttempt, isWhole, look } from './sweep-attempt.ts';
+import { newTally, type SweepReport, toReport } from './sweep-report.ts';
 import { deleteAll, guarded, type Run, type SweepContext, type SweepOptions } from './sweep-run.ts';
 
 /** The run that refused to begin: exit code 2, nothing was changed. */
@@ -42,6 +38,7 @@ export class SweepRefused extends Error {
 const CHUNK_ATTEMPTS = 200;
 /** While one chunk waits for a batch of deletes, the others list. */
 const CHUNKS_AT_ONCE = 3;
+const NOTHING: Conclusion = { facts: [], entries: [] };
 
 /**
  * One run. Safe to repeat, and two at once do no harm.
@@ -56,7 +53,7 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
     options,
     tally,
     startedAtMs,
-    openUploads: await listOpenUploads(context.store, tally),
+    openUploads: await findOpenUploads(context, tally, options),
     chain: newReceiptChain(context, 'sweep'),
     isVersioned: once(() => context.store.isVersioned()),
   };
@@ -69,7 +66,9 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   for (;;) {
     const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);
     await sweepPage(run, due, page.storeTimeMs);
-    const after = due.length === page.objects.length && page.truncated ? page.objects.at(-1)?.key : undefined;
+    // What comes after an entry that is not due is not due either: in the order that S3 promises.
+    const mayGoOn = due.length === page.objects.length || !isAscending(page.objects);
+    const after = mayGoOn && page.truncated ? page.objects.at(-1)?.key : undefined;
     if (after === undefined || options.signal?.aborted) break;
     page = await context.store.list(DUE_PREFIX, { startAfter: after });
     guardClock(context.now(), page.storeTimeMs);
@@ -88,20 +87,6 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   const finishedAtMs = context.now();
   const requests = context.requestCount() - requestsBefore;
   return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests, dueSoon });
-}
-
-/** Before any attempt is listed: an upload that completes meanwhile is then seen as media. */
-async function listOpenUploads(store: ObjectStore, tally: Tally): Promise<Map<string, OpenUpload[]> | undefined> {
-  try {
-    const uploads = await Array.fromAsync(listAllMultipartUploads(store, ATTEMPTS_PREFIX));
-    return Map.groupBy(uploads, ({ key }) => {
-      const parsed = parseKey(key);
-      return parsed?.type === 'recording' ? attemptPrefix(parsed.ref) : key;
-    });
-  } catch (error) {
-    tally.problem(failureOf(error), 'open uploads');
-    return undefined;
-  }
 }
 
 /** A clock a year ahead would delete everything. @throws SweepRefused */
@@ -138,7 +123,7 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
       attempts.set(id, attempt);
     } else if (parsed?.type === 'due-receipts') {
       if (parsed.timeMs <= run.startedAtMs && settled) expired.push({ ...parsed, key: object.key });
-    } else if (parsed?.type !== 'due-orders') tally.problem('unknown-key', object.key);
+    } else if (parsed?.type !== 'due-orders') tally.problem({ code: 'unknown-key' }, object.key);
   }
   const all = [...attempts.values()];
   const size = context.chunkAttempts ?? CHUNK_ATTEMPTS;
@@ -157,11 +142,12 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
   if (!options.signal?.aborted) await expireReceipts(run, expired);
 }
 
-async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: number): Promise<void> {
+/** `shared`: whether attempts may be looked at in listings that they share. */
+async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: number, shared = true): Promise<void> {
   const { context, tally, options } = run;
   const versioned = await run.isVersioned();
   const prefixes = chunk.map(({ ref }) => attemptPrefix(ref));
-  const together = versioned ? undefined : await listTogether(context.store, ATTEMPTS_PREFIX, prefixes);
+  const together = versioned || !shared ? undefined : await listTogether(context.store, ATTEMPTS_PREFIX, prefixes);
   const looked = await pMap(
     chunk,
     (attempt) => look(run, attempt, versioned, together?.get(attemptPrefix(attempt.ref))),
@@ -175,21 +161,35 @@ async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: n
   const doomed = found.flatMap((view) => view.doomed);
   const deadlines = new Map(doomed.map(({ state, deadlineMs }) => [recordingPrefix(state.ref), deadlineMs]));
   const gone = new Set<string>();
+  const listed = new Map<string, AttemptState>();
   for (const outcome of await purgeRecordings(context, doomed, versioned, run.chain)) {
     const prefix = recordingPrefix(outcome.ref);
     tally.outcome(outcome, deadlines.get(prefix) ?? Number.NaN, context.now());
     if ('receipt' in outcome) gone.add(prefix);
+    if (outcome.attempt) listed.set(attemptPrefix(outcome.ref), outcome.attempt);
   }
-  const finished = await pMap(found, (view) => conclude(run, view, gone, storeTimeMs), {
-    concurrency: STORE_CONCURRENCY,
-  });
+  const partial: DueAttempt[] = [];
+  const concluded = await pMap(
+    found,
+    async (view) => {
+      const whole = await isWhole(run, view, listed.get(attemptPrefix(view.due.ref)));
+      if (!whole) partial.push(view.due);
+      return whole ? conclude(run, view, gone, storeTimeMs) : NOTHING;
+    },
+    { concurrency: STORE_CONCURRENCY },
+  );
+  await finish(run, concluded, versioned);
+  if (partial.length > 0) await sweepChunk(run, partial, storeTimeMs, false);
+}
+
+/** An entry goes only after everything that it leads to. */
+async function finish(run: Run, concluded: readonly Conclusion[], versioned: boolean): Promise<void> {
   const left = await deleteAll(
     run,
-    finished.flatMap(({ facts }) => facts),
+    concluded.flatMap(({ facts }) => facts),
     versioned,
   );
-  // An entry goes only after everything that it leads to.
-  const complete = finished.filter(({ facts }) => !facts.some(({ key }) => left.has(key)));
+  const complete = concluded.filter(({ facts }) => !facts.some(({ key }) => left.has(key)));
   await deleteAll(
     run,
     complete.flatMap(({ entries }) => entries),

@@ -28,7 +28,7 @@ import {
 import { mediaTags, tagMedia } from '../storage/completion.ts';
 import { listAll, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import { readReceipt } from '../storage/receipts.ts';
-import { failureOf } from './failure.ts';
+import { describeFailure, failureOf } from './failure.ts';
 import { inBatches } from './in-batches.ts';
 import { nextDeadline } from './next-deadline.ts';
 import { addDueEntry, report, type VerifyRun } from './verify-run.ts';
@@ -85,7 +85,7 @@ async function checkAttempt(run: VerifyRun, attempt: AttemptState, expected: Exp
     try {
       await checkRecording(run, attempt, recording, expected);
     } catch (error) {
-      await report(run, 'unreadable', recordingPrefix(recording.ref), failureOf(error));
+      await report(run, 'unreadable', recordingPrefix(recording.ref), describeFailure(failureOf(error)));
     }
   }
 }

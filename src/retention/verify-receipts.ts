@@ -6,7 +6,7 @@ import { newUniqueName, type RecordingRef } from '../domain/ids.ts';
 import { DUE_PREFIX, dueReceiptsKey, parseKey, RECEIPTS_PREFIX, recordingPrefix } from '../domain/keys.ts';
 import { listAll, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import { askInOrder } from './ask-in-order.ts';
-import { failureOf } from './failure.ts';
+import { describeFailure, failureOf } from './failure.ts';
 import { inBatches } from './in-batches.ts';
 import { beganAtOf, hashOf, isSweepRun } from './receipt-chain.ts';
 import { addDueEntry, report, type VerifyRun } from './verify-run.ts';
@@ -56,7 +56,7 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
       if (isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
       if (isYoung || parsed.timeMs <= now() + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
     } catch (error) {
-      await report(run, 'unreadable', key, failureOf(error));
+      await report(run, 'unreadable', key, describeFailure(failureOf(error)));
     }
     if (parsed.timeMs + DAY_MS <= now()) await report(run, 'log-overdue', key, 'an index of receipts');
   }

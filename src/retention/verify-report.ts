@@ -37,6 +37,8 @@ export interface VerifyReport {
   readonly bytes: number;
   readonly receipts: number;
   readonly auditEvents: number;
+  /** Why the store did not list open uploads, so that no stray one can be found; null where it did. */
+  readonly uploadsUnlisted: string | null;
   readonly requests: number;
   /** How many findings of all kinds stand. */
   readonly wrong: number;
@@ -51,6 +53,7 @@ export const MAX_LISTED = 1000;
 
 export class Findings {
   readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, auditEvents: 0 };
+  uploadsUnlisted: string | undefined;
   readonly #byKind = new Map<FindingKind, { found: number; listed: Map<string, string> }>();
 
   add(kind: FindingKind, key: string, detail: string): void {

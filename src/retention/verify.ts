@@ -11,11 +11,14 @@ import {
   RECEIPTS_PREFIX,
   recordingKey,
   recordingPrefix,
+  TRIAL_PREFIX,
 } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
+import { endUpload } from '../storage/end-upload.ts';
 import { listAll, listAllMultipartUploads } from '../storage/object-store.ts';
 import { UNDELIVERED_MS } from '../storage/outbox.ts';
+import { isStoreError } from '../storage/store-error.ts';
 import { askInOrder } from './ask-in-order.ts';
 import { inBatches } from './in-batches.ts';
 import { guardClock, sweep } from './sweep.ts';
@@ -25,8 +28,6 @@ import { verifyReceiptIndexes, verifyReceipts } from './verify-receipts.ts';
 import { compare, Findings, type VerifyReport } from './verify-report.ts';
 import { report, type VerifyRun } from './verify-run.ts';
 
-/** Where `doctor` and the self-test of `serve` try things out, for seconds. */
-const DOCTOR_PREFIX = 'doctor/';
 const WINDOW = 50_000;
 /** Sorts after every key of a folder. */
 const LAST_CHARACTER = '\u{10ffff}';
@@ -53,6 +54,7 @@ export async function verify(context: SweepContext, { fix = false }: { fix?: boo
     startedAt: toIso(startedAtMs),
     finishedAt: toIso(context.now()),
     ...after.counts,
+    uploadsUnlisted: after.uploadsUnlisted ?? null,
     requests: context.requestCount() - requestsBefore,
     ...compare(before, after),
   };
@@ -60,7 +62,8 @@ export async function verify(context: SweepContext, { fix = false }: { fix?: boo
 
 async function readAll(context: SweepContext, repair: boolean): Promise<Findings> {
   const findings = new Findings();
-  const isYoung = (timeMs: number) => context.now() - timeMs <= context.settleMs;
+  // What has no time may have been written just now.
+  const isYoung = (timeMs: number) => !(context.now() - timeMs > context.settleMs);
   const run: VerifyRun = { context, findings, repair, isYoung, windowKeys: context.windowKeys ?? WINDOW };
   await verifyAttempts(run);
   await verifyUploads(run);
@@ -73,22 +76,35 @@ async function readAll(context: SweepContext, repair: boolean): Promise<Findings
   return findings;
 }
 
-/** Before anything is ended or deleted: by a wrong clock a request that is still running looks long over. */
+/** Of a store that lists no uploads nothing is found here. */
 async function verifyUploads(run: VerifyRun): Promise<void> {
+  try {
+    await verifyListedUploads(run);
+  } catch (error) {
+    const isRefused = isStoreError(error) && error.operation === 'ListMultipartUploads' && error.code !== 'unavailable';
+    if (!isRefused) throw error;
+    run.findings.uploadsUnlisted = error.storeCode;
+  }
+}
+
+/** Before anything is ended or deleted: by a wrong clock a request that is still running looks long over. */
+async function verifyListedUploads(run: VerifyRun): Promise<void> {
   const { store, now } = run.context;
   const guard = ({ storeTimeMs }: { storeTimeMs: number }) => guardClock(now(), storeTimeMs);
   for await (const { key, uploadId, initiatedMs } of listAllMultipartUploads(store, '', guard)) {
     if (run.isYoung(initiatedMs)) continue;
     const parsed = parseKey(key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
-      await report(run, 'stray-upload', key, 'at no place of this service');
+      const isTrial = key.startsWith(TRIAL_PREFIX);
+      const repair = isTrial ? () => endUpload(store, key, uploadId) : undefined;
+      await report(run, 'stray-upload', key, isTrial ? 'left by a trial' : 'at no place of this service', repair);
       continue;
     }
     const body = await store.get(recordingKey(parsed.ref, 'manifest'));
     const manifest = body && parseManifest(body, parsed.ref);
     if (body && (!manifest || manifest.uploadId === uploadId)) continue;
     await report(run, 'stray-upload', key, `opened ${toIso(initiatedMs)}, no manifest names it`, () =>
-      store.abortMultipartUpload(key, uploadId),
+      endUpload(store, key, uploadId),
     );
   }
 }
@@ -159,7 +175,7 @@ async function reportUnknownRoots(run: VerifyRun): Promise<void> {
       const root = roots.find((prefix) => key.startsWith(prefix));
       after = root ? `${root}${LAST_CHARACTER}` : key;
       if (root) break;
-      if (key.startsWith(DOCTOR_PREFIX) && run.isYoung(lastModifiedMs)) continue;
+      if (key.startsWith(TRIAL_PREFIX) && run.isYoung(lastModifiedMs)) continue;
       await report(run, 'unknown-key', key, 'in no folder of this service');
     }
   }

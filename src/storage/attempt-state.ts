@@ -2,14 +2,7 @@
 
 import type { AttemptRef, RecordingRef } from '../domain/ids.ts';
 import { attemptPrefix, type ParsedKey, parseKey, type RecordingObject } from '../domain/keys.ts';
-import {
-  type DeleteTarget,
-  type ListedObject,
-  listAll,
-  listAllMultipartUploads,
-  type ObjectStore,
-  type OpenUpload,
-} from './object-store.ts';
+import { type DeleteTarget, type ListedObject, listAll, type ObjectStore, type OpenUpload } from './object-store.ts';
 
 /** An object, or one of its versions in a versioned bucket. */
 export interface StoredItem extends DeleteTarget {
@@ -46,29 +39,25 @@ export interface AttemptState {
 export interface ReadOptions {
   /** In a versioned bucket: read all versions, for a purge. */
   readonly versions?: boolean;
-  /** The open uploads, where they were listed before; `list` lists them: one more request. */
-  readonly uploads?: readonly OpenUpload[] | 'list';
+  /** The open uploads, where they were listed before the attempt. */
+  readonly uploads?: readonly OpenUpload[];
 }
 
-/**
- * One LIST of the attempt's prefix. Open uploads are read before it, so that an upload that completes meanwhile is
- * seen as media.
- */
+/** One LIST of exactly the attempt's prefix. */
 export async function readAttempt(
   store: ObjectStore,
   ref: AttemptRef,
   options: ReadOptions = {},
 ): Promise<AttemptState> {
   const prefix = attemptPrefix(ref);
-  const uploads = options.uploads === 'list' ? await collect(listAllMultipartUploads(store, prefix)) : options.uploads;
-  if (options.versions) return attemptStateOf(ref, await listItemVersions(store, prefix), uploads);
+  if (options.versions) return attemptStateOf(ref, await listItemVersions(store, prefix), options.uploads);
   let storeTimeMs = Number.NaN;
   const objects = await collect(
     listAll(store, prefix, undefined, (page) => {
       storeTimeMs = page.storeTimeMs;
     }),
   );
-  return { ...attemptStateOf(ref, currentItems(objects), uploads), storeTimeMs };
+  return { ...attemptStateOf(ref, currentItems(objects), options.uploads), storeTimeMs };
 }
 
 /** The state that a listing shows; pure, for callers that list many attempts at once. */

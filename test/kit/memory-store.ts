@@ -24,6 +24,10 @@ export interface MemoryStoreOptions {
   readonly wholeSeconds?: boolean;
   /** At most this many keys a page; S3 may always answer with fewer than were asked for. */
   readonly pageKeys?: number;
+  /** Folder before folder, as a file system has them (SeaweedFS): `x/1` comes before `x-1/1`. Default: by bytes, as S3. */
+  readonly order?: 'bytes' | 'tree';
+  /** Which open uploads a listing shows (MinIO: of exactly one key). Default: those under the prefix. */
+  readonly listsUploads?: 'by-prefix' | 'by-key' | 'never';
 }
 
 interface Version extends ListedObject {
@@ -80,6 +84,13 @@ export class MemoryStore implements ObjectStore {
     return open.map(({ key, uploadId, initiatedMs }) => ({ key, uploadId, initiatedMs })).sort(byKeyThenId);
   }
 
+  /** Of a store that does not list them all only those with parts: nothing leads to an empty one that no manifest names. */
+  uploadsToEnd(prefix: string): OpenUpload[] {
+    const { listsUploads = 'by-prefix' } = this.#options;
+    const isFilled = ({ uploadId }: OpenUpload) => (this.#uploads.get(uploadId)?.parts.size ?? 0) > 0;
+    return this.openUploads(prefix).filter((upload) => listsUploads === 'by-prefix' || isFilled(upload));
+  }
+
   async put(key: string, body: Uint8Array): Promise<void> {
     this.#write(key, new Uint8Array(body));
   }
@@ -100,7 +111,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   async list(prefix: string, { startAfter, limit = MAX_KEYS }: ListOptions = {}) {
-    const all = this.#readable(prefix, startAfter);
+    const all = this.#options.order === 'tree' ? this.#inTree(prefix, startAfter) : this.#readable(prefix, startAfter);
     const page = all.slice(0, Math.min(limit, this.#options.pageKeys ?? MAX_KEYS));
     const objects = page.map(({ key, sizeBytes, lastModifiedMs }) => ({ key, sizeBytes, lastModifiedMs }));
     return { objects, truncated: page.length < all.length, storeTimeMs: this.now() };
@@ -190,7 +201,10 @@ export class MemoryStore implements ObjectStore {
   }
 
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
-    const page = this.#page(this.openUploads(prefix), cursor, byKeyThenId);
+    const { listsUploads = 'by-prefix' } = this.#options;
+    const open = listsUploads === 'never' ? [] : this.openUploads(prefix);
+    const shown = listsUploads === 'by-key' ? open.filter(({ key }) => key === prefix) : open;
+    const page = this.#page(shown, cursor, byKeyThenId);
     return { uploads: page.items, cursor: page.cursor, storeTimeMs: this.now() };
   }
 
@@ -218,6 +232,11 @@ export class MemoryStore implements ObjectStore {
 
   #readable(prefix: string, startAfter?: string): Version[] {
     return this.#under(prefix, startAfter).flatMap(([latest]) => (latest?.body ? [latest] : []));
+  }
+
+  #inTree(prefix: string, startAfter = ''): Version[] {
+    const sorted = this.#readable(prefix).sort((a, b) => compareInTree(a.key, b.key));
+    return sorted.filter(({ key }) => compareInTree(key, startAfter) > 0);
   }
 
   /** The versions of each key. */
@@ -261,6 +280,10 @@ export class MemoryStore implements ObjectStore {
 
 function byKeyThenId(a: OpenUpload, b: OpenUpload): number {
   return compareKeys(a.key, b.key) || compareKeys(a.uploadId, b.uploadId);
+}
+
+function compareInTree(a: string, b: string): number {
+  return compareKeys(a.replaceAll('/', '\0'), b.replaceAll('/', '\0'));
 }
 
 /** The order of their UTF-8 bytes: that of JavaScript's strings, but for surrogates, which come after U+FFFF there. */

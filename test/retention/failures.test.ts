@@ -80,7 +80,7 @@ describe('media go on time', () => {
   });
 
   test.each([
-    ['uploads that will not be aborted', 'uploads-stay-open', { abortMultipartUpload: async () => {} }],
+    ['uploads that will not be aborted', 'UploadStaysOpen', { abortMultipartUpload: async () => {} }],
     ['objects that will not go', 'objects-stay', { delete: async () => [] }],
   ] as const)('and %s are given up and reported', async (_, code, overrides) => {
     if (code === 'objects-stay') await service.record();

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import type { RecordingRef } from '../../src/domain/ids.ts';
-import { assessedKey, participantKey, receiptKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../../src/domain/keys.ts';
 import { toIso } from '../../src/domain/times.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';
@@ -245,7 +245,7 @@ describe('a proof', () => {
   test('is not written from a listing that is hours old', async () => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
-    const report = await overtaken({ when: 'after', call: 'list', keys: recordingPrefix(ref) }, later);
+    const report = await overtaken({ when: 'after', call: 'list', keys: attemptPrefix(ref) }, later);
     expect(report).toMatchObject({ problems: [{ code: 'overtaken' }] });
     expect(await service.receiptOf(ref)).toBeUndefined();
     expect(await service.sweep()).toMatchObject({ failed: 0 });

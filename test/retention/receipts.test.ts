@@ -191,8 +191,8 @@ describe('receipts and audit events', () => {
     await service.put(`${LONG_AGO}/torn`, '["rec');
     await service.after(2 * HOUR_MS).put(`${LONG_AGO}/young`, receiptIndex());
     await service.put('audit/0000');
-    const unread = { code: 'receipt-index-unreadable', count: 2, keys: expect.any(Array) };
-    const unknown = { code: 'unknown-key', count: 1, keys: ['audit/0000'] };
+    const unread = { code: 'receipt-index-unreadable', operation: null, count: 2, keys: expect.any(Array) };
+    const unknown = { code: 'unknown-key', operation: null, count: 1, keys: ['audit/0000'] };
     expect((await service.sweep()).problems).toEqual([unread, unknown]);
     expect(await service.keys(recordingKey(ref, 'media'))).toHaveLength(1);
     expect(await service.after(2 * HOUR_MS).due('receipts')).toHaveLength(3);

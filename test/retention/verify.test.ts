@@ -66,7 +66,7 @@ test('reports what cannot be read, and continues', async () => {
   await service.record({ attempt: 'a2' });
   service.clock.advance(2 * HOUR_MS);
   const store = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
-  const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'AccessDenied' };
+  const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'get: AccessDenied' };
   expect(await service.verifyOn(store)).toMatchObject({ wrong: 1, recordings: 2, findings: [unreadable] });
 });
 

@@ -120,7 +120,7 @@ function isExcused(model: Model, key: string): boolean {
 function onlyProofsAreLeft(model: Model): void {
   const isProof = (key: string) => /^(receipts|audit)\/|^due\/[^/]+\/(receipts|orders)\//.test(key);
   const keys = model.store.keysUnder('').filter((key) => !isProof(key));
-  const uploads = model.store.openUploads('').map(({ key }) => key);
+  const uploads = model.store.uploadsToEnd('').map(({ key }) => key);
   const left = [...keys, ...uploads].find((key) => !isExcused(model, key));
   must(left === undefined, 'everything due is gone within two sweeps', left ?? '');
   for (const { ref } of model.recordings.values()) {

@@ -137,7 +137,7 @@ function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void
 /** A receipt implies that there are no data any more: a mark that a request adds meanwhile goes with the next sweep. */
 function aReceiptMeansThatNothingIsLeft(model: Model, ref: RecordingRef): void {
   const prefix = recordingPrefix(ref);
-  const uploads = model.store.openUploads(prefix).map(({ uploadId }) => uploadId);
+  const uploads = model.store.uploadsToEnd(prefix).map(({ uploadId }) => uploadId);
   const isLeft = model.has(ref, 'media') || uploads.length > 0;
   must(!isLeft, 'a receipt means that nothing is left', [...model.store.keysUnder(prefix), ...uploads].join(' '));
 }

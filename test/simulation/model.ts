@@ -102,7 +102,7 @@ export class Model {
 
   /** Whether there is anything that somebody could read, now or after a completion. */
   isLive(ref: RecordingRef): boolean {
-    return this.hasAny(ref) || this.store.openUploads(recordingPrefix(ref)).length > 0;
+    return this.hasAny(ref) || this.store.uploadsToEnd(recordingPrefix(ref)).length > 0;
   }
 
   /** Its media or its manifest. */

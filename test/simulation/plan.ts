@@ -45,6 +45,9 @@ const SIZES = [1, 2, 3, 1000];
 /** How close together the steps of one meeting begin. */
 const MEETINGS_MS = [200, 200, SECOND_MS, SECOND_MS, 20 * SECOND_MS, 20 * MINUTE_MS, 2 * HOUR_MS];
 
+/** Three of ten stores are like MinIO, or worse. */
+const LISTS_UPLOADS = [...Array<'by-prefix'>(7).fill('by-prefix'), 'by-key', 'by-key', 'never'] as const;
+
 export type Plan = ReturnType<typeof newPlan>;
 
 export function newPlan(seed: number) {
@@ -63,6 +66,7 @@ export function newPlan(seed: number) {
       hasTagging: random.chance(0.9),
       remembersCompletions: random.chance(0.5),
       wholeSeconds: random.chance(0.5),
+      listsUploads: newRandom(seed, 1000).pick(LISTS_UPLOADS),
     },
     steps: newSteps(random),
   };

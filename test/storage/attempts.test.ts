@@ -27,7 +27,7 @@ test('an attempt in a versioned bucket shows a reader what is current, a purge e
   for (const key of [manifest, media, media, `${media}.bak`, withdrawn, stands]) await store.put(key, bytes('{}'));
   for (const key of [media, withdrawn]) await store.delete([{ key }]);
   await store.createMultipartUpload(manifest);
-  const state = await readAttempt(store, ATTEMPT, { versions: true, uploads: 'list' });
+  const state = await readAttempt(store, ATTEMPT, { versions: true, uploads: store.openUploads('') });
   const { objects, items } = findRecording(state, ref.recording) ?? {};
   expect(Object.keys(objects ?? {})).toEqual(['manifest']);
   expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media', 'media', 'media']);
@@ -80,7 +80,7 @@ describe('listing many folders together', () => {
   const numbered = (count: number) => Array.from({ length: count }, (_, at) => `root/${String(at).padStart(4, '0')}/`);
   const folders = fc.uniqueArray(fc.stringMatching(/^[a-c-]{1,3}$/), { maxLength: 30 });
 
-  test('law: shows of each prefix what a listing of its own would, in no more requests', async () => {
+  test('law: shows of each prefix under which there is something what a listing of its own would, in no more requests', async () => {
     await fc.assert(
       fc.asyncProperty(folders, folders, fc.integer({ min: 0, max: 40 }), async (stored, asked, size) => {
         const keys = stored.flatMap((folder, index) =>
@@ -92,7 +92,8 @@ describe('listing many folders together', () => {
         let pages = 0;
         for (const prefix of prefixes) {
           const expected = keys.filter((key) => key.startsWith(prefix)).sort();
-          expect(listed.get(prefix)?.map(({ key }) => key)).toEqual(expected);
+          // Of what is empty the caller asks by itself.
+          expect(listed.get(prefix)?.map(({ key }) => key)).toEqual(expected.length > 0 ? expected : undefined);
           pages += Math.ceil((expected.length + 1) / 16);
         }
         expect(counted.requests).toBeLessThanOrEqual(pages);

@@ -1,0 +1,180 @@
+// Stores that list less than S3 does, or in another order: nothing is inferred from what they do not show.
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { newRecordingId } from '../../src/domain/ids.ts';
+import { StoreError } from '../../src/storage/store-error.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { failing, overriding } from '../kit/interventions.ts';
+import type { MemoryStore } from '../kit/memory-store.ts';
+import { mediaKey } from '../kit/service.ts';
+import { startRetention } from './support.ts';
+
+const PLACE = { tenant: 'acme', exam: 'math', attempt: 'a9' };
+const PART = new Uint8Array(5 * MIB);
+PART.set(webm);
+
+describe.each(['by-key', 'never'] as const)('a store that lists open uploads %s', (listsUploads) => {
+  const start = () => {
+    const service = startRetention({ memory: { listsUploads } });
+    const memory = service.store as MemoryStore;
+    return { ...service, open: async () => memory.openUploads('') };
+  };
+
+  test('loses all parts of an upload that is withdrawn, and the receipt counts them', async () => {
+    const service = start();
+    const ref = await service.uploaded([PART, PART]);
+    const receipt = await service.erase(ref);
+    expect(await service.open()).toEqual([]);
+    expect(receipt.bytes).toBeGreaterThan(10 * MIB);
+  });
+
+  test('loses them at their deadline too', async () => {
+    const service = start();
+    const ref = await service.uploaded([PART, PART]);
+    expect(await service.after(31 * DAY_MS).sweepOn(service.store)).toMatchObject({ failed: 0 });
+    expect(await service.open()).toEqual([]);
+    expect((await service.receiptOf(ref))?.bytes).toBeGreaterThan(10 * MIB);
+  });
+
+  test('has its abandoned uploads completed, and those in use left alone', async () => {
+    const service = start();
+    const abandoned = await service.uploaded();
+    service.clock.advance(3 * HOUR_MS);
+    const live = await service.uploaded([webm], { attempt: 'a2' });
+    expect(await service.sweep({ dryRun: true })).toMatchObject({ salvaged: 1, failed: 0 });
+    expect(await service.sweep()).toMatchObject({ salvaged: 1, failed: 0 });
+    expect(await service.stateOf(abandoned)).toBe('stored');
+    expect(await service.stateOf(live)).toBe('uploading');
+    expect(await service.keys('doctor/')).toEqual([]);
+  });
+});
+
+test('an upload that the store goes on listing after its abort gives no receipt, and the sweep names the operation', async () => {
+  const service = startRetention({ memory: { listsUploads: 'never' } });
+  const ref = await service.uploaded();
+  const store = overriding(service.store, { abortMultipartUpload: async () => {} });
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({
+    failed: 1,
+    problems: [{ code: 'UploadStaysOpen', operation: 'AbortMultipartUpload' }],
+  });
+  expect(await service.receiptOf(ref)).toBeUndefined();
+  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+});
+
+test('parts that cannot be listed give no receipt', async () => {
+  const service = startRetention();
+  const ref = await service.record();
+  const refused = new StoreError('not-implemented', 'ListParts', 'NotImplemented');
+  const store = overriding(service.store, { listParts: () => Promise.reject(refused) });
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({
+    failed: expect.any(Number),
+    deleted: { recordings: 0 },
+    problems: [{ code: 'NotImplemented', operation: 'ListParts' }],
+  });
+  expect(await service.keys(mediaKey(ref))).toEqual([]);
+  expect(await service.receiptOf(ref)).toBeUndefined();
+});
+
+describe('open uploads that cannot be listed', () => {
+  test.each(['not-implemented', 'access-denied', 'unexpected'] as const)(
+    'because it is %s, are found',
+    async (code) => {
+      const service = startRetention();
+      const refused = new StoreError(code, 'ListMultipartUploads', 'Refused');
+      const store = overriding(service.store, { listMultipartUploads: () => Promise.reject(refused) });
+      const abandoned = await service.uploaded();
+      expect(await service.after(3 * HOUR_MS).sweepOn(store)).toMatchObject({ salvaged: 1, failed: 0 });
+      expect(await service.stateOf(abandoned)).toBe('stored');
+      expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+      expect(await service.verifyOn(store)).toMatchObject({ wrong: 0 });
+    },
+  );
+
+  test('because the store is busy, are a failure of this sweep alone', async () => {
+    const service = startRetention();
+    await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const store = failing(service.store, 'listMultipartUploads', '', 'SlowDown');
+    expect(await service.sweepOn(store)).toMatchObject({
+      failed: 1,
+      deleted: { recordings: 1 },
+      problems: [{ code: 'SlowDown', operation: 'listMultipartUploads', keys: ['open uploads'] }],
+    });
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    expect(await service.due('attempt')).toEqual([]);
+  });
+});
+
+describe('a store that lists folder before folder', () => {
+  test('deletes every recording of exams whose names begin alike', async () => {
+    const service = startRetention({ memory: { order: 'tree' } });
+    await service.record({ exam: 'math-1' });
+    for (const attempt of ['a', 'a-1', 'a_b', 'b']) await service.record({ exam: 'math', attempt });
+    const report = await service.after(31 * DAY_MS).sweep();
+    expect(report).toMatchObject({ due: 5, deleted: { recordings: 5 }, failed: 0 });
+    expect(await service.keys('attempts/')).toEqual([]);
+    expect(await service.due('attempt')).toEqual([]);
+    expect(await service.verify()).toMatchObject({ wrong: 0 });
+  });
+
+  test('brings every one of them forward', async () => {
+    const service = startRetention({ memory: { order: 'tree' } });
+    await service.record({ exam: 'math-1' });
+    for (const attempt of ['a', 'a-1', 'a_b', 'b']) await service.record({ exam: 'math', attempt });
+    const { testStore, clock } = service;
+    const shortened = startRetention({
+      on: { testStore, clock },
+      policy: { byTenantMs: new Map([['acme', 4 * DAY_MS]]) },
+    });
+    expect(await shortened.after(HOUR_MS).sweep()).toMatchObject({ broughtForward: 5 });
+    expect(await shortened.after(4 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 5 }, failed: 0 });
+  });
+});
+
+test('a shared page that leaves out a part of an attempt keeps its entry until all of it is gone', async () => {
+  const service = startRetention();
+  const [kept] = [await service.record(), await service.record(), await service.record({ attempt: 'a2' })];
+  // Only a listing of exactly the attempt, or the recording, shows the first one.
+  const store = overriding(service.store, {
+    async list(prefix, options) {
+      const page = await service.store.list(prefix, options);
+      if (prefix !== 'attempts/') return page;
+      return { ...page, objects: page.objects.filter(({ key }) => !key.includes(kept?.recording ?? '')) };
+    },
+  });
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
+  expect(await service.keys('attempts/')).toEqual([]);
+});
+
+describe('times that are not there', () => {
+  const undated = (service: ReturnType<typeof startRetention>) => {
+    const { store } = service;
+    return overriding(store, {
+      async listParts(...args) {
+        return (await store.listParts(...args))?.map((part) => ({ ...part, lastModifiedMs: Number.NaN }));
+      },
+      async listMultipartUploads(...args) {
+        const page = await store.listMultipartUploads(...args);
+        return { ...page, uploads: page.uploads.map((upload) => ({ ...upload, initiatedMs: Number.NaN })) };
+      },
+    });
+  };
+
+  test('complete no upload that may be in use', async () => {
+    const service = startRetention();
+    const ref = await service.uploaded();
+    const report = await service.after(3 * HOUR_MS).sweepOn(undated(service));
+    expect(report).toMatchObject({ salvaged: 0, failed: 0, problems: [{ code: 'part-without-time' }] });
+    expect(await service.stateOf(ref)).toBe('uploading');
+  });
+
+  test('end no stray upload', async () => {
+    const service = startRetention();
+    await service.store.createMultipartUpload(mediaKey({ ...PLACE, recording: newRecordingId(0, randomBytes) }), {
+      contentType: 'video/webm',
+    });
+    await service.verifyOn(undated(service), { fix: true });
+    expect(await service.openUploads()).toHaveLength(1);
+  });
+});
