@@ -9,7 +9,7 @@ export const RECEIPTS_PREFIX = 'receipts/';
 export const AUDIT_PREFIX = 'audit/';
 export const OUTBOX_PREFIX = 'outbox/';
 /** Throw-away keys, with which the store is tried for seconds. */
-export const TRIAL_PREFIX = 'doctor/';
+export const DOCTOR_PREFIX = 'doctor/';
 
 /**
  * What stands under a recording's prefix. `stored` marks when the media were found whole (a store may give the media a

@@ -11,7 +11,7 @@ import {
   RECEIPTS_PREFIX,
   recordingKey,
   recordingPrefix,
-  TRIAL_PREFIX,
+  DOCTOR_PREFIX,
 } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
@@ -95,7 +95,7 @@ async function verifyListedUploads(run: VerifyRun): Promise<void> {
     if (run.isYoung(initiatedMs)) continue;
     const parsed = parseKey(key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
-      const isTrial = key.startsWith(TRIAL_PREFIX);
+      const isTrial = key.startsWith(DOCTOR_PREFIX);
       const repair = isTrial ? () => endUpload(store, key, uploadId) : undefined;
       await report(run, 'stray-upload', key, isTrial ? 'left by a trial' : 'at no place of this service', repair);
       continue;
@@ -175,7 +175,7 @@ async function reportUnknownRoots(run: VerifyRun): Promise<void> {
       const root = roots.find((prefix) => key.startsWith(prefix));
       after = root ? `${root}${LAST_CHARACTER}` : key;
       if (root) break;
-      if (key.startsWith(TRIAL_PREFIX) && run.isYoung(lastModifiedMs)) continue;
+      if (key.startsWith(DOCTOR_PREFIX) && run.isYoung(lastModifiedMs)) continue;
       await report(run, 'unknown-key', key, 'in no folder of this service');
     }
   }

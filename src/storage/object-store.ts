@@ -1,5 +1,6 @@
 // The ObjectStore port: what the service needs of a store, guarantee by guarantee. Every implementation passes one suite.
 import type { StoredPart } from '../domain/parts.ts';
+import { StoreError } from './store-error.ts';
 
 /** Store calls under way at once. */
 export const STORE_CONCURRENCY = 32;
@@ -12,6 +13,9 @@ export const STORE_CONCURRENCY = 32;
  * - Every write is whole or not at all.
  * - Listings are in ascending order of the keys' UTF-8 bytes.
  * - Failures are thrown as `StoreError` and nothing else; "there is none" is `undefined` where a method says so.
+ * - "There is none" is never taken from an answer that is refused, empty, cut short, or of something else than the store.
+ * - Every listed item has what its type says, or the listing is `unavailable`. Only a time may be missing: NaN where the
+ *   store sent none. A reader must treat it as "just now".
  */
 export interface ObjectStore {
   /** Writes a small object, replacing any of that key. Safe to repeat. */
@@ -38,7 +42,10 @@ export interface ObjectStore {
    */
   listVersions(prefix: string, options?: { cursor?: string | undefined }): Promise<VersionPage>;
 
-  /** Whether the bucket keeps versions: enabled now, or suspended with old ones left. */
+  /**
+   * Whether the bucket keeps versions: enabled now, or suspended with old ones left. True also where that cannot be asked
+   * but versions can be listed: then `listVersions` finds all there is.
+   */
   isVersioned(): Promise<boolean>;
 
   /**
@@ -47,10 +54,13 @@ export interface ObjectStore {
    */
   delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]>;
 
-  /** Replaces the tags of an object. False when the store has no tagging (501), or there is no such object. */
+  /**
+   * Replaces the tags of an object. Never throws, and never touches an object of a store whose tagging does not work; the
+   * first call tries it out on a throw-away key. False when the tags were not written, for whatever reason.
+   */
   tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean>;
 
-  /** The tags of an object; undefined when the store has no tagging, or there is no such object. */
+  /** The tags of an object; undefined when the store's tagging does not work, or there is no such object. */
   tags(key: string): Promise<Record<string, string> | undefined>;
 
   /** Opens an upload and returns its id. Each call opens another. */
@@ -154,8 +164,9 @@ export async function* listAll(
     const page = await store.list(prefix, { startAfter: after });
     onPage(page);
     yield* page.objects;
+    if (!page.truncated) return;
     after = page.objects.at(-1)?.key;
-    if (!page.truncated || after === undefined) return;
+    if (after === undefined) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
   }
 }
 

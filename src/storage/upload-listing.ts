@@ -1,10 +1,10 @@
 // Whether a store lists open uploads by a folder, tried with an upload of one's own.
 import type { RandomBytes } from '../domain/ids.ts';
-import { TRIAL_PREFIX } from '../domain/keys.ts';
+import { DOCTOR_PREFIX } from '../domain/keys.ts';
 import { endUpload } from './end-upload.ts';
 import { listAllMultipartUploads, type ObjectStore } from './object-store.ts';
 
-const FOLDER = `${TRIAL_PREFIX}upload-listing/`;
+const FOLDER = `${DOCTOR_PREFIX}upload-listing/`;
 
 export interface UploadListingTrial {
   readonly store: ObjectStore;

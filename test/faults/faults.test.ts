@@ -85,16 +85,13 @@ const CALLS = {
 
 const failing = (calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, 'unavailable']));
 const EMPTY = {
-  ...failing('getStart list listVersions create listParts listUploads'),
+  ...failing('getStart getRange list listVersions isVersioned tags create listParts listUploads'),
   get: '',
-  getRange: '',
-  tags: {},
 };
 /** Nothing in an object tells the adapter that half is missing: a torn document is reported by its reader. */
 const HALF = {
-  ...failing('getStart list listVersions isVersioned delete tags create listParts complete listUploads'),
+  ...failing('getStart getRange list listVersions isVersioned delete tags create listParts complete listUploads'),
   get: '01234',
-  getRange: '234',
 };
 
 /** Faults of the first request of a call. Where a call is not named here, its answer is as without a fault. */

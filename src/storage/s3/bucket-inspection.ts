@@ -15,7 +15,8 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { httpStatusOf, storeCodeOf, toStoreError } from './errors.ts';
+import { needed } from './answers.ts';
+import { httpStatusOf, isBare404, storeCodeOf, toStoreError } from './errors.ts';
 
 /** Each question throws `StoreError`: `not-implemented` when the store does not know it, `access-denied`, … */
 export interface BucketInspection {
@@ -105,12 +106,13 @@ export function inspectBucket(
       const output = await asking('GetBucketPolicyStatus', () =>
         client.send(new GetBucketPolicyStatusCommand({ Bucket })),
       );
-      return output?.PolicyStatus?.IsPublic === true;
+      return output ? needed('GetBucketPolicyStatus', output.PolicyStatus?.IsPublic) : false;
     },
 
     async publicGrants() {
       const output = await asking('GetBucketAcl', () => client.send(new GetBucketAclCommand({ Bucket })));
-      return (output?.Grants ?? []).flatMap(({ Grantee, Permission }) => {
+      const grants = output ? needed('GetBucketAcl', output.Grants) : [];
+      return grants.flatMap(({ Grantee, Permission }) => {
         const group = Grantee?.URI?.split('/').at(-1);
         return group === 'AllUsers' || group === 'AuthenticatedUsers' ? [`${Permission} to ${group}`] : [];
       });
@@ -184,12 +186,13 @@ export function inspectBucket(
   };
 }
 
-/** Undefined when the bucket has no such configuration: a 404 of a code for each kind. */
+/** Undefined when the bucket has no such configuration: a 404 of a code for each kind. A 404 without one may be a proxy's. */
 async function asking<T>(operation: string, call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
-    if (httpStatusOf(error) === 404 && storeCodeOf(error) !== 'NoSuchBucket') return undefined;
+    const isMissing = httpStatusOf(error) === 404 && !isBare404(error);
+    if (isMissing && storeCodeOf(error) !== 'NoSuchBucket') return undefined;
     throw toStoreError(operation, error);
   }
 }

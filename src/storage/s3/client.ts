@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import { storeCodeOf } from './errors.ts';
+import { expectRootElements } from './root-element.ts';
 
 export interface S3Settings {
   /** Undefined: the provider's own endpoint for the region. */
@@ -66,6 +67,7 @@ export function createS3Client(
   if (settings.credentials) config.credentials = { ...settings.credentials };
   const client = new S3Client(config);
   useContentMd5(client);
+  expectRootElements(client);
   watchAttempts(client, onRequest);
   return client;
 }

@@ -41,12 +41,20 @@ export function httpStatusOf(error: unknown): number | undefined {
   return (error as Partial<SdkError> | undefined)?.$metadata?.httpStatusCode;
 }
 
+/** A 404 in the store's own words. */
 export function isMissing(error: unknown): boolean {
-  return ['NoSuchKey', 'NotFound'].includes(storeCodeOf(error));
+  return ['NoSuchKey', 'NotFound'].includes(storeCodeOf(error)) && !isBare404(error);
+}
+
+/** A 404 without a code of S3: as likely of a proxy on the way as of the store, so it proves nothing by itself. */
+export function isBare404(error: unknown): boolean {
+  const thrown = error instanceof StoreError ? error.cause : error;
+  return httpStatusOf(thrown) === 404 && (thrown as SdkError).Code === undefined;
 }
 
 export function toStoreError(operation: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
+  if (isBare404(error)) return new StoreError('unavailable', operation, 'NotFound', { cause: error });
   const storeCode = storeCodeOf(error);
   const code =
     UPLOAD_OPERATIONS.has(operation) && storeCode === 'NoSuchKey'

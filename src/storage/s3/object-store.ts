@@ -1,21 +1,16 @@
 // The ObjectStore port on an S3-compatible store.
-
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
-  GetObjectTaggingCommand,
+  type GetObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   ListPartsCommand,
   PutObjectCommand,
-  PutObjectTaggingCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -23,10 +18,13 @@ import type { StoredPart } from '../../domain/parts.ts';
 import {
   type DeleteFailure,
   type DeleteTarget,
+  type ListedVersion,
   type ListOptions,
   type ListPage,
+  listAllMultipartUploads,
   MAX_SMALL_OBJECT_BYTES,
   type ObjectStore,
+  type OpenUpload,
   type PutOptions,
   type UploadedPart,
   type UploadPage,
@@ -39,21 +37,21 @@ import {
   calling,
   chunksOf,
   cutShort,
-  listing,
+  discard,
+  goesOn,
+  needed,
   readCursor,
   timeOf,
   tooLarge,
+  unreadable,
+  withoutRepeats,
   writeCursor,
 } from './answers.ts';
 import { type S3Settings, storeTimeOf } from './client.ts';
-import { isMissing, storeCodeOf } from './errors.ts';
+import { Deletion } from './deletion.ts';
+import { isBare404, isMissing, storeCodeOf } from './errors.ts';
+import { Tagging } from './tagging.ts';
 
-/** The most keys of one DeleteObjects (S3 API). */
-const DELETE_BATCH = 1000;
-/** What a deletion may be answered with when there is nothing to delete. */
-const GONE: readonly string[] = ['NoSuchKey', 'NoSuchVersion', 'NotFound'];
-const TAG_ATTEMPTS = 8;
-const TAG_PAUSE_MS = 50;
 const DEFAULT_CONTENT_TYPE = 'application/json';
 
 /** Told once when the store turns out to lack something that the service can do without. */
@@ -63,23 +61,26 @@ export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #keyPrefix: string;
-  readonly #onNotice: OnNotice;
-  #hasTagging = true;
-  #hasBatchDelete = true;
+  readonly #deletion: Deletion;
+  readonly #tagging: Tagging;
 
   constructor(client: S3Client, settings: Pick<S3Settings, 'bucket' | 'keyPrefix'>, onNotice: OnNotice = () => {}) {
     this.#client = client;
     this.#bucket = settings.bucket;
     this.#keyPrefix = settings.keyPrefix;
-    this.#onNotice = onNotice;
+    const at = (key: string) => this.#at(key);
+    this.#deletion = new Deletion({ client, at, onMissing: () => onNotice('store-has-no-batch-delete') });
+    this.#tagging = new Tagging({ client, at, store: this, onMissing: () => onNotice('store-has-no-tagging') });
   }
 
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: this.#keyPrefix + key };
   }
 
-  #keyOf(storedKey: string | undefined): string {
-    return (storedKey ?? '').slice(this.#keyPrefix.length);
+  /** A listing that names other keys than were asked for is none. */
+  #keyOf(operation: string, prefix: string, storedKey = ''): string {
+    if (!storedKey.startsWith(this.#keyPrefix + prefix)) throw unreadable(operation);
+    return storedKey.slice(this.#keyPrefix.length);
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = { contentType: DEFAULT_CONTENT_TYPE }): Promise<void> {
@@ -89,94 +90,125 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
-    return this.#read(key, undefined);
+    return this.#read(key);
   }
 
   getStart(key: string, length: number): Promise<Uint8Array | undefined> {
-    return this.#read(key, `bytes=0-${length - 1}`);
+    return this.#read(key, length);
   }
 
   async getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined> {
-    return calling('GetObject', async () => {
-      try {
-        const Range = `bytes=${offset}-${offset + length - 1}`;
-        const { Body } = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range }));
-        return chunksOf(Body as AsyncIterable<Uint8Array>);
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        if (storeCodeOf(error) === 'InvalidRange') return chunksOf([]);
-        throw error;
-      }
+    return this.#reading(key, chunksOf([]), async () => {
+      const output = await this.#get(key, { offset, length });
+      return chunksOf(output.Body as AsyncIterable<Uint8Array>, output.announced);
     });
   }
 
-  async #read(key: string, range: string | undefined): Promise<Uint8Array | undefined> {
-    return calling('GetObject', async () => {
-      try {
-        const output = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range: range }));
-        if ((output.ContentLength ?? 0) > MAX_SMALL_OBJECT_BYTES) {
-          (output.Body as { destroy?: () => void } | undefined)?.destroy?.();
-          throw tooLarge();
-        }
-        const body = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
-        // A proxy between may have dropped the length.
-        if (body.length > MAX_SMALL_OBJECT_BYTES) throw tooLarge();
-        if (body.length < bytesInRange(output.ContentRange)) throw cutShort('GetObject');
-        return body;
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        if (storeCodeOf(error) === 'InvalidRange') return new Uint8Array();
-        throw error;
+  async #read(key: string, length?: number): Promise<Uint8Array | undefined> {
+    return this.#reading(key, new Uint8Array(), async () => {
+      const output = await this.#get(key, length === undefined ? undefined : { offset: 0, length });
+      if ((output.ContentLength ?? 0) > MAX_SMALL_OBJECT_BYTES) {
+        discard(output);
+        throw tooLarge();
       }
+      const body = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
+      // A proxy between may have dropped the length.
+      if (body.length > MAX_SMALL_OBJECT_BYTES) throw tooLarge();
+      if (body.length < output.announced) throw cutShort('GetObject');
+      return body;
     });
   }
 
-  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const output = await listing('ListObjectsV2', () =>
+  async #get(
+    key: string,
+    range?: { offset: number; length: number },
+  ): Promise<GetObjectCommandOutput & { announced: number }> {
+    const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
+    const output = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range }));
+    try {
+      return { ...output, announced: range ? bytesInRange(output, range.offset) : 0 };
+    } catch (error) {
+      discard(output);
+      throw error;
+    }
+  }
+
+  /** Undefined when there is no such object, and `empty` when it ends before the range begins. */
+  async #reading<T>(key: string, empty: T, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await calling('GetObject', read);
+    } catch (error) {
+      const { cause } = error as StoreError;
+      if (isMissing(cause)) return undefined;
+      if (storeCodeOf(cause) === 'InvalidRange') return empty;
+      // A 404 that is not in the store's words counts when a listing says so too.
+      if (isBare404(cause) && (await this.list(key, { limit: 1 })).objects.length === 0) return undefined;
+      throw error;
+    }
+  }
+
+  async list(prefix: string, { startAfter, limit }: ListOptions = {}): Promise<ListPage> {
+    const operation = 'ListObjectsV2';
+    const output = await calling(operation, () =>
       this.#client.send(
         new ListObjectsV2Command({
           Bucket: this.#bucket,
           Prefix: this.#keyPrefix + prefix,
-          StartAfter: options.startAfter === undefined ? undefined : this.#keyPrefix + options.startAfter,
-          MaxKeys: options.limit,
+          StartAfter: startAfter === undefined ? undefined : this.#keyPrefix + startAfter,
+          MaxKeys: limit,
         }),
       ),
     );
     const objects = (output.Contents ?? []).map((object) => ({
-      key: this.#keyOf(object.Key),
-      sizeBytes: object.Size ?? 0,
+      key: this.#keyOf(operation, prefix, object.Key),
+      sizeBytes: needed(operation, object.Size),
       lastModifiedMs: timeOf(object.LastModified),
     }));
-    return { objects, truncated: output.IsTruncated === true, storeTimeMs: storeTimeOf(output) };
+    // A store that ignores where to start would be asked for the same page for ever.
+    if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
+    const isTruncated = output.IsTruncated ?? output.NextContinuationToken !== undefined;
+    const truncated = goesOn(operation, isTruncated, objects.length > 0);
+    return { objects, truncated, storeTimeMs: storeTimeOf(output) };
   }
 
-  async listVersions(prefix: string, options: { cursor?: string | undefined } = {}): Promise<VersionPage> {
-    const [KeyMarker, VersionIdMarker] = readCursor(options.cursor);
-    const output = await listing('ListObjectVersions', () =>
+  async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
+    const operation = 'ListObjectVersions';
+    const from = readCursor(cursor);
+    const output = await calling(operation, () =>
       this.#client.send(
         new ListObjectVersionsCommand({
           Bucket: this.#bucket,
           Prefix: this.#keyPrefix + prefix,
-          KeyMarker,
-          VersionIdMarker,
+          KeyMarker: from.key,
+          VersionIdMarker: from.id,
         }),
       ),
     );
-    const versions = [
+    const listed = [
       ...(output.Versions ?? []).map((version) => ({ ...version, isDeleteMarker: false })),
       ...(output.DeleteMarkers ?? []).map((marker) => ({ ...marker, Size: 0, isDeleteMarker: true })),
     ].map((version) => ({
-      key: this.#keyOf(version.Key),
-      sizeBytes: version.Size ?? 0,
+      key: this.#keyOf(operation, prefix, version.Key),
+      sizeBytes: needed(operation, version.Size),
       lastModifiedMs: timeOf(version.LastModified),
       versionId: version.VersionId,
-      isLatest: version.IsLatest === true,
+      isLatest: needed(operation, version.IsLatest),
       isDeleteMarker: version.isDeleteMarker,
     }));
+    const nameOf = (version: ListedVersion) => JSON.stringify([version.key, version.versionId, version.isDeleteMarker]);
+    const versions = withoutRepeats(listed, nameOf, from.last);
     // The SDK parses versions and delete markers into two lists, which loses the order between them.
     versions.sort(byKeyThenLatest);
-    const cursor = output.IsTruncated ? writeCursor(output.NextKeyMarker, output.NextVersionIdMarker) : undefined;
-    return { versions, cursor, storeTimeMs: storeTimeOf(output) };
+    const { NextKeyMarker: key, NextVersionIdMarker: id } = output;
+    // By the key alone the next page would leave out what is left of that key's versions.
+    const leadsOn = Boolean(key) && id !== undefined && !(key === from.key && id === from.id);
+    const last = versions.at(-1);
+    const isLast = !goesOn(operation, output.IsTruncated ?? Boolean(key), leadsOn);
+    return {
+      versions,
+      cursor: isLast ? undefined : writeCursor({ key, id, last: last && nameOf(last) }),
+      storeTimeMs: storeTimeOf(output),
+    };
   }
 
   async isVersioned(): Promise<boolean> {
@@ -186,93 +218,35 @@ export class S3ObjectStore implements ObjectStore {
       );
       return output.Status !== undefined;
     } catch (error) {
-      if (isStoreError(error, 'not-implemented')) return false;
-      throw error;
+      if (isStoreError(error, 'unavailable') || isStoreError(error, 'no-such-bucket')) throw error;
+      return this.#hasVersions(error);
     }
   }
 
-  async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    const failures: DeleteFailure[] = [];
-    for (let from = 0; from < targets.length; from += DELETE_BATCH) {
-      const batch = targets.slice(from, from + DELETE_BATCH);
-      failures.push(...(this.#hasBatchDelete ? await this.#deleteBatch(batch) : await this.#deleteEach(batch)));
-    }
-    return failures;
-  }
-
-  async #deleteBatch(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+  /** Where versions can be listed, a deletion by them leaves nothing; where nobody knows them, there are none. */
+  async #hasVersions(refusal: unknown): Promise<boolean> {
     try {
-      const output = await calling('DeleteObjects', () =>
-        this.#client.send(
-          new DeleteObjectsCommand({
-            Bucket: this.#bucket,
-            Delete: {
-              Quiet: true,
-              Objects: targets.map(({ key, versionId }) => ({ Key: this.#keyPrefix + key, VersionId: versionId })),
-            },
-          }),
-        ),
+      await calling('ListObjectVersions', () =>
+        this.#client.send(new ListObjectVersionsCommand({ Bucket: this.#bucket, Prefix: this.#keyPrefix, MaxKeys: 1 })),
       );
-      return (output.Errors ?? [])
-        .filter(({ Code = '' }) => !GONE.includes(Code))
-        .map(({ Key, VersionId, Code }) => ({ key: this.#keyOf(Key), versionId: VersionId, code: Code ?? 'Unknown' }));
+      return true;
     } catch (error) {
-      // Ceph RGW refuses a whole batch for one key that XML cannot carry, such as \u0001 (measured on 16.2).
-      if (isStoreError(error, 'unexpected')) return this.#deleteEach(targets);
-      if (!isStoreError(error, 'not-implemented')) throw error;
-      this.#hasBatchDelete = false;
-      this.#onNotice('store-has-no-batch-delete');
-      return this.#deleteEach(targets);
+      if (isStoreError(error, 'unavailable')) throw error;
+      if (isStoreError(refusal, 'not-implemented') && isStoreError(error, 'not-implemented')) return false;
+      throw refusal;
     }
   }
 
-  async #deleteEach(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    const failures: DeleteFailure[] = [];
-    for (const target of targets) {
-      try {
-        await calling('DeleteObject', () =>
-          this.#client.send(new DeleteObjectCommand({ ...this.#at(target.key), VersionId: target.versionId })),
-        );
-      } catch (error) {
-        if (!isStoreError(error) || error.code === 'unavailable') throw error;
-        if (!GONE.includes(error.storeCode)) failures.push({ ...target, code: error.storeCode });
-      }
-    }
-    return failures;
+  delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+    return this.#deletion.delete(targets);
   }
 
-  async tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
-    if (!this.#hasTagging) return false;
-    const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    const done = await this.#tagging('PutObjectTagging', () =>
-      this.#client.send(new PutObjectTaggingCommand({ ...this.#at(key), Tagging: { TagSet } })),
-    );
-    return done !== undefined;
+  tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
+    return this.#tagging.tag(key, tags);
   }
 
-  async tags(key: string): Promise<Record<string, string> | undefined> {
-    if (!this.#hasTagging) return undefined;
-    const output = await this.#tagging('GetObjectTagging', () =>
-      this.#client.send(new GetObjectTaggingCommand(this.#at(key))),
-    );
-    return output && Object.fromEntries((output.TagSet ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
-  }
-
-  async #tagging<T>(operation: string, call: () => Promise<T>, attempt = 1): Promise<T | undefined> {
-    try {
-      return await calling(operation, call);
-    } catch (error) {
-      // Ceph answers 409 to the second of two calls that tag one object at once.
-      if (isStoreError(error) && error.storeCode === 'OperationAborted' && attempt < TAG_ATTEMPTS) {
-        await sleep(Math.random() * TAG_PAUSE_MS * attempt);
-        return this.#tagging(operation, call, attempt + 1);
-      }
-      if (isStoreError(error) && isMissing(error.cause)) return undefined;
-      if (!isStoreError(error, 'not-implemented')) throw error;
-      this.#hasTagging = false;
-      this.#onNotice('store-has-no-tagging');
-      return undefined;
-    }
+  tags(key: string): Promise<Record<string, string> | undefined> {
+    return this.#tagging.tags(key);
   }
 
   async createMultipartUpload(key: string, options: PutOptions): Promise<string> {
@@ -284,37 +258,62 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
-    const output = await calling('UploadPart', () =>
-      this.#client.send(
-        new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
-      ),
-    );
-    return output.ETag ?? '';
+    const operation = 'UploadPart';
+    try {
+      const { ETag } = await calling(operation, () =>
+        this.#client.send(
+          new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
+        ),
+      );
+      if (ETag) return ETag;
+    } catch (error) {
+      if (!(await this.#isGone(key, uploadId, error))) throw error;
+      throw new StoreError('no-such-upload', operation, 'NoSuchUpload', { cause: error });
+    }
+    // Some stores tell it only in the listing.
+    const part = (await this.listParts(key, uploadId))?.find((stored) => stored.partNumber === partNumber);
+    return needed(operation, part?.etag);
   }
 
   async listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined> {
+    const operation = 'ListParts';
     const parts: UploadedPart[] = [];
     let marker: string | undefined;
     do {
       try {
-        const output = await listing('ListParts', () =>
+        const output = await calling(operation, () =>
           this.#client.send(new ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker })),
         );
         for (const part of output.Parts ?? []) {
           parts.push({
-            partNumber: part.PartNumber ?? 0,
-            sizeBytes: part.Size ?? 0,
-            etag: part.ETag ?? '',
+            partNumber: needed(operation, part.PartNumber),
+            sizeBytes: needed(operation, part.Size),
+            etag: needed(operation, part.ETag),
             lastModifiedMs: timeOf(part.LastModified),
           });
         }
-        marker = output.IsTruncated ? output.NextPartNumberMarker : undefined;
+        const next = output.NextPartNumberMarker;
+        const leadsOn = Number(next ?? 0) > Number(marker ?? 0);
+        marker = goesOn(operation, output.IsTruncated, leadsOn) ? next : undefined;
       } catch (error) {
-        if (isStoreError(error, 'no-such-upload')) return undefined;
+        if (await this.#isGone(key, uploadId, error)) return undefined;
         throw error;
       }
     } while (marker !== undefined);
     return parts;
+  }
+
+  /**
+   * Whether an upload operation failed because there is no such upload. A 404 that is not in the store's words, such as a
+   * proxy's page, counts only when the listing of the key's uploads lacks it too.
+   */
+  async #isGone(key: string, uploadId: string, error: unknown): Promise<boolean> {
+    if (isStoreError(error, 'no-such-upload')) return true;
+    if (!isBare404(error)) return false;
+    for await (const open of listAllMultipartUploads(this, key)) {
+      if (open.key === key && open.uploadId === uploadId) return false;
+    }
+    return true;
   }
 
   async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
@@ -327,7 +326,7 @@ export class S3ObjectStore implements ObjectStore {
       );
       return true;
     } catch (error) {
-      if (isStoreError(error, 'no-such-upload')) return false;
+      if (await this.#isGone(key, uploadId, error)) return false;
       // Ceph RGW says InternalError ("already in progress") of an upload that is gone (measured on 16.2).
       const maybeGone = isStoreError(error) && error.storeCode === 'InternalError';
       if (maybeGone && !(await this.listParts(key, uploadId))) return false;
@@ -341,29 +340,46 @@ export class S3ObjectStore implements ObjectStore {
         this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId })),
       );
     } catch (error) {
-      if (!isStoreError(error, 'no-such-upload')) throw error;
+      if (!(await this.#isGone(key, uploadId, error))) throw error;
     }
   }
 
-  async listMultipartUploads(prefix: string, options: { cursor?: string | undefined } = {}): Promise<UploadPage> {
-    const [KeyMarker, UploadIdMarker] = readCursor(options.cursor);
-    const output = await listing('ListMultipartUploads', () =>
-      this.#client.send(
-        new ListMultipartUploadsCommand({
-          Bucket: this.#bucket,
-          Prefix: this.#keyPrefix + prefix,
-          KeyMarker,
-          UploadIdMarker,
-        }),
-      ),
-    );
-    const uploads = (output.Uploads ?? []).map((upload) => ({
-      key: this.#keyOf(upload.Key),
-      uploadId: upload.UploadId ?? '',
+  async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
+    const operation = 'ListMultipartUploads';
+    const from = readCursor(cursor);
+    const ask = (UploadIdMarker?: string) =>
+      calling(operation, () =>
+        this.#client.send(
+          new ListMultipartUploadsCommand({
+            Bucket: this.#bucket,
+            Prefix: this.#keyPrefix + prefix,
+            KeyMarker: from.key,
+            UploadIdMarker,
+          }),
+        ),
+      );
+    // versitygw 1.8 refuses its own marker. The service opens one upload of a key, so the key alone leads on as well.
+    const output = await ask(from.id).catch((error: unknown) => {
+      if (from.id === undefined || !isStoreError(error, 'unexpected')) throw error;
+      return ask();
+    });
+    const listed = (output.Uploads ?? []).map((upload) => ({
+      key: this.#keyOf(operation, prefix, upload.Key),
+      uploadId: needed(operation, upload.UploadId),
       initiatedMs: timeOf(upload.Initiated),
     }));
-    const cursor = output.IsTruncated ? writeCursor(output.NextKeyMarker, output.NextUploadIdMarker) : undefined;
-    return { uploads, cursor, storeTimeMs: storeTimeOf(output) };
+    const nameOf = (upload: OpenUpload) => JSON.stringify([upload.key, upload.uploadId]);
+    const uploads = withoutRepeats(listed, nameOf, from.last);
+    const { NextKeyMarker: key, NextUploadIdMarker } = output;
+    const id = NextUploadIdMarker || undefined;
+    const leadsOn = Boolean(key) && !(key === from.key && id === from.id);
+    const last = uploads.at(-1);
+    const isLast = !goesOn(operation, output.IsTruncated ?? Boolean(key), leadsOn);
+    return {
+      uploads,
+      cursor: isLast ? undefined : writeCursor({ key, id, last: last && nameOf(last) }),
+      storeTimeMs: storeTimeOf(output),
+    };
   }
 }
 
