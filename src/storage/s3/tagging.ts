@@ -26,6 +26,7 @@ export interface TaggingOptions {
 
 export class Tagging {
   readonly #options: TaggingOptions;
+  readonly #key = `${DOCTOR_PREFIX}tagging-${crypto.randomUUID()}`;
   /** Whether it works; undefined until it was found out. */
   #works: Promise<boolean> | undefined;
   #isOff = false;
@@ -79,30 +80,32 @@ export class Tagging {
   }
 
   async #tryOut(): Promise<boolean> {
-    const { store } = this.#options;
-    const key = `${DOCTOR_PREFIX}tagging-${crypto.randomUUID()}`;
-    try {
-      await store.put(key, PROBE);
-      await this.#write(key, PROBE_TAG);
-      const [body, tags] = [await store.get(key), await this.#read(key)];
-      if (body && PROBE.equals(body) && tags?.probe === PROBE_TAG.probe) return true;
-    } catch (error) {
-      if (!isStoreError(error) || error.code === 'unavailable') throw error;
-    } finally {
-      await this.#remove(key);
-    }
-    this.#turnOff();
-    return false;
+    const works = await this.#keepsTags().finally(() => this.#removeKey());
+    if (!works) this.#turnOff();
+    return works;
   }
 
-  /** The doctor finds what stays. */
-  async #remove(key: string): Promise<void> {
+  async #keepsTags(): Promise<boolean> {
     const { store } = this.#options;
     try {
-      const isVersioned = await store.isVersioned().catch(() => false);
-      await store.delete(isVersioned ? (await store.listVersions(key)).versions : [{ key }]);
+      await store.put(this.#key, PROBE);
+      await this.#write(this.#key, PROBE_TAG);
+      const [body, tags] = [await store.get(this.#key), await this.#read(this.#key)];
+      return body !== undefined && PROBE.equals(body) && tags?.probe === PROBE_TAG.probe;
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isStoreError(error) || error.code === 'unavailable') throw error;
+      return false;
+    }
+  }
+
+  /** What a store in trouble does not remove is removed by the next trial. @throws StoreError `unavailable` */
+  async #removeKey(): Promise<void> {
+    const { store } = this.#options;
+    const key = this.#key;
+    try {
+      await store.delete((await store.isVersioned()) ? (await store.listVersions(key)).versions : [{ key }]);
+    } catch (error) {
+      if (!isStoreError(error) || error.code === 'unavailable') throw error;
     }
   }
 
