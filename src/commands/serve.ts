@@ -57,15 +57,13 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
     settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
-  const notReady = () => {
-    if (stop.signal.aborted) return 'stopping';
-    return selfTest ? selfTest.readiness().reason : 'starting';
-  };
+  const whyClosed = () => (selfTest ? selfTest.readiness().reason : 'starting');
+  const notReady = () => (stop.signal.aborted ? 'stopping' : whyClosed());
   try {
     // Nobody knows while the store is down: then the self-test asks until it answers.
     const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
     if (locked !== undefined) return refuse(logger, locked);
-    const app = createHttp({ settings, opened, logger, secret, notReady, metrics, tracing });
+    const app = createHttp({ settings, opened, logger, secret, notReady, whyClosed, metrics, tracing });
     const server = await startHttpServer(app, settings);
     logger.info('listening', { host: settings.host, port: server.port, bucket: opened.s3.bucket });
     const scheduler = startSweeps(settings, opened, logger, metrics, tracing);
@@ -129,12 +127,14 @@ interface HttpParts {
   /** The generated one. */
   readonly secret: string | undefined;
   readonly notReady: () => string | undefined;
+  /** Why nothing may be handed out: the self-test's reason alone, so that a process that stops or waits serves on. */
+  readonly whyClosed: () => string | undefined;
   readonly metrics: Registry;
   readonly tracing: Tracing;
 }
 
 function createHttp(parts: HttpParts): ReturnType<typeof createApp> {
-  const { settings, opened, logger, secret, notReady, metrics, tracing } = parts;
+  const { settings, opened, logger, secret, notReady, whyClosed, metrics, tracing } = parts;
   const { keys, ...claims } = settings.auth;
   const sharedSecret = keys.mode === 'shared-secret' ? keys.sharedSecret : (secret ?? '');
   const verifiedBy = keys.mode === 'jwks' ? { jwksUrl: keys.jwksUrl } : { sharedSecret };
@@ -144,6 +144,7 @@ function createHttp(parts: HttpParts): ReturnType<typeof createApp> {
   dueMetrics(metrics, { read: () => readDueStatus(status), now: Date.now, leadMs: settings.deleteLeadMs });
   return createApp({
     recordings: recordingsContext(settings, opened, logger, recordingMetrics(metrics)),
+    whyClosed,
     authenticate: createAuthenticator({ ...claims, keys: verifiedBy, now: Date.now }),
     logger,
     rateLimitPerMinute: settings.rateLimitPerMinute,

@@ -3,12 +3,11 @@ import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Registry } from 'prom-client';
-import type { RecordingsContext } from '../recordings/context.ts';
 import { identify } from './access.ts';
 import type { Authenticator } from './auth.ts';
 import type { Logger } from './logger.ts';
 import { measureRequests } from './metrics.ts';
-import type { Method, Operation } from './operation.ts';
+import type { Method, Operation, Serving } from './operation.ts';
 import { problemHandler } from './problem.ts';
 import { HttpError } from './problem-codes.ts';
 import { limitRate } from './rate-limit.ts';
@@ -19,8 +18,7 @@ import { type DemoPage, demoRoutes } from './routes/demo.ts';
 import { OPERATIONS } from './routes/index.ts';
 import { type Readiness, serviceRoutes } from './routes/service.ts';
 
-export interface HttpDependencies {
-  readonly recordings: RecordingsContext;
+export interface HttpDependencies extends Serving {
   readonly authenticate: Authenticator;
   readonly logger: Logger;
   /** Undefined: no limit. */
@@ -60,7 +58,7 @@ export function createApp(deps: HttpDependencies): Express {
   app.use('/v1', identify(deps.authenticate));
   if (deps.rateLimitPerMinute !== undefined) app.use('/v1', limitRate(deps.rateLimitPerMinute));
   for (const [path, operations] of Map.groupBy(OPERATIONS, (operation) => operation.path)) {
-    mount(app, path, new Map(operations.map((operation) => [operation.method, handlerOf(operation, deps.recordings)])));
+    mount(app, path, new Map(operations.map((operation) => [operation.method, handlerOf(operation, deps)])));
   }
 
   app.use(() => {
@@ -70,8 +68,8 @@ export function createApp(deps: HttpDependencies): Express {
   return app;
 }
 
-function handlerOf(operation: Operation, recordings: RecordingsContext): RequestHandler {
-  return (req, res) => operation.respond(recordings, req, res);
+function handlerOf(operation: Operation, serving: Serving): RequestHandler {
+  return (req, res) => operation.respond(serving, req, res);
 }
 
 /** Serves a path: its methods, and 405 for all others. */

@@ -8,7 +8,7 @@ import { requirePrincipal, requireScope, requireSitting, type Scope } from './ac
 import type { Principal } from './auth.ts';
 import { sendTagged } from './etag.ts';
 import { jsonReader } from './json-body.ts';
-import type { ProblemCode } from './problem-codes.ts';
+import { HttpError, type ProblemCode } from './problem-codes.ts';
 import { requestState } from './request-state.ts';
 import { type Streamed, sendStream } from './stream.ts';
 import { validate } from './validate.ts';
@@ -35,6 +35,13 @@ const PLACES: { readonly [P in Place]: { base: string; refOf(params: Params, ten
   recording: { base: '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', refOf: recordingRefOf },
   participant: { base: '/v1/participants/{participant}', refOf: participantRefOf },
 };
+
+/** What calls are served with. */
+export interface Serving {
+  readonly recordings: RecordingsContext;
+  /** Why nothing may be handed out; undefined: it may. Default: it always may. */
+  readonly whyClosed?: () => string | undefined;
+}
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
 
@@ -93,6 +100,8 @@ interface OperationSpec<
   };
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
+  /** Lets something new be kept or played: refused while the store is not proven to delete and to keep secrets. */
+  readonly handsOut?: boolean;
   readonly success: {
     readonly status: 200 | 201 | 204;
     readonly description: string;
@@ -121,6 +130,7 @@ export interface Operation {
   readonly headers: z.ZodType | undefined;
   readonly body: { readonly schema: z.ZodType; readonly optional: boolean; readonly example: unknown } | undefined;
   readonly takesFile: boolean;
+  readonly handsOut: boolean;
   readonly success: {
     readonly status: number;
     readonly description: string;
@@ -132,11 +142,12 @@ export interface Operation {
   };
   readonly problems: readonly ProblemCode[];
   /** Answers the request, or throws what `problem.ts` turns into an answer. */
-  respond(ctx: RecordingsContext, req: Request, res: Response): Promise<void>;
+  respond(serving: Serving, req: Request, res: Response): Promise<void>;
 }
 
 /**
- * Ties the types of a call together. The order of checks is the same for all: token, scope, sitting, ids, query, body.
+ * Ties the types of a call together. The order of checks is the same for all: token, scope, sitting, whether it may hand
+ * anything out, ids, query, body.
  */
 export function operation<
   P extends Place,
@@ -169,6 +180,7 @@ export function operation<
     headers: spec.headers,
     body: spec.body && { schema: spec.body.schema, optional: spec.body.optional ?? false, example: spec.body.example },
     takesFile: spec.takesFile ?? false,
+    handsOut: spec.handsOut ?? false,
     success: {
       ...spec.success,
       example: spec.success.example,
@@ -177,11 +189,12 @@ export function operation<
       orAs: spec.success.orAs,
     },
     problems: spec.problems,
-    async respond(ctx, req, res) {
+    async respond({ recordings: ctx, whyClosed }, req, res) {
       const state = requestState(req);
       const principal = requirePrincipal(state);
       requireScope(principal, spec.scopes);
       requireSitting(principal, textOf(req.params, 'exam'), textOf(req.params, 'attempt'));
+      if (spec.handsOut) requireOpen(whyClosed?.());
       const { tenant, actor } = principal;
       const ref = place.refOf(req.params, tenant);
       // A parameter that means nothing is a mistake of the caller's, to whatever call.
@@ -200,6 +213,12 @@ export function operation<
       else res.json(reply.body);
     },
   };
+}
+
+/** @throws HttpError `store-not-proven` */
+function requireOpen(whyClosed: string | undefined): void {
+  if (whyClosed === undefined) return;
+  throw new HttpError('store-not-proven', `Nothing is handed out: ${whyClosed}.`);
 }
 
 /** What is known of a call both where it is served and where it is documented. */

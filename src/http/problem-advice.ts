@@ -82,6 +82,9 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     '`failed` names what is left, `receipts` proves the rest. Repeat the call, or leave it to the next sweep.',
   'recording-unreadable': 'What describes it is damaged; it is deleted on time all the same. Tell the operator.',
   'store-unavailable': AGAIN_LATER,
+  'store-not-proven':
+    'The service has just started and tries its store out, or its store failed: `detail` says which. Send the same ' +
+    'request again after `Retry-After`; when it lasts, the operator has to look. What is kept can be read and deleted.',
   'clock-skew': `${AGAIN_LATER} When it lasts, the operator has to set a clock right.`,
   'uploads-busy': AGAIN_LATER,
   'auth-unavailable': AGAIN_LATER,

@@ -23,6 +23,7 @@ export type HttpErrorCode =
   | 'rate-limited'
   | 'internal'
   | 'store-refused'
+  | 'store-not-proven'
   | 'auth-unavailable';
 
 export type ProblemCode = ErrorCode | HttpErrorCode;
@@ -88,6 +89,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'erasure-incomplete': { status: 503, title: 'Not everything could be deleted yet', retryAfterSeconds: 5 },
   'recording-unreadable': { status: 503, title: 'What is stored of the recording cannot be read' },
   'store-unavailable': { status: 503, title: 'The store cannot be reached', retryAfterSeconds: 5 },
+  'store-not-proven': { status: 503, title: 'The store is not proven to be safe', retryAfterSeconds: 5 },
   'clock-skew': { status: 503, title: 'The clocks of the service and its store differ', retryAfterSeconds: 60 },
   'uploads-busy': { status: 503, title: 'The service takes no more uploads at this moment', retryAfterSeconds: 10 },
   'auth-unavailable': { status: 503, title: 'The keys of the token issuer cannot be reached', retryAfterSeconds: 5 },

@@ -29,7 +29,7 @@ export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = SCOPES.join(' ');
 const CLAIMS = { tenantClaim: 'tenant', scopeClaim: 'scope' };
 
-type OfApp = 'rateLimitPerMinute' | 'corsOrigins' | 'demo' | 'authenticate' | 'isReady';
+type OfApp = 'whyClosed' | 'rateLimitPerMinute' | 'corsOrigins' | 'demo' | 'authenticate' | 'isReady';
 interface ApiOptions extends TestServiceOptions, Partial<Pick<HttpDependencies, OfApp>> {
   /** Default: the shared secret `SECRET`. */
   readonly keys?: AuthOptions['keys'];
@@ -93,6 +93,7 @@ export async function startApi(options: ApiOptions = {}) {
   const { keys = { sharedSecret: SECRET } } = options;
   const app = createApp({
     recordings: service.context,
+    ...(options.whyClosed && { whyClosed: options.whyClosed }),
     authenticate: options.authenticate ?? createAuthenticator({ keys, ...CLAIMS, now: clock.now }),
     logger: createLogger({ level: 'debug', now: clock.now, stream }),
     rateLimitPerMinute: options.rateLimitPerMinute,

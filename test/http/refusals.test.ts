@@ -21,6 +21,7 @@ const SITTING = { exam: 'math', attempt: 'attempt' };
 const STATES = ['uploading', 'stored', 'restricted', 'erased'] as const;
 let api: Api;
 let strict: Api;
+let closed: Api;
 let ids: string[];
 const idOf = (state: (typeof STATES)[number]) => ids[STATES.indexOf(state)] ?? '';
 let before: string[];
@@ -28,6 +29,7 @@ let before: string[];
 beforeAll(async () => {
   api = await startApi({ uploads: { maxRecordingBytes: 100_000 } });
   strict = await startApi({ rateLimitPerMinute: 1 });
+  closed = await startApi({ whyClosed: () => 'self-test running' });
   const [uploading, stored] = [await api.create(SITTING), await api.store(SITTING)];
   const [restricted, erased] = [await api.store(SITTING), await api.store(SITTING)];
   ids = [uploading, stored, restricted, erased].map(({ ref }) => ref.recording);
@@ -282,6 +284,21 @@ describe.each(CALLS)('$name refuses', (call) => {
       expect(body.errors).toContainEqual({ path, message: expect.stringMatching(message) });
     }
     await expectNothingChanged();
+  });
+
+  it('while the store is not proven, if it hands something out: store-not-proven', async () => {
+    const answer = await send(call, { recording: UNKNOWN_RECORDING }, closed);
+    const handsOut = ['create', 'presign parts', 'upload content', 'playback link'].includes(call.name);
+    if (!handsOut) {
+      expect(answer.body.code).not.toBe('store-not-proven');
+      return;
+    }
+    expectProblem(answer, 503, 'store-not-proven');
+    expect(answer.headers['retry-after']).toBe('5');
+    expect(answer.body.detail).toBe('Nothing is handed out: self-test running.');
+    const refused = await send(call, { recording: UNKNOWN_RECORDING, as: null }, closed);
+    expectProblem(refused, 401, 'token-missing');
+    expect((await Array.fromAsync(listAll(closed.service.store, ''))).length).toBe(0);
   });
 
   it('more than a caller may ask: rate-limited', async () => {

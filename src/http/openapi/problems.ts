@@ -45,6 +45,7 @@ export function problemsOf(operation: Operation): ProblemCode[] {
     ...new Set([
       ...EVERY_CALL,
       ...(operation.place === 'recording' ? (['recording-not-found'] as const) : []),
+      ...(operation.handsOut ? (['store-not-proven'] as const) : []),
       ...(operation.body ? EVERY_JSON_BODY : []),
       ...operation.problems,
     ]),

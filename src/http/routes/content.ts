@@ -17,6 +17,7 @@ export const content = operation({
     'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
     'an earlier try left is replaced; after `recording-stored`, `…/complete` answers what that try would have.',
   scopes: ['recordings:upload'],
+  handsOut: true,
   takesFile: true,
   success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
   problems: [

@@ -15,6 +15,7 @@ export const create = operation({
     'Opens an upload and answers with the URLs of its first parts. The participant must have agreed: `consent` says ' +
     'when, and to what. Each call starts another recording, unless it repeats the `Idempotency-Key` of one before it.',
   scopes: ['recordings:upload'],
+  handsOut: true,
   headers: createRecordingHeaders,
   body: {
     schema: createRecordingBody,

@@ -18,6 +18,7 @@ export const presign = operation({
     'Every part but the last has exactly `partSizeBytes`. Each URL takes a part of exactly the size that was named, ' +
     'until it expires or the upload ends. Safe to repeat: a part that is sent again replaces the one before.',
   scopes: ['recordings:upload'],
+  handsOut: true,
   body: {
     schema: presignPartsBody,
     limitBytes: PARTS_BODY_BYTES,

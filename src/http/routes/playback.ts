@@ -15,6 +15,7 @@ export const playback = operation({
     'The link lives for minutes, never beyond the deadline, and is written to the audit trail before it is handed out. ' +
     'Each call makes another.',
   scopes: ['recordings:review'],
+  handsOut: true,
   body: { schema: playbackLinkBody, optional: true, example: { reason: 'second assessor' } },
   success: {
     status: 201,
