@@ -46,6 +46,7 @@ export function createReadiness(deps: ReadinessDependencies): () => Promise<Read
     // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Told
     // first, because a self-test cannot succeed by it either.
     if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
+    if (Number.isNaN(skewMs)) return 'the store sends no Date, so deadlines cannot be checked';
     return notReady() ?? (skewMs === undefined ? 'the store does not answer' : undefined);
   }
 

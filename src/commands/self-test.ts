@@ -1,4 +1,4 @@
-// The self-test of `serve`: not ready before the known attacks have failed on the real store, nor while one succeeds.
+// The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
 
 import type { CheckResult } from '../doctor/check.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
@@ -7,6 +7,8 @@ import type { Log, LogFields, Logger } from '../http/logger.ts';
 export interface SelfTestDependencies {
   /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
   readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
+  /** What is needed of the store. */
+  readonly runTrials: (signal: AbortSignal) => Promise<CheckResult[]>;
   /** Undefined: uploads pass through the service, and nobody is handed a part URL. */
   readonly runAttacks: ((signal: AbortSignal) => Promise<CheckResult[]>) | undefined;
   readonly logger: Logger;
@@ -16,6 +18,8 @@ export interface SelfTestDependencies {
 
 export interface SelfTest {
   readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
+  /** Resolves when the store has passed. */
+  readonly passed: Promise<void>;
   /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
   readonly refused: Promise<string>;
   /** Safe to repeat. Resolves when a run in hand is over and its throw-away keys are removed. */
@@ -24,7 +28,7 @@ export interface SelfTest {
 
 /** Nothing is proven yet: the store is down, or answered only in part. */
 export const RETRY_MS = 5 * SECOND_MS;
-/** An attack succeeds: somebody has to act first. */
+/** The store lacks something, or an attack succeeds: somebody has to act first. */
 export const REPEAT_MS = MINUTE_MS;
 
 /** Runs in the background; never throws. */
@@ -33,6 +37,7 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
   const stopping = new AbortController();
   const { signal } = stopping;
   const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
+  const { promise: passed, resolve: pass } = Promise.withResolvers<void>();
   let reason: string | undefined = 'self-test running';
   let said: string | undefined;
   let isLockKnown = false;
@@ -42,6 +47,11 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
     const what = JSON.stringify([message, fields]);
     if (what !== said) log(message, fields);
     said = what;
+  }
+
+  function sayWhatIsLeft(results: readonly CheckResult[]): void {
+    const left = results.find(({ id }) => id.endsWith('clean-up'));
+    if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
   }
 
   /** When to look again, in milliseconds; undefined: there is no need to. */
@@ -55,8 +65,19 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       }
       isLockKnown = true;
     }
-    const results = (await deps.runAttacks?.(signal)) ?? [];
+    const trials = await deps.runTrials(signal);
+    sayWhatIsLeft(trials);
+    const lacking = trials.find(({ status, outcome }) => status === 'failed' && outcome !== 'unproven');
+    if (lacking) {
+      const fault = lacking.fault ?? lacking.name;
+      reason = `the store cannot do what the service needs: ${fault}`;
+      sayOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
+      return REPEAT_MS;
+    }
+    const attacks = idsOf(trials, 'unproven').length > 0 ? [] : ((await deps.runAttacks?.(signal)) ?? []);
+    sayWhatIsLeft(attacks);
     if (signal.aborted) return undefined;
+    const results = [...trials, ...attacks];
     const unproven = idsOf(results, 'unproven');
     const succeeded = idsOf(results, 'succeeded');
     if (succeeded.length > 0) {
@@ -72,8 +93,11 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
     }
     reason = undefined;
     logger.info(
-      deps.runAttacks ? 'every known attack was refused' : 'uploads pass through the service: no attacks run',
+      deps.runAttacks
+        ? 'the store does what is needed, and every known attack was refused'
+        : 'the store does what is needed; uploads pass through the service: no attacks run',
     );
+    pass();
     return undefined;
   }
 
@@ -95,6 +119,7 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
 
   const running = run();
   return {
+    passed,
     refused,
     readiness: () => (reason === undefined ? { ready: true } : { ready: false, reason }),
     async stop() {

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Registry } from 'prom-client';
 import { runAttacks } from '../doctor/attacks/run-attacks.ts';
 import { findObjectLock } from '../doctor/checks/object-lock.ts';
+import { runTrials } from '../doctor/trials/run-trials.ts';
 import { SECOND_MS } from '../domain/durations.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticator } from '../http/auth.ts';
@@ -70,6 +71,7 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
     const webhooks = startWebhooks(settings, opened, logger, metrics);
     selfTest = startSelfTest({
       findObjectLock: (signal) => findObjectLock(inspection, signal),
+      runTrials: (signal) => runTrials(attackDependencies(opened, signal)),
       runAttacks:
         settings.uploads.mode === 'proxy' ? undefined : (signal) => runAttacks(attackDependencies(opened, signal)),
       logger,
@@ -79,7 +81,9 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
     letYoungGenerationGrow();
     if (secret !== undefined) {
       const hasDemoPage = demoOrigins(settings).length > 0;
-      process.stdout.write(await welcome(`http://localhost:${server.port}`, secret, Date.now(), hasDemoPage));
+      const text = await welcome(`http://localhost:${server.port}`, secret, Date.now(), hasDemoPage);
+      // Whoever pastes its lines before is told to come again.
+      void selfTest.passed.then(() => process.stdout.write(text));
     }
 
     const refused = await Promise.race([aborted(stop.signal), selfTest.refused]);

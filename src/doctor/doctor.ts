@@ -1,6 +1,7 @@
 // The doctor: every check in order, on throw-away keys, and a bucket left as it was found.
 import { toIso } from '../domain/times.ts';
-import { ALL_ATTACKS, cleanUpFailed, PART_URL_GROUP, runAttacks } from './attacks/run-attacks.ts';
+import type { CapabilityId } from '../storage/needs.ts';
+import { ALL_ATTACKS, PART_URL_GROUP, runAttacks } from './attacks/run-attacks.ts';
 import { type CheckResult, info, judged, type Verdict } from './check.ts';
 import { cors } from './checks/cors.ts';
 import type { DoctorCheck } from './checks/doctor-check.ts';
@@ -12,8 +13,11 @@ import { PRIVACY_CHECKS } from './checks/privacy.ts';
 import { checkReach, transport } from './checks/reach.ts';
 import { SETUP_CHECKS } from './checks/setup.ts';
 import type { CheckContext, DoctorDependencies } from './context.ts';
+import { type Profile, profileOf } from './profile.ts';
+import { clock } from './trials/clock.ts';
+import { NEEDED_TRIALS } from './trials/run-trials.ts';
 import { openWire, type Wire } from './wire.ts';
-import { Workspace } from './workspace.ts';
+import { cleanUp, Workspace } from './workspace.ts';
 
 export interface DoctorReport {
   readonly startedAt: string;
@@ -21,9 +25,11 @@ export interface DoctorReport {
   /** Undefined: the provider's own for the region. */
   readonly endpoint: string | undefined;
   readonly bucket: string;
-  /** False when any check failed. */
+  /** False when any check failed: something that is needed is not there, or not proven. */
   readonly fit: boolean;
   readonly checks: readonly CheckResult[];
+  /** What the store was found to do. */
+  readonly profile: Profile;
 }
 
 const publicEndpoint: DoctorCheck = {
@@ -41,6 +47,8 @@ const publicEndpoint: DoctorCheck = {
 };
 
 const CHECKS: readonly DoctorCheck[] = [
+  // The clock was read already.
+  ...NEEDED_TRIALS.filter(({ id }) => id !== clock.id),
   transport,
   publicEndpoint,
   ...PRIVACY_CHECKS,
@@ -65,6 +73,7 @@ export async function examine(deps: DoctorDependencies, { fix = false } = {}): P
     bucket: deps.place.bucket,
     fit: checks.every(({ status }) => status !== 'failed'),
     checks,
+    profile: profileOf(checks),
   };
 }
 
@@ -74,20 +83,23 @@ async function examineAll(deps: DoctorDependencies, fix: boolean): Promise<Check
   if (!isReached) return [...reach, ...skip([OBJECT_LOCK, ...CHECKS, ...ALL_ATTACKS], 'the store has to answer first')];
 
   const lock = await checkObjectLock(deps.inspection);
-  const mayWrite = lock.status !== 'failed';
+  let mayWrite = lock.status !== 'failed';
   const workspace = new Workspace(deps.store, deps.randomBytes);
   const wire = await wireOf(deps);
   const results = [...reach, lock];
-  try {
-    for (const check of CHECKS) results.push(await runOne(check, { ...deps, workspace, wire, fix }, mayWrite));
-  } finally {
-    if (mayWrite) results.push(...(await cleanUp(workspace)));
+  for (const check of CHECKS) {
+    const result = await runOne(check, { ...deps, workspace, wire, fix }, mayWrite);
+    if (result.status === 'failed' && UNDOING.has(result.id)) mayWrite = false;
+    results.push(result);
   }
+  results.push(...(await cleanUp(workspace, 'clean-up')));
   if (!mayWrite) return [...results, ...skip(ALL_ATTACKS, LOCKED)];
   const attacks = await runAttacks(deps);
   return [...results, ...(deps.settings.uploads === 'proxy' ? attacks.map(asProxied) : attacks)];
 }
 
+/** Without these nothing that is written could be taken away again. */
+const UNDOING: ReadonlySet<string> = new Set<CapabilityId>(['delete', 'abort']);
 const LOCKED = 'what it writes could not be deleted again';
 
 async function runOne(check: DoctorCheck, context: CheckContext, mayWrite: boolean): Promise<CheckResult> {
@@ -95,15 +107,6 @@ async function runOne(check: DoctorCheck, context: CheckContext, mayWrite: boole
   if (context.signal?.aborted) return { id, name, ...skipped('the doctor was stopped') };
   if (check.writes && !mayWrite) return { id, name, ...skipped(LOCKED) };
   return judged(id, name, () => check.run(context));
-}
-
-async function cleanUp(workspace: Workspace): Promise<CheckResult[]> {
-  try {
-    await workspace.dispose();
-    return [];
-  } catch {
-    return [cleanUpFailed('clean-up', workspace.prefix)];
-  }
 }
 
 async function wireOf({ presigner, place }: DoctorDependencies): Promise<Wire> {

@@ -1,12 +1,13 @@
 // The doctor's report for people: a mark, a name and a reason on each line, and below it what to do.
 import type { CheckResult, CheckStatus } from './check.ts';
 import type { DoctorReport } from './doctor.ts';
+import { PROFILE_LINES } from './profile.ts';
 
 const MARKS: Readonly<Record<CheckStatus, string>> = { ok: '✓', info: '–', warning: '!', failed: '✗' };
 const MIN_REASON_COLUMNS = 30;
 
 /** `columns`: how wide the terminal is. */
-export function toTable({ bucket, endpoint, fit, checks }: DoctorReport, columns = 100): string {
+export function toTable({ bucket, endpoint, fit, checks, profile }: DoctorReport, columns = 100): string {
   const nameColumns = Math.max(...checks.map(({ name }) => name.length));
   const indent = ' '.repeat(nameColumns + 5);
   const reasonColumns = Math.max(MIN_REASON_COLUMNS, columns - indent.length);
@@ -19,7 +20,8 @@ export function toTable({ bucket, endpoint, fit, checks }: DoctorReport, columns
   const counts = (['failed', 'warning'] as const).map((status) => count(checks, status));
   const verdict = fit ? 'is fit' : 'is NOT fit';
   const title = `Bucket ${bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
-  return `${[title, '', ...lines, '', `The bucket ${verdict}: ${counts[0]} failed, ${counts[1]} to look at.`].join('\n')}\n`;
+  const does = [...PROFILE_LINES].map(([id, label]) => `   ${label}: ${profile[id]}`);
+  return `${[title, '', ...lines, '', 'What this store does:', ...does, '', `The bucket ${verdict}: ${counts[0]} failed, ${counts[1]} to look at.`].join('\n')}\n`;
 }
 
 function count(checks: readonly CheckResult[], status: CheckStatus): number {

@@ -107,12 +107,15 @@ test('readiness follows the store, which is asked once in five seconds; a probe 
     notReady: () => reason,
     onAnswer: (answer) => void answers.push(answer),
   });
+  list.mockResolvedValueOnce({ objects: [], truncated: false, storeTimeMs: Number.NaN });
+  expect(await isReady()).toEqual({ ready: false, reason: expect.stringContaining('no Date') });
+  clock.advance(5 * SECOND_MS + 1);
   list.mockRejectedValueOnce(new Error('away'));
   expect(await isReady()).toEqual(silent);
   clock.advance(5 * SECOND_MS);
-  expect([await isReady(), list.mock.calls.length]).toEqual([silent, 1]);
+  expect([await isReady(), list.mock.calls.length]).toEqual([silent, 2]);
   clock.advance(1);
-  expect([await isReady(), list.mock.calls.length]).toEqual([ready, 2]);
+  expect([await isReady(), list.mock.calls.length]).toEqual([ready, 3]);
   list.mockReturnValueOnce(new Promise(() => {}));
   clock.advance(5 * SECOND_MS + 1);
   const hanging = isReady();
@@ -120,8 +123,8 @@ test('readiness follows the store, which is asked once in five seconds; a probe 
   expect(await hanging).toEqual(silent);
   clock.advance(3 * SECOND_MS);
   reason = 'stopping';
-  expect([await isReady(), list.mock.calls.length]).toEqual([{ ready: false, reason }, 4]);
-  expect(answers).toEqual([false, false, true, false, false]);
+  expect([await isReady(), list.mock.calls.length]).toEqual([{ ready: false, reason }, 5]);
+  expect(answers).toEqual([false, false, false, true, false, false]);
 });
 
 /** The application as `serve` puts it together, by the clock of its store. */

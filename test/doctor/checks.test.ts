@@ -43,6 +43,14 @@ function rule(prefix: string, more: Partial<LifecycleRuleSummary>): Given {
 const expires = (prefix: string, expirationDays: number) => rule(prefix, { expirationDays });
 const aborts = (prefix: string, abortUploadsDays: number) => rule(prefix, { abortUploadsDays });
 
+const UNFIXABLE: Given = {
+  ...bucket({
+    lifecycleRules: async () => [],
+    setStrayUploadRule: () => Promise.reject(new StoreError('unexpected', 'PutBucketLifecycleConfiguration', 'No')),
+  }),
+  fix: true,
+};
+
 const withPolicy = (text: string) => bucket({ policy: async () => text, isPolicyPublic: async () => false });
 const allowing = (more: object) =>
   withPolicy(JSON.stringify({ Statement: { Effect: 'Allow', Action: 's3:GetObject', Resource: '*', ...more } }));
@@ -69,6 +77,7 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['expiration', 'of some', rule('exams/', { expirationDays: 31, isNarrowed: true }), 'warning', 'expires some'],
   ['stray-uploads', 'within a day', aborts('exams/', 1), 'warning', 'live'],
   ['stray-uploads', 'within a week', aborts('exams/', 7), 'ok', '7 days'],
+  ['stray-uploads', 'that cannot be set', UNFIXABLE, 'warning', 'PutBucketLifecycleConfiguration (No)'],
   ['stray-uploads', 'of others', aborts('others/', 7), 'warning', 'No rule'],
   ['bucket-policy', 'for everybody', allowing({ Principal: '*' }), 'failed', 'everybody'],
   ['bucket-policy', 'for everybody of AWS', allowing({ Principal: { AWS: ['*'] } }), 'failed', 'everybody'],
@@ -88,6 +97,7 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['transport', 'open', urlsAt('http://store.example'), 'warning', ''],
   ['clock', 'in time', clockOff(0), 'ok', ''],
   ['clock', 'ahead', clockOff(MINUTE_MS), 'warning', '60 s ahead'],
+  ['clock', 'without a Date', clockOff(Number.NaN), 'failed', 'deadlines cannot be checked'],
   ['clock', 'far behind', clockOff(-6 * MINUTE_MS), 'failed', '360 s behind'],
   ['upload-key', 'that may do nothing else', { store, uploadKeyStore }, 'ok', 'neither list, read nor delete'],
   ['upload-key', "that is the service's own", { store, uploadKeyStore: store }, 'warning', 'list, read, delete'],
@@ -144,13 +154,17 @@ test('a report has a mark, a name and a reason on each line, a remedy below what
   ];
   const place = { endpoint: 'https://store.example', bucket: 'recordings' };
   const linesIn = (columns: number) =>
-    toTable({ startedAt: '', finishedAt: '', ...place, fit: false, checks }, columns).split('\n');
+    toTable(
+      { startedAt: '', finishedAt: '', ...place, fit: false, checks, profile: { versioning: 'off' } },
+      columns,
+    ).split('\n');
   const lines = linesIn(200);
   expect(lines[0]).toBe('Bucket recordings at https://store.example');
   expect(lines).toEqual(expect.arrayContaining(['✓  short          Good.', '!  odd            Odd.']));
   expect(lines).toEqual(expect.arrayContaining(['                  → Look.', '–  note           Note.']));
   expect(lines).toContainEqual(expect.stringMatching(/^✗ {2}a longer name {2}It is very/));
   expect(lines.join()).not.toContain('not shown');
+  expect(lines).toContain('   versions: off');
   expect(lines.at(-2)).toBe('The bucket is NOT fit: 1 failed, 1 to look at.');
   for (const columns of [60, 120]) {
     expect(Math.max(...linesIn(columns).map(({ length }) => length))).toBeLessThanOrEqual(columns);

@@ -14,6 +14,7 @@ import { freePort } from '../../demo/free-port.ts';
 import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -27,6 +28,11 @@ const ATTACKS = (
 ).split(' ');
 
 const THEIR_CORS = { ID: 'theirs', AllowedOrigins: ['https://a.example'], AllowedMethods: ['GET'], MaxAgeSeconds: 60 };
+
+const NOT_KNOWN = () => Promise.reject(new StoreError('not-implemented', 'ListMultipartUploads', 'No'));
+const LOCK_UNREAD = {
+  objectLock: () => Promise.reject(new StoreError('unexpected', 'GetObjectLockConfiguration', 'InvalidRequest')),
+};
 
 let testStore: RealStore;
 
@@ -88,11 +94,11 @@ describe('the doctor', () => {
     const deps = doctorFor(testStore);
     const broken = overriding(deps.store, {
       tag: () => Promise.reject(new TypeError('broken')),
-      uploadPart: () => Promise.reject(new StoreError('access-denied', 'UploadPart', 'AccessDenied')),
+      completeMultipartUpload: () => Promise.reject(new StoreError('access-denied', 'CompleteMultipartUpload', 'No')),
     });
     const { checks } = await examine({ ...deps, store: broken });
     expectLine(checks, 'object-tagging', 'failed', 'TypeError');
-    expectLine(checks, 'parts', 'warning', 'UploadPart');
+    expectLine(checks, 'parts', 'failed', 'CompleteMultipartUpload');
     expect(await bucketContents(testStore)).toEqual(before);
 
     const [doctorEnds, attacksEnd] = [new AbortController(), new AbortController()];
@@ -138,6 +144,36 @@ describe('the doctor', () => {
     expectLine(checks, 'object-lock', 'failed', 'COMPLIANCE, 90 days');
     for (const id of ['anonymous-get', 'copy-source-with-body']) expectLine(checks, id, 'info', 'Skipped');
     expect((await bucketContents(testStore)).versions).toEqual([]);
+  });
+
+  test.each<[what: string, lock: object, broken: Partial<ObjectStore>, fit: boolean, id: string, words: string]>([
+    ['a lock that cannot be read, where deletion works', LOCK_UNREAD, {}, true, 'object-lock', 'a trial of deletion'],
+    [
+      'a lock that cannot be read, where objects stay',
+      LOCK_UNREAD,
+      { delete: async () => [] },
+      false,
+      'anonymous-get',
+      'Skipped',
+    ],
+    [
+      'no listing of uploads',
+      {},
+      { listMultipartUploads: NOT_KNOWN },
+      true,
+      'upload-listing',
+      'reads all of attempts/',
+    ],
+  ])('judges %s by what the service can do without', async (_, lock, broken, fit, id, words) => {
+    const deps = doctorFor(testStore);
+    const store = overriding(deps.store, broken);
+    const report = await examine({ ...deps, store, inspection: { ...deps.inspection, ...lock } });
+    expect(report.fit).toBe(fit);
+    expectLine(report.checks, id, 'info', words);
+    if (!fit) expectLine(report.checks, 'clean-up', 'warning', 'could not be removed');
+    expect(report.profile['upload-listing']).toBe(
+      'listMultipartUploads' in broken ? 'no (No)' : fit ? 'yes' : 'unknown',
+    );
   });
 
   test('with --fix sets CORS and the rule for stray uploads, keeps all other rules, and takes over a new origin', async () => {

@@ -15,6 +15,7 @@ function results(outcomes: Record<string, AttackOutcome>): CheckResult[] {
 
 const FIT = {
   findObjectLock: async () => undefined,
+  runTrials: async () => [],
   runAttacks: async () => results({ acl: 'refused', expired: 'refused' }),
 };
 
@@ -59,11 +60,22 @@ test('is not ready before the attacks have run, and ready when all have failed, 
   await start({ runAttacks: undefined }).becomesReady();
 });
 
+const NO_ABORT: CheckResult = {
+  id: 'abort',
+  name: 'abort',
+  status: 'failed',
+  reason: 'It does not.',
+  remedy: null,
+  fault: 'AbortMultipartUpload (NotImplemented)',
+};
+const NEEDS = 'the store cannot do what the service needs: AbortMultipartUpload (NotImplemented)';
 const SUCCEED = results({ acl: 'succeeded', tagging: 'unproven', expired: 'succeeded' });
 test.each<[string, Partial<SelfTestDependencies>, string, number]>([
   ['is down', { findObjectLock: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
   ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'nothing is proven by a', RETRY_MS],
   ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
+  ['is not asked', { runTrials: async () => results({ delete: 'unproven' }) }, 'nothing is proven by delete', RETRY_MS],
+  ['cannot delete', { runTrials: async () => [NO_ABORT] }, NEEDS, 60_000],
   ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, expired; set UPLOADS=proxy', 60_000],
 ])('is not ready while the store %s, says so once, and looks again until repaired', async (_, trouble, why, ms) => {
   const { readiness, nextWait, advance, lines, restore, becomesReady } = start(trouble);
@@ -75,6 +87,19 @@ test.each<[string, Partial<SelfTestDependencies>, string, number]>([
     advance(ms);
   }
   await becomesReady();
+});
+
+test('attacks no store that lacks something, also where uploads pass through the service; says what stays in the bucket', async () => {
+  const runAttacks = jest.fn(FIT.runAttacks);
+  const left = { ...NO_ABORT, id: 'trials-clean-up', status: 'warning' as const };
+  const unfit = start({ runTrials: async () => [NO_ABORT, left], runAttacks });
+  await unfit.nextWait();
+  expect(unfit.lines).toContain('throw-away keys stay in the bucket');
+  const proxied = start({ runTrials: async () => [NO_ABORT], runAttacks: undefined });
+  await proxied.nextWait();
+  expect(proxied.readiness()).toEqual({ ready: false, reason: NEEDS });
+  expect(runAttacks).not.toHaveBeenCalled();
+  for (const { stop } of [unfit, proxied]) await stop();
 });
 
 test('refuses a bucket that locks objects, and runs no attack on it', async () => {

@@ -40,11 +40,10 @@ export class Stage {
 
   /** An upload that waits for its first part. */
   async upload(name: string, expiresInSeconds = LIFETIME_SECONDS): Promise<Target> {
-    const { store, presigner } = this.deps;
     const key = this.workspace.key(name);
-    const uploadId = await store.createMultipartUpload(key, MEDIA);
+    const uploadId = await this.workspace.openUpload(key);
     const part = { uploadId, partNumber: 1, sizeBytes: BODY.length };
-    return { key, uploadId, url: await presigner.presignPart(key, part, expiresInSeconds) };
+    return { key, uploadId, url: await this.deps.presigner.presignPart(key, part, expiresInSeconds) };
   }
 
   /** An object, and a URL that plays it. */

@@ -3,7 +3,7 @@ import pMap from 'p-map';
 import { type CheckResult, verdictOf } from '../check.ts';
 import type { AttackDependencies } from '../context.ts';
 import { openWire } from '../wire.ts';
-import { Workspace } from '../workspace.ts';
+import { cleanUp, Workspace } from '../workspace.ts';
 import { type Attack, Stage, unproven } from './attack.ts';
 import { HEADER_ATTACKS } from './headers.ts';
 import { PART_URL_ATTACKS, PART_URL_WORKS } from './part-url.ts';
@@ -34,12 +34,7 @@ export const ALL_ATTACKS: readonly Attack[] = [PART_URL_GROUP, PLAYBACK_GROUP].f
 export async function runAttacks(deps: AttackDependencies): Promise<CheckResult[]> {
   const workspace = new Workspace(deps.store, deps.randomBytes);
   const results = await runGroups(deps, workspace);
-  try {
-    await workspace.dispose();
-  } catch {
-    results.push(cleanUpFailed('attacks-clean-up', workspace.prefix));
-  }
-  return results;
+  return [...results, ...(await cleanUp(workspace, 'attacks-clean-up'))];
 }
 
 async function runGroups(deps: AttackDependencies, workspace: Workspace): Promise<CheckResult[]> {
@@ -69,14 +64,4 @@ async function runOne(stage: Stage, attack: Attack): Promise<CheckResult> {
   } catch (error) {
     return { id, name, ...verdictOf(error), status: 'failed', outcome: 'unproven' };
   }
-}
-
-export function cleanUpFailed(id: string, prefix: string): CheckResult {
-  return {
-    id,
-    name: 'throw-away keys removed',
-    status: 'warning',
-    reason: `Something under ${prefix} could not be removed.`,
-    remedy: `Delete what is under ${prefix}, and let the service's key list and abort multipart uploads.`,
-  };
 }

@@ -1,6 +1,6 @@
 // May the exam's pages upload and play? Asked as a browser asks: a preflight, then the request itself.
 import { isStoreError } from '../../storage/store-error.ts';
-import { failed, info, ok, verdictOf, warning } from '../check.ts';
+import { failed, fixing, info, ok, warning } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import { type Answer, describe } from '../wire.ts';
 import type { DoctorCheck } from './doctor-check.ts';
@@ -26,16 +26,13 @@ export const cors: DoctorCheck = {
     }
     const refused = await refusedOrigins(context);
     if (refused.length === 0) return ok(`Every origin may upload and play, ${await rulesNote(context)}.`);
-    if (!fix)
-      return failed(
-        `Refused: ${refused.join('; ')}.`,
-        'Run doctor --fix: it adds a rule for CORS_ORIGINS and keeps all others.',
-      );
-    try {
-      await inspection.setCorsRule({ id: CORS_RULE_ID, origins, methods: METHODS });
-    } catch (error) {
-      return { ...verdictOf(error), status: 'failed' };
-    }
+    const before = failed(
+      `Refused: ${refused.join('; ')}.`,
+      'Run doctor --fix: it adds a rule for CORS_ORIGINS and keeps all others.',
+    );
+    if (!fix) return before;
+    const unfixed = await fixing(before, () => inspection.setCorsRule({ id: CORS_RULE_ID, origins, methods: METHODS }));
+    if (unfixed) return unfixed;
     const still = await refusedOrigins(context);
     if (still.length === 0) return ok(`Set now: every origin of CORS_ORIGINS may upload and play.`);
     return warning(
@@ -57,9 +54,9 @@ async function rulesNote({ inspection }: CheckContext): Promise<string> {
 
 /** Each origin and method that a browser would not be let through with. */
 async function refusedOrigins(context: CheckContext): Promise<string[]> {
-  const { store, presigner, workspace, wire } = context;
+  const { presigner, workspace, wire } = context;
   const key = workspace.key('cors');
-  const uploadId = await store.createMultipartUpload(key, MEDIA);
+  const uploadId = await workspace.openUpload(key);
   const part = { uploadId, partNumber: 1, sizeBytes: BODY.length };
   const urls = {
     PUT: await presigner.presignPart(key, part, EXPIRES_IN_SECONDS),

@@ -1,8 +1,9 @@
 // Lifecycle rules: one that clears stray uploads is a second net; one that expires recordings breaks the promise early.
 import { DAY_MS } from '../../domain/durations.ts';
 import { ATTEMPTS_PREFIX, AUDIT_PREFIX, DUE_PREFIX, PARTICIPANTS_PREFIX, RECEIPTS_PREFIX } from '../../domain/keys.ts';
+import { CAPABILITIES } from '../../storage/needs.ts';
 import type { LifecycleRuleSummary } from '../../storage/s3/bucket-inspection.ts';
-import { failed, info, ok, type Verdict, warning } from '../check.ts';
+import { failed, fixing, info, ok, type Verdict, warning } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 
@@ -15,15 +16,13 @@ const MIN_STRAY_UPLOAD_DAYS = 2;
 export const LIFECYCLE_CHECKS: readonly DoctorCheck[] = [
   {
     id: 'stray-uploads',
-    name: 'rule for stray uploads',
+    name: CAPABILITIES['stray-uploads'].name,
     async run({ inspection, place, fix }) {
       const before = strayVerdict(await inspection.lifecycleRules(), place.keyPrefix);
       if (before.status === 'ok' || !fix) return before;
-      await inspection.setStrayUploadRule({
-        id: STRAY_UPLOAD_RULE_ID,
-        prefix: place.keyPrefix,
-        days: STRAY_UPLOAD_DAYS,
-      });
+      const rule = { id: STRAY_UPLOAD_RULE_ID, prefix: place.keyPrefix, days: STRAY_UPLOAD_DAYS };
+      const unfixed = await fixing(before, () => inspection.setStrayUploadRule(rule));
+      if (unfixed) return unfixed;
       const after = strayVerdict(await inspection.lifecycleRules(), place.keyPrefix);
       return after.status === 'ok'
         ? ok(`Set now: uploads are aborted ${STRAY_UPLOAD_DAYS} days after they began.`)

@@ -1,10 +1,11 @@
 // Object lock makes deletion impossible, and so the service's one promise: asked by the doctor and by `serve`.
 
+import { CAPABILITIES } from '../../storage/needs.ts';
 import type { BucketInspection, ObjectLock } from '../../storage/s3/bucket-inspection.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { type CheckResult, failed, judged, ok } from '../check.ts';
 
-export const OBJECT_LOCK = { id: 'object-lock', name: 'no object lock' } as const;
+export const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;
 
 /** Why the service must not use a bucket with object lock. */
 export function lockProblem({ defaultRetention }: ObjectLock): string {
@@ -13,17 +14,20 @@ export function lockProblem({ defaultRetention }: ObjectLock): string {
     : `The bucket locks every object (${defaultRetention}): no recording could be deleted by its deadline.`;
 }
 
+/** An answer that cannot be read is neither: then the trial of deletion decides, here as in `serve`. */
 export async function checkObjectLock(inspection: BucketInspection): Promise<CheckResult> {
-  return judged(OBJECT_LOCK.id, OBJECT_LOCK.name, async () => {
+  const result = await judged(OBJECT_LOCK.id, OBJECT_LOCK.name, async () => {
     const lock = await inspection.objectLock();
     if (!lock) return ok('Objects are never locked.');
     return failed(lockProblem(lock), 'Make another bucket without object lock; it cannot be taken away from this one.');
   });
+  // While nobody knows, nothing is written.
+  return result.outcome === 'unproven' ? { ...result, status: 'failed' } : result;
 }
 
 /**
- * Whether the bucket locks objects, as `serve` asks: a reason to refuse, or undefined. A store that says it may not be
- * asked is not held against it. @throws StoreError `unavailable`: nobody knows yet
+ * Whether the bucket locks objects, as `serve` asks: a reason to refuse, or undefined. An answer that
+ * cannot be read is not held against it: the trial of deletion decides. @throws StoreError `unavailable`: nobody knows yet
  */
 export async function findObjectLock(inspection: BucketInspection, signal?: AbortSignal): Promise<string | undefined> {
   try {

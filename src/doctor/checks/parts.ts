@@ -1,52 +1,33 @@
 // The rules for parts, which differ between stores: how small, how equal, how many.
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../domain/parts.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import { CAPABILITIES } from '../../storage/needs.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { failed, info, ok } from '../check.ts';
+import type { CheckContext } from '../context.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 
-const MEDIA = { contentType: 'video/webm' };
 const TAIL_BYTES = 64;
 
 export const PART_CHECKS: readonly DoctorCheck[] = [
   {
-    id: 'parts',
-    name: 'upload in parts',
-    writes: true,
-    async run({ store, workspace }) {
-      const key = workspace.key('parts');
-      const sizes = [MIN_PART_SIZE_BYTES, TAIL_BYTES];
-      if (!(await uploadInParts(store, key, sizes))) {
-        return failed(
-          'An upload of 5 MiB and a rest was refused.',
-          'Do not use this store: every recording is uploaded so.',
-        );
-      }
-      const [object] = (await store.list(key)).objects;
-      return object?.sizeBytes === MIN_PART_SIZE_BYTES + TAIL_BYTES
-        ? ok('5 MiB and a rest became one object.')
-        : failed('The object has not the size of its parts.', 'Do not use this store: it loses bytes.');
-    },
-  },
-  {
     id: 'small-parts',
-    name: 'small parts',
+    name: CAPABILITIES['small-parts'].name,
     writes: true,
-    async run({ store, workspace }) {
-      return (await uploadInParts(store, workspace.key('small'), [TAIL_BYTES, TAIL_BYTES]))
-        ? info('A first part under 5 MiB is accepted; the service never sends one.')
-        : ok('A first part under 5 MiB is refused, as S3 does.');
+    async run(context) {
+      return (await takesParts(context, 'small', [TAIL_BYTES, TAIL_BYTES]))
+        ? info('A first part under 5 MiB is accepted; the service never sends one.', null, 'less than 5 MiB')
+        : ok('A first part under 5 MiB is refused, as S3 does.', '5 MiB');
     },
   },
   {
     id: 'unequal-parts',
-    name: 'unequal parts',
+    name: CAPABILITIES['unequal-parts'].name,
     writes: true,
-    async run({ store, workspace }) {
+    async run(context) {
       const sizes = [MIN_PART_SIZE_BYTES + 1, MIN_PART_SIZE_BYTES, TAIL_BYTES];
-      return (await uploadInParts(store, workspace.key('unequal'), sizes))
-        ? info('Parts of different sizes are accepted; the service sends equal ones.')
-        : info('Parts must be of equal size; the service sends them so.');
+      return (await takesParts(context, 'unequal', sizes))
+        ? info('Parts of different sizes are accepted; the service sends equal ones.', null, 'not asked for')
+        : info('Parts must be of equal size; the service sends them so.', null, 'asked for');
     },
   },
   {
@@ -55,24 +36,33 @@ export const PART_CHECKS: readonly DoctorCheck[] = [
     writes: true,
     async run({ store, workspace, settings }) {
       const key = workspace.key('numbers');
-      const uploadId = await store.createMultipartUpload(key, MEDIA);
+      const uploadId = await workspace.openUpload(key);
       try {
         await store.uploadPart(key, uploadId, settings.maxPartNumber, Buffer.alloc(TAIL_BYTES));
-        return ok(`Part ${settings.maxPartNumber}, the last that a recording may need, is accepted.`);
+        return ok(
+          `Part ${settings.maxPartNumber}, the last that a recording may need, is accepted.`,
+          `${settings.maxPartNumber}`,
+        );
       } catch (error) {
         if (!isStoreError(error) || ['unavailable', 'access-denied'].includes(error.code)) throw error;
-        return failed(
+        const verdict = failed(
           `Part ${settings.maxPartNumber}, which a long recording needs, is refused (${error.storeCode}).`,
           "Set S3_MAX_PARTS to the store's limit, and PART_SIZE_BYTES so that MAX_RECORDING_BYTES fits.",
         );
+        return { ...verdict, value: `${settings.maxPartNumber}, refused` };
       }
     },
   },
 ];
 
 /** False when the store refuses these sizes. */
-async function uploadInParts(store: ObjectStore, key: string, sizes: readonly number[]): Promise<boolean> {
-  const uploadId = await store.createMultipartUpload(key, MEDIA);
+async function takesParts(
+  { store, workspace }: CheckContext,
+  name: string,
+  sizes: readonly number[],
+): Promise<boolean> {
+  const key = workspace.key(name);
+  const uploadId = await workspace.openUpload(key);
   const parts: StoredPart[] = [];
   try {
     for (const [index, sizeBytes] of sizes.entries()) {

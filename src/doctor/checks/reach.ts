@@ -1,22 +1,19 @@
 // Is the store there, does it know the service's key, does its clock agree, and can nobody listen on the way?
-import { SECOND_MS } from '../../domain/durations.ts';
-import { MAX_CLOCK_SKEW_MS } from '../../domain/times.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { type CheckResult, failed, info, ok, type Verdict, warning } from '../check.ts';
 import type { DoctorDependencies } from '../context.ts';
+import { clock, clockVerdict } from '../trials/clock.ts';
 import type { DoctorCheck } from './doctor-check.ts';
-
-const NOTABLE_SKEW_MS = 30 * SECOND_MS;
 
 export const REACH_CHECKS = [
   { id: 'reachable', name: 'store reachable' },
   { id: 'credentials', name: 'key accepted' },
-  { id: 'clock', name: 'clock' },
+  { id: clock.id, name: clock.name },
 ] as const;
 
 /** One LIST answers all three. The rest of the report makes sense only when the first two are good. */
 export async function checkReach(deps: DoctorDependencies): Promise<CheckResult[]> {
-  const [reachable, credentials, clock] = REACH_CHECKS;
+  const [reachable, credentials, time] = REACH_CHECKS;
   const askedMs = deps.now();
   try {
     const { storeTimeMs } = await deps.store.list('', { limit: 1 });
@@ -24,7 +21,7 @@ export async function checkReach(deps: DoctorDependencies): Promise<CheckResult[
     return [
       { ...reachable, ...ok(`It answered in ${answeredMs - askedMs} ms.`) },
       { ...credentials, ...ok('The key may list the bucket.') },
-      { ...clock, ...clockVerdict((askedMs + answeredMs) / 2 - storeTimeMs) },
+      { ...time, ...clockVerdict((askedMs + answeredMs) / 2 - storeTimeMs) },
     ];
   } catch (error) {
     const skipped = info('Skipped: the store has to answer first.');
@@ -37,13 +34,13 @@ export async function checkReach(deps: DoctorDependencies): Promise<CheckResult[
       return [
         { ...reachable, ...lost },
         { ...credentials, ...skipped },
-        { ...clock, ...skipped },
+        { ...time, ...skipped },
       ];
     }
     return [
       { ...reachable, ...ok('It answers.') },
       { ...credentials, ...refusal(error.code, error.storeCode) },
-      { ...clock, ...skipped },
+      { ...time, ...skipped },
     ];
   }
 }
@@ -59,20 +56,6 @@ function refusal(code: string, storeCode: string): Verdict {
     `The store refuses the key, or the key may not list the bucket (${storeCode}).`,
     'See S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, and that this key may do everything in this bucket.',
   );
-}
-
-function clockVerdict(aheadMs: number): Verdict {
-  if (Number.isNaN(aheadMs)) {
-    return warning('The store sent no Date, so the clocks cannot be compared.', 'Keep both clocks set by NTP.');
-  }
-  const seconds = Math.round(Math.abs(aheadMs) / SECOND_MS);
-  const reason =
-    seconds <= 1
-      ? 'It agrees with the store.'
-      : `This machine is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the store.`;
-  if (Math.abs(aheadMs) > MAX_CLOCK_SKEW_MS)
-    return failed(`${reason} The sweeper refuses to run.`, 'Set both clocks by NTP.');
-  return Math.abs(aheadMs) > NOTABLE_SKEW_MS ? warning(reason, 'Set both clocks by NTP.') : ok(reason);
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;

@@ -1,7 +1,8 @@
 // How the bucket is set up: versions, encryption, and the key for uploads.
 
 import { HOUR_MS } from '../../domain/durations.ts';
-import { listAll } from '../../storage/object-store.ts';
+import { CAPABILITIES } from '../../storage/needs.ts';
+import { listAll, listAllMultipartUploads, type ObjectStore, type OpenUpload } from '../../storage/object-store.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { info, ok, warning } from '../check.ts';
 import { DOCTOR_PREFIX } from '../workspace.ts';
@@ -24,14 +25,15 @@ async function isAllowed(call: () => Promise<unknown>): Promise<boolean> {
 export const SETUP_CHECKS: readonly DoctorCheck[] = [
   {
     id: 'versioning',
-    name: 'versioning',
+    name: CAPABILITIES.versioning.name,
     async run({ inspection }) {
       const versioning = await inspection.versioning();
-      if (versioning === 'off') return ok('Off: what is deleted is gone.');
-      return warning(
+      if (versioning === 'off') return ok('Off: what is deleted is gone.', versioning);
+      const verdict = warning(
         `It is ${versioning}: the service deletes every version, which costs a listing for each deletion.`,
         'Where the store allows it, use a bucket that was never versioned.',
       );
+      return { ...verdict, value: versioning };
     },
   },
   {
@@ -75,13 +77,26 @@ export const SETUP_CHECKS: readonly DoctorCheck[] = [
     name: 'earlier runs removed',
     async run({ store, workspace }) {
       const { storeTimeMs } = await store.list(DOCTOR_PREFIX, { limit: 1 });
+      const isLeft = (key: string, sinceMs: number) =>
+        !key.startsWith(workspace.prefix) && sinceMs < storeTimeMs - LEFTOVER_AGE_MS;
       let left = 0;
       for await (const { key, lastModifiedMs } of listAll(store, DOCTOR_PREFIX)) {
-        if (!key.startsWith(workspace.prefix) && lastModifiedMs < storeTimeMs - LEFTOVER_AGE_MS) left += 1;
+        if (isLeft(key, lastModifiedMs)) left += 1;
       }
+      for (const { key, initiatedMs } of await openUploads(store)) if (isLeft(key, initiatedMs)) left += 1;
       return left === 0
         ? ok('No earlier run left anything behind.')
-        : warning(`${left} objects under ${DOCTOR_PREFIX} are left of a run that was killed.`, 'Delete them.');
+        : warning(`${left} objects or uploads under ${DOCTOR_PREFIX} are left of an earlier run.`, 'Delete them.');
     },
   },
 ];
+
+/** None where the store does not list them. */
+async function openUploads(store: ObjectStore): Promise<OpenUpload[]> {
+  try {
+    return await Array.fromAsync(listAllMultipartUploads(store, DOCTOR_PREFIX));
+  } catch (error) {
+    if (isStoreError(error) && error.code !== 'unavailable') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,117 @@
+// Listings: whole, at once, and in the one order that the deletion queue needs.
+import { HOUR_MS } from '../../domain/durations.ts';
+import { toKeyTime } from '../../domain/times.ts';
+import { CAPABILITIES, type CapabilityId } from '../../storage/needs.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { info, lacking, ok } from '../check.ts';
+import { BYTES, trial } from './trial.ts';
+
+const ROUNDS = 5;
+/** Neighbours: in the order of bytes `x-1/` and `x.b/` come before `x/`, in the order of folders after it. */
+const FOLDERS = ['x/', 'x-1/', 'x.b/'];
+const NUMBERS = [1, 2, 3, 4, 5];
+
+const lists = (id: CapabilityId, what: string) =>
+  lacking(`ListObjectsV2 (${what})`, `A listing is not to be trusted: ${what}.`, CAPABILITIES[id]);
+
+const atOnce = trial('listings', async ({ store, workspace }) => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const key = workspace.key('listed');
+    await store.put(key, BYTES);
+    if ((await keysOf(store, key)).join() !== key) return lists('listings', 'it did not show a write');
+    await store.delete([{ key }]);
+    if ((await keysOf(store, key)).length > 0) return lists('listings', 'it still showed a deleted key');
+  }
+  return ok(`${ROUNDS} writes and ${ROUNDS} deletes were seen at once.`);
+});
+
+const inPages = trial('listing-pages', async ({ store, workspace }) => {
+  const folder = `${workspace.key('pages')}/`;
+  const keys = NUMBERS.map((number) => `${folder}${number}`);
+  await write(store, keys);
+  for (const limit of [1, 2]) {
+    if (!areSame(await walk(store, folder, limit), keys)) {
+      return lists('listing-pages', `pages of ${limit} did not show each key once`);
+    }
+  }
+  // No key has this name.
+  const { objects } = await store.list(folder, { startAfter: `${folder}3-` });
+  const later = objects.map(({ key }) => key);
+  return areSame(later, keys.slice(3))
+    ? ok('Pages of one key and of two showed each key once.')
+    : lists('listing-pages', 'it did not go on after a key that is not there');
+});
+
+const byFolder = trial('listing-folders', async ({ store, workspace }) => {
+  const root = `${workspace.key('folders')}/`;
+  const keys = await writeFolders(store, root);
+  for (const folder of FOLDERS) {
+    const own = keys.filter((key) => key.startsWith(root + folder));
+    if (!areSame(await keysOf(store, root + folder), own)) {
+      return lists('listing-folders', `${folder} was not listed alone and whole`);
+    }
+  }
+  const all = await walk(store, root, 2);
+  if (!areSame(all, keys)) return lists('listing-folders', 'pages of 2 over folders did not show each key once');
+  const runs = all.map(folderOf).filter((folder, index, folders) => folder !== folders[index - 1]);
+  return runs.length === FOLDERS.length
+    ? ok(`Neighbours (${FOLDERS.join(', ')}) were listed alone and whole.`)
+    : lists('listing-folders', "a folder's keys were not together");
+});
+
+/** As `due/` is read: until the first deadline that is later. */
+const byTime = trial('listing-times', async ({ store, workspace, now }) => {
+  const folder = `${workspace.key('times')}/`;
+  const keys = NUMBERS.map((number) => `${folder}${toKeyTime(now() + number * HOUR_MS)}/attempt/${9 - number}`);
+  await write(store, keys.toReversed());
+  return (await walk(store, folder, 2)).join() === keys.join()
+    ? ok('Names that begin with a time came in order of time.')
+    : lists('listing-times', 'names that begin with a time did not come in order of time');
+});
+
+/** Over folders: some stores list in the order of a tree. */
+export const byteOrder = trial('listing-order', async ({ store, workspace }) => {
+  const root = `${workspace.key('order')}/`;
+  const keys = await writeFolders(store, root);
+  return (await keysOf(store, root)).join() === keys.toSorted().join()
+    ? ok('Keys came in the order of their bytes, over folders too.', 'yes')
+    : info(`Keys do not come in the order of their bytes: ${CAPABILITIES['listing-order'].without}.`, null, 'no');
+});
+
+export const LISTING_TRIALS = [atOnce, inPages, byFolder, byTime];
+
+function folderOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'));
+}
+
+async function write(store: ObjectStore, keys: readonly string[]): Promise<void> {
+  for (const key of keys) await store.put(key, BYTES);
+}
+
+async function writeFolders(store: ObjectStore, root: string): Promise<string[]> {
+  const keys = FOLDERS.flatMap((folder) => [1, 2].map((number) => `${root}${folder}${number}`));
+  await write(store, keys);
+  return keys;
+}
+
+async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
+  return (await store.list(prefix)).objects.map(({ key }) => key);
+}
+
+/** Every key of a listing, page by page, as `listAll` goes. It ends also where a store leads in a circle. */
+async function walk(store: ObjectStore, prefix: string, limit: number): Promise<string[]> {
+  const keys: string[] = [];
+  let startAfter: string | undefined;
+  for (let pages = 0; pages < 4 * NUMBERS.length; pages += 1) {
+    const page = await store.list(prefix, { startAfter, limit });
+    keys.push(...page.objects.map(({ key }) => key));
+    startAfter = page.objects.at(-1)?.key;
+    if (!page.truncated || startAfter === undefined) break;
+  }
+  return keys;
+}
+
+/** Whatever the order. */
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.toSorted().join() === others.toSorted().join();
+}

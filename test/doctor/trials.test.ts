@@ -1,0 +1,141 @@
+// What the service needs of a store, tried on stores in memory with the quirks of real ones.
+import { expect, test } from '@jest/globals';
+import { type CheckStatus, judged } from '../../src/doctor/check.ts';
+import { byteOrder } from '../../src/doctor/trials/listings.ts';
+import { NEEDED_TRIALS, runTrials } from '../../src/doctor/trials/run-trials.ts';
+import { uploadListing } from '../../src/doctor/trials/uploads.ts';
+import { cleanUp, DOCTOR_PREFIX, Workspace } from '../../src/doctor/workspace.ts';
+import { needOf } from '../../src/storage/needs.ts';
+import type { ListOptions, ObjectStore } from '../../src/storage/object-store.ts';
+import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
+import { START_MS } from '../kit/clock.ts';
+import { overriding } from '../kit/interventions.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
+
+type Quirk = (memory: MemoryStore) => Partial<ObjectStore>;
+
+const now = () => START_MS;
+const randomBytes = (length: number) => new Uint8Array(length);
+const BODY = Buffer.from('x');
+
+/** Refuses one call. */
+function refuses(call: keyof ObjectStore, operation: string, code: StoreErrorCode = 'access-denied'): Quirk {
+  return () => ({ [call]: () => Promise.reject(new StoreError(code, operation, 'No')) });
+}
+
+/** Lists in an order of its own. */
+function ordered(rank: (key: string) => string, { backwards = false, repeats = false } = {}): Quirk {
+  const isBefore = (a: string, b: string) => (backwards ? rank(a) > rank(b) : rank(a) < rank(b));
+  return (memory) => ({
+    async list(prefix: string, { startAfter, limit = 1000 }: ListOptions = {}) {
+      const sorted = memory.keysUnder(prefix).toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+      const isLeft = (key: string) =>
+        startAfter === undefined || isBefore(startAfter, key) || (repeats && key === startAfter);
+      const left = sorted.filter(isLeft);
+      const objects = left.slice(0, limit).map((key) => ({ key, sizeBytes: 0, lastModifiedMs: 0 }));
+      return { objects, truncated: limit < left.length, storeTimeMs: START_MS };
+    },
+  });
+}
+
+const sendsNoDate: Quirk = (memory) => ({
+  list: async (...asked) => ({ ...(await memory.list(...asked)), storeTimeMs: Number.NaN }),
+});
+const readsAll: Quirk = (memory) => ({ getRange: async (key) => [memory.peek(key) ?? BODY].values() as never });
+const refusesKeys: Quirk = () => ({ delete: async (targets) => targets.map(({ key }) => ({ key, code: 'No' })) });
+const keepsKeys: Quirk = () => ({ delete: async () => [] });
+const keepsUploads: Quirk = () => ({ abortMultipartUpload: async () => {} });
+const listsDeleted: Quirk = (memory) => ({
+  async delete(targets) {
+    for (const { key } of targets) await memory.put(key, BODY);
+    return [];
+  },
+});
+const ignoresStart: Quirk = (memory) => ({ list: (prefix, { limit = 9 } = {}) => memory.list(prefix, { limit }) });
+const mixesNames: Quirk = (memory) => ({ list: (prefix, asked) => memory.list(prefix.replace(/x\/$/, 'x'), asked) });
+const losesPart: Quirk = (memory) => ({ listParts: async (...of) => (await memory.listParts(...of))?.slice(1) });
+const tagsOver: Quirk = (memory) => ({ tag: (key) => memory.put(key, BODY).then(() => true) });
+const treeOrder = ordered((key) => key.replaceAll('/', '\0'));
+const byExactKey: Quirk = (memory) => ({
+  async listMultipartUploads(prefix) {
+    const uploads = memory.openUploads(prefix).filter(({ key }) => key === prefix);
+    return { uploads, cursor: undefined, storeTimeMs: START_MS };
+  },
+});
+const noUploadListing = refuses('listMultipartUploads', 'ListMultipartUploads', 'not-implemented');
+const noAbort = refuses('abortMultipartUpload', 'AbortMultipartUpload', 'not-implemented');
+const noVersioning = refuses('isVersioned', 'GetBucketVersioning');
+
+test.each([
+  ['that was never versioned', false],
+  ['that keeps versions', true],
+])('a bucket %s passes every trial, and nothing is left in it', async (_, versioned) => {
+  const memory = new MemoryStore({ now, versioned });
+  const results = await runTrials({ store: memory, now, randomBytes });
+  expect(results.map(({ id, status }) => `${id} ${status}`)).toEqual(NEEDED_TRIALS.map(({ id }) => `${id} ok`));
+  expect([(await memory.listVersions('')).versions, memory.openUploads('')]).toEqual([[], []]);
+});
+
+const CANNOT_DELETE = 'The store refuses DeleteObject (No): recordings could not be deleted.';
+test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: string]>([
+  ['sends no Date', sendsNoDate, 'clock', 'failed', 'deadlines cannot be checked'],
+  ['reads all where a range is asked', readsAll, 'read-write', 'failed', 'not the range'],
+  ['refuses to delete', refusesKeys, 'delete', 'failed', CANNOT_DELETE],
+  ['keeps what is deleted', keepsKeys, 'delete', 'failed', 'can be read'],
+  ['does not tell of versions', noVersioning, 'delete', 'failed', 'GetBucketVersioning (No)'],
+  ['does not answer', refuses('delete', 'DeleteObjects', 'unavailable'), 'delete', 'failed', 'nothing is proven'],
+  ['cannot abort', noAbort, 'abort', 'failed', 'refuses AbortMultipartUpload (No)'],
+  ['keeps uploads that are aborted', keepsUploads, 'abort', 'failed', 'UploadStaysOpen'],
+  ['lists a deleted key', listsDeleted, 'listings', 'failed', 'deleted key'],
+  ['ignores where a page begins', ignoresStart, 'listing-pages', 'failed', 'each key once'],
+  ['repeats a key', ordered((key) => key, { repeats: true }), 'listing-pages', 'failed', 'each key once'],
+  ['takes x-1/ for x/', mixesNames, 'listing-folders', 'failed', 'x/ was not listed alone'],
+  ['lists backwards', ordered((key) => key, { backwards: true }), 'listing-times', 'failed', 'order of time'],
+  ['loses a part', losesPart, 'parts', 'failed', 'ListParts'],
+  ['takes a tag for the object', tagsOver, 'object-tagging', 'failed', 'overwrote'],
+  ['may not be tagged', refuses('tag', 'PutObjectTagging'), 'object-tagging', 'warning', 'nothing depends on them'],
+  ['lists as a tree', treeOrder, 'listing-order', 'info', 'one by one'],
+  ['lists as a tree', treeOrder, 'listing-folders', 'ok', ''],
+  ['lists uploads by exact key', byExactKey, 'upload-listing', 'info', 'reads all of attempts/'],
+  ['lists no uploads', noUploadListing, 'upload-listing', 'info', 'reads all of attempts/'],
+])('a store that %s', async (_, quirk, id, status, words) => {
+  const memory = new MemoryStore({ now });
+  const store = overriding(memory, quirk(memory));
+  const workspace = new Workspace(store, randomBytes);
+  const [tried] = [...NEEDED_TRIALS, byteOrder, uploadListing].filter((trial) => trial.id === id);
+  if (!tried) throw new Error(`there is no trial ${id}`);
+  const result = await judged(id, id, () => tried.run({ store, workspace, now }));
+  expect(result).toMatchObject({ status, reason: expect.stringContaining(words) });
+  if (status === 'failed' && result.outcome !== 'unproven') expect(result.fault).toMatch(/^\w+ \(.+\)$/);
+});
+
+test('a bucket that keeps versions and does not say so is found, and left empty', async () => {
+  const memory = new MemoryStore({ now, versioned: true });
+  const store = overriding(memory, { isVersioned: async () => false });
+  const results = await runTrials({ store, now, randomBytes });
+  expect(results.at(-1)).toMatchObject({ id: 'delete', fault: 'GetBucketVersioning (versions are kept and not told)' });
+  expect((await memory.listVersions('')).versions).toEqual([]);
+});
+
+test.each([
+  ['lists uploads by exact key', byExactKey, 0],
+  ['lists no uploads', noUploadListing, 0],
+  ['cannot abort', noAbort, 1],
+])('a workspace on a store that %s ends what it opened, or says how much stays', async (_, quirk: Quirk, left) => {
+  const memory = new MemoryStore({ now });
+  const store = overriding(memory, quirk(memory));
+  const workspace = new Workspace(store, randomBytes);
+  const key = workspace.key('open');
+  await store.uploadPart(key, await workspace.openUpload(key), 1, BODY);
+  const lines = await cleanUp(workspace, 'clean-up');
+  expect(memory.openUploads(DOCTOR_PREFIX)).toHaveLength(left);
+  expect(lines).toHaveLength(left);
+  if (left) expect(lines[0]?.reason).toContain(`1 uploads or objects under ${workspace.prefix}`);
+});
+
+test('an operation is needed when anything needs it, and when nobody has judged it', () => {
+  const needed = ['ListParts', 'AbortMultipartUpload', 'DeleteObject', 'ListObjectVersions', 'Unheard'];
+  expect(needed.map(needOf)).toEqual(needed.map(() => 'needed'));
+  const optional = ['ListMultipartUploads', 'DeleteObjects', 'GetBucketVersioning', 'PutObjectTagging'];
+  expect(optional.map(needOf)).toEqual(optional.map(() => 'optional'));
+});
