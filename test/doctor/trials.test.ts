@@ -52,6 +52,10 @@ const listsDeleted: Quirk = (memory) => ({
   },
 });
 const ignoresStart: Quirk = (memory) => ({ list: (prefix, { limit = 9 } = {}) => memory.list(prefix, { limit }) });
+const knowsNoGap: Quirk = (memory) => ({
+  list: (prefix, asked = {}) =>
+    memory.list(prefix, { ...asked, startAfter: memory.peek(asked.startAfter ?? '') ? asked.startAfter : undefined }),
+});
 const mixesNames: Quirk = (memory) => ({ list: (prefix, asked) => memory.list(prefix.replace(/x\/$/, 'x'), asked) });
 const losesPart: Quirk = (memory) => ({ listParts: async (...of) => (await memory.listParts(...of))?.slice(1) });
 const tagsOver: Quirk = (memory) => ({ tag: (key) => memory.put(key, BODY).then(() => true) });
@@ -88,6 +92,7 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
   ['keeps uploads that are aborted', keepsUploads, 'abort', 'failed', 'UploadStaysOpen'],
   ['lists a deleted key', listsDeleted, 'listings', 'failed', 'deleted key'],
   ['ignores where a page begins', ignoresStart, 'listing-pages', 'failed', 'each key once'],
+  ['goes on after no deleted key', knowsNoGap, 'listing-pages', 'failed', 'not there'],
   ['repeats a key', ordered((key) => key, { repeats: true }), 'listing-pages', 'failed', 'each key once'],
   ['takes x-1/ for x/', mixesNames, 'listing-folders', 'failed', 'x/ was not listed alone'],
   ['lists backwards', ordered((key) => key, { backwards: true }), 'listing-times', 'failed', 'order of time'],
