@@ -3,8 +3,8 @@ import type { Verdict } from '../check.ts';
 import { type Attack, BODY, type Stage, type Target, VICTIM, verdictOn } from './attack.ts';
 
 const REMEDY =
-  'Set UPLOADS=proxy at once. Then update the store (Ceph: 19.2.6 or 20.2.4), and set S3_UPLOAD_ACCESS_KEY_ID to a ' +
-  'key that may only s3:PutObject.';
+  'Set UPLOADS=proxy at once. Then see whether a later version of the store refuses it (Ceph: 19.2.6 or 20.2.4), and ' +
+  'set S3_UPLOAD_ACCESS_KEY_ID to a key that may only s3:PutObject.';
 
 /** The ways in which a store may take the source: with and without a slash, a range of the signed length, a length of 0. */
 function sourcesOf(stage: Stage, victimKey: string): Record<string, string>[] {
