@@ -57,7 +57,7 @@ test('doctor refuses a folder without a store, and finds a store fit while no se
   expect(code).toBe(0);
 });
 
-test('on a store with holes doctor exits with 1 and prints no secret, and serve is not ready and says why, unless UPLOADS is proxy', async () => {
+test('on a store with holes doctor exits with 1 and prints no secret, and serve is not ready, says why and hands nothing out, unless UPLOADS is proxy and it can delete', async () => {
   const settings = await installOnHoled({ honours: ['x-amz-copy-source', 'x-amz-tagging'] });
   const { code, stdout, stderr } = await installation.run('doctor', '--json');
   const report = JSON.parse(stdout) as DoctorReport;
@@ -68,11 +68,20 @@ test('on a store with holes doctor exits with 1 and prints no secret, and serve 
     'a presigned URL can be abused: copy-source-with-body, copy-source-without-body, tagging; set UPLOADS=proxy',
   );
   expect(serve.output()).toContain('a presigned URL can be abused');
+  await expect(installation.create()).rejects.toThrow('store-not-proven');
   expect(await serve.stop('SIGTERM')).toBe(0);
   const secrets = [settings.credentials, settings.uploadCredentials].flatMap((keys) => keys?.secretAccessKey ?? []);
   for (const secret of [...secrets, 'X-Amz-']) expect(stdout + stderr + serve.output()).not.toContain(secret);
   installation.env.UPLOADS = 'proxy';
   expect(await (await installation.start()).stop('SIGTERM')).toBe(0);
+  holed.holes = { cannotAbort: true };
+  const unfit = installation.launch();
+  expect(await readiness('cannot')).toBe(
+    'the store cannot do what the service needs: AbortMultipartUpload (NotImplemented)',
+  );
+  await expect(installation.create()).rejects.toThrow('AbortMultipartUpload');
+  expect(unfit.output()).toContain('throw-away keys stay in the bucket');
+  expect(await unfit.stop('SIGTERM')).toBe(0);
 });
 
 test('while the store is down doctor exits with 1, and serve waits; it ends when it finds that the store locks objects', async () => {

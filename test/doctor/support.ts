@@ -77,6 +77,8 @@ export interface Holes {
   readonly honours?: readonly ('x-amz-copy-source' | 'x-amz-acl' | 'x-amz-tagging')[];
   /** Answers GetObjectLockConfiguration with a default retention. */
   readonly locks?: boolean;
+  /** Does not know AbortMultipartUpload. */
+  readonly cannotAbort?: boolean;
   /** Answers nothing but this status. */
   readonly status?: number;
 }
@@ -93,9 +95,12 @@ export async function startHoledStore({ endpoint, bucket, store }: RealStore, ho
     const { method, headers, url: path = '' } = response.req;
     const url = new URL(path, proxy.endpoint);
     const key = decodeURIComponent(url.pathname).slice(`/${bucket}/`.length);
-    const { honours = [], locks, status } = holed.holes;
+    const { honours = [], locks, cannotAbort, status } = holed.holes;
     if (status !== undefined) return void response.writeHead(status).end();
     if (locks && url.searchParams.has('object-lock')) return void response.end(OBJECT_LOCK);
+    if (cannotAbort && method === 'DELETE' && url.searchParams.has('uploadId')) {
+      return void response.writeHead(501).end('<Error><Code>NotImplemented</Code></Error>');
+    }
     if (method === 'GET' && url.search === '' && isPublic.has(key)) return void response.end(await store.get(key));
     const honoured = honours.filter((name) => name in headers);
     if (honoured.includes('x-amz-copy-source')) {
