@@ -148,12 +148,8 @@ function operationsThatAre(need: Need): ReadonlySet<string> {
 }
 
 /** Of an operation by S3's name. One that nobody has judged is needed: its refusal is never passed over. */
-export function needOf(operation: string): Need {
-  return OPTIONAL.has(operation) && !NEEDED.has(operation) ? 'optional' : 'needed';
-}
-
 export function isNeeded(operation: string): boolean {
-  return needOf(operation) === 'needed';
+  return NEEDED.has(operation) || !OPTIONAL.has(operation);
 }
 
 export function capabilityOf(id: string): Capability | undefined {

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { untilExpired } from '../../src/doctor/attacks/expiry.ts';
 import { type CheckResult, type CheckStatus, judged } from '../../src/doctor/check.ts';
 import { LIFECYCLE_CHECKS } from '../../src/doctor/checks/lifecycle.ts';
-import { findObjectLock } from '../../src/doctor/checks/object-lock.ts';
+import { checkObjectLock, findObjectLock } from '../../src/doctor/checks/object-lock.ts';
 import { PRIVACY_CHECKS } from '../../src/doctor/checks/privacy.ts';
 import { checkReach, transport } from '../../src/doctor/checks/reach.ts';
 import { SETUP_CHECKS } from '../../src/doctor/checks/setup.ts';
@@ -43,6 +43,15 @@ function rule(prefix: string, more: Partial<LifecycleRuleSummary>): Given {
 const expires = (prefix: string, expirationDays: number) => rule(prefix, { expirationDays });
 const aborts = (prefix: string, abortUploadsDays: number) => rule(prefix, { abortUploadsDays });
 
+/** An upload of a run that was killed two hours ago. */
+function withLeftUpload(): Given {
+  let nowMs = START_MS - 120 * MINUTE_MS;
+  const store = new MemoryStore({ now: () => nowMs });
+  void store.createMultipartUpload('doctor/killed/1-open');
+  nowMs = START_MS;
+  return { store };
+}
+
 const UNFIXABLE: Given = {
   ...bucket({
     lifecycleRules: async () => [],
@@ -77,6 +86,8 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['expiration', 'of some', rule('exams/', { expirationDays: 31, isNarrowed: true }), 'warning', 'expires some'],
   ['stray-uploads', 'within a day', aborts('exams/', 1), 'warning', 'live'],
   ['stray-uploads', 'within a week', aborts('exams/', 7), 'ok', '7 days'],
+  ['leftovers', 'that are none', {}, 'ok', 'No earlier run'],
+  ['leftovers', 'that are an upload', withLeftUpload(), 'warning', '1 objects or uploads under doctor/'],
   ['stray-uploads', 'that cannot be set', UNFIXABLE, 'warning', 'PutBucketLifecycleConfiguration (No)'],
   ['stray-uploads', 'of others', aborts('others/', 7), 'warning', 'No rule'],
   ['bucket-policy', 'for everybody', allowing({ Principal: '*' }), 'failed', 'everybody'],
@@ -106,6 +117,12 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   const line = await lineOf(id, given);
   expect(line).toMatchObject({ status, reason: expect.stringContaining(words) });
   if (status === 'warning' || status === 'failed') expect(line.remedy).toEqual(expect.any(String));
+});
+
+test('nothing is written while nobody knows whether objects are locked', async () => {
+  const objectLock = (code: StoreErrorCode) => bucket({ objectLock: () => failing(code) }).inspection;
+  expect(await checkObjectLock(objectLock('unavailable'))).toMatchObject({ status: 'failed', outcome: 'unproven' });
+  expect(await checkObjectLock(objectLock('access-denied'))).toMatchObject({ status: 'warning' });
 });
 
 test('a check that breaks repeats no message that could hold a URL', async () => {
