@@ -1,13 +1,11 @@
 // Throw-away keys in the bucket: made under a prefix of their own, and all taken away again.
 import pMap from 'p-map';
 import type { RandomBytes } from '../domain/ids.ts';
+import { DOCTOR_PREFIX } from '../domain/keys.ts';
 import { listItems, listItemVersions } from '../storage/attempt-state.ts';
 import { endUpload } from '../storage/end-upload.ts';
 import { listAllMultipartUploads, type ObjectStore } from '../storage/object-store.ts';
 import type { CheckResult } from './check.ts';
-
-/** Inside the key prefix; no key of the service begins with it. */
-export const DOCTOR_PREFIX = 'doctor/';
 
 const ROUNDS = 5;
 const CONCURRENCY = 4;

@@ -7,6 +7,7 @@ import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import type { Failure } from '../retention/failure.ts';
 import { purgeRecordings } from '../retention/purge.ts';
+import { DELETION } from '../retention/purging.ts';
 import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
 import { readReceipt } from '../storage/receipts.ts';
 import { StoreError } from '../storage/store-error.ts';
@@ -105,7 +106,10 @@ export async function deleteRecording(
     versioned,
   );
   forget(context, key);
-  if (outcome && 'receipt' in outcome && outcome.receipt) return outcome.receipt;
+  if (outcome && 'receipt' in outcome && outcome.receipt) {
+    await requireGone(context, ref);
+    return outcome.receipt;
+  }
   const failure: Failure = outcome && 'failure' in outcome ? outcome.failure : { code: 'no-receipt' };
   // A second look tells a manifest that is damaged from a reply that was.
   if (failure.code === 'manifest-unreadable' && !(await isReadable(context, ref))) {
@@ -114,6 +118,12 @@ export async function deleteRecording(
     throw new ServiceError('recording-unreadable', detail);
   }
   throw new StoreError(failure.kind ?? 'unavailable', failure.operation ?? 'purge', failure.code);
+}
+
+/** What a store says that it deleted is believed when a listing shows it no more; what writers add late, a sweep removes. */
+async function requireGone({ store }: RecordingsContext, ref: RecordingRef): Promise<void> {
+  const { manifest, media, deleting } = findRecording(await readAttempt(store, ref), ref.recording)?.objects ?? {};
+  if (manifest || media || deleting) throw new StoreError('unexpected', DELETION, 'objects-stay');
 }
 
 async function isReadable({ store }: RecordingsContext, ref: RecordingRef): Promise<boolean> {

@@ -16,10 +16,11 @@ import {
   type ObjectStore,
   type OpenUpload,
 } from '../storage/object-store.ts';
-import { isStoreError } from '../storage/store-error.ts';
+import { isStoreError, StoreError } from '../storage/store-error.ts';
 import { PurgeFailure } from './failure.ts';
 import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
 import {
+  DELETION,
   type Doomed,
   deleteAcross,
   each,
@@ -106,11 +107,10 @@ async function deleteContents(context: PurgeContext, all: readonly Purging[], ve
     const attemptOf = listingOnce(store, versioned);
     await each(rest, async (purging) => {
       const { ref } = purging;
-      purging.attempt = await attemptOf(ref);
-      const found = findRecording(purging.attempt, ref.recording);
+      const found = findRecording(await attemptOf(ref), ref.recording);
       purging.state = found ?? { ref, objects: {}, items: [], uploads: [] };
       if (contentsOf(purging.state).length === 0) return;
-      if (round === MAX_ROUNDS) throw new PurgeFailure('objects-stay');
+      if (round === MAX_ROUNDS) throw new StoreError('unexpected', DELETION, 'objects-stay');
       await remembering(purging, () => endUploads(store, purging));
     });
     rest = rest.filter((purging) => !purging.failure && contentsOf(purging.state).length > 0);

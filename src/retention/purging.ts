@@ -2,7 +2,7 @@
 import pMap from 'p-map';
 import type { DeletionReason, Manifest, Receipt } from '../domain/documents.ts';
 import type { RandomBytes, RecordingRef } from '../domain/ids.ts';
-import type { AttemptState, RecordingState } from '../storage/attempt-state.ts';
+import type { RecordingState } from '../storage/attempt-state.ts';
 import { type DeleteTarget, type ObjectStore, STORE_CONCURRENCY } from '../storage/object-store.ts';
 import type { Outbox } from '../storage/outbox.ts';
 import { isStoreError, type StoreErrorCode } from '../storage/store-error.ts';
@@ -29,18 +29,10 @@ export interface Doomed {
   readonly deadlineMs: number;
 }
 
-export type PurgeOutcome = {
-  readonly ref: RecordingRef;
-  readonly deleted: DeletedCount;
-  /** The attempt, listed by exactly its prefix after the media went; undefined where it did not come to that. */
-  readonly attempt: AttemptState | undefined;
-} & (
-  | {
-      /** None where nothing was ever recorded: a creation that died before its manifest. */
-      readonly receipt: Receipt | undefined;
-    }
-  | { readonly failure: Failure }
-);
+export type PurgeOutcome =
+  /** No receipt where nothing was ever recorded: a creation that died before its manifest. */
+  | { readonly ref: RecordingRef; readonly receipt: Receipt | undefined; readonly deleted: DeletedCount }
+  | { readonly ref: RecordingRef; readonly failure: Failure; readonly deleted: DeletedCount };
 
 /** What a key that may not be deleted is refused by, in a batch or alone. */
 export const DELETION = 'DeleteObject';
@@ -75,7 +67,6 @@ export interface Purging {
   /** What went wrong before the media were deleted. */
   unfinished: Failure | undefined;
   deletedAtMs: number;
-  attempt: AttemptState | undefined;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly gone: { objects: number; versions: number; bytes: number };
@@ -96,7 +87,6 @@ export function newPurging(doomed: Doomed): Purging {
     failure: undefined,
     unfinished: undefined,
     deletedAtMs: 0,
-    attempt: undefined,
   };
 }
 
@@ -168,8 +158,8 @@ function kindOf(code: string): StoreErrorCode {
   return BUSY.has(code) || code === 'InternalError' ? 'unavailable' : 'unexpected';
 }
 
-export function toOutcome({ ref, receipt, wasNothing, failure, gone, attempt }: Purging): PurgeOutcome {
-  const about = { ref, attempt, deleted: gone };
+export function toOutcome({ ref, receipt, wasNothing, failure, gone }: Purging): PurgeOutcome {
+  const about = { ref, deleted: gone };
   if (failure !== undefined) return { ...about, failure };
   return receipt || wasNothing ? { ...about, receipt } : { ...about, failure: { code: 'no-receipt' } };
 }

@@ -124,13 +124,26 @@ async function wasPurged({ context }: Run, { ref, objects }: RecordingState): Pr
 }
 
 /**
- * Whether a listing of exactly the attempt shows no recording that the view lacks: a page shared with others is no proof
- * that there is none. `attempt`: such a listing where the purge made one. @throws StoreError
+ * What a listing of exactly the attempt shows after the purge and should not: recordings that are gone, and those that the
+ * view lacks, because it is a page shared with others or they were begun since. Without it no entry goes. Prefixes.
  */
-export async function isWhole(run: Run, view: AttemptView, attempt: AttemptState | undefined): Promise<boolean> {
-  if (view.isExact) return true;
-  const { recordings } = attempt ?? (await readAttempt(run.context.store, view.due.ref));
-  return recordings.every(({ ref }) => findRecording(view.state, ref.recording) !== undefined);
+export async function findSurprises(
+  { context, tally }: Run,
+  { due, state, isExact, doomed }: AttemptView,
+  gone: ReadonlySet<string>,
+  versions: boolean,
+): Promise<string[]> {
+  // What was listed by exactly its prefix, and is left as it was.
+  if (isExact && doomed.length === 0) return [];
+  try {
+    const { recordings } = await readAttempt(context.store, due.ref, { versions });
+    return recordings
+      .filter(({ ref }) => gone.has(recordingPrefix(ref)) || !findRecording(state, ref.recording))
+      .map(({ ref }) => recordingPrefix(ref));
+  } catch (error) {
+    tally.problem(failureOf(error), attemptPrefix(due.ref));
+    return [attemptPrefix(due.ref)];
+  }
 }
 
 /**

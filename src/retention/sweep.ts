@@ -9,7 +9,6 @@ import {
   recordingPrefix,
 } from '../domain/keys.ts';
 import { clocksDiffer, toIso } from '../domain/times.ts';
-import type { AttemptState } from '../storage/attempt-state.ts';
 import { isAscending } from '../storage/key-order.ts';
 import { listTogether } from '../storage/list-together.ts';
 import { type ListedObject, STORE_CONCURRENCY } from '../storage/object-store.ts';
@@ -18,9 +17,10 @@ import { type DueSoonReport, findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
 import { findOpenUploads } from './open-uploads.ts';
 import { purgeRecordings } from './purge.ts';
+import { DELETION } from './purging.ts';
 import { newReceiptChain } from './receipt-chain.ts';
 import { salvageAbandonedUploads } from './salvage.ts';
-import { type Conclusion, conclude, type DueAttempt, isWhole, look } from './sweep-attempt.ts';
+import { type Conclusion, conclude, type DueAttempt, findSurprises, look } from './sweep-attempt.ts';
 import { newTally, type SweepReport, toReport } from './sweep-report.ts';
 import { deleteAll, guarded, type Run, type SweepContext, type SweepOptions } from './sweep-run.ts';
 
@@ -161,25 +161,25 @@ async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: n
   const doomed = found.flatMap((view) => view.doomed);
   const deadlines = new Map(doomed.map(({ state, deadlineMs }) => [recordingPrefix(state.ref), deadlineMs]));
   const gone = new Set<string>();
-  const listed = new Map<string, AttemptState>();
   for (const outcome of await purgeRecordings(context, doomed, versioned, run.chain)) {
     const prefix = recordingPrefix(outcome.ref);
     tally.outcome(outcome, deadlines.get(prefix) ?? Number.NaN, context.now());
     if ('receipt' in outcome) gone.add(prefix);
-    if (outcome.attempt) listed.set(attemptPrefix(outcome.ref), outcome.attempt);
   }
-  const partial: DueAttempt[] = [];
+  const again: DueAttempt[] = [];
   const concluded = await pMap(
     found,
     async (view) => {
-      const whole = await isWhole(run, view, listed.get(attemptPrefix(view.due.ref)));
-      if (!whole) partial.push(view.due);
-      return whole ? conclude(run, view, gone, storeTimeMs) : NOTHING;
+      const surprises = await findSurprises(run, view, gone, versioned);
+      if (surprises.length === 0) return conclude(run, view, gone, storeTimeMs);
+      if (shared) again.push(view.due);
+      else for (const prefix of surprises) tally.problem({ code: 'objects-stay', operation: DELETION }, prefix);
+      return NOTHING;
     },
     { concurrency: STORE_CONCURRENCY },
   );
   await finish(run, concluded, versioned);
-  if (partial.length > 0) await sweepChunk(run, partial, storeTimeMs, false);
+  if (again.length > 0) await sweepChunk(run, again, storeTimeMs, false);
 }
 
 /** An entry goes only after everything that it leads to. */

@@ -4,6 +4,7 @@ import { DAY_MS } from '../domain/durations.ts';
 import {
   ATTEMPTS_PREFIX,
   AUDIT_PREFIX,
+  DOCTOR_PREFIX,
   DUE_PREFIX,
   OUTBOX_PREFIX,
   PARTICIPANTS_PREFIX,
@@ -11,7 +12,6 @@ import {
   RECEIPTS_PREFIX,
   recordingKey,
   recordingPrefix,
-  DOCTOR_PREFIX,
 } from '../domain/keys.ts';
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
@@ -175,8 +175,12 @@ async function reportUnknownRoots(run: VerifyRun): Promise<void> {
       const root = roots.find((prefix) => key.startsWith(prefix));
       after = root ? `${root}${LAST_CHARACTER}` : key;
       if (root) break;
-      if (key.startsWith(DOCTOR_PREFIX) && run.isYoung(lastModifiedMs)) continue;
-      await report(run, 'unknown-key', key, 'in no folder of this service');
+      const isTrial = key.startsWith(DOCTOR_PREFIX);
+      if (isTrial && run.isYoung(lastModifiedMs)) continue;
+      const { store } = run.context;
+      const repair = async () => store.delete(await targetsOf(store, key, await store.isVersioned()));
+      if (isTrial) await report(run, 'unknown-key', key, 'left by a trial', repair);
+      else await report(run, 'unknown-key', key, 'in no folder of this service');
     }
   }
 }

@@ -1,11 +1,11 @@
 // How the bucket is set up: versions, encryption, and the key for uploads.
 
 import { HOUR_MS } from '../../domain/durations.ts';
+import { DOCTOR_PREFIX } from '../../domain/keys.ts';
 import { CAPABILITIES } from '../../storage/needs.ts';
 import { listAll, listAllMultipartUploads, type ObjectStore, type OpenUpload } from '../../storage/object-store.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { info, ok, warning } from '../check.ts';
-import { DOCTOR_PREFIX } from '../workspace.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 
 /** No run of the doctor lasts that long. */

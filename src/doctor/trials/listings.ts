@@ -3,7 +3,7 @@ import { HOUR_MS } from '../../domain/durations.ts';
 import { toKeyTime } from '../../domain/times.ts';
 import { targetsOf } from '../../storage/attempt-state.ts';
 import { CAPABILITIES, type CapabilityId } from '../../storage/needs.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import { listAll, type ObjectStore } from '../../storage/object-store.ts';
 import { info, lacking, ok } from '../check.ts';
 import { BYTES, trial } from './trial.ts';
 
@@ -39,7 +39,7 @@ const inPages = trial('listing-pages', async ({ store, workspace }) => {
   // What a page goes on after may have been deleted since; and no key has the name of its folder.
   const [deleted = '', ...later] = keys.slice(MIDDLE);
   await store.delete(await targetsOf(store, deleted, await store.isVersioned()));
-  const after = async (startAfter: string) => (await store.list(folder, { startAfter })).objects.map(({ key }) => key);
+  const after = (startAfter: string) => keysOf(store, folder, startAfter);
   if (!areSame(await after(deleted), later) || !areSame(await after(folder), keys.toSpliced(MIDDLE, 1))) {
     return lists('listing-pages', 'it did not go on after a key that is not there');
   }
@@ -98,8 +98,8 @@ async function writeFolders(store: ObjectStore, root: string): Promise<string[]>
   return keys;
 }
 
-async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
-  return (await store.list(prefix)).objects.map(({ key }) => key);
+async function keysOf(store: ObjectStore, prefix: string, startAfter?: string): Promise<string[]> {
+  return (await Array.fromAsync(listAll(store, prefix, startAfter))).map(({ key }) => key);
 }
 
 /** Every key of a listing, page by page, as `listAll` goes. It ends also where a store leads in a circle. */
