@@ -26,6 +26,8 @@ spec:
           - action: Ignore
             onPodConditions:
               - type: DisruptionTarget
+                # In a CronJob the server does not fill in this default: without it, it refuses the whole of it.
+                status: "True"
       activeDeadlineSeconds: {{ int64 .values.activeDeadlineSeconds }}
       template:
         metadata:

@@ -116,7 +116,9 @@ test('deletion runs hourly, is proven daily and repaired where that is asked for
       spec: {
         ...spec,
         // Only with `Never` does Kubernetes take the policy, by which a drained node is no failure.
-        podFailurePolicy: { rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] }] },
+        podFailurePolicy: {
+          rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+        },
         template: { spec: { restartPolicy: 'Never', containers: [runs(...args)] } },
       },
     },
