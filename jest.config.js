@@ -7,6 +7,8 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'proctoring-recordings-compile
 const external = process.env.TEST_S3_ENDPOINT ? [] : ['\\.external\\.test\\.ts$'];
 // test/helm needs Helm and promtool: ci/chart brings both.
 const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
+// test/cluster needs a Kubernetes server that is thrown away afterwards: ci/cluster brings it.
+const cluster = process.env.TEST_KUBECONFIG ? [] : ['<rootDir>/test/cluster/'];
 // test/browser needs a browser (TEST_BROWSER_PATH); ci/browser brings it.
 const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/'];
 
@@ -14,7 +16,7 @@ const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/']
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...browser],
+  testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...cluster, ...browser],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, sourceMaps: 'inline' }],

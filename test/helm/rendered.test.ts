@@ -311,7 +311,7 @@ test('monitoring and helm test find the API through its Service; Grafana finds t
 
 test('names leave room for what a CronJob adds, however long the release is called', async () => {
   expect(only(minimal, 'CronJob', '-verify').metadata.name).toBe('proctoring-recordings-verify');
-  for (const { kind, metadata } of await render('minimal', {}, undefined, 'r'.repeat(53))) {
+  for (const { kind, metadata } of await render('minimal', {}, { release: 'r'.repeat(53) })) {
     expect([kind, metadata.name.length <= (kind === 'CronJob' ? 52 : 63)]).toEqual([kind, true]);
   }
 });

@@ -40,7 +40,7 @@ test('every values file in helm/ci is tried', async () => {
 });
 
 test.each(KUBE_VERSIONS)('what is rendered for Kubernetes %s is what its API takes', async (version) => {
-  const manifests = await Promise.all(VALUES_FILES.map((name) => render(name, {}, version)));
+  const manifests = await Promise.all(VALUES_FILES.map((name) => render(name, {}, { kubeVersion: version })));
   expect(await problemsOf(manifests.flat())).toEqual([]);
 });
 

@@ -58,7 +58,7 @@ test.each([
 });
 
 test('an old Kubernetes is refused', async () => {
-  await expect(render('minimal', {}, '1.26.0')).rejects.toThrow('requires kubeVersion');
+  await expect(render('minimal', {}, { kubeVersion: '1.26.0' })).rejects.toThrow('requires kubeVersion');
 });
 
 test('the retention that the schema takes is the one that the service takes', async () => {
