@@ -60,6 +60,7 @@ The environment that is not in the ConfigMap: (list $ "S3_ACCESS_KEY_ID" …) re
 {{/* What a schema cannot say well: each line names the key. Called where every rendering passes. */}}
 {{- define "recordings.check" -}}
 {{- $settings := .Values.settings }}
+{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) }}{{ fail (printf "the release's name, %s, must begin with a letter and have no dot: a Service is named after it" .Release.Name) }}{{ end }}
 {{- if not $settings.S3_BUCKET }}{{ fail "settings.S3_BUCKET is not set: name the bucket that keeps the recordings" }}{{ end }}
 {{- if not $settings.S3_REGION }}{{ fail "settings.S3_REGION is not set: name the region where recordings are kept" }}{{ end }}
 {{- if and .Values.existingSecret .Values.secrets }}{{ fail "existingSecret and secrets are both set: set one of them" }}{{ end }}

@@ -32,6 +32,9 @@ test.each<[string, object, string | RegExp]>([
   ['a text for a list', { settings: { CORS_ORIGINS: 'https://exams.example' } }, 'CORS_ORIGINS'],
   ['no replica', { replicas: 0 }, 'replicas'],
   ['root', { runAsUser: 0 }, 'runAsUser'],
+  ['a user that there cannot be', { runAsUser: 2 ** 31 }, 'runAsUser'],
+  ['a time zone in a schedule', { sweep: { schedule: 'TZ=UTC 7 * * *' } }, /sweep[/.]schedule/],
+  ['a label that the chart selects by', { podLabels: { 'app.kubernetes.io/name': 'x' } }, 'app.kubernetes.io/name'],
   ['credentials in a URL', { settings: { S3_ENDPOINT: 'https://key:secret@s3.example' } }, 'S3_ENDPOINT'],
   ['a key without its secret', { secrets: { S3_UPLOAD_ACCESS_KEY_ID: 'x' } }, 'S3_UPLOAD_SECRET_ACCESS_KEY'],
   ['a short secret', { settings: { AUTH_JWKS_URL: null }, ...sharedSecret('short') }, 'AUTH_SHARED_SECRET'],
@@ -55,6 +58,10 @@ test.each([
   ['set settings.AUTH_JWKS_URL, secrets.AUTH_SHARED_SECRET', { S3_BUCKET: 'recordings', S3_REGION: 'eu-central-1' }],
 ])('what must be set, and is not, is refused by a line that says so: %s', async (said, settings) => {
   await expect(render(undefined, { settings })).rejects.toMatchObject({ stderr: expect.stringContaining(said) });
+});
+
+test.each(['1exams', 'exams.spring'])('a release of which no Service can be named is refused: %s', async (release) => {
+  await expect(render('minimal', {}, { release })).rejects.toThrow(`the release's name, ${release},`);
 });
 
 test('an old Kubernetes is refused', async () => {
