@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Fields, type Manifest, type Rendering, render, type VALUES_FILES } from '../helm/chart.ts';
+import { type Fields, type Manifest, RELEASE, type Rendering, render, type VALUES_FILES } from '../helm/chart.ts';
 
-const { TEST_KUBECONFIG = '', KUBECTL = 'kubectl' } = process.env;
+const { TEST_KUBECONFIG = '', KUBECTL = 'kubectl', HELM = 'helm' } = process.env;
 const EVENTUALLY_MS = 200_000;
 const MINUTE_MS = 60_000;
 
@@ -62,6 +62,12 @@ export async function install(
   const manifests = await render(name, overrides, { namespace, kubeVersion, ...rendering });
   await apply(manifests);
   return { namespace, manifests };
+}
+
+/** Helm itself, as an operator calls it. @throws Error with what Helm said */
+export async function upgradeByHelm(chart: string, values: string, namespace: string): Promise<void> {
+  const options = ['--kubeconfig', TEST_KUBECONFIG, '--namespace', namespace, '--values', values];
+  await promisify(execFile)(HELM, ['upgrade', '--install', RELEASE, chart, ...options]);
 }
 
 /** Repeats an expectation until it holds. @throws what it said at last */
