@@ -55,13 +55,13 @@ async function storeWith(quirk: Quirk) {
 function watching({ good }: QuirkyStore, begin: (where: Partial<RecordingRef>) => Promise<RecordingRef>) {
   const uploads: { key: string; uploadId: string }[] = [];
   return {
-    async begin(where: Partial<RecordingRef> = {}): Promise<RecordingRef> {
+    begin: async (where: Partial<RecordingRef> = {}): Promise<RecordingRef> => {
       const ref = await begin(where);
       const manifest = parseManifest((await good.get(recordingKey(ref, 'manifest'))) ?? new Uint8Array(), ref);
       uploads.push({ key: mediaKey(ref), uploadId: manifest?.uploadId ?? '' });
       return ref;
     },
-    async left(): Promise<string[]> {
+    left: async (): Promise<string[]> => {
       const objects = await Array.fromAsync(listAll(good, 'attempts/'));
       const open = await Promise.all(
         uploads.map(async ({ key, uploadId }) => ((await good.listParts(key, uploadId)) ? [`upload of ${key}`] : [])),
@@ -123,7 +123,7 @@ async function failuresOn(store: QuirkyStore): Promise<string[]> {
   for (const act of [requireLife, requireWithdrawal, requireSweep]) {
     await act(service, watched).catch((error: unknown) => {
       if (error instanceof Error && 'matcherResult' in error) throw error;
-      failures.push(`${act.name}: ${error}`);
+      failures.push(`${act.name}: ${String(error)}`);
     });
   }
   return failures;

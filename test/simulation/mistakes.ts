@@ -200,7 +200,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('complete', 684, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
   mistake(DELETING, 6, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
-  mistake(DELETING, 9, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
+  mistake(DELETING, 9471, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
   mistake(DELETING, 1, 'purge keeps the media', withoutDelete('media')),
   mistake(DELETING, 1, 'purge keeps the manifest', withoutDelete('manifest')),
   mistake(DELETING, 1, 'purge keeps the marker', withoutDelete('participant')),
@@ -254,8 +254,8 @@ export const MISTAKES: readonly Mistake[] = [
     },
   }),
   mistake('create', 2162, 'create does not see an assessment', hidden('assessed')),
-  mistake('create', 7, 'create ignores its key', hidden(...TRIES)),
-  mistake('create', 127, 'create does not look whether another try has begun', hiddenAfter('put', TRIES)),
+  mistake('create', 17, 'create ignores its key', hidden(...TRIES)),
+  mistake('create', 209, 'create does not look whether another try has begun', hiddenAfter('put', TRIES)),
   mistake('create', 117, 'create does not look which try was answered', hidden('participant')),
   mistake('create', 117, 'create keeps what gave way to another try', withoutPut('deleting')),
   // Pages and times.
@@ -273,7 +273,7 @@ export const MISTAKES: readonly Mistake[] = [
       ),
     }),
   }),
-  mistake('sweep', 456, 'sweep does not leave young recordings alone', { command: () => ({ settleMs: 0 }) }),
+  mistake('sweep', 1665, 'sweep does not leave young recordings alone', { command: () => ({ settleMs: 0 }) }),
   mistake('sweep', 193, 'sweep believes its own clock', (store, now) =>
     listing(() => ({ storeTimeMs: now() }))(store, now),
   ),
@@ -294,8 +294,8 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('sweep', 42, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 18, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
-  mistake('sweep', 19, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
-  mistake('erase', 77, 'erase ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('sweep', 4, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('erase', 169, 'erase ignores what could not be deleted', deleteFailuresIgnored),
   // Others.
   mistake('erase', 1, 'erase lists beyond its tenant', (store) => ({
     async list(prefix, options) {
