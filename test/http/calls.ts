@@ -1,5 +1,6 @@
 // Every call under /v1, written out by hand: the tables of the tests run over these, and the drift test compares them
 // with the routes.
+import { type ClientRequest, request as httpRequest } from 'node:http';
 import type { Method } from '../../src/http/operation.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
@@ -91,4 +92,31 @@ export function formWith(file: Uint8Array): { body: Buffer; headers: Record<stri
     body: Buffer.concat([FORM_HEAD, file, FORM_TAIL]),
     headers: { 'content-type': 'multipart/form-data; boundary=edge' },
   };
+}
+
+interface Sending {
+  readonly url: string;
+  authorization(claims: { scope: string }): Promise<string>;
+}
+
+/** A client that sends the beginning of a file of a length that it announces. */
+export async function beginSending(
+  by: Sending,
+  path: string,
+  sent: Uint8Array | undefined,
+  length: number,
+): Promise<ClientRequest> {
+  const request = httpRequest(`${by.url}${path}`, {
+    method: 'POST',
+    headers: {
+      authorization: await by.authorization({ scope: 'recordings:upload' }),
+      'content-type': 'multipart/form-data; boundary=edge',
+      'content-length': length + FORM_HEAD.length + FORM_TAIL.length,
+    },
+    agent: false,
+  });
+  request.on('error', () => {});
+  request.flushHeaders();
+  if (sent) request.write(Buffer.concat([FORM_HEAD, sent]));
+  return request;
 }

@@ -1,6 +1,6 @@
 // POST …/content: a recording that passes through the service.
 import { once } from 'node:events';
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -14,7 +14,7 @@ import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { mediaKey } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
-import { FORM_HEAD, FORM_TAIL, formWith } from './calls.ts';
+import { beginSending, FORM_HEAD, FORM_TAIL, formWith } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 import { settled } from './settled.ts';
 
@@ -31,22 +31,8 @@ const stateOf = async ({ path }: CreatedRecording, by = api) => (await by.call('
 const attach = ({ path }: CreatedRecording, bytes: Uint8Array, by = api) =>
   by.raw('POST', `${path}/content`, formWith(bytes));
 
-/** A client that sends the beginning of a file of a length that it announces. */
-async function begin({ path }: CreatedRecording, sent: Uint8Array | undefined, length: number, by = api) {
-  const request = httpRequest(`${by.url}${path}/content`, {
-    method: 'POST',
-    headers: {
-      authorization: await by.authorization({ scope: 'recordings:upload' }),
-      'content-type': 'multipart/form-data; boundary=edge',
-      'content-length': length + FORM_HEAD.length + FORM_TAIL.length,
-    },
-    agent: false,
-  });
-  request.on('error', () => {});
-  request.flushHeaders();
-  if (sent) request.write(Buffer.concat([FORM_HEAD, sent]));
-  return request;
-}
+const begin = ({ path }: CreatedRecording, sent: Uint8Array | undefined, length: number, by = api) =>
+  beginSending(by, `${path}/content`, sent, length);
 
 async function answerOf(request: ClientRequest): Promise<{ status: number; body: Record<string, unknown> }> {
   const [response] = (await once(request, 'response')) as [IncomingMessage];

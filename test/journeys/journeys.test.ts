@@ -3,18 +3,20 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { seedRecordings } from '../../bench/seed.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
+import { parseManifest } from '../../src/domain/documents.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { participantKey, recordingKey } from '../../src/domain/keys.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import type { SignedPart } from '../../src/recordings/upload.ts';
 import { readReceipt } from '../../src/storage/receipts.ts';
 import { type Api, type CreatedRecording, startApi } from '../http/api.ts';
-import { formWith } from '../http/calls.ts';
+import { beginSending, formWith } from '../http/calls.ts';
 import { expectProblem } from '../http/expectations.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import type { TestService } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
+import { until } from '../kit/until.ts';
 import { openTestStore } from '../storage/stores.ts';
 
 const LONGEST_ID = `9${'-_Z'.repeat(21)}`;
@@ -51,8 +53,20 @@ async function signed({ path }: CreatedRecording, partNumber = 1, sizeBytes = we
   return answer.body.parts[0];
 }
 
+/** Some stores close the connection on a body that they refuse (versitygw 1.8). */
 async function expectDead(part: SignedPart, file: Uint8Array = webm): Promise<void> {
-  expect([403, 404]).toContain((await service.putPart(part, file)).status);
+  const status = await service.putPart(part, file).then(
+    (answer) => answer.status,
+    () => 'closed',
+  );
+  expect([403, 404, 'closed']).toContain(status);
+}
+
+/** The parts that the store has of an upload; undefined when it has no such upload. */
+async function partsOf({ ref }: CreatedRecording) {
+  const body = (await service.store.get(recordingKey(ref, 'manifest'))) ?? new Uint8Array();
+  const uploadId = parseManifest(body, ref)?.uploadId ?? '';
+  return () => service.store.listParts(recordingKey(ref, 'media'), uploadId);
 }
 
 async function expectReceipt({ path, ref }: CreatedRecording, reason: string): Promise<void> {
@@ -108,7 +122,10 @@ describe('an upload', () => {
     const created = await api.create();
     const [first, second] = [await signed(created, 1, 5 * MIB), await signed(created, 2)];
     expect((await service.putPart(first, large.subarray(0, 5 * MIB))).status).toBe(200);
+    const parts = await partsOf(created);
+    expect(await parts()).toHaveLength(1);
     expect((await api.call(method, created.path + call)).status).toBeLessThan(300);
+    expect(await parts()).toBeUndefined();
     await expectDead(first, large.subarray(0, 5 * MIB));
     await expectDead(second);
     expectProblem(await complete(created), 410, 'recording-deleted');
@@ -136,6 +153,17 @@ test('a file sent through the service replaces the parts that a browser had put,
   expect(await send()).toMatchObject({ status: 200, body: { state: 'stored', sizeBytes: large.length } });
   await expectPlays(created, large);
   expectProblem(await send(), 409, 'recording-stored');
+});
+
+test('a file whose sender breaks off, and whose consent is withdrawn, leaves no part', async () => {
+  const created = await api.create();
+  const parts = await partsOf(created);
+  const sender = await beginSending(api, `${created.path}/content`, large.subarray(0, 11 * MIB - 1), 11 * MIB);
+  await until(async () => (await parts())?.length === 2);
+  sender.destroy();
+  await until(async () => (await api.call('delete', `${created.path}?reason=consent-withdrawn`)).status === 200);
+  expect(await parts()).toBeUndefined();
+  await expectReceipt(created, 'consent-withdrawn');
 });
 
 describe('a recording', () => {
@@ -222,6 +250,18 @@ describe('the sweep', () => {
     service.clock.advance(2 * HOUR_MS);
     expect(await service.sweep()).toMatchObject({ due: 0, failed: 0, problems: [] });
     expect(await service.verify()).toMatchObject({ wrong: 0 });
+  });
+
+  test('deletes attempts whose names begin alike, and leaves none out', async () => {
+    const names = ['math-1 a', 'math-1 a-1', 'math a', 'math a-1', 'math a_b', 'math_1 a'];
+    const stored = [];
+    for (const [exam = '', attempt = ''] of names.map((pair) => pair.split(' '))) {
+      stored.push(await api.store({ exam, attempt }));
+    }
+    service.clock.advance(31 * DAY_MS);
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    for (const each of stored) await expectReceipt(each, 'retention');
+    expect((await service.keys('due/')).filter((key) => key.includes('/attempt/acme/math'))).toEqual([]);
   });
 
   test('is checked by verify, which writes the tags again that a recording lost', async () => {

@@ -8,7 +8,7 @@ interface Asked {
   readonly query: URLSearchParams;
   /** Undefined: it is about the bucket. */
   readonly key: string | undefined;
-  readonly store: ObjectStore;
+  readonly store: () => ObjectStore;
 }
 
 type Answer = (...given: [...Parameters<Fault>, Asked]) => Promise<void> | void;
@@ -76,7 +76,7 @@ const listing =
     const reply = await ask();
     if (reply.status !== 200) return pass(response, reply);
     const prefix = query.get('prefix') ?? '';
-    const { objects } = await store.list(prefix);
+    const { objects } = await store().list(prefix);
     const chosen = choose(
       objects.map(({ key }) => key),
       query.get('start-after') ?? '',
@@ -102,16 +102,16 @@ const lastKeyLeftOut = listing((keys, startAfter) => keys.filter((key) => key > 
 
 /** `?tagging` is overlooked, and the tags become the object. */
 const tagsAsObject: Answer = async (response, _ask, body, { method, key = '', store }) => {
-  if (method === 'PUT') await store.put(key, body);
+  if (method === 'PUT') await store().put(key, body);
   response.writeHead(200, { date: new Date().toUTCString(), etag: '"x"' });
-  response.end(method === 'PUT' ? undefined : await store.get(key));
+  response.end(method === 'PUT' ? undefined : await store().get(key));
 };
 
 const wholeBody: Answer = async (response, ask, _body, { key = '', store }) => {
   const { status, headers, body } = await ask();
   if (status !== 206) return pass(response, { status, headers, body });
   const { 'content-range': _, ...others } = headers;
-  pass(response, { status: 200, headers: others, body: Buffer.from((await store.get(key)) ?? []) });
+  pass(response, { status: 200, headers: others, body: Buffer.from((await store().get(key)) ?? []) });
 };
 
 /** Answers that it was done, and does nothing. */

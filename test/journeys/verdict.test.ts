@@ -18,7 +18,7 @@ import { pass, startFaultProxy } from '../kit/fault-proxy.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { CALLER, mediaKey, type TestService, uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { openTestStore } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore } from '../storage/stores.ts';
 import { QUIRKS, type Quirk } from './quirks.ts';
 
 const PART = Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)]);
@@ -37,7 +37,7 @@ async function storeWith(quirk: Quirk) {
       proxy.spoil(() => async (response, ask, body) => {
         const { pathname, searchParams: query } = new URL(response.req.url ?? '', 'http://store');
         const key = decodeURIComponent(pathname).split('/').slice(2).join('/') || undefined;
-        const asked = { method: response.req.method ?? '', query, key, store: good };
+        const asked = { method: response.req.method ?? '', query, key, store: () => good };
         const answer = quirk(asked);
         await (answer ? answer(response, ask, body, asked) : ask().then((reply) => pass(response, reply)));
       });
@@ -95,7 +95,12 @@ async function requireWithdrawal({ context, testStore }: TestService, { begin, l
   const receipt = await deleteRecording(context, ref, { reason: 'consent-withdrawn', actor: 'candidate' });
   expect(receipt.bytes).toBeGreaterThan(PART.length);
   expect((await left()).filter((name) => name.includes(ref.recording))).toEqual([]);
-  expect((await testStore.fetch(late?.url ?? '', { method: 'PUT', body: PART })).status).toBeGreaterThanOrEqual(400);
+  // versitygw 1.8 closes the connection on a body that it refuses.
+  const isRefused = testStore.fetch(late?.url ?? '', { method: 'PUT', body: PART }).then(
+    ({ status }) => status >= 400,
+    () => true,
+  );
+  expect(await isRefused).toBe(true);
 }
 
 /** What is due is gone, or the sweep says that it failed, and where. */
@@ -141,7 +146,8 @@ describe('the doctor tells the truth of', () => {
     expect(await failuresOn(store)).toEqual([]);
   });
 
-  test.each(QUIRKS)('a store that $name', async ({ quirk, isFit }) => {
+  // The store outside has its own.
+  (hasExternalStore ? test.skip : test).each(QUIRKS)('a store that $name', async ({ quirk, isFit }) => {
     const failures = await failuresOn(await storeWith(quirk));
     expect({ works: failures.length === 0, failures }).toMatchObject({ works: isFit });
     expect(await verdictOn(await storeWith(quirk))).toMatchObject({ fit: isFit });

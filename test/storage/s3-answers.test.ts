@@ -54,6 +54,20 @@ describe.each(LISTINGS)('%s', (name, item, ask) => {
   });
 });
 
+test('a part that is listed twice is the one that came last (SeaweedFS)', async () => {
+  const part = (number: number, etag: string, second: number) =>
+    `<Part><PartNumber>${number}</PartNumber><Size>1</Size><ETag>${etag}</ETag>` +
+    `<LastModified>2026-01-01T00:00:0${second}Z</LastModified></Part>`;
+  const { store } = await on(
+    () => part(1, 'newer', 5) + part(1, 'older', 1) + part(2, 'first', 3) + part(2, 'second', 3),
+  );
+  const parts = await store.listParts('a', 'id');
+  expect(parts?.map(({ partNumber, etag }) => [partNumber, etag])).toEqual([
+    [1, 'newer'],
+    [2, 'second'],
+  ]);
+});
+
 describe('a listing over pages', () => {
   const upload = (key: string, id: string) => `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`;
   const nextFrom = (key: string, id: string) => `<NextKeyMarker>${key}</NextKeyMarker>${id}`;

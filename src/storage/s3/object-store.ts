@@ -300,7 +300,7 @@ export class S3ObjectStore implements ObjectStore {
         throw error;
       }
     } while (marker !== undefined);
-    return parts;
+    return latestOfEach(parts);
   }
 
   /**
@@ -381,6 +381,16 @@ export class S3ObjectStore implements ObjectStore {
       storeTimeMs: storeTimeOf(output),
     };
   }
+}
+
+/** SeaweedFS 4.48 lists a part that was replaced beside the one that replaced it. */
+function latestOfEach(parts: readonly UploadedPart[]): UploadedPart[] {
+  const latest = new Map<number, UploadedPart>();
+  for (const part of parts) {
+    const known = latest.get(part.partNumber);
+    if (!known || !(known.lastModifiedMs > part.lastModifiedMs)) latest.set(part.partNumber, part);
+  }
+  return [...latest.values()];
 }
 
 function headersOf(options: PutOptions): { ContentType: string; CacheControl?: string } {
