@@ -2,8 +2,8 @@
 import { parseManifest } from '../domain/documents.ts';
 import { createdAtOf, type RecordingRef } from '../domain/ids.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, type RecordingObject, recordingKey } from '../domain/keys.ts';
+import { isDispensable } from '../storage/needs.ts';
 import { listAll, listAllMultipartUploads, type OpenUpload } from '../storage/object-store.ts';
-import { isStoreError } from '../storage/store-error.ts';
 import { listsUploadsByFolder } from '../storage/upload-listing.ts';
 import { failureOf } from './failure.ts';
 import type { Tally } from './sweep-report.ts';
@@ -38,7 +38,7 @@ export async function findOpenUploads(
     const isProven = uploads.length > 0 || (!dryRun && (await listsUploadsByFolder(context)));
     return { source: isProven ? 'listing' : 'manifests', byAttempt };
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return { source: 'manifests', byAttempt: new Map() };
+    if (isDispensable(error)) return { source: 'manifests', byAttempt: new Map() };
     tally.problem(failureOf(error), 'open uploads');
     return { source: 'unknown', byAttempt: new Map() };
   }

@@ -10,13 +10,14 @@ import {
   targetsOf,
 } from '../storage/attempt-state.ts';
 import { endUpload } from '../storage/end-upload.ts';
+import { isDispensable } from '../storage/needs.ts';
 import {
   type DeleteTarget,
   listAllMultipartUploads,
   type ObjectStore,
   type OpenUpload,
 } from '../storage/object-store.ts';
-import { isStoreError, StoreError } from '../storage/store-error.ts';
+import { StoreError } from '../storage/store-error.ts';
 import { PurgeFailure } from './failure.ts';
 import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
 import {
@@ -92,7 +93,7 @@ async function listUploadsOf(store: ObjectStore, key: string): Promise<OpenUploa
   try {
     return await Array.fromAsync(listAllMultipartUploads(store, key));
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return [];
+    if (isDispensable(error)) return [];
     throw error;
   }
 }

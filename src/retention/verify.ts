@@ -16,6 +16,7 @@ import {
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
 import { endUpload } from '../storage/end-upload.ts';
+import { isDispensable } from '../storage/needs.ts';
 import { listAll, listAllMultipartUploads } from '../storage/object-store.ts';
 import { UNDELIVERED_MS } from '../storage/outbox.ts';
 import { isStoreError } from '../storage/store-error.ts';
@@ -81,8 +82,7 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
   try {
     await verifyListedUploads(run);
   } catch (error) {
-    const isRefused = isStoreError(error) && error.operation === 'ListMultipartUploads' && error.code !== 'unavailable';
-    if (!isRefused) throw error;
+    if (!isStoreError(error) || !isDispensable(error)) throw error;
     run.findings.uploadsUnlisted = error.storeCode;
   }
 }

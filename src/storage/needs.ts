@@ -1,5 +1,7 @@
 // What the service needs of a store, and what it does without the rest: the doctor, the self-test and the sweep judge by it.
 
+import { isStoreError } from './store-error.ts';
+
 export type Need = 'needed' | 'optional';
 
 export interface Capability {
@@ -150,6 +152,11 @@ function operationsThatAre(need: Need): ReadonlySet<string> {
 /** Of an operation by S3's name. One that nobody has judged is needed: its refusal is never passed over. */
 export function isNeeded(operation: string): boolean {
   return NEEDED.has(operation) || !OPTIONAL.has(operation);
+}
+
+/** Whether the service goes on without it: refused or not known, and not needed. A store in trouble is asked again. */
+export function isDispensable(error: unknown): boolean {
+  return isStoreError(error) && error.code !== 'unavailable' && !isNeeded(error.operation);
 }
 
 export function capabilityOf(id: string): Capability | undefined {
