@@ -14,8 +14,8 @@ export const STORE_CONCURRENCY = 32;
  * - Listings are in ascending order of the keys' UTF-8 bytes.
  * - Failures are thrown as `StoreError` and nothing else; "there is none" is `undefined` where a method says so.
  * - "There is none" is never taken from an answer that is refused, empty, cut short, or of something else than the store.
- * - Every listed item has what its type says, or the listing is `unavailable`. Only a time may be missing: NaN where the
- *   store sent none. A reader must treat it as "just now".
+ * - Every listed item has what its type says, or the listing is `unavailable`. Only the time of a part, of an upload, or of
+ *   the answer may be missing: NaN where the store sent none. A reader must treat it as "just now".
  */
 export interface ObjectStore {
   /** Writes a small object, replacing any of that key. Safe to repeat. */

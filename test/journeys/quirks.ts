@@ -178,6 +178,7 @@ export const QUIRKS: readonly { readonly name: string; readonly isFit: boolean; 
   { name: 'does not know ListParts', isFit: false, quirk: where(isPartListing, refusing(501, 'NotImplemented')) },
   { name: 'refuses AbortMultipartUpload', isFit: false, quirk: where(isAbort, refusing(403, 'AccessDenied')) },
   { name: 'pretends to abort', isFit: false, quirk: where(isAbort, pretending) },
+  { name: 'lists objects without times', isFit: false, quirk: where(isListing, without('LastModified')) },
   { name: 'lists parts without times', isFit: true, quirk: where(isPartListing, without('LastModified')) },
   { name: 'lists uploads without times', isFit: true, quirk: where(isUploadListing, without('Initiated')) },
   { name: 'ignores ranges', isFit: false, quirk: where(isGet, wholeBody) },

@@ -64,7 +64,8 @@ const QUESTIONS = (
   'publicGrants encryption corsRules lifecycleRules'
 ).split(' ');
 const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
-const ITEM = { key: 'a', sizeBytes: 5, lastModifiedMs: Number.NaN };
+const TIME = '<LastModified>2026-01-01T00:00:00Z</LastModified>';
+const ITEM = { key: 'a', sizeBytes: 5, lastModifiedMs: Date.UTC(2026, 0, 1) };
 const VERSION = { ...ITEM, versionId: undefined, isLatest: true, isDeleteMarker: false };
 const pages = (storeTimeMs: number, objects: unknown[], versions: unknown[], uploads: unknown[]) => ({
   list: { objects, truncated: false, storeTimeMs },
@@ -76,8 +77,8 @@ const pages = (storeTimeMs: number, objects: unknown[], versions: unknown[], upl
 const WHOLE = '<IsTruncated>false</IsTruncated>';
 /** All that an item must have: its times, for one, may be missing. */
 const ITEMS =
-  '<Contents><Key>a</Key><Size>5</Size></Contents>' +
-  '<Version><Key>a</Key><Size>5</Size><IsLatest>true</IsLatest></Version>' +
+  `<Contents><Key>a</Key><Size>5</Size>${TIME}</Contents>` +
+  `<Version><Key>a</Key><Size>5</Size><IsLatest>true</IsLatest>${TIME}</Version>` +
   '<Upload><Key>a</Key><UploadId>id</UploadId></Upload>' +
   '<Part><PartNumber>1</PartNumber><Size>5</Size><ETag>"e"</ETag></Part>';
 

@@ -13,11 +13,16 @@ const PAGES = [
 ].map((body) => ({ headers: { 'content-type': 'text/html' }, body }));
 const [PAGE = { body: '' }] = PAGES;
 
+const TIME = '<LastModified>2026-01-01T00:00:00Z</LastModified>';
 const LISTINGS: readonly [name: string, item: string, ask: (adapter: Adapter) => Promise<unknown[] | undefined>][] = [
-  ['list', '<Contents><Key>pre/a</Key><Size>1</Size></Contents>', ({ store }) => Array.fromAsync(listAll(store, ''))],
+  [
+    'list',
+    `<Contents><Key>pre/a</Key><Size>1</Size>${TIME}</Contents>`,
+    ({ store }) => Array.fromAsync(listAll(store, '')),
+  ],
   [
     'listVersions',
-    '<Version><Key>pre/a</Key><Size>1</Size><IsLatest>true</IsLatest></Version>',
+    `<Version><Key>pre/a</Key><Size>1</Size><IsLatest>true</IsLatest>${TIME}</Version>`,
     async ({ store }) => [...(await store.listVersions('')).versions],
   ],
   [
@@ -44,7 +49,7 @@ describe.each(LISTINGS)('%s', (name, item, ask) => {
     ['without a body', { body: '' }],
     ['that is a page', PAGE],
     ['that is another listing', document(`<IsTruncated>false</IsTruncated>${item}`, 'ListAllMyBucketsResult')],
-    ...[...item.matchAll(/<(Key|Size|IsLatest|UploadId|PartNumber|ETag)>.*?<\/\1>/g)].map(
+    ...[...item.matchAll(/<(Key|Size|LastModified|IsLatest|UploadId|PartNumber|ETag)>.*?<\/\1>/g)].map(
       ([field]): [string, Answer] => [`without ${field}`, item.replace(field, '')],
     ),
     ...(item.includes('pre/a') ? [['of other keys', item.replace('pre/a', 'other')] as [string, Answer]] : []),
@@ -111,7 +116,7 @@ describe('a listing over pages', () => {
     ],
     [
       'objects',
-      `${MORE}<Contents><Key>a</Key><Size>1</Size></Contents>`,
+      `${MORE}<Contents><Key>a</Key><Size>1</Size>${TIME}</Contents>`,
       ({ store }: Adapter) => Array.fromAsync(listAll(store, '')),
     ],
   ])('of %s that comes back to the same page ends in an error', async (_, page, ask) => {
@@ -122,7 +127,7 @@ describe('a listing over pages', () => {
 
   test('of versions names none twice, and is not begun behind a key of which it may have left some', async () => {
     const version = (id: number) =>
-      `<Version><Key>a</Key><VersionId>${id}</VersionId><Size>1</Size><IsLatest>false</IsLatest></Version>`;
+      `<Version><Key>a</Key><VersionId>${id}</VersionId><Size>1</Size><IsLatest>false</IsLatest>${TIME}</Version>`;
     const marker = '<NextVersionIdMarker>2</NextVersionIdMarker>';
     const answers = [MORE + version(1) + version(2) + nextFrom('a', marker), version(2) + version(3)];
     const { store } = await adapterOn((_, index) => answers[index] ?? MORE + version(1) + nextFrom('a', ''));
@@ -139,7 +144,7 @@ describe('a 404 that is not in the words of the store', () => {
     { status: 404, body: '404 page not found\n' },
     '404',
   ];
-  const LISTED = '<Contents><Key>a</Key><Size>1</Size></Contents><Upload><Key>a</Key><UploadId>id</UploadId></Upload>';
+  const LISTED = `<Contents><Key>a</Key><Size>1</Size>${TIME}</Contents><Upload><Key>a</Key><UploadId>id</UploadId></Upload>`;
   const calls = ({ store }: Adapter) =>
     Promise.all(
       [

@@ -162,7 +162,7 @@ export class S3ObjectStore implements ObjectStore {
     const objects = (output.Contents ?? []).map((object) => ({
       key: this.#keyOf(operation, prefix, object.Key),
       sizeBytes: needed(operation, object.Size),
-      lastModifiedMs: timeOf(object.LastModified),
+      lastModifiedMs: timeOf(needed(operation, object.LastModified)),
     }));
     // A store that ignores where to start would be asked for the same page for ever.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
@@ -190,7 +190,7 @@ export class S3ObjectStore implements ObjectStore {
     ].map((version) => ({
       key: this.#keyOf(operation, prefix, version.Key),
       sizeBytes: needed(operation, version.Size),
-      lastModifiedMs: timeOf(version.LastModified),
+      lastModifiedMs: timeOf(needed(operation, version.LastModified)),
       versionId: version.VersionId,
       isLatest: needed(operation, version.IsLatest),
       isDeleteMarker: version.isDeleteMarker,
