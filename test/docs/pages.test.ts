@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { SETTING_NAMES } from '../../src/commands/setting-names.ts';
 import { readSettings } from '../../src/commands/settings.ts';
+import { CAPABILITIES, type Capability } from '../../src/storage/needs.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -36,6 +37,19 @@ test.each([
   expect(names.length).toBeGreaterThan(10);
   expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
 });
+
+test.each(['needed', 'optional'])(
+  'the page on stores lists what is %s, as the doctor judges, and nothing else',
+  async (need) => {
+    const capabilities: readonly Capability[] = Object.values(CAPABILITIES);
+    const rows = capabilities.flatMap(({ name, operations, without, need: of }) => {
+      const named = operations.map((operation) => `\`${operation}\``).join(', ') || '–';
+      return of === need ? [`| ${name} | ${named} | ${without} |`] : [];
+    });
+    const head = `| ${need === 'needed' ? 'Needed' : 'Optional'} | S3's operations | Without it |\n|---|---|---|\n`;
+    expect(await read('docs/stores.md')).toContain(`\n${head}${rows.join('\n')}\n\n`);
+  },
+);
 
 test('the index of decisions has all of them', async () => {
   const index = await read('docs/adr/README.md');
