@@ -1,16 +1,18 @@
 // The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
 
+import { PART_URL_IDS } from '../doctor/attacks/run-attacks.ts';
 import type { CheckResult } from '../doctor/check.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
 import type { Log, LogFields, Logger } from '../http/logger.ts';
+import { capabilityOf } from '../storage/needs.ts';
 
 export interface SelfTestDependencies {
   /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
   readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
   /** What is needed of the store. */
   readonly runTrials: (signal: AbortSignal) => Promise<CheckResult[]>;
-  /** Undefined: uploads pass through the service, and nobody is handed a part URL. */
-  readonly runAttacks: ((signal: AbortSignal) => Promise<CheckResult[]>) | undefined;
+  /** On the URLs that the service hands out. */
+  readonly runAttacks: (signal: AbortSignal) => Promise<CheckResult[]>;
   readonly logger: Logger;
   /** Resolves after the time, or when aborted. */
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
@@ -30,6 +32,8 @@ export interface SelfTest {
 export const RETRY_MS = 5 * SECOND_MS;
 /** The store lacks something, or an attack succeeds: somebody has to act first. */
 export const REPEAT_MS = MINUTE_MS;
+/** What the trials left could not be removed. */
+const LEFTOVER_MS = 10 * MINUTE_MS;
 
 /** Runs in the background; never throws. */
 export function startSelfTest(deps: SelfTestDependencies): SelfTest {
@@ -49,9 +53,11 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
     said = what;
   }
 
-  function sayWhatIsLeft(results: readonly CheckResult[]): void {
+  /** Whether there is any: each further round could leave more. */
+  function sayWhatIsLeft(results: readonly CheckResult[]): boolean {
     const left = results.find(({ id }) => id.endsWith('clean-up'));
     if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
+    return left !== undefined;
   }
 
   /** When to look again, in milliseconds; undefined: there is no need to. */
@@ -66,22 +72,25 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       isLockKnown = true;
     }
     const trials = await deps.runTrials(signal);
-    sayWhatIsLeft(trials);
+    const isLeft = sayWhatIsLeft(trials);
     const lacking = trials.find(({ status, outcome }) => status === 'failed' && outcome !== 'unproven');
     if (lacking) {
       const fault = lacking.fault ?? lacking.name;
       reason = `the store cannot do what the service needs: ${fault}`;
       sayOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
-      return REPEAT_MS;
+      return isLeft ? LEFTOVER_MS : REPEAT_MS;
     }
-    const attacks = idsOf(trials, 'unproven').length > 0 ? [] : ((await deps.runAttacks?.(signal)) ?? []);
-    sayWhatIsLeft(attacks);
+    const needed = trials.filter(({ id }) => capabilityOf(id)?.need !== 'optional');
+    const attacks = idsOf(needed, 'unproven').length > 0 ? [] : await deps.runAttacks(signal);
+    const isMoreLeft = sayWhatIsLeft(attacks);
     if (signal.aborted) return undefined;
-    const results = [...trials, ...attacks];
+    const results = [...needed, ...attacks];
     const unproven = idsOf(results, 'unproven');
     const succeeded = idsOf(results, 'succeeded');
     if (succeeded.length > 0) {
-      reason = `a presigned URL can be abused: ${succeeded.join(', ')}; set UPLOADS=proxy`;
+      const isOfParts = succeeded.every((id) => PART_URL_IDS.has(id));
+      const remedy = isOfParts ? 'set UPLOADS=proxy' : 'use another store';
+      reason = `a presigned URL can be abused: ${succeeded.join(', ')}; ${remedy}`;
       sayOnce(logger.error, 'a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
       return REPEAT_MS;
     }
@@ -89,14 +98,10 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
       const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
       sayOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
-      return RETRY_MS;
+      return isLeft || isMoreLeft ? LEFTOVER_MS : RETRY_MS;
     }
     reason = undefined;
-    logger.info(
-      deps.runAttacks
-        ? 'the store does what is needed, and every known attack was refused'
-        : 'the store does what is needed; uploads pass through the service: no attacks run',
-    );
+    logger.info('the store does what is needed, and every known attack was refused');
     pass();
     return undefined;
   }

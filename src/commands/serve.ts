@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Registry } from 'prom-client';
-import { runAttacks } from '../doctor/attacks/run-attacks.ts';
+import { PART_URL_GROUP, PLAYBACK_GROUP, runAttacks } from '../doctor/attacks/run-attacks.ts';
 import { findObjectLock } from '../doctor/checks/object-lock.ts';
 import { runTrials } from '../doctor/trials/run-trials.ts';
 import { SECOND_MS } from '../domain/durations.ts';
@@ -72,8 +72,12 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
     selfTest = startSelfTest({
       findObjectLock: (signal) => findObjectLock(inspection, signal),
       runTrials: (signal) => runTrials(attackDependencies(opened, signal)),
-      runAttacks:
-        settings.uploads.mode === 'proxy' ? undefined : (signal) => runAttacks(attackDependencies(opened, signal)),
+      runAttacks: (signal) =>
+        runAttacks(
+          attackDependencies(opened, signal),
+          // Nobody is handed a part URL then.
+          settings.uploads.mode === 'proxy' ? [PLAYBACK_GROUP] : [PART_URL_GROUP, PLAYBACK_GROUP],
+        ),
       logger,
       wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
     });

@@ -53,7 +53,9 @@ function toText(report: VerifyReport): string {
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
     ...(report.uploadsUnlisted === null
       ? []
-      : [`Stray uploads were not looked for: the store does not list open uploads (${report.uploadsUnlisted}).`]),
+      : [
+          `Stray uploads were looked for beside receipts at most: the store does not list what is open (${report.uploadsUnlisted}).`,
+        ]),
     ...report.kinds.map(({ kind, found, fixed }) => {
       const repaired = fixed > 0 ? ` (${fixed} put right)` : '';
       return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;

@@ -1,7 +1,7 @@
 // The doctor: every check in order, on throw-away keys, and a bucket left as it was found.
 import { toIso } from '../domain/times.ts';
 import type { CapabilityId } from '../storage/needs.ts';
-import { ALL_ATTACKS, PART_URL_GROUP, runAttacks } from './attacks/run-attacks.ts';
+import { ALL_ATTACKS, PART_URL_IDS, runAttacks } from './attacks/run-attacks.ts';
 import { type CheckResult, info, judged, type Verdict } from './check.ts';
 import { cors } from './checks/cors.ts';
 import type { DoctorCheck } from './checks/doctor-check.ts';
@@ -120,8 +120,6 @@ function skipped(why: string): Verdict {
 function skip(checks: readonly { id: string; name: string }[], why: string): CheckResult[] {
   return checks.map(({ id, name }) => ({ id, name, ...skipped(why) }));
 }
-
-const PART_URL_IDS = new Set([PART_URL_GROUP.control, ...PART_URL_GROUP.attacks].map(({ id }) => id));
 
 /** With `UPLOADS=proxy` nobody is given a part URL, so what one could do is only worth knowing. */
 function asProxied(result: CheckResult): CheckResult {

@@ -57,7 +57,7 @@ export async function* candidatesOf(run: Run): AsyncGenerator<Candidate, void, u
     const parsed = parseKey(upload.key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
       run.tally.problem({ code: 'unknown-upload' }, upload.key);
-    } else if (isOld(run, Number.isNaN(upload.initiatedMs) ? createdAtOf(parsed.ref.recording) : upload.initiatedMs)) {
+    } else if (isOld(run, createdAtOf(parsed.ref.recording)) && !isYoung(run, upload.initiatedMs)) {
       yield { ref: parsed.ref, uploadId: upload.uploadId };
     }
   }
@@ -89,6 +89,11 @@ async function* fromManifests(run: Run): AsyncGenerator<Candidate, void, undefin
   }
   const last = await candidate();
   if (last) yield last;
+}
+
+/** NaN is not: the id of the recording tells its age. */
+function isYoung({ context, startedAtMs }: Run, timeMs: number): boolean {
+  return startedAtMs - timeMs < context.uploadIdleLimitMs;
 }
 
 function isOld({ context, startedAtMs }: Run, timeMs: number): boolean {

@@ -1,10 +1,13 @@
 // Uploads that their clients abandoned: completed with what had arrived, so that it can be reviewed.
 import { recordingDeadline } from '../domain/deadlines.ts';
 import { parseManifest } from '../domain/documents.ts';
+import { createdAtOf } from '../domain/ids.ts';
 import { recordingKey } from '../domain/keys.ts';
 import { checkParts } from '../domain/parts.ts';
+import { MAX_CLOCK_SKEW_MS } from '../domain/times.ts';
 import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../storage/attempt-state.ts';
 import { completeUpload } from '../storage/completion.ts';
+import { endUpload } from '../storage/end-upload.ts';
 import { failureOf } from './failure.ts';
 import { type Candidate, candidatesOf } from './open-uploads.ts';
 import type { Run } from './sweep-run.ts';
@@ -31,13 +34,17 @@ async function salvage(run: Run, { ref, uploadId }: Candidate): Promise<void> {
   const { store, policy } = context;
   const key = recordingKey(ref, 'media');
   const parts = (await store.listParts(key, uploadId)) ?? [];
-  // One without a time may have come just now.
-  if (parts.some(({ lastModifiedMs }) => Number.isNaN(lastModifiedMs))) return tally.note('part-without-time', key);
+  // One without a time, or with one from before its recording, may have come just now.
+  const sinceMs = createdAtOf(ref.recording) - MAX_CLOCK_SKEW_MS;
+  if (parts.some(({ lastModifiedMs }) => !(lastModifiedMs >= sinceMs))) return tally.note('part-without-time', key);
   const lastPartMs = parts.reduce((latest, part) => Math.max(latest, part.lastModifiedMs), 0);
-  if (parts.length === 0 || startedAtMs - lastPartMs < context.uploadIdleLimitMs) return;
+  if (parts.length > 0 && startedAtMs - lastPartMs < context.uploadIdleLimitMs) return;
 
   const attempt = await readAttempt(store, ref);
   const objects = findRecording(attempt, ref.recording)?.objects ?? {};
+  // Its creation died, or its reply was lost, or its recording is gone: nobody will ever send a part of it.
+  if (!objects.manifest && !options.dryRun) await endUpload(store, key, uploadId);
+  if (parts.length === 0) return;
   const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsOf(attempt));
   if (!objects.manifest || objects.deleting || objects.media || deadlineMs <= startedAtMs + context.leadMs) return;
   const body = await store.get(recordingKey(ref, 'manifest'));

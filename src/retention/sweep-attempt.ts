@@ -9,7 +9,6 @@ import {
   attemptStateOf,
   completedAtsOf,
   currentItems,
-  findRecording,
   type RecordingState,
   readAttempt,
 } from '../storage/attempt-state.ts';
@@ -123,27 +122,40 @@ async function wasPurged({ context }: Run, { ref, objects }: RecordingState): Pr
   return (await readReceipt(context.store, ref)) !== undefined;
 }
 
-/**
- * What a listing of exactly the attempt shows after the purge and should not: recordings that are gone, and those that the
- * view lacks, because it is a page shared with others or they were begun since. Without it no entry goes. Prefixes.
- */
+/** What a listing of exactly the attempt shows after the purge and should not. */
+export interface Surprises {
+  /** Prefixes of recordings that are gone, and still there. */
+  readonly left: readonly string[];
+  /** Whether there are keys that the view lacks: it is a page shared with others, or they were written since. */
+  readonly isMore: boolean;
+}
+
+/** Without it no entry goes. */
 export async function findSurprises(
   { context, tally }: Run,
   { due, state, isExact, doomed }: AttemptView,
   gone: ReadonlySet<string>,
   versions: boolean,
-): Promise<string[]> {
+): Promise<Surprises> {
   // What was listed by exactly its prefix, and is left as it was.
-  if (isExact && doomed.length === 0) return [];
+  if (isExact && doomed.length === 0) return { left: [], isMore: false };
   try {
-    const { recordings } = await readAttempt(context.store, due.ref, { versions });
-    return recordings
-      .filter(({ ref }) => gone.has(recordingPrefix(ref)) || !findRecording(state, ref.recording))
-      .map(({ ref }) => recordingPrefix(ref));
+    const attempt = await readAttempt(context.store, due.ref, { versions });
+    const prefixes = attempt.recordings.map(({ ref }) => recordingPrefix(ref));
+    const known = new Set(keysOf(state));
+    return {
+      left: prefixes.filter((prefix) => gone.has(prefix)),
+      isMore: keysOf(attempt).some((key) => !known.has(key)),
+    };
   } catch (error) {
     tally.problem(failureOf(error), attemptPrefix(due.ref));
-    return [attemptPrefix(due.ref)];
+    return { left: [], isMore: true };
   }
+}
+
+function keysOf({ recordings, assessments, unknownKeys }: AttemptState): string[] {
+  const items = [...recordings.flatMap((recording) => recording.items), ...assessments];
+  return [...items.map(({ key }) => key), ...unknownKeys];
 }
 
 /**

@@ -15,6 +15,7 @@ import { type ListedObject, STORE_CONCURRENCY } from '../storage/object-store.ts
 import { bringForward } from './bring-forward.ts';
 import { type DueSoonReport, findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
+import { failureOf } from './failure.ts';
 import { findOpenUploads } from './open-uploads.ts';
 import { purgeRecordings } from './purge.ts';
 import { DELETION } from './purging.ts';
@@ -134,7 +135,11 @@ async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: nu
     chunks,
     async (chunk) => {
       if (options.signal?.aborted) return;
-      await sweepChunk(run, chunk, storeTimeMs);
+      await sweepChunk(run, chunk, storeTimeMs).catch((error: unknown) => {
+        for (const { ref, entries } of chunk) {
+          tally.attemptFailed(entries[0]?.timeMs ?? Number.NaN, context.now(), failureOf(error), attemptPrefix(ref));
+        }
+      });
       context.onProgress?.(tally.progress());
     },
     { concurrency: CHUNKS_AT_ONCE },
@@ -170,10 +175,10 @@ async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: n
   const concluded = await pMap(
     found,
     async (view) => {
-      const surprises = await findSurprises(run, view, gone, versioned);
-      if (surprises.length === 0) return conclude(run, view, gone, storeTimeMs);
+      const { left, isMore } = await findSurprises(run, view, gone, versioned);
+      if (left.length === 0 && !isMore) return conclude(run, view, gone, storeTimeMs);
       if (shared) again.push(view.due);
-      else for (const prefix of surprises) tally.problem({ code: 'objects-stay', operation: DELETION }, prefix);
+      else for (const prefix of left) tally.problem({ code: 'objects-stay', operation: DELETION }, prefix);
       return NOTHING;
     },
     { concurrency: STORE_CONCURRENCY },

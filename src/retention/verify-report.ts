@@ -37,7 +37,7 @@ export interface VerifyReport {
   readonly bytes: number;
   readonly receipts: number;
   readonly auditEvents: number;
-  /** Why the store did not list open uploads, so that no stray one can be found; null where it did. */
+  /** Why the store did not list open uploads, so that stray ones are not all found; null where it did. */
   readonly uploadsUnlisted: string | null;
   readonly requests: number;
   /** How many findings of all kinds stand. */
@@ -50,6 +50,9 @@ export interface VerifyReport {
 
 /** Findings of a kind that are listed; all are counted. Bounds the memory of a run over a ruined bucket. */
 export const MAX_LISTED = 1000;
+
+/** A folder of the store shows no upload that is open in it. */
+export const NOT_SHOWN = 'NotShown';
 
 export class Findings {
   readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, auditEvents: 0 };

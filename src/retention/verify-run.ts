@@ -1,6 +1,7 @@
 // What the checks of one `verify` share.
 import { type AttemptRef, newUniqueName } from '../domain/ids.ts';
 import { dueAttemptKey } from '../domain/keys.ts';
+import { isStoreError } from '../storage/store-error.ts';
 import type { SweepContext } from './sweep-run.ts';
 import type { FindingKind, Findings } from './verify-report.ts';
 
@@ -15,7 +16,7 @@ export interface VerifyRun {
   readonly windowKeys: number;
 }
 
-/** Reports, and in a repairing run repairs. */
+/** Reports, and in a repairing run repairs: what the store refuses stays as it is, and is found again. */
 export async function report(
   run: VerifyRun,
   kind: FindingKind,
@@ -24,7 +25,12 @@ export async function report(
   repair?: () => Promise<unknown>,
 ): Promise<void> {
   run.findings.add(kind, key, detail);
-  if (run.repair && repair) await repair();
+  if (!run.repair || !repair) return;
+  try {
+    await repair();
+  } catch (error) {
+    if (!isStoreError(error) || error.code === 'unavailable') throw error;
+  }
 }
 
 /** Leads the sweeper to an attempt: the one way in which anything is ever deleted. */

@@ -16,17 +16,17 @@ import {
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
 import { endUpload } from '../storage/end-upload.ts';
-import { isDispensable } from '../storage/needs.ts';
 import { listAll, listAllMultipartUploads } from '../storage/object-store.ts';
 import { UNDELIVERED_MS } from '../storage/outbox.ts';
-import { isStoreError } from '../storage/store-error.ts';
+import { isStoreError, isUnreadable } from '../storage/store-error.ts';
+import { listsUploadsByFolder } from '../storage/upload-listing.ts';
 import { askInOrder } from './ask-in-order.ts';
 import { inBatches } from './in-batches.ts';
 import { guardClock, sweep } from './sweep.ts';
 import type { SweepContext } from './sweep-run.ts';
 import { verifyAttempts } from './verify-attempts.ts';
 import { verifyReceiptIndexes, verifyReceipts } from './verify-receipts.ts';
-import { compare, Findings, type VerifyReport } from './verify-report.ts';
+import { compare, Findings, NOT_SHOWN, type VerifyReport } from './verify-report.ts';
 import { report, type VerifyRun } from './verify-run.ts';
 
 const WINDOW = 50_000;
@@ -66,6 +66,8 @@ async function readAll(context: SweepContext, repair: boolean): Promise<Findings
   // What has no time may have been written just now.
   const isYoung = (timeMs: number) => !(context.now() - timeMs > context.settleMs);
   const run: VerifyRun = { context, findings, repair, isYoung, windowKeys: context.windowKeys ?? WINDOW };
+  // Before anything is judged by this clock, or repaired.
+  guardClock(context.now(), (await context.store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs);
   await verifyAttempts(run);
   await verifyUploads(run);
   await verifyMarkers(run);
@@ -77,21 +79,40 @@ async function readAll(context: SweepContext, repair: boolean): Promise<Findings
   return findings;
 }
 
-/** Of a store that lists no uploads nothing is found here. */
+/** Of a store that lists no uploads those are found that a deletion left behind, beside its receipt. */
 async function verifyUploads(run: VerifyRun): Promise<void> {
   try {
-    await verifyListedUploads(run);
+    if ((await verifyListedUploads(run)) > 0 || (await listsUploadsByFolder(run.context))) return;
+    run.findings.uploadsUnlisted = NOT_SHOWN;
+    await verifyUploadsOfReceipts(run);
   } catch (error) {
-    if (!isStoreError(error) || !isDispensable(error)) throw error;
+    if (!isStoreError(error) || (error.code === 'unavailable' && !isUnreadable(error))) throw error;
     run.findings.uploadsUnlisted = error.storeCode;
   }
 }
 
+/** MinIO lists the uploads of an exact key: one request a receipt. */
+async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
+  const { store } = run.context;
+  for await (const { key } of listAll(store, RECEIPTS_PREFIX)) {
+    const parsed = parseKey(key);
+    if (parsed?.type !== 'receipt') continue;
+    for await (const upload of listAllMultipartUploads(store, recordingKey(parsed.ref, 'media'))) {
+      if (run.isYoung(upload.initiatedMs)) continue;
+      await report(run, 'stray-upload', upload.key, 'its recording has a receipt', () =>
+        endUpload(store, upload.key, upload.uploadId),
+      );
+    }
+  }
+}
+
 /** Before anything is ended or deleted: by a wrong clock a request that is still running looks long over. */
-async function verifyListedUploads(run: VerifyRun): Promise<void> {
+async function verifyListedUploads(run: VerifyRun): Promise<number> {
+  let listed = 0;
   const { store, now } = run.context;
   const guard = ({ storeTimeMs }: { storeTimeMs: number }) => guardClock(now(), storeTimeMs);
   for await (const { key, uploadId, initiatedMs } of listAllMultipartUploads(store, '', guard)) {
+    listed += 1;
     if (run.isYoung(initiatedMs)) continue;
     const parsed = parseKey(key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
@@ -107,6 +128,7 @@ async function verifyListedUploads(run: VerifyRun): Promise<void> {
       endUpload(store, key, uploadId),
     );
   }
+  return listed;
 }
 
 /** `attempts/` is listed once for every `windowKeys` markers, beside them. */

@@ -4,6 +4,9 @@ import type { AttemptRef, RecordingRef } from '../domain/ids.ts';
 import { attemptPrefix, type ParsedKey, parseKey, type RecordingObject } from '../domain/keys.ts';
 import { type DeleteTarget, type ListedObject, listAll, type ObjectStore, type OpenUpload } from './object-store.ts';
 
+/** What S3 calls the version of an object that was written before its bucket kept versions. */
+const NULL_VERSION = 'null';
+
 /** An object, or one of its versions in a versioned bucket. */
 export interface StoredItem extends DeleteTarget {
   readonly sizeBytes: number;
@@ -133,10 +136,34 @@ export async function* eachItem(
   prefix: string,
   versions: boolean,
 ): AsyncGenerator<StoredItem, void, undefined> {
-  if (!versions) {
-    for await (const object of listAll(store, prefix)) yield { ...object, isCurrent: true };
-    return;
+  if (versions) return yield* eachVersion(store, prefix);
+  for await (const object of listAll(store, prefix)) yield { ...object, isCurrent: true };
+}
+
+/**
+ * All versions; and what a plain listing shows of which they have no current one. Some stores leave out what is older than
+ * the versioning: S3 calls that version `null`.
+ */
+async function* eachVersion(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {
+  const plain = listAll(store, prefix);
+  let object = (await plain.next()).value;
+  let last: string | undefined;
+  const unversioned = ({ key, sizeBytes, lastModifiedMs }: ListedObject) => {
+    return { key, sizeBytes, lastModifiedMs, versionId: NULL_VERSION, isCurrent: true };
+  };
+  for await (const version of pagesOfVersions(store, prefix)) {
+    for (; object && object.key < version.key; object = (await plain.next()).value) yield unversioned(object);
+    if (object?.key === version.key && version.key !== last) {
+      if (!version.isCurrent) yield unversioned(object);
+      object = (await plain.next()).value;
+    }
+    last = version.key;
+    yield version;
   }
+  for (; object; object = (await plain.next()).value) yield unversioned(object);
+}
+
+async function* pagesOfVersions(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {
   let cursor: string | undefined;
   do {
     const page = await store.listVersions(prefix, { cursor });

@@ -1,6 +1,6 @@
 // What the service needs of a store, and what it does without the rest: the doctor, the self-test and the sweep judge by it.
 
-import { isStoreError } from './store-error.ts';
+import { isStoreError, isUnreadable } from './store-error.ts';
 
 export type Need = 'needed' | 'optional';
 
@@ -80,7 +80,7 @@ export const CAPABILITIES = {
     name: 'versioning',
     operations: ['GetBucketVersioning'],
     need: 'optional',
-    without: 'a trial of deletion tells whether versions are kept',
+    without: 'a deletion takes all that ListObjectVersions shows; where neither answers, nothing can be deleted',
   },
   'batch-delete': {
     name: 'batch delete',
@@ -154,9 +154,13 @@ export function isNeeded(operation: string): boolean {
   return NEEDED.has(operation) || !OPTIONAL.has(operation);
 }
 
-/** Whether the service goes on without it: refused or not known, and not needed. A store in trouble is asked again. */
+/**
+ * Whether the service goes on without it: refused, not known, or never answered in a way that can be read, and not needed.
+ * A store in trouble is asked again.
+ */
 export function isDispensable(error: unknown): boolean {
-  return isStoreError(error) && error.code !== 'unavailable' && !isNeeded(error.operation);
+  if (!isStoreError(error) || isNeeded(error.operation)) return false;
+  return error.code !== 'unavailable' || isUnreadable(error);
 }
 
 export function capabilityOf(id: string): Capability | undefined {

@@ -28,6 +28,14 @@ export class StoreError extends Error {
   }
 }
 
+/** Words of the adapter for an answer that came, and says nothing: asking again may never help. */
+const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'CutShort', 'NotFound']);
+
+/** Whether the store, or something before it, answered with what is no answer to the question. */
+export function isUnreadable(error: unknown): boolean {
+  return isStoreError(error, 'unavailable') && UNREADABLE.has(error.storeCode);
+}
+
 export function isStoreError(error: unknown, code?: StoreErrorCode): error is StoreError {
   return error instanceof StoreError && (code === undefined || error.code === code);
 }

@@ -57,7 +57,7 @@ test('is not ready before the attacks have run, and ready when all have failed, 
   expect(readiness()).toEqual({ ready: false, reason: 'self-test running' });
   resolve(await FIT.runAttacks());
   await becomesReady();
-  await start({ runAttacks: undefined }).becomesReady();
+  await start({ runAttacks: async () => [] }).becomesReady();
 });
 
 const NO_ABORT: CheckResult = {
@@ -69,14 +69,21 @@ const NO_ABORT: CheckResult = {
   fault: 'AbortMultipartUpload (NotImplemented)',
 };
 const NEEDS = 'the store cannot do what the service needs: AbortMultipartUpload (NotImplemented)';
-const SUCCEED = results({ acl: 'succeeded', tagging: 'unproven', expired: 'succeeded' });
+const SUCCEED = results({ acl: 'succeeded', tagging: 'unproven', 'another-length': 'succeeded' });
+const OF_PLAYBACK = results({ 'another-length': 'succeeded', 'playback-expired': 'succeeded' });
 test.each<[string, Partial<SelfTestDependencies>, string, number]>([
   ['is down', { findObjectLock: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
   ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'nothing is proven by a', RETRY_MS],
   ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
   ['is not asked', { runTrials: async () => results({ delete: 'unproven' }) }, 'nothing is proven by delete', RETRY_MS],
   ['cannot delete', { runTrials: async () => [NO_ABORT] }, NEEDS, 60_000],
-  ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, expired; set UPLOADS=proxy', 60_000],
+  ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, another-length; set UPLOADS=proxy', 60_000],
+  [
+    'plays to anybody',
+    { runAttacks: async () => OF_PLAYBACK },
+    'another-length, playback-expired; use another store',
+    60_000,
+  ],
 ])('is not ready while the store %s, says so once, and looks again until repaired', async (_, trouble, why, ms) => {
   const { readiness, nextWait, advance, lines, restore, becomesReady } = start(trouble);
   for (let round = 0; round < 3; round += 1) {
@@ -95,7 +102,7 @@ test('attacks no store that lacks something, also where uploads pass through the
   const unfit = start({ runTrials: async () => [NO_ABORT, left], runAttacks });
   await unfit.nextWait();
   expect(unfit.lines).toContain('throw-away keys stay in the bucket');
-  const proxied = start({ runTrials: async () => [NO_ABORT], runAttacks: undefined });
+  const proxied = start({ runTrials: async () => [NO_ABORT], runAttacks: async () => [] });
   await proxied.nextWait();
   expect(proxied.readiness()).toEqual({ ready: false, reason: NEEDS });
   expect(runAttacks).not.toHaveBeenCalled();

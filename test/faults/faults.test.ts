@@ -85,8 +85,10 @@ const CALLS = {
 
 const failing = (calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, 'unavailable']));
 const EMPTY = {
-  ...failing('getStart getRange list listVersions isVersioned tags create listParts listUploads'),
+  ...failing('getStart getRange list listVersions tags create listParts listUploads'),
   get: '',
+  // Where nobody says whether there are versions, they are looked for.
+  isVersioned: true,
 };
 /** Nothing in an object tells the adapter that half is missing: a torn document is reported by its reader. */
 const HALF = {

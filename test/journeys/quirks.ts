@@ -45,6 +45,8 @@ const page: Answer = (response) => {
     .end('<html>Not found</html>');
 };
 
+const longAgo = rewriting((xml) => xml.replace(/<LastModified>[^<]*/g, '<LastModified>1970-01-01T00:00:00.000Z'));
+
 const isListing = ({ method, key, query }: Asked) => method === 'GET' && key === undefined && query.has('list-type');
 const isUploadListing = ({ method, query }: Asked) => method === 'GET' && query.has('uploads');
 const isPartListing = ({ method, key, query }: Asked) => method === 'GET' && key !== undefined && query.has('uploadId');
@@ -118,6 +120,20 @@ const wholeBody: Answer = async (response, ask, _body, { key = '', store }) => {
 const pretending: Answer = (response) => void response.writeHead(204, { date: new Date().toUTCString() }).end();
 
 /** By what they do; `isFit`: whether a whole life, a withdrawal and a sweep work there. */
+const noUploads = rewriting((xml) => elements(xml, 'Upload').reduce((left, upload) => left.replace(upload, ''), xml));
+
+/** Answers one request in so many with a page, as a proxy does while its upstream is being replaced. */
+function oneIn(count: number, isIt: (asked: Asked) => boolean): Quirk {
+  let seen = 0;
+  return (asked) => {
+    if (!isIt(asked)) return isUploadListing(asked) ? noUploads : undefined;
+    seen += 1;
+    return seen % count === 0 ? page : undefined;
+  };
+}
+
+const pageQuirk = (isIt: (asked: Asked) => boolean) => where(isIt, page);
+
 export const QUIRKS: readonly { readonly name: string; readonly isFit: boolean; readonly quirk: Quirk }[] = [
   { name: 'lists uploads by an exact key', isFit: true, quirk: where(isUploadListing, byExactKey) },
   {
@@ -178,6 +194,16 @@ export const QUIRKS: readonly { readonly name: string; readonly isFit: boolean; 
   { name: 'does not know ListParts', isFit: false, quirk: where(isPartListing, refusing(501, 'NotImplemented')) },
   { name: 'refuses AbortMultipartUpload', isFit: false, quirk: where(isAbort, refusing(403, 'AccessDenied')) },
   { name: 'pretends to abort', isFit: false, quirk: where(isAbort, pretending) },
+  {
+    name: 'lists no uploads, and answers ListParts with a page now and then',
+    isFit: false,
+    quirk: oneIn(2, isPartListing),
+  },
+  { name: 'answers ListMultipartUploads with a page', isFit: true, quirk: pageQuirk(isUploadListing) },
+  { name: 'answers DeleteObjects with a page', isFit: true, quirk: pageQuirk(isBatchDelete) },
+  { name: 'answers GetBucketVersioning with a page', isFit: true, quirk: pageQuirk(has('versioning')) },
+  { name: 'answers a question for object lock with a page', isFit: true, quirk: pageQuirk(has('object-lock')) },
+  { name: 'lists parts with times of 1970', isFit: true, quirk: where(isPartListing, longAgo) },
   { name: 'lists objects without times', isFit: false, quirk: where(isListing, without('LastModified')) },
   { name: 'lists parts without times', isFit: true, quirk: where(isPartListing, without('LastModified')) },
   { name: 'lists uploads without times', isFit: true, quirk: where(isUploadListing, without('Initiated')) },

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
 import { newRecordingId } from '../../src/domain/ids.ts';
+import { recordingKey } from '../../src/domain/keys.ts';
+import { verify } from '../../src/retention/verify.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, overriding } from '../kit/interventions.ts';
@@ -91,18 +93,19 @@ describe('open uploads that cannot be listed', () => {
     },
   );
 
-  test('because the store is busy, let the media go, and the receipt wait', async () => {
+  test('because the store is busy, are a failure of the sweep, and those that manifests name are ended all the same', async () => {
     const service = startRetention();
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
     const store = failing(service.store, 'listMultipartUploads', '', 'SlowDown');
     expect(await service.sweepOn(store)).toMatchObject({
-      failed: 2,
-      problems: [{ code: 'SlowDown', operation: 'listMultipartUploads', keys: ['open uploads', expect.any(String)] }],
+      failed: 1,
+      deleted: { recordings: 1 },
+      problems: [{ code: 'SlowDown', operation: 'listMultipartUploads', keys: ['open uploads'] }],
     });
-    expect(await service.keys(mediaKey(ref))).toEqual([]);
-    expect(await service.receiptOf(ref)).toBeUndefined();
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+    expect(await service.receiptOf(ref)).toBeDefined();
+    expect(await service.due('attempt')).toHaveLength(1);
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
     expect(await service.due('attempt')).toEqual([]);
   });
 });
@@ -133,19 +136,95 @@ describe('a store that lists folder before folder', () => {
   });
 });
 
-test('a shared page that leaves out a part of an attempt keeps its entry until all of it is gone', async () => {
+describe('a shared page that leaves out', () => {
+  /** Only a listing of exactly the attempt, or the recording, shows these keys. */
+  const hiding = (service: ReturnType<typeof startRetention>, hidden: string) =>
+    overriding(service.store, {
+      async list(prefix, options) {
+        const page = await service.store.list(prefix, options);
+        if (prefix !== 'attempts/') return page;
+        return { ...page, objects: page.objects.filter(({ key }) => !key.includes(hidden)) };
+      },
+    });
+
+  test('a recording of an attempt keeps the entry until all of it is gone', async () => {
+    const service = startRetention();
+    const [hidden] = [await service.record(), await service.record(), await service.record({ attempt: 'a2' })];
+    const store = hiding(service, hidden?.recording ?? '');
+    expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
+    expect(await service.keys('attempts/')).toEqual([]);
+  });
+
+  test.each(['/assessed/', '/deleting'])('%s moves no entry', async (hidden) => {
+    const service = startRetention({ policy: { afterAssessmentMs: 5 * DAY_MS, unassessedMs: 60 * DAY_MS } });
+    const ref = await service.record();
+    await service.record({ attempt: 'a2' });
+    if (hidden === '/assessed/') await service.assess(ref);
+    else await service.put(recordingKey(ref, 'deleting'), '{}');
+    await service.makeDue(ref);
+    const store = hiding(service, hidden);
+    expect(await service.after(6 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+});
+
+test.each([
+  ['what is older than its versioning', (keys: string[]) => keys.slice(0, 1)],
+  ['everything', () => []],
+])('a listing of versions that leaves out %s leaves nothing behind', async (_, shown) => {
   const service = startRetention();
-  const [kept] = [await service.record(), await service.record(), await service.record({ attempt: 'a2' })];
-  // Only a listing of exactly the attempt, or the recording, shows the first one.
+  await service.record();
   const store = overriding(service.store, {
-    async list(prefix, options) {
-      const page = await service.store.list(prefix, options);
-      if (prefix !== 'attempts/') return page;
-      return { ...page, objects: page.objects.filter(({ key }) => !key.includes(kept?.recording ?? '')) };
+    isVersioned: async () => true,
+    async listVersions(prefix, options) {
+      const page = await service.store.listVersions(prefix, options);
+      const keys = shown(page.versions.map(({ key }) => key));
+      return { ...page, versions: page.versions.filter(({ key }) => keys.includes(key)) };
     },
   });
-  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 3 }, failed: 0 });
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
   expect(await service.keys('attempts/')).toEqual([]);
+  expect(await service.verifyOn(store)).toMatchObject({ wrong: 0 });
+});
+
+test('parts that an untrue receipt left are found beside it, where uploads are listed by key alone', async () => {
+  const service = startRetention({ memory: { listsUploads: 'by-key' } });
+  const ref = await service.record();
+  await service.erase(ref);
+  const uploadId = await service.store.createMultipartUpload(mediaKey(ref), { contentType: 'video/webm' });
+  await service.store.uploadPart(mediaKey(ref), uploadId, 1, PART);
+  service.clock.advance(2 * HOUR_MS);
+  expect(await service.verify()).toMatchObject({
+    wrong: 1,
+    findings: [{ kind: 'stray-upload' }],
+    uploadsUnlisted: 'NotShown',
+  });
+  expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
+  expect(await service.store.listParts(mediaKey(ref), uploadId)).toBeUndefined();
+});
+
+test('by a wrong clock verify repairs nothing, also where the store lists no uploads', async () => {
+  const service = startRetention();
+  await service.put('doctor/trial');
+  const refused = new StoreError('not-implemented', 'ListMultipartUploads', 'NotImplemented');
+  const store = overriding(service.store, { listMultipartUploads: () => Promise.reject(refused) });
+  const context = { ...service.sweepContext, store, now: () => service.clock.now() + 9 * DAY_MS };
+  await expect(verify(context, { fix: true })).rejects.toThrow('differ by');
+  expect(await service.keys('doctor/')).toHaveLength(1);
+});
+
+test('an upload that cannot be ended stops no other repair', async () => {
+  const service = startRetention();
+  const ref = await service.record();
+  const key = mediaKey({ ...ref, recording: newRecordingId(0, randomBytes) });
+  await service.store.createMultipartUpload(key, { contentType: 'video/webm' });
+  await service.put('doctor/trial');
+  const store = overriding(service.store, { abortMultipartUpload: async () => {} });
+  const report = await service.after(2 * HOUR_MS).verifyOn(store, { fix: true });
+  expect(report.findings).toMatchObject([
+    { kind: 'stray-upload', fixed: false },
+    { key: 'doctor/trial', fixed: true },
+  ]);
 });
 
 describe('times that are not there', () => {

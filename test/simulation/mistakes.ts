@@ -200,7 +200,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('complete', 684, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
   mistake(DELETING, 6, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
-  mistake(DELETING, 9471, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
+  mistake(DELETING, 3391, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
   mistake(DELETING, 1, 'purge keeps the media', withoutDelete('media')),
   mistake(DELETING, 1, 'purge keeps the manifest', withoutDelete('manifest')),
   mistake(DELETING, 1, 'purge keeps the marker', withoutDelete('participant')),
@@ -241,7 +241,7 @@ export const MISTAKES: readonly Mistake[] = [
       return parseManifest(body, parsed.ref) ? body : toBody(madeUp(parsed.ref));
     },
   })),
-  mistake(DELETING, 27, 'purge reads no receipts', unread('receipt')),
+  mistake(DELETING, 16, 'purge reads no receipts', unread('receipt')),
   mistake('sweep', 1, 'sweep sees no facts', hidden('assessed')),
   mistake('sweep', 4, 'sweep does not see `deleting`', hidden('deleting')),
   mistake('play', 48, 'playback does not see a restriction', hidden('restricted')),
@@ -292,9 +292,9 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 42, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 4, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 18, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
-  mistake('sweep', 4, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('sweep', 73, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 169, 'erase ignores what could not be deleted', deleteFailuresIgnored),
   // Others.
   mistake('erase', 1, 'erase lists beyond its tenant', (store) => ({
@@ -304,7 +304,7 @@ export const MISTAKES: readonly Mistake[] = [
       return { ...page, objects: page.objects.filter(({ key }) => key.startsWith(prefix)) };
     },
   })),
-  mistake('verify', 69, 'verify ends uploads that a manifest names', unread('manifest')),
+  mistake('verify', 83, 'verify ends uploads that a manifest names', unread('manifest')),
   mistake('verify', 58, 'verify repairs by a retention that is twice as long', { command: laterPolicy }),
   mistake('verify', 7, 'verify repairs with a later deadline', (store) => ({
     put: (key, ...rest) => store.put(kindOf(key) === 'due-attempt' ? aYearLater(key) : key, ...rest),

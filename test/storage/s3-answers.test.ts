@@ -160,9 +160,21 @@ describe('a 404 that is not in the words of the store', () => {
 
   test.each(BARE)('counts only if a listing says so too: %j', async (answer) => {
     let listed = LISTED;
-    const adapter = await adapterOn(({ query }) => (query.has('list-type') || query.has('uploads') ? listed : answer));
+    let isShown = false;
+    const adapter = await adapterOn(({ method, query }) => {
+      const prefix = query.get('prefix') ?? '';
+      if (method === 'POST' && query.has('uploads'))
+        return document('<UploadId>trial</UploadId>', 'InitiateMultipartUploadResult');
+      if (method === 'DELETE' && query.get('uploadId') === 'trial') return { status: 204 };
+      if (isShown && prefix.startsWith('doctor/'))
+        return `<Upload><Key>${prefix}</Key><UploadId>trial</UploadId></Upload>`;
+      return query.has('list-type') || query.has('uploads') ? listed : answer;
+    });
     expect(await calls(adapter)).toEqual(Array.from({ length: 7 }, () => 'unavailable'));
     listed = '';
+    // A listing that shows no upload of one's own either proves nothing.
+    expect((await calls(adapter)).slice(3)).toEqual(Array.from({ length: 4 }, () => 'unavailable'));
+    isShown = true;
     expect(await calls(adapter)).toEqual([
       undefined,
       undefined,
@@ -217,10 +229,12 @@ test.each<[string, Answer, Answer, unknown]>([
     'refused, where the question for versions is not understood',
     '403 No',
     document('', 'ListBucketResult'),
-    'unavailable',
+    'access-denied',
   ],
   ['not answered', '503 SlowDown', '', 'unavailable'],
-  ['answered by nothing', { body: '' }, '', 'unavailable'],
+  ['answered by nothing, where versions are listed', { body: '' }, '', true],
+  ['answered by nothing', { body: '' }, { body: '' }, 'unavailable'],
+  ['a word that is not of S3', '<Status>Disabled</Status>', '', false],
 ])('whether the bucket has versions: %s', async (_, versioning, versions, expected) => {
   const { store } = await adapterOn(({ query }) => (query.has('versioning') ? versioning : versions));
   expect(await outcomeOf(store.isVersioned())).toBe(expected);

@@ -2,10 +2,12 @@
 
 import { CAPABILITIES } from '../../storage/needs.ts';
 import type { BucketInspection, ObjectLock } from '../../storage/s3/bucket-inspection.ts';
-import { isStoreError } from '../../storage/store-error.ts';
-import { type CheckResult, failed, judged, ok } from '../check.ts';
+import { isStoreError, isUnreadable } from '../../storage/store-error.ts';
+import { type CheckResult, failed, info, judged, ok } from '../check.ts';
 
 export const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;
+
+const REMEDY = 'Make another bucket without object lock; it cannot be taken away from this one.';
 
 /** Why the service must not use a bucket with object lock. */
 export function lockProblem({ defaultRetention }: ObjectLock): string {
@@ -17,9 +19,13 @@ export function lockProblem({ defaultRetention }: ObjectLock): string {
 /** An answer that cannot be read is neither: then the trial of deletion decides, here as in `serve`. */
 export async function checkObjectLock(inspection: BucketInspection): Promise<CheckResult> {
   const result = await judged(OBJECT_LOCK.id, OBJECT_LOCK.name, async () => {
-    const lock = await inspection.objectLock();
-    if (!lock) return ok('Objects are never locked.');
-    return failed(lockProblem(lock), 'Make another bucket without object lock; it cannot be taken away from this one.');
+    try {
+      const lock = await inspection.objectLock();
+      return lock ? failed(lockProblem(lock), REMEDY) : ok('Objects are never locked.');
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      return info(`The store's answer cannot be read: ${CAPABILITIES['object-lock'].without}.`, null, 'unknown');
+    }
   });
   // While nobody knows, nothing is written.
   return result.outcome === 'unproven' ? { ...result, status: 'failed' } : result;
@@ -34,7 +40,7 @@ export async function findObjectLock(inspection: BucketInspection, signal?: Abor
     const lock = await inspection.objectLock(signal);
     return lock && lockProblem(lock);
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return undefined;
+    if (isStoreError(error) && (error.code !== 'unavailable' || isUnreadable(error))) return undefined;
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 
 import { HOUR_MS } from '../../domain/durations.ts';
 import { DOCTOR_PREFIX } from '../../domain/keys.ts';
-import { CAPABILITIES } from '../../storage/needs.ts';
+import { CAPABILITIES, isDispensable } from '../../storage/needs.ts';
 import { listAll, listAllMultipartUploads, type ObjectStore, type OpenUpload } from '../../storage/object-store.ts';
 import { isStoreError } from '../../storage/store-error.ts';
 import { info, ok, warning } from '../check.ts';
@@ -85,7 +85,7 @@ export const SETUP_CHECKS: readonly DoctorCheck[] = [
       }
       for (const { key, initiatedMs } of await openUploads(store)) if (isLeft(key, initiatedMs)) left += 1;
       return left === 0
-        ? ok('No earlier run left anything behind.')
+        ? ok('No earlier run left anything behind that is listed.')
         : warning(`${left} objects or uploads under ${DOCTOR_PREFIX} are left of an earlier run.`, 'Delete them.');
     },
   },
@@ -96,7 +96,7 @@ async function openUploads(store: ObjectStore): Promise<OpenUpload[]> {
   try {
     return await Array.fromAsync(listAllMultipartUploads(store, DOCTOR_PREFIX));
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return [];
+    if (isDispensable(error)) return [];
     throw error;
   }
 }

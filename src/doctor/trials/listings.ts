@@ -1,6 +1,6 @@
 // Listings: whole, at once, and in the one order that the deletion queue needs.
 import { HOUR_MS } from '../../domain/durations.ts';
-import { toKeyTime } from '../../domain/times.ts';
+import { clocksDiffer, toKeyTime } from '../../domain/times.ts';
 import { targetsOf } from '../../storage/attempt-state.ts';
 import { CAPABILITIES, type CapabilityId } from '../../storage/needs.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
@@ -20,7 +20,12 @@ const atOnce = trial('listings', async ({ store, workspace }) => {
   for (let round = 0; round < ROUNDS; round += 1) {
     const key = workspace.key('listed');
     await store.put(key, BYTES);
-    if ((await keysOf(store, key)).join() !== key) return lists('listings', 'it did not show a write');
+    const { objects, storeTimeMs } = await store.list(key);
+    const [written] = objects;
+    if (written?.key !== key) return lists('listings', 'it did not show a write');
+    // Requests that may still run are told by the age of what they wrote.
+    if (clocksDiffer(written.lastModifiedMs, storeTimeMs))
+      return lists('listings', 'its times are not those of the store');
     await store.delete([{ key }]);
     if ((await keysOf(store, key)).length > 0) return lists('listings', 'it still showed a deleted key');
   }

@@ -32,7 +32,8 @@ export const deletion = trial('delete', async ({ store, workspace }) => {
   const versioned = await store.isVersioned();
   const [failure] = await store.delete(await targetsOf(store, key, versioned));
   if (failure) {
-    return refusal({ code: 'unexpected', operation: 'DeleteObject', storeCode: failure.code }, CAPABILITIES.delete);
+    const code = failure.code === 'AccessDenied' ? 'access-denied' : 'unexpected';
+    return refusal({ code, operation: 'DeleteObject', storeCode: failure.code }, CAPABILITIES.delete);
   }
   if (await store.get(key)) return stays('DeleteObject (what was deleted can be read)');
   if ((await store.list(key)).objects.length > 0) return stays('ListObjectsV2 (what was deleted is listed)');

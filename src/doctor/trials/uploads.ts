@@ -1,5 +1,6 @@
 // Uploads: parts become one object, an upload that is given up leaves nothing, and a folder tells what is open in it.
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../domain/parts.ts';
+import { targetsOf } from '../../storage/attempt-state.ts';
 import { endUpload } from '../../storage/end-upload.ts';
 import { CAPABILITIES } from '../../storage/needs.ts';
 import { listAllMultipartUploads, type ObjectStore } from '../../storage/object-store.ts';
@@ -26,9 +27,16 @@ export const parts = trial('parts', async ({ store, workspace }) => {
     return notWhole('CompleteMultipartUpload (it knows no such upload)');
   }
   const [object] = (await store.list(key)).objects;
-  return object?.sizeBytes === SIZES.reduce((sum, size) => sum + size)
-    ? ok('5 MiB and a rest became one object.')
-    : notWhole('CompleteMultipartUpload (not the size of its parts)');
+  if (object?.sizeBytes !== SIZES.reduce((sum, size) => sum + size)) {
+    return notWhole('CompleteMultipartUpload (not the size of its parts)');
+  }
+  // As a purge deletes a recording that was stored.
+  await endUpload(store, key, uploadId);
+  const [failure] = await store.delete(await targetsOf(store, key, await store.isVersioned()));
+  if (failure || (await store.list(key)).objects.length > 0) {
+    return notWhole(`DeleteObject (${failure?.code ?? 'what was made of parts stays'})`);
+  }
+  return ok('5 MiB and a rest became one object, and it was deleted.');
 });
 
 const notWhole = (fault: string) => lacking(fault, `An upload is not whole: ${fault}.`, CAPABILITIES.parts);

@@ -1,5 +1,6 @@
 // Deletes by DeleteObjects where the store has it and lets it, and else key by key.
 import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { isDispensable } from '../needs.ts';
 import type { DeleteFailure, DeleteTarget } from '../object-store.ts';
 import { isStoreError } from '../store-error.ts';
 import { calling } from './answers.ts';
@@ -58,7 +59,7 @@ export class Deletion {
       }
       // Ceph RGW refuses a whole batch for one key that XML cannot carry, such as \u0001 (measured on 16.2). And a key of
       // the store may be let do the one and not the other.
-      if (isStoreError(error, 'unexpected') || isStoreError(error, 'access-denied')) return undefined;
+      if (isDispensable(error) && !isStoreError(error, 'no-such-bucket')) return undefined;
       throw error;
     }
   }

@@ -14,7 +14,9 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { DOCTOR_PREFIX } from '../../domain/keys.ts';
 import type { StoredPart } from '../../domain/parts.ts';
+import { isDispensable } from '../needs.ts';
 import {
   type DeleteFailure,
   type DeleteTarget,
@@ -30,7 +32,7 @@ import {
   type UploadPage,
   type VersionPage,
 } from '../object-store.ts';
-import { isStoreError, StoreError } from '../store-error.ts';
+import { isStoreError, isUnreadable, StoreError } from '../store-error.ts';
 import {
   byKeyThenLatest,
   bytesInRange,
@@ -216,9 +218,10 @@ export class S3ObjectStore implements ObjectStore {
       const output = await calling('GetBucketVersioning', () =>
         this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket })),
       );
-      return output.Status !== undefined;
+      // Some stores have words of their own for "never": these two are S3's.
+      return output.Status === 'Enabled' || output.Status === 'Suspended';
     } catch (error) {
-      if (isStoreError(error, 'unavailable') || isStoreError(error, 'no-such-bucket')) throw error;
+      if (!isDispensable(error)) throw error;
       return this.#hasVersions(error);
     }
   }
@@ -231,7 +234,7 @@ export class S3ObjectStore implements ObjectStore {
       );
       return true;
     } catch (error) {
-      if (isStoreError(error, 'unavailable')) throw error;
+      if (isStoreError(error, 'unavailable') && !isUnreadable(error)) throw error;
       if (isStoreError(refusal, 'not-implemented') && isStoreError(error, 'not-implemented')) return false;
       throw refusal;
     }
@@ -305,15 +308,27 @@ export class S3ObjectStore implements ObjectStore {
 
   /**
    * Whether an upload operation failed because there is no such upload. A 404 that is not in the store's words, such as a
-   * proxy's page, counts only when the listing of the key's uploads lacks it too.
+   * proxy's page, counts only when the listing of the key's uploads lacks it too, on a store that was seen to list one so.
    */
   async #isGone(key: string, uploadId: string, error: unknown): Promise<boolean> {
     if (isStoreError(error, 'no-such-upload')) return true;
-    if (!isBare404(error)) return false;
-    for await (const open of listAllMultipartUploads(this, key)) {
-      if (open.key === key && open.uploadId === uploadId) return false;
+    if (!isBare404(error) || (await this.#lists(key, uploadId))) return false;
+    const trialKey = `${DOCTOR_PREFIX}upload-listing/${crypto.randomUUID()}/media`;
+    const trialId = await this.createMultipartUpload(trialKey, { contentType: DEFAULT_CONTENT_TYPE });
+    try {
+      return await this.#lists(trialKey, trialId);
+    } finally {
+      await calling('AbortMultipartUpload', () =>
+        this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(trialKey), UploadId: trialId })),
+      );
     }
-    return true;
+  }
+
+  async #lists(key: string, uploadId: string): Promise<boolean> {
+    for await (const open of listAllMultipartUploads(this, key)) {
+      if (open.key === key && open.uploadId === uploadId) return true;
+    }
+    return false;
   }
 
   async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
