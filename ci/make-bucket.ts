@@ -8,4 +8,9 @@ const { S3_ACCESS_KEY_ID: accessKeyId = '', S3_SECRET_ACCESS_KEY: secretAccessKe
 const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
 const policy = await readFile(new URL('../docs/upload-key-policy.json', import.meta.url), 'utf8');
 await client.send(new CreateBucketCommand({ Bucket }));
-await client.send(new PutBucketPolicyCommand({ Bucket, Policy: policy.replaceAll('BUCKET', Bucket) }));
+try {
+  await client.send(new PutBucketPolicyCommand({ Bucket, Policy: policy.replaceAll('BUCKET', Bucket) }));
+} catch (error) {
+  console.error(`the bucket is made, and has no policy for the upload key: ${String(error)}`);
+  process.exitCode = 1;
+}

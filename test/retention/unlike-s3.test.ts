@@ -187,6 +187,13 @@ test.each([
   expect(await service.verifyOn(store)).toMatchObject({ wrong: 0 });
 });
 
+test('tags that the store does not tell are no wrong ones', async () => {
+  const service = startRetention();
+  await service.record();
+  const report = await service.after(2 * HOUR_MS).verifyOn(failing(service.store, 'tags'));
+  expect(report).toMatchObject({ wrong: 0, recordings: 1 });
+});
+
 test('parts that an untrue receipt left are found beside it, where uploads are listed by key alone', async () => {
   const service = startRetention({ memory: { listsUploads: 'by-key' } });
   const ref = await service.record();
