@@ -17,7 +17,7 @@ import {
   type ObjectStore,
   type OpenUpload,
 } from '../storage/object-store.ts';
-import { isStoreError, StoreError } from '../storage/store-error.ts';
+import { StoreError } from '../storage/store-error.ts';
 import { PurgeFailure } from './failure.ts';
 import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
 import {
@@ -83,19 +83,17 @@ async function readManifest(store: ObjectStore, purging: Purging): Promise<void>
  */
 async function endUploads(store: ObjectStore, { ref, manifest, doomed, gone }: Purging): Promise<void> {
   const key = recordingKey(ref, 'media');
-  const listed = doomed.isUploadsListed
-    ? doomed.state.uploads
-    : await listUploadsOf(store, key, manifest !== undefined);
+  const listed = doomed.isUploadsListed ? doomed.state.uploads : await listUploadsOf(store, key);
   const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
   for (const uploadId of ids) gone.bytes += await endUpload(store, key, uploadId);
 }
 
-/** None where the store lists no open uploads; `isNamed`: nor where it does not answer, because the one with parts is known. */
-async function listUploadsOf(store: ObjectStore, key: string, isNamed: boolean): Promise<OpenUpload[]> {
+/** None where the store lists no open uploads. */
+async function listUploadsOf(store: ObjectStore, key: string): Promise<OpenUpload[]> {
   try {
     return await Array.fromAsync(listAllMultipartUploads(store, key));
   } catch (error) {
-    if (isDispensable(error) || (isNamed && isStoreError(error))) return [];
+    if (isDispensable(error)) return [];
     throw error;
   }
 }

@@ -200,6 +200,11 @@ export const QUIRKS: readonly { readonly name: string; readonly isFit: boolean; 
     quirk: oneIn(2, isPartListing),
   },
   { name: 'answers ListMultipartUploads with a page', isFit: true, quirk: pageQuirk(isUploadListing) },
+  {
+    name: 'fails at ListMultipartUploads for ever',
+    isFit: false,
+    quirk: where(isUploadListing, refusing(500, 'InternalError')),
+  },
   { name: 'answers DeleteObjects with a page', isFit: true, quirk: pageQuirk(isBatchDelete) },
   { name: 'answers GetBucketVersioning with a page', isFit: true, quirk: pageQuirk(has('versioning')) },
   { name: 'answers a question for object lock with a page', isFit: true, quirk: pageQuirk(has('object-lock')) },
