@@ -292,7 +292,7 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 4, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 40, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 18, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 73, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 169, 'erase ignores what could not be deleted', deleteFailuresIgnored),
