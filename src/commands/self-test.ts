@@ -98,7 +98,7 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
       const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
       sayOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
-      return isLeft || isMoreLeft ? LEFTOVER_MS : RETRY_MS;
+      return isLeft || isMoreLeft ? REPEAT_MS : RETRY_MS;
     }
     reason = undefined;
     logger.info('the store does what is needed, and every known attack was refused');

@@ -43,7 +43,8 @@ async function salvage(run: Run, { ref, uploadId }: Candidate): Promise<void> {
   const attempt = await readAttempt(store, ref);
   const objects = findRecording(attempt, ref.recording)?.objects ?? {};
   // Its creation died, or its reply was lost, or its recording is gone: nobody will ever send a part of it.
-  if (!objects.manifest && !options.dryRun) await endUpload(store, key, uploadId);
+  const isCreated = startedAtMs - createdAtOf(ref.recording) > context.settleMs;
+  if (!objects.manifest && isCreated && !options.dryRun) await endUpload(store, key, uploadId);
   if (parts.length === 0) return;
   const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsOf(attempt));
   if (!objects.manifest || objects.deleting || objects.media || deadlineMs <= startedAtMs + context.leadMs) return;

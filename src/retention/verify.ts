@@ -86,7 +86,8 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
     run.findings.uploadsUnlisted = NOT_SHOWN;
     await verifyUploadsOfReceipts(run);
   } catch (error) {
-    if (!isStoreError(error) || (error.code === 'unavailable' && !isUnreadable(error))) throw error;
+    const isOfUploads = isStoreError(error) && error.operation !== 'GetObject';
+    if (!isOfUploads || (error.code === 'unavailable' && !isUnreadable(error))) throw error;
     run.findings.uploadsUnlisted = error.storeCode;
   }
 }
