@@ -148,19 +148,21 @@ async function* eachVersion(store: ObjectStore, prefix: string): AsyncGenerator<
   const plain = listAll(store, prefix);
   let object = (await plain.next()).value;
   let last: string | undefined;
-  const unversioned = ({ key, sizeBytes, lastModifiedMs }: ListedObject) => {
-    return { key, sizeBytes, lastModifiedMs, versionId: NULL_VERSION, isCurrent: true };
-  };
+  /** Still there: another may have deleted it, with its versions, since the plain page was listed. */
+  async function* unversioned({ key, sizeBytes, lastModifiedMs }: ListedObject) {
+    if ((await store.list(key, { limit: 1 })).objects[0]?.key !== key) return;
+    yield { key, sizeBytes, lastModifiedMs, versionId: NULL_VERSION, isCurrent: true };
+  }
   for await (const version of pagesOfVersions(store, prefix)) {
-    for (; object && object.key < version.key; object = (await plain.next()).value) yield unversioned(object);
+    for (; object && object.key < version.key; object = (await plain.next()).value) yield* unversioned(object);
     if (object?.key === version.key && version.key !== last) {
-      if (!version.isCurrent) yield unversioned(object);
+      if (!version.isCurrent) yield* unversioned(object);
       object = (await plain.next()).value;
     }
     last = version.key;
     yield version;
   }
-  for (; object; object = (await plain.next()).value) yield unversioned(object);
+  for (; object; object = (await plain.next()).value) yield* unversioned(object);
 }
 
 async function* pagesOfVersions(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {

@@ -7,7 +7,7 @@ import { recordingKey } from '../../src/domain/keys.ts';
 import { verify } from '../../src/retention/verify.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { failing, overriding } from '../kit/interventions.ts';
+import { failing, meanwhile, overriding } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import { mediaKey } from '../kit/service.ts';
 import { startRetention } from './support.ts';
@@ -208,6 +208,23 @@ test('parts that an untrue receipt left are found beside it, where uploads are l
   expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });
   expect(await service.store.listParts(mediaKey(ref), uploadId)).toBeUndefined();
 });
+
+test.each([1, 2])(
+  'of two sweeps of a bucket with versions one keeps the receipt of the other (listing %i)',
+  async (nth) => {
+    const service = startRetention({ memory: { versioned: true } });
+    const ref = await service.record();
+    service.clock.advance(31 * DAY_MS);
+    let receipt: unknown;
+    const other = async () => {
+      await service.sweep();
+      receipt = await service.receiptOf(ref);
+    };
+    await meanwhile(service.store, { when: 'before', call: 'listVersions', nth }, other, service.sweepOn);
+    expect(receipt).toBeDefined();
+    expect(await service.receiptOf(ref)).toEqual(receipt);
+  },
+);
 
 test('by a wrong clock verify repairs nothing, also where the store lists no uploads', async () => {
   const service = startRetention();

@@ -234,7 +234,8 @@ test.each<[string, Answer, Answer, unknown]>([
   ['not answered', '503 SlowDown', '', 'unavailable'],
   ['answered by nothing, where versions are listed', { body: '' }, '', true],
   ['answered by nothing', { body: '' }, { body: '' }, 'unavailable'],
-  ['a word that is not of S3', '<Status>Disabled</Status>', '', false],
+  ['a word that is not of S3, where versions are listed', '<Status>ENABLED</Status>', '', true],
+  ['a word that is not of S3', '<Status>Disabled</Status>', '501 NotImplemented', false],
 ])('whether the bucket has versions: %s', async (_, versioning, versions, expected) => {
   const { store } = await adapterOn(({ query }) => (query.has('versioning') ? versioning : versions));
   expect(await outcomeOf(store.isVersioned())).toBe(expected);

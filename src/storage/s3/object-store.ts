@@ -218,8 +218,10 @@ export class S3ObjectStore implements ObjectStore {
       const output = await calling('GetBucketVersioning', () =>
         this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket })),
       );
-      // Some stores have words of their own for "never": these two are S3's.
-      return output.Status === 'Enabled' || output.Status === 'Suspended';
+      const status: string | undefined = output.Status;
+      if (status === undefined || status === 'Enabled' || status === 'Suspended') return status !== undefined;
+      // A word that is not of S3, such as `Disabled`, says nothing.
+      return this.#hasVersions(new StoreError('not-implemented', 'GetBucketVersioning', 'UnknownStatus'));
     } catch (error) {
       if (!isDispensable(error)) throw error;
       return this.#hasVersions(error);
