@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { SweepRefused } from '../retention/sweep.ts';
 import { verify } from '../retention/verify.ts';
-import { FINDING_KINDS, type VerifyReport } from '../retention/verify-report.ts';
+import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../retention/verify-report.ts';
 import { sweepContext } from './contexts.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';
@@ -51,11 +51,7 @@ function toText(report: VerifyReport): string {
     '',
     `Read from ${report.startedAt} to ${report.finishedAt}, with ${requests} requests:`,
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
-    ...(report.uploadsUnlisted === null
-      ? []
-      : [
-          `Stray uploads were looked for beside receipts at most: the store does not list what is open (${report.uploadsUnlisted}).`,
-        ]),
+    ...(report.uploadsUnlisted === null ? [] : [unlistedLine(report.uploadsUnlisted)]),
     ...report.kinds.map(({ kind, found, fixed }) => {
       const repaired = fixed > 0 ? ` (${fixed} put right)` : '';
       return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;
@@ -66,4 +62,11 @@ function toText(report: VerifyReport): string {
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What was not looked at is said. */
+function unlistedLine(why: string): string {
+  return why === NOT_SHOWN
+    ? 'Stray uploads were looked for beside receipts only: this store shows no open upload of a folder.'
+    : `Stray uploads were not looked for: open uploads could not be listed (${why}).`;
 }

@@ -101,7 +101,7 @@ interface OperationSpec<
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
   /** Lets something new be kept or played: refused while the store is not proven to delete and to keep secrets. */
-  readonly handsOut?: boolean;
+  readonly handsOut?: true | ((query: z.output<Q>) => boolean);
   readonly success: {
     readonly status: 200 | 201 | 204;
     readonly description: string;
@@ -180,7 +180,7 @@ export function operation<
     headers: spec.headers,
     body: spec.body && { schema: spec.body.schema, optional: spec.body.optional ?? false, example: spec.body.example },
     takesFile: spec.takesFile ?? false,
-    handsOut: spec.handsOut ?? false,
+    handsOut: spec.handsOut !== undefined,
     success: {
       ...spec.success,
       example: spec.success.example,
@@ -194,11 +194,11 @@ export function operation<
       const principal = requirePrincipal(state);
       requireScope(principal, spec.scopes);
       requireSitting(principal, textOf(req.params, 'exam'), textOf(req.params, 'attempt'));
-      if (spec.handsOut) requireOpen(whyClosed?.());
       const { tenant, actor } = principal;
       const ref = place.refOf(req.params, tenant);
       // A parameter that means nothing is a mistake of the caller's, to whatever call.
       const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
+      if (spec.handsOut === true || spec.handsOut?.(query)) requireOpen(whyClosed?.());
       const headers = spec.headers ? validate(spec.headers, req.headers, 'headers') : (undefined as z.output<H>);
       const body = await bodyOf(req, res);
       const caller = { tenant, actor, requestId: state.requestId };

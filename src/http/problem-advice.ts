@@ -84,7 +84,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   'store-unavailable': AGAIN_LATER,
   'store-not-proven':
     'The service has just started and tries its store out, or its store failed: `detail` says which. Send the same ' +
-    'request again after `Retry-After`; when it lasts, the operator has to look. What is kept can be described, exported and deleted.',
+    'request again after `Retry-After`; when it lasts, the operator has to look. What is kept can be described, exported as an archive, and deleted.',
   'clock-skew': `${AGAIN_LATER} When it lasts, the operator has to set a clock right.`,
   'uploads-busy': AGAIN_LATER,
   'auth-unavailable': AGAIN_LATER,

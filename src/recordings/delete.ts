@@ -102,7 +102,7 @@ export async function deleteRecording(
   const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
   const [outcome] = await purgeRecordings(
     context,
-    [{ state, isUploadsListed: false, reason, actor, deadlineMs }],
+    [{ state, areUploadsListed: false, reason, actor, deadlineMs }],
     versioned,
   );
   forget(context, key);

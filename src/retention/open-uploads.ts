@@ -57,7 +57,7 @@ export async function* candidatesOf(run: Run): AsyncGenerator<Candidate, void, u
     const parsed = parseKey(upload.key);
     if (parsed?.type !== 'recording' || parsed.object !== 'media') {
       run.tally.problem({ code: 'unknown-upload' }, upload.key);
-    } else if (isOld(run, createdAtOf(parsed.ref.recording)) && !isYoung(run, upload.initiatedMs)) {
+    } else if (isOld(run, openedAtOf(parsed.ref, upload))) {
       yield { ref: parsed.ref, uploadId: upload.uploadId };
     }
   }
@@ -91,9 +91,9 @@ async function* fromManifests(run: Run): AsyncGenerator<Candidate, void, undefin
   if (last) yield last;
 }
 
-/** NaN is not: the id of the recording tells its age. */
-function isYoung({ context, startedAtMs }: Run, timeMs: number): boolean {
-  return startedAtMs - timeMs < context.uploadIdleLimitMs;
+/** Not before its recording, whatever the store says, or does not say. */
+function openedAtOf({ recording }: RecordingRef, { initiatedMs }: OpenUpload): number {
+  return Math.max(createdAtOf(recording), Number.isNaN(initiatedMs) ? 0 : initiatedMs);
 }
 
 function isOld({ context, startedAtMs }: Run, timeMs: number): boolean {

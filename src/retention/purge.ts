@@ -83,7 +83,7 @@ async function readManifest(store: ObjectStore, purging: Purging): Promise<void>
  */
 async function endUploads(store: ObjectStore, { ref, manifest, doomed, gone }: Purging): Promise<void> {
   const key = recordingKey(ref, 'media');
-  const listed = doomed.isUploadsListed ? doomed.state.uploads : await listUploadsOf(store, key);
+  const listed = doomed.areUploadsListed ? doomed.state.uploads : await listUploadsOf(store, key);
   const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
   for (const uploadId of ids) gone.bytes += await endUpload(store, key, uploadId);
 }

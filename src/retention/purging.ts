@@ -23,7 +23,7 @@ export interface PurgeContext {
 export interface Doomed {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
-  readonly isUploadsListed: boolean;
+  readonly areUploadsListed: boolean;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;

@@ -93,19 +93,19 @@ async function judge(run: Run, attempt: AttemptState, state: RecordingState): Pr
   const isListed = run.openUploads.source === 'listing';
   if (state.objects.deleting) {
     // One that is young may have opened its upload since.
-    const isUploadsListed = isListed && !isYoung(run, state.ref.recording, startedAtMs);
+    const areUploadsListed = isListed && !isYoung(run, state.ref.recording, startedAtMs);
     // That it stands there is what counts; why and for whom is for the receipt.
     const body = await context.store.get(recordingKey(state.ref, 'deleting')).catch(() => undefined);
     const asked = body && parseDeletion(body);
     const { reason = 'controller-instruction', actor = 'unknown' } = asked ?? {};
-    return { state, isUploadsListed, deadlineMs, reason, actor };
+    return { state, areUploadsListed, deadlineMs, reason, actor };
   }
   // A run may last longer than the recording was young when it began: what is left of a deletion goes all the same.
   if (isYoung(run, state.ref.recording, context.now())) return undefined;
   // Every other object is written after the manifest: without one, they are what a request left after a deletion.
   const leftOver = state.items.length > 0 && !state.objects.manifest;
   const isDue = deadlineMs <= startedAtMs + context.leadMs && !isYoung(run, state.ref.recording, startedAtMs);
-  const doomed: Doomed = { state, isUploadsListed: isListed, deadlineMs, reason: 'retention', actor: 'sweeper' };
+  const doomed: Doomed = { state, areUploadsListed: isListed, deadlineMs, reason: 'retention', actor: 'sweeper' };
   if (isDue || leftOver) return doomed;
   try {
     return (await wasPurged(run, state)) ? doomed : undefined;

@@ -16,9 +16,10 @@ import {
 import { toIso } from '../domain/times.ts';
 import { targetsOf } from '../storage/attempt-state.ts';
 import { endUpload } from '../storage/end-upload.ts';
+import { isDispensable } from '../storage/needs.ts';
 import { listAll, listAllMultipartUploads } from '../storage/object-store.ts';
 import { UNDELIVERED_MS } from '../storage/outbox.ts';
-import { isStoreError, isUnreadable } from '../storage/store-error.ts';
+import { isStoreError } from '../storage/store-error.ts';
 import { listsUploadsByFolder } from '../storage/upload-listing.ts';
 import { askInOrder } from './ask-in-order.ts';
 import { inBatches } from './in-batches.ts';
@@ -86,8 +87,9 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
     run.findings.uploadsUnlisted = NOT_SHOWN;
     await verifyUploadsOfReceipts(run);
   } catch (error) {
-    const isOfUploads = isStoreError(error) && error.operation !== 'GetObject';
-    if (!isOfUploads || (error.code === 'unavailable' && !isUnreadable(error))) throw error;
+    // A key that may only read cannot try whether the store lists an upload.
+    const mayNotTry = isStoreError(error, 'access-denied') && error.operation === 'CreateMultipartUpload';
+    if (!isStoreError(error) || !(mayNotTry || isDispensable(error))) throw error;
     run.findings.uploadsUnlisted = error.storeCode;
   }
 }

@@ -182,7 +182,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected;
 }
 
-/** What deletes a key for good: itself, or in a versioned bucket each of its versions and delete markers. */
+/** What deletes a key permanently: itself, or in a versioned bucket each of its versions and delete markers. */
 export async function targetsOf(store: ObjectStore, key: string, versioned: boolean): Promise<DeleteTarget[]> {
   if (!versioned) return [{ key }];
   return (await listItemVersions(store, key)).filter((item) => item.key === key);

@@ -29,13 +29,13 @@ export const CAPABILITIES = {
     without: 'recordings could not be kept or played',
   },
   delete: {
-    name: 'deleted for good',
+    name: 'deleted permanently',
     operations: ['DeleteObject', 'ListObjectVersions'],
     need: 'needed',
     without: 'recordings could not be deleted',
   },
   abort: {
-    name: 'uploads ended for good',
+    name: 'uploads ended permanently',
     operations: ['AbortMultipartUpload', 'ListParts'],
     need: 'needed',
     without: 'recordings that are being uploaded could not be deleted',

@@ -29,7 +29,7 @@ export class StoreError extends Error {
 }
 
 /** Words of the adapter for an answer that came, and says nothing: asking again may never help. */
-const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'CutShort', 'NotFound']);
+const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
 
 /** Whether the store, or something before it, answered with what is no answer to the question. */
 export function isUnreadable(error: unknown): boolean {

@@ -201,7 +201,7 @@ export const QUIRKS: readonly { readonly name: string; readonly isFit: boolean; 
   },
   { name: 'answers ListMultipartUploads with a page', isFit: true, quirk: pageQuirk(isUploadListing) },
   {
-    name: 'fails at ListMultipartUploads for ever',
+    name: 'never answers ListMultipartUploads but with 500',
     isFit: false,
     quirk: where(isUploadListing, refusing(500, 'InternalError')),
   },

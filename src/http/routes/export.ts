@@ -23,6 +23,8 @@ export const exportOne = operation({
     'is `true`: for the data subject, or a legal claim.',
   scopes: ['privacy:manage'],
   query: exportQuery,
+  // The document has links; an archive is read by the service itself.
+  handsOut: ({ format }) => format !== 'zip',
   success: {
     status: 200,
     description: 'The export.',

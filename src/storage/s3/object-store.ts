@@ -166,7 +166,7 @@ export class S3ObjectStore implements ObjectStore {
       sizeBytes: needed(operation, object.Size),
       lastModifiedMs: timeOf(needed(operation, object.LastModified)),
     }));
-    // A store that ignores where to start would be asked for the same page for ever.
+    // A store that ignores where to start would be asked for the same page without end.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
     const isTruncated = output.IsTruncated ?? output.NextContinuationToken !== undefined;
     const truncated = goesOn(operation, isTruncated, objects.length > 0);
