@@ -15,7 +15,7 @@ const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/']
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 export default {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/packages/*/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...cluster, ...browser],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -24,11 +24,14 @@ export default {
   testTimeout: 300_000,
   // More than there are cores: much of it waits for retries and time-outs.
   maxWorkers: 4,
-  collectCoverageFrom: ['src/domain/**/*.ts', 'src/storage/**/*.ts', 'src/retention/**/*.ts'],
+  collectCoverageFrom: ['src/{model,objectstore,bucket,recordings,sweeper,verifier}/**/*.ts'],
   coverageReporters: ['text', 'json-summary'],
   coverageThreshold: {
-    './src/domain/': { branches: 95 },
-    './src/storage/': { branches: 95 },
-    './src/retention/': { branches: 95 },
+    './src/model/': { branches: 95 },
+    './src/objectstore/': { branches: 95 },
+    './src/bucket/': { branches: 95 },
+    './src/recordings/': { branches: 95 },
+    './src/sweeper/': { branches: 95 },
+    './src/verifier/': { branches: 95 },
   },
 };

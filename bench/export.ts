@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { signToken } from '../src/commands/token.ts';
+import { signToken } from '../src/runtime/token.ts';
 
 /** As it is deployed. Run from src/, the same takes 25 MiB more: the part of Node that strips types. */
-const MAIN = new URL('../dist/commands/main.js', import.meta.url).pathname;
+const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 const WEBM = new URL('../demo/fixtures/webcam.webm', import.meta.url);
 const SECRET = 'a secret of at least thirty-two bytes, for this bench';
 const MIB = 1024 * 1024;

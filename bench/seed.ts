@@ -1,12 +1,12 @@
 // Fills a bucket with recordings as the service leaves them, fast: small media, everything else as it is.
 import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
-import { type Manifest, toBody } from '../src/domain/documents.ts';
-import { HOUR_MS } from '../src/domain/durations.ts';
-import { type AttemptRef, newRecordingId, newUniqueName, type RecordingRef } from '../src/domain/ids.ts';
-import { assessedKey, dueAttemptKey, participantKey, recordingKey } from '../src/domain/keys.ts';
-import { toIso } from '../src/domain/times.ts';
-import type { ObjectStore } from '../src/storage/object-store.ts';
+import { type Manifest, toBody } from '../src/bucket/documents.ts';
+import { assessedKey, dueAttemptKey, participantKey, recordingKey } from '../src/bucket/layout.ts';
+import { HOUR_MS } from '../src/model/durations.ts';
+import { type AttemptRef, newRecordingId, newUniqueName, type RecordingRef } from '../src/model/ids.ts';
+import { toIso } from '../src/model/times.ts';
+import type { ObjectStore } from '../src/objectstore/object-store.ts';
 
 const SEEDING_CONCURRENCY = 48;
 const MEDIA = Buffer.alloc(64, 7);

@@ -1,11 +1,12 @@
 // The service as it is deployed (dist/), on a store of the bench, with the default settings but for what a load needs.
-import { signToken } from '../src/commands/token.ts';
-import { HOUR_MS } from '../src/domain/durations.ts';
-import { type AttemptPath, ProctoringRecordings } from '../src/sdk/index.ts';
+
+import { type AttemptPath, ProctoringRecordings } from '../packages/sdk/src/index.ts';
+import { HOUR_MS } from '../src/model/durations.ts';
+import { signToken } from '../src/runtime/token.ts';
 import { type Server, startServer } from './processes.ts';
 import type { Store } from './stores.ts';
 
-const MAIN = new URL('../dist/commands/main.js', import.meta.url).pathname;
+const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 const SECRET = 'a secret of at least thirty-two bytes, for this bench';
 export const TENANT = 'acme';
 export const CONSENT = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' };

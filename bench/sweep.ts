@@ -5,14 +5,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { readSettings } from '../src/commands/settings.ts';
-import { DAY_MS } from '../src/domain/durations.ts';
-import { listAll } from '../src/storage/object-store.ts';
-import { createS3Client } from '../src/storage/s3/client.ts';
-import { S3ObjectStore } from '../src/storage/s3/object-store.ts';
+import { DAY_MS } from '../src/model/durations.ts';
+import { listAll } from '../src/objectstore/object-store.ts';
+import { createS3Client } from '../src/objectstore/s3/client.ts';
+import { S3ObjectStore } from '../src/objectstore/s3/object-store.ts';
+import { readSettings } from '../src/runtime/settings.ts';
 import { seedRecordings } from './seed.ts';
 
-const MAIN = new URL('../src/commands/main.ts', import.meta.url).pathname;
+const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 const { values } = parseArgs({
   options: {
     recordings: { type: 'string', default: '20000' },

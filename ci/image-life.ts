@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { signToken } from '../src/commands/token.ts';
+import { signToken } from '../src/runtime/token.ts';
 import { type Container, crun, type ImageConfig, run, start } from './container.ts';
 
 const BARE: ImageConfig = {

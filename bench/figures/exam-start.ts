@@ -1,7 +1,7 @@
 // Figure 2: the start of an exam: clients arrive over a minute, and each creates, asks for twenty parts, and completes.
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProctoringRecordings } from '../../src/sdk/index.ts';
+import type { ProctoringRecordings } from '../../packages/sdk/src/index.ts';
 import { CONSENT, type Service, startService } from '../service.ts';
 import type { Figure } from './figure.ts';
 

@@ -1,7 +1,7 @@
 // Figure 5: lists, playback links and exports beside the store's own answers; the start, the memory at rest, the size.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DAY_MS } from '../../src/domain/durations.ts';
+import { DAY_MS } from '../../src/model/durations.ts';
 import { seedRecordings } from '../seed.ts';
 import { type Service, startService, TENANT } from '../service.ts';
 import { accessStore } from '../store-access.ts';

@@ -1,15 +1,15 @@
 // Figure 4: deleting what is due, beside the store's own limit and what one would do without an index; and how it grows.
 import pMap from 'p-map';
-import { DAY_MS } from '../../src/domain/durations.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
-import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
+import { DAY_MS } from '../../src/model/durations.ts';
+import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
+import type { SweepReport } from '../../src/sweeper/sweep-report.ts';
 import { isInstalled, run } from '../processes.ts';
 import { seedRecordings } from '../seed.ts';
 import { accessStore } from '../store-access.ts';
 import type { Store } from '../stores.ts';
 import type { Figure, Measurement } from './figure.ts';
 
-const MAIN = new URL('../../dist/commands/main.js', import.meta.url).pathname;
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 const SETTLE_MS = 1000;
 /** Of the naive scan, whose store would answer more at once than one request at a time. */
 const SCAN_CONCURRENCY = 48;

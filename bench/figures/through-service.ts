@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { enlargeWebm } from '../../demo/webm.ts';
-import type { RecordingPath } from '../../src/sdk/types.ts';
+import type { RecordingPath } from '../../packages/sdk/src/types.ts';
 import { startServer } from '../processes.ts';
 import { CONSENT, type Service, startService } from '../service.ts';
 import { byTurns, medianOf, ratioOf } from '../turns.ts';

@@ -1,5 +1,5 @@
 // The embedded store in a process of its own, so that it is reached as every other store is.
-import { startLocalS3 } from '../../src/local-s3/server.ts';
+import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
 
 const { PORT, DATA_DIR = '', S3_BUCKET = '', S3_REGION = '' } = process.env;
 const { S3_ACCESS_KEY_ID = '', S3_SECRET_ACCESS_KEY = '' } = process.env;

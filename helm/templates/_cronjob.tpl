@@ -44,7 +44,7 @@ spec:
           containers:
             - name: {{ .command }}
               {{- include "recordings.container" $root | nindent 14 }}
-              command: [node, dist/commands/main.js]
+              command: [node, dist/main.js]
               args: {{ toJson .args }}
               envFrom:
                 - configMapRef:

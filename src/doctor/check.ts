@@ -1,6 +1,6 @@
 // One line of the doctor's report, and how a check that throws becomes one too.
-import { type Capability, capabilityOf } from '../storage/needs.ts';
-import { isStoreError, type StoreError } from '../storage/store-error.ts';
+import { type Capability, capabilityOf } from '../objectstore/needs.ts';
+import { isStoreError, type StoreError } from '../objectstore/store-error.ts';
 
 export type CheckStatus = 'ok' | 'info' | 'warning' | 'failed';
 

@@ -1,9 +1,10 @@
 // What the doctor is given: ports and settings, nothing global.
-import type { RetentionPolicy } from '../domain/deadlines.ts';
-import type { RandomBytes } from '../domain/ids.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import type { Presigner } from '../storage/presigner.ts';
-import type { BucketInspection } from '../storage/s3/bucket-inspection.ts';
+
+import type { RandomBytes } from '../model/ids.ts';
+import type { RetentionPolicy } from '../model/retention.ts';
+import type { ObjectStore } from '../objectstore/object-store.ts';
+import type { Presigner } from '../objectstore/presigner.ts';
+import type { BucketInspection } from '../objectstore/s3/bucket-inspection.ts';
 import type { Wire } from './wire.ts';
 import type { Workspace } from './workspace.ts';
 

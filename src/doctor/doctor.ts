@@ -1,6 +1,6 @@
 // The doctor: every check in order, on throw-away keys, and a bucket left as it was found.
-import { toIso } from '../domain/times.ts';
-import type { CapabilityId } from '../storage/needs.ts';
+import { toIso } from '../model/times.ts';
+import type { CapabilityId } from '../objectstore/needs.ts';
 import { ALL_ATTACKS, PART_URL_IDS, runAttacks } from './attacks/run-attacks.ts';
 import { type CheckResult, info, judged, type Verdict } from './check.ts';
 import { cors } from './checks/cors.ts';

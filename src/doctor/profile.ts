@@ -1,5 +1,5 @@
 // What a store was found to do, by looking: never by its name.
-import type { CapabilityId } from '../storage/needs.ts';
+import type { CapabilityId } from '../objectstore/needs.ts';
 import type { CheckResult } from './check.ts';
 
 /** By the id of the check that looked. */

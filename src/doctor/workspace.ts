@@ -1,10 +1,10 @@
 // Throw-away keys in the bucket: made under a prefix of their own, and all taken away again.
 import pMap from 'p-map';
-import type { RandomBytes } from '../domain/ids.ts';
-import { DOCTOR_PREFIX } from '../domain/keys.ts';
-import { listItems, listItemVersions } from '../storage/attempt-state.ts';
-import { endUpload } from '../storage/end-upload.ts';
-import { listAllMultipartUploads, type ObjectStore } from '../storage/object-store.ts';
+import { listItems, listItemVersions } from '../bucket/attempt.ts';
+import { DOCTOR_PREFIX } from '../bucket/layout.ts';
+import type { RandomBytes } from '../model/ids.ts';
+import { endUpload } from '../objectstore/end-upload.ts';
+import { listAllMultipartUploads, type ObjectStore } from '../objectstore/object-store.ts';
 import type { CheckResult } from './check.ts';
 
 const ROUNDS = 5;

@@ -8,8 +8,8 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
-import { SECOND_MS } from '../domain/durations.ts';
-import { isId } from '../domain/ids.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { isId } from '../model/ids.ts';
 import { HttpError } from './problem-codes.ts';
 import { rememberVerified } from './verified-tokens.ts';
 

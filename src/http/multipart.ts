@@ -3,7 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
-import { ServiceError } from '../domain/errors.ts';
+import { ServiceError } from '../model/errors.ts';
 import type { Every } from '../recordings/content-uploads.ts';
 import { HttpError } from './problem-codes.ts';
 

@@ -1,8 +1,8 @@
 // What a call is: its place, its scopes, its schemas and its act, in one value that is served and documented alike.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, isRecordingId, type ParticipantRef, parseId, type RecordingRef } from '../domain/ids.ts';
+import { ServiceError } from '../model/errors.ts';
+import { type AttemptRef, isRecordingId, type ParticipantRef, parseId, type RecordingRef } from '../model/ids.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
 import { requirePrincipal, requireScope, requireSitting, type Scope } from './access.ts';
 import type { Principal } from './auth.ts';

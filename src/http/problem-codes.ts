@@ -1,5 +1,5 @@
 // The one table from a stable code to an HTTP status: every way in which a call can fail.
-import type { ErrorCode } from '../domain/errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
 
 /** What only the HTTP layer refuses; `ErrorCode` has what the domain and the use cases refuse. */
 export type HttpErrorCode =

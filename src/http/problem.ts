@@ -1,7 +1,7 @@
 // The one place that turns an error into an answer: RFC 9457 problem details, logged once.
 import type { ErrorRequestHandler, Request, Response } from 'express';
-import { ServiceError } from '../domain/errors.ts';
-import { isStoreError, StoreError } from '../storage/store-error.ts';
+import { ServiceError } from '../model/errors.ts';
+import { isStoreError, StoreError } from '../objectstore/store-error.ts';
 import type { Logger } from './logger.ts';
 import { HttpError, PROBLEMS, type ProblemCode } from './problem-codes.ts';
 import { principalOf, requestState } from './request-state.ts';

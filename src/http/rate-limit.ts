@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
-import { MINUTE_MS } from '../domain/durations.ts';
+import { MINUTE_MS } from '../model/durations.ts';
 import { bearerTokenOf } from './auth.ts';
 import { HttpError } from './problem-codes.ts';
 import { principalOf, requestState } from './request-state.ts';

@@ -1,9 +1,9 @@
 // The shape of every body, query and answer: the one source of validation, of types and of the OpenAPI document.
 import { z } from 'zod';
-import { DELETION_REASONS, RECORDING_KINDS } from '../domain/documents.ts';
-import { ID_PATTERN, isRecordingId } from '../domain/ids.ts';
-import { AUDIT_EVENTS } from '../domain/keys.ts';
-import { MAX_PART_NUMBER } from '../domain/parts.ts';
+import { DELETION_REASONS, RECORDING_KINDS } from '../bucket/documents.ts';
+import { AUDIT_EVENTS } from '../bucket/layout.ts';
+import { ID_PATTERN, isRecordingId } from '../model/ids.ts';
+import { MAX_PART_NUMBER } from '../model/parts.ts';
 
 /** Schemas that the OpenAPI document names once and refers to. */
 export const components = z.registry<{ id: string }>();

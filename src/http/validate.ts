@@ -1,6 +1,6 @@
 // Checks what a caller sent against its schema, and tells every mistake with its place.
 import type { z } from 'zod';
-import { ServiceError } from '../domain/errors.ts';
+import { ServiceError } from '../model/errors.ts';
 
 export interface Mistake {
   /** `parts.0.sizeBytes`; '' for the whole. */

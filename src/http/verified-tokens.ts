@@ -1,7 +1,7 @@
 // Tokens that were verified a moment ago: an exam client asks with the same one again and again.
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { MINUTE_MS } from '../domain/durations.ts';
+import { MINUTE_MS } from '../model/durations.ts';
 
 /** Of the running exams: their principals take about 10 MB. */
 const KEPT = 20_000;

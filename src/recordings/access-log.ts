@@ -1,13 +1,14 @@
 // Who was given a recording, when and why, and who was refused: read from the audit trail (policy 7.1, 9.1).
-import type { AuditEventDocument } from '../domain/documents.ts';
-import { DAY_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { createdAtOf, type RecordingRef } from '../domain/ids.ts';
-import { type AuditEvent, auditPrefix, parseKey } from '../domain/keys.ts';
-import { MAX_CLOCK_SKEW_MS } from '../domain/times.ts';
-import { findRecording, readAttempt } from '../storage/attempt-state.ts';
-import { readAuditEvents, type StoredAuditEvent } from '../storage/audit-trail.ts';
-import { readReceipt } from '../storage/receipts.ts';
+
+import { findRecording, readAttempt } from '../bucket/attempt.ts';
+import { readAuditEvents, type StoredAuditEvent } from '../bucket/audit-trail.ts';
+import type { AuditEventDocument } from '../bucket/documents.ts';
+import { type AuditEvent, auditPrefix, parseKey } from '../bucket/layout.ts';
+import { readReceipt } from '../bucket/receipts.ts';
+import { DAY_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 
 export interface AccessLogEntry {

@@ -1,16 +1,16 @@
 // An attempt was assessed: from here its recordings have the deadline that counts (policy 8.4).
 import pMap from 'p-map';
-import { assessedDeadline, firstAssessment, recordingDeadline } from '../domain/deadlines.ts';
-import { MINUTE_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
-import { assessedKey, dueAttemptKey } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
-import { type AttemptState, completedAtsOf, readAttempt } from '../storage/attempt-state.ts';
-import { tagMedia } from '../storage/completion.ts';
-import { STORE_CONCURRENCY } from '../storage/object-store.ts';
+import { type AttemptState, completedAtsOf, readAttempt } from '../bucket/attempt.ts';
+import { assessedKey, dueAttemptKey } from '../bucket/layout.ts';
+import { MINUTE_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import { type AttemptRef, createdAtOf, newUniqueName, type RecordingRef } from '../model/ids.ts';
+import { assessedDeadline, firstAssessment, recordingDeadline } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
+import { tagMedia } from './finalize.ts';
 import { requireRightClock } from './read.ts';
 
 /** Clocks of the assessment system and of this service may differ by this much. */

@@ -1,14 +1,15 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
-import { type Manifest, parseStoredMark, type Timeline, toBody } from '../domain/documents.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
-import { checkParts, type StoredPart, sameEtag } from '../domain/parts.ts';
-import { findRecording, targetsOf } from '../storage/attempt-state.ts';
-import { type Completion, completeUpload, leadSweepTo, settleMedia } from '../storage/completion.ts';
-import { isStoreError } from '../storage/store-error.ts';
+
+import { findRecording, targetsOf } from '../bucket/attempt.ts';
+import { type Manifest, parseStoredMark, type Timeline, toBody } from '../bucket/documents.ts';
+import { recordingKey } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
+import { type Completion, completeUpload, leadSweepTo, settleMedia } from './finalize.ts';
 import { readLive, viewOf } from './read.ts';
 import type { Recording } from './recording.ts';
 

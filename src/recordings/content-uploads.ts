@@ -1,5 +1,5 @@
 // How many files may come through the service at once, and the memory that they share.
-import { ServiceError } from '../domain/errors.ts';
+import { ServiceError } from '../model/errors.ts';
 import { PartBuffers } from './part-buffers.ts';
 
 export interface ContentLimits {

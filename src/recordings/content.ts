@@ -1,8 +1,9 @@
 // Uploads through the service, for clients that cannot reach the bucket: a part fills while the one before it is sent.
-import { ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
-import { isStoreError } from '../storage/store-error.ts';
+
+import { recordingKey } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import { completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';

@@ -1,13 +1,13 @@
 // What every use case is given: the store, the clock, the rules. Nothing here is global, so that a test can turn time.
 import type { LRUCache } from 'lru-cache';
-import type { RetentionPolicy } from '../domain/deadlines.ts';
-import type { Manifest } from '../domain/documents.ts';
-import type { RandomBytes } from '../domain/ids.ts';
-import type { PurgeContext } from '../retention/purging.ts';
-import type { AuditTrail } from '../storage/audit-trail.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import type { Presigner } from '../storage/presigner.ts';
+import type { AuditTrail } from '../bucket/audit-trail.ts';
+import type { Manifest } from '../bucket/documents.ts';
+import type { RandomBytes } from '../model/ids.ts';
+import type { RetentionPolicy } from '../model/retention.ts';
+import type { ObjectStore } from '../objectstore/object-store.ts';
+import type { Presigner } from '../objectstore/presigner.ts';
 import type { ContentUploads } from './content-uploads.ts';
+import type { PurgeContext } from './purging.ts';
 
 export interface UploadSettings {
   /** `proxy`: no part URL is ever handed out; recordings come through the service. */

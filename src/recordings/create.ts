@@ -1,20 +1,21 @@
 // Begins a recording: consent given, attempt not assessed yet.
-import { baseMediaType } from '../domain/container.ts';
-import { unassessedDeadline } from '../domain/deadlines.ts';
-import { type Consent, type Manifest, type RecordingKind, toBody } from '../domain/documents.ts';
-import { MINUTE_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, newRecordingId, newUniqueName } from '../domain/ids.ts';
-import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
-import { MAX_PART_NUMBER, maxPartsFor } from '../domain/parts.ts';
-import { toIso } from '../domain/times.ts';
+
 import {
   type AttemptState,
   attemptStateOf,
   completedAtsOf,
   type RecordingState,
   readAttempt,
-} from '../storage/attempt-state.ts';
+} from '../bucket/attempt.ts';
+import { type Consent, type Manifest, type RecordingKind, toBody } from '../bucket/documents.ts';
+import { dueAttemptKey, participantKey, recordingKey } from '../bucket/layout.ts';
+import { baseMediaType } from '../model/container.ts';
+import { MINUTE_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import { type AttemptRef, newRecordingId, newUniqueName } from '../model/ids.ts';
+import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
+import { unassessedDeadline } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireRightClock } from './read.ts';

@@ -1,17 +1,18 @@
 // Deletes one recording because somebody asked for it: erasure, withdrawal of consent, an instruction, an abort.
-import { recordingDeadline } from '../domain/deadlines.ts';
-import { type Deletion, type DeletionReason, parseManifest, type Receipt, toBody } from '../domain/documents.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { createdAtOf, newUniqueName, type RecordingRef } from '../domain/ids.ts';
-import { dueAttemptKey, participantKey, recordingKey } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
-import type { Failure } from '../retention/failure.ts';
-import { purgeRecordings } from '../retention/purge.ts';
-import { DELETION } from '../retention/purging.ts';
-import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../storage/attempt-state.ts';
-import { readReceipt } from '../storage/receipts.ts';
-import { StoreError } from '../storage/store-error.ts';
+
+import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../bucket/attempt.ts';
+import { type Deletion, type DeletionReason, parseManifest, type Receipt, toBody } from '../bucket/documents.ts';
+import { dueAttemptKey, participantKey, recordingKey } from '../bucket/layout.ts';
+import { readReceipt } from '../bucket/receipts.ts';
+import { ServiceError } from '../model/errors.ts';
+import { createdAtOf, newUniqueName, type RecordingRef } from '../model/ids.ts';
+import { recordingDeadline } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
+import { StoreError } from '../objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
+import type { Failure } from './failure.ts';
+import { purgeRecordings } from './purge.ts';
+import { DELETION } from './purging.ts';
 import { readManifest } from './read.ts';
 
 /** What may be asked for over the API. */

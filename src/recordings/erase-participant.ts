@@ -1,13 +1,13 @@
 // The right to erasure (policy 9.1): everything that is held of a participant, at once, with a receipt for each recording.
 import pMap from 'p-map';
-import type { Receipt } from '../domain/documents.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { ParticipantRef, RecordingRef } from '../domain/ids.ts';
-import { participantKey } from '../domain/keys.ts';
-import { failureOf } from '../retention/failure.ts';
-import { targetsOf } from '../storage/attempt-state.ts';
+import { targetsOf } from '../bucket/attempt.ts';
+import type { Receipt } from '../bucket/documents.ts';
+import { participantKey } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type ErasureReason, eraseRecording } from './delete.ts';
+import { failureOf } from './failure.ts';
 import { markersOf } from './participants.ts';
 
 /** Recordings erased at once; each has a few store calls of its own under way. */

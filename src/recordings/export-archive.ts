@@ -1,9 +1,9 @@
 // Portability (policy 9.1): the export and the recordings themselves as one ZIP, in constant memory.
 import { makeZip } from 'client-zip';
-import { baseMediaType } from '../domain/container.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { ParticipantRef, RecordingRef } from '../domain/ids.ts';
-import { participantPrefix, recordingKey } from '../domain/keys.ts';
+import { participantPrefix, recordingKey } from '../bucket/layout.ts';
+import { baseMediaType } from '../model/container.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { exportDocument } from './export.ts';
 import type { LiveRecording } from './read.ts';

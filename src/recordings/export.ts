@@ -1,8 +1,8 @@
 // Access and portability (policy 9.1): all that is held of a participant, as one document that is written as it is read.
-import { parseRestriction } from '../domain/documents.ts';
-import type { ParticipantRef } from '../domain/ids.ts';
-import { participantPrefix, recordingKey } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
+import { parseRestriction } from '../bucket/documents.ts';
+import { participantPrefix, recordingKey } from '../bucket/layout.ts';
+import type { ParticipantRef } from '../model/ids.ts';
+import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type ExportedRecording, type ExportedRestriction, exportHead } from './export-document.ts';

@@ -1,11 +1,11 @@
 // Idempotency-Key on create: a repeated request finds what its first try made by the id itself, so nothing else is kept.
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../domain/documents.ts';
-import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, newRecordingId, type RandomBytes } from '../domain/ids.ts';
-import { participantKey } from '../domain/keys.ts';
-import { type AttemptState, type RecordingState, readAttempt, targetsOf } from '../storage/attempt-state.ts';
+import { type AttemptState, type RecordingState, readAttempt, targetsOf } from '../bucket/attempt.ts';
+import type { Manifest } from '../bucket/documents.ts';
+import { participantKey } from '../bucket/layout.ts';
+import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.ts';
 import type { RecordingsContext } from './context.ts';
 import type { CreateInput } from './create.ts';
 import { deleteRecording } from './delete.ts';

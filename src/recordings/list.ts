@@ -1,10 +1,11 @@
 // The recordings of an attempt and of an exam, page by page.
-import { recordingDeadline } from '../domain/deadlines.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { type AttemptRef, isId, isRecordingId, type RecordingRef } from '../domain/ids.ts';
-import { attemptPrefix, examPrefix, parseKey } from '../domain/keys.ts';
-import { type AttemptState, attemptStateOf, completedAtsOf, type RecordingState } from '../storage/attempt-state.ts';
-import { type ListedObject, listAll } from '../storage/object-store.ts';
+
+import { type AttemptState, attemptStateOf, completedAtsOf, type RecordingState } from '../bucket/attempt.ts';
+import { attemptPrefix, examPrefix, parseKey } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import { type AttemptRef, isId, isRecordingId, type RecordingRef } from '../model/ids.ts';
+import { recordingDeadline } from '../model/retention.ts';
+import { type ListedObject, listAll } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { readManifest, viewOf } from './read.ts';
 import type { Recording } from './recording.ts';

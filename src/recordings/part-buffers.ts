@@ -1,6 +1,6 @@
 // The memory of parts that pass through the service: bounded whatever comes at once, and used again instead of allocated.
-import { SECOND_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
 
 /** Whoever fills a part more slowly gives way when others wait for memory: 5 MiB may take five minutes and twenty seconds. */
 const MIN_BYTES_PER_SECOND = 16 * 1024;

@@ -1,11 +1,11 @@
 // What is held of a participant, across exams, found by the markers that every recording has (policy 9.1).
 import pMap from 'p-map';
-import { recordingDeadline } from '../domain/deadlines.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { ParticipantRef, RecordingRef } from '../domain/ids.ts';
-import { attemptPrefix, parseKey, participantKey, participantPrefix } from '../domain/keys.ts';
-import { completedAtsOf, findRecording, readAttempt } from '../storage/attempt-state.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import { completedAtsOf, findRecording, readAttempt } from '../bucket/attempt.ts';
+import { attemptPrefix, parseKey, participantKey, participantPrefix } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
+import { recordingDeadline } from '../model/retention.ts';
+import type { ObjectStore } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { isListed, type ListFilter, type ListQuery, type RecordingPage, readCursor, writeCursor } from './list.ts';
 import { type LiveRecording, readManifest, viewOf } from './read.ts';

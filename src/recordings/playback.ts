@@ -1,9 +1,10 @@
 // Playback links: short-lived, audited before they are handed out, never longer than the deadline.
-import { SECOND_MS } from '../domain/durations.ts';
-import { type ErrorCode, ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
+
+import { recordingKey } from '../bucket/layout.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { type ErrorCode, ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type LiveRecording, readSettled } from './read.ts';
 import { isStored } from './recording.ts';

@@ -1,20 +1,21 @@
 // Reading a recording: whether it is there, and what it is.
-import { recordingDeadline } from '../domain/deadlines.ts';
-import { type Manifest, parseManifest, parseTimeline, type Timeline } from '../domain/documents.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
-import { clocksDiffer, toIso } from '../domain/times.ts';
+
 import {
   type AttemptState,
   completedAtsOf,
   findRecording,
   type RecordingState,
   readAttempt,
-} from '../storage/attempt-state.ts';
-import { settleMedia } from '../storage/completion.ts';
-import { readReceipt } from '../storage/receipts.ts';
+} from '../bucket/attempt.ts';
+import { type Manifest, parseManifest, parseTimeline, type Timeline } from '../bucket/documents.ts';
+import { recordingKey } from '../bucket/layout.ts';
+import { readReceipt } from '../bucket/receipts.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { recordingDeadline } from '../model/retention.ts';
+import { clocksDiffer, toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
+import { settleMedia } from './finalize.ts';
 import { type Recording, toRecording } from './recording.ts';
 
 /**

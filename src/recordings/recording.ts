@@ -1,10 +1,11 @@
 // A recording as callers see it, derived from what lies in the bucket.
-import { firstAssessment, type RetentionPolicy, recordingDeadline } from '../domain/deadlines.ts';
-import type { Consent, Manifest, RecordingKind, Timeline } from '../domain/documents.ts';
-import { createdAtOf } from '../domain/ids.ts';
-import { toIso } from '../domain/times.ts';
-import { type AttemptState, completedAtsOf, type RecordingState } from '../storage/attempt-state.ts';
-import type { ListedObject } from '../storage/object-store.ts';
+
+import { type AttemptState, completedAtsOf, type RecordingState } from '../bucket/attempt.ts';
+import type { Consent, Manifest, RecordingKind, Timeline } from '../bucket/documents.ts';
+import { createdAtOf } from '../model/ids.ts';
+import { firstAssessment, type RetentionPolicy, recordingDeadline } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
+import type { ListedObject } from '../objectstore/object-store.ts';
 
 export interface Recording {
   readonly recordingId: string;

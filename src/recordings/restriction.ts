@@ -1,11 +1,12 @@
 // Restriction of processing (policy 9.1): nobody may play the recording while it stands; its deadline stays.
-import { type Restriction, toBody } from '../domain/documents.ts';
-import { ServiceError } from '../domain/errors.ts';
-import { newUniqueName, type RecordingRef } from '../domain/ids.ts';
-import { dueAttemptKey, recordingKey } from '../domain/keys.ts';
-import { toIso } from '../domain/times.ts';
-import { targetsOf } from '../storage/attempt-state.ts';
-import { StoreError } from '../storage/store-error.ts';
+
+import { targetsOf } from '../bucket/attempt.ts';
+import { type Restriction, toBody } from '../bucket/documents.ts';
+import { dueAttemptKey, recordingKey } from '../bucket/layout.ts';
+import { ServiceError } from '../model/errors.ts';
+import { newUniqueName, type RecordingRef } from '../model/ids.ts';
+import { toIso } from '../model/times.ts';
+import { StoreError } from '../objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { readLive, readRecordingView } from './read.ts';
 import type { Recording } from './recording.ts';

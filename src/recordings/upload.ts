@@ -1,12 +1,12 @@
 // Part URLs, and what the store has already: an exam client uploads and resumes with these.
 
-import type { Manifest } from '../domain/documents.ts';
-import { SECOND_MS } from '../domain/durations.ts';
-import { ServiceError } from '../domain/errors.ts';
-import type { RecordingRef } from '../domain/ids.ts';
-import { recordingKey } from '../domain/keys.ts';
-import { maxPartsFor } from '../domain/parts.ts';
-import { toIso } from '../domain/times.ts';
+import type { Manifest } from '../bucket/documents.ts';
+import { recordingKey } from '../bucket/layout.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { maxPartsFor } from '../model/parts.ts';
+import { toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { readLive, readManifest } from './read.ts';
 

@@ -1,5 +1,5 @@
 // When an event that could not be delivered is tried again: exponentially later, with jitter, up to days.
-import { HOUR_MS, SECOND_MS } from '../domain/durations.ts';
+import { HOUR_MS, SECOND_MS } from '../model/durations.ts';
 
 const FIRST_MS = 10 * SECOND_MS;
 const LONGEST_MS = 6 * HOUR_MS;

@@ -1,13 +1,13 @@
 // Brings the outbox to its endpoints: at least once, tenant by tenant, so that a dead endpoint holds up nobody else.
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
-import { MINUTE_MS, SECOND_MS } from '../domain/durations.ts';
-import { type EventType, parseOutboxBody, type RecordingEvent, refOf } from '../domain/events.ts';
-import { OUTBOX_PREFIX, outboxEnd, parseKey, receiptKey, recordingKey } from '../domain/keys.ts';
-import { targetsOf } from '../storage/attempt-state.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { UNDELIVERED_MS } from '../storage/outbox.ts';
-import { isStoreError } from '../storage/store-error.ts';
+import { targetsOf } from '../bucket/attempt.ts';
+import { OUTBOX_PREFIX, outboxEnd, parseKey, receiptKey, recordingKey } from '../bucket/layout.ts';
+import { UNDELIVERED_MS } from '../bucket/outbox.ts';
+import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { type EventType, parseOutboxBody, type RecordingEvent, refOf } from '../model/events.ts';
+import type { ObjectStore } from '../objectstore/object-store.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import { backoffMs } from './backoff.ts';
 import { type Endpoint, postEvent } from './endpoint.ts';
 

@@ -1,5 +1,5 @@
 // The dispatcher inside the server: looks into the outbox every few seconds, until it is stopped.
-import { SECOND_MS } from '../domain/durations.ts';
+import { SECOND_MS } from '../model/durations.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 export const POLL_MS = 10 * SECOND_MS;

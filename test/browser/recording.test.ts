@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { offsetSeconds } from '../../src/client/timeline.ts';
+import { offsetSeconds } from '../../packages/exam-client/src/timeline.ts';
 import { openSite, openTab, type Site, type StoredFile, sha256OfMedia, storedFiles, type Tab } from './site.ts';
 
 /** Below 60 the file is too small to tell which share of it a seek reads. */

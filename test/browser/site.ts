@@ -11,11 +11,15 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type BrowserContext, type HTTPRequest, type LaunchOptions } from 'puppeteer-core';
-import { concat } from '../../src/client/webm/ebml.ts';
-import { HEAD_BYTES } from '../../src/client/webm/head.ts';
+import { concat } from '../../packages/exam-client/src/webm/ebml.ts';
+import { HEAD_BYTES } from '../../packages/exam-client/src/webm/head.ts';
+import {
+  SYNTHETIC_HEAD,
+  type SyntheticOptions,
+  syntheticWebm,
+} from '../../packages/exam-client/test/synthetic-webm.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
-import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from '../client/synthetic-webm.ts';
-import { install } from '../commands/process.ts';
+import { install } from '../runtime/process.ts';
 
 export const MIB = 1024 * 1024;
 

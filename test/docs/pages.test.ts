@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { glob, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { SETTING_NAMES } from '../../src/commands/setting-names.ts';
-import { readSettings } from '../../src/commands/settings.ts';
-import { CAPABILITIES, type Capability } from '../../src/storage/needs.ts';
+import { CAPABILITIES, type Capability } from '../../src/objectstore/needs.ts';
+import { SETTING_NAMES } from '../../src/runtime/setting-names.ts';
+import { readSettings } from '../../src/runtime/settings.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -28,8 +28,8 @@ test('every setting is explained exactly once, and no other; the defaults are th
 
 const NAMES = /export (?:type )?\{([^}]*)\}|^export (?:type|interface) (\w+)/gm;
 test.each([
-  ['docs/sdk.md', ['src/sdk/index.ts', 'src/sdk/types.ts']],
-  ['docs/exam-client.md', ['src/client/index.ts']],
+  ['docs/sdk.md', ['packages/sdk/src/index.ts', 'packages/sdk/src/types.ts']],
+  ['docs/exam-client.md', ['packages/exam-client/src/index.ts']],
 ])('%s explains what %j export', async (page, modules) => {
   const [text = '', ...sources] = await Promise.all([page, ...modules].map(read));
   const exported = [...sources.join('\n').matchAll(NAMES)].flatMap(([, list, name = '']) => list?.split(',') ?? name);

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
-import { callerOf, type Installation, install } from '../commands/process.ts';
 import { SCOPES } from '../http/calls.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
+import { callerOf, type Installation, install } from '../runtime/process.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const PAGES = ['README.md', 'docs/integrations.md', 'docs/running.md', 'docs/sdk.md', 'docs/settings.md'];
-const SDK = new URL('../../src/sdk/index.ts', import.meta.url).href;
+const SDK = new URL('../../packages/sdk/src/index.ts', import.meta.url).href;
 
 /** What cannot be run from within a test, and the step of CI that runs it instead. */
 const ELSEWHERE: readonly { command: RegExp; because: string; step: string }[] = [
@@ -177,7 +177,7 @@ test('the examples in TypeScript are typed, and run', async () => {
   afterThisTest(() => rm(place, { recursive: true, force: true }));
   await mkdir(join(place, 'src'));
   for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
-  const compilerOptions = { paths: { 'proctoring-recordings/sdk': [join(ROOT, 'src/sdk/index.ts')] } };
+  const compilerOptions = { paths: { 'proctoring-recordings/sdk': [join(ROOT, 'packages/sdk/src/index.ts')] } };
   const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['src'] };
   await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
   await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place]).catch(({ stdout }) => {

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
-import type { S3Credentials, S3Settings } from '../../src/storage/s3/client.ts';
-import { type Installation, install } from '../commands/process.ts';
+import type { S3Credentials, S3Settings } from '../../src/objectstore/s3/client.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
-import { openTestStore } from '../storage/stores.ts';
+import { openTestStore } from '../objectstore/stores.ts';
+import { type Installation, install } from '../runtime/process.ts';
 import { find, type Holes, startHoledStore } from './support.ts';
 
 let installation: Installation;

@@ -14,11 +14,11 @@ import { freePort } from '../../demo/free-port.ts';
 import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { overriding } from '../kit/interventions.ts';
-import { hasExternalStore, openTestStore, type RealStore, type TestStoreOptions } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore, type RealStore, type TestStoreOptions } from '../objectstore/stores.ts';
 import { bucketContents, type DoctorOptions, doctorFor, find, type Holes, startHoledStore } from './support.ts';
 
 const ATTACKS = (

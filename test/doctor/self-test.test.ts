@@ -1,8 +1,8 @@
 // The self-test of `serve`, with attacks and a timer of the test's own.
 import { once } from 'node:events';
 import { expect, jest, test } from '@jest/globals';
-import { RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/commands/self-test.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
+import { RETRY_MS, type SelfTestDependencies, startSelfTest } from '../../src/runtime/self-test.ts';
 import { createVirtualClock } from '../kit/clock.ts';
 import { until } from '../kit/until.ts';
 

@@ -1,17 +1,17 @@
 // A doctor on a test store, what a bucket holds, and a store with the holes that the attacks look for.
 import { randomBytes } from 'node:crypto';
+import { listItemVersions } from '../../src/bucket/attempt.ts';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies, DoctorSettings } from '../../src/doctor/context.ts';
-import { DAY_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import { listItemVersions } from '../../src/storage/attempt-state.ts';
-import { listAllMultipartUploads } from '../../src/storage/object-store.ts';
-import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
-import { createS3Client, type S3Settings } from '../../src/storage/s3/client.ts';
-import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
-import { createS3Presigner, type S3PresignerOptions } from '../../src/storage/s3/presigner.ts';
+import { DAY_MS, SECOND_MS } from '../../src/model/durations.ts';
+import { listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
+import { inspectBucket } from '../../src/objectstore/s3/bucket-inspection.ts';
+import { createS3Client, type S3Settings } from '../../src/objectstore/s3/client.ts';
+import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
+import { createS3Presigner, type S3PresignerOptions } from '../../src/objectstore/s3/presigner.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { pass, startFaultProxy } from '../kit/fault-proxy.ts';
-import type { RealStore } from '../storage/stores.ts';
+import type { RealStore } from '../objectstore/stores.ts';
 
 export const RETENTION = {
   policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },

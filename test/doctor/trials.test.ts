@@ -1,14 +1,14 @@
 // What the service needs of a store, tried on stores in memory with the quirks of real ones.
 import { expect, test } from '@jest/globals';
+import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
 import { type CheckStatus, judged } from '../../src/doctor/check.ts';
 import { byteOrder } from '../../src/doctor/trials/listings.ts';
 import { NEEDED_TRIALS, runTrials } from '../../src/doctor/trials/run-trials.ts';
 import { uploadListing } from '../../src/doctor/trials/uploads.ts';
 import { cleanUp, Workspace } from '../../src/doctor/workspace.ts';
-import { DOCTOR_PREFIX } from '../../src/domain/keys.ts';
-import { isNeeded } from '../../src/storage/needs.ts';
-import type { ListOptions, ObjectStore } from '../../src/storage/object-store.ts';
-import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
+import { isNeeded } from '../../src/objectstore/needs.ts';
+import type { ListOptions, ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError, type StoreErrorCode } from '../../src/objectstore/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';

@@ -1,16 +1,16 @@
 // What goes wrong on the way to the store, on real HTTP: which fault the adapter repairs, and which one is what error.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { MINUTE_MS } from '../../src/domain/durations.ts';
-import { createS3Client } from '../../src/storage/s3/client.ts';
-import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
+import { BUCKET, ROOT, startChild, temporaryFolder } from '../../packages/embedded-s3/test/support.ts';
+import { MINUTE_MS } from '../../src/model/durations.ts';
+import { createS3Client } from '../../src/objectstore/s3/client.ts';
+import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import * as faults from '../kit/fault-proxy.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { BUCKET, ROOT, startChild, temporaryFolder } from '../local-s3/support.ts';
-import { MEDIA, outcomeOf, text } from '../storage/object-store-contract.ts';
-import { openTestStore, type RealStore } from '../storage/stores.ts';
+import { MEDIA, outcomeOf, text } from '../objectstore/object-store-contract.ts';
+import { openTestStore, type RealStore } from '../objectstore/stores.ts';
 import { expectToSurviveKills } from './killed-store.ts';
 
 const BYTES = Buffer.from('0123456789');

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import * as own from '../../src/commands/metrics.ts';
 import { measureRequests } from '../../src/http/metrics.ts';
+import * as own from '../../src/runtime/metrics.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { chartFile, type Fields, only, render } from './chart.ts';
 
@@ -61,7 +61,7 @@ test('each alert has a severity, says what is wrong, and leads to its place on t
   }
 });
 
-test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/metrics.ts and src/commands/metrics.ts but those of a sweep', async () => {
+test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/metrics.ts and src/runtime/metrics.ts but those of a sweep', async () => {
   const registry = own.createRegistry();
   for (const declare of [measureRequests, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
   own.readyMetric(registry, () => {});

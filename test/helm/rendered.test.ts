@@ -86,7 +86,7 @@ describe.each(VALUES_FILES)('all of %s', (name) => {
   });
 });
 
-const runs = (...args: string[]) => ({ command: ['node', 'dist/commands/main.js'], args });
+const runs = (...args: string[]) => ({ command: ['node', 'dist/main.js'], args });
 const probe = (path: string) => ({ httpGet: { path } });
 test('the API is probed, alive without the store, has more time to end than it takes, and is replaced one pod at a time', () => {
   const spread = { whenUnsatisfiable: 'ScheduleAnyway' };

@@ -1,10 +1,10 @@
 // What the chart refuses, and that it can set every setting of the service.
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { SETTING_NAMES } from '../../src/commands/setting-names.ts';
-import { readSettings } from '../../src/commands/settings.ts';
-import { MAX_RETENTION_MS } from '../../src/domain/deadlines.ts';
-import { parseDuration } from '../../src/domain/durations.ts';
+import { parseDuration } from '../../src/model/durations.ts';
+import { MAX_RETENTION_MS } from '../../src/model/retention.ts';
+import { SETTING_NAMES } from '../../src/runtime/setting-names.ts';
+import { readSettings } from '../../src/runtime/settings.ts';
 import { chartYaml, type Fields, only, render } from './chart.ts';
 
 /** A CronJob sweeps, pods have no disk for the embedded store, and the webhooks are where their Secret is mounted. */

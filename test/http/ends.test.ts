@@ -1,9 +1,9 @@
 // How an upload ends: it becomes a recording, is aborted or erased; nothing brings back what was deleted.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import { participantKey } from '../../src/domain/keys.ts';
-import type { StoredPart } from '../../src/domain/parts.ts';
+import { participantKey } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { StoredPart } from '../../src/model/parts.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';

@@ -1,6 +1,6 @@
 // DELETE of a recording, and of everything of a participant across exams: at once, wholly, with receipts.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { participantKey, recordingKey } from '../../src/domain/keys.ts';
+import { participantKey, recordingKey } from '../../src/bucket/layout.ts';
 import type { ParticipantErasure } from '../../src/recordings/erase-participant.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import { MIB, webm } from '../kit/fixtures.ts';

@@ -1,7 +1,7 @@
 // The lists of an exam, an attempt, a participant and an access log: what they have, page by page; and one recording.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { recordingKey } from '../../src/domain/keys.ts';
+import { recordingKey } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
 import { webm } from '../kit/fixtures.ts';

@@ -1,11 +1,11 @@
 // A reviewer's link, the restriction that stops it, and the access log that records both.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import { auditPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
+import { auditPrefix, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { AccessLogPage } from '../../src/recordings/access-log.ts';
 import type { Recording } from '../../src/recordings/recording.ts';
-import { createAuditTrail } from '../../src/storage/audit-trail.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';

@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { test } from '@jest/globals';
+import { temporaryFolder } from '../../packages/embedded-s3/test/support.ts';
 import { expectToSurviveKills } from '../faults/killed-store.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
-import { temporaryFolder } from '../local-s3/support.ts';
-import { openTestStore } from '../storage/stores.ts';
+import { openTestStore } from '../objectstore/stores.ts';
 
 /** Beside the one that the other tests use, which is never killed. */
 const PORT = 8520;

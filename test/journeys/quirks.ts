@@ -1,5 +1,5 @@
 // Ways in which stores that people run differ from S3, each put before a good store. docs/stores.md names the stores.
-import type { ObjectStore } from '../../src/storage/object-store.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { type Fault, pass } from '../kit/fault-proxy.ts';
 
 /** What a request asks for, and the good store behind. */

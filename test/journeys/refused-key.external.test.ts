@@ -1,7 +1,7 @@
 // A store with bucket policies refuses to delete one key of a batch: it is reported, and the others are deleted.
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { afterAll, expect, test } from '@jest/globals';
-import { openTestStore } from '../storage/stores.ts';
+import { openTestStore } from '../objectstore/stores.ts';
 
 const opened = await openTestStore();
 afterAll(() => opened.close());

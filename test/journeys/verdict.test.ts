@@ -1,27 +1,27 @@
 // The doctor's verdict is the truth: fit means that a whole life, a withdrawal and a sweep work on this very store.
 import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
+import { parseManifest } from '../../src/bucket/documents.ts';
+import { recordingKey } from '../../src/bucket/layout.ts';
 import { findObjectLock } from '../../src/doctor/checks/object-lock.ts';
 import { examine } from '../../src/doctor/doctor.ts';
-import { parseManifest } from '../../src/domain/documents.ts';
-import { DAY_MS } from '../../src/domain/durations.ts';
-import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingKey } from '../../src/domain/keys.ts';
+import { DAY_MS } from '../../src/model/durations.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
+import { listAll } from '../../src/objectstore/object-store.ts';
+import { inspectBucket } from '../../src/objectstore/s3/bucket-inspection.ts';
+import { createS3Client } from '../../src/objectstore/s3/client.ts';
+import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
-import { listAll } from '../../src/storage/object-store.ts';
-import { inspectBucket } from '../../src/storage/s3/bucket-inspection.ts';
-import { createS3Client } from '../../src/storage/s3/client.ts';
-import { S3ObjectStore } from '../../src/storage/s3/object-store.ts';
 import { doctorFor } from '../doctor/support.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { pass, startFaultProxy } from '../kit/fault-proxy.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { CALLER, mediaKey, type TestService, uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { hasExternalStore, openTestStore } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore } from '../objectstore/stores.ts';
 import { QUIRKS, type Quirk } from './quirks.ts';
 
 const PART = Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)]);

@@ -1,15 +1,15 @@
 // A bucket that keeps versions: in memory, and on the store outside where there is one, for the embedded one keeps none.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { readReceipt } from '../../src/bucket/receipts.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { readReceipt } from '../../src/storage/receipts.ts';
 import { webm } from '../kit/fixtures.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
-import { hasExternalStore, openTestStore } from '../storage/stores.ts';
+import { hasExternalStore, openTestStore } from '../objectstore/stores.ts';
 
 const outside = async () => startServiceOn(await openTestStore({ versioned: true }));
 

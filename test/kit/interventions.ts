@@ -1,7 +1,7 @@
 // A store whose calls a test replaces, fails, holds or overtakes, so that races and outages happen where the test wants them.
 import { strict as assert } from 'node:assert';
-import type { DeleteTarget, ObjectStore } from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
+import type { DeleteTarget, ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 
 export type StoreCall = keyof ObjectStore;
 /** Keys, prefixes or targets that begin with this string, or match this expression. */

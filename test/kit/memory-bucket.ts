@@ -1,9 +1,9 @@
 // A bucket in memory as a test sees it: the store, the presigned URLs of it, and what a browser gets by them.
 import { setImmediate } from 'node:timers/promises';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import type { PartToSign, Presigner } from '../../src/storage/presigner.ts';
-import { createS3Presigner } from '../../src/storage/s3/presigner.ts';
-import { isStoreError } from '../../src/storage/store-error.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import type { PartToSign, Presigner } from '../../src/objectstore/presigner.ts';
+import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
+import { isStoreError } from '../../src/objectstore/store-error.ts';
 import { intercepting } from './interventions.ts';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 

@@ -1,6 +1,6 @@
 // An ObjectStore in memory: it passes the contract suite, and its clock is given.
 import { hash } from 'node:crypto';
-import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/domain/parts.ts';
+import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/model/parts.ts';
 import {
   type DeleteTarget,
   type ListedObject,
@@ -9,8 +9,8 @@ import {
   type ObjectStore,
   type OpenUpload,
   type UploadedPart,
-} from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
+} from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 
 export interface MemoryStoreOptions {
   readonly now: () => number;

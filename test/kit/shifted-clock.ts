@@ -1,6 +1,6 @@
 // For tests on a real store: the real clock, turned forwards, and the store seen through it, its objects as old as they should look.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { intercepting } from './interventions.ts';
 import type { TestStore } from './memory-bucket.ts';
 import { startTestService, type TestService, type TestServiceOptions } from './service.ts';

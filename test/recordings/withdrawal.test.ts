@@ -2,8 +2,8 @@
 // Where a complete and an erasure meet is in test/http/ends.test.ts.
 import { Readable } from 'node:stream';
 import { beforeEach, expect, test } from '@jest/globals';
-import { SECOND_MS } from '../../src/domain/durations.ts';
-import type { RecordingRef } from '../../src/domain/ids.ts';
+import { SECOND_MS } from '../../src/model/durations.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { openContent } from '../../src/recordings/content.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';

@@ -1,8 +1,8 @@
 // Who does what in a history: exam clients, assessors, reviewers, the privacy desk, sweepers, and what goes wrong by itself.
 import { Readable } from 'node:stream';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import type { AttemptRef, RecordingRef } from '../../src/domain/ids.ts';
-import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { openContent } from '../../src/recordings/content.ts';

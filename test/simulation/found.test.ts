@@ -1,9 +1,9 @@
 // What the simulator found in the product, each as the shortest order of events that showed it. Seeds change with the plan.
 import { expect, test } from '@jest/globals';
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
-import { sweep } from '../../src/retention/sweep.ts';
+import { sweep } from '../../src/sweeper/sweep.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
 import { BEGINNING } from './plan.ts';

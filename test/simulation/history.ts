@@ -1,8 +1,9 @@
 // One history from its seed: the steps of its plan, then quiet, and what must be true at the end.
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
-import { verify } from '../../src/retention/verify.ts';
-import type { Finding, FindingKind } from '../../src/retention/verify-report.ts';
+
+import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { verify } from '../../src/verifier/verify.ts';
+import type { Finding, FindingKind } from '../../src/verifier/verify-report.ts';
 import { ACTORS } from './actors.ts';
 import { must, tagsTellTheDeadline, Violation } from './invariants.ts';
 import type { Model } from './model.ts';

@@ -1,6 +1,5 @@
 // What must be true after every step of a history, whatever has failed: each invariant a function that throws `Violation`.
-import { parseReceiptIndex } from '../../src/domain/documents.ts';
-import type { AttemptRef, RecordingRef } from '../../src/domain/ids.ts';
+import { parseReceiptIndex } from '../../src/bucket/documents.ts';
 import {
   attemptPrefix,
   DUE_PREFIX,
@@ -8,8 +7,9 @@ import {
   receiptKey,
   recordingKey,
   recordingPrefix,
-} from '../../src/domain/keys.ts';
-import type { SweepReport } from '../../src/retention/sweep-report.ts';
+} from '../../src/bucket/layout.ts';
+import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
+import type { SweepReport } from '../../src/sweeper/sweep-report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import type { Effect, Request, World } from './world.ts';

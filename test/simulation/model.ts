@@ -1,10 +1,11 @@
 // The reference model: what must be true of each recording, told from the effects on the store alone.
-import type { RetentionPolicy } from '../../src/domain/deadlines.ts';
-import { HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
-import { type AttemptRef, createdAtOf, newRecordingId, type RecordingRef } from '../../src/domain/ids.ts';
-import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+
+import { attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { type AttemptRef, createdAtOf, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import type { RetentionPolicy } from '../../src/model/retention.ts';
 import { keyedRandom } from '../../src/recordings/idempotency.ts';
-import type { SweepContext } from '../../src/retention/sweep-run.ts';
+import type { SweepContext } from '../../src/sweeper/sweep-run.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Request } from './world.ts';
 

@@ -1,5 +1,5 @@
 // What will be tried in one history: its rules, its store, and who does what when; all from the seed.
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { Rules } from './model.ts';
 import { newRandom, type Random } from './random.ts';
 

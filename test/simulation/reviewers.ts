@@ -1,6 +1,7 @@
 // Those who look at recordings, and what they must never be shown.
-import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingKey } from '../../src/domain/keys.ts';
+
+import { recordingKey } from '../../src/bucket/layout.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAttemptRecordings } from '../../src/recordings/list.ts';
 import { issuePlaybackLink } from '../../src/recordings/playback.ts';
 import { readRecordingView } from '../../src/recordings/read.ts';

@@ -1,17 +1,17 @@
 // The real service and sweeper on the simulated world: the contexts that the use cases are given, one for each request.
 import { LRUCache } from 'lru-cache';
-import type { Manifest } from '../../src/domain/documents.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/durations.ts';
-import { ServiceError } from '../../src/domain/errors.ts';
-import type { AttemptRef } from '../../src/domain/ids.ts';
-import { attemptPrefix } from '../../src/domain/keys.ts';
+import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
+import type { Manifest } from '../../src/bucket/documents.ts';
+import { attemptPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { ServiceError } from '../../src/model/errors.ts';
+import type { AttemptRef } from '../../src/model/ids.ts';
+import type { PartToSign } from '../../src/objectstore/presigner.ts';
+import { isStoreError } from '../../src/objectstore/store-error.ts';
 import { ContentUploads } from '../../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
-import { SweepRefused } from '../../src/retention/sweep.ts';
-import type { SweepContext } from '../../src/retention/sweep-run.ts';
-import { createAuditTrail } from '../../src/storage/audit-trail.ts';
-import type { PartToSign } from '../../src/storage/presigner.ts';
-import { isStoreError } from '../../src/storage/store-error.ts';
+import { SweepRefused } from '../../src/sweeper/sweep.ts';
+import type { SweepContext } from '../../src/sweeper/sweep-run.ts';
 import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';

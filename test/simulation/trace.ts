@@ -1,5 +1,5 @@
 // What happened in a history, line by line: a digest of all of it, and the lines themselves for somebody who reads them.
-import { DAY_MS } from '../../src/domain/durations.ts';
+import { DAY_MS } from '../../src/model/durations.ts';
 import { START_MS } from './plan.ts';
 
 /** FNV-1a, 32 bits (draft-eastlake-fnv). */

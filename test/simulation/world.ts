@@ -1,9 +1,9 @@
 // The simulated world: one clock, a few processes, and a queue of store calls that take effect, fail or die as a seed decides.
 import type { LRUCache } from 'lru-cache';
-import type { Manifest } from '../../src/domain/documents.ts';
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/durations.ts';
-import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/storage/object-store.ts';
-import { StoreError } from '../../src/storage/store-error.ts';
+import type { Manifest } from '../../src/bucket/documents.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Plan } from './plan.ts';

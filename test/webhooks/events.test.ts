@@ -1,13 +1,13 @@
 // What is written into the outbox, when, and that no deletion waits for it.
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { DAY_MS, HOUR_MS } from '../../src/domain/durations.ts';
-import { EVENT_TYPES, type EventType } from '../../src/domain/events.ts';
-import type { RecordingRef } from '../../src/domain/ids.ts';
-import { recordingKey, recordingPrefix } from '../../src/domain/keys.ts';
+import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { EVENT_TYPES, type EventType } from '../../src/model/events.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { CALLER } from '../kit/service.ts';
-import { type RetentionService, startRetention } from '../retention/support.ts';
+import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 let service: RetentionService;
 let store: ReturnType<typeof createInterventions>;

@@ -1,5 +1,5 @@
 // Waits until a URL has expired by the store's own clock, and asks once more.
-import { SECOND_MS } from '../../domain/durations.ts';
+import { SECOND_MS } from '../../model/durations.ts';
 import type { Verdict } from '../check.ts';
 import type { AttackDependencies } from '../context.ts';
 import type { Answer } from '../wire.ts';

@@ -1,5 +1,5 @@
 // May the exam's pages upload and play? Asked as a browser asks: a preflight, then the request itself.
-import { isStoreError } from '../../storage/store-error.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { failed, fixing, info, ok, warning } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import { type Answer, describe } from '../wire.ts';

@@ -1,5 +1,5 @@
 // What the service can do without, and does better with; tried on throw-away keys.
-import { CAPABILITIES } from '../../storage/needs.ts';
+import { CAPABILITIES } from '../../objectstore/needs.ts';
 import { failed, info, ok } from '../check.ts';
 import { byteOrder } from '../trials/listings.ts';
 import { uploadListing } from '../trials/uploads.ts';

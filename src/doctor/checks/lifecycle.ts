@@ -1,8 +1,15 @@
 // Lifecycle rules: one that clears stray uploads is a second net; one that expires recordings breaks the promise early.
-import { DAY_MS } from '../../domain/durations.ts';
-import { ATTEMPTS_PREFIX, AUDIT_PREFIX, DUE_PREFIX, PARTICIPANTS_PREFIX, RECEIPTS_PREFIX } from '../../domain/keys.ts';
-import { CAPABILITIES } from '../../storage/needs.ts';
-import type { LifecycleRuleSummary } from '../../storage/s3/bucket-inspection.ts';
+
+import {
+  ATTEMPTS_PREFIX,
+  AUDIT_PREFIX,
+  DUE_PREFIX,
+  PARTICIPANTS_PREFIX,
+  RECEIPTS_PREFIX,
+} from '../../bucket/layout.ts';
+import { DAY_MS } from '../../model/durations.ts';
+import { CAPABILITIES } from '../../objectstore/needs.ts';
+import type { LifecycleRuleSummary } from '../../objectstore/s3/bucket-inspection.ts';
 import { failed, fixing, info, ok, type Verdict, warning } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import type { DoctorCheck } from './doctor-check.ts';

@@ -1,8 +1,8 @@
 // Object lock makes deletion impossible, and so the service's one promise: asked by the doctor and by `serve`.
 
-import { CAPABILITIES } from '../../storage/needs.ts';
-import type { BucketInspection, ObjectLock } from '../../storage/s3/bucket-inspection.ts';
-import { isStoreError, isUnreadable } from '../../storage/store-error.ts';
+import { CAPABILITIES } from '../../objectstore/needs.ts';
+import type { BucketInspection, ObjectLock } from '../../objectstore/s3/bucket-inspection.ts';
+import { isStoreError, isUnreadable } from '../../objectstore/store-error.ts';
 import { type CheckResult, failed, info, judged, ok } from '../check.ts';
 
 export const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;

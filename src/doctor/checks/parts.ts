@@ -1,7 +1,7 @@
 // The rules for parts, which differ between stores: how small, how equal, how many.
-import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../domain/parts.ts';
-import { CAPABILITIES } from '../../storage/needs.ts';
-import { isStoreError } from '../../storage/store-error.ts';
+import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../model/parts.ts';
+import { CAPABILITIES } from '../../objectstore/needs.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { failed, info, ok } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import type { DoctorCheck } from './doctor-check.ts';

@@ -1,6 +1,6 @@
 // Can anybody without a key get at the bucket? Tried, and read from its policy and its ACL.
 import { z } from 'zod';
-import { isStoreError } from '../../storage/store-error.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { failed, ok, type Verdict, warning } from '../check.ts';
 import type { CheckContext } from '../context.ts';
 import { type Answer, describe } from '../wire.ts';

@@ -1,5 +1,5 @@
 // Is the store there, does it know the service's key, does its clock agree, and can nobody listen on the way?
-import { isStoreError } from '../../storage/store-error.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { type CheckResult, failed, info, ok, type Verdict, warning } from '../check.ts';
 import type { DoctorDependencies } from '../context.ts';
 import { clock, clockVerdict } from '../trials/clock.ts';

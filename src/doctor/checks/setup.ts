@@ -1,10 +1,10 @@
 // How the bucket is set up: versions, encryption, and the key for uploads.
 
-import { HOUR_MS } from '../../domain/durations.ts';
-import { DOCTOR_PREFIX } from '../../domain/keys.ts';
-import { CAPABILITIES, isDispensable } from '../../storage/needs.ts';
-import { listAll, listAllMultipartUploads, type ObjectStore, type OpenUpload } from '../../storage/object-store.ts';
-import { isStoreError } from '../../storage/store-error.ts';
+import { DOCTOR_PREFIX } from '../../bucket/layout.ts';
+import { HOUR_MS } from '../../model/durations.ts';
+import { CAPABILITIES, isDispensable } from '../../objectstore/needs.ts';
+import { listAll, listAllMultipartUploads, type ObjectStore, type OpenUpload } from '../../objectstore/object-store.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { info, ok, warning } from '../check.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 

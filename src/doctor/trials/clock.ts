@@ -1,7 +1,7 @@
 // Deadlines are checked against the store's clock: it has to tell its time, and agree with this machine's.
-import { SECOND_MS } from '../../domain/durations.ts';
-import { clocksDiffer } from '../../domain/times.ts';
-import { CAPABILITIES } from '../../storage/needs.ts';
+import { SECOND_MS } from '../../model/durations.ts';
+import { clocksDiffer } from '../../model/times.ts';
+import { CAPABILITIES } from '../../objectstore/needs.ts';
 import { failed, lacking, ok, type Verdict, warning } from '../check.ts';
 import { trial } from './trial.ts';
 

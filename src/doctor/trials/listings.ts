@@ -1,9 +1,10 @@
 // Listings: whole, at once, and in the one order that the deletion queue needs.
-import { HOUR_MS } from '../../domain/durations.ts';
-import { clocksDiffer, toKeyTime } from '../../domain/times.ts';
-import { targetsOf } from '../../storage/attempt-state.ts';
-import { CAPABILITIES, type CapabilityId } from '../../storage/needs.ts';
-import { listAll, type ObjectStore } from '../../storage/object-store.ts';
+
+import { targetsOf } from '../../bucket/attempt.ts';
+import { HOUR_MS } from '../../model/durations.ts';
+import { clocksDiffer, toKeyTime } from '../../model/times.ts';
+import { CAPABILITIES, type CapabilityId } from '../../objectstore/needs.ts';
+import { listAll, type ObjectStore } from '../../objectstore/object-store.ts';
 import { info, lacking, ok } from '../check.ts';
 import { BYTES, trial } from './trial.ts';
 

@@ -1,8 +1,8 @@
 // Objects: read as they were written, tagged without harm, and deleted by the purge's own path.
-import { targetsOf } from '../../storage/attempt-state.ts';
-import { CAPABILITIES, type Capability } from '../../storage/needs.ts';
-import type { ListedVersion, ObjectStore } from '../../storage/object-store.ts';
-import { isStoreError } from '../../storage/store-error.ts';
+import { targetsOf } from '../../bucket/attempt.ts';
+import { CAPABILITIES, type Capability } from '../../objectstore/needs.ts';
+import type { ListedVersion, ObjectStore } from '../../objectstore/object-store.ts';
+import { isStoreError } from '../../objectstore/store-error.ts';
 import { info, lacking, ok, refusal } from '../check.ts';
 import { BYTES, isSame, trial } from './trial.ts';
 

@@ -1,6 +1,6 @@
 // Runs what the service needs of a store: for `serve`, before it calls itself ready.
-import type { RandomBytes } from '../../domain/ids.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { RandomBytes } from '../../model/ids.ts';
+import type { ObjectStore } from '../../objectstore/object-store.ts';
 import { type CheckResult, judged } from '../check.ts';
 import { cleanUp, Workspace } from '../workspace.ts';
 import { clock } from './clock.ts';

@@ -1,7 +1,7 @@
 // A trial: does the store do what the service needs of it? Tried on throw-away keys, by the service's own code.
 
-import { CAPABILITIES, type CapabilityId } from '../../storage/needs.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import { CAPABILITIES, type CapabilityId } from '../../objectstore/needs.ts';
+import type { ObjectStore } from '../../objectstore/object-store.ts';
 import type { Verdict } from '../check.ts';
 import type { Workspace } from '../workspace.ts';
 

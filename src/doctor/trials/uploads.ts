@@ -1,9 +1,10 @@
 // Uploads: parts become one object, an upload that is given up leaves nothing, and a folder tells what is open in it.
-import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../domain/parts.ts';
-import { targetsOf } from '../../storage/attempt-state.ts';
-import { endUpload } from '../../storage/end-upload.ts';
-import { CAPABILITIES, isDispensable } from '../../storage/needs.ts';
-import { listAllMultipartUploads, type ObjectStore } from '../../storage/object-store.ts';
+
+import { targetsOf } from '../../bucket/attempt.ts';
+import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../model/parts.ts';
+import { endUpload } from '../../objectstore/end-upload.ts';
+import { CAPABILITIES, isDispensable } from '../../objectstore/needs.ts';
+import { listAllMultipartUploads, type ObjectStore } from '../../objectstore/object-store.ts';
 import { info, lacking, ok } from '../check.ts';
 import { BYTES, trial } from './trial.ts';
 

@@ -1,5 +1,5 @@
 // Starts a recording: POST …/recordings.
-import { ServiceError } from '../../domain/errors.ts';
+import { ServiceError } from '../../model/errors.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { operation } from '../operation.ts';
 import { createdRecording, createRecordingBody, createRecordingHeaders } from '../schemas.ts';

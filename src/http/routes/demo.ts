@@ -2,7 +2,7 @@
 import { BlockList } from 'node:net';
 import { extname } from 'node:path';
 import type { Request, RequestHandler } from 'express';
-import { parseId } from '../../domain/ids.ts';
+import { parseId } from '../../model/ids.ts';
 import type { Scope } from '../access.ts';
 import type { Method } from '../operation.ts';
 import { HttpError } from '../problem-codes.ts';

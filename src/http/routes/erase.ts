@@ -1,6 +1,6 @@
 // The deletion of one recording before its deadline: DELETE …/recordings/{recording}.
 import type { z } from 'zod';
-import { ServiceError } from '../../domain/errors.ts';
+import { ServiceError } from '../../model/errors.ts';
 import { eraseRecording } from '../../recordings/delete.ts';
 import { requireScope } from '../access.ts';
 import type { Principal } from '../auth.ts';

@@ -6,9 +6,9 @@ import {
   type RecordOptions,
   type SessionOptions,
   startSession,
-} from '../../../src/client/index.ts';
-import { ID } from '../../../src/client/webm/ebml.ts';
-import { type SyntheticOptions, syntheticWebm } from '../../client/synthetic-webm.ts';
+} from '../../../packages/exam-client/src/index.ts';
+import { ID } from '../../../packages/exam-client/src/webm/ebml.ts';
+import { type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
 
 /** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
 type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };

@@ -1,0 +1,233 @@
+// What is on the disk: over restarts, crashes (kill -9), locks, reads that stream, and a server that ends.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { until } from '../../../test/kit/until.ts';
+import { allOf, asking, BUCKET, FIVE_MIB, startChild, startStore, temporaryFolder, UNSIGNED } from './support.ts';
+
+const completion = (etags: string[]) =>
+  `<CompleteMultipartUpload>${etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
+
+describe('the data folder', () => {
+  test('holds everything over a restart, under names that are safe on every file system', async () => {
+    const { server, begin, outcome, dataDir } = await startStore();
+    const odd = 'a A é e\u0301 ../../../up ./a/. /leading n\u0000ul . / con %41 a?b#c \ufeffbom';
+    const keys = [...odd.split(' '), 'x/'.repeat(400), 'a'.repeat(1024), "it's (a) *star*!"];
+    for (const key of keys) await outcome('PUT k', { key, body: key });
+    const id = await begin('u');
+    await outcome(`PUT u?partNumber=3&uploadId=${id}`, { body: 'part' });
+    for (const name of (await readdir(dataDir, { recursive: true })).filter((found) => !found.startsWith('lock'))) {
+      expect(name).toMatch(/^recordings(\/[a-z]+(\/[0-9a-f.]+(json)?)?)?(\/settings\.json)?$/);
+    }
+    await server.close();
+    const { ask } = await startStore({ dataDir });
+    for (const key of keys) expect(await ask('GET k', { key })).toMatchObject({ outcome: '200', body: key });
+    const { body } = await ask(`GET u?uploadId=${id}`);
+    expect([...allOf(body, 'PartNumber'), ...allOf(body, 'Size')]).toEqual(['3', '4']);
+  });
+
+  test('is cleared of what a crash left half done', async () => {
+    const { server, dataDir, inside, begin, ask, outcome, files } = await startStore();
+    const id = await begin('k');
+    const { headers } = await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
+    const names = [inside(`uploads/${id}.json`), inside(`parts/${id}.1.json`)];
+    const records = await Promise.all(names.map((name) => readFile(name, 'utf8')));
+    expect(await outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
+    const kept = await files();
+    await server.close();
+    // The object was made, and its upload not yet ended.
+    for (const [at, name] of names.entries()) await writeFile(name, records[at] ?? '');
+    await writeFile(inside('parts', 'gone.1.json'), records[1]?.replaceAll(id, 'gone') ?? '');
+    await writeFile(inside('data', 'ab'.repeat(16)), 'half a body');
+    await writeFile(inside('temporary', 'cd'.repeat(16)), '{"half a reco');
+
+    const again = await startStore({ dataDir });
+    expect(await files()).toEqual(kept);
+    expect(await readdir(inside('parts'))).toEqual([]);
+    expect(await again.outcome(`DELETE k?uploadId=${id}`)).toBe('404 NoSuchUpload');
+    expect((await again.ask('GET k')).body).toBe('media');
+  });
+
+  test.each(['{"half', '{}', 'null'])('with a record %j stops the start, and is not swept', async (unreadable) => {
+    const { server, dataDir, inside, outcome } = await startStore();
+    await outcome('PUT k', { body: 'precious' });
+    await server.close();
+    const [name = ''] = await readdir(inside('objects'));
+    const record = await readFile(inside('objects', name));
+    await writeFile(inside('objects', name), unreadable);
+    await expect(startStore({ dataDir })).rejects.toThrow(name);
+    await writeFile(inside('objects', name), record);
+    expect((await (await startStore({ dataDir })).ask('GET k')).body).toBe('precious');
+  });
+
+  test('is used by one server at a time, which releases it when it closes or cannot start', async () => {
+    const { server, dataDir, endpoint } = await startStore();
+    await expect(startStore({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
+    const other = { dataDir: await temporaryFolder() };
+    await expect(startStore({ ...other, port: Number(new URL(endpoint).port) })).rejects.toThrow('EADDRINUSE');
+    await startStore(other);
+    await server.close();
+    await startStore({ dataDir });
+  });
+
+  test('whose holder is dead, or whose pid now belongs to another process, is taken by exactly one of many starts', async () => {
+    // Only Linux can tell a process from a later one with the same id.
+    for (const pid of process.platform === 'linux' ? [2 ** 30, process.pid] : [2 ** 30]) {
+      const dataDir = await temporaryFolder();
+      await writeFile(join(dataDir, 'lock'), JSON.stringify({ pid, startedAt: 'boot/1', token: 'a' }));
+      const starts = await Promise.allSettled(Array.from({ length: 8 }, () => startStore({ dataDir })));
+      const [taken, ...more] = starts.filter((start) => start.status === 'fulfilled');
+      expect(more).toEqual([]);
+      await taken?.value.server.close();
+      expect(await readdir(dataDir)).toEqual([BUCKET]);
+    }
+  });
+});
+
+/** What each object or upload may hold after a crash: its bytes, or the ETags of its parts; undefined: it is not there. */
+type Book = Map<string, Set<string | undefined>>;
+
+/** Writes, completes and deletes until the store is killed, and records what was answered. */
+async function work({ ask, begin }: ReturnType<typeof asking>, name: string, book: Book, onAsk: () => void) {
+  /** Before the answer the old or the new value may be found, afterwards only the new one. */
+  async function change(line: string, body: string, made: Record<string, string | undefined>): Promise<void> {
+    const entries = Object.entries(made);
+    for (const [place, value] of entries) book.set(place, new Set([...(book.get(place) ?? [undefined]), value]));
+    const answer = ask(line, { body, headers: UNSIGNED });
+    onAsk();
+    const { status, outcome } = await answer;
+    if (status >= 300) throw new Error(`${line}: ${outcome}`);
+    for (const [place, value] of entries) book.set(place, new Set([value]));
+  }
+  for (let turn = 0; ; turn++) {
+    const key = `${name}/${turn % 5}`;
+    const body = randomBytes(1 + (turn % 3) * 40_000).toString('hex');
+    await change(`PUT ${key}`, body, { [key]: body });
+    if (turn % 3 === 1) await change(`DELETE ${key}`, '', { [key]: undefined });
+    if (turn % 3 !== 2) continue;
+    const media = `${name}/media`;
+    const upload = `${media}?uploadId=${await begin(media)}`;
+    book.set(upload, new Set(['']));
+    const parts = ['a'.repeat(FIVE_MIB), body];
+    const etags = parts.map((part) => createHash('md5').update(part).digest('hex'));
+    for (const [at, part] of parts.entries()) {
+      await change(`PUT ${upload}&partNumber=${at + 1}`, part, { [upload]: etags.slice(0, at + 1).join() });
+    }
+    await change(`POST ${upload}`, completion(etags), { [upload]: undefined, [media]: parts.join('') });
+  }
+}
+
+test('a store that is killed keeps what it acknowledged, whole, and nothing half-written', async () => {
+  const dataDir = await temporaryFolder();
+  const book: Book = new Map();
+  let survived = 0;
+  for (let round = 0; round < 6; round++) {
+    const { child, endpoint, exited, kill } = await startChild(dataDir);
+    const client = asking(endpoint, dataDir);
+    const changes = 5 + Math.floor(Math.random() * 40);
+    let left = changes;
+    /** Kills the store a few turns of the event loop after that many changes were requested. */
+    const onAsk = async () => {
+      left -= 1;
+      if (left !== 0) return;
+      for (let turns = Math.random() * 30; turns > 0; turns--) await setImmediate();
+      await kill();
+    };
+    const workers = ['a', 'b', 'c'].map((name) =>
+      work(client, name, book, () => void onAsk()).catch((error: unknown) => {
+        if (!child.killed) throw error;
+      }),
+    );
+    await Promise.all([...workers, exited]);
+
+    const { server, ask, files, inside } = await startStore({ dataDir });
+    for (const [place, values] of book) {
+      const { status, body } = await ask(`GET ${place}`);
+      const content = place.includes('?') ? allOf(body.replaceAll('&quot;', ''), 'ETag').join() : body;
+      const found = status === 200 ? content : undefined;
+      // Not toContain: its message would print five megabytes.
+      const wanted = { place, round, changes, status: found === undefined ? 404 : 200, isPossible: true };
+      expect({ place, round, changes, status, isPossible: values.has(found) }).toEqual(wanted);
+      book.set(place, new Set([found]));
+      if (found !== undefined) survived += 1;
+    }
+    // Every data file belongs to a listed object or to a part of a listed upload, and no draft is left.
+    const count = async (folder: string) => (await readdir(inside(folder))).length;
+    const listing = (await ask('GET ?list-type=2')).body;
+    expect(await count('objects')).toBe(allOf(listing, 'Key').length);
+    expect(await count('uploads')).toBe(allOf((await ask('GET ?uploads')).body, 'UploadId').length);
+    const segments = allOf(listing, 'ETag').map((etag) => Number(/-(\d+)&/.exec(etag)?.[1] ?? 1));
+    const parts = await count('parts');
+    expect(await files()).toHaveLength(segments.reduce((sum, segment) => sum + segment, parts));
+    await server.close();
+  }
+  expect(survived).toBeGreaterThan(0);
+});
+
+describe('a read that is streaming', () => {
+  const OLD = Buffer.alloc(16 * 1024 * 1024, 'o');
+
+  async function startReading() {
+    const store = await startStore();
+    expect(await store.outcome('PUT k', { body: OLD })).toBe('200');
+    return { ...store, response: await store.open(await store.sign('GET k')) };
+  }
+
+  test.each(['PUT k', 'DELETE k'])('gets the old bytes to their end when there is a %s meanwhile', async (line) => {
+    const { response, outcome, files } = await startReading();
+    expect(await outcome(line)).toMatch(/^20/);
+    // The replaced bytes are still on disk, because they are being read.
+    expect(await files()).toHaveLength(1);
+    expect((await buffer(response)).equals(OLD)).toBe(true);
+    await until(async () => (await files()).length === 0);
+    expect(await outcome('GET k')).toBe(line === 'PUT k' ? '200' : '404 NoSuchKey');
+  });
+
+  test('lets its file be deleted when the reader disconnects', async () => {
+    const { response, outcome, files } = await startReading();
+    response.destroy();
+    expect(await outcome('DELETE k')).toBe('204');
+    await until(async () => (await files()).length === 0);
+  });
+
+  test('is finished by a server that closes, even when it is asked to close twice', async () => {
+    const { response, server, dataDir, ask } = await startReading();
+    const closed = Promise.all([server.close(), server.close()]);
+    expect(await buffer(response)).toHaveLength(OLD.length);
+    await closed;
+    await expect(ask('GET k')).rejects.toThrow('ECONNREFUSED');
+    expect(await readdir(dataDir)).toEqual([BUCKET]);
+  });
+});
+
+describe('the server', () => {
+  test('answers InternalError, and no path, when the disk fails or a file is gone', async () => {
+    const { ask, outcome, files, dataDir, inside } = await startStore();
+    await rm(inside('data'), { recursive: true });
+    const put = await ask('PUT k', { body: 'x' });
+    await mkdir(inside('data'));
+    expect(await outcome('GET k')).toBe('404 NoSuchKey');
+    expect(await outcome('PUT k', { body: 'x' })).toBe('200');
+    for (const file of await files()) await rm(inside('data', file));
+    const get = await ask('GET k');
+    expect(get.headers.etag).toBeUndefined();
+    for (const failed of [put, get]) {
+      expect(failed.outcome).toBe('500 InternalError');
+      expect(failed.body).not.toContain(dataDir);
+    }
+    expect(await outcome('DELETE k')).toBe('204');
+  });
+
+  test('says who it is and when on every answer', async () => {
+    const at = Date.parse('2030-01-02T03:04:05.678Z');
+    const { send, ask } = await startStore({ now: () => at });
+    const [refused, missing] = [await send({ target: '/' }), await ask('HEAD k', { at })];
+    const told = { date: 'Wed, 02 Jan 2030 03:04:05 GMT', server: 'local-s3' };
+    for (const { headers } of [refused, missing]) expect(headers).toMatchObject(told);
+    expect(allOf(refused.body, 'RequestId')).toEqual([refused.headers['x-amz-request-id']]);
+    expect(missing.headers['x-amz-request-id']).not.toBe(refused.headers['x-amz-request-id']);
+  });
+});

@@ -1,0 +1,52 @@
+// What the exam client weighs, how long it waits before it tries again, and how it puts recordings on one clock.
+import { gzipSync } from 'node:zlib';
+import { expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import { pauseMs, retryAfterMs } from '../src/backoff.ts';
+import { mediaSeconds, offsetSeconds, type Timeline } from '../src/timeline.ts';
+
+test('the client is one module without imports, below 15 kB gzipped', async () => {
+  const { outputFiles, metafile } = await build({
+    entryPoints: [new URL('../src/index.ts', import.meta.url).pathname],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    write: false,
+    metafile: true,
+  });
+  expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
+  expect(Object.keys(metafile.inputs).filter((path) => !path.startsWith('packages/exam-client/src/'))).toEqual([]);
+  expect(gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length).toBeLessThan(15_000);
+});
+
+test('the pause doubles from one second to half a minute, and lies anywhere below, so that many clients spread', () => {
+  const longest = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
+  expect(longest.map((_, attempt) => pauseMs(attempt, 1))).toEqual(longest);
+  expect(pauseMs(1_000, 1)).toBe(30_000);
+  expect([0, 0.25, 0.5].map((random) => pauseMs(3, random))).toEqual([0, 2_000, 4_000]);
+});
+
+test.each([
+  ['3', 3_000],
+  ['Thu, 01 Jan 2026 00:00:05 GMT', 5_000],
+  ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+  ['soon', 0],
+  [null, 0],
+  ['86400', 120_000],
+])('a service that asks for %s is left alone for so long', (header, ms) => {
+  expect(retryAfterMs(header, Date.parse('2026-01-01T00:00:00Z'))).toBe(ms);
+});
+
+test('two recordings are as far apart as their beginnings; the pauses of one are not in its file', () => {
+  const at = (seconds: string) => `2026-11-02T09:00:${seconds}Z`;
+  const timeline = (startedAt: string, gaps: Timeline['gaps'] = []) => ({ startedAt, endedAt: at('59.000'), gaps });
+  const [early, late] = [timeline(at('00.000')), timeline(at('01.250'))];
+  expect([offsetSeconds(early, late), offsetSeconds(late, early)]).toEqual([1.25, -1.25]);
+  const paused = timeline(at('00.000'), [
+    { from: at('10.000'), to: at('20.000'), reason: 'buffer-full' },
+    { from: at('30.000'), to: at('35.000'), reason: 'muted' },
+  ]);
+  const moments = ['05.000', '10.000', '15.000', '20.000', '40.000'].map((seconds) => new Date(at(seconds)));
+  expect(moments.map((moment) => mediaSeconds(paused, moment))).toEqual([5, 10, 10, 10, 30]);
+});

@@ -1,0 +1,163 @@
+// The client for servers against the real service: what a first integration does, and what it meets on a bad day.
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { DAY_MS } from '../../../src/model/durations.ts';
+import { type Api, CREATE_BODY, newAttempt, startApi, UNKNOWN_RECORDING } from '../../../test/http/api.ts';
+import { webm } from '../../../test/kit/fixtures.ts';
+import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings } from '../src/index.ts';
+import { retryAfterMs } from '../src/retry-after.ts';
+import { pauseMs } from '../src/send.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+
+async function client(options: Partial<ClientOptions> = {}): Promise<ProctoringRecordings> {
+  const bearer = await api.authorization();
+  const token = bearer.replace('Bearer ', '');
+  return new ProctoringRecordings({ baseUrl: api.url, token, fetch: fetchOrPut, ...options });
+}
+
+/** Parts go to the bucket in memory, by the URLs that it has issued; the rest to the service. */
+async function fetchOrPut(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+  const url = input instanceof Request ? input.url : String(input);
+  // What one call makes is older than what the next one makes.
+  api.service.clock.advance(1);
+  if (!url.startsWith('http://store.test/')) return fetch(input, init);
+  const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer());
+  return api.service.testStore.fetch(url, { method: init.method ?? 'GET', body });
+}
+
+/** A client whose requests `answer` answers, or else the service; the service's reply can be lost. */
+async function spoiltClient(
+  answer: (count: number) => Response | 'lost' | undefined,
+  options?: Partial<ClientOptions>,
+) {
+  const keys: (string | null)[] = [];
+  const spoilt: typeof fetch = async (input, init) => {
+    keys.push(new Headers(init?.headers).get('idempotency-key'));
+    const own = answer(keys.length);
+    if (own instanceof Response) return own.clone();
+    const reply = await fetchOrPut(input, init);
+    if (own === 'lost') throw new TypeError('fetch failed');
+    return reply;
+  };
+  return { keys, recordings: await client({ fetch: spoilt, ...options }) };
+}
+
+const BODY = { ...CREATE_BODY, consent: { ...CREATE_BODY.consent } };
+const PLACE = { exam: 'math', attempt: 'a', recording: UNKNOWN_RECORDING };
+const BUSY = new Response('{}', { status: 503, headers: { 'retry-after': '0' } });
+
+describe('the client for servers', () => {
+  it('walks a recording through its life', async () => {
+    const recordings = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const stored = await recordings.upload(at, new Blob([webm]), BODY);
+    expect(stored).toMatchObject({ state: 'stored', sizeBytes: webm.length });
+    const place = { ...at, recording: stored.recordingId };
+    expect(await recordings.get(place)).toMatchObject({ recordingId: stored.recordingId });
+    const { url } = await recordings.playbackLink(place, 'assessment');
+    expect(Buffer.from(await (await api.service.testStore.fetch(url)).arrayBuffer()).equals(webm)).toBe(true);
+    const assessed = await recordings.assess(at, new Date(api.service.clock.now()));
+    expect(Date.parse(assessed.deleteBy) - Date.parse(assessed.completedAt)).toBe(30 * DAY_MS);
+    expect(await recordings.assessment(at)).toMatchObject({ completedAt: assessed.completedAt });
+    expect(await recordings.erase(place, 'controller-instruction')).toMatchObject({ reason: 'controller-instruction' });
+    const gone = await recordings.get(place).catch((error: unknown) => error);
+    expect(gone).toMatchObject({ name: 'ApiError', status: 410, code: 'recording-deleted' });
+    expect((gone as ApiError).problem.receipt).toMatchObject({ recordingId: stored.recordingId });
+    expect((gone as ApiError).requestId).toBeDefined();
+  });
+
+  it('uploads a file of several parts, lists over all pages, with filters, and reports what is missing', async () => {
+    const recordings = await client();
+    const at = { exam: 'sdk-list', attempt: newAttempt() };
+    const { recording, upload } = await recordings.create(at, BODY);
+    const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
+    const stored = await recordings.upload(at, new Blob([file]), BODY);
+    expect(stored).toMatchObject({ sizeBytes: file.length });
+    const { recordingId } = (await recordings.create(at, BODY)).recording;
+    const listed = await Array.fromAsync(recordings.list({ exam: at.exam }, { limit: 2, assessed: false }));
+    expect(listed).toMatchObject([recording, { recordingId: stored.recordingId }, { recordingId }]);
+
+    // The code tells which error it is, and narrows its type.
+    const error: unknown = await recordings.complete({ ...at, recording: recordingId }).catch((thrown) => thrown);
+    if (!(error instanceof ApiError)) throw new Error('nothing was refused');
+    const known: ErrorCode = error.code;
+    const missing: number[] | undefined = error.code === 'parts-missing' ? error.problem.partNumbers : undefined;
+    expect([known, missing]).toEqual(['parts-missing', [1]]);
+    // @ts-expect-error: no such code
+    expect(error.code === 'part-missing').toBe(false);
+
+    const place = { ...at, recording: recordingId };
+    const [part] = await recordings.signParts(place, [{ partNumber: 2, sizeBytes: 1000 }]);
+    if (!part) throw new Error('no part was signed');
+    await api.service.putPart(part, new Uint8Array(1000));
+    expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);
+
+    await recordings.abort(place);
+    expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
+    expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
+  });
+
+  it('waits longer from try to try, with jitter, and never less than it is asked to', () => {
+    const between = (attempt: number, askedMs?: number) => [0, 1].map((random) => pauseMs(attempt, askedMs, random));
+    expect(between(1)).toEqual([100, 200]);
+    expect(between(1, 1000)).toEqual([1000, 1000]);
+    for (const askedMs of [undefined, 1000]) expect(between(20, askedMs)).toEqual([15_000, 30_000]);
+  });
+
+  it.each([
+    ['5', 5_000],
+    ['Fri, 02 Jan 2026 10:00:30 GMT', 30_000],
+    ['Fri, 02 Jan 2026 09:00:00 GMT', 0],
+    ['-1', undefined],
+    [null, undefined],
+  ])('reads Retry-After: %s', (value, waitMs) => {
+    expect(retryAfterMs(value, Date.parse('2026-01-02T10:00:00Z'))).toBe(waitMs);
+  });
+
+  it.each<[string, Response | 'lost']>([
+    ['answered 503', BUSY],
+    ['never seen to be answered', 'lost'],
+  ])('sends a create again that was %s, under the same key: it makes one recording', async (_, first) => {
+    const { recordings, keys } = await spoiltClient((count) => (count % 2 === 1 ? first : undefined));
+    const at = { exam: 'math', attempt: newAttempt() };
+    const made = await recordings.create(at, BODY, { idempotencyKey: 'k' });
+    const again = await recordings.create(at, BODY, { idempotencyKey: 'k' });
+    expect(again.recording.recordingId).toBe(made.recording.recordingId);
+    const other = await recordings.create(at, BODY);
+    expect(await Array.fromAsync(recordings.list(at))).toMatchObject([made.recording, other.recording]);
+    // The last one has a key of the client's own making.
+    const own = keys[4];
+    expect(own).toBeTruthy();
+    expect(keys.slice(0, 6)).toEqual(['k', 'k', 'k', 'k', own, own]);
+  });
+
+  it.each([
+    [1, 'what was refused', { status: 400 }, {}],
+    [1, 'what would take longer than is of use', { status: 503, headers: { 'retry-after': '3600' } }, {}],
+    [2, 'what is down for all of its attempts', { status: 502 }, { maxAttempts: 2 }],
+  ])('sends %i times %s', async (times, _, answer, options) => {
+    const { recordings, keys } = await spoiltClient(() => new Response('{}', answer), options);
+    const error = { status: answer.status, code: 'unexpected-answer' };
+    await expect(recordings.get(PLACE)).rejects.toMatchObject(error);
+    expect(keys).toHaveLength(times);
+  });
+
+  it('asks for its token each time, and ends at once when it is aborted', async () => {
+    let asked = 0;
+    const stop = new AbortController();
+    const { recordings } = await spoiltClient(() => BUSY, {
+      signal: stop.signal,
+      maxAttempts: Number.POSITIVE_INFINITY,
+      token() {
+        asked += 1;
+        if (asked === 3) stop.abort();
+        return 'token';
+      },
+    });
+    await expect(recordings.get(PLACE)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(asked).toBe(3);
+  });
+});

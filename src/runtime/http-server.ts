@@ -1,0 +1,86 @@
+// The HTTP server around the application: how it listens, and how it stops without losing a request.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { rawProblem } from '../http/raw-problem.ts';
+import { HOUR_MS, SECOND_MS } from '../model/durations.ts';
+
+export interface HttpServer {
+  readonly port: number;
+  /** From now on each answer closes its connection; new connections are still served. */
+  drain(): void;
+  /** Takes no new connection, lets running requests end, and cuts what is left after `withinMs`. Safe to repeat. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** A recording that is posted through the service on a slow line; Node's own default of five minutes would cut it. */
+const REQUEST_TIMEOUT_MS = HOUR_MS;
+/** Longer than a load balancer keeps an idle connection (often 60 s): it must not send into one that is being closed. */
+const KEEP_ALIVE_MS = 75 * SECOND_MS;
+
+/** @throws Error when the port is taken */
+export async function startHttpServer(
+  serve: RequestListener,
+  { host, port }: { host: string; port: number },
+): Promise<HttpServer> {
+  const running = new Set<ServerResponse>();
+  let draining = false;
+  const options = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const sockets = new Set<Socket>();
+  const server = createServer(options, onRequest);
+  // An `Expect` that Node does not know is no reason for a 417 past the application (RFC 9110, 10.1.1).
+  server.on('checkExpectation', onRequest);
+  server.on('clientError', refuseMalformed);
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+
+  function onRequest(req: IncomingMessage, res: ServerResponse<IncomingMessage> & { req: IncomingMessage }): void {
+    running.add(res);
+    res.once('close', () => running.delete(res));
+    if (draining) closeAfter(res);
+    serve(req, res);
+  }
+
+  let closing: Promise<void> | undefined;
+  async function close(withinMs: number): Promise<void> {
+    const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+    const closed = once(server, 'close');
+    server.close();
+    server.closeIdleConnections();
+    // Opened ahead by a browser or a load balancer: Node takes them for requests that are about to come.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    await closed;
+    clearTimeout(cut);
+  }
+
+  function drain(): void {
+    draining = true;
+    for (const res of running) closeAfter(res);
+  }
+
+  return {
+    port: address.port,
+    drain,
+    close(withinMs) {
+      drain();
+      closing ??= close(withinMs);
+      return closing;
+    },
+  };
+}
+
+function closeAfter(res: ServerResponse): void {
+  if (!res.headersSent) res.setHeader('Connection', 'close');
+}
+
+/** What Node's parser refuses never reaches the application: bytes in a path that are no ASCII, headers without end. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  socket.end(rawProblem(error));
+}

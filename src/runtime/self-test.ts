@@ -1,0 +1,139 @@
+// The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
+
+import { PART_URL_IDS } from '../doctor/attacks/run-attacks.ts';
+import type { CheckResult } from '../doctor/check.ts';
+import type { Log, LogFields, Logger } from '../http/logger.ts';
+import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { capabilityOf } from '../objectstore/needs.ts';
+
+export interface SelfTestDependencies {
+  /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
+  readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
+  /** What is needed of the store. */
+  readonly runTrials: (signal: AbortSignal) => Promise<CheckResult[]>;
+  /** On the URLs that the service hands out. */
+  readonly runAttacks: (signal: AbortSignal) => Promise<CheckResult[]>;
+  readonly logger: Logger;
+  /** Resolves after the time, or when aborted. */
+  readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface SelfTest {
+  readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
+  /** Resolves when the store has passed. */
+  readonly passed: Promise<void>;
+  /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
+  readonly refused: Promise<string>;
+  /** Safe to repeat. Resolves when a run in hand is over and its throw-away keys are removed. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Nothing is proven yet: the store is down, or answered only in part. */
+export const RETRY_MS = 5 * SECOND_MS;
+/** The store lacks something, or an attack succeeds: somebody has to act first. */
+export const REPEAT_MS = MINUTE_MS;
+/** What the trials left could not be removed. */
+const LEFTOVER_MS = 10 * MINUTE_MS;
+
+/** Runs in the background; never throws. */
+export function startSelfTest(deps: SelfTestDependencies): SelfTest {
+  const { logger } = deps;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
+  const { promise: passed, resolve: pass } = Promise.withResolvers<void>();
+  let reason: string | undefined = 'self-test running';
+  let said: string | undefined;
+  let isLockKnown = false;
+
+  /** Not each time that it looks: a store may be down for hours. */
+  function sayOnce(log: Log, message: string, fields: LogFields): void {
+    const what = JSON.stringify([message, fields]);
+    if (what !== said) log(message, fields);
+    said = what;
+  }
+
+  /** Whether there is any: each further round could leave more. */
+  function sayWhatIsLeft(results: readonly CheckResult[]): boolean {
+    const left = results.find(({ id }) => id.endsWith('clean-up'));
+    if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
+    return left !== undefined;
+  }
+
+  /** When to look again, in milliseconds; undefined: there is no need to. */
+  async function round(): Promise<number | undefined> {
+    if (!isLockKnown) {
+      const problem = await deps.findObjectLock(signal);
+      if (problem !== undefined) {
+        reason = problem;
+        refuse(problem);
+        return undefined;
+      }
+      isLockKnown = true;
+    }
+    const trials = await deps.runTrials(signal);
+    const isLeft = sayWhatIsLeft(trials);
+    const lacking = trials.find(({ status, outcome }) => status === 'failed' && outcome !== 'unproven');
+    if (lacking) {
+      const fault = lacking.fault ?? lacking.name;
+      reason = `the store cannot do what the service needs: ${fault}`;
+      sayOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
+      return isLeft ? LEFTOVER_MS : REPEAT_MS;
+    }
+    const needed = trials.filter(({ id }) => capabilityOf(id)?.need !== 'optional');
+    const attacks = idsOf(needed, 'unproven').length > 0 ? [] : await deps.runAttacks(signal);
+    const isMoreLeft = sayWhatIsLeft(attacks);
+    if (signal.aborted) return undefined;
+    const results = [...needed, ...attacks];
+    const unproven = idsOf(results, 'unproven');
+    const succeeded = idsOf(results, 'succeeded');
+    if (succeeded.length > 0) {
+      const isOfParts = succeeded.every((id) => PART_URL_IDS.has(id));
+      const remedy = isOfParts ? 'set UPLOADS=proxy' : 'use another store';
+      reason = `a presigned URL can be abused: ${succeeded.join(', ')}; ${remedy}`;
+      sayOnce(logger.error, 'a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
+      return REPEAT_MS;
+    }
+    if (unproven.length > 0) {
+      reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
+      const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
+      sayOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
+      return isLeft || isMoreLeft ? REPEAT_MS : RETRY_MS;
+    }
+    reason = undefined;
+    logger.info('the store does what is needed, and every known attack was refused');
+    pass();
+    return undefined;
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      let nextMs: number | undefined;
+      try {
+        nextMs = await round();
+      } catch {
+        if (signal.aborted) return;
+        reason = 'self-test waiting: the store does not answer';
+        sayOnce(logger.warn, 'the self-test waits for the store', { detail: 'the store does not answer' });
+        nextMs = RETRY_MS;
+      }
+      if (nextMs === undefined) return;
+      await deps.wait(nextMs, signal);
+    }
+  }
+
+  const running = run();
+  return {
+    passed,
+    refused,
+    readiness: () => (reason === undefined ? { ready: true } : { ready: false, reason }),
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+function idsOf(results: readonly CheckResult[], outcome: CheckResult['outcome']): string[] {
+  return results.filter((result) => result.outcome === outcome).map(({ id }) => id);
+}

@@ -1,0 +1,50 @@
+// When a recording has to be gone.
+import { randomBytes } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { DAY_MS } from '../../src/model/durations.ts';
+import { newRecordingId } from '../../src/model/ids.ts';
+import { type RetentionPolicy, recordingDeadline } from '../../src/model/retention.ts';
+
+const timesMs = fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) });
+const durationsMs = fc.integer({ min: 1, max: 400 * DAY_MS });
+const policies: fc.Arbitrary<RetentionPolicy> = fc.record({
+  afterAssessmentMs: durationsMs,
+  unassessedMs: durationsMs,
+  byTenantMs: fc.array(fc.tuple(fc.constant('acme'), durationsMs), { maxLength: 1 }).map((orders) => new Map(orders)),
+});
+
+const createdAtMs = Date.UTC(2026, 0, 1);
+const recording = newRecordingId(createdAtMs, randomBytes);
+const days = (count: number) => createdAtMs + count * DAY_MS;
+const plain: RetentionPolicy = {
+  afterAssessmentMs: 30 * DAY_MS,
+  unassessedMs: 20 * DAY_MS,
+  byTenantMs: new Map(Object.entries({ acme: 14 * DAY_MS, greedy: 90 * DAY_MS })),
+};
+
+test.each([
+  ['of what nobody assessed: creation plus the unassessed retention', 'other', [], days(20)],
+  ['of what nobody assessed is earlier where a tenant ordered less', 'acme', [], days(14)],
+  ['of what is assessed is earlier where a tenant ordered less', 'acme', [days(0)], days(14)],
+  ['of what nobody assessed stays where a tenant ordered more', 'greedy', [], days(20)],
+  ['of what is assessed stays where a tenant ordered more', 'greedy', [days(0)], days(30)],
+  ['of what is assessed: first assessment plus the retention', 'other', [days(1) + 5, days(1), days(1) + 9], days(31)],
+])('a deadline %s', (_, tenant, assessments, deadlineMs) => {
+  expect(recordingDeadline(plain, tenant, recording, assessments)).toBe(deadlineMs);
+});
+
+test('law: no setting keeps anything for more than 30 days, and no report, in whatever order, moves a deadline later', () => {
+  const reports = fc.array(timesMs, { minLength: 1 });
+  fc.assert(
+    fc.property(policies, timesMs, reports, timesMs, (policy, createdMs, known, another) => {
+      const id = newRecordingId(createdMs, randomBytes);
+      const deadlineOf = (assessments: readonly number[]) => recordingDeadline(policy, 'acme', id, assessments);
+      const deadlineMs = deadlineOf(known);
+      expect(deadlineOf([])).toBeLessThanOrEqual(createdMs + 30 * DAY_MS);
+      expect(deadlineMs).toBeLessThanOrEqual(Math.min(...known) + 30 * DAY_MS);
+      expect(deadlineOf([...known, another])).toBeLessThanOrEqual(deadlineMs);
+      expect(deadlineOf(known.toReversed())).toBe(deadlineMs);
+    }),
+  );
+});

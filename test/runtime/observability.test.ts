@@ -1,0 +1,181 @@
+// The log, the metrics and the traces, part by part. Those of a running `serve` are in serve.test.ts.
+import { PassThrough } from 'node:stream';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import type { LogFields, Logger } from '../../src/http/logger.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { createLogger } from '../../src/runtime/logging.ts';
+import { dueMetrics, sweepMetrics } from '../../src/runtime/metrics.ts';
+import { startOtlpTracing } from '../../src/runtime/otlp-tracing.ts';
+import type { LogLevel } from '../../src/runtime/settings.ts';
+import type { DueStatus } from '../../src/sweeper/due-status.ts';
+import { SECRET, startApi } from '../http/api.ts';
+import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { createVirtualClock, START_MS } from '../kit/clock.ts';
+import { startTestService } from '../kit/service.ts';
+import { until } from '../kit/until.ts';
+import { type Collector, startCollector } from './collector.ts';
+import { callerOf, SILENT, scrape } from './process.ts';
+
+describe('the log', () => {
+  function logged(level: LogLevel, act: (logger: Logger) => void): Record<string, unknown>[] {
+    const stream = new PassThrough();
+    act(createLogger({ level, now: () => Date.UTC(2026, 10, 2), stream }));
+    const lines = String(stream.read()).trimEnd().split('\n');
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  test('has one JSON document a line, by its clock and with named fields alone; audit events at every level', () => {
+    const unnamed = { url: 'https://x', authorization: 'y', level: 'error', message: 'z' };
+    const lines = logged('error', (log) => {
+      log.warn('no');
+      log.debug('no');
+      log.error('the store is away', { status: 200, causes: ['A b'], ...unnamed } as LogFields);
+      log.audit('link issued', { actor: 'a' });
+    });
+    const time = '2026-11-02T00:00:00.000Z';
+    expect(lines).toEqual([
+      { time, level: 'error', message: 'the store is away', status: 200, causes: ['A b'] },
+      { time, level: 'info', channel: 'audit', message: 'link issued', actor: 'a' },
+    ]);
+  });
+
+  test.each([
+    ['a token after its scheme, in any case', 'got BEARER s3cret-text'],
+    ['a JWT alone', 'got eyJhbGciOi.eyJzdWIi.s3cret'],
+    ['a signature', 'x-amz-signature=s3cret&b=1'],
+    ['a credential', 'X-Amz-Credential: s3cret'],
+    ['a token of a session', 'x-amz-security-token: s3cret'],
+    ['the password of a URL', 'at https://user:s3cret@host/path'],
+    ['the query of a URL', 'at https://host/path?key=s3cret'],
+    ['an e-mail address', 'from s3cret@example.org'],
+  ])('%s is taken out of every field', (_, text) => {
+    const [line = {}] = logged('info', (log) => log.info(text, { detail: text, causes: [text] }));
+    for (const field of [line.message, line.detail, line.causes]) {
+      expect(String(field)).toContain('[redacted]');
+      expect(String(field)).not.toContain('s3cret');
+    }
+  });
+
+  test('long and strange text is shortened', () => {
+    const detail = `${'://a'.repeat(100_000)}\n\u0000`;
+    const [line] = logged('info', (log) => log.info('a@'.repeat(1_000_000), { detail }));
+    expect(JSON.stringify(line).length).toBeLessThan(5_000);
+  });
+});
+
+describe('the metrics', () => {
+  test('routes and methods are those of the API, and no id is a label, whatever is called', async () => {
+    const { url, service } = await startApi();
+    const { call, create } = callerOf(url, service.clock.now, SECRET);
+    const recording = (await create()).slice(-36);
+    const ids = { exam: 'secret-exam', attempt: 'secret-attempt', participant: 'secret-person', recording };
+    for (const contract of CALLS) {
+      for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
+        const sent = bodyOf(contract);
+        const path = pathOf(contract, ids);
+        await call(contract.method.toUpperCase(), path, { ...sent, headers: { ...sent.headers, ...headers } });
+      }
+    }
+    const paths = ['/secret-path', '/v1/secret', '/v1/exams/%ff', '/v1/exams/secret-exam/recordings?cursor=secret'];
+    for (const path of paths) {
+      for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await call(method, path);
+    }
+    const samples = await scrape({ url });
+    const told = [...samples.keys()];
+    expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
+    const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
+    routes.delete('unmatched');
+    expect(routes).toEqual(new Set(CALLS.map(({ path }) => path)));
+    expect(samples.get('http_requests_total{method="_OTHER",route="unmatched",status="404"}')).toBe(9);
+    expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
+  });
+
+  async function valuesOf(registry: Registry, name: string): Promise<number[] | undefined> {
+    const metric = (await registry.getMetricsAsJSON()).find((told) => told.name === `proctoring_${name}`);
+    return metric?.values.map(({ value }) => value);
+  }
+
+  test('the deletion queue is read once a minute at most; how late it is, is computed at every scrape', async () => {
+    const registry = new Registry();
+    const clock = createVirtualClock();
+    const began = START_MS / 1000;
+    let status: DueStatus | undefined = { oldestDueMs: clock.now() + HOUR_MS, sweepable: 7 };
+    const read = jest.fn(async () => {
+      if (!status) throw new Error('down');
+      return status;
+    });
+    dueMetrics(registry, { read, now: clock.now, leadMs: DAY_MS });
+    const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
+    const told = () =>
+      Promise.all([...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`)));
+    expect(await told()).toEqual([[], [], [], []]);
+    expect(await valuesOf(registry, 'deletion_lead_seconds')).toEqual([86_400]);
+    await until(async () => (await told())[3]?.length === 1);
+    for (const passedMs of [0, 59_000]) {
+      clock.advance(passedMs);
+      expect([await told(), read.mock.calls.length]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
+    }
+    // When the store fails, the last reading and its time stay.
+    status = undefined;
+    clock.advance(2 * HOUR_MS);
+    await until(async () => (await told()) && read.mock.calls.length === 2);
+    expect(await told()).toEqual([[began + 3600], [3659], [7], [began]]);
+    status = { oldestDueMs: undefined, sweepable: 0 };
+    clock.advance(60_000);
+    await until(async () => (await told())[0]?.length === 0);
+    expect([await told(), read.mock.calls.length]).toEqual([[[], [0], [0], [began + 7319]], 3]);
+  });
+
+  test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
+    const registry = new Registry();
+    const onSwept = sweepMetrics(registry);
+    const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
+    const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
+    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1, requestsPerRecording: 5 };
+    expect(await swept('due')).toEqual([]);
+    onSwept(report);
+    onSwept('refused');
+    expect(await swept('last_success_timestamp_seconds')).toEqual([]);
+    expect(await swept('duration_seconds')).toEqual([2.5]);
+    expect(await swept('overdue')).toEqual([1]);
+    expect(await swept('runs_total')).toEqual([0, 1, 1]);
+    onSwept({ ...report, failed: 0 });
+    expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);
+  });
+});
+
+describe('the traces', () => {
+  let collector: Collector;
+  beforeEach(async () => {
+    collector = await startCollector();
+    afterThisTest(() => collector.close());
+    const own = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' };
+    const others = Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_'));
+    const replaced = jest.replaceProperty(process, 'env', { ...Object.fromEntries(others), ...own });
+    afterThisTest(() => replaced.restore());
+  });
+
+  test('a collector that never answers holds up neither what is traced nor the end', async () => {
+    const tracing = await startOtlpTracing('http/json', SILENT);
+    const { promise, resolve: speak } = Promise.withResolvers<void>();
+    collector.silence = promise;
+    await expect(tracing.inSpan('run', () => Promise.reject(new RangeError('secret')))).rejects.toThrow(RangeError);
+    await tracing.close();
+    speak();
+    await tracing.close();
+    expect(collector.spans).toMatchObject([{ name: 'run', failed: true, attributes: { 'error.type': 'RangeError' } }]);
+    expect(String(collector.bodies)).not.toContain('secret');
+  });
+
+  test('a collector that refuses traces is reported once', async () => {
+    const warned: string[] = [];
+    const tracing = await startOtlpTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
+    collector.status = 400;
+    for (const name of ['a', 'b']) await tracing.inSpan(name, async () => {});
+    await tracing.close();
+    expect(collector.bodies).toHaveLength(2);
+    expect(warned).toEqual([expect.stringContaining('traces cannot be delivered')]);
+  });
+});

@@ -1,0 +1,227 @@
+// What an operator may set, what stops the start, and the secret that comes with it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { DAY_MS } from '../../src/model/durations.ts';
+import { EVENT_TYPES } from '../../src/model/events.ts';
+import { readOrCreateSecret } from '../../src/runtime/auth-secret.ts';
+import { readSettings } from '../../src/runtime/settings.ts';
+import type { SettingsError } from '../../src/runtime/settings-error.ts';
+import { tokenCommand } from '../../src/runtime/token.ts';
+import { UsageError } from '../../src/runtime/usage-error.ts';
+
+const SECRET = 's'.repeat(32);
+const WITH_BUCKET = { S3_BUCKET: 'recordings', S3_REGION: 'eu-west-1', AUTH_SHARED_SECRET: SECRET };
+const COLLECTOR = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
+const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Why a start with these settings is refused: lines of the error, for which `main.ts` exits with 2. */
+function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readSettings(env);
+    return [];
+  } catch (error) {
+    return (error as SettingsError).problems;
+  }
+}
+
+it('has defaults for what docs/settings.md says in words, and keeps nothing for longer than 30 days', () => {
+  const types = ['video/webm', 'audio/webm', 'video/mp4', 'audio/mp4', 'video/x-matroska', 'audio/ogg'];
+  const sizes = { partSizeBytes: 5 * 1024 ** 2, maxRecordingBytes: 10 * 1024 ** 3 };
+  expect(readSettings({ PATH: '/bin', HOME: '/root' })).toMatchObject({
+    s3: undefined,
+    policy: { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map() },
+    deleteLeadMs: DAY_MS,
+    webhooks: new Map(),
+    auth: { keys: { mode: 'generated-secret' }, issuer: undefined, audience: undefined },
+    uploads: { ...sizes, contentTypes: new Set(types) },
+    corsOrigins: [],
+    traces: undefined,
+  });
+});
+
+describe('a value is read:', () => {
+  const jwksUrl = 'https://id.example/jwks.json';
+  const everything = {
+    ...WITH_BUCKET,
+    S3_ENDPOINT: 'https://s3.example:9000/',
+    S3_PUBLIC_ENDPOINT: 'https://media.example',
+    S3_KEY_PREFIX: 'proctoring/v1',
+    S3_ACCESS_KEY_ID: 'id',
+    S3_SECRET_ACCESS_KEY: 'secret',
+    S3_UPLOAD_ACCESS_KEY_ID: 'upload-id',
+    S3_UPLOAD_SECRET_ACCESS_KEY: 'upload-secret',
+    RETENTION_BY_TENANT: 'acme=14d, beta=36h',
+    CONTENT_TYPES: 'video/webm,audio/ogg',
+    CORS_ORIGINS: 'https://exams.example, http://localhost:3000',
+    RATE_LIMIT: 'off',
+    SWEEP_SCHEDULE: 'off',
+    UPLOADS: 'proxy',
+  };
+  const ofBucket = { bucket: 'recordings', region: 'eu-west-1' };
+  const s3 = {
+    ...ofBucket,
+    endpoint: 'https://s3.example:9000',
+    publicEndpoint: 'https://media.example',
+    forcePathStyle: true,
+    keyPrefix: 'proctoring/v1/',
+    credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+    uploadCredentials: { accessKeyId: 'upload-id', secretAccessKey: 'upload-secret' },
+  };
+  const ofSdk = { keyPrefix: '', forcePathStyle: false, credentials: undefined, uploadCredentials: undefined };
+
+  it.each<[Record<string, string>, object]>([
+    [
+      everything,
+      {
+        s3,
+        auth: { keys: { mode: 'shared-secret', sharedSecret: SECRET } },
+        policy: { byTenantMs: new Map(Object.entries({ acme: 14 * DAY_MS, beta: 1.5 * DAY_MS })) },
+        uploads: { mode: 'proxy', contentTypes: new Set(['video/webm', 'audio/ogg']) },
+        corsOrigins: ['https://exams.example', 'http://localhost:3000'],
+        rateLimitPerMinute: undefined,
+        sweepSchedule: undefined,
+      },
+    ],
+    [{ PORT: '', S3_BUCKET: ' ', RETENTION_UNASSESSED: '' }, readSettings({})],
+    [WITH_BUCKET, { s3: { ...ofBucket, ...ofSdk } }],
+    [{ AUTH_JWKS_URL: jwksUrl }, { auth: { keys: { mode: 'jwks', jwksUrl: new URL(jwksUrl) } } }],
+    [COLLECTOR, { traces: 'http/protobuf' }],
+    [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, { traces: 'http/json' }],
+    [{ ...COLLECTOR, OTEL_SDK_DISABLED: 'true' }, { traces: undefined }],
+    [{ ...COLLECTOR, OTEL_TRACES_EXPORTER: 'none' }, { traces: undefined }],
+    [{ OTEL_SERVICE_NAME: 'recordings', OTEL_TRACES_SAMPLER: 'always_on' }, { traces: undefined }],
+  ])('%j', (env, settings) => {
+    expect(readSettings(env)).toMatchObject(settings);
+  });
+});
+
+describe('the start is stopped by', () => {
+  it.each<[Record<string, string>, RegExp]>([
+    [{ RETENTION_AFTER_ASSESSMENT: '721h' }, /^RETENTION_AFTER_ASSESSMENT: "721h" .* to 30d$/],
+    [{ RETENTION_UNASSESSED: '30' }, /^RETENTION_UNASSESSED: "30" is not allowed; it must be a duration/],
+    [{ RETENTION_UNASSESSED: '24h' }, /^RETENTION_UNASSESSED: 1d is not more than DELETE_LEAD \(1d\).*at once/],
+    [{ DELETE_LEAD: '30d' }, /^RETENTION_AFTER_ASSESSMENT: .*at once/],
+    [{ RETENTION_BY_TENANT: 'acme=60d' }, /^RETENTION_BY_TENANT: "60d"/],
+    [{ RETENTION_BY_TENANT: 'acme=12h' }, /^RETENTION_BY_TENANT \(acme\): 12h is not more/],
+    [{ RETENTION_BY_TENANT: 'a@example.org=9d' }, /^RETENTION_BY_TENANT: .*tenant=duration/],
+    [{ RETENTION_BY_TENANT: 'acme=9d,acme=14d' }, /^RETENTION_BY_TENANT: .*named once/],
+    [{ SETTLE_TIME: '0s' }, /^SETTLE_TIME: "0s" .* from 1s/],
+    [{ SETTLE_TIME: '30d' }, /^RETENTION_AFTER_ASSESSMENT: 30d is not more than SETTLE_TIME \(30d\)/],
+    [{ SETTLE_TIME: '8d', RETENTION_BY_TENANT: 'acme=7d' }, /^RETENTION_BY_TENANT \(acme\): .* SETTLE_TIME/],
+    [{ UPLOAD_IDLE_LIMIT: '0s' }, /^UPLOAD_IDLE_LIMIT: "0s" .* from 1s$/],
+    [{ SWEEP_SCHEDULE: 'every day' }, /^SWEEP_SCHEDULE: /],
+    [{ PART_SIZE_BYTES: '1048576' }, /^PART_SIZE_BYTES: .*from 5242880 to 5368709120/],
+    [{ MAX_RECORDING_BYTES: '107374182400', S3_MAX_PARTS: '1000' }, /^PART_SIZE_BYTES: .*; 107374183 would do$/],
+    [{ PART_URL_TTL: '13h' }, /^PART_URL_TTL: /],
+    [{ PLAYBACK_URL_TTL: '61m' }, /^PLAYBACK_URL_TTL: .*to 1h/],
+    [{ CONTENT_TYPES: 'video/webm,video/avi' }, /^CONTENT_TYPES: "video\/avi"/],
+    [{ CONTENT_TYPES: ',' }, /^CONTENT_TYPES: names no type/],
+    [{ CORS_ORIGINS: 'https://exams.example/' }, /^CORS_ORIGINS: /],
+    [{ CORS_ORIGINS: '*' }, /^CORS_ORIGINS: /],
+    [{ RATE_LIMIT: '0' }, /^RATE_LIMIT: /],
+    [{ PORT: 'tcp://10.0.0.1:80' }, /^PORT: /],
+    [{ LOG_LEVEL: 'verbose' }, /^LOG_LEVEL: .*error or warn or info or debug/],
+    [{ ...WITH_BUCKET, S3_REGION: '' }, /^S3_REGION: is not set/],
+    [{ ...WITH_BUCKET, S3_ENDPOINT: 'ftp://s3.example' }, /^S3_ENDPOINT: .*http/],
+    [{ ...WITH_BUCKET, S3_KEY_PREFIX: '/x' }, /^S3_KEY_PREFIX: /],
+    [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
+    [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
+    [{ ...WITH_BUCKET, AUTH_SHARED_SECRET: '' }, /^AUTH_JWKS_URL: is not set/],
+    [{ AUTH_JWKS_URL: 'jwks' }, /^AUTH_JWKS_URL: is not a URL/],
+    [{ ...WITH_BUCKET, AUTH_JWKS_URL: 'https://id.example/jwks' }, /^AUTH_JWKS_URL: .*together/],
+    [{ S3_ENDPOINT: 'https://s3.example' }, /^S3_BUCKET: is not set, but S3_ENDPOINT is/],
+    [{ RETENTION_AFTER_ASESSMENT: '9d' }, /^RETENTION_AFTER_ASESSMENT: .*did you mean RETENTION_AFTER_ASSESSMENT\?/],
+    [{ WEBHOOKS_FILE: join(folder, 'none.json') }, /^WEBHOOKS_FILE: .*can be read$/],
+    [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_PROTOCOL: /],
+    [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: /],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'collector:4318' }, /^OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: /],
+    [{ ...COLLECTOR, OTEL_TRACES_SAMPLER: 'sometimes' }, /^OTEL_TRACES_SAMPLER: /],
+    [{ ...COLLECTOR, OTEL_TRACES_SAMPLER_ARG: '1.5' }, /^OTEL_TRACES_SAMPLER_ARG: /],
+  ])('%j', (env, line) => {
+    expect(problemsOf(env)[0]).toMatch(line);
+  });
+
+  it('every bad value at once, a line for each, and secrets are never shown', () => {
+    const problems = problemsOf({
+      ...WITH_BUCKET,
+      AUTH_SHARED_SECRET: 'hunter2',
+      S3_SECRET_ACCESS_KEY: 'hunter2',
+      S3_ENDPOINT: 'https://user:hunter2@s3.example',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:hunter2@collector',
+    });
+    expect(problems).toHaveLength(4);
+    expect(problems.join('\n')).not.toMatch(/hunter2/);
+  });
+
+  it('no names that Kubernetes sets for a service called s3 or auth', () => {
+    const ofS3 = ['S3_SERVICE_HOST', 'S3_SERVICE_PORT', 'S3_PORT', 'S3_PORT_80_TCP', 'S3_PORT_80_TCP_ADDR'];
+    const links = Object.fromEntries([...ofS3, 'AUTH_SERVICE_PORT_HTTP'].map((name) => [name, 'tcp://10.0.0.1:80']));
+    expect(problemsOf(links)).toEqual([]);
+  });
+});
+
+const KEY = Buffer.alloc(32, 3).toString('base64');
+const HOOK_SECRET = `whsec_${KEY}`;
+const GOOD = { url: 'https://lms.example/hooks', secret: HOOK_SECRET };
+
+function webhooksFile(content: string): Record<string, string> {
+  const WEBHOOKS_FILE = join(folder, 'webhooks.json');
+  writeFileSync(WEBHOOKS_FILE, content);
+  return { WEBHOOKS_FILE };
+}
+
+describe('WEBHOOKS_FILE', () => {
+  it('names an endpoint for each tenant; all events unless some are chosen, and two secrets while one is replaced', () => {
+    const beta = { url: 'http://127.0.0.1:9/x', secret: [HOOK_SECRET, HOOK_SECRET], events: ['recording.erased'] };
+    const { webhooks } = readSettings(webhooksFile(JSON.stringify({ acme: GOOD, beta })));
+    const key = new Uint8Array(Buffer.from(KEY, 'base64'));
+    expect(Object.fromEntries(webhooks)).toEqual({
+      acme: { url: new URL(GOOD.url), keys: [key], events: new Set(EVENT_TYPES) },
+      beta: { url: new URL(beta.url), keys: [key, key], events: new Set(beta.events) },
+    });
+  });
+
+  const acme = (own: object) => JSON.stringify({ acme: { ...GOOD, ...own } });
+  it.each([
+    ['http elsewhere', acme({ url: 'http://127.0.0.1.example/' }), /acme\.url: must begin with https/],
+    ['no URL', acme({ url: 'lms' }), /acme\.url: is no URL$/],
+    ['credentials', acme({ url: 'https://u:p4ssw0rd@lms.example/' }), /acme\.url: holds credentials/],
+    ['no prefix', acme({ secret: KEY }), /acme\.secret: must be whsec_ and base64$/],
+    ['a short secret', acme({ secret: 'whsec_c2hvcnQ=' }), /acme\.secret: must stand for 24 to 64 bytes$/],
+    ['an unknown field', acme({ uri: 'x' }), /acme: /],
+    ['no JSON', '{', /^WEBHOOKS_FILE: is not a file of JSON that can be read$/],
+    ['a list', '[]', /^WEBHOOKS_FILE: the file: /],
+    ['no id of a tenant', JSON.stringify({ 'a@b.example': GOOD }), /^WEBHOOKS_FILE: /],
+  ])('%s stops the start with one line, which shows no secret', (_, content, line) => {
+    const problems = problemsOf(webhooksFile(content));
+    expect(problems).toEqual([expect.stringMatching(line)]);
+    for (const hidden of [KEY, 'p4ssw0rd', 'c2hvcnQ']) expect(problems.join()).not.toContain(hidden);
+  });
+});
+
+it('one secret is made, readable by its owner only, however many ask at once; any other content of the file is refused', async () => {
+  const fresh = join(folder, 'fresh');
+  const secrets = await Promise.all(Array.from({ length: 10 }, () => readOrCreateSecret(fresh)));
+  expect(new Set(secrets).size).toBe(1);
+  expect(Buffer.from(secrets[0] ?? '', 'base64url')).toHaveLength(32);
+  expect((await stat(join(fresh, 'auth-secret'))).mode & 0o777).toBe(0o600);
+  expect(await readdir(fresh)).toEqual(['auth-secret']);
+  await writeFile(join(fresh, 'auth-secret'), '');
+  await expect(readOrCreateSecret(fresh)).rejects.toThrow(/does not hold a secret/);
+});
+
+it.each<[string, Record<string, string>, RegExp]>([
+  ['--tenant @ --scope privacy:manage', {}, /--tenant is not a valid id/],
+  ['--tenant acme --scope privacy:all', {}, /there is no privacy:all/],
+  ['--tenant acme --scope privacy:manage --attempt a', {}, /--attempt needs --exam/],
+  ['--tenant acme --scope privacy:manage --ttl 0s', {}, /--ttl must be/],
+  ['--tenant acme --scope privacy:manage', { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
+])('no token is signed for "%s" (%j)', async (line, env, message) => {
+  const error = await tokenCommand(line.split(' '), { DATA_DIR: folder, ...env }).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UsageError);
+  expect((error as Error).message).toMatch(message);
+});

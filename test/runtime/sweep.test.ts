@@ -1,0 +1,137 @@
+// What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes; how they limit their heap.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { createProgress } from '../../src/runtime/progress.ts';
+import { ensureSmallHeap } from '../../src/runtime/small-heap.ts';
+import { type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
+import { reportVerify } from '../../src/runtime/verify.ts';
+import { SweepRefused } from '../../src/sweeper/sweep.ts';
+import { createInterventions } from '../kit/interventions.ts';
+import { startTestService } from '../kit/service.ts';
+import { SILENT } from './process.ts';
+
+function terminal() {
+  const written: string[] = [];
+  const errors: unknown[][] = [];
+  const logger = { ...SILENT, error: (...line: unknown[]) => void errors.push(line) };
+  return { written, errors, of: (json: boolean) => ({ json, logger, output: { write: written.push.bind(written) } }) };
+}
+
+describe('the report', () => {
+  test('warns before a loss, reports what would be deleted and what stays due; the exit code is 1 while something is overdue', async () => {
+    const interventions = createInterventions();
+    const recover = interventions.failOn('delete', '');
+    const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap: interventions.wrap });
+    await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const { written, of } = terminal();
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/acme loses 1 unassessed recordings within 72 hours/);
+    await reportSweep(() => service.sweep(), of(true));
+    const warning = { dueSoonUnassessed: [{ tenant: 'acme', count: 1 }], dueSoonMore: false };
+    expect(JSON.parse(written.pop() ?? '')).toMatchObject(warning);
+
+    service.clock.advance(3 * DAY_MS);
+    expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
+    expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*TimeoutError/);
+    recover();
+    expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
+    expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
+    expect(written.pop()).toMatch(/^Nothing is wrong\./);
+  });
+
+  test.each<[string, (run: () => Promise<never>, options: ReportOptions) => Promise<number>]>([
+    ['the sweep refused to run', reportSweep],
+    ['verify refused to run', reportVerify],
+  ])('%s: exit code 2, and no report', async (message, report) => {
+    const { written, errors, of } = terminal();
+    const refused = () => Promise.reject(new SweepRefused('clock-skew', 'the clocks differ'));
+    expect(await report(refused, of(true))).toBe(2);
+    expect(written).toEqual([]);
+    expect(errors).toEqual([[message, { code: 'clock-skew', detail: 'the clocks differ' }]]);
+    await expect(report(() => Promise.reject(new Error('away')), of(true))).rejects.toThrow('away');
+  });
+
+  test('a terminal sees one line that is written over, a file or a pipe sees nothing', () => {
+    const shown = [true, undefined].map((isTTY) => {
+      const written: string[] = [];
+      const progress = createProgress({ isTTY, write: (text) => written.push(text) });
+      progress.show({ due: 12, deleted: 3, failed: 0 });
+      progress.show({ due: 12, deleted: 9, failed: 1 });
+      progress.clear();
+      return written;
+    });
+    const lines = ['\r\u001b[K3 of 12 deleted, 0 failed', '\r\u001b[K9 of 12 deleted, 1 failed', '\r\u001b[K'];
+    expect(shown).toEqual([lines, []]);
+  });
+});
+
+describe('the binary', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'commands-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function run(line: string, settings: Record<string, string> = {}) {
+    const args = ['src/main.ts', ...line.split(' ').filter(Boolean)];
+    const env = { DATA_DIR: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...settings };
+    const { status: code, stdout: out, stderr: err } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    return { code, out, err };
+  }
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['', {}, /which command\?/],
+    ['__proto__', {}, /there is no command "__proto__"/],
+    ['sweep --force', {}, /Unknown option '--force'/],
+    ['sweep', {}, /there is no store in DATA_DIR/],
+    ['serve', { PART_SIZE_BYTES: '1000' }, /^PART_SIZE_BYTES: /],
+    ['token --scope privacy:manage', {}, /--tenant is missing/],
+  ])('"%s" (%j) ends with 2 and one line, and makes nothing', (line, env, text) => {
+    const dataDir = mkdtempSync(join(folder, 'refused-'));
+    const { code, out, err } = run(line, { ...env, DATA_DIR: dataDir });
+    expect({ code, out, lines: err.trimEnd().split('\n').length }).toEqual({ code: 2, out: '', lines: 1 });
+    expect(err).toMatch(text);
+    expect(readdirSync(dataDir)).toEqual([]);
+  });
+
+  test('each command has help, and all have an overview', () => {
+    const commands = ['serve', 'sweep', 'verify', 'doctor', 'token'];
+    for (const name of commands) {
+      expect(run(`${name} --help`)).toMatchObject({ code: 0, out: expect.stringMatching(`^Usage: .* ${name}`) });
+    }
+    const { code, out } = run('--help');
+    expect(code).toBe(0);
+    for (const name of commands) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  test('signs a token, with a secret of its own where none is set', () => {
+    const line = 'token --tenant acme --scope recordings:upload --exam e --attempt a --ttl 10m --json';
+    const dataDir = join(folder, 'of-a-token');
+    const { code, out, err } = run(line, { AUTH_ISSUER: 'https://id.example', DATA_DIR: dataDir });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const { token, ...others } = JSON.parse(out) as { token: string };
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(token);
+    const bound = { tenant: 'acme', scope: 'recordings:upload', exam: 'e', attempt: 'a' };
+    expect(claims).toMatchObject({ ...bound, iss: 'https://id.example' });
+    expect(exp - iat).toBe(600);
+    expect(decodeProtectedHeader(token).alg).toBe('HS256');
+    expect(Object.keys(others)).toEqual(['expiresAt']);
+  });
+});
+
+test.each([
+  ['--max_old_space_size=300', 0],
+  ['--max-semi-space-size=1', 1],
+])('with NODE_OPTIONS=%s a command starts again %d times for a small heap', (NODE_OPTIONS, times) => {
+  const started: (readonly string[])[] = [];
+  ensureSmallHeap({ NODE_OPTIONS }, (_file, args) => started.push(args));
+  expect(started).toHaveLength(times);
+});

@@ -1,0 +1,160 @@
+// What cannot be deleted is kept, counted and reported; everything else is deleted on time.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
+import { failing, keeping, overriding, replacing } from '../kit/interventions.ts';
+import { ERASURE, type RetentionService, startRetention } from './support.ts';
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+describe('the other recordings are deleted despite', () => {
+  test('unknown keys, a torn manifest, a key that is denied, and a mistake in the code', async () => {
+    await service.record({ attempt: 'a1' });
+    const strange = await service.record({ attempt: 'a2' });
+    const torn = await service.record({ attempt: 'a3' });
+    const denied = await service.after(HOUR_MS).record({ attempt: 'a4' });
+    const mistaken = await service.record({ attempt: 'a5' });
+    const unknown = ['due/0-nonsense', `${recordingPrefix(strange)}strange`];
+    for (const key of unknown) await service.put(key);
+    await service.put(recordingKey(torn, 'manifest'), '{"version":1,');
+    const denying = keeping(service.store, recordingKey(denied, 'media'));
+    const mistake = () => Promise.reject(new TypeError('x'));
+    const store = replacing(denying, 'get', recordingPrefix(mistaken), mistake);
+    const report = await service.after(30 * DAY_MS + HOUR_MS).sweepOn(store);
+    expect(report).toMatchObject({ deleted: { recordings: 2 }, failed: 5, overdue: 3, oldestOverdueSeconds: 7200 });
+    const problems = new Map(report.problems.map(({ code, keys }) => [code, keys.toSorted()]));
+    const codes = ['AccessDenied', 'manifest-unreadable', 'unexpected-TypeError', 'unknown-key'];
+    expect([...problems.keys()].toSorted()).toEqual(codes);
+    expect(problems.get('unknown-key')).toEqual(unknown.toSorted());
+    // Media are deleted on time even when the documents beside them cannot be read.
+    expect(await service.objectsOf(torn)).toEqual([recordingKey(torn, 'manifest')]);
+    expect(await service.objectsOf(denied)).toContain(recordingKey(denied, 'media'));
+    expect(await service.keys(recordingKey(mistaken, 'media'))).toEqual([]);
+    for (const ref of [torn, denied, mistaken]) expect(await service.receiptOf(ref)).toBeUndefined();
+
+    // Once deletes are allowed again, all is deleted but what cannot be read; every sweep reports that.
+    for (const deleted of [2, 0])
+      expect(await service.sweep()).toMatchObject({ deleted: { recordings: deleted }, failed: 3 });
+    expect(await service.keys('attempts/')).toEqual([...unknown.slice(1), recordingKey(torn, 'manifest')].toSorted());
+    expect(await service.keys('due/0')).toEqual(['due/0-nonsense']);
+  });
+
+  test('what makes the store refuse a whole batch', async () => {
+    const poisoned = await service.record();
+    await service.recordMany(5);
+    const store = failing(service.store, 'delete', recordingKey(poisoned, 'media'));
+    const report = await service.after(31 * DAY_MS).sweepOn(store);
+    expect(report).toMatchObject({ due: 6, failed: 1, deleted: { recordings: 5 } });
+    expect(await service.objectsOf(poisoned)).not.toEqual([]);
+    expect((await service.sweep()).deleted.recordings).toBe(1);
+  });
+
+  test('a `deleting` that cannot be read, now or ever', async () => {
+    const torn = await service.record();
+    await service.record();
+    await service.put(recordingKey(torn, 'deleting'), '{');
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'get', /\/deleting$/));
+    expect(report).toMatchObject({ failed: 0, deleted: { recordings: 2 } });
+    const asked = await service.record({ attempt: 'a2' });
+    await service.put(recordingKey(asked, 'deleting'), '{');
+    await service.makeDue(asked);
+    expect(await service.sweep()).toMatchObject({ due: 1, failed: 0, deleted: { recordings: 1 } });
+    expect(await service.receiptOf(asked)).toMatchObject({ reason: 'controller-instruction', actor: 'unknown' });
+  });
+});
+
+describe('media go on time', () => {
+  test.each(['get', 'abortMultipartUpload'] as const)('even when every %s fails', async (call) => {
+    const ref = await service.record();
+    await service.store.createMultipartUpload(recordingKey(ref, 'media'), { contentType: 'video/webm' });
+    const report = await service.after(31 * DAY_MS).sweepOn(failing(service.store, call));
+    expect(report).toMatchObject({ failed: 1, problems: [{ code: 'InternalError' }] });
+    expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
+    expect(await service.keys('receipts/')).toEqual([]);
+    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+    expect(await service.keys('attempts/')).toEqual([]);
+  });
+
+  test.each([
+    ['uploads that will not be aborted', 'UploadStaysOpen', { abortMultipartUpload: async () => {} }],
+    ['objects that will not go', 'objects-stay', { delete: async () => [] }],
+  ] as const)('and %s are given up and reported', async (_, code, overrides) => {
+    if (code === 'objects-stay') await service.record();
+    else await service.begin();
+    service.clock.advance(31 * DAY_MS);
+    expect((await service.sweepOn(overriding(service.store, overrides))).problems).toMatchObject([{ code }]);
+  });
+
+  test('but a busy store is not asked again for each recording', async () => {
+    await service.recordMany(5);
+    let asked = 0;
+    const busy = replacing(service.store, 'delete', '', () => {
+      asked += 1;
+      throw new StoreError('unavailable', 'DeleteObjects', 'SlowDown');
+    });
+    await service.after(31 * DAY_MS).sweepOn(busy);
+    expect(asked).toBe(1);
+  });
+});
+
+describe('an index entry goes only after what it leads to', () => {
+  test('the entry of an assessment that could not be deleted stays', async () => {
+    await service.assess({ tenant: 'acme', exam: 'math', attempt: 'empty' });
+    expect((await service.after(30 * DAY_MS).sweepOn(keeping(service.store, /\/assessed\//))).failed).toBe(1);
+    expect((await service.sweepOn(failing(service.store, 'delete'))).failed).toBeGreaterThan(0);
+    expect(await service.keys('due/')).toEqual([expect.stringContaining('/attempt/acme/math/empty/')]);
+    expect((await service.sweep()).failed).toBe(0);
+    expect(await service.keys()).toEqual([]);
+  });
+
+  test('an entry that the store refuses to delete costs the next sweep one look', async () => {
+    await service.record();
+    const report = await service.after(30 * DAY_MS).sweepOn(keeping(service.store, 'due/'));
+    expect(report).toMatchObject({ deleted: { recordings: 1 }, failed: 1, problems: [{ code: 'AccessDenied' }] });
+    expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+    expect(await service.due('attempt')).toEqual([]);
+  });
+});
+
+describe('a purge', () => {
+  test('that crashed after its receipt, or whose media come back, is finished, and its receipt counts all', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const manifest = await service.store.get(recordingKey(ref, 'manifest'));
+    const receipt = await service.erase(ref);
+    const before = await service.receiptOf(ref);
+    await service.put(recordingKey(ref, 'manifest'), manifest ?? '');
+    await service.makeDue(ref);
+    await service.after(2 * HOUR_MS).sweep();
+    expect(await service.receiptOf(ref)).toEqual(before);
+    await service.put(recordingKey(ref, 'media'), 'again');
+    await service.makeDue(ref);
+    expect(await service.sweep()).toMatchObject({ due: 1, failed: 0 });
+    const { deletedAt, bytes } = receipt;
+    const merged = { ...ERASURE, deletedAt, participantId: 'p1', bytes: bytes + 'again'.length };
+    expect(await service.receiptOf(ref)).toMatchObject(merged);
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+
+  test('of a creation that died before its manifest needs no receipt, so none can be missing', async () => {
+    service = startRetention({ wrap: (store) => failing(store, 'put', /\/recording\.json$/) });
+    await expect(service.begin()).rejects.toMatchObject({ storeCode: 'InternalError' });
+    await service.after(31 * DAY_MS).sweepOn(failing(service.store, 'put', 'receipts/'));
+    await service.sweep();
+    expect(await service.after(2 * HOUR_MS).openUploads()).toEqual([]);
+    expect(await service.keys('receipts/')).toEqual([]);
+    expect(await service.kinds()).toEqual([]);
+  });
+});
+
+test('an open upload is aborted even when the listing of all uploads failed', async () => {
+  await service.uploaded();
+  const store = failing(service.store, 'listMultipartUploads', /^attempts\/$/);
+  const problems = [{ code: 'InternalError', keys: ['open uploads'] }];
+  expect(await service.after(31 * DAY_MS).sweepOn(store)).toMatchObject({ deleted: { recordings: 1 }, problems });
+  expect(await service.openUploads()).toEqual([]);
+});

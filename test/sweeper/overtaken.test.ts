@@ -1,0 +1,310 @@
+// Orders of events: what is overtaken, or dies, in the middle, and what must hold then. The simulator found most of them
+// (CHANGELOG has the seeds).
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
+import { issuePlaybackLink } from '../../src/recordings/playback.ts';
+import { readRecordingView } from '../../src/recordings/read.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
+import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
+import { CALLER } from '../kit/service.ts';
+import { type RetentionService, startRetention } from './support.ts';
+
+const MANIFESTS = /\/recording\.json$/;
+const CRASHED = { storeCode: 'InternalError' };
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+const fixOn = (store: ObjectStore) => service.verifyOn(store, { fix: true });
+const later = () => service.clock.advance(2 * HOUR_MS);
+
+/** A sweep, or another act, during which something else happens. */
+const overtaken = (
+  moment: Moment,
+  other: () => unknown,
+  act: (store: ObjectStore) => Promise<unknown> = service.sweepOn,
+) => meanwhile(service.store, moment, other, act);
+
+async function partsOf(ref: RecordingRef) {
+  const [upload] = await service.openUploads();
+  const parts = (await service.store.listParts(recordingKey(ref, 'media'), upload?.uploadId ?? '')) ?? [];
+  return parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
+}
+
+describe('nothing is left of', () => {
+  afterEach(async () => {
+    expect(await service.openUploads()).toEqual([]);
+    const left = [...(await service.keys('attempts/')), ...(await service.keys('participants/'))];
+    expect(left.filter((key) => !key.includes('/assessed/'))).toEqual([]);
+  });
+
+  test('an upload that a sweep has listed, when its purge fails at its end, and an assessment comes', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(31 * DAY_MS);
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, async () => {
+      await service.sweepOn(keeping(service.store, MANIFESTS));
+      await service.assess(ref);
+    });
+  });
+
+  test('what was young when a sweep began, and is not when the sweep comes to it', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    await service.put(recordingKey(ref, 'stored'));
+    await overtaken({ when: 'before', call: 'list', keys: 'attempts/' }, later);
+  });
+
+  test.each([
+    ['media that are completed', { when: 'after', call: 'completeMultipartUpload' }],
+    ['the mark of a completion', { when: 'before', call: 'tag' }],
+  ] as const)('%s while a deletion comes to its end', async (_, moment) => {
+    const ref = await service.uploaded();
+    const gone = [recordingKey(ref, 'manifest'), participantKey('p1', ref)];
+    if (moment.call === 'tag') gone.push(recordingKey(ref, 'media'));
+    const complete = (store: ObjectStore) => service.complete(ref, store);
+    const completing = overtaken(moment, () => service.remove(...gone), complete);
+    await expect(completing).rejects.toMatchObject({ code: 'recording-not-found' });
+  });
+
+  test('an upload that is begun, and to be deleted, after a sweep has listed the uploads', async () => {
+    await overtaken({ when: 'after', call: 'listMultipartUploads' }, async () => {
+      const ref = await service.uploaded();
+      await service.put(recordingKey(ref, 'deleting'), '{}');
+      await service.makeDue(ref);
+    });
+  });
+
+  test('a salvage that an erasure overtakes', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(2 * DAY_MS);
+    const moment = { when: 'before', call: 'put', keys: recordingKey(ref, 'truncated') } as const;
+    await overtaken(moment, () => service.erase(ref));
+  });
+
+  test('a marker that a repair writes while its recording is erased', async () => {
+    const ref = await service.record();
+    const keys = participantKey('p1', ref);
+    await service.after(2 * HOUR_MS).remove(keys);
+    await overtaken({ when: 'before', call: 'put', keys }, () => service.erase(ref), fixOn);
+  });
+
+  test.each([
+    ['stored', 'when a sweep could already delete it', HOUR_MS],
+    ['stored', 'an hour before a sweep could delete it', -HOUR_MS],
+    ['timeline', 'when a sweep could already delete it', HOUR_MS],
+  ] as const)(
+    'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only (begun %s)',
+    async (object, _, afterMs) => {
+      const ref = await service.uploaded();
+      service.clock.advance(29 * DAY_MS + afterMs);
+      const at = '2026-01-01T00:00:00Z';
+      const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
+        if (afterMs < 0) service.clock.advance(HOUR_MS);
+        await service.sweep();
+        await go();
+        throw new StoreError('unavailable', 'PutObject', 'InternalError');
+      });
+      const timeline = object === 'timeline' ? { startedAt: at, endedAt: at, gaps: [] } : undefined;
+      await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
+      expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
+      await service.after(2 * HOUR_MS).sweep();
+    },
+  );
+});
+
+test('a completion that died before its tags writes them when it is repeated', async () => {
+  const ref = await service.uploaded();
+  await expect(service.complete(ref, failing(service.store, 'tag'))).rejects.toMatchObject(CRASHED);
+  const { deleteBy } = await service.complete(ref);
+  expect(await service.store.tags(recordingKey(ref, 'media'))).toEqual({ 'delete-by': deleteBy });
+});
+
+describe('a purge that failed at its end', () => {
+  test('keeps `deleting` for as long as the manifest: there is no way back', async () => {
+    const ref = await service.record();
+    const erasing = service.erase(ref, keeping(service.store, MANIFESTS));
+    await expect(erasing).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    expect(await service.keys(recordingKey(ref, 'deleting'))).toHaveLength(1);
+    await expect(service.stateOf(ref)).rejects.toMatchObject({ code: 'recording-deleted' });
+  });
+
+  test('is finished, though an assessment came that would keep the recording longer, and gets no marker again', async () => {
+    const ref = await service.record();
+    // Within DELETE_LEAD: past the deadline the assessment itself would delete it.
+    service.clock.advance(30 * DAY_MS - HOUR_MS);
+    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1, overdue: 0 });
+    expect(await service.keys('participants/')).toEqual([]);
+    expect(await service.kinds()).not.toContain('marker-missing');
+    await service.assess(ref);
+    const unread = await service.sweepOn(failing(service.store, 'get', 'receipts/'));
+    expect(unread).toMatchObject({ failed: 1, deleted: { recordings: 0 } });
+    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+});
+
+describe('stored means found whole', () => {
+  test('what a crash left between the completion and the look at the first bytes is settled by the next reader', async () => {
+    const ref = await service.uploaded();
+    await expect(service.complete(ref, failing(service.store, 'getStart'))).rejects.toMatchObject(CRASHED);
+    expect(await readRecordingView(service.context, ref)).toMatchObject({ state: 'stored', sizeBytes: webm.length });
+    expect((await issuePlaybackLink(service.context, CALLER, ref)).url).toMatch(/^http/);
+  });
+
+  test('a client that comes back to an upload that was completed without its last part is answered with what is missing', async () => {
+    const ref = await service.uploaded([Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)])]);
+    const parts = await partsOf(ref);
+    expect((await service.after(3 * HOUR_MS).sweep()).salvaged).toBe(1);
+    const claimed = { parts: [...parts, { partNumber: 2, etag: '"e"' }] };
+    const missing = { code: 'parts-missing', data: { partNumbers: [2] } };
+    await expect(service.complete(ref, service.store, claimed)).rejects.toMatchObject(missing);
+    expect(await service.complete(ref, service.store, { parts })).toMatchObject({ truncated: true });
+  });
+
+  test('a completion that a shorter one overtook is not answered as if all its parts were stored', async () => {
+    const ref = await service.uploaded();
+    const late = { partNumber: 2, etag: '"late"' };
+    const shorter = overriding(service.store, {
+      async listParts(key, uploadId) {
+        const [first] = (await service.store.listParts(key, uploadId)) ?? [];
+        return first && [{ ...first, sizeBytes: 5 * MIB }].concat({ ...first, ...late });
+      },
+      async completeMultipartUpload(key, uploadId, parts) {
+        await service.store.completeMultipartUpload(key, uploadId, parts.slice(0, 1));
+        return false;
+      },
+    });
+    const stored = await partsOf(ref);
+    const completing = service.complete(ref, shorter, { parts: [...stored, late] });
+    await expect(completing).rejects.toMatchObject({ code: 'parts-mismatch', data: { partNumbers: [2] } });
+    expect(await service.complete(ref, service.store, { parts: stored })).toMatchObject({ state: 'stored' });
+  });
+});
+
+test('a completion that an assessment overtakes tags the media by that assessment', async () => {
+  const ref = await service.uploaded();
+  await overtaken(
+    { when: 'before', call: 'tag' },
+    () => service.put(assessedKey(ref, service.clock.now() - HOUR_MS)),
+    (store) => service.complete(ref, store),
+  );
+  const tags = await service.store.tags(recordingKey(ref, 'media'));
+  expect(tags).toMatchObject({ 'assessment-completed-at': toIso(service.clock.now() - HOUR_MS) });
+});
+
+describe('a proof', () => {
+  async function diedBeforeItsReceipt(): Promise<RecordingRef> {
+    const ref = await service.record();
+    const erasing = service.erase(ref, failing(service.store, 'put', 'receipts/'));
+    await expect(erasing).rejects.toMatchObject(CRASHED);
+    await expect(service.stateOf(ref)).rejects.toMatchObject({ code: 'recording-deleted' });
+    return ref;
+  }
+
+  test('that a later run wrote outlives the index of the run that died before it', async () => {
+    const ref = await diedBeforeItsReceipt();
+    await service.after(10 * DAY_MS).sweep();
+    expect(await service.receiptOf(ref)).toBeDefined();
+    expect(await service.after(356 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 0 });
+    expect(await service.receiptOf(ref)).toBeDefined();
+    expect(await service.after(10 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 1 });
+    expect(await service.keys('receipts/')).toEqual([]);
+  });
+
+  test('that another sweep is about to write does not expire with its index', async () => {
+    const ref = await diedBeforeItsReceipt();
+    service.clock.advance(366 * DAY_MS);
+    const moment = { when: 'after', call: 'get', keys: receiptKey(ref) } as const;
+    await meanwhile(failing(service.store, 'get', MANIFESTS), moment, () => service.sweep(), service.sweepOn);
+    expect(await service.receiptOf(ref)).toBeDefined();
+  });
+
+  test('is left as it is by a sweep that another, which wrote it, overtook', async () => {
+    const ref = await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const proofs = async () => [...(await service.keys('receipts/')), ...(await service.keys('due/'))];
+    let written: string[] = [];
+    const other = async () => {
+      await service.sweep();
+      written = await proofs();
+    };
+    const moment = { when: 'before', call: 'delete', keys: recordingKey(ref, 'media') } as const;
+    expect(await overtaken(moment, other)).toMatchObject({ failed: 0 });
+    expect(written).toHaveLength(2);
+    expect(await proofs()).toEqual(written);
+    expect(await service.kinds()).toEqual([]);
+  });
+
+  test('is not written from a listing that is hours old', async () => {
+    const ref = await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const report = await overtaken({ when: 'after', call: 'list', keys: attemptPrefix(ref) }, later);
+    expect(report).toMatchObject({ problems: [{ code: 'overtaken' }] });
+    expect(await service.receiptOf(ref)).toBeUndefined();
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    expect(await service.receiptOf(ref)).toBeDefined();
+  });
+});
+
+describe('verify', () => {
+  test.each([
+    ['an attempt is deleted', { when: 'before', call: 'list', keys: 'due/', nth: 2 }],
+    ['the recording of a marker is deleted', { when: 'after', call: 'list', keys: 'participants/', nth: 2 }],
+  ] as const)('reports nothing when meanwhile %s', async (_, moment) => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const other = async () => {
+      await service.erase(ref);
+      await service.remove(...(await service.due('attempt')));
+    };
+    const report = await overtaken(moment, other, service.verifyOn);
+    expect(report).toMatchObject({ wrong: 0, findings: [], recordings: 1, receipts: 1 });
+  });
+
+  test('gives no marker back to what is being deleted meanwhile', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const marker = participantKey('p1', ref);
+    const erasing = async () => {
+      await service.put(recordingKey(ref, 'deleting'), '{}');
+      await service.remove(marker);
+    };
+    const moment = { when: 'before', call: 'list', keys: 'participants/' } as const;
+    expect(await overtaken(moment, erasing, fixOn)).toMatchObject({ wrong: 0 });
+    expect(await service.keys('participants/')).toEqual([]);
+  });
+
+  test('does not overwrite the tags of an assessment that came meanwhile', async () => {
+    const ref = await service.record();
+    const media = recordingKey(ref, 'media');
+    service.clock.advance(2 * HOUR_MS);
+    await service.store.tag(media, { 'delete-by': 'never' });
+    let rounds = 0;
+    const late = replacing(service.store, 'tags', '', async (go) => {
+      rounds += 1;
+      // A repair has two rounds: the second would put right what the first overwrote.
+      if (rounds !== 2) return go();
+      await service.assess(ref);
+      return { 'delete-by': 'never' };
+    });
+    await fixOn(late);
+    expect(rounds).toBe(3);
+    expect(await service.store.tags(media)).toHaveProperty('assessment-completed-at');
+  });
+
+  test('names no receipt in a new index that expired with its old one meanwhile', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    service.clock.advance(2 * HOUR_MS);
+    const expire = async () => service.remove(receiptKey(ref), ...(await service.due('receipts')));
+    await overtaken({ when: 'after', call: 'list', keys: 'receipts/' }, expire, fixOn);
+    expect(await service.due('receipts')).toEqual([]);
+  });
+});
