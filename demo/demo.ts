@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '../packages/sdk/src/index.ts';
 import { readOrCreateSecret } from '../src/runtime/auth-secret.ts';
 import { signToken } from '../src/runtime/token.ts';
-import type { SweepReport } from '../src/sweeper/sweep-report.ts';
+import type { SweepReport } from '../src/sweeper/report.ts';
 import { freePort } from './free-port.ts';
 import { enlargeWebm } from './webm.ts';
 
@@ -75,7 +75,7 @@ async function walk(): Promise<void> {
     partNumber: index + 1,
     sizeBytes: Math.min(partSizeBytes, file.length - index * partSizeBytes),
   }));
-  for (const [index, part] of (await examClient.signParts(recording, parts)).entries()) {
+  for (const [index, part] of (await examClient.presignPartsOf(recording, parts)).entries()) {
     const bytes = file.subarray(index * partSizeBytes, (index + 1) * partSizeBytes);
     const answer = await fetch(part.url, { method: part.method, headers: part.headers, body: new Uint8Array(bytes) });
     if (!answer.ok) throw new Error(`part ${part.partNumber} was answered ${answer.status}`);

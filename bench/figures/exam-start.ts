@@ -83,7 +83,7 @@ async function sit(service: Service, index: number, calls: Call[]): Promise<bool
     const path = { ...at, recording: recording.recordingId };
     for (let partNumber = PARTS; partNumber >= 1; partNumber -= 1) {
       const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
-      const [part] = await timed('a part URL', (to) => to.signParts(path, [{ partNumber, sizeBytes }]));
+      const [part] = await timed('a part URL', (to) => to.presignPartsOf(path, [{ partNumber, sizeBytes }]));
       if (partNumber > 1) continue;
       const answer = await fetch(part?.url ?? '', { method: 'PUT', body: WEBM });
       await answer.arrayBuffer();

@@ -2,7 +2,7 @@
 import pMap from 'p-map';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
-import type { SweepReport } from '../../src/sweeper/sweep-report.ts';
+import type { SweepReport } from '../../src/sweeper/report.ts';
 import { isInstalled, run } from '../processes.ts';
 import { seedRecordings } from '../seed.ts';
 import { accessStore } from '../store-access.ts';

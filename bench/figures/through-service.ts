@@ -147,7 +147,7 @@ async function putParts(service: Service, at: RecordingPath, sizeBytes: number):
     partNumber: index + 1,
     sizeBytes: PART_BYTES,
   }));
-  for (const [index, { url }] of (await client.signParts(at, sizes)).entries()) {
+  for (const [index, { url }] of (await client.presignPartsOf(at, sizes)).entries()) {
     const answer = await fetch(url, { method: 'PUT', body: index === 0 ? FIRST_PART : OTHER_PART });
     await answer.arrayBuffer();
     if (!answer.ok) throw new Error(`a part was answered ${answer.status}`);

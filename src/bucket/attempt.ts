@@ -1,105 +1,130 @@
-// Reads the truth about an attempt from one listing: its recordings, its assessments, and what nobody knows.
+// An attempt: what one listing shows of its recordings and assessments, and what follows for their deadlines.
+import { type AttemptRef, createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
+import type { ListedObject, OpenUpload } from '../objectstore/object-store.ts';
+import { type ParsedKey, parseKey, type RecordingObject } from './layout.ts';
+import type { StoredItem } from './listing.ts';
 
-import type { AttemptRef, RecordingRef } from '../model/ids.ts';
-import {
-  type DeleteTarget,
-  type ListedObject,
-  listAll,
-  type ObjectStore,
-  type OpenUpload,
-} from '../objectstore/object-store.ts';
-import { attemptPrefix, type ParsedKey, parseKey, type RecordingObject } from './layout.ts';
-
-/** What S3 calls the version of an object that was written before its bucket kept versions. */
-const NULL_VERSION = 'null';
-
-/** An object, or one of its versions in a versioned bucket. */
-export interface StoredItem extends DeleteTarget {
-  readonly sizeBytes: number;
-  readonly lastModifiedMs: number;
-  /** False for an older version and for a delete marker: not readable, and yet kept by the store. */
-  readonly isCurrent: boolean;
-}
-
-export interface AssessmentFact extends StoredItem {
+export interface AssessmentRecord extends StoredItem {
   readonly completedAtMs: number;
 }
 
+/** What a listing shows of one recording. */
 export interface RecordingState {
   readonly ref: RecordingRef;
-  /** What a reader finds there now. */
-  readonly objects: Partial<Record<RecordingObject, ListedObject>>;
+  /** What a reader sees now. */
+  readonly objects: Readonly<Partial<Record<RecordingObject, ListedObject>>>;
   /** Everything that a purge has to delete, versions and delete markers included. */
   readonly items: readonly (StoredItem & { readonly object: RecordingObject })[];
   readonly uploads: readonly OpenUpload[];
 }
 
-export interface AttemptState {
+export function emptyState(ref: RecordingRef): RecordingState {
+  return { ref, objects: {}, items: [], uploads: [] };
+}
+
+/** Media that were not found whole yet, or are no recording, are not stored, and may not be played. */
+export function isStored({ objects }: RecordingState): boolean {
+  return objects.media !== undefined && objects.stored !== undefined;
+}
+
+/** Its creation finished at least its manifest, and no deletion has begun. */
+export function isKept({ objects }: RecordingState): boolean {
+  return objects.manifest !== undefined && objects.deleting === undefined;
+}
+
+/** A snapshot: all of an attempt's state is derived from one listing. */
+export class Attempt {
   readonly ref: AttemptRef;
-  readonly assessments: readonly AssessmentFact[];
+  readonly assessments: readonly AssessmentRecord[];
   /** Oldest first. */
   readonly recordings: readonly RecordingState[];
-  /** Keys under the attempt that this service cannot have made: kept and reported. */
+  /** Keys under the attempt that this service cannot have made: they are kept and reported. */
   readonly unknownKeys: readonly string[];
   /** The store's clock when it listed; NaN where it sent none, and where many attempts were listed at once. */
   readonly storeTimeMs: number;
-}
+  readonly #policy: RetentionPolicy;
 
-export interface ReadOptions {
-  /** In a versioned bucket: read all versions, for a purge. */
-  readonly versions?: boolean;
-  /** The open uploads, where they were listed before the attempt. */
-  readonly uploads?: readonly OpenUpload[];
-}
-
-/** One LIST of exactly the attempt's prefix. */
-export async function readAttempt(
-  store: ObjectStore,
-  ref: AttemptRef,
-  options: ReadOptions = {},
-): Promise<AttemptState> {
-  const prefix = attemptPrefix(ref);
-  if (options.versions) return attemptStateOf(ref, await listItemVersions(store, prefix), options.uploads);
-  let storeTimeMs = Number.NaN;
-  const objects = await collect(
-    listAll(store, prefix, undefined, (page) => {
-      storeTimeMs = page.storeTimeMs;
-    }),
-  );
-  return { ...attemptStateOf(ref, currentItems(objects), options.uploads), storeTimeMs };
-}
-
-/** The state that a listing shows; pure, for callers that list many attempts at once. */
-export function attemptStateOf(
-  ref: AttemptRef,
-  items: readonly StoredItem[],
-  uploads: readonly OpenUpload[] = [],
-): AttemptState {
-  const assessments: AssessmentFact[] = [];
-  const unknownKeys: string[] = [];
-  const byRecording = new Map<string, Draft>();
-  for (const item of items) {
-    const parsed = parseKey(item.key);
-    if (parsed?.type === 'assessed') assessments.push({ ...item, completedAtMs: parsed.completedAtMs });
-    else if (parsed?.type === 'recording') addItem(draftOf(byRecording, parsed), parsed.object, item);
-    else unknownKeys.push(item.key);
+  constructor(
+    policy: RetentionPolicy,
+    ref: AttemptRef,
+    items: readonly StoredItem[],
+    { uploads = [], storeTimeMs = Number.NaN }: { uploads?: readonly OpenUpload[]; storeTimeMs?: number } = {},
+  ) {
+    const assessments: AssessmentRecord[] = [];
+    const unknownKeys: string[] = [];
+    const drafts = new Map<string, Draft>();
+    for (const item of items) {
+      const parsed = parseKey(item.key);
+      if (parsed?.type === 'assessed') assessments.push({ ...item, completedAtMs: parsed.completedAtMs });
+      else if (parsed?.type === 'recording') addItem(draftOf(drafts, parsed), parsed.object, item);
+      else unknownKeys.push(item.key);
+    }
+    for (const upload of uploads) {
+      const parsed = parseKey(upload.key);
+      if (parsed?.type === 'recording' && parsed.object === 'media') draftOf(drafts, parsed).uploads.push(upload);
+      else unknownKeys.push(upload.key);
+    }
+    this.ref = ref;
+    this.assessments = assessments;
+    this.recordings = [...drafts.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
+    this.unknownKeys = unknownKeys;
+    this.storeTimeMs = storeTimeMs;
+    this.#policy = policy;
   }
-  for (const upload of uploads) {
-    const parsed = parseKey(upload.key);
-    if (parsed?.type === 'recording' && parsed.object === 'media') draftOf(byRecording, parsed).uploads.push(upload);
-    else unknownKeys.push(upload.key);
+
+  recording(id: string): RecordingState | undefined {
+    return this.recordings.find(({ ref }) => ref.recording === id);
   }
-  const recordings = [...byRecording.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
-  return { ref, assessments, recordings, unknownKeys, storeTimeMs: Number.NaN };
-}
 
-/** The times of the assessments that stand: facts that were deleted from a versioned bucket count no more. */
-export function completedAtsOf(attempt: AttemptState): number[] {
-  return attempt.assessments.filter((fact) => fact.isCurrent).map((fact) => fact.completedAtMs);
-}
+  /** The assessment that counts, which is the first; a record that was deleted from a versioned bucket does not count. */
+  get assessedAtMs(): number | undefined {
+    return firstAssessment(this.#completedAtsMs);
+  }
 
-export function findRecording(attempt: AttemptState, recording: string): RecordingState | undefined {
-  return attempt.recordings.find((state) => state.ref.recording === recording);
+  get #completedAtsMs(): number[] {
+    return this.assessments.filter(({ isCurrent }) => isCurrent).map(({ completedAtMs }) => completedAtMs);
+  }
+
+  /** The deadline that an assessment at this time sets for every recording of the attempt. */
+  assessedDeadlineMs(completedAtMs: number): number {
+    return assessedDeadline(this.#policy, this.ref.tenant, completedAtMs);
+  }
+
+  /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
+  deadlineMs({ recording }: Pick<RecordingRef, 'recording'>): number {
+    return recordingDeadline(this.#policy, this.ref.tenant, recording, this.#completedAtsMs);
+  }
+
+  /** Not deleted, not being deleted, not past its deadline. */
+  isLive(state: RecordingState, nowMs: number): boolean {
+    return isKept(state) && this.deadlineMs(state.ref) > nowMs;
+  }
+
+  /**
+   * When the sweeper must come at the latest: for the recordings that are not `deleted`, or for the assessment records
+   * of an attempt that has no others. Undefined where there is nothing.
+   */
+  nextDeadlineMs(deleted: (ref: RecordingRef) => boolean = () => false): number | undefined {
+    const deadlines = this.recordings.filter(({ ref }) => !deleted(ref)).map(({ ref }) => this.deadlineMs(ref));
+    const assessedAtMs = this.assessedAtMs;
+    if (deadlines.length === 0 && assessedAtMs !== undefined) deadlines.push(this.assessedDeadlineMs(assessedAtMs));
+    return deadlines.length === 0 ? undefined : deadlines.reduce((a, b) => Math.min(a, b));
+  }
+
+  /** The tags of stored media: derived from the records, never the truth, because some stores have no tags (ADR 1). */
+  tagsOf(ref: RecordingRef): Record<string, string> {
+    const deleteBy = { 'delete-by': toIso(this.deadlineMs(ref)) };
+    const assessedAtMs = this.assessedAtMs;
+    return assessedAtMs === undefined ? deleteBy : { ...deleteBy, 'assessment-completed-at': toIso(assessedAtMs) };
+  }
+
+  /** Every key that the listing showed, but those of open uploads. */
+  get keys(): string[] {
+    const items = [...this.recordings.flatMap((recording) => recording.items), ...this.assessments];
+    return [...items.map(({ key }) => key), ...this.unknownKeys];
+  }
 }
 
 interface Draft {
@@ -109,12 +134,11 @@ interface Draft {
   readonly uploads: OpenUpload[];
 }
 
-function draftOf(byRecording: Map<string, Draft>, parsed: ParsedKey & { type: 'recording' }): Draft {
-  const { ref } = parsed;
-  const known = byRecording.get(ref.recording);
+function draftOf(drafts: Map<string, Draft>, { ref }: ParsedKey & { type: 'recording' }): Draft {
+  const known = drafts.get(ref.recording);
   if (known) return known;
   const draft: Draft = { ref, objects: {}, items: [], uploads: [] };
-  byRecording.set(ref.recording, draft);
+  drafts.set(ref.recording, draft);
   return draft;
 }
 
@@ -123,73 +147,8 @@ function addItem(draft: Draft, object: RecordingObject, item: StoredItem): void 
   if (item.isCurrent) draft.objects[object] = item;
 }
 
-export function listItems(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
-  return collect(eachItem(store, prefix, false));
-}
-
-/** The objects of a plain listing: each is what a reader finds now. */
-export function currentItems(objects: readonly ListedObject[]): StoredItem[] {
-  return objects.map((object) => ({ ...object, isCurrent: true }));
-}
-
-export function listItemVersions(store: ObjectStore, prefix: string): Promise<StoredItem[]> {
-  return collect(eachItem(store, prefix, true));
-}
-
-/** Everything under a prefix in order of keys, page by page; with `versions` older versions and delete markers too. */
-export async function* eachItem(
-  store: ObjectStore,
-  prefix: string,
-  versions: boolean,
-): AsyncGenerator<StoredItem, void, undefined> {
-  if (versions) return yield* eachVersion(store, prefix);
-  for await (const object of listAll(store, prefix)) yield { ...object, isCurrent: true };
-}
-
-/**
- * All versions; and what a plain listing shows of which they have no current one. Some stores leave out what is older than
- * the versioning: S3 calls that version `null`.
- */
-async function* eachVersion(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {
-  const plain = listAll(store, prefix);
-  let object = (await plain.next()).value;
-  let last: string | undefined;
-  /** Still there: another may have deleted it, with its versions, since the plain page was listed. */
-  async function* unversioned({ key, sizeBytes, lastModifiedMs }: ListedObject) {
-    if ((await store.list(key, { limit: 1 })).objects[0]?.key !== key) return;
-    yield { key, sizeBytes, lastModifiedMs, versionId: NULL_VERSION, isCurrent: true };
-  }
-  for await (const version of pagesOfVersions(store, prefix)) {
-    for (; object && object.key < version.key; object = (await plain.next()).value) yield* unversioned(object);
-    if (object?.key === version.key && version.key !== last) {
-      if (!version.isCurrent) yield* unversioned(object);
-      object = (await plain.next()).value;
-    }
-    last = version.key;
-    yield version;
-  }
-  for (; object; object = (await plain.next()).value) yield* unversioned(object);
-}
-
-async function* pagesOfVersions(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.listVersions(prefix, { cursor });
-    for (const { isLatest, isDeleteMarker, ...version } of page.versions) {
-      yield { ...version, isCurrent: isLatest && !isDeleteMarker };
-    }
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const collected: T[] = [];
-  for await (const item of items) collected.push(item);
-  return collected;
-}
-
-/** What deletes a key permanently: itself, or in a versioned bucket each of its versions and delete markers. */
-export async function targetsOf(store: ObjectStore, key: string, versioned: boolean): Promise<DeleteTarget[]> {
-  if (!versioned) return [{ key }];
-  return (await listItemVersions(store, key)).filter((item) => item.key === key);
+/** By the store's clock, which may cut to whole seconds; never before its creation. Undefined: not stored. */
+export function storedAtMs({ ref, objects }: RecordingState): number | undefined {
+  if (!objects.media || !objects.stored) return undefined;
+  return Math.max(objects.stored.lastModifiedMs, createdAtOf(ref.recording));
 }

@@ -2,10 +2,10 @@
 import { pMapIterable } from 'p-map';
 import { DAY_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
-import { toIso } from '../model/times.ts';
+import { fromDay, toIso } from '../model/times.ts';
 import { type ListedObject, listAll, type ObjectStore } from '../objectstore/object-store.ts';
-import { type AuditEventDocument, parseAuditEvent } from './documents.ts';
-import { type AuditEvent, auditKey, auditPrefix, parseKey } from './layout.ts';
+import { type AuditEvent, type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
+import { auditKey, auditPrefix, parseKey } from './layout.ts';
 
 export interface AuditRecord {
   readonly event: AuditEvent;
@@ -22,7 +22,7 @@ export interface AuditTrail {
   record(record: AuditRecord): Promise<void>;
 }
 
-/** `onRecorded` is told of each stored event, for the log's audit channel. */
+/** `onRecorded` gets each stored event, for the log's audit channel. */
 export function createAuditTrail(
   store: ObjectStore,
   now: () => number,
@@ -33,18 +33,8 @@ export function createAuditTrail(
     async record(record) {
       const atMs = now();
       const { ref, ...rest } = record;
-      const document = {
-        at: toIso(atMs),
-        tenantId: ref.tenant,
-        examId: ref.exam,
-        attemptId: ref.attempt,
-        recordingId: ref.recording,
-        ...rest,
-      };
-      await store.put(
-        auditKey(atMs, ref, record.event, newUniqueName(randomBytes)),
-        Buffer.from(JSON.stringify(document)),
-      );
+      const key = auditKey(atMs, ref, record.event, newUniqueName(randomBytes));
+      await store.put(key, toBody({ at: toIso(atMs), ...idsOf(ref), ...rest }));
       onRecorded(record);
     },
   };
@@ -53,7 +43,7 @@ export function createAuditTrail(
 /** Days listed, and events read, at once. */
 const READING_CONCURRENCY = 8;
 
-/** An event, and the key that it has. */
+/** An event and its key. */
 export interface StoredAuditEvent {
   readonly key: string;
   readonly event: AuditEventDocument;
@@ -76,7 +66,7 @@ export async function* readAuditEvents(
 
   async function readEvent({ key }: ListedObject): Promise<StoredAuditEvent | undefined> {
     const body = await store.get(key);
-    const event = body && parseAuditEvent(body, ref);
+    const event = body && parseDocument('auditEvent', body, ref);
     return event && { key, event };
   }
 }
@@ -109,4 +99,19 @@ function daysOf(fromMs: number, toMs: number, after: string | undefined): number
   const days: number[] = [];
   for (let dayMs = firstMs - (firstMs % DAY_MS); dayMs <= toMs; dayMs += DAY_MS) days.push(dayMs);
   return days;
+}
+
+/** The day and the name of an event, as a cursor; whose event it is comes from the request's path. */
+export function auditCursor(key: string): string {
+  const segments = key.split('/');
+  return `${segments[1]}/${segments.at(-1)}`;
+}
+
+/** The key that a cursor of this recording stands for; undefined for what `auditCursor` cannot have made. */
+export function parseAuditCursor(cursor: string, ref: RecordingRef): string | undefined {
+  const [day = '', name = '', ...rest] = cursor.split('/');
+  const dayMs = fromDay(day);
+  if (dayMs === undefined || rest.length > 0 || !/^[\w.-]{1,128}$/.test(name)) return undefined;
+  const key = auditPrefix(dayMs, ref) + name;
+  return parseKey(key)?.type === 'audit' ? key : undefined;
 }

@@ -1,7 +1,6 @@
-// The JSON documents of the bucket: their schemas, and reading them without ever trusting what is stored.
+// The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
 import { ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
-import { AUDIT_EVENTS } from './layout.ts';
 
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
@@ -9,7 +8,7 @@ const time = z.iso.datetime({ precision: 3 });
 export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
 export type RecordingKind = (typeof RECORDING_KINDS)[number];
 
-/** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were asked for. */
+/** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were requested. */
 export const DELETION_REASONS = [
   'retention',
   'aborted',
@@ -20,7 +19,20 @@ export const DELETION_REASONS = [
 ] as const;
 export type DeletionReason = (typeof DELETION_REASONS)[number];
 
-const place = {
+/** The audit trail's events (policy 7.1). */
+export const AUDIT_EVENTS = [
+  'link-issued',
+  'link-refused',
+  'deleted',
+  'erased',
+  'restricted',
+  'unrestricted',
+  'exported',
+  'foreign-attempt-refused',
+] as const;
+export type AuditEvent = (typeof AUDIT_EVENTS)[number];
+
+const ids = {
   tenantId: id,
   examId: id,
   attemptId: id,
@@ -37,7 +49,7 @@ const timeline = z.object({
 
 const manifest = z.object({
   version: z.literal(1),
-  ...place,
+  ...ids,
   participantId: id,
   kind: z.enum(RECORDING_KINDS),
   contentType: z.string(),
@@ -62,7 +74,7 @@ const restriction = z.object({
 });
 
 const auditEvent = z.object({
-  ...place,
+  ...ids,
   at: time,
   event: z.enum(AUDIT_EVENTS),
   actor: z.string(),
@@ -72,7 +84,7 @@ const auditEvent = z.object({
 });
 
 const receipt = z.object({
-  ...place,
+  ...ids,
   participantId: id.nullable(),
   reason: z.enum(DELETION_REASONS),
   /** The time after which the recording had to be gone. */
@@ -88,9 +100,9 @@ const receipt = z.object({
   chain: z.object({ run: z.string(), sequence: z.number().int().positive(), previous: z.string().nullable() }),
 });
 
-const storedMark = z.object({
+const stored = z.object({
   version: z.literal(1),
-  /** What the recording was made of; empty when that is not known. */
+  /** The parts that the media were made of; empty when they are not known. */
   parts: z.array(z.object({ partNumber: z.number().int().positive(), etag: z.string() })),
 });
 
@@ -101,85 +113,68 @@ const receiptIndex = z.object({
   first: z.number().int().positive(),
   /** The SHA-256 of the receipt before the first; null at the start of a run. */
   previous: z.string().nullable(),
-  /** The SHA-256 of the last of these receipts, where it is known: nothing else tells when that one is changed. */
+  /** The SHA-256 of the last of these receipts, where it is known: nothing else shows a change of that one. */
   last: z.string().optional(),
   keys: z.array(z.string()),
 });
 
-const retentionOrders = z.object({
+const retentionOverrides = z.object({
   version: z.literal(1),
-  /** What each tenant had ordered when the queue was brought in line, in milliseconds. */
+  /** The retention that each tenant had ordered when the queue was last requeued, in milliseconds. */
   retentionMs: z.record(id, z.number().int().positive()),
-  /** Whose entries are to be brought forward once more. */
+  /** Tenants whose attempts are to be requeued once more. */
   shortened: z.array(id),
 });
 
+/** Each kind of document, by the name that the code calls it. */
+const SCHEMAS = {
+  manifest,
+  deleting: deletion,
+  restricted: restriction,
+  timeline,
+  stored,
+  receipt,
+  receiptIndex,
+  auditEvent,
+  retentionOverrides,
+};
+export type DocumentKind = keyof typeof SCHEMAS;
+export type DocumentOf<K extends DocumentKind> = z.infer<(typeof SCHEMAS)[K]>;
+
 export type Consent = z.infer<typeof consent>;
-export type Timeline = z.infer<typeof timeline>;
+export type Timeline = DocumentOf<'timeline'>;
 /** What is known of a recording from its beginning; written once. */
-export type Manifest = z.infer<typeof manifest>;
-/** The fact `deleting`: from here on there is no way back. */
-export type Deletion = z.infer<typeof deletion>;
-/** Why nobody may play a recording, and since when (policy 9.1). */
-export type Restriction = z.infer<typeof restriction>;
+export type Manifest = DocumentOf<'manifest'>;
+/** The deletion intent: once it is written, the deletion cannot be revoked. */
+export type DeletionIntent = DocumentOf<'deleting'>;
+/** Why a recording may not be played, and since when (policy 9.1). */
+export type Restriction = DocumentOf<'restricted'>;
 /** Who did what to a recording, or was refused. */
-export type AuditEventDocument = z.infer<typeof auditEvent>;
-/** The proof of a deletion, and the tombstone of what was deleted. */
-export type Receipt = z.infer<typeof receipt>;
-/** That a recording was found whole. */
-export type StoredMark = z.infer<typeof storedMark>;
+export type AuditEventDocument = DocumentOf<'auditEvent'>;
+/** The proof of a deletion, and the tombstone of the recording. */
+export type Receipt = DocumentOf<'receipt'>;
 /** Which receipts were written together, in order, and expire together. */
-export type ReceiptIndex = z.infer<typeof receiptIndex>;
-/** For which orders of tenants (RETENTION_BY_TENANT) the queue of deadlines is in line. */
-export type RetentionOrders = z.infer<typeof retentionOrders>;
+export type ReceiptIndex = DocumentOf<'receiptIndex'>;
+/** With which retention overrides (RETENTION_BY_TENANT) the queue agrees. */
+export type RetentionOverrides = DocumentOf<'retentionOverrides'>;
 
-/** Undefined for a document that is truncated, of another shape, or of another recording than the key says. */
-export function parseManifest(body: Uint8Array, ref: RecordingRef): Manifest | undefined {
-  const document = parse(manifest, body);
-  return document && isOf(document, ref) ? document : undefined;
+export type DocumentIds = Pick<Manifest, 'tenantId' | 'examId' | 'attemptId' | 'recordingId'>;
+
+/** Undefined for a document that is truncated, of another shape, or of another recording than `ref`. */
+export function parseDocument<K extends DocumentKind>(
+  kind: K,
+  body: Uint8Array,
+  ref?: RecordingRef,
+): DocumentOf<K> | undefined {
+  const document = parseJson(SCHEMAS[kind] as unknown as z.ZodType<DocumentOf<K>>, body);
+  if (!document || !ref || !('recordingId' in document)) return document;
+  return Object.entries(idsOf(ref)).every(([name, value]) => document[name as keyof DocumentIds] === value)
+    ? document
+    : undefined;
 }
 
-export function parseDeletion(body: Uint8Array): Deletion | undefined {
-  return parse(deletion, body);
-}
-
-export function parseRestriction(body: Uint8Array): Restriction | undefined {
-  return parse(restriction, body);
-}
-
-export function parseAuditEvent(body: Uint8Array, ref: RecordingRef): AuditEventDocument | undefined {
-  const document = parse(auditEvent, body);
-  return document && isOf(document, ref) ? document : undefined;
-}
-
-export function parseReceipt(body: Uint8Array, ref: RecordingRef): Receipt | undefined {
-  const document = parse(receipt, body);
-  return document && isOf(document, ref) ? document : undefined;
-}
-
-export function parseStoredMark(body: Uint8Array): StoredMark | undefined {
-  return parse(storedMark, body);
-}
-
-export function parseTimeline(body: Uint8Array): Timeline | undefined {
-  return parse(timeline, body);
-}
-
-export function parseReceiptIndex(body: Uint8Array): ReceiptIndex | undefined {
-  return parse(receiptIndex, body);
-}
-
-export function parseRetentionOrders(body: Uint8Array): RetentionOrders | undefined {
-  return parse(retentionOrders, body);
-}
-
-type Document = Manifest | Deletion | Restriction | Receipt | ReceiptIndex | RetentionOrders | StoredMark | Timeline;
-
-export function toBody(document: Document): Uint8Array {
-  return Buffer.from(JSON.stringify(document));
-}
-
-function parse<T>(schema: z.ZodType<T>, body: Uint8Array): T | undefined {
+/** Undefined for a body that is no JSON, or of another shape. */
+export function parseJson<T>(schema: z.ZodType<T>, body: Uint8Array): T | undefined {
   try {
     return schema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
   } catch {
@@ -187,13 +182,15 @@ function parse<T>(schema: z.ZodType<T>, body: Uint8Array): T | undefined {
   }
 }
 
-type Placed = Pick<Manifest, 'tenantId' | 'examId' | 'attemptId' | 'recordingId'>;
+export function toBody(document: object): Uint8Array {
+  return Buffer.from(JSON.stringify(document));
+}
 
-function isOf(document: Placed, ref: RecordingRef): boolean {
-  return (
-    document.tenantId === ref.tenant &&
-    document.examId === ref.exam &&
-    document.attemptId === ref.attempt &&
-    document.recordingId === ref.recording
-  );
+/** A recording's ids as every document writes them. */
+export function idsOf({ tenant, exam, attempt, recording }: RecordingRef): DocumentIds {
+  return { tenantId: tenant, examId: exam, attemptId: attempt, recordingId: recording };
+}
+
+export function refOf({ tenantId, examId, attemptId, recordingId }: DocumentIds): RecordingRef {
+  return { tenant: tenantId, exam: examId, attempt: attemptId, recording: recordingId };
 }

@@ -1,37 +1,101 @@
-// The outbox: events for the controller's systems, kept in the bucket until they are delivered.
+// The outbox: events for the controller's systems (docs/webhooks.md), kept in the bucket until they are delivered.
+import { z } from 'zod';
 import { DAY_MS } from '../model/durations.ts';
-import { type EventType, type RecordingEvent, toOutboxBody } from '../model/events.ts';
-import { newUniqueName, type RandomBytes } from '../model/ids.ts';
+import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
+import { toIso } from '../model/times.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
+import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, toBody } from './documents.ts';
 import { outboxKey } from './layout.ts';
 
+export const EVENT_TYPES = ['recording.stored', 'recording.due-soon', 'recording.deleted', 'recording.erased'] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+const id = z.string().regex(ID_PATTERN);
+const time = z.iso.datetime({ precision: 3 });
+
+/** Ids and times, never a link to media. */
+const recordingEvent = z.object({
+  /** The same however often it is written or sent: a recording has at most one event of a type. */
+  id: z.string(),
+  type: z.enum(EVENT_TYPES),
+  /** When it happened. */
+  timestamp: time,
+  data: z.object({
+    tenantId: id,
+    examId: id,
+    attemptId: id,
+    recordingId: z.string().refine(isRecordingId),
+    deleteBy: time,
+    /** Of a deletion. */
+    deletedAt: time.optional(),
+    reason: z.enum(DELETION_REASONS).optional(),
+  }),
+});
+
+const outboxDocument = z.object({ version: z.literal(1), events: z.array(recordingEvent).min(1) });
+
+export type RecordingEvent = z.infer<typeof recordingEvent>;
+
+/** Deletions on request. */
+const ERASURES: ReadonlySet<DeletionReason> = new Set(['erasure', 'consent-withdrawn', 'controller-instruction']);
+
+export function storedEvent(ref: RecordingRef, atMs: number, deadlineMs: number): RecordingEvent {
+  return newEvent('recording.stored', toIso(atMs), { ...idsOf(ref), deleteBy: toIso(deadlineMs) });
+}
+
+/** It was not assessed, and will be deleted soon. */
+export function dueSoonEvent(ref: RecordingRef, atMs: number, deadlineMs: number): RecordingEvent {
+  return newEvent('recording.due-soon', toIso(atMs), { ...idsOf(ref), deleteBy: toIso(deadlineMs) });
+}
+
+export function deletionEvent(receipt: Omit<Receipt, 'chain'>): RecordingEvent {
+  const { tenantId, examId, attemptId, recordingId, deadline, deletedAt, reason } = receipt;
+  const type = ERASURES.has(reason) ? 'recording.erased' : 'recording.deleted';
+  return newEvent(type, deletedAt, { tenantId, examId, attemptId, recordingId, deleteBy: deadline, deletedAt, reason });
+}
+
+function newEvent(type: EventType, timestamp: string, data: RecordingEvent['data']): RecordingEvent {
+  // No full stop: the signature joins id, time and body with them.
+  return { id: `${type.replaceAll(/[.-]/g, '_')}_${data.recordingId}`, type, timestamp, data };
+}
+
+export function toOutboxBody(events: readonly RecordingEvent[]): Uint8Array {
+  return toBody({ version: 1, events });
+}
+
+/** Undefined for a document that is truncated, of another shape, or with an event of another tenant than its key says. */
+export function parseOutboxBody(body: Uint8Array, tenant: string): RecordingEvent[] | undefined {
+  const events = parseJson(outboxDocument, body)?.events;
+  return events?.every(({ data }) => data.tenantId === tenant) ? events : undefined;
+}
+
 export interface Outbox {
-  /** Whether anybody is to be told: what nobody wants costs nothing. */
+  /** Whether a webhook of this tenant subscribes to it: an event without a subscriber costs nothing. */
   wants(tenant: string, type: EventType): boolean;
-  /** Resolves once the events that somebody wants are stored: one object for each thousand. */
+  /** Resolves once the events that have a subscriber are stored: one object for each thousand. @throws StoreError */
   add(tenant: string, events: readonly RecordingEvent[]): Promise<void>;
 }
 
-/** An event that nobody took for this long is given up. */
+/** An event that was not delivered for this long is given up. */
 export const UNDELIVERED_MS = 7 * DAY_MS;
 /** Bounds an object to half a megabyte. */
-const MAX_EVENTS_AN_OBJECT = 1000;
+const MAX_EVENTS_PER_OBJECT = 1000;
 
-/** `wanted`: the types that are sent, by tenant. */
+/** `subscriptions`: the types that are sent, by tenant. */
 export function createOutbox(
   store: Pick<ObjectStore, 'put'>,
   now: () => number,
   randomBytes: RandomBytes,
-  wanted: ReadonlyMap<string, ReadonlySet<EventType>>,
+  subscriptions: ReadonlyMap<string, ReadonlySet<EventType>>,
 ): Outbox {
-  const wants = (tenant: string, type: EventType) => wanted.get(tenant)?.has(type) ?? false;
+  const wants = (tenant: string, type: EventType) => subscriptions.get(tenant)?.has(type) ?? false;
   return {
     wants,
     async add(tenant, events) {
       const rest = events.filter(({ type }) => wants(tenant, type));
       while (rest.length > 0) {
         const key = outboxKey(tenant, now(), newUniqueName(randomBytes));
-        await store.put(key, toOutboxBody(rest.splice(0, MAX_EVENTS_AN_OBJECT)));
+        await store.put(key, toOutboxBody(rest.splice(0, MAX_EVENTS_PER_OBJECT)));
       }
     },
   };

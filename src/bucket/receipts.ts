@@ -1,12 +1,97 @@
-// The proof of a deletion, which is a tombstone too.
-
-import type { RecordingRef } from '../model/ids.ts';
-import type { ObjectStore } from '../objectstore/object-store.ts';
-import { parseReceipt, type Receipt } from './documents.ts';
+// Deletion receipts: written after their index, chained by hash within a run, so that a missing or changed one shows.
+import { createHash } from 'node:crypto';
+import { newUniqueName, type RandomBytes } from '../model/ids.ts';
+import { fromKeyTime, toKeyTime } from '../model/times.ts';
+import type { DeletionQueue } from './deletion-queue.ts';
+import { type Receipt, refOf, toBody } from './documents.ts';
 import { receiptKey } from './layout.ts';
 
-/** Undefined where there is none, and where it cannot be read. */
-export async function readReceipt(store: ObjectStore, ref: RecordingRef): Promise<Receipt | undefined> {
-  const body = await store.get(receiptKey(ref));
-  return body && parseReceipt(body, ref);
+export type UnchainedReceipt = Omit<Receipt, 'chain'>;
+
+/** A deletion on request has one receipt; a sweep has as many as it deletes. */
+export type ReceiptRun = 'request' | 'sweep';
+
+export interface ReceiptChainContext {
+  readonly now: () => number;
+  readonly randomBytes: RandomBytes;
+  /** How long receipts and audit events are kept (policy 8.5). */
+  readonly logRetentionMs: number;
+}
+
+/** The place in its run that the next receipt takes. */
+interface Place {
+  readonly run: string;
+  /** A run begins at 1. */
+  readonly first: number;
+  /** The hash of the receipt before it; null at the beginning of a run. */
+  readonly previous: string | null;
+}
+
+/** The receipts of one run. */
+export class ReceiptChain {
+  readonly #context: ReceiptChainContext;
+  readonly #queue: DeletionQueue;
+  readonly #kind: ReceiptRun;
+  #next: Place | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(context: ReceiptChainContext, queue: DeletionQueue, kind: ReceiptRun) {
+    this.#context = context;
+    this.#queue = queue;
+    this.#kind = kind;
+  }
+
+  /**
+   * Gives a batch the places that come next, and writes the index that names them and leads to their expiry; the caller
+   * writes the receipts. One batch after the other: `draftsOf` is called when all batches before this one are written.
+   * When the write fails, it may have taken effect or not: this batch may or may not be the last of its run, and the next
+   * one begins a new run. So no run has a hole, and no place is given twice. @throws StoreError
+   */
+  append(draftsOf: () => readonly UnchainedReceipt[]): Promise<readonly Receipt[]> {
+    const appended = this.#last.then(async () => {
+      const drafts = draftsOf();
+      if (drafts.length === 0) return [];
+      const { now, logRetentionMs } = this.#context;
+      const { run, first, previous } = this.#next ?? this.#newRun();
+      this.#next = undefined;
+      const { receipts, last } = chained({ run, first, previous }, drafts);
+      const keys = receipts.map((receipt) => receiptKey(refOf(receipt)));
+      await this.#queue.enqueueReceipts({ version: 1, run, first, previous, last, keys }, now() + logRetentionMs);
+      this.#next = { run, first: first + receipts.length, previous: last };
+      return receipts;
+    });
+    this.#last = appended.catch(() => {});
+    return appended;
+  }
+
+  #newRun(): Place {
+    const { now, randomBytes } = this.#context;
+    return { run: `${this.#kind}-${toKeyTime(now())}-${newUniqueName(randomBytes)}`, first: 1, previous: null };
+  }
+}
+
+function chained({ run, first, previous }: Place, drafts: readonly UnchainedReceipt[]) {
+  let before = previous;
+  let last = '';
+  const receipts = drafts.map((draft, index): Receipt => {
+    const receipt = { ...draft, chain: { run, sequence: first + index, previous: before } };
+    before = last = hashOf(toBody(receipt));
+    return receipt;
+  });
+  return { receipts, last };
+}
+
+/** Whether more batches of receipts may belong to this run. */
+export function isSweepRun(run: string): boolean {
+  return run.startsWith('sweep-');
+}
+
+/** When a run began, by its name; undefined of a name that this service does not make. */
+export function beganAtOf(run: string): number | undefined {
+  return fromKeyTime(run.split('-')[1] ?? '');
+}
+
+/** SHA-256 of a receipt as it is stored, in hex. */
+export function hashOf(body: Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex');
 }

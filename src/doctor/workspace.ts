@@ -1,7 +1,7 @@
 // Throw-away keys in the bucket: made under a prefix of their own, and all taken away again.
 import pMap from 'p-map';
-import { listItems, listItemVersions } from '../bucket/attempt.ts';
 import { DOCTOR_PREFIX } from '../bucket/layout.ts';
+import { eachItem } from '../bucket/listing.ts';
 import type { RandomBytes } from '../model/ids.ts';
 import { endUpload } from '../objectstore/end-upload.ts';
 import { listAllMultipartUploads, type ObjectStore } from '../objectstore/object-store.ts';
@@ -76,15 +76,15 @@ export class Workspace {
     const versioned = await store.isVersioned().catch(() => true);
     if (!versioned) await store.delete(this.#keys.map((key) => ({ key })));
     for (let round = 0; ; round += 1) {
-      const items = await (versioned ? listItemVersions : listItems)(store, this.prefix);
+      const items = await Array.fromAsync(eachItem(store, this.prefix, versioned));
       if (items.length === 0) break;
       if (round === ROUNDS) return items.length;
       await store.delete(items);
     }
     // A bucket may keep versions and say that it does not.
-    const hidden = await listItemVersions(store, this.prefix).catch(() => []);
+    const hidden = await Array.fromAsync(eachItem(store, this.prefix, true)).catch(() => []);
     if (hidden.length > 0) await store.delete(hidden);
-    return hidden.length > 0 ? (await listItemVersions(store, this.prefix)).length : 0;
+    return hidden.length > 0 ? (await Array.fromAsync(eachItem(store, this.prefix, true))).length : 0;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
-import type { Every } from '../recordings/content-uploads.ts';
+import type { Every } from '../recordings/part-buffers.ts';
 import { HttpError } from './problem-codes.ts';
 
 export const FILE_FIELD = 'file';

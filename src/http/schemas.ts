@@ -1,7 +1,6 @@
 // The shape of every body, query and answer: the one source of validation, of types and of the OpenAPI document.
 import { z } from 'zod';
-import { DELETION_REASONS, RECORDING_KINDS } from '../bucket/documents.ts';
-import { AUDIT_EVENTS } from '../bucket/layout.ts';
+import { AUDIT_EVENTS, DELETION_REASONS, RECORDING_KINDS } from '../bucket/documents.ts';
 import { ID_PATTERN, isRecordingId } from '../model/ids.ts';
 import { MAX_PART_NUMBER } from '../model/parts.ts';
 
@@ -299,7 +298,7 @@ const NAMED = {
   RequestPlaybackLink: playbackLinkBody,
   ReportAssessment: assessmentBody,
   Recording: recording,
-  SignedPart: signedPart,
+  PresignedPart: signedPart,
   CreatedRecording: createdRecording,
   SignedParts: signedParts,
   UploadedParts: uploadedParts,

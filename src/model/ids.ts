@@ -16,7 +16,17 @@ export interface AttemptRef {
   readonly attempt: string;
 }
 
-/** Opaque too: who it is, the controller knows alone. */
+/** Identifies an attempt in memory, whatever else its ref holds. */
+export function attemptId({ tenant, exam, attempt }: AttemptRef): string {
+  return `${tenant}/${exam}/${attempt}`;
+}
+
+/** Identifies a recording in memory. */
+export function recordingId(ref: RecordingRef): string {
+  return `${attemptId(ref)}/${ref.recording}`;
+}
+
+/** Opaque too: only the controller knows the person. */
 export interface ParticipantRef {
   readonly tenant: string;
   readonly participant: string;

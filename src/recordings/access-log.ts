@@ -1,15 +1,14 @@
 // Who was given a recording, when and why, and who was refused: read from the audit trail (policy 7.1, 9.1).
 
-import { findRecording, readAttempt } from '../bucket/attempt.ts';
-import { readAuditEvents, type StoredAuditEvent } from '../bucket/audit-trail.ts';
-import type { AuditEventDocument } from '../bucket/documents.ts';
-import { type AuditEvent, auditPrefix, parseKey } from '../bucket/layout.ts';
-import { readReceipt } from '../bucket/receipts.ts';
+import { auditCursor, parseAuditCursor, readAuditEvents, type StoredAuditEvent } from '../bucket/audit-trail.ts';
+import { Bucket } from '../bucket/bucket.ts';
+import type { AuditEvent, AuditEventDocument } from '../bucket/documents.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
+import { readReceipt } from './read.ts';
 
 export interface AccessLogEntry {
   readonly at: string;
@@ -67,26 +66,20 @@ function toEntry({ at, event, actor, reason, detail, requestId }: AuditEventDocu
   return { at, event, actor, reason: reason ?? null, detail: detail ?? null, requestId };
 }
 
-/** It is there, is being deleted, or has left a receipt. */
+/** It exists, is being deleted, or left a receipt. */
 async function requireKnown(context: RecordingsContext, ref: RecordingRef): Promise<void> {
-  const state = findRecording(await readAttempt(context.store, ref), ref.recording);
-  if (state?.objects.manifest || state?.objects.deleting || (await readReceipt(context.store, ref))) return;
+  const objects = (await new Bucket(context).recording(ref))?.objects;
+  if (objects?.manifest || objects?.deleting || (await readReceipt(context, ref))) return;
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
-/** The day and the name of the last event; whose it is comes from the path. */
 function writeCursor(key: string): string {
-  const segments = key.split('/');
-  return Buffer.from(`${segments[1]}/${segments.at(-1)}`).toString('base64url');
+  return Buffer.from(auditCursor(key)).toString('base64url');
 }
 
 function readCursor(cursor: string, ref: RecordingRef): string {
-  const [day = '', name = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split('/');
-  const dayMs = Date.parse(`${day}T00:00:00.000Z`);
-  if (/^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(dayMs) && rest.length === 0) {
-    const key = auditPrefix(dayMs, ref) + name;
-    if (parseKey(key)?.type === 'audit' && /^[\w.-]{1,128}$/.test(name)) return key;
-  }
+  const key = parseAuditCursor(Buffer.from(cursor, 'base64url').toString(), ref);
+  if (key !== undefined) return key;
   const message = 'is not a cursor of this list';
   throw new ServiceError('invalid-request', `cursor ${message}.`, { errors: [{ path: 'cursor', message }] });
 }

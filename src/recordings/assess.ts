@@ -1,20 +1,14 @@
-// An attempt was assessed: from here its recordings have the deadline that counts (policy 8.4).
+// An attempt was assessed: from then on its recordings have the deadline that counts (policy 8.4).
 import pMap from 'p-map';
-import { type AttemptState, completedAtsOf, readAttempt } from '../bucket/attempt.ts';
-import { assessedKey, dueAttemptKey } from '../bucket/layout.ts';
-import { MINUTE_MS } from '../model/durations.ts';
+import { type Attempt, isKept } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, createdAtOf, newUniqueName, type RecordingRef } from '../model/ids.ts';
-import { assessedDeadline, firstAssessment, recordingDeadline } from '../model/retention.ts';
-import { toIso } from '../model/times.ts';
+import { type AttemptRef, createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
-import { tagMedia } from './finalize.ts';
 import { requireRightClock } from './read.ts';
-
-/** Clocks of the assessment system and of this service may differ by this much. */
-const TOLERANCE_MS = 5 * MINUTE_MS;
 
 export interface Assessment {
   readonly completedAt: string;
@@ -24,9 +18,9 @@ export interface Assessment {
 }
 
 /**
- * due(completedAt + retention), the fact, a listing, the tags, a second look (ARCHITECTURE, "assess"). Safe to repeat. An
- * earlier time than the known one counts from then on; a deadline never moves later, and one that has passed is not
- * undone: what should be gone by now is deleted first.
+ * Enqueues the deadline, writes the assessment record, then the tags (ARCHITECTURE, "assess"). Safe to repeat. An earlier
+ * time than the known one counts from then on; a deadline never moves later, and one that has passed is not undone: what
+ * should be deleted by now is deleted first.
  * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `clock-skew`.
  */
 export async function assessAttempt(
@@ -34,37 +28,25 @@ export async function assessAttempt(
   ref: AttemptRef,
   completedAtMs: number,
 ): Promise<Assessment> {
-  const { store, policy } = context;
-  const before = await readAttempt(store, ref);
+  const bucket = new Bucket(context);
+  const before = await bucket.attempt(ref);
   requireRightClock(context, before);
   requirePlausible(context, before, completedAtMs);
   await deleteOverdue(context, before);
-  const deadlineMs = assessedDeadline(policy, ref.tenant, completedAtMs);
-  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
-  await store.put(assessedKey(ref, completedAtMs), new Uint8Array());
-
-  let attempt = await readAttempt(store, ref);
-  for (;;) {
-    await tagStored(context, attempt);
-    const later = await readAttempt(store, ref);
-    if (firstAssessment(completedAtsOf(later)) === firstAssessment(completedAtsOf(attempt))) break;
-    // An earlier assessment came meanwhile, and its tags may have been overwritten with these.
-    attempt = later;
-  }
-  return toAssessment(context, attempt, completedAtMs);
+  await bucket.queue.enqueue(ref, before.assessedDeadlineMs(completedAtMs));
+  await bucket.putAssessment(ref, completedAtMs);
+  const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
+  return toAssessment(attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
 }
 
 /** The sweeper has not come in time, and an assessment must not give such a recording a new deadline. */
-async function deleteOverdue(context: RecordingsContext, attempt: AttemptState): Promise<void> {
-  const completedAtsMs = completedAtsOf(attempt);
-  for (const { ref, objects } of attempt.recordings) {
-    const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsMs);
-    const isOverdue = deadlineMs <= context.now() && objects.manifest && !objects.deleting;
-    if (isOverdue) await deleteDue(context, ref);
+async function deleteOverdue(context: RecordingsContext, attempt: Attempt): Promise<void> {
+  for (const state of attempt.recordings) {
+    if (isKept(state) && !attempt.isLive(state, context.now())) await deleteDue(context, state.ref);
   }
 }
 
-/** Of one whose manifest cannot be read the media go all the same; that is for the operator, not for who assesses. */
+/** The media are deleted even when the manifest cannot be read; that is for the operator, not for the assessment system. */
 async function deleteDue(context: RecordingsContext, ref: RecordingRef): Promise<void> {
   try {
     await deleteRecording(context, ref, { reason: 'retention', actor: 'service' });
@@ -73,39 +55,44 @@ async function deleteDue(context: RecordingsContext, ref: RecordingRef): Promise
   }
 }
 
-async function tagStored(context: RecordingsContext, attempt: AttemptState): Promise<void> {
-  const stored = attempt.recordings.filter(({ objects }) => objects.media && objects.manifest && !objects.deleting);
-  await pMap(stored, (recording) => tagMedia(context, recording.ref, attempt), { concurrency: STORE_CONCURRENCY });
+/** Repeats while an earlier assessment arrives, whose tags these may have overwritten; the attempt as it was listed last. */
+export async function tagRecordings(
+  bucket: Bucket,
+  attempt: Attempt,
+  isWanted: (ref: RecordingRef) => boolean = () => true,
+): Promise<Attempt> {
+  const stored = attempt.recordings.filter((state) => state.objects.media && isKept(state) && isWanted(state.ref));
+  await pMap(stored, ({ ref }) => bucket.tagMedia(attempt, ref), { concurrency: STORE_CONCURRENCY });
+  const later = await bucket.attempt(attempt.ref);
+  return later.assessedAtMs === attempt.assessedAtMs ? attempt : tagRecordings(bucket, later, isWanted);
 }
 
 /** The assessment that counts. @throws ServiceError `assessment-not-found`. */
 export async function readAssessment(context: RecordingsContext, ref: AttemptRef): Promise<Assessment> {
-  const attempt = await readAttempt(context.store, ref);
-  const completedAtMs = firstAssessment(completedAtsOf(attempt));
-  if (completedAtMs !== undefined) return toAssessment(context, attempt, completedAtMs);
+  const attempt = await new Bucket(context).attempt(ref);
+  if (attempt.assessedAtMs !== undefined) return toAssessment(attempt, attempt.assessedAtMs);
   throw new ServiceError('assessment-not-found', 'No assessment of this attempt is known.');
 }
 
-function requirePlausible(context: RecordingsContext, attempt: AttemptState, completedAtMs: number): void {
-  if (completedAtMs > context.now() + TOLERANCE_MS) {
+function requirePlausible(context: RecordingsContext, attempt: Attempt, completedAtMs: number): void {
+  if (completedAtMs > context.now() + MAX_CLOCK_SKEW_MS) {
     throw new ServiceError('assessment-in-future', 'An assessment cannot have been completed in the future.');
   }
-  const known = firstAssessment(completedAtsOf(attempt));
+  const known = attempt.assessedAtMs;
   if (known !== undefined && completedAtMs > known) {
     const detail = `This attempt was assessed at ${toIso(known)}; a deadline never moves later.`;
     throw new ServiceError('assessment-later', detail, { completedAt: toIso(known) });
   }
   const first = attempt.recordings[0];
-  if (first && completedAtMs < createdAtOf(first.ref.recording) - TOLERANCE_MS) {
+  if (first && completedAtMs < createdAtOf(first.ref.recording) - MAX_CLOCK_SKEW_MS) {
     throw new ServiceError('assessment-before-recording', 'An attempt cannot be assessed before its first recording.');
   }
 }
 
-function toAssessment(context: RecordingsContext, attempt: AttemptState, completedAtMs: number): Assessment {
-  const counting = Math.min(completedAtMs, firstAssessment(completedAtsOf(attempt)) ?? completedAtMs);
+function toAssessment(attempt: Attempt, completedAtMs: number): Assessment {
   return {
-    completedAt: toIso(counting),
-    deleteBy: toIso(assessedDeadline(context.policy, attempt.ref.tenant, counting)),
-    recordings: attempt.recordings.filter(({ objects }) => objects.manifest && !objects.deleting).length,
+    completedAt: toIso(completedAtMs),
+    deleteBy: toIso(attempt.assessedDeadlineMs(completedAtMs)),
+    recordings: attempt.recordings.filter(isKept).length,
   };
 }

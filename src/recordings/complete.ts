@@ -1,28 +1,30 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
 
-import { findRecording, targetsOf } from '../bucket/attempt.ts';
-import { type Manifest, parseStoredMark, type Timeline, toBody } from '../bucket/documents.ts';
-import { recordingKey } from '../bucket/layout.ts';
+import { isStored } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
+import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import type { RecordingRef } from '../model/ids.ts';
+import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
-import { type Completion, completeUpload, leadSweepTo, settleMedia } from './finalize.ts';
-import { readLive, viewOf } from './read.ts';
-import type { Recording } from './recording.ts';
+import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
+import { type LiveRecording, type Recording, readLive, toRecording } from './read.ts';
+
+type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
 export interface CompleteInput {
   /** What the client uploaded, to check against what the store has. */
-  readonly parts?: readonly { partNumber: number; etag: string }[] | undefined;
+  readonly parts?: ClaimedParts | undefined;
   readonly timeline?: Timeline | undefined;
   /** Leaves out what else the store has: parts of an earlier, longer try. Default: that is a mismatch. */
   readonly dropOthers?: boolean | undefined;
 }
 
 /**
- * Safe to repeat, and after a lost reply: a recording that is stored already is settled and answered again.
+ * Safe to repeat, and after a lost reply: a recording that is stored already is finalized and returned again. A refused
+ * call keeps nothing: the timeline of the call that succeeds is the one that is stored.
  * @throws ServiceError `parts-missing`, `parts-mismatch`, `parts-changed`, `recording-too-large`, `parts-left-over`,
  * `upload-gone`, `not-a-recording` (nothing is kept then), and as `readLive`.
  */
@@ -31,56 +33,42 @@ export async function completeRecording(
   ref: RecordingRef,
   input: CompleteInput,
 ): Promise<Recording> {
-  const { state, manifest, deadlineMs } = await readLive(context, ref);
-  context.takingParts.delete(recordingKey(ref, 'manifest'));
+  const bucket = new Bucket(context);
+  const live = await readLive(context, ref);
+  const { state, manifest, deadlineMs } = live;
+  context.openUploadCache.delete(recordingId(ref));
   const timeline = state.objects.timeline ? undefined : input.timeline;
-  if (timeline) await leadSweepTo(context, ref, deadlineMs);
-  if (state.objects.stored && input.parts) await requireStoredSame(context, ref, input.parts);
-  const completion = state.objects.media
-    ? await settleStored(context, ref, manifest, timeline)
-    : await completeOpenUpload(context, ref, manifest, { ...input, timeline });
-  const isGone = completion.result === 'gone' || completion.result === 'deleted';
-  if (timeline && isGone) await dropTimeline(context, ref);
-  if (completion.result === 'stored' && !state.objects.stored) context.onEvent?.('recording-stored', 1);
-  return answer(context, ref, manifest, completion, input.parts);
+  if (timeline) await enqueueIfDue(context, bucket, ref, deadlineMs);
+  if (state.objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
+  const parts = state.objects.media ? [] : await completeOpenUpload(context, bucket, live, input);
+  // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
+  if (timeline) await bucket.write(ref, 'timeline', timeline);
+  const finalized = await finalizeRecording(context, ref, manifest, parts);
+  const isDeleted = finalized.result === 'absent' || finalized.result === 'deleted';
+  // A purge that came earlier has not seen it.
+  if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');
+  if (finalized.result === 'stored' && !isStored(state)) context.onEvent?.('recording-stored', 1);
+  return respond(context, ref, manifest, finalized, input.parts);
 }
 
-/** Before the second look of `settleMedia`: a purge that comes later finds the timeline. */
-async function keepTimeline(context: RecordingsContext, ref: RecordingRef, timeline?: Timeline): Promise<void> {
-  if (timeline) await context.store.put(recordingKey(ref, 'timeline'), toBody(timeline));
-}
-
-/** A purge that came earlier has not seen it. */
-async function dropTimeline({ store }: RecordingsContext, ref: RecordingRef): Promise<void> {
-  await store.delete(await targetsOf(store, recordingKey(ref, 'timeline'), await store.isVersioned()));
-}
-
-async function settleStored(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  manifest: Manifest,
-  timeline: Timeline | undefined,
-): Promise<Completion> {
-  await keepTimeline(context, ref, timeline);
-  return settleMedia(context, ref, manifest);
-}
-
+/** The parts of which the store made the media; none where the upload had been completed or aborted before. */
 async function completeOpenUpload(
   context: RecordingsContext,
-  ref: RecordingRef,
-  manifest: Manifest,
+  bucket: Bucket,
+  { state: { ref, objects }, manifest }: LiveRecording,
   input: CompleteInput,
-): Promise<Completion> {
-  const listed = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
-  if (!listed) return settleStored(context, ref, manifest, input.timeline);
+): Promise<readonly StoredPart[]> {
+  const listed = await bucket.listParts(ref, manifest.uploadId);
+  if (!listed) return [];
   const named = new Set(input.parts?.map(({ partNumber }) => partNumber));
   const parts = input.dropOthers ? listed.filter(({ partNumber }) => named.has(partNumber)) : listed;
   requireWhole(parts, manifest, context.uploads.maxRecordingBytes);
   if (input.parts) requireSame(parts, input.parts);
-  // Not before: a refused call keeps nothing, and the timeline of the one that succeeds is the one that is kept.
-  await keepTimeline(context, ref, input.timeline);
   try {
-    return await completeUpload(context, ref, manifest, parts);
+    const completed = await bucket.completeUpload(ref, manifest.uploadId, parts);
+    // The sweeper marked it when it took the upload for abandoned, and did not complete it.
+    if (completed && objects.truncated) await bucket.remove(ref, 'truncated');
+    return completed ? parts : [];
   } catch (error) {
     if (!isStoreError(error, 'invalid-parts')) throw error;
     if (parts.length < listed.length) {
@@ -98,17 +86,13 @@ async function completeOpenUpload(
 }
 
 /**
- * A client drops its own copy when its parts are stored: it must not be told so of an upload that was completed without
- * some of them, as an abandoned one is.
+ * A client erases its own copy when its parts are stored. An upload that was completed without some of them, as an
+ * abandoned one is, must therefore not be confirmed.
  */
-async function requireStoredSame(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  claimed: readonly { partNumber: number; etag: string }[],
-): Promise<void> {
-  const body = await context.store.get(recordingKey(ref, 'stored'));
-  const parts = (body && parseStoredMark(body)?.parts) ?? [];
-  if (parts.length > 0) requireSame(parts, claimed);
+async function requireStoredSame(bucket: Bucket, ref: RecordingRef, claimed: ClaimedParts): Promise<void> {
+  const marker = await bucket.read(ref, 'stored');
+  if (!marker || marker === 'unreadable' || marker.parts.length === 0) return;
+  requireSame(marker.parts, claimed);
 }
 
 function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecordingBytes: number): void {
@@ -127,10 +111,7 @@ function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecor
   }
 }
 
-function requireSame(
-  stored: readonly Pick<StoredPart, 'partNumber' | 'etag'>[],
-  claimed: readonly { partNumber: number; etag: string }[],
-): void {
+function requireSame(stored: ClaimedParts, claimed: ClaimedParts): void {
   const byNumber = new Map(stored.map((part) => [part.partNumber, part]));
   const missing = claimed.filter(({ partNumber }) => !byNumber.has(partNumber)).map(({ partNumber }) => partNumber);
   if (missing.length > 0) {
@@ -155,29 +136,25 @@ function requireAll(sizeBytes: number, manifest: Manifest, claimed: number): voi
   });
 }
 
-async function answer(
+async function respond(
   context: RecordingsContext,
   ref: RecordingRef,
   manifest: Manifest,
-  completion: Completion,
+  finalized: Finalized,
   claimed: CompleteInput['parts'],
 ): Promise<Recording> {
-  switch (completion.result) {
-    case 'stored': {
-      const state = findRecording(completion.attempt, ref.recording);
-      if (!state?.objects.media) break;
+  if (finalized.result === 'not-a-recording') {
+    await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
+    const detail = `The file does not begin as ${manifest.contentType} does; nothing was kept.`;
+    throw new ServiceError('not-a-recording', detail);
+  }
+  if (finalized.result === 'stored') {
+    const { attempt } = finalized;
+    const state = attempt.recording(ref.recording);
+    if (state?.objects.media) {
       if (claimed) requireAll(state.objects.media.sizeBytes, manifest, claimed.length);
-      return viewOf(context, completion.attempt, state, manifest);
+      return toRecording(context, { attempt, state, manifest });
     }
-    case 'not-a-recording':
-      await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
-      throw new ServiceError(
-        'not-a-recording',
-        `The file does not begin as ${manifest.contentType} does; nothing was kept.`,
-      );
-    case 'deleted':
-    case 'gone':
-      break;
   }
   await readLive(context, ref);
   throw new ServiceError('upload-gone', 'The upload of this recording was aborted; begin a new recording.');

@@ -1,16 +1,15 @@
-// What every use case is given: the store, the clock, the rules. Nothing here is global, so that a test can turn time.
+// What every use case is given: the store, the clock, the rules. Nothing here is global, so that a test can set the time.
 import type { LRUCache } from 'lru-cache';
 import type { AuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
-import type { RandomBytes } from '../model/ids.ts';
-import type { RetentionPolicy } from '../model/retention.ts';
-import type { ObjectStore } from '../objectstore/object-store.ts';
+import { type RecordingRef, recordingId } from '../model/ids.ts';
 import type { Presigner } from '../objectstore/presigner.ts';
-import type { ContentUploads } from './content-uploads.ts';
-import type { PurgeContext } from './purging.ts';
+import type { FinalizeContext } from './finalize.ts';
+import type { ProxiedUploads } from './part-buffers.ts';
+import type { PurgeContext } from './purge.ts';
 
 export interface UploadSettings {
-  /** `proxy`: no part URL is ever handed out; recordings come through the service. */
+  /** `proxy`: no part URL is ever presigned; recordings come through the service. */
   readonly mode: 'direct' | 'proxy';
   /** The size of every part but the last. */
   readonly partSizeBytes: number;
@@ -21,31 +20,24 @@ export interface UploadSettings {
   readonly contentTypes: ReadonlySet<string>;
 }
 
-export interface RecordingsContext extends PurgeContext {
-  readonly store: ObjectStore;
+export interface RecordingsContext extends FinalizeContext, PurgeContext {
   readonly presigner: Presigner;
   readonly audit: AuditTrail;
-  readonly policy: RetentionPolicy;
-  /** How long before its deadline the sweeper deletes a recording. */
-  readonly leadMs: number;
   readonly uploads: UploadSettings;
-  readonly contentUploads: ContentUploads;
+  readonly proxiedUploads: ProxiedUploads;
   /** Manifests never change, so a part URL costs no store request; entries live shortly, because they can be deleted. */
-  readonly manifests: LRUCache<string, Manifest>;
+  readonly manifestCache: LRUCache<string, Manifest>;
   /**
-   * Manifests of recordings that were seen to take parts a moment ago: what bounds the cost of part URLs, and how long a
-   * replica may sign for a recording that another one has just deleted.
+   * Manifests of recordings that accepted parts a moment ago. Bounds the cost of part URLs, and how long a replica may
+   * presign for a recording that another one has just deleted.
    */
-  readonly takingParts: LRUCache<string, Promise<Manifest>>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly randomBytes: RandomBytes;
-  /** Told of what is counted: what happened, and how often. Must not throw. */
-  readonly onEvent?: (event: RecordingEvent, count: number) => void;
+  readonly openUploadCache: LRUCache<string, Promise<Manifest>>;
+  /** Gets what is counted: what happened, and how often. Must not throw. */
+  readonly onEvent?: (event: CountedEvent, count: number) => void;
 }
 
-/** A count names nobody. */
-export type RecordingEvent = 'recording-created' | 'recording-stored' | 'part-url' | 'link-issued' | 'link-refused';
+/** A count without ids. */
+export type CountedEvent = 'recording-created' | 'recording-stored' | 'part-url' | 'link-issued' | 'link-refused';
 
 /** Who calls: taken from the token, never from the path or the body. */
 export interface Caller {
@@ -53,4 +45,9 @@ export interface Caller {
   /** The token's subject, made opaque. */
   readonly actor: string;
   readonly requestId: string;
+}
+
+export function forget(context: RecordingsContext, ref: RecordingRef): void {
+  context.manifestCache.delete(recordingId(ref));
+  context.openUploadCache.delete(recordingId(ref));
 }

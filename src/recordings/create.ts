@@ -1,144 +1,125 @@
 // Begins a recording: consent given, attempt not assessed yet.
 
-import {
-  type AttemptState,
-  attemptStateOf,
-  completedAtsOf,
-  type RecordingState,
-  readAttempt,
-} from '../bucket/attempt.ts';
-import { type Consent, type Manifest, type RecordingKind, toBody } from '../bucket/documents.ts';
-import { dueAttemptKey, participantKey, recordingKey } from '../bucket/layout.ts';
+import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
+import { type Consent, idsOf, type Manifest, type RecordingKind } from '../bucket/documents.ts';
 import { baseMediaType } from '../model/container.ts';
-import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, newRecordingId, newUniqueName } from '../model/ids.ts';
+import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
-import { unassessedDeadline } from '../model/retention.ts';
-import { toIso } from '../model/times.ts';
+import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
-import { requireRightClock } from './read.ts';
-import { type Recording, toRecording } from './recording.ts';
-import { type SignedPart, signParts } from './upload.ts';
+import { describe, type Recording, requireRightClock } from './read.ts';
+import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
   readonly participantId: string;
   readonly kind: RecordingKind;
   readonly contentType: string;
   readonly consent: Consent;
-  /** How many part URLs to answer with, from part 1. */
+  /** How many part URLs to return, from part 1. */
   readonly parts: number;
-  /** A repeated call with the same key answers with the recording of the first. */
+  /** A repeated call with the same key returns the recording of the first. */
   readonly idempotencyKey?: string | undefined;
 }
 
 export interface Created {
   readonly recording: Recording;
-  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: SignedPart[] };
+  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: PresignedPart[] };
 }
 
-/** Clocks of the exam client and of this service may differ by this much. */
-const CLOCK_TOLERANCE_MS = 5 * MINUTE_MS;
 /**
- * What one attempt may hold: an exam of hours has a few recordings, and some more for every reload of its page. Bounds what
- * a client that begins one after the other can make each listing of its attempt cost, and a sweep's memory.
+ * An exam of hours has a few recordings, and some more for every reload of its page. Bounds the cost of each listing of an
+ * attempt whose client begins one recording after the other, and a sweep's memory.
  */
 export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
- * Index first: the due entry, the upload, the manifest, the participant's marker (ARCHITECTURE, "create"). A crash in
+ * Enqueues, opens the upload, writes the manifest, then the participant index entry (ARCHITECTURE, "create"). A crash in
  * between leaves only what the sweeper finds. Without a key each call makes another recording.
  * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `invalid-request` for a
- * consent in the future, and what `findEarlierTry` throws.
+ * consent in the future, and as `findEarlierTry`.
  */
 export async function createRecording(
   context: RecordingsContext,
   caller: Caller,
-  attempt: AttemptRef,
+  attemptRef: AttemptRef,
   input: CreateInput,
 ): Promise<Created> {
-  const { store, policy, uploads } = context;
-  const base = baseMediaType(input.contentType);
-  if (!base || !uploads.contentTypes.has(base)) {
-    throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
-      allowed: [...uploads.contentTypes],
-    });
-  }
-  if (Date.parse(input.consent.givenAt) > context.now() + CLOCK_TOLERANCE_MS) {
-    const message = 'is in the future';
-    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', {
-      errors: [{ path: 'consent.givenAt', message }],
-    });
-  }
-  const before = await readAttempt(store, attempt);
+  requireAcceptable(context, input);
+  const bucket = new Bucket(context);
+  const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
-  if (completedAtsOf(before).length > 0) {
+  if (before.assessedAtMs !== undefined) {
     throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
   }
   const { idempotencyKey } = input;
-  const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attempt, idempotencyKey);
-  const earlier = keyed && (await findEarlierTry(context, before, keyed, input));
-  if (earlier) return answer(context, before, earlier.state, earlier.manifest, input.parts);
-
+  const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
+  const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
+  if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
   if (before.recordings.length >= MAX_RECORDINGS_AN_ATTEMPT) {
     const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
     throw new ServiceError('attempt-full', detail);
   }
 
-  const randomBytes = keyed ?? context.randomBytes;
   const createdAtMs = context.now();
-  const ref = { ...attempt, tenant: caller.tenant, recording: newRecordingId(createdAtMs, randomBytes) };
-  const deadlineMs = unassessedDeadline(policy, ref.tenant, createdAtMs);
-  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
-  const uploadId = await store.createMultipartUpload(recordingKey(ref, 'media'), {
-    contentType: input.contentType,
-    cacheControl: NEVER_CACHED,
-  });
+  const id = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
+  const ref = { ...attemptRef, tenant: caller.tenant, recording: id };
+  await bucket.queue.enqueue(ref, before.deadlineMs(ref));
   const manifest: Manifest = {
     version: 1,
-    tenantId: ref.tenant,
-    examId: ref.exam,
-    attemptId: ref.attempt,
-    recordingId: ref.recording,
+    ...idsOf(ref),
     participantId: input.participantId,
     kind: input.kind,
     contentType: input.contentType,
     consent: input.consent,
     createdAt: toIso(createdAtMs),
-    partSizeBytes: uploads.partSizeBytes,
-    uploadId,
+    partSizeBytes: context.uploads.partSizeBytes,
+    uploadId: await bucket.createUpload(ref, { contentType: input.contentType, cacheControl: NEVER_CACHED }),
   };
   const writtenAtMs = context.now();
-  await store.put(recordingKey(ref, 'manifest'), toBody(manifest));
-  const state: RecordingState = { ref, objects: {}, items: [], uploads: [] };
-  if (keyed) await requireAlone(context, { state, manifest }, keyed, writtenAtMs);
-  await store.put(participantKey(input.participantId, ref), new Uint8Array());
-  context.manifests.set(recordingKey(ref, 'manifest'), manifest);
+  await bucket.write(ref, 'manifest', manifest);
+  const state = emptyState(ref);
+  if (keyed) await requireAlone(context, bucket, { state, manifest }, keyed, writtenAtMs);
+  await bucket.putParticipant(input.participantId, ref);
+  context.manifestCache.set(recordingId(ref), manifest);
+  context.openUploadCache.set(recordingId(ref), Promise.resolve(manifest));
   context.onEvent?.('recording-created', 1);
-  context.takingParts.set(recordingKey(ref, 'manifest'), Promise.resolve(manifest));
-
-  return answer(context, attemptStateOf(ref, []), state, manifest, input.parts);
+  return respond(context, before, state, manifest, input.parts);
 }
 
-async function answer(
+function requireAcceptable({ uploads: { contentTypes }, now }: RecordingsContext, input: CreateInput): void {
+  const base = baseMediaType(input.contentType);
+  if (!base || !contentTypes.has(base)) {
+    throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
+      allowed: [...contentTypes],
+    });
+  }
+  if (Date.parse(input.consent.givenAt) > now() + MAX_CLOCK_SKEW_MS) {
+    const errors = [{ path: 'consent.givenAt', message: 'is in the future' }];
+    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', { errors });
+  }
+}
+
+async function respond(
   context: RecordingsContext,
-  attempt: AttemptState,
+  attempt: Attempt,
   state: RecordingState,
   manifest: Manifest,
   wantedParts: number,
 ): Promise<Created> {
-  const { policy, uploads } = context;
+  const { uploads } = context;
   const { partSizeBytes } = manifest;
   const maxParts = Math.min(maxPartsFor(uploads.maxRecordingBytes, partSizeBytes), MAX_PART_NUMBER);
-  const takesParts = uploads.mode === 'direct' && !state.objects.media;
-  const parts = Array.from({ length: takesParts ? Math.min(wantedParts, maxParts) : 0 }, (_, index) => ({
+  const acceptsParts = uploads.mode === 'direct' && !state.objects.media;
+  const parts = Array.from({ length: acceptsParts ? Math.min(wantedParts, maxParts) : 0 }, (_, index) => ({
     partNumber: index + 1,
     sizeBytes: partSizeBytes,
   }));
   return {
-    recording: toRecording(policy, attempt, state, manifest, null),
-    upload: { partSizeBytes, maxParts, parts: await signParts(context, state.ref, manifest, parts) },
+    recording: describe({ attempt, state, manifest }, null),
+    upload: { partSizeBytes, maxParts, parts: await presignPartsOf(context, state.ref, manifest, parts) },
   };
 }

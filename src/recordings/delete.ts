@@ -1,29 +1,24 @@
-// Deletes one recording because somebody asked for it: erasure, withdrawal of consent, an instruction, an abort.
-
-import { completedAtsOf, findRecording, type RecordingState, readAttempt } from '../bucket/attempt.ts';
-import { type Deletion, type DeletionReason, parseManifest, type Receipt, toBody } from '../bucket/documents.ts';
-import { dueAttemptKey, participantKey, recordingKey } from '../bucket/layout.ts';
-import { readReceipt } from '../bucket/receipts.ts';
+// Deletes one recording on request: erasure, withdrawal of consent, a controller's instruction, an abort.
+import { isKept, type RecordingState } from '../bucket/attempt.ts';
+import { Bucket, DELETION } from '../bucket/bucket.ts';
+import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { createdAtOf, newUniqueName, type RecordingRef } from '../model/ids.ts';
-import { recordingDeadline } from '../model/retention.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
-import type { Caller, RecordingsContext } from './context.ts';
-import type { Failure } from './failure.ts';
-import { purgeRecordings } from './purge.ts';
-import { DELETION } from './purging.ts';
-import { readManifest } from './read.ts';
+import { type Caller, forget, type RecordingsContext } from './context.ts';
+import { type PurgeOutcome, purgeRecordings } from './purge.ts';
+import { readManifest, readReceipt } from './read.ts';
 
-/** What may be asked for over the API. */
+/** What the API accepts. */
 export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
 
-/** A young recording may still be in the hands of the request that creates it; longer than any request lasts. */
+/** The request that creates a recording may still be running: longer than any request lasts. */
 const CREATION_MS = 60 * 60 * 1000;
 
 /**
- * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: the same
- * receipt is answered. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
+ * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: it returns
+ * the same receipt. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
  */
 export async function eraseRecording(
   context: RecordingsContext,
@@ -44,118 +39,102 @@ export async function eraseRecording(
  * @throws ServiceError `recording-stored` when it was completed before, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
-  const state = await requireNotStored(context, ref);
-  if (state?.objects.manifest && !state.objects.deleting) {
-    // A completion that is under way has either won by now, and is seen, or finds no upload any more.
+  const bucket = new Bucket(context);
+  const state = await requireNotStored(bucket, ref);
+  if (state && isKept(state)) {
+    // A completion that is running has either won by now, and is seen, or finds no upload any more.
     const { uploadId } = await readManifest(context, ref);
-    await context.store.abortMultipartUpload(recordingKey(ref, 'media'), uploadId);
-    await requireNotStored(context, ref);
+    await bucket.abortUpload(ref, uploadId);
+    await requireNotStored(bucket, ref);
   }
   await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
 }
 
-async function requireNotStored(context: RecordingsContext, ref: RecordingRef): Promise<RecordingState | undefined> {
-  const state = findRecording(await readAttempt(context.store, ref), ref.recording);
+async function requireNotStored(bucket: Bucket, ref: RecordingRef): Promise<RecordingState | undefined> {
+  const state = await bucket.recording(ref);
   if (!state?.objects.media || state.objects.deleting) return state;
   throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
 }
 
-interface DeletionOrder {
+interface DeletionRequest {
   readonly reason: DeletionReason;
   readonly actor: string;
-  /** Whoever creates it has given it up: nothing more of its creation will come. */
+  /** The request that creates it has given it up: nothing more of its creation will be written. */
   readonly isCreator?: boolean;
-  /** Right before there is no way back: throws when it is not to be deleted any more. */
+  /** Right before the deletion intent: throws when it is not to be deleted any more. */
   readonly requireStill?: () => Promise<void>;
   readonly announce?: () => Promise<void>;
 }
 
 /**
- * due(now) first, so that the next sweep finishes what a crash leaves; then the fact `deleting`, from which there is
- * no way back; then the audit event, which a repeated call writes again rather than never; then the purge.
+ * Enqueues at once, so that the next sweep finishes what a crash leaves; writes the deletion intent, after which the
+ * deletion cannot be revoked; then the audit event, which a repeated call writes again rather than never; then purges.
+ * Safe to repeat. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`; StoreError
  */
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, isCreator, requireStill, announce }: DeletionOrder,
+  { reason, actor, isCreator, requireStill, announce }: DeletionRequest,
 ): Promise<Receipt> {
-  const { store } = context;
-  const key = recordingKey(ref, 'manifest');
-  const before = await readAttempt(store, ref);
-  const { manifest, deleting } = findRecording(before, ref.recording)?.objects ?? {};
-  // `deleting` alone: the last request of an earlier deletion failed, and this one finishes it.
+  const bucket = new Bucket(context);
+  const { manifest, deleting } = (await bucket.recording(ref))?.objects ?? {};
+  // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!manifest && !deleting) return requireReceipt(context, ref);
-  if (!isCreator && !(await isCreated(context, ref))) return requireReceipt(context, ref);
+  if (!isCreator && !(await isCreated(context, bucket, ref))) return requireReceipt(context, ref);
 
   const nowMs = context.now();
-  forget(context, key);
-  await store.put(dueAttemptKey(nowMs, ref, newUniqueName(context.randomBytes)), new Uint8Array());
-  const deletion: Deletion = { version: 1, reason, actor, requestedAt: toIso(nowMs) };
+  forget(context, ref);
+  await bucket.queue.enqueue(ref, nowMs);
   if (!deleting) {
     await requireStill?.();
-    await store.put(recordingKey(ref, 'deleting'), toBody(deletion));
+    await bucket.write(ref, 'deleting', { version: 1, reason, actor, requestedAt: toIso(nowMs) });
   }
   await announce?.();
-  const versioned = await store.isVersioned();
-  const attempt = await readAttempt(store, ref, { versions: versioned });
-  const state = findRecording(attempt, ref.recording);
+  const attempt = await bucket.attempt(ref, { everything: true });
+  const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
-  const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
-  const [outcome] = await purgeRecordings(
-    context,
-    [{ state, areUploadsListed: false, reason, actor, deadlineMs }],
-    versioned,
-  );
-  forget(context, key);
-  if (outcome && 'receipt' in outcome && outcome.receipt) {
-    await requireGone(context, ref);
+  const candidate = { state, areUploadsListed: false, reason, actor, deadlineMs: attempt.deadlineMs(ref) };
+  const [outcome] = await purgeRecordings(context, bucket, [candidate]);
+  forget(context, ref);
+  return requireDeleted(bucket, ref, outcome);
+}
+
+async function requireDeleted(bucket: Bucket, ref: RecordingRef, outcome: PurgeOutcome | undefined): Promise<Receipt> {
+  if (outcome?.result === 'deleted') {
+    await requireAbsent(bucket, ref);
     return outcome.receipt;
   }
-  const failure: Failure = outcome && 'failure' in outcome ? outcome.failure : { code: 'no-receipt' };
-  // A second look tells a manifest that is damaged from a reply that was.
-  if (failure.code === 'manifest-unreadable' && !(await isReadable(context, ref))) {
-    const detail =
-      'Its media are deleted. What describes it cannot be read, and is kept until the operator has looked.';
+  const failure = outcome?.result === 'failed' ? outcome.failure : { code: 'no-receipt' };
+  // A second read distinguishes a damaged manifest from a damaged response.
+  if (failure.code === 'manifest-unreadable' && (await bucket.read(ref, 'manifest')) === 'unreadable') {
+    const detail = 'Its media are deleted. Its description cannot be read, and is kept until an operator has looked.';
     throw new ServiceError('recording-unreadable', detail);
   }
   throw new StoreError(failure.kind ?? 'unavailable', failure.operation ?? 'purge', failure.code);
 }
 
-/** What a store says that it deleted is believed when a listing shows it no more; what writers add late, a sweep removes. */
-async function requireGone({ store }: RecordingsContext, ref: RecordingRef): Promise<void> {
-  const { manifest, media, deleting } = findRecording(await readAttempt(store, ref), ref.recording)?.objects ?? {};
+/** A deletion that the store confirms is believed once a listing no longer shows it; a sweep removes what is written late. */
+async function requireAbsent(bucket: Bucket, ref: RecordingRef): Promise<void> {
+  const { manifest, media, deleting } = (await bucket.recording(ref))?.objects ?? {};
   if (manifest || media || deleting) throw new StoreError('unexpected', DELETION, 'objects-stay');
 }
 
-async function isReadable({ store }: RecordingsContext, ref: RecordingRef): Promise<boolean> {
-  const body = await store.get(recordingKey(ref, 'manifest'));
-  return body === undefined || parseManifest(body, ref) !== undefined;
-}
-
-function forget({ manifests, takingParts }: RecordingsContext, key: string): void {
-  manifests.delete(key);
-  takingParts.delete(key);
-}
-
 async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt> {
-  const receipt = await readReceipt(context.store, ref);
+  const receipt = await readReceipt(context, ref);
   if (receipt) return receipt;
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
 /**
- * The participant's marker is the last thing that a creation writes: while it is missing, creation may go on. False when
- * the marker is missing because another deletion has just finished.
- * @throws ServiceError `recording-being-created`
+ * The participant index entry is the last object that a creation writes: while it is missing, the creation may go on.
+ * False when it is missing because another deletion has just finished. @throws ServiceError `recording-being-created`
  */
-async function isCreated(context: RecordingsContext, ref: RecordingRef): Promise<boolean> {
+async function isCreated(context: RecordingsContext, bucket: Bucket, ref: RecordingRef): Promise<boolean> {
   if (context.now() - createdAtOf(ref.recording) > CREATION_MS) return true;
-  const body = await context.store.get(recordingKey(ref, 'manifest'));
-  const manifest = body && parseManifest(body, ref);
-  if (!manifest) return true;
-  const { objects } = await context.store.list(participantKey(manifest.participantId, ref), { limit: 1 });
-  if (objects.length > 0) return true;
-  const left = findRecording(await readAttempt(context.store, ref), ref.recording)?.objects;
+  const manifest = await bucket.read(ref, 'manifest');
+  if (!manifest || manifest === 'unreadable') return true;
+  if (await bucket.participantEntry(manifest, ref)) return true;
+  const left = (await bucket.recording(ref))?.objects;
   if (left?.deleting) return true;
   if (!left?.manifest) return false;
   throw new ServiceError('recording-being-created', 'This recording is still being created; ask again.');

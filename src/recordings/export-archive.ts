@@ -1,18 +1,18 @@
 // Portability (policy 9.1): the export and the recordings themselves as one ZIP, in constant memory.
 import { makeZip } from 'client-zip';
-import { participantPrefix, recordingKey } from '../bucket/layout.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { exportDocument } from './export.ts';
+import { exportDocument, requireListing } from './export.ts';
 import type { LiveRecording } from './read.ts';
 
-/** Asked of the store at once, and passed on as it arrives. A slow client keeps one such connection, no longer one. */
+/** Requested from the store at once, and passed on as it arrives: a slow client holds a connection for one range only. */
 const RANGE_BYTES = 4 * 1024 * 1024;
 const EXTENSIONS: Readonly<Record<string, string>> = { webm: 'webm', mp4: 'mp4', 'x-matroska': 'mkv', ogg: 'ogg' };
 
-/** What is kept of a file until its turn comes, and again for the directory at the end of the archive. */
+/** What is kept of a file until it is written, and again for the directory at the end of the archive. */
 interface ArchivedFile {
   readonly name: string;
   readonly ref: RecordingRef;
@@ -29,7 +29,7 @@ interface ArchivedFile {
 export async function* exportArchive(
   context: RecordingsContext,
   caller: Caller,
-  who: ParticipantRef,
+  participant: ParticipantRef,
   options: { readonly includeRestricted: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const files: ArchivedFile[] = [];
@@ -41,11 +41,11 @@ export async function* exportArchive(
 
   let open: AsyncGenerator<Uint8Array> | undefined;
   async function* entries() {
-    const manifest = exportDocument(context, caller, who, { ...options, fileFor });
+    const manifest = exportDocument(context, caller, participant, { ...options, fileFor });
     yield { name: 'manifest.json', lastModified: new Date(context.now()), input: manifest };
     const leftOut: string[] = [];
     for (const file of files) {
-      if (await isThere(context, file)) {
+      if (await isHeld(context, file)) {
         open = readMedia(context, file);
         yield { name: file.name, lastModified: new Date(file.storedAtMs), input: open };
       } else leftOut.push(file.name);
@@ -55,8 +55,8 @@ export async function* exportArchive(
       yield { name: 'left-out.json', lastModified: new Date(context.now()), input: JSON.stringify({ why, leftOut }) };
     }
   }
-  // An outage is told before the first piece is.
-  await context.store.list(participantPrefix(who.tenant, who.participant), { limit: 1 });
+  // An outage fails the call before the first chunk.
+  await requireListing(context, participant);
   try {
     yield* makeZip(entries());
   } finally {
@@ -78,18 +78,18 @@ function toFile({ state, manifest, deadlineMs }: LiveRecording): ArchivedFile {
   };
 }
 
-async function isThere({ store, now }: RecordingsContext, { ref, deadlineMs }: ArchivedFile): Promise<boolean> {
-  return deadlineMs > now() && (await store.getStart(recordingKey(ref, 'media'), 1)) !== undefined;
+async function isHeld(context: RecordingsContext, { ref, deadlineMs }: ArchivedFile): Promise<boolean> {
+  return deadlineMs > context.now() && (await new Bucket(context).mediaStart(ref, 1)) !== undefined;
 }
 
 /** A connection that the store dropped, because the client was slow, is opened again where it was. */
 async function* readMedia(
-  { store }: RecordingsContext,
+  context: RecordingsContext,
   { ref, sizeBytes }: ArchivedFile,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let offset = 0; offset < sizeBytes; ) {
     const from = offset;
-    const range = await store.getRange(recordingKey(ref, 'media'), offset, RANGE_BYTES);
+    const range = await new Bucket(context).mediaRange(ref, offset, RANGE_BYTES);
     try {
       for await (const chunk of range ?? []) {
         offset += chunk.length;

@@ -1,7 +1,7 @@
 // The document of an export: what is held of a participant, in a form that explains itself to people and machines.
 import type { AccessLogEntry } from './access-log.ts';
 import type { PlaybackLink } from './playback.ts';
-import type { Recording } from './recording.ts';
+import type { Recording } from './read.ts';
 
 export interface ExportedRestriction {
   readonly reason: string | null;

@@ -1,15 +1,14 @@
 // Access and portability (policy 9.1): all that is held of a participant, as one document that is written as it is read.
-import { parseRestriction } from '../bucket/documents.ts';
-import { participantPrefix, recordingKey } from '../bucket/layout.ts';
+import { isStored } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type ExportedRecording, type ExportedRestriction, exportHead } from './export-document.ts';
-import { heldRecordings } from './participants.ts';
-import { signPlayback } from './playback.ts';
-import { type LiveRecording, viewOf } from './read.ts';
-import { isStored } from './recording.ts';
+import { heldRecordings } from './list.ts';
+import { presignPlaybackOf } from './playback.ts';
+import { type LiveRecording, toRecording } from './read.ts';
 
 export interface ExportOptions {
   /** Whether recordings whose processing is restricted come with a link or a file, and not with their description alone. */
@@ -19,23 +18,23 @@ export interface ExportOptions {
 }
 
 /**
- * The JSON text of the export, piece by piece: memory holds a few recordings, whatever their number. Every recording in it
- * is audited as `exported` before it is told of, and before its link or file is handed out. When it breaks off, the text
+ * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number. Every recording in it
+ * is audited as `exported` before it is written, and before its link or file is returned. When it breaks off, the text
  * is no JSON. @throws what the store throws.
  */
 export async function* exportDocument(
   context: RecordingsContext,
   caller: Caller,
-  who: ParticipantRef,
+  participant: ParticipantRef,
   options: ExportOptions,
 ): AsyncGenerator<string, void, undefined> {
-  // An outage is told before the first piece is.
-  await context.store.list(participantPrefix(who.tenant, who.participant), { limit: 1 });
+  // An outage fails the call before the first chunk.
+  await requireListing(context, participant);
   const unreadable: { recordingId: string; examId: string; attemptId: string }[] = [];
-  const head = exportHead(who.tenant, who.participant, toIso(context.now()));
+  const head = exportHead(participant.tenant, participant.participant, toIso(context.now()));
   yield `${openEnd(head)},"recordings":[`;
   let separator = '';
-  for await (const { ref, live, isUnreadable } of heldRecordings(context, who)) {
+  for await (const { ref, live, isUnreadable } of heldRecordings(context, participant)) {
     if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
     if (!live) continue;
     yield `${separator}${openEnd(await exportRecording(context, caller, live, options))},"accessLog":[`;
@@ -50,6 +49,11 @@ export async function* exportDocument(
   yield `],"unreadable":${JSON.stringify(unreadable)}}\n`;
 }
 
+/** @throws StoreError when what is held of a participant cannot be listed */
+export async function requireListing(context: RecordingsContext, participant: ParticipantRef): Promise<void> {
+  await new Bucket(context).recordingsOf(participant, { limit: 1 }).next();
+}
+
 /** Its JSON without the closing brace. */
 function openEnd(document: object): string {
   return JSON.stringify(document).slice(0, -1);
@@ -61,27 +65,25 @@ async function exportRecording(
   live: LiveRecording,
   { includeRestricted, fileFor }: ExportOptions,
 ): Promise<ExportedRecording> {
-  const { attempt, state, manifest } = live;
-  const view = await viewOf(context, attempt, state, manifest);
+  const { state } = live;
+  const recording = await toRecording(context, live);
   const restriction = await readRestriction(context, live);
   const isGiven = isStored(state) && (!restriction || includeRestricted);
-  const link = (isGiven && !fileFor && (await signPlayback(context, live))) || null;
+  const link = (isGiven && !fileFor && (await presignPlaybackOf(context, live))) || null;
   const file = isGiven && fileFor ? fileFor(live) : null;
   const detail = link ? `link until ${link.expiresAt}` : file ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
   await context.audit.record({ event: 'exported', ref: state.ref, actor, requestId, detail });
-  return { ...view, restriction, link, file };
+  return { ...recording, restriction, link, file };
 }
 
 async function readRestriction(
-  { store }: RecordingsContext,
+  context: RecordingsContext,
   { state: { ref, objects } }: LiveRecording,
 ): Promise<ExportedRestriction | null> {
   if (!objects.restricted) return null;
-  const body = await store.get(recordingKey(ref, 'restricted'));
-  const restriction = body && parseRestriction(body);
-  return {
-    reason: restriction?.reason ?? null,
-    since: restriction?.restrictedAt ?? toIso(objects.restricted.lastModifiedMs),
-  };
+  const restriction = await new Bucket(context).read(ref, 'restricted');
+  if (restriction && restriction !== 'unreadable')
+    return { reason: restriction.reason, since: restriction.restrictedAt };
+  return { reason: null, since: toIso(objects.restricted.lastModifiedMs) };
 }

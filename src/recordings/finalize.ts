@@ -1,96 +1,72 @@
-// From parts to a recording: completes an upload, looks whether it is one, and looks again whether it may stay.
-
-import { type AttemptState, completedAtsOf, findRecording, readAttempt, targetsOf } from '../bucket/attempt.ts';
-import { type Manifest, toBody } from '../bucket/documents.ts';
-import { dueAttemptKey, recordingKey } from '../bucket/layout.ts';
-import type { Outbox } from '../bucket/outbox.ts';
+// From parts to a recording: completes an upload, checks whether it is a recording, and whether it may be kept.
+import type { Attempt } from '../bucket/attempt.ts';
+import { Bucket, type BucketContext } from '../bucket/bucket.ts';
+import type { Manifest } from '../bucket/documents.ts';
+import { type Outbox, storedEvent } from '../bucket/outbox.ts';
 import { beginsRecording, CONTAINER_PROBE_BYTES } from '../model/container.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import { storedEvent } from '../model/events.ts';
-import { newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
+import type { RecordingRef } from '../model/ids.ts';
 import type { StoredPart } from '../model/parts.ts';
-import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../model/retention.ts';
-import { toIso } from '../model/times.ts';
-import type { ObjectStore } from '../objectstore/object-store.ts';
 
-export interface CompletionContext {
-  readonly store: ObjectStore;
-  readonly policy: RetentionPolicy;
-  readonly now: () => number;
+export interface FinalizeContext extends BucketContext {
   readonly outbox?: Outbox | undefined;
-  readonly randomBytes: RandomBytes;
-  /** How long before its deadline a sweep may delete a recording. */
+  /** The deletion margin: how long before its deadline a sweep may delete a recording. */
   readonly leadMs: number;
 }
 
-export type Completion =
-  | { readonly result: 'stored'; readonly attempt: AttemptState }
+export type Finalized =
+  | { readonly result: 'stored'; readonly attempt: Attempt }
   /** The media are there, but are no recording: the caller purges or reports them. */
   | { readonly result: 'not-a-recording' }
-  /** Meanwhile deleted, or past its deadline: the media are gone again. */
+  /** Meanwhile deleted, or past its deadline: the media are deleted again. */
   | { readonly result: 'deleted' }
   /** There are no media: the upload was aborted, or its recording deleted. */
-  | { readonly result: 'gone' };
+  | { readonly result: 'absent' };
 
 /**
- * CompleteMultipartUpload, then `settleMedia`. Safe to repeat: an upload that was completed before is settled again.
- * @throws StoreError `invalid-parts` when a part was replaced or is gone.
+ * What follows a completion (ARCHITECTURE, "complete"): the first bytes; a second listing, because a deletion or the
+ * deadline may have overtaken it; the marker `stored`, which keeps the parts that the media were made of; the tags; a last
+ * listing, because a deletion or an assessment may have arrived meanwhile. Until the marker exists, the recording is
+ * reported as uploading. @throws StoreError also when the store refuses to delete what may not be kept
  */
-export async function completeUpload(
-  context: CompletionContext,
-  ref: RecordingRef,
-  manifest: Manifest,
-  parts: readonly StoredPart[],
-): Promise<Completion> {
-  const completed = await context.store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
-  return settleMedia(context, ref, manifest, completed ? parts : []);
-}
-
-/**
- * What follows a completion (ARCHITECTURE, "complete"): the first bytes; a second look, because a deletion or the
- * deadline may have overtaken it; the mark `stored`, which keeps the parts that it was made of; the tags; a last look
- * whether a deletion or an assessment arrived meanwhile. Until the mark is there, nobody is told that it is stored.
- */
-export async function settleMedia(
-  context: CompletionContext,
+export async function finalizeRecording(
+  context: FinalizeContext,
   ref: RecordingRef,
   manifest: Manifest,
   parts: readonly StoredPart[] = [],
-): Promise<Completion> {
-  const { store, policy, now } = context;
-  const head = await store.getStart(recordingKey(ref, 'media'), CONTAINER_PROBE_BYTES);
-  if (!head) return { result: 'gone' };
-  if (!beginsRecording(head, manifest.contentType)) return { result: 'not-a-recording' };
+): Promise<Finalized> {
+  const { now } = context;
+  const bucket = new Bucket(context);
+  const start = await bucket.mediaStart(ref, CONTAINER_PROBE_BYTES);
+  if (!start) return { result: 'absent' };
+  if (!beginsRecording(start, manifest.contentType)) return { result: 'not-a-recording' };
 
-  const attempt = await readAttempt(store, ref);
-  const objects = findRecording(attempt, ref.recording)?.objects ?? {};
-  const deadlineMs = recordingDeadline(policy, ref.tenant, ref.recording, completedAtsOf(attempt));
-  if (!objects.manifest || objects.deleting || deadlineMs <= now()) {
-    await store.delete(await targetsOf(store, recordingKey(ref, 'media'), await store.isVersioned()));
+  const attempt = await bucket.attempt(ref);
+  const state = attempt.recording(ref.recording);
+  if (!state || !attempt.isLive(state, now())) {
+    await bucket.withdraw(ref, 'media');
     return { result: 'deleted' };
   }
-  if (!objects.media) return { result: 'gone' };
-  if (!objects.stored) {
-    await leadSweepTo(context, ref, deadlineMs);
-    // A store that remembers completions answers true to a second one, whatever its parts.
-    const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === objects.media.sizeBytes;
+  const { media, stored } = state.objects;
+  if (!media) return { result: 'absent' };
+  if (!stored) {
+    const deadlineMs = attempt.deadlineMs(ref);
+    await enqueueIfDue(context, bucket, ref, deadlineMs);
+    // A store that remembers completions confirms a second one, whatever its parts.
+    const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === media.sizeBytes;
     const of = isOfThese ? parts.map(({ partNumber, etag }) => ({ partNumber, etag })) : [];
-    // Before the mark, so that none is lost: it is delivered only once the mark is there.
+    // Before the marker, so that no event is lost: it is delivered only once the marker exists.
     await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
-    await store.put(recordingKey(ref, 'stored'), toBody({ version: 1, parts: of }));
+    await bucket.write(ref, 'stored', { version: 1, parts: of });
   }
-  await tagMedia(context, ref, attempt);
-  const later = await readAttempt(store, ref);
-  const left = findRecording(later, ref.recording)?.objects;
+  await bucket.tagMedia(attempt, ref);
+  const later = await bucket.attempt(ref);
+  const left = later.recording(ref.recording)?.objects;
   if (!left?.manifest || left.deleting) {
-    const keys = [recordingKey(ref, 'media'), recordingKey(ref, 'stored')];
-    const versioned = await store.isVersioned();
-    for (const key of keys) await store.delete(await targetsOf(store, key, versioned));
+    await bucket.withdraw(ref, 'media', 'stored');
     return { result: 'deleted' };
   }
-  if (firstAssessment(completedAtsOf(later)) !== firstAssessment(completedAtsOf(attempt))) {
-    await tagMedia(context, ref, later);
-  }
+  if (later.assessedAtMs !== attempt.assessedAtMs) await bucket.tagMedia(later, ref);
   return { result: 'stored', attempt: later };
 }
 
@@ -98,38 +74,14 @@ export async function settleMedia(
 const WRITES_END_WITHIN_MS = 2 * HOUR_MS;
 
 /**
- * To be called before an object is written beside the manifest. Where a sweep may be deleting the recording meanwhile,
- * and its due entries with it, an entry of this writer's own leads the next one to what was written too late.
+ * Call it before an object is written beside the manifest. Where a sweep may be deleting the recording meanwhile, and its
+ * queue entries with it, an entry of this writer's own leads the next sweep to what was written too late.
  */
-export async function leadSweepTo(
-  { store, now, randomBytes, leadMs }: Omit<CompletionContext, 'policy'>,
+export async function enqueueIfDue(
+  { now, leadMs }: Pick<FinalizeContext, 'now' | 'leadMs'>,
+  bucket: Bucket,
   ref: RecordingRef,
   deadlineMs: number,
 ): Promise<void> {
-  if (deadlineMs > now() + leadMs + WRITES_END_WITHIN_MS) return;
-  await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
-}
-
-/** The tags of stored media: derived from the facts, never the truth, because some stores have none (ADR 0001). */
-export function mediaTags(
-  policy: RetentionPolicy,
-  ref: RecordingRef,
-  completedAtsMs: readonly number[],
-): Record<string, string> {
-  const completedAtMs = firstAssessment(completedAtsMs);
-  return completedAtMs === undefined
-    ? { 'delete-by': toIso(recordingDeadline(policy, ref.tenant, ref.recording, [])) }
-    : {
-        'delete-by': toIso(assessedDeadline(policy, ref.tenant, completedAtMs)),
-        'assessment-completed-at': toIso(completedAtMs),
-      };
-}
-
-/** Writes the tags that the attempt's facts call for. Safe to repeat. */
-export async function tagMedia(
-  { store, policy }: Pick<CompletionContext, 'store' | 'policy'>,
-  ref: RecordingRef,
-  attempt: AttemptState,
-): Promise<void> {
-  await store.tag(recordingKey(ref, 'media'), mediaTags(policy, ref, completedAtsOf(attempt)));
+  if (deadlineMs <= now() + leadMs + WRITES_END_WITHIN_MS) await bucket.queue.enqueue(ref, deadlineMs);
 }

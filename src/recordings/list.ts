@@ -1,22 +1,22 @@
-// The recordings of an attempt and of an exam, page by page.
-
-import { type AttemptState, attemptStateOf, completedAtsOf, type RecordingState } from '../bucket/attempt.ts';
-import { attemptPrefix, examPrefix, parseKey } from '../bucket/layout.ts';
+// The recordings of an attempt, of an exam and of a participant, page by page.
+import pMap from 'p-map';
+import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, isId, isRecordingId, type RecordingRef } from '../model/ids.ts';
-import { recordingDeadline } from '../model/retention.ts';
-import { type ListedObject, listAll } from '../objectstore/object-store.ts';
+import { type AttemptRef, isId, isRecordingId, type ParticipantRef, type RecordingRef } from '../model/ids.ts';
 import type { RecordingsContext } from './context.ts';
-import { readManifest, viewOf } from './read.ts';
-import type { Recording } from './recording.ts';
+import { type LiveRecording, type Recording, readManifest, toRecording } from './read.ts';
 
-export interface ListQuery {
-  /** At most this many items, 1 to 200. */
-  readonly limit: number;
-  readonly cursor?: string | undefined;
+export interface ListFilter {
   readonly assessed?: boolean | undefined;
   /** Only recordings whose deadline is before this time. */
   readonly dueBeforeMs?: number | undefined;
+}
+
+export interface ListQuery extends ListFilter {
+  /** At most this many items, 1 to 200. */
+  readonly limit: number;
+  readonly cursor?: string | undefined;
 }
 
 export interface RecordingPage {
@@ -26,123 +26,124 @@ export interface RecordingPage {
 
 /** How many keys one page may look through: a rare filter then gives short pages, never a slow request. */
 const MAX_KEYS_A_PAGE = 5000;
+/** Participant index entries read at once: what a walk holds in memory. */
+const ENTRIES_A_STEP = 64;
+/** Attempts listed at once. */
+const LIST_CONCURRENCY = 16;
+/** How many participant index entries one page may look at. */
+const MAX_ENTRIES_A_PAGE = 1000;
 
-/** The live recordings of one attempt, oldest first. */
-export function listAttemptRecordings(
+/** The live recordings of one attempt or exam, attempt by attempt; of each attempt the oldest first. */
+export async function listRecordings(
   context: RecordingsContext,
-  attempt: AttemptRef,
-  query: ListQuery,
+  scope: AttemptRef | { tenant: string; exam: string },
+  { limit, cursor, ...filter }: ListQuery,
 ): Promise<RecordingPage> {
-  return listPage(context, attempt.tenant, attemptPrefix(attempt), query);
-}
-
-/** The live recordings of one exam, attempt by attempt; of each attempt the oldest first. */
-export function listExamRecordings(
-  context: RecordingsContext,
-  { tenant, exam }: { tenant: string; exam: string },
-  query: ListQuery,
-): Promise<RecordingPage> {
-  return listPage(context, tenant, examPrefix(tenant, exam), query);
-}
-
-async function listPage(
-  context: RecordingsContext,
-  tenant: string,
-  prefix: string,
-  query: ListQuery,
-): Promise<RecordingPage> {
-  const from = query.cursor === undefined ? undefined : readCursor(query.cursor, tenant, prefix);
+  const from = cursor === undefined ? undefined : readCursor(cursor, scope);
   const items: Recording[] = [];
-  let lookedAt = 0;
-  for await (const attempt of listAttempts(context, prefix, from)) {
-    lookedAt += attempt.recordings.reduce((sum, state) => sum + state.items.length, 0);
+  let keysRead = 0;
+  for await (const attempt of new Bucket(context).attemptsIn(scope, { from })) {
+    keysRead += attempt.recordings.reduce((sum, state) => sum + state.items.length, 0);
+    const isFirst = from?.exam === attempt.ref.exam && from.attempt === attempt.ref.attempt;
     for (const state of attempt.recordings) {
-      if (from && sameAttempt(from, attempt.ref) && state.ref.recording <= from.recording) continue;
-      if (!isListed(context, attempt, state, query)) continue;
-      const recording = await readListed(context, attempt, state);
-      if (recording) items.push(recording);
-      if (items.length === query.limit) return { items, nextCursor: writeCursor(state.ref) };
+      if (isFirst && state.ref.recording <= from.recording) continue;
+      if (!isListed(context, attempt, state, filter)) continue;
+      const { live } = await readHeld(context, attempt, state);
+      if (live) items.push(await toRecording(context, live));
+      if (items.length === limit) return { items, nextCursor: writeCursor(state.ref) };
     }
     const last = attempt.recordings.at(-1);
-    if (lookedAt >= MAX_KEYS_A_PAGE && last) return { items, nextCursor: writeCursor(last.ref) };
+    if (keysRead >= MAX_KEYS_A_PAGE && last) return { items, nextCursor: writeCursor(last.ref) };
   }
   return { items, nextCursor: null };
 }
 
-export type ListFilter = Pick<ListQuery, 'assessed' | 'dueBeforeMs'>;
-
-/** Whether it is live, and wanted. */
-export function isListed(
+/** The live recordings of one participant, by exam, attempt and creation. */
+export async function listParticipantRecordings(
   context: RecordingsContext,
-  attempt: AttemptState,
+  participant: ParticipantRef,
+  { limit, cursor, ...filter }: ListQuery,
+): Promise<RecordingPage> {
+  const after = cursor === undefined ? undefined : readCursor(cursor, { tenant: participant.tenant });
+  const items: Recording[] = [];
+  let entriesRead = 0;
+  for await (const { ref, live } of heldRecordings(context, participant, { after, filter })) {
+    entriesRead += 1;
+    if (live) items.push(await toRecording(context, live));
+    if (items.length === limit || entriesRead === MAX_ENTRIES_A_PAGE) return { items, nextCursor: writeCursor(ref) };
+  }
+  return { items, nextCursor: null };
+}
+
+/** What a participant index entry leads to. */
+export interface HeldRecording {
+  readonly ref: RecordingRef;
+  /** Undefined: filtered out, or deleted, being deleted or past its deadline, so that no caller can reach it any more. */
+  readonly live: LiveRecording | undefined;
+  /** Its manifest exists and cannot be read: an operator has to look. */
+  readonly isUnreadable: boolean;
+}
+
+/** Everything that the participant index leads to (policy 9.1); one LIST an attempt and one GET a recording, some at once. */
+export async function* heldRecordings(
+  context: RecordingsContext,
+  participant: ParticipantRef,
+  { after, filter = {} }: { after?: RecordingRef | undefined; filter?: ListFilter } = {},
+): AsyncGenerator<HeldRecording, void, undefined> {
+  const bucket = new Bucket(context);
+  for await (const refs of bucket.recordingsOf(participant, { after, limit: ENTRIES_A_STEP })) {
+    // The recordings of an attempt are neighbours.
+    const attempts = new Map(refs.map((ref) => [`${ref.exam}/${ref.attempt}`, ref]));
+    const listed = await pMap(attempts, async ([id, ref]) => [id, await bucket.attempt(ref)] as const, {
+      concurrency: LIST_CONCURRENCY,
+    });
+    const attemptOf = new Map(listed);
+    yield* await pMap(refs, (ref) => {
+      const attempt = attemptOf.get(`${ref.exam}/${ref.attempt}`);
+      const state = attempt?.recording(ref.recording);
+      if (attempt && state && isListed(context, attempt, state, filter)) return readHeld(context, attempt, state);
+      return { ref, live: undefined, isUnreadable: false };
+    });
+  }
+}
+
+/** Whether it is live, and matches the filter. */
+function isListed(
+  context: RecordingsContext,
+  attempt: Attempt,
   state: RecordingState,
   { assessed, dueBeforeMs }: ListFilter,
 ): boolean {
-  const completedAtsMs = completedAtsOf(attempt);
-  const deadlineMs = recordingDeadline(context.policy, state.ref.tenant, state.ref.recording, completedAtsMs);
-  const live = state.objects.manifest !== undefined && !state.objects.deleting && deadlineMs > context.now();
-  const wanted = assessed === undefined || assessed === completedAtsMs.length > 0;
-  return live && wanted && (dueBeforeMs === undefined || deadlineMs < dueBeforeMs);
-}
-
-/** Undefined when it was deleted since the listing, or cannot be read: `verify` reports that; a list goes on. */
-async function readListed(
-  context: RecordingsContext,
-  attempt: AttemptState,
-  state: RecordingState,
-): Promise<Recording | undefined> {
-  try {
-    return await viewOf(context, attempt, state, await readManifest(context, state.ref));
-  } catch (error) {
-    if (error instanceof ServiceError) return undefined;
-    throw error;
-  }
-}
-
-/** Groups a listing into attempts: their keys are neighbours, so memory holds one attempt at a time. */
-async function* listAttempts(
-  context: RecordingsContext,
-  prefix: string,
-  from: RecordingRef | undefined,
-): AsyncGenerator<AttemptState, void, undefined> {
-  const start = from ? attemptPrefix(from) : undefined;
-  let ref: AttemptRef | undefined;
-  let objects: ListedObject[] = [];
-  for await (const object of listAll(context.store, prefix, start)) {
-    const parsed = parseKey(object.key);
-    if (parsed?.type !== 'recording' && parsed?.type !== 'assessed') continue;
-    if (ref && !sameAttempt(ref, parsed.ref)) {
-      yield stateOf(ref, objects);
-      objects = [];
-    }
-    ref = parsed.ref;
-    objects.push(object);
-  }
-  if (ref) yield stateOf(ref, objects);
-}
-
-function stateOf(ref: AttemptRef, objects: readonly ListedObject[]): AttemptState {
-  return attemptStateOf(
-    ref,
-    objects.map((object) => ({ ...object, isCurrent: true })),
+  return (
+    attempt.isLive(state, context.now()) &&
+    (assessed === undefined || assessed === (attempt.assessedAtMs !== undefined)) &&
+    (dueBeforeMs === undefined || attempt.deadlineMs(state.ref) < dueBeforeMs)
   );
 }
 
-function sameAttempt(a: AttemptRef, b: AttemptRef): boolean {
-  return a.tenant === b.tenant && a.exam === b.exam && a.attempt === b.attempt;
+/** Not live when it was deleted since the listing, or cannot be read: `verify` reports that; a list goes on. */
+async function readHeld(context: RecordingsContext, attempt: Attempt, state: RecordingState): Promise<HeldRecording> {
+  const { ref } = state;
+  try {
+    const manifest = await readManifest(context, ref);
+    return { ref, live: { attempt, state, deadlineMs: attempt.deadlineMs(ref), manifest }, isUnreadable: false };
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return { ref, live: undefined, isUnreadable: error.code === 'recording-unreadable' };
+  }
 }
 
 /** The last recording of a page; the tenant is not in it, and is never taken from it. */
-export function writeCursor({ exam, attempt, recording }: RecordingRef): string {
+function writeCursor({ exam, attempt, recording }: RecordingRef): string {
   return Buffer.from(`${exam}/${attempt}/${recording}`).toString('base64url');
 }
 
-/** @throws ServiceError `invalid-request` for what `writeCursor` has not made for a place under `prefix` */
-export function readCursor(cursor: string, tenant: string, prefix: string): RecordingRef {
+/** @throws ServiceError `invalid-request` for what `writeCursor` has not made for this list */
+function readCursor(cursor: string, scope: { tenant: string; exam?: string; attempt?: string }): RecordingRef {
   const [exam = '', attempt = '', recording = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split('/');
-  if (isId(exam) && isId(attempt) && isRecordingId(recording) && rest.length === 0) {
-    const ref = { tenant, exam, attempt, recording };
-    if (attemptPrefix(ref).startsWith(prefix)) return ref;
+  const isOfList = exam === (scope.exam ?? exam) && attempt === (scope.attempt ?? attempt);
+  if (isOfList && isId(exam) && isId(attempt) && isRecordingId(recording) && rest.length === 0) {
+    return { tenant: scope.tenant, exam, attempt, recording };
   }
   const message = 'is not a cursor of this list';
   throw new ServiceError('invalid-request', `cursor ${message}.`, { errors: [{ path: 'cursor', message }] });

@@ -1,20 +1,20 @@
-// Playback links: short-lived, audited before they are handed out, never longer than the deadline.
+// Playback links: short-lived, audited before they are returned, never valid beyond the deadline.
 
-import { recordingKey } from '../bucket/layout.ts';
+import { isStored } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type LiveRecording, readSettled } from './read.ts';
-import { isStored } from './recording.ts';
+import { type LiveRecording, readFinalized } from './read.ts';
 
 export interface PlaybackLink {
   readonly url: string;
   readonly expiresAt: string;
 }
 
-/** Refusals of a recording that is, or was. A recording that never was leaves no trace: nobody may fill the bucket so. */
+/** Refusals of a recording that exists or existed. Others leave no trace, so that no caller can fill the bucket with them. */
 const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'recording-restricted',
   'recording-expired',
@@ -23,10 +23,10 @@ const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Each call makes another link. Link or refusal, it is in the audit trail before it is answered: when that cannot be
+ * Each call makes another link. Link or refusal, it is in the audit trail before the response: when that cannot be
  * written there is no link. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
  */
-export async function issuePlaybackLink(
+export async function presignPlayback(
   context: RecordingsContext,
   caller: Caller,
   ref: RecordingRef,
@@ -34,7 +34,7 @@ export async function issuePlaybackLink(
 ): Promise<PlaybackLink> {
   const by = { ref, reason, actor: caller.actor, requestId: caller.requestId };
   try {
-    const link = await signPlayback(context, await readPlayable(context, ref));
+    const link = await presignPlaybackOf(context, await readPlayable(context, ref));
     if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
     await context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` });
     context.onEvent?.('link-issued', 1);
@@ -49,7 +49,7 @@ export async function issuePlaybackLink(
 }
 
 async function readPlayable(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
-  const live = await readSettled(context, ref);
+  const live = await readFinalized(context, ref);
   if (live.state.objects.restricted) {
     throw new ServiceError(
       'recording-restricted',
@@ -61,7 +61,7 @@ async function readPlayable(context: RecordingsContext, ref: RecordingRef): Prom
 }
 
 /** A link that ends with the deadline at the latest, undefined when that is now; the caller audits it. */
-export async function signPlayback(
+export async function presignPlaybackOf(
   context: RecordingsContext,
   { state: { ref }, manifest, deadlineMs }: LiveRecording,
 ): Promise<PlaybackLink | undefined> {
@@ -71,6 +71,10 @@ export async function signPlayback(
   if (expiresInSeconds < 1) return undefined;
   const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
   const { contentType } = manifest;
-  const url = await context.presigner.presignPlayback(recordingKey(ref, 'media'), { contentType }, expiresInSeconds);
+  const url = await context.presigner.presignPlayback(
+    new Bucket(context).mediaKey(ref),
+    { contentType },
+    expiresInSeconds,
+  );
   return { url, expiresAt };
 }

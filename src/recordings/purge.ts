@@ -1,146 +1,355 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
+import pMap from 'p-map';
+import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
+import { type Bucket, DELETION } from '../bucket/bucket.ts';
+import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
+import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
+import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
+import { HOUR_MS } from '../model/durations.ts';
+import { attemptId, type RecordingRef } from '../model/ids.ts';
+import { toIso } from '../model/times.ts';
+import { type DeleteTarget, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { isStoreError, type StoreErrorCode } from '../objectstore/store-error.ts';
+import { type Failure, failureOf } from './failure.ts';
 
-import { type AttemptState, findRecording, type RecordingState, readAttempt, targetsOf } from '../bucket/attempt.ts';
-import { parseManifest } from '../bucket/documents.ts';
-import { attemptPrefix, participantKey, recordingKey } from '../bucket/layout.ts';
-import type { AttemptRef } from '../model/ids.ts';
-import { endUpload } from '../objectstore/end-upload.ts';
-import { isDispensable } from '../objectstore/needs.ts';
-import {
-  type DeleteTarget,
-  listAllMultipartUploads,
-  type ObjectStore,
-  type OpenUpload,
-} from '../objectstore/object-store.ts';
-import { StoreError } from '../objectstore/store-error.ts';
-import { PurgeFailure } from './failure.ts';
-import { announce, isOvertaken, prepareReceipt, writeReceipts } from './purge-receipts.ts';
-import {
-  DELETION,
-  type Doomed,
-  deleteAcross,
-  each,
-  newPurging,
-  type PurgeContext,
-  type PurgeOutcome,
-  type Purging,
-  remembering,
-  toOutcome,
-} from './purging.ts';
-import { newReceiptChain, type ReceiptChain } from './receipt-chain.ts';
+export interface PurgeContext extends ReceiptChainContext {
+  /** For the controller's systems; undefined: no event is written. */
+  readonly outbox?: Outbox | undefined;
+}
+
+/** A recording that must be deleted, as it was listed. */
+export interface DeletionCandidate {
+  readonly state: RecordingState;
+  /** Whether its `uploads` are all that the store lists. */
+  readonly areUploadsListed: boolean;
+  readonly reason: DeletionReason;
+  readonly actor: string;
+  readonly deadlineMs: number;
+}
+
+export interface DeletedCount {
+  readonly objects: number;
+  readonly versions: number;
+  readonly bytes: number;
+}
+
+export type PurgeOutcome = { readonly ref: RecordingRef; readonly deleted: DeletedCount } & (
+  | { readonly result: 'deleted'; readonly receipt: Receipt }
+  /** Nothing was ever recorded: a creation that died before its manifest. There is no receipt. */
+  | { readonly result: 'was-empty' }
+  | { readonly result: 'failed'; readonly failure: Failure }
+);
+
+/** How far one recording is. A step acts on jobs that have not failed. */
+type Progress =
+  | { readonly step: 'deleting' }
+  /** There was an open upload without parts, and nothing else. */
+  | { readonly step: 'was-empty' }
+  | { readonly step: 'drafted'; readonly draft: UnchainedReceipt }
+  | { readonly step: 'proven'; readonly receipt: Receipt }
+  | { readonly step: 'failed'; readonly failure: Failure };
+
+interface PurgeJob {
+  readonly candidate: DeletionCandidate;
+  readonly ref: RecordingRef;
+  progress: Progress;
+  manifest: Manifest | undefined;
+  /** An error before the media were deleted: it fails the recording only when its receipt would be written. */
+  deferred: Failure | undefined;
+  deletedAtMs: number;
+  /** Everything under the recording's prefix that is still to be deleted. */
+  state: RecordingState;
+  readonly deleted: { objects: number; versions: number; bytes: number };
+}
+
+type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isCurrent?: boolean };
 
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
-const KEPT_TO_THE_END = new Set(['manifest', 'deleting']);
+/** A process may have been suspended: what it listed before proves nothing by now. */
+const MAX_LISTING_AGE_MS = HOUR_MS;
+const KEPT_TO_THE_END: ReadonlySet<string> = new Set(['manifest', 'deleting']);
+/** Codes of a store that asks for patience. */
+const BUSY = new Set([
+  'SlowDown',
+  'ServiceUnavailable',
+  'RequestTimeout',
+  'TimeoutError',
+  'ECONNREFUSED',
+  'ECONNRESET',
+]);
 
 /**
- * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"): uploads ended, media and all but
- * manifest and `deleting` deleted, listed again, receipt, participant's marker, manifest, `deleting`. Deletes are
- * batched across recordings. The caller deletes due entries afterwards.
+ * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"). Deletes are batched across
+ * recordings. The caller acknowledges queue entries afterwards.
  *
- * Safe to repeat and to run twice at once. Never throws for one recording's sake: its outcome tells, and the rest goes on.
+ * Safe to repeat and to run twice at once. Never throws because of one recording: its outcome reports the failure, and
+ * the others continue.
  */
-export async function purgeRecordings(
+export function purgeRecordings(
   context: PurgeContext,
-  doomed: readonly Doomed[],
-  versioned: boolean,
-  chain: ReceiptChain = newReceiptChain(context, 'request'),
+  bucket: Bucket,
+  candidates: readonly DeletionCandidate[],
+  chain = new ReceiptChain(context, bucket.queue, 'request'),
 ): Promise<PurgeOutcome[]> {
-  const all = doomed.map(newPurging);
-  await each(all, (purging) => remembering(purging, () => readManifest(context.store, purging)));
-  await each(all, (purging) => remembering(purging, () => endUploads(context.store, purging)));
-  await deleteContents(context, all, versioned);
-  await each(all, (purging) => requireNothingUnread(purging));
-  await each(all, (purging) => requireRecentListing(context, purging));
-  await each(all, (purging) => prepareReceipt(context, purging));
-  await announce(context, all);
-  await writeReceipts(context, all, chain);
-  await deleteAcross(context.store, all, (purging) => participantTargets(context.store, purging, versioned));
-  // `deleting` goes alone and last: a manifest whose deletion is refused must not become readable again.
-  await deleteAcross(context.store, all, async ({ state }) =>
-    state.items.filter(({ object }) => object !== 'deleting'),
-  );
-  await deleteAcross(context.store, all, async ({ state }) =>
-    state.items.filter(({ object }) => object === 'deleting'),
-  );
-  return all.map(toOutcome);
+  return new Purge(context, bucket, chain, candidates).run();
 }
 
-async function readManifest(store: ObjectStore, purging: Purging): Promise<void> {
-  if (!purging.state.objects.manifest) return;
-  const body = await store.get(recordingKey(purging.ref, 'manifest'));
-  purging.manifest = body && parseManifest(body, purging.ref);
-}
+class Purge {
+  readonly #context: PurgeContext;
+  readonly #bucket: Bucket;
+  readonly #chain: ReceiptChain;
+  readonly #jobs: readonly PurgeJob[];
 
-/**
- * The manifest's own upload, which has all parts, whatever a listing shows; and those that a listing does show: a
- * creation whose reply was lost leaves an empty one.
- */
-async function endUploads(store: ObjectStore, { ref, manifest, doomed, gone }: Purging): Promise<void> {
-  const key = recordingKey(ref, 'media');
-  const listed = doomed.areUploadsListed ? doomed.state.uploads : await listUploadsOf(store, key);
-  const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
-  for (const uploadId of ids) gone.bytes += await endUpload(store, key, uploadId);
-}
-
-/** None where the store lists no open uploads. */
-async function listUploadsOf(store: ObjectStore, key: string): Promise<OpenUpload[]> {
-  try {
-    return await Array.fromAsync(listAllMultipartUploads(store, key));
-  } catch (error) {
-    if (isDispensable(error)) return [];
-    throw error;
+  constructor(context: PurgeContext, bucket: Bucket, chain: ReceiptChain, candidates: readonly DeletionCandidate[]) {
+    this.#context = context;
+    this.#bucket = bucket;
+    this.#chain = chain;
+    this.#jobs = candidates.map(newJob);
   }
-}
 
-/** Deletes all but manifest and `deleting`, and lists again, until a listing of exactly the attempt shows nothing else. */
-async function deleteContents(context: PurgeContext, all: readonly Purging[], versioned: boolean): Promise<void> {
-  const { store } = context;
-  let rest = all.filter((purging) => !purging.failure);
-  for (let round = 0; rest.length > 0; round += 1) {
-    for (const purging of rest) purging.deletedAtMs = context.now();
-    await deleteAcross(store, rest, async (purging) => contentsOf(purging.state));
-    const attemptOf = listingOnce(store, versioned);
-    await each(rest, async (purging) => {
-      const { ref } = purging;
-      const found = findRecording(await attemptOf(ref), ref.recording);
-      purging.state = found ?? { ref, objects: {}, items: [], uploads: [] };
-      if (contentsOf(purging.state).length === 0) return;
-      if (round === MAX_ROUNDS) throw new StoreError('unexpected', DELETION, 'objects-stay');
-      await remembering(purging, () => endUploads(store, purging));
+  async run(): Promise<PurgeOutcome[]> {
+    await this.#forEachActive((job) => deferFailure(job, () => this.#readManifest(job)));
+    await this.#forEachActive((job) => deferFailure(job, () => this.#endUploads(job)));
+    await this.#deleteContents();
+    await this.#forEachActive((job) => this.#draftReceipt(job));
+    await this.#writeEvents();
+    await this.#writeReceipts();
+    await this.#deleteBatch(this.#jobs, (job) => this.#participantEntry(job));
+    // The deletion intent is deleted last and alone: a manifest whose deletion is refused must not become readable again.
+    await this.#deleteBatch(this.#jobs, ({ state }) => state.items.filter(({ object }) => object !== 'deleting'));
+    await this.#deleteBatch(this.#jobs, ({ state }) => state.items.filter(({ object }) => object === 'deleting'));
+    return this.#jobs.map(toOutcome);
+  }
+
+  async #readManifest(job: PurgeJob): Promise<void> {
+    if (!job.state.objects.manifest) return;
+    const manifest = await this.#bucket.read(job.ref, 'manifest');
+    if (manifest !== 'unreadable') job.manifest = manifest;
+  }
+
+  /**
+   * The upload of the manifest, which has all parts, whatever a listing shows; and those that a listing does show: a
+   * creation whose reply was lost leaves an empty one.
+   */
+  async #endUploads({ ref, manifest, candidate, deleted }: PurgeJob): Promise<void> {
+    const { areUploadsListed, state } = candidate;
+    const listed = areUploadsListed ? state.uploads : await this.#bucket.openUploadsOf(ref);
+    const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
+    for (const uploadId of ids) deleted.bytes += await this.#bucket.endUpload(ref, uploadId);
+  }
+
+  /** Deletes all but manifest and deletion intent, and lists again, until exactly the attempt's listing shows no other. */
+  async #deleteContents(): Promise<void> {
+    let rest = this.#jobs;
+    for (let round = 0; rest.length > 0; round += 1) {
+      for (const job of rest) job.deletedAtMs = this.#context.now();
+      await this.#deleteBatch(rest, ({ state }) => contentsOf(state));
+      const list = this.#listingOnce();
+      await this.#forEachActive(async (job) => {
+        job.state = (await list(job.ref)).recording(job.ref.recording) ?? emptyState(job.ref);
+        if (contentsOf(job.state).length === 0) return;
+        if (round === MAX_ROUNDS) fail(job, { code: 'objects-stay', operation: DELETION, kind: 'unexpected' });
+        else await deferFailure(job, () => this.#endUploads(job));
+      }, rest);
+      rest = rest.filter((job) => isActive(job) && contentsOf(job.state).length > 0);
+    }
+  }
+
+  /** Recordings of one attempt share its listing. */
+  #listingOnce(): (ref: RecordingRef) => Promise<Attempt> {
+    const listings = new Map<string, Promise<Attempt>>();
+    return (ref) => {
+      const known = listings.get(attemptId(ref));
+      const listing = known ?? this.#bucket.attempt(ref, { everything: true });
+      listings.set(attemptId(ref), listing);
+      return listing;
+    };
+  }
+
+  /** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */
+  async #draftReceipt(job: PurgeJob): Promise<void> {
+    const { candidate, ref, manifest, deleted, state } = job;
+    if (job.deferred) return fail(job, job.deferred);
+    // A manifest that cannot be read is kept and reported; its media are deleted by now.
+    if (state.objects.manifest && !manifest) return fail(job, { code: 'manifest-unreadable' });
+    if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
+    const hadMedia = candidate.state.items.some(({ object }) => object === 'media');
+    // The manifest is deleted after the receipt: another purge has proven this deletion meanwhile.
+    const isProven = manifest !== undefined && !state.objects.manifest;
+    const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
+    const known = stored === 'unreadable' ? undefined : stored;
+    if (known && (!hadMedia || isProven)) {
+      job.progress = { step: 'proven', receipt: known };
+      return;
+    }
+    // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
+    if (!known && candidate.state.items.length === 0 && deleted.bytes === 0) {
+      job.progress = { step: 'was-empty' };
+      return;
+    }
+    const left = state.items.filter(({ isCurrent }) => isCurrent).length;
+    const draft: UnchainedReceipt = {
+      ...idsOf(ref),
+      participantId: manifest?.participantId ?? known?.participantId ?? null,
+      reason: known?.reason ?? candidate.reason,
+      deadline: known?.deadline ?? toIso(candidate.deadlineMs),
+      deletedAt: known?.deletedAt ?? toIso(job.deletedAtMs),
+      verifiedAt: toIso(this.#context.now()),
+      objects: deleted.objects + left + (manifest ? 1 : 0) + (known?.objects ?? 0),
+      versions: deleted.versions + state.items.length - left + (known?.versions ?? 0),
+      bytes: deleted.bytes + state.items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) + (known?.bytes ?? 0),
+      actor: known?.actor ?? candidate.actor,
+    };
+    job.progress = { step: 'drafted', draft };
+  }
+
+  /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
+  #isSuperseded({ deletedAtMs }: PurgeJob): boolean {
+    return this.#context.now() - deletedAtMs > MAX_LISTING_AGE_MS;
+  }
+
+  /** Before the receipts, so that a crash in between repeats the events, under the same ids, rather than lose them. */
+  async #writeEvents(): Promise<void> {
+    const { outbox } = this.#context;
+    if (!outbox) return;
+    for (const [tenant, own] of Map.groupBy(this.#drafted(), ({ job }) => job.ref.tenant)) {
+      try {
+        await outbox.add(
+          tenant,
+          own.map(({ draft }) => deletionEvent(draft)),
+        );
+      } catch (error) {
+        for (const { job } of own) fail(job, failureOf(error));
+      }
+    }
+  }
+
+  /** The index first, one for the whole batch: it leads to the receipts when they expire. */
+  async #writeReceipts(): Promise<void> {
+    let ready: { job: PurgeJob; draft: UnchainedReceipt }[] = [];
+    const takeDrafts = () => {
+      // This may have waited for other chunks of the run.
+      for (const { job } of this.#drafted()) if (this.#isSuperseded(job)) fail(job, { code: 'overtaken' });
+      ready = this.#drafted();
+      return ready.map(({ draft }) => draft);
+    };
+    try {
+      const receipts = await this.#chain.append(takeDrafts);
+      const jobs = new Map(ready.map(({ job }, index) => [job, receipts[index]]));
+      await this.#forEachActive(async (job) => {
+        const receipt = jobs.get(job);
+        if (!receipt) return;
+        await this.#bucket.putReceipt(receipt);
+        job.progress = { step: 'proven', receipt };
+      });
+    } catch (error) {
+      for (const { job } of ready) fail(job, failureOf(error));
+    }
+  }
+
+  async #participantEntry({ manifest, ref }: PurgeJob): Promise<CountedTarget[]> {
+    return manifest ? this.#bucket.participantTargets(manifest.participantId, ref) : [];
+  }
+
+  #drafted(): { job: PurgeJob; draft: UnchainedReceipt }[] {
+    return this.#jobs.flatMap((job) => (job.progress.step === 'drafted' ? [{ job, draft: job.progress.draft }] : []));
+  }
+
+  /** Runs a step for each job that has not failed; an error fails that job alone. */
+  async #forEachActive(step: (job: PurgeJob) => Promise<void>, jobs = this.#jobs): Promise<void> {
+    await pMap(jobs.filter(isActive), (job) => step(job).catch((error: unknown) => fail(job, failureOf(error))), {
+      concurrency: STORE_CONCURRENCY,
     });
-    rest = rest.filter((purging) => !purging.failure && contentsOf(purging.state).length > 0);
+  }
+
+  /** Deletes in batches that all jobs share; a refused key fails its own job alone. */
+  async #deleteBatch(
+    jobs: readonly PurgeJob[],
+    targetsFor: (job: PurgeJob) => readonly CountedTarget[] | Promise<readonly CountedTarget[]>,
+  ): Promise<void> {
+    const owners = new Map<string, PurgeJob>();
+    const targets: CountedTarget[] = [];
+    await this.#forEachActive(async (job) => {
+      for (const target of await targetsFor(job)) {
+        owners.set(target.key, job);
+        targets.push(target);
+      }
+    }, jobs);
+    if (targets.length === 0) return;
+    try {
+      const refused = new Map((await this.#bucket.removeTargets(targets)).map(({ key, code }) => [key, code]));
+      for (const target of targets) {
+        const job = owners.get(target.key);
+        const code = refused.get(target.key);
+        if (job && code === undefined) count(job, target);
+        else if (job && code !== undefined) fail(job, { code, operation: DELETION, kind: kindOf(code) });
+      }
+    } catch (error) {
+      const affected = [...new Set(owners.values())];
+      // One key can make a store refuse a whole batch. A busy store is not asked again: that would only add load.
+      const isPoisoned = isStoreError(error) && !BUSY.has(error.storeCode) && affected.length > 1;
+      if (!isPoisoned) for (const job of affected) fail(job, failureOf(error));
+      else for (const job of affected) await this.#deleteBatch([job], targetsFor);
+    }
   }
 }
 
-/** Recordings of one attempt share its listing. */
-function listingOnce(store: ObjectStore, versions: boolean): (ref: AttemptRef) => Promise<AttemptState> {
-  const listed = new Map<string, Promise<AttemptState>>();
-  return (ref) => {
-    const prefix = attemptPrefix(ref);
-    const listing = listed.get(prefix) ?? readAttempt(store, ref, { versions });
-    listed.set(prefix, listing);
-    return listing;
+function newJob(candidate: DeletionCandidate): PurgeJob {
+  return {
+    candidate,
+    ref: candidate.state.ref,
+    progress: { step: 'deleting' },
+    manifest: undefined,
+    deferred: undefined,
+    deletedAtMs: 0,
+    state: candidate.state,
+    deleted: { objects: 0, versions: 0, bytes: 0 },
   };
 }
 
-function contentsOf(state: RecordingState): RecordingState['items'] {
-  return state.items.filter((item) => !KEPT_TO_THE_END.has(item.object));
+function isActive({ progress }: PurgeJob): boolean {
+  return progress.step !== 'failed';
 }
 
-/** A manifest that cannot be read is kept and reported; its media are gone by now. */
-function requireNothingUnread(purging: Purging): Promise<void> {
-  if (purging.unfinished !== undefined) purging.failure = purging.unfinished;
-  else if (purging.state.objects.manifest && !purging.manifest) throw new PurgeFailure('manifest-unreadable');
-  return Promise.resolve();
+/** The first failure counts. */
+function fail(job: PurgeJob, failure: Failure): void {
+  if (isActive(job)) job.progress = { step: 'failed', failure };
 }
 
-function requireRecentListing(context: PurgeContext, purging: Purging): Promise<void> {
-  if (isOvertaken(context, purging)) throw new PurgeFailure('overtaken');
-  return Promise.resolve();
+/** The media are deleted in time, whatever else of the recording fails. */
+async function deferFailure(job: PurgeJob, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    job.deferred ??= failureOf(error);
+  }
 }
 
-async function participantTargets(store: ObjectStore, purging: Purging, versioned: boolean): Promise<DeleteTarget[]> {
-  const { manifest, ref } = purging;
-  return manifest ? targetsOf(store, participantKey(manifest.participantId, ref), versioned) : [];
+function contentsOf({ items }: RecordingState): RecordingState['items'] {
+  return items.filter(({ object }) => !KEPT_TO_THE_END.has(object));
+}
+
+function count({ deleted }: PurgeJob, { isCurrent, sizeBytes = 0 }: CountedTarget): void {
+  if (isCurrent === false) deleted.versions += 1;
+  else deleted.objects += 1;
+  deleted.bytes += sizeBytes;
+}
+
+function kindOf(code: string): StoreErrorCode {
+  if (code === 'AccessDenied') return 'access-denied';
+  return BUSY.has(code) || code === 'InternalError' ? 'unavailable' : 'unexpected';
+}
+
+function toOutcome({ ref, progress, deleted }: PurgeJob): PurgeOutcome {
+  switch (progress.step) {
+    case 'proven':
+      return { ref, deleted, result: 'deleted', receipt: progress.receipt };
+    case 'was-empty':
+      return { ref, deleted, result: 'was-empty' };
+    case 'failed':
+      return { ref, deleted, result: 'failed', failure: progress.failure };
+    default:
+      return { ref, deleted, result: 'failed', failure: { code: 'no-receipt' } };
+  }
 }

@@ -1,41 +1,51 @@
-// Reading a recording: whether it is there, and what it is.
-
-import {
-  type AttemptState,
-  completedAtsOf,
-  findRecording,
-  type RecordingState,
-  readAttempt,
-} from '../bucket/attempt.ts';
-import { type Manifest, parseManifest, parseTimeline, type Timeline } from '../bucket/documents.ts';
-import { recordingKey } from '../bucket/layout.ts';
-import { readReceipt } from '../bucket/receipts.ts';
+// Reading a recording: whether it exists, and how callers see it.
+import { type Attempt, isKept, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
+import type { Consent, Manifest, Receipt, RecordingKind, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import type { RecordingRef } from '../model/ids.ts';
-import { recordingDeadline } from '../model/retention.ts';
+import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
-import { settleMedia } from './finalize.ts';
-import { type Recording, toRecording } from './recording.ts';
+import { finalizeRecording } from './finalize.ts';
+
+export interface Recording {
+  readonly recordingId: string;
+  readonly examId: string;
+  readonly attemptId: string;
+  readonly participantId: string;
+  readonly kind: RecordingKind;
+  readonly contentType: string;
+  readonly consent: Consent;
+  readonly state: 'uploading' | 'stored';
+  readonly createdAt: string;
+  readonly storedAt: string | null;
+  readonly sizeBytes: number | null;
+  readonly assessment: { readonly completedAt: string } | null;
+  readonly deleteBy: string;
+  readonly restricted: boolean;
+  /** The client never completed it; the service did, with the parts that had arrived. */
+  readonly truncated: boolean;
+  readonly timeline: Timeline | null;
+}
+
+/** A recording that exists: not deleted, not being deleted, not past its deadline. */
+export interface LiveRecording {
+  readonly attempt: Attempt;
+  readonly state: RecordingState;
+  readonly manifest: Manifest;
+  readonly deadlineMs: number;
+}
 
 /**
  * By a wrong clock a recording would get a deadline that is no promise, or be taken for past it.
  * @throws ServiceError `clock-skew`
  */
-export function requireRightClock({ now }: Pick<RecordingsContext, 'now'>, { storeTimeMs }: AttemptState): void {
+export function requireRightClock({ now }: Pick<RecordingsContext, 'now'>, { storeTimeMs }: Attempt): void {
   if (!clocksDiffer(now(), storeTimeMs)) return;
   throw new ServiceError(
     'clock-skew',
     'The clocks of the service and of its store differ by minutes. Try again later.',
   );
-}
-
-/** A recording that is there: not deleted, not being deleted, not past its deadline. */
-export interface LiveRecording {
-  readonly attempt: AttemptState;
-  readonly state: RecordingState;
-  readonly manifest: Manifest;
-  readonly deadlineMs: number;
 }
 
 /**
@@ -44,11 +54,11 @@ export interface LiveRecording {
  * deadline has passed and the sweeper has not come yet; `recording-unreadable`; `clock-skew`.
  */
 export async function readLive(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
-  const attempt = await readAttempt(context.store, ref);
+  const attempt = await new Bucket(context).attempt(ref);
   requireRightClock(context, attempt);
-  const state = findRecording(attempt, ref.recording);
-  if (!state?.objects.manifest || state.objects.deleting) throw await goneError(context, ref, state);
-  const deadlineMs = recordingDeadline(context.policy, ref.tenant, ref.recording, completedAtsOf(attempt));
+  const state = attempt.recording(ref.recording);
+  if (!state || !isKept(state)) throw await absenceOf(context, ref, state);
+  const deadlineMs = attempt.deadlineMs(ref);
   if (deadlineMs <= context.now()) {
     const deadline = toIso(deadlineMs);
     throw new ServiceError('recording-expired', `The deadline of this recording was ${deadline}.`, { deadline });
@@ -56,54 +66,80 @@ export async function readLive(context: RecordingsContext, ref: RecordingRef): P
   return { attempt, state, deadlineMs, manifest: await readManifest(context, ref) };
 }
 
-async function goneError(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  state: RecordingState | undefined,
-): Promise<ServiceError> {
-  const receipt = await readReceipt(context.store, ref);
+async function absenceOf(context: RecordingsContext, ref: RecordingRef, state?: RecordingState): Promise<ServiceError> {
+  const receipt = await readReceipt(context, ref);
   if (receipt) return new ServiceError('recording-deleted', 'This recording was deleted.', { receipt });
   if (state?.objects.deleting) return new ServiceError('recording-deleted', 'This recording is being deleted.');
   return new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
-/** The manifest, from memory where it was read shortly before. */
+/** Undefined where there is none, and where it cannot be read: `verify` reports that. */
+export async function readReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt | undefined> {
+  const receipt = await new Bucket(context).readReceipt(ref);
+  return receipt === 'unreadable' ? undefined : receipt;
+}
+
+/** From memory where it was read shortly before. @throws ServiceError as `readLive` */
 export async function readManifest(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
-  const key = recordingKey(ref, 'manifest');
-  const known = context.manifests.get(key);
+  const known = context.manifestCache.get(recordingId(ref));
   if (known) return known;
-  const body = await context.store.get(key);
-  if (!body) throw await goneError(context, ref, undefined);
-  const manifest = parseManifest(body, ref);
-  if (!manifest) throw new ServiceError('recording-unreadable', 'What is stored about this recording cannot be read.');
-  context.manifests.set(key, manifest);
+  const manifest = await new Bucket(context).read(ref, 'manifest');
+  if (manifest === 'unreadable') {
+    throw new ServiceError('recording-unreadable', 'What is stored about this recording cannot be read.');
+  }
+  if (!manifest) throw await absenceOf(context, ref);
+  context.manifestCache.set(recordingId(ref), manifest);
   return manifest;
 }
 
-/** `readLive`, after finishing what a crash left between the completion of an upload and its mark `stored`. */
-export async function readSettled(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
+/** `readLive`, after finishing what a crash left between the completion of an upload and its marker `stored`. */
+export async function readFinalized(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
   const live = await readLive(context, ref);
-  if (!live.state.objects.media || live.state.objects.stored) return live;
-  await settleMedia(context, ref, live.manifest);
+  if (!live.state.objects.media || isStored(live.state)) return live;
+  await finalizeRecording(context, ref, live.manifest);
   return readLive(context, ref);
 }
 
-export async function readRecordingView(context: RecordingsContext, ref: RecordingRef): Promise<Recording> {
-  const { attempt, state, manifest } = await readSettled(context, ref);
-  return viewOf(context, attempt, state, manifest);
+export async function readRecording(context: RecordingsContext, ref: RecordingRef): Promise<Recording> {
+  return toRecording(context, await readFinalized(context, ref));
 }
 
-export async function viewOf(
+/** With its timeline: a GET more, where there is one. */
+export async function toRecording(
   context: RecordingsContext,
-  attempt: AttemptState,
-  state: RecordingState,
-  manifest: Manifest,
+  live: Omit<LiveRecording, 'deadlineMs'>,
 ): Promise<Recording> {
-  return toRecording(context.policy, attempt, state, manifest, await readTimeline(context, state));
+  return describe(live, await readTimeline(context, live.state));
 }
 
-async function readTimeline(context: RecordingsContext, state: RecordingState): Promise<Timeline | null> {
-  if (!state.objects.timeline) return null;
-  const body = await context.store.get(recordingKey(state.ref, 'timeline'));
-  return (body && parseTimeline(body)) ?? null;
+async function readTimeline(context: RecordingsContext, { ref, objects }: RecordingState): Promise<Timeline | null> {
+  const timeline = objects.timeline && (await new Bucket(context).read(ref, 'timeline'));
+  return timeline === 'unreadable' ? null : (timeline ?? null);
+}
+
+export function describe(
+  { attempt, state, manifest }: Omit<LiveRecording, 'deadlineMs'>,
+  timeline: Timeline | null,
+): Recording {
+  const { recordingId, examId, attemptId, participantId, kind, contentType, consent, createdAt } = manifest;
+  const storedMs = storedAtMs(state);
+  const { assessedAtMs } = attempt;
+  return {
+    recordingId,
+    examId,
+    attemptId,
+    participantId,
+    kind,
+    contentType,
+    consent,
+    state: isStored(state) ? 'stored' : 'uploading',
+    createdAt,
+    storedAt: storedMs === undefined ? null : toIso(storedMs),
+    sizeBytes: isStored(state) ? (state.objects.media?.sizeBytes ?? null) : null,
+    assessment: assessedAtMs === undefined ? null : { completedAt: toIso(assessedAtMs) },
+    deleteBy: toIso(attempt.deadlineMs(state.ref)),
+    restricted: state.objects.restricted !== undefined,
+    truncated: state.objects.truncated !== undefined,
+    timeline,
+  };
 }

@@ -1,62 +1,48 @@
-// Restriction of processing (policy 9.1): nobody may play the recording while it stands; its deadline stays.
-
-import { targetsOf } from '../bucket/attempt.ts';
-import { type Restriction, toBody } from '../bucket/documents.ts';
-import { dueAttemptKey, recordingKey } from '../bucket/layout.ts';
+// Restriction of processing (policy 9.1): while it lasts the recording may not be played; its deadline stays.
+import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import { newUniqueName, type RecordingRef } from '../model/ids.ts';
+import type { RecordingRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
-import { StoreError } from '../objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { readLive, readRecordingView } from './read.ts';
-import type { Recording } from './recording.ts';
+import { type Recording, readLive, readRecording } from './read.ts';
 
 /**
- * From the answer on no playback link is made; those made before live for `PLAYBACK_URL_TTL` at most. Safe to repeat: the
- * first reason stands until it is lifted, and every call is in the audit trail. Index first, as everywhere: a deletion
- * that overtakes it finds the mark, or it is taken back here. @throws ServiceError as `readLive`.
+ * Once it resolves no playback link is presigned; earlier ones live for `PLAYBACK_URL_TTL` at most. Safe to repeat: the
+ * first reason is kept until the restriction is lifted, and every call is in the audit trail. Enqueues before it writes:
+ * a deletion that overtakes it finds the marker, or the marker is withdrawn here. @throws ServiceError as `readLive`
  */
 export async function restrictRecording(
   context: RecordingsContext,
-  caller: Caller,
+  { actor, requestId }: Caller,
   ref: RecordingRef,
   reason: string,
 ): Promise<Recording> {
-  const { store, now, randomBytes } = context;
+  const bucket = new Bucket(context);
   const { state, deadlineMs } = await readLive(context, ref);
-  const { actor, requestId } = caller;
   if (!state.objects.restricted) {
-    const restriction: Restriction = { version: 1, reason, actor, restrictedAt: toIso(now()) };
-    await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
-    await store.put(recordingKey(ref, 'restricted'), toBody(restriction));
+    await bucket.queue.enqueue(ref, deadlineMs);
+    await bucket.write(ref, 'restricted', { version: 1, reason, actor, restrictedAt: toIso(context.now()) });
   }
   await context.audit.record({ event: 'restricted', ref, reason, actor, requestId });
   try {
-    return await readRecordingView(context, ref);
+    return await readRecording(context, ref);
   } catch (error) {
-    const isGone =
+    const isDeleted =
       error instanceof ServiceError && (error.code === 'recording-deleted' || error.code === 'recording-not-found');
-    if (isGone) await dropMark(context, ref);
+    if (isDeleted) await bucket.withdraw(ref, 'restricted');
     throw error;
   }
 }
 
-/** Audited before anybody can play it again. Safe to repeat. @throws ServiceError as `readLive`. */
+/** Audited before it can be played again. Safe to repeat. @throws ServiceError as `readLive`; StoreError */
 export async function liftRestriction(
   context: RecordingsContext,
-  caller: Caller,
+  { actor, requestId }: Caller,
   ref: RecordingRef,
   reason: string | undefined,
 ): Promise<Recording> {
   const { state } = await readLive(context, ref);
-  const { actor, requestId } = caller;
   await context.audit.record({ event: 'unrestricted', ref, reason, actor, requestId });
-  if (state.objects.restricted) await dropMark(context, ref);
-  return readRecordingView(context, ref);
-}
-
-async function dropMark({ store }: RecordingsContext, ref: RecordingRef): Promise<void> {
-  const targets = await targetsOf(store, recordingKey(ref, 'restricted'), await store.isVersioned());
-  const [failure] = await store.delete(targets);
-  if (failure) throw new StoreError('unexpected', 'DeleteObjects', failure.code);
+  if (state.objects.restricted) await new Bucket(context).remove(ref, 'restricted');
+  return readRecording(context, ref);
 }

@@ -1,16 +1,15 @@
 // Part URLs, and what the store has already: an exam client uploads and resumes with these.
-
+import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest } from '../bucket/documents.ts';
-import { recordingKey } from '../bucket/layout.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
-import type { RecordingRef } from '../model/ids.ts';
+import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { maxPartsFor } from '../model/parts.ts';
 import { toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { readLive, readManifest } from './read.ts';
 
-export interface SignedPart {
+export interface PresignedPart {
   readonly partNumber: number;
   readonly method: 'PUT';
   readonly url: string;
@@ -19,53 +18,78 @@ export interface SignedPart {
   readonly expiresAt: string;
 }
 
+interface PartToUpload {
+  readonly partNumber: number;
+  readonly sizeBytes: number;
+}
+
 /**
- * Signs part URLs for a recording that takes parts now, or did a moment ago (`takingParts`): after a deletion elsewhere no
- * replica signs for longer than that, and what was signed is refused by the store. Costs at most one LIST a moment for
- * each recording, however many parts are asked for; and a GET when the manifest is not in memory. Safe to repeat: a part that is uploaded
- * again replaces the first.
- * @throws ServiceError `uploads-proxied`, `part-too-large`, `part-number-too-large`, and as `readManifest`.
+ * Presigns part URLs of a recording that accepts parts now, or did a moment ago (`openUploadCache`): after a deletion
+ * elsewhere no replica presigns for longer than that, and the store refuses the URLs that it did presign. Costs at most one
+ * LIST a moment for each recording, however many parts are requested; and a GET when the manifest is not in memory. Safe
+ * to repeat: a part that is uploaded again replaces the first.
+ * @throws ServiceError `uploads-proxied`, `part-too-large`, `part-number-too-large`, and as `readLive`.
  */
 export async function presignParts(
   context: RecordingsContext,
   ref: RecordingRef,
-  parts: readonly { partNumber: number; sizeBytes: number }[],
-): Promise<SignedPart[]> {
+  parts: readonly PartToUpload[],
+): Promise<PresignedPart[]> {
   if (context.uploads.mode === 'proxy') {
     throw new ServiceError('uploads-proxied', 'Uploads pass through this service: POST the file to …/content.');
   }
-  return signParts(context, ref, await takingParts(context, ref), parts);
+  return presignPartsOf(context, ref, await readOpenUpload(context, ref), parts);
 }
 
-/** One look for all who ask within a moment from its beginning; one that fails is forgotten. */
-function takingParts(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
-  const key = recordingKey(ref, 'manifest');
-  const known = context.takingParts.get(key);
+/** One listing for all who ask within a moment from its beginning; one that fails is forgotten. */
+function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
+  const { openUploadCache } = context;
+  const key = recordingId(ref);
+  const known = openUploadCache.get(key);
   if (known) return known;
-  const look = requireUploading(context, ref);
-  context.takingParts.set(key, look);
-  look.catch(() => {
-    if (context.takingParts.peek(key) === look) context.takingParts.delete(key);
+  const reading = requireUploading(context, ref);
+  openUploadCache.set(key, reading);
+  reading.catch(() => {
+    if (openUploadCache.peek(key) === reading) openUploadCache.delete(key);
   });
-  return look;
+  return reading;
 }
 
-/** The manifest of a recording that still takes parts. */
+/** The manifest of a recording that still accepts parts. @throws ServiceError `recording-stored`, and as `readLive` */
 export async function requireUploading(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
   const { state, manifest } = await readLive(context, ref);
-  if (state.objects.media)
-    throw new ServiceError('recording-stored', 'This recording is complete; it takes no more parts.');
-  return manifest;
+  if (!state.objects.media) return manifest;
+  throw new ServiceError('recording-stored', 'This recording is complete; it takes no more parts.');
 }
 
-export async function signParts(
+export async function presignPartsOf(
   context: RecordingsContext,
   ref: RecordingRef,
   manifest: Manifest,
-  parts: readonly { partNumber: number; sizeBytes: number }[],
-): Promise<SignedPart[]> {
-  const { partUrlTtlMs, maxRecordingBytes } = context.uploads;
-  const { partSizeBytes, uploadId } = manifest;
+  parts: readonly PartToUpload[],
+): Promise<PresignedPart[]> {
+  const { partUrlTtlMs } = context.uploads;
+  requireAllowed(context, manifest, parts);
+  const expiresInSeconds = Math.floor(partUrlTtlMs / SECOND_MS);
+  const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
+  const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
+  const key = new Bucket(context).mediaKey(ref);
+  const presigned = await Promise.all(
+    parts.map(async ({ partNumber, sizeBytes }): Promise<PresignedPart> => {
+      const part = { uploadId: manifest.uploadId, partNumber, sizeBytes };
+      const url = await context.presigner.presignPart(key, part, expiresInSeconds);
+      return { partNumber, method: 'PUT', url, headers: { 'content-length': String(sizeBytes) }, expiresAt };
+    }),
+  );
+  context.onEvent?.('part-url', presigned.length);
+  return presigned;
+}
+
+function requireAllowed(
+  { uploads: { maxRecordingBytes } }: RecordingsContext,
+  { partSizeBytes }: Manifest,
+  parts: readonly PartToUpload[],
+): void {
   const maxParts = maxPartsFor(maxRecordingBytes, partSizeBytes);
   const tooLarge = parts.filter(({ sizeBytes }) => sizeBytes > partSizeBytes).map(({ partNumber }) => partNumber);
   if (tooLarge.length > 0) {
@@ -81,32 +105,17 @@ export async function signParts(
       maxParts,
     });
   }
-  const expiresInSeconds = Math.floor(partUrlTtlMs / SECOND_MS);
-  const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
-  const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
-  const key = recordingKey(ref, 'media');
-  const signed = await Promise.all(
-    parts.map(async ({ partNumber, sizeBytes }) => ({
-      partNumber,
-      method: 'PUT' as const,
-      url: await context.presigner.presignPart(key, { uploadId, partNumber, sizeBytes }, expiresInSeconds),
-      headers: { 'content-length': String(sizeBytes) },
-      expiresAt,
-    })),
-  );
-  context.onEvent?.('part-url', signed.length);
-  return signed;
 }
 
-/** What the store has: where an upload goes on after a crash. @throws ServiceError as `requireUploading`. */
+/** What the store has: where an upload goes on after a crash. @throws ServiceError `upload-gone`, as `requireUploading` */
 export async function listUploadedParts(
   context: RecordingsContext,
   ref: RecordingRef,
 ): Promise<{ partNumber: number; sizeBytes: number; etag: string }[]> {
-  const manifest = await readManifest(context, ref);
-  const parts = await context.store.listParts(recordingKey(ref, 'media'), manifest.uploadId);
+  const { uploadId } = await readManifest(context, ref);
+  const parts = await new Bucket(context).listParts(ref, uploadId);
   if (parts) return parts.map(({ partNumber, sizeBytes, etag }) => ({ partNumber, sizeBytes, etag }));
-  context.manifests.delete(recordingKey(ref, 'manifest'));
+  context.manifestCache.delete(recordingId(ref));
   await requireUploading(context, ref);
   throw new ServiceError(
     'upload-gone',

@@ -7,9 +7,9 @@ import { createOutbox, type Outbox } from '../bucket/outbox.ts';
 import type { Logger } from '../http/logger.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
-import { ContentUploads } from '../recordings/content-uploads.ts';
 import type { RecordingsContext } from '../recordings/context.ts';
-import type { SweepContext } from '../sweeper/sweep-run.ts';
+import { ProxiedUploads } from '../recordings/part-buffers.ts';
+import type { SweepContext } from '../sweeper/run.ts';
 import type { OpenedStore, StoreConnection } from './open-store.ts';
 import type { Settings } from './settings.ts';
 
@@ -46,9 +46,9 @@ export function recordingsContext(
     policy: settings.policy,
     leadMs: settings.deleteLeadMs,
     uploads: settings.uploads,
-    contentUploads: new ContentUploads({ max: settings.maxContentUploads, idleMs: CONTENT_IDLE_MS }),
-    manifests: new LRUCache<string, Manifest>({ max: MANIFESTS_KEPT, ttl: MANIFEST_TTL_MS }),
-    takingParts: new LRUCache<string, Promise<Manifest>>({ max: MANIFESTS_KEPT, ttl: TAKING_PARTS_TTL_MS }),
+    proxiedUploads: new ProxiedUploads({ max: settings.maxContentUploads, idleMs: CONTENT_IDLE_MS }),
+    manifestCache: new LRUCache<string, Manifest>({ max: MANIFESTS_KEPT, ttl: MANIFEST_TTL_MS }),
+    openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: MANIFESTS_KEPT, ttl: TAKING_PARTS_TTL_MS }),
     now: Date.now,
     randomBytes,
     logRetentionMs: settings.logRetentionMs,

@@ -2,7 +2,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../http/logger.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import type { DueSoonReport } from '../sweeper/due-soon.ts';
+import type { DueSoonReport } from '../sweeper/report.ts';
 
 export interface DueSoonGauge {
   /** Whether it is time to look again. */

@@ -2,9 +2,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
-import type { RecordingEvent, RecordingsContext } from '../recordings/context.ts';
+import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
-import type { SweepReport } from '../sweeper/sweep-report.ts';
+import type { SweepReport } from '../sweeper/report.ts';
 
 /** From a HEAD on the same machine to the client's own time-out. */
 const STORE_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -49,7 +49,7 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
     registers: [registry],
   });
   for (const outcome of ['issued', 'refused']) links.inc({ outcome }, 0);
-  const count: Record<RecordingEvent, (by: number) => void> = {
+  const count: Record<CountedEvent, (by: number) => void> = {
     'recording-created': (by) => created.inc(by),
     'recording-stored': (by) => stored.inc(by),
     'part-url': (by) => partUrls.inc(by),

@@ -1,8 +1,8 @@
 // `sweep`: one run of the deletion, for a cron job or a person.
 import { parseArgs } from 'node:util';
 import type { Logger } from '../http/logger.ts';
+import type { SweepReport } from '../sweeper/report.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
-import type { SweepReport } from '../sweeper/sweep-report.ts';
 import { sweepContext } from './contexts.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';

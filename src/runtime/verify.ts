@@ -1,8 +1,8 @@
 // `verify`: proves or disproves the promise for a person, an auditor or an alarm.
 import { parseArgs } from 'node:util';
 import { SweepRefused } from '../sweeper/sweep.ts';
+import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/findings.ts';
 import { verify } from '../verifier/verify.ts';
-import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/verify-report.ts';
 import { sweepContext } from './contexts.ts';
 import type { Env } from './environment.ts';
 import { createLogger } from './logging.ts';

@@ -1,7 +1,7 @@
 // Reads WEBHOOKS_FILE: whose events go where, from a mounted secret. Nothing of it is ever shown but names of tenants.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { EVENT_TYPES } from '../model/events.ts';
+import { EVENT_TYPES } from '../bucket/outbox.ts';
 import { ID_PATTERN } from '../model/ids.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
 import type { EnvironmentReader } from './environment.ts';

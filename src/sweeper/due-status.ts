@@ -1,31 +1,28 @@
-// What the deletion queue tells at a glance: how old its oldest entry is, and how much a sweep would find; for alarms.
-import { DUE_PREFIX, parseKey } from '../bucket/layout.ts';
+// The state of the deletion queue at a glance: how old its oldest entry is, and how much a sweep would find; for alarms.
+import { DeletionQueue } from '../bucket/deletion-queue.ts';
 import { StoreError } from '../objectstore/store-error.ts';
-import type { SweepContext } from './sweep-run.ts';
+import type { SweepContext } from './run.ts';
 
 /**
- * Of entries that are settled. A younger one may well lie in the past, because an assessment was reported late or a
- * recording erased: its media go with the next sweep, the entry itself with the first one after it is settled. An alarm
- * on what is overdue therefore waits for longer than sweeps are apart.
+ * Of entries past the grace period. A younger one may well be in the past, because an assessment was reported late or a
+ * recording erased: its media are deleted by the next sweep, the entry itself by the first one after its grace period. An
+ * alarm on what is overdue therefore waits for longer than sweeps are apart.
  */
 export interface DueStatus {
   /** Milliseconds since the epoch; undefined when there is no entry. */
   readonly oldestDueMs: number | undefined;
-  /** Entries that a sweep would take up now; at most a thousand are counted. */
+  /** Entries that a sweep would process now; at most a thousand are counted. */
   readonly sweepable: number;
 }
 
-export type DueStatusContext = Pick<SweepContext, 'store' | 'now' | 'leadMs' | 'settleMs'>;
+export type DueStatusContext = Pick<SweepContext, 'store' | 'now' | 'randomBytes' | 'leadMs' | 'settleMs'>;
 
 /** Costs one LIST of at most a thousand keys. @throws StoreError */
-export async function readDueStatus({ store, now, leadMs, settleMs }: DueStatusContext): Promise<DueStatus> {
-  const { objects, storeTimeMs } = await store.list(DUE_PREFIX);
-  // Without the store's clock nothing would look settled, and all would look well.
+export async function readDueStatus(context: DueStatusContext): Promise<DueStatus> {
+  const { entries, storeTimeMs } = await new DeletionQueue(context.store, context.randomBytes).page();
+  // Without the store's clock every entry would look young, and all would look well.
   if (Number.isNaN(storeTimeMs)) throw new StoreError('unexpected', 'ListObjectsV2', 'NoDate');
-  const timesMs = objects.flatMap(({ key, lastModifiedMs }) => {
-    const parsed = parseKey(key);
-    return parsed?.type === 'due-attempt' && storeTimeMs - lastModifiedMs > settleMs ? [parsed.timeMs] : [];
-  });
-  const untilMs = now() + leadMs;
-  return { oldestDueMs: timesMs[0], sweepable: timesMs.filter((timeMs) => timeMs <= untilMs).length };
+  const past = entries.filter(({ type, ageMs }) => type === 'attempt' && ageMs > context.settleMs);
+  const untilMs = context.now() + context.leadMs;
+  return { oldestDueMs: past[0]?.timeMs, sweepable: past.filter(({ timeMs }) => timeMs <= untilMs).length };
 }

@@ -1,29 +1,19 @@
 // The sweep: deletes what is due, oldest first, at a cost of what is due and not of what is stored.
 import pMap from 'p-map';
-import {
-  ATTEMPTS_PREFIX,
-  attemptPrefix,
-  DUE_PREFIX,
-  type ParsedKey,
-  parseKey,
-  recordingPrefix,
-} from '../bucket/layout.ts';
+import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+import { DELETION } from '../bucket/bucket.ts';
+import type { QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import { type AttemptRef, attemptId, createdAtOf, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
-import { isAscending } from '../objectstore/key-order.ts';
-import { listTogether } from '../objectstore/list-together.ts';
-import { type ListedObject, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
-import { purgeRecordings } from '../recordings/purge.ts';
-import { DELETION } from '../recordings/purging.ts';
-import { newReceiptChain } from '../recordings/receipt-chain.ts';
-import { bringForward } from './bring-forward.ts';
-import { type DueSoonReport, findDueSoon } from './due-soon.ts';
+import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts';
+import { findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
-import { findOpenUploads } from './open-uploads.ts';
-import { salvageAbandonedUploads } from './salvage.ts';
-import { type Conclusion, conclude, type DueAttempt, findSurprises, look } from './sweep-attempt.ts';
-import { newTally, type SweepReport, toReport } from './sweep-report.ts';
-import { deleteAll, guarded, type Run, type SweepContext, type SweepOptions } from './sweep-run.ts';
+import { findOpenUploads, type OpenUploads, recoverAbandonedUploads } from './recover-uploads.ts';
+import type { DueSoonReport, SweepReport } from './report.ts';
+import { requeueForOverrides } from './requeue.ts';
+import { type SweepContext, type SweepOptions, SweepRun } from './run.ts';
 
 /** The run that refused to begin: exit code 2, nothing was changed. */
 export class SweepRefused extends Error {
@@ -39,173 +29,301 @@ export class SweepRefused extends Error {
 const CHUNK_ATTEMPTS = 200;
 /** While one chunk waits for a batch of deletes, the others list. */
 const CHUNKS_AT_ONCE = 3;
-const NOTHING: Conclusion = { facts: [], entries: [] };
+
+/** An attempt that entries of the queue lead to. */
+interface DueAttempt {
+  readonly ref: AttemptRef;
+  readonly entries: readonly QueueEntry[];
+}
+
+/** What one listing of a due attempt shows: which of its recordings must be deleted now, and which are kept. */
+interface InspectedAttempt {
+  readonly due: DueAttempt;
+  readonly attempt: Attempt;
+  readonly candidates: readonly DeletionCandidate[];
+  /** For one of its recordings it could not be read whether it was purged before. */
+  readonly isUnclear: boolean;
+  /** Listed by exactly its prefix, and not from a page that it shares with others. */
+  readonly isExact: boolean;
+}
 
 /**
  * One run. Safe to repeat, and two at once do no harm.
- * @throws SweepRefused when the local clock and the store's differ too much; StoreError when the index cannot be listed.
+ * @throws SweepRefused when the local clock and the store's differ too much; StoreError when the queue cannot be listed.
  */
 export async function sweep(context: SweepContext, options: SweepOptions = {}): Promise<SweepReport> {
-  const startedAtMs = context.now();
   const requestsBefore = context.requestCount();
-  const tally = newTally();
-  const run: Run = {
-    context,
-    options,
-    tally,
-    startedAtMs,
-    openUploads: await findOpenUploads(context, tally, options),
-    chain: newReceiptChain(context, 'sweep'),
-    isVersioned: once(() => context.store.isVersioned()),
-  };
+  const run = new SweepRun(context, options);
+  const { bucket, tally, startedAtMs } = run;
+  const uploads = await findOpenUploads(run);
 
-  let page = await context.store.list(DUE_PREFIX);
+  let page = await bucket.queue.page();
   guardClock(context.now(), page.storeTimeMs);
   // What is due is judged by the time at which the run began: the clock may have been set since.
   guardClock(Math.max(startedAtMs, context.now()), page.storeTimeMs);
-  if (await bringForward(run, page)) page = await context.store.list(DUE_PREFIX);
+  if (await requeueForOverrides(run, page)) page = await bucket.queue.page();
   for (;;) {
-    const due = page.objects.filter((object) => dueTimeOf(object) <= startedAtMs + context.leadMs);
-    await sweepPage(run, due, page.storeTimeMs);
-    // What comes after an entry that is not due is not due either: in the order that S3 promises.
-    const mayGoOn = due.length === page.objects.length || !isAscending(page.objects);
-    const after = mayGoOn && page.truncated ? page.objects.at(-1)?.key : undefined;
-    if (after === undefined || options.signal?.aborted) break;
-    page = await context.store.list(DUE_PREFIX, { startAfter: after });
+    const due = page.entries.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs);
+    await sweepPage(run, uploads, page, due);
+    const mayGoOn = due.length === page.entries.length || !page.isAscending;
+    if (!mayGoOn || page.next === undefined || run.isStopped) break;
+    page = await bucket.queue.page({ after: page.next });
     guardClock(context.now(), page.storeTimeMs);
   }
 
   let dueSoon: DueSoonReport | undefined;
-  if (!options.signal?.aborted) {
+  if (!run.isStopped) {
     if (options.dueSoon !== false) {
-      await guarded(tally, 'due-soon', async () => {
+      await run.guard('due-soon', async () => {
         dueSoon = await findDueSoon(context, { page, announce: !options.dryRun, signal: options.signal });
       });
     }
-    await guarded(tally, 'salvage', () => salvageAbandonedUploads(run));
-    await guarded(tally, 'audit-expiry', () => expireAuditEvents(run));
+    await run.guard('salvage', () => recoverAbandonedUploads(run, uploads));
+    await run.guard('audit-expiry', () => expireAuditEvents(run));
   }
-  const finishedAtMs = context.now();
-  const requests = context.requestCount() - requestsBefore;
-  return toReport(tally, { startedAtMs, finishedAtMs, dryRun: options.dryRun === true, requests, dueSoon });
+  return tally.toReport({
+    startedAtMs,
+    finishedAtMs: context.now(),
+    dryRun: options.dryRun === true,
+    requests: context.requestCount() - requestsBefore,
+    dueSoon,
+  });
 }
 
 /** A clock a year ahead would delete everything. @throws SweepRefused */
 export function guardClock(nowMs: number, storeTimeMs: number): void {
   if (Number.isNaN(storeTimeMs))
     throw new SweepRefused('no-store-clock', 'the store sent no Date to check the clock by');
-  if (clocksDiffer(nowMs, storeTimeMs)) {
-    const skewMs = Math.abs(nowMs - storeTimeMs);
-    const detail = `local ${toIso(nowMs)}, store ${toIso(storeTimeMs)}`;
-    throw new SweepRefused(
-      'clock-skew',
-      `the local clock and the store's differ by ${Math.round(skewMs / 1000)} s (${detail})`,
-    );
-  }
+  if (!clocksDiffer(nowMs, storeTimeMs)) return;
+  const skewSeconds = Math.round(Math.abs(nowMs - storeTimeMs) / 1000);
+  const detail = `local ${toIso(nowMs)}, store ${toIso(storeTimeMs)}`;
+  throw new SweepRefused('clock-skew', `the local clock and the store's differ by ${skewSeconds} s (${detail})`);
 }
 
-/** The time in a due entry's key. One that nobody can read sorts as due, so that it is seen and reported. */
-function dueTimeOf(object: ListedObject): number {
-  const parsed = parseKey(object.key);
-  return parsed && 'timeMs' in parsed ? parsed.timeMs : Number.NEGATIVE_INFINITY;
-}
-
-async function sweepPage(run: Run, due: readonly ListedObject[], storeTimeMs: number): Promise<void> {
-  const { context, tally, options } = run;
-  const attempts = new Map<string, DueAttempt>();
-  const expired: (ParsedKey & { type: 'due-receipts' } & { key: string })[] = [];
-  for (const object of due) {
-    const parsed = parseKey(object.key);
-    const settled = storeTimeMs - object.lastModifiedMs > context.settleMs;
-    if (parsed?.type === 'due-attempt') {
-      const id = attemptPrefix(parsed.ref);
-      const attempt = attempts.get(id) ?? { ref: parsed.ref, entries: [] };
-      attempt.entries.push({ key: object.key, timeMs: parsed.timeMs, settled });
-      attempts.set(id, attempt);
-    } else if (parsed?.type === 'due-receipts') {
-      if (parsed.timeMs <= run.startedAtMs && settled) expired.push({ ...parsed, key: object.key });
-    } else if (parsed?.type !== 'due-orders') tally.problem({ code: 'unknown-key' }, object.key);
+async function sweepPage(
+  run: SweepRun,
+  uploads: OpenUploads,
+  { storeTimeMs }: QueuePage,
+  due: readonly QueueEntry[],
+): Promise<void> {
+  const { context, tally } = run;
+  const attempts = new Map<string, { ref: AttemptRef; entries: QueueEntry[] }>();
+  const expired: QueueEntry[] = [];
+  for (const entry of due) {
+    if (entry.type === 'attempt') {
+      const attempt = attempts.get(attemptId(entry.ref)) ?? { ref: entry.ref, entries: [] };
+      attempt.entries.push(entry);
+      attempts.set(attemptId(entry.ref), attempt);
+    } else if (entry.type === 'receipts') {
+      if (entry.timeMs <= run.startedAtMs && !run.isYoung(entry.ageMs)) expired.push(entry);
+    } else if (entry.type === 'unknown') tally.problem({ code: 'unknown-key' }, entry.key);
   }
   const all = [...attempts.values()];
   const size = context.chunkAttempts ?? CHUNK_ATTEMPTS;
   const chunks = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
     all.slice(index * size, (index + 1) * size),
   );
-  await pMap(
-    chunks,
-    async (chunk) => {
-      if (options.signal?.aborted) return;
-      await sweepChunk(run, chunk, storeTimeMs).catch((error: unknown) => {
-        for (const { ref, entries } of chunk) {
-          tally.attemptFailed(entries[0]?.timeMs ?? Number.NaN, context.now(), failureOf(error), attemptPrefix(ref));
-        }
-      });
-      context.onProgress?.(tally.progress());
-    },
-    { concurrency: CHUNKS_AT_ONCE },
-  );
-  if (!options.signal?.aborted) await expireReceipts(run, expired);
-}
-
-/** `shared`: whether attempts may be looked at in listings that they share. */
-async function sweepChunk(run: Run, chunk: readonly DueAttempt[], storeTimeMs: number, shared = true): Promise<void> {
-  const { context, tally, options } = run;
-  const versioned = await run.isVersioned();
-  const prefixes = chunk.map(({ ref }) => attemptPrefix(ref));
-  const together = versioned || !shared ? undefined : await listTogether(context.store, ATTEMPTS_PREFIX, prefixes);
-  const looked = await pMap(
-    chunk,
-    (attempt) => look(run, attempt, versioned, together?.get(attemptPrefix(attempt.ref))),
-    { concurrency: STORE_CONCURRENCY },
-  );
-  const found = looked.filter((view) => view !== undefined);
-  if (options.dryRun) {
-    for (const view of found) for (const doomed of view.doomed) tally.would(doomed);
-    return;
-  }
-  const doomed = found.flatMap((view) => view.doomed);
-  const deadlines = new Map(doomed.map(({ state, deadlineMs }) => [recordingPrefix(state.ref), deadlineMs]));
-  const gone = new Set<string>();
-  for (const outcome of await purgeRecordings(context, doomed, versioned, run.chain)) {
-    const prefix = recordingPrefix(outcome.ref);
-    tally.outcome(outcome, deadlines.get(prefix) ?? Number.NaN, context.now());
-    if ('receipt' in outcome) gone.add(prefix);
-  }
-  const again: DueAttempt[] = [];
-  const concluded = await pMap(
-    found,
-    async (view) => {
-      const { left, isMore } = await findSurprises(run, view, gone, versioned);
-      if (left.length === 0 && !isMore) return conclude(run, view, gone, storeTimeMs);
-      if (shared) again.push(view.due);
-      else for (const prefix of left) tally.problem({ code: 'objects-stay', operation: DELETION }, prefix);
-      return NOTHING;
-    },
-    { concurrency: STORE_CONCURRENCY },
-  );
-  await finish(run, concluded, versioned);
-  if (again.length > 0) await sweepChunk(run, again, storeTimeMs, false);
-}
-
-/** An entry goes only after everything that it leads to. */
-async function finish(run: Run, concluded: readonly Conclusion[], versioned: boolean): Promise<void> {
-  const left = await deleteAll(
-    run,
-    concluded.flatMap(({ facts }) => facts),
-    versioned,
-  );
-  const complete = concluded.filter(({ facts }) => !facts.some(({ key }) => left.has(key)));
-  await deleteAll(
-    run,
-    complete.flatMap(({ entries }) => entries),
-    versioned,
-  );
-}
-
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined;
-  return () => {
-    answer ??= ask();
-    return answer;
+  const sweepNext = async (chunk: readonly DueAttempt[]) => {
+    if (run.isStopped) return;
+    try {
+      await new ChunkSweep(run, uploads, storeTimeMs).sweep(chunk);
+    } catch (error) {
+      for (const attempt of chunk) failAttempt(run, attempt, error);
+    }
+    context.onProgress?.(tally.progress);
   };
+  await pMap(chunks, sweepNext, { concurrency: CHUNKS_AT_ONCE });
+  if (!run.isStopped) await expireReceipts(run, expired);
+}
+
+function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: DueAttempt, error: unknown): void {
+  const dueMs = entries[0]?.timeMs ?? Number.NaN;
+  tally.overdue(failureOf(error), bucket.prefixOf(ref), dueMs, context.now());
+}
+
+/** Attempts that are processed together: inspected, purged, listed again, acknowledged. */
+class ChunkSweep {
+  readonly #run: SweepRun;
+  readonly #uploads: OpenUploads;
+  readonly #storeTimeMs: number;
+  /** Recordings that this chunk deleted. */
+  readonly #deleted = new Set<string>();
+
+  constructor(run: SweepRun, uploads: OpenUploads, storeTimeMs: number) {
+    this.#run = run;
+    this.#uploads = uploads;
+    this.#storeTimeMs = storeTimeMs;
+  }
+
+  /** `shared`: whether attempts may be inspected in listings that they share. */
+  async sweep(chunk: readonly DueAttempt[], shared = true): Promise<void> {
+    const inspected = await this.#inspect(chunk, shared);
+    if (this.#run.options.dryRun) return this.#reportCandidates(inspected);
+    await this.#purge(inspected);
+    const again: DueAttempt[] = [];
+    const complete: InspectedAttempt[] = [];
+    await pMap(
+      inspected,
+      async (one) => {
+        const { left, isMore } = await this.#findSurprises(one);
+        if (left.length === 0 && !isMore) complete.push(one);
+        else if (shared) again.push(one.due);
+        else for (const key of left) this.#run.tally.problem({ code: 'objects-stay', operation: DELETION }, key);
+      },
+      { concurrency: STORE_CONCURRENCY },
+    );
+    await this.#acknowledge(complete);
+    if (again.length > 0) await this.sweep(again, false);
+  }
+
+  async #inspect(chunk: readonly DueAttempt[], shared: boolean): Promise<InspectedAttempt[]> {
+    const { bucket } = this.#run;
+    const refs = chunk.map(({ ref }) => ref);
+    const together = shared && !(await bucket.isVersioned()) ? await bucket.listTogether(refs) : undefined;
+    const inspectOne = async (due: DueAttempt): Promise<InspectedAttempt[]> => {
+      try {
+        const uploads = this.#uploads.byAttempt.get(attemptId(due.ref)) ?? [];
+        const listed = together?.(due.ref, uploads);
+        const attempt = listed ?? (await bucket.attempt(due.ref, { everything: true, uploads }));
+        return [{ due, attempt, isExact: !listed, ...(await this.#decide(attempt)) }];
+      } catch (error) {
+        failAttempt(this.#run, due, error);
+        return [];
+      }
+    };
+    return (await pMap(chunk, inspectOne, { concurrency: STORE_CONCURRENCY })).flat();
+  }
+
+  async #decide(attempt: Attempt): Promise<Pick<InspectedAttempt, 'candidates' | 'isUnclear'>> {
+    const { tally } = this.#run;
+    for (const key of attempt.unknownKeys) tally.problem({ code: 'unknown-key' }, key);
+    const decisions = await pMap(attempt.recordings, (state) => this.#decideOn(attempt, state), {
+      concurrency: STORE_CONCURRENCY,
+    });
+    const candidates = decisions.filter((decision) => typeof decision !== 'string');
+    tally.inspected(candidates.length, decisions.length - candidates.length);
+    return { candidates, isUnclear: decisions.includes('unclear') };
+  }
+
+  /** Whether a recording must be deleted now, and why. */
+  async #decideOn(attempt: Attempt, state: RecordingState): Promise<DeletionCandidate | 'keep' | 'unclear'> {
+    const { bucket, context, startedAtMs, tally } = this.#run;
+    const createdAtMs = createdAtOf(state.ref.recording);
+    const deadlineMs = attempt.deadlineMs(state.ref);
+    const isListing = this.#uploads.source === 'listing';
+    const wasYoung = this.#run.isYoung(startedAtMs - createdAtMs);
+    if (state.objects.deleting) {
+      // The intent is what counts; its reason and actor are for the receipt.
+      const intent = await bucket.read(state.ref, 'deleting').catch(() => undefined);
+      const { reason, actor } =
+        intent && intent !== 'unreadable' ? intent : ({ reason: 'controller-instruction', actor: 'unknown' } as const);
+      // A young one may have opened its upload since the uploads were listed.
+      return { state, areUploadsListed: isListing && !wasYoung, deadlineMs, reason, actor };
+    }
+    // A run may last longer than the recording was young when it began: what is left of a deletion is deleted all the same.
+    if (this.#run.isYoung(context.now() - createdAtMs)) return 'keep';
+    // Every other object is written after the manifest: without one, they are what a request left after a deletion.
+    const isLeftOver = state.items.length > 0 && !state.objects.manifest;
+    const isDue = deadlineMs <= startedAtMs + context.leadMs && !wasYoung;
+    const candidate: DeletionCandidate = {
+      state,
+      areUploadsListed: isListing,
+      deadlineMs,
+      reason: 'retention',
+      actor: 'sweeper',
+    };
+    if (isDue || isLeftOver) return candidate;
+    // An open upload proves nothing: it was listed before the attempt, and a purge may have ended it since.
+    if (state.objects.media) return 'keep';
+    try {
+      // An assessment between a purge that failed near its end and the next sweep keeps nothing any longer.
+      const receipt = await bucket.readReceipt(state.ref);
+      return receipt && receipt !== 'unreadable' ? candidate : 'keep';
+    } catch (error) {
+      tally.problem(failureOf(error), bucket.prefixOf(state.ref));
+      return 'unclear';
+    }
+  }
+
+  #reportCandidates(inspected: readonly InspectedAttempt[]): void {
+    const { bucket, tally } = this.#run;
+    for (const { candidates } of inspected) {
+      for (const candidate of candidates) tally.would(candidate, bucket.prefixOf(candidate.state.ref));
+    }
+  }
+
+  async #purge(inspected: readonly InspectedAttempt[]): Promise<void> {
+    const { bucket, chain, context, tally } = this.#run;
+    const candidates = inspected.flatMap((one) => one.candidates);
+    const outcomes = await purgeRecordings(context, bucket, candidates, chain);
+    for (const [index, outcome] of outcomes.entries()) {
+      const { ref, result } = outcome;
+      tally.purged(outcome, bucket.prefixOf(ref), candidates[index]?.deadlineMs ?? Number.NaN, context.now());
+      if (result !== 'failed') this.#deleted.add(recordingId(ref));
+    }
+  }
+
+  /**
+   * What a listing of exactly the attempt shows after the purge and should not: `left` is deleted, and still there;
+   * `isMore` are keys that were not inspected, in a page shared with others, or because they were written since. Without
+   * such a listing nothing is acknowledged.
+   */
+  async #findSurprises({ due, attempt, isExact, candidates }: InspectedAttempt) {
+    const { bucket, tally } = this.#run;
+    // It was listed by exactly its prefix, and is left as it was.
+    if (isExact && candidates.length === 0) return { left: [], isMore: false };
+    try {
+      const later = await bucket.attempt(due.ref, { everything: true });
+      const known = new Set(attempt.keys);
+      const left = later.recordings.filter(({ ref }) => this.#deleted.has(recordingId(ref)));
+      return { left: left.map(({ ref }) => bucket.prefixOf(ref)), isMore: later.keys.some((key) => !known.has(key)) };
+    } catch (error) {
+      tally.problem(failureOf(error), bucket.prefixOf(due.ref));
+      return { left: [], isMore: true };
+    }
+  }
+
+  /** Assessment records first: an entry is deleted only after everything that it leads to. */
+  async #acknowledge(inspected: readonly InspectedAttempt[]): Promise<void> {
+    const run = this.#run;
+    const over: { readonly records: readonly string[]; readonly entries: readonly string[] }[] = [];
+    await pMap(inspected, async (one) => over.push(await this.#whatIsOver(one)), { concurrency: STORE_CONCURRENCY });
+    const left = await run.remove(over.flatMap(({ records }) => records));
+    const complete = over.filter(({ records }) => !records.some((key) => left.has(key)));
+    await run.remove(complete.flatMap(({ entries }) => entries));
+  }
+
+  /**
+   * Which assessment records and queue entries may be deleted after the purge: records past their deadline and grace
+   * period, entries past the grace period. An attempt of which something is kept has, or is given, an entry at its next
+   * deadline (docs/model/order-of-writes.py).
+   */
+  async #whatIsOver({ due, attempt, candidates, isUnclear }: InspectedAttempt) {
+    const { bucket, context, startedAtMs, tally } = this.#run;
+    const isDeleted = ({ ref }: RecordingState) => this.#deleted.has(recordingId(ref));
+    const nothing = { records: [], entries: [] };
+    const isIncomplete =
+      candidates.some(({ state }) => !isDeleted(state)) ||
+      attempt.unknownKeys.length > 0 ||
+      isUnclear ||
+      // An upload of this attempt may be all that is left of a recording.
+      this.#uploads.source === 'unknown';
+    if (isIncomplete) return nothing;
+    const past = due.entries.filter(({ ageMs }) => !this.#run.isYoung(ageMs));
+    const nextMs = attempt.nextDeadlineMs((ref) => this.#deleted.has(recordingId(ref)));
+    const areRecordsOver =
+      attempt.recordings.every(isDeleted) &&
+      attempt.assessments.every(({ lastModifiedMs }) => !this.#run.isYoung(this.#storeTimeMs - lastModifiedMs)) &&
+      !(nextMs !== undefined && nextMs > startedAtMs + context.leadMs);
+    if (nextMs === undefined || areRecordsOver) {
+      return { records: attempt.assessments.map(({ key }) => key), entries: past.map(({ key }) => key) };
+    }
+    try {
+      if (!due.entries.some(({ timeMs }) => timeMs === nextMs)) await bucket.queue.enqueue(due.ref, nextMs);
+    } catch (error) {
+      tally.problem(failureOf(error), bucket.prefixOf(due.ref));
+      return nothing;
+    }
+    return { records: [], entries: past.filter(({ timeMs }) => timeMs !== nextMs).map(({ key }) => key) };
+  }
 }

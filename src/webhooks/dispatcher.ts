@@ -1,11 +1,11 @@
 // Brings the outbox to its endpoints: at least once, tenant by tenant, so that a dead endpoint holds up nobody else.
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
-import { targetsOf } from '../bucket/attempt.ts';
+import { refOf } from '../bucket/documents.ts';
 import { OUTBOX_PREFIX, outboxEnd, parseKey, receiptKey, recordingKey } from '../bucket/layout.ts';
-import { UNDELIVERED_MS } from '../bucket/outbox.ts';
+import { targetsOf } from '../bucket/listing.ts';
+import { type EventType, parseOutboxBody, type RecordingEvent, UNDELIVERED_MS } from '../bucket/outbox.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
-import { type EventType, parseOutboxBody, type RecordingEvent, refOf } from '../model/events.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { backoffMs } from './backoff.ts';
@@ -227,7 +227,7 @@ async function verdictOf(
   settledMs: number,
 ): Promise<'yes' | 'no' | 'unknown'> {
   if (event.type !== 'recording.stored') return 'yes';
-  const ref = refOf(event);
+  const ref = refOf(event.data);
   for (const key of [recordingKey(ref, 'stored'), receiptKey(ref)]) {
     const { objects } = await store.list(key, { limit: 1 });
     if (objects.length > 0) return 'yes';

@@ -1,7 +1,7 @@
 // Where a tenant's events go, and one attempt to bring one there, after the Standard Webhooks conventions.
 import { createHmac } from 'node:crypto';
+import type { EventType, RecordingEvent } from '../bucket/outbox.ts';
 import { SECOND_MS } from '../model/durations.ts';
-import type { EventType, RecordingEvent } from '../model/events.ts';
 
 export interface Endpoint {
   readonly url: URL;

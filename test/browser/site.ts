@@ -18,7 +18,7 @@ import {
   type SyntheticOptions,
   syntheticWebm,
 } from '../../packages/exam-client/test/synthetic-webm.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
+import type { Recording } from '../../src/recordings/read.ts';
 import { install } from '../runtime/process.ts';
 
 export const MIB = 1024 * 1024;

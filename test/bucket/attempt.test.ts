@@ -2,15 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { completedAtsOf, findRecording, readAttempt, targetsOf } from '../../src/bucket/attempt.ts';
+import { Bucket } from '../../src/bucket/bucket.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { assessedKey, type RecordingObject, recordingKey } from '../../src/bucket/layout.ts';
+import { listTogether, targetsOf } from '../../src/bucket/listing.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { listTogether } from '../../src/objectstore/list-together.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
-import { completeUpload } from '../../src/recordings/finalize.ts';
+import { finalizeRecording } from '../../src/recordings/finalize.ts';
+import { bucketOn } from '../kit/bucket.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
 import { intercepting, meanwhile } from '../kit/interventions.ts';
@@ -27,13 +28,13 @@ test('an attempt in a versioned bucket shows a reader what is current, a purge e
   for (const key of [manifest, media, media, `${media}.bak`, withdrawn, stands]) await store.put(key, bytes('{}'));
   for (const key of [media, withdrawn]) await store.delete([{ key }]);
   await store.createMultipartUpload(manifest);
-  const state = await readAttempt(store, ATTEMPT, { versions: true, uploads: store.openUploads('') });
-  const { objects, items } = findRecording(state, ref.recording) ?? {};
+  const attempt = await bucketOn(store).attempt(ATTEMPT, { everything: true, uploads: store.openUploads('') });
+  const { objects, items } = attempt.recording(ref.recording) ?? {};
   expect(Object.keys(objects ?? {})).toEqual(['manifest']);
   expect(items?.map(({ object }) => object).sort()).toEqual(['manifest', 'media', 'media', 'media']);
-  expect(state.unknownKeys).toEqual([`${media}.bak`, manifest]);
-  expect(state.assessments).toHaveLength(3);
-  expect(completedAtsOf(state)).toEqual([START_MS + 1]);
+  expect(attempt.unknownKeys).toEqual([`${media}.bak`, manifest]);
+  expect(attempt.assessments).toHaveLength(3);
+  expect(attempt.assessedAtMs).toBe(START_MS + 1);
   expect((await targetsOf(store, media, true)).map(({ key }) => key)).toEqual([media, media, media]);
   expect(await targetsOf(store, media, false)).toEqual([{ key: media }]);
 });
@@ -48,7 +49,7 @@ test.each<[string, Overtake, string]>([
   ['their deletion was ordered', ({ store }, ref) => store.put(recordingKey(ref, 'deleting'), bytes('{}')), 'deleted'],
   ['they were purged', remove('manifest'), 'deleted'],
   ['their deadline has come', ({ clock }) => clock.advance(30 * DAY_MS), 'deleted'],
-  ['they were deleted', remove('media'), 'gone'],
+  ['they were deleted', remove('media'), 'absent'],
   ['nothing was left of them', remove('media', 'manifest'), 'deleted'],
 ])('media that were completed while %s are gone again', async (_, overtake, result) => {
   const service = startTestService();
@@ -58,20 +59,24 @@ test.each<[string, Overtake, string]>([
   const manifest = JSON.parse(text(await store.get(recordingKey(ref, 'manifest'))) ?? '') as Manifest;
   const parts = await partsOf(store, recordingKey(ref, 'media'), manifest.uploadId);
   const secondLook = { when: 'before', call: 'list' } as const;
-  const complete = (seen: ObjectStore) => completeUpload({ ...context, store: seen }, ref, manifest, parts);
+  const complete = async (store: ObjectStore) => {
+    const seen = { ...context, store };
+    await new Bucket(seen).completeUpload(ref, manifest.uploadId, parts);
+    return finalizeRecording(seen, ref, manifest, parts);
+  };
   expect(await meanwhile(store, secondLook, () => overtake(service, ref), complete)).toEqual({ result });
   expect(await store.get(recordingKey(ref, 'media'))).toBeUndefined();
 });
 
 describe('listing many folders together', () => {
   /** A store that counts how often it is asked. */
-  function holding(keys: readonly string[], failAt = Number.POSITIVE_INFINITY) {
+  function holding(keys: readonly string[], failAt = Number.POSITIVE_INFINITY, code = 'SlowDown') {
     const memory = new MemoryStore({ now: () => START_MS });
     for (const key of keys) void memory.put(key, new Uint8Array());
     const counted = { requests: 0 };
     const store = intercepting(memory, async (call, _args, go) => {
       counted.requests += 1;
-      if (counted.requests >= failAt) throw new StoreError('unavailable', call, 'SlowDown');
+      if (counted.requests >= failAt) throw new StoreError('unavailable', call, code);
       return go();
     });
     return { store, counted };
@@ -93,7 +98,7 @@ describe('listing many folders together', () => {
         for (const prefix of prefixes) {
           const expected = keys.filter((key) => key.startsWith(prefix)).sort();
           // Of what is empty the caller asks by itself.
-          expect(listed.get(prefix)?.map(({ key }) => key)).toEqual(expected.length > 0 ? expected : undefined);
+          expect(listed.objectsOf(prefix)?.map(({ key }) => key)).toEqual(expected.length > 0 ? expected : undefined);
           pages += Math.ceil((expected.length + 1) / 16);
         }
         expect(counted.requests).toBeLessThanOrEqual(pages);
@@ -102,15 +107,44 @@ describe('listing many folders together', () => {
     );
   });
 
-  test('neighbours share pages, and a failure leaves out what was not listed in full', async () => {
+  test('neighbours share pages', async () => {
     const prefixes = numbered(400);
     const { store, counted } = holding(prefixes.flatMap((prefix) => [`${prefix}a`, `${prefix}b`]));
-    expect((await listTogether(store, 'root/', prefixes)).size).toBe(400);
+    const listed = await listTogether(store, 'root/', prefixes);
+    expect(prefixes.map((prefix) => listed.objectsOf(prefix)?.length)).toEqual(prefixes.map(() => 2));
     expect(counted.requests).toBeLessThan(40);
-    const keys = numbered(100).map((prefix) => `${prefix}a`);
-    const listed = await listTogether(holding(keys, 3).store, 'root/', numbered(100));
-    expect(listed.size).toBeLessThan(100);
-    expect(listed.size).toBeGreaterThan(0);
-    for (const [prefix, objects] of listed) expect(objects.map(({ key }) => key)).toEqual([`${prefix}a`]);
+  });
+
+  const listPartly = async (code: string) => {
+    const prefixes = numbered(100);
+    const { store, counted } = holding(
+      prefixes.map((prefix) => `${prefix}a`),
+      3,
+      code,
+    );
+    const listed = await listTogether(store, 'root/', prefixes);
+    const found = prefixes.map((prefix) => {
+      try {
+        return listed.objectsOf(prefix)?.map(({ key }) => key);
+      } catch (error) {
+        return error;
+      }
+    });
+    return { found, counted, whole: (index: number) => [`${prefixes[index]}a`] };
+  };
+
+  test('a response that cannot be read leaves out what was not listed in full', async () => {
+    const { found, whole } = await listPartly('UnreadableAnswer');
+    for (const [index, keys] of found.entries()) if (keys) expect(keys).toEqual(whole(index));
+    expect(found.filter((keys) => keys === undefined).length).toBeGreaterThan(0);
+    expect(found.filter((keys) => keys !== undefined).length).toBeGreaterThan(0);
+  });
+
+  test('a store that asks for patience is not asked for each folder alone: their failure is returned', async () => {
+    const { found, counted, whole } = await listPartly('SlowDown');
+    const refused = found.filter((keys) => keys instanceof StoreError);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const [index, keys] of found.entries()) if (!(keys instanceof StoreError)) expect(keys).toEqual(whole(index));
+    expect(counted.requests).toBeLessThan(10);
   });
 });

@@ -1,6 +1,6 @@
 // A doctor on a test store, what a bucket holds, and a store with the holes that the attacks look for.
 import { randomBytes } from 'node:crypto';
-import { listItemVersions } from '../../src/bucket/attempt.ts';
+import { eachItem } from '../../src/bucket/listing.ts';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies, DoctorSettings } from '../../src/doctor/context.ts';
 import { DAY_MS, SECOND_MS } from '../../src/model/durations.ts';
@@ -59,7 +59,7 @@ export async function bucketContents({ client, bucket }: RealStore) {
   const place = { bucket, keyPrefix: '' };
   const [whole, inspection] = [new S3ObjectStore(client, place), inspectBucket(client, place)];
   return {
-    versions: await listItemVersions(whole, ''),
+    versions: await Array.fromAsync(eachItem(whole, '', true)),
     uploads: await Array.fromAsync(listAllMultipartUploads(whole, '')),
     cors: await inspection.corsRules(),
     lifecycle: await inspection.lifecycleRules(),

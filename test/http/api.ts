@@ -14,8 +14,8 @@ import type { Method } from '../../src/http/operation.ts';
 import { HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import type { Created } from '../../src/recordings/create.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
-import type { SignedPart } from '../../src/recordings/upload.ts';
+import type { Recording } from '../../src/recordings/read.ts';
+import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { startHttpServer } from '../../src/runtime/http-server.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -176,7 +176,7 @@ export async function startApi(options: ApiOptions = {}) {
     const { partSizeBytes } = created.upload;
     const chosen = partNumbers ?? Array.from({ length: Math.ceil(file.length / partSizeBytes) }, (_, i) => i + 1);
     const partOf = (number: number) => file.subarray((number - 1) * partSizeBytes, number * partSizeBytes);
-    const answer = await call<{ parts: SignedPart[] }>('post', `${created.path}/parts`, {
+    const answer = await call<{ parts: PresignedPart[] }>('post', `${created.path}/parts`, {
       as: { tenant: created.ref.tenant },
       body: { parts: chosen.map((partNumber) => ({ partNumber, sizeBytes: partOf(partNumber).length })) },
     });

@@ -4,7 +4,7 @@ import { attemptPrefix, recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { Assessment } from '../../src/recordings/assess.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
+import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
 import { mediaKey } from '../kit/service.ts';

@@ -83,7 +83,7 @@ describe('a file that is sent through the service', () => {
     await held.reached;
     // Beside the two parts the sockets of the machine hold some; a service that buffered would have taken all of it.
     expect(await settled(() => sentBytes)).toBeLessThan(30 * MIB);
-    expect(narrow.service.context.contentUploads.buffers.taken).toBe(2);
+    expect(narrow.service.context.proxiedUploads.buffers.taken).toBe(2);
     expect(partsSent).toBe(0);
     held.release();
     await sending;
@@ -197,7 +197,7 @@ describe('a file that stops coming', () => {
     const held = store.holdNext('uploadPart');
     const sending = attach(created, enlargeWebm(webm, 12 * MIB), impatient);
     await held.reached;
-    const { buffers } = impatient.service.context.contentUploads;
+    const { buffers } = impatient.service.context.proxiedUploads;
     await until(() => buffers.taken === 2);
     await settled(() => buffers.waiting);
     for (let count = 0; count < 3; count += 1) look();
@@ -213,7 +213,7 @@ describe('more files at once', () => {
 
   it('than may be sent are refused with 503 and Retry-After, until one of them has ended', async () => {
     const crowded = await startApi({ content: { max: 2 } });
-    const { buffers } = crowded.service.context.contentUploads;
+    const { buffers } = crowded.service.context.proxiedUploads;
     const stalled = [await beginOne(await crowded.create(), crowded), await beginOne(await crowded.create(), crowded)];
     await until(() => buffers.taken === 2);
     const created = await crowded.create();
@@ -228,7 +228,7 @@ describe('more files at once', () => {
   it('than there is memory for wait; one that comes too slowly meanwhile is refused, the others come through', async () => {
     let nowMs = 0;
     const shared = await startApi({ content: { max: 3, now: () => nowMs } });
-    const { buffers } = shared.service.context.contentUploads;
+    const { buffers } = shared.service.context.proxiedUploads;
     const [created, waiting] = [await shared.create(), await shared.create()];
     const slow = await beginOne(await shared.create(), shared);
     const another = await beginOne(created, shared);

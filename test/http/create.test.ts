@@ -7,7 +7,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations
 import { createdAtOf, newRecordingId } from '../../src/model/ids.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
-import type { SignedPart } from '../../src/recordings/upload.ts';
+import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
@@ -31,7 +31,7 @@ function create(attempt: string, body: object = {}, key?: string, tenant = 'acme
 }
 
 const sign = ({ path, ref }: CreatedRecording, parts: readonly object[], by = api) =>
-  by.call<{ parts: SignedPart[] }>('post', `${path}/parts`, {
+  by.call<{ parts: PresignedPart[] }>('post', `${path}/parts`, {
     as: { scope: 'recordings:upload', exam: 'math', attempt: ref.attempt },
     body: { parts },
   });
@@ -95,7 +95,7 @@ describe('part URLs', () => {
       return { partNumber, method: 'PUT', url, headers: { 'content-length': String(sizeBytes) }, expiresAt };
     });
     expect(parts).toEqual(wanted);
-    const put = async () => (await brief.service.putPart(parts[1] as SignedPart, new Uint8Array(1000))).status;
+    const put = async () => (await brief.service.putPart(parts[1] as PresignedPart, new Uint8Array(1000))).status;
     expect(await put()).toBe(200);
     brief.service.clock.advance(16 * SECOND_MS);
     expect(await put()).toBe(403);
@@ -113,7 +113,7 @@ describe('part URLs', () => {
 
   it('asked for many times at once share a look at the store, and look again after one that failed', async () => {
     const created = await api.create();
-    api.service.context.takingParts.clear();
+    api.service.context.openUploadCache.clear();
     const recover = store.failOn('list', 'attempts/');
     for (const answer of await Promise.all([sign(created, ONE), sign(created, ONE)])) {
       expectProblem(answer, 503, 'store-unavailable');
@@ -275,7 +275,7 @@ describe('a create with an Idempotency-Key', () => {
     expect((await again(attempt)).body.recording).toEqual(body.recording);
     expect(await api.service.keys(marker)).toEqual([marker]);
     await api.service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
-    api.service.context.manifests.clear();
+    api.service.context.manifestCache.clear();
     expectProblem(await again(attempt), 503, 'recording-unreadable');
   });
 });

@@ -81,8 +81,8 @@ it.each(['expired', 'unreadable', 'restricted'] as const)(
       if (state === 'restricted') await by.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
       if (state === 'expired') by.service.clock.advance(31 * DAY_MS);
       if (state === 'unreadable') await by.service.store.put(recordingKey(ref, 'manifest'), new Uint8Array([1]));
-      by.service.context.manifests.clear();
-      by.service.context.takingParts.clear();
+      by.service.context.manifestCache.clear();
+      by.service.context.openUploadCache.clear();
       expect((await send(by, call, ref.recording)).status).not.toBe(500);
     }
   },

@@ -201,7 +201,7 @@ describe('complete, held before a call to the store', () => {
     const completed = await completing;
     const read = await api.call('get', created.path);
     // An abort that begins when the upload is completed is refused: nothing was given up.
-    const isTooLate = end === 'abort' && (call === 'getStart' || call === 'tag');
+    const isTooLate = end === 'abort' && (call === 'put' || call === 'getStart' || call === 'tag');
     if (end === 'complete' || isTooLate) {
       if (end === 'complete') expect(ended.status).toBe(200);
       else expectProblem(ended, 409, 'recording-stored');

@@ -68,7 +68,7 @@ async function holdings() {
   await api.call('put', `${audio.attemptPath}/assessment`, { body: { completedAt } });
   const torn = await api.store({ exam: 'zoology' }, webm, { participantId });
   await api.service.store.put(recordingKey(torn.ref, 'manifest'), Buffer.from('{'));
-  api.service.context.manifests.clear();
+  api.service.context.manifestCache.clear();
   return { who: participantId, stored, uploading, contested, audio, torn, completedAt };
 }
 

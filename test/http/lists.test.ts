@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
+import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { type Answer, type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
@@ -131,7 +131,7 @@ describe('a list', () => {
     const [erased, torn, kept] = [await begin(), await begin(), await begin()];
     await late.call('delete', `${erased.path}?reason=erasure`);
     await late.service.store.put(recordingKey(torn.ref, 'manifest'), Buffer.from('{"version":1,'));
-    late.service.context.manifests.clear();
+    late.service.context.manifestCache.clear();
     await expectLists(expired, kept);
     expectProblem(await late.call('get', torn.path), 503, 'recording-unreadable');
     late.service.clock.advance(DAY_MS);

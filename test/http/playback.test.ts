@@ -5,7 +5,7 @@ import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import { auditPrefix, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { AccessLogPage } from '../../src/recordings/access-log.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
+import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';

@@ -3,15 +3,15 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { seedRecordings } from '../../bench/seed.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { parseManifest } from '../../src/bucket/documents.ts';
+import { parseDocument } from '../../src/bucket/documents.ts';
 import { participantKey, recordingKey } from '../../src/bucket/layout.ts';
-import { readReceipt } from '../../src/bucket/receipts.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
-import type { SignedPart } from '../../src/recordings/upload.ts';
+import type { Recording } from '../../src/recordings/read.ts';
+import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { type Api, type CreatedRecording, startApi } from '../http/api.ts';
 import { beginSending, formWith } from '../http/calls.ts';
 import { expectProblem } from '../http/expectations.ts';
+import { readReceipt } from '../kit/bucket.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import type { TestService } from '../kit/service.ts';
@@ -46,15 +46,15 @@ async function expectPlays(created: CreatedRecording, file: Uint8Array = webm, a
 }
 
 /** The URL of a part, as the service signs it. */
-async function signed({ path }: CreatedRecording, partNumber = 1, sizeBytes = webm.length): Promise<SignedPart> {
+async function signed({ path }: CreatedRecording, partNumber = 1, sizeBytes = webm.length): Promise<PresignedPart> {
   const body = { parts: [{ partNumber, sizeBytes }] };
-  const answer = await api.call<{ parts: [SignedPart] }>('post', `${path}/parts`, { body });
+  const answer = await api.call<{ parts: [PresignedPart] }>('post', `${path}/parts`, { body });
   expect(answer.status).toBe(200);
   return answer.body.parts[0];
 }
 
 /** Some stores close the connection on a body that they refuse (versitygw 1.8). */
-async function expectDead(part: SignedPart, file: Uint8Array = webm): Promise<void> {
+async function expectDead(part: PresignedPart, file: Uint8Array = webm): Promise<void> {
   const status = await service.putPart(part, file).then(
     (answer) => answer.status,
     () => 'closed',
@@ -65,7 +65,7 @@ async function expectDead(part: SignedPart, file: Uint8Array = webm): Promise<vo
 /** The parts that the store has of an upload; undefined when it has no such upload. */
 async function partsOf({ ref }: CreatedRecording) {
   const body = (await service.store.get(recordingKey(ref, 'manifest'))) ?? new Uint8Array();
-  const uploadId = parseManifest(body, ref)?.uploadId ?? '';
+  const uploadId = parseDocument('manifest', body, ref)?.uploadId ?? '';
   return () => service.store.listParts(recordingKey(ref, 'media'), uploadId);
 }
 

@@ -1,7 +1,7 @@
 // The doctor's verdict is the truth: fit means that a whole life, a withdrawal and a sweep work on this very store.
 import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
-import { parseManifest } from '../../src/bucket/documents.ts';
+import { parseDocument } from '../../src/bucket/documents.ts';
 import { recordingKey } from '../../src/bucket/layout.ts';
 import { findObjectLock } from '../../src/doctor/checks/object-lock.ts';
 import { examine } from '../../src/doctor/doctor.ts';
@@ -13,7 +13,7 @@ import { createS3Client } from '../../src/objectstore/s3/client.ts';
 import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { issuePlaybackLink } from '../../src/recordings/playback.ts';
+import { presignPlayback } from '../../src/recordings/playback.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
 import { doctorFor } from '../doctor/support.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
@@ -60,7 +60,11 @@ function watching({ good }: QuirkyStore, begin: (where: Partial<RecordingRef>) =
   return {
     begin: async (where: Partial<RecordingRef> = {}): Promise<RecordingRef> => {
       const ref = await begin(where);
-      const manifest = parseManifest((await good.get(recordingKey(ref, 'manifest'))) ?? new Uint8Array(), ref);
+      const manifest = parseDocument(
+        'manifest',
+        (await good.get(recordingKey(ref, 'manifest'))) ?? new Uint8Array(),
+        ref,
+      );
       uploads.push({ key: mediaKey(ref), uploadId: manifest?.uploadId ?? '' });
       return ref;
     },
@@ -81,7 +85,7 @@ async function requireLife({ context, testStore }: TestService, { begin }: Watch
   const [part] = await presignParts(context, ref, [{ partNumber: 1, sizeBytes: webm.length }]);
   await testStore.fetch(part?.url ?? '', { method: 'PUT', body: webm });
   await completeRecording(context, ref, {});
-  const { url } = await issuePlaybackLink(context, CALLER, ref);
+  const { url } = await presignPlayback(context, CALLER, ref);
   const bytesOf = async (range: string) => {
     const answer = await testStore.fetch(url, { headers: range === '' ? {} : { range } });
     return Buffer.from(await answer.arrayBuffer());

@@ -4,18 +4,18 @@ import { LRUCache } from 'lru-cache';
 import { type AuditRecord, createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { recordingKey } from '../../src/bucket/layout.ts';
+import type { EventType } from '../../src/bucket/outbox.ts';
 import { createOutbox } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
-import type { EventType } from '../../src/model/events.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import { type ContentLimits, ContentUploads } from '../../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
-import type { SignedPart } from '../../src/recordings/upload.ts';
+import { type ProxiedUploadLimits, ProxiedUploads } from '../../src/recordings/part-buffers.ts';
+import type { PresignedPart } from '../../src/recordings/upload.ts';
+import type { SweepContext, SweepOptions } from '../../src/sweeper/run.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
-import type { SweepContext, SweepOptions } from '../../src/sweeper/sweep-run.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { createVirtualClock, type TestClock } from './clock.ts';
 import { MIB, webm } from './fixtures.ts';
@@ -30,7 +30,7 @@ export type TestService = ReturnType<typeof startTestService>;
 
 export interface TestServiceOptions {
   readonly uploads?: Partial<UploadSettings>;
-  readonly content?: Partial<ContentLimits>;
+  readonly content?: Partial<ProxiedUploadLimits>;
   readonly sweep?: Partial<SweepContext>;
   readonly policy?: Partial<RecordingsContext['policy']>;
   readonly memory?: Omit<MemoryStoreOptions, 'now'>;
@@ -64,9 +64,14 @@ export function startTestService(options: TestServiceOptions = {}) {
       contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
       ...options.uploads,
     },
-    contentUploads: new ContentUploads({ max: 32, idleMs: MINUTE_MS, now, every: clock.every, ...options.content }),
-    manifests: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
-    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 100, ttl: SECOND_MS, ttlResolution: 0, perf: clock }),
+    proxiedUploads: new ProxiedUploads({ max: 32, idleMs: MINUTE_MS, now, every: clock.every, ...options.content }),
+    manifestCache: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
+    openUploadCache: new LRUCache<string, Promise<Manifest>>({
+      max: 100,
+      ttl: SECOND_MS,
+      ttlResolution: 0,
+      perf: clock,
+    }),
   };
   const sweepContext: SweepContext = {
     ...shared,
@@ -112,7 +117,7 @@ export function startTestService(options: TestServiceOptions = {}) {
       return ref;
     },
     /** A browser's PUT. */
-    putPart: ({ url, method }: Pick<SignedPart, 'url' | 'method'>, body: Uint8Array) =>
+    putPart: ({ url, method }: Pick<PresignedPart, 'url' | 'method'>, body: Uint8Array) =>
       testStore.fetch(url, { method, body }),
     close: () => testStore.close(),
   };

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseAuditEvent, parseManifest, parseReceipt } from '../../src/bucket/documents.ts';
+import { parseDocument } from '../../src/bucket/documents.ts';
 import { receiptKey, recordingKey } from '../../src/bucket/layout.ts';
 import { beginsRecording, detectContainer } from '../../src/model/container.ts';
 import { parseDuration } from '../../src/model/durations.ts';
-import { newRecordingId } from '../../src/model/ids.ts';
+import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { checkParts, maxPartsFor, sameEtag } from '../../src/model/parts.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
@@ -66,17 +66,18 @@ test('law: a manifest, receipt or audit event that is cut short, or lies under t
   const receipt = await bodyOf(receiptKey(ref));
   const [audited = ''] = await service.keys('audit/');
   const other = { tenant: 'other', exam: 'other', attempt: 'other', recording: newRecordingId(6, randomBytes) };
-  for (const [body, parse] of [
-    [manifest, parseManifest],
-    [receipt, parseReceipt],
-    [await bodyOf(audited), parseAuditEvent],
+  for (const [body, kind] of [
+    [manifest, 'manifest'],
+    [receipt, 'receipt'],
+    [await bodyOf(audited), 'auditEvent'],
   ] as const) {
+    const parse = (bytes: Uint8Array, of: RecordingRef) => parseDocument(kind, bytes, of);
     expect(parse(body, ref)).toEqual(JSON.parse(Buffer.from(body).toString()));
     fc.assert(fc.property(fc.nat(body.length - 1), (end) => expect(parse(body.subarray(0, end), ref)).toBeUndefined()));
     for (const [name, value] of Object.entries(other)) expect(parse(body, { ...ref, [name]: value })).toBeUndefined();
   }
   const named = Buffer.from(manifest).toString().replace('"p1"', '"a@b"');
-  expect(parseManifest(Buffer.from(named), ref)).toBeUndefined();
+  expect(parseDocument('manifest', Buffer.from(named), ref)).toBeUndefined();
 });
 
 test('a duration is a whole number of seconds, minutes, hours or days', () => {

@@ -11,7 +11,7 @@ import {
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
 import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
-import { eachItem } from '../../src/bucket/attempt.ts';
+import { eachItem } from '../../src/bucket/listing.ts';
 import { listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
 import { createS3Client, type S3Credentials, type S3Settings } from '../../src/objectstore/s3/client.ts';
 import { toStoreError } from '../../src/objectstore/s3/errors.ts';

@@ -5,9 +5,9 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { SECOND_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import { openContent } from '../../src/recordings/content.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
+import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { meanwhile } from '../kit/interventions.ts';
@@ -37,7 +37,7 @@ test('another replica that knows the upload refuses every late call, and within 
   await uploadParts(service.context, ref, [webm]);
   const early = await urlFrom(replica, ref);
   expect(await listUploadedParts(replica, ref)).toHaveLength(1);
-  const content = await openContent(replica, ref);
+  const content = await openProxiedUpload(replica, ref);
   await withdraw(ref);
   for (const url of [early, await urlFrom(replica, ref)]) {
     const { status } = await service.testStore.fetch(url, { method: 'PUT', body: new Uint8Array(PART.sizeBytes) });
@@ -45,7 +45,7 @@ test('another replica that knows the upload refuses every late call, and within 
   }
   await expect(listUploadedParts(replica, ref)).rejects.toMatchObject(DELETED);
   await expect(completeRecording(replica, ref, {})).rejects.toMatchObject(DELETED);
-  await expect(openContent(replica, ref)).rejects.toMatchObject(DELETED);
+  await expect(openProxiedUpload(replica, ref)).rejects.toMatchObject(DELETED);
   await expect(content.write(Readable.from([new Uint8Array(6 * MIB)]))).rejects.toMatchObject({ code: 'upload-gone' });
   service.clock.advance(SECOND_MS + 1);
   for (const context of [replica, service.context])

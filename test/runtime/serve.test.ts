@@ -219,7 +219,7 @@ describe('a service', () => {
     /** The parts that were acknowledged, in this order; the service may be killed under the others. */
     async function put(parts: typeof all, onAcknowledged = async () => {}): Promise<number[]> {
       const acknowledged: number[] = [];
-      const signed = await sdk.signParts(place, parts);
+      const signed = await sdk.presignPartsOf(place, parts);
       const sent = signed.map(async ({ partNumber, url, headers }) => {
         const sending = fetch(url, { method: 'PUT', headers, body: bytesOf(partNumber) });
         const answer = await sending.catch(() => undefined);

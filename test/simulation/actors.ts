@@ -5,10 +5,10 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import { openContent } from '../../src/recordings/content.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
+import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { erasureIsWhole, must, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
@@ -129,7 +129,7 @@ async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8A
 async function upload(taking: Taking, ref: RecordingRef, bodies: readonly Uint8Array[]): Promise<void> {
   const { model, world } = taking.simulation;
   const answer = await callService(taking, ref, 'content', async (context) => {
-    const content = await openContent(context, ref);
+    const content = await openProxiedUpload(context, ref);
     await content.write(Readable.from(bodies));
     return content.complete();
   });

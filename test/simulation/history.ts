@@ -2,8 +2,8 @@
 
 import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { Finding, FindingKind } from '../../src/verifier/findings.ts';
 import { verify } from '../../src/verifier/verify.ts';
-import type { Finding, FindingKind } from '../../src/verifier/verify-report.ts';
 import { ACTORS } from './actors.ts';
 import { must, tagsTellTheDeadline, Violation } from './invariants.ts';
 import type { Model } from './model.ts';

@@ -1,5 +1,5 @@
 // What must be true after every step of a history, whatever has failed: each invariant a function that throws `Violation`.
-import { parseReceiptIndex } from '../../src/bucket/documents.ts';
+import { parseDocument } from '../../src/bucket/documents.ts';
 import {
   attemptPrefix,
   DUE_PREFIX,
@@ -9,7 +9,7 @@ import {
   recordingPrefix,
 } from '../../src/bucket/layout.ts';
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
-import type { SweepReport } from '../../src/sweeper/sweep-report.ts';
+import type { SweepReport } from '../../src/sweeper/report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import type { Effect, Request, World } from './world.ts';
@@ -67,7 +67,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   }
   if (parsed?.type === 'receipt') model.know(parsed.ref).receiptMs ??= world.nowMs;
   if (parsed?.type === 'due-receipts') {
-    const index = parseReceiptIndex(model.store.peek(key) ?? new Uint8Array());
+    const index = parseDocument('receiptIndex', model.store.peek(key) ?? new Uint8Array());
     if (index && index.first > 1) world.count('later-batches');
     for (const name of index?.keys ?? []) {
       const receipt = parseKey(name);

@@ -5,7 +5,7 @@ import { HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { type AttemptRef, createdAtOf, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import type { RetentionPolicy } from '../../src/model/retention.ts';
 import { keyedRandom } from '../../src/recordings/idempotency.ts';
-import type { SweepContext } from '../../src/sweeper/sweep-run.ts';
+import type { SweepContext } from '../../src/sweeper/run.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Request } from './world.ts';
 

@@ -1,8 +1,8 @@
 // The operator's cron: sweepers and verify, and what must hold after them.
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../src/model/durations.ts';
 import { MAX_CLOCK_SKEW_MS } from '../../src/model/times.ts';
+import type { SweepReport } from '../../src/sweeper/report.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
-import type { SweepReport } from '../../src/sweeper/sweep-report.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { aSweepLeavesNothingDue, must } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';

@@ -2,10 +2,10 @@
 
 import { recordingKey } from '../../src/bucket/layout.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
-import { listAttemptRecordings } from '../../src/recordings/list.ts';
-import { issuePlaybackLink } from '../../src/recordings/playback.ts';
-import { readRecordingView } from '../../src/recordings/read.ts';
-import type { Recording } from '../../src/recordings/recording.ts';
+import { listRecordings } from '../../src/recordings/list.ts';
+import { presignPlayback } from '../../src/recordings/playback.ts';
+import type { Recording } from '../../src/recordings/read.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { must, storedMeansWhole } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
@@ -30,11 +30,11 @@ export async function review(taking: Taking, ref: RecordingRef): Promise<void> {
   const how = taking.random.pick(['read', 'list', 'play', 'play'] as const);
   if (how === 'play') return play(taking, ref, asked);
   if (how === 'read') {
-    const answer = await callService(taking, ref, 'read', (context) => readRecordingView(context, ref));
+    const answer = await callService(taking, ref, 'read', (context) => readRecording(context, ref));
     return 'value' in answer ? checkShown(model, ref, answer.value, asked) : undefined;
   }
   const known = new Map(model.of(ref).map((each) => [each.ref.recording, before(simulation, each.ref)]));
-  const answer = await callService(taking, ref, 'list', (by) => listAttemptRecordings(by, ref, { limit: 200 }));
+  const answer = await callService(taking, ref, 'list', (by) => listRecordings(by, ref, { limit: 200 }));
   for (const item of 'value' in answer ? answer.value.items : []) {
     const found = known.get(item.recordingId);
     if (found) checkShown(model, { ...ref, recording: item.recordingId }, item, found);
@@ -43,7 +43,7 @@ export async function review(taking: Taking, ref: RecordingRef): Promise<void> {
 
 async function play(taking: Taking, ref: RecordingRef, asked: Before): Promise<void> {
   const { model, world } = taking.simulation;
-  const answer = await callService(taking, ref, 'play', (context, caller) => issuePlaybackLink(context, caller, ref));
+  const answer = await callService(taking, ref, 'play', (context, caller) => presignPlayback(context, caller, ref));
   if (!('value' in answer)) return;
   world.count('played');
   checkReadable(model, ref, asked);

@@ -8,10 +8,10 @@ import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
 import type { PartToSign } from '../../src/objectstore/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
-import { ContentUploads } from '../../src/recordings/content-uploads.ts';
 import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
+import { ProxiedUploads } from '../../src/recordings/part-buffers.ts';
+import type { SweepContext } from '../../src/sweeper/run.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
-import type { SweepContext } from '../../src/sweeper/sweep-run.ts';
 import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
@@ -175,8 +175,8 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
       playbackUrlTtlMs: 10 * MINUTE_MS,
       contentTypes: new Set(['video/mp4']),
     },
-    manifests: process.manifests,
-    takingParts: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
-    contentUploads: new ContentUploads({ max: 1, idleMs: MINUTE_MS }),
+    manifestCache: process.manifests,
+    openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
+    proxiedUploads: new ProxiedUploads({ max: 1, idleMs: MINUTE_MS }),
   };
 }

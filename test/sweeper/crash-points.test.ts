@@ -2,8 +2,8 @@
 // it has no webhook events: here every call is tried, with the events.
 import { expect, test } from '@jest/globals';
 import { recordingKey } from '../../src/bucket/layout.ts';
+import { EVENT_TYPES } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import { EVENT_TYPES } from '../../src/model/events.ts';
 import { type CrashPlan, crashing } from '../kit/interventions.ts';
 import { ERASURE, startRetention } from './support.ts';
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { dueAttemptKey, dueReceiptsKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf } from '../../src/model/ids.ts';
-import { readRecordingView } from '../../src/recordings/read.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { findDueSoon } from '../../src/sweeper/due-soon.ts';
 import { readDueStatus } from '../../src/sweeper/due-status.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
@@ -78,11 +78,11 @@ describe('the warning before a loss', () => {
     service.clock.advance(9 * DAY_MS + HOUR_MS);
     // Of the same tenant, and not due soon.
     await service.record({ tenant: 'brief', attempt: 'a2' });
-    const { deleteBy } = await readRecordingView(service.context, brief);
+    const { deleteBy } = await readRecording(service.context, brief);
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'brief', count: 1, earliest: deleteBy }]);
     expect((await service.after(16 * DAY_MS - 2 * HOUR_MS).sweep()).dueSoonUnassessed).toEqual([]);
     service.clock.advance(2 * HOUR_MS);
-    const earliest = (await readRecordingView(service.context, first)).deleteBy;
+    const earliest = (await readRecording(service.context, first)).deleteBy;
     expect((await service.sweep()).dueSoonUnassessed).toEqual([{ tenant: 'acme', count: 3, earliest }]);
     service.clock.advance(3 * DAY_MS);
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 3 }, dueSoonUnassessed: [] });

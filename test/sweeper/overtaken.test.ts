@@ -7,8 +7,8 @@ import type { RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
-import { issuePlaybackLink } from '../../src/recordings/playback.ts';
-import { readRecordingView } from '../../src/recordings/read.ts';
+import { presignPlayback } from '../../src/recordings/playback.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { CALLER } from '../kit/service.ts';
@@ -154,8 +154,8 @@ describe('stored means found whole', () => {
   test('what a crash left between the completion and the look at the first bytes is settled by the next reader', async () => {
     const ref = await service.uploaded();
     await expect(service.complete(ref, failing(service.store, 'getStart'))).rejects.toMatchObject(CRASHED);
-    expect(await readRecordingView(service.context, ref)).toMatchObject({ state: 'stored', sizeBytes: webm.length });
-    expect((await issuePlaybackLink(service.context, CALLER, ref)).url).toMatch(/^http/);
+    expect(await readRecording(service.context, ref)).toMatchObject({ state: 'stored', sizeBytes: webm.length });
+    expect((await presignPlayback(service.context, CALLER, ref)).url).toMatch(/^http/);
   });
 
   test('a client that comes back to an upload that was completed without its last part is answered with what is missing', async () => {

@@ -2,18 +2,18 @@
 import { seedRecordings } from '../../bench/seed.ts';
 import { toBody } from '../../src/bucket/documents.ts';
 import { dueAttemptKey, recordingPrefix } from '../../src/bucket/layout.ts';
-import { readReceipt } from '../../src/bucket/receipts.ts';
+import { parseOutboxBody } from '../../src/bucket/outbox.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
-import { parseOutboxBody } from '../../src/model/events.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
-import { readRecordingView } from '../../src/recordings/read.ts';
+import { readRecording } from '../../src/recordings/read.ts';
+import type { SweepOptions } from '../../src/sweeper/run.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
-import type { SweepOptions } from '../../src/sweeper/sweep-run.ts';
 import { verify } from '../../src/verifier/verify.ts';
+import { readReceipt } from '../kit/bucket.ts';
 import { webm } from '../kit/fixtures.ts';
 import { overriding } from '../kit/interventions.ts';
 import { startTestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
@@ -40,7 +40,7 @@ export function startRetention(options: TestServiceOptions = {}) {
       completeRecording({ ...context, store: on }, ref, what),
     assess: (ref: Attempt, atMs = clock.now()) => assessAttempt(context, ref, atMs),
     erase: (ref: RecordingRef, on = store) => deleteRecording({ ...context, store: on }, ref, ERASURE),
-    stateOf: async (ref: RecordingRef) => (await readRecordingView(context, ref)).state,
+    stateOf: async (ref: RecordingRef) => (await readRecording(context, ref)).state,
     receiptOf: (ref: RecordingRef) => readReceipt(store, ref),
     objectsOf: (ref: RecordingRef) => service.keys(recordingPrefix(ref)),
     openUploads: async () => (await store.listMultipartUploads('')).uploads,

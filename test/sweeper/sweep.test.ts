@@ -5,10 +5,10 @@ import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf } from '../../src/model/ids.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
-import { issuePlaybackLink } from '../../src/recordings/playback.ts';
-import { readRecordingView } from '../../src/recordings/read.ts';
+import { presignPlayback } from '../../src/recordings/playback.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
-import { MAX_LISTED } from '../../src/verifier/verify-report.ts';
+import { MAX_LISTED } from '../../src/verifier/findings.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, replacing } from '../kit/interventions.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
@@ -229,7 +229,7 @@ describe('abandoned uploads', () => {
     expect(await service.stateOf(growing)).toBe('uploading');
     expect(await service.after(HOUR_MS).sweep()).toMatchObject({ salvaged: 1, failed: 0 });
     const view = { state: 'stored', truncated: true, sizeBytes: webm.length };
-    expect(await readRecordingView(service.context, ref)).toMatchObject(view);
+    expect(await readRecording(service.context, ref)).toMatchObject(view);
   });
 
   test.each([
@@ -239,7 +239,7 @@ describe('abandoned uploads', () => {
     const ref = await service.uploaded(parts);
     expect(await service.after(3 * HOUR_MS).sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
     expect(await service.stateOf(ref)).toBe('uploading');
-    const playing = issuePlaybackLink(service.context, CALLER, ref);
+    const playing = presignPlayback(service.context, CALLER, ref);
     await expect(playing).rejects.toMatchObject({ code: 'recording-not-stored' });
     await service.after(26 * DAY_MS).sweep();
     expect((await service.openUploads()).length + (await service.keys(recordingKey(ref, 'media'))).length).toBe(1);

@@ -14,7 +14,7 @@ import {
 } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/verifier/verify-report.ts';
+import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/verifier/findings.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing } from '../kit/interventions.ts';
 import { mediaKey } from '../kit/service.ts';

@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
-import { EVENT_TYPES, type EventType, type RecordingEvent } from '../../src/model/events.ts';
+import { EVENT_TYPES, type EventType, type RecordingEvent } from '../../src/bucket/outbox.ts';
 import type { Endpoint } from '../../src/webhooks/endpoint.ts';
 
 interface Received extends Pick<RecordingEvent, 'id' | 'type' | 'data'> {

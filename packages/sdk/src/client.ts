@@ -9,11 +9,11 @@ import type {
   DeletionReason,
   ListFilter,
   PlaybackLink,
+  PresignedPart,
   PresignParts,
   Receipt,
   Recording,
   RecordingPath,
-  SignedPart,
   UploadedPart,
 } from './types.ts';
 
@@ -44,9 +44,9 @@ export class ProctoringRecordings {
   }
 
   /** URLs for up to 1000 parts. PUT each part to its `url`; a part that is sent again replaces the first. */
-  async signParts(at: RecordingPath, parts: PresignParts['parts']): Promise<SignedPart[]> {
+  async presignPartsOf(at: RecordingPath, parts: PresignParts['parts']): Promise<PresignedPart[]> {
     const path = `${recordingPath(at)}/parts`;
-    return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
+    return (await send<{ parts: PresignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
   }
 
   /** What the store has: where an upload goes on after a crash. */
@@ -80,7 +80,7 @@ export class ProctoringRecordings {
   async #putPart(at: RecordingPath, partNumber: number, part: Blob): Promise<void> {
     const { fetch: by = fetch, maxAttempts = 5, signal } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
-      const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: part.size }]);
+      const [signed] = await this.presignPartsOf(at, [{ partNumber, sizeBytes: part.size }]);
       const sent = await by(signed?.url ?? '', { method: 'PUT', body: part, ...(signal ? { signal } : {}) }).catch(
         (error: unknown) => {
           if (attempt >= maxAttempts || signal?.aborted) throw error;

@@ -6,7 +6,7 @@ import type * as schemas from '../../../src/http/schemas.ts';
 export type CreateRecording = z.input<typeof schemas.createRecordingBody>;
 export type CreatedRecording = z.output<typeof schemas.createdRecording>;
 export type PresignParts = z.input<typeof schemas.presignPartsBody>;
-export type SignedPart = z.output<typeof schemas.signedParts>['parts'][number];
+export type PresignedPart = z.output<typeof schemas.signedParts>['parts'][number];
 export type UploadedPart = z.output<typeof schemas.uploadedParts>['parts'][number];
 export type CompleteRecording = z.input<typeof schemas.completeRecordingBody>;
 export type Recording = z.output<typeof schemas.recording>;

@@ -90,7 +90,7 @@ describe('the client for servers', () => {
     expect(error.code === 'part-missing').toBe(false);
 
     const place = { ...at, recording: recordingId };
-    const [part] = await recordings.signParts(place, [{ partNumber: 2, sizeBytes: 1000 }]);
+    const [part] = await recordings.presignPartsOf(place, [{ partNumber: 2, sizeBytes: 1000 }]);
     if (!part) throw new Error('no part was signed');
     await api.service.putPart(part, new Uint8Array(1000));
     expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);

@@ -1,6 +1,6 @@
 // Listings: whole, at once, and in the one order that the deletion queue needs.
 
-import { targetsOf } from '../../bucket/attempt.ts';
+import { targetsOf } from '../../bucket/listing.ts';
 import { HOUR_MS } from '../../model/durations.ts';
 import { clocksDiffer, toKeyTime } from '../../model/times.ts';
 import { CAPABILITIES, type CapabilityId } from '../../objectstore/needs.ts';

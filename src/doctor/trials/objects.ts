@@ -1,5 +1,5 @@
 // Objects: read as they were written, tagged without harm, and deleted by the purge's own path.
-import { targetsOf } from '../../bucket/attempt.ts';
+import { targetsOf } from '../../bucket/listing.ts';
 import { CAPABILITIES, type Capability } from '../../objectstore/needs.ts';
 import type { ListedVersion, ObjectStore } from '../../objectstore/object-store.ts';
 import { isStoreError } from '../../objectstore/store-error.ts';

@@ -1,6 +1,6 @@
 // Uploads: parts become one object, an upload that is given up leaves nothing, and a folder tells what is open in it.
 
-import { targetsOf } from '../../bucket/attempt.ts';
+import { targetsOf } from '../../bucket/listing.ts';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../model/parts.ts';
 import { endUpload } from '../../objectstore/end-upload.ts';
 import { CAPABILITIES, isDispensable } from '../../objectstore/needs.ts';

@@ -1,5 +1,5 @@
 // A recording sent through the service, for clients that cannot reach the bucket: POST …/content.
-import { openContent } from '../../recordings/content.ts';
+import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
 import { HttpError, OF_LIVE_RECORDING } from '../problem-codes.ts';
@@ -42,9 +42,9 @@ export const content = operation({
     if (!req.is('multipart/form-data')) {
       throw new HttpError('unsupported-media-type', 'Send the recording as multipart/form-data, in the field "file".');
     }
-    return ctx.contentUploads.run(async () => {
-      const upload = await openContent(ctx, ref);
-      const { idleMs, every } = ctx.contentUploads;
+    return ctx.proxiedUploads.run(async () => {
+      const upload = await openProxiedUpload(ctx, ref);
+      const { idleMs, every } = ctx.proxiedUploads;
       const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
       await receiveFile(req, res, limits, (file) => upload.write(freeingAsTheyPass(file)));
       return { body: await upload.complete() };

@@ -1,6 +1,6 @@
 // The controller's privacy desk: what is held of a participant, and its erasure.
 import { eraseParticipant } from '../../recordings/erase-participant.ts';
-import { listParticipantRecordings } from '../../recordings/participants.ts';
+import { listParticipantRecordings } from '../../recordings/list.ts';
 import { type Operation, operation } from '../operation.ts';
 import { eraseQuery, listQuery, participantErasure } from '../schemas.ts';
 import { EXAMPLE_RECEIPT } from './examples.ts';

@@ -1,5 +1,5 @@
 // Links to play a recording: POST …/playback-links. The link stands in the body alone: proxies log headers.
-import { issuePlaybackLink } from '../../recordings/playback.ts';
+import { presignPlayback } from '../../recordings/playback.ts';
 import { operation } from '../operation.ts';
 import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { playbackLink, playbackLinkBody } from '../schemas.ts';
@@ -25,6 +25,6 @@ export const playback = operation({
   },
   problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
   async handle({ ctx, caller, ref, body }) {
-    return { body: await issuePlaybackLink(ctx, caller, ref, body.reason) };
+    return { body: await presignPlayback(ctx, caller, ref, body.reason) };
   },
 });

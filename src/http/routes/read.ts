@@ -1,7 +1,7 @@
 // What is recorded: one recording, those of an attempt, those of an exam.
 import type { z } from 'zod';
-import { type ListQuery, listAttemptRecordings, listExamRecordings } from '../../recordings/list.ts';
-import { readRecordingView } from '../../recordings/read.ts';
+import { type ListQuery, listRecordings } from '../../recordings/list.ts';
+import { readRecording } from '../../recordings/read.ts';
 import { operation } from '../operation.ts';
 import { OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { listQuery, recording, recordingList } from '../schemas.ts';
@@ -25,12 +25,12 @@ export const readOne = operation({
   success: { status: 200, description: 'The recording.', schema: recording, example: EXAMPLE_RECORDING },
   problems: [...OF_LIVE_RECORDING],
   async handle({ ctx, ref }) {
-    return { body: await readRecordingView(ctx, ref) };
+    return { body: await readRecording(ctx, ref) };
   },
 });
 
 export const listOfAttempt = operation({
-  operationId: 'listAttemptRecordings',
+  operationId: 'listRecordings',
   method: 'get',
   at: 'attempt',
   suffix: '/recordings',
@@ -40,12 +40,12 @@ export const listOfAttempt = operation({
   success: PAGE,
   problems: [],
   async handle({ ctx, ref, query }) {
-    return { body: await listAttemptRecordings(ctx, ref, pageOf(query)) };
+    return { body: await listRecordings(ctx, ref, pageOf(query)) };
   },
 });
 
 export const listOfExam = operation({
-  operationId: 'listExamRecordings',
+  operationId: 'listRecordings',
   method: 'get',
   at: 'exam',
   suffix: '/recordings',
@@ -55,7 +55,7 @@ export const listOfExam = operation({
   success: PAGE,
   problems: [],
   async handle({ ctx, ref, query }) {
-    return { body: await listExamRecordings(ctx, ref, pageOf(query)) };
+    return { body: await listRecordings(ctx, ref, pageOf(query)) };
   },
 });
 

@@ -1,4 +1,8 @@
-// What `verify` found, counted in full and listed as far as a page goes.
+// What `verify` found, counted in full and listed as far as a page goes; and what its checks share.
+import { Bucket } from '../bucket/bucket.ts';
+import type { AttemptRef } from '../model/ids.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
+import type { SweepContext } from '../sweeper/run.ts';
 
 export const FINDING_KINDS = {
   overdue: 'kept past its deadline',
@@ -51,7 +55,9 @@ export interface VerifyReport {
 /** Findings of a kind that are listed; all are counted. Bounds the memory of a run over a ruined bucket. */
 export const MAX_LISTED = 1000;
 
-/** A folder of the store shows no upload that is open in it. */
+const WINDOW = 50_000;
+
+/** A listing by folder shows no upload that is open in it. */
 export const NOT_SHOWN = 'NotShown';
 
 export class Findings {
@@ -94,4 +100,42 @@ export function compare(before: Findings, after: Findings): Pick<VerifyReport, '
       }),
     ),
   };
+}
+
+/** What the checks of one reading share. */
+export class VerifyRun {
+  readonly context: SweepContext;
+  readonly bucket: Bucket;
+  readonly findings = new Findings();
+  /** How many keys are held in memory at once, to be searched in another folder of the bucket. */
+  readonly windowKeys: number;
+  readonly #repair: boolean;
+
+  constructor(context: SweepContext, repair: boolean) {
+    this.context = context;
+    this.bucket = new Bucket(context);
+    this.windowKeys = context.windowKeys ?? WINDOW;
+    this.#repair = repair;
+  }
+
+  /** Younger things may belong to a request that is still running: they are not judged. What has no time is young. */
+  isYoung(timeMs: number): boolean {
+    return !(this.context.now() - timeMs > this.context.settleMs);
+  }
+
+  /** Reports, and in a repairing run repairs: what the store refuses stays as it is, and is found again. */
+  async report(kind: FindingKind, key: string, detail: string, repair?: () => Promise<unknown>): Promise<void> {
+    this.findings.add(kind, key, detail);
+    if (!this.#repair || !repair) return;
+    try {
+      await repair();
+    } catch (error) {
+      if (!isStoreError(error) || error.code === 'unavailable') throw error;
+    }
+  }
+
+  /** Leads the sweeper to an attempt: only the sweeper deletes. */
+  enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
+    return this.bucket.queue.enqueue(ref, timeMs);
+  }
 }

@@ -1,16 +1,16 @@
 // Uploads through the service, for clients that cannot reach the bucket: a part fills while the one before it is sent.
 
-import { recordingKey } from '../bucket/layout.ts';
+import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';
-import type { Recording } from './recording.ts';
+import type { Recording } from './read.ts';
 import { requireUploading } from './upload.ts';
 
-export interface ContentUpload {
+export interface ProxiedUpload {
   /** Streams a file into parts; resolves when the store has the last one. @throws `recording-too-large`, `upload-gone`. */
   write(stream: AsyncIterable<Uint8Array>): Promise<void>;
   /** Completes with exactly the parts that were written. @throws ServiceError as `completeRecording`. */
@@ -18,16 +18,16 @@ export interface ContentUpload {
 }
 
 /** Everything is checked before a byte is read. @throws ServiceError as `requireUploading`. */
-export async function openContent(context: RecordingsContext, ref: RecordingRef): Promise<ContentUpload> {
+export async function openProxiedUpload(context: RecordingsContext, ref: RecordingRef): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
   const { maxRecordingBytes } = context.uploads;
-  const key = recordingKey(ref, 'media');
+  const bucket = new Bucket(context);
   const parts: { partNumber: number; etag: string }[] = [];
 
   async function uploadPart(body: Uint8Array): Promise<void> {
     const partNumber = parts.length + 1;
     try {
-      parts.push({ partNumber, etag: await context.store.uploadPart(key, uploadId, partNumber, body) });
+      parts.push({ partNumber, etag: await bucket.uploadPart(ref, uploadId, partNumber, body) });
     } catch (error) {
       if (!isStoreError(error, 'no-such-upload')) throw error;
       throw new ServiceError('upload-gone', 'The upload of this recording was ended meanwhile.', {}, { cause: error });
@@ -45,7 +45,7 @@ export async function openContent(context: RecordingsContext, ref: RecordingRef)
 
   return {
     async write(stream) {
-      const { buffers } = context.contentUploads;
+      const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();
       try {
         for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers)) {
@@ -57,7 +57,7 @@ export async function openContent(context: RecordingsContext, ref: RecordingRef)
         }
         await sending;
       } finally {
-        // Whoever sends the file again must not be overtaken by what is still on its way.
+        // A client that sends the file again must not be overtaken by parts of this try.
         await sending.catch(() => {});
       }
     },

@@ -1,0 +1,119 @@
+// The deletion queue: entries under `due/`, in order of time, that lead the sweeper to everything that is ever deleted.
+import { type AttemptRef, newUniqueName, type RandomBytes } from '../model/ids.ts';
+import { toKeyTime } from '../model/times.ts';
+import type { ListPage, ObjectStore } from '../objectstore/object-store.ts';
+import { StoreError } from '../objectstore/store-error.ts';
+import { parseDocument, type ReceiptIndex, type RetentionOverrides, toBody } from './documents.ts';
+import { DUE_PREFIX, dueAttemptKey, dueOrdersKey, dueReceiptsKey, type OverrideStage, parseKey } from './layout.ts';
+import { isAscending } from './listing.ts';
+
+interface EntryBase {
+  readonly key: string;
+  /** By the store's clock when it listed; NaN where it sent none. */
+  readonly ageMs: number;
+}
+
+export type QueueEntry = EntryBase &
+  (
+    | { readonly type: 'attempt'; readonly timeMs: number; readonly ref: AttemptRef }
+    /** An index of receipts, which expire at that time. */
+    | { readonly type: 'receipts'; readonly timeMs: number }
+    /** With which retention overrides the queue agrees; always at its head. */
+    | { readonly type: 'overrides'; readonly timeMs: number; readonly digest: string; readonly stage: OverrideStage }
+    /** A key that this service cannot have made; it sorts as due, so that it is seen and reported. */
+    | { readonly type: 'unknown'; readonly timeMs: number }
+  );
+
+export interface QueuePage {
+  readonly entries: readonly QueueEntry[];
+  /** In the order that S3 promises: what follows an entry that is not due is not due either. */
+  readonly isAscending: boolean;
+  /** The key after which the queue goes on; undefined at its end. */
+  readonly next: string | undefined;
+  readonly storeTimeMs: number;
+}
+
+/**
+ * The write protocol rests on it: whoever writes something that must be deleted enqueues before it writes. Entries are
+ * only added; the sweeper alone deletes one, after everything that it leads to.
+ */
+export class DeletionQueue {
+  readonly #store: ObjectStore;
+  readonly #randomBytes: RandomBytes;
+
+  constructor(store: ObjectStore, randomBytes: RandomBytes) {
+    this.#store = store;
+    this.#randomBytes = randomBytes;
+  }
+
+  /** Leads the sweeper to an attempt at this time. Each call adds an entry of its own. @throws StoreError */
+  async enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
+    await this.#store.put(dueAttemptKey(timeMs, ref, newUniqueName(this.#randomBytes)), new Uint8Array());
+  }
+
+  /** Leads the sweeper to receipts when they expire, and proves which were written together. @throws StoreError */
+  async enqueueReceipts(index: ReceiptIndex, timeMs: number): Promise<void> {
+    await this.#store.put(dueReceiptsKey(timeMs, newUniqueName(this.#randomBytes)), toBody(index));
+  }
+
+  /** One LIST of at most `limit` entries, after a key or from a time on. @throws StoreError */
+  async page({ after, fromMs, limit }: { after?: string; fromMs?: number; limit?: number } = {}): Promise<QueuePage> {
+    const startAfter = after ?? (fromMs === undefined ? undefined : DUE_PREFIX + toKeyTime(fromMs));
+    return toQueuePage(await this.#store.list(DUE_PREFIX, { startAfter, ...(limit !== undefined && { limit }) }));
+  }
+
+  /** All entries, page by page, as they are consumed. @throws StoreError */
+  async *entries(from: { fromMs?: number } = {}): AsyncGenerator<QueueEntry, void, undefined> {
+    let page = await this.page(from);
+    for (;;) {
+      yield* page.entries;
+      if (page.next === undefined) return;
+      page = await this.page({ after: page.next });
+    }
+  }
+
+  /** What an index of receipts says; undefined where it is gone. @throws StoreError */
+  readReceiptIndex(key: string): Promise<ReceiptIndex | 'unreadable' | undefined> {
+    return this.#read('receiptIndex', key);
+  }
+
+  readOverrides(key: string): Promise<RetentionOverrides | 'unreadable' | undefined> {
+    return this.#read('retentionOverrides', key);
+  }
+
+  /** Records with which overrides the queue agrees; the key of the record. @throws StoreError */
+  async putOverrides(digest: string, stage: OverrideStage, overrides: RetentionOverrides): Promise<string> {
+    const key = dueOrdersKey(digest, stage);
+    await this.#store.put(key, toBody(overrides));
+    return key;
+  }
+
+  async #read<K extends 'receiptIndex' | 'retentionOverrides'>(kind: K, key: string) {
+    const body = await this.#store.get(key);
+    return body && (parseDocument(kind, body) ?? 'unreadable');
+  }
+}
+
+function toQueuePage({ objects, truncated, storeTimeMs }: ListPage): QueuePage {
+  if (truncated && objects.length === 0) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
+  return {
+    entries: objects.map(({ key, lastModifiedMs }) => toEntry(key, storeTimeMs - lastModifiedMs)),
+    isAscending: isAscending(objects),
+    next: truncated ? objects.at(-1)?.key : undefined,
+    storeTimeMs,
+  };
+}
+
+function toEntry(key: string, ageMs: number): QueueEntry {
+  const parsed = parseKey(key);
+  switch (parsed?.type) {
+    case 'due-attempt':
+      return { type: 'attempt', key, ageMs, timeMs: parsed.timeMs, ref: parsed.ref };
+    case 'due-receipts':
+      return { type: 'receipts', key, ageMs, timeMs: parsed.timeMs };
+    case 'due-orders':
+      return { type: 'overrides', key, ageMs, timeMs: parsed.timeMs, digest: parsed.digest, stage: parsed.stage };
+    default:
+      return { type: 'unknown', key, ageMs, timeMs: Number.NEGATIVE_INFINITY };
+  }
+}

@@ -1,0 +1,169 @@
+// What a sweep did, counted while it runs and reported at its end.
+import type { DeletionReason } from '../bucket/documents.ts';
+import { toIso } from '../model/times.ts';
+import { describeFailure, type Failure } from '../recordings/failure.ts';
+import type { DeletedCount, DeletionCandidate, PurgeOutcome } from '../recordings/purge.ts';
+
+export interface DueSoon {
+  readonly tenant: string;
+  readonly count: number;
+  /** The earliest deadline among them; they are deleted `DELETE_LEAD` before it. */
+  readonly earliest: string;
+}
+
+export interface DueSoonReport {
+  /** By tenant; a tenant without such a recording is left out. */
+  readonly unassessed: readonly DueSoon[];
+  /** There are more attempts than were listed, with later deadlines. */
+  readonly more: boolean;
+}
+
+export interface SweepReport {
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly dryRun: boolean;
+  /** Recordings that had to be deleted in this run. */
+  readonly due: number;
+  readonly deleted: DeletedCount & { readonly recordings: number };
+  /** Recordings that were inspected and kept. */
+  readonly kept: number;
+  /** Recordings, attempts and keys that could not be processed; they stay due. */
+  readonly failed: number;
+  /** Those of the failed whose deadline has passed. */
+  readonly overdue: number;
+  readonly oldestOverdueSeconds: number;
+  readonly requests: number;
+  /** What a deletion costs, the run's fixed requests included; null when nothing was deleted. */
+  readonly requestsPerRecording: number | null;
+  /** Abandoned uploads that were completed with what had arrived. */
+  readonly salvaged: number;
+  /** Queue entries added because of a shorter retention override. */
+  readonly broughtForward: number;
+  /** Recordings that will be deleted unassessed within 72 hours, by tenant; null: not searched in this run. */
+  readonly dueSoonUnassessed: readonly DueSoon[] | null;
+  /** There are more, with later deadlines, than were searched. */
+  readonly dueSoonMore: boolean;
+  readonly receiptsExpired: number;
+  readonly auditEventsExpired: number;
+  /** What went wrong, or is odd and stays until its deadline (uploads that cannot be completed), by code, with some of the keys. */
+  readonly problems: readonly Problem[];
+  /** With `--dry-run`: what would be deleted. At most 1000 are listed. */
+  readonly would: readonly { readonly key: string; readonly reason: DeletionReason; readonly deadline: string }[];
+}
+
+export interface Problem {
+  readonly code: string;
+  /** The S3 operation that failed; null where it was none. */
+  readonly operation: string | null;
+  readonly count: number;
+  readonly keys: readonly string[];
+}
+
+const MAX_KEYS_A_PROBLEM = 20;
+const MAX_WOULD = 1000;
+
+export class Tally {
+  #due = 0;
+  #kept = 0;
+  #failed = 0;
+  #overdue = 0;
+  #oldestOverdueMs = 0;
+  #recovered = 0;
+  #requeued = 0;
+  readonly #deleted = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
+  readonly #expired = { receipts: 0, auditEvents: 0 };
+  readonly #problems = new Map<string, { failure: Failure; count: number; keys: string[] }>();
+  readonly #would: SweepReport['would'][number][] = [];
+
+  inspected(due: number, kept: number): void {
+    this.#due += due;
+    this.#kept += kept;
+  }
+
+  /** In a dry run. */
+  would({ reason, deadlineMs }: DeletionCandidate, prefix: string): void {
+    if (this.#would.length < MAX_WOULD) this.#would.push({ key: prefix, reason, deadline: toIso(deadlineMs) });
+  }
+
+  purged(outcome: PurgeOutcome, prefix: string, deadlineMs: number, nowMs: number): void {
+    const { deleted } = outcome;
+    this.#deleted.objects += deleted.objects;
+    this.#deleted.versions += deleted.versions;
+    this.#deleted.bytes += deleted.bytes;
+    if (outcome.result === 'failed') this.overdue(outcome.failure, prefix, deadlineMs, nowMs);
+    else this.#deleted.recordings += 1;
+  }
+
+  /** What stays due; it is overdue if its deadline has passed. */
+  overdue(failure: Failure, key: string, deadlineMs: number, nowMs: number): void {
+    this.problem(failure, key);
+    if (!(nowMs > deadlineMs)) return;
+    this.#overdue += 1;
+    this.#oldestOverdueMs = Math.max(this.#oldestOverdueMs, nowMs - deadlineMs);
+  }
+
+  /** What could not be processed: it is kept and reported, and the run has not succeeded. */
+  problem(failure: Failure, key: string): void {
+    this.note(failure, key);
+    this.#failed += 1;
+  }
+
+  /** What stays until its deadline, as it should; reported, and no failure. */
+  note(failure: Failure, key: string): void {
+    const about = describeFailure(failure);
+    const problem = this.#problems.get(about) ?? { failure, count: 0, keys: [] };
+    problem.count += 1;
+    if (problem.keys.length < MAX_KEYS_A_PROBLEM) problem.keys.push(key);
+    this.#problems.set(about, problem);
+  }
+
+  recovered(): void {
+    this.#recovered += 1;
+  }
+
+  requeued(): void {
+    this.#requeued += 1;
+  }
+
+  expired(kind: 'receipts' | 'auditEvents', count: number): void {
+    this.#expired[kind] += count;
+  }
+
+  get progress(): { due: number; deleted: number; failed: number } {
+    return { due: this.#due, deleted: this.#deleted.recordings, failed: this.#failed };
+  }
+
+  toReport(run: {
+    readonly startedAtMs: number;
+    readonly finishedAtMs: number;
+    readonly dryRun: boolean;
+    readonly requests: number;
+    readonly dueSoon: DueSoonReport | undefined;
+  }): SweepReport {
+    const { recordings } = this.#deleted;
+    return {
+      startedAt: toIso(run.startedAtMs),
+      finishedAt: toIso(run.finishedAtMs),
+      dryRun: run.dryRun,
+      due: this.#due,
+      deleted: { ...this.#deleted },
+      kept: this.#kept,
+      failed: this.#failed,
+      overdue: this.#overdue,
+      oldestOverdueSeconds: Math.round(this.#oldestOverdueMs / 1000),
+      requests: run.requests,
+      // To hundredths.
+      requestsPerRecording: recordings === 0 ? null : Math.round((run.requests / recordings) * 100) / 100,
+      salvaged: this.#recovered,
+      broughtForward: this.#requeued,
+      dueSoonUnassessed: run.dueSoon?.unassessed ?? null,
+      dueSoonMore: run.dueSoon?.more ?? false,
+      receiptsExpired: this.#expired.receipts,
+      auditEventsExpired: this.#expired.auditEvents,
+      problems: [...this.#problems.values()].map(({ failure: { code, operation = null }, count, keys }) => {
+        return { code, operation, count, keys };
+      }),
+      would: this.#would,
+    };
+  }
+}

@@ -1,0 +1,124 @@
+// A delete that the store refuses is never overlooked, a refused call leaves nothing, and a busy store is left alone.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { participantKey, recordingKey } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
+import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
+import { keeping, meanwhile, replacing } from '../kit/interventions.ts';
+import { type RetentionService, startRetention } from '../sweeper/support.ts';
+
+const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };
+const CALLER = { tenant: 'acme', actor: 'desk', requestId: 'r1' };
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+/** What is written while a deletion finishes is withdrawn; `refuses` is what the store will not delete then. */
+async function overtaken(
+  ref: RecordingRef,
+  refuses: RegExp,
+  moment: Parameters<typeof meanwhile>[1],
+  act: (store: ObjectStore) => Promise<unknown>,
+): Promise<void> {
+  const outcome = await meanwhile(
+    service.store,
+    moment,
+    () => service.erase(ref),
+    (seen) => act(keeping(seen, refuses)).catch((error: unknown) => error),
+  );
+  expect(outcome).toMatchObject({ name: 'StoreError', storeCode: 'AccessDenied' });
+  expect(await service.objectsOf(ref)).not.toEqual([]);
+  // The next sweep finds it, because a queue entry leads there.
+  expect(await service.after(2 * HOUR_MS).sweep()).toMatchObject({ failed: 0 });
+  expect(await service.objectsOf(ref)).toEqual([]);
+}
+
+describe('what was written while a recording was deleted, and cannot be withdrawn, fails the call and is swept', () => {
+  test('media', async () => {
+    const ref = await service.uploaded();
+    const completing = { when: 'after', call: 'completeMultipartUpload' } as const;
+    const outcome = await meanwhile(
+      service.store,
+      completing,
+      () => service.clock.advance(31 * DAY_MS),
+      (seen) => service.complete(ref, keeping(seen, /\/media$/)).catch((error: unknown) => error),
+    );
+    expect(outcome).toMatchObject({ name: 'StoreError', storeCode: 'AccessDenied' });
+    expect(await service.sweep()).toMatchObject({ failed: 0 });
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+
+  test('a timeline', async () => {
+    const ref = await service.uploaded();
+    await overtaken(ref, /\/timeline\.json$/, { when: 'before', call: 'put', keys: /\/timeline\.json$/ }, (store) =>
+      service.complete(ref, store, { timeline: TIMELINE }),
+    );
+  });
+
+  test('a restriction', async () => {
+    const ref = await service.record();
+    await overtaken(ref, /\/restricted$/, { when: 'before', call: 'put', keys: /\/restricted$/ }, (store) =>
+      restrictRecording({ ...service.context, store }, CALLER, ref, 'a dispute'),
+    );
+  });
+});
+
+test('an index entry of a participant that leads nowhere, and that the store keeps, leaves the erasure incomplete', async () => {
+  const ref = await service.record();
+  await service.erase(ref);
+  const [key] = [participantKey('p1', ref)];
+  await service.put(key);
+  const failed = [{ examId: ref.exam, attemptId: ref.attempt, recordingId: ref.recording, code: 'AccessDenied' }];
+  const erase = (store: ObjectStore) =>
+    eraseParticipant({ ...service.context, store }, CALLER, { tenant: 'acme', participant: 'p1' }, 'erasure');
+  await expect(erase(keeping(service.store, key))).rejects.toMatchObject({
+    code: 'erasure-incomplete',
+    data: { failed },
+  });
+  expect((await erase(service.store)).receipts).toHaveLength(1);
+  expect(await service.keys(key)).toEqual([]);
+});
+
+describe('a completion', () => {
+  const refusing = (times: number) => {
+    let left = times;
+    return replacing(service.store, 'completeMultipartUpload', '', (go) => {
+      left -= 1;
+      if (left >= 0) throw new StoreError('invalid-parts', 'CompleteMultipartUpload', 'InvalidPart');
+      return go();
+    });
+  };
+
+  test('that the store refuses keeps no timeline: that of the one that succeeds is stored', async () => {
+    const ref = await service.uploaded();
+    const store = refusing(1);
+    const other = { ...TIMELINE, gaps: [{ from: TIMELINE.startedAt, to: TIMELINE.endedAt, reason: 'lid' }] };
+    await expect(service.complete(ref, store, { timeline: TIMELINE })).rejects.toMatchObject({ code: 'parts-changed' });
+    expect(await service.keys(recordingKey(ref, 'timeline'))).toEqual([]);
+    expect(await service.complete(ref, store, { timeline: other })).toMatchObject({ timeline: other });
+  });
+
+  test('by the client of an upload that the sweeper marked as truncated and could not complete is whole', async () => {
+    const ref = await service.uploaded();
+    expect(await service.after(3 * HOUR_MS).sweepOn(refusing(1))).toMatchObject({ salvaged: 0, failed: 1 });
+    expect(await service.complete(ref)).toMatchObject({ state: 'stored', truncated: false });
+  });
+});
+
+test('a store that asks for patience is not asked for each due attempt alone', async () => {
+  await service.recordMany(200);
+  let listings = 0;
+  const busy = replacing(service.store, 'list', /^attempts\//, () => {
+    listings += 1;
+    throw new StoreError('unavailable', 'ListObjectsV2', 'SlowDown');
+  });
+  const report = await service.after(31 * DAY_MS).sweepOn(busy, { dueSoon: false });
+  expect(report).toMatchObject({ failed: 200, overdue: 200, deleted: { recordings: 0 } });
+  expect(listings).toBeLessThan(10);
+  expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 200 } });
+});
