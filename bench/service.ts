@@ -23,6 +23,9 @@ export interface ServiceOptions {
   readonly nodeFlags?: readonly string[];
 }
 
+/** As the image starts it. */
+const NODE_FLAGS = ['--max-semi-space-size=2'];
+
 export async function startService(store: Pick<Store, 'env'>, options: ServiceOptions = {}): Promise<Service> {
   const env = {
     ...process.env,
@@ -34,7 +37,11 @@ export async function startService(store: Pick<Store, 'env'>, options: ServiceOp
     ...store.env,
     ...options.env,
   };
-  const server = await startServer(MAIN, ['serve'], { env, path: '/readyz', nodeFlags: options.nodeFlags ?? [] });
+  const server = await startServer(MAIN, ['serve'], {
+    env,
+    path: '/readyz',
+    nodeFlags: [...NODE_FLAGS, ...(options.nodeFlags ?? [])],
+  });
   return {
     ...server,
     token,

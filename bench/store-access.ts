@@ -1,9 +1,9 @@
 // The bench's own way to a store, past the service: the product's adapter, with its requests counted.
 
+import { readSettings } from '../src/config.ts';
 import type { ObjectStore } from '../src/objectstore/object-store.ts';
 import { createS3Client } from '../src/objectstore/s3/client.ts';
 import { S3ObjectStore } from '../src/objectstore/s3/object-store.ts';
-import { readSettings } from '../src/runtime/settings.ts';
 import type { Store } from './stores.ts';
 
 export interface StoreAccess extends Disposable {

@@ -5,11 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { readSettings } from '../src/config.ts';
 import { DAY_MS } from '../src/model/durations.ts';
 import { listAll } from '../src/objectstore/object-store.ts';
 import { createS3Client } from '../src/objectstore/s3/client.ts';
 import { S3ObjectStore } from '../src/objectstore/s3/object-store.ts';
-import { readSettings } from '../src/runtime/settings.ts';
 import { seedRecordings } from './seed.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const count = Number(values.recordings);
 const kills = Number(values.kills);
 const rounds = Number(values.rounds);
-/** As `npm run sweep` starts it: V8 grows its heap less eagerly. */
+/** As `npm run sweep` and the chart start it: V8 grows its heap less eagerly. */
 const V8_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=160'];
 
 const SETTLE_TIME_MS = 1000;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '../packages/sdk/src/index.ts';
-import { readOrCreateSecret } from '../src/runtime/auth-secret.ts';
+import { readOrCreateSecret } from '../src/runtime/secret-file.ts';
 import { signToken } from '../src/runtime/token.ts';
 import type { SweepReport } from '../src/sweeper/report.ts';
 import { freePort } from './free-port.ts';

@@ -1,115 +1,143 @@
 #!/usr/bin/env node
-// The binary: finds the command, shows help, and turns what a command throws into one line and an exit code.
-import { keepYoungGenerationSmall } from './http/young-generation.ts';
+// The binary: one table of its commands, the help made from it, and one line and an exit code for what a command throws.
+import { parseArgs } from 'node:util';
+import { type Env, SettingsError } from './config.ts';
 import { isStoreError } from './objectstore/store-error.ts';
-import type { Env } from './runtime/environment.ts';
-import { SettingsError } from './runtime/settings-error.ts';
-import { ensureSmallHeap } from './runtime/small-heap.ts';
-import { isUsageError, UsageError } from './runtime/usage-error.ts';
 
 const NAME = 'proctoring-recordings';
 
-/** Resolves with the exit code. Flags are parsed strictly by each command. */
-type CommandFunction = (argv: string[], env: Env) => Promise<number>;
-
-interface Command {
-  readonly summary: string;
+interface Option {
+  readonly type: 'boolean' | 'string';
   readonly help: string;
-  /** Limits its memory; called before it is loaded. */
-  readonly limitHeap?: (env: Env) => void;
-  /** Loaded when called: a token needs no S3 client. */
-  load(): Promise<CommandFunction>;
+  /** How the help shows a value: `--tenant T`. */
+  readonly value?: string;
+  readonly default?: string;
+  readonly required?: true;
 }
 
+type Options = Readonly<Record<string, Option>>;
+type Flags<O> = { readonly [K in keyof O]: Flag<O[K]> };
+type Flag<O> = O extends { type: 'boolean' }
+  ? boolean | undefined
+  : O extends { required: true } | { default: string }
+    ? string
+    : string | undefined;
+
+interface Command<O = Options> {
+  readonly summary: string;
+  readonly description: string;
+  readonly options: O;
+  readonly exitCodes?: string;
+  /** Loads the command's own modules when it is called: a token needs no S3 client. Resolves with the exit code. */
+  readonly run: (flags: Flags<O>, env: Env) => Promise<number>;
+}
+
+/** So that `run` is given the flags that `options` names. */
+const command = <const O extends Options>(described: Command<O>) => described as unknown as Command;
+
+const json = { type: 'boolean', help: 'one JSON document on stdout' } as const;
+
 const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: {
+  serve: command({
     summary: 'Serve the HTTP API, and sweep on a schedule',
-    help: `serve
-
-Serves the HTTP API and, unless SWEEP_SCHEDULE is off, sweeps on that schedule. Without S3_BUCKET the embedded store
+    description: `Serves the HTTP API and, unless SWEEP_SCHEDULE is off, sweeps on that schedule. Without S3_BUCKET the embedded store
 runs beside it, in DATA_DIR.`,
-    limitHeap: keepYoungGenerationSmall,
-    load: async () => (await import('./runtime/serve.ts')).serveCommand,
-  },
-  sweep: {
+    options: {},
+    run: async (_flags, env) => (await import('./runtime/serve.ts')).serveCommand(env),
+  }),
+  sweep: command({
     summary: 'Delete what is due',
-    help: `sweep [--dry-run] [--json]
-
-Deletes every recording whose deadline has come, and warns of those that will go unassessed within 72 hours.
-
-  --dry-run  say what would be deleted, and delete nothing
-  --json     one JSON document on stdout
-
-Exit code: 0 all done; 1 something failed and stays due; 2 refused to run (settings, clock).`,
-    limitHeap: ensureSmallHeap,
-    load: async () => (await import('./runtime/sweep.ts')).sweepCommand,
-  },
-  verify: {
+    description:
+      'Deletes every recording whose deadline has come, and warns of those that will be deleted unassessed within 72 hours.',
+    options: {
+      'dry-run': { type: 'boolean', help: 'show what would be deleted, and delete nothing' },
+      json,
+    },
+    exitCodes: '0 all done; 1 something failed and stays due; 2 refused to run (settings, clock)',
+    run: async (flags, env) => (await import('./runtime/sweep.ts')).sweepCommand(flags, env),
+  }),
+  verify: command({
     summary: 'Read the whole bucket and prove or disprove the promise',
-    help: `verify [--fix] [--json]
-
-Looks for overdue media, orphans, attempts without a due entry, wrong tags and stray uploads.
-
-  --fix   put right what can be, and sweep; nothing is deleted that is not due
-  --json  one JSON document on stdout
-
-Exit code: 0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock).`,
-    limitHeap: ensureSmallHeap,
-    load: async () => (await import('./runtime/verify.ts')).verifyCommand,
-  },
-  doctor: {
+    description: 'Searches for overdue media, orphans, attempts without a queue entry, wrong tags and stray uploads.',
+    options: {
+      fix: { type: 'boolean', help: 'repair what can be repaired, and sweep; nothing is deleted that is not due' },
+      json,
+    },
+    exitCodes: '0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock)',
+    run: async (flags, env) => (await import('./runtime/verify.ts')).verifyCommand(flags, env),
+  }),
+  doctor: command({
     summary: 'Check whether the bucket is fit',
-    help: `doctor [--fix] [--json]
-
-Checks that the bucket is reachable, private and set up as it has to be, and that the known attacks fail.
-
-  --fix   set CORS and the lifecycle rule for stray uploads, and nothing else
-  --json  one JSON document on stdout
-
-Exit code: 0 only if the bucket is fit; 1 it is not; 2 refused to run (settings).`,
-    load: async () => (await import('./runtime/doctor.ts')).doctorCommand,
-  },
-  token: {
+    description:
+      'Checks that the bucket is reachable, private and configured as required, and that the known attacks fail.',
+    options: {
+      fix: { type: 'boolean', help: 'set CORS and the lifecycle rule for stray uploads, and nothing else' },
+      json,
+    },
+    exitCodes: '0 only if the bucket is fit; 1 it is not; 2 refused to run (settings)',
+    run: async (flags, env) => (await import('./runtime/doctor.ts')).doctorCommand(flags, env),
+  }),
+  token: command({
     summary: 'Make a token to try things out (shared secret only)',
-    help: `token --tenant T --scope "S ..." [--sub S] [--exam E [--attempt A]] [--ttl 1h] [--json]
-
-Signs a JWT with AUTH_SHARED_SECRET or, with the embedded store, with the secret in DATA_DIR.
-
-  --tenant   whose recordings
-  --scope    recordings:upload, recordings:review, assessments:write, privacy:manage; several with spaces
-  --sub      the subject (token-command)
-  --exam     bind the token to an exam
-  --attempt  bind it to one attempt of that exam
-  --ttl      how long it is valid (1h)
-  --json     {token, expiresAt} on stdout`,
-    load: async () => (await import('./runtime/token.ts')).tokenCommand,
-  },
+    description: 'Signs a JWT with AUTH_SHARED_SECRET or, with the embedded store, with the secret in DATA_DIR.',
+    options: {
+      tenant: { type: 'string', value: 'T', required: true, help: 'whose recordings' },
+      scope: {
+        type: 'string',
+        value: '"S ..."',
+        required: true,
+        help: 'recordings:upload, recordings:review, assessments:write, privacy:manage; several with spaces',
+      },
+      sub: { type: 'string', value: 'S', default: 'token-command', help: 'the subject' },
+      exam: { type: 'string', value: 'E', help: 'bind the token to an exam' },
+      attempt: { type: 'string', value: 'A', help: 'bind it to one attempt of that exam' },
+      ttl: { type: 'string', value: 'D', default: '1h', help: 'how long it is valid' },
+      json: { ...json, help: '{token, expiresAt} on stdout' },
+    },
+    run: async (flags, env) => (await import('./runtime/token.ts')).tokenCommand(flags, env),
+  }),
 };
 
-async function main(argv: string[], env: Env): Promise<number> {
-  const [name = '', ...rest] = argv;
-  if (name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(`${overview()}\n`);
-    return 0;
-  }
+async function main([name = '', ...args]: string[], env: Env): Promise<number> {
+  if (['--help', '-h', 'help'].includes(name)) return print(overview());
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!found) return misused(name === '' ? 'which command?' : `there is no command "${name}"`);
+  if (args.includes('--help') || args.includes('-h')) return print(helpOf(name, found));
   try {
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command) throw new UsageError(name === '' ? 'which command?' : `there is no command "${name}"`);
-    if (rest.includes('--help') || rest.includes('-h')) {
-      process.stdout.write(`Usage: ${NAME} ${command.help}\n`);
-      return 0;
-    }
-    command.limitHeap?.(env);
-    const run = await command.load();
-    return await run(rest, env);
+    const { values } = parseArgs({ args, options: found.options });
+    const missing = Object.entries(found.options).find(([flag, { required }]) => required && !(flag in values));
+    if (missing) return misused(`--${missing[0]} is missing: ${missing[1].help}`, name);
+    return await found.run(values as Flags<Options>, env);
   } catch (error) {
     return report(error, name);
   }
 }
 
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
 function overview(): string {
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
-  return `Usage: ${NAME} <command> [options]\n\n${lines.join('\n')}\n\n${NAME} <command> --help tells more.`;
+  return `Usage: ${NAME} <command> [options]\n\n${lines.join('\n')}\n\n${NAME} <command> --help explains its options.`;
+}
+
+function helpOf(name: string, { description, options, exitCodes }: Command): string {
+  const flags = Object.entries(options).map(([flag, option]) => ({ flag: `--${flag}`, ...option }));
+  const usage = flags.map(({ flag, value, required }) => {
+    const given = value === undefined ? flag : `${flag} ${value}`;
+    return required ? given : `[${given}]`;
+  });
+  const width = Math.max(...flags.map(({ flag }) => flag.length)) + 2;
+  const lines = flags.map(({ flag, help, default: fallback }) => {
+    return `  ${flag.padEnd(width)}${help}${fallback === undefined ? '' : ` (${fallback})`}`;
+  });
+  return [
+    `Usage: ${[NAME, name, ...usage].join(' ')}\n\n${description}`,
+    ...(lines.length > 0 ? [lines.join('\n')] : []),
+    ...(exitCodes === undefined ? [] : [`Exit code: ${exitCodes}.`]),
+  ].join('\n\n');
 }
 
 /** 2: nothing was done, because of how it was called or set up. 1: it failed on the way. */
@@ -118,18 +146,20 @@ function report(error: unknown, name: string): number {
     process.stderr.write(`${error.message}\n`);
     return 2;
   }
-  if (isUsageError(error)) {
-    const [line = ''] = error.message.split('\n');
-    process.stderr.write(`${NAME}: ${line}; see ${NAME} ${Object.hasOwn(COMMANDS, name) ? `${name} ` : ''}--help\n`);
-    return 2;
-  }
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code.startsWith('ERR_PARSE_ARGS_')) return misused(message.replace(/\n[\s\S]*/, ''), name);
   if (isStoreError(error)) {
-    const isSettings = error.code === 'no-such-bucket' || error.code === 'access-denied';
-    process.stderr.write(`${NAME}: the store: ${error.message}; ${NAME} doctor tells more\n`);
-    return isSettings ? 2 : 1;
+    process.stderr.write(`${NAME}: the store: ${message}; ${NAME} doctor explains more\n`);
+    return code === 'no-such-bucket' || code === 'access-denied' ? 2 : 1;
   }
-  process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${NAME}: ${message}\n`);
   return 1;
+}
+
+function misused(problem: string, name = ''): number {
+  process.stderr.write(`${NAME}: ${problem}; see ${[NAME, name, '--help'].filter(Boolean).join(' ')}\n`);
+  return 2;
 }
 
 process.exitCode = await main(process.argv.slice(2), process.env);

@@ -49,10 +49,9 @@ spec:
               envFrom:
                 - configMapRef:
                     name: {{ include "recordings.name" $root }}
-              {{- with include "recordings.env" (list $root "S3_ACCESS_KEY_ID" "S3_SECRET_ACCESS_KEY") | trim }}
               env:
-                {{- . | nindent 16 }}
-              {{- end }}
+                {{- include "recordings.smallHeap" $root | nindent 16 }}
+                {{- include "recordings.env" (list $root "S3_ACCESS_KEY_ID" "S3_SECRET_ACCESS_KEY") | trim | nindent 16 }}
               resources:
                 {{- toYaml .values.resources | nindent 16 }}
 {{- end }}

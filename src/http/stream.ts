@@ -2,7 +2,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
-import { freeingAsTheyPass } from './young-generation.ts';
 
 export interface Streamed {
   readonly contentType: string;
@@ -42,7 +41,7 @@ export async function sendStream(req: Request, res: Response, streamed: Streamed
     }
   }
   try {
-    await pipeline(Readable.from(freeingAsTheyPass(made(first)), { highWaterMark: 1 }), res);
+    await pipeline(Readable.from(made(first), { highWaterMark: 1 }), res);
   } catch {
     // Otherwise the client went away: there is nobody to tell.
     if (failure) throw failure.cause;

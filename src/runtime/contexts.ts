@@ -4,14 +4,14 @@ import { LRUCache } from 'lru-cache';
 import { createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { createOutbox, type Outbox } from '../bucket/outbox.ts';
+import type { Settings } from '../config.ts';
 import type { Logger } from '../http/logger.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from '../recordings/context.ts';
 import { ProxiedUploads } from '../recordings/part-buffers.ts';
 import type { SweepContext } from '../sweeper/run.ts';
-import type { OpenedStore, StoreConnection } from './open-store.ts';
-import type { Settings } from './settings.ts';
+import type { OpenedStore, StoreConnection } from './store.ts';
 
 /** 2,000 running exams' manifests are under 2 MB. */
 const MANIFESTS_KEPT = 20_000;

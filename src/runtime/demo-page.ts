@@ -1,18 +1,19 @@
-// Gives the page at /demo what it needs, where it may be served: beside the embedded store alone.
+// What a start without settings shows: the welcome in the terminal, and the page at /demo, beside the embedded store alone.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { DEMO_EXAM, DEMO_ROLES, type DemoFiles, type DemoPage } from '../http/routes/demo.ts';
-import { MINUTE_MS } from '../model/durations.ts';
-import type { Settings } from './settings.ts';
+import type { Settings } from '../config.ts';
+import { DEMO_EXAM, DEMO_ROLES, type DemoFiles, type DemoPage, type DemoRole } from '../http/routes/demo.ts';
+import { HOUR_MS, MINUTE_MS } from '../model/durations.ts';
 import { claimsOf, signToken } from './token.ts';
 
 export const DEMO_TENANT = 'demo';
 const TOKEN_TTL_MS = 10 * MINUTE_MS;
+const WELCOME_TOKEN_TTL_MS = 12 * HOUR_MS;
 const FOLDER = new URL('../demo-page/', import.meta.url);
 
 /**
- * Where a browser on this machine finds the page; empty when it is not served: with a store of one's own, with tokens
- * of somebody else, where no URL for uploads is handed out, and on a port that is not known beforehand.
+ * Where a browser on this machine finds the page; empty when it is not served: with another store, with tokens of an
+ * identity provider, where no URL for uploads is handed out, and on a port that is not known beforehand.
  */
 export function demoOrigins({ s3, auth, uploads, port }: Settings): string[] {
   const isServed = s3 === undefined && auth.keys.mode !== 'jwks' && uploads.mode === 'direct' && port !== 0;
@@ -52,4 +53,44 @@ async function loadScript(): Promise<Buffer> {
   const source = new URL('main.ts', FOLDER).pathname;
   const { outputFiles } = await build({ entryPoints: [source], bundle: true, format: 'esm', write: false });
   return Buffer.from(outputFiles[0]?.text ?? '');
+}
+
+/**
+ * What a first start shows: where it listens, a token for each role, and four lines to paste. Only for a start with a
+ * generated secret: the tokens are shown to the person who started it, and never logged.
+ */
+export async function welcome(settings: Settings, url: string, secret: string): Promise<string> {
+  const roles = Object.keys(DEMO_ROLES) as DemoRole[];
+  const signed = await Promise.all(
+    roles.map(async (sub) => {
+      const claims = claimsOf({ tenant: DEMO_TENANT, scope: DEMO_ROLES[sub], sub }, settings);
+      return [sub, await signToken(secret, claims, WELCOME_TOKEN_TTL_MS, Date.now())] as const;
+    }),
+  );
+  const tokens = Object.fromEntries(signed) as Record<DemoRole, string>;
+  const attempt = `"${url}/v1/exams/math-101/attempts/$A`;
+  const json = "-H 'Content-Type: application/json'";
+  const consent = `\\"consent\\":{\\"givenAt\\":\\"$(date -u +%FT%TZ)\\",\\"policyVersion\\":\\"1\\"}`;
+  const body = `"{\\"participantId\\":\\"p-1\\",\\"kind\\":\\"webcam\\",\\"contentType\\":\\"video/webm\\",${consent}}"`;
+  const lines = [
+    '',
+    `proctoring-recordings is listening at ${url}  (API: ${url}/docs)`,
+    ...(demoOrigins(settings).length > 0 ? [`See it all in a browser on this machine: ${url}/demo`] : []),
+    'Recordings are kept by the embedded store, on this machine; a token per role, valid for 12 hours:',
+    '',
+    ...signed.map(([role, token]) => `  ${role.replace('-', ' ')}:\n    ${token}`),
+    '',
+    'Four lines to paste into another terminal, in the folder of this project: record, upload, play back, assess.',
+    '',
+    `A=try-$(date +%s); R=$(curl -sS -X POST ${attempt}/recordings" -H "Authorization: Bearer ${tokens['exam-client']}" ${json} -d ${body} | sed -n 's/.*"recordingId":"\\([^"]*\\)".*/\\1/p'); echo "recording $R"`,
+    '',
+    `curl -sS ${attempt}/recordings/$R/content" -H "Authorization: Bearer ${tokens['exam-client']}" -F file=@demo/fixtures/webcam.webm; echo`,
+    '',
+    `curl -sS -X POST ${attempt}/recordings/$R/playback-links" -H "Authorization: Bearer ${tokens.reviewer}"; echo`,
+    '',
+    `curl -sS -X PUT ${attempt}/assessment" -H "Authorization: Bearer ${tokens['assessment-system']}" ${json} -d "{\\"completedAt\\":\\"$(date -u +%FT%TZ)\\"}"; echo`,
+    '',
+    '',
+  ];
+  return lines.join('\n');
 }

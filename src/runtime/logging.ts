@@ -1,8 +1,8 @@
 // The log: JSON lines on stderr, with only the fields that are named and with whatever looks like a secret taken out.
 import { createLogger as createWinston, format, transports } from 'winston';
+import type { LogLevel } from '../config.ts';
 import { LOG_FIELDS, type Log, type LogFields, type Logger, type LogValue } from '../http/logger.ts';
 import { toIso } from '../model/times.ts';
-import type { LogLevel } from './settings.ts';
 
 export interface LoggerOptions {
   readonly level: LogLevel;

@@ -1,29 +1,44 @@
 // The service's own metrics, beside those of HTTP (http/metrics.ts). No label ever holds an id: see docs/adr/0010.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../http/logger.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
-import type { SweepReport } from '../sweeper/report.ts';
+import type { DueSoonReport, SweepReport } from '../sweeper/report.ts';
 
 /** From a HEAD on the same machine to the client's own time-out. */
 const STORE_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-const DUE_STATUS_KEPT_MS = MINUTE_MS;
 
-/** With what Node tells of the process. */
+/** With what Node reports of the process. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
 }
 
+/** What metrics are declared with. */
+function declaring(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+      new Counter({ name, help, labelNames, registers }),
+    /** Absent until it is set: the library begins with 0, which would be reported as a fact before anything is known. */
+    gauge(name: string, help: string): Gauge {
+      const gauge = new Gauge({ name, help, registers });
+      gauge.remove();
+      return gauge;
+    },
+  };
+}
+
 export function storeMetrics(registry: Registry): OnStoreRequest {
-  const requests = new Counter({
-    name: 'proctoring_store_requests_total',
-    help: 'Attempts at the store, retries included, by what came of them: ok, or the error code of the store',
-    labelNames: ['operation', 'outcome'],
-    registers: [registry],
-  });
+  const requests = declaring(registry).counter(
+    'proctoring_store_requests_total',
+    'Attempts at the store, retries included, by outcome: ok, or the error code of the store',
+    'operation',
+    'outcome',
+  );
   const durations = new Histogram({
     name: 'proctoring_store_request_duration_seconds',
     help: 'Time of an attempt at the store',
@@ -38,16 +53,11 @@ export function storeMetrics(registry: Registry): OnStoreRequest {
 }
 
 export function recordingMetrics(registry: Registry): NonNullable<RecordingsContext['onEvent']> {
-  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+  const { counter } = declaring(registry);
   const created = counter('proctoring_recordings_created_total', 'Recordings that were begun');
   const stored = counter('proctoring_recordings_stored_total', 'Recordings that were completed by their client');
   const partUrls = counter('proctoring_part_urls_total', 'URLs for parts that were handed out');
-  const links = new Counter({
-    name: 'proctoring_playback_links_total',
-    help: 'Playback links that were asked for',
-    labelNames: ['outcome'],
-    registers: [registry],
-  });
+  const links = counter('proctoring_playback_links_total', 'Playback links that were requested', 'outcome');
   for (const outcome of ['issued', 'refused']) links.inc({ outcome }, 0);
   const count: Record<CountedEvent, (by: number) => void> = {
     'recording-created': (by) => created.inc(by),
@@ -59,110 +69,121 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
   return (event, by) => count[event](by);
 }
 
-/** `onScrape` is called, and not awaited, at each scrape: its answer is for the next one. */
+/** `onScrape` is called, and not awaited, at each scrape: its result is for the next one. */
 export function readyMetric(registry: Registry, onScrape: () => void): (ready: boolean) => void {
-  const gauge = new Gauge({
-    name: 'proctoring_ready',
-    help: 'Whether this process may be sent requests, when it was last asked',
-    registers: [registry],
-    collect: onScrape,
-  });
+  const name = 'proctoring_ready';
+  const help = 'Whether this process may be sent requests, when it was last asked';
+  const gauge = new Gauge({ name, help, registers: [registry], collect: onScrape });
   return (ready) => gauge.set(Number(ready));
 }
 
-export interface DueMetricsDependencies {
-  readonly read: () => Promise<DueStatus>;
+export interface Reading<T> {
+  readonly read: () => Promise<T>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly leadMs: number;
-  /** Default: a minute. */
-  readonly keptMs?: number;
+}
+
+/** Reads at most once in `keptMs`, and never twice at once. A store that is down changes nothing: the next time tries again. */
+function readAtMostOnceIn<T>(keptMs: number, { read, now }: Reading<T>, onRead: (result: T) => void): () => void {
+  let startedAtMs = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
+  return () => {
+    if (reading || now() - startedAtMs < keptMs) return;
+    startedAtMs = now();
+    reading = read()
+      .then(onRead, () => {})
+      .finally(() => {
+        reading = undefined;
+      });
+  };
 }
 
 /**
- * Tells what the deletion queue looked like when it was last read. A scrape has it read again when that is a minute ago,
+ * Reports what the deletion queue looked like when it was last read. A scrape has it read again when that is a minute ago,
  * and does not wait for it: a store that is down neither fails nor delays the scrape.
  */
-export function dueMetrics(registry: Registry, deps: DueMetricsDependencies): void {
-  const { read, now, leadMs, keptMs = DUE_STATUS_KEPT_MS } = deps;
-  let known: { readonly status: DueStatus; readonly readAtMs: number } | undefined;
-  let askedAtMs = Number.NEGATIVE_INFINITY;
-  let isReading = false;
-
-  function refresh(): void {
-    if (isReading || now() - askedAtMs < keptMs) return;
-    isReading = true;
-    askedAtMs = now();
-    read()
-      .then((status) => {
-        known = { status, readAtMs: now() };
-      })
-      // The time of the last reading tells it.
-      .catch(() => {})
-      .finally(() => {
-        isReading = false;
-      });
-  }
-
-  // The first of them: what its `collect` sets is told in the same scrape.
+export function dueMetrics(registry: Registry, { leadMs, ...reading }: Reading<DueStatus> & { leadMs: number }): void {
+  const { now } = reading;
+  const gauge = (name: string, help: string) => declaring(registry).gauge(`proctoring_deletion_${name}`, help);
+  let known: DueStatus | undefined;
+  const refresh = readAtMostOnceIn(MINUTE_MS, reading, (status) => {
+    known = status;
+    if (status.oldestDueMs === undefined) oldest.remove();
+    else oldest.set(status.oldestDueMs / SECOND_MS);
+    sweepable.set(status.sweepable);
+    readAt.set(now() / SECOND_MS);
+  });
+  // The first of them: what its `collect` sets is reported by the same scrape.
   new Gauge({
     name: 'proctoring_deletion_lead_seconds',
     help: 'How long before its deadline a recording is deleted (DELETE_LEAD)',
     registers: [registry],
     collect() {
       this.set(leadMs / SECOND_MS);
+      if (known) overdue.set(Math.max(0, now() - (known.oldestDueMs ?? Number.POSITIVE_INFINITY)) / SECOND_MS);
       refresh();
-      if (!known) return;
-      const { oldestDueMs } = known.status;
-      if (oldestDueMs === undefined) oldest.remove();
-      else oldest.set(oldestDueMs / SECOND_MS);
-      overdue.set(Math.max(0, now() - (oldestDueMs ?? Number.POSITIVE_INFINITY)) / SECOND_MS);
-      sweepable.set(known.status.sweepable);
-      readAt.set(known.readAtMs / SECOND_MS);
     },
   });
-  const oldest = gaugeWithoutValue(
-    registry,
-    'proctoring_deletion_oldest_due_timestamp_seconds',
-    'When the oldest settled entry of the deletion queue is due; absent when there is none',
+  const oldest = gauge(
+    'oldest_due_timestamp_seconds',
+    'When the oldest entry of the deletion queue past its grace period is due; absent when there is none',
   );
-  const overdue = gaugeWithoutValue(
-    registry,
-    'proctoring_deletion_oldest_overdue_seconds',
-    'How long the oldest settled entry of the deletion queue has been past its deadline; 0 when nothing is',
+  const overdue = gauge(
+    'oldest_overdue_seconds',
+    'How long the oldest of these entries has been past its deadline; 0 when nothing is',
   );
-  const sweepable = gaugeWithoutValue(
-    registry,
-    'proctoring_deletion_sweepable_attempts',
-    'Settled entries of the deletion queue that a sweep would take up now, at most 1000',
-  );
-  const readAt = gaugeWithoutValue(
-    registry,
-    'proctoring_deletion_status_timestamp_seconds',
-    'When the deletion queue was last read',
-  );
+  const sweepable = gauge('sweepable_attempts', 'Of these entries, those that a sweep would take up now, at most 1000');
+  const readAt = gauge('status_timestamp_seconds', 'When the deletion queue was last read');
 }
 
-/** What a run of the schedule came to: its report, or why there is none. */
+export interface DueSoonDependencies {
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Where this process does not sweep: called for a scrape, which does not wait for it. */
+  readonly read: (() => Promise<DueSoonReport>) | undefined;
+}
+
+/** The warning before a loss, counted at most once an hour: by a sweep of this process or for a scrape. The log has tenants. */
+export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoonDependencies) {
+  let countedAtMs = Number.NEGATIVE_INFINITY;
+  const refresh = read && readAtMostOnceIn(HOUR_MS, { read, now }, set);
+  const name = 'proctoring_due_soon_unassessed';
+  const help =
+    'Recordings of all tenants that will be deleted unassessed within 72 hours; absent until they are counted';
+  const gauge = new Gauge({ name, help, registers: [registry], collect: () => refresh?.() });
+  gauge.remove();
+
+  function set({ unassessed, more }: DueSoonReport): void {
+    countedAtMs = now();
+    gauge.set(unassessed.reduce((sum, { count }) => sum + count, 0));
+    for (const { tenant, count, earliest } of unassessed) {
+      const detail = `the first by ${earliest}${more ? '; there are more' : ''}`;
+      logger.warn('recordings will be deleted unassessed within 72 hours', { tenant, count, detail });
+    }
+  }
+  return { isStale: () => now() - countedAtMs >= HOUR_MS, set };
+}
+
+/** The result of a run of the schedule: its report, or why there is none. */
 export type SweepResult = SweepReport | 'refused' | 'failed';
 
 /** Only where this process sweeps. */
 export function sweepMetrics(registry: Registry): (result: SweepResult) => void {
-  const gauge = (name: string, help: string) => gaugeWithoutValue(registry, `proctoring_sweep_${name}`, help);
+  const gauge = (name: string, help: string) => declaring(registry).gauge(`proctoring_sweep_${name}`, help);
   const lastSuccess = gauge('last_success_timestamp_seconds', 'When a sweep last ended with nothing failed');
   const duration = gauge('duration_seconds', 'Time of the last sweep');
-  const due = gauge('due', 'Recordings that had to go in the last sweep');
+  const due = gauge('due', 'Recordings that were due in the last sweep');
   const deleted = gauge('deleted', 'Recordings that the last sweep deleted');
-  const failed = gauge('failed', 'What the last sweep could not deal with; it stays due');
+  const failed = gauge('failed', 'What the last sweep failed to delete; it stays due');
   const overdue = gauge('overdue', 'Of the failed, those whose deadline has passed');
   const oldestOverdue = gauge('oldest_overdue_seconds', 'How long the oldest of them is past its deadline');
   const requestsPerRecording = gauge('requests_per_recording', 'Store requests of the last sweep for each deletion');
-  const runs = new Counter({
-    name: 'proctoring_sweep_runs_total',
-    help: 'Sweeps of this process: ok, failed (something stays due), refused (the clock)',
-    labelNames: ['result'],
-    registers: [registry],
-  });
+  const runs = declaring(registry).counter(
+    'proctoring_sweep_runs_total',
+    'Sweeps of this process: ok, failed (something stays due), refused (the clock)',
+    'result',
+  );
   for (const result of ['ok', 'failed', 'refused']) runs.inc({ result }, 0);
 
   return (swept) => {
@@ -182,11 +203,4 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
     if (swept.requestsPerRecording === null) requestsPerRecording.remove();
     else requestsPerRecording.set(swept.requestsPerRecording);
   };
-}
-
-/** The library begins with 0, which would be told as a fact before anything is known. */
-function gaugeWithoutValue(registry: Registry, name: string, help: string): Gauge {
-  const gauge = new Gauge({ name, help, registers: [registry] });
-  gauge.remove();
-  return gauge;
 }

@@ -1,4 +1,4 @@
-// Whether this process may be sent requests: it is not stopping, the self-test is done, and the store answers.
+// Whether this process may be sent requests: it is not stopping, the self-test is done, and the store responds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DUE_PREFIX } from '../bucket/layout.ts';
 import type { Readiness } from '../http/routes/service.ts';
@@ -12,7 +12,7 @@ export interface ReadinessDependencies {
   readonly now: () => number;
   /** A reason of the process's own; undefined: none. */
   readonly notReady: () => string | undefined;
-  /** Told of each answer. */
+  /** Called with each result. */
   readonly onAnswer: (ready: boolean) => void;
   /** What patience and the age of an answer are measured by. Default: those of the process. */
   readonly timers?: Timers;
@@ -38,12 +38,12 @@ const PATIENCE_MS = 3 * SECOND_MS;
 /** The answer comes within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
 export function createReadiness(deps: ReadinessDependencies): () => Promise<Readiness> {
   const { store, now, notReady, onAnswer, timers = OF_THE_PROCESS } = deps;
-  const ask = async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs;
-  const clockSkewMs = remembered(ask, timers);
+  const readSkewMs = async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs;
+  const clockSkewMs = remembered(readSkewMs, timers);
 
   async function reasonOf(): Promise<string | undefined> {
     const skewMs = await withinPatience(clockSkewMs, timers);
-    // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Told
+    // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Reported
     // first, because a self-test cannot succeed by it either.
     if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
     if (Number.isNaN(skewMs)) return 'the store sends no Date, so deadlines cannot be checked';
@@ -57,30 +57,30 @@ export function createReadiness(deps: ReadinessDependencies): () => Promise<Read
   };
 }
 
-/** Undefined when there is no answer, or none in time. */
-async function withinPatience<T>(ask: () => Promise<T>, timers: Timers): Promise<T | undefined> {
-  const answered = new AbortController();
-  const late = timers.sleep(PATIENCE_MS, answered.signal).then(() => undefined);
+/** Undefined when the store fails, or does not respond in time. */
+async function withinPatience<T>(read: () => Promise<T>, timers: Timers): Promise<T | undefined> {
+  const responded = new AbortController();
+  const late = timers.sleep(PATIENCE_MS, responded.signal).then(() => undefined);
   try {
-    return await Promise.race([ask(), late]);
+    return await Promise.race([read(), late]);
   } catch {
     return undefined;
   } finally {
-    answered.abort();
+    responded.abort();
   }
 }
 
-/** Asks at most once in `KEPT_MS`. */
-function remembered<T>(ask: () => Promise<T>, timers: Timers): () => Promise<T> {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answer: Promise<T> | undefined;
+/** Reads at most once in `KEPT_MS`. */
+function remembered<T>(read: () => Promise<T>, timers: Timers): () => Promise<T> {
+  let readAt = Number.NEGATIVE_INFINITY;
+  let result: Promise<T> | undefined;
   return () => {
-    if (!answer || timers.now() - askedAt > KEPT_MS) {
-      askedAt = timers.now();
-      answer = ask();
-      // Whoever stopped waiting does not hear of it.
-      answer.catch(() => {});
+    if (!result || timers.now() - readAt > KEPT_MS) {
+      readAt = timers.now();
+      result = read();
+      // A caller that stopped waiting does not handle it.
+      result.catch(() => {});
     }
-    return answer;
+    return result;
   };
 }

@@ -7,7 +7,7 @@ import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { capabilityOf } from '../objectstore/needs.ts';
 
 export interface SelfTestDependencies {
-  /** Why the bucket must not be used, or undefined. Rejects while the store cannot be asked. */
+  /** Why the bucket must not be used, or undefined. Rejects while the store does not answer. */
   readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
   /** What is needed of the store. */
   readonly runTrials: (signal: AbortSignal) => Promise<CheckResult[]>;
@@ -24,13 +24,13 @@ export interface SelfTest {
   readonly passed: Promise<void>;
   /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
   readonly refused: Promise<string>;
-  /** Safe to repeat. Resolves when a run in hand is over and its throw-away keys are removed. */
+  /** Safe to repeat. Resolves when a round in progress has ended and its throw-away keys are removed. */
   readonly stop: () => Promise<void>;
 }
 
 /** Nothing is proven yet: the store is down, or answered only in part. */
 export const RETRY_MS = 5 * SECOND_MS;
-/** The store lacks something, or an attack succeeds: somebody has to act first. */
+/** The store lacks something, or an attack succeeds: an operator has to act first. */
 export const REPEAT_MS = MINUTE_MS;
 /** What the trials left could not be removed. */
 const LEFTOVER_MS = 10 * MINUTE_MS;
@@ -46,21 +46,21 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
   let said: string | undefined;
   let isLockKnown = false;
 
-  /** Not each time that it looks: a store may be down for hours. */
+  /** Not in each round: a store may be down for hours. */
   function sayOnce(log: Log, message: string, fields: LogFields): void {
     const what = JSON.stringify([message, fields]);
     if (what !== said) log(message, fields);
     said = what;
   }
 
-  /** Whether there is any: each further round could leave more. */
+  /** Whether any keys stay: each further round could leave more. */
   function sayWhatIsLeft(results: readonly CheckResult[]): boolean {
     const left = results.find(({ id }) => id.endsWith('clean-up'));
     if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
     return left !== undefined;
   }
 
-  /** When to look again, in milliseconds; undefined: there is no need to. */
+  /** When the next round is due, in milliseconds; undefined: none is needed. */
   async function round(): Promise<number | undefined> {
     if (!isLockKnown) {
       const problem = await deps.findObjectLock(signal);

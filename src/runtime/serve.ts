@@ -1,35 +1,30 @@
 // `serve`: the HTTP API, the schedule of the sweep, and with no settings the embedded store beside them.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { Registry } from 'prom-client';
+import { type Env, readSettings, type Settings } from '../config.ts';
 import { PART_URL_GROUP, PLAYBACK_GROUP, runAttacks } from '../doctor/attacks/run-attacks.ts';
 import { findObjectLock } from '../doctor/checks/object-lock.ts';
 import { runTrials } from '../doctor/trials/run-trials.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticator } from '../http/auth.ts';
 import type { Logger } from '../http/logger.ts';
-import { letYoungGenerationGrow } from '../http/young-generation.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { readDueStatus } from '../sweeper/due-status.ts';
-import { readOrCreateSecret } from './auth-secret.ts';
 import { recordingsContext, sweepContext } from './contexts.ts';
-import { demoOrigins, demoPage } from './demo-page.ts';
+import { demoPage, welcome } from './demo-page.ts';
 import { attackDependencies } from './doctor.ts';
-import type { Env } from './environment.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLogger } from './logging.ts';
 import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics } from './metrics.ts';
-import { type OpenedStore, openStore } from './open-store.ts';
 import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
-import { readSettings, type Settings } from './settings.ts';
-import { shutDown } from './shut-down.ts';
-import { listenForStop } from './stop-signal.ts';
-import { startSweeps } from './sweep-schedule.ts';
+import { listenForStop, shutDown } from './shutdown.ts';
+import { type OpenedStore, openStore } from './store.ts';
+import { startSweeps } from './sweep.ts';
+import { secretOf } from './token.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 import { startWebhooks } from './webhooks.ts';
-import { welcome } from './welcome.ts';
 
 /** From the signal on: then the process ends, whatever still runs. Less than a minute, a usual grace period. */
 const EXIT_AFTER_MS = 55 * SECOND_MS;
@@ -37,8 +32,7 @@ const EXIT_AFTER_MS = 55 * SECOND_MS;
 const LOCK_ANSWER_MS = 3 * SECOND_MS;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
-export async function serveCommand(argv: string[], env: Env): Promise<number> {
-  parseArgs({ args: argv, options: {} });
+export async function serveCommand(env: Env): Promise<number> {
   const settings = readSettings(env);
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   const stop = listenForStop();
@@ -54,14 +48,14 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
       tracing.onStoreRequest?.(...request);
     },
   });
-  const secret =
-    settings.auth.keys.mode === 'generated-secret' ? await readOrCreateSecret(settings.dataDir) : undefined;
+  const { keys } = settings.auth;
+  const secret = keys.mode === 'jwks' ? undefined : await secretOf(settings);
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
   const whyClosed = () => (selfTest ? selfTest.readiness().reason : 'starting');
   const notReady = () => (stop.signal.aborted ? 'stopping' : whyClosed());
   try {
-    // Nobody knows while the store is down: then the self-test asks until it answers.
+    // Unknown while the store is down: then the self-test tries until it responds.
     const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
     if (locked !== undefined) return refuse(logger, locked);
     const app = createHttp({ settings, opened, logger, secret, notReady, whyClosed, metrics, tracing });
@@ -75,18 +69,15 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
       runAttacks: (signal) =>
         runAttacks(
           attackDependencies(opened, signal),
-          // Nobody is handed a part URL then.
+          // No part URL is handed out then.
           settings.uploads.mode === 'proxy' ? [PLAYBACK_GROUP] : [PART_URL_GROUP, PLAYBACK_GROUP],
         ),
       logger,
       wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
     });
-    // Kept small since `main`: everything is loaded, and what comes are requests.
-    letYoungGenerationGrow();
-    if (secret !== undefined) {
-      const hasDemoPage = demoOrigins(settings).length > 0;
-      const text = await welcome(`http://localhost:${server.port}`, secret, Date.now(), hasDemoPage);
-      // Whoever pastes its lines before is told to come again.
+    if (secret !== undefined && keys.mode === 'generated-secret') {
+      const text = await welcome(settings, `http://localhost:${server.port}`, secret);
+      // Its lines work from then on.
       void selfTest.passed.then(() => process.stdout.write(text));
     }
 
@@ -111,7 +102,7 @@ export async function serveCommand(argv: string[], env: Env): Promise<number> {
 /** What still runs then is cut off. */
 function exitInTime(logger: Logger): void {
   setTimeout(() => {
-    logger.error('the grace period is over; what still ran was cut off');
+    logger.error('the process did not end in time; what still ran was cut off');
     process.exit(1);
   }, EXIT_AFTER_MS).unref();
 }
@@ -132,7 +123,7 @@ interface HttpParts {
   readonly settings: Settings;
   readonly opened: OpenedStore;
   readonly logger: Logger;
-  /** The generated one. */
+  /** Undefined with JWKS. */
   readonly secret: string | undefined;
   readonly notReady: () => string | undefined;
   /** Why nothing may be handed out: the self-test's reason alone, so that a process that stops or waits serves on. */
@@ -142,9 +133,8 @@ interface HttpParts {
 }
 
 function createHttp(parts: HttpParts): ReturnType<typeof createApp> {
-  const { settings, opened, logger, secret, notReady, whyClosed, metrics, tracing } = parts;
+  const { settings, opened, logger, secret: sharedSecret = '', notReady, whyClosed, metrics, tracing } = parts;
   const { keys, ...claims } = settings.auth;
-  const sharedSecret = keys.mode === 'shared-secret' ? keys.sharedSecret : (secret ?? '');
   const verifiedBy = keys.mode === 'jwks' ? { jwksUrl: keys.jwksUrl } : { sharedSecret };
   const onAnswer = readyMetric(metrics, () => void isReady());
   const isReady = createReadiness({ store: opened.store, now: Date.now, notReady, onAnswer });

@@ -1,36 +1,32 @@
-// `sweep`: one run of the deletion, for a cron job or a person.
-import { parseArgs } from 'node:util';
+// The deletion of what is due: `sweep`, one run for a cron job or a person, and the schedule of the runs inside `serve`.
+import type { Registry } from 'prom-client';
+import type { Env, Settings } from '../config.ts';
 import type { Logger } from '../http/logger.ts';
+import { findDueSoon } from '../sweeper/due-soon.ts';
 import type { SweepReport } from '../sweeper/report.ts';
+import { type Scheduler, startScheduler } from '../sweeper/scheduler.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
-import type { Env } from './environment.ts';
-import { createLogger } from './logging.ts';
-import { openStore } from './open-store.ts';
-import { createProgress } from './progress.ts';
-import { readSettings } from './settings.ts';
-import { listenForStop } from './stop-signal.ts';
-import { startTracing } from './tracing.ts';
+import { dueSoonMetric, sweepMetrics } from './metrics.ts';
+import { listenForStop } from './shutdown.ts';
+import { type OpenedStore, onStore } from './store.ts';
+import type { Tracing } from './tracing.ts';
 
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
-export async function sweepCommand(argv: string[], env: Env): Promise<number> {
-  const { values } = parseArgs({ args: argv, options: { 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } } });
-  const settings = readSettings(env, { needsAuth: false });
-  const logger = createLogger({ level: settings.logLevel, now: Date.now });
-  const tracing = await startTracing(settings.traces, logger);
-  const opened = await openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
-  const stop = listenForStop();
-  const progress = createProgress(process.stderr);
-  try {
+export function sweepCommand(
+  flags: { readonly 'dry-run': boolean | undefined; readonly json: boolean | undefined },
+  env: Env,
+): Promise<number> {
+  return onStore(env, async ({ settings, logger, tracing, opened }) => {
+    const stop = listenForStop();
+    const progress = createProgress(process.stderr);
     const context = { ...sweepContext(settings, opened), onProgress: progress.show };
-    const options = { dryRun: values['dry-run'] === true, signal: stop.signal };
+    const options = { dryRun: flags['dry-run'] === true, signal: stop.signal };
     const run = () => tracing.inSpan('sweep', () => sweep(context, options)).finally(progress.clear);
-    return await reportSweep(run, { json: values.json === true, logger, output: process.stdout });
-  } finally {
-    await opened.close();
-    await tracing.close();
-    stop.dispose();
-  }
+    return reportSweep(run, { json: flags.json === true, logger, output: process.stdout }).finally(() =>
+      stop.dispose(),
+    );
+  });
 }
 
 export interface ReportOptions {
@@ -60,13 +56,13 @@ function toText(report: SweepReport): string {
   const each = requestsPerRecording === null ? '' : `, ${requestsPerRecording} a deletion`;
   const lines = [
     `${count} of ${report.due} due recordings ${verb} (${deleted.objects} objects, ${deleted.versions} versions, ${deleted.bytes} bytes); ` +
-      `${report.kept} looked at and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests${each}`,
+      `${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests${each}`,
     ...(report.broughtForward > 0
-      ? [`  ${report.broughtForward} attempts got an earlier entry: their tenants ordered a shorter retention`]
+      ? [`  ${report.broughtForward} attempts got an earlier queue entry: RETENTION_BY_TENANT became shorter`]
       : []),
     ...(report.dueSoonUnassessed ?? []).map(
-      ({ tenant, count, earliest }) =>
-        `  warning: ${tenant} loses ${count} unassessed recordings within 72 hours, the first by ${earliest}`,
+      ({ tenant, count: unassessed, earliest }) =>
+        `  warning: ${tenant} loses ${unassessed} unassessed recordings within 72 hours, the first by ${earliest}`,
     ),
     ...(report.dueSoonMore ? ['  warning: there are more of them'] : []),
     ...report.would.map(({ key, reason, deadline }) => `  ${key}  ${reason}, deadline ${deadline}`),
@@ -76,4 +72,56 @@ function toText(report: SweepReport): string {
     ]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+interface Terminal {
+  readonly isTTY?: boolean | undefined;
+  write(text: string): unknown;
+}
+
+/** ECMA-48: to the first column, and erase to the end of the line. */
+const FRESH_LINE = '\r\u001b[K';
+
+/** How far a sweep is, on one line of a terminal that is written over; nothing where there is no terminal. */
+export function createProgress(terminal: Terminal) {
+  const write = (text: string) => {
+    if (terminal.isTTY) terminal.write(FRESH_LINE + text);
+  };
+  return {
+    show: ({ due, deleted, failed }: { due: number; deleted: number; failed: number }) =>
+      write(`${deleted} of ${due} deleted, ${failed} failed`),
+    /** Leaves an empty line for what is printed next. Safe to repeat. */
+    clear: () => write(''),
+  };
+}
+
+/** Undefined where something else sweeps; recordings that will be deleted unassessed are counted all the same. */
+export function startSweeps(
+  settings: Settings,
+  opened: OpenedStore,
+  logger: Logger,
+  metrics: Registry,
+  tracing: Tracing,
+): Scheduler | undefined {
+  const context = sweepContext(settings, opened.connect());
+  const read = settings.sweepSchedule === undefined ? () => findDueSoon(context) : undefined;
+  const dueSoon = dueSoonMetric(metrics, { logger, now: Date.now, read });
+  if (settings.sweepSchedule === undefined) return undefined;
+  const onSwept = sweepMetrics(metrics);
+  return startScheduler(settings.sweepSchedule, async (signal) => {
+    try {
+      const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
+      onSwept(report);
+      if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });
+      const { startedAt, finishedAt, due, deleted, kept, failed, overdue, oldestOverdueSeconds } = report;
+      const { requests, requestsPerRecording } = report;
+      const counts = { due, ...deleted, kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording };
+      logger[failed > 0 ? 'error' : 'info']('swept', { startedAt, finishedAt, ...counts });
+    } catch (error) {
+      const isRefused = error instanceof SweepRefused;
+      onSwept(isRefused ? 'refused' : 'failed');
+      const code = isRefused ? error.code : 'sweep-failed';
+      logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
+    }
+  });
 }

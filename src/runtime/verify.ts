@@ -1,31 +1,22 @@
 // `verify`: proves or disproves the promise for a person, an auditor or an alarm.
-import { parseArgs } from 'node:util';
+import type { Env } from '../config.ts';
 import { SweepRefused } from '../sweeper/sweep.ts';
 import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/findings.ts';
 import { verify } from '../verifier/verify.ts';
 import { sweepContext } from './contexts.ts';
-import type { Env } from './environment.ts';
-import { createLogger } from './logging.ts';
-import { openStore } from './open-store.ts';
-import { readSettings } from './settings.ts';
+import { onStore } from './store.ts';
 import type { ReportOptions } from './sweep.ts';
-import { startTracing } from './tracing.ts';
 
-/** Exit code 0 only if nothing is wrong, or `--fix` put all of it right. */
-export async function verifyCommand(argv: string[], env: Env): Promise<number> {
-  const { values } = parseArgs({ args: argv, options: { fix: { type: 'boolean' }, json: { type: 'boolean' } } });
-  const settings = readSettings(env, { needsAuth: false });
-  const logger = createLogger({ level: settings.logLevel, now: Date.now });
-  const tracing = await startTracing(settings.traces, logger);
-  const opened = await openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
-  try {
+/** Exit code 0 only if nothing is wrong, or `--fix` repaired all of it. */
+export function verifyCommand(
+  flags: { readonly fix: boolean | undefined; readonly json: boolean | undefined },
+  env: Env,
+): Promise<number> {
+  return onStore(env, ({ settings, logger, tracing, opened }) => {
     const context = sweepContext(settings, opened);
-    const run = () => tracing.inSpan('verify', () => verify(context, { fix: values.fix === true }));
-    return await reportVerify(run, { json: values.json === true, logger, output: process.stdout });
-  } finally {
-    await opened.close();
-    await tracing.close();
-  }
+    const run = () => tracing.inSpan('verify', () => verify(context, { fix: flags.fix === true }));
+    return reportVerify(run, { json: flags.json === true, logger, output: process.stdout });
+  });
 }
 
 /** Writes the report of a run; the exit code. */
@@ -53,7 +44,7 @@ function toText(report: VerifyReport): string {
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
     ...(report.uploadsUnlisted === null ? [] : [unlistedLine(report.uploadsUnlisted)]),
     ...report.kinds.map(({ kind, found, fixed }) => {
-      const repaired = fixed > 0 ? ` (${fixed} put right)` : '';
+      const repaired = fixed > 0 ? ` (${fixed} repaired)` : '';
       return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;
     }),
     ...(report.findings.length > 0 ? ['', `${'what'.padEnd(width)}  now     where, and why`] : []),
@@ -64,9 +55,9 @@ function toText(report: VerifyReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What was not looked at is said. */
+/** What was not searched is reported. */
 function unlistedLine(why: string): string {
   return why === NOT_SHOWN
-    ? 'Stray uploads were looked for beside receipts only: this store shows no open upload of a folder.'
-    : `Stray uploads were not looked for: open uploads could not be listed (${why}).`;
+    ? 'Stray uploads were searched for beside receipts only: this store lists no open uploads of a folder.'
+    : `Stray uploads were not searched for: open uploads could not be listed (${why}).`;
 }

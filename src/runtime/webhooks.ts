@@ -1,14 +1,29 @@
-// The webhooks of `serve`: what is in the outbox goes to its endpoints; counted, and logged without a URL or a secret.
+// The webhooks of `serve`: events of the outbox are sent to their endpoints, counted, and logged without URL or secret.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Settings } from '../config.ts';
 import type { Logger } from '../http/logger.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { createDispatcher } from '../webhooks/dispatcher.ts';
 import { type Polling, startPolling } from '../webhooks/polling.ts';
-import type { OpenedStore } from './open-store.ts';
-import type { Settings } from './settings.ts';
+import type { OpenedStore } from './store.ts';
 
-/** Undefined without webhooks: then nobody looks into the outbox. */
+export function webhookMetrics(registry: Registry) {
+  const deliveries = new Counter({
+    name: 'proctoring_webhook_deliveries_total',
+    help: 'Events by what became of them: delivered, failed (and tried again), dropped, expired',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  const backlog = new Gauge({
+    name: 'proctoring_webhook_backlog',
+    help: 'Objects in the outbox when it was last read, at most 1000 a tenant',
+    registers: [registry],
+  });
+  return { deliveries, backlog };
+}
+
+/** Undefined without webhooks: then the outbox is not read. */
 export function startWebhooks(
   settings: Settings,
   { store }: OpenedStore,
@@ -16,17 +31,7 @@ export function startWebhooks(
   registry: Registry,
 ): Polling | undefined {
   if (settings.webhooks.size === 0) return undefined;
-  const deliveries = new Counter({
-    name: 'proctoring_webhook_deliveries_total',
-    help: 'What came of events: delivered, failed (and tried again), dropped, expired',
-    labelNames: ['result'],
-    registers: [registry],
-  });
-  const backlog = new Gauge({
-    name: 'proctoring_webhook_backlog',
-    help: 'Objects in the outbox when it was last looked into, at most 1000 a tenant',
-    registers: [registry],
-  });
+  const { deliveries, backlog } = webhookMetrics(registry);
   const dispatcher = createDispatcher({
     store,
     endpoints: settings.webhooks,

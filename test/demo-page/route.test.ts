@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import supertest from 'supertest';
+import { readSettings } from '../../src/config.ts';
 import { en } from '../../src/demo-page/texts/en.ts';
 import { nl } from '../../src/demo-page/texts/nl.ts';
 import { demoOrigins, demoPage } from '../../src/runtime/demo-page.ts';
-import { readSettings } from '../../src/runtime/settings.ts';
 import { type Api, SECRET, startApi } from '../http/api.ts';
 
 const PORT = '8654';

@@ -4,27 +4,10 @@ import { glob, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { CAPABILITIES, type Capability } from '../../src/objectstore/needs.ts';
-import { SETTING_NAMES } from '../../src/runtime/setting-names.ts';
-import { readSettings } from '../../src/runtime/settings.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 const read = (path: string) => readFile(join(ROOT, path), 'utf8');
-
-test('every setting is explained exactly once, and no other; the defaults are those of the page', async () => {
-  const rows = (await read('docs/settings.md')).split('\n').filter((line) => line.startsWith('| `'));
-  const documented: string[] = [];
-  const defaults: Record<string, string> = {};
-  for (const [, names = '', given = ''] of rows.map((row) => row.split('|'))) {
-    const ofRow = names.match(/[A-Z][A-Z0-9_]+/g) ?? [];
-    const values = [...given.matchAll(/`([^`]+)`/g)].map(([, value = '']) => value);
-    documented.push(...ofRow);
-    if (values.length === ofRow.length) for (const [at, name] of ofRow.entries()) defaults[name] = values[at] ?? '';
-  }
-  expect(documented.sort()).toEqual([...SETTING_NAMES].sort());
-  expect(Object.keys(defaults).length).toBeGreaterThan(20);
-  expect(readSettings(defaults)).toEqual(readSettings({}));
-});
 
 const NAMES = /export (?:type )?\{([^}]*)\}|^export (?:type|interface) (\w+)/gm;
 test.each([

@@ -183,7 +183,14 @@ test('the API restarts when a setting or a secret changes, and not otherwise', a
   expect(await annotations({ secrets: { S3_SECRET_ACCESS_KEY: 'another' } })).not.toEqual(first);
 });
 
-test('every process trusts an authority of its own, and NODE_OPTIONS is the operator’s', async () => {
+test('the heap of jobs is small, and of the API as Node has it', () => {
+  const optionsOf = (component: string) =>
+    pod(minimal, component).container.env?.find(({ name }: Fields) => name === 'NODE_OPTIONS')?.value;
+  const small = '--max-old-space-size=160 --max-semi-space-size=4';
+  expect(['sweep', 'verify', 'serve'].map(optionsOf)).toEqual([small, small, undefined]);
+});
+
+test('every process trusts an authority of its own, and NODE_OPTIONS is the operator’s where they set it', async () => {
   const options = { name: 'NODE_OPTIONS', value: '--max-old-space-size=512' };
   const manifests = await render('everything', { env: [options] });
   for (const component of ['serve', 'sweep', 'verify']) {

@@ -2,12 +2,21 @@
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import type { LogLevel } from '../../src/config.ts';
 import type { LogFields, Logger } from '../../src/http/logger.ts';
+import { measureRequests } from '../../src/http/metrics.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
-import { dueMetrics, sweepMetrics } from '../../src/runtime/metrics.ts';
-import { startOtlpTracing } from '../../src/runtime/otlp-tracing.ts';
-import type { LogLevel } from '../../src/runtime/settings.ts';
+import {
+  dueMetrics,
+  dueSoonMetric,
+  readyMetric,
+  recordingMetrics,
+  storeMetrics,
+  sweepMetrics,
+} from '../../src/runtime/metrics.ts';
+import { startTracing } from '../../src/runtime/tracing.ts';
+import { webhookMetrics } from '../../src/runtime/webhooks.ts';
 import type { DueStatus } from '../../src/sweeper/due-status.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
@@ -83,17 +92,56 @@ describe('the metrics', () => {
       for (const method of ['GET', 'PATCH', 'PROPFIND', 'REPORT']) await call(method, path);
     }
     const samples = await scrape({ url });
-    const told = [...samples.keys()];
-    expect(told.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
-    const routes = new Set(told.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
+    const reported = [...samples.keys()];
+    expect(reported.join()).not.toMatch(/secret|acme|tester|nonsense|eyJ|X-Amz|[0-9a-v]{36}/);
+    const routes = new Set(reported.map((name) => /route="([^"]*)"/.exec(name)?.[1]));
     routes.delete('unmatched');
     expect(routes).toEqual(new Set(CALLS.map(({ path }) => path)));
     expect(samples.get('http_requests_total{method="_OTHER",route="unmatched",status="404"}')).toBe(9);
-    expect(told.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
+    expect(reported.filter((name) => /PROPFIND|REPORT|PATCH/.test(name))).toEqual([]);
+  });
+
+  test('a label never holds an id: whatever is declared, its labels are these', () => {
+    const registry = new Registry();
+    for (const declare of [measureRequests, storeMetrics, recordingMetrics, sweepMetrics]) declare(registry);
+    readyMetric(registry, () => {});
+    const read = () => Promise.reject(new Error('not read'));
+    dueMetrics(registry, { read, now: Date.now, leadMs: 0 });
+    dueSoonMetric(registry, { read, now: Date.now, logger: SILENT });
+    webhookMetrics(registry);
+    const declared = registry.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[];
+    expect(declared.length).toBeGreaterThan(20);
+    const labels = new Set(declared.flatMap(({ labelNames }) => labelNames));
+    expect([...labels].sort()).toEqual(['method', 'operation', 'outcome', 'result', 'route', 'status']);
+  });
+
+  test('what is due soon is summed over all tenants, read for a scrape at most once an hour, and logged by tenant', async () => {
+    const registry = new Registry();
+    const clock = createVirtualClock();
+    const warned: (LogFields | undefined)[] = [];
+    const unassessed = [
+      { tenant: 'acme', count: 2, earliest: '2026-11-03T00:00:00.000Z' },
+      { tenant: 'beta', count: 3, earliest: '2026-11-04T00:00:00.000Z' },
+    ];
+    const read = jest.fn(async () => ({ unassessed, more: false }));
+    const logger = { ...SILENT, warn: (_message: string, fields?: LogFields) => void warned.push(fields) };
+    dueSoonMetric(registry, { read, now: clock.now, logger });
+    const values = () => valuesOf(registry, 'due_soon_unassessed');
+    expect(await values()).toEqual([]);
+    await until(async () => (await values())?.[0] === 5);
+    expect(await registry.metrics()).not.toMatch(/acme|beta/);
+    expect(warned).toMatchObject([
+      { tenant: 'acme', count: 2 },
+      { tenant: 'beta', count: 3 },
+    ]);
+    clock.advance(HOUR_MS);
+    unassessed.length = 0;
+    await until(async () => (await values())?.[0] === 0);
+    expect(read).toHaveBeenCalledTimes(2);
   });
 
   async function valuesOf(registry: Registry, name: string): Promise<number[] | undefined> {
-    const metric = (await registry.getMetricsAsJSON()).find((told) => told.name === `proctoring_${name}`);
+    const metric = (await registry.getMetricsAsJSON()).find((reported) => reported.name === `proctoring_${name}`);
     return metric?.values.map(({ value }) => value);
   }
 
@@ -108,24 +156,24 @@ describe('the metrics', () => {
     });
     dueMetrics(registry, { read, now: clock.now, leadMs: DAY_MS });
     const names = ['oldest_due_timestamp_seconds', 'oldest_overdue_seconds', 'sweepable_attempts'];
-    const told = () =>
+    const reported = () =>
       Promise.all([...names, 'status_timestamp_seconds'].map((name) => valuesOf(registry, `deletion_${name}`)));
-    expect(await told()).toEqual([[], [], [], []]);
+    expect(await reported()).toEqual([[], [], [], []]);
     expect(await valuesOf(registry, 'deletion_lead_seconds')).toEqual([86_400]);
-    await until(async () => (await told())[3]?.length === 1);
+    await until(async () => (await reported())[3]?.length === 1);
     for (const passedMs of [0, 59_000]) {
       clock.advance(passedMs);
-      expect([await told(), read.mock.calls.length]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
+      expect([await reported(), read.mock.calls.length]).toEqual([[[began + 3600], [0], [7], [began]], 1]);
     }
     // When the store fails, the last reading and its time stay.
     status = undefined;
     clock.advance(2 * HOUR_MS);
-    await until(async () => (await told()) && read.mock.calls.length === 2);
-    expect(await told()).toEqual([[began + 3600], [3659], [7], [began]]);
+    await until(async () => (await reported()) && read.mock.calls.length === 2);
+    expect(await reported()).toEqual([[began + 3600], [3659], [7], [began]]);
     status = { oldestDueMs: undefined, sweepable: 0 };
     clock.advance(60_000);
-    await until(async () => (await told())[0]?.length === 0);
-    expect([await told(), read.mock.calls.length]).toEqual([[[], [0], [0], [began + 7319]], 3]);
+    await until(async () => (await reported())[0]?.length === 0);
+    expect([await reported(), read.mock.calls.length]).toEqual([[[], [0], [0], [began + 7319]], 3]);
   });
 
   test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
@@ -158,7 +206,7 @@ describe('the traces', () => {
   });
 
   test('a collector that never answers holds up neither what is traced nor the end', async () => {
-    const tracing = await startOtlpTracing('http/json', SILENT);
+    const tracing = await startTracing('http/json', SILENT);
     const { promise, resolve: speak } = Promise.withResolvers<void>();
     collector.silence = promise;
     await expect(tracing.inSpan('run', () => Promise.reject(new RangeError('secret')))).rejects.toThrow(RangeError);
@@ -171,7 +219,7 @@ describe('the traces', () => {
 
   test('a collector that refuses traces is reported once', async () => {
     const warned: string[] = [];
-    const tracing = await startOtlpTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
+    const tracing = await startTracing('http/protobuf', { ...SILENT, warn: (message) => warned.push(message) });
     collector.status = 400;
     for (const name of ['a', 'b']) await tracing.inSpan(name, async () => {});
     await tracing.close();

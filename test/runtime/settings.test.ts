@@ -1,16 +1,15 @@
 // What an operator may set, what stops the start, and the secret that comes with it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { pageWithSettings, schemaWithSettings } from '../../ci/write-settings.ts';
 import { EVENT_TYPES } from '../../src/bucket/outbox.ts';
+import { readSettings, SettingsError } from '../../src/config.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
-import { readOrCreateSecret } from '../../src/runtime/auth-secret.ts';
-import { readSettings } from '../../src/runtime/settings.ts';
-import type { SettingsError } from '../../src/runtime/settings-error.ts';
-import { tokenCommand } from '../../src/runtime/token.ts';
-import { UsageError } from '../../src/runtime/usage-error.ts';
+import { readOrCreateSecret, SECRET_FILES } from '../../src/runtime/secret-file.ts';
+import { type TokenFlags, tokenCommand } from '../../src/runtime/token.ts';
 
 const SECRET = 's'.repeat(32);
 const WITH_BUCKET = { S3_BUCKET: 'recordings', S3_REGION: 'eu-west-1', AUTH_SHARED_SECRET: SECRET };
@@ -24,7 +23,7 @@ function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
     readSettings(env);
     return [];
   } catch (error) {
-    return (error as SettingsError).problems;
+    return (error as SettingsError).message.split('\n');
   }
 }
 
@@ -41,6 +40,14 @@ it('has defaults for what docs/settings.md says in words, and keeps nothing for 
     corsOrigins: [],
     traces: undefined,
   });
+});
+
+it('docs/settings.md and the schema of the chart are what `npm run settings` writes', async () => {
+  const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const page = await read('docs/settings.md');
+  expect(page).toBe(pageWithSettings(page));
+  const schema = JSON.parse(await read('helm/values.schema.json'));
+  expect(schema).toEqual(JSON.parse(JSON.stringify(schemaWithSettings(schema))));
 });
 
 describe('a value is read:', () => {
@@ -108,7 +115,7 @@ describe('the start is stopped by', () => {
     [{ RETENTION_BY_TENANT: 'acme=60d' }, /^RETENTION_BY_TENANT: "60d"/],
     [{ RETENTION_BY_TENANT: 'acme=12h' }, /^RETENTION_BY_TENANT \(acme\): 12h is not more/],
     [{ RETENTION_BY_TENANT: 'a@example.org=9d' }, /^RETENTION_BY_TENANT: .*tenant=duration/],
-    [{ RETENTION_BY_TENANT: 'acme=9d,acme=14d' }, /^RETENTION_BY_TENANT: .*named once/],
+    [{ RETENTION_BY_TENANT: 'acme=9d,acme=14d' }, /^RETENTION_BY_TENANT: a tenant is named twice/],
     [{ SETTLE_TIME: '0s' }, /^SETTLE_TIME: "0s" .* from 1s/],
     [{ SETTLE_TIME: '30d' }, /^RETENTION_AFTER_ASSESSMENT: 30d is not more than SETTLE_TIME \(30d\)/],
     [{ SETTLE_TIME: '8d', RETENTION_BY_TENANT: 'acme=7d' }, /^RETENTION_BY_TENANT \(acme\): .* SETTLE_TIME/],
@@ -119,7 +126,7 @@ describe('the start is stopped by', () => {
     [{ PART_URL_TTL: '13h' }, /^PART_URL_TTL: /],
     [{ PLAYBACK_URL_TTL: '61m' }, /^PLAYBACK_URL_TTL: .*to 1h/],
     [{ CONTENT_TYPES: 'video/webm,video/avi' }, /^CONTENT_TYPES: "video\/avi"/],
-    [{ CONTENT_TYPES: ',' }, /^CONTENT_TYPES: names no type/],
+    [{ CONTENT_TYPES: ',' }, /^CONTENT_TYPES: "," is not allowed; it must be a list that is not empty/],
     [{ CORS_ORIGINS: 'https://exams.example/' }, /^CORS_ORIGINS: /],
     [{ CORS_ORIGINS: '*' }, /^CORS_ORIGINS: /],
     [{ RATE_LIMIT: '0' }, /^RATE_LIMIT: /],
@@ -131,10 +138,16 @@ describe('the start is stopped by', () => {
     [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
     [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
     [{ ...WITH_BUCKET, AUTH_SHARED_SECRET: '' }, /^AUTH_JWKS_URL: is not set/],
-    [{ AUTH_JWKS_URL: 'jwks' }, /^AUTH_JWKS_URL: is not a URL/],
+    [{ AUTH_JWKS_URL: 'jwks' }, /^AUTH_JWKS_URL: the value is not allowed; it must be a URL/],
     [{ ...WITH_BUCKET, AUTH_JWKS_URL: 'https://id.example/jwks' }, /^AUTH_JWKS_URL: .*together/],
     [{ S3_ENDPOINT: 'https://s3.example' }, /^S3_BUCKET: is not set, but S3_ENDPOINT is/],
-    [{ RETENTION_AFTER_ASESSMENT: '9d' }, /^RETENTION_AFTER_ASESSMENT: .*did you mean RETENTION_AFTER_ASSESSMENT\?/],
+    [
+      { RETENTION_AFTER_ASESSMENT: '9d' },
+      /^RETENTION_AFTER_ASESSMENT: there is no such setting; .*RETENTION_UNASSESSED/,
+    ],
+    [{ S3_SECRET_KEY: 'hidden' }, /^S3_SECRET_KEY: there is no such setting; those .* S3_SECRET_ACCESS_KEY/],
+    [{ WEBHOOK_FILE: 'x' }, /^WEBHOOK_FILE: there is no such setting; .* WEBHOOKS_FILE$/],
+    [{ AUTH_ISSUER_URL: 'https://id.example' }, /^AUTH_ISSUER_URL: there is no such setting/],
     [{ WEBHOOKS_FILE: join(folder, 'none.json') }, /^WEBHOOKS_FILE: .*can be read$/],
     [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_PROTOCOL: /],
     [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: /],
@@ -155,6 +168,12 @@ describe('the start is stopped by', () => {
     });
     expect(problems).toHaveLength(4);
     expect(problems.join('\n')).not.toMatch(/hunter2/);
+  });
+
+  it('no name that begins like those of other programs', () => {
+    expect(
+      problemsOf({ LOG_FORMAT: 'json', MAX_OLD_SPACE: '1', DATA_CENTER: 'x', HOSTNAME: 'a', PORTAL: 'b' }),
+    ).toEqual([]);
   });
 
   it('no names that Kubernetes sets for a service called s3 or auth', () => {
@@ -191,7 +210,7 @@ describe('WEBHOOKS_FILE', () => {
     ['no URL', acme({ url: 'lms' }), /acme\.url: is no URL$/],
     ['credentials', acme({ url: 'https://u:p4ssw0rd@lms.example/' }), /acme\.url: holds credentials/],
     ['no prefix', acme({ secret: KEY }), /acme\.secret: must be whsec_ and base64$/],
-    ['a short secret', acme({ secret: 'whsec_c2hvcnQ=' }), /acme\.secret: must stand for 24 to 64 bytes$/],
+    ['a short secret', acme({ secret: 'whsec_c2hvcnQ=' }), /acme\.secret: must decode to 24 to 64 bytes$/],
     ['an unknown field', acme({ uri: 'x' }), /acme: /],
     ['no JSON', '{', /^WEBHOOKS_FILE: is not a file of JSON that can be read$/],
     ['a list', '[]', /^WEBHOOKS_FILE: the file: /],
@@ -203,25 +222,34 @@ describe('WEBHOOKS_FILE', () => {
   });
 });
 
-it('one secret is made, readable by its owner only, however many ask at once; any other content of the file is refused', async () => {
-  const fresh = join(folder, 'fresh');
-  const secrets = await Promise.all(Array.from({ length: 10 }, () => readOrCreateSecret(fresh)));
-  expect(new Set(secrets).size).toBe(1);
-  expect(Buffer.from(secrets[0] ?? '', 'base64url')).toHaveLength(32);
-  expect((await stat(join(fresh, 'auth-secret'))).mode & 0o777).toBe(0o600);
-  expect(await readdir(fresh)).toEqual(['auth-secret']);
-  await writeFile(join(fresh, 'auth-secret'), '');
-  await expect(readOrCreateSecret(fresh)).rejects.toThrow(/does not hold a secret/);
+describe.each(SECRET_FILES)('the secret in %s', (name) => {
+  it('is made once, readable by its owner only, however many ask for it at once', async () => {
+    const fresh = join(folder, `fresh-${name}`);
+    const secrets = await Promise.all(Array.from({ length: 10 }, () => readOrCreateSecret(fresh, name)));
+    expect(new Set(secrets).size).toBe(1);
+    expect(Buffer.from(secrets[0] ?? '', 'base64url')).toHaveLength(32);
+    expect((await stat(join(fresh, name))).mode & 0o777).toBe(0o600);
+    expect(await readdir(fresh)).toEqual([name]);
+  });
+
+  it.each(['', 'short', `${'x'.repeat(43)} and more`])('is refused when the file holds "%s"', async (content) => {
+    await mkdir(join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, name), content);
+    await expect(readOrCreateSecret(join(folder, name), name)).rejects.toThrow(/does not hold a secret.*delete it/);
+  });
 });
 
-it.each<[string, Record<string, string>, RegExp]>([
-  ['--tenant @ --scope privacy:manage', {}, /--tenant is not a valid id/],
-  ['--tenant acme --scope privacy:all', {}, /there is no privacy:all/],
-  ['--tenant acme --scope privacy:manage --attempt a', {}, /--attempt needs --exam/],
-  ['--tenant acme --scope privacy:manage --ttl 0s', {}, /--ttl must be/],
-  ['--tenant acme --scope privacy:manage', { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
-])('no token is signed for "%s" (%j)', async (line, env, message) => {
-  const error = await tokenCommand(line.split(' '), { DATA_DIR: folder, ...env }).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(UsageError);
+const TOKEN = { tenant: 'acme', scope: 'privacy:manage', sub: 'tester', ttl: '1h' };
+it.each<[Partial<TokenFlags>, Record<string, string>, RegExp]>([
+  [{ tenant: '@' }, {}, /--tenant is not a valid id/],
+  [{ scope: 'privacy:all' }, {}, /there is no privacy:all/],
+  [{ attempt: 'a' }, {}, /--attempt needs --exam/],
+  [{ ttl: '0s' }, {}, /--ttl must be/],
+  [{}, { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
+])('no token is signed for %j (%j)', async (flags, env, message) => {
+  const error = await tokenCommand({ ...TOKEN, ...flags }, { DATA_DIR: folder, ...env }).catch(
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(SettingsError);
   expect((error as Error).message).toMatch(message);
 });

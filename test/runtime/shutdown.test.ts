@@ -7,8 +7,7 @@ import { DAY_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { type HttpServer, startHttpServer } from '../../src/runtime/http-server.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
-import { shutDown } from '../../src/runtime/shut-down.ts';
-import { listenForStop } from '../../src/runtime/stop-signal.ts';
+import { listenForStop, shutDown } from '../../src/runtime/shutdown.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { createVirtualClock } from '../kit/clock.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
@@ -40,7 +39,7 @@ describe('the HTTP server', () => {
     ['SIGTERM', 5 * SECOND_MS],
     ['SIGINT', 0],
     ['no signal', 0],
-  ])('after %s serves new connections for %d ms, closes each, and ends what is in hand', async (reason, servedMs) => {
+  ])('after %s serves new connections for %d ms, closes each, and ends running requests', async (reason, servedMs) => {
     const clock = createVirtualClock();
     expect((await probe(url)).connection).toBe('keep-alive');
     const ends: string[] = [];
@@ -131,10 +130,10 @@ test('readiness follows the store, which is asked once in five seconds; a probe 
 async function startReplica(service: TestService, port = 0) {
   const { clock, store } = service;
   const state = { notReady: undefined as string | undefined };
-  const told = { notReady: () => state.notReady, onAnswer: () => {} };
+  const reporting = { notReady: () => state.notReady, onAnswer: () => {} };
   const { handler } = await startApi({
     service,
-    isReady: createReadiness({ store, now: clock.now, timers: clock, ...told }),
+    isReady: createReadiness({ store, now: clock.now, timers: clock, ...reporting }),
   });
   const server = await startHttpServer(handler, { host: '127.0.0.1', port });
   const url = `http://127.0.0.1:${server.port}`;

@@ -1,4 +1,4 @@
-// What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes; how they limit their heap.
+// What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,9 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import { createProgress } from '../../src/runtime/progress.ts';
-import { ensureSmallHeap } from '../../src/runtime/small-heap.ts';
-import { type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
+import { createProgress, type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
 import { reportVerify } from '../../src/runtime/verify.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { createInterventions } from '../kit/interventions.ts';
@@ -125,13 +123,4 @@ describe('the binary', () => {
     expect(decodeProtectedHeader(token).alg).toBe('HS256');
     expect(Object.keys(others)).toEqual(['expiresAt']);
   });
-});
-
-test.each([
-  ['--max_old_space_size=300', 0],
-  ['--max-semi-space-size=1', 1],
-])('with NODE_OPTIONS=%s a command starts again %d times for a small heap', (NODE_OPTIONS, times) => {
-  const started: (readonly string[])[] = [];
-  ensureSmallHeap({ NODE_OPTIONS }, (_file, args) => started.push(args));
-  expect(started).toHaveLength(times);
 });

@@ -4,7 +4,6 @@ import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
 import { HttpError, OF_LIVE_RECORDING } from '../problem-codes.ts';
 import { recording } from '../schemas.ts';
-import { freeingAsTheyPass } from '../young-generation.ts';
 import { EXAMPLE_RECORDING } from './examples.ts';
 
 export const content = operation({
@@ -46,7 +45,7 @@ export const content = operation({
       const upload = await openProxiedUpload(ctx, ref);
       const { idleMs, every } = ctx.proxiedUploads;
       const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
-      await receiveFile(req, res, limits, (file) => upload.write(freeingAsTheyPass(file)));
+      await receiveFile(req, res, limits, (file) => upload.write(file));
       return { body: await upload.complete() };
     });
   },

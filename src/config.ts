@@ -1,0 +1,470 @@
+// The settings of the service, one row each. docs/settings.md and the chart's schema are written from this table.
+import { validate as isCron } from 'node-cron';
+import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
+import { ID_PATTERN, isId } from './model/ids.ts';
+import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
+import { MAX_RETENTION_MS } from './model/retention.ts';
+import { readWebhooksFile } from './runtime/webhooks-file.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Settings or flags that are wrong: nothing was done, exit code 2. The message has a line for each of them. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+interface Type<T> {
+  /** @throws Error whose message completes "NAME: …" and shows no secret */
+  readonly parse: (text: string) => T;
+  /** JSON Schema of the value in the chart's values, where numbers are numbers and lists are lists. */
+  readonly schema: object;
+}
+
+const GIB = 1024 ** 3;
+const MAX_PORT = 65_535;
+const ANY_LENGTH = Number.MAX_SAFE_INTEGER;
+/** Longer values are cut off in a message: a key may have been pasted into the wrong setting. */
+const MAX_SHOWN_LENGTH = 80;
+
+const refused = (given: string, expected: string) =>
+  new Error(`"${given.slice(0, MAX_SHOWN_LENGTH)}" is not allowed; it must be ${expected}`);
+
+/** `read` returns undefined for a text that is not `expected`. */
+function type<T>(expected: string, schema: object, read: (text: string) => T | undefined, isHidden = false): Type<T> {
+  return {
+    schema,
+    parse(given) {
+      const value = read(given);
+      if (value !== undefined) return value;
+      throw isHidden ? new Error(`the value is not allowed; it must be ${expected}`) : refused(given, expected);
+    },
+  };
+}
+
+const defined = (name: string) => ({ $ref: `#/definitions/${name}` });
+
+const text = type('a text', defined('text'), (given) => given);
+
+const matching = (pattern: RegExp, expected: string) =>
+  type(expected, { type: 'string', pattern: pattern.source }, (given) => (pattern.test(given) ? given : undefined));
+
+const choice = <const T extends string>(...choices: readonly T[]) =>
+  type(choices.join(' or '), { enum: choices }, (given) => choices.find((one) => one === given));
+
+const flag: Type<boolean> = {
+  schema: { type: 'boolean' },
+  parse: (given) => choice('true', 'false').parse(given) === 'true',
+};
+
+function integer(minimum: number, maximum: number): Type<number> {
+  return type(`a whole number from ${minimum} to ${maximum}`, { type: 'integer', minimum, maximum }, (given) => {
+    const value = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
+    return value >= minimum && value <= maximum ? value : undefined;
+  });
+}
+
+/** Milliseconds. */
+function duration(minMs: number, maxMs: number, schema: object = defined('duration')): Type<number> {
+  const limits = `from ${formatDuration(minMs)}${maxMs === ANY_LENGTH ? '' : ` to ${formatDuration(maxMs)}`}`;
+  return type(`a duration such as 30d, 24h, 10m or 5s, ${limits}`, schema, (given) => {
+    const valueMs = parseDuration(given);
+    return valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs ? valueMs : undefined;
+  });
+}
+
+const httpUrl = type(
+  'a URL that begins with http:// or https:// and holds no credentials, such as https://login.example',
+  defined('httpUrl'),
+  (given) => {
+    const url = URL.canParse(given) ? new URL(given) : undefined;
+    return url && /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : undefined;
+  },
+  true,
+);
+
+/** Without a trailing slash. */
+const storeUrl = type(
+  'a URL without "?" and "#", such as https://s3.example:9000',
+  httpUrl.schema,
+  (given) => {
+    const { href, search, hash } = httpUrl.parse(given);
+    return search || hash ? undefined : href.replace(/\/$/, '');
+  },
+  true,
+);
+
+const origin = type(
+  'an origin such as https://exams.example',
+  { type: 'string', pattern: '^https?://[^/@\\s]+$' },
+  (given) => (URL.canParse(given) && new URL(given).origin === given && /^https?:/.test(given) ? given : undefined),
+);
+
+const itemsOf = (given: string) => given.split(',').flatMap((item) => item.trim() || []);
+
+/** With commas in between. */
+function list(item: Type<string>, minItems = 0): Type<string[]> {
+  const schema = { type: 'array', ...(minItems > 0 && { minItems }), items: item.schema };
+  return type('a list that is not empty', schema, (given) => {
+    const items = itemsOf(given);
+    return items.length < minItems ? undefined : items.map((one) => item.parse(one));
+  });
+}
+
+/** Undefined: off. */
+function orOff<T>({ parse, schema }: Type<T>): Type<T | undefined> {
+  const description = 'Or "off" in quotes: YAML reads off without them as false.';
+  return {
+    parse: (given) => (given === 'off' ? undefined : parse(given)),
+    schema: { description, anyOf: [schema, { const: 'off' }] },
+  };
+}
+
+const retention = duration(SECOND_MS, MAX_RETENTION_MS, defined('retention'));
+
+const retentionByTenant: Type<ReadonlyMap<string, number>> = {
+  schema: { type: 'object', propertyNames: { pattern: ID_PATTERN.source }, additionalProperties: retention.schema },
+  parse(given) {
+    const pairs = itemsOf(given).map((item) => {
+      const [tenant = '', retained = '', ...rest] = item.split('=').map((word) => word.trim());
+      if (!isId(tenant) || rest.length > 0) throw refused(item, 'tenant=duration, such as acme=14d');
+      return [tenant, retention.parse(retained)] as const;
+    });
+    const byTenantMs = new Map(pairs);
+    if (byTenantMs.size < pairs.length) throw new Error('a tenant is named twice; each may be named once');
+    return byTenantMs;
+  },
+};
+
+const port = integer(0, MAX_PORT);
+/** The chart's pods have no privileges. */
+const servicePort = { ...port, schema: integer(1024, MAX_PORT).schema };
+const region = matching(/^[A-Za-z0-9-]{1,64}$/, 'the name of a region, such as eu-central-1');
+const bucket = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'the name of a bucket, such as recordings');
+const keyPrefix = matching(/^[\w.-]+(\/[\w.-]+)*\/?$/, 'letters, digits, ".", "_", "-" and inner "/", such as exams/');
+const margin = duration(0, MAX_RETENTION_MS);
+const gracePeriod = duration(SECOND_MS, MAX_RETENTION_MS, {
+  description: 'At least an hour, which a request may last.',
+  type: 'string',
+  pattern: '^[1-9][0-9]{0,8}[hd]$',
+});
+const anyDuration = duration(SECOND_MS, ANY_LENGTH);
+const cron = type('a cron expression such as */10 * * * *, or off', defined('cron'), (given) =>
+  isCron(given) ? given : undefined,
+);
+const secret = type(
+  'at least 32 bytes',
+  { type: 'string', minLength: 32 },
+  (given) => (Buffer.byteLength(given) < 32 ? undefined : given),
+  true,
+);
+const CONTENT_TYPE = /^(audio|video)\/(webm|x-matroska|mp4|ogg)$/;
+const ALL_CONTENT_TYPES = 'video/webm,audio/webm,video/mp4,audio/mp4,video/x-matroska,audio/ogg';
+const contentTypes = list(matching(CONTENT_TYPE, 'audio/ or video/ and webm, x-matroska, mp4 or ogg'), 1);
+const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
+/** S3's largest object. */
+const objectSize = integer(1, 5 * 1024 * GIB);
+/** What is left of a minute, which is a usual grace period of orchestrators, is for the requests that still run. */
+const delay = duration(0, 30 * SECOND_MS);
+const upToAnHour = duration(SECOND_MS, HOUR_MS);
+const upToHalfADay = duration(SECOND_MS, 12 * HOUR_MS);
+const count = integer(1, 10_000);
+const uploads = choice('direct', 'proxy');
+const logLevel = choice('error', 'warn', 'info', 'debug');
+const webhooksFile = { parse: readWebhooksFile, schema: text.schema };
+
+interface Setting<T> {
+  readonly type: Type<T>;
+  /** As an operator would write it. */
+  readonly default: string | undefined;
+  /** For the reader: what it means. */
+  readonly help: string;
+  /** Where it is set in the values of the chart; `none`: the chart decides it. */
+  readonly chart: 'settings' | 'secrets' | 'none';
+}
+
+function setting<T>(of: Type<T>, fallback: string, help: string, chart: Setting<T>['chart'] = 'settings'): Setting<T> {
+  return { type: of, default: fallback, help, chart };
+}
+
+function optional<T>(of: Type<T>, help: string, chart: Setting<T>['chart'] = 'settings'): Setting<T | undefined> {
+  return { type: of, default: undefined, help, chart };
+}
+
+export const SETTINGS = {
+  HOST: setting(text, '0.0.0.0', 'The address that the API listens on.'),
+  PORT: setting(servicePort, '8080', 'The port of the API; `0` takes a free one.'),
+  DATA_DIR: setting(text, './data', 'The folder of the embedded store, which runs without `S3_BUCKET`.', 'none'),
+  LOCAL_S3_PORT: setting(port, '8081', 'The port of the embedded store.', 'none'),
+  S3_ENDPOINT: optional(storeUrl, 'Where the store is; AWS unless set.'),
+  S3_PUBLIC_ENDPOINT: optional(storeUrl, 'Where browsers reach the store, if elsewhere; URLs are signed for it.'),
+  S3_REGION: optional(region, 'The region where recordings are kept; required with `S3_BUCKET`.'),
+  S3_BUCKET: optional(bucket, 'The bucket that keeps the recordings; unless set, the embedded store does.'),
+  S3_KEY_PREFIX: optional(keyPrefix, 'Put before every key.'),
+  S3_FORCE_PATH_STYLE: optional(flag, 'Whether the bucket is named in the path of URLs; `true` with `S3_ENDPOINT`.'),
+  S3_ACCESS_KEY_ID: optional(text, "The id of the service's key; unless set, the AWS SDK looks for one.", 'secrets'),
+  S3_SECRET_ACCESS_KEY: optional(text, 'The secret of that key.', 'secrets'),
+  S3_UPLOAD_ACCESS_KEY_ID: optional(text, 'The id of another key, which only signs part URLs, see below.', 'secrets'),
+  S3_UPLOAD_SECRET_ACCESS_KEY: optional(text, 'The secret of that key.', 'secrets'),
+  S3_MAX_PARTS: setting(integer(1, MAX_PART_NUMBER), '10000', 'The parts of an upload at most; 1000 on Scaleway.'),
+  RETENTION_AFTER_ASSESSMENT: setting(retention, '30d', 'Kept for this long after the assessment; at most `30d`.'),
+  RETENTION_UNASSESSED: setting(retention, '30d', 'Kept for this long when it is not assessed; at most `30d`.'),
+  RETENTION_BY_TENANT: setting(retentionByTenant, '', '`acme=14d,…`: less for a tenant, never more. See below.'),
+  DELETE_LEAD: setting(margin, '24h', 'Deletion comes this long before the deadline, so that an outage is no breach.'),
+  SETTLE_TIME: setting(gracePeriod, '1h', 'Nothing younger is cleaned up; less than an hour is for trying out only.'),
+  UPLOAD_IDLE_LIMIT: setting(anyDuration, '2h', 'An upload idle for this long is completed with what arrived.'),
+  LOG_RETENTION: setting(anyDuration, '365d', 'How long deletion receipts and audit events are kept.'),
+  SWEEP_SCHEDULE: setting(orOff(cron), '*/10 * * * *', 'Cron in UTC; `off` where a CronJob runs `sweep`.', 'none'),
+  AUTH_JWKS_URL: optional(httpUrl, 'The keys of tokens. With `S3_BUCKET` it or `AUTH_SHARED_SECRET` is required.'),
+  AUTH_SHARED_SECRET: optional(secret, 'The secret that signs tokens (HS256), at least 32 bytes.', 'secrets'),
+  AUTH_ISSUER: optional(text, 'The issuer of tokens; not checked unless set.'),
+  AUTH_AUDIENCE: optional(text, 'The audience of tokens; not checked unless set.'),
+  AUTH_TENANT_CLAIM: setting(text, 'tenant', 'The claim of a token that names the tenant.'),
+  AUTH_SCOPE_CLAIM: setting(text, 'scope', 'The claim of a token that names its scopes.'),
+  PART_SIZE_BYTES: setting(partSize, '5242880', 'The size of every part but the last: 5 MiB to 5 GiB.'),
+  PART_URL_TTL: setting(upToHalfADay, '1h', 'How long a part URL is valid.'),
+  PLAYBACK_URL_TTL: setting(upToAnHour, '10m', 'How long a playback link is valid; never past the deadline.'),
+  MAX_RECORDING_BYTES: setting(objectSize, '10737418240', 'The largest recording; at most 5 TiB.'),
+  MAX_CONTENT_UPLOADS: setting(count, '32', 'Files through `…/content` at once, per process; see below.'),
+  CONTENT_TYPES: setting(contentTypes, ALL_CONTENT_TYPES, 'The media types that may be recorded.'),
+  CORS_ORIGINS: setting(list(origin), '', "Origins of the exam client and the reviewer's tool."),
+  RATE_LIMIT: setting(orOff(integer(1, 1_000_000)), '600', 'Requests a minute per token and process; or `off`.'),
+  UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through `…/content`.'),
+  SHUTDOWN_DELAY: setting(delay, '5s', 'How long it serves on, not ready, after SIGTERM; at most `30s`. See below.'),
+  LOG_LEVEL: setting(logLevel, 'info', 'JSON lines on stderr; never a token, a signed URL, a name.'),
+  WEBHOOKS_FILE: optional(webhooksFile, 'Where the events of each tenant go: [webhooks](webhooks.md).', 'none'),
+};
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+type Values = { readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T> ? T : never };
+
+/** First words of settings with which names of other programs begin too. */
+const SHARED_WORDS = ['HOST', 'PORT', 'DATA', 'LOCAL', 'LOG', 'MAX', 'CONTENT', 'CORS', 'RATE'];
+const OWN_WORDS = SETTING_NAMES.map((name) => name.replace(/_.*/, '')).filter((word) => !SHARED_WORDS.includes(word));
+/** A variable that begins so and is no setting is a mistake; ignoring one could keep recordings for too long. */
+export const OWN_NAMES = new RegExp(`^(${[...new Set(OWN_WORDS.map((word) => word.replace(/S$/, '')))].join('|')})S?_`);
+/** Kubernetes sets these for a service that is called `s3` or `auth`. */
+const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)/;
+
+class Reader {
+  /** All of them, not the first alone. */
+  readonly problems: string[];
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+    this.problems = Object.keys(env)
+      .filter((name) => OWN_NAMES.test(name) && !Object.hasOwn(SETTINGS, name) && !SERVICE_LINK.test(name))
+      .sort()
+      .map((name) => {
+        const like = SETTING_NAMES.filter((known) => known.startsWith(OWN_NAMES.exec(name)?.[1] ?? ''));
+        return `${name}: there is no such setting; those that begin like it are ${like.join(', ')}`;
+      });
+  }
+
+  /** An empty value is the same as none, as containers often cannot unset one. */
+  raw(name: string): string | undefined {
+    return this.#env[name]?.trim() || undefined;
+  }
+
+  isSet(name: SettingName): boolean {
+    return this.raw(name) !== undefined;
+  }
+
+  /** A bad value is a problem, and read as the default. */
+  read<T>(name: string, { parse }: Type<T>, fallback?: string): T | undefined {
+    try {
+      const given = this.raw(name);
+      if (given !== undefined) return parse(given);
+    } catch (error) {
+      this.problem(name, (error as Error).message);
+    }
+    return fallback === undefined ? undefined : parse(fallback);
+  }
+
+  readAll(): Values {
+    const values = SETTING_NAMES.map((name) => [
+      name,
+      this.read<unknown>(name, SETTINGS[name].type, SETTINGS[name].default),
+    ]);
+    return Object.fromEntries(values) as Values;
+  }
+
+  problem(name: string, problem: string): void {
+    this.problems.push(`${name}: ${problem}`);
+  }
+}
+
+export type Settings = ReturnType<typeof readSettings>;
+export type LogLevel = Settings['logLevel'];
+export type TracesProtocol = NonNullable<Settings['traces']>;
+
+export interface ReadOptions {
+  /** False for the commands that use the store alone: a sweep needs no secret of the API. Default: true. */
+  readonly needsAuth?: boolean;
+}
+
+/** @throws SettingsError naming everything that is wrong; secrets are never shown */
+export function readSettings(env: Env, { needsAuth = true }: ReadOptions = {}) {
+  const reader = new Reader(env);
+  const value = reader.readAll();
+  const s3 = s3Of(value, reader);
+  const settings = {
+    host: value.HOST,
+    port: value.PORT,
+    dataDir: value.DATA_DIR,
+    localS3Port: value.LOCAL_S3_PORT,
+    /** Undefined: the embedded store, in `dataDir`. */
+    s3,
+    policy: policyOf(value, reader),
+    deleteLeadMs: value.DELETE_LEAD,
+    settleTimeMs: value.SETTLE_TIME,
+    uploadIdleLimitMs: value.UPLOAD_IDLE_LIMIT,
+    logRetentionMs: value.LOG_RETENTION,
+    /** Undefined: this process does not sweep. */
+    sweepSchedule: value.SWEEP_SCHEDULE,
+    auth: {
+      keys: authKeysOf(value, reader, needsAuth && s3 !== undefined),
+      issuer: value.AUTH_ISSUER,
+      audience: value.AUTH_AUDIENCE,
+      tenantClaim: value.AUTH_TENANT_CLAIM,
+      scopeClaim: value.AUTH_SCOPE_CLAIM,
+    },
+    uploads: uploadsOf(value, reader),
+    maxContentUploads: value.MAX_CONTENT_UPLOADS,
+    corsOrigins: value.CORS_ORIGINS,
+    /** Undefined: no limit. */
+    rateLimitPerMinute: value.RATE_LIMIT,
+    shutdownDelayMs: value.SHUTDOWN_DELAY,
+    /** How traces are sent; undefined: nothing is traced. */
+    traces: tracesOf(reader),
+    logLevel: value.LOG_LEVEL,
+    /** By tenant. */
+    webhooks: value.WEBHOOKS_FILE ?? new Map<string, never>(),
+  };
+  if (reader.problems.length > 0) throw new SettingsError(reader.problems.join('\n'));
+  return settings;
+}
+
+function s3Of(value: Values, reader: Reader) {
+  const { S3_ENDPOINT: endpoint, S3_REGION: region, S3_BUCKET: bucket, S3_KEY_PREFIX: prefix = '' } = value;
+  const credentials = keyOf(value, reader, 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY');
+  const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_ACCESS_KEY_ID', 'S3_UPLOAD_SECRET_ACCESS_KEY');
+  if (!reader.isSet('S3_BUCKET')) {
+    // Without this, a forgotten bucket would quietly keep recordings on the local disk.
+    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.isSet(name));
+    if (given) reader.problem('S3_BUCKET', `is not set, but ${given} is; set both, or neither for the embedded store`);
+    return undefined;
+  }
+  if (!reader.isSet('S3_REGION')) {
+    reader.problem(
+      'S3_REGION',
+      'is not set; name the region where recordings are kept, such as eu-central-1 (policy 6.1)',
+    );
+  }
+  if (bucket === undefined || region === undefined) return undefined;
+  const keyPrefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+  const forcePathStyle = value.S3_FORCE_PATH_STYLE ?? endpoint !== undefined;
+  const publicEndpoint = value.S3_PUBLIC_ENDPOINT;
+  return { endpoint, publicEndpoint, region, bucket, keyPrefix, forcePathStyle, credentials, uploadCredentials };
+}
+
+type KeySetting = `S3_${string}ACCESS_KEY${'' | '_ID'}` & SettingName;
+function keyOf(value: Values, reader: Reader, idName: KeySetting, secretName: KeySetting) {
+  const [accessKeyId, secretAccessKey] = [value[idName], value[secretName]];
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
+  const [missing, given] = accessKeyId === undefined ? [idName, secretName] : [secretName, idName];
+  if (reader.isSet(given)) reader.problem(missing, `is not set, but ${given} is; set both or neither`);
+  return undefined;
+}
+
+function policyOf(value: Values, reader: Reader) {
+  const { RETENTION_AFTER_ASSESSMENT, RETENTION_UNASSESSED, RETENTION_BY_TENANT } = value;
+  const byTenant = [...RETENTION_BY_TENANT].map(([tenant, ms]) => [`RETENTION_BY_TENANT (${tenant})`, ms] as const);
+  const retentions = [...Object.entries({ RETENTION_AFTER_ASSESSMENT, RETENTION_UNASSESSED }), ...byTenant];
+  const shorter = [
+    ['DELETE_LEAD', 'everything would be deleted at once'],
+    ['SETTLE_TIME', 'a recording would be left alone past its deadline'],
+  ] as const;
+  for (const [name, retentionMs] of retentions) {
+    for (const [other, effect] of shorter) {
+      if (retentionMs > value[other]) continue;
+      const limit = `${other} (${formatDuration(value[other])})`;
+      reader.problem(name, `${formatDuration(retentionMs)} is not more than ${limit}: ${effect}`);
+    }
+  }
+  return {
+    afterAssessmentMs: RETENTION_AFTER_ASSESSMENT,
+    unassessedMs: RETENTION_UNASSESSED,
+    byTenantMs: RETENTION_BY_TENANT,
+  };
+}
+
+/** `generated-secret`: one that the service makes and keeps in `dataDir`; with the embedded store only. */
+function authKeysOf(value: Values, reader: Reader, isRequired: boolean) {
+  const { AUTH_JWKS_URL: jwksUrl, AUTH_SHARED_SECRET: sharedSecret } = value;
+  const [hasUrl, hasSecret] = [reader.isSet('AUTH_JWKS_URL'), reader.isSet('AUTH_SHARED_SECRET')];
+  if (hasUrl && hasSecret) reader.problem('AUTH_JWKS_URL', 'is set together with AUTH_SHARED_SECRET; set one of them');
+  if (isRequired && !hasUrl && !hasSecret) {
+    reader.problem('AUTH_JWKS_URL', 'is not set, nor is AUTH_SHARED_SECRET; with S3_BUCKET one of them must be');
+  }
+  if (jwksUrl) return { mode: 'jwks', jwksUrl } as const;
+  return sharedSecret === undefined
+    ? ({ mode: 'generated-secret' } as const)
+    : ({ mode: 'shared-secret', sharedSecret } as const);
+}
+
+function uploadsOf(value: Values, reader: Reader) {
+  const { PART_SIZE_BYTES: partSizeBytes, MAX_RECORDING_BYTES: maxRecordingBytes, S3_MAX_PARTS: maxParts } = value;
+  const needed = maxPartsFor(maxRecordingBytes, partSizeBytes);
+  if (needed > maxParts) {
+    const enough = Math.max(MIN_PART_SIZE_BYTES, Math.ceil(maxRecordingBytes / maxParts));
+    const parts = `${needed} parts of MAX_RECORDING_BYTES (${maxRecordingBytes})`;
+    reader.problem(
+      'PART_SIZE_BYTES',
+      `${partSizeBytes} makes ${parts}, more than S3_MAX_PARTS (${maxParts}); ${enough} would do`,
+    );
+  }
+  return {
+    mode: value.UPLOADS,
+    partSizeBytes,
+    maxRecordingBytes,
+    partUrlTtlMs: value.PART_URL_TTL,
+    playbackUrlTtlMs: value.PLAYBACK_URL_TTL,
+    contentTypes: new Set(value.CONTENT_TYPES),
+  };
+}
+
+const TRACES_PROTOCOL = choice('http/protobuf', 'http/json');
+const TRACES_SAMPLER = choice(
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+);
+
+/** The variables of OpenTelemetry's specification: on where an endpoint is named. The exporter reads them by itself. */
+function tracesOf(reader: Reader) {
+  if (reader.raw('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  if (reader.raw('OTEL_TRACES_EXPORTER') === 'none') return undefined;
+  const own = reader.read('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', httpUrl);
+  const general = reader.read('OTEL_EXPORTER_OTLP_ENDPOINT', httpUrl);
+  if (!own && !general) return undefined;
+  reader.read('OTEL_TRACES_SAMPLER', TRACES_SAMPLER);
+  reader.read('OTEL_TRACES_SAMPLER_ARG', matching(/^(0(\.\d+)?|1(\.0+)?)$/, 'a number from 0 to 1'));
+  const protocol = reader.read('OTEL_EXPORTER_OTLP_PROTOCOL', TRACES_PROTOCOL, 'http/protobuf');
+  return reader.read('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', TRACES_PROTOCOL, protocol);
+}
+
+/** `30d`, in the largest unit that is exact. */
+function formatDuration(durationMs: number): string {
+  const units = [
+    ['d', DAY_MS],
+    ['h', HOUR_MS],
+    ['m', MINUTE_MS],
+  ] as const;
+  const [unit, unitMs] = units.find(([, ms]) => durationMs >= ms && durationMs % ms === 0) ?? ['s', SECOND_MS];
+  return `${durationMs / unitMs}${unit}`;
+}

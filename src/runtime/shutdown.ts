@@ -1,0 +1,71 @@
+// How a process stops: the signals that ask for it, what `serve` still serves then, and what it waits for.
+import { constants } from 'node:os';
+import { SECOND_MS } from '../model/durations.ts';
+import type { HttpServer } from './http-server.ts';
+
+export interface StopSignal {
+  /** Aborted by the first signal; the reason is its name. */
+  readonly signal: AbortSignal;
+  /** Signals are the process's own again. Safe to repeat. */
+  dispose(): void;
+}
+
+export interface StopOptions {
+  /** Milliseconds that only grow. Default: those of the process. */
+  readonly now?: () => number;
+  /** Default: ends the process. */
+  readonly exit?: (code: number) => void;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** With `npm start`, Ctrl-C reaches the process twice: from the terminal and from npm. */
+const ECHO_MS = 500;
+/** From the signal on: then connections are cut. What was uploaded until then stays, and the client resumes. */
+const CUT_AFTER_MS = 50 * SECOND_MS;
+
+/** The first signal asks to stop, the second ends the process at once. */
+export function listenForStop({
+  now = () => performance.now(),
+  exit = (code) => process.exit(code),
+}: StopOptions = {}): StopSignal {
+  const stopping = new AbortController();
+  let firstAt = 0;
+  const onSignal = (name: NodeJS.Signals) => {
+    if (!stopping.signal.aborted) {
+      firstAt = now();
+      stopping.abort(name);
+      // The first process of a container is not ended by a signal: it has to leave by itself.
+    } else if (now() - firstAt > ECHO_MS) exit(128 + constants.signals[name]);
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  return {
+    signal: stopping.signal,
+    dispose() {
+      for (const name of SIGNALS) process.off(name, onSignal);
+    },
+  };
+}
+
+export interface ShutDown {
+  readonly server: HttpServer;
+  /** What runs beside the requests. */
+  readonly running: readonly ({ stop(): Promise<void> } | undefined)[];
+  /** The name of the signal; anything else where no signal came. */
+  readonly reason: unknown;
+  /** How long new connections are served after SIGTERM. */
+  readonly delayMs: number;
+  readonly wait: (milliseconds: number) => Promise<void>;
+}
+
+/**
+ * Not ready from the signal on. For `delayMs` new connections are still served, until load balancers have noticed; then
+ * running requests end, and so does the attempt that is being swept.
+ */
+export async function shutDown({ server, running, reason, delayMs, wait }: ShutDown): Promise<void> {
+  server.drain();
+  const background = Promise.all(running.map(async (task) => task?.stop()));
+  // A person who pressed Ctrl-C waits for it, and a bucket that must not be used is not used a second longer.
+  const servedMs = reason === 'SIGTERM' ? delayMs : 0;
+  if (servedMs > 0) await wait(servedMs);
+  await Promise.all([background, server.close(CUT_AFTER_MS - servedMs)]);
+}

@@ -1,0 +1,142 @@
+// Opens the store that the settings name, or the embedded one: the same adapter speaks to both.
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
+import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
+import type { Logger } from '../http/logger.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import type { Presigner } from '../objectstore/presigner.ts';
+import { createS3Client, type OnStoreRequest, type S3Settings } from '../objectstore/s3/client.ts';
+import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
+import { createS3Presigner } from '../objectstore/s3/presigner.ts';
+import { demoOrigins } from './demo-page.ts';
+import { createLogger } from './logging.ts';
+import { readOrCreateSecret } from './secret-file.ts';
+import { startTracing, type Tracing } from './tracing.ts';
+
+export interface StoreConnection {
+  readonly store: S3ObjectStore;
+  readonly client: S3Client;
+  /** Every attempt at the store over this connection so far, retries included. */
+  requestCount(): number;
+}
+
+export interface OpenedStore extends StoreConnection {
+  readonly s3: S3Settings;
+  readonly presigner: Presigner;
+  /** Another one, for work that is counted by itself and must not take the sockets of others. */
+  connect(): StoreConnection;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** `serve` runs the embedded store itself; a command uses the one that runs already, if there is one. */
+  readonly owner: boolean;
+  readonly onRequest?: OnStoreRequest | undefined;
+  /** Ends the search for a running embedded store that does not respond. Default: after three seconds. */
+  readonly patience?: AbortSignal;
+}
+
+/** What a store calls an error; anything else could be a text without end, or an address. */
+const ERROR_CODE = /^\w{1,64}$/;
+const EMBEDDED_FOLDER = 's3';
+const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
+const PATIENCE_MS = 3 * SECOND_MS;
+
+/** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  const { settings, logger, onRequest } = options;
+  const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
+  const clients: S3Client[] = [];
+  function connect(): StoreConnection {
+    let requests = 0;
+    const client = createS3Client(s3, (operation, outcome, durationMs) => {
+      requests += 1;
+      onRequest?.(operation, ERROR_CODE.test(outcome) ? outcome : 'Other', durationMs);
+    });
+    clients.push(client);
+    const store = new S3ObjectStore(client, s3, (notice) => logger.warn('the store lacks something', { code: notice }));
+    return { store, client, requestCount: () => requests };
+  }
+  const connection = connect();
+  return {
+    ...connection,
+    s3,
+    presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
+    connect,
+    async close() {
+      for (const client of clients) client.destroy();
+      await close();
+    },
+  };
+}
+
+async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; close: () => Promise<void> }> {
+  const { owner, patience = AbortSignal.timeout(PATIENCE_MS) } = options;
+  const { dataDir, localS3Port, corsOrigins } = options.settings;
+  // A command that made a store of its own would never find anything to delete in it.
+  if (!owner && !existsSync(join(dataDir, EMBEDDED_FOLDER))) {
+    throw new SettingsError(`there is no store in DATA_DIR (${dataDir}); set S3_BUCKET, or run serve there first`);
+  }
+  const [secretAccessKey, uploadSecret] = await Promise.all([
+    readOrCreateSecret(dataDir, 's3-service-key'),
+    readOrCreateSecret(dataDir, 's3-upload-key'),
+  ]);
+  const credentials = { accessKeyId: 'local-service', secretAccessKey };
+  const uploadCredentials = { accessKeyId: 'local-upload', secretAccessKey: uploadSecret };
+  const settingsOf = (endpoint: string) => ({ ...EMBEDDED, endpoint, credentials, uploadCredentials });
+  const endpointFile = join(dataDir, 's3-endpoint');
+  const running = owner ? undefined : await runningEndpoint(endpointFile, patience);
+  if (running) return { s3: settingsOf(running), close: async () => {} };
+
+  const server = await startLocalS3({
+    dataDir: join(dataDir, EMBEDDED_FOLDER),
+    bucket: EMBEDDED.bucket,
+    region: EMBEDDED.region,
+    port: owner ? localS3Port : 0,
+    credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
+    allowedOrigins: [...corsOrigins, ...demoOrigins(options.settings)],
+  });
+  if (owner) await writeFile(endpointFile, server.endpoint);
+  return {
+    s3: settingsOf(server.endpoint),
+    async close() {
+      if (owner) await rm(endpointFile, { force: true });
+      await server.close();
+    },
+  };
+}
+
+/** The endpoint that a running `serve` wrote down, when something responds there in time. */
+async function runningEndpoint(endpointFile: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const endpoint = await readFile(endpointFile, 'utf8');
+    await fetch(endpoint, { method: 'HEAD', signal });
+    return endpoint;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface CommandContext {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly tracing: Tracing;
+  readonly opened: OpenedStore;
+}
+
+/** Runs a command that works on the store of the settings, beside `serve` or without it; closes all of it afterwards. */
+export async function onStore<T>(env: Env, run: (context: CommandContext) => Promise<T>): Promise<T> {
+  const settings = readSettings(env, { needsAuth: false });
+  const logger = createLogger({ level: settings.logLevel, now: Date.now });
+  await using closing = new AsyncDisposableStack();
+  const tracing = closing.adopt(await startTracing(settings.traces, logger), (started) => started.close());
+  const opening = openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
+  const opened = closing.adopt(await opening, (store) => store.close());
+  return await run({ settings, logger, tracing, opened });
+}
