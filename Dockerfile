@@ -10,14 +10,21 @@ ARG RUNTIME=${BASE}
 FROM ${BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY packages/embedded-s3/package.json packages/embedded-s3/
+COPY packages/exam-client/package.json packages/exam-client/
+COPY packages/sdk/package.json packages/sdk/
 # No package's scripts: none that is needed here has one, and none shall run beside the compiler.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY packages packages
 COPY src src
-# Types, source maps, tests and the SDK's second copy for bundlers are never loaded: 18 of the dependencies' 29 MB.
+# Types, source maps, tests and the AWS SDK's second copy for bundlers are never loaded: 18 of the dependencies' 29 MB.
+# Of the packages the service loads the embedded store alone.
 RUN --mount=type=cache,target=/root/.npm npm run build \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && find dist node_modules -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
+ && (cd packages && rm -rf exam-client sdk rolldown.config.js ../node_modules/@proctoring-recordings/exam-client \
+      ../node_modules/@proctoring-recordings/sdk) \
+ && find dist node_modules packages -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
       -o -path '*/dist-es/*' -o -path '*/test/*' \) -exec rm {} + \
  && mkdir /data
 
@@ -33,8 +40,9 @@ LABEL org.opencontainers.image.title="proctoring-recordings" \
       org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/packages packages
 COPY --from=build /app/dist dist
-COPY package.json LICENSE ./
+COPY package.json openapi.json LICENSE ./
 # Only the embedded store writes, and only here; with S3_BUCKET nothing is written at all.
 COPY --from=build --chown=10001:10001 /data /data
 # V8 lets buffers pile up until its young generation is full: a small one keeps `serve` below 150 MiB while it streams.

@@ -15,7 +15,9 @@ const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/']
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 export default {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/packages/*/test/**/*.test.ts'],
+  // The packages of this repository are tested as sources, as `node --conditions=source` runs them.
+  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
+  testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/packages/*.test.ts', '<rootDir>/packages/*/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...cluster, ...browser],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

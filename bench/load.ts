@@ -24,7 +24,9 @@ export interface LoadResult {
 
 /** Drives a server. @throws Error when any answer is not 2xx, or none comes: what is refused is not measured */
 export async function drive(load: Load): Promise<LoadResult> {
-  const worker = fork(new URL('load-worker.ts', import.meta.url), { execArgv: ['--no-warnings'] });
+  const worker = fork(new URL('load-worker.ts', import.meta.url), {
+    execArgv: ['--conditions=source', '--no-warnings'],
+  });
   const { url, connections, seconds, requestCount, requests } = load;
   const size = requestCount === undefined ? { duration: seconds } : { amount: requestCount };
   const options: Options = { url, connections, ...size, timeout: PATIENCE_SECONDS, requests: [...requests] };

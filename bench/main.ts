@@ -5,6 +5,7 @@ import { examStart } from './figures/exam-start.ts';
 import type { Figure } from './figures/figure.ts';
 import { partUrls } from './figures/part-urls.ts';
 import { readsAndSize } from './figures/reads-and-size.ts';
+import { signing } from './figures/signing.ts';
 import { sweep } from './figures/sweep.ts';
 import { throughService } from './figures/through-service.ts';
 import { readLoad, readMachine } from './machine.ts';
@@ -13,7 +14,7 @@ import { type Result, writeResult } from './results.ts';
 import { openStore, type StoreName } from './stores.ts';
 import { terminalTable } from './table.ts';
 
-const FIGURES: readonly Figure[] = [partUrls, examStart, throughService, sweep, readsAndSize];
+const FIGURES: readonly Figure[] = [partUrls, examStart, throughService, sweep, readsAndSize, signing];
 
 const { values } = parseArgs({
   options: {

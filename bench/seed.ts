@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
 import { type Manifest, toBody } from '../src/bucket/documents.ts';
-import { assessedKey, dueAttemptKey, participantKey, recordingKey } from '../src/bucket/layout.ts';
 import { HOUR_MS } from '../src/model/durations.ts';
 import { type AttemptRef, newRecordingId, newUniqueName, type RecordingRef } from '../src/model/ids.ts';
 import { toIso } from '../src/model/times.ts';
 import type { ObjectStore } from '../src/objectstore/object-store.ts';
+import { assessedKey, dueAttemptKey, participantKey, recordingKey } from '../test/kit/keys.ts';
 
 const SEEDING_CONCURRENCY = 48;
 const MEDIA = Buffer.alloc(64, 7);

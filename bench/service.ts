@@ -1,6 +1,6 @@
 // The service as it is deployed (dist/), on a store of the bench, with the default settings but for what a load needs.
 
-import { type AttemptPath, ProctoringRecordings } from '../packages/sdk/src/index.ts';
+import { type AttemptPath, ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { HOUR_MS } from '../src/model/durations.ts';
 import { signToken } from '../src/runtime/token.ts';
 import { type Server, startServer } from './processes.ts';

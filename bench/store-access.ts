@@ -1,5 +1,6 @@
 // The bench's own way to a store, past the service: the product's adapter, with its requests counted.
 
+import { DOCTOR_PREFIX } from '../src/bucket/layout.ts';
 import { readSettings } from '../src/config.ts';
 import type { ObjectStore } from '../src/objectstore/object-store.ts';
 import { createS3Client } from '../src/objectstore/s3/client.ts';
@@ -19,7 +20,7 @@ export function accessStore({ env }: Pick<Store, 'env'>): StoreAccess {
     requests += 1;
   });
   return {
-    store: new S3ObjectStore(client, s3),
+    store: new S3ObjectStore(client, { ...s3, scratchPrefix: DOCTOR_PREFIX }),
     requestCount: () => requests,
     [Symbol.dispose]: () => client.destroy(),
   };

@@ -36,6 +36,7 @@ async function openEmbedded(): Promise<Store> {
   const server = await startServer(EMBEDDED_STORE, [], {
     env: { ...process.env, ...env, DATA_DIR: folder },
     path: '/',
+    nodeFlags: ['--conditions=source'],
     // Nobody may list its buckets.
     readyStatus: 403,
   });

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { DOCTOR_PREFIX } from '../src/bucket/layout.ts';
 import { readSettings } from '../src/config.ts';
 import { DAY_MS } from '../src/model/durations.ts';
 import { listAll } from '../src/objectstore/object-store.ts';
@@ -31,7 +32,7 @@ const SETTLE_TIME_MS = 1000;
 const env = { SETTLE_TIME: '1s', DELETE_LEAD: '1s', SWEEP_SCHEDULE: 'off', LOG_LEVEL: 'error', ...process.env };
 const { s3 } = readSettings(env);
 if (!s3) throw new Error('set S3_BUCKET and the rest: this measures a real store');
-const store = new S3ObjectStore(createS3Client(s3), s3);
+const store = new S3ObjectStore(createS3Client(s3), { ...s3, scratchPrefix: DOCTOR_PREFIX });
 /** Recordings, where no full sweep was measured before. */
 const ASSUMED_PER_SECOND = 200;
 const overdueMs = Date.now() - 31 * DAY_MS;
@@ -196,7 +197,10 @@ function command(...args: string[]): Promise<{ code: number | null; stdout: stri
 }
 
 function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [...V8_FLAGS, MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, ['--conditions=source', ...V8_FLAGS, MAIN, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 async function ended(child: ChildProcess): Promise<{ code: number | null; stdout: string }> {

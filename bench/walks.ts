@@ -1,5 +1,5 @@
 // How much of the service a request goes through: the files and functions of src/ that it enters, and its requests to the
-// store. `node bench/walks.ts [--json]`, on the embedded store. It depends on the commands, the settings and the API alone,
+// store. `node --conditions=source bench/walks.ts [--json]`, on the embedded store. It depends on the commands, the settings and the API alone,
 // so that versions with different internals can be compared.
 import { createHmac } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '../packages/sdk/src/index.ts';
+import { ApiError, type AttemptPath, ProctoringRecordings, type Receipt } from '@proctoring-recordings/sdk';
 import { readOrCreateSecret } from '../src/runtime/secret-file.ts';
 import { signToken } from '../src/runtime/token.ts';
 import type { SweepReport } from '../src/sweeper/report.ts';
@@ -36,7 +36,10 @@ const env = {
   AUTH_SHARED_SECRET: process.env.AUTH_SHARED_SECRET ?? (await readOrCreateSecret(dataDir)),
 };
 const base = `http://127.0.0.1:${port}`;
-const service = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+const service = spawn(process.execPath, ['--conditions=source', MAIN, 'serve'], {
+  env,
+  stdio: ['ignore', 'ignore', 'pipe'],
+});
 const log: Buffer[] = [];
 service.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
 
@@ -75,7 +78,7 @@ async function walk(): Promise<void> {
     partNumber: index + 1,
     sizeBytes: Math.min(partSizeBytes, file.length - index * partSizeBytes),
   }));
-  for (const [index, part] of (await examClient.presignPartsOf(recording, parts)).entries()) {
+  for (const [index, part] of (await examClient.signParts(recording, parts)).entries()) {
     const bytes = file.subarray(index * partSizeBytes, (index + 1) * partSizeBytes);
     const answer = await fetch(part.url, { method: part.method, headers: part.headers, body: new Uint8Array(bytes) });
     if (!answer.ok) throw new Error(`part ${part.partNumber} was answered ${answer.status}`);
@@ -137,7 +140,10 @@ function token(scope: string, bound: { exam?: string; attempt?: string } = {}): 
 /** Runs a command of the binary; its JSON document. */
 function command(...args: string[]): Promise<SweepReport> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--conditions=source', MAIN, ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.once('error', reject);

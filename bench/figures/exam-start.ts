@@ -1,7 +1,7 @@
 // Figure 2: the start of an exam: clients arrive over a minute, and each creates, asks for twenty parts, and completes.
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProctoringRecordings } from '../../packages/sdk/src/index.ts';
+import type { ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { CONSENT, type Service, startService } from '../service.ts';
 import type { Figure } from './figure.ts';
 
@@ -83,7 +83,7 @@ async function sit(service: Service, index: number, calls: Call[]): Promise<bool
     const path = { ...at, recording: recording.recordingId };
     for (let partNumber = PARTS; partNumber >= 1; partNumber -= 1) {
       const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
-      const [part] = await timed('a part URL', (to) => to.presignPartsOf(path, [{ partNumber, sizeBytes }]));
+      const [part] = await timed('a part URL', (to) => to.signParts(path, [{ partNumber, sizeBytes }]));
       if (partNumber > 1) continue;
       const answer = await fetch(part?.url ?? '', { method: 'PUT', body: WEBM });
       await answer.arrayBuffer();

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { RecordingPath } from '@proctoring-recordings/sdk';
 import { enlargeWebm } from '../../demo/webm.ts';
-import type { RecordingPath } from '../../packages/sdk/src/types.ts';
 import { startServer } from '../processes.ts';
 import { CONSENT, type Service, startService } from '../service.ts';
 import { byTurns, medianOf, ratioOf } from '../turns.ts';
@@ -147,7 +147,7 @@ async function putParts(service: Service, at: RecordingPath, sizeBytes: number):
     partNumber: index + 1,
     sizeBytes: PART_BYTES,
   }));
-  for (const [index, { url }] of (await client.presignPartsOf(at, sizes)).entries()) {
+  for (const [index, { url }] of (await client.signParts(at, sizes)).entries()) {
     const answer = await fetch(url, { method: 'PUT', body: index === 0 ? FIRST_PART : OTHER_PART });
     await answer.arrayBuffer();
     if (!answer.ok) throw new Error(`a part was answered ${answer.status}`);

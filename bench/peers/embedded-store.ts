@@ -1,11 +1,11 @@
 // The embedded store in a process of its own, so that it is reached as every other store is.
-import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
+import { startEmbeddedS3 } from '@proctoring-recordings/embedded-s3';
 
 const { PORT, DATA_DIR = '', S3_BUCKET = '', S3_REGION = '' } = process.env;
 const { S3_ACCESS_KEY_ID = '', S3_SECRET_ACCESS_KEY = '' } = process.env;
 const { S3_UPLOAD_ACCESS_KEY_ID = '', S3_UPLOAD_SECRET_ACCESS_KEY = '' } = process.env;
 
-const store = await startLocalS3({
+const store = await startEmbeddedS3({
   dataDir: DATA_DIR,
   bucket: S3_BUCKET,
   region: S3_REGION,

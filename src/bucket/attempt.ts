@@ -1,6 +1,6 @@
 // An attempt: what one listing shows of its recordings and assessments, and what follows for their deadlines.
-import { type AttemptRef, createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { assessedDeadline, firstAssessment, type RetentionPolicy, recordingDeadline } from '../model/retention.ts';
+import { type AttemptRef, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
+import { deadlineOf, type RetentionPolicy } from '../model/retention.ts';
 import { toIso } from '../model/times.ts';
 import type { ListedObject, OpenUpload } from '../objectstore/object-store.ts';
 import { type ParsedKey, parseKey, type RecordingObject } from './layout.ts';
@@ -44,6 +44,8 @@ export class Attempt {
   readonly unknownKeys: readonly string[];
   /** The store's clock when it listed; NaN where it sent none, and where many attempts were listed at once. */
   readonly storeTimeMs: number;
+  /** The assessment that counts, which is the first; a record that was deleted from a versioned bucket does not count. */
+  readonly assessedAtMs: number | undefined;
   readonly #policy: RetentionPolicy;
 
   constructor(
@@ -55,11 +57,18 @@ export class Attempt {
     const assessments: AssessmentRecord[] = [];
     const unknownKeys: string[] = [];
     const drafts = new Map<string, Draft>();
+    let assessedAtMs: number | undefined;
     for (const item of items) {
       const parsed = parseKey(item.key);
-      if (parsed?.type === 'assessed') assessments.push({ ...item, completedAtMs: parsed.completedAtMs });
-      else if (parsed?.type === 'recording') addItem(draftOf(drafts, parsed), parsed.object, item);
-      else unknownKeys.push(item.key);
+      if (parsed?.type === 'assessed') {
+        const { completedAtMs } = parsed;
+        assessments.push({ ...item, completedAtMs });
+        if (!item.isNoncurrent) assessedAtMs = Math.min(assessedAtMs ?? completedAtMs, completedAtMs);
+      } else if (parsed?.type === 'recording') {
+        const draft = draftOf(drafts, parsed);
+        draft.items.push({ ...item, object: parsed.object });
+        if (!item.isNoncurrent) draft.objects[parsed.object] = item;
+      } else unknownKeys.push(item.key);
     }
     for (const upload of uploads) {
       const parsed = parseKey(upload.key);
@@ -68,6 +77,7 @@ export class Attempt {
     }
     this.ref = ref;
     this.assessments = assessments;
+    this.assessedAtMs = assessedAtMs;
     this.recordings = [...drafts.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
     this.unknownKeys = unknownKeys;
     this.storeTimeMs = storeTimeMs;
@@ -78,23 +88,17 @@ export class Attempt {
     return this.recordings.find(({ ref }) => ref.recording === id);
   }
 
-  /** The assessment that counts, which is the first; a record that was deleted from a versioned bucket does not count. */
-  get assessedAtMs(): number | undefined {
-    return firstAssessment(this.#completedAtsMs);
-  }
-
-  get #completedAtsMs(): number[] {
-    return this.assessments.filter(({ isCurrent }) => isCurrent).map(({ completedAtMs }) => completedAtMs);
+  /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
+  deadlineMs({ recording }: Pick<RecordingRef, 'recording'>): number {
+    return deadlineOf(this.#policy, this.ref.tenant, {
+      createdAtMs: createdAtOf(recording),
+      assessedAtMs: this.assessedAtMs,
+    });
   }
 
   /** The deadline that an assessment at this time sets for every recording of the attempt. */
-  assessedDeadlineMs(completedAtMs: number): number {
-    return assessedDeadline(this.#policy, this.ref.tenant, completedAtMs);
-  }
-
-  /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
-  deadlineMs({ recording }: Pick<RecordingRef, 'recording'>): number {
-    return recordingDeadline(this.#policy, this.ref.tenant, recording, this.#completedAtsMs);
+  assessedDeadlineMs(assessedAtMs: number): number {
+    return deadlineOf(this.#policy, this.ref.tenant, { assessedAtMs });
   }
 
   /** Not deleted, not being deleted, not past its deadline. */
@@ -103,14 +107,16 @@ export class Attempt {
   }
 
   /**
-   * When the sweeper must come at the latest: for the recordings that are not `deleted`, or for the assessment records
+   * When the sweeper must come at the latest: for the recordings whose ids are not `deleted`, or for the assessment records
    * of an attempt that has no others. Undefined where there is nothing.
    */
-  nextDeadlineMs(deleted: (ref: RecordingRef) => boolean = () => false): number | undefined {
-    const deadlines = this.recordings.filter(({ ref }) => !deleted(ref)).map(({ ref }) => this.deadlineMs(ref));
-    const assessedAtMs = this.assessedAtMs;
-    if (deadlines.length === 0 && assessedAtMs !== undefined) deadlines.push(this.assessedDeadlineMs(assessedAtMs));
-    return deadlines.length === 0 ? undefined : deadlines.reduce((a, b) => Math.min(a, b));
+  nextDeadlineMs(deleted?: ReadonlySet<string>): number | undefined {
+    let nextMs: number | undefined;
+    for (const { ref } of this.recordings) {
+      if (!deleted?.has(recordingId(ref))) nextMs = Math.min(nextMs ?? Number.POSITIVE_INFINITY, this.deadlineMs(ref));
+    }
+    if (nextMs !== undefined || this.assessedAtMs === undefined) return nextMs;
+    return this.assessedDeadlineMs(this.assessedAtMs);
   }
 
   /** The tags of stored media: derived from the records, never the truth, because some stores have no tags (ADR 1). */
@@ -122,8 +128,8 @@ export class Attempt {
 
   /** Every key that the listing showed, but those of open uploads. */
   get keys(): string[] {
-    const items = [...this.recordings.flatMap((recording) => recording.items), ...this.assessments];
-    return [...items.map(({ key }) => key), ...this.unknownKeys];
+    const items = this.recordings.flatMap((state): readonly StoredItem[] => state.items).concat(this.assessments);
+    return items.map(({ key }) => key).concat(this.unknownKeys);
   }
 }
 
@@ -140,11 +146,6 @@ function draftOf(drafts: Map<string, Draft>, { ref }: ParsedKey & { type: 'recor
   const draft: Draft = { ref, objects: {}, items: [], uploads: [] };
   drafts.set(ref.recording, draft);
   return draft;
-}
-
-function addItem(draft: Draft, object: RecordingObject, item: StoredItem): void {
-  draft.items.push({ ...item, object });
-  if (item.isCurrent) draft.objects[object] = item;
 }
 
 /** By the store's clock, which may cut to whole seconds; never before its creation. Undefined: not stored. */

@@ -2,10 +2,11 @@
 import { pMapIterable } from 'p-map';
 import { DAY_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
-import { fromDay, toIso } from '../model/times.ts';
+import type { AuditEvent } from '../model/recording.ts';
+import { fromDay, toIso, toKeyTime } from '../model/times.ts';
 import { type ListedObject, listAll, type ObjectStore } from '../objectstore/object-store.ts';
-import { type AuditEvent, type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
-import { auditKey, auditPrefix, parseKey } from './layout.ts';
+import { type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
+import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
 
 export interface AuditRecord {
   readonly event: AuditEvent;
@@ -33,7 +34,8 @@ export function createAuditTrail(
     async record(record) {
       const atMs = now();
       const { ref, ...rest } = record;
-      const key = auditKey(atMs, ref, record.event, newUniqueName(randomBytes));
+      const name = `${toKeyTime(atMs)}-${record.event}-${newUniqueName(randomBytes)}.json`;
+      const key = keyOf('audit', { ...ref, timeMs: atMs, unique: name });
       await store.put(key, toBody({ at: toIso(atMs), ...idsOf(ref), ...rest }));
       onRecorded(record);
     },
@@ -80,7 +82,7 @@ async function* listEvents(
   const firstPages = pMapIterable(
     days,
     async (dayMs) => {
-      const prefix = auditPrefix(dayMs, ref);
+      const prefix = prefixOf('audit', { ...ref, timeMs: dayMs });
       const startAfter = after?.startsWith(prefix) ? after : undefined;
       return { prefix, ...(await store.list(prefix, { startAfter })) };
     },
@@ -101,6 +103,19 @@ function daysOf(fromMs: number, toMs: number, after: string | undefined): number
   return days;
 }
 
+/** One LIST of the trail, oldest day first. `dayMs` is undefined of a key that this service cannot have made. */
+export async function listAuditTrail(
+  store: ObjectStore,
+  { after, limit }: { after?: string | undefined; limit: number },
+): Promise<{ events: readonly { key: string; dayMs: number | undefined }[]; next: string | undefined }> {
+  const { objects, truncated } = await store.list(AUDIT_PREFIX, { startAfter: after, limit });
+  const events = objects.map(({ key }) => {
+    const parsed = parseKey(key);
+    return { key, dayMs: parsed?.type === 'audit' ? parsed.dayMs : undefined };
+  });
+  return { events, next: truncated ? objects.at(-1)?.key : undefined };
+}
+
 /** The day and the name of an event, as a cursor; whose event it is comes from the request's path. */
 export function auditCursor(key: string): string {
   const segments = key.split('/');
@@ -112,6 +127,5 @@ export function parseAuditCursor(cursor: string, ref: RecordingRef): string | un
   const [day = '', name = '', ...rest] = cursor.split('/');
   const dayMs = fromDay(day);
   if (dayMs === undefined || rest.length > 0 || !/^[\w.-]{1,128}$/.test(name)) return undefined;
-  const key = auditPrefix(dayMs, ref) + name;
-  return parseKey(key)?.type === 'audit' ? key : undefined;
+  return keyOf('audit', { ...ref, timeMs: dayMs, unique: name });
 }

@@ -4,7 +4,7 @@ import { toKeyTime } from '../model/times.ts';
 import type { ListPage, ObjectStore } from '../objectstore/object-store.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { parseDocument, type ReceiptIndex, type RetentionOverrides, toBody } from './documents.ts';
-import { DUE_PREFIX, dueAttemptKey, dueOrdersKey, dueReceiptsKey, type OverrideStage, parseKey } from './layout.ts';
+import { DUE_PREFIX, keyOf, type OverrideStage, parseKey } from './layout.ts';
 import { isAscending } from './listing.ts';
 
 interface EntryBase {
@@ -48,12 +48,14 @@ export class DeletionQueue {
 
   /** Leads the sweeper to an attempt at this time. Each call adds an entry of its own. @throws StoreError */
   async enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
-    await this.#store.put(dueAttemptKey(timeMs, ref, newUniqueName(this.#randomBytes)), new Uint8Array());
+    const unique = newUniqueName(this.#randomBytes);
+    await this.#store.put(keyOf('due-attempt', { ...ref, timeMs, unique }), new Uint8Array());
   }
 
   /** Leads the sweeper to receipts when they expire, and proves which were written together. @throws StoreError */
   async enqueueReceipts(index: ReceiptIndex, timeMs: number): Promise<void> {
-    await this.#store.put(dueReceiptsKey(timeMs, newUniqueName(this.#randomBytes)), toBody(index));
+    const unique = newUniqueName(this.#randomBytes);
+    await this.#store.put(keyOf('due-receipts', { timeMs, unique }), toBody(index));
   }
 
   /** One LIST of at most `limit` entries, after a key or from a time on. @throws StoreError */
@@ -83,7 +85,7 @@ export class DeletionQueue {
 
   /** Records with which overrides the queue agrees; the key of the record. @throws StoreError */
   async putOverrides(digest: string, stage: OverrideStage, overrides: RetentionOverrides): Promise<string> {
-    const key = dueOrdersKey(digest, stage);
+    const key = keyOf('due-orders', { timeMs: 0, digest, stage });
     await this.#store.put(key, toBody(overrides));
     return key;
   }

@@ -1,12 +1,10 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
 import { ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
+import { AUDIT_EVENTS, RECORDING_KINDS } from '../model/recording.ts';
 
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
-
-export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
-export type RecordingKind = (typeof RECORDING_KINDS)[number];
 
 /** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were requested. */
 export const DELETION_REASONS = [
@@ -18,19 +16,6 @@ export const DELETION_REASONS = [
   'not-a-recording',
 ] as const;
 export type DeletionReason = (typeof DELETION_REASONS)[number];
-
-/** The audit trail's events (policy 7.1). */
-export const AUDIT_EVENTS = [
-  'link-issued',
-  'link-refused',
-  'deleted',
-  'erased',
-  'restricted',
-  'unrestricted',
-  'exported',
-  'foreign-attempt-refused',
-] as const;
-export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 
 const ids = {
   tenantId: id,

@@ -67,15 +67,74 @@ export type ParsedKey =
   | { readonly type: 'audit'; readonly dayMs: number; readonly ref: RecordingRef; readonly name: string }
   | { readonly type: 'outbox'; readonly tenant: string; readonly timeMs: number; readonly unique: string };
 
-type KeyType = keyof typeof TREE;
-type Segments = Readonly<Partial<Record<string, string>>>;
+export type KeyType = keyof typeof TREE;
+
+/** The parts of a key by the names in the tree; times in milliseconds since the epoch. */
+export interface KeyParts {
+  readonly tenant?: string | undefined;
+  readonly exam?: string | undefined;
+  readonly attempt?: string | undefined;
+  readonly recording?: string;
+  readonly object?: RecordingObject;
+  readonly participant?: string;
+  readonly timeMs?: number;
+  /** A name of the writer's own: an entry of a second writer must never be deleted with the first's. */
+  readonly unique?: string;
+  readonly digest?: string;
+  readonly stage?: OverrideStage;
+}
+
+/** Each kind of key as literals and, between them, the names of its parts. */
+const SHAPES = new Map<string, readonly string[]>(
+  Object.entries(TREE).map(([type, path]) => [type, path.split(/\{(\w+)\}/)]),
+);
 
 const PATTERNS = (Object.keys(TREE) as KeyType[]).map((type) => {
   // A time has no hyphen; the names of writers may have one.
   const segment = (_: string, name: string) => `(?<${name}>${name === 'time' ? '[^/-]+' : '[^/]+'})`;
   const pattern = TREE[type].replaceAll('.', '\\.').replaceAll(/\{(\w+)\}/g, segment);
-  return { type, root: TREE[type].slice(0, TREE[type].indexOf('/') + 1), pattern: new RegExp(`^${pattern}$`) };
+  return { type, root: SHAPES.get(type)?.[0] ?? '', pattern: new RegExp(`^${pattern}$`) };
 });
+
+/** @throws TypeError when a part is missing, or is no valid id */
+export function keyOf(type: KeyType, parts: KeyParts): string {
+  return build(type, parts, true);
+}
+
+/** The beginning that keys of a kind share, up to the first part that is not given. @throws TypeError for no valid id */
+export function prefixOf(type: KeyType, parts: KeyParts): string {
+  return build(type, parts, false);
+}
+
+/** What is stored of an attempt; of a recording's ref too. */
+export function attemptPrefix({ tenant, exam, attempt }: AttemptRef): string {
+  return build('recording', { tenant, exam, attempt }, false);
+}
+
+function build(type: KeyType, parts: KeyParts, isWhole: boolean): string {
+  const shape = SHAPES.get(type) ?? [];
+  let key = shape[0] ?? '';
+  for (let index = 1; index < shape.length; index += 2) {
+    const part = textOf(shape[index] ?? '', parts);
+    if (part === undefined && isWhole) throw new TypeError(`a key of type ${type} lacks its ${shape[index]}`);
+    if (part === undefined) break;
+    key += part + (shape[index + 1] ?? '');
+  }
+  return key;
+}
+
+function textOf(name: string, parts: KeyParts): string | undefined {
+  const { timeMs, object } = parts;
+  if (name === 'time') return timeMs === undefined ? undefined : toKeyTime(timeMs);
+  if (name === 'day') return timeMs === undefined ? undefined : toDay(timeMs);
+  if (name === 'object') return object && RECORDING_OBJECTS[object];
+  const part = parts[name as Exclude<keyof KeyParts, 'timeMs' | 'object'>];
+  const isValid = name === 'recording' ? isRecordingId : IDS.has(name) ? isId : undefined;
+  if (part === undefined || !isValid || isValid(part)) return part;
+  throw new TypeError(`a key was requested with a ${name} id that is not valid`);
+}
+
+const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
 
 /** What a key means; undefined when no function of this file could have made it. */
 export function parseKey(key: string): ParsedKey | undefined {
@@ -87,7 +146,7 @@ export function parseKey(key: string): ParsedKey | undefined {
   return undefined;
 }
 
-function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
+function toParsed(type: KeyType, segments: Readonly<Partial<Record<string, string>>>): ParsedKey | undefined {
   const { tenant = '', participant = '', unique = '', digest = '', stage } = segments;
   const timeMs = segments.time === undefined ? 0 : fromKeyTime(segments.time);
   if (timeMs === undefined) return undefined;
@@ -117,81 +176,4 @@ function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
   }
   const object = OBJECT_OF_NAME.get(segments.object ?? '');
   return object && { type, ref, object };
-}
-
-function id(value: string): string {
-  if (!isId(value)) throw new TypeError('a key was requested with an id that is not valid');
-  return value;
-}
-
-function attemptPath({ tenant, exam, attempt }: AttemptRef): string {
-  return `${id(tenant)}/${id(exam)}/${id(attempt)}`;
-}
-
-function recordingPath(ref: RecordingRef): string {
-  if (!isRecordingId(ref.recording)) throw new TypeError('a key was requested with a recording id that is not valid');
-  return `${attemptPath(ref)}/${ref.recording}`;
-}
-
-export function examPrefix(tenant: string, exam: string): string {
-  return `${ATTEMPTS_PREFIX}${id(tenant)}/${id(exam)}/`;
-}
-
-export function attemptPrefix(ref: AttemptRef): string {
-  return `${ATTEMPTS_PREFIX}${attemptPath(ref)}/`;
-}
-
-export function recordingPrefix(ref: RecordingRef): string {
-  return `${ATTEMPTS_PREFIX}${recordingPath(ref)}/`;
-}
-
-export function recordingKey(ref: RecordingRef, object: RecordingObject): string {
-  return recordingPrefix(ref) + RECORDING_OBJECTS[object];
-}
-
-export function assessedKey(ref: AttemptRef, completedAtMs: number): string {
-  return `${attemptPrefix(ref)}assessed/${toKeyTime(completedAtMs)}`;
-}
-
-export function participantPrefix(tenant: string, participant: string): string {
-  return `${PARTICIPANTS_PREFIX}${id(tenant)}/${id(participant)}/`;
-}
-
-export function participantKey(participant: string, ref: RecordingRef): string {
-  return participantPrefix(ref.tenant, participant) + recordingPath(ref).slice(ref.tenant.length + 1);
-}
-
-/** `unique` is a name of the writer's own: a second writer's entry must never be deleted with the first's. */
-export function dueAttemptKey(timeMs: number, ref: AttemptRef, unique: string): string {
-  return `${DUE_PREFIX}${toKeyTime(timeMs)}/attempt/${attemptPath(ref)}/${unique}`;
-}
-
-export function dueReceiptsKey(timeMs: number, unique: string): string {
-  return `${DUE_PREFIX}${toKeyTime(timeMs)}/receipts/${unique}`;
-}
-
-/** At the head of the queue, so that every sweep reads it without a request of its own. */
-export function dueOrdersKey(digest: string, stage: OverrideStage): string {
-  return `${DUE_PREFIX}${toKeyTime(0)}/orders/${digest}-${stage}`;
-}
-
-export function receiptKey(ref: RecordingRef): string {
-  return `${RECEIPTS_PREFIX}${recordingPath(ref)}.json`;
-}
-
-export function auditPrefix(timeMs: number, ref: RecordingRef): string {
-  return `${AUDIT_PREFIX}${toDay(timeMs)}/${recordingPath(ref)}/`;
-}
-
-export function auditKey(timeMs: number, ref: RecordingRef, event: string, unique: string): string {
-  return `${auditPrefix(timeMs, ref)}${toKeyTime(timeMs)}-${event}-${unique}.json`;
-}
-
-export function outboxKey(tenant: string, timeMs: number, unique: string): string {
-  return `${OUTBOX_PREFIX}${id(tenant)}/${toKeyTime(timeMs)}-${unique}.json`;
-}
-
-/** Sorts after every key of a tenant's outbox, and before that of the next one. */
-export function outboxEnd(tenant: string): string {
-  return `${OUTBOX_PREFIX}${id(tenant)}/~`;
 }

@@ -1,57 +1,39 @@
 // Listings of the bucket: what is stored under a prefix, one prefix or many at a time, with or without older versions.
 import pMap from 'p-map';
-import {
-  type DeleteTarget,
-  type ListedObject,
-  type ListPage,
-  listAll,
-  type ObjectStore,
-} from '../objectstore/object-store.ts';
-import { isStoreError, isUnreadable } from '../objectstore/store-error.ts';
+import { type DeleteTarget, type ListedObject, listAll, type ObjectStore } from '../objectstore/object-store.ts';
+import { isUndecided } from '../objectstore/store-error.ts';
 
 /** The version id that S3 gives to an object that was written before its bucket kept versions. */
 const NULL_VERSION = 'null';
 
 /** An object, or one of its versions in a versioned bucket. */
-export interface StoredItem extends DeleteTarget {
-  readonly sizeBytes: number;
-  readonly lastModifiedMs: number;
-  /** False for an older version and for a delete marker: the store keeps them, and no reader sees them. */
-  readonly isCurrent: boolean;
+export interface StoredItem extends ListedObject {
+  readonly versionId?: string | undefined;
+  /** An older version or a delete marker: the store keeps it, and no reader sees it. */
+  readonly isNoncurrent?: boolean;
 }
 
 /** Everything under a prefix in order of keys, page by page; with `versions` older versions and delete markers too. */
-export async function* eachItem(
-  store: ObjectStore,
-  prefix: string,
-  versions: boolean,
-): AsyncGenerator<StoredItem, void, undefined> {
-  if (versions) return yield* eachVersion(store, prefix);
-  for await (const object of listAll(store, prefix)) yield toItem(object);
-}
-
-/** An object of a plain listing is what a reader sees. */
-export function toItem(object: ListedObject): StoredItem {
-  return { ...object, isCurrent: true };
+export function eachItem(store: ObjectStore, prefix: string, versions: boolean): AsyncGenerator<StoredItem, void> {
+  return versions ? eachVersion(store, prefix) : listAll(store, prefix);
 }
 
 /**
  * All versions, and each object of a plain listing that has no current version among them: some stores leave out what is
  * older than the versioning.
  */
-async function* eachVersion(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void, undefined> {
+async function* eachVersion(store: ObjectStore, prefix: string): AsyncGenerator<StoredItem, void> {
   const plain = listAll(store, prefix);
   let object = (await plain.next()).value;
   let last: string | undefined;
   /** Looked up once more: another may have deleted it, with its versions, since the plain page was listed. */
-  async function* unversioned({ key, sizeBytes, lastModifiedMs }: ListedObject) {
-    if (!(await hasObject(store, key))) return;
-    yield { key, sizeBytes, lastModifiedMs, versionId: NULL_VERSION, isCurrent: true };
+  async function* unversioned(item: ListedObject) {
+    if (await hasObject(store, item.key)) yield { ...item, versionId: NULL_VERSION };
   }
   for await (const version of pagesOfVersions(store, prefix)) {
     for (; object && object.key < version.key; object = (await plain.next()).value) yield* unversioned(object);
     if (object?.key === version.key && version.key !== last) {
-      if (!version.isCurrent) yield* unversioned(object);
+      if (version.isNoncurrent) yield* unversioned(object);
       object = (await plain.next()).value;
     }
     last = version.key;
@@ -65,7 +47,7 @@ async function* pagesOfVersions(store: ObjectStore, prefix: string): AsyncGenera
   do {
     const page = await store.listVersions(prefix, { cursor });
     for (const { isLatest, isDeleteMarker, ...version } of page.versions) {
-      yield { ...version, isCurrent: isLatest && !isDeleteMarker };
+      yield { ...version, isNoncurrent: !isLatest || isDeleteMarker };
     }
     cursor = page.cursor;
   } while (cursor !== undefined);
@@ -95,26 +77,12 @@ export async function* inBatches<T>(items: AsyncIterable<T>, size: number): Asyn
 
 /** Whether each key comes after the one before it, and the first after `startAfter`: the order that S3 promises. */
 export function isAscending(objects: readonly ListedObject[], startAfter = ''): boolean {
-  return objects.every(({ key }, index) => key > (objects[index - 1]?.key ?? startAfter));
-}
-
-/**
- * Answers, for prefixes in ascending order under `root`, whether anything is stored under each. At most one LIST per
- * prefix and one per 1000 keys of `root`; holds one page. An answer may be as old as its page: check again before you
- * act on it. @throws StoreError
- */
-export function existenceInOrder(store: ObjectStore, root: string): (prefix: string) => Promise<boolean> {
-  let page: Pick<ListPage, 'objects' | 'truncated'> = { objects: [], truncated: true };
-  let index = 0;
-  return async (prefix) => {
-    const key = () => page.objects[index]?.key;
-    for (let current = key(); current !== undefined && current < prefix; current = key()) index += 1;
-    if (key() === undefined && page.truncated) {
-      page = await store.list(root, { startAfter: prefix });
-      index = 0;
-    }
-    return key()?.startsWith(prefix) ?? false;
-  };
+  let last = startAfter;
+  for (const { key } of objects) {
+    if (key <= last) return false;
+    last = key;
+  }
+  return true;
 }
 
 /** Listings in flight at once; each walks its own share of the prefixes. */
@@ -158,7 +126,7 @@ export async function listTogether(
     try {
       await walk(store, root, lane, objects);
     } catch (error) {
-      if (!isStoreError(error, 'unavailable') || isUnreadable(error)) return;
+      if (!isUndecided(error)) return;
       for (const prefix of lane) if (!objects.has(prefix)) failures.set(prefix, error);
     }
   });

@@ -4,8 +4,9 @@ import { DAY_MS } from '../model/durations.ts';
 import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
-import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, toBody } from './documents.ts';
-import { outboxKey } from './layout.ts';
+import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, refOf, toBody } from './documents.ts';
+import { keyOf, OUTBOX_PREFIX, parseKey, prefixOf } from './layout.ts';
+import { hasObject } from './listing.ts';
 
 export const EVENT_TYPES = ['recording.stored', 'recording.due-soon', 'recording.deleted', 'recording.erased'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
@@ -94,9 +95,55 @@ export function createOutbox(
     async add(tenant, events) {
       const rest = events.filter(({ type }) => wants(tenant, type));
       while (rest.length > 0) {
-        const key = outboxKey(tenant, now(), newUniqueName(randomBytes));
+        const key = keyOf('outbox', { tenant, timeMs: now(), unique: newUniqueName(randomBytes) });
         await store.put(key, toOutboxBody(rest.splice(0, MAX_EVENTS_PER_OBJECT)));
       }
     },
   };
+}
+
+/** An object of the outbox, by its key; after `expiresMs` its events are given up. */
+export interface WaitingEvents {
+  readonly key: string;
+  readonly expiresMs: number;
+}
+
+/**
+ * The objects of each tenant, oldest first and at most `maxPerTenant`: the listing skips the rest of such a tenant, so that
+ * the next is not delayed. One LIST while the outbox is empty. @throws StoreError
+ */
+export async function listOutbox(
+  store: Pick<ObjectStore, 'list'>,
+  maxPerTenant: number,
+): Promise<Map<string, WaitingEvents[]>> {
+  const waiting = new Map<string, WaitingEvents[]>();
+  let startAfter: string | undefined;
+  for (;;) {
+    const page = await store.list(OUTBOX_PREFIX, { startAfter });
+    let tenant: string | undefined;
+    for (const { key } of page.objects) {
+      const parsed = parseKey(key);
+      if (parsed?.type !== 'outbox') continue;
+      tenant = parsed.tenant;
+      const own = waiting.get(tenant) ?? [];
+      if (own.length < maxPerTenant) own.push({ key, expiresMs: parsed.timeMs + UNDELIVERED_MS });
+      waiting.set(tenant, own);
+    }
+    const last = page.objects.at(-1)?.key;
+    if (!page.truncated || last === undefined) return waiting;
+    const isFull = tenant !== undefined && (waiting.get(tenant)?.length ?? 0) >= maxPerTenant;
+    // Sorts after every key of the tenant.
+    startAfter = tenant !== undefined && isFull ? `${prefixOf('outbox', { tenant })}~` : last;
+  }
+}
+
+/**
+ * Whether the bucket shows what an event reports. `recording.stored` is written before its marker object: it has happened
+ * once the marker exists, or a receipt of the deletion since. The others are written afterwards.
+ */
+export async function hasHappened(store: ObjectStore, { type, data }: RecordingEvent): Promise<boolean> {
+  if (type !== 'recording.stored') return true;
+  const ref = refOf(data);
+  const marker = keyOf('recording', { ...ref, object: 'stored' });
+  return (await hasObject(store, marker)) || (await hasObject(store, keyOf('receipt', ref)));
 }

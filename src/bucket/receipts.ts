@@ -4,7 +4,7 @@ import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { fromKeyTime, toKeyTime } from '../model/times.ts';
 import type { DeletionQueue } from './deletion-queue.ts';
 import { type Receipt, refOf, toBody } from './documents.ts';
-import { receiptKey } from './layout.ts';
+import { keyOf } from './layout.ts';
 
 export type UnchainedReceipt = Omit<Receipt, 'chain'>;
 
@@ -55,7 +55,7 @@ export class ReceiptChain {
       const { run, first, previous } = this.#next ?? this.#newRun();
       this.#next = undefined;
       const { receipts, last } = chained({ run, first, previous }, drafts);
-      const keys = receipts.map((receipt) => receiptKey(refOf(receipt)));
+      const keys = receipts.map((receipt) => keyOf('receipt', refOf(receipt)));
       await this.#queue.enqueueReceipts({ version: 1, run, first, previous, last, keys }, now() + logRetentionMs);
       this.#next = { run, first: first + receipts.length, previous: last };
       return receipts;

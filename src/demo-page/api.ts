@@ -1,5 +1,5 @@
 // The service's calls that the page makes as a reviewer, as the assessment system, and as the privacy desk.
-import type { Gap, Timeline } from '../../packages/exam-client/src/index.ts';
+import type { Gap, Timeline } from '@proctoring-recordings/exam-client';
 
 export type Role = 'exam-client' | 'reviewer' | 'assessment-system' | 'privacy-desk';
 

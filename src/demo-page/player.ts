@@ -1,11 +1,5 @@
 // One or two recordings on one clock: one bar to seek, gaps marked on it, keys.
-import {
-  type Gap,
-  keepInStep,
-  mediaSeconds,
-  offsetSeconds,
-  type Timeline,
-} from '../../packages/exam-client/src/index.ts';
+import { type Gap, keepInStep, mediaSeconds, offsetSeconds, type Timeline } from '@proctoring-recordings/exam-client';
 import type { StoredView } from './api.ts';
 import { byId, kindText } from './page.ts';
 import { showText, type Text, withText } from './texts.ts';

@@ -1,10 +1,5 @@
 // The steps of the candidate: choose what is recorded, record, see it arrive, finish or withdraw.
-import {
-  type ExamSession,
-  type Recording,
-  startSession,
-  type WaitingReason,
-} from '../../packages/exam-client/src/index.ts';
+import { type ExamSession, type Recording, startSession, type WaitingReason } from '@proctoring-recordings/exam-client';
 import type { Attempt } from './api.ts';
 import { byId, goTo, kindText, onClick, showError, whileBusy } from './page.ts';
 import { type Choice, type OpenedSource, openChosen, type SourceKind } from './sources.ts';

@@ -1,5 +1,5 @@
 // The step of the reviewer: what was stored, played on one clock, and until when it is kept.
-import { offsetSeconds } from '../../packages/exam-client/src/index.ts';
+import { offsetSeconds } from '@proctoring-recordings/exam-client';
 import type { Attempt, StoredView } from './api.ts';
 import { byId, goTo, onClick, showError } from './page.ts';
 import { openPlayer, type Stream } from './player.ts';

@@ -5,56 +5,55 @@ import { isStoreError, type StoreError } from '../objectstore/store-error.ts';
 export type CheckStatus = 'ok' | 'info' | 'warning' | 'failed';
 
 export interface CheckResult {
-  /** Stable, for machines. That of a capability where the check tries one. */
+  /** Stable, for machines. A check that tries a capability has the id of that capability. */
   readonly id: string;
   readonly name: string;
   readonly status: CheckStatus;
   readonly reason: string;
   /** What to do; null when there is nothing to do. */
   readonly remedy: string | null;
-  /** Of an attack; and `unproven` of a trial that the store did not answer. */
+  /** Of an attack; and `unproven` of a trial to which the store did not respond. */
   readonly outcome?: AttackOutcome;
   /** What the store was found to do, in a word or two. */
   readonly value?: string;
-  /** Of a needed capability that is not there: the operation, and what is wrong with it. */
+  /** Of a needed capability that the store lacks: the operation, and in brackets what is wrong with it. */
   readonly fault?: string;
 }
 
 /**
- * `refused`: a 4xx, and nothing changed. `no-effect`: answered 200, and what was attempted did not happen.
- * `unproven`: the store gave no answer that proves anything.
+ * `refused`: a 4xx, and nothing changed. `no-effect`: a 200, and what was attempted did not happen. `unproven`: the store
+ * gave no response that proves anything.
  */
 export type AttackOutcome = 'refused' | 'no-effect' | 'succeeded' | 'unproven';
 
 export type Verdict = Omit<CheckResult, 'id' | 'name'>;
 
-export function ok(reason: string, value?: string): Verdict {
-  return { status: 'ok', reason, remedy: null, ...(value !== undefined && { value }) };
+function verdict(status: CheckStatus, reason: string, remedy: string | null, value?: string): Verdict {
+  return { status, reason, remedy, ...(value !== undefined && { value }) };
 }
 
-export function info(reason: string, remedy: string | null = null, value?: string): Verdict {
-  return { status: 'info', reason, remedy, ...(value !== undefined && { value }) };
-}
-
-export function warning(reason: string, remedy: string): Verdict {
-  return { status: 'warning', reason, remedy };
-}
-
-export function failed(reason: string, remedy: string): Verdict {
-  return { status: 'failed', reason, remedy };
-}
+export const ok = (reason: string, value?: string) => verdict('ok', reason, null, value);
+export const info = (reason: string, remedy: string | null = null, value?: string) =>
+  verdict('info', reason, remedy, value);
+export const warning = (reason: string, remedy: string, value?: string) => verdict('warning', reason, remedy, value);
+export const failed = (reason: string, remedy: string, value?: string) => verdict('failed', reason, remedy, value);
 
 /** Runs one check; whatever it throws becomes its verdict. Never throws. */
-export async function judged(id: string, name: string, look: () => Promise<Verdict>): Promise<CheckResult> {
+export async function resultOf(
+  { id, name }: Pick<CheckResult, 'id' | 'name'>,
+  run: () => Promise<Verdict>,
+): Promise<CheckResult> {
   try {
-    return { id, name, ...(await look()) };
+    return { id, name, ...(await run()) };
   } catch (error) {
     return { id, name, ...verdictOf(error, capabilityOf(id)) };
   }
 }
 
+const REPEAT = 'See that the store is up; run it again.';
+
 /**
- * A refusal is judged by whether the service can do without the capability that is tried; where none is, by its kind.
+ * A refusal counts by whether the service can do without the capability that is tried; where none is, by its kind.
  * No message of a foreign error is repeated: it could hold a signed URL.
  */
 export function verdictOf(error: unknown, tried?: Capability): Verdict {
@@ -78,44 +77,49 @@ export function verdictOf(error: unknown, tried?: Capability): Verdict {
   }
 }
 
-const REPEAT = 'See that the store is up; run it again.';
-
-/**
- * Changes a setting of the bucket. Undefined when it was set; where the store refuses, what was found before, at the same
- * status: nothing got worse.
- */
-export async function fixing(before: Verdict, fix: () => Promise<void>): Promise<Verdict | undefined> {
-  try {
-    await fix();
-    return undefined;
-  } catch (error) {
-    if (!isStoreError(error)) throw error;
-    const reason = `${before.reason} It could not be set: ${error.operation} (${error.storeCode}).`;
-    return { ...before, reason, remedy: "Set it in the store's own console, or look it up in its documentation." };
-  }
-}
-
-/** Of an operation, in the store's own word. */
-export function refusal(error: Pick<StoreError, 'code' | 'operation' | 'storeCode'>, tried: Capability): Verdict {
-  const { code, operation, storeCode } = error;
+/** Of an operation that the store refuses, or to which it does not respond. */
+export function refusal({ code, operation, storeCode }: StoreError, tried: Capability): Verdict {
   const isNeeded = tried.need === 'needed';
   if (code === 'unavailable') {
     const reason = `The store did not answer ${operation} (${storeCode}): nothing is proven.`;
-    return { ...(isNeeded ? failed : warning)(reason, REPEAT), outcome: 'unproven', value: `unknown (${storeCode})` };
+    return { ...(isNeeded ? failed : warning)(reason, REPEAT, `unknown (${storeCode})`), outcome: 'unproven' };
   }
   const reason = `The store refuses ${operation} (${storeCode}): ${tried.without}.`;
   const allow = `Allow ${operation} to the service's key.`;
   const value = `${code === 'not-implemented' ? 'no' : 'unknown'} (${storeCode})`;
   if (isNeeded) {
     const remedy = code === 'access-denied' ? allow : `Find out why it does, or use another store.`;
-    return { ...failed(reason, remedy), value, fault: `${operation} (${storeCode})` };
+    return { ...failed(reason, remedy, value), fault: `${operation} (${storeCode})` };
   }
-  return { ...(code === 'access-denied' ? warning(reason, allow) : info(reason)), value };
+  return code === 'access-denied' ? warning(reason, allow, value) : info(reason, null, value);
 }
 
 /** A needed capability that the store only seems to have. `fault`: the operation, and in brackets what is wrong. */
 export function lacking(fault: string, reason: string, tried: Capability): Verdict {
-  return { ...failed(reason, `Do not use this store: ${tried.without}.`), value: 'no', fault };
+  return { ...failed(reason, `Do not use this store: ${tried.without}.`, 'no'), fault };
+}
+
+/**
+ * Checks a setting of the bucket, and with `fix` sets it and checks it again. Where the store refuses, the verdict is the
+ * first one, at the same status: nothing got worse. `done`: the reason when it was set.
+ */
+export async function checkAndFix(
+  fix: boolean,
+  check: (isSet: boolean) => Promise<Verdict>,
+  set: () => Promise<void>,
+  done: string,
+): Promise<Verdict> {
+  const before = await check(false);
+  if (before.status === 'ok' || !fix) return before;
+  try {
+    await set();
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    const reason = `${before.reason} It could not be set: ${error.operation} (${error.storeCode}).`;
+    return { ...before, reason, remedy: "Set it in the store's own console, or look it up in its documentation." };
+  }
+  const after = await check(true);
+  return after.status === 'ok' ? ok(done) : after;
 }
 
 function nameOf(error: unknown): string {

@@ -1,32 +1,30 @@
-// What the doctor is given: ports and settings, nothing global.
-
+// What the doctor is given, and the shape of its checks: ports and settings, nothing global.
 import type { RandomBytes } from '../model/ids.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
+import { CAPABILITIES, type CapabilityId } from '../objectstore/needs.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import type { Presigner } from '../objectstore/presigner.ts';
 import type { BucketInspection } from '../objectstore/s3/bucket-inspection.ts';
-import type { Wire } from './wire.ts';
-import type { Workspace } from './workspace.ts';
+import type { S3Settings } from '../objectstore/s3/client.ts';
+import type { Verdict } from './check.ts';
+import type { RawHttp } from './raw-http.ts';
+import type { Scratch } from './scratch.ts';
 
-/** What the attacks need: `serve` has no more. */
-export interface AttackDependencies {
+/** What the trials and the attacks need: `serve` has no more. */
+export interface TrialDependencies {
   readonly store: ObjectStore;
-  /** The very one that the service hands URLs out with. */
-  readonly presigner: Presigner;
-  readonly place: StorePlace;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly wait: (milliseconds: number) => Promise<void>;
   readonly randomBytes: RandomBytes;
-  /** Aborted: no further attack begins; what was made is removed all the same. */
+  /** Aborted: nothing further begins; throw-away keys are removed all the same. */
   readonly signal?: AbortSignal;
 }
 
-export interface StorePlace {
-  /** Undefined: the provider's own for the region. */
-  readonly endpoint?: string | undefined;
-  readonly bucket: string;
-  readonly keyPrefix: string;
+export interface AttackDependencies extends TrialDependencies {
+  /** The very one whose URLs the service hands out. */
+  readonly presigner: Presigner;
+  readonly place: Pick<S3Settings, 'endpoint' | 'bucket' | 'keyPrefix'>;
+  readonly wait: (milliseconds: number) => Promise<void>;
 }
 
 export interface DoctorDependencies extends AttackDependencies {
@@ -47,9 +45,39 @@ export interface DoctorSettings {
   readonly logRetentionMs: number;
 }
 
-export interface CheckContext extends DoctorDependencies {
-  readonly workspace: Workspace;
-  readonly wire: Wire;
+export interface TrialContext extends Pick<TrialDependencies, 'store' | 'now'> {
+  readonly scratch: Scratch;
+}
+
+export interface CheckContext extends DoctorDependencies, TrialContext {
+  readonly http: RawHttp;
   /** Set what may be set: CORS and the rule for stray uploads. */
   readonly fix: boolean;
+}
+
+export interface DoctorCheck<Context = CheckContext> {
+  readonly id: string;
+  readonly name: string;
+  /** Makes objects; skipped where they could not be removed again. */
+  readonly writes: boolean;
+  readonly run: (context: Context) => Promise<Verdict>;
+}
+
+type Run<Context> = DoctorCheck<Context>['run'];
+
+export function readingCheck(id: string, name: string, run: Run<CheckContext>): DoctorCheck {
+  return { id, name, writes: false, run };
+}
+
+export function writingCheck<Context = CheckContext>(
+  id: string,
+  name: string,
+  run: Run<Context>,
+): DoctorCheck<Context> {
+  return { id, name, writes: true, run };
+}
+
+/** A check that tries a capability on throw-away keys; whether what it throws is a failure depends on its need. */
+export function trying<Context = CheckContext>(id: CapabilityId, run: Run<Context>): DoctorCheck<Context> {
+  return writingCheck(id, CAPABILITIES[id].name, run);
 }

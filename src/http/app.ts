@@ -2,36 +2,29 @@
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
-import type { Registry } from 'prom-client';
-import { identify } from './access.ts';
+import { ServiceError } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
+import { identify, limitRate } from './access.ts';
 import type { Authenticator } from './auth.ts';
-import type { Logger } from './logger.ts';
-import { measureRequests } from './metrics.ts';
-import type { Method, Operation, Serving } from './operation.ts';
-import { problemHandler } from './problem.ts';
-import { HttpError } from './problem-codes.ts';
-import { limitRate } from './rate-limit.ts';
-import { requestLog } from './request-log.ts';
-import { requestState } from './request-state.ts';
-import { RESPONSE_HEADERS } from './response-headers.ts';
+import type { Serving } from './operation.ts';
+import { problemHandler } from './problems.ts';
+import { type Handler, type Handlers, type Method, requestState, trackRequests } from './request.ts';
+import { RESPONSE_HEADERS } from './response.ts';
 import { type DemoPage, demoRoutes } from './routes/demo.ts';
 import { OPERATIONS } from './routes/index.ts';
-import { type Readiness, serviceRoutes } from './routes/service.ts';
+import { type ServiceDependencies, serviceRoutes } from './routes/service.ts';
 
-export interface HttpDependencies extends Serving {
+export interface HttpDependencies extends Serving, ServiceDependencies {
   readonly authenticate: Authenticator;
   readonly logger: Logger;
   /** Undefined: no limit. */
   readonly rateLimitPerMinute: number | undefined;
   /** Origins whose pages may call; none when empty. */
   readonly corsOrigins: readonly string[];
-  /** Gets this layer's measurements; one application for each registry. */
-  readonly metrics: Registry;
   /** Traces each request; undefined: none is. */
   readonly trace?: RequestHandler | undefined;
   /** Undefined: there is no such page. */
   readonly demo?: DemoPage | undefined;
-  isReady(): Promise<Readiness>;
 }
 
 const CORS_MAX_AGE_SECONDS = 600;
@@ -43,53 +36,54 @@ export function createApp(deps: HttpDependencies): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', 'simple');
-  // Reads alone have one, of our own (`etag.ts`).
+  // Reads alone have one, of our own (`response.ts`).
   app.disable('etag');
 
-  app.use(requestLog(deps.logger));
-  app.use(noStore);
-  app.use(measureRequests(deps.metrics));
+  app.use(trackRequests(deps.logger, deps.metrics));
   if (deps.trace) app.use(deps.trace);
   app.use(securityHeaders());
-  for (const [path, handler] of serviceRoutes(deps)) mount(app, path, new Map([['get', handler]]));
-  if (deps.demo) for (const [path, handlers] of demoRoutes(deps.demo)) mount(app, path, handlers);
+  mountAll(app, serviceRoutes(deps));
+  if (deps.demo) mountAll(app, demoRoutes(deps.demo));
 
   if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
   if (deps.rateLimitPerMinute !== undefined) app.use('/v1', limitRate(deps.rateLimitPerMinute));
-  for (const [path, operations] of Map.groupBy(OPERATIONS, (operation) => operation.path)) {
-    mount(app, path, new Map(operations.map((operation) => [operation.method, handlerOf(operation, deps)])));
-  }
+  const calls: Record<string, Handlers> = {};
+  for (const { path, method, handlerOf } of OPERATIONS) calls[path] = { ...calls[path], [method]: handlerOf(deps) };
+  mountAll(app, calls);
 
   app.use(() => {
-    throw new HttpError('not-found', 'There is nothing at this path. See /docs.');
+    throw new ServiceError('not-found', 'There is nothing at this path. See /docs.');
   });
   app.use(problemHandler(deps.logger));
   return app;
 }
 
-function handlerOf(operation: Operation, serving: Serving): RequestHandler {
-  return (req, res) => operation.respond(serving, req, res);
+/** Serves paths: the methods that each has, and 405 for all others. */
+function mountAll(app: Express, routes: Readonly<Record<string, Handlers>>): void {
+  for (const [template, handlers] of Object.entries(routes)) {
+    const route = app.route(template.replace(/\{(\w+)\}/g, ':$1'));
+    const methods = Object.entries(handlers) as [Method, Handler][];
+    for (const [method, handler] of methods) {
+      route[method]((req, res) => {
+        const state = requestState(req);
+        state.route = template;
+        return handler(req, res, state);
+      });
+    }
+    const allow = methods
+      .flatMap(([method]) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+      .join(', ');
+    route.all((req, res) => {
+      requestState(req).route = template;
+      res.setHeader('Allow', allow);
+      if (req.method !== 'OPTIONS') throw new ServiceError('method-not-allowed', `This path has ${allow}.`);
+      res.status(204).end();
+    });
+  }
 }
 
-/** Serves a path: its methods, and 405 for all others. */
-function mount(app: Express, template: string, handlers: ReadonlyMap<Method, RequestHandler>): void {
-  const path = template.replace(/\{(\w+)\}/g, ':$1');
-  const route = app.route(path);
-  route.all((req, _res, next) => {
-    requestState(req).route = template;
-    next();
-  });
-  for (const [method, handler] of handlers) route[method](handler);
-  const allow = [...handlers.keys()].flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
-  route.all((req, res) => {
-    res.setHeader('Allow', allow.join(', '));
-    if (req.method !== 'OPTIONS') throw new HttpError('method-not-allowed', `This path has ${allow.join(', ')}.`);
-    res.status(204).end();
-  });
-}
-
-/** Answers are data: no page may show, embed or run them. /docs and /demo set policies of their own. */
+/** Responses are data: no page may show, embed or run them. /docs and /demo set policies of their own. */
 function securityHeaders(): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -110,9 +104,3 @@ function allowOrigins(origins: readonly string[]): RequestHandler {
     maxAge: CORS_MAX_AGE_SECONDS,
   });
 }
-
-/** What may be kept says so itself: a page, a document. Problems outside of /v1 would be kept otherwise (RFC 9110, 15.1). */
-const noStore: RequestHandler = (_req, res, next) => {
-  res.setHeader('Cache-Control', 'no-store');
-  next();
-};

@@ -1,5 +1,5 @@
 // Who calls: verifies the bearer token and turns its claims into a principal.
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import {
   createRemoteJWKSet,
   errors,
@@ -8,10 +8,10 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
-import { SECOND_MS } from '../model/durations.ts';
+import { LRUCache } from 'lru-cache';
+import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
 import { isId } from '../model/ids.ts';
-import { HttpError } from './problem-codes.ts';
-import { rememberVerified } from './verified-tokens.ts';
 
 export interface Principal {
   readonly tenant: string;
@@ -21,9 +21,11 @@ export interface Principal {
   /** The exam and the attempt that the token is bound to; undefined: not bound. */
   readonly exam: string | undefined;
   readonly attempt: string | undefined;
+  /** The SHA-256 of the token, in hex. */
+  readonly tokenHash: string;
 }
 
-/** @throws HttpError `token-missing`, `token-invalid`, `token-expired` (401) or `auth-unavailable` (503) */
+/** @throws ServiceError `token-missing`, `token-invalid`, `token-expired` (401) or `auth-unavailable` (503) */
 export type Authenticator = (authorization: string | undefined) => Promise<Principal>;
 
 export interface AuthOptions {
@@ -46,29 +48,53 @@ const SHARED_SECRET_ALGORITHMS = ['HS256'];
 const OPAQUE_SUBJECT = /^[A-Za-z0-9][A-Za-z0-9_.:|-]{0,127}$/;
 /** RFC 6750, 2.1: the scheme in any case, then a b64token. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-const CHALLENGE = 'Bearer realm="proctoring-recordings"';
+
+/** Tokens of the running exams: their principals take about 10 MB. */
+const TOKENS_KEPT = 20_000;
+/** How much longer a token may be accepted after its issuer withdrew the key; jose itself keeps keys for ten minutes. */
+const TOKEN_KEPT_FOR_MS = MINUTE_MS;
 
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const verify = createVerifier(options);
-  const principalFor = rememberVerified(async (token) => {
+  const principalFor = rememberVerified(async (token, tokenHash) => {
     const payload = await verify(token);
-    return { principal: principalOf(payload, options), expiresAtMs: (payload.exp ?? 0) * SECOND_MS };
+    return { principal: principalOf(payload, tokenHash, options), expiresAtMs: (payload.exp ?? 0) * SECOND_MS };
   }, options.now);
   return async (authorization) => {
-    const token = bearerTokenOf(authorization);
+    // A token anywhere else is ignored.
+    const token = BEARER.exec(authorization ?? '')?.[1];
     if (token === undefined) {
-      throw new HttpError('token-missing', 'Send an access token as "Authorization: Bearer <JWT>".', {
-        headers: { 'WWW-Authenticate': CHALLENGE },
-      });
+      throw new ServiceError('token-missing', 'Send an access token as "Authorization: Bearer <JWT>".');
     }
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw invalidToken('The token is longer than 8 KiB.');
     return principalFor(token);
   };
 }
 
-/** The token of an Authorization header; a token anywhere else is never looked at. */
-export function bearerTokenOf(authorization: string | undefined): string | undefined {
-  return BEARER.exec(authorization ?? '')?.[1];
+interface Verified<P> {
+  readonly principal: P;
+  /** The token's `exp`, in milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Verifies a token once a minute, and always from its `exp` on: an exam client calls with the same one again and again. A
+ * token is known by its hash, so that none stays in memory. What `verify` refuses is not remembered.
+ * @throws what `verify` throws
+ */
+export function rememberVerified<P>(
+  verify: (token: string, tokenHash: string) => Promise<Verified<P>>,
+  now: () => number,
+): (token: string) => Promise<P> {
+  const known = new LRUCache<string, { readonly principal: P; readonly untilMs: number }>({ max: TOKENS_KEPT });
+  return async (token) => {
+    const tokenHash = hash('sha256', token);
+    const verified = known.get(tokenHash);
+    if (verified && now() < verified.untilMs) return verified.principal;
+    const { principal, expiresAtMs } = await verify(token, tokenHash);
+    known.set(tokenHash, { principal, untilMs: Math.min(expiresAtMs, now() + TOKEN_KEPT_FOR_MS) });
+    return principal;
+  };
 }
 
 function createVerifier(options: AuthOptions): (token: string) => Promise<JWTPayload> {
@@ -78,27 +104,23 @@ function createVerifier(options: AuthOptions): (token: string) => Promise<JWTPay
     ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
     ...(options.audience === undefined ? {} : { audience: options.audience }),
   };
-  if ('jwksUrl' in keys) {
-    const getKey = remoteKeys(keys.jwksUrl);
-    const algorithms = PUBLIC_KEY_ALGORITHMS;
-    return (token) =>
-      translated(
-        async () => (await jwtVerify(token, getKey, { ...checks, algorithms, currentDate: new Date(now()) })).payload,
-      );
-  }
-  const secret = importSecret(keys.sharedSecret);
-  const algorithms = SHARED_SECRET_ALGORITHMS;
-  return (token) =>
-    translated(
-      async () =>
-        (await jwtVerify(token, await secret, { ...checks, algorithms, currentDate: new Date(now()) })).payload,
-    );
+  const isRemote = 'jwksUrl' in keys;
+  const algorithms = isRemote ? PUBLIC_KEY_ALGORITHMS : SHARED_SECRET_ALGORITHMS;
+  const getKey = isRemote ? remoteKeys(keys.jwksUrl) : sharedKey(keys.sharedSecret);
+  return async (token) => {
+    try {
+      return (await jwtVerify(token, getKey, { ...checks, algorithms, currentDate: new Date(now()) })).payload;
+    } catch (error) {
+      throw toRefusal(error);
+    }
+  };
 }
 
-/** Once: of its bytes jose would make a key for every token, which takes a third of the time of a verification. */
-function importSecret(secret: string): ReturnType<typeof crypto.subtle.importKey> {
+/** Imported once: from its bytes jose would import a key for every token, a third of the time of a verification. */
+function sharedKey(secret: string): JWTVerifyGetKey {
   const bytes = new TextEncoder().encode(secret);
-  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+  const key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+  return () => key;
 }
 
 /** jose keeps the keys and fetches them again for an unknown key id, at most every half minute. */
@@ -113,37 +135,31 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
         error instanceof errors.JWKSMultipleMatchingKeys ||
         error instanceof errors.JOSENotSupported;
       if (isOfToken) throw error;
-      throw new HttpError('auth-unavailable', 'Tokens cannot be checked at the moment. Try again.', { cause: error });
+      throw new ServiceError(
+        'auth-unavailable',
+        'Tokens cannot be checked at the moment. Try again.',
+        {},
+        { cause: error },
+      );
     }
   };
 }
 
-async function translated<T>(verify: () => Promise<T>): Promise<T> {
-  try {
-    return await verify();
-  } catch (error) {
-    if (error instanceof HttpError) throw error;
-    if (error instanceof errors.JWTExpired) {
-      throw new HttpError('token-expired', 'The token has expired. Ask for a new one.', {
-        headers: { 'WWW-Authenticate': `${CHALLENGE}, error="invalid_token", error_description="expired"` },
-        cause: error,
-      });
-    }
-    if (error instanceof errors.JWTClaimValidationFailed) {
-      throw invalidToken(`The token's claim "${error.claim}" is missing or not as expected.`, error);
-    }
-    throw invalidToken('The token could not be verified.', error);
+function toRefusal(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (error instanceof errors.JWTExpired) {
+    return new ServiceError('token-expired', 'The token has expired. Ask for a new one.', {}, { cause: error });
   }
+  return error instanceof errors.JWTClaimValidationFailed
+    ? invalidToken(`The token's claim "${error.claim}" is missing or not as expected.`, error)
+    : invalidToken('The token could not be verified.', error);
 }
 
-function invalidToken(message: string, cause?: unknown): HttpError {
-  return new HttpError('token-invalid', message, {
-    headers: { 'WWW-Authenticate': `${CHALLENGE}, error="invalid_token"` },
-    cause,
-  });
+function invalidToken(message: string, cause?: unknown): ServiceError {
+  return new ServiceError('token-invalid', message, {}, { cause });
 }
 
-function principalOf(payload: JWTPayload, options: AuthOptions): Principal {
+function principalOf(payload: JWTPayload, tokenHash: string, options: AuthOptions): Principal {
   const tenant = payload[options.tenantClaim];
   if (typeof tenant !== 'string' || !isId(tenant)) {
     throw invalidToken(`The token's claim "${options.tenantClaim}" is missing or not a valid id.`);
@@ -153,7 +169,8 @@ function principalOf(payload: JWTPayload, options: AuthOptions): Principal {
   if (attempt !== undefined && exam === undefined) {
     throw invalidToken('The token is bound to an attempt, but not to its exam.');
   }
-  return { tenant, actor: actorOf(payload.sub), scopes: scopesOf(payload, options.scopeClaim), exam, attempt };
+  const scopes = scopesOf(payload, options.scopeClaim);
+  return { tenant, actor: actorOf(payload.sub), scopes, exam, attempt, tokenHash };
 }
 
 function boundId(payload: JWTPayload, claim: 'exam' | 'attempt'): string | undefined {

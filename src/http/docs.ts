@@ -1,8 +1,43 @@
 // The documentation as one plain page: rendered once, from the OpenAPI document, without scripts or network.
-import type { ApiDescription, DescribedOperation, DescribedParameter, Json } from './openapi/description.ts';
-import { PROBLEM_ADVICE } from './problem-advice.ts';
-import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from './problem-codes.ts';
-import { EXAMPLE_PROBLEM_MEMBERS } from './routes/examples.ts';
+import { ERROR_CODES, type ErrorCode, PROBLEMS } from '../model/errors.ts';
+
+/** The OpenAPI document, as far as the page reads it. */
+export type Json = null | boolean | number | string | Json[] | { [member: string]: Json };
+export interface JsonObject {
+  [member: string]: Json;
+}
+
+export interface ApiDescription {
+  readonly openapi: '3.1.0';
+  readonly info: {
+    readonly title: string;
+    readonly version: string;
+    readonly description: string;
+    readonly license: { readonly name: string; readonly identifier: string };
+  };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
+  readonly components: Readonly<
+    Record<'schemas' | 'headers' | 'responses' | 'examples' | 'securitySchemes', JsonObject>
+  >;
+}
+
+export interface DescribedOperation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly security: Json[];
+  readonly parameters: DescribedParameter[];
+  readonly requestBody?: JsonObject;
+  readonly responses: Readonly<Record<string, JsonObject>>;
+}
+
+export interface DescribedParameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: Json;
+}
 
 export const DOCS_STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #2563eb; }
@@ -28,35 +63,35 @@ export function renderDocs(api: ApiDescription): string {
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${text(api.info.title)}</title><style>${DOCS_STYLE}</style></head><body>`,
     `<h1>${text(api.info.title)}</h1><p>Version ${text(api.info.version)}. ${prose(api.info.description)}</p>`,
-    '<p>The same for machines: <a href="/openapi.json">/openapi.json</a>. ',
+    '<p>For machines: <a href="/openapi.json">/openapi.json</a>. ',
     '<a href="#calls">Calls</a>, <a href="#problems">problems</a>, <a href="#schemas">schemas</a>.</p>',
     '<h2 id="calls">Calls</h2>',
-    ...operations.map(({ path, method, operation }) => renderOperation(path, method, operation)),
+    ...operations.map(({ path, method, operation }) => renderOperation(api, path, method, operation)),
     '<h2 id="problems">Problems</h2>',
     `<p>${prose(
       'Every refusal is `application/problem+json` (RFC 9457). Decide by `code`, show `detail` to people, give ' +
         '`requestId` to the operator. Its `type` leads here.',
     )}</p>`,
     '<table><thead><tr><th>Code</th><th>Status</th><th>Meaning, and what to do</th></tr></thead><tbody>',
-    ...PROBLEM_CODES.map(renderProblem),
+    ...ERROR_CODES.map(renderProblem),
     '</tbody></table><h2 id="schemas">Schemas</h2>',
     ...Object.entries(api.components.schemas).map(([name, schema]) => renderSchema(name, schema)),
     '</body></html>',
   ].join('\n');
 }
 
-function renderOperation(path: string, method: string, operation: DescribedOperation): string {
-  const responses = Object.entries(operation.responses).map(
-    ([status, response]) =>
-      `<tr><th>${text(status)}</th><td>${renderContent(response)}${prose(textOf(response.description))}${renderHeaders(response)}</td></tr>`,
-  );
+function renderOperation(api: ApiDescription, path: string, method: string, operation: DescribedOperation): string {
+  const responses = Object.entries(operation.responses).map(([status, described]) => {
+    const response = resolve(api, described);
+    return `<tr><th>${text(status)}</th><td>${renderContent(response)}${prose(textOf(response.description))}${renderHeaders(response)}</td></tr>`;
+  });
   return [
     `<section id="${text(operation.operationId)}">`,
     `<h3><span class="method">${text(method)}</span> <code>${text(path)}</code></h3>`,
     `<p><strong>${text(operation.summary)}.</strong> ${prose(operation.description)}</p>`,
     operation.parameters.length > 0 ? `<table>${operation.parameters.map(renderParameter).join('')}</table>` : '',
     operation.requestBody ? `<p>Body: ${renderContent(operation.requestBody)}</p>` : '',
-    `<details><summary>Answers</summary><table>${responses.join('')}</table></details>`,
+    `<details><summary>Responses</summary><table>${responses.join('')}</table></details>`,
     '</section>',
   ].join('\n');
 }
@@ -67,12 +102,12 @@ function renderParameter(parameter: DescribedParameter): string {
   return `<tr><th><code>${text(parameter.name)}</code> (${parameter.in}${presence})</th><td>${prose(parameter.description)} ${schema}</td></tr>`;
 }
 
-/** The schema of a body or an answer, and its example. */
-function renderContent(body: { [member: string]: Json }): string {
-  return Object.entries(members(body.content))
+/** The schema of a body or a response, and its example. */
+function renderContent(body: JsonObject): string {
+  return Object.entries(objectOf(body.content))
     .map(([mediaType, content]) => {
-      const { schema, example } = members(content);
-      const ref = members(schema).$ref;
+      const { schema, example } = objectOf(content);
+      const ref = objectOf(schema).$ref;
       const name = typeof ref === 'string' ? (ref.split('/').at(-1) ?? '') : '';
       const link = name ? ` <a href="#schema-${text(name)}">${text(name)}</a>` : '';
       const shown = example === undefined ? '' : `<pre>${text(JSON.stringify(example, null, 2))}</pre>`;
@@ -81,20 +116,17 @@ function renderContent(body: { [member: string]: Json }): string {
     .join('');
 }
 
-function renderHeaders(response: { [member: string]: Json }): string {
-  const names = Object.keys(members(response.headers)).map((name) => `\`${name}\``);
+function renderHeaders(response: JsonObject): string {
+  const names = Object.keys(objectOf(response.headers)).map((name) => `\`${name}\``);
   return names.length === 0 ? '' : `<br>${prose(`Headers: ${names.join(', ')}.`)}`;
 }
 
-function renderProblem(code: ProblemCode): string {
-  const { status, title, retryAfterSeconds } = PROBLEMS[code];
-  const advice = PROBLEM_ADVICE[code];
-  const members = Object.keys(EXAMPLE_PROBLEM_MEMBERS[code] ?? {})
-    .map((name) => `\`${name}\``)
-    .filter((name) => !advice.includes(name));
+function renderProblem(code: ErrorCode): string {
+  const { status, title, advice, retryAfterSeconds, members = [] } = PROBLEMS[code];
+  const unexplained = members.map((name) => `\`${name}\``).filter((name) => !advice.includes(name));
   const meaning = [
     `<strong>${text(title)}.</strong> ${prose(advice)}`,
-    members.length > 0 ? prose(`Has ${members.join(' and ')}.`) : '',
+    unexplained.length > 0 ? prose(`Has ${unexplained.join(' and ')}.`) : '',
     retryAfterSeconds === undefined ? '' : `Retry-After: ${retryAfterSeconds} seconds.`,
   ];
   return `<tr id="problem-${code}"><th><code>${code}</code></th><td>${status}</td><td>${meaning.join(' ').trim()}</td></tr>`;
@@ -104,11 +136,17 @@ function renderSchema(name: string, schema: Json): string {
   return `<details id="schema-${text(name)}"><summary><code>${text(name)}</code></summary><pre>${text(JSON.stringify(schema, null, 2))}</pre></details>`;
 }
 
+/** A response that several calls share is described once, among the components. */
+function resolve(api: ApiDescription, response: JsonObject): JsonObject {
+  const name = textOf(response.$ref).split('/').at(-1) ?? '';
+  return name === '' ? response : objectOf(api.components.responses[name]);
+}
+
 function textOf(value: Json | undefined): string {
   return typeof value === 'string' ? value : '';
 }
 
-function members(value: Json | undefined): { [member: string]: Json } {
+export function objectOf(value: Json | undefined): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }
 

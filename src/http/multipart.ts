@@ -5,7 +5,6 @@ import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
 import type { Every } from '../recordings/part-buffers.ts';
-import { HttpError } from './problem-codes.ts';
 
 export const FILE_FIELD = 'file';
 
@@ -22,8 +21,8 @@ export interface FileLimits {
 
 /**
  * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
- * @throws ServiceError `file-missing`, `recording-too-large`, `invalid-request`, or what `write` threw
- * @throws HttpError `malformed-form`, `request-aborted`, `request-idle`
+ * @throws ServiceError `file-missing`, `recording-too-large`, `invalid-request`, `malformed-form`, `request-aborted`,
+ * `request-idle`, or what `write` threw
  */
 export async function receiveFile(
   req: Request,
@@ -54,7 +53,7 @@ export async function receiveFile(
       fileSize: maxFileBytes,
     },
   }).single(FILE_FIELD);
-  // multer waits for events of the request; one that is gone already sends none.
+  // multer waits for events of the request; one that has ended already sends none.
   if (req.destroyed) throw aborted();
   const stopWatching = watchForSilence(req, { idleMs, every }, () => {
     const silence = idle();
@@ -140,12 +139,12 @@ function watchForSilence(
 }
 
 function translate(error: unknown, req: Request, sink: FileSink, maxFileBytes: number): unknown {
-  if (error instanceof HttpError) return error;
+  if (error instanceof ServiceError && error.code === 'request-idle') return error;
   // A client that went away also makes the file's stream fail, and with it the write.
   if (req.destroyed && !req.complete) return aborted(error);
   if (error instanceof MulterError) return refusalOfForm(error, maxFileBytes);
   if (error === sink.failure) return error;
-  return new HttpError('malformed-form', 'The form ended early or could not be parsed.', { cause: error });
+  return new ServiceError('malformed-form', 'The form ended early or could not be parsed.', {}, { cause: error });
 }
 
 function refusalOfForm(error: MulterError, maxFileBytes: number): ServiceError {
@@ -163,10 +162,13 @@ function tooLarge(maxFileBytes: number, cause?: unknown): ServiceError {
   return new ServiceError('recording-too-large', message, { maxRecordingBytes: maxFileBytes }, { cause });
 }
 
-function idle(): HttpError {
-  return new HttpError('request-idle', 'No more of the file came. What has arrived is kept: send the file again.');
+function idle(): ServiceError {
+  return new ServiceError(
+    'request-idle',
+    'No more of the file arrived. What has arrived is kept: send the file again.',
+  );
 }
 
-function aborted(cause?: unknown): HttpError {
-  return new HttpError('request-aborted', 'The connection was closed before the file was complete.', { cause });
+function aborted(cause?: unknown): ServiceError {
+  return new ServiceError('request-aborted', 'The connection was closed before the file was complete.', {}, { cause });
 }

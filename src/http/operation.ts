@@ -1,17 +1,16 @@
-// What a call is: its place, its scopes, its schemas and its act, in one value that is served and documented alike.
+// What a call is: its resource, its scopes, its schemas and its act, in one value that is served and documented alike.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ServiceError } from '../model/errors.ts';
+import { MAX_REQUEST_MS, MINUTE_MS } from '../model/durations.ts';
+import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import { type AttemptRef, isRecordingId, type ParticipantRef, parseId, type RecordingRef } from '../model/ids.ts';
+import { withinTime } from '../objectstore/request-deadline.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
-import { requirePrincipal, requireScope, requireSitting, type Scope } from './access.ts';
+import { requireAttempt, requirePrincipal, requireScope, type Scope } from './access.ts';
 import type { Principal } from './auth.ts';
-import { sendTagged } from './etag.ts';
-import { jsonReader } from './json-body.ts';
-import { HttpError, type ProblemCode } from './problem-codes.ts';
-import { requestState } from './request-state.ts';
-import { type Streamed, sendStream } from './stream.ts';
-import { validate } from './validate.ts';
+import { jsonReader, validate } from './input.ts';
+import type { Handler, Method, RequestState } from './request.ts';
+import { type Streamed, sendStream, sendTagged } from './response.ts';
 
 export interface ExamRef {
   readonly tenant: string;
@@ -25,15 +24,13 @@ interface Refs {
   recording: RecordingRef;
   participant: ParticipantRef;
 }
-export type Place = keyof Refs;
+export type Resource = keyof Refs;
 
-type Params = Readonly<Record<string, string | string[] | undefined>>;
-
-const PLACES: { readonly [P in Place]: { base: string; refOf(params: Params, tenant: string): Refs[P] } } = {
-  exam: { base: '/v1/exams/{exam}', refOf: examRefOf },
-  attempt: { base: '/v1/exams/{exam}/attempts/{attempt}', refOf: attemptRefOf },
-  recording: { base: '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', refOf: recordingRefOf },
-  participant: { base: '/v1/participants/{participant}', refOf: participantRefOf },
+const BASES: Readonly<Record<Resource, string>> = {
+  exam: '/v1/exams/{exam}',
+  attempt: '/v1/exams/{exam}/attempts/{attempt}',
+  recording: '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}',
+  participant: '/v1/participants/{participant}',
 };
 
 /** What calls are served with. */
@@ -43,14 +40,15 @@ export interface Serving {
   readonly whyClosed?: () => string | undefined;
 }
 
-export type Method = 'get' | 'post' | 'put' | 'delete';
-
 const NO_QUERY = z.strictObject({});
 
 /** Enough for every body but lists of parts. */
 export const SMALL_BODY_BYTES = 64 * 1024;
 
-export interface Call<P extends Place, Query, Body, Headers = unknown> {
+/** A store call that begins just in time still ends within `MAX_REQUEST_MS`. */
+const LAST_CALL_MS = 5 * MINUTE_MS;
+
+export interface Call<P extends Resource, Query, Body, Headers = unknown> {
   readonly ctx: RecordingsContext;
   readonly principal: Principal;
   readonly caller: Caller;
@@ -68,11 +66,11 @@ export type Reply<Body> =
       /** The Location header. */
       readonly location?: string;
     }
-  /** Written as it is made, in one of the media types that are documented. */
+  /** Written as it is made, in one of the media types that are documented; lasts as long as the caller reads. */
   | { readonly stream: Streamed };
 
 interface OperationSpec<
-  P extends Place,
+  P extends Resource,
   Q extends z.ZodType,
   B extends z.ZodType,
   H extends z.ZodType,
@@ -80,8 +78,8 @@ interface OperationSpec<
 > {
   readonly operationId: string;
   readonly method: Method;
-  readonly at: P;
-  /** After the path of the place. */
+  readonly resource: P;
+  /** After the path of the resource. */
   readonly suffix: string;
   readonly summary: string;
   readonly description?: string;
@@ -94,7 +92,6 @@ interface OperationSpec<
     readonly schema: B;
     readonly optional?: boolean;
     readonly limitBytes?: number;
-    readonly example: z.input<B>;
     /** For a mistake that has a code of its own; runs before the schema. */
     readonly precheck?: (body: unknown) => void;
   };
@@ -106,58 +103,47 @@ interface OperationSpec<
     readonly status: 200 | 201 | 204;
     readonly description: string;
     readonly schema: R;
-    readonly example?: z.input<R>;
+    /** Where the example of the documentation differs from that of the schema. */
+    example?(ofSchema: z.input<R>): z.input<R>;
     readonly location?: string;
-    /** Where the answer names the recording that other calls are about (RFC 6901). */
+    /** Where the response names the recording that other calls are about (RFC 6901). */
     readonly recordingIdAt?: string;
-    /** A media type that the answer may have instead of JSON. */
+    /** A media type that the response may have instead of JSON. */
     readonly orAs?: string;
   };
   /** Those that are the call's own; what every call of its kind can meet is added. */
-  readonly problems: readonly ProblemCode[];
-  handle(call: Call<P, z.output<Q>, z.output<B>, z.output<H>>): Promise<Reply<z.output<R>>>;
+  readonly problems: readonly ErrorCode[];
+  readonly handle: (call: Call<P, z.output<Q>, z.output<B>, z.output<H>>) => Promise<Reply<z.output<R>>>;
 }
 
-export interface Operation {
-  readonly operationId: string;
-  readonly method: Method;
+/** An operation without the types that tie its parts together. */
+export interface Operation
+  extends Omit<OperationSpec<Resource, z.ZodType, z.ZodType, z.ZodType, z.ZodType>, 'handsOut' | 'handle'> {
   readonly path: string;
-  readonly place: Place;
-  readonly summary: string;
-  readonly description: string | undefined;
-  readonly scopes: readonly Scope[];
-  readonly query: z.ZodType | undefined;
-  readonly headers: z.ZodType | undefined;
-  readonly body: { readonly schema: z.ZodType; readonly optional: boolean; readonly example: unknown } | undefined;
-  readonly takesFile: boolean;
   readonly handsOut: boolean;
-  readonly success: {
-    readonly status: number;
-    readonly description: string;
-    readonly schema: z.ZodType;
-    readonly example: unknown;
-    readonly location: string | undefined;
-    readonly recordingIdAt: string | undefined;
-    readonly orAs: string | undefined;
-  };
-  readonly problems: readonly ProblemCode[];
-  /** Answers the request, or throws what `problem.ts` turns into an answer. */
-  respond(serving: Serving, req: Request, res: Response): Promise<void>;
+  /** Responds to a request, or throws what `problems.ts` turns into a response. */
+  readonly handlerOf: (serving: Serving) => Handler;
 }
 
 /**
- * Ties the types of a call together. The order of checks is the same for all: token, scope, sitting, whether it may hand
- * anything out, ids, query, body.
+ * Ties the types of a call together. The order of checks is the same for all: token, scope, bound attempt, ids, query,
+ * whether it may hand anything out, headers, body.
  */
 export function operation<
-  P extends Place,
+  P extends Resource,
   R extends z.ZodType,
   Q extends z.ZodType = z.ZodUndefined,
   B extends z.ZodType = z.ZodUndefined,
   H extends z.ZodType = z.ZodUndefined,
 >(spec: OperationSpec<P, Q, B, H, R>): Operation {
-  const place = PLACES[spec.at];
+  const { handle, handsOut, ...described } = spec;
+  const base = BASES[spec.resource];
+  const names = Array.from(base.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
   const readJson = spec.body && jsonReader(spec.body.limitBytes ?? SMALL_BODY_BYTES);
+  // A file may take all of the time, as far as the server receives it: what it is completed by is written at its end.
+  const limitMs = spec.takesFile ? MAX_REQUEST_MS : MAX_REQUEST_MS - LAST_CALL_MS;
+  const tagged = hasEtag(spec);
+  const paged = isPaged(spec);
 
   async function bodyOf(req: Request, res: Response): Promise<z.output<B>> {
     const body = readJson && (await readJson(req, res));
@@ -168,66 +154,43 @@ export function operation<
     return validate(spec.body.schema, given, 'body');
   }
 
+  async function replyTo({ recordings: ctx, whyClosed }: Serving, state: RequestState, req: Request, res: Response) {
+    const principal = requirePrincipal(state);
+    requireScope(principal, spec.scopes);
+    requireAttempt(principal, req.params.exam, req.params.attempt);
+    const { tenant, actor } = principal;
+    const ref = refOf<P>(names, req.params, tenant);
+    // A parameter that means nothing is a mistake of the caller, to whatever call.
+    const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
+    const closed = handsOut === true || handsOut?.(query) ? whyClosed?.() : undefined;
+    if (closed !== undefined) throw new ServiceError('store-not-proven', `Nothing is handed out: ${closed}.`);
+    const headers = spec.headers ? validate(spec.headers, req.headers, 'headers') : (undefined as z.output<H>);
+    const body = await bodyOf(req, res);
+    const caller = { tenant, actor, requestId: state.requestId };
+    return handle({ ctx, principal, caller, ref, query, headers, body, req, res });
+  }
+
   return {
-    operationId: spec.operationId,
-    method: spec.method,
-    path: place.base + spec.suffix,
-    place: spec.at,
-    summary: spec.summary,
-    description: spec.description,
-    scopes: spec.scopes,
-    query: spec.query,
-    headers: spec.headers,
-    body: spec.body && { schema: spec.body.schema, optional: spec.body.optional ?? false, example: spec.body.example },
-    takesFile: spec.takesFile ?? false,
-    handsOut: spec.handsOut !== undefined,
-    success: {
-      ...spec.success,
-      example: spec.success.example,
-      location: spec.success.location,
-      recordingIdAt: spec.success.recordingIdAt,
-      orAs: spec.success.orAs,
-    },
-    problems: spec.problems,
-    async respond({ recordings: ctx, whyClosed }, req, res) {
-      const state = requestState(req);
-      const principal = requirePrincipal(state);
-      requireScope(principal, spec.scopes);
-      requireSitting(principal, textOf(req.params, 'exam'), textOf(req.params, 'attempt'));
-      const { tenant, actor } = principal;
-      const ref = place.refOf(req.params, tenant);
-      // A parameter that means nothing is a mistake of the caller's, to whatever call.
-      const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
-      if (spec.handsOut === true || spec.handsOut?.(query)) requireOpen(whyClosed?.());
-      const headers = spec.headers ? validate(spec.headers, req.headers, 'headers') : (undefined as z.output<H>);
-      const body = await bodyOf(req, res);
-      const caller = { tenant, actor, requestId: state.requestId };
-      const reply = await spec.handle({ ctx, principal, caller, ref, query, headers, body, req, res });
+    ...described,
+    path: base + spec.suffix,
+    handsOut: handsOut !== undefined,
+    handlerOf: (serving) => async (req, res, state) => {
+      const reply = await withinTime(limitMs, serving.recordings.now, () => replyTo(serving, state, req, res));
       if ('stream' in reply) return sendStream(req, res, reply.stream);
       if (reply.location !== undefined) res.setHeader('Location', reply.location);
-      const nextCursor = isPaged(spec) ? nextCursorOf(reply.body) : undefined;
-      if (nextCursor !== undefined) res.links({ next: pageUrl(req, nextCursor) });
+      if (paged) linkToNextPage(req, res, reply.body);
       res.status(spec.success.status);
       if (reply.body === undefined) res.end();
-      else if (hasEtag(spec)) sendTagged(req, res.type('application/json'), JSON.stringify(reply.body));
+      else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(reply.body));
       else res.json(reply.body);
     },
   };
 }
 
-/** @throws HttpError `store-not-proven` */
-function requireOpen(whyClosed: string | undefined): void {
-  if (whyClosed === undefined) return;
-  throw new HttpError('store-not-proven', `Nothing is handed out: ${whyClosed}.`);
-}
-
 /** What is known of a call both where it is served and where it is documented. */
-interface Described {
-  readonly method: Method;
-  readonly success: { readonly schema: z.ZodType; readonly orAs?: string | undefined };
-}
+type Described = Pick<Operation, 'method' | 'success'>;
 
-/** Reads can be asked again only for what changed; what is written as it is made has no tag before it is sent. */
+/** Reads can be repeated for what changed alone; what is written as it is made has no tag before it is sent. */
 export function hasEtag({ method, success }: Described): boolean {
   return method === 'get' && success.orAs === undefined;
 }
@@ -237,40 +200,26 @@ export function isPaged({ success }: Described): boolean {
   return success.schema instanceof z.ZodObject && 'nextCursor' in success.schema.shape;
 }
 
-function nextCursorOf(body: unknown): string | undefined {
-  const cursor: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'nextCursor') : undefined;
-  return typeof cursor === 'string' ? cursor : undefined;
-}
-
-/** The same list from the next page on, as a reference relative to this one (RFC 3986). */
-function pageUrl(req: Request, cursor: string): string {
+/** The same list from the next page on, as a reference relative to this one (RFC 3986, RFC 8288). */
+function linkToNextPage(req: Request, res: Response, body: unknown): void {
+  const { nextCursor } = body as { nextCursor: string | null };
+  if (nextCursor === null) return;
   const [path = '', query] = req.originalUrl.split('?');
   const parameters = new URLSearchParams(query);
-  parameters.set('cursor', cursor);
-  return `${path}?${parameters.toString()}`;
+  parameters.set('cursor', nextCursor);
+  res.links({ next: `${path}?${parameters.toString()}` });
 }
 
-function examRefOf(params: Params, tenant: string): ExamRef {
-  return { tenant, exam: parseId('exam', textOf(params, 'exam') ?? '') };
-}
-
-function attemptRefOf(params: Params, tenant: string): AttemptRef {
-  return { ...examRefOf(params, tenant), attempt: parseId('attempt', textOf(params, 'attempt') ?? '') };
-}
-
-function recordingRefOf(params: Params, tenant: string): RecordingRef {
-  const attempt = attemptRefOf(params, tenant);
-  const recording = textOf(params, 'recording') ?? '';
-  // The service made every id that exists: any other text names no recording.
-  if (!isRecordingId(recording)) throw new ServiceError('recording-not-found', 'There is no such recording.');
-  return { ...attempt, recording };
-}
-
-function participantRefOf(params: Params, tenant: string): ParticipantRef {
-  return { tenant, participant: parseId('participant', textOf(params, 'participant') ?? '') };
-}
-
-function textOf(params: Params, name: string): string | undefined {
-  const value = params[name];
-  return typeof value === 'string' ? value : undefined;
+/** The names in the path of a resource are the members of its ref. @throws ServiceError `invalid-id`, `recording-not-found` */
+function refOf<P extends Resource>(names: readonly string[], params: Request['params'], tenant: string): Refs[P] {
+  const ref: Record<string, string> = { tenant };
+  for (const name of names) {
+    const id = String(params[name]);
+    ref[name] = name === 'recording' ? id : parseId(name, id);
+    // The service made every recording id that exists: any other text names no recording.
+    if (name === 'recording' && !isRecordingId(id)) {
+      throw new ServiceError('recording-not-found', 'There is no such recording.');
+    }
+  }
+  return ref as unknown as Refs[P];
 }

@@ -1,50 +1,69 @@
-// The shape of every body, query and answer: the one source of validation, of types and of the OpenAPI document.
+// The shape of every body, query and response: the one source of validation, of types, of examples and of the OpenAPI
+// document. What a recording is, `model/recording.ts` says.
 import { z } from 'zod';
-import { AUDIT_EVENTS, DELETION_REASONS, RECORDING_KINDS } from '../bucket/documents.ts';
-import { ID_PATTERN, isRecordingId } from '../model/ids.ts';
+import { DELETION_REASONS } from '../bucket/documents.ts';
+import type { ProblemMember } from '../model/errors.ts';
 import { MAX_PART_NUMBER } from '../model/parts.ts';
+import {
+  accessLogEntry,
+  attemptId,
+  count,
+  examId,
+  participantExport,
+  participantId,
+  playbackLink,
+  RECORDING_KINDS,
+  recording,
+  recordingId,
+  signedUrlExample,
+  tenantId,
+  time,
+} from '../model/recording.ts';
 
-/** Schemas that the OpenAPI document names once and refers to. */
-export const components = z.registry<{ id: string }>();
+export { accessLogEntry, participantExport, playbackLink, recording };
 
 /** Part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
 const MAX_TEXT_LENGTH = 200;
 
-const id = z.string().regex(ID_PATTERN, {
-  error: (issue) =>
-    typeof issue.input === 'string' && issue.input.includes('@')
-      ? 'Looks like an e-mail address; only opaque ids may be stored'
-      : 'Must be 1 to 64 letters, digits, "-" or "_", and begin with a letter or digit',
-});
-const recordingId = z.string().refine(isRecordingId).describe('Made by the service; sorts by creation time.');
 /** The longest: nine digits of a second's fraction and an offset. */
 const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
-const time = z.iso.datetime();
-const count = z.int().nonnegative();
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
-const partNumber = z.int().min(1).max(MAX_PART_NUMBER);
-const etag = z.string().min(1).max(MAX_TEXT_LENGTH);
+const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
+const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
+const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
+const nextCursor = z.string().nullable().meta({ example: null });
 
 export const ERASURE_REASONS = ['erasure', 'consent-withdrawn', 'controller-instruction'] as const;
 
 const consent = z.strictObject({
-  givenAt: timeWithOffset.describe('When the participant agreed.'),
-  policyVersion: z.string().min(1).max(64).describe('The version of the privacy policy that was agreed to.'),
+  givenAt: timeWithOffset.meta({ example: '2026-11-02T08:55:00.000Z', description: 'When the participant agreed.' }),
+  policyVersion: z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({ example: '2026-05', description: 'The version of the privacy policy that was agreed to.' }),
 });
 
 const gap = z
   .strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) })
-  .refine((value) => isInOrder(value.from, value.to), { path: ['to'], message: 'Must not lie before "from"' });
+  .refine((value) => isInOrder(value.from, value.to), { path: ['to'], message: 'Must not be before "from"' });
 
 const timeline = z
   .strictObject({ startedAt: timeWithOffset, endedAt: timeWithOffset, gaps: z.array(gap).max(MAX_GAPS) })
   .refine((value) => isInOrder(value.startedAt, value.endedAt), {
     path: ['endedAt'],
-    message: 'Must not lie before "startedAt"',
+    message: 'Must not be before "startedAt"',
   })
-  .describe('What the recording shows: its beginning, its end, and the pauses in between.');
+  .meta({
+    example: {
+      startedAt: '2026-11-02T09:00:00.000Z',
+      endedAt: '2026-11-02T11:00:00.000Z',
+      gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
+    },
+    description: 'What the recording shows: its beginning, its end, and the pauses in between.',
+  });
 
 /** Not checked here: a type that is not allowed has a code of its own, and what is allowed is a setting. */
 const contentType = z
@@ -52,6 +71,7 @@ const contentType = z
   .min(1)
   .max(MAX_TEXT_LENGTH)
   .meta({
+    example: 'video/webm;codecs=vp8,opus',
     description: 'Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).',
     pattern:
       '^(?:audio|video)/(?:webm|x-matroska|mp4|ogg)(?:; ?codecs=(?:"[A-Za-z0-9_.,+ -]{1,80}"|[A-Za-z0-9_.,+-]{1,80}))?$',
@@ -59,8 +79,8 @@ const contentType = z
   });
 
 export const createRecordingBody = z.strictObject({
-  participantId: id,
-  kind: z.enum(RECORDING_KINDS),
+  participantId,
+  kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam' }),
   contentType,
   consent: consent.describe('Without recorded consent there is no recording: 422 `consent-missing`.'),
   parts: z
@@ -68,7 +88,7 @@ export const createRecordingBody = z.strictObject({
     .min(0)
     .max(MAX_PARTS_PER_CALL)
     .optional()
-    .describe('How many part URLs to answer with; 1 when absent.'),
+    .meta({ example: 1, description: 'How many part URLs to return; 1 when absent.' }),
 });
 
 export const createRecordingHeaders = z.object({
@@ -77,13 +97,13 @@ export const createRecordingHeaders = z.object({
     .regex(/^[\x21-\x7e]{1,255}$/, 'Must be 1 to 255 visible ASCII characters')
     .optional()
     .describe(
-      'Chosen by the client, for instance a UUID: the same request with the same key answers with the recording of the first.',
+      'Chosen by the client, for instance a UUID: the same request with the same key returns the recording of the first.',
     ),
 });
 
 export const presignPartsBody = z.strictObject({
   parts: z
-    .array(z.strictObject({ partNumber, sizeBytes: z.int().min(1) }))
+    .array(z.strictObject({ partNumber, sizeBytes: z.int().min(1).meta({ example: 5242880 }) }))
     .min(1)
     .max(MAX_PARTS_PER_CALL)
     .refine((parts) => new Set(parts.map((part) => part.partNumber)).size === parts.length, {
@@ -107,11 +127,19 @@ export const completeRecordingBody = z.strictObject({
 });
 
 export const playbackLinkBody = z.strictObject({
-  reason: z.string().min(1).max(MAX_TEXT_LENGTH).optional().describe('Kept in the audit trail.'),
+  reason: z
+    .string()
+    .min(1)
+    .max(MAX_TEXT_LENGTH)
+    .optional()
+    .meta({ example: 'second assessor', description: 'Kept in the audit trail.' }),
 });
 
 export const assessmentBody = z.strictObject({
-  completedAt: timeWithOffset.describe('When the human assessment of the attempt was completed.'),
+  completedAt: timeWithOffset.meta({
+    example: '2026-11-05T14:30:00.000Z',
+    description: 'When the human assessment of the attempt was completed.',
+  }),
 });
 
 export const listQuery = z.strictObject({
@@ -135,92 +163,87 @@ export const exportQuery = z.strictObject({
   format: z.enum(['json', 'zip']).default('json').describe('`zip`: the document and the recordings themselves.'),
   includeRestricted: flag
     .default(false)
-    .describe('Whether recordings whose processing is restricted come with a link or a file, and not described alone.'),
+    .describe('Whether recordings whose processing is restricted come with a link or a file as well.'),
 });
 
-const restrictionReason = z
-  .string()
-  .min(1)
-  .max(MAX_TEXT_LENGTH)
-  .describe('Kept in the audit trail for as long as receipts are: name no person.');
+const restrictionReason = z.string().min(1).max(MAX_TEXT_LENGTH).meta({
+  example: 'accuracy contested, case 2026-114',
+  description: 'Kept in the audit trail for as long as receipts are: do not name a person.',
+});
 export const restrictionBody = z.strictObject({ reason: restrictionReason });
-export const liftRestrictionBody = z.strictObject({ reason: restrictionReason.optional() });
-export const liftRestrictionQuery = z.strictObject({ reason: restrictionReason.optional() });
-
-export const recording = z.object({
-  recordingId,
-  examId: id,
-  attemptId: id,
-  participantId: id,
-  kind: z.enum(RECORDING_KINDS),
-  contentType: z.string(),
-  consent: z.object({ givenAt: z.string(), policyVersion: z.string() }),
-  state: z.enum(['uploading', 'stored']),
-  createdAt: time,
-  storedAt: time.nullable(),
-  sizeBytes: count.nullable(),
-  assessment: z.object({ completedAt: time }).nullable(),
-  deleteBy: time.describe('The time after which the recording does not exist any more.'),
-  restricted: z.boolean(),
-  truncated: z.boolean().describe('The client never completed it; the service did, with the parts that had arrived.'),
-  timeline: z
-    .object({
-      startedAt: z.string(),
-      endedAt: z.string(),
-      gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
-    })
-    .nullable(),
+export const liftRestrictionQuery = z.strictObject({
+  reason: restrictionReason.meta({ example: 'case 2026-114 is closed' }).optional(),
 });
+export const liftRestrictionBody = liftRestrictionQuery.clone();
 
-const signedPart = z.object({
+export const signedPart = z.object({
   partNumber,
   method: z.literal('PUT'),
-  url: z.string(),
-  headers: z.record(z.string(), z.string()).describe('Send exactly these, and the part without a Content-Type.'),
-  expiresAt: time,
+  url: z.string().meta({
+    example: signedUrlExample('20261102T090000Z', 3600, 'content-length%3Bhost', {
+      partNumber: '1',
+      uploadId: '2~hY3kZ0p9wQ7vXrT1mBn5sLd8fGj4aCe',
+      'x-id': 'UploadPart',
+    }),
+  }),
+  headers: z.record(z.string(), z.string()).meta({
+    example: { 'content-length': '5242880' },
+    description: 'Send exactly these, and the part without a Content-Type.',
+  }),
+  expiresAt: time.meta({ example: '2026-11-02T10:00:00.000Z' }),
 });
 
 export const createdRecording = z.object({
   recording,
   upload: z.object({
-    partSizeBytes: z.int().positive().describe('The size of every part but the last.'),
-    maxParts: z.int().positive(),
+    partSizeBytes: z.int().positive().meta({ example: 5242880, description: 'The size of every part but the last.' }),
+    maxParts: z.int().positive().meta({ example: 2048 }),
     parts: z.array(signedPart),
   }),
 });
 
 export const signedParts = z.object({ parts: z.array(signedPart) });
 
-export const uploadedParts = z.object({ parts: z.array(z.object({ partNumber, sizeBytes: count, etag: z.string() })) });
+export const uploadedParts = z.object({
+  parts: z.array(z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag })),
+});
 
-export const recordingList = z.object({ items: z.array(recording), nextCursor: z.string().nullable() });
-
-export const playbackLink = z.object({ url: z.string(), expiresAt: time });
+export const recordingList = z.object({ items: z.array(recording), nextCursor });
 
 export const assessment = z.object({
-  completedAt: time.describe('The assessment that counts: the earliest one reported.'),
-  deleteBy: time,
-  recordings: count,
+  completedAt: time.meta({
+    example: '2026-11-05T14:30:00.000Z',
+    description: 'The assessment that counts: the earliest one reported.',
+  }),
+  deleteBy: time.meta({ example: '2026-12-05T14:30:00.000Z' }),
+  recordings: count.meta({ example: 2 }),
 });
 
 export const receipt = z
   .object({
-    tenantId: id,
-    examId: id,
-    attemptId: id,
+    tenantId,
+    examId,
+    attemptId,
     recordingId,
-    participantId: id.nullable(),
-    reason: z.enum(DELETION_REASONS),
-    deadline: time.describe('The time after which the recording had to be gone.'),
-    deletedAt: time,
-    verifiedAt: time.describe('When a second listing showed nothing left.'),
-    objects: count,
-    versions: count,
-    bytes: count,
-    actor: z.string(),
-    chain: z
-      .object({ run: z.string(), sequence: z.int().positive(), previous: z.string().nullable() })
-      .describe('The run that wrote it, its place there, and the SHA-256 of the receipt before it.'),
+    participantId: participantId.nullable(),
+    reason: z.enum(DELETION_REASONS).meta({ example: 'consent-withdrawn' }),
+    deadline: time.meta({
+      example: '2026-12-02T09:00:00.000Z',
+      description: 'The time by which the recording had to be deleted.',
+    }),
+    deletedAt: time.meta({ example: '2026-11-03T07:12:09.120Z' }),
+    verifiedAt: time.meta({
+      example: '2026-11-03T07:12:09.412Z',
+      description: 'When a second listing showed that nothing was left.',
+    }),
+    objects: count.meta({ example: 3 }),
+    versions: count.meta({ example: 0 }),
+    bytes: count.meta({ example: 283116244 }),
+    actor: z.string().meta({ example: 'client:exam-player' }),
+    chain: z.object({ run: z.string(), sequence: z.int().positive(), previous: z.string().nullable() }).meta({
+      example: { run: 'request-20261103T071209409Z-4gq0v1m2c8s7t6u5', sequence: 1, previous: null },
+      description: 'The run that wrote it, its position there, and the SHA-256 of the receipt before it.',
+    }),
   })
   .describe('Proof that the recording is no longer retrievable.');
 
@@ -228,93 +251,47 @@ export const participantErasure = z
   .object({ receipts: z.array(receipt) })
   .describe('A receipt for each recording that this call has deleted.');
 
-const accessLogEntry = z.object({
-  at: time,
-  event: z.enum(AUDIT_EVENTS),
-  actor: z.string(),
-  reason: z.string().nullable().describe('What the caller gave as a reason.'),
-  detail: z.string().nullable().describe('Until when a link lived, why it was refused, what was exported.'),
-  requestId: z.string(),
-});
+export const accessLog = z.object({ items: z.array(accessLogEntry), nextCursor });
 
-export const accessLog = z.object({ items: z.array(accessLogEntry), nextCursor: z.string().nullable() });
+const partNumbers = z.array(z.int()).meta({ example: [2, 3], description: 'The parts that are meant.' });
 
-export const participantExport = z
-  .object({
-    format: z.literal('proctoring-recordings-export'),
-    version: z.literal(1),
-    about: z.string(),
-    fields: z.record(z.string(), z.string()).describe('What each member means.'),
-    exportedAt: time,
-    tenantId: id,
-    participantId: id,
-    recordings: z.array(
-      recording.extend({
-        restriction: z.object({ reason: z.string().nullable(), since: time }).nullable(),
-        link: playbackLink.nullable(),
-        file: z.string().nullable().describe('Where it lies in the archive.'),
-        accessLog: z.array(accessLogEntry),
-      }),
-    ),
-    unreadable: z.array(z.object({ recordingId, examId: id, attemptId: id })),
-  })
-  .describe('Everything that is held of a participant.');
-
-const partNumbers = z.array(z.int()).describe('The parts that are meant.');
+/** The members that a problem has besides those that all have; the table of problems says which. */
+export const problemMembers = {
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({
+    example: [{ path: 'force', message: 'Is not known here' }],
+    description: 'Every mistake, by its path: `parts.0.sizeBytes`.',
+  }),
+  scopes: z.array(z.string()).meta({ example: ['recordings:review'], description: 'Any one of them is enough.' }),
+  allowed: z
+    .array(z.string())
+    .meta({ example: ['video/webm', 'audio/webm', 'video/mp4'], description: 'The types that are allowed.' }),
+  completedAt: time.meta({
+    example: '2026-11-05T14:30:00.000Z',
+    description: 'The time of the assessment that counts.',
+  }),
+  receipt,
+  deadline: time.meta({ example: '2026-12-02T09:00:00.000Z', description: 'The deadline that has passed.' }),
+  partNumbers,
+  partSizeBytes: count.meta({ example: 5242880, description: 'How many bytes a part may have.' }),
+  maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
+  maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
+  failed: z
+    .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
+    .describe('What could not be deleted yet.'),
+  receipts: z.array(receipt).describe('The receipts of what was deleted.'),
+} satisfies Record<ProblemMember, z.ZodType>;
 
 export const problem = z
   .looseObject({
-    type: z.string().describe('Where it is explained, relative to the request: a place on /docs.'),
+    type: z.string().describe('Where it is explained, relative to the request: a section of /docs.'),
     title: z.string(),
     status: z.int(),
-    detail: z.string().describe('For people, about this very request.'),
+    detail: z.string().describe('For people, about this request.'),
     code: z.string().describe('Stable: decide by this one.'),
     requestId: z.string().describe('For the operator, who finds the request in the log.'),
-    errors: z
-      .array(z.object({ path: z.string(), message: z.string() }))
-      .optional()
-      .describe('Every mistake, by its place: `parts.0.sizeBytes`.'),
-    scopes: z.array(z.string()).optional().describe('Any one of them would do.'),
-    allowed: z.array(z.string()).optional().describe('The types that are allowed.'),
-    completedAt: time.optional().describe('Of the assessment that counts.'),
-    receipt: receipt.optional(),
-    deadline: time.optional().describe('That has passed.'),
-    partNumbers: partNumbers.optional(),
-    partSizeBytes: count.optional().describe('What a part may have.'),
-    maxParts: count.optional().describe('How many parts there may be.'),
-    maxRecordingBytes: count.optional().describe('What a recording may have.'),
-    failed: z
-      .array(z.object({ examId: id, attemptId: id, recordingId, code: z.string() }))
-      .optional()
-      .describe('What could not be deleted yet.'),
-    receipts: z.array(receipt).optional().describe('Of what was deleted.'),
+    ...z.object(problemMembers).partial().shape,
   })
   .describe('RFC 9457 problem details. Which members it has besides the first six depends on its `code`.');
-
-const NAMED = {
-  CreateRecording: createRecordingBody,
-  PresignParts: presignPartsBody,
-  CompleteRecording: completeRecordingBody,
-  RequestPlaybackLink: playbackLinkBody,
-  ReportAssessment: assessmentBody,
-  Recording: recording,
-  PresignedPart: signedPart,
-  CreatedRecording: createdRecording,
-  SignedParts: signedParts,
-  UploadedParts: uploadedParts,
-  RecordingList: recordingList,
-  PlaybackLink: playbackLink,
-  Assessment: assessment,
-  Receipt: receipt,
-  ParticipantErasure: participantErasure,
-  ParticipantExport: participantExport,
-  RestrictRecording: restrictionBody,
-  LiftRestriction: liftRestrictionBody,
-  AccessLogEntry: accessLogEntry,
-  AccessLog: accessLog,
-  Problem: problem,
-};
-for (const [name, schema] of Object.entries(NAMED)) components.add(schema, { id: name });
 
 function isInOrder(earlier: string, later: string): boolean {
   return Date.parse(earlier) <= Date.parse(later);

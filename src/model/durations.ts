@@ -5,6 +5,12 @@ export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
+/**
+ * How long an HTTP request may last. What it writes first protects what it writes later for the grace period (`SETTLE_TIME`),
+ * which is not shorter.
+ */
+export const MAX_REQUEST_MS = HOUR_MS;
+
 const UNITS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 
 /** Milliseconds; undefined when the text is not a whole number followed by one of s, m, h, d. */

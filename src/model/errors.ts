@@ -1,47 +1,364 @@
-// The one error class of the service: a stable code, a sentence for people, and data for machines.
+// Every way in which a request can fail, in one table; and the one error class that carries a code of it.
 
-/** Every way in which a call can be refused. The HTTP layer alone turns a code into a status. */
-export const ERROR_CODES = [
-  'invalid-request',
-  'invalid-id',
-  'content-type-not-allowed',
-  'consent-missing',
-  'idempotency-key-reused',
-  'attempt-assessed',
-  'attempt-full',
-  'recording-not-found',
-  'recording-deleted',
-  'recording-expired',
-  'recording-stored',
-  'recording-not-stored',
-  'recording-restricted',
-  'recording-unreadable',
-  'recording-being-created',
-  'erasure-incomplete',
-  'recording-too-large',
-  'part-too-large',
-  'part-number-too-large',
-  'parts-missing',
-  'parts-mismatch',
-  'parts-changed',
-  'upload-gone',
-  'uploads-proxied',
-  'not-a-recording',
-  'file-missing',
-  'assessment-later',
-  'assessment-in-future',
-  'assessment-before-recording',
-  'assessment-not-found',
-  'reason-not-allowed',
-  'store-unavailable',
-  'clock-skew',
-  'uploads-busy',
-  'parts-left-over',
-] as const;
+/** A member of a problem beside those that each has; `http/schemas.ts` has its schema and its example. */
+export type ProblemMember =
+  | 'allowed'
+  | 'completedAt'
+  | 'deadline'
+  | 'errors'
+  | 'failed'
+  | 'maxParts'
+  | 'maxRecordingBytes'
+  | 'partNumbers'
+  | 'partSizeBytes'
+  | 'receipt'
+  | 'receipts'
+  | 'scopes';
 
-export type ErrorCode = (typeof ERROR_CODES)[number];
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** What the caller should do: sentences, with `code` between backticks. Shown at /docs#problems, where `type` leads. */
+  readonly advice: string;
+  readonly retryAfterSeconds?: number;
+  readonly members?: readonly ProblemMember[];
+  /** Of members for which the example of their schema would mislead. */
+  readonly example?: Partial<Record<ProblemMember, unknown>>;
+}
 
-/** Thrown by the domain and the use cases; translated once, at the edge. `data` is shown to the caller. */
+const SEND_AGAIN = 'Send the request again, with its whole body.';
+const RETRY_LATER = 'No data is lost. Send the same request again after `Retry-After`.';
+
+const TABLE = {
+  'malformed-request': {
+    status: 400,
+    title: 'The request is not HTTP',
+    advice: 'The service received bytes that are not HTTP. Check what builds the request, or a proxy in between.',
+  },
+  'malformed-path': {
+    status: 400,
+    title: 'The path is not properly encoded',
+    advice: 'Percent-encode what you put into a path, as UTF-8.',
+  },
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not JSON',
+    advice: 'Send JSON in UTF-8, with nothing before or after it.',
+  },
+  'malformed-form': {
+    status: 400,
+    title: 'The form is malformed',
+    advice: 'The form was cut off or has no boundary. Let an HTTP library build it, and send the file again.',
+  },
+  'request-aborted': { status: 400, title: 'The body ended too early', advice: SEND_AGAIN },
+  'token-missing': {
+    status: 401,
+    title: 'An access token is needed',
+    advice: 'Send `Authorization: Bearer <JWT>`. A token anywhere else is ignored.',
+  },
+  'token-invalid': {
+    status: 401,
+    title: 'The access token is not valid',
+    advice:
+      '`detail` names the claim, if a claim is wrong. Otherwise the token was signed with another key, is for another ' +
+      'issuer or audience, or is not a JWT. Repeating the request does not help: get a new token from your issuer.',
+  },
+  'token-expired': {
+    status: 401,
+    title: 'The access token has expired',
+    advice: 'Get a new token from your issuer, and send the request again.',
+  },
+  'scope-missing': {
+    status: 403,
+    title: 'The access token lacks the scope for this call',
+    advice: 'Any one of `scopes` is enough. Get a token with it from your issuer.',
+    members: ['scopes'],
+  },
+  'wrong-attempt': {
+    status: 403,
+    title: 'The access token is bound to another exam or attempt',
+    advice:
+      'The claims `exam` and `attempt` of the token name another attempt, or the call is about more than one attempt. ' +
+      'Use a token for this attempt, or one that is not bound.',
+  },
+  'cross-origin': {
+    status: 403,
+    title: 'Only a page of this service itself may do this',
+    advice: 'Open the page at the address that `detail` names, on the machine of the service.',
+  },
+  'reason-not-allowed': {
+    status: 403,
+    title: 'This access token may not delete for that reason',
+    advice: 'With `recordings:upload` the only reason is `consent-withdrawn`; the others need `privacy:manage`.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such path',
+    advice: 'Paths are exact: no trailing slash, no other case. The calls are listed above.',
+  },
+  'recording-not-found': {
+    status: 404,
+    title: 'There is no such recording',
+    advice:
+      'It never existed, belongs to another tenant, exam or attempt, or was deleted so long ago that its receipt has ' +
+      'been deleted too.',
+  },
+  'assessment-not-found': {
+    status: 404,
+    title: 'The attempt is not assessed',
+    advice: 'No assessment of this attempt has been reported yet.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The path does not have this method',
+    advice: '`Allow` lists the methods of this path.',
+  },
+  'request-idle': {
+    status: 408,
+    title: 'The body stopped arriving',
+    advice: 'Nothing arrived for too long. Send the file again: it replaces what had arrived.',
+  },
+  'attempt-assessed': {
+    status: 409,
+    title: 'The attempt is already assessed',
+    advice: 'An assessment ends an attempt: nothing more can be recorded for it.',
+  },
+  'attempt-full': {
+    status: 409,
+    title: 'The attempt has too many recordings',
+    advice: 'Check whether a client starts recordings in a loop. Delete or abort some, or use another attempt.',
+  },
+  'recording-being-created': {
+    status: 409,
+    title: 'The recording is still being created',
+    advice:
+      'Another request is creating it. Send the same request, with the same `Idempotency-Key`, after `Retry-After`.',
+    retryAfterSeconds: 5,
+  },
+  'recording-stored': {
+    status: 409,
+    title: 'The recording is already complete',
+    advice: 'Its upload has finished. `…/complete` returns the recording. To remove it, delete it with a reason.',
+  },
+  'recording-not-stored': {
+    status: 409,
+    title: 'The recording is not complete yet',
+    advice: 'It is still being uploaded. Complete it, or wait until its client does.',
+  },
+  'parts-missing': {
+    status: 409,
+    title: 'Parts are missing',
+    advice: 'Send the parts in `partNumbers`, then complete again. `GET …/parts` lists what the store has.',
+    members: ['partNumbers'],
+  },
+  'parts-mismatch': {
+    status: 409,
+    title: 'The parts are not those that were stored',
+    advice: 'The stored parts in `partNumbers` have another ETag or size. Send them again, then complete again.',
+    members: ['partNumbers'],
+  },
+  'parts-left-over': {
+    status: 409,
+    title: 'The store keeps parts of a longer file',
+    advice: 'Abort this recording, start a new one, and send the file to that one.',
+  },
+  'parts-changed': {
+    status: 409,
+    title: 'The parts changed while they were being completed',
+    advice: 'Do not send parts while another request completes the recording. Then complete it again.',
+  },
+  'upload-gone': {
+    status: 409,
+    title: 'The upload is no longer open',
+    advice: 'Nothing more can be added to it: start a new recording.',
+  },
+  'uploads-proxied': {
+    status: 409,
+    title: 'Recordings are uploaded through this service',
+    advice: 'Clients cannot reach the store: send the file to `…/content`.',
+  },
+  'assessment-later': {
+    status: 409,
+    title: 'An earlier assessment counts',
+    advice:
+      'The assessment at `completedAt` counts. A deadline never moves to a later time, so nothing needs to be done.',
+    members: ['completedAt'],
+  },
+  'recording-deleted': {
+    status: 410,
+    title: 'The recording was deleted',
+    advice:
+      '`receipt` says when, why and at whose request; it is absent while the deletion is in progress. A deletion cannot ' +
+      'be undone.',
+    members: ['receipt'],
+  },
+  'recording-expired': {
+    status: 410,
+    title: 'The deadline of the recording has passed',
+    advice: 'It is no longer accessible, and the next sweep deletes it. This cannot be undone.',
+    members: ['deadline'],
+  },
+  'body-too-large': { status: 413, title: 'The body is too large', advice: 'Name fewer parts in one call.' },
+  'recording-too-large': {
+    status: 413,
+    title: 'The recording is too large',
+    advice:
+      'It may have at most `maxRecordingBytes`. Record at a lower bit rate, or in several recordings. The operator sets ' +
+      'the limit (`MAX_RECORDING_BYTES`).',
+    members: ['maxRecordingBytes'],
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The call does not accept this media type',
+    advice: 'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`.',
+  },
+  'invalid-request': {
+    status: 422,
+    title: 'The request is not valid',
+    advice: '`errors` gives the path of every mistake. Unknown members and parameters are mistakes too.',
+    members: ['errors'],
+  },
+  'invalid-id': {
+    status: 422,
+    title: 'An id is not valid',
+    advice:
+      'An id has 1 to 64 letters, digits, `-` or `_`, and begins with a letter or digit. Never use a name or an e-mail ' +
+      'address.',
+    members: ['errors'],
+    example: { errors: [{ path: 'attempt', message: 'looks like an e-mail address; only opaque ids may be stored' }] },
+  },
+  'content-type-not-allowed': {
+    status: 422,
+    title: 'This type of recording is not allowed',
+    advice: '`allowed` lists the accepted types; each may have `;codecs=…`.',
+    members: ['allowed'],
+  },
+  'consent-missing': {
+    status: 422,
+    title: 'No consent was recorded',
+    advice: 'Ask the participant first, then say when they agreed and to which policy. Do not record without consent.',
+    members: ['errors'],
+    example: { errors: [{ path: 'consent', message: 'Must say when consent was given, and to which policy' }] },
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request',
+    advice: 'A key belongs to one recording: choose another key for another request.',
+  },
+  'part-too-large': {
+    status: 422,
+    title: 'A part is too large',
+    advice: 'The parts in `partNumbers` are larger than `partSizeBytes`: cut the file into parts of that size.',
+    members: ['partNumbers', 'partSizeBytes'],
+  },
+  'part-number-too-large': {
+    status: 422,
+    title: 'A part number is too large',
+    advice: 'A recording has at most `maxParts` parts: this one is too large.',
+    members: ['partNumbers', 'maxParts'],
+    example: { partNumbers: [2049] },
+  },
+  'not-a-recording': {
+    status: 422,
+    title: 'The upload is not a recording of the announced type',
+    advice:
+      'The first bytes are not those of the announced `contentType`, or there are none. Nothing was kept. Start a new ' +
+      'recording with the right type.',
+  },
+  'file-missing': {
+    status: 422,
+    title: 'The form has no file',
+    advice: 'The form needs a field `file` with a file name and at least one byte.',
+  },
+  'assessment-in-future': {
+    status: 422,
+    title: 'The assessment is in the future',
+    advice: '`completedAt` is more than five minutes ahead of the clock of the service. Check its time zone offset.',
+  },
+  'assessment-before-recording': {
+    status: 422,
+    title: 'The assessment is before the first recording',
+    advice: 'An attempt cannot be assessed before it begins. Check the attempt and the time zone offset.',
+  },
+  'recording-restricted': {
+    status: 423,
+    title: 'The recording is restricted',
+    advice: 'The privacy desk restricted it. It can be played once the restriction is lifted.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    advice: 'Wait for `Retry-After`. `RateLimit` says in advance how many requests remain.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    advice: 'The path, its query and all headers have at most 16 KiB together. Send fewer cookies, or a shorter token.',
+  },
+  internal: {
+    status: 500,
+    title: 'The service failed',
+    advice: 'This is a fault of the service. Give the `requestId` to the operator.',
+  },
+  'store-refused': {
+    status: 502,
+    title: 'The store refused the service',
+    advice: 'The store is set up wrongly. Give the `requestId` to the operator.',
+  },
+  'erasure-incomplete': {
+    status: 503,
+    title: 'Not everything could be deleted yet',
+    advice: '`failed` lists what is left, `receipts` proves the rest. Repeat the call, or leave it to the next sweep.',
+    retryAfterSeconds: 5,
+    members: ['failed', 'receipts'],
+  },
+  'recording-unreadable': {
+    status: 503,
+    title: 'The stored description of the recording cannot be read',
+    advice: 'Its description is damaged. It is deleted on time all the same. Report it to the operator.',
+  },
+  'store-unavailable': {
+    status: 503,
+    title: 'The store cannot be reached',
+    advice: RETRY_LATER,
+    retryAfterSeconds: 5,
+  },
+  'store-not-proven': {
+    status: 503,
+    title: 'The store is not proven to be safe',
+    advice:
+      'The service has just started and is testing its store, or the store failed a test: `detail` says which. Send the ' +
+      'same request again after `Retry-After`; if it keeps failing, the operator has to act. Stored recordings can be ' +
+      'described, exported as an archive, and deleted meanwhile.',
+    retryAfterSeconds: 5,
+  },
+  'clock-skew': {
+    status: 503,
+    title: 'The clocks of the service and its store differ',
+    advice: `${RETRY_LATER} If it keeps failing, the operator has to correct a clock.`,
+    retryAfterSeconds: 60,
+  },
+  'uploads-busy': {
+    status: 503,
+    title: 'The service accepts no more uploads at the moment',
+    advice: RETRY_LATER,
+    retryAfterSeconds: 10,
+  },
+  'auth-unavailable': {
+    status: 503,
+    title: 'The keys of the token issuer cannot be reached',
+    advice: RETRY_LATER,
+    retryAfterSeconds: 5,
+  },
+} as const satisfies Record<string, ProblemKind>;
+
+/** Stable: callers decide by it. */
+export type ErrorCode = keyof typeof TABLE;
+
+export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = TABLE;
+export const ERROR_CODES = Object.keys(PROBLEMS) as ErrorCode[];
+
+/** Turned into an HTTP response in one place (`http/problems.ts`). `message` and `data` are shown to the caller. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;

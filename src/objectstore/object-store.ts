@@ -1,21 +1,22 @@
 // The ObjectStore port: what the service needs of a store, guarantee by guarantee. Every implementation passes one suite.
+import type { RandomBytes } from '../model/ids.ts';
 import type { StoredPart } from '../model/parts.ts';
-import { StoreError } from './store-error.ts';
+import { meaningOf, StoreError } from './store-error.ts';
 
 /** Store calls under way at once. */
 export const STORE_CONCURRENCY = 32;
 
 /**
- * Guarantees that every implementation gives, and on which the order of writes stands:
+ * Guarantees that every implementation gives, and on which the write protocol relies:
  *
- * - Strong consistency: a listing, GET or HEAD that begins after a write or delete was answered shows its effect.
- * - A call that was answered with an error may or may not have taken effect (a lost reply): callers repeat it.
+ * - Strong consistency: a listing, GET or HEAD that begins after the response to a write or delete shows its effect.
+ * - A call that failed may or may not have taken effect (a lost reply): callers repeat it.
  * - Every write is whole or not at all.
  * - Listings are in ascending order of the keys' UTF-8 bytes.
  * - Failures are thrown as `StoreError` and nothing else; "there is none" is `undefined` where a method says so.
- * - "There is none" is never taken from an answer that is refused, empty, cut short, or of something else than the store.
+ * - "There is none" is never concluded from a response that is refused, empty, cut short, or not from the store.
  * - Every listed item has what its type says, or the listing is `unavailable`. Only the time of a part, of an upload, or of
- *   the answer may be missing: NaN where the store sent none. A reader must treat it as "just now".
+ *   the response may be missing: NaN where the store sent none. A reader must treat it as "just now".
  */
 export interface ObjectStore {
   /** Writes a small object, replacing any of that key. Safe to repeat. */
@@ -28,12 +29,12 @@ export interface ObjectStore {
   getStart(key: string, length: number): Promise<Uint8Array | undefined>;
 
   /**
-   * `length` bytes of an object from `offset` on, fewer at its end, as they arrive and as they are asked for. Whoever stops
-   * early ends the iteration, which closes the connection. A reader that is slow for long may find it lost: `unavailable`.
+   * `length` bytes of an object from `offset` on, fewer at its end, as they arrive and as they are read. Ending the
+   * iteration early closes the connection. A reader that is slow for long may find it lost: `unavailable`.
    */
   getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined>;
 
-  /** One page of a listing. `storeTimeMs` is the store's own clock when it answered. */
+  /** One page of a listing. `storeTimeMs` is the store's own clock when it responded. */
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
 
   /**
@@ -43,14 +44,15 @@ export interface ObjectStore {
   listVersions(prefix: string, options?: { cursor?: string | undefined }): Promise<VersionPage>;
 
   /**
-   * Whether the bucket keeps versions: enabled now, or suspended with old ones left. True also where that cannot be asked
-   * but versions can be listed: then `listVersions` finds all there is.
+   * Whether the bucket keeps versions: enabled now, or suspended with old ones left. True also where the setting cannot be
+   * read but versions can be listed: then `listVersions` finds all there is.
    */
   isVersioned(): Promise<boolean>;
 
   /**
-   * Deletes objects, or single versions where `versionId` is given; what is not there counts as deleted. Resolves with
-   * what failed, key by key: one refused key stops no other. Any number of keys; the store sees them in batches.
+   * Deletes objects, or single versions where `versionId` is given; what does not exist counts as deleted. Resolves with
+   * what the store refused, key by key: one refused key stops no other. A caller that wants all or nothing uses
+   * `deleteOrThrow`. Any number of keys; the store sees them in batches.
    */
   delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]>;
 
@@ -86,7 +88,7 @@ export interface ObjectStore {
   listMultipartUploads(prefix: string, options?: { cursor?: string | undefined }): Promise<UploadPage>;
 }
 
-/** What `get` reads at most: the service's own documents are far smaller. */
+/** The most that `get` reads: the service's own documents are far smaller. */
 export const MAX_SMALL_OBJECT_BYTES = 4 * 1024 * 1024;
 
 export interface PutOptions {
@@ -152,22 +154,29 @@ export interface UploadPage {
   readonly storeTimeMs: number;
 }
 
-/** All objects under a prefix, page by page, as they are asked for. */
-export async function* listAll(
+/** All objects under a prefix, a page at a time, as they are consumed. */
+export async function* listPages(
   store: ObjectStore,
   prefix: string,
   startAfter?: string,
-  onPage: (page: ListPage) => void = () => {},
-): AsyncGenerator<ListedObject, void, undefined> {
+): AsyncGenerator<ListPage, void, undefined> {
   let after = startAfter;
   for (;;) {
     const page = await store.list(prefix, { startAfter: after });
-    onPage(page);
-    yield* page.objects;
+    yield page;
     if (!page.truncated) return;
     after = page.objects.at(-1)?.key;
     if (after === undefined) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
   }
+}
+
+/** All objects under a prefix. */
+export async function* listAll(
+  store: ObjectStore,
+  prefix: string,
+  startAfter?: string,
+): AsyncGenerator<ListedObject, void, undefined> {
+  for await (const page of listPages(store, prefix, startAfter)) yield* page.objects;
 }
 
 /** All open uploads under a prefix. */
@@ -183,4 +192,65 @@ export async function* listAllMultipartUploads(
     yield* page.uploads;
     cursor = page.cursor;
   } while (cursor !== undefined);
+}
+
+/** Deletes all targets. @throws StoreError with the code of the first key that the store refused; the others are deleted */
+export async function deleteOrThrow(
+  store: Pick<ObjectStore, 'delete'>,
+  targets: readonly DeleteTarget[],
+): Promise<void> {
+  const [failure] = await store.delete(targets);
+  if (failure) throw refusalOf(failure);
+}
+
+/** `DeleteObject`, whether the key was refused alone or in a batch. */
+export function refusalOf({ code }: DeleteFailure): StoreError {
+  return new StoreError(meaningOf(code) ?? 'unexpected', 'DeleteObject', code);
+}
+
+/** Parts in flight may survive an abort (S3 API, AbortMultipartUpload), so one may not be enough. */
+const MAX_ABORTS = 5;
+
+/**
+ * Aborts an upload until ListParts says that there is no such upload: a listing of uploads proves nothing, because
+ * some stores leave uploads out of it. Resolves with the bytes of the deleted parts. Safe to repeat, and to run twice at once.
+ * @throws StoreError; `UploadStaysOpen` when the store still lists its parts
+ */
+export async function endUpload(store: ObjectStore, key: string, uploadId: string): Promise<number> {
+  const dropped = new Map<string, number>();
+  for (let aborts = 0; aborts <= MAX_ABORTS; aborts += 1) {
+    const parts = await store.listParts(key, uploadId);
+    if (!parts) return [...dropped.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+    for (const { partNumber, etag, sizeBytes } of parts) dropped.set(`${partNumber} ${etag}`, sizeBytes);
+    if (aborts < MAX_ABORTS) await store.abortMultipartUpload(key, uploadId);
+  }
+  throw new StoreError('unexpected', 'AbortMultipartUpload', 'UploadStaysOpen');
+}
+
+export interface UploadListingTrial {
+  readonly store: ObjectStore;
+  readonly randomBytes: RandomBytes;
+  readonly now: () => number;
+  readonly settleMs: number;
+}
+
+/**
+ * Whether the store lists open uploads by a folder (MinIO lists them by exact key alone): opens an upload under
+ * `scratchPrefix`, looks for it in a listing of its folder, and aborts it. Three requests. No trial lasts as long as
+ * `settleMs`: an older upload was left behind by one that died, and is ended. @throws StoreError
+ */
+export async function listsUploadsByFolder(trial: UploadListingTrial, scratchPrefix: string): Promise<boolean> {
+  const { store, randomBytes, now, settleMs } = trial;
+  const folder = `${scratchPrefix}upload-listing/`;
+  const key = `${folder}${Buffer.from(randomBytes(16)).toString('hex')}/media`;
+  const uploadId = await store.createMultipartUpload(key, { contentType: 'application/octet-stream' });
+  try {
+    const listed = await Array.fromAsync(listAllMultipartUploads(store, folder));
+    for (const upload of listed) {
+      if (now() - upload.initiatedMs > settleMs) await endUpload(store, upload.key, upload.uploadId);
+    }
+    return listed.some((upload) => upload.uploadId === uploadId);
+  } finally {
+    await store.abortMultipartUpload(key, uploadId);
+  }
 }

@@ -2,8 +2,8 @@
 
 export interface Presigner {
   /**
-   * A URL that stores exactly one part of exactly `sizeBytes`. It dies with its upload: after complete or abort the
-   * store refuses it. Costs no store request.
+   * A URL that stores exactly one part of exactly `sizeBytes`. After its upload was completed or aborted the store refuses
+   * it. Costs no store request.
    */
   presignPart(key: string, part: PartToSign, expiresInSeconds: number): Promise<string>;
 

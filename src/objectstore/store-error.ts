@@ -1,7 +1,7 @@
-// The one error that a store throws, whatever its SDK threw.
+// The one error that a store throws, whatever its SDK threw, and what may be concluded from it.
 
 export type StoreErrorCode =
-  /** Could not be reached, timed out, or asked to slow down: the same call may succeed later. */
+  /** Could not be reached, timed out, asked to slow down, or answered with nothing usable: the same call may succeed later. */
   | 'unavailable'
   /** The credentials were refused, or may not do this. */
   | 'access-denied'
@@ -13,7 +13,7 @@ export type StoreErrorCode =
   | 'not-implemented'
   | 'unexpected';
 
-/** `operation` and `key` tell where it happened; `storeCode` is the store's own word. */
+/** `operation` is S3's name of the call that failed; `storeCode` is the store's own code, such as `SlowDown`. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: StoreErrorCode;
@@ -28,14 +28,53 @@ export class StoreError extends Error {
   }
 }
 
-/** Words of the adapter for an answer that came, and says nothing: asking again may never help. */
-const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
+export function isStoreError(error: unknown, code?: StoreErrorCode): error is StoreError {
+  return error instanceof StoreError && (code === undefined || error.code === code);
+}
 
-/** Whether the store, or something before it, answered with what is no answer to the question. */
+/** S3's error codes (API reference, "Error responses"), and the SDK's own. */
+const STORE_CODES: readonly (readonly [StoreErrorCode, readonly string[]])[] = [
+  ['access-denied', ['AccessDenied', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken']],
+  ['access-denied', ['CredentialsProviderError']],
+  ['no-such-bucket', ['NoSuchBucket']],
+  ['no-such-upload', ['NoSuchUpload']],
+  ['invalid-parts', ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']],
+  ['not-implemented', ['NotImplemented', 'MethodNotAllowed']],
+  ['unavailable', ['SlowDown', 'ServiceUnavailable', 'InternalError', 'RequestTimeout', 'OperationAborted']],
+  ['unavailable', ['TimeoutError']],
+];
+
+/** What a store's own code means; undefined for one that this service does not know. */
+export function meaningOf(storeCode: string): StoreErrorCode | undefined {
+  return STORE_CODES.find(([, known]) => known.includes(storeCode))?.[0];
+}
+
+/** The adapter's codes for a response that says nothing about the question: repeating the call may never help. */
+const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
+/** Codes of `unavailable` with which the store did respond to this very request: a smaller one may succeed. */
+const RESPONDED: ReadonlySet<string> = new Set([
+  ...UNREADABLE,
+  'InternalError',
+  'OperationAborted',
+  'CutShort',
+  'NoUploadId',
+]);
+
+/** Whether the store, or something before it, responded with what is no response to the question. */
 export function isUnreadable(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && UNREADABLE.has(error.storeCode);
 }
 
-export function isStoreError(error: unknown, code?: StoreErrorCode): error is StoreError {
-  return error instanceof StoreError && (code === undefined || error.code === code);
+/** Whether nothing may be concluded yet: the call failed, and the same call may be answered later. */
+export function isUndecided(error: unknown): boolean {
+  return isStoreError(error, 'unavailable') && !isUnreadable(error);
+}
+
+/**
+ * Whether the store is busy or cannot be reached (`SlowDown`, a timeout, a refused connection): requesting the same in
+ * another way, such as in smaller pieces, only adds load. Not so for `InternalError` and the like, which a single key of
+ * a large request can cause.
+ */
+export function isOutage(error: unknown): boolean {
+  return isStoreError(error, 'unavailable') && !RESPONDED.has(error.storeCode);
 }

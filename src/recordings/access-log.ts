@@ -2,24 +2,14 @@
 
 import { auditCursor, parseAuditCursor, readAuditEvents, type StoredAuditEvent } from '../bucket/audit-trail.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import type { AuditEvent, AuditEventDocument } from '../bucket/documents.ts';
+import type { AuditEventDocument } from '../bucket/documents.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import type { AccessLogEntry } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { readReceipt } from './read.ts';
-
-export interface AccessLogEntry {
-  readonly at: string;
-  readonly event: AuditEvent;
-  readonly actor: string;
-  /** What the caller gave as a reason. */
-  readonly reason: string | null;
-  /** Until when a link lived, or why it was refused. */
-  readonly detail: string | null;
-  readonly requestId: string;
-}
 
 export interface AccessLogPage {
   readonly items: AccessLogEntry[];

@@ -62,7 +62,9 @@ export async function tagRecordings(
   isWanted: (ref: RecordingRef) => boolean = () => true,
 ): Promise<Attempt> {
   const stored = attempt.recordings.filter((state) => state.objects.media && isKept(state) && isWanted(state.ref));
-  await pMap(stored, ({ ref }) => bucket.tagMedia(attempt, ref), { concurrency: STORE_CONCURRENCY });
+  await pMap(stored, ({ ref }) => bucket.store.tag(bucket.mediaKey(ref), attempt.tagsOf(ref)), {
+    concurrency: STORE_CONCURRENCY,
+  });
   const later = await bucket.attempt(attempt.ref);
   return later.assessedAtMs === attempt.assessedAtMs ? attempt : tagRecordings(bucket, later, isWanted);
 }

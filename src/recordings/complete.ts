@@ -6,11 +6,12 @@ import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
+import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
-import { type LiveRecording, type Recording, readLive, toRecording } from './read.ts';
+import { type LiveRecording, readLive, toRecording } from './read.ts';
 
 type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
@@ -58,14 +59,14 @@ async function completeOpenUpload(
   { state: { ref, objects }, manifest }: LiveRecording,
   input: CompleteInput,
 ): Promise<readonly StoredPart[]> {
-  const listed = await bucket.listParts(ref, manifest.uploadId);
+  const listed = await context.store.listParts(bucket.mediaKey(ref), manifest.uploadId);
   if (!listed) return [];
   const named = new Set(input.parts?.map(({ partNumber }) => partNumber));
   const parts = input.dropOthers ? listed.filter(({ partNumber }) => named.has(partNumber)) : listed;
   requireWhole(parts, manifest, context.uploads.maxRecordingBytes);
   if (input.parts) requireSame(parts, input.parts);
   try {
-    const completed = await bucket.completeUpload(ref, manifest.uploadId, parts);
+    const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
     // The sweeper marked it when it took the upload for abandoned, and did not complete it.
     if (completed && objects.truncated) await bucket.remove(ref, 'truncated');
     return completed ? parts : [];

@@ -2,15 +2,16 @@
 
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import { type Consent, idsOf, type Manifest, type RecordingKind } from '../bucket/documents.ts';
+import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
 import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
+import type { Recording, RecordingKind } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
-import { describe, type Recording, requireRightClock } from './read.ts';
+import { describe, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
@@ -68,16 +69,19 @@ export async function createRecording(
   const id = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
   const ref = { ...attemptRef, tenant: caller.tenant, recording: id };
   await bucket.queue.enqueue(ref, before.deadlineMs(ref));
+  const { contentType } = input;
+  const uploadOptions = { contentType, cacheControl: NEVER_CACHED };
+  const uploadId = await context.store.createMultipartUpload(bucket.mediaKey(ref), uploadOptions);
   const manifest: Manifest = {
     version: 1,
     ...idsOf(ref),
     participantId: input.participantId,
     kind: input.kind,
-    contentType: input.contentType,
+    contentType,
     consent: input.consent,
     createdAt: toIso(createdAtMs),
     partSizeBytes: context.uploads.partSizeBytes,
-    uploadId: await bucket.createUpload(ref, { contentType: input.contentType, cacheControl: NEVER_CACHED }),
+    uploadId,
   };
   const writtenAtMs = context.now();
   await bucket.write(ref, 'manifest', manifest);

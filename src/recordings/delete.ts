@@ -44,7 +44,7 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
   if (state && isKept(state)) {
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
     const { uploadId } = await readManifest(context, ref);
-    await bucket.abortUpload(ref, uploadId);
+    await context.store.abortMultipartUpload(bucket.mediaKey(ref), uploadId);
     await requireNotStored(bucket, ref);
   }
   await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });

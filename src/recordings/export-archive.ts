@@ -79,7 +79,9 @@ function toFile({ state, manifest, deadlineMs }: LiveRecording): ArchivedFile {
 }
 
 async function isHeld(context: RecordingsContext, { ref, deadlineMs }: ArchivedFile): Promise<boolean> {
-  return deadlineMs > context.now() && (await new Bucket(context).mediaStart(ref, 1)) !== undefined;
+  return (
+    deadlineMs > context.now() && (await context.store.getStart(new Bucket(context).mediaKey(ref), 1)) !== undefined
+  );
 }
 
 /** A connection that the store dropped, because the client was slow, is opened again where it was. */
@@ -87,9 +89,10 @@ async function* readMedia(
   context: RecordingsContext,
   { ref, sizeBytes }: ArchivedFile,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const key = new Bucket(context).mediaKey(ref);
   for (let offset = 0; offset < sizeBytes; ) {
     const from = offset;
-    const range = await new Bucket(context).mediaRange(ref, offset, RANGE_BYTES);
+    const range = await context.store.getRange(key, offset, RANGE_BYTES);
     try {
       for await (const chunk of range ?? []) {
         offset += chunk.length;

@@ -35,9 +35,10 @@ export async function finalizeRecording(
   manifest: Manifest,
   parts: readonly StoredPart[] = [],
 ): Promise<Finalized> {
-  const { now } = context;
+  const { store, now } = context;
   const bucket = new Bucket(context);
-  const start = await bucket.mediaStart(ref, CONTAINER_PROBE_BYTES);
+  const mediaKey = bucket.mediaKey(ref);
+  const start = await store.getStart(mediaKey, CONTAINER_PROBE_BYTES);
   if (!start) return { result: 'absent' };
   if (!beginsRecording(start, manifest.contentType)) return { result: 'not-a-recording' };
 
@@ -59,14 +60,14 @@ export async function finalizeRecording(
     await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
     await bucket.write(ref, 'stored', { version: 1, parts: of });
   }
-  await bucket.tagMedia(attempt, ref);
+  await store.tag(mediaKey, attempt.tagsOf(ref));
   const later = await bucket.attempt(ref);
   const left = later.recording(ref.recording)?.objects;
   if (!left?.manifest || left.deleting) {
     await bucket.withdraw(ref, 'media', 'stored');
     return { result: 'deleted' };
   }
-  if (later.assessedAtMs !== attempt.assessedAtMs) await bucket.tagMedia(later, ref);
+  if (later.assessedAtMs !== attempt.assessedAtMs) await store.tag(mediaKey, later.tagsOf(ref));
   return { result: 'stored', attempt: later };
 }
 

@@ -4,8 +4,9 @@ import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, isId, isRecordingId, type ParticipantRef, type RecordingRef } from '../model/ids.ts';
+import type { Recording } from '../model/recording.ts';
 import type { RecordingsContext } from './context.ts';
-import { type LiveRecording, type Recording, readManifest, toRecording } from './read.ts';
+import { type LiveRecording, readManifest, toRecording } from './read.ts';
 
 export interface ListFilter {
   readonly assessed?: boolean | undefined;

@@ -5,14 +5,10 @@ import { Bucket } from '../bucket/bucket.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
+import type { PlaybackLink } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type LiveRecording, readFinalized } from './read.ts';
-
-export interface PlaybackLink {
-  readonly url: string;
-  readonly expiresAt: string;
-}
 
 /** Refusals of a recording that exists or existed. Others leave no trace, so that no caller can fill the bucket with them. */
 const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([

@@ -3,11 +3,11 @@
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
+import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';
-import type { Recording } from './read.ts';
 import { requireUploading } from './upload.ts';
 
 export interface ProxiedUpload {
@@ -21,13 +21,13 @@ export interface ProxiedUpload {
 export async function openProxiedUpload(context: RecordingsContext, ref: RecordingRef): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
   const { maxRecordingBytes } = context.uploads;
-  const bucket = new Bucket(context);
+  const key = new Bucket(context).mediaKey(ref);
   const parts: { partNumber: number; etag: string }[] = [];
 
   async function uploadPart(body: Uint8Array): Promise<void> {
     const partNumber = parts.length + 1;
     try {
-      parts.push({ partNumber, etag: await bucket.uploadPart(ref, uploadId, partNumber, body) });
+      parts.push({ partNumber, etag: await context.store.uploadPart(key, uploadId, partNumber, body) });
     } catch (error) {
       if (!isStoreError(error, 'no-such-upload')) throw error;
       throw new ServiceError('upload-gone', 'The upload of this recording was ended meanwhile.', {}, { cause: error });

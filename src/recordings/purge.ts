@@ -3,13 +3,14 @@ import pMap from 'p-map';
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
+import { openUploadsAt } from '../bucket/inventory.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
-import { type DeleteTarget, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
-import { isStoreError, type StoreErrorCode } from '../objectstore/store-error.ts';
+import { type DeleteTarget, endUpload, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { isOutage, isStoreError, meaningOf } from '../objectstore/store-error.ts';
 import { type Failure, failureOf } from './failure.ts';
 
 export interface PurgeContext extends ReceiptChainContext {
@@ -62,22 +63,13 @@ interface PurgeJob {
   readonly deleted: { objects: number; versions: number; bytes: number };
 }
 
-type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isCurrent?: boolean };
+type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isNoncurrent?: boolean };
 
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
 /** A process may have been suspended: what it listed before proves nothing by now. */
 const MAX_LISTING_AGE_MS = HOUR_MS;
 const KEPT_TO_THE_END: ReadonlySet<string> = new Set(['manifest', 'deleting']);
-/** Codes of a store that asks for patience. */
-const BUSY = new Set([
-  'SlowDown',
-  'ServiceUnavailable',
-  'RequestTimeout',
-  'TimeoutError',
-  'ECONNREFUSED',
-  'ECONNRESET',
-]);
 
 /**
  * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"). Deletes are batched across
@@ -133,10 +125,12 @@ class Purge {
    * creation whose reply was lost leaves an empty one.
    */
   async #endUploads({ ref, manifest, candidate, deleted }: PurgeJob): Promise<void> {
+    const { store } = this.#bucket;
+    const key = this.#bucket.mediaKey(ref);
     const { areUploadsListed, state } = candidate;
-    const listed = areUploadsListed ? state.uploads : await this.#bucket.openUploadsOf(ref);
+    const listed = areUploadsListed ? state.uploads : await openUploadsAt(store, key);
     const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
-    for (const uploadId of ids) deleted.bytes += await this.#bucket.endUpload(ref, uploadId);
+    for (const uploadId of ids) deleted.bytes += await endUpload(store, key, uploadId);
   }
 
   /** Deletes all but manifest and deletion intent, and lists again, until exactly the attempt's listing shows no other. */
@@ -188,7 +182,7 @@ class Purge {
       job.progress = { step: 'was-empty' };
       return;
     }
-    const left = state.items.filter(({ isCurrent }) => isCurrent).length;
+    const noncurrent = state.items.filter(({ isNoncurrent }) => isNoncurrent).length;
     const draft: UnchainedReceipt = {
       ...idsOf(ref),
       participantId: manifest?.participantId ?? known?.participantId ?? null,
@@ -196,8 +190,8 @@ class Purge {
       deadline: known?.deadline ?? toIso(candidate.deadlineMs),
       deletedAt: known?.deletedAt ?? toIso(job.deletedAtMs),
       verifiedAt: toIso(this.#context.now()),
-      objects: deleted.objects + left + (manifest ? 1 : 0) + (known?.objects ?? 0),
-      versions: deleted.versions + state.items.length - left + (known?.versions ?? 0),
+      objects: deleted.objects + state.items.length - noncurrent + (manifest ? 1 : 0) + (known?.objects ?? 0),
+      versions: deleted.versions + noncurrent + (known?.versions ?? 0),
       bytes: deleted.bytes + state.items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) + (known?.bytes ?? 0),
       actor: known?.actor ?? candidate.actor,
     };
@@ -283,12 +277,13 @@ class Purge {
         const job = owners.get(target.key);
         const code = refused.get(target.key);
         if (job && code === undefined) count(job, target);
-        else if (job && code !== undefined) fail(job, { code, operation: DELETION, kind: kindOf(code) });
+        else if (job && code !== undefined)
+          fail(job, { code, operation: DELETION, kind: meaningOf(code) ?? 'unexpected' });
       }
     } catch (error) {
       const affected = [...new Set(owners.values())];
       // One key can make a store refuse a whole batch. A busy store is not asked again: that would only add load.
-      const isPoisoned = isStoreError(error) && !BUSY.has(error.storeCode) && affected.length > 1;
+      const isPoisoned = isStoreError(error) && !isOutage(error) && affected.length > 1;
       if (!isPoisoned) for (const job of affected) fail(job, failureOf(error));
       else for (const job of affected) await this.#deleteBatch([job], targetsFor);
     }
@@ -330,15 +325,10 @@ function contentsOf({ items }: RecordingState): RecordingState['items'] {
   return items.filter(({ object }) => !KEPT_TO_THE_END.has(object));
 }
 
-function count({ deleted }: PurgeJob, { isCurrent, sizeBytes = 0 }: CountedTarget): void {
-  if (isCurrent === false) deleted.versions += 1;
+function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTarget): void {
+  if (isNoncurrent) deleted.versions += 1;
   else deleted.objects += 1;
   deleted.bytes += sizeBytes;
-}
-
-function kindOf(code: string): StoreErrorCode {
-  if (code === 'AccessDenied') return 'access-denied';
-  return BUSY.has(code) || code === 'InternalError' ? 'unavailable' : 'unexpected';
 }
 
 function toOutcome({ ref, progress, deleted }: PurgeJob): PurgeOutcome {

@@ -1,32 +1,13 @@
 // Reading a recording: whether it exists, and how callers see it.
 import { type Attempt, isKept, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import type { Consent, Manifest, Receipt, RecordingKind, Timeline } from '../bucket/documents.ts';
+import type { Manifest, Receipt, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
+import type { Recording } from '../model/recording.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { finalizeRecording } from './finalize.ts';
-
-export interface Recording {
-  readonly recordingId: string;
-  readonly examId: string;
-  readonly attemptId: string;
-  readonly participantId: string;
-  readonly kind: RecordingKind;
-  readonly contentType: string;
-  readonly consent: Consent;
-  readonly state: 'uploading' | 'stored';
-  readonly createdAt: string;
-  readonly storedAt: string | null;
-  readonly sizeBytes: number | null;
-  readonly assessment: { readonly completedAt: string } | null;
-  readonly deleteBy: string;
-  readonly restricted: boolean;
-  /** The client never completed it; the service did, with the parts that had arrived. */
-  readonly truncated: boolean;
-  readonly timeline: Timeline | null;
-}
 
 /** A recording that exists: not deleted, not being deleted, not past its deadline. */
 export interface LiveRecording {

@@ -2,9 +2,10 @@
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
+import type { Recording } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type Recording, readLive, readRecording } from './read.ts';
+import { readLive, readRecording } from './read.ts';
 
 /**
  * Once it resolves no playback link is presigned; earlier ones live for `PLAYBACK_URL_TTL` at most. Safe to repeat: the

@@ -113,7 +113,7 @@ export async function listUploadedParts(
   ref: RecordingRef,
 ): Promise<{ partNumber: number; sizeBytes: number; etag: string }[]> {
   const { uploadId } = await readManifest(context, ref);
-  const parts = await new Bucket(context).listParts(ref, uploadId);
+  const parts = await context.store.listParts(new Bucket(context).mediaKey(ref), uploadId);
   if (parts) return parts.map(({ partNumber, sizeBytes, etag }) => ({ partNumber, sizeBytes, etag }));
   context.manifestCache.delete(recordingId(ref));
   await requireUploading(context, ref);

@@ -51,7 +51,13 @@ async function loadScript(): Promise<Buffer> {
   if (existsSync(built)) return readFile(built);
   const { build } = await import('esbuild');
   const source = new URL('main.ts', FOLDER).pathname;
-  const { outputFiles } = await build({ entryPoints: [source], bundle: true, format: 'esm', write: false });
+  const { outputFiles } = await build({
+    entryPoints: [source],
+    bundle: true,
+    conditions: ['source'],
+    format: 'esm',
+    write: false,
+  });
   return Buffer.from(outputFiles[0]?.text ?? '');
 }
 

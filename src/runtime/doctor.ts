@@ -1,10 +1,11 @@
 // `doctor`: is this bucket fit, and do the known attacks fail?
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DOCTOR_PREFIX } from '../bucket/layout.ts';
 import type { Env, Settings } from '../config.ts';
 import type { AttackDependencies, DoctorDependencies } from '../doctor/context.ts';
 import { examine } from '../doctor/doctor.ts';
-import { toTable } from '../doctor/table.ts';
+import { toTable } from '../doctor/report.ts';
 import { maxPartsFor } from '../model/parts.ts';
 import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { createS3Client } from '../objectstore/s3/client.ts';
@@ -22,14 +23,14 @@ export function doctorCommand(
     const stop = listenForStop();
     const uploadClient = s3.uploadCredentials && createS3Client({ ...s3, credentials: s3.uploadCredentials });
     let hasBatchDelete = true;
-    const store = new S3ObjectStore(client, s3, (notice) => {
+    const store = new S3ObjectStore(client, { ...s3, scratchPrefix: DOCTOR_PREFIX }, (notice) => {
       if (notice === 'store-has-no-batch-delete') hasBatchDelete = false;
     });
     const deps: DoctorDependencies = {
       ...attackDependencies(opened, stop.signal),
       store,
       inspection: inspectBucket(client, s3),
-      uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, s3),
+      uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, { ...s3, scratchPrefix: DOCTOR_PREFIX }),
       hasBatchDelete: () => hasBatchDelete,
       settings: doctorSettings(settings),
     };

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { rawProblem } from '../http/raw-problem.ts';
-import { HOUR_MS, SECOND_MS } from '../model/durations.ts';
+import { rawProblem } from '../http/problems.ts';
+import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
 
 export interface HttpServer {
   readonly port: number;
@@ -14,8 +14,6 @@ export interface HttpServer {
   close(withinMs: number): Promise<void>;
 }
 
-/** A recording that is posted through the service on a slow line; Node's own default of five minutes would cut it. */
-const REQUEST_TIMEOUT_MS = HOUR_MS;
 /** Longer than a load balancer keeps an idle connection (often 60 s): it must not send into one that is being closed. */
 const KEEP_ALIVE_MS = 75 * SECOND_MS;
 
@@ -26,7 +24,8 @@ export async function startHttpServer(
 ): Promise<HttpServer> {
   const running = new Set<ServerResponse>();
   let draining = false;
-  const options = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  // To receive one: a recording may come on a slow line, and Node's own default of five minutes would cut it.
+  const options = { requestTimeout: MAX_REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
   const sockets = new Set<Socket>();
   const server = createServer(options, onRequest);
   // An `Expect` that Node does not know is no reason for a 417 past the application (RFC 9110, 10.1.1).

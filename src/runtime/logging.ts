@@ -1,7 +1,7 @@
 // The log: JSON lines on stderr, with only the fields that are named and with whatever looks like a secret taken out.
 import { createLogger as createWinston, format, transports } from 'winston';
 import type { LogLevel } from '../config.ts';
-import { LOG_FIELDS, type Log, type LogFields, type Logger, type LogValue } from '../http/logger.ts';
+import { LOG_FIELDS, type Log, type LogFields, type Logger, type LogValue } from '../model/logger.ts';
 import { toIso } from '../model/times.ts';
 
 export interface LoggerOptions {

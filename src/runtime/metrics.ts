@@ -1,7 +1,7 @@
-// The service's own metrics, beside those of HTTP (http/metrics.ts). No label ever holds an id: see docs/adr/0010.
+// The service's own metrics, beside those of HTTP (http/request.ts). No label ever holds an id: see docs/adr/0010.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Logger } from '../http/logger.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../model/logger.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';

@@ -1,9 +1,9 @@
 // The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
 
-import { PART_URL_IDS } from '../doctor/attacks/run-attacks.ts';
 import type { CheckResult } from '../doctor/check.ts';
-import type { Log, LogFields, Logger } from '../http/logger.ts';
+import { PART_URL_IDS } from '../doctor/run-attacks.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import type { Log, LogFields, Logger } from '../model/logger.ts';
 import { capabilityOf } from '../objectstore/needs.ts';
 
 export interface SelfTestDependencies {

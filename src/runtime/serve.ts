@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { type Env, readSettings, type Settings } from '../config.ts';
-import { PART_URL_GROUP, PLAYBACK_GROUP, runAttacks } from '../doctor/attacks/run-attacks.ts';
-import { findObjectLock } from '../doctor/checks/object-lock.ts';
-import { runTrials } from '../doctor/trials/run-trials.ts';
+import { findObjectLock } from '../doctor/bucket-checks.ts';
+import { PART_URL_GROUP, PLAYBACK_GROUP, runAttacks } from '../doctor/run-attacks.ts';
+import { runTrials } from '../doctor/trials.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticator } from '../http/auth.ts';
-import type { Logger } from '../http/logger.ts';
 import { SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../model/logger.ts';
 import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { readDueStatus } from '../sweeper/due-status.ts';
 import { recordingsContext, sweepContext } from './contexts.ts';

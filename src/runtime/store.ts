@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
+
+import { startEmbeddedS3 } from '@proctoring-recordings/embedded-s3';
+import { DOCTOR_PREFIX } from '../bucket/layout.ts';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
-import type { Logger } from '../http/logger.ts';
 import { SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../model/logger.ts';
 import type { Presigner } from '../objectstore/presigner.ts';
-import { createS3Client, type OnStoreRequest, type S3Settings } from '../objectstore/s3/client.ts';
+import { createS3Client, type OnStoreRequest, type S3Client, type S3Settings } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../objectstore/s3/presigner.ts';
 import { demoOrigins } from './demo-page.ts';
@@ -60,7 +61,10 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
       onRequest?.(operation, ERROR_CODE.test(outcome) ? outcome : 'Other', durationMs);
     });
     clients.push(client);
-    const store = new S3ObjectStore(client, s3, (notice) => logger.warn('the store lacks something', { code: notice }));
+    const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
+    const store = new S3ObjectStore(client, place, (notice) =>
+      logger.warn('the store lacks something', { code: notice }),
+    );
     return { store, client, requestCount: () => requests };
   }
   const connection = connect();
@@ -94,7 +98,7 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
   const running = owner ? undefined : await runningEndpoint(endpointFile, patience);
   if (running) return { s3: settingsOf(running), close: async () => {} };
 
-  const server = await startLocalS3({
+  const server = await startEmbeddedS3({
     dataDir: join(dataDir, EMBEDDED_FOLDER),
     bucket: EMBEDDED.bucket,
     region: EMBEDDED.region,

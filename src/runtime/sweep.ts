@@ -1,7 +1,7 @@
 // The deletion of what is due: `sweep`, one run for a cron job or a person, and the schedule of the runs inside `serve`.
 import type { Registry } from 'prom-client';
 import type { Env, Settings } from '../config.ts';
-import type { Logger } from '../http/logger.ts';
+import type { Logger } from '../model/logger.ts';
 import { findDueSoon } from '../sweeper/due-soon.ts';
 import type { SweepReport } from '../sweeper/report.ts';
 import { type Scheduler, startScheduler } from '../sweeper/scheduler.ts';

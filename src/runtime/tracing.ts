@@ -1,13 +1,11 @@
 // Spans of requests, runs and store calls, sent over OTLP. They name routes and operations, never a path, a key or an id.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultTextMapGetter, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { RequestHandler } from 'express';
+
 import type { TracesProtocol } from '../config.ts';
-import type { Logger } from '../http/logger.ts';
-import { methodOf } from '../http/metrics.ts';
-import { QUIET_ROUTES } from '../http/request-log.ts';
-import { requestState, UNMATCHED_ROUTE } from '../http/request-state.ts';
+import { methodOf, QUIET_ROUTES, type RequestHandler, requestState, UNMATCHED_ROUTE } from '../http/request.ts';
 import { SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../model/logger.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 
 export interface Tracing {

@@ -2,10 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Settings } from '../config.ts';
-import type { Logger } from '../http/logger.ts';
+import type { Logger } from '../model/logger.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
-import { createDispatcher } from '../webhooks/dispatcher.ts';
-import { type Polling, startPolling } from '../webhooks/polling.ts';
+import { Dispatcher } from '../webhooks/dispatcher.ts';
 import type { OpenedStore } from './store.ts';
 
 export function webhookMetrics(registry: Registry) {
@@ -29,10 +28,10 @@ export function startWebhooks(
   { store }: OpenedStore,
   logger: Logger,
   registry: Registry,
-): Polling | undefined {
+): Dispatcher | undefined {
   if (settings.webhooks.size === 0) return undefined;
   const { deliveries, backlog } = webhookMetrics(registry);
-  const dispatcher = createDispatcher({
+  const dispatcher = new Dispatcher({
     store,
     endpoints: settings.webhooks,
     settleMs: settings.settleTimeMs,
@@ -44,10 +43,10 @@ export function startWebhooks(
       logger.warn('an event was not delivered', { tenant, event, recordingId: recording, code });
     },
   });
-  return startPolling(
-    dispatcher,
+  dispatcher.start(
     (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
     (error) =>
       logger.warn('the outbox could not be read', { code: isStoreError(error) ? error.storeCode : 'unexpected' }),
   );
+  return dispatcher;
 }

@@ -1,7 +1,9 @@
 // Receipts and audit events are deleted after LOG_RETENTION (policy 8.5), at a cost of what expires.
 import pMap from 'p-map';
+import { listAuditTrail } from '../bucket/audit-trail.ts';
 import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { ReceiptIndex } from '../bucket/documents.ts';
+import { receiptRef } from '../bucket/inventory.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { SweepRun } from './run.ts';
@@ -15,7 +17,7 @@ async function expireIndex(run: SweepRun, key: string): Promise<void> {
   const { bucket, options, tally } = run;
   const index = await bucket.queue.readReceiptIndex(key);
   if (!index) return;
-  if (index === 'unreadable' || !index.keys.every((name) => bucket.receiptRef(name))) {
+  if (index === 'unreadable' || !index.keys.every((name) => receiptRef(name))) {
     return tally.problem({ code: 'receipt-index-unreadable' }, key);
   }
   const keys = await namedByThisAlone(run, index);
@@ -37,7 +39,7 @@ async function namedByThisAlone(run: SweepRun, index: ReceiptIndex): Promise<str
 }
 
 async function isOfAnother({ bucket }: SweepRun, key: string, run: string): Promise<boolean> {
-  const ref = bucket.receiptRef(key);
+  const ref = receiptRef(key);
   if (!ref) return false;
   const isWrittenByAnother = async () => {
     const receipt = await bucket.readReceipt(ref);
@@ -52,17 +54,17 @@ async function isOfAnother({ bucket }: SweepRun, key: string, run: string): Prom
 
 /** Deletes the oldest days of the audit trail; a run in which nothing expires costs one request. */
 export async function expireAuditEvents(run: SweepRun): Promise<void> {
-  const { bucket, context, tally, startedAtMs } = run;
+  const { context, tally, startedAtMs } = run;
   const keepFromMs = startedAtMs - context.logRetentionMs;
   let after: string | undefined;
   let limit = 1;
   do {
-    const page = await bucket.keyPage('audit', { after, limit });
+    const page = await listAuditTrail(context.store, { after, limit });
     const expired: string[] = [];
     let isPast = true;
-    for (const { key, parsed } of page.keys) {
-      if (parsed?.type !== 'audit') tally.problem({ code: 'unknown-key' }, key);
-      else if (parsed.dayMs + DAY_MS <= keepFromMs) expired.push(key);
+    for (const { key, dayMs } of page.events) {
+      if (dayMs === undefined) tally.problem({ code: 'unknown-key' }, key);
+      else if (dayMs + DAY_MS <= keepFromMs) expired.push(key);
       else isPast = false;
       if (!isPast) break;
     }

@@ -2,11 +2,12 @@
 import pMap from 'p-map';
 import { isKept } from '../bucket/attempt.ts';
 import type { Manifest } from '../bucket/documents.ts';
+import { type ListedUpload, listsUploads, openUploads } from '../bucket/inventory.ts';
 import { attemptId, createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { checkParts } from '../model/parts.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import { isDispensable } from '../objectstore/needs.ts';
-import { type OpenUpload, STORE_CONCURRENCY, type UploadedPart } from '../objectstore/object-store.ts';
+import { endUpload, STORE_CONCURRENCY, type UploadedPart } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
 import { finalizeRecording } from '../recordings/finalize.ts';
 import type { SweepRun } from './run.ts';
@@ -22,18 +23,15 @@ export interface OpenUploads {
   readonly byAttempt: ReadonlyMap<string, readonly ListedUpload[]>;
 }
 
-/** `ref` is undefined, or `isMedia` false, where this service cannot have opened it. */
-type ListedUpload = OpenUpload & { readonly ref: RecordingRef | undefined; readonly isMedia: boolean };
-
 /**
  * One listing for all attempts. Where it shows nothing, the store is tried with an upload of one's own: MinIO lists
  * uploads by an exact key alone. Call it before any attempt is listed: an upload that completes meanwhile is then seen as
  * media.
  */
-export async function findOpenUploads({ bucket, context, tally, options }: SweepRun): Promise<OpenUploads> {
+export async function findOpenUploads({ context, tally, options }: SweepRun): Promise<OpenUploads> {
   try {
-    const all = await Array.fromAsync(bucket.openUploads());
-    const isProven = all.length > 0 || (!options.dryRun && (await bucket.listsUploads(context.settleMs)));
+    const all = await Array.fromAsync(openUploads(context.store));
+    const isProven = all.length > 0 || (!options.dryRun && (await listsUploads(context)));
     const byAttempt = Map.groupBy(all, ({ ref }) => (ref ? attemptId(ref) : ''));
     return { source: isProven ? 'listing' : 'manifests', all, byAttempt };
   } catch (error) {
@@ -88,14 +86,14 @@ async function* candidatesOf(run: SweepRun, open: OpenUploads): AsyncGenerator<C
 async function readManifest({ bucket, tally }: SweepRun, ref: RecordingRef): Promise<Manifest | undefined> {
   const manifest = await bucket.read(ref, 'manifest');
   if (manifest !== 'unreadable') return manifest;
-  tally.problem({ code: 'manifest-unreadable' }, bucket.prefixOf(ref));
+  tally.problem({ code: 'manifest-unreadable' }, bucket.recordingName(ref));
   return undefined;
 }
 
 async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<void> {
   const { bucket, context, options, tally, startedAtMs } = run;
   const note = (code: string) => tally.note({ code }, bucket.mediaKey(ref));
-  const parts = (await bucket.listParts(ref, uploadId)) ?? [];
+  const parts = (await context.store.listParts(bucket.mediaKey(ref), uploadId)) ?? [];
   // One without a time, or with one from before its recording, may have arrived just now.
   const sinceMs = createdAtOf(ref.recording) - MAX_CLOCK_SKEW_MS;
   if (parts.some(({ lastModifiedMs }) => !(lastModifiedMs >= sinceMs))) return note('part-without-time');
@@ -106,7 +104,8 @@ async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<voi
   const state = attempt.recording(ref.recording);
   // Its creation died, or its response was lost, or its recording is deleted: no client will ever send a part of it.
   const isCreated = !run.isYoung(startedAtMs - createdAtOf(ref.recording));
-  if (!state?.objects.manifest && isCreated && !options.dryRun) await bucket.endUpload(ref, uploadId);
+  if (!state?.objects.manifest && isCreated && !options.dryRun)
+    await endUpload(context.store, bucket.mediaKey(ref), uploadId);
   if (parts.length === 0 || !state || state.objects.media) return;
   if (!attempt.isLive(state, startedAtMs + context.leadMs)) return;
   const manifest = await readManifest(run, ref);
@@ -125,7 +124,7 @@ async function complete(
   parts: readonly UploadedPart[],
 ): Promise<boolean> {
   await bucket.mark(ref, 'truncated');
-  const completed = await bucket.completeUpload(ref, manifest.uploadId, parts);
+  const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
   const { result } = await finalizeRecording(context, ref, manifest, completed ? parts : []);
   if (result === 'not-a-recording') tally.note({ code: 'salvaged-is-no-recording' }, bucket.mediaKey(ref));
   // A deletion meanwhile has taken away the queue entries that would lead a sweep to the marker.

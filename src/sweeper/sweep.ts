@@ -138,7 +138,7 @@ async function sweepPage(
 
 function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: DueAttempt, error: unknown): void {
   const dueMs = entries[0]?.timeMs ?? Number.NaN;
-  tally.overdue(failureOf(error), bucket.prefixOf(ref), dueMs, context.now());
+  tally.overdue(failureOf(error), bucket.attemptName(ref), dueMs, context.now());
 }
 
 /** Attempts that are processed together: inspected, purged, listed again, acknowledged. */
@@ -240,7 +240,7 @@ class ChunkSweep {
       const receipt = await bucket.readReceipt(state.ref);
       return receipt && receipt !== 'unreadable' ? candidate : 'keep';
     } catch (error) {
-      tally.problem(failureOf(error), bucket.prefixOf(state.ref));
+      tally.problem(failureOf(error), bucket.recordingName(state.ref));
       return 'unclear';
     }
   }
@@ -248,7 +248,7 @@ class ChunkSweep {
   #reportCandidates(inspected: readonly InspectedAttempt[]): void {
     const { bucket, tally } = this.#run;
     for (const { candidates } of inspected) {
-      for (const candidate of candidates) tally.would(candidate, bucket.prefixOf(candidate.state.ref));
+      for (const candidate of candidates) tally.would(candidate, bucket.recordingName(candidate.state.ref));
     }
   }
 
@@ -258,7 +258,7 @@ class ChunkSweep {
     const outcomes = await purgeRecordings(context, bucket, candidates, chain);
     for (const [index, outcome] of outcomes.entries()) {
       const { ref, result } = outcome;
-      tally.purged(outcome, bucket.prefixOf(ref), candidates[index]?.deadlineMs ?? Number.NaN, context.now());
+      tally.purged(outcome, bucket.recordingName(ref), candidates[index]?.deadlineMs ?? Number.NaN, context.now());
       if (result !== 'failed') this.#deleted.add(recordingId(ref));
     }
   }
@@ -276,9 +276,12 @@ class ChunkSweep {
       const later = await bucket.attempt(due.ref, { everything: true });
       const known = new Set(attempt.keys);
       const left = later.recordings.filter(({ ref }) => this.#deleted.has(recordingId(ref)));
-      return { left: left.map(({ ref }) => bucket.prefixOf(ref)), isMore: later.keys.some((key) => !known.has(key)) };
+      return {
+        left: left.map(({ ref }) => bucket.recordingName(ref)),
+        isMore: later.keys.some((key) => !known.has(key)),
+      };
     } catch (error) {
-      tally.problem(failureOf(error), bucket.prefixOf(due.ref));
+      tally.problem(failureOf(error), bucket.attemptName(due.ref));
       return { left: [], isMore: true };
     }
   }
@@ -310,7 +313,7 @@ class ChunkSweep {
       this.#uploads.source === 'unknown';
     if (isIncomplete) return nothing;
     const past = due.entries.filter(({ ageMs }) => !this.#run.isYoung(ageMs));
-    const nextMs = attempt.nextDeadlineMs((ref) => this.#deleted.has(recordingId(ref)));
+    const nextMs = attempt.nextDeadlineMs(this.#deleted);
     const areRecordsOver =
       attempt.recordings.every(isDeleted) &&
       attempt.assessments.every(({ lastModifiedMs }) => !this.#run.isYoung(this.#storeTimeMs - lastModifiedMs)) &&
@@ -321,7 +324,7 @@ class ChunkSweep {
     try {
       if (!due.entries.some(({ timeMs }) => timeMs === nextMs)) await bucket.queue.enqueue(due.ref, nextMs);
     } catch (error) {
-      tally.problem(failureOf(error), bucket.prefixOf(due.ref));
+      tally.problem(failureOf(error), bucket.attemptName(due.ref));
       return nothing;
     }
     return { records: [], entries: past.filter(({ timeMs }) => timeMs !== nextMs).map(({ key }) => key) };

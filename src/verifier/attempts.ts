@@ -2,6 +2,7 @@
 import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { type Manifest, refOf } from '../bucket/documents.ts';
+import { keysIn } from '../bucket/inventory.ts';
 import { inBatches } from '../bucket/listing.ts';
 import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
@@ -51,7 +52,7 @@ async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected
     try {
       await checkRecording(run, attempt, state, expected);
     } catch (error) {
-      await run.report('unreadable', run.bucket.prefixOf(state.ref), describeFailure(failureOf(error)));
+      await run.report('unreadable', run.bucket.recordingName(state.ref), describeFailure(failureOf(error)));
     }
   }
 }
@@ -63,15 +64,15 @@ async function checkRecording(
   expected: Expected,
 ): Promise<void> {
   const { bucket, context } = run;
-  const prefix = bucket.prefixOf(ref);
+  const name = bucket.recordingName(ref);
   const deadlineMs = attempt.deadlineMs(ref);
   if (deadlineMs <= context.now()) {
-    await run.report('overdue', prefix, `its deadline was ${toIso(deadlineMs)}`, () => run.enqueue(ref, deadlineMs));
+    await run.report('overdue', name, `its deadline was ${toIso(deadlineMs)}`, () => run.enqueue(ref, deadlineMs));
   }
   if (objects.deleting || run.isYoung(createdAtOf(ref.recording))) return;
   if (!objects.manifest) {
     const names = Object.keys(objects).join(', ') || 'older versions only';
-    await run.report('media-without-manifest', prefix, names, () => run.enqueue(ref, context.now()));
+    await run.report('media-without-manifest', name, names, () => run.enqueue(ref, context.now()));
     return;
   }
   const manifest = await bucket.read(ref, 'manifest');
@@ -85,7 +86,7 @@ async function checkRecording(
 async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): Promise<void> {
   const { bucket } = run;
   // Nothing depends on them: a store that fails to return tags has no wrong ones.
-  const tags = await bucket.mediaTags(ref).catch((error: unknown) => {
+  const tags = await bucket.store.tags(bucket.mediaKey(ref)).catch((error: unknown) => {
     if (!isStoreError(error)) throw error;
     return undefined;
   });
@@ -116,13 +117,13 @@ async function reconcileQueue(run: VerifyRun, deadlines: Expected['deadlines']):
     const deadlineMs = (await bucket.attempt(ref)).nextDeadlineMs();
     if (deadlineMs === undefined) continue;
     const detail = `nothing would delete it by ${toIso(deadlineMs)}`;
-    await run.report('no-due-entry', bucket.prefixOf(ref), detail, () => run.enqueue(ref, deadlineMs));
+    await run.report('no-due-entry', bucket.attemptName(ref), detail, () => run.enqueue(ref, deadlineMs));
   }
 }
 
 async function reconcileParticipants(run: VerifyRun, participants: Expected['participants']): Promise<void> {
   const { bucket } = run;
-  for await (const { parsed } of bucket.keysIn('participants')) {
+  for await (const { parsed } of keysIn(bucket.store, 'participants')) {
     if (parsed?.type !== 'participant') continue;
     const id = recordingId(parsed.ref);
     if (participants.get(id)?.participantId === parsed.participant) participants.delete(id);
@@ -133,7 +134,8 @@ async function reconcileParticipants(run: VerifyRun, participants: Expected['par
     if (!state?.objects.manifest || state.objects.deleting) continue;
     // A purge deletes the index entry after its receipt, and the manifest after that.
     if (await hasReceipt(run, ref)) continue;
-    await run.report('marker-missing', bucket.participantKey(manifest.participantId, ref), 'its manifest exists', () =>
+    const name = bucket.participantName(manifest.participantId, ref);
+    await run.report('marker-missing', name, 'its manifest exists', () =>
       putParticipant(run, manifest.participantId, ref),
     );
   }

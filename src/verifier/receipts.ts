@@ -1,9 +1,9 @@
 // Checks the proofs: each receipt is there, fits the one before it, says the truth, and will expire.
 import pMap from 'p-map';
-import type { StoredReceipt } from '../bucket/bucket.ts';
 import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
-import { inBatches } from '../bucket/listing.ts';
+import { existenceInOrder, keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
+import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun } from '../bucket/receipts.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
@@ -75,7 +75,7 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJu
     if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await run.report('receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
     }
-    const ref = run.bucket.receiptRef(receiptKey);
+    const ref = receiptRef(receiptKey);
     if (!found && !ref) await run.report('unknown-key', receiptKey, 'named by an index of receipts');
     if (!found && ref && isJudged) await reportMissing(run, receiptKey, ref);
     // Of a receipt that a later run wrote again, or that was never written, the hash in this chain is not known.
@@ -102,8 +102,8 @@ async function checkChain(run: VerifyRun, name: string, batches: readonly Batch[
 }
 
 async function readReceipt(run: VerifyRun, key: string): Promise<StoredReceipt | undefined> {
-  const ref = run.bucket.receiptRef(key);
-  const stored = ref && (await run.bucket.readStoredReceipt(ref));
+  const ref = receiptRef(key);
+  const stored = ref && (await readStoredReceipt(run.bucket.store, ref));
   if (stored !== 'unreadable') return stored;
   await run.report('unreadable', key, 'a receipt');
   return undefined;
@@ -111,7 +111,7 @@ async function readReceipt(run: VerifyRun, key: string): Promise<StoredReceipt |
 
 /** A purge that died between the index and the receipt left its manifest: it will be finished. */
 async function reportMissing(run: VerifyRun, key: string, ref: RecordingRef): Promise<void> {
-  const [isLeft, isStored] = await Promise.all([run.bucket.hasRecording(ref), run.bucket.hasKey(key)]);
+  const [isLeft, isStored] = await Promise.all([run.bucket.hasRecording(ref), hasObject(run.bucket.store, key)]);
   if (!isLeft && !isStored) await run.report('receipt-missing', key, 'its index names it');
 }
 
@@ -121,8 +121,8 @@ async function reportMissing(run: VerifyRun, key: string, ref: RecordingRef): Pr
  */
 export async function verifyReceipts(run: VerifyRun): Promise<void> {
   const { bucket } = run;
-  const hasRecording = bucket.hasRecordingInOrder();
-  for await (const window of inBatches(bucket.keysIn('receipts'), run.windowKeys)) {
+  const hasRecording = existenceInOrder(bucket.store);
+  for await (const window of inBatches(keysIn(bucket.store, 'receipts'), run.windowKeys)) {
     const unnamed = new Set<string>();
     for (const { key, parsed, lastModifiedMs } of window) {
       if (parsed?.type !== 'receipt') {
@@ -136,7 +136,7 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
     for await (const keys of namedKeys(run)) for (const key of keys) unnamed.delete(key);
     for (const key of unnamed) {
       // A sweep may have expired it with its index since it was listed.
-      if (!(await bucket.hasKey(key))) continue;
+      if (!(await hasObject(bucket.store, key))) continue;
       await run.report('receipt-without-expiry', key, 'no index names it', () => addToIndex(run, key));
     }
   }
@@ -145,7 +145,7 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
 /** The page that showed it may be older than the purge. */
 async function reportRecording(run: VerifyRun, ref: RecordingRef): Promise<void> {
   if (!(await run.bucket.hasRecording(ref))) return;
-  await run.report('receipt-but-objects', run.bucket.prefixOf(ref), 'its receipt exists', () =>
+  await run.report('receipt-but-objects', run.bucket.recordingName(ref), 'its receipt exists', () =>
     run.enqueue(ref, run.context.now()),
   );
 }

@@ -1,11 +1,22 @@
 // Reads the whole bucket and proves or disproves the promise: nothing is kept past its deadline, and nothing is lost.
 
-import { inBatches } from '../bucket/listing.ts';
+import {
+  endScratchUpload,
+  existenceInOrder,
+  isScratch,
+  keysIn,
+  listsUploads,
+  openUploads,
+  openUploadsAt,
+  otherKeys,
+} from '../bucket/inventory.ts';
+import { hasObject, inBatches } from '../bucket/listing.ts';
 import { UNDELIVERED_MS } from '../bucket/outbox.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import { isDispensable } from '../objectstore/needs.ts';
+import { endUpload } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 import { guardClock, sweep } from '../sweeper/sweep.ts';
@@ -59,7 +70,7 @@ async function readAll(context: SweepContext, repair: boolean): Promise<Findings
 /** On a store that lists no uploads those are found that a deletion left behind, beside its receipt. */
 async function verifyUploads(run: VerifyRun): Promise<void> {
   try {
-    if ((await verifyListedUploads(run)) > 0 || (await run.bucket.listsUploads(run.context.settleMs))) return;
+    if ((await verifyListedUploads(run)) > 0 || (await listsUploads(run.context))) return;
     run.findings.uploadsUnlisted = NOT_SHOWN;
     await verifyUploadsOfReceipts(run);
   } catch (error) {
@@ -73,12 +84,14 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
 /** MinIO lists the uploads of an exact key: one request a receipt. */
 async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
   const { bucket } = run;
-  for await (const { parsed } of bucket.keysIn('receipts')) {
+  for await (const { parsed } of keysIn(bucket.store, 'receipts')) {
     if (parsed?.type !== 'receipt') continue;
     const { ref } = parsed;
-    for (const { key, uploadId, initiatedMs } of await bucket.openUploadsOf(ref)) {
+    for (const { key, uploadId, initiatedMs } of await openUploadsAt(bucket.store, bucket.mediaKey(ref))) {
       if (run.isYoung(initiatedMs)) continue;
-      await run.report('stray-upload', key, 'its recording has a receipt', () => bucket.endUpload(ref, uploadId));
+      await run.report('stray-upload', key, 'its recording has a receipt', () =>
+        endUpload(bucket.store, key, uploadId),
+      );
     }
   }
 }
@@ -87,20 +100,21 @@ async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
 async function verifyListedUploads(run: VerifyRun): Promise<number> {
   const { bucket, context } = run;
   let listed = 0;
-  const uploads = bucket.openUploads({
+  const uploads = openUploads(bucket.store, {
     everywhere: true,
     onPage: ({ storeTimeMs }) => guardClock(context.now(), storeTimeMs),
   });
-  for await (const { key, ref, isMedia, uploadId, initiatedMs } of uploads) {
+  for await (const upload of uploads) {
+    const { key, ref, isMedia, uploadId, initiatedMs } = upload;
     listed += 1;
     if (run.isYoung(initiatedMs)) continue;
     if (ref && isMedia) {
       const manifest = await bucket.read(ref, 'manifest');
       if (manifest === 'unreadable' || manifest?.uploadId === uploadId) continue;
       const detail = `opened ${toIso(initiatedMs)}, no manifest names it`;
-      await run.report('stray-upload', key, detail, () => bucket.endUpload(ref, uploadId));
-    } else if (bucket.isScratch(key)) {
-      await run.report('stray-upload', key, 'left by a trial', () => bucket.endScratchUpload(key, uploadId));
+      await run.report('stray-upload', key, detail, () => endUpload(bucket.store, key, uploadId));
+    } else if (isScratch(key)) {
+      await run.report('stray-upload', key, 'left by a trial', () => endScratchUpload(bucket.store, upload));
     } else await run.report('stray-upload', key, 'at no key of this service');
   }
   return listed;
@@ -108,13 +122,13 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
 
 /** `attempts/` is listed once for every `windowKeys` index entries, beside them. */
 async function verifyParticipants(run: VerifyRun): Promise<void> {
-  for await (const window of inBatches(run.bucket.keysIn('participants'), run.windowKeys)) {
+  for await (const window of inBatches(keysIn(run.bucket.store, 'participants'), run.windowKeys)) {
     const entries: { key: string; ref: RecordingRef; id: string }[] = [];
     for (const { key, parsed, lastModifiedMs } of window) {
       if (parsed?.type !== 'participant') await run.report('unknown-key', key, 'in the folder of participants');
       else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref, id: recordingId(parsed.ref) });
     }
-    const hasRecording = run.bucket.hasRecordingInOrder();
+    const hasRecording = existenceInOrder(run.bucket.store);
     for (const { key, ref } of entries.sort((a, b) => (a.id < b.id ? -1 : 1))) {
       if (!(await hasRecording(ref))) await reportParticipant(run, key, ref);
     }
@@ -124,13 +138,13 @@ async function verifyParticipants(run: VerifyRun): Promise<void> {
 /** A purge deletes the index entry before the manifest: one that outlives its recording was left behind. */
 async function reportParticipant(run: VerifyRun, key: string, ref: RecordingRef): Promise<void> {
   const { bucket } = run;
-  if ((await bucket.hasRecording(ref)) || !(await bucket.hasKey(key))) return;
+  if ((await bucket.hasRecording(ref)) || !(await hasObject(bucket.store, key))) return;
   await run.report('stray-marker', key, 'its recording is deleted', () => bucket.removeKey(key));
 }
 
 async function verifyAuditEvents(run: VerifyRun): Promise<void> {
-  const { bucket, context, findings } = run;
-  for await (const { key, parsed } of bucket.keysIn('audit')) {
+  const { context, findings } = run;
+  for await (const { key, parsed } of keysIn(context.store, 'audit')) {
     if (parsed?.type !== 'audit') {
       await run.report('unknown-key', key, 'in the audit trail');
       continue;
@@ -144,7 +158,7 @@ async function verifyAuditEvents(run: VerifyRun): Promise<void> {
 /** Events that were neither delivered nor given up: the server that would give them up has no webhooks any more. */
 async function verifyOutbox(run: VerifyRun): Promise<void> {
   const { bucket, context } = run;
-  for await (const { key, parsed } of bucket.keysIn('outbox')) {
+  for await (const { key, parsed } of keysIn(context.store, 'outbox')) {
     if (parsed?.type !== 'outbox') await run.report('unknown-key', key, 'in the outbox');
     else if (parsed.timeMs + UNDELIVERED_MS + DAY_MS <= context.now()) {
       await run.report('event-overdue', key, 'never delivered', () => bucket.removeKey(key));
@@ -155,10 +169,9 @@ async function verifyOutbox(run: VerifyRun): Promise<void> {
 /** Keys outside of every known folder. */
 async function reportOtherKeys(run: VerifyRun): Promise<void> {
   const { bucket } = run;
-  for await (const { key, lastModifiedMs } of bucket.otherKeys()) {
-    const isScratch = bucket.isScratch(key);
-    if (isScratch && run.isYoung(lastModifiedMs)) continue;
-    if (isScratch) await run.report('unknown-key', key, 'left by a trial', () => bucket.removeKey(key));
-    else await run.report('unknown-key', key, 'in no folder of this service');
+  for await (const { key, lastModifiedMs } of otherKeys(bucket.store)) {
+    if (!isScratch(key)) await run.report('unknown-key', key, 'in no folder of this service');
+    else if (!run.isYoung(lastModifiedMs))
+      await run.report('unknown-key', key, 'left by a trial', () => bucket.removeKey(key));
   }
 }

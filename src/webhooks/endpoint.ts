@@ -1,17 +1,17 @@
-// Where a tenant's events go, and one attempt to bring one there, after the Standard Webhooks conventions.
-import { createHmac } from 'node:crypto';
+// Where a tenant's events are sent, and one attempt to deliver one by the Standard Webhooks conventions.
+import { Webhook } from 'standardwebhooks';
 import type { EventType, RecordingEvent } from '../bucket/outbox.ts';
 import { SECOND_MS } from '../model/durations.ts';
 
 export interface Endpoint {
   readonly url: URL;
-  /** The keys that the secrets (`whsec_…`) stand for; two while one is being replaced. */
+  /** The decoded secrets (`whsec_…`); two while one is being replaced. */
   readonly keys: readonly Uint8Array[];
-  /** What is sent; the rest is never written. */
+  /** The types that are sent; other events are never written. */
   readonly events: ReadonlySet<EventType>;
 }
 
-/** The convention's own advice is 15 to 30 seconds. */
+/** The conventions advise 15 to 30 seconds. */
 const TIMEOUT_MS = 20 * SECOND_MS;
 
 export interface PostOptions {
@@ -23,8 +23,8 @@ export interface PostOptions {
 }
 
 /**
- * Posts an event. Resolves with undefined when the answer is 2xx, else with why not: `http-503`, `timeout` or the
- * network's own word. Redirects are not followed, and the answer's body is not read. Never throws.
+ * Posts an event. Resolves with undefined when the response is 2xx, else with why not: `http-503`, `timeout` or the
+ * network's own code. Redirects are not followed, and the response's body is not read. Never throws.
  */
 export async function postEvent(
   { url, keys }: Endpoint,
@@ -33,33 +33,28 @@ export async function postEvent(
 ): Promise<string | undefined> {
   const body = JSON.stringify(payload);
   try {
-    const answer = await fetch(url, {
+    const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...signatureHeaders(keys, id, nowMs, body) },
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': id,
+        'webhook-timestamp': String(Math.floor(nowMs / SECOND_MS)),
+        'webhook-signature': signaturesOf(keys, id, nowMs, body),
+      },
       body,
       redirect: 'manual',
       signal: AbortSignal.any([signal, timeout]),
     });
-    await answer.body?.cancel();
-    return answer.ok ? undefined : `http-${answer.status}`;
+    await response.body?.cancel();
+    return response.ok ? undefined : `http-${response.status}`;
   } catch (error) {
     return networkCodeOf(error);
   }
 }
 
 /** One signature for each key, so that a consumer may know either. */
-export function signatureHeaders(
-  keys: readonly Uint8Array[],
-  id: string,
-  nowMs: number,
-  body: string,
-): Record<string, string> {
-  const timestamp = Math.floor(nowMs / SECOND_MS);
-  const signatures = keys.map((key) => {
-    const digest = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-    return `v1,${digest}`;
-  });
-  return { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': signatures.join(' ') };
+function signaturesOf(keys: readonly Uint8Array[], id: string, nowMs: number, body: string): string {
+  return keys.map((key) => new Webhook(key, { format: 'raw' }).sign(id, new Date(nowMs), body)).join(' ');
 }
 
 /** Never the message: it may hold the URL, and that may hold a secret of the endpoint. */

@@ -1,7 +1,7 @@
 // A session that is stopped, or whose camera, disk or service fail, at the moments that are easily forgotten.
 import { describe, expect, test } from '@jest/globals';
 import type { HTTPRequest } from 'puppeteer-core';
-import { HEAD_BYTES } from '../../packages/exam-client/src/webm/head.ts';
+import { HEAD_BYTES } from '../../packages/exam-client/test/synthetic-webm.ts';
 import { until } from '../kit/until.ts';
 import { expectFilm, MIB, openSite, openTab, setUp, storedFiles } from './site.ts';
 

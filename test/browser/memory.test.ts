@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CDPSession } from 'puppeteer-core';
-import { HEAD_BYTES } from '../../packages/exam-client/src/webm/head.ts';
+import { HEAD_BYTES } from '../../packages/exam-client/test/synthetic-webm.ts';
 import { MIB, openSite, openTab, recordingsOf, type Site, type Tab } from './site.ts';
 
 /** 300 kbit/s. */

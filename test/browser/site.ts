@@ -11,14 +11,14 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type BrowserContext, type HTTPRequest, type LaunchOptions } from 'puppeteer-core';
-import { concat } from '../../packages/exam-client/src/webm/ebml.ts';
-import { HEAD_BYTES } from '../../packages/exam-client/src/webm/head.ts';
 import {
+  concat,
+  HEAD_BYTES,
   SYNTHETIC_HEAD,
   type SyntheticOptions,
   syntheticWebm,
 } from '../../packages/exam-client/test/synthetic-webm.ts';
-import type { Recording } from '../../src/recordings/read.ts';
+import type { Recording } from '../../src/model/recording.ts';
 import { install } from '../runtime/process.ts';
 
 export const MIB = 1024 * 1024;
@@ -55,7 +55,13 @@ export function setUp(settings: Record<string, string> = {}): { site: Site; tab:
 
 export async function openSite(settings: Record<string, string> = {}) {
   const entry = new URL('page/harness.ts', import.meta.url).pathname;
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, globalName: 'harness', write: false });
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    conditions: ['source'],
+    globalName: 'harness',
+    write: false,
+  });
   const html = `<!doctype html><body><script>${outputFiles[0]?.text}</script>`;
   await using opened = new AsyncDisposableStack();
   const server = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(html));

@@ -2,9 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Bucket } from '../../src/bucket/bucket.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
-import { assessedKey, type RecordingObject, recordingKey } from '../../src/bucket/layout.ts';
+import type { RecordingObject } from '../../src/bucket/layout.ts';
 import { listTogether, targetsOf } from '../../src/bucket/listing.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
@@ -15,6 +14,7 @@ import { bucketOn } from '../kit/bucket.ts';
 import { START_MS } from '../kit/clock.ts';
 import { webm } from '../kit/fixtures.ts';
 import { intercepting, meanwhile } from '../kit/interventions.ts';
+import { assessedKey, recordingKey } from '../kit/keys.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { bytes, partsOf, text } from '../objectstore/object-store-contract.ts';
@@ -61,7 +61,7 @@ test.each<[string, Overtake, string]>([
   const secondLook = { when: 'before', call: 'list' } as const;
   const complete = async (store: ObjectStore) => {
     const seen = { ...context, store };
-    await new Bucket(seen).completeUpload(ref, manifest.uploadId, parts);
+    await store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
     return finalizeRecording(seen, ref, manifest, parts);
   };
   expect(await meanwhile(store, secondLook, () => overtake(service, ref), complete)).toEqual({ result });

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import * as keys from '../../src/bucket/layout.ts';
+import { keyOf, parseKey, prefixOf, RECORDING_OBJECTS, type RecordingObject } from '../../src/bucket/layout.ts';
 import { createdAtOf, isId, isRecordingId, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { fromDay, fromKeyTime, toDay, toKeyTime } from '../../src/model/times.ts';
+import * as keys from '../kit/keys.ts';
 
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const ids = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/);
@@ -52,7 +53,7 @@ describe('keys', () => {
   test('law: of different tenants never share a prefix', () => {
     // Every key and every prefix that belongs to a recording, but the indexes that sort by time.
     const placesOf = (place: RecordingRef) => [
-      keys.examPrefix(place.tenant, place.exam),
+      prefixOf('recording', { tenant: place.tenant, exam: place.exam }),
       keys.attemptPrefix(place),
       keys.recordingPrefix(place),
       keys.assessedKey(place, 5),
@@ -79,7 +80,7 @@ describe('keys', () => {
   });
 
   test('law: are read back as what they were made of, and as nothing else, so no two keys mean one thing', () => {
-    expect(keys.parseKey('readme.txt')).toBeUndefined();
+    expect(parseKey('readme.txt')).toBeUndefined();
     fc.assert(
       fc.property(refs, timesMs, ids, noises, (place, timeMs, participant, { noise, at }) => {
         const { recording: _, ...attempt } = place;
@@ -92,14 +93,16 @@ describe('keys', () => {
           [keys.dueReceiptsKey(timeMs, unique), { type: 'due-receipts', timeMs, unique }],
           [keys.outboxKey(place.tenant, timeMs, unique), { type: 'outbox', tenant: place.tenant, timeMs, unique }],
           [keys.receiptKey(place), { type: 'receipt', ref: place }],
-          [keys.auditKey(timeMs, place, 'link-issued', unique), { type: 'audit', ref: place, ...named }],
+          [keyOf('audit', { ...place, timeMs, unique: named.name }), { type: 'audit', ref: place, ...named }],
         ];
-        for (const object of Object.keys(keys.RECORDING_OBJECTS) as keys.RecordingObject[])
+        for (const object of Object.keys(RECORDING_OBJECTS) as RecordingObject[])
           made.push([keys.recordingKey(place, object), { type: 'recording', ref: place, object }]);
         for (const stage of ['begun', 'done'] as const)
-          made.push([keys.dueOrdersKey(digest, stage), { type: 'due-orders', timeMs: 0, digest, stage }]);
-        expect(made.map(([key]) => keys.parseKey(key))).toEqual(made.map(([, parsed]) => parsed));
-        expect(keys.outboxKey(place.tenant, timeMs, unique) < keys.outboxEnd(place.tenant)).toBe(true);
+          made.push([
+            keyOf('due-orders', { timeMs: 0, digest, stage }),
+            { type: 'due-orders', timeMs: 0, digest, stage },
+          ]);
+        expect(made.map(([key]) => parseKey(key))).toEqual(made.map(([, parsed]) => parsed));
 
         // With a segment more, less, or that cannot be there.
         const wrong = made.flatMap(([key]) => {
@@ -111,10 +114,10 @@ describe('keys', () => {
           });
           return [`${key}/x`, segments.slice(0, -1).join('/'), ...others];
         });
-        expect(wrong.filter((key) => keys.parseKey(key))).toEqual([]);
+        expect(wrong.filter((key) => parseKey(key))).toEqual([]);
         const key = keys.dueAttemptKey(timeMs, place, unique);
         const changed = key.slice(0, at) + noise + key.slice(at);
-        const read = keys.parseKey(changed);
+        const read = parseKey(changed);
         if (read?.type === 'due-attempt') expect(keys.dueAttemptKey(read.timeMs, read.ref, read.unique)).toBe(changed);
       }),
     );
@@ -126,5 +129,6 @@ describe('keys', () => {
     expect(() => keys.attemptPrefix({ ...ref, exam: id })).toThrow(TypeError);
     expect(() => keys.recordingPrefix({ ...ref, recording: id })).toThrow(TypeError);
     expect(() => keys.participantKey(id, ref)).toThrow(TypeError);
+    if (id === '') expect(() => keyOf('recording', ref)).toThrow(TypeError);
   });
 });

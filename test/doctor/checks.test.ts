@@ -1,15 +1,12 @@
 // Each check and each line of the report by itself, on plain data and a store in memory.
 import { expect, test } from '@jest/globals';
-import { untilExpired } from '../../src/doctor/attacks/expiry.ts';
-import { type CheckResult, type CheckStatus, judged } from '../../src/doctor/check.ts';
-import { LIFECYCLE_CHECKS } from '../../src/doctor/checks/lifecycle.ts';
-import { checkObjectLock, findObjectLock } from '../../src/doctor/checks/object-lock.ts';
-import { PRIVACY_CHECKS } from '../../src/doctor/checks/privacy.ts';
-import { checkReach, transport } from '../../src/doctor/checks/reach.ts';
-import { SETUP_CHECKS } from '../../src/doctor/checks/setup.ts';
+import { ACCESS_CHECKS, checkReach } from '../../src/doctor/access-checks.ts';
+import { untilExpired } from '../../src/doctor/attack-fixture.ts';
+import { BUCKET_CHECKS, checkObjectLock, findObjectLock } from '../../src/doctor/bucket-checks.ts';
+import { type CheckResult, type CheckStatus, resultOf } from '../../src/doctor/check.ts';
 import type { CheckContext } from '../../src/doctor/context.ts';
-import { toTable } from '../../src/doctor/table.ts';
-import { Workspace } from '../../src/doctor/workspace.ts';
+import { toTable } from '../../src/doctor/report.ts';
+import { Scratch } from '../../src/doctor/scratch.ts';
 import { MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { LifecycleRuleSummary } from '../../src/objectstore/s3/bucket-inspection.ts';
 import { StoreError, type StoreErrorCode } from '../../src/objectstore/store-error.ts';
@@ -22,13 +19,13 @@ type Given = Partial<CheckContext>;
 
 async function lineOf(id: string, given: Given): Promise<CheckResult> {
   const store = new MemoryStore({ now: () => START_MS });
-  const workspace = new Workspace(store, (length) => new Uint8Array(length));
+  const scratch = new Scratch(store, (length) => new Uint8Array(length));
   const place = { keyPrefix: 'exams/' };
-  const context = { store, workspace, settings: RETENTION, place, fix: false, ...given } as CheckContext;
+  const context = { store, scratch, settings: RETENTION, place, fix: false, ...given } as CheckContext;
   if (id === 'clock') return find(await checkReach(context), id);
-  const check = [...LIFECYCLE_CHECKS, ...SETUP_CHECKS, ...PRIVACY_CHECKS, transport].find((each) => each.id === id);
+  const check = [...BUCKET_CHECKS, ...ACCESS_CHECKS].find((each) => each.id === id);
   if (!check) throw new Error(`there is no check ${id}`);
-  return judged(id, id, () => check.run(context));
+  return resultOf({ id, name: id }, () => check.run(context));
 }
 
 /** A bucket that answers these questions. */
@@ -90,9 +87,9 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['leftovers', 'that are an upload', withLeftUpload(), 'warning', '1 objects or uploads under doctor/'],
   ['stray-uploads', 'that cannot be set', UNFIXABLE, 'warning', 'PutBucketLifecycleConfiguration (No)'],
   ['stray-uploads', 'of others', aborts('others/', 7), 'warning', 'No rule'],
-  ['bucket-policy', 'for everybody', allowing({ Principal: '*' }), 'failed', 'everybody'],
-  ['bucket-policy', 'for everybody of AWS', allowing({ Principal: { AWS: ['*'] } }), 'failed', 'everybody'],
-  ['bucket-policy', 'for all but some', allowing({ NotPrincipal: { AWS: 'a' } }), 'failed', 'everybody'],
+  ['bucket-policy', 'for everybody', allowing({ Principal: '*' }), 'failed', 'everyone'],
+  ['bucket-policy', 'for everybody of AWS', allowing({ Principal: { AWS: ['*'] } }), 'failed', 'everyone'],
+  ['bucket-policy', 'for all but some', allowing({ NotPrincipal: { AWS: 'a' } }), 'failed', 'everyone'],
   ['bucket-policy', 'if', allowing({ Principal: '*', Condition: { IpAddress: {} } }), 'warning', 'under a condition'],
   ['bucket-policy', 'for a user', allowing({ Principal: { AWS: ['arn:aws:iam:::user/a'] } }), 'ok', 'named users'],
   ['bucket-policy', 'that denies', allowing({ Effect: 'Deny', Principal: '*' }), 'ok', 'named users'],

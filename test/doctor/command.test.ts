@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import type { DoctorReport } from '../../src/doctor/doctor.ts';
+import type { DoctorReport } from '../../src/doctor/report.ts';
 import type { S3Credentials, S3Settings } from '../../src/objectstore/s3/client.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';

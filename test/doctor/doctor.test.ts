@@ -11,9 +11,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../demo/free-port.ts';
-import { runAttacks } from '../../src/doctor/attacks/run-attacks.ts';
 import type { AttackOutcome, CheckResult } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
+import { runAttacks } from '../../src/doctor/run-attacks.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { afterThisTest } from '../kit/cleanup.ts';

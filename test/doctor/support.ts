@@ -1,5 +1,6 @@
 // A doctor on a test store, what a bucket holds, and a store with the holes that the attacks look for.
 import { randomBytes } from 'node:crypto';
+import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
 import { eachItem } from '../../src/bucket/listing.ts';
 import type { CheckResult } from '../../src/doctor/check.ts';
 import type { DoctorDependencies, DoctorSettings } from '../../src/doctor/context.ts';
@@ -38,7 +39,7 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
   // A URL signed for one second has already expired, so that no test waits for it.
   const signerFor = (seconds: number) => (seconds > 1 ? inTime : tooLate);
   return {
-    store: new S3ObjectStore(client, settings),
+    store: new S3ObjectStore(client, { ...settings, scratchPrefix: DOCTOR_PREFIX }),
     presigner: {
       presignPart: (key, part, seconds) => signerFor(seconds).presignPart(key, part, seconds),
       presignPlayback: (key, media, seconds) => signerFor(seconds).presignPlayback(key, media, seconds),
@@ -48,7 +49,9 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
     wait: () => Promise.reject(new Error('nothing has to wait')),
     randomBytes,
     inspection: inspectBucket(client, settings),
-    uploadKeyStore: settings.uploadCredentials && new S3ObjectStore(open(settings.uploadCredentials), settings),
+    uploadKeyStore:
+      settings.uploadCredentials &&
+      new S3ObjectStore(open(settings.uploadCredentials), { ...settings, scratchPrefix: DOCTOR_PREFIX }),
     hasBatchDelete: () => true,
     settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, ...RETENTION, ...options.settings },
   };
@@ -56,7 +59,7 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
 
 /** Everything that the doctor must leave as it was. */
 export async function bucketContents({ client, bucket }: RealStore) {
-  const place = { bucket, keyPrefix: '' };
+  const place = { bucket, keyPrefix: '', scratchPrefix: DOCTOR_PREFIX };
   const [whole, inspection] = [new S3ObjectStore(client, place), inspectBucket(client, place)];
   return {
     versions: await Array.fromAsync(eachItem(whole, '', true)),

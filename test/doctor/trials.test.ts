@@ -1,13 +1,11 @@
 // What the service needs of a store, tried on stores in memory with the quirks of real ones.
 import { expect, test } from '@jest/globals';
 import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
-import { type CheckStatus, judged } from '../../src/doctor/check.ts';
-import { byteOrder } from '../../src/doctor/trials/listings.ts';
-import { NEEDED_TRIALS, runTrials } from '../../src/doctor/trials/run-trials.ts';
-import { uploadListing } from '../../src/doctor/trials/uploads.ts';
-import { cleanUp, Workspace } from '../../src/doctor/workspace.ts';
+import { type CheckStatus, resultOf } from '../../src/doctor/check.ts';
+import { cleanUp, Scratch } from '../../src/doctor/scratch.ts';
+import { NEEDED_TRIALS, OPTIONAL_TRIALS, runTrials } from '../../src/doctor/trials.ts';
 import { isNeeded } from '../../src/objectstore/needs.ts';
-import type { ListOptions, ObjectStore } from '../../src/objectstore/object-store.ts';
+import type { DeleteTarget, ListOptions, ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError, type StoreErrorCode } from '../../src/objectstore/store-error.ts';
 import { START_MS } from '../kit/clock.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -87,7 +85,7 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
   ['reads all where a range is asked', readsAll, 'read-write', 'failed', 'not the range'],
   ['refuses to delete', refusesKeys, 'delete', 'failed', CANNOT_DELETE],
   ['keeps what is deleted', keepsKeys, 'delete', 'failed', 'can be read'],
-  ['lists no versions', refuses('listVersions', 'ListObjectVersions', 'not-implemented'), 'delete', 'ok', 'is gone'],
+  ['lists no versions', refuses('listVersions', 'ListObjectVersions', 'not-implemented'), 'delete', 'ok', 'is deleted'],
   ['does not tell of versions', noVersioning, 'delete', 'failed', 'GetBucketVersioning (No)'],
   ['does not answer', refuses('delete', 'DeleteObjects', 'unavailable'), 'delete', 'failed', 'nothing is proven'],
   ['cannot abort', noAbort, 'abort', 'failed', 'refuses AbortMultipartUpload (No)'],
@@ -108,10 +106,10 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
 ])('a store that %s', async (_, quirk, id, status, words) => {
   const memory = new MemoryStore({ now });
   const store = overriding(memory, quirk(memory));
-  const workspace = new Workspace(store, randomBytes);
-  const [tried] = [...NEEDED_TRIALS, byteOrder, uploadListing].filter((trial) => trial.id === id);
+  const scratch = new Scratch(store, randomBytes);
+  const [tried] = [...NEEDED_TRIALS, ...OPTIONAL_TRIALS].filter((trial) => trial.id === id);
   if (!tried) throw new Error(`there is no trial ${id}`);
-  const result = await judged(id, id, () => tried.run({ store, workspace, now }));
+  const result = await resultOf(tried, () => tried.run({ store, scratch, now }));
   expect(result).toMatchObject({ status, reason: expect.stringContaining(words) });
   if (status === 'failed' && result.outcome !== 'unproven') expect(result.fault).toMatch(/^\w+ \(.+\)$/);
 });
@@ -120,7 +118,10 @@ test('a bucket that keeps versions and does not say so is found, and left empty'
   const memory = new MemoryStore({ now, versioned: true });
   const store = overriding(memory, { isVersioned: async () => false });
   const results = await runTrials({ store, now, randomBytes });
-  expect(results.at(-1)).toMatchObject({ id: 'delete', fault: 'GetBucketVersioning (versions are kept and not told)' });
+  expect(results.at(-1)).toMatchObject({
+    id: 'delete',
+    fault: 'GetBucketVersioning (versions are kept and not reported)',
+  });
   expect((await memory.listVersions('')).versions).toEqual([]);
 });
 
@@ -128,19 +129,40 @@ test.each([
   ['lists uploads by exact key', byExactKey, 0],
   ['lists no uploads', noUploadListing, 0],
   ['cannot abort', noAbort, 1],
-])('a workspace on a store that %s ends what it opened, or says how much stays', async (_, quirk: Quirk, left) => {
+])('a scratch prefix on a store that %s ends what it opened, or says how much stays', async (_, quirk: Quirk, left) => {
   const memory = new MemoryStore({ now });
   const store = overriding(memory, quirk(memory));
-  const workspace = new Workspace(store, randomBytes);
-  const key = workspace.key('open');
-  await store.uploadPart(key, await workspace.openUpload(key), 1, BODY);
-  const lines = await cleanUp(workspace, 'clean-up');
+  const scratch = new Scratch(store, randomBytes);
+  const key = scratch.key('open');
+  await store.uploadPart(key, await scratch.openUpload(key), 1, BODY);
+  const lines = await cleanUp(scratch, 'clean-up');
   expect(memory.openUploads(DOCTOR_PREFIX)).toHaveLength(left);
   expect(lines).toHaveLength(left);
-  if (left) expect(lines[0]?.reason).toContain(`1 uploads or objects under ${workspace.prefix}`);
+  if (left) expect(lines[0]?.reason).toContain(`1 uploads or objects under ${scratch.prefix}`);
 });
 
-test('an operation is needed when anything needs it, and when nobody has judged it', () => {
+test('a deletion that the store refuses is reported by its code, by the trial that needed it and by the clean-up', async () => {
+  const memory = new MemoryStore({ now });
+  let deletions = 0;
+  const delete_ = async (targets: readonly DeleteTarget[]) => {
+    deletions += 1;
+    return targets.map(({ key }) => ({ key, code: 'AccessDenied' }));
+  };
+  const store = overriding(memory, { delete: delete_ });
+  const scratch = new Scratch(store, randomBytes);
+  for (const id of ['listings', 'listing-pages', 'parts']) {
+    const tried = NEEDED_TRIALS.find((trial) => trial.id === id);
+    const result = tried && (await resultOf(tried, () => tried.run({ store, scratch, now })));
+    expect(result).toMatchObject({ id, status: 'failed', fault: 'DeleteObject (AccessDenied)' });
+  }
+  deletions = 0;
+  const [line] = await cleanUp(scratch, 'clean-up');
+  expect(line?.reason).toContain('could not be removed (AccessDenied)');
+  // Refused once by its keys and once as listed: repeating it would change nothing.
+  expect(deletions).toBe(2);
+});
+
+test('an operation is needed when anything needs it, and when nobody has resultOf it', () => {
   const needed = ['ListParts', 'AbortMultipartUpload', 'DeleteObject', 'ListObjectVersions', 'Unheard'];
   expect(needed.filter(isNeeded)).toEqual(needed);
   const optional = ['ListMultipartUploads', 'DeleteObjects', 'GetBucketVersioning', 'PutObjectTagging'];

@@ -37,7 +37,7 @@ function openStore(idleTimeoutMs?: number): { store: S3ObjectStore; attempts: st
   const attempts: string[] = [];
   const client = createS3Client(testStore.settings, (_, outcome) => attempts.push(outcome), idleTimeoutMs);
   afterThisTest(() => client.destroy());
-  return { store: new S3ObjectStore(client, testStore.settings), attempts };
+  return { store: new S3ObjectStore(client, { ...testStore.settings, scratchPrefix: 'doctor/' }), attempts };
 }
 
 type Target = Awaited<ReturnType<typeof prepare>>;

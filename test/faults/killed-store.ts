@@ -2,13 +2,13 @@
 import { expect } from '@jest/globals';
 import pMap from 'p-map';
 import { seedRecordings } from '../../bench/seed.ts';
-import { recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { webm } from '../kit/fixtures.ts';
 import { intercepting } from '../kit/interventions.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import type { RealStore } from '../objectstore/stores.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import { measureRequests } from '../../src/http/metrics.ts';
+import { requestMetrics } from '../../src/http/request.ts';
 import * as own from '../../src/runtime/metrics.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { chartFile, type Fields, only, render } from './chart.ts';
@@ -61,9 +61,9 @@ test('each alert has a severity, says what is wrong, and leads to its place on t
   }
 });
 
-test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/metrics.ts and src/runtime/metrics.ts but those of a sweep', async () => {
+test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/request.ts and src/runtime/metrics.ts but those of a sweep', async () => {
   const registry = own.createRegistry();
-  for (const declare of [measureRequests, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
+  for (const declare of [requestMetrics, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
   own.readyMetric(registry, () => {});
   own.dueMetrics(registry, { read: () => Promise.reject(new Error('not read')), now: Date.now, leadMs: 0 });
   const served = registry.getMetricsAsArray().map(({ name }) => name);

@@ -1,12 +1,12 @@
 // …/assessment: the fact from which the retention is counted.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { attemptPrefix, recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { Recording } from '../../src/model/recording.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { Assessment } from '../../src/recordings/assess.ts';
-import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
+import { attemptPrefix, recordingKey } from '../kit/keys.ts';
 import { mediaKey } from '../kit/service.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';

@@ -2,10 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
-import type { ProblemCode } from '../../src/http/problem-codes.ts';
-import { rememberVerified } from '../../src/http/verified-tokens.ts';
+import { type AuthOptions, createAuthenticator, rememberVerified } from '../../src/http/auth.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import type { ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { type HttpServer, startHttpServer } from '../../src/runtime/http-server.ts';
 import { ALL_SCOPES, type Api, type CallOptions, SECRET, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';

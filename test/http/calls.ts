@@ -1,7 +1,7 @@
 // Every call under /v1, written out by hand: the tables of the tests run over these, and the drift test compares them
 // with the routes.
 import { type ClientRequest, request as httpRequest } from 'node:http';
-import type { Method } from '../../src/http/operation.ts';
+import type { Method } from '../../src/http/request.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
 const [UPLOAD, REVIEW, ASSESS, PRIVACY] = SCOPES;

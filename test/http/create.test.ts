@@ -1,15 +1,15 @@
 // POST …/recordings and …/parts: how a recording begins, its part URLs, and how a create that is sent again makes nothing twice.
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { attemptPrefix, participantKey, recordingKey } from '../../src/bucket/layout.ts';
-import type { ProblemCode } from '../../src/http/problem-codes.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { createdAtOf, newRecordingId } from '../../src/model/ids.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { attemptPrefix, participantKey, recordingKey } from '../kit/keys.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 

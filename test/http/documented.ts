@@ -1,13 +1,14 @@
 // Holds a real answer to the OpenAPI document: its status, its headers, its media type, its body to the last member.
+import { readFile } from 'node:fs/promises';
 import { expect } from '@jest/globals';
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
-import { describeApi } from '../../src/http/openapi.ts';
-import { PROBLEM_MEDIA_TYPE } from '../../src/http/problem.ts';
-import { OPERATIONS } from '../../src/http/routes/index.ts';
+import { PROBLEM_MEDIA_TYPE } from '../../src/http/problems.ts';
 import type { Answer } from './api.ts';
 
 /** Its references name the document, so that each schema can be compiled alone. */
-const api = JSON.parse(JSON.stringify(describeApi(OPERATIONS)).replaceAll('"#/', '"openapi#/'));
+const api = JSON.parse(
+  (await readFile(new URL('../../openapi.json', import.meta.url), 'utf8')).replaceAll('"#/', '"openapi#/'),
+);
 const ajv = new Ajv2020({
   allErrors: true,
   // Words of OpenAPI and of documentation among those of JSON Schema.
@@ -41,13 +42,21 @@ export function expectDocumented(method: string, path: string, answer: Answer<un
     return;
   }
   const where = `${method} ${template} ${status}`;
-  const mistakes = responses[status]
+  const response = resolve(responses[status]);
+  const mistakes = response
     ? [
-        ...mistakesOfHeaders(Object.keys(responses[status].headers ?? {}), headers),
-        ...(method === 'HEAD' ? [] : mistakesOfBody(responses[status].content ?? {}, answer)),
+        ...mistakesOfHeaders(Object.keys(response.headers ?? {}), headers),
+        ...(method === 'HEAD' ? [] : mistakesOfBody(response.content ?? {}, answer)),
       ]
     : ['the status is not documented'];
   expect({ where, mistakes }).toEqual({ where, mistakes: [] });
+}
+
+/** What a reference names, or what is described in its place. */
+// biome-ignore lint/suspicious/noExplicitAny: a document of any shape.
+function resolve(described: any): any {
+  const [, , kind, name] = described?.$ref?.split('/') ?? [];
+  return kind === undefined ? described : api.components[kind][name];
 }
 
 function mistakesOfHeaders(names: string[], headers: Answer['headers']): string[] {
@@ -63,7 +72,7 @@ function mistakesOfHeaders(names: string[], headers: Answer['headers']): string[
   return [...undocumented.map((name) => `header ${name} is not documented`), ...mistakes];
 }
 
-type Content = Record<string, { schema: AnySchema; examples?: Record<string, { value: object }> }>;
+type Content = Record<string, { schema: AnySchema; examples?: Record<string, object> }>;
 
 function mistakesOfBody(content: Content, { headers, body }: Answer<unknown>): string[] {
   const type = headers['content-type']?.split(';')[0];
@@ -78,7 +87,7 @@ function mistakesOfBody(content: Content, { headers, body }: Answer<unknown>): s
   if (!validate(body)) return [`${ajv.errorsText(validate.errors)}: ${JSON.stringify(body)}`];
   if (type !== PROBLEM_MEDIA_TYPE) return [];
   // A problem may have any member; ours have those of their example.
-  const example = documented.examples?.[(body as { code: string }).code]?.value ?? {};
+  const example = resolve(documented.examples?.[(body as { code: string }).code])?.value ?? {};
   const beyond = Object.keys(body as object).filter((name) => !(name in example));
   return beyond.map((name) => `the example of the problem has no member ${name}`);
 }

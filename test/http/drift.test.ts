@@ -4,16 +4,16 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { recordingKey } from '../../src/bucket/layout.ts';
-import type { JsonObject } from '../../src/http/openapi/description.ts';
-import { describeApi } from '../../src/http/openapi.ts';
-import { PROBLEMS } from '../../src/http/problem-codes.ts';
-import { RESPONSE_HEADERS } from '../../src/http/response-headers.ts';
-import { EXAMPLE_RECORDING } from '../../src/http/routes/examples.ts';
+import { describeApi, exampleOf, exampleOfSuccess } from '../../ci/write-openapi.ts';
+import type { JsonObject } from '../../src/http/docs.ts';
+import { RESPONSE_HEADERS } from '../../src/http/response.ts';
 import { OPERATIONS } from '../../src/http/routes/index.ts';
+import { recording } from '../../src/http/schemas.ts';
 import { baseMediaType } from '../../src/model/container.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
+import { PROBLEMS } from '../../src/model/errors.ts';
 import { webm } from '../kit/fixtures.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { type Answer, type Api, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { bodyOf, CALLS, type ContractCall, formWith, isOfRecording, OF_RECORDING, pathOf } from './calls.ts';
 import { validatorOf } from './documented.ts';
@@ -62,7 +62,7 @@ it.each(inOrder)('$name succeeds as documented, with a limit of the rate and wit
     const answer = await send(by, call, recording, call.takesFile ? formWith(webm) : {});
     expect([200, 201, 204]).toContain(answer.status);
     expect(answer.headers['ratelimit-policy'] !== undefined).toBe(by === limited);
-    expectAlike(operation?.success.example, answer.body, call.name);
+    expectAlike(operation && exampleOfSuccess(operation.success), answer.body, call.name);
     if (call.method !== 'get') continue;
     expect((await send(by, { ...call, method: 'head' as 'get' }, recording)).status).toBe(answer.status);
     const { etag } = answer.headers;
@@ -116,20 +116,20 @@ describe('the OpenAPI document', () => {
   });
 
   it('mentions every code that a call can have', () => {
-    const text = JSON.stringify([described.info, operations.map(({ responses }) => responses)]);
+    const text = JSON.stringify([described.info, described.components.responses]);
     expect(Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
   });
 
   it('has examples that its own schemas accept, of one recording', () => {
     for (const { body, success } of OPERATIONS) {
-      if (body) expect(body.schema.safeParse(body.example).error?.issues).toBeUndefined();
-      expect(success.schema.safeParse(success.example).error?.issues).toBeUndefined();
+      if (body) expect(body.schema.safeParse(exampleOf(body.schema)).error?.issues).toBeUndefined();
+      expect(success.schema.safeParse(exampleOfSuccess(success)).error?.issues).toBeUndefined();
     }
     for (const { schema, example } of Object.values(RESPONSE_HEADERS)) {
       expect({ example, isValid: validatorOf(schema)(example) }).toEqual({ example, isValid: true });
     }
-    const ids = JSON.stringify(operations).match(/\b01[0-9a-v]{34}\b/g);
-    expect(new Set(ids)).toEqual(new Set([EXAMPLE_RECORDING.recordingId]));
+    const ids = JSON.stringify(described).match(/\b01[0-9a-v]{34}\b/g);
+    expect(new Set(ids)).toEqual(new Set([exampleOf(recording).recordingId]));
   });
 
   it('describes content types so that each which fits is one of audio or video', () => {

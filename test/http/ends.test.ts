@@ -1,11 +1,11 @@
 // How an upload ends: it becomes a recording, is aborted or erased; nothing brings back what was deleted.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { participantKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { StoredPart } from '../../src/model/parts.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { participantKey } from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { mediaKey, uploadParts } from '../kit/service.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';

@@ -1,10 +1,10 @@
 // DELETE of a recording, and of everything of a participant across exams: at once, wholly, with receipts.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { participantKey, recordingKey } from '../../src/bucket/layout.ts';
 import type { ParticipantErasure } from '../../src/recordings/erase-participant.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { participantKey, recordingKey } from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { type Answer, type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';

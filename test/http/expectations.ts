@@ -1,6 +1,6 @@
 // What every answer of the service promises, whatever the call.
 import { expect } from '@jest/globals';
-import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
+import { PROBLEMS, type ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import type { Answer } from './api.ts';
 
 /** RFC 9457, with this service's members; never kept by a cache. */

@@ -1,10 +1,10 @@
 // The lists of an exam, an attempt, a participant and an access log: what they have, page by page; and one recording.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { Recording } from '../../src/model/recording.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
-import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { type Answer, type Api, type CreatedRecording, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
 

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
-import { auditPrefix, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import type { Recording } from '../../src/model/recording.ts';
 import type { AccessLogPage } from '../../src/recordings/access-log.ts';
-import type { Recording } from '../../src/recordings/read.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { auditPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';

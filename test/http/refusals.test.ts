@@ -1,8 +1,8 @@
 // The table of refusals: what every call under /v1 refuses, with which status and code, and that it changes nothing.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { recordingKey } from '../../src/bucket/layout.ts';
-import { PROBLEMS, type ProblemCode } from '../../src/http/problem-codes.ts';
+import { PROBLEMS, type ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { listAll, listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
 import {
   bodyOf,

@@ -2,8 +2,8 @@
 import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
 import { parseDocument } from '../../src/bucket/documents.ts';
-import { recordingKey } from '../../src/bucket/layout.ts';
-import { findObjectLock } from '../../src/doctor/checks/object-lock.ts';
+import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
+import { findObjectLock } from '../../src/doctor/bucket-checks.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
@@ -19,6 +19,7 @@ import { doctorFor } from '../doctor/support.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { pass, startFaultProxy } from '../kit/fault-proxy.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { CALLER, mediaKey, type TestService, uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { hasExternalStore, openTestStore } from '../objectstore/stores.ts';
@@ -48,7 +49,7 @@ async function storeWith(quirk: Quirk) {
     },
   });
   const client = createS3Client({ ...seen.settings, endpoint: behind });
-  const good = new S3ObjectStore(client, seen.settings);
+  const good = new S3ObjectStore(client, { ...seen.settings, scratchPrefix: DOCTOR_PREFIX });
   afterThisTest(() => client.destroy());
   afterThisTest(() => seen.close());
   return { seen, good };
@@ -163,7 +164,8 @@ describe('the doctor tells the truth of', () => {
       const deps = { ...doctorFor(seen, { s3: { bucket } }), inspection };
       expect(await examine(deps)).toMatchObject({ fit: false });
       expect(await findObjectLock(inspection)).toMatch('has object lock');
-      expect((await new S3ObjectStore(seen.client, { bucket, keyPrefix: '' }).listVersions('')).versions).toEqual([]);
+      const place = { bucket, keyPrefix: '', scratchPrefix: DOCTOR_PREFIX };
+      expect((await new S3ObjectStore(seen.client, place).listVersions('')).versions).toEqual([]);
       await seen.client.send(new DeleteBucketCommand({ Bucket: bucket }));
       expect((await good.list('')).objects).toEqual([]);
     });

@@ -1,12 +1,12 @@
 // A bucket that keeps versions: in memory, and on the store outside where there is one, for the embedded one keeps none.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { deleteRecording } from '../../src/recordings/delete.ts';
 import { readReceipt } from '../kit/bucket.ts';
 import { webm } from '../kit/fixtures.ts';
+import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { startTestService, type TestService, uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { hasExternalStore, openTestStore } from '../objectstore/stores.ts';

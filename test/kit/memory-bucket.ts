@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { PartToSign, Presigner } from '../../src/objectstore/presigner.ts';
+import { createS3Client } from '../../src/objectstore/s3/client.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
 import { intercepting } from './interventions.ts';
@@ -27,8 +28,15 @@ export interface TestStore {
   close(): Promise<void>;
 }
 
-const BUCKET_URL = new URL('http://store.test/recordings');
-const CREDENTIALS = { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' };
+const SETTINGS = {
+  endpoint: 'http://store.test',
+  region: 'us-east-1',
+  bucket: 'recordings',
+  keyPrefix: '',
+  forcePathStyle: true,
+  credentials: { accessKeyId: 'SERVICEKEY', secretAccessKey: 'service-secret' },
+};
+const CLIENT = createS3Client(SETTINGS);
 const refuse = (status = 403) => new Response(null, { status });
 
 /** Names that S3 and this project spell differently. */
@@ -53,11 +61,7 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
   const memory = new MemoryStore(options);
   const requests: CountedRequest[] = [];
   const issued = new Map<string, Issued>();
-  const client = {
-    config: { credentials: async () => CREDENTIALS, endpointProvider: () => ({ url: BUCKET_URL, properties: {} }) },
-  };
-  const settings = { region: 'us-east-1', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
-  const signer = createS3Presigner({ client, settings, now });
+  const signer = createS3Presigner({ client: CLIENT, settings: SETTINGS, now });
   const issue = (url: string, about: Omit<Issued, 'untilMs'>, seconds: number) => {
     issued.set(url, { ...about, untilMs: now() + seconds * 1000 });
     return url;

@@ -1,5 +1,6 @@
 // An ObjectStore in memory: it passes the contract suite, and its clock is given.
 import { hash } from 'node:crypto';
+import { ReadableStream } from 'node:stream/web';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/model/parts.ts';
 import {
   type DeleteTarget,

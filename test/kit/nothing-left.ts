@@ -1,8 +1,8 @@
 // What a deletion promises of the bucket.
 import { expect } from '@jest/globals';
-import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAll, listAllMultipartUploads, type ObjectStore } from '../../src/objectstore/object-store.ts';
+import { recordingKey, recordingPrefix } from './keys.ts';
 
 /** Neither objects nor open uploads of a recording are left. */
 export async function expectNothingLeft(store: ObjectStore, ref: RecordingRef): Promise<void> {

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type AuditRecord, createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
-import { recordingKey } from '../../src/bucket/layout.ts';
 import type { EventType } from '../../src/bucket/outbox.ts';
 import { createOutbox } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
@@ -19,6 +18,7 @@ import { sweep } from '../../src/sweeper/sweep.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { createVirtualClock, type TestClock } from './clock.ts';
 import { MIB, webm } from './fixtures.ts';
+import { recordingKey } from './keys.ts';
 import { openMemoryBucket, type TestStore } from './memory-bucket.ts';
 import type { MemoryStoreOptions } from './memory-store.ts';
 

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { Attempt } from '../../src/bucket/attempt.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
-import { type RetentionPolicy, recordingDeadline } from '../../src/model/retention.ts';
+import type { RetentionPolicy } from '../../src/model/retention.ts';
+import { assessedKey } from '../kit/keys.ts';
 
 const timesMs = fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) });
 const durationsMs = fc.integer({ min: 1, max: 400 * DAY_MS });
@@ -23,6 +25,13 @@ const plain: RetentionPolicy = {
   byTenantMs: new Map(Object.entries({ acme: 14 * DAY_MS, greedy: 90 * DAY_MS })),
 };
 
+/** The deadline of a recording in an attempt that was assessed at these times. */
+function deadlineOf(policy: RetentionPolicy, tenant: string, id: string, assessments: readonly number[]): number {
+  const ref = { tenant, exam: 'math', attempt: 'a1' };
+  const items = assessments.map((atMs) => ({ key: assessedKey(ref, atMs), sizeBytes: 0, lastModifiedMs: 0 }));
+  return new Attempt(policy, ref, items).deadlineMs({ recording: id });
+}
+
 test.each([
   ['of what nobody assessed: creation plus the unassessed retention', 'other', [], days(20)],
   ['of what nobody assessed is earlier where a tenant ordered less', 'acme', [], days(14)],
@@ -31,7 +40,7 @@ test.each([
   ['of what is assessed stays where a tenant ordered more', 'greedy', [days(0)], days(30)],
   ['of what is assessed: first assessment plus the retention', 'other', [days(1) + 5, days(1), days(1) + 9], days(31)],
 ])('a deadline %s', (_, tenant, assessments, deadlineMs) => {
-  expect(recordingDeadline(plain, tenant, recording, assessments)).toBe(deadlineMs);
+  expect(deadlineOf(plain, tenant, recording, assessments)).toBe(deadlineMs);
 });
 
 test('law: no setting keeps anything for more than 30 days, and no report, in whatever order, moves a deadline later', () => {
@@ -39,12 +48,12 @@ test('law: no setting keeps anything for more than 30 days, and no report, in wh
   fc.assert(
     fc.property(policies, timesMs, reports, timesMs, (policy, createdMs, known, another) => {
       const id = newRecordingId(createdMs, randomBytes);
-      const deadlineOf = (assessments: readonly number[]) => recordingDeadline(policy, 'acme', id, assessments);
-      const deadlineMs = deadlineOf(known);
-      expect(deadlineOf([])).toBeLessThanOrEqual(createdMs + 30 * DAY_MS);
+      const deadlineAfter = (assessments: readonly number[]) => deadlineOf(policy, 'acme', id, assessments);
+      const deadlineMs = deadlineAfter(known);
+      expect(deadlineAfter([])).toBeLessThanOrEqual(createdMs + 30 * DAY_MS);
       expect(deadlineMs).toBeLessThanOrEqual(Math.min(...known) + 30 * DAY_MS);
-      expect(deadlineOf([...known, another])).toBeLessThanOrEqual(deadlineMs);
-      expect(deadlineOf(known.toReversed())).toBe(deadlineMs);
+      expect(deadlineAfter([...known, another])).toBeLessThanOrEqual(deadlineMs);
+      expect(deadlineAfter(known.toReversed())).toBe(deadlineMs);
     }),
   );
 });

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDocument } from '../../src/bucket/documents.ts';
-import { receiptKey, recordingKey } from '../../src/bucket/layout.ts';
 import { beginsRecording, detectContainer } from '../../src/model/container.ts';
 import { parseDuration } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { checkParts, maxPartsFor, sameEtag } from '../../src/model/parts.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
+import { receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
 
 describe('the beginning of a recording', () => {

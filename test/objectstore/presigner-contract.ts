@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as requestOf } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
-import type { Sent } from '../../src/doctor/wire.ts';
+import type { RawRequest } from '../../src/doctor/raw-http.ts';
 import { MIN_PART_SIZE_BYTES } from '../../src/model/parts.ts';
 import { bytes, MEDIA, openBeforeAll, partsOf, text } from './object-store-contract.ts';
 import type { RealStore } from './stores.ts';
 
 /** Plain HTTP, as a browser or a thief of the URL would send it; `to`: a host other than the URL's. */
-export async function send(url: string, { method = 'GET', headers = {}, body }: Sent = {}, to = url) {
+export async function send(url: string, { method = 'GET', headers = {}, body }: RawRequest = {}, to = url) {
   const { hostname, port } = new URL(to);
   const { host, pathname, search } = new URL(url);
   const path = pathname + search;
@@ -169,7 +169,7 @@ export function describePresigner(name: string, open: () => Promise<RealStore>):
 }
 
 /** Each of them, so that one that is not shows which. */
-async function expectForbidden(requests: readonly (readonly [url: string, request: Sent])[]): Promise<void> {
+async function expectForbidden(requests: readonly (readonly [url: string, request: RawRequest])[]): Promise<void> {
   for (const [url, request] of requests) {
     expect({ url, request, ...(await send(url, request)) }).toMatchObject({ url, request, status: 403 });
   }

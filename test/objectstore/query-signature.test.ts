@@ -39,7 +39,7 @@ test('a signed query has the parameters and the signature of the SDK', async () 
         new HttpRequest({ ...request, headers: { ...headers } }),
         { expiresIn: seconds, signingDate: at, signableHeaders: new Set(Object.keys(headers)) },
       );
-      const ours = signers[region]({ method, path, query, headers }, credentials, { fromMs: at.getTime(), seconds });
+      const ours = signers[region]({ method, path, query, headers }, credentials, at.getTime(), seconds);
       expect(Object.fromEntries(new URLSearchParams(ours))).toEqual(theirs.query);
     }),
     { numRuns: 500 },

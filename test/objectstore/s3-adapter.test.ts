@@ -299,7 +299,37 @@ describe('a URL', () => {
     expect(await playback).toContain('X-Amz-Credential=SERVICEKEY%2F');
     const withoutUploadKey = adapterFor(changes).presigner;
     expect(await withoutUploadKey.presignPart(KEY, PART, 60)).toContain('X-Amz-Credential=SERVICEKEY%2F');
-    expect(() => presigner.presignPart(KEY, { ...PART, sizeBytes: 0 }, 60)).toThrow(RangeError);
+    await expect(presigner.presignPart(KEY, { ...PART, sizeBytes: 0 }, 60)).rejects.toThrow(RangeError);
+  });
+
+  test('is signed at the time of the call in whole seconds, so that it expires no later than its deadline', async () => {
+    let nowMs = Date.UTC(2026, 10, 29, 23, 59, 59, 999);
+    const { client, settings } = adapterFor({ endpoint: 'http://store:9000' });
+    const presigner = createS3Presigner({ client, settings, now: () => nowMs });
+    const signing = [presigner.presignPart(KEY, PART, 60), presigner.presignPlayback(KEY, MEDIA, 60)];
+    nowMs += MINUTE_MS;
+    for (const url of await Promise.all(signing)) {
+      const { searchParams } = new URL(url);
+      expect(searchParams.get('X-Amz-Date')).toBe('20261129T235959Z');
+      expect(searchParams.get('X-Amz-Expires')).toBe('60');
+    }
+  });
+
+  test('of a recording signs its type, that no cache may keep it, and nothing that the holder would have to send', async () => {
+    const { presigner } = adapterFor({ endpoint: 'http://store:9000' });
+    const { searchParams } = new URL(
+      await presigner.presignPlayback(KEY, { contentType: 'video/webm;codecs=vp8' }, 60),
+    );
+    for (const name of ['X-Amz-Date', 'X-Amz-Credential', 'X-Amz-Signature']) searchParams.delete(name);
+    expect(Object.fromEntries(searchParams)).toEqual({
+      'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+      'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+      'X-Amz-Expires': '60',
+      'X-Amz-SignedHeaders': 'host',
+      'response-cache-control': 'private, no-store',
+      'response-content-type': 'video/webm;codecs=vp8',
+      'x-id': 'GetObject',
+    });
   });
 
   // By the path style it does in test/doctor.

@@ -75,7 +75,7 @@ export function adapterFor(changes: Partial<S3Settings> = {}) {
   const client = createS3Client(settings, (operation, outcome) => attempts.push(`${operation} ${outcome}`));
   retryAtOnce(client);
   afterThisTest(() => client.destroy());
-  const store = new S3ObjectStore(client, settings, (notice) => notices.push(notice));
+  const store = new S3ObjectStore(client, { ...settings, scratchPrefix: 'doctor/' }, (notice) => notices.push(notice));
   const inspection = inspectBucket(client, settings);
   const presigner = createS3Presigner({ client, settings, now: Date.now });
   return { client, settings, store, inspection, attempts, notices, presigner };

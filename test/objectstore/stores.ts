@@ -10,13 +10,14 @@ import {
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { startLocalS3 } from '../../packages/embedded-s3/src/server.ts';
+import { startEmbeddedS3 } from '@proctoring-recordings/embedded-s3';
+import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
 import { eachItem } from '../../src/bucket/listing.ts';
 import { listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
 import { createS3Client, type S3Credentials, type S3Settings } from '../../src/objectstore/s3/client.ts';
-import { toStoreError } from '../../src/objectstore/s3/errors.ts';
 import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
+import { isStoreError } from '../../src/objectstore/store-error.ts';
 import type { CountedRequest, TestStore } from '../kit/memory-bucket.ts';
 
 export interface TestStoreOptions {
@@ -50,7 +51,7 @@ async function openEmbedded(options: TestStoreOptions): Promise<RealStore> {
   };
   const credentials = [keys.credentials, { ...keys.uploadCredentials, uploadOnly: true }];
   const dataDir = await mkdtemp(join(tmpdir(), 'test-store-'));
-  const server = await startLocalS3({ dataDir, bucket: 'recordings', credentials });
+  const server = await startEmbeddedS3({ dataDir, bucket: 'recordings', credentials });
   return testStore(await settingsOf(server.endpoint, 'recordings', keys, options), async () => {
     await server.close();
     await rm(dataDir, { recursive: true, force: true });
@@ -89,7 +90,7 @@ function testStore(settings: S3Settings, remove: (hasPolicy: boolean) => Promise
   let closing: Promise<void> | undefined;
   const presignerAt = (nowMs?: number) => createS3Presigner({ client, settings, now: () => nowMs ?? Date.now() });
   return {
-    store: new S3ObjectStore(client, settings),
+    store: new S3ObjectStore(client, { ...settings, scratchPrefix: DOCTOR_PREFIX }),
     client,
     settings,
     presigner: presignerAt(),
@@ -126,13 +127,13 @@ async function keepVersions({ client, bucket }: RealStore): Promise<void> {
   const VersioningConfiguration = { Status: 'Enabled' } as const;
   const enabling = client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
   await enabling.catch((error: unknown) => {
-    if (toStoreError('PutBucketVersioning', error).code !== 'not-implemented') throw error;
+    if (!isStoreError(error, 'not-implemented')) throw error;
   });
 }
 
 /** Sends no request that a store without policies or versions does not know. */
 async function removeBucket({ client, bucket }: RealStore, hasPolicy: boolean): Promise<void> {
-  const whole = new S3ObjectStore(client, { bucket, keyPrefix: '' });
+  const whole = new S3ObjectStore(client, { bucket, keyPrefix: '', scratchPrefix: DOCTOR_PREFIX });
   if (hasPolicy) await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
   for await (const upload of listAllMultipartUploads(whole, '')) {
     await whole.abortMultipartUpload(upload.key, upload.uploadId);

@@ -1,6 +1,5 @@
 // A delete that the store refuses is never overlooked, a refused call leaves nothing, and a busy store is left alone.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { participantKey, recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
@@ -8,6 +7,7 @@ import { StoreError } from '../../src/objectstore/store-error.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { keeping, meanwhile, replacing } from '../kit/interventions.ts';
+import { participantKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 const TIMELINE = { startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T11:00:00Z', gaps: [] };

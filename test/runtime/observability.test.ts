@@ -3,9 +3,9 @@ import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import type { LogLevel } from '../../src/config.ts';
-import type { LogFields, Logger } from '../../src/http/logger.ts';
-import { measureRequests } from '../../src/http/metrics.ts';
+import { requestMetrics } from '../../src/http/request.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { LogFields, Logger } from '../../src/model/logger.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
 import {
   dueMetrics,
@@ -103,7 +103,7 @@ describe('the metrics', () => {
 
   test('a label never holds an id: whatever is declared, its labels are these', () => {
     const registry = new Registry();
-    for (const declare of [measureRequests, storeMetrics, recordingMetrics, sweepMetrics]) declare(registry);
+    for (const declare of [requestMetrics, storeMetrics, recordingMetrics, sweepMetrics]) declare(registry);
     readyMetric(registry, () => {});
     const read = () => Promise.reject(new Error('not read'));
     dueMetrics(registry, { read, now: Date.now, leadMs: 0 });

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../demo/free-port.ts';
-import type { Logger } from '../../src/http/logger.ts';
 import { MINUTE_MS } from '../../src/model/durations.ts';
+import type { Logger } from '../../src/model/logger.ts';
 import { signToken } from '../../src/runtime/token.ts';
 import { CREATE_BODY, SCOPES } from '../http/calls.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -44,7 +44,7 @@ export async function install(settings: Record<string, string> = {}) {
   const running = new Set<ChildProcess>();
 
   function begin(args: readonly string[]) {
-    const child = spawn(process.execPath, [MAIN, ...args], { env });
+    const child = spawn(process.execPath, ['--conditions=source', MAIN, ...args], { env });
     running.add(child);
     const said = { stdout: '', stderr: '', all: '' };
     for (const stream of ['stdout', 'stderr'] as const) {

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { freePort } from '../../demo/free-port.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { ProctoringRecordings } from '../../packages/sdk/src/index.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from '../webhooks/receiver.ts';
@@ -217,7 +217,7 @@ describe('a service', () => {
     /** The parts that were acknowledged, in this order; the service may be killed under the others. */
     async function put(parts: typeof all, onAcknowledged = async () => {}): Promise<number[]> {
       const acknowledged: number[] = [];
-      const signed = await sdk.presignPartsOf(place, parts);
+      const signed = await sdk.signParts(place, parts);
       const sent = signed.map(async ({ partNumber, url, headers }) => {
         const sending = fetch(url, { method: 'PUT', headers, body: bytesOf(partNumber) });
         const answer = await sending.catch(() => undefined);
@@ -273,7 +273,7 @@ describe('a service', () => {
     // A second service on the same folder.
     Object.assign(installation.env, { PORT: '0', LOCAL_S3_PORT: '0' });
     const second = await installation.run('serve');
-    expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by process/) });
+    expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use already/) });
 
     await until(async () => (await installation.run('sweep', '--dry-run')).stdout.startsWith('1 of 1 due'));
     delete installation.env.OTEL_TRACES_EXPORTER;

@@ -79,7 +79,7 @@ describe('the binary', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   function run(line: string, settings: Record<string, string> = {}) {
-    const args = ['src/main.ts', ...line.split(' ').filter(Boolean)];
+    const args = ['--conditions=source', 'src/main.ts', ...line.split(' ').filter(Boolean)];
     const env = { DATA_DIR: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...settings };
     const { status: code, stdout: out, stderr: err } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
     return { code, out, err };

@@ -1,6 +1,5 @@
 // Who does what in a history: exam clients, assessors, reviewers, the privacy desk, sweepers, and what goes wrong by itself.
 import { Readable } from 'node:stream';
-import { attemptPrefix, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
@@ -10,6 +9,7 @@ import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
+import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { erasureIsWhole, must, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepBy, verifyOnce } from './operators.ts';

@@ -1,9 +1,10 @@
 // One history from its seed: the steps of its plan, then quiet, and what must be true at the end.
 
-import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
+import { ATTEMPTS_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { Finding, FindingKind } from '../../src/verifier/findings.ts';
 import { verify } from '../../src/verifier/verify.ts';
+import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { ACTORS } from './actors.ts';
 import { must, tagsTellTheDeadline, Violation } from './invariants.ts';
 import type { Model } from './model.ts';

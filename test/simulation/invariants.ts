@@ -1,16 +1,10 @@
 // What must be true after every step of a history, whatever has failed: each invariant a function that throws `Violation`.
 import { parseDocument } from '../../src/bucket/documents.ts';
-import {
-  attemptPrefix,
-  DUE_PREFIX,
-  parseKey,
-  receiptKey,
-  recordingKey,
-  recordingPrefix,
-} from '../../src/bucket/layout.ts';
+import { DUE_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import type { SweepReport } from '../../src/sweeper/report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
+import { attemptPrefix, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import type { Effect, Request, World } from './world.ts';
 

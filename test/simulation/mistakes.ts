@@ -1,13 +1,14 @@
 // Deliberate mistakes that the simulator has to catch, each made at the ports: between the code and its store, or in the
 // context that it is given. So they do not depend on how the code is written.
 import { type Manifest, parseDocument, toBody } from '../../src/bucket/documents.ts';
-import { ATTEMPTS_PREFIX, attemptPrefix, parseKey, recordingKey } from '../../src/bucket/layout.ts';
+import { ATTEMPTS_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import type { StoredPart } from '../../src/model/parts.ts';
 import type { ListPage, ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
+import { attemptPrefix, recordingKey } from '../kit/keys.ts';
 import { BEGINNING } from './plan.ts';
 
 const SHOWING = ['read', 'list', 'play'] as const;

@@ -1,12 +1,12 @@
 // Those who look at recordings, and what they must never be shown.
 
-import { recordingKey } from '../../src/bucket/layout.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
+import type { Recording } from '../../src/model/recording.ts';
 import { listRecordings } from '../../src/recordings/list.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
-import type { Recording } from '../../src/recordings/read.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { must, storedMeansWhole } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { callService, type Simulation, type Taking } from './service.ts';

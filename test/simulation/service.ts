@@ -2,7 +2,6 @@
 import { LRUCache } from 'lru-cache';
 import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
-import { attemptPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
@@ -13,6 +12,7 @@ import { ProxiedUploads } from '../../src/recordings/part-buffers.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { overriding } from '../kit/interventions.ts';
+import { attemptPrefix } from '../kit/keys.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';

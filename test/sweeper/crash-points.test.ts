@@ -1,10 +1,10 @@
 // An erasure or a sweep that dies at any of its store calls. The simulator kills every process, but at random calls, and
 // it has no webhook events: here every call is tried, with the events.
 import { expect, test } from '@jest/globals';
-import { recordingKey } from '../../src/bucket/layout.ts';
 import { EVENT_TYPES } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { type CrashPlan, crashing } from '../kit/interventions.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { ERASURE, startRetention } from './support.ts';
 
 test.each([

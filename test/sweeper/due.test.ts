@@ -1,11 +1,11 @@
 // What the metrics tell of the deletion queue, and the warning before a loss.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { dueAttemptKey, dueReceiptsKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf } from '../../src/model/ids.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { findDueSoon } from '../../src/sweeper/due-soon.ts';
 import { readDueStatus } from '../../src/sweeper/due-status.ts';
+import { dueAttemptKey, dueReceiptsKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
 
 let service: RetentionService;

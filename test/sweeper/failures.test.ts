@@ -1,9 +1,9 @@
 // What cannot be deleted is kept, counted and reported; everything else is deleted on time.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { failing, keeping, overriding, replacing } from '../kit/interventions.ts';
+import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { ERASURE, type RetentionService, startRetention } from './support.ts';
 
 let service: RetentionService;

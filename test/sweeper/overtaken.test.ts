@@ -1,7 +1,6 @@
 // Orders of events: what is overtaken, or dies, in the middle, and what must hold then. The simulator found most of them
 // (CHANGELOG has the seeds).
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
@@ -11,6 +10,7 @@ import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
+import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER } from '../kit/service.ts';
 import { type RetentionService, startRetention } from './support.ts';
 

@@ -2,11 +2,12 @@
 // checked by verify. A batch that fails must not look like a lost receipt.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
-import { dueReceiptsKey, parseKey, receiptKey, recordingKey } from '../../src/bucket/layout.ts';
+import { parseKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
+import { dueReceiptsKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, receiptIndex, startRetention } from './support.ts';
 
 const LONG_AGO = 'due/20200101T000000000Z/receipts';

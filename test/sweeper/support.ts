@@ -1,7 +1,6 @@
 // The service as the tests of retention use it: its calls on any store, and looks into the bucket.
 import { seedRecordings } from '../../bench/seed.ts';
 import { toBody } from '../../src/bucket/documents.ts';
-import { dueAttemptKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { parseOutboxBody } from '../../src/bucket/outbox.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
@@ -16,6 +15,7 @@ import { verify } from '../../src/verifier/verify.ts';
 import { readReceipt } from '../kit/bucket.ts';
 import { webm } from '../kit/fixtures.ts';
 import { overriding } from '../kit/interventions.ts';
+import { dueAttemptKey, recordingPrefix } from '../kit/keys.ts';
 import { startTestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;

@@ -1,6 +1,5 @@
 // What a sweep deletes, keeps, completes, costs and reports.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf } from '../../src/model/ids.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
@@ -11,6 +10,7 @@ import { sweep } from '../../src/sweeper/sweep.ts';
 import { MAX_LISTED } from '../../src/verifier/findings.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, replacing } from '../kit/interventions.ts';
+import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
 import { type RetentionService, startRetention, timeless } from './support.ts';
 

@@ -1,11 +1,11 @@
 // A tenant that orders a shorter retention, or takes that order back.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { recordingPrefix } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { failing, keeping, overriding } from '../kit/interventions.ts';
+import { recordingPrefix } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
 let service: RetentionService;

@@ -1,13 +1,13 @@
 // Stores that list less than S3 does, or in another order: nothing is inferred from what they do not show.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { recordingKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, overriding } from '../kit/interventions.ts';
+import { recordingKey } from '../kit/keys.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import { mediaKey } from '../kit/service.ts';
 import { startRetention } from './support.ts';

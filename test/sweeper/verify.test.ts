@@ -2,6 +2,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from '@jest/globals';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/verifier/findings.ts';
+import { webm } from '../kit/fixtures.ts';
+import { failing } from '../kit/interventions.ts';
 import {
   attemptPrefix,
   auditKey,
@@ -11,12 +16,7 @@ import {
   receiptKey,
   recordingKey,
   recordingPrefix,
-} from '../../src/bucket/layout.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
-import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/verifier/findings.ts';
-import { webm } from '../kit/fixtures.ts';
-import { failing } from '../kit/interventions.ts';
+} from '../kit/keys.ts';
 import { mediaKey } from '../kit/service.ts';
 import { type RetentionService, receiptIndex, startRetention } from './support.ts';
 

@@ -6,15 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../demo/free-port.ts';
 import { createReceiver, type RecordingEvent as Taken } from '../../docs/examples/webhook-receiver.ts';
-import { outboxKey, receiptKey, recordingKey } from '../../src/bucket/layout.ts';
 import { dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
-import { backoffMs } from '../../src/webhooks/backoff.ts';
-import { createDispatcher, type DeliveryFailure, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
+import { backoffMs, type DeliveryFailure, Dispatcher, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
-import { replacing } from '../kit/interventions.ts';
+import { overriding, replacing } from '../kit/interventions.ts';
+import { outboxKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
@@ -25,7 +25,7 @@ let beta: Receiver;
 let results: Record<string, number>;
 let failures: DeliveryFailure[];
 let backlog: number;
-let dispatcher: ReturnType<typeof createDispatcher>;
+let dispatcher: Dispatcher;
 
 beforeEach(async () => {
   const events = new Map(['acme', 'beta', 'gone'].map((tenant) => [tenant, new Set(EVENT_TYPES)]));
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 function newDispatcher(options: Partial<DispatcherOptions> = {}) {
-  return createDispatcher({
+  return new Dispatcher({
     store: service.store,
     endpoints: new Map(Object.entries({ acme: acme.endpoint(), beta: beta.endpoint() })),
     settleMs: HOUR_MS,
@@ -296,6 +296,66 @@ test('recording.stored waits for the mark of its recording or a receipt, and is 
   service.clock.advance(HOUR_MS);
   await round();
   expect([results, await waiting()]).toEqual([{ delivered: 2, dropped: 1 }, []]);
+});
+
+describe('a store that fails', () => {
+  const refusing = () =>
+    overriding(service.store, { delete: async ([target]) => [{ key: '', ...target, code: 'AccessDenied' }] });
+
+  test('to delete a delivered event is reported, later and later, and the event is not sent again', async () => {
+    await add('acme');
+    const refused = newDispatcher({ store: refusing() });
+    for (const seconds of [0, 5, 5, 15, 5]) {
+      service.clock.advance(seconds * SECOND_MS);
+      await round(refused);
+    }
+    expect(acme.received).toHaveLength(1);
+    expect(failures.map(({ code }) => code)).toEqual(Array(3).fill('AccessDenied'));
+    expect(results).toEqual({ delivered: 1 });
+    expect(await waiting()).toHaveLength(1);
+  });
+
+  test('to delete an expired event is reported, and the event counts as expired once it is deleted', async () => {
+    await add('gone');
+    service.clock.advance(7 * DAY_MS + SECOND_MS);
+    const refused = newDispatcher({ store: refusing() });
+    for (let polls = 0; polls < 3; polls += 1) await round(refused);
+    expect([failures.map(({ code }) => code), results]).toEqual([['AccessDenied'], {}]);
+    await round();
+    expect([results, await waiting()]).toEqual([{ expired: 1 }, []]);
+  });
+
+  test('is not sent a request for each waiting event while it is busy', async () => {
+    await add('acme', 20);
+    let gets = 0;
+    const busy = overriding(service.store, {
+      async get() {
+        gets += 1;
+        throw new StoreError('unavailable', 'GetObject', 'SlowDown');
+      },
+    });
+    await round(newDispatcher({ store: busy }));
+    expect(gets).toBeLessThanOrEqual(4);
+    expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['SlowDown']));
+    await round();
+    expect(acme.received).toHaveLength(20);
+  });
+});
+
+test('an event that fails is attempted at the latest when it expires, and then given up', async () => {
+  acme.answer = () => 500;
+  await add('acme');
+  // Twelve failures, and the next attempt would come six hours later.
+  for (let attempts = 0; attempts < 12; attempts += 1) {
+    service.clock.advance(6 * HOUR_MS);
+    await round();
+  }
+  service.clock.advance(7 * DAY_MS - 12 * 6 * HOUR_MS - HOUR_MS);
+  await round();
+  service.clock.advance(HOUR_MS + SECOND_MS);
+  await round();
+  expect(results).toEqual({ failed: 13, expired: 1 });
+  expect(await waiting()).toEqual([]);
 });
 
 test('a long outbox of one tenant does not hide the next, nor is it listed to its end', async () => {

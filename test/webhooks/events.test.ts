@@ -1,11 +1,11 @@
 // What is written into the outbox, when, and that no deletion waits for it.
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { recordingKey, recordingPrefix } from '../../src/bucket/layout.ts';
 import { EVENT_TYPES, type EventType } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { createInterventions } from '../kit/interventions.ts';
+import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER } from '../kit/service.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 

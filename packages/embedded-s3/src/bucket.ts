@@ -1,6 +1,6 @@
 // The bucket on disk: what lies where, how it is opened after any end of the last run, and its settings.
 //
-//   {dataDir}/lock                         pid of the process that uses the folder
+//   {dataDir}/lock.sqlite                  locked by the process that uses the folder
 //   {dataDir}/{bucket}/settings.json       creation date, CORS and lifecycle documents
 //   {dataDir}/{bucket}/objects/{sha256 of the key}.json    one record per object, with its key and its data files
 //   {dataDir}/{bucket}/uploads/{uploadId}.json             one record per multipart upload
@@ -29,9 +29,9 @@ import { Uploads } from './uploads.ts';
 
 /** XML documents are kept as they were sent. */
 export interface BucketSettings {
-  created: number;
-  cors?: string;
-  lifecycle?: string;
+  readonly created: number;
+  readonly cors?: string;
+  readonly lifecycle?: string;
 }
 
 const SETTINGS = 'settings.json';
@@ -89,18 +89,18 @@ export class Bucket {
 }
 
 interface Folders {
-  root: Folder;
-  objects: Folder;
-  uploads: Folder;
-  parts: Folder;
-  data: Folder;
-  temporary: Folder;
+  readonly root: Folder;
+  readonly objects: Folder;
+  readonly uploads: Folder;
+  readonly parts: Folder;
+  readonly data: Folder;
+  readonly temporary: Folder;
 }
 
 interface Contents {
-  objects: ObjectRecord[];
-  uploads: UploadRecord[];
-  parts: PartRecord[];
+  readonly objects: ObjectRecord[];
+  readonly uploads: UploadRecord[];
+  readonly parts: PartRecord[];
 }
 
 async function openFolders(path: string): Promise<Folders> {

@@ -5,11 +5,11 @@ import type { RequestHead } from './request-head.ts';
 import { childrenNamed, childText, parseXml, type XmlElement } from './xml.ts';
 
 export interface CorsRule {
-  origins: string[];
-  methods: string[];
-  headers: string[];
-  exposed: string[];
-  maxAgeSeconds: string | undefined;
+  readonly origins: string[];
+  readonly methods: string[];
+  readonly headers: string[];
+  readonly exposed: string[];
+  readonly maxAgeSeconds: string | undefined;
 }
 
 const MAX_RULES = 100;
@@ -55,30 +55,6 @@ function parseRule(rule: XmlElement): CorsRule {
   return parsed;
 }
 
-function matches(pattern: string, value: string): boolean {
-  const [start = '', end] = pattern.split('*');
-  if (end === undefined) return pattern === value;
-  return value.length >= start.length + end.length && value.startsWith(start) && value.endsWith(end);
-}
-
-function findRule(rules: CorsRule[], origin: string, method: string, headers: string[]): CorsRule | undefined {
-  const allowsHeader = (rule: CorsRule, header: string) =>
-    rule.headers.some((pattern) => matches(pattern.toLowerCase(), header));
-  return rules.find(
-    (rule) =>
-      rule.origins.some((pattern) => matches(pattern, origin)) &&
-      rule.methods.includes(method) &&
-      headers.every((header) => allowsHeader(rule, header)),
-  );
-}
-
-function originHeaders(rule: CorsRule, origin: string): Record<string, string> {
-  const grant: Record<string, string> = rule.origins.includes('*')
-    ? { 'access-control-allow-origin': '*' }
-    : { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
-  return rule.exposed.length === 0 ? grant : { ...grant, 'access-control-expose-headers': rule.exposed.join(', ') };
-}
-
 /** Headers for an actual answer, errors included: without them a browser's script cannot even read the status. */
 export function corsHeaders(rules: CorsRule[], head: RequestHead): Record<string, string> {
   if (rules.length === 0) return {};
@@ -111,4 +87,28 @@ export function preflightReply(rules: CorsRule[], head: RequestHead): Reply {
       'content-length': '0',
     },
   };
+}
+
+function matches(pattern: string, value: string): boolean {
+  const [start = '', end] = pattern.split('*');
+  if (end === undefined) return pattern === value;
+  return value.length >= start.length + end.length && value.startsWith(start) && value.endsWith(end);
+}
+
+function findRule(rules: CorsRule[], origin: string, method: string, headers: string[]): CorsRule | undefined {
+  const allowsHeader = (rule: CorsRule, header: string) =>
+    rule.headers.some((pattern) => matches(pattern.toLowerCase(), header));
+  return rules.find(
+    (rule) =>
+      rule.origins.some((pattern) => matches(pattern, origin)) &&
+      rule.methods.includes(method) &&
+      headers.every((header) => allowsHeader(rule, header)),
+  );
+}
+
+function originHeaders(rule: CorsRule, origin: string): Record<string, string> {
+  const grant: Record<string, string> = rule.origins.includes('*')
+    ? { 'access-control-allow-origin': '*' }
+    : { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+  return rule.exposed.length === 0 ? grant : { ...grant, 'access-control-expose-headers': rule.exposed.join(', ') };
 }

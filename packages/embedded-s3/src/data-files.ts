@@ -1,24 +1,23 @@
 // The bytes of objects and parts: files that are written once under a unique name and never changed.
 import { createReadStream } from 'node:fs';
 import { type Folder, uniqueName, writeNewFile } from './disk.ts';
-import { peek } from './peek.ts';
 
 /** A stretch of an object's bytes: one whole data file. */
 export interface Segment {
-  file: string;
-  sizeBytes: number;
+  readonly file: string;
+  readonly sizeBytes: number;
 }
 
 /** Bytes being sent; `release` must be called once, whether or not they were read. */
 export interface OpenRead {
-  bytes: AsyncIterable<Buffer>;
-  release: () => Promise<void>;
+  readonly bytes: AsyncIterable<Buffer>;
+  readonly release: () => Promise<void>;
 }
 
 export class DataFiles {
   readonly #folder: Folder;
   readonly #readers = new Map<string, number>();
-  readonly #doomed = new Set<string>();
+  readonly #removedWhileRead = new Set<string>();
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -29,10 +28,11 @@ export class DataFiles {
     const { isEmpty, bytes } = await peek(body);
     // Markers and facts are empty objects: their record is all there is.
     if (isEmpty) return [];
-    const segment: Segment = { file: uniqueName(), sizeBytes: 0 };
-    await writeNewFile(this.#folder.file(segment.file), counted(bytes, segment));
+    const file = uniqueName();
+    const written = { sizeBytes: 0 };
+    await writeNewFile(this.#folder.file(file), counted(bytes, written));
     await this.#folder.sync();
-    return [segment];
+    return [{ file, ...written }];
   }
 
   /**
@@ -70,13 +70,13 @@ export class DataFiles {
       return;
     }
     this.#readers.delete(file);
-    if (this.#doomed.delete(file)) await this.#folder.remove(file);
+    if (this.#removedWhileRead.delete(file)) await this.#folder.remove(file);
   }
 
-  /** Removes files that no record refers to any more; those being read go when their last reader ends. Safe twice. */
+  /** Removes files that no record refers to any more, those being read at the end of their last reader. Repeatable. */
   async remove(segments: readonly Segment[]): Promise<void> {
     for (const { file } of segments) {
-      if (this.#readers.has(file)) this.#doomed.add(file);
+      if (this.#readers.has(file)) this.#removedWhileRead.add(file);
       else await this.#folder.remove(file);
     }
   }
@@ -89,9 +89,27 @@ export class DataFiles {
   }
 }
 
-async function* counted(bytes: AsyncIterable<Buffer>, segment: Segment): AsyncGenerator<Buffer> {
+async function* counted(bytes: AsyncIterable<Buffer>, written: { sizeBytes: number }): AsyncGenerator<Buffer> {
   for await (const chunk of bytes) {
-    segment.sizeBytes += chunk.length;
+    written.sizeBytes += chunk.length;
     yield chunk;
+  }
+}
+
+/**
+ * Reads the first chunk, so that what fails at once fails here, and gives back the whole stream.
+ * @throws whatever the stream throws before its first chunk
+ */
+export async function peek(source: AsyncIterable<Buffer>): Promise<{ isEmpty: boolean; bytes: AsyncIterable<Buffer> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return { isEmpty: first.done === true, bytes: from(first, iterator) };
+}
+
+async function* from(first: IteratorResult<Buffer>, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    for (let next = first; next.done !== true; next = await iterator.next()) yield next.value;
+  } finally {
+    await iterator.return?.();
   }
 }

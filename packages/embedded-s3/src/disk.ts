@@ -32,7 +32,7 @@ export class Folder {
   }
 
   async names(): Promise<string[]> {
-    return await readdir(this.path);
+    return readdir(this.path);
   }
 
   /**
@@ -51,7 +51,7 @@ export class Folder {
     await this.#waiting;
   }
 
-  /** Removes the file; one that is already gone is no error. Durable only after sync(). */
+  /** Removes the file; one that does not exist is no error. Durable only after sync(). */
   async remove(name: string): Promise<void> {
     try {
       await unlink(this.file(name));
@@ -65,7 +65,7 @@ export class Folder {
   }
 }
 
-/** A name nobody else has; lower-case hex, so the same on file systems that fold case. */
+/** A unique name in lower-case hex: the same on file systems that fold case. */
 export function uniqueName(): string {
   return randomBytes(16).toString('hex');
 }

@@ -45,7 +45,7 @@ const CODES = {
 
 export type S3ErrorCode = keyof typeof CODES;
 
-/** A refusal meant for the client; anything else thrown becomes InternalError and tells nothing. */
+/** A refusal meant for the client; anything else thrown becomes InternalError without a reason. */
 export class S3Error extends Error {
   override readonly name = 'S3Error';
   readonly code: S3ErrorCode;

@@ -36,7 +36,7 @@ export class Objects {
 
   /**
    * Puts the object in place of any earlier one of that key; durable when it returns. Its data files must be on disk.
-   * When it throws before the record is in place, the earlier object stands and the data files are the caller's.
+   * When it throws before the record is in place, the earlier object stays and the data files are the caller's.
    * @throws S3Error PreconditionFailed when it may only be put where none is
    */
   async put(record: ObjectRecord, { onlyIfAbsent = false } = {}): Promise<void> {

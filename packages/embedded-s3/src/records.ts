@@ -5,41 +5,41 @@ import type { Segment } from './data-files.ts';
 import type { Folder } from './disk.ts';
 
 export interface Tag {
-  key: string;
-  value: string;
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface ObjectRecord {
-  key: string;
+  readonly key: string;
   /** Standard headers that are stored and sent back: content-type, cache-control, content-disposition, … */
-  headers: Record<string, string>;
-  tags: Tag[];
+  readonly headers: Record<string, string>;
+  readonly tags: Tag[];
   /** Without quotes. */
-  etag: string;
-  sizeBytes: number;
+  readonly etag: string;
+  readonly sizeBytes: number;
   /** Milliseconds since the epoch, whole seconds: what the Last-Modified header can say. */
-  lastModified: number;
+  readonly lastModified: number;
   /** The object's bytes in order: one file, or one for each part. */
-  segments: Segment[];
+  readonly segments: Segment[];
   /** The multipart upload it was completed from. */
-  uploadId?: string;
+  readonly uploadId?: string;
 }
 
 export interface UploadRecord {
-  uploadId: string;
-  key: string;
+  readonly uploadId: string;
+  readonly key: string;
   /** As those of the object that it becomes. */
-  headers: Record<string, string>;
-  initiated: number;
+  readonly headers: Record<string, string>;
+  readonly initiated: number;
 }
 
 export interface PartRecord {
-  uploadId: string;
-  partNumber: number;
-  etag: string;
-  sizeBytes: number;
-  lastModified: number;
-  segments: Segment[];
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly lastModified: number;
+  readonly segments: Segment[];
 }
 
 /** The file name of an object's record: safe for any key, of one length, and without letters that differ in case. */

@@ -1,17 +1,16 @@
-// What an operation answers, and how that goes out over HTTP.
+// The response of an operation, and how it is sent over HTTP.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import type { OpenRead } from './data-files.ts';
+import { type OpenRead, peek } from './data-files.ts';
 import type { S3Error } from './errors.ts';
-import { peek } from './peek.ts';
 import { element, xmlDocument } from './xml.ts';
 
 export interface Reply {
-  status: number;
-  headers?: Record<string, string>;
+  readonly status: number;
+  readonly headers?: Record<string, string>;
   /** A document, or bytes whose length the headers give. */
-  body?: string | OpenRead;
+  readonly body?: string | OpenRead;
 }
 
 export function xmlReply(document: string): Reply {

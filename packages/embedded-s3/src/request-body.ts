@@ -11,9 +11,9 @@ const MAX_BODY_BYTES = 5 * 1024 ** 3;
 const MAX_XML_BYTES = 8 * 1024 * 1024;
 
 interface BodyOptions {
-  payloadHash: string;
+  readonly payloadHash: string;
   /** Called before the first byte is asked for: a client may be waiting for "100 Continue" (RFC 9110, 10.1.1). */
-  onStart: () => void;
+  readonly onStart: () => void;
 }
 
 export class RequestBody {
@@ -48,7 +48,7 @@ export class RequestBody {
   async *stream(): AsyncGenerator<Buffer> {
     const { payloadHash, onStart } = this.#options;
     const expectedMd5 = this.#expectedMd5();
-    const sha256 = payloadHash === UNSIGNED && this.#head.amz(SHA256) === undefined ? undefined : createHash('sha256');
+    const sha256 = payloadHash === UNSIGNED ? undefined : createHash('sha256');
     let checksum = 0;
     onStart();
 
@@ -60,14 +60,9 @@ export class RequestBody {
       checksum = crc32(chunk, checksum);
       yield chunk;
     }
-    const hash = sha256?.digest();
-    if (payloadHash !== UNSIGNED && hash?.toString('hex') !== payloadHash) {
-      throw new S3Error('XAmzContentSHA256Mismatch');
-    }
-    const digests = { [CRC32]: inBase64(checksum), [SHA256]: hash?.toString('base64') };
-    for (const [name, digest] of Object.entries(digests)) {
-      if ((this.#head.amz(name) ?? digest) !== digest) throw new S3Error('BadDigest');
-    }
+    if (sha256 && sha256.digest('hex') !== payloadHash) throw new S3Error('XAmzContentSHA256Mismatch');
+    const digest = inBase64(checksum);
+    if ((this.#head.amz(CRC32) ?? digest) !== digest) throw new S3Error('BadDigest');
     if (expectedMd5 !== undefined && this.md5() !== expectedMd5) throw new S3Error('BadDigest');
   }
 
@@ -99,9 +94,8 @@ export class RequestBody {
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 const CRC32 = 'x-amz-checksum-crc32';
-const SHA256 = 'x-amz-checksum-sha256';
 /** The checksums that a client may send with a body. AWS SDKs send CRC32 by default. */
-export const CHECKSUM_HEADERS = [CRC32, SHA256];
+export const CHECKSUM_HEADERS: readonly string[] = [CRC32];
 
 /** @throws S3Error NotImplemented (a body in chunks with signatures or trailers), InvalidArgument */
 function checkKind(payloadHash: string): void {

@@ -7,7 +7,6 @@ import { multipartOperations } from './operations/multipart.ts';
 import { objectOperations } from './operations/objects.ts';
 import type { Operation } from './operations/operation.ts';
 import { taggingOperations } from './operations/tags.ts';
-import { uploadListingOperations } from './operations/upload-listings.ts';
 import type { RequestHead } from './request-head.ts';
 
 // Those that need most parameters come first: `?tagging` is no GetObject.
@@ -17,14 +16,13 @@ const OPERATIONS = [
   ...objectOperations,
   ...taggingOperations,
   ...multipartOperations,
-  ...uploadListingOperations,
   deleteObjects,
 ].sort((a, b) => (b.requires?.length ?? 0) - (a.requires?.length ?? 0));
 
 /** x-amz-* values that any request may carry: the signature's, the body's, and who calls. */
 const COMMON_AMZ = new Set(['x-amz-content-sha256', 'x-amz-date', 'x-amz-sdk-checksum-algorithm', 'x-amz-user-agent']);
 
-/** `If-Range` is not among them: operations/range.ts answers it. */
+/** `If-Range` is not among them: operations/objects.ts answers it. */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 
 /** The operation of the request, or undefined: an unknown query parameter may mean anything. */

@@ -7,40 +7,39 @@ import { Bucket } from './bucket.ts';
 import { type CorsRule, corsHeaders, parseCorsRules, preflightReply, rulesForOrigins } from './cors.ts';
 import { asS3Error, S3Error } from './errors.ts';
 import { lockFolder } from './lock.ts';
-import { checkKey } from './operations/arguments.ts';
-import type { Operation } from './operations/operation.ts';
+import { checkKey, type Operation } from './operations/operation.ts';
 import { errorReply, type Reply, sendReply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestHead } from './request-head.ts';
 import { checkHeaders, findOperation } from './routes.ts';
 import { verifySignature } from './sigv4.ts';
 
-export interface LocalS3Credential {
-  accessKeyId: string;
-  secretAccessKey: string;
+export interface EmbeddedS3Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
   /** May only UploadPart, like the upload key on a real store. */
-  uploadOnly?: boolean;
+  readonly uploadOnly?: boolean;
 }
 
-export interface LocalS3Options {
-  dataDir: string;
-  bucket: string;
-  credentials: LocalS3Credential[];
+export interface EmbeddedS3Options {
+  readonly dataDir: string;
+  readonly bucket: string;
+  readonly credentials: EmbeddedS3Credential[];
   /** 'us-east-1' when not given. */
-  region?: string;
+  readonly region?: string;
   /** '127.0.0.1' when not given. */
-  host?: string;
+  readonly host?: string;
   /** 0, the default, takes any free one. */
-  port?: number;
+  readonly port?: number;
   /** Origins of browsers, while no PutBucketCors was made. */
-  allowedOrigins?: string[];
+  readonly allowedOrigins?: string[];
   /** Milliseconds since the epoch: for Date, Last-Modified and expiry. */
-  now?: () => number;
+  readonly now?: () => number;
 }
 
-export interface LocalS3 {
+export interface EmbeddedS3 {
   /** Such as http://127.0.0.1:9000. */
-  endpoint: string;
+  readonly endpoint: string;
   /** Waits for running requests up to five seconds, then cuts them off. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -55,13 +54,13 @@ const INACTIVITY_MS = 300_000;
  * Starts the endpoint on a data folder, which it makes when missing.
  * @throws Error when another process uses the folder, a record in it is unreadable, or the port is taken
  */
-export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
+export async function startEmbeddedS3(options: EmbeddedS3Options): Promise<EmbeddedS3> {
   const { dataDir, bucket: name, host = '127.0.0.1', port = 0, now = Date.now } = options;
   // The rules of S3, which also make the name a harmless folder name.
   if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(name)) throw new Error(`Not a bucket name: ${name}`);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(await lockFolder(dataDir));
+  cleanup.defer(lockFolder(dataDir));
   const bucket = await Bucket.open(dataDir, name, now());
   cleanup.defer(async () => {
     await bucket.close();
@@ -83,7 +82,7 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
 
 class Endpoint {
   readonly #bucket: Bucket;
-  readonly #credentials: readonly LocalS3Credential[];
+  readonly #credentials: readonly EmbeddedS3Credential[];
   readonly #region: string;
   readonly #now: () => number;
   readonly #originRules: CorsRule[];
@@ -92,7 +91,7 @@ class Endpoint {
   #corsCache: { document: string; rules: CorsRule[] } | undefined;
   #closing = false;
 
-  constructor(bucket: Bucket, options: LocalS3Options & { now: () => number }) {
+  constructor(bucket: Bucket, options: EmbeddedS3Options & { now: () => number }) {
     this.#bucket = bucket;
     this.#credentials = options.credentials;
     this.#region = options.region ?? 'us-east-1';
@@ -128,7 +127,7 @@ class Endpoint {
 
   #track(incoming: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const running = this.#answer(incoming, response, expectsContinue)
-      // Only a connection that broke, or a read that failed midway, gets here; there is nobody left to tell.
+      // Only a connection that broke, or a read that failed midway, gets here: no client waits for a response.
       .catch(() => {
         response.destroy();
       })
@@ -143,7 +142,7 @@ class Endpoint {
     const requestId = randomBytes(8).toString('hex').toUpperCase();
     response.sendDate = false;
     response.setHeader('Date', new Date(this.#now()).toUTCString());
-    response.setHeader('Server', 'local-s3');
+    response.setHeader('Server', 'embedded-s3');
     response.setHeader('x-amz-request-id', requestId);
     let awaitsContinue = expectsContinue;
     const onStart = () => {
@@ -151,7 +150,7 @@ class Endpoint {
       awaitsContinue = false;
     };
     const send = async (reply: Reply) => {
-      // Who was never told to continue may or may not send the body: what follows can not be told apart.
+      // A client without its 100 Continue may send the body or not: what follows could be either.
       if (awaitsContinue || this.#closing) response.setHeader('Connection', 'close');
       await sendReply(incoming, response, reply);
     };
@@ -177,11 +176,11 @@ class Endpoint {
     if (head.key !== undefined) checkKey(head.key);
     checkHeaders(head, operation);
     const body = new RequestBody(incoming, head, { ...verified, onStart });
-    return await operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });
+    return operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });
   }
 
   /** @throws S3Error AccessDenied (upload-only credential), NoSuchBucket, NotImplemented */
-  #permitted(head: RequestHead, credential: LocalS3Credential): Operation {
+  #permitted(head: RequestHead, credential: EmbeddedS3Credential): Operation {
     const operation = findOperation(head);
     if (
       credential.uploadOnly === true &&

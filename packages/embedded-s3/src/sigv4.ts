@@ -11,8 +11,8 @@ const MAX_SKEW_MS = 15 * 60 * 1000;
 const MAX_EXPIRES_SECONDS = 604_800;
 
 export interface Secret {
-  accessKeyId: string;
-  secretAccessKey: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 export interface Verified<C> {
@@ -22,12 +22,12 @@ export interface Verified<C> {
 }
 
 interface Claim {
-  presigned: boolean;
-  credential: string;
-  signedHeaders: string;
-  signature: string;
-  timestamp: string;
-  payloadHash: string;
+  readonly presigned: boolean;
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+  readonly timestamp: string;
+  readonly payloadHash: string;
 }
 
 /**

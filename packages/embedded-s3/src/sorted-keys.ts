@@ -6,7 +6,7 @@
  */
 export function compareUtf8(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index++) {
+  for (let index = 0; index < length; index += 1) {
     const a = left.charCodeAt(index);
     const b = right.charCodeAt(index);
     if (a !== b) return rank(a) - rank(b);
@@ -20,9 +20,9 @@ function rank(unit: number): number {
 }
 
 interface KeyPage {
-  keys: string[];
+  readonly keys: string[];
   /** Whether more follow. */
-  truncated: boolean;
+  readonly truncated: boolean;
 }
 
 /** A sorted array with binary search. An insertion moves pointers, not keys: some 50 µs among 100,000 keys. */

@@ -12,20 +12,20 @@ import { compareUtf8 } from './sorted-keys.ts';
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 
 export interface UploadFolders {
-  uploads: Folder;
-  parts: Folder;
-  temporary: Folder;
+  readonly uploads: Folder;
+  readonly parts: Folder;
+  readonly temporary: Folder;
 }
 
 interface Upload {
-  record: UploadRecord;
-  parts: Map<number, PartRecord>;
+  readonly record: UploadRecord;
+  readonly parts: Map<number, PartRecord>;
 }
 
 /** A part as CompleteMultipartUpload names it. */
 export interface NamedPart {
-  partNumber: number;
-  etag: string;
+  readonly partNumber: number;
+  readonly etag: string;
 }
 
 export class Uploads {
@@ -68,7 +68,7 @@ export class Uploads {
     return [...this.#find(uploadId, key).parts.values()].sort((a, b) => a.partNumber - b.partNumber);
   }
 
-  /** Whether the part is the one that stands under its number. */
+  /** Whether the part is the one that is stored under its number. */
   holds(part: PartRecord): boolean {
     return this.#uploads.get(part.uploadId)?.parts.get(part.partNumber) === part;
   }
@@ -98,11 +98,11 @@ export class Uploads {
 
   /**
    * Makes the object out of the named parts without copying a byte: its record lists their files. The object's record
-   * comes first, and a crash after it is made good at the next start, which ends the upload.
+   * comes first, and the next start after a crash in between ends the upload.
    * @throws S3Error NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, and those of Objects.put
    */
   async complete(uploadId: string, key: string, named: NamedPart[], lastModified: number): Promise<ObjectRecord> {
-    return await this.#mutex.run(uploadId, async () => {
+    return this.#mutex.run(uploadId, async () => {
       const upload = this.#find(uploadId, key);
       const chosen = choose(upload.parts, named);
       const record: ObjectRecord = {

@@ -37,9 +37,9 @@ export function xmlDocument(root: string, content: Content[], { namespaced = tru
 
 /** An element as read: its own text, untrimmed and unescaped, and its child elements in order. */
 export interface XmlElement {
-  name: string;
-  text: string;
-  children: XmlElement[];
+  readonly name: string;
+  readonly text: string;
+  readonly children: XmlElement[];
 }
 
 // Numbers stay text and nothing is trimmed: ` 007 ` is a good key.

@@ -12,9 +12,9 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { expect } from '@jest/globals';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { escapeUri } from '../../../src/objectstore/s3/query-signature.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
-import { type LocalS3Options, startLocalS3 } from '../src/server.ts';
+import { type EmbeddedS3Options, startEmbeddedS3 } from '../src/server.ts';
+import { encodeUri } from '../src/uri.ts';
 
 export const BUCKET = 'recordings';
 export const ROOT = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret' };
@@ -23,14 +23,14 @@ export const UNSIGNED = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
 export const FIVE_MIB = 5 * 1024 * 1024;
 
 export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'local-s3-'));
+  const folder = await mkdtemp(join(tmpdir(), 'embedded-s3-'));
   afterThisTest(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-export async function startStore(options: Partial<LocalS3Options> = {}) {
+export async function startStore(options: Partial<EmbeddedS3Options> = {}) {
   const dataDir = options.dataDir ?? (await temporaryFolder());
-  const server = await startLocalS3({ bucket: BUCKET, credentials: [ROOT, UPLOADER], ...options, dataDir });
+  const server = await startEmbeddedS3({ bucket: BUCKET, credentials: [ROOT, UPLOADER], ...options, dataDir });
   afterThisTest(() => server.close());
   const inside = (...names: string[]) => join(dataDir, BUCKET, ...names);
   return { server, dataDir, inside, ...asking(server.endpoint, dataDir) };
@@ -139,7 +139,7 @@ async function sign(endpoint: string, line: string, options: SignOptions = {}) {
   const decoded = whole ? place || `/${BUCKET}` : `/${BUCKET}/${options.key ?? place}`;
   const unsigned = new HttpRequest({
     method,
-    path: decoded.split('/').map(escapeUri).join('/'),
+    path: decoded.split('/').map(encodeUri).join('/'),
     query: { ...Object.fromEntries(new URLSearchParams(search)), ...options.query },
     headers: { host: new URL(endpoint).host, ...options.headers },
     // The payload of a URL is unsigned, as that of every body that is not bytes.
@@ -150,6 +150,6 @@ async function sign(endpoint: string, line: string, options: SignOptions = {}) {
   const { path, query, headers } = await (expires === undefined
     ? signer.sign(unsigned, { signingDate })
     : signer.presign(unsigned, { signingDate, expiresIn: expires }));
-  const target = `${path}?${stringify(query, '&', '=', { encodeURIComponent: escapeUri })}`;
+  const target = `${path}?${stringify(query, '&', '=', { encodeURIComponent: encodeUri })}`;
   return { method, target, headers, body };
 }

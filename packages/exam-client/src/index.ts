@@ -1,4 +1,4 @@
-// The exam client in the browser, `proctoring-recordings/client`: see docs/exam-client.md.
+// The package @proctoring-recordings/exam-client, which runs in the browser: see docs/exam-client.md.
 export { ClientError, type WaitingReason } from './errors.ts';
 export { keepInStep, type Player } from './keep-in-step.ts';
 export type { StorageWarning } from './local-bytes.ts';

@@ -88,7 +88,7 @@ export class LocalBytes {
   }
 
   /** The chunks that have bytes in [from, to), in order. */
-  async chunks(recording: string, from = 0, to = Number.POSITIVE_INFINITY): Promise<Chunk[]> {
+  async chunks(recording: string, from = 0, to: number = Number.POSITIVE_INFINITY): Promise<Chunk[]> {
     const first = (await this.#lastOffset(recording, from)) ?? 0;
     const kept = await this.#read<Chunk[]>(CHUNKS, (chunks) => chunks.getAll(range(recording, first, to, true)));
     return [...(kept ?? []), ...this.#memory.filter((chunk) => chunk.recording === recording)]

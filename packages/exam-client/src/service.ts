@@ -53,8 +53,10 @@ export class Service {
     this.#recordings = `${service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
   }
 
-  async create(recording: NewRecording): Promise<{ recordingId: string; partSizeBytes: number }> {
-    const { recording: created, upload } = (await this.#call('POST', '', { ...recording, parts: 0 })) as {
+  /** The same key finds the recording that an earlier call made, also when its reply was lost. */
+  async create(key: string, recording: NewRecording): Promise<{ recordingId: string; partSizeBytes: number }> {
+    const headers = { 'idempotency-key': key };
+    const { recording: created, upload } = (await this.#call('POST', '', { ...recording, parts: 0 }, headers)) as {
       recording: { recordingId: string };
       upload: { partSizeBytes: number };
     };
@@ -91,9 +93,9 @@ export class Service {
   }
 
   /** @throws Unavailable, ClientError with the problem's code */
-  async #call(method: string, path: string, body?: object): Promise<unknown> {
-    let answer = await this.#send(method, path, body);
-    if (answer.status === 401) answer = await this.#send(method, path, body);
+  async #call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<unknown> {
+    let answer = await this.#send(method, path, body, headers);
+    if (answer.status === 401) answer = await this.#send(method, path, body, headers);
     if (answer.ok) return answer.status === 204 ? undefined : readJson(answer);
     const problem = ((await readJson(answer).catch(() => undefined)) ?? {}) as {
       code?: string;
@@ -109,7 +111,7 @@ export class Service {
     throw new ClientError(code, detail, problem.partNumbers);
   }
 
-  async #send(method: string, path: string, body?: object): Promise<Response> {
+  async #send(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response> {
     this.#token ??= askToken(this.#options);
     const asked = this.#token;
     const forget = () => {
@@ -123,7 +125,11 @@ export class Service {
     try {
       const answer = await fetch(this.#recordings + path, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body && !isFile && { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body && !isFile && { 'content-type': 'application/json' }),
+          ...headers,
+        },
         ...(body && { body: isFile ? body : JSON.stringify(body) }),
         // A file takes as long as the line needs.
         ...(!isFile && { signal: AbortSignal.timeout(CALL_WITHIN_MS) }),
@@ -138,10 +144,11 @@ export class Service {
 
 /** @throws whatever `getToken` throws, and when it gives nothing that a header can carry: an error page, say */
 async function askToken(options: ServiceOptions): Promise<string> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error('getToken did not answer.')), CALL_WITHIN_MS);
+    timer = setTimeout(() => reject(new Error('getToken did not answer.')), CALL_WITHIN_MS);
   });
-  const token = (await Promise.race([options.getToken(), tooLate])).trim();
+  const token = (await Promise.race([options.getToken(), tooLate]).finally(() => clearTimeout(timer))).trim();
   if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken gave no token.');
   return token;
 }

@@ -134,10 +134,10 @@ export class Upload {
 
   async #create(): Promise<{ recordingId: string; partSizeBytes: number }> {
     const { row, local, service } = this.#deps;
-    const { participantId, kind, contentType, consent } = row;
+    const { key, participantId, kind, contentType, consent } = row;
     if (row.recordingId === undefined || row.partSizeBytes === undefined) {
       const create = async () => {
-        const created = await service.create({ participantId, kind, contentType, consent });
+        const created = await service.create(key, { participantId, kind, contentType, consent });
         Object.assign(row, created);
         await local.put(row);
         return created;

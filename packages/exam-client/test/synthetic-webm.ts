@@ -1,6 +1,9 @@
 // A WebM as a browser's MediaRecorder writes it (unknown sizes, no duration, no cues), of any length, and known to a byte.
 import { type Bytes, concat, element, ID, sizeBytes, uintBytes, uintElement } from '../src/webm/ebml.ts';
 
+export { concat, ID } from '../src/webm/ebml.ts';
+export { HEAD_BYTES } from '../src/webm/head.ts';
+
 export interface SyntheticOptions {
   readonly seconds: number;
   readonly bytesPerSecond: number;

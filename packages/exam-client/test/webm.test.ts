@@ -113,7 +113,7 @@ describe('a recorded WebM', () => {
   });
 
   test.each([
-    ['../../demo/fixtures/webcam.webm', 1, 4_000],
+    ['../../../demo/fixtures/webcam.webm', 1, 4_000],
     ['fixtures/firefox-screen.webm', 2, 14_000],
     ['fixtures/firefox-audio.webm', 5, 4_000],
   ])('made by a real browser is understood: %s', async (path, cues, ms) => {

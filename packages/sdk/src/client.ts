@@ -1,5 +1,6 @@
-// The API for servers in TypeScript: one method a call, typed by the schemas of the service, patient where it asks to be.
-import { type ClientOptions, pause, send } from './send.ts';
+// The API for servers in TypeScript: one method for each call, with retries.
+import { untilFinal } from './retry.ts';
+import { type ClientOptions, send } from './send.ts';
 import type {
   Assessment,
   AttemptPath,
@@ -9,11 +10,11 @@ import type {
   DeletionReason,
   ListFilter,
   PlaybackLink,
-  PresignedPart,
   PresignParts,
   Receipt,
   Recording,
   RecordingPath,
+  SignedPart,
   UploadedPart,
 } from './types.ts';
 
@@ -34,22 +35,22 @@ export class ProctoringRecordings {
   }
 
   /** Begins a recording. `idempotencyKey`: the same one for the same recording; by default a new one for each call. */
-  create(
+  async create(
     at: AttemptPath,
     body: CreateRecording,
-    { idempotencyKey = crypto.randomUUID() }: { idempotencyKey?: string } = {},
+    { idempotencyKey }: { idempotencyKey?: string } = {},
   ): Promise<CreatedRecording> {
-    const headers = { 'Idempotency-Key': idempotencyKey };
+    const headers = { 'Idempotency-Key': idempotencyKey ?? (await newKey()) };
     return send(this.#options, { method: 'POST', path: `${attemptPath(at)}/recordings`, body, headers });
   }
 
   /** URLs for up to 1000 parts. PUT each part to its `url`; a part that is sent again replaces the first. */
-  async presignPartsOf(at: RecordingPath, parts: PresignParts['parts']): Promise<PresignedPart[]> {
+  async signParts(at: RecordingPath, parts: PresignParts['parts']): Promise<SignedPart[]> {
     const path = `${recordingPath(at)}/parts`;
-    return (await send<{ parts: PresignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
+    return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
   }
 
-  /** What the store has: where an upload goes on after a crash. */
+  /** What the store has: from there an upload is resumed after a crash. */
   async uploadedParts(at: RecordingPath): Promise<UploadedPart[]> {
     const path = `${recordingPath(at)}/parts`;
     return (await send<{ parts: UploadedPart[] }>(this.#options, { method: 'GET', path })).parts;
@@ -65,7 +66,7 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
   }
 
-  /** Creates, uploads and completes a whole file that the caller has in hand. */
+  /** Creates, uploads and completes a whole file. */
   async upload(at: AttemptPath, file: Blob, body: Omit<CreateRecording, 'parts'>): Promise<Recording> {
     const created = await this.create(at, { ...body, parts: 0 });
     const recording = { ...at, recording: created.recording.recordingId };
@@ -77,20 +78,15 @@ export class ProctoringRecordings {
     return this.complete(recording);
   }
 
-  async #putPart(at: RecordingPath, partNumber: number, part: Blob): Promise<void> {
-    const { fetch: by = fetch, maxAttempts = 5, signal } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
-      const [signed] = await this.presignPartsOf(at, [{ partNumber, sizeBytes: part.size }]);
-      const sent = await by(signed?.url ?? '', { method: 'PUT', body: part, ...(signal ? { signal } : {}) }).catch(
-        (error: unknown) => {
-          if (attempt >= maxAttempts || signal?.aborted) throw error;
-          return undefined;
-        },
-      );
-      if (sent?.ok) return;
-      if (attempt >= maxAttempts) throw new Error(`the store answered part ${partNumber} with ${sent?.status}`);
-      await pause(attempt, sent, signal);
-    }
+  async #putPart(at: RecordingPath, partNumber: number, body: Blob): Promise<void> {
+    const { fetch: by = fetch, signal } = this.#options;
+    // A URL for each attempt, so that none has expired.
+    const put = async () => {
+      const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: body.size }]);
+      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) });
+    };
+    const response = await untilFinal(put, ({ ok }) => ok, this.#options);
+    if (!response.ok) throw new Error(`the store answered part ${partNumber} with ${response.status}`);
   }
 
   get(at: RecordingPath): Promise<Recording> {
@@ -147,4 +143,10 @@ function recordingPath(at: RecordingPath): string {
 
 function part(id: string): string {
   return encodeURIComponent(id);
+}
+
+/** In Node 18 `crypto` is a module, and not a global. */
+async function newKey(): Promise<string> {
+  const webcrypto = globalThis.crypto ?? (await import('node:crypto')).webcrypto;
+  return webcrypto.randomUUID();
 }

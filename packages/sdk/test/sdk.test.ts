@@ -4,8 +4,7 @@ import { DAY_MS } from '../../../src/model/durations.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi, UNKNOWN_RECORDING } from '../../../test/http/api.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
 import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings } from '../src/index.ts';
-import { retryAfterMs } from '../src/retry-after.ts';
-import { pauseMs } from '../src/send.ts';
+import { pauseMs, retryAfterMs } from '../src/retry.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -90,7 +89,7 @@ describe('the client for servers', () => {
     expect(error.code === 'part-missing').toBe(false);
 
     const place = { ...at, recording: recordingId };
-    const [part] = await recordings.presignPartsOf(place, [{ partNumber: 2, sizeBytes: 1000 }]);
+    const [part] = await recordings.signParts(place, [{ partNumber: 2, sizeBytes: 1000 }]);
     if (!part) throw new Error('no part was signed');
     await api.service.putPart(part, new Uint8Array(1000));
     expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);

@@ -3,25 +3,22 @@ import { assessAttempt, readAssessment } from '../../recordings/assess.ts';
 import { operation } from '../operation.ts';
 import { assessment, assessmentBody } from '../schemas.ts';
 
-const EXAMPLE = { completedAt: '2026-11-05T14:30:00.000Z', deleteBy: '2026-12-05T14:30:00.000Z', recordings: 2 };
-
 export const assess = operation({
   operationId: 'reportAssessment',
   method: 'put',
-  at: 'attempt',
+  resource: 'attempt',
   suffix: '/assessment',
   summary: 'Report that an attempt was assessed',
   description:
-    'Every recording of the attempt is deleted no later than the retention after `completedAt`. Safe to repeat. The ' +
-    'earliest assessment counts: a later one is refused, so that no deadline ever moves back. A ' +
-    'recording whose deadline has passed gets no new one: if it is still there, it is deleted now.',
+    'Every recording of the attempt is deleted within the retention period after `completedAt`. Safe to repeat. The ' +
+    'earliest assessment counts: a later one is refused, so that no deadline ever moves to a later time. A recording ' +
+    'whose deadline has passed gets no new one: if it still exists, it is deleted now.',
   scopes: ['assessments:write'],
-  body: { schema: assessmentBody, example: { completedAt: EXAMPLE.completedAt } },
+  body: { schema: assessmentBody },
   success: {
     status: 200,
     description: 'The assessment, and until when the recordings are kept.',
     schema: assessment,
-    example: EXAMPLE,
   },
   problems: [
     'recording-being-created',
@@ -38,11 +35,11 @@ export const assess = operation({
 export const readAssessed = operation({
   operationId: 'getAssessment',
   method: 'get',
-  at: 'attempt',
+  resource: 'attempt',
   suffix: '/assessment',
   summary: 'See the assessment of an attempt',
   scopes: ['assessments:write', 'recordings:review'],
-  success: { status: 200, description: 'The assessment that counts.', schema: assessment, example: EXAMPLE },
+  success: { status: 200, description: 'The assessment that counts.', schema: assessment },
   problems: ['assessment-not-found'],
   async handle({ ctx, ref }) {
     return { body: await readAssessment(ctx, ref) };

@@ -1,11 +1,11 @@
 // The page to try everything out, /demo: its files, and tokens for it alone.
 import { BlockList } from 'node:net';
 import { extname } from 'node:path';
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
+import { ServiceError } from '../../model/errors.ts';
 import { parseId } from '../../model/ids.ts';
 import type { Scope } from '../access.ts';
-import type { Method } from '../operation.ts';
-import { HttpError } from '../problem-codes.ts';
+import type { Handler, Handlers } from '../request.ts';
 
 /** Who acts on the page, and what each may do. */
 export const DEMO_ROLES = {
@@ -19,8 +19,7 @@ export type DemoRole = keyof typeof DEMO_ROLES;
 /** Every attempt of the page is one of this exam. */
 export const DEMO_EXAM = 'demo';
 
-export const DEMO_FILES = ['index.html', 'main.js', 'page.css'] as const;
-export type DemoFiles = Readonly<Record<(typeof DEMO_FILES)[number], Buffer>>;
+export type DemoFiles = Readonly<Record<'index.html' | 'main.js' | 'page.css', Buffer>>;
 
 export interface DemoPage {
   files(): Promise<DemoFiles>;
@@ -35,17 +34,17 @@ export interface DemoPage {
 }
 
 /** By path, then by method. */
-export function demoRoutes(demo: DemoPage): ReadonlyMap<string, ReadonlyMap<Method, RequestHandler>> {
-  const get = (handler: RequestHandler) => new Map<Method, RequestHandler>([['get', handler]]);
-  const routes = new Map([
-    ['/demo/settings', get((_req, res) => void res.json({ exam: DEMO_EXAM, deleteLeadMs: demo.deleteLeadMs }))],
-    ['/demo/attempts/{attempt}/tokens/{role}', new Map<Method, RequestHandler>([['post', tokenHandler(demo)]])],
-  ]);
-  for (const name of DEMO_FILES) routes.set(name === 'index.html' ? '/demo' : `/demo/${name}`, get(file(demo, name)));
-  return routes;
+export function demoRoutes(demo: DemoPage): Readonly<Record<string, Handlers>> {
+  return {
+    '/demo': { get: file(demo, 'index.html') },
+    '/demo/main.js': { get: file(demo, 'main.js') },
+    '/demo/page.css': { get: file(demo, 'page.css') },
+    '/demo/settings': { get: (_req, res) => void res.json({ exam: DEMO_EXAM, deleteLeadMs: demo.deleteLeadMs }) },
+    '/demo/attempts/{attempt}/tokens/{role}': { post: tokenHandler(demo) },
+  };
 }
 
-function file(demo: DemoPage, name: (typeof DEMO_FILES)[number]): RequestHandler {
+function file(demo: DemoPage, name: keyof DemoFiles): Handler {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
@@ -66,11 +65,11 @@ function file(demo: DemoPage, name: (typeof DEMO_FILES)[number]): RequestHandler
   };
 }
 
-function tokenHandler(demo: DemoPage): RequestHandler {
+function tokenHandler(demo: DemoPage): Handler {
   return async (req, res) => {
     requireOwnPage(req, demo.origins);
     const { role, attempt } = req.params;
-    if (typeof role !== 'string' || !isRole(role)) throw new HttpError('not-found', 'There is no such role.');
+    if (typeof role !== 'string' || !isRole(role)) throw new ServiceError('not-found', 'There is no such role.');
     const token = await demo.issueToken(role, parseId('attempt', String(attempt)));
     res.setHeader('Cache-Control', 'no-store');
     res.json({ token });
@@ -86,9 +85,9 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Browsers tell the origin of every POST, so no other page gets a token, not one of a name that was bound to this
- * address either; what is no browser must run on this machine.
- * @throws HttpError `cross-origin`
+ * Browsers send the origin of every POST, so no other page gets a token, nor does one under a name that was bound to this
+ * address; what is not a browser must run on this machine.
+ * @throws ServiceError `cross-origin`
  */
 function requireOwnPage(req: Request, origins: readonly string[]): void {
   const { remoteAddress = '' } = req.socket;
@@ -96,5 +95,5 @@ function requireOwnPage(req: Request, origins: readonly string[]): void {
   const isOwnOrigin = origins.includes(req.get('origin') ?? '');
   const isSameOrigin = (req.get('sec-fetch-site') ?? 'same-origin') === 'same-origin';
   if (isLocal && isOwnOrigin && isSameOrigin) return;
-  throw new HttpError('cross-origin', `Only the page ${origins[0]}/demo on this machine gets tokens here.`);
+  throw new ServiceError('cross-origin', `Only the page ${origins[0]}/demo on this machine gets tokens here.`);
 }

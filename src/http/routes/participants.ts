@@ -1,21 +1,23 @@
-// The controller's privacy desk: what is held of a participant, and its erasure.
+// The privacy desk: what is held of a participant, its export, its erasure.
 import { eraseParticipant } from '../../recordings/erase-participant.ts';
+import { exportDocument } from '../../recordings/export.ts';
+import { exportArchive } from '../../recordings/export-archive.ts';
+import { exportHead } from '../../recordings/export-document.ts';
 import { listParticipantRecordings } from '../../recordings/list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { eraseQuery, listQuery, participantErasure } from '../schemas.ts';
-import { EXAMPLE_RECEIPT } from './examples.ts';
-import { PAGE, pageOf } from './read.ts';
+import { eraseQuery, exportQuery, listQuery, participantErasure, participantExport } from '../schemas.ts';
+import { PAGE, pageOf } from './recordings.ts';
 
 export const listOfParticipant = operation({
   operationId: 'listParticipantRecordings',
   method: 'get',
-  at: 'participant',
+  resource: 'participant',
   suffix: '/recordings',
   summary: 'List what is held of a participant',
   description:
-    'Across all exams of the tenant, uploads that are running included. What was deleted, is being deleted or is past its ' +
-    'deadline is not held any more and is left out; its receipt stands where the recording was. A participant of whom ' +
-    'nothing is held has an empty list: that is the answer to the question, not an error.',
+    'Across all exams of the tenant, with uploads in progress. What was deleted, is being deleted or is past its ' +
+    'deadline is left out; its receipt is at the path of the recording. A participant of whom nothing is held has an ' +
+    'empty list: that is not an error.',
   scopes: ['privacy:manage'],
   query: listQuery,
   success: PAGE,
@@ -26,17 +28,17 @@ export const listOfParticipant = operation({
 });
 
 const DESCRIPTION =
-  'Every recording of the participant, in every exam: uploads are stopped, what is stored is deleted, and each leaves a ' +
-  'receipt. Safe to repeat, and while uploads run: a second call answers with the receipts of what it still found. Keep ' +
-  'the receipts; each can be read for twelve months where its recording was (410). When something could not be ' +
-  'deleted the answer is 503 `erasure-incomplete`, which names it in `failed` and has the `receipts` of the rest; what ' +
-  'failed is deleted by a repeated call, or by the next sweep.';
+  'Every recording of the participant, in every exam: uploads are ended, stored recordings are deleted, and each leaves a ' +
+  'receipt. Safe to repeat, and during uploads: a second call returns the receipts of what it still found. Keep the ' +
+  'receipts; each can be read for twelve months at the path of its recording (410). If something could not be deleted ' +
+  'the response is 503 `erasure-incomplete`, which names it in `failed` and has the `receipts` of the rest; what failed ' +
+  'is deleted by a repeated call, or by the next sweep.';
 
 function eraseAt(operationId: string, suffix: string, summary: string): Operation {
   return operation({
     operationId,
     method: 'delete',
-    at: 'participant',
+    resource: 'participant',
     suffix,
     summary,
     description: DESCRIPTION,
@@ -46,7 +48,6 @@ function eraseAt(operationId: string, suffix: string, summary: string): Operatio
       status: 200,
       description: 'Nothing is held of the participant.',
       schema: participantErasure,
-      example: { receipts: [EXAMPLE_RECEIPT] },
     },
     problems: ['erasure-incomplete'],
     async handle({ ctx, caller, ref, query }) {
@@ -62,3 +63,41 @@ export const eraseAllRecordings = eraseAt(
   '/recordings',
   'Delete all recordings of a participant: the same',
 );
+
+const ZIP = 'application/zip';
+
+export const exportOne = operation({
+  operationId: 'exportParticipant',
+  method: 'get',
+  resource: 'participant',
+  suffix: '/export',
+  summary: 'Export all that is held of a participant',
+  description:
+    'For every recording its description, consent, assessment, deadline and access log, and a new link that is valid as ' +
+    'long as a playback link. The document explains each of its members. `format=zip`: an archive of that document ' +
+    '(`manifest.json`) and the recordings themselves, as they were uploaded. Both are written as they are read, at the ' +
+    'pace of the caller; an export that was cut off is not valid JSON, or not a valid archive. Each recording is audited ' +
+    'as `exported`. A recording whose processing is restricted is described, but has no link or file, unless ' +
+    '`includeRestricted` is `true`: for the data subject, or a legal claim.',
+  scopes: ['privacy:manage'],
+  query: exportQuery,
+  // The document has links; an archive is read by the service itself.
+  handsOut: ({ format }) => format !== 'zip',
+  success: {
+    status: 200,
+    description: 'The export.',
+    schema: participantExport,
+    orAs: ZIP,
+    example: (held) => ({ ...held, ...exportHead(held.tenantId, held.participantId, held.exportedAt) }),
+  },
+  problems: [],
+  async handle({ ctx, caller, ref, query: { format, includeRestricted } }) {
+    const name = `participant-${ref.participant}`;
+    if (format === 'zip') {
+      const chunks = exportArchive(ctx, caller, ref, { includeRestricted });
+      return { stream: { contentType: ZIP, fileName: `${name}.zip`, chunks } };
+    }
+    const chunks = exportDocument(ctx, caller, ref, { includeRestricted });
+    return { stream: { contentType: 'application/json', fileName: `${name}.json`, chunks } };
+  },
+});

@@ -1,11 +1,11 @@
 // What needs no token: probes, metrics and the documentation.
 import { createHash } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import { readFileSync } from 'node:fs';
+import type { Response } from 'express';
 import type { Registry } from 'prom-client';
-import { DOCS_STYLE, renderDocs } from '../docs.ts';
-import { sendTagged } from '../etag.ts';
-import { describeApi } from '../openapi.ts';
-import { OPERATIONS } from './index.ts';
+import { type ApiDescription, DOCS_STYLE, renderDocs } from '../docs.ts';
+import type { Handlers } from '../request.ts';
+import { sendTagged } from '../response.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -13,31 +13,36 @@ export interface Readiness {
 }
 
 export interface ServiceDependencies {
+  /** Gets this layer's measurements; one application for each registry. */
   readonly metrics: Registry;
   isReady(): Promise<Readiness>;
 }
 
-/** By path; each answers GET alone. */
-export function serviceRoutes(deps: ServiceDependencies): ReadonlyMap<string, RequestHandler> {
-  const api = describeApi(OPERATIONS);
+/** Written by `npm run openapi` from the calls themselves, to which a test holds it. */
+const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
+
+/** By path, then by method. */
+export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
+  const api = JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
   const json = JSON.stringify(api);
   const page = renderDocs(api);
-  return new Map<string, RequestHandler>([
-    ['/livez', (_req, res) => void res.json({ status: 'ok' })],
-    ['/readyz', async (_req, res) => answerReadiness(res, await readinessOf(deps))],
-    ['/metrics', async (_req, res) => void res.type(deps.metrics.contentType).send(await deps.metrics.metrics())],
-    ['/openapi.json', (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), json)],
-    [
-      '/docs',
-      (req, res) => {
+  return {
+    '/livez': { get: (_req, res) => void res.json({ status: 'ok' }) },
+    '/readyz': { get: async (_req, res) => sendReadiness(res, await readinessOf(deps)) },
+    '/metrics': {
+      get: async (_req, res) => void res.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
+    },
+    '/openapi.json': { get: (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), json) },
+    '/docs': {
+      get(req, res) {
         res.setHeader('Content-Security-Policy', DOCS_POLICY);
         sendTagged(req, mayBeKept(res).type('html'), page);
       },
-    ],
-  ]);
+    },
+  };
 }
 
-/** The same for everybody, until the service is another version: a browser asks whether it still is. */
+/** The same for all callers of this version of the service: a browser asks whether it has changed. */
 function mayBeKept(res: Response): Response {
   res.setHeader('Cache-Control', 'no-cache');
   return res;
@@ -60,6 +65,6 @@ async function readinessOf(deps: ServiceDependencies): Promise<Readiness> {
   }
 }
 
-function answerReadiness(res: Response, { ready, reason }: Readiness): void {
+function sendReadiness(res: Response, { ready, reason }: Readiness): void {
   res.status(ready ? 200 : 503).json({ ready, reason });
 }

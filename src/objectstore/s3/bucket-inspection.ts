@@ -1,10 +1,9 @@
-// How a bucket is set up, as the doctor asks for it, and the two settings that it may change.
+// How a bucket is set up, as the doctor reads it, and the two settings that it may change.
 import {
   GetBucketAclCommand,
   GetBucketCorsCommand,
   GetBucketEncryptionCommand,
   GetBucketLifecycleConfigurationCommand,
-  type GetBucketLifecycleConfigurationCommandOutput,
   GetBucketPolicyCommand,
   GetBucketPolicyStatusCommand,
   GetBucketVersioningCommand,
@@ -15,30 +14,8 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { needed } from './answers.ts';
-import { httpStatusOf, isBare404, storeCodeOf, toStoreError } from './errors.ts';
-
-/** Each question throws `StoreError`: `not-implemented` when the store does not know it, `access-denied`, … */
-export interface BucketInspection {
-  /** Undefined: objects are never locked, or the store knows no object lock. */
-  objectLock(signal?: AbortSignal): Promise<ObjectLock | undefined>;
-  versioning(): Promise<'off' | 'enabled' | 'suspended'>;
-  /** The policy's JSON; undefined when there is none. */
-  policy(): Promise<string | undefined>;
-  isPolicyPublic(): Promise<boolean>;
-  /** What the ACL grants to everybody, such as `READ to AllUsers`. */
-  publicGrants(): Promise<string[]>;
-  /** The default algorithms; none when the store does not encrypt by itself. */
-  encryption(): Promise<string[]>;
-  corsRules(): Promise<CorsRuleSummary[]>;
-  /** Adds a rule, or replaces the one of that id; all others stay. Safe to repeat. */
-  setCorsRule(rule: CorsRuleSummary & { readonly id: string }): Promise<void>;
-  lifecycleRules(): Promise<LifecycleRuleSummary[]>;
-  /** Adds a rule that aborts old uploads, or replaces the one of that id; all others stay. Safe to repeat. */
-  setStrayUploadRule(rule: { readonly id: string; readonly prefix: string; readonly days: number }): Promise<void>;
-  /** Writes with `If-None-Match: *`. False when the store refused because the object is there. */
-  putIfAbsent(key: string, body: Uint8Array): Promise<boolean>;
-}
+import { isStoreError } from '../store-error.ts';
+import { httpStatusOf, isBare404, needed } from './responses.ts';
 
 export interface ObjectLock {
   /** Such as `COMPLIANCE, 30 days`; undefined when objects are locked only one by one. */
@@ -65,24 +42,26 @@ export interface LifecycleRuleSummary {
 
 const CORS_MAX_AGE_SECONDS = 3600;
 
+export type BucketInspection = ReturnType<typeof inspectBucket>;
+
+/** Each method throws `StoreError`: `not-implemented` when the store does not know the operation, `access-denied`, … */
 export function inspectBucket(
   client: S3Client,
   { bucket, keyPrefix }: { readonly bucket: string; readonly keyPrefix: string },
-): BucketInspection {
+) {
   const Bucket = bucket;
-
-  async function lifecycle(): Promise<GetBucketLifecycleConfigurationCommandOutput | undefined> {
-    return asking('GetBucketLifecycleConfiguration', () =>
-      client.send(new GetBucketLifecycleConfigurationCommand({ Bucket })),
-    );
-  }
+  const lifecycle = () => configured(client.send(new GetBucketLifecycleConfigurationCommand({ Bucket })));
+  const cors = async () => (await configured(client.send(new GetBucketCorsCommand({ Bucket }))))?.CORSRules ?? [];
 
   return {
-    async objectLock(signal) {
-      const output = await asking('GetObjectLockConfiguration', () =>
-        client.send(new GetObjectLockConfigurationCommand({ Bucket }), signal ? { abortSignal: signal } : {}),
-      ).catch((error: unknown) => {
-        if (toStoreError('GetObjectLockConfiguration', error).code === 'not-implemented') return undefined;
+    /** Undefined: objects are never locked, or the store knows no object lock. */
+    async objectLock(abortSignal?: AbortSignal): Promise<ObjectLock | undefined> {
+      const response = client.send(
+        new GetObjectLockConfigurationCommand({ Bucket }),
+        abortSignal ? { abortSignal } : {},
+      );
+      const output = await configured(response).catch((error: unknown) => {
+        if (isStoreError(error, 'not-implemented')) return undefined;
         throw error;
       });
       const { ObjectLockEnabled, Rule } = output?.ObjectLockConfiguration ?? {};
@@ -92,25 +71,25 @@ export function inspectBucket(
       return { defaultRetention: retention ? `${retention.Mode}, ${length}` : undefined };
     },
 
-    async versioning() {
-      const output = await asking('GetBucketVersioning', () => client.send(new GetBucketVersioningCommand({ Bucket })));
+    async versioning(): Promise<'off' | 'enabled' | 'suspended'> {
+      const output = await configured(client.send(new GetBucketVersioningCommand({ Bucket })));
       if (output?.Status === 'Enabled') return 'enabled';
       return output?.Status === 'Suspended' ? 'suspended' : 'off';
     },
 
-    async policy() {
-      return (await asking('GetBucketPolicy', () => client.send(new GetBucketPolicyCommand({ Bucket }))))?.Policy;
+    /** The policy's JSON; undefined when there is none. */
+    async policy(): Promise<string | undefined> {
+      return (await configured(client.send(new GetBucketPolicyCommand({ Bucket }))))?.Policy;
     },
 
-    async isPolicyPublic() {
-      const output = await asking('GetBucketPolicyStatus', () =>
-        client.send(new GetBucketPolicyStatusCommand({ Bucket })),
-      );
+    async isPolicyPublic(): Promise<boolean> {
+      const output = await configured(client.send(new GetBucketPolicyStatusCommand({ Bucket })));
       return output ? needed('GetBucketPolicyStatus', output.PolicyStatus?.IsPublic) : false;
     },
 
-    async publicGrants() {
-      const output = await asking('GetBucketAcl', () => client.send(new GetBucketAclCommand({ Bucket })));
+    /** What the ACL grants to everyone, such as `READ to AllUsers`. */
+    async publicGrants(): Promise<string[]> {
+      const output = await configured(client.send(new GetBucketAclCommand({ Bucket })));
       const grants = output ? needed('GetBucketAcl', output.Grants) : [];
       return grants.flatMap(({ Grantee, Permission }) => {
         const group = Grantee?.URI?.split('/').at(-1);
@@ -118,23 +97,21 @@ export function inspectBucket(
       });
     },
 
-    async encryption() {
-      const output = await asking('GetBucketEncryption', () => client.send(new GetBucketEncryptionCommand({ Bucket })));
+    /** The default algorithms; none when the store does not encrypt by itself. */
+    async encryption(): Promise<string[]> {
+      const output = await configured(client.send(new GetBucketEncryptionCommand({ Bucket })));
       const rules = output?.ServerSideEncryptionConfiguration?.Rules ?? [];
       return rules.flatMap((rule) => rule.ApplyServerSideEncryptionByDefault?.SSEAlgorithm ?? []);
     },
 
-    async corsRules() {
-      const output = await asking('GetBucketCors', () => client.send(new GetBucketCorsCommand({ Bucket })));
-      return (output?.CORSRules ?? []).map((rule) => ({
-        id: rule.ID,
-        origins: rule.AllowedOrigins ?? [],
-        methods: rule.AllowedMethods ?? [],
-      }));
+    async corsRules(): Promise<CorsRuleSummary[]> {
+      return (await cors()).map(({ ID: id, AllowedOrigins: origins = [], AllowedMethods: methods = [] }) => {
+        return { id, origins, methods };
+      });
     },
 
-    async setCorsRule({ id, origins, methods }) {
-      const known = await asking('GetBucketCors', () => client.send(new GetBucketCorsCommand({ Bucket })));
+    /** Adds a rule, or replaces the one of that id; all others stay. Safe to repeat. */
+    async setCorsRule({ id, origins, methods }: CorsRuleSummary & { readonly id: string }): Promise<void> {
       const ours = {
         ID: id,
         AllowedOrigins: [...origins],
@@ -143,17 +120,16 @@ export function inspectBucket(
         ExposeHeaders: ['ETag'],
         MaxAgeSeconds: CORS_MAX_AGE_SECONDS,
       };
-      const CORSRules = [...(known?.CORSRules ?? []).filter((rule) => rule.ID !== id), ours];
-      await asking('PutBucketCors', () =>
-        client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } })),
-      );
+      const CORSRules = [...(await cors()).filter((rule) => rule.ID !== id), ours];
+      await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
     },
 
-    async lifecycleRules() {
+    async lifecycleRules(): Promise<LifecycleRuleSummary[]> {
       return ((await lifecycle())?.Rules ?? []).filter((rule) => rule.Status === 'Enabled').map(toSummary);
     },
 
-    async setStrayUploadRule({ id, prefix, days }) {
+    /** Adds a rule that aborts old uploads, or replaces the one of that id; all others stay. Safe to repeat. */
+    async setStrayUploadRule(id: string, prefix: string, days: number): Promise<void> {
       const ours: LifecycleRule = {
         ID: id,
         Status: 'Enabled',
@@ -163,37 +139,31 @@ export function inspectBucket(
       const known = await lifecycle();
       const Rules = [...(known?.Rules ?? []).filter((rule) => rule.ID !== id), ours];
       const TransitionDefaultMinimumObjectSize = known?.TransitionDefaultMinimumObjectSize;
-      await asking('PutBucketLifecycleConfiguration', () =>
-        client.send(
-          new PutBucketLifecycleConfigurationCommand({
-            Bucket,
-            LifecycleConfiguration: { Rules },
-            TransitionDefaultMinimumObjectSize,
-          }),
-        ),
-      );
+      const configuration = { LifecycleConfiguration: { Rules }, TransitionDefaultMinimumObjectSize };
+      await client.send(new PutBucketLifecycleConfigurationCommand({ Bucket, ...configuration }));
     },
 
-    async putIfAbsent(key, body) {
+    /** Writes with `If-None-Match: *`. False when the store refused because the object exists. */
+    async putIfAbsent(key: string, body: Uint8Array): Promise<boolean> {
       try {
         await client.send(new PutObjectCommand({ Bucket, Key: keyPrefix + key, Body: body, IfNoneMatch: '*' }));
         return true;
       } catch (error) {
-        if (httpStatusOf(error) === 412) return false;
-        throw toStoreError('PutObject', error);
+        if (isStoreError(error) && httpStatusOf(error.cause) === 412) return false;
+        throw error;
       }
     },
   };
 }
 
-/** Undefined when the bucket has no such configuration: a 404 of a code for each kind. A 404 without one may be a proxy's. */
-async function asking<T>(operation: string, call: () => Promise<T>): Promise<T | undefined> {
+/** Undefined when the bucket has no such configuration: S3 has a 404 with a code of its own for each kind. */
+async function configured<T>(response: Promise<T>): Promise<T | undefined> {
   try {
-    return await call();
+    return await response;
   } catch (error) {
-    const isMissing = httpStatusOf(error) === 404 && !isBare404(error);
-    if (isMissing && storeCodeOf(error) !== 'NoSuchBucket') return undefined;
-    throw toStoreError(operation, error);
+    const isStores404 = isStoreError(error) && httpStatusOf(error.cause) === 404 && !isBare404(error);
+    if (isStores404 && error.code !== 'no-such-bucket') return undefined;
+    throw error;
   }
 }
 

@@ -1,9 +1,12 @@
-// The SDK's client as this service needs it: checksums only where required, retries with a budget, every attempt counted.
+// The SDK's client as this service needs it: checksums only where required, retries with a budget, every attempt counted,
+// and every failure a StoreError.
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
-import { storeCodeOf } from './errors.ts';
-import { expectRootElements } from './root-element.ts';
+import { requireTimeLeft } from '../request-deadline.ts';
+import { expectRootElements, storeCodeOf, toStoreError } from './responses.ts';
+
+export type { S3Client } from '@aws-sdk/client-s3';
 
 export interface S3Settings {
   /** Undefined: the provider's own endpoint for the region. */
@@ -26,7 +29,7 @@ export interface S3Credentials {
   readonly secretAccessKey: string;
 }
 
-/** Told of every attempt at the store, retries included. `outcome` is `ok` or the store's error code. */
+/** Called for every attempt at the store, retries included. `outcome` is `ok` or the store's error code. */
 export type OnStoreRequest = (operation: string, outcome: string, durationMs: number) => void;
 
 /** Operations whose checksum every store understands only as Content-MD5 (see facts in docs/adr/0004). */
@@ -37,12 +40,19 @@ const MD5_OPERATIONS = new Set([
   'PutBucketLifecycleConfigurationCommand',
 ]);
 
+/** The SDK's defaults break uploads on older gateways, and put a checksum of nothing into presigned URLs (docs/adr/0004). */
+export const CHECKSUMS = {
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
+} as const;
+
 const MAX_ATTEMPTS = 5;
 const CONNECTION_TIMEOUT_MS = 5_000;
-/** A store that neither takes nor sends a byte for this long is given up on. `requestTimeout` would only warn. */
+/** A request is given up when no byte moves for this long. The SDK's `requestTimeout` would only warn. */
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 256;
 
+/** Its `send` throws `StoreError` and nothing else. */
 export function createS3Client(
   settings: S3Settings,
   onRequest: OnStoreRequest = () => {},
@@ -51,8 +61,7 @@ export function createS3Client(
   const config: S3ClientConfig = {
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...CHECKSUMS,
     maxAttempts: MAX_ATTEMPTS,
     // The chain of middleware is put together once a command, not once a call: a tenth less CPU a request (measured).
     cacheMiddleware: true,
@@ -69,7 +78,27 @@ export function createS3Client(
   useContentMd5(client);
   expectRootElements(client);
   watchAttempts(client, onRequest);
+  throwStoreErrors(client);
   return client;
+}
+
+/** Around all other middleware, so that `client.send` throws nothing else. */
+function throwStoreErrors(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        throw toStoreError(operationOf(context), error);
+      }
+    },
+    { step: 'initialize', priority: 'high', name: 'throwStoreErrors' },
+  );
+}
+
+/** S3's name of it: `GetObject` of `GetObjectCommand`. */
+function operationOf({ commandName }: { readonly commandName?: string }): string {
+  return String(commandName).replace(/Command$/, '');
 }
 
 function useContentMd5(client: S3Client): void {
@@ -88,11 +117,12 @@ function useContentMd5(client: S3Client): void {
   );
 }
 
-/** Counts each attempt, and keeps the store's `Date` where `storeTimeOf` finds it. */
+/** Makes no attempt for a request that has lasted too long, counts each other one, and keeps the store's `Date` where `storeTimeOf` finds it. */
 function watchAttempts(client: S3Client, onRequest: OnStoreRequest): void {
   client.middlewareStack.add(
     (next, context) => async (args) => {
-      const operation = String(context.commandName).replace(/Command$/, '');
+      const operation = operationOf(context);
+      requireTimeLeft(operation);
       const startedMs = performance.now();
       try {
         const result = await next(args);
@@ -111,7 +141,7 @@ function watchAttempts(client: S3Client, onRequest: OnStoreRequest): void {
   );
 }
 
-/** The store's clock when it answered, in milliseconds; NaN when it sent no `Date`. */
+/** The store's clock when it responded, in milliseconds; NaN when it sent no `Date`. */
 export function storeTimeOf(output: { $metadata: object }): number {
   return Date.parse((output.$metadata as { storeDate?: string }).storeDate ?? '');
 }

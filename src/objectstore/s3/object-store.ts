@@ -1,8 +1,10 @@
-// The ObjectStore port on an S3-compatible store.
+// The ObjectStore port on an S3-compatible store: objects, listings, deletion, uploads. Tags are in tagging.ts.
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
@@ -14,7 +16,6 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { DOCTOR_PREFIX } from '../../bucket/layout.ts';
 import type { StoredPart } from '../../model/parts.ts';
 import { isDispensable } from '../needs.ts';
 import {
@@ -32,63 +33,76 @@ import {
   type UploadPage,
   type VersionPage,
 } from '../object-store.ts';
-import { isStoreError, isUnreadable, StoreError } from '../store-error.ts';
+import { isStoreError, isUndecided, StoreError } from '../store-error.ts';
+import { type S3Settings, storeTimeOf } from './client.ts';
 import {
-  byKeyThenLatest,
   bytesInRange,
-  calling,
   chunksOf,
   cutShort,
   discard,
   goesOn,
+  isBare404,
+  isMissing,
   needed,
-  readCursor,
+  storeCodeOf,
   timeOf,
-  tooLarge,
+  toStoreError,
   unreadable,
-  withoutRepeats,
-  writeCursor,
-} from './answers.ts';
-import { type S3Settings, storeTimeOf } from './client.ts';
-import { Deletion } from './deletion.ts';
-import { isBare404, isMissing, storeCodeOf } from './errors.ts';
+} from './responses.ts';
 import { Tagging } from './tagging.ts';
 
 const DEFAULT_CONTENT_TYPE = 'application/json';
 
-/** Told once when the store turns out to lack something that the service can do without. */
-export type OnNotice = (notice: 'store-has-no-tagging' | 'store-has-no-batch-delete') => void;
+/** The most keys of one DeleteObjects (S3 API). */
+const DELETE_BATCH = 1000;
+/** The store's codes for a deletion of what does not exist. */
+const NOTHING_TO_DELETE: readonly string[] = ['NoSuchKey', 'NoSuchVersion', 'NotFound'];
+
+/** The store turned out to lack something that the service can do without. */
+export type StoreNotice = 'store-has-no-tagging' | 'store-has-no-batch-delete';
+
+export interface BucketPlace extends Pick<S3Settings, 'bucket' | 'keyPrefix'> {
+  /** Under it the adapter makes throw-away keys, to find out what the store does. */
+  readonly scratchPrefix: string;
+}
 
 export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #keyPrefix: string;
-  readonly #deletion: Deletion;
+  readonly #scratchPrefix: string;
+  readonly #onNotice: (notice: StoreNotice) => void;
   readonly #tagging: Tagging;
+  #hasBatchDelete = true;
 
-  constructor(client: S3Client, settings: Pick<S3Settings, 'bucket' | 'keyPrefix'>, onNotice: OnNotice = () => {}) {
+  /** `onNotice` is called at most once for each notice. */
+  constructor(client: S3Client, place: BucketPlace, onNotice: (notice: StoreNotice) => void = () => {}) {
     this.#client = client;
-    this.#bucket = settings.bucket;
-    this.#keyPrefix = settings.keyPrefix;
-    const at = (key: string) => this.#at(key);
-    this.#deletion = new Deletion({ client, at, onMissing: () => onNotice('store-has-no-batch-delete') });
-    this.#tagging = new Tagging({ client, at, store: this, onMissing: () => onNotice('store-has-no-tagging') });
+    this.#bucket = place.bucket;
+    this.#keyPrefix = place.keyPrefix;
+    this.#scratchPrefix = place.scratchPrefix;
+    this.#onNotice = onNotice;
+    this.#tagging = new Tagging({
+      client,
+      at: (key) => this.#at(key),
+      store: this,
+      scratchPrefix: place.scratchPrefix,
+      onMissing: () => onNotice('store-has-no-tagging'),
+    });
   }
 
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: this.#keyPrefix + key };
   }
 
-  /** A listing that names other keys than were asked for is none. */
+  /** A listing with keys outside of the requested prefix is unreadable. */
   #keyOf(operation: string, prefix: string, storedKey = ''): string {
     if (!storedKey.startsWith(this.#keyPrefix + prefix)) throw unreadable(operation);
     return storedKey.slice(this.#keyPrefix.length);
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = { contentType: DEFAULT_CONTENT_TYPE }): Promise<void> {
-    await calling('PutObject', () =>
-      this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...headersOf(options) })),
-    );
+    await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...headersOf(options) }));
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
@@ -138,35 +152,34 @@ export class S3ObjectStore implements ObjectStore {
   /** Undefined when there is no such object, and `empty` when it ends before the range begins. */
   async #reading<T>(key: string, empty: T, read: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await calling('GetObject', read);
-    } catch (error) {
-      const { cause } = error as StoreError;
-      if (isMissing(cause)) return undefined;
-      if (storeCodeOf(cause) === 'InvalidRange') return empty;
-      // A 404 that is not in the store's words counts when a listing says so too.
-      if (isBare404(cause) && (await this.list(key, { limit: 1 })).objects.length === 0) return undefined;
+      return await read();
+    } catch (thrown) {
+      // The client throws StoreErrors; the body, which is read after it, throws what the network does.
+      const error = toStoreError('GetObject', thrown);
+      if (isMissing(error.cause)) return undefined;
+      if (storeCodeOf(error.cause) === 'InvalidRange') return empty;
+      // A 404 without a code of S3 counts when a listing shows no such object either.
+      if (isBare404(error) && (await this.list(key, { limit: 1 })).objects.length === 0) return undefined;
       throw error;
     }
   }
 
   async list(prefix: string, { startAfter, limit }: ListOptions = {}): Promise<ListPage> {
     const operation = 'ListObjectsV2';
-    const output = await calling(operation, () =>
-      this.#client.send(
-        new ListObjectsV2Command({
-          Bucket: this.#bucket,
-          Prefix: this.#keyPrefix + prefix,
-          StartAfter: startAfter === undefined ? undefined : this.#keyPrefix + startAfter,
-          MaxKeys: limit,
-        }),
-      ),
+    const output = await this.#client.send(
+      new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: this.#keyPrefix + prefix,
+        StartAfter: startAfter === undefined ? undefined : this.#keyPrefix + startAfter,
+        MaxKeys: limit,
+      }),
     );
     const objects = (output.Contents ?? []).map((object) => ({
       key: this.#keyOf(operation, prefix, object.Key),
       sizeBytes: needed(operation, object.Size),
       lastModifiedMs: timeOf(needed(operation, object.LastModified)),
     }));
-    // A store that ignores where to start would be asked for the same page without end.
+    // A store that ignores where to start would send the same page again and again.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
     const isTruncated = output.IsTruncated ?? output.NextContinuationToken !== undefined;
     const truncated = goesOn(operation, isTruncated, objects.length > 0);
@@ -176,15 +189,13 @@ export class S3ObjectStore implements ObjectStore {
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
     const operation = 'ListObjectVersions';
     const from = readCursor(cursor);
-    const output = await calling(operation, () =>
-      this.#client.send(
-        new ListObjectVersionsCommand({
-          Bucket: this.#bucket,
-          Prefix: this.#keyPrefix + prefix,
-          KeyMarker: from.key,
-          VersionIdMarker: from.id,
-        }),
-      ),
+    const output = await this.#client.send(
+      new ListObjectVersionsCommand({
+        Bucket: this.#bucket,
+        Prefix: this.#keyPrefix + prefix,
+        KeyMarker: from.key,
+        VersionIdMarker: from.id,
+      }),
     );
     const listed = [
       ...(output.Versions ?? []).map((version) => ({ ...version, isDeleteMarker: false })),
@@ -201,26 +212,20 @@ export class S3ObjectStore implements ObjectStore {
     const versions = withoutRepeats(listed, nameOf, from.last);
     // The SDK parses versions and delete markers into two lists, which loses the order between them.
     versions.sort(byKeyThenLatest);
-    const { NextKeyMarker: key, NextVersionIdMarker: id } = output;
-    // By the key alone the next page would leave out what is left of that key's versions.
-    const leadsOn = Boolean(key) && id !== undefined && !(key === from.key && id === from.id);
+    const { NextKeyMarker: key, NextVersionIdMarker: id, IsTruncated } = output;
     const last = versions.at(-1);
-    const isLast = !goesOn(operation, output.IsTruncated ?? Boolean(key), leadsOn);
-    return {
-      versions,
-      cursor: isLast ? undefined : writeCursor({ key, id, last: last && nameOf(last) }),
-      storeTimeMs: storeTimeOf(output),
-    };
+    // With the key alone the next page would leave out the rest of that key's versions.
+    const next = id === undefined ? undefined : { key, id, last: last && nameOf(last) };
+    const isTruncated = IsTruncated ?? Boolean(key);
+    return { versions, cursor: nextCursor(operation, from, next, isTruncated), storeTimeMs: storeTimeOf(output) };
   }
 
   async isVersioned(): Promise<boolean> {
     try {
-      const output = await calling('GetBucketVersioning', () =>
-        this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket })),
-      );
+      const output = await this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket }));
       const status: string | undefined = output.Status;
       if (status === undefined || status === 'Enabled' || status === 'Suspended') return status !== undefined;
-      // A word that is not of S3, such as `Disabled`, says nothing.
+      // A status that S3 does not have, such as `Disabled`, says nothing.
       return this.#hasVersions(new StoreError('not-implemented', 'GetBucketVersioning', 'UnknownStatus'));
     } catch (error) {
       if (!isDispensable(error)) throw error;
@@ -228,22 +233,69 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  /** Where versions can be listed, a deletion by them leaves nothing; where nobody knows them, there are none. */
+  /** Where versions can be listed, deleting them leaves nothing; where neither operation is known, there are none. */
   async #hasVersions(refusal: unknown): Promise<boolean> {
     try {
-      await calling('ListObjectVersions', () =>
-        this.#client.send(new ListObjectVersionsCommand({ Bucket: this.#bucket, Prefix: this.#keyPrefix, MaxKeys: 1 })),
+      await this.#client.send(
+        new ListObjectVersionsCommand({ Bucket: this.#bucket, Prefix: this.#keyPrefix, MaxKeys: 1 }),
       );
       return true;
     } catch (error) {
-      if (isStoreError(error, 'unavailable') && !isUnreadable(error)) throw error;
+      if (isUndecided(error)) throw error;
       if (isStoreError(refusal, 'not-implemented') && isStoreError(error, 'not-implemented')) return false;
       throw refusal;
     }
   }
 
-  delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    return this.#deletion.delete(targets);
+  /** By DeleteObjects where the store has it and allows it, else key by key. */
+  async delete(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+    const failures: DeleteFailure[] = [];
+    for (let from = 0; from < targets.length; from += DELETE_BATCH) {
+      const batch = targets.slice(from, from + DELETE_BATCH);
+      failures.push(...((this.#hasBatchDelete && (await this.#deleteBatch(batch))) || (await this.#deleteEach(batch))));
+    }
+    return failures;
+  }
+
+  /** Undefined: the store did not say which keys it deleted. */
+  async #deleteBatch(targets: readonly DeleteTarget[]): Promise<DeleteFailure[] | undefined> {
+    const byStoredKey = new Map(targets.map(({ key }) => [this.#keyPrefix + key, key]));
+    const Objects = targets.map(({ key, versionId }) => ({ Key: this.#keyPrefix + key, VersionId: versionId }));
+    try {
+      const { Errors = [] } = await this.#client.send(
+        new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Quiet: true, Objects } }),
+      );
+      const failures: DeleteFailure[] = [];
+      for (const { Key = '', VersionId: versionId, Code: code = 'Unknown' } of Errors) {
+        const key = byStoredKey.get(Key);
+        if (key === undefined) return undefined;
+        if (!NOTHING_TO_DELETE.includes(code)) failures.push({ key, versionId, code });
+      }
+      return failures;
+    } catch (error) {
+      if (isStoreError(error, 'not-implemented')) {
+        this.#hasBatchDelete = false;
+        this.#onNotice('store-has-no-batch-delete');
+        return undefined;
+      }
+      // Ceph RGW refuses a whole batch for one key that XML cannot carry, such as \u0001 (measured on 16.2). And a policy
+      // may allow the one operation and not the other.
+      if (isDispensable(error) && !isStoreError(error, 'no-such-bucket')) return undefined;
+      throw error;
+    }
+  }
+
+  async #deleteEach(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
+    const failures: DeleteFailure[] = [];
+    for (const target of targets) {
+      try {
+        await this.#client.send(new DeleteObjectCommand({ ...this.#at(target.key), VersionId: target.versionId }));
+      } catch (error) {
+        if (!isStoreError(error) || error.code === 'unavailable') throw error;
+        if (!NOTHING_TO_DELETE.includes(error.storeCode)) failures.push({ ...target, code: error.storeCode });
+      }
+    }
+    return failures;
   }
 
   tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
@@ -255,8 +307,8 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async createMultipartUpload(key: string, options: PutOptions): Promise<string> {
-    const output = await calling('CreateMultipartUpload', () =>
-      this.#client.send(new CreateMultipartUploadCommand({ ...this.#at(key), ...headersOf(options) })),
+    const output = await this.#client.send(
+      new CreateMultipartUploadCommand({ ...this.#at(key), ...headersOf(options) }),
     );
     if (!output.UploadId) throw new StoreError('unavailable', 'CreateMultipartUpload', 'NoUploadId');
     return output.UploadId;
@@ -265,17 +317,15 @@ export class S3ObjectStore implements ObjectStore {
   async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
     const operation = 'UploadPart';
     try {
-      const { ETag } = await calling(operation, () =>
-        this.#client.send(
-          new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
-        ),
+      const { ETag } = await this.#client.send(
+        new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
       );
       if (ETag) return ETag;
     } catch (error) {
       if (!(await this.#isGone(key, uploadId, error))) throw error;
       throw new StoreError('no-such-upload', operation, 'NoSuchUpload', { cause: error });
     }
-    // Some stores tell it only in the listing.
+    // Some stores give the ETag only in the listing.
     const part = (await this.listParts(key, uploadId))?.find((stored) => stored.partNumber === partNumber);
     return needed(operation, part?.etag);
   }
@@ -286,8 +336,8 @@ export class S3ObjectStore implements ObjectStore {
     let marker: string | undefined;
     do {
       try {
-        const output = await calling(operation, () =>
-          this.#client.send(new ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker })),
+        const output = await this.#client.send(
+          new ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker }),
         );
         for (const part of output.Parts ?? []) {
           parts.push({
@@ -309,20 +359,18 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /**
-   * Whether an upload operation failed because there is no such upload. A 404 that is not in the store's words, such as a
-   * proxy's page, counts only when the listing of the key's uploads lacks it too, on a store that was seen to list one so.
+   * Whether an upload operation failed because there is no such upload. A 404 without a code of S3, such as a proxy's page,
+   * counts only when the listing of the key's uploads lacks the upload too, on a store that was seen to list one so.
    */
   async #isGone(key: string, uploadId: string, error: unknown): Promise<boolean> {
     if (isStoreError(error, 'no-such-upload')) return true;
     if (!isBare404(error) || (await this.#lists(key, uploadId))) return false;
-    const trialKey = `${DOCTOR_PREFIX}upload-listing/${crypto.randomUUID()}/media`;
+    const trialKey = `${this.#scratchPrefix}upload-listing/${crypto.randomUUID()}/media`;
     const trialId = await this.createMultipartUpload(trialKey, { contentType: DEFAULT_CONTENT_TYPE });
     try {
       return await this.#lists(trialKey, trialId);
     } finally {
-      await calling('AbortMultipartUpload', () =>
-        this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(trialKey), UploadId: trialId })),
-      );
+      await this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(trialKey), UploadId: trialId }));
     }
   }
 
@@ -336,15 +384,13 @@ export class S3ObjectStore implements ObjectStore {
   async completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
     const Parts = parts.map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag }));
     try {
-      await calling('CompleteMultipartUpload', () =>
-        this.#client.send(
-          new CompleteMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId, MultipartUpload: { Parts } }),
-        ),
+      await this.#client.send(
+        new CompleteMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId, MultipartUpload: { Parts } }),
       );
       return true;
     } catch (error) {
       if (await this.#isGone(key, uploadId, error)) return false;
-      // Ceph RGW says InternalError ("already in progress") of an upload that is gone (measured on 16.2).
+      // Ceph RGW says InternalError ("already in progress") of an upload that has ended (measured on 16.2).
       const maybeGone = isStoreError(error) && error.storeCode === 'InternalError';
       if (maybeGone && !(await this.listParts(key, uploadId))) return false;
       throw error;
@@ -353,9 +399,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async abortMultipartUpload(key: string, uploadId: string): Promise<void> {
     try {
-      await calling('AbortMultipartUpload', () =>
-        this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId })),
-      );
+      await this.#client.send(new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId }));
     } catch (error) {
       if (!(await this.#isGone(key, uploadId, error))) throw error;
     }
@@ -364,21 +408,19 @@ export class S3ObjectStore implements ObjectStore {
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
     const operation = 'ListMultipartUploads';
     const from = readCursor(cursor);
-    const ask = (UploadIdMarker?: string) =>
-      calling(operation, () =>
-        this.#client.send(
-          new ListMultipartUploadsCommand({
-            Bucket: this.#bucket,
-            Prefix: this.#keyPrefix + prefix,
-            KeyMarker: from.key,
-            UploadIdMarker,
-          }),
-        ),
+    const request = (UploadIdMarker?: string) =>
+      this.#client.send(
+        new ListMultipartUploadsCommand({
+          Bucket: this.#bucket,
+          Prefix: this.#keyPrefix + prefix,
+          KeyMarker: from.key,
+          UploadIdMarker,
+        }),
       );
     // versitygw 1.8 refuses its own marker. The service opens one upload of a key, so the key alone leads on as well.
-    const output = await ask(from.id).catch((error: unknown) => {
+    const output = await request(from.id).catch((error: unknown) => {
       if (from.id === undefined || !isStoreError(error, 'unexpected')) throw error;
-      return ask();
+      return request();
     });
     const listed = (output.Uploads ?? []).map((upload) => ({
       key: this.#keyOf(operation, prefix, upload.Key),
@@ -387,16 +429,11 @@ export class S3ObjectStore implements ObjectStore {
     }));
     const nameOf = (upload: OpenUpload) => JSON.stringify([upload.key, upload.uploadId]);
     const uploads = withoutRepeats(listed, nameOf, from.last);
-    const { NextKeyMarker: key, NextUploadIdMarker } = output;
-    const id = NextUploadIdMarker || undefined;
-    const leadsOn = Boolean(key) && !(key === from.key && id === from.id);
+    const { NextKeyMarker: key, NextUploadIdMarker: id, IsTruncated } = output;
     const last = uploads.at(-1);
-    const isLast = !goesOn(operation, output.IsTruncated ?? Boolean(key), leadsOn);
-    return {
-      uploads,
-      cursor: isLast ? undefined : writeCursor({ key, id, last: last && nameOf(last) }),
-      storeTimeMs: storeTimeOf(output),
-    };
+    const next = { key, id: id || undefined, last: last && nameOf(last) };
+    const isTruncated = IsTruncated ?? Boolean(key);
+    return { uploads, cursor: nextCursor(operation, from, next, isTruncated), storeTimeMs: storeTimeOf(output) };
   }
 }
 
@@ -410,8 +447,48 @@ function latestOfEach(parts: readonly UploadedPart[]): UploadedPart[] {
   return [...latest.values()];
 }
 
-function headersOf(options: PutOptions): { ContentType: string; CacheControl?: string } {
-  return options.cacheControl
-    ? { ContentType: options.contentType, CacheControl: options.cacheControl }
-    : { ContentType: options.contentType };
+function headersOf({ contentType, cacheControl }: PutOptions) {
+  return { ContentType: contentType, CacheControl: cacheControl };
+}
+
+function tooLarge(): StoreError {
+  return new StoreError('too-large', 'GetObject', 'TooLarge');
+}
+
+/** By key; within a key the latest first, then by the store's times, then as the store listed them. */
+function byKeyThenLatest(a: ListedVersion, b: ListedVersion): number {
+  return (
+    Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) ||
+    Number(b.isLatest) - Number(a.isLatest) ||
+    b.lastModifiedMs - a.lastModifiedMs
+  );
+}
+
+/** Where the next page begins, and the last item of this one: some stores begin with it again (versitygw 1.8). */
+interface Cursor {
+  readonly key?: string | undefined;
+  readonly id?: string | undefined;
+  readonly last?: string | undefined;
+}
+
+/** Undefined on the last page. @throws StoreError when a truncated listing leads nowhere, or to the same page again */
+function nextCursor(
+  operation: string,
+  from: Cursor,
+  next: Cursor | undefined,
+  isTruncated: boolean,
+): string | undefined {
+  const leadsOn = Boolean(next?.key) && !(next?.key === from.key && next?.id === from.id);
+  return goesOn(operation, isTruncated, leadsOn) ? JSON.stringify(next) : undefined;
+}
+
+function readCursor(cursor: string | undefined): Cursor {
+  return cursor === undefined ? {} : (JSON.parse(cursor) as Cursor);
+}
+
+/** Each item once, and not the last one of the page before. */
+function withoutRepeats<T>(items: readonly T[], nameOf: (item: T) => string, last: string | undefined): T[] {
+  const byName = new Map(items.map((item) => [nameOf(item), item]));
+  if (last !== undefined) byName.delete(last);
+  return [...byName.values()];
 }

@@ -1,21 +1,14 @@
-// Presigned URLs: the bucket's place, the credentials for reading and for writing, and what each URL is signed for.
-import type { S3Client } from '@aws-sdk/client-s3';
+// Presigned URLs: which credentials sign them, and what each is signed for. Playback URLs are signed by the SDK's library;
+// part URLs, of which a request may need a hundred, by query-signature.ts (docs/adr/0004).
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { PartToSign, Presigner } from '../presigner.ts';
-import type { S3Settings } from './client.ts';
-import { createQuerySigner, escapeUri, type SigningCredentials } from './query-signature.ts';
-
-/** Of the client only its credentials and its rules for the bucket's URL: signing sends nothing. */
-export interface SigningClient {
-  readonly config: {
-    readonly credentials: () => Promise<SigningCredentials>;
-    readonly endpointProvider: (parameters: EndpointParameters) => { readonly url: URL };
-  };
-}
-
-type EndpointParameters = Parameters<S3Client['config']['endpointProvider']>[0];
+import { CHECKSUMS, type S3Settings } from './client.ts';
+import { createQuerySigner, escapeUri } from './query-signature.ts';
 
 export interface S3PresignerOptions {
-  readonly client: SigningClient;
+  /** Only its credentials are used, where the settings have none: signing sends nothing. */
+  readonly client: S3Client;
   readonly settings: S3Settings;
   /** Milliseconds since the epoch; the signature's date. */
   readonly now: () => number;
@@ -27,63 +20,58 @@ const NO_STORE = 'private, no-store';
 
 /** Signs for `publicEndpoint` where there is one; part URLs with the upload credentials where there are some. */
 export function createS3Presigner(options: S3PresignerOptions): Presigner {
-  const { client, settings, now } = options;
-  const place = bucketUrl(client, settings);
-  const bucketPath = place.pathname.replace(/\/$/, '');
+  const { settings, now } = options;
+  // A function is called for every URL: the SDK's chain rotates the credentials.
+  const credentials = settings.credentials ?? options.client.config.credentials;
+  const uploadCredentials = settings.uploadCredentials ?? credentials;
+  const publicClient = publicClientOf(settings, credentials);
+  const bucket = bucketUrl(publicClient, settings);
+  const bucketPath = bucket.pathname.replace(/\/$/, '');
   const sign = createQuerySigner(settings.region);
-  const reads = credentialsOf(client, settings.credentials);
-  const writes = settings.uploadCredentials ? credentialsOf(client, settings.uploadCredentials) : reads;
-
-  async function presign(
-    credentials: CredentialsProvider,
-    request: { method: string; key: string; query: Record<string, string>; headers?: Record<string, string> },
-    seconds: number,
-  ): Promise<string> {
-    const { method, key, query } = request;
-    const path = `${bucketPath}/${escapePath(settings.keyPrefix + key)}`;
-    const headers = { host: place.host, ...request.headers };
-    const signed = sign({ method, path, query, headers }, await credentials(), { fromMs: now(), seconds });
-    return `${place.origin}${path}?${signed}`;
-  }
 
   return {
-    presignPart(key: string, part: PartToSign, expiresInSeconds: number) {
+    async presignPart(key: string, part: PartToSign, expiresInSeconds: number) {
       // Signed for no bytes, a part URL takes another object's by x-amz-copy-source (measured on Ceph 16).
       if (part.sizeBytes < 1) throw new RangeError('a part has at least one byte');
+      const signedAtMs = now();
+      const path = `${bucketPath}/${escapePath(settings.keyPrefix + key)}`;
       const query = { partNumber: String(part.partNumber), uploadId: part.uploadId, 'x-id': 'UploadPart' };
-      const headers: Record<string, string> = options.unsafeWithoutSignedLength
-        ? {}
-        : { 'content-length': String(part.sizeBytes) };
-      return presign(writes, { method: 'PUT', key, query, headers }, expiresInSeconds);
+      const length = options.unsafeWithoutSignedLength ? {} : { 'content-length': String(part.sizeBytes) };
+      const request = { method: 'PUT', path, query, headers: { host: bucket.host, ...length } };
+      const signer = typeof uploadCredentials === 'function' ? await uploadCredentials() : uploadCredentials;
+      return `${bucket.origin}${path}?${sign(request, signer, signedAtMs, expiresInSeconds)}`;
     },
     presignPlayback(key: string, { contentType }, expiresInSeconds: number) {
-      const query = { 'response-cache-control': NO_STORE, 'response-content-type': contentType, 'x-id': 'GetObject' };
-      return presign(reads, { method: 'GET', key, query }, expiresInSeconds);
+      const command = new GetObjectCommand({
+        Bucket: settings.bucket,
+        Key: settings.keyPrefix + key,
+        ResponseContentType: contentType,
+        ResponseCacheControl: NO_STORE,
+      });
+      return getSignedUrl(publicClient, command, { expiresIn: expiresInSeconds, signingDate: new Date(now()) });
     },
   };
 }
 
-/** Asked for every URL: the SDK's chain rotates them. */
-type CredentialsProvider = () => Promise<SigningCredentials>;
+type Credentials = NonNullable<S3Settings['credentials']> | S3Client['config']['credentials'];
 
-function credentialsOf(client: SigningClient, credentials: S3Settings['credentials']): CredentialsProvider {
-  return credentials ? async () => credentials : client.config.credentials;
+/** It sends nothing, so it opens no connection that would have to be closed. */
+function publicClientOf(settings: S3Settings, credentials: Credentials): S3Client {
+  const { region, forcePathStyle } = settings;
+  const endpoint = settings.publicEndpoint ?? settings.endpoint;
+  return new S3Client({ region, forcePathStyle, credentials, ...CHECKSUMS, ...(endpoint && { endpoint }) });
 }
 
-/** The URL of the bucket as the SDK's own rules make it: path style, virtual host, or the provider's for a region. */
-function bucketUrl(client: SigningClient, settings: S3Settings): URL {
-  const endpoint = settings.publicEndpoint ?? settings.endpoint;
-  return client.config.endpointProvider({
-    Region: settings.region,
-    Bucket: settings.bucket,
-    ForcePathStyle: settings.forcePathStyle,
-    UseFIPS: false,
-    UseDualStack: false,
-    Accelerate: false,
-    UseGlobalEndpoint: false,
+/** The URL of the bucket by the SDK's own rules: path style, virtual host, or the provider's for a region. */
+function bucketUrl({ config }: S3Client, { bucket, region, forcePathStyle, ...endpoints }: S3Settings): URL {
+  const Endpoint = endpoints.publicEndpoint ?? endpoints.endpoint;
+  const place = {
+    Bucket: bucket,
+    Region: region,
+    ForcePathStyle: forcePathStyle,
     DisableMultiRegionAccessPoints: true,
-    ...(endpoint ? { Endpoint: endpoint } : {}),
-  }).url;
+  };
+  return config.endpointProvider({ ...place, ...(Endpoint && { Endpoint }) }).url;
 }
 
 /** The slashes stay. */

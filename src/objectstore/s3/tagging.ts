@@ -1,12 +1,10 @@
-// Tags are a nicety, and some stores take `PUT key?tagging` for a PUT of the object: rclone 1.75 and gofakes3 1.2 replace
-// the recording by the XML of its tags. So tagging is tried out first, where it can harm nothing.
+// Tags are optional, and some stores take `PUT key?tagging` for a PUT of the object: rclone 1.75 and gofakes3 1.2 replace
+// the recording by the XML of its tags. So tagging is tried first on a throw-away key.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectTaggingCommand, PutObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
-import { DOCTOR_PREFIX } from '../../bucket/layout.ts';
-import type { ObjectStore } from '../object-store.ts';
+import { deleteOrThrow, type ObjectStore } from '../object-store.ts';
 import { isStoreError } from '../store-error.ts';
-import { calling } from './answers.ts';
-import { isMissing } from './errors.ts';
+import { isMissing } from './responses.ts';
 
 const TAG_ATTEMPTS = 8;
 const TAG_PAUSE_MS = 50;
@@ -18,92 +16,96 @@ export type Tags = Readonly<Record<string, string>>;
 export interface TaggingOptions {
   readonly client: S3Client;
   readonly at: (key: string) => { Bucket: string; Key: string };
-  /** Where the throw-away key is put. */
+  /** The adapter itself; the throw-away key is put there. */
   readonly store: ObjectStore;
-  /** Told once, when tagging turns out not to work. */
+  readonly scratchPrefix: string;
+  /** Called once, when tagging turns out not to work. */
   readonly onMissing: () => void;
 }
 
 export class Tagging {
   readonly #options: TaggingOptions;
-  readonly #key = `${DOCTOR_PREFIX}tagging-${crypto.randomUUID()}`;
-  /** Whether it works; undefined until it was found out. */
-  #works: Promise<boolean> | undefined;
+  readonly #scratchKey: string;
+  /** Callers share one trial; one during which the store was unavailable is repeated. */
+  #trial: Promise<boolean> | undefined;
   #isOff = false;
 
   constructor(options: TaggingOptions) {
     this.#options = options;
+    this.#scratchKey = `${options.scratchPrefix}tagging-${crypto.randomUUID()}`;
   }
 
   async tag(key: string, tags: Tags): Promise<boolean> {
     try {
-      if (!(await this.#isSafe())) return false;
+      if (!(await this.#works())) return false;
       await this.#write(key, tags);
       return true;
     } catch (error) {
-      this.#judge(error);
+      this.#turnOffUnlessUnavailable(error);
       return false;
     }
   }
 
   async tags(key: string): Promise<Record<string, string> | undefined> {
     try {
-      return (await this.#isSafe()) ? await this.#read(key) : undefined;
+      return (await this.#works()) ? await this.#read(key) : undefined;
     } catch (error) {
-      this.#judge(error);
+      this.#turnOffUnlessUnavailable(error);
       if (isStoreError(error, 'unavailable')) throw error;
       return undefined;
     }
   }
 
-  /** A store in trouble, and an object that is not there, say nothing about tagging. */
-  #judge(error: unknown): void {
-    if (isStoreError(error) && (error.code === 'unavailable' || isMissing(error.cause))) return;
-    if (!isStoreError(error)) throw error;
-    this.#turnOff();
+  /** @throws StoreError `unavailable` */
+  async #works(): Promise<boolean> {
+    if (this.#isOff) return false;
+    this.#trial ??= this.#tryOut();
+    try {
+      if (!(await this.#trial)) this.#turnOff();
+    } catch (error) {
+      this.#trial = undefined;
+      throw error;
+    }
+    return !this.#isOff;
   }
 
   #turnOff(): void {
-    if (this.#isOff) return;
+    if (!this.#isOff) this.#options.onMissing();
     this.#isOff = true;
-    this.#works = Promise.resolve(false);
-    this.#options.onMissing();
   }
 
-  /** Callers share one trial; one that found the store in trouble is made again. @throws StoreError */
-  #isSafe(): Promise<boolean> {
-    this.#works ??= this.#tryOut().catch((error: unknown) => {
-      this.#works = undefined;
-      throw error;
-    });
-    return this.#works;
+  /** A store that is unavailable, and an object that does not exist, say nothing about tagging. */
+  #turnOffUnlessUnavailable(error: unknown): void {
+    if (!isStoreError(error)) throw error;
+    if (error.code !== 'unavailable' && !isMissing(error.cause)) this.#turnOff();
   }
 
   async #tryOut(): Promise<boolean> {
-    const works = await this.#keepsTags().finally(() => this.#removeKey());
-    if (!works) this.#turnOff();
-    return works;
-  }
-
-  async #keepsTags(): Promise<boolean> {
     const { store } = this.#options;
+    const key = this.#scratchKey;
     try {
-      await store.put(this.#key, PROBE);
-      await this.#write(this.#key, PROBE_TAG);
-      const [body, tags] = [await store.get(this.#key), await this.#read(this.#key)];
+      await store.put(key, PROBE);
+      await this.#write(key, PROBE_TAG);
+      const [body, tags] = [await store.get(key), await this.#read(key)];
       return body !== undefined && PROBE.equals(body) && tags?.probe === PROBE_TAG.probe;
     } catch (error) {
       if (!isStoreError(error) || error.code === 'unavailable') throw error;
       return false;
+    } finally {
+      await this.#removeKey();
     }
   }
 
-  /** What a store in trouble does not remove is removed by the next trial. @throws StoreError `unavailable` */
+  /**
+   * What an unavailable store did not delete is deleted by the next trial. A key that the store refuses to delete stays: the
+   * doctor and `verify` report what is left under the scratch prefix. @throws StoreError `unavailable`
+   */
   async #removeKey(): Promise<void> {
     const { store } = this.#options;
-    const key = this.#key;
+    const key = this.#scratchKey;
     try {
-      await store.delete((await store.isVersioned()) ? (await store.listVersions(key)).versions : [{ key }]);
+      const targets = (await store.isVersioned()) ? (await store.listVersions(key)).versions : [{ key }];
+      await deleteOrThrow(store, targets);
     } catch (error) {
       if (!isStoreError(error) || error.code === 'unavailable') throw error;
     }
@@ -113,9 +115,7 @@ export class Tagging {
     const { client, at } = this.#options;
     const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
     try {
-      await calling('PutObjectTagging', () =>
-        client.send(new PutObjectTaggingCommand({ ...at(key), Tagging: { TagSet } })),
-      );
+      await client.send(new PutObjectTaggingCommand({ ...at(key), Tagging: { TagSet } }));
     } catch (error) {
       // Ceph answers 409 to the second of two calls that tag one object at once.
       if (!isStoreError(error) || error.storeCode !== 'OperationAborted' || attempt === TAG_ATTEMPTS) throw error;
@@ -126,7 +126,7 @@ export class Tagging {
 
   async #read(key: string): Promise<Record<string, string> | undefined> {
     const { client, at } = this.#options;
-    const { TagSet } = await calling('GetObjectTagging', () => client.send(new GetObjectTaggingCommand(at(key))));
+    const { TagSet } = await client.send(new GetObjectTaggingCommand(at(key)));
     return TagSet && Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]));
   }
 }

@@ -6,9 +6,8 @@ import {
   type RecordOptions,
   type SessionOptions,
   startSession,
-} from '../../../packages/exam-client/src/index.ts';
-import { ID } from '../../../packages/exam-client/src/webm/ebml.ts';
-import { type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
+} from '@proctoring-recordings/exam-client';
+import { ID, type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
 
 /** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
 type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };

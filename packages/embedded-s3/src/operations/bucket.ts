@@ -6,6 +6,46 @@ import { CHECKSUM_HEADERS } from '../request-body.ts';
 import { childrenNamed, element, parseXml, xmlDocument } from '../xml.ts';
 import type { Operation } from './operation.ts';
 
+const DOCUMENTS = {
+  cors: { operations: 'BucketCors', missing: 'NoSuchCORSConfiguration', check: parseCorsRules },
+  lifecycle: {
+    operations: 'BucketLifecycleConfiguration',
+    missing: 'NoSuchLifecycleConfiguration',
+    check: checkLifecycle,
+  },
+} as const;
+
+export const bucketOperations: readonly Operation[] = [
+  {
+    name: 'GetBucketVersioning',
+    method: 'GET',
+    on: 'bucket',
+    requires: ['versioning'],
+    run: () => xmlReply(xmlDocument('VersioningConfiguration', [])),
+  },
+  {
+    name: 'GetBucketAcl',
+    method: 'GET',
+    on: 'bucket',
+    requires: ['acl'],
+    run() {
+      const owner = [element('ID', 'local'), element('DisplayName', 'local')];
+      const grantee =
+        '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">' +
+        `${owner.map(({ markup }) => markup).join('')}</Grantee>`;
+      const grant = element('Grant', { markup: grantee }, element('Permission', 'FULL_CONTROL'));
+      return xmlReply(
+        xmlDocument('AccessControlPolicy', [element('Owner', ...owner), element('AccessControlList', grant)]),
+      );
+    },
+  },
+  absent('GetBucketPolicy', 'policy', 'NoSuchBucketPolicy'),
+  absent('GetObjectLockConfiguration', 'object-lock', 'ObjectLockConfigurationNotFoundError'),
+  absent('GetBucketEncryption', 'encryption', 'ServerSideEncryptionConfigurationNotFoundError'),
+  ...documentOperations('cors'),
+  ...documentOperations('lifecycle'),
+];
+
 /** An aspect of a bucket that this store never has, and the error that says so. */
 function absent(name: string, parameter: string, code: S3ErrorCode): Operation {
   return {
@@ -17,21 +57,6 @@ function absent(name: string, parameter: string, code: S3ErrorCode): Operation {
       throw new S3Error(code);
     },
   };
-}
-
-const DOCUMENTS = {
-  cors: { operations: 'BucketCors', missing: 'NoSuchCORSConfiguration', check: parseCorsRules },
-  lifecycle: {
-    operations: 'BucketLifecycleConfiguration',
-    missing: 'NoSuchLifecycleConfiguration',
-    check: checkLifecycle,
-  },
-} as const;
-
-/** Lifecycle rules are kept for whoever asks, not executed; only their outline is checked. */
-function checkLifecycle(xml: string): void {
-  const rules = childrenNamed(parseXml(xml, 'LifecycleConfiguration'), 'Rule');
-  if (rules.length === 0 || rules.length > 1000) throw new S3Error('MalformedXML');
 }
 
 /** Get and Put of a document that is kept as it was sent. */
@@ -65,33 +90,8 @@ function documentOperations(parameter: keyof typeof DOCUMENTS): Operation[] {
   ];
 }
 
-export const bucketOperations: Operation[] = [
-  {
-    name: 'GetBucketVersioning',
-    method: 'GET',
-    on: 'bucket',
-    requires: ['versioning'],
-    run: () => xmlReply(xmlDocument('VersioningConfiguration', [])),
-  },
-  {
-    name: 'GetBucketAcl',
-    method: 'GET',
-    on: 'bucket',
-    requires: ['acl'],
-    run() {
-      const owner = [element('ID', 'local'), element('DisplayName', 'local')];
-      const grantee =
-        '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">' +
-        `${owner.map(({ markup }) => markup).join('')}</Grantee>`;
-      const grant = element('Grant', { markup: grantee }, element('Permission', 'FULL_CONTROL'));
-      return xmlReply(
-        xmlDocument('AccessControlPolicy', [element('Owner', ...owner), element('AccessControlList', grant)]),
-      );
-    },
-  },
-  absent('GetBucketPolicy', 'policy', 'NoSuchBucketPolicy'),
-  absent('GetObjectLockConfiguration', 'object-lock', 'ObjectLockConfigurationNotFoundError'),
-  absent('GetBucketEncryption', 'encryption', 'ServerSideEncryptionConfigurationNotFoundError'),
-  ...documentOperations('cors'),
-  ...documentOperations('lifecycle'),
-];
+/** Lifecycle rules are kept and returned, not executed; only their outline is checked. */
+function checkLifecycle(xml: string): void {
+  const rules = childrenNamed(parseXml(xml, 'LifecycleConfiguration'), 'Rule');
+  if (rules.length === 0 || rules.length > 1000) throw new S3Error('MalformedXML');
+}

@@ -4,79 +4,13 @@ import type { ObjectRecord } from '../records.ts';
 import { xmlReply } from '../reply.ts';
 import type { RequestHead } from '../request-head.ts';
 import { element, type Markup, xmlDocument } from '../xml.ts';
-import { checkVersion, integerParameter } from './arguments.ts';
-import type { Call, Operation } from './operation.ts';
+import { type Call, checkVersion, integerParameter, type Operation } from './operation.ts';
 
 /** A page has at most a thousand entries, whatever is asked for. */
 const MAX_ENTRIES = 1000;
 const COMMON = ['prefix', 'delimiter', 'max-keys'];
 
-/** The number of entries asked for, cut to a thousand. @throws S3Error InvalidArgument */
-export function pageLimit(head: RequestHead, name: string, min: number): number {
-  const asked = integerParameter(head, name, { fallback: MAX_ENTRIES, min, max: 2 ** 31 - 1 });
-  return Math.min(asked, MAX_ENTRIES);
-}
-
-/** An empty delimiter counts as none; some clients send one. @throws S3Error NotImplemented */
-export function checkDelimiter(head: RequestHead): void {
-  if ((head.parameter('delimiter') ?? '') !== '') throw new S3Error('NotImplemented', 'Delimiters are not supported.');
-}
-
-interface Listing {
-  records: ObjectRecord[];
-  /** The last key of a page that others follow. */
-  next: string | undefined;
-  /** The elements every listing has. */
-  shared: Markup[];
-}
-
-function list({ head, bucket }: Call, after: string): Listing {
-  checkDelimiter(head);
-  const prefix = head.parameter('prefix') ?? '';
-  const limit = pageLimit(head, 'max-keys', 0);
-  const { keys, truncated } = bucket.objects.keys.page({ prefix, after, limit });
-  return {
-    records: keys.map((key) => bucket.objects.get(key)),
-    next: truncated ? keys.at(-1) : undefined,
-    shared: [
-      element('Name', bucket.name),
-      element('Prefix', prefix),
-      element('MaxKeys', limit),
-      element('IsTruncated', truncated),
-    ],
-  };
-}
-
-/** What `<Contents>` and `<Version>` say of an object. */
-function facts(record: ObjectRecord): Markup[] {
-  return [
-    element('Key', record.key),
-    element('LastModified', new Date(record.lastModified).toISOString()),
-    element('ETag', `"${record.etag}"`),
-    element('Size', record.sizeBytes),
-    element('StorageClass', 'STANDARD'),
-  ];
-}
-
-function contents({ records }: Listing): Markup[] {
-  return records.map((record) => element('Contents', ...facts(record)));
-}
-
-// A token is the last key of the page before. Clients must treat it as opaque, so it does not look like a key.
-function encodeToken(key: string): string {
-  return Buffer.from(`after:${key}`).toString('base64url');
-}
-
-function decodeToken(token: string): string {
-  const text = Buffer.from(token, 'base64url').toString('utf8');
-  const key = text.slice('after:'.length);
-  if (encodeToken(key) !== token) {
-    throw new S3Error('InvalidArgument', 'The continuation token provided is incorrect');
-  }
-  return key;
-}
-
-export const listingOperations: Operation[] = [
+export const listingOperations: readonly Operation[] = [
   {
     name: 'ListObjectsV2',
     method: 'GET',
@@ -137,3 +71,68 @@ export const listingOperations: Operation[] = [
     },
   },
 ];
+
+interface Listing {
+  readonly records: ObjectRecord[];
+  /** The last key of a page that others follow. */
+  readonly next: string | undefined;
+  /** The elements every listing has. */
+  readonly shared: Markup[];
+}
+
+function list({ head, bucket }: Call, after: string): Listing {
+  checkDelimiter(head);
+  const prefix = head.parameter('prefix') ?? '';
+  const limit = pageLimit(head, 'max-keys', 0);
+  const { keys, truncated } = bucket.objects.keys.page({ prefix, after, limit });
+  return {
+    records: keys.map((key) => bucket.objects.get(key)),
+    next: truncated ? keys.at(-1) : undefined,
+    shared: [
+      element('Name', bucket.name),
+      element('Prefix', prefix),
+      element('MaxKeys', limit),
+      element('IsTruncated', truncated),
+    ],
+  };
+}
+
+/** What `<Contents>` and `<Version>` say of an object. */
+function facts(record: ObjectRecord): Markup[] {
+  return [
+    element('Key', record.key),
+    element('LastModified', new Date(record.lastModified).toISOString()),
+    element('ETag', `"${record.etag}"`),
+    element('Size', record.sizeBytes),
+    element('StorageClass', 'STANDARD'),
+  ];
+}
+
+function contents({ records }: Listing): Markup[] {
+  return records.map((record) => element('Contents', ...facts(record)));
+}
+
+// A token is the last key of the page before. Clients must treat it as opaque, so it does not look like a key.
+function encodeToken(key: string): string {
+  return Buffer.from(`after:${key}`).toString('base64url');
+}
+
+function decodeToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString('utf8');
+  const key = text.slice('after:'.length);
+  if (encodeToken(key) !== token) {
+    throw new S3Error('InvalidArgument', 'The continuation token provided is incorrect');
+  }
+  return key;
+}
+
+/** The number of entries asked for, cut to a thousand. @throws S3Error InvalidArgument */
+export function pageLimit(head: RequestHead, name: string, min: number): number {
+  const asked = integerParameter(head, name, { fallback: MAX_ENTRIES, min, max: 2 ** 31 - 1 });
+  return Math.min(asked, MAX_ENTRIES);
+}
+
+/** An empty delimiter counts as none; some clients send one. @throws S3Error NotImplemented */
+export function checkDelimiter(head: RequestHead): void {
+  if ((head.parameter('delimiter') ?? '') !== '') throw new S3Error('NotImplemented', 'Delimiters are not supported.');
+}

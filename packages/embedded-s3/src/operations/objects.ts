@@ -1,16 +1,15 @@
-// Get, head, put and delete of one object.
+// Get (also of a range), head, put and delete of one object.
+import { S3Error } from '../errors.ts';
 import type { ObjectRecord } from '../records.ts';
 import type { Reply } from '../reply.ts';
 import { CHECKSUM_HEADERS } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
-import { checkVersion, headerSafe, storedHeaders } from './arguments.ts';
-import { type Call, type Operation, wholeSeconds } from './operation.ts';
-import { requestedRange } from './range.ts';
+import { type Call, checkVersion, headerSafe, type Operation, storedHeaders, wholeSeconds } from './operation.ts';
 
 /** Parameters of a read that replace a header of its answer. */
 const OVERRIDES = ['response-content-type', 'response-cache-control'];
 
-export const objectOperations: Operation[] = [
+export const objectOperations: readonly Operation[] = [
   {
     name: 'GetObject',
     method: 'GET',
@@ -96,4 +95,33 @@ function responseOverrides(head: RequestHead): Record<string, string> {
     return value === undefined ? [] : [[name.slice('response-'.length), headerSafe(value)] as const];
   });
   return Object.fromEntries(given);
+}
+
+/** Both ends are included (RFC 9110, section 14). */
+interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The range asked for, clipped to the object, or undefined for all of it: no Range header, one that is malformed or
+ * names several ranges, or an If-Range that does not name the object's entity tag.
+ * @throws S3Error InvalidRange when there is no such byte
+ */
+function requestedRange(head: RequestHead, record: ObjectRecord): ByteRange | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(head.header('range')?.replaceAll(' ', '') ?? '');
+  const [, first = '', last = ''] = match ?? [];
+  if (first === '' && last === '') return undefined;
+  const etag = `"${record.etag}"`;
+  if ((head.header('if-range') ?? etag) !== etag) return undefined;
+
+  const size = record.sizeBytes;
+  if (first === '') return satisfiable({ start: Math.max(size - Number(last), 0), end: size - 1 }, size);
+  if (last !== '' && Number(last) < Number(first)) return undefined;
+  return satisfiable({ start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) }, size);
+}
+
+function satisfiable(range: ByteRange, size: number): ByteRange {
+  if (range.start > range.end) throw new S3Error('InvalidRange', undefined, { 'content-range': `bytes */${size}` });
+  return range;
 }

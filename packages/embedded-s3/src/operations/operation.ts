@@ -1,34 +1,95 @@
-// What an operation of the S3 API is to the dispatcher.
+// What an operation of the S3 API is to the dispatcher, and the arguments that several of them read.
 import type { Bucket } from '../bucket.ts';
+import { S3Error } from '../errors.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestBody } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
 
 export interface Call {
-  head: RequestHead;
-  body: RequestBody;
-  bucket: Bucket;
+  readonly head: RequestHead;
+  readonly body: RequestBody;
+  readonly bucket: Bucket;
   /** '' for operations on the bucket. */
-  key: string;
+  readonly key: string;
   /** Milliseconds since the epoch. */
-  now: number;
+  readonly now: number;
 }
 
 export interface Operation {
   /** The name in the S3 API. */
-  name: string;
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  on: 'bucket' | 'object';
+  readonly name: string;
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  readonly on: 'bucket' | 'object';
   /** Query parameters that make a request this operation. */
-  requires?: readonly string[];
+  readonly requires?: readonly string[];
   /** Further query parameters it knows; a request with any other is refused. */
-  allows?: readonly string[];
+  readonly allows?: readonly string[];
   /** x-amz-* values it knows beside those every operation does. */
-  amz?: readonly string[];
+  readonly amz?: readonly string[];
   run(call: Call): Promise<Reply> | Reply;
 }
 
 /** Whole seconds, which is all that Last-Modified can say; listings then agree with it. */
 export function wholeSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000) * 1000;
+}
+
+const STORED_HEADERS = [
+  'content-type',
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'expires',
+];
+
+/**
+ * The standard headers of a PUT or CreateMultipartUpload that are kept with the object.
+ * @throws S3Error NotImplemented: aws-chunked is how a body travels, and not supported
+ */
+export function storedHeaders(head: RequestHead): Record<string, string> {
+  if (head.header('content-encoding')?.includes('aws-chunked')) throw new S3Error('NotImplemented');
+  const headers = STORED_HEADERS.map((name) => [name, head.header(name)] as const);
+  return {
+    'content-type': 'binary/octet-stream',
+    ...Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+  };
+}
+
+/** A value that will be sent in a header and came from a query. @throws S3Error InvalidArgument */
+export function headerSafe(value: string): string {
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+    throw new S3Error('InvalidArgument', 'A header value has characters that no header can carry.');
+  }
+  return value;
+}
+
+/** An entity tag without its quotes. */
+export function bareEtag(text: string): string {
+  return text.trim().replace(/^"(.*)"$/, '$1');
+}
+
+/** A whole number in a parameter, or the default. @throws S3Error InvalidArgument */
+export function integerParameter(
+  head: RequestHead,
+  name: string,
+  { fallback, min, max }: { fallback: number; min: number; max: number },
+): number {
+  const text = head.parameter(name);
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || value < min || value > max) {
+    throw new S3Error('InvalidArgument', `${name} must be a number from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+/** Nothing here has versions but "null". @throws S3Error NoSuchVersion */
+export function checkVersion(versionId: string | undefined): void {
+  if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
+}
+
+/** The key of an operation on an object, in bounds. @throws S3Error KeyTooLongError */
+export function checkKey(key: string): void {
+  if (Buffer.byteLength(key) > 1024) throw new S3Error('KeyTooLongError');
 }

@@ -11,23 +11,7 @@ const MAX_TAGS = 10;
 const TAG_KEY = /^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const TAG_VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-/** @throws S3Error MalformedXML, BadRequest (too many), InvalidTag */
-function parseTagging(xml: string): Tag[] {
-  const [tagSet, ...more] = childrenNamed(parseXml(xml, 'Tagging'), 'TagSet');
-  if (tagSet === undefined || more.length > 0) throw new S3Error('MalformedXML');
-  const tags = childrenNamed(tagSet, 'Tag').map((tag) => {
-    const key = childText(tag, 'Key');
-    const value = childText(tag, 'Value');
-    if (key === undefined || value === undefined) throw new S3Error('MalformedXML');
-    if (!TAG_KEY.test(key) || !TAG_VALUE.test(value)) throw new S3Error('InvalidTag');
-    return { key, value };
-  });
-  if (tags.length > MAX_TAGS) throw new S3Error('BadRequest', 'Object tags cannot be greater than 10');
-  if (new Set(tags.map((tag) => tag.key)).size < tags.length) throw new S3Error('InvalidTag');
-  return tags;
-}
-
-export const taggingOperations: Operation[] = [
+export const taggingOperations: readonly Operation[] = [
   {
     name: 'GetObjectTagging',
     method: 'GET',
@@ -53,3 +37,19 @@ export const taggingOperations: Operation[] = [
     },
   },
 ];
+
+/** @throws S3Error MalformedXML, BadRequest (too many), InvalidTag */
+function parseTagging(xml: string): Tag[] {
+  const [tagSet, ...more] = childrenNamed(parseXml(xml, 'Tagging'), 'TagSet');
+  if (tagSet === undefined || more.length > 0) throw new S3Error('MalformedXML');
+  const tags = childrenNamed(tagSet, 'Tag').map((tag) => {
+    const key = childText(tag, 'Key');
+    const value = childText(tag, 'Value');
+    if (key === undefined || value === undefined) throw new S3Error('MalformedXML');
+    if (!TAG_KEY.test(key) || !TAG_VALUE.test(value)) throw new S3Error('InvalidTag');
+    return { key, value };
+  });
+  if (tags.length > MAX_TAGS) throw new S3Error('BadRequest', 'Object tags cannot be greater than 10');
+  if (new Set(tags.map((tag) => tag.key)).size < tags.length) throw new S3Error('InvalidTag');
+  return tags;
+}

@@ -73,7 +73,7 @@ export function vintLength(bytes: Uint8Array, offset: number): number | undefine
 }
 
 /** An element whose size takes `sizeLength` bytes, or as few as it can. */
-export function element(id: number, payload: Uint8Array, sizeLength = shortestSize(payload.length)): Bytes {
+export function element(id: number, payload: Uint8Array, sizeLength: number = shortestSize(payload.length)): Bytes {
   return concat([uintBytes(id), sizeBytes(payload.length, sizeLength), payload]);
 }
 
@@ -101,7 +101,7 @@ export function sizeBytes(size: number | undefined, length: number): Bytes {
   return bytes;
 }
 
-export function uintBytes(value: number, length = Math.max(1, byteLength(value))): Bytes {
+export function uintBytes(value: number, length: number = Math.max(1, byteLength(value))): Bytes {
   const bytes = new Uint8Array(length);
   let rest = value;
   for (let index = length - 1; index >= 0; index -= 1) {

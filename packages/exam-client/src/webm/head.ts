@@ -14,11 +14,11 @@ import {
 } from './ebml.ts';
 
 /** Header, tracks and the room for cues: at 20 bytes a cue enough for one every 5 s of four hours. */
-export const HEAD_BYTES = 64 * 1024;
+export const HEAD_BYTES: number = 64 * 1024;
 /** A header that leaves less room than half is none that a browser writes. */
 const MAX_OWN_BYTES = HEAD_BYTES / 2;
 /** Of unknown size, as are the clusters in it: FFmpeg warns when only the clusters are. */
-const SEGMENT_HEADER = concat([uintBytes(ID.segment), sizeBytes(undefined, 8)]);
+const SEGMENT_HEADER: Bytes = concat([uintBytes(ID.segment), sizeBytes(undefined, 8)]);
 const SEEK_POSITION_LENGTH = 4;
 const VIDEO = 1;
 const NANOSECONDS_PER_TICK = 1_000_000;

@@ -1,0 +1,98 @@
+// A recording is made once, however often the client has to ask for it.
+import { beforeAll, expect, test } from '@jest/globals';
+import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
+import { afterThisTest } from '../../../test/kit/cleanup.ts';
+import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
+import { Service } from '../src/service.ts';
+import { Upload } from '../src/upload.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+
+/** What stands between the page and the service: loses replies, or replies itself. */
+type Line = (request: () => Promise<Response>, count: number) => Promise<Response>;
+
+/** Creates as a page does, on a line of that kind. `visits`: the page is loaded anew after each. */
+async function createOn(line: Line, { visits = 1 } = {}): Promise<{ recordingId: string | undefined; ids: string[] }> {
+  const { fetch, addEventListener } = globalThis;
+  afterThisTest(() => Object.assign(globalThis, { fetch, addEventListener }));
+  let count = 0;
+  const spoilt: typeof fetch = (input, init) => {
+    count += 1;
+    // What one call makes is older than what the next one makes.
+    api.service.clock.advance(1);
+    return line(() => fetch(input, init), count);
+  };
+  // A page has events; that the browser is online again never comes here.
+  Object.assign(globalThis, { fetch: spoilt, addEventListener: () => {} });
+  const attempt = newAttempt();
+  const token = (await api.authorization()).replace('Bearer ', '');
+  const row: RecordingRow = {
+    key: crypto.randomUUID(),
+    service: api.url,
+    exam: 'math',
+    attempt,
+    participantId: 'p1',
+    kind: 'webcam',
+    contentType: 'video/webm',
+    consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
+    createdAtMs: 0,
+    state: 'open',
+    gaps: [],
+    droppedToBytes: 0,
+  };
+  const kept = JSON.stringify(row);
+  let created: RecordingRow = row;
+  for (let visit = 1; visit <= visits; visit += 1) {
+    created = await createInOneVisit(visit === 1 ? row : JSON.parse(kept), token);
+  }
+  const { items } = (await api.call('get', `/v1/exams/math/attempts/${attempt}/recordings`)).body as {
+    items: { recordingId: string }[];
+  };
+  return { recordingId: created.recordingId, ids: items.map(({ recordingId }) => recordingId) };
+}
+
+/** Until the row knows the recording. */
+async function createInOneVisit(row: RecordingRow, token: string): Promise<RecordingRow> {
+  const abort = new AbortController();
+  const local = {
+    async put() {
+      abort.abort();
+      return true;
+    },
+  } as unknown as LocalBytes;
+  const service = new Service({ ...row, getToken: async () => token });
+  const upload = new Upload({ row, local, service, signal: abort.signal, onProgress() {}, onWaiting() {} });
+  await upload.run().catch((error: unknown) => {
+    if (!abort.signal.aborted) throw error;
+  });
+  return row;
+}
+
+test.each<[string, Line]>([
+  [
+    'whose reply is lost',
+    async (request, count) => {
+      const reply = await request();
+      if (count === 1) throw new TypeError('Failed to fetch');
+      return reply;
+    },
+  ],
+  [
+    'that another request of the same key is still making',
+    async (request, count) => {
+      const problem = { code: 'recording-being-created', detail: 'This recording is still being created.' };
+      return count === 1 ? Response.json(problem, { status: 409 }) : request();
+    },
+  ],
+])('a recording %s exists once', async (_, line) => {
+  const { recordingId, ids } = await createOn(line);
+  expect(ids).toEqual([recordingId]);
+});
+
+test('a page that is loaded anew before it knows its recording finds the same one', async () => {
+  const { recordingId, ids } = await createOn((request) => request(), { visits: 2 });
+  expect(ids).toEqual([recordingId]);
+});

@@ -1,0 +1,137 @@
+// Each package as those who install it have it: packed, alone in a folder, imported, and its types checked.
+import { execFile } from 'node:child_process';
+import { glob, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const SCOPE = '@proctoring-recordings';
+const run = promisify(execFile);
+
+interface Manifest {
+  readonly engines?: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
+}
+
+/** Of each package: a program, which prints `works`. */
+const CONSUMERS: Record<string, string> = {
+  'exam-client': `
+    import { ClientError, mediaSeconds, type SessionOptions, startSession, type Timeline } from '${SCOPE}/exam-client';
+    const timeline: Timeline = { startedAt: '2026-01-01T00:00:00Z', endedAt: '2026-01-01T00:01:00Z', gaps: [] };
+    export const start = (options: SessionOptions): Promise<readonly { sizeBytes: number }[]> => startSession(options).finish();
+    // @ts-expect-error there is no such kind
+    export const wrong = (options: SessionOptions) => startSession(options).record('smell', new MediaStream());
+    if (mediaSeconds(timeline, new Date('2026-01-01T00:00:09Z')) === 9 && ClientError) console.log('works');`,
+  sdk: `
+    import { ApiError, type ErrorCode, ProctoringRecordings, type Recording } from '${SCOPE}/sdk';
+    const keys: (string | null)[] = [];
+    const recordings = new ProctoringRecordings({
+      baseUrl: 'http://service.test', token: 't', maxAttempts: 1,
+      fetch: async (_, init) => {
+        keys.push(new Headers(init?.headers).get('idempotency-key'));
+        return new Response(JSON.stringify({ code: 'attempt-assessed' }), { status: 409 });
+      },
+    });
+    const consent = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' };
+    export const size = (recording: Recording): number | null => recording.sizeBytes;
+    // @ts-expect-error there is no such code
+    export const wrong: ErrorCode = 'no-such-code';
+    recordings.create({ exam: 'e', attempt: 'a' }, { participantId: 'p', kind: 'webcam', contentType: 'video/webm', consent })
+      .catch((error) => {
+        if (error instanceof ApiError && error.code === 'attempt-assessed' && keys[0]) console.log('works');
+      });`,
+  'embedded-s3': `
+    import { type EmbeddedS3, startEmbeddedS3 } from '${SCOPE}/embedded-s3';
+    const credentials = [{ accessKeyId: 'id', secretAccessKey: 'secret' }];
+    const server: EmbeddedS3 = await startEmbeddedS3({ dataDir: 'data', bucket: 'recordings', credentials });
+    // @ts-expect-error a bucket has a name
+    export const wrong = () => startEmbeddedS3({ dataDir: 'data', credentials });
+    const { status } = await fetch(server.endpoint);
+    await server.close();
+    if (status === 403) console.log('works');`,
+};
+
+let work: string;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'packed-'));
+});
+afterAll(() => rm(work, { recursive: true, force: true }));
+
+describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
+  let place: string;
+  let installed: string;
+  let manifest: Manifest;
+  beforeAll(async () => {
+    place = join(work, name);
+    installed = join(place, 'node_modules', SCOPE, name);
+    await mkdir(installed, { recursive: true });
+    // Its `prepack` builds it.
+    await run('npm', ['pack', '--silent', '--pack-destination', place, '-w', `${SCOPE}/${name}`], { cwd: ROOT });
+    const [archive = ''] = (await readdir(place)).filter((file) => file.endsWith('.tgz'));
+    await run('tar', ['-xzf', join(place, archive), '--strip-components=1', '-C', installed]);
+    manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+    // What npm would install beside it, and nothing else.
+    for (const dependency of Object.keys(manifest.dependencies ?? {})) await linkDependency(place, dependency);
+    await writeFile(join(place, 'package.json'), '{ "type": "module" }');
+    await writeFile(join(place, 'consumer.ts'), consumer);
+  });
+
+  test('has its code, its types and its README, and nothing that it does not need', async () => {
+    const files = await readdir(installed, { recursive: true });
+    const built = ['dist', 'dist/index.d.ts', 'dist/index.js', 'dist/index.js.map'];
+    expect(files.sort()).toEqual(['LICENSE', 'README.md', ...built, 'package.json']);
+    expect(await readFile(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(
+      /^(?:import|export) .*from |import\(/m,
+    );
+    const needs = { 'exam-client': [undefined, {}], sdk: ['>=18', {}], 'embedded-s3': ['>=24', expect.any(Object)] };
+    const { engines, dependencies = {} } = manifest;
+    expect([engines?.node, dependencies]).toEqual(needs[name as keyof typeof needs]);
+  });
+
+  test.each(['node16', 'bundler'])('is typed for a consumer that resolves modules as %s does', async (resolution) => {
+    const module = resolution === 'bundler' ? 'esnext' : 'node16';
+    const types = name === 'exam-client' ? '' : 'node';
+    const lib = name === 'exam-client' ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
+    const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', lib];
+    const roots = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', types];
+    const args = ['--ignoreConfig', '--noEmit', '--strict', ...options, ...roots, 'consumer.ts'];
+    await run(join(ROOT, 'node_modules/.bin/tsc'), args, { cwd: place }).catch(({ stdout }) => {
+      throw new Error(stdout);
+    });
+  });
+
+  test('works', async () => {
+    // Node 18 has no global `crypto`.
+    const asIn18 = 'data:text/javascript,delete globalThis.crypto';
+    const imports = name === 'sdk' ? [`--import=${asIn18}`] : [];
+    const { stdout } = await run(process.execPath, ['--no-warnings', ...imports, 'consumer.ts'], { cwd: place });
+    expect(stdout).toBe('works\n');
+  });
+});
+
+async function linkDependency(place: string, name: string): Promise<void> {
+  const target = join(place, 'node_modules', name);
+  await mkdir(dirname(target), { recursive: true });
+  await symlink(join(ROOT, 'node_modules', name), target);
+}
+
+test('no file outside a package imports its sources by their path', async () => {
+  const reaching: string[] = [];
+  const sources = glob('{src,test,bench,demo,ci,packages}/**/*.ts', {
+    cwd: ROOT,
+    exclude: (path) => /(^|\/)(node_modules|dist)$/.test(path),
+  });
+  for await (const path of sources) {
+    const own = /^packages\/[^/]+\//.exec(path)?.[0];
+    for (const [, target = ''] of (await readFile(join(ROOT, path), 'utf8')).matchAll(/from '(\.[^']+)'/g)) {
+      const imported = relative(ROOT, join(ROOT, dirname(path), target));
+      const isInternal = /^packages\/[^/]+\/src\//.test(imported) && !(own && imported.startsWith(own));
+      // A package ships alone: what its sources import is in it.
+      const isOutside = own !== undefined && path.startsWith(`${own}src/`) && !imported.startsWith(own);
+      if (isInternal || isOutside) reaching.push(`${path}: ${target}`);
+    }
+  }
+  expect(reaching).toEqual([]);
+});

@@ -1,0 +1,74 @@
+// Sends a request again until there is an answer that counts, as late as the server asks for and with growing pauses.
+import { ApiError } from './api-error.ts';
+
+export interface RetryOptions {
+  /** How often a request is sent at most; 5 when absent. */
+  readonly maxAttempts?: number | undefined;
+  /** Ends all that is under way. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_MAX_ATTEMPTS = 5;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 30_000;
+/** Twice what the service ever asks for. A caller that is asked to wait longer gets the response at once. */
+const LONGEST_WAIT_MS = 120_000;
+
+/**
+ * Resolves with the first response that is final, or with the last one.
+ * @throws an ApiError of `once` at once, what else it throws at the last attempt, and the signal's reason
+ */
+export async function untilFinal(
+  once: () => Promise<Response>,
+  isFinal: (response: Response) => boolean,
+  { maxAttempts = DEFAULT_MAX_ATTEMPTS, signal }: RetryOptions,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const isLast = attempt >= maxAttempts;
+    const response = await once().catch((error: unknown) => {
+      if (isLast || signal?.aborted || error instanceof ApiError) throw error;
+      return undefined;
+    });
+    const askedMs = response && askedPauseMs(response);
+    if (response && (isLast || isFinal(response) || (askedMs ?? 0) > LONGEST_WAIT_MS)) return response;
+    // Frees the connection. Not awaited: a body that was cloned is cancelled only with its clone.
+    response?.body?.cancel().catch(() => {});
+    await wait(pauseMs(attempt, askedMs, Math.random()), signal);
+  }
+}
+
+/** @param random in [0, 1) */
+export function pauseMs(attempt: number, askedMs: number | undefined, random: number): number {
+  // Doubles, with jitter, so that clients that failed together do not come back together.
+  const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + random / 2);
+  return Math.max(askedMs ?? 0, ownMs);
+}
+
+/** How long the server asks the client to wait. */
+export function askedPauseMs({ headers }: Response): number | undefined {
+  return retryAfterMs(headers.get('retry-after'), Date.now());
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3); undefined when it is neither. */
+export function retryAfterMs(value: string | null, nowMs: number): number | undefined {
+  if (value === null) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  // Date.parse also reads a date from "-1"; a date of HTTP begins with a day.
+  const dateMs = /^[A-Z][a-z]+,? /.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}
+
+async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+}

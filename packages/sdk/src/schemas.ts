@@ -1,0 +1,599 @@
+// Made by `npm run openapi` from openapi.json, not by hand.
+
+export type DeletionReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
+/**
+ * Every `code` of a problem: see /docs#problems.
+ */
+export type ProblemCode =
+  | 'assessment-before-recording'
+  | 'assessment-in-future'
+  | 'assessment-later'
+  | 'assessment-not-found'
+  | 'attempt-assessed'
+  | 'attempt-full'
+  | 'auth-unavailable'
+  | 'body-too-large'
+  | 'clock-skew'
+  | 'consent-missing'
+  | 'content-type-not-allowed'
+  | 'cross-origin'
+  | 'erasure-incomplete'
+  | 'file-missing'
+  | 'headers-too-large'
+  | 'idempotency-key-reused'
+  | 'internal'
+  | 'invalid-id'
+  | 'invalid-request'
+  | 'malformed-form'
+  | 'malformed-json'
+  | 'malformed-path'
+  | 'malformed-request'
+  | 'method-not-allowed'
+  | 'not-a-recording'
+  | 'not-found'
+  | 'part-number-too-large'
+  | 'part-too-large'
+  | 'parts-changed'
+  | 'parts-left-over'
+  | 'parts-mismatch'
+  | 'parts-missing'
+  | 'rate-limited'
+  | 'reason-not-allowed'
+  | 'recording-being-created'
+  | 'recording-deleted'
+  | 'recording-expired'
+  | 'recording-not-found'
+  | 'recording-not-stored'
+  | 'recording-restricted'
+  | 'recording-stored'
+  | 'recording-too-large'
+  | 'recording-unreadable'
+  | 'request-aborted'
+  | 'request-idle'
+  | 'scope-missing'
+  | 'store-not-proven'
+  | 'store-refused'
+  | 'store-unavailable'
+  | 'token-expired'
+  | 'token-invalid'
+  | 'token-missing'
+  | 'unsupported-media-type'
+  | 'upload-gone'
+  | 'uploads-busy'
+  | 'uploads-proxied'
+  | 'wrong-attempt';
+
+export interface CreateRecording {
+  /**
+   * The participant, by the opaque id that the organisation gave.
+   */
+  participantId: string;
+  kind: 'webcam' | 'screen' | 'audio';
+  /**
+   * Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).
+   */
+  contentType: string;
+  /**
+   * Without recorded consent there is no recording: 422 `consent-missing`.
+   */
+  consent: {
+    /**
+     * When the participant agreed.
+     */
+    givenAt: string;
+    /**
+     * The version of the privacy policy that was agreed to.
+     */
+    policyVersion: string;
+  };
+  /**
+   * How many part URLs to return; 1 when absent.
+   */
+  parts?: number;
+}
+export interface PresignParts {
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  parts: {
+    partNumber: number;
+    sizeBytes: number;
+  }[];
+}
+export interface CompleteRecording {
+  /**
+   * What the client believes it stored, to be checked against what the store has.
+   *
+   * @maxItems 10000
+   */
+  parts?: {
+    partNumber: number;
+    etag: string;
+  }[];
+  /**
+   * What the recording shows: its beginning, its end, and the pauses in between.
+   */
+  timeline?: {
+    startedAt: string;
+    endedAt: string;
+    /**
+     * @maxItems 1000
+     */
+    gaps: {
+      from: string;
+      to: string;
+      reason: string;
+    }[];
+  };
+}
+export interface RequestPlaybackLink {
+  /**
+   * Kept in the audit trail.
+   */
+  reason?: string;
+}
+export interface ReportAssessment {
+  /**
+   * When the human assessment of the attempt was completed.
+   */
+  completedAt: string;
+}
+export interface Recording {
+  /**
+   * The id of the recording, made by the service; ids sort by creation time.
+   */
+  recordingId: string;
+  /**
+   * The exam, by the id that the organisation gave.
+   */
+  examId: string;
+  /**
+   * The attempt: one sitting of the exam by the participant.
+   */
+  attemptId: string;
+  /**
+   * The participant, by the opaque id that the organisation gave.
+   */
+  participantId: string;
+  /**
+   * What was recorded: webcam, screen or audio.
+   */
+  kind: 'webcam' | 'screen' | 'audio';
+  /**
+   * The media type of the recording, with its codecs where they are known.
+   */
+  contentType: string;
+  /**
+   * When the participant agreed to be recorded, and to which version of the privacy policy.
+   */
+  consent: {
+    givenAt: string;
+    policyVersion: string;
+  };
+  /**
+   * uploading: still being sent, it cannot be played yet. stored: complete.
+   */
+  state: 'uploading' | 'stored';
+  /**
+   * When the recording began.
+   */
+  createdAt: string;
+  /**
+   * When it was complete; null while it is being sent.
+   */
+  storedAt: string | null;
+  /**
+   * Its size in bytes; null while it is being sent.
+   */
+  sizeBytes: number | null;
+  /**
+   * When the human assessment of the attempt was completed; null when it was not assessed yet.
+   */
+  assessment: {
+    completedAt: string;
+  } | null;
+  /**
+   * The deadline: the recording is deleted no later than this.
+   */
+  deleteBy: string;
+  /**
+   * Whether its processing is restricted: it is kept, and cannot be played.
+   */
+  restricted: boolean;
+  /**
+   * Whether the client never completed the upload, and the service kept the parts that had arrived.
+   */
+  truncated: boolean;
+  /**
+   * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+   */
+  timeline: {
+    startedAt: string;
+    endedAt: string;
+    gaps: {
+      from: string;
+      to: string;
+      reason: string;
+    }[];
+  } | null;
+}
+export interface SignedPart {
+  partNumber: number;
+  method: 'PUT';
+  url: string;
+  /**
+   * Send exactly these, and the part without a Content-Type.
+   */
+  headers: {
+    [k: string]: string;
+  };
+  expiresAt: string;
+}
+export interface CreatedRecording {
+  recording: Recording;
+  upload: {
+    /**
+     * The size of every part but the last.
+     */
+    partSizeBytes: number;
+    maxParts: number;
+    parts: SignedPart[];
+  };
+}
+export interface SignedParts {
+  parts: SignedPart[];
+}
+export interface UploadedParts {
+  parts: {
+    partNumber: number;
+    sizeBytes: number;
+    etag: string;
+  }[];
+}
+export interface RecordingList {
+  items: Recording[];
+  nextCursor: string | null;
+}
+export interface PlaybackLink {
+  url: string;
+  expiresAt: string;
+}
+export interface Assessment {
+  /**
+   * The assessment that counts: the earliest one reported.
+   */
+  completedAt: string;
+  deleteBy: string;
+  recordings: number;
+}
+/**
+ * Proof that the recording is no longer retrievable.
+ */
+export interface Receipt {
+  /**
+   * The organisation that is the controller of these data.
+   */
+  tenantId: string;
+  /**
+   * The exam, by the id that the organisation gave.
+   */
+  examId: string;
+  /**
+   * The attempt: one sitting of the exam by the participant.
+   */
+  attemptId: string;
+  /**
+   * The id of the recording, made by the service; ids sort by creation time.
+   */
+  recordingId: string;
+  participantId: string | null;
+  reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
+  /**
+   * The time by which the recording had to be deleted.
+   */
+  deadline: string;
+  deletedAt: string;
+  /**
+   * When a second listing showed that nothing was left.
+   */
+  verifiedAt: string;
+  objects: number;
+  versions: number;
+  bytes: number;
+  actor: string;
+  /**
+   * The run that wrote it, its position there, and the SHA-256 of the receipt before it.
+   */
+  chain: {
+    run: string;
+    sequence: number;
+    previous: string | null;
+  };
+}
+/**
+ * A receipt for each recording that this call has deleted.
+ */
+export interface ParticipantErasure {
+  receipts: Receipt[];
+}
+/**
+ * Everything that is held of a participant.
+ */
+export interface ParticipantExport {
+  format: 'proctoring-recordings-export';
+  version: 1;
+  about: string;
+  /**
+   * What each member means.
+   */
+  fields: {
+    [k: string]: string;
+  };
+  /**
+   * When this document was begun. All times are UTC, ISO 8601.
+   */
+  exportedAt: string;
+  /**
+   * The organisation that is the controller of these data.
+   */
+  tenantId: string;
+  /**
+   * The participant, by the opaque id that the organisation gave.
+   */
+  participantId: string;
+  /**
+   * All recordings of the participant.
+   */
+  recordings: {
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+    /**
+     * The participant, by the opaque id that the organisation gave.
+     */
+    participantId: string;
+    /**
+     * What was recorded: webcam, screen or audio.
+     */
+    kind: 'webcam' | 'screen' | 'audio';
+    /**
+     * The media type of the recording, with its codecs where they are known.
+     */
+    contentType: string;
+    /**
+     * When the participant agreed to be recorded, and to which version of the privacy policy.
+     */
+    consent: {
+      givenAt: string;
+      policyVersion: string;
+    };
+    /**
+     * uploading: still being sent, it cannot be played yet. stored: complete.
+     */
+    state: 'uploading' | 'stored';
+    /**
+     * When the recording began.
+     */
+    createdAt: string;
+    /**
+     * When it was complete; null while it is being sent.
+     */
+    storedAt: string | null;
+    /**
+     * Its size in bytes; null while it is being sent.
+     */
+    sizeBytes: number | null;
+    /**
+     * When the human assessment of the attempt was completed; null when it was not assessed yet.
+     */
+    assessment: {
+      completedAt: string;
+    } | null;
+    /**
+     * The deadline: the recording is deleted no later than this.
+     */
+    deleteBy: string;
+    /**
+     * Whether its processing is restricted: it is kept, and cannot be played.
+     */
+    restricted: boolean;
+    /**
+     * Whether the client never completed the upload, and the service kept the parts that had arrived.
+     */
+    truncated: boolean;
+    /**
+     * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+     */
+    timeline: {
+      startedAt: string;
+      endedAt: string;
+      gaps: {
+        from: string;
+        to: string;
+        reason: string;
+      }[];
+    } | null;
+    /**
+     * Why and since when processing is restricted; null when it is not.
+     */
+    restriction: {
+      reason: string | null;
+      since: string;
+    } | null;
+    /**
+     * A link that plays the recording for some minutes; null in an archive, while the recording is being sent, and while it is restricted unless restricted recordings were requested.
+     */
+    link: PlaybackLink | null;
+    /**
+     * The path of the recording in the archive; null outside of an archive, and when it is not in it.
+     */
+    file: string | null;
+    /**
+     * Everything that the audit trail has about the recording, this export included.
+     */
+    accessLog: AccessLogEntry[];
+  }[];
+  /**
+   * Recordings that are kept and whose description cannot be read: an operator has to act.
+   */
+  unreadable: {
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+  }[];
+}
+export interface AccessLogEntry {
+  /**
+   * When it happened.
+   */
+  at: string;
+  /**
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested.
+   */
+  event:
+    | 'link-issued'
+    | 'link-refused'
+    | 'deleted'
+    | 'erased'
+    | 'restricted'
+    | 'unrestricted'
+    | 'exported'
+    | 'foreign-attempt-refused';
+  /**
+   * Who did it, by an opaque id of the organisation.
+   */
+  actor: string;
+  /**
+   * Why, in the words of the caller; null when no reason was given.
+   */
+  reason: string | null;
+  /**
+   * Until when a link was valid, why it was refused, or what was exported.
+   */
+  detail: string | null;
+  /**
+   * The request, as the log of the service names it.
+   */
+  requestId: string;
+}
+export interface RestrictRecording {
+  /**
+   * Kept in the audit trail for as long as receipts are: do not name a person.
+   */
+  reason: string;
+}
+export interface LiftRestriction {
+  /**
+   * Kept in the audit trail for as long as receipts are: do not name a person.
+   */
+  reason?: string;
+}
+export interface AccessLog {
+  items: AccessLogEntry[];
+  nextCursor: string | null;
+}
+/**
+ * RFC 9457 problem details. Which members it has besides the first six depends on its `code`.
+ */
+export interface Problem {
+  /**
+   * Where it is explained, relative to the request: a section of /docs.
+   */
+  type: string;
+  title: string;
+  status: number;
+  /**
+   * For people, about this request.
+   */
+  detail: string;
+  /**
+   * Stable: decide by this one.
+   */
+  code: string;
+  /**
+   * For the operator, who finds the request in the log.
+   */
+  requestId: string;
+  /**
+   * Every mistake, by its path: `parts.0.sizeBytes`.
+   */
+  errors?: {
+    path: string;
+    message: string;
+  }[];
+  /**
+   * Any one of them is enough.
+   */
+  scopes?: string[];
+  /**
+   * The types that are allowed.
+   */
+  allowed?: string[];
+  /**
+   * The time of the assessment that counts.
+   */
+  completedAt?: string;
+  receipt?: Receipt;
+  /**
+   * The deadline that has passed.
+   */
+  deadline?: string;
+  /**
+   * The parts that are meant.
+   */
+  partNumbers?: number[];
+  /**
+   * How many bytes a part may have.
+   */
+  partSizeBytes?: number;
+  /**
+   * How many parts a recording may have.
+   */
+  maxParts?: number;
+  /**
+   * How many bytes a recording may have.
+   */
+  maxRecordingBytes?: number;
+  /**
+   * What could not be deleted yet.
+   */
+  failed?: {
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+    code: string;
+  }[];
+  /**
+   * The receipts of what was deleted.
+   */
+  receipts?: Receipt[];
+  [k: string]: unknown;
+}

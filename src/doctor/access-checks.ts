@@ -1,0 +1,246 @@
+// Who reaches the bucket: the service with its key, no one without a key, and browsers from the origins that are allowed.
+import { z } from 'zod';
+import { isStoreError, type StoreError } from '../objectstore/store-error.ts';
+import { type CheckResult, checkAndFix, failed, info, ok, type Verdict, warning } from './check.ts';
+import {
+  type CheckContext,
+  type DoctorCheck,
+  type DoctorDependencies,
+  readingCheck,
+  trying,
+  writingCheck,
+} from './context.ts';
+import { describe, isSuccess, type RawResponse, unsignedUrl } from './raw-http.ts';
+import { MEDIA } from './scratch.ts';
+import { clock, clockVerdict } from './trials.ts';
+
+// The service: does the store respond, does it accept the service's key, do the clocks agree?
+
+const REACHABLE = { id: 'reachable', name: 'store reachable' };
+const CREDENTIALS = { id: 'credentials', name: 'key accepted' };
+
+/** One LIST answers all three. The rest of the report makes sense only when the first two are good. */
+export async function checkReach({ store, now }: DoctorDependencies): Promise<CheckResult[]> {
+  const lines = (reachable: Verdict, credentials: Verdict, time: Verdict) => [
+    { ...REACHABLE, ...reachable },
+    { ...CREDENTIALS, ...credentials },
+    { id: clock.id, name: clock.name, ...time },
+  ];
+  const skipped = info('Skipped: the store has to answer first.');
+  const askedMs = now();
+  try {
+    const { storeTimeMs } = await store.list('', { limit: 1 });
+    const answeredMs = now();
+    return lines(
+      ok(`It answered in ${answeredMs - askedMs} ms.`),
+      ok('The key may list the bucket.'),
+      clockVerdict((askedMs + answeredMs) / 2 - storeTimeMs),
+    );
+  } catch (error) {
+    if (isStoreError(error) && error.code !== 'unavailable') return lines(ok('It answers.'), refused(error), skipped);
+    const reason = `No answer (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
+    const remedy = 'See S3_ENDPOINT, S3_REGION, the network and its policies, and that the store is up.';
+    return lines(failed(reason, remedy), skipped, skipped);
+  }
+}
+
+function refused({ code, storeCode }: StoreError): Verdict {
+  if (code === 'no-such-bucket') {
+    return failed(`There is no such bucket (${storeCode}).`, 'Make the bucket, or correct S3_BUCKET.');
+  }
+  if (/RequestTimeTooSkewed/.test(storeCode)) {
+    return failed(`The store refuses the clock of this machine (${storeCode}).`, 'Set the clock by NTP.');
+  }
+  return failed(
+    `The store refuses the key, or the key may not list the bucket (${storeCode}).`,
+    'See S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, and that this key may do everything in this bucket.',
+  );
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+// The way there, and no one without a key: tried, and read from the bucket's policy and its ACL
+
+const SECRET = Buffer.from('nobody without a key may read this');
+const CLOSE =
+  'Take away every policy, ACL and setting that opens the bucket, and block public access where the store can.';
+
+/** `harm`: what a response of success means. */
+function mustBeRefused(responses: readonly RawResponse[], harm: string): Verdict {
+  const answered = describe(...responses);
+  if (responses.some(isSuccess)) return failed(`${harm} (answered ${answered}).`, CLOSE);
+  if (responses.some(({ status }) => status < 400 || status >= 500)) {
+    return failed(`Nothing is proven: answered ${answered}.`, 'See that the public endpoint can be reached from here.');
+  }
+  return ok(`Refused: ${answered}.`);
+}
+
+/** Everything but the reach, which comes first, and CORS. */
+export const ACCESS_CHECKS: readonly DoctorCheck[] = [
+  readingCheck('transport', 'encrypted on the way', async ({ presigner }) => {
+    const { protocol, hostname } = await unsignedUrl(presigner);
+    if (protocol === 'https:') return ok('URLs for browsers are https.');
+    if (LOOPBACK.test(hostname)) return info('URLs are http, on this machine only.');
+    return warning(
+      'URLs for browsers are http: links and recordings can be read on the way.',
+      'Put TLS before the store, and name it in S3_PUBLIC_ENDPOINT.',
+    );
+  }),
+  readingCheck('public-endpoint', 'public endpoint', async ({ http }) => {
+    if (!http.isDetour) return ok('URLs for browsers can be reached from here.');
+    return warning(
+      'The host of the URLs for browsers is not reachable from here; requests went to S3_ENDPOINT under its name instead.',
+      'See that S3_PUBLIC_ENDPOINT is right, and run the doctor once from where browsers are.',
+    );
+  }),
+  writingCheck('anonymous-get', 'no anonymous GET', async ({ store, scratch, http, presigner }) => {
+    const key = scratch.key('private');
+    await store.put(key, SECRET);
+    const { href } = await unsignedUrl(presigner, key);
+    return mustBeRefused([await http.send(href)], 'Anyone can read a recording');
+  }),
+  readingCheck('anonymous-list', 'no anonymous LIST', async ({ http, presigner, place }) => {
+    const key = 'doctor';
+    const bucket = (await unsignedUrl(presigner, key)).href.slice(0, -(place.keyPrefix + key).length);
+    const responses = [await http.send(`${bucket}?list-type=2&max-keys=1`), await http.send(bucket)];
+    return mustBeRefused(responses, 'Anyone can list the bucket');
+  }),
+  writingCheck('anonymous-put', 'no anonymous PUT', async ({ store, scratch, http, presigner }) => {
+    const key = scratch.key('open');
+    const { href } = await unsignedUrl(presigner, key);
+    const response = await http.send(href, { method: 'PUT', body: 'anyone' });
+    const isWritten = (await store.getStart(key, 1)) !== undefined;
+    return isWritten ? failed('Anyone can write to the bucket.', CLOSE) : mustBeRefused([response], 'Anyone may write');
+  }),
+  readingCheck('bucket-policy', 'no public policy', async ({ inspection }) => {
+    const text = await inspection.policy();
+    if (text === undefined) return ok('There is no bucket policy.');
+    const open = publicStatements(text);
+    if (!open) return warning('The bucket policy could not be read.', 'Read it: it must allow named users only.');
+    if (open.some(({ hasCondition }) => !hasCondition)) return failed('The bucket policy allows everyone.', CLOSE);
+    if (open.length > 0) {
+      return warning(
+        'The bucket policy allows everyone under a condition.',
+        'See that the condition is what you mean.',
+      );
+    }
+    const isCalledPublic = await inspection.isPolicyPublic().catch(undefinedWhenRefused);
+    // Ceph 16 calls every policy public that grants to a named user (measured).
+    const although = isCalledPublic ? ', though the store calls it public' : '';
+    return ok(`The bucket policy allows named users only${although}.`);
+  }),
+  readingCheck('bucket-acl', 'no public ACL', async ({ inspection }) => {
+    const grants = await inspection.publicGrants();
+    return grants.length === 0
+      ? ok('It grants nothing to everyone.')
+      : failed(`It grants ${grants.join(', ')}.`, CLOSE);
+  }),
+];
+
+function undefinedWhenRefused(error: unknown): undefined {
+  if (!isStoreError(error)) throw error;
+}
+
+const oneOrMany = z.union([z.string(), z.array(z.string())]);
+const statementSchema = z.object({
+  Effect: z.string(),
+  Principal: z.union([z.string(), z.record(z.string(), oneOrMany)]).optional(),
+  NotPrincipal: z.unknown().optional(),
+  Condition: z.record(z.string(), z.unknown()).optional(),
+});
+const policySchema = z.object({ Statement: z.union([statementSchema, z.array(statementSchema)]) });
+
+/** The statements that allow something to everyone; undefined when the text is not a policy of the known form. */
+function publicStatements(text: string): { hasCondition: boolean }[] | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = policySchema.safeParse(json);
+  if (!parsed.success) return undefined;
+  return [parsed.data.Statement]
+    .flat()
+    .filter(({ Effect, Principal, NotPrincipal }) => {
+      if (Effect !== 'Allow') return false;
+      const named = typeof Principal === 'object' ? Object.values(Principal).flat() : [Principal];
+      return NotPrincipal !== undefined || named.includes('*');
+    })
+    .map(({ Condition }) => ({ hasCondition: Object.keys(Condition ?? {}).length > 0 }));
+}
+
+// Browsers: may the exam's pages upload and play? As a browser does it: a preflight, then the request itself
+
+const CORS_RULE_ID = 'proctoring-recordings';
+const METHODS = ['GET', 'PUT', 'HEAD'];
+const PART = Buffer.from('a part');
+const EXPIRES_IN_SECONDS = 60;
+
+export const cors: DoctorCheck = trying('cors', async (context) => {
+  const { settings, inspection, fix } = context;
+  const origins = settings.corsOrigins;
+  if (origins.length === 0) {
+    return info(
+      'CORS_ORIGINS is not set: no page may upload to the store by itself.',
+      'Set it when exam clients are web pages.',
+    );
+  }
+  async function check(isSet: boolean): Promise<Verdict> {
+    const refusals = (await refusedOrigins(context)).join('; ');
+    if (refusals === '') return ok(`Every origin may upload and play, ${await rulesNote(context)}.`);
+    if (!isSet) {
+      const remedy = 'Run doctor --fix: it adds a rule for CORS_ORIGINS and keeps all others.';
+      return failed(`Refused: ${refusals}.`, remedy);
+    }
+    return warning(
+      `A rule is set, and the store still refuses: ${refusals}.`,
+      'Some stores take minutes: run it again. If it stays, look for a proxy that answers OPTIONS itself.',
+    );
+  }
+  const set = () => inspection.setCorsRule({ id: CORS_RULE_ID, origins, methods: METHODS });
+  return checkAndFix(fix, check, set, 'Set now: every origin of CORS_ORIGINS may upload and play.');
+});
+
+async function rulesNote({ inspection }: CheckContext): Promise<string> {
+  try {
+    const { length } = await inspection.corsRules();
+    return length > 0 ? `by ${length} rules of the bucket` : 'by the endpoint itself: the bucket has no rules';
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    return `though the rules cannot be read (${error.storeCode})`;
+  }
+}
+
+/** Each origin and method that a browser would not let through. */
+async function refusedOrigins({ presigner, scratch, http, settings }: CheckContext): Promise<string[]> {
+  const key = scratch.key('cors');
+  const uploadId = await scratch.openUpload(key);
+  const part = { uploadId, partNumber: 1, sizeBytes: PART.length };
+  const urls = {
+    PUT: await presigner.presignPart(key, part, EXPIRES_IN_SECONDS),
+    GET: await presigner.presignPlayback(key, MEDIA, EXPIRES_IN_SECONDS),
+  };
+  const refusals: string[] = [];
+  for (const origin of settings.corsOrigins) {
+    for (const [method, url] of Object.entries(urls)) {
+      const headers = { origin, 'access-control-request-method': method };
+      const preflight = await http.send(url, { method: 'OPTIONS', headers });
+      if (!allowsMethod(preflight, origin, method)) refusals.push(`${method} from ${origin} (${describe(preflight)})`);
+    }
+    const put = await http.send(urls.PUT, { method: 'PUT', body: PART, headers: { origin } });
+    if (!allowsOrigin(put, origin)) refusals.push(`reading the answer to PUT from ${origin} (${describe(put)})`);
+  }
+  return refusals;
+}
+
+function allowsOrigin({ headers }: RawResponse, origin: string): boolean {
+  return ['*', origin].includes(headers['access-control-allow-origin'] ?? '');
+}
+
+/** A preflight passes with any 2xx; PUT has to be named, GET is always let through (Fetch standard). */
+function allowsMethod(response: RawResponse, origin: string, method: string): boolean {
+  const allowed = (response.headers['access-control-allow-methods'] ?? '').split(',').map((name) => name.trim());
+  const isNamed = method === 'GET' || allowed.includes(method) || allowed.includes('*');
+  return response.status >= 200 && response.status < 300 && allowsOrigin(response, origin) && isNamed;
+}

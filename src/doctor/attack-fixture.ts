@@ -1,0 +1,177 @@
+// What every attack shares: the fixture it works on, and how responses and what is in the store afterwards become a verdict.
+import { SECOND_MS } from '../model/durations.ts';
+import { ok, type Verdict } from './check.ts';
+import { type AttackDependencies, type DoctorCheck, writingCheck } from './context.ts';
+import { describe, isSuccess, type RawHttp, type RawRequest, type RawResponse, unsignedUrl } from './raw-http.ts';
+import { MEDIA, type Scratch } from './scratch.ts';
+
+export type Attack = DoctorCheck<AttackFixture>;
+
+/** What a browser would upload, and another participant's recording of the same length. */
+const LENGTH = 64;
+export const BODY = Buffer.from('a part that the doctor uploads'.padEnd(LENGTH));
+export const VICTIM = Buffer.from("somebody else's recording".padEnd(LENGTH));
+
+/** Longer than the attacks take; the keys are deleted at once. */
+const LIFETIME_SECONDS = 120;
+
+export interface TargetUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  /** Signed for part 1, of exactly `BODY`'s length. */
+  readonly url: string;
+}
+
+/** Uploads and objects to attack, with the URLs that the service would hand out for them. */
+export class AttackFixture {
+  readonly deps: AttackDependencies;
+  readonly #scratch: Scratch;
+  readonly #http: RawHttp;
+
+  constructor(deps: AttackDependencies, scratch: Scratch, http: RawHttp) {
+    this.deps = deps;
+    this.#scratch = scratch;
+    this.#http = http;
+  }
+
+  /** An upload without parts. */
+  async upload(name: string, expiresInSeconds = LIFETIME_SECONDS): Promise<TargetUpload> {
+    const key = this.#scratch.key(name);
+    const uploadId = await this.#scratch.openUpload(key);
+    const part = { uploadId, partNumber: 1, sizeBytes: BODY.length };
+    return { key, uploadId, url: await this.deps.presigner.presignPart(key, part, expiresInSeconds) };
+  }
+
+  /** An object, and a URL that plays it. */
+  async stored(
+    name: string,
+    body: Uint8Array = VICTIM,
+    expiresInSeconds = LIFETIME_SECONDS,
+  ): Promise<{ key: string; url: string }> {
+    const key = this.#scratch.key(name);
+    await this.deps.store.put(key, body, MEDIA);
+    return { key, url: await this.deps.presigner.presignPlayback(key, MEDIA, expiresInSeconds) };
+  }
+
+  send(url: string, request?: RawRequest): Promise<RawResponse> {
+    return this.#http.send(url, request);
+  }
+
+  put(
+    url: string,
+    body: Uint8Array | string = BODY,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RawResponse> {
+    return this.send(url, { method: 'PUT', body, headers });
+  }
+
+  /** The parts of an upload, as text that can be compared; '' when it has none or does not exist. */
+  async parts({ key, uploadId }: TargetUpload): Promise<string> {
+    const parts = (await this.deps.store.listParts(key, uploadId)) ?? [];
+    return parts.map(({ partNumber, sizeBytes, etag }) => `${partNumber}:${sizeBytes}:${etag}`).join(' ');
+  }
+
+  /** Completes the upload with the parts it has. False when it has none. */
+  async complete({ key, uploadId }: TargetUpload): Promise<boolean> {
+    const parts = (await this.deps.store.listParts(key, uploadId)) ?? [];
+    return parts.length > 0 && this.deps.store.completeMultipartUpload(key, uploadId, parts);
+  }
+
+  async holds(key: string, body: Uint8Array): Promise<boolean> {
+    const found = await this.deps.store.get(key);
+    return found !== undefined && Buffer.from(found).equals(body);
+  }
+
+  async exists(key: string): Promise<boolean> {
+    return (await this.deps.store.getStart(key, 1)) !== undefined;
+  }
+
+  async isPublic(key: string): Promise<boolean> {
+    return isSuccess(await this.send((await unsignedUrl(this.deps.presigner, key)).href));
+  }
+}
+
+export interface Observed {
+  readonly responses: readonly RawResponse[];
+  /** What the attack did, as seen in the store; undefined: nothing. */
+  readonly harm: string | undefined;
+  /** The request without the attack's header is a good one: a 200 is harmless when the header did nothing. */
+  readonly mayBeIgnored?: boolean;
+}
+
+/** Attempts something; its observations become the verdict. */
+export function attack(
+  id: string,
+  name: string,
+  remedy: string,
+  attempt: (fixture: AttackFixture) => Promise<Observed>,
+): Attack {
+  return writingCheck(id, name, async (fixture) => verdictOn(await attempt(fixture), remedy));
+}
+
+/** A refusal is a 4xx or "I do not know this" (501); being asked to slow down proves nothing. */
+export function isRefusal({ status }: RawResponse): boolean {
+  return (status >= 400 && status < 500 && status !== 429) || status === 501;
+}
+
+/** The only way to a good verdict: every response is a refusal, and nothing happened in the store. */
+function verdictOn({ responses, harm, mayBeIgnored = false }: Observed, remedy: string): Verdict {
+  const answered = describe(...responses);
+  const succeeded = (reason: string) => ({ status: 'failed', outcome: 'succeeded', reason, remedy }) as const;
+  if (harm !== undefined) return succeeded(`It succeeded: ${harm} (answered ${answered}).`);
+  if (responses.every(isRefusal)) return { ...ok(`Refused: ${answered}; nothing changed.`), outcome: 'refused' };
+  if (responses.some((response) => !isRefusal(response) && !isSuccess(response)))
+    return unproven(`answered ${answered}`);
+  if (mayBeIgnored) {
+    return { ...ok(`Without effect: answered ${answered}, and the store ignored the header.`), outcome: 'no-effect' };
+  }
+  return succeeded(`It was not refused (answered ${answered}), though nothing was seen to change.`);
+}
+
+export function unproven(why: string): Verdict {
+  const remedy = 'See that the store is up and reachable from here, then run it again.';
+  return { status: 'failed', outcome: 'unproven', reason: `Nothing is proven: ${why}.`, remedy };
+}
+
+/** The URL with another value of a parameter. */
+export function changed(url: string, name: string, value: string): string {
+  const altered = new URL(url);
+  altered.searchParams.set(name, value);
+  return altered.href.replaceAll('+', '%20');
+}
+
+const POLL_MS = 200;
+/** A `Date` header has whole seconds, and a store may round up. */
+const TOLERANCE_MS = 3 * SECOND_MS;
+/** The wait ends when the clock of the store is further behind than this. */
+const PATIENCE_MS = 60 * SECOND_MS;
+
+/** Sends until the URL has expired by the store's own clock: until then it may succeed, after that it must be refused. */
+export async function untilExpired(
+  { now, wait, signal }: Pick<AttackDependencies, 'now' | 'wait' | 'signal'>,
+  url: string,
+  send: () => Promise<RawResponse>,
+  remedy: string,
+): Promise<Verdict> {
+  const expiresMs = expiryOf(url);
+  const giveUpMs = now() + PATIENCE_MS;
+  for (;;) {
+    const response = await send();
+    if (![200, 206].includes(response.status)) return verdictOn({ responses: [response], harm: undefined }, remedy);
+    const storeMs = Date.parse(response.headers.date ?? '');
+    const timeMs = Number.isNaN(storeMs) ? now() : storeMs;
+    if (timeMs > expiresMs + TOLERANCE_MS) {
+      return verdictOn({ responses: [response], harm: 'the URL still works after its time' }, remedy);
+    }
+    if (now() > giveUpMs || signal?.aborted) return unproven("the store's clock did not come to the expiry");
+    await wait(POLL_MS);
+  }
+}
+
+/** Milliseconds since the epoch, read from the URL itself. */
+function expiryOf(url: string): number {
+  const { searchParams } = new URL(url);
+  const date = searchParams.get('X-Amz-Date') ?? '';
+  const signedMs = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+  return signedMs + Number(searchParams.get('X-Amz-Expires')) * SECOND_MS;
+}

@@ -1,0 +1,194 @@
+// The one place that turns an error into a response: RFC 9457 problem details, logged once.
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import { type ErrorCode, PROBLEMS, ServiceError } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
+import { PAST_DEADLINE } from '../objectstore/request-deadline.ts';
+import { isStoreError, StoreError } from '../objectstore/store-error.ts';
+import { type RequestState, requestState } from './request.ts';
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** What every call meets that reads a recording which is not deleted. */
+export const OF_LIVE_RECORDING: readonly ErrorCode[] = [
+  'recording-deleted',
+  'recording-expired',
+  'recording-unreadable',
+  'clock-skew',
+];
+
+interface Refusal {
+  readonly code: ErrorCode;
+  /** For people, and harmless to show. */
+  readonly detail: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** A problem as it is sent: `type` leads to its row in the documentation of this service. */
+export function problemOf({ code, detail, data }: Refusal, requestId: string) {
+  const { title, status } = PROBLEMS[code];
+  return { ...data, type: `/docs#problem-${code}`, title, status, detail, code, requestId };
+}
+
+/** Without what only one request can say, as the documentation shows it. */
+export function genericProblem(code: ErrorCode, requestId: string, data?: Readonly<Record<string, unknown>>) {
+  return problemOf({ code, detail: `${PROBLEMS[code].title}.`, ...(data && { data }) }, requestId);
+}
+
+/** Express knows an error handler by its four parameters. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, req, res, _next) => {
+    const state = requestState(req);
+    const refusal = refusalOf(error, req);
+    log(logger, error, refusal, state);
+    if (res.headersSent) {
+      // The response had begun: cutting it off is the only way left to say that it is not whole.
+      res.destroy();
+      return;
+    }
+    send(res, refusal, state.requestId);
+  };
+}
+
+function send(res: Response, refusal: Refusal, requestId: string): void {
+  const { status, retryAfterSeconds } = PROBLEMS[refusal.code];
+  if (retryAfterSeconds !== undefined) res.setHeader('Retry-After', String(retryAfterSeconds));
+  const challenge = challengeOf(refusal);
+  if (challenge !== undefined) res.setHeader('WWW-Authenticate', challenge);
+  res
+    .status(status)
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problemOf(refusal, requestId)));
+}
+
+/** What is wrong with the token (RFC 6750, 3). */
+function challengeOf({ code, data }: Refusal): string | undefined {
+  const realm = 'Bearer realm="proctoring-recordings"';
+  switch (code) {
+    case 'token-missing':
+      return realm;
+    case 'token-invalid':
+      return `${realm}, error="invalid_token"`;
+    case 'token-expired':
+      return `${realm}, error="invalid_token", error_description="expired"`;
+    case 'scope-missing':
+      return `Bearer error="insufficient_scope", scope="${[data?.scopes].flat().join(' ')}"`;
+    default:
+      return undefined;
+  }
+}
+
+function refusalOf(error: unknown, req: Request): Refusal {
+  if (error instanceof ServiceError) return { code: error.code, detail: error.message, data: error.data };
+  if (isStoreError(error, 'unavailable')) {
+    const detail =
+      error.storeCode === PAST_DEADLINE
+        ? 'The request took too long, and was stopped. Send it again.'
+        : 'The store did not respond in time. No data is lost; try again.';
+    return { code: 'store-unavailable', detail };
+  }
+  if (error instanceof StoreError) {
+    return { code: 'store-refused', detail: 'The store refused a call of the service. The operator has to act.' };
+  }
+  return (
+    frameworkRefusal(error, req) ?? {
+      code: 'internal',
+      detail: 'The service failed. Give the requestId to the operator, who finds the cause in the log.',
+    }
+  );
+}
+
+/** Errors of Express's router and of its JSON parser, known by their `type` and `status`. */
+function frameworkRefusal(error: unknown, req: Request): Refusal | undefined {
+  switch (member(error, 'type')) {
+    case 'entity.parse.failed':
+      return { code: 'malformed-json', detail: 'The body could not be parsed as JSON.' };
+    case 'entity.too.large':
+      return { code: 'body-too-large', detail: `The body may have at most ${String(member(error, 'limit'))} bytes.` };
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return { code: 'unsupported-media-type', detail: 'Send the body as UTF-8 JSON, not compressed.' };
+    case 'request.size.invalid':
+    case 'request.aborted':
+      return { code: 'request-aborted', detail: 'The body was not as long as announced.' };
+    default:
+  }
+  if (member(error, 'name') === 'URIError' && member(error, 'status') === 400) {
+    return { code: 'malformed-path', detail: 'The path has a % that does not begin a valid percent-encoding.' };
+  }
+  return req.destroyed && !req.complete
+    ? { code: 'request-aborted', detail: 'The connection was closed before the body was complete.' }
+    : undefined;
+}
+
+function log(logger: Logger, error: unknown, refusal: Refusal, state: RequestState): void {
+  const { principal } = state;
+  const { status } = PROBLEMS[refusal.code];
+  const fields = {
+    requestId: state.requestId,
+    route: state.route,
+    status,
+    code: refusal.code,
+    tenant: principal?.tenant,
+    actor: principal?.actor,
+  };
+  if (status >= 500) {
+    const stack = refusal.code === 'internal' ? framesOf(error) : undefined;
+    logger.error('request failed', { ...fields, causes: causesOf(error), stack });
+  } else if (refusal.code === 'wrong-attempt') {
+    logger.audit('request refused', { ...fields, event: 'foreign-attempt-refused' });
+  } else if (status === 401 || status === 403 || status === 429) {
+    logger.warn('request refused', fields);
+  } else {
+    logger.info('request refused', fields);
+  }
+}
+
+const MAX_CAUSES = 6;
+
+/** Names and codes only, outermost first: messages may hold URLs, keys or what a caller sent. */
+function causesOf(error: unknown): string[] {
+  const causes: string[] = [];
+  for (let cause = error; cause !== undefined && causes.length < MAX_CAUSES; cause = member(cause, 'cause')) {
+    const words = ['name', 'code', 'operation', 'storeCode'].map((name) => member(cause, name));
+    causes.push(words.filter((word) => typeof word === 'string').join(' ') || typeof cause);
+  }
+  return causes;
+}
+
+/** Where it was thrown, without the message. */
+function framesOf(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith('at '));
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/**
+ * The response, as bytes, to what Node's parser refused: such a request never reaches the application. The connection has
+ * to end after it.
+ */
+export function rawProblem({ code: parserCode }: NodeJS.ErrnoException): string {
+  const code =
+    parserCode === 'HPE_HEADER_OVERFLOW'
+      ? 'headers-too-large'
+      : parserCode === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request-idle'
+        : 'malformed-request';
+  const requestId = randomUUID();
+  const problem = genericProblem(code, requestId);
+  const body = JSON.stringify(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

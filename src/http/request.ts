@@ -1,0 +1,109 @@
+// What is known of a request while it runs, and what is reported of it when it has ended: a line of the log, a count, a
+// duration. All name the template of the route, never a path, a query or an id of it.
+import { randomUUID } from 'node:crypto';
+import type { Request, RequestHandler, Response } from 'express';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { SECOND_MS } from '../model/durations.ts';
+import type { Logger } from '../model/logger.ts';
+import type { Principal } from './auth.ts';
+
+export type { RequestHandler } from 'express';
+
+export interface RequestState {
+  readonly requestId: string;
+  /** Where the request is traced. */
+  traceId?: string;
+  /** The template of the route (`/v1/exams/{exam}/recordings`), never the path itself: paths hold ids. */
+  route: string;
+  /** Of the token that was verified. */
+  principal?: Principal;
+  /** Why the token was refused. */
+  refusal?: unknown;
+}
+
+export type Method = 'get' | 'post' | 'put' | 'delete';
+export type Handler = (req: Request, res: Response, state: RequestState) => Promise<void> | void;
+
+/** What a path serves, by method. */
+export type Handlers = Partial<Record<Method, Handler>>;
+
+export const UNMATCHED_ROUTE = 'unmatched';
+/** Probed every few seconds by machines: not worth a line, or a trace, each. */
+export const QUIET_ROUTES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** From a part URL (milliseconds) to a recording streamed through (minutes). */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
+const SERVED_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
+
+const states = new WeakMap<Request, RequestState>();
+
+/** @throws Error when `trackRequests` is not in front of everything else */
+export function requestState(req: Request): RequestState {
+  const state = states.get(req);
+  if (!state) throw new Error('the request has no state');
+  return state;
+}
+
+/**
+ * Comes first. Responses are `no-store` unless their handler says otherwise: problems outside of /v1 would be kept by
+ * caches (RFC 9110, 15.1). One for each registry.
+ */
+export function trackRequests(logger: Logger, metrics: Registry): RequestHandler {
+  const measure = requestMetrics(metrics);
+  return (req, res, next) => {
+    const startedAt = performance.now();
+    const given = req.headers['x-request-id'];
+    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    const state: RequestState = { requestId, route: UNMATCHED_ROUTE };
+    states.set(req, state);
+    res.setHeader('X-Request-Id', requestId);
+    res.setHeader('Cache-Control', 'no-store');
+    res.once('close', () => {
+      const durationMs = performance.now() - startedAt;
+      measure(req, res, state.route, durationMs);
+      logger[QUIET_ROUTES.has(state.route) ? 'debug' : 'info']('request', {
+        requestId,
+        traceId: state.traceId,
+        method: req.method,
+        route: state.route,
+        status: res.statusCode,
+        durationMs: Math.round(durationMs * 10) / 10,
+        tenant: state.principal?.tenant,
+        actor: state.principal?.actor,
+        aborted: res.writableFinished ? undefined : true,
+      });
+    });
+    next();
+  };
+}
+
+/** Registers the metrics of HTTP, and returns what counts a request that has ended. */
+export function requestMetrics(
+  metrics: Registry,
+): (req: Request, res: Response, route: string, durationMs: number) => void {
+  const requests = new Counter({
+    name: 'http_requests_total',
+    help: 'Requests that ended, by the status of their response',
+    labelNames: ['method', 'route', 'status'],
+    registers: [metrics],
+  });
+  const durations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its response',
+    labelNames: ['method', 'route'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [metrics],
+  });
+  return (req, res, route, durationMs) => {
+    const method = methodOf(req);
+    // A caller that went away before the response began has seen no status.
+    requests.inc({ method, route, status: res.headersSent ? String(res.statusCode) : 'aborted' });
+    durations.observe({ method, route }, durationMs / SECOND_MS);
+  };
+}
+
+/** `_OTHER` (the word of OpenTelemetry) for what no route has: a caller must not be able to make new series. */
+export function methodOf({ method }: Pick<Request, 'method'>): string {
+  return SERVED_METHODS.has(method) ? method : '_OTHER';
+}

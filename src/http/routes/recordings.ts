@@ -1,0 +1,199 @@
+// Recordings: what is known of them, playing them, restricting their processing, deleting them before their deadline.
+import type { z } from 'zod';
+import { ServiceError } from '../../model/errors.ts';
+import { readAccessLog } from '../../recordings/access-log.ts';
+import { eraseRecording } from '../../recordings/delete.ts';
+import { type ListQuery, listRecordings } from '../../recordings/list.ts';
+import { presignPlayback } from '../../recordings/playback.ts';
+import { readRecording } from '../../recordings/read.ts';
+import { liftRestriction, restrictRecording } from '../../recordings/restriction.ts';
+import { requireScope } from '../access.ts';
+import type { Principal } from '../auth.ts';
+import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problems.ts';
+import {
+  accessLog as accessLogPage,
+  eraseQuery,
+  liftRestrictionBody,
+  liftRestrictionQuery,
+  listQuery,
+  pageQuery,
+  playbackLink,
+  playbackLinkBody,
+  receipt,
+  recording,
+  recordingList,
+  restrictionBody,
+} from '../schemas.ts';
+
+export const PAGE = {
+  status: 200 as const,
+  description: 'One page; `nextCursor` is null on the last.',
+  schema: recordingList,
+};
+
+export const readOne = operation({
+  operationId: 'getRecording',
+  method: 'get',
+  resource: 'recording',
+  suffix: '',
+  summary: 'See a recording',
+  description: 'Its description, without a link to play it. After its deletion: 410 with the `receipt`.',
+  scopes: ['recordings:review'],
+  success: { status: 200, description: 'The recording.', schema: recording },
+  problems: [...OF_LIVE_RECORDING],
+  async handle({ ctx, ref }) {
+    return { body: await readRecording(ctx, ref) };
+  },
+});
+
+export const listOfAttempt = operation({
+  operationId: 'listAttemptRecordings',
+  method: 'get',
+  resource: 'attempt',
+  suffix: '/recordings',
+  summary: 'List the recordings of an attempt',
+  scopes: ['recordings:review'],
+  query: listQuery,
+  success: PAGE,
+  problems: [],
+  async handle({ ctx, ref, query }) {
+    return { body: await listRecordings(ctx, ref, pageOf(query)) };
+  },
+});
+
+export const listOfExam = operation({
+  operationId: 'listExamRecordings',
+  method: 'get',
+  resource: 'exam',
+  suffix: '/recordings',
+  summary: 'List the recordings of an exam',
+  scopes: ['recordings:review'],
+  query: listQuery,
+  success: PAGE,
+  problems: [],
+  async handle({ ctx, ref, query }) {
+    return { body: await listRecordings(ctx, ref, pageOf(query)) };
+  },
+});
+
+/** A list's query, as the use cases take it. */
+export function pageOf(query: z.output<typeof listQuery>): ListQuery {
+  const { limit, cursor, assessed, dueBefore } = query;
+  return { limit, cursor, assessed, dueBeforeMs: dueBefore === undefined ? undefined : Date.parse(dueBefore) };
+}
+
+export const playback = operation({
+  operationId: 'createPlaybackLink',
+  method: 'post',
+  resource: 'recording',
+  suffix: '/playback-links',
+  summary: 'Get a link to play a recording',
+  description:
+    'The link is valid for minutes, never beyond the deadline, and is written to the audit trail before it is returned. ' +
+    'Each call makes another.',
+  scopes: ['recordings:review'],
+  handsOut: true,
+  body: { schema: playbackLinkBody, optional: true },
+  success: {
+    status: 201,
+    description: 'The link.',
+    schema: playbackLink,
+  },
+  problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
+  async handle({ ctx, caller, ref, body }) {
+    return { body: await presignPlayback(ctx, caller, ref, body.reason) };
+  },
+});
+
+export const erase = operation({
+  operationId: 'eraseRecording',
+  method: 'delete',
+  resource: 'recording',
+  suffix: '',
+  summary: 'Delete a recording now',
+  description:
+    'With the scope `privacy:manage` for any reason. With `recordings:upload`, on a token that is bound to the attempt, ' +
+    'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too.',
+  scopes: ['privacy:manage', 'recordings:upload'],
+  query: eraseQuery,
+  success: { status: 200, description: 'The receipt.', schema: receipt },
+  problems: ['reason-not-allowed', 'recording-being-created', 'recording-unreadable'],
+  async handle({ ctx, principal, caller, ref, query }) {
+    requireRight(principal, query.reason);
+    return { body: await eraseRecording(ctx, caller, ref, query.reason) };
+  },
+});
+
+/** That a bound token is bound to this very attempt was checked before. */
+function requireRight(principal: Principal, reason: z.output<typeof eraseQuery>['reason']): void {
+  if (principal.scopes.has('privacy:manage')) return;
+  if (principal.attempt === undefined) requireScope(principal, ['privacy:manage']);
+  if (reason === 'consent-withdrawn') return;
+  throw new ServiceError('reason-not-allowed', 'A token for uploads may delete for the reason consent-withdrawn only.');
+}
+
+export const restrict = operation({
+  operationId: 'restrictRecording',
+  method: 'put',
+  resource: 'recording',
+  suffix: '/restriction',
+  summary: 'Restrict the processing of a recording',
+  description:
+    'Playback is refused (423) while it is restricted; earlier links are valid for minutes at most. The recording is ' +
+    'kept, and its deadline does not change: it is deleted on time. Safe to repeat: the first reason is kept, each call ' +
+    'is in the audit trail.',
+  scopes: ['privacy:manage'],
+  body: { schema: restrictionBody },
+  success: {
+    status: 200,
+    description: 'The recording.',
+    schema: recording,
+    example: (described) => ({ ...described, restricted: true }),
+  },
+  problems: [...OF_LIVE_RECORDING],
+  async handle({ ctx, caller, ref, body }) {
+    return { body: await restrictRecording(ctx, caller, ref, body.reason) };
+  },
+});
+
+export const lift = operation({
+  operationId: 'liftRestriction',
+  method: 'delete',
+  resource: 'recording',
+  suffix: '/restriction',
+  summary: 'Lift the restriction of a recording',
+  description:
+    'It can be played again, until its deadline. The reason is optional, in the query or in the body: not every client ' +
+    'can send a body with DELETE. Safe to repeat.',
+  scopes: ['privacy:manage'],
+  query: liftRestrictionQuery,
+  body: { schema: liftRestrictionBody, optional: true },
+  success: { status: 200, description: 'The recording.', schema: recording },
+  problems: [...OF_LIVE_RECORDING],
+  async handle({ ctx, caller, ref, query, body }) {
+    return { body: await liftRestriction(ctx, caller, ref, body.reason ?? query.reason) };
+  },
+});
+
+export const accessLog = operation({
+  operationId: 'getAccessLog',
+  method: 'get',
+  resource: 'recording',
+  suffix: '/access-log',
+  summary: 'See who was given access to a recording, and why',
+  description:
+    'Every link that was issued or refused, exports, restrictions, and who requested a deletion; oldest first. After ' +
+    'the deletion of the recording too, for as long as its receipt is kept.',
+  scopes: ['privacy:manage'],
+  query: pageQuery,
+  success: {
+    status: 200,
+    description: 'One page; `nextCursor` is null on the last.',
+    schema: accessLogPage,
+  },
+  problems: [],
+  async handle({ ctx, ref, query: { limit, cursor } }) {
+    return { body: await readAccessLog(ctx, ref, { limit, cursor }) };
+  },
+});

@@ -1,0 +1,220 @@
+// An upload from its beginning to its end: through presigned URLs of parts, or as one file through the service.
+import { z } from 'zod';
+import { type ErrorCode, ServiceError } from '../../model/errors.ts';
+import { completeRecording } from '../../recordings/complete.ts';
+import { createRecording } from '../../recordings/create.ts';
+import { abortRecording } from '../../recordings/delete.ts';
+import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
+import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
+import { receiveFile } from '../multipart.ts';
+import { operation } from '../operation.ts';
+import { OF_LIVE_RECORDING } from '../problems.ts';
+import {
+  completeRecordingBody,
+  createdRecording,
+  createRecordingBody,
+  createRecordingHeaders,
+  presignPartsBody,
+  recording,
+  signedParts,
+  uploadedParts,
+} from '../schemas.ts';
+
+export const create = operation({
+  operationId: 'createRecording',
+  method: 'post',
+  resource: 'attempt',
+  suffix: '/recordings',
+  summary: 'Start a recording',
+  description:
+    'Opens an upload and returns the URLs of its first parts. The participant must have agreed: `consent` says when, ' +
+    'and to which policy. Each call starts another recording, unless it repeats an earlier `Idempotency-Key`.',
+  scopes: ['recordings:upload'],
+  handsOut: true,
+  headers: createRecordingHeaders,
+  body: {
+    schema: createRecordingBody,
+    precheck: refuseWithoutConsent,
+  },
+  success: {
+    status: 201,
+    description: 'The recording, and where to send its first parts.',
+    schema: createdRecording,
+    example: (created) => ({
+      ...created,
+      recording: { ...created.recording, state: 'uploading' as const, storedAt: null, sizeBytes: null },
+    }),
+    location: 'The path of the recording.',
+    recordingIdAt: '/recording/recordingId',
+  },
+  problems: [
+    'recording-deleted',
+    'recording-unreadable',
+    'consent-missing',
+    'content-type-not-allowed',
+    'attempt-assessed',
+    'attempt-full',
+    'recording-being-created',
+    'idempotency-key-reused',
+    'clock-skew',
+  ],
+  async handle({ ctx, caller, ref, headers, body }) {
+    const idempotencyKey = headers['idempotency-key'];
+    const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1, idempotencyKey });
+    const { recordingId } = created.recording;
+    const location = `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`;
+    return { body: created, location };
+  },
+});
+
+/** A code of its own, because it is not a mistake in the client: the participant has not agreed (policy 3.4). */
+function refuseWithoutConsent(body: unknown): void {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
+  const consent: unknown = Object.hasOwn(body, 'consent') ? Reflect.get(body, 'consent') : undefined;
+  if (consent !== undefined && consent !== null) return;
+  throw new ServiceError('consent-missing', 'A recording needs the consent of the participant.', {
+    errors: [{ path: 'consent', message: 'Must say when consent was given, and to which policy' }],
+  });
+}
+
+/** A thousand parts with their sizes, generously. */
+const PARTS_BODY_BYTES = 512 * 1024;
+
+export const presign = operation({
+  operationId: 'presignParts',
+  method: 'post',
+  resource: 'recording',
+  suffix: '/parts',
+  summary: 'Get URLs for more parts',
+  description:
+    'Every part but the last has exactly `partSizeBytes`. Each URL takes a part of exactly the size that was named, ' +
+    'until it expires or the upload ends. Safe to repeat: a part that is sent again replaces the one before.',
+  scopes: ['recordings:upload'],
+  handsOut: true,
+  body: {
+    schema: presignPartsBody,
+    limitBytes: PARTS_BODY_BYTES,
+  },
+  success: {
+    status: 200,
+    description: 'One URL for each part that was named.',
+    schema: signedParts,
+  },
+  problems: [...OF_LIVE_RECORDING, 'part-too-large', 'part-number-too-large', 'recording-stored', 'uploads-proxied'],
+  async handle({ ctx, ref, body }) {
+    return { body: { parts: await presignParts(ctx, ref, body.parts) } };
+  },
+});
+
+export const listUploaded = operation({
+  operationId: 'listParts',
+  method: 'get',
+  resource: 'recording',
+  suffix: '/parts',
+  summary: 'See which parts have arrived',
+  description: 'What the store has, to resume an upload after a crash or a lost connection.',
+  scopes: ['recordings:upload'],
+  success: {
+    status: 200,
+    description: 'The parts, in order of their numbers.',
+    schema: uploadedParts,
+  },
+  problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
+  async handle({ ctx, ref }) {
+    return { body: { parts: await listUploadedParts(ctx, ref) } };
+  },
+});
+
+/** How the completion of an upload is refused. */
+const OF_COMPLETION: readonly ErrorCode[] = [
+  'parts-missing',
+  'parts-mismatch',
+  'parts-changed',
+  'upload-gone',
+  'not-a-recording',
+  'recording-too-large',
+];
+
+/** Ten thousand parts with their ETags, about 70 bytes each. */
+const COMPLETE_BODY_BYTES = 1024 * 1024;
+
+export const complete = operation({
+  operationId: 'completeRecording',
+  method: 'post',
+  resource: 'recording',
+  suffix: '/complete',
+  summary: 'Complete a recording',
+  description:
+    'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
+    'kept with the recording. Safe to repeat: the response is the same. An upload that is not a recording of the ' +
+    'announced type is deleted.',
+  scopes: ['recordings:upload'],
+  body: {
+    schema: completeRecordingBody,
+    optional: true,
+    limitBytes: COMPLETE_BODY_BYTES,
+  },
+  success: { status: 200, description: 'The recording.', schema: recording },
+  problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
+  async handle({ ctx, ref, body }) {
+    return { body: await completeRecording(ctx, ref, body) };
+  },
+});
+
+export const abort = operation({
+  operationId: 'abortRecording',
+  method: 'post',
+  resource: 'recording',
+  suffix: '/abort',
+  summary: 'Give up an upload',
+  description: 'The parts that had arrived are deleted. Safe to repeat.',
+  scopes: ['recordings:upload'],
+  success: { status: 204, description: 'Nothing of the upload is left.', schema: z.undefined() },
+  problems: ['recording-deleted', 'recording-unreadable', 'recording-stored', 'recording-being-created'],
+  async handle({ ctx, caller, ref }) {
+    await abortRecording(ctx, caller, ref);
+    return { body: undefined };
+  },
+});
+
+export const content = operation({
+  operationId: 'uploadContent',
+  method: 'post',
+  resource: 'recording',
+  suffix: '/content',
+  summary: 'Upload a whole recording through the service',
+  description:
+    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
+    'an earlier attempt left is replaced; after `recording-stored`, `…/complete` returns the recording.',
+  scopes: ['recordings:upload'],
+  handsOut: true,
+  takesFile: true,
+  success: { status: 200, description: 'The recording.', schema: recording },
+  problems: [
+    ...OF_LIVE_RECORDING,
+    'unsupported-media-type',
+    'malformed-form',
+    'request-aborted',
+    'request-idle',
+    'uploads-busy',
+    'file-missing',
+    'recording-stored',
+    ...OF_COMPLETION,
+    'parts-left-over',
+  ],
+  async handle({ ctx, ref, req, res }) {
+    if (!req.is('multipart/form-data')) {
+      throw new ServiceError(
+        'unsupported-media-type',
+        'Send the recording as multipart/form-data, in the field "file".',
+      );
+    }
+    return ctx.proxiedUploads.run(async () => {
+      const upload = await openProxiedUpload(ctx, ref);
+      const { idleMs, every } = ctx.proxiedUploads;
+      const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
+      await receiveFile(req, res, limits, (file) => upload.write(file));
+      return { body: await upload.complete() };
+    });
+  },
+});

@@ -1,0 +1,224 @@
+// A recording as callers see it, and the export of a participant: one schema is the type, the JSON schema, the example of
+// the documentation (`example`) and the sentence by which an export explains each member to people (`description`).
+import { z } from 'zod';
+import { ID_PATTERN, isRecordingId } from './ids.ts';
+
+export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
+export type RecordingKind = (typeof RECORDING_KINDS)[number];
+
+/** What the audit trail records about a recording. */
+export const AUDIT_EVENTS = [
+  'link-issued',
+  'link-refused',
+  'deleted',
+  'erased',
+  'restricted',
+  'unrestricted',
+  'exported',
+  'foreign-attempt-refused',
+] as const;
+export type AuditEvent = (typeof AUDIT_EVENTS)[number];
+
+export const id = z.string().regex(ID_PATTERN, {
+  error: (issue) =>
+    typeof issue.input === 'string' && issue.input.includes('@')
+      ? 'Looks like an e-mail address; only opaque ids may be stored'
+      : 'Must be 1 to 64 letters, digits, "-" or "_", and begin with a letter or digit',
+});
+export const examId = id.meta({
+  example: 'history-2026',
+  description: 'The exam, by the id that the organisation gave.',
+});
+export const attemptId = id.meta({
+  example: 'attempt-4711',
+  description: 'The attempt: one sitting of the exam by the participant.',
+});
+export const participantId = id.meta({
+  example: 'p-8f3c',
+  description: 'The participant, by the opaque id that the organisation gave.',
+});
+export const tenantId = id.meta({
+  example: 'acme',
+  description: 'The organisation that is the controller of these data.',
+});
+export const recordingId = z.string().refine(isRecordingId).meta({
+  example: '01k6dnp9k02gr1ce162uphvm0gcals6cbaqo',
+  description: 'The id of the recording, made by the service; ids sort by creation time.',
+});
+export const time = z.iso.datetime();
+export const count = z.int().nonnegative();
+
+export const recording = z.object({
+  recordingId,
+  examId,
+  attemptId,
+  participantId,
+  kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam', description: 'What was recorded: webcam, screen or audio.' }),
+  contentType: z.string().meta({
+    example: 'video/webm;codecs=vp8,opus',
+    description: 'The media type of the recording, with its codecs where they are known.',
+  }),
+  consent: z.object({ givenAt: z.string(), policyVersion: z.string() }).meta({
+    example: { givenAt: '2026-11-02T08:55:00.000Z', policyVersion: '2026-05' },
+    description: 'When the participant agreed to be recorded, and to which version of the privacy policy.',
+  }),
+  state: z.enum(['uploading', 'stored']).meta({
+    example: 'stored',
+    description: 'uploading: still being sent, it cannot be played yet. stored: complete.',
+  }),
+  createdAt: time.meta({ example: '2026-11-02T09:00:00.000Z', description: 'When the recording began.' }),
+  storedAt: time.nullable().meta({
+    example: '2026-11-02T11:00:04.000Z',
+    description: 'When it was complete; null while it is being sent.',
+  }),
+  sizeBytes: count
+    .nullable()
+    .meta({ example: 283115520, description: 'Its size in bytes; null while it is being sent.' }),
+  assessment: z.object({ completedAt: time }).nullable().meta({
+    example: null,
+    description: 'When the human assessment of the attempt was completed; null when it was not assessed yet.',
+  }),
+  deleteBy: time.meta({
+    example: '2026-12-02T09:00:00.000Z',
+    description: 'The deadline: the recording is deleted no later than this.',
+  }),
+  restricted: z.boolean().meta({
+    example: false,
+    description: 'Whether its processing is restricted: it is kept, and cannot be played.',
+  }),
+  truncated: z.boolean().meta({
+    example: false,
+    description: 'Whether the client never completed the upload, and the service kept the parts that had arrived.',
+  }),
+  timeline: z
+    .object({
+      startedAt: z.string(),
+      endedAt: z.string(),
+      gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+    })
+    .nullable()
+    .meta({
+      example: null,
+      description: 'When the recording ran and where it has gaps, as the exam client reported; null if it did not.',
+    }),
+});
+export type Recording = Readonly<z.output<typeof recording>>;
+
+export const playbackLink = z.object({
+  url: z.string().meta({
+    example: signedUrlExample('20261103T100000Z', 600, 'host', {
+      'response-cache-control': 'private%2C%20no-store',
+      'response-content-type': 'video%2Fwebm%3Bcodecs%3Dvp8%2Copus',
+      'x-id': 'GetObject',
+    }),
+  }),
+  expiresAt: time.meta({ example: '2026-11-03T10:10:00.000Z' }),
+});
+export type PlaybackLink = Readonly<z.output<typeof playbackLink>>;
+
+export const accessLogEntry = z.object({
+  at: time.meta({ example: '2026-11-03T10:00:00.000Z', description: 'When it happened.' }),
+  event: z.enum(AUDIT_EVENTS).meta({
+    example: 'link-issued',
+    description:
+      'link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an ' +
+      'export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. ' +
+      'erased: its deletion was requested.',
+  }),
+  actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
+  reason: z.string().nullable().meta({
+    example: 'second assessor',
+    description: 'Why, in the words of the caller; null when no reason was given.',
+  }),
+  detail: z.string().nullable().meta({
+    example: 'until 2026-11-03T10:10:00.000Z',
+    description: 'Until when a link was valid, why it was refused, or what was exported.',
+  }),
+  requestId: z.string().meta({
+    example: '6f1c1f5e-5d0b-4f0e-9a53-3f6b7c0f6d11',
+    description: 'The request, as the log of the service names it.',
+  }),
+});
+export type AccessLogEntry = Readonly<z.output<typeof accessLogEntry>>;
+
+export const exportedRecording = recording.extend({
+  restriction: z
+    .object({ reason: z.string().nullable(), since: time })
+    .nullable()
+    .meta({ example: null, description: 'Why and since when processing is restricted; null when it is not.' }),
+  link: playbackLink
+    .nullable()
+    .describe(
+      'A link that plays the recording for some minutes; null in an archive, while the recording is being sent, and ' +
+        'while it is restricted unless restricted recordings were requested.',
+    ),
+  file: z.string().nullable().meta({
+    example: null,
+    description: 'The path of the recording in the archive; null outside of an archive, and when it is not in it.',
+  }),
+  accessLog: z
+    .array(accessLogEntry)
+    .describe('Everything that the audit trail has about the recording, this export included.'),
+});
+
+export const participantExport = z
+  .object({
+    format: z.literal('proctoring-recordings-export'),
+    version: z.literal(1),
+    about: z.string(),
+    fields: z.record(z.string(), z.string()).describe('What each member means.'),
+    exportedAt: time.meta({
+      example: '2026-11-03T10:00:00.000Z',
+      description: 'When this document was begun. All times are UTC, ISO 8601.',
+    }),
+    tenantId,
+    participantId,
+    recordings: z.array(exportedRecording).describe('All recordings of the participant.'),
+    unreadable: z.array(z.object({ recordingId, examId, attemptId })).meta({
+      example: [],
+      description: 'Recordings that are kept and whose description cannot be read: an operator has to act.',
+    }),
+  })
+  .describe('Everything that is held of a participant.');
+
+/** What each member of an export means, by its path, such as `recordings[].deleteBy`: the `fields` of the export. */
+export const EXPORT_FIELDS: Readonly<Record<string, string>> = sentencesOf(
+  participantExport.pick({ exportedAt: true, tenantId: true, participantId: true, recordings: true, unreadable: true }),
+);
+
+/** @throws Error for a member without a description: it would not be explained */
+function sentencesOf(schema: z.ZodObject, parent = ''): Record<string, string> {
+  const sentences: Record<string, string> = {};
+  for (const [name, member] of Object.entries(schema.shape)) {
+    const path = parent + name;
+    const { description } = member as z.ZodType;
+    if (description === undefined) throw new Error(`the schema of an export does not describe ${path}`);
+    sentences[path] = description;
+    if (member instanceof z.ZodArray && member.element instanceof z.ZodObject) {
+      Object.assign(sentences, sentencesOf(member.element, `${path}[].`));
+    }
+  }
+  return sentences;
+}
+
+/** A presigned URL (SigV4) as the store takes it, with values that open nothing. */
+export function signedUrlExample(
+  date: string,
+  expiresInSeconds: number,
+  signed: string,
+  query: Record<string, string>,
+): string {
+  const parameters = {
+    'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+    'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+    'X-Amz-Credential': `EXAMPLE%2F${date.slice(0, 8)}%2Fus-east-1%2Fs3%2Faws4_request`,
+    'X-Amz-Date': date,
+    'X-Amz-Expires': String(expiresInSeconds),
+    'X-Amz-SignedHeaders': signed,
+    ...query,
+    'X-Amz-Signature': '0123456789abcdef'.repeat(4),
+  };
+  const path = 'recordings/attempts/acme/history-2026/attempt-4711/01k6dnp9k02gr1ce162uphvm0gcals6cbaqo/media';
+  const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  return `https://store.example/${path}?${pairs.join('&')}`;
+}

@@ -1,0 +1,178 @@
+// What a response of an S3-compatible store says: errors become StoreErrors, and one that may not be whole, or may not be
+// from the store, says nothing.
+import type { GetObjectCommandOutput, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+import type { DeserializeMiddleware } from '@smithy/types';
+import { meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
+
+/** Ceph RGW says NoSuchKey of an upload that has ended (measured on 16.2). */
+const UPLOAD_OPERATIONS = new Set(['UploadPart', 'ListParts', 'CompleteMultipartUpload', 'AbortMultipartUpload']);
+
+interface SdkError extends Error {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly Code?: string;
+  readonly code?: string;
+}
+
+/** The store's or the network's own code: `NoSuchKey`, `ECONNREFUSED`, … */
+export function storeCodeOf(error: unknown): string {
+  const { name = 'Unknown', Code, code } = (error ?? {}) as Partial<SdkError>;
+  return Code ?? (name === 'Error' || name === 'AggregateError' ? (code ?? name) : name);
+}
+
+export function httpStatusOf(error: unknown): number | undefined {
+  return (error as Partial<SdkError> | undefined)?.$metadata?.httpStatusCode;
+}
+
+/** A 404 with a code of S3. */
+export function isMissing(error: unknown): boolean {
+  return ['NoSuchKey', 'NotFound'].includes(storeCodeOf(error)) && !isBare404(error);
+}
+
+/** A 404 without a code of S3: as likely from a proxy on the way as from the store, so it proves nothing by itself. */
+export function isBare404(error: unknown): boolean {
+  const thrown = error instanceof StoreError ? error.cause : error;
+  return httpStatusOf(thrown) === 404 && (thrown as SdkError).Code === undefined;
+}
+
+export function toStoreError(operation: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  if (isBare404(error)) return new StoreError('unavailable', operation, 'NotFound', { cause: error });
+  const storeCode = storeCodeOf(error);
+  const isUploadGone = UPLOAD_OPERATIONS.has(operation) && storeCode === 'NoSuchKey';
+  const code = isUploadGone ? 'no-such-upload' : (meaningOf(storeCode) ?? meaningOfStatus(httpStatusOf(error)));
+  return new StoreError(code, operation, storeCode, { cause: error });
+}
+
+function meaningOfStatus(status: number | undefined): StoreErrorCode {
+  if (status === 501 || status === 405) return 'not-implemented';
+  if (status === 403 || status === 401) return 'access-denied';
+  // A successful response that cannot be read was cut short on its way.
+  if (status === undefined || status < 300) return 'unavailable';
+  return status >= 500 || status === 429 ? 'unavailable' : 'unexpected';
+}
+
+/** Fewer bytes arrived than the store sent, though the connection did not break: a repetition may have all of them. */
+export function cutShort(operation: string): StoreError {
+  return new StoreError('unavailable', operation, 'CutShort');
+}
+
+/** The response does not belong to the request, or lacks what it must contain. */
+export function unreadable(operation: string): StoreError {
+  return new StoreError('unavailable', operation, 'UnreadableAnswer');
+}
+
+/** A member without which a response is unreadable. */
+export function needed<T>(operation: string, value: T | undefined): T {
+  if (value === undefined) throw unreadable(operation);
+  return value;
+}
+
+/** NaN where the store sent none. */
+export function timeOf(date: Date | undefined): number {
+  return date?.getTime() ?? Number.NaN;
+}
+
+/**
+ * Whether a listing has another page. A store may leave `IsTruncated` out; then a marker that leads on says it. A truncated
+ * listing without a marker is cut short: it is not the end.
+ */
+export function goesOn(operation: string, isTruncated: boolean | undefined, leadsOn: boolean): boolean {
+  if (isTruncated && !leadsOn) throw cutShort(operation);
+  return isTruncated ?? leadsOn;
+}
+
+/** How many bytes of a range will arrive. A store that ignores the range sends others than were requested. */
+export function bytesInRange(
+  { ContentRange = '', ContentLength, ETag }: GetObjectCommandOutput,
+  offset: number,
+): number {
+  // Some stores give an empty object whole, whatever the range.
+  if (ContentRange === '' && ContentLength === 0 && ETag) return 0;
+  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(ContentRange) ?? [];
+  if (Number(first) !== offset) throw unreadable('GetObject');
+  return Number(last) - offset + 1;
+}
+
+/** Fails when fewer bytes arrive than were announced. The body's own iterator closes the connection when it is ended early. */
+export async function* chunksOf(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  announced = 0,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const chunk of body) {
+      received += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    throw toStoreError('GetObject', error);
+  }
+  if (received < announced) throw cutShort('GetObject');
+}
+
+/** Ends the connection of a response that is not read. */
+export function discard({ Body }: GetObjectCommandOutput): void {
+  (Body as { destroy?: () => void } | undefined)?.destroy?.();
+}
+
+/** The root elements of the responses from which something follows when they are empty. */
+const ROOTS = new Map([
+  ['ListObjectsV2Command', 'ListBucketResult'],
+  ['ListObjectVersionsCommand', 'ListVersionsResult'],
+  ['ListMultipartUploadsCommand', 'ListMultipartUploadsResult'],
+  ['ListPartsCommand', 'ListPartsResult'],
+  ['GetBucketVersioningCommand', 'VersioningConfiguration'],
+  ['GetObjectTaggingCommand', 'Tagging'],
+  ['DeleteObjectsCommand', 'DeleteResult'],
+  ['CompleteMultipartUploadCommand', 'CompleteMultipartUploadResult'],
+]);
+
+const ROOT = /^\s*(?:<\?[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:[\w-]+:)?(\w+)/;
+const PAGE = /^\s*<(?:!doctype\s+html|html)\b/i;
+/** The root element begins within this. */
+const HEAD_BYTES = 1024;
+
+/**
+ * Checks each document before the SDK reads it. The SDK takes any document for the one that it expects: an empty body, a
+ * proxy's page, or the listing of a store that ignores the query would read as "there is nothing".
+ */
+export function expectRootElements(client: S3Client): void {
+  const place = { relation: 'after', toMiddleware: 'deserializerMiddleware', name: 'expectRootElement' } as const;
+  client.middlewareStack.addRelativeTo(expectRootElement, place);
+}
+
+const expectRootElement: DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> =
+  (next, context) => async (args) => {
+    const result = await next(args);
+    const { response } = result;
+    if (!HttpResponse.isInstance(response) || response.statusCode >= 300) return result;
+    const command = String(context.commandName);
+    const unreadableAnswer = () =>
+      Object.assign(new Error(`not a response to ${command}`), { name: 'UnreadableAnswer' });
+    // Objects are not read here. No object of the service is a page.
+    if (command === 'GetObjectCommand') {
+      if (!/^text\/html\b/i.test(response.headers['content-type'] ?? '')) return result;
+      response.body?.destroy?.();
+      throw unreadableAnswer();
+    }
+    const body = await collect(response.body);
+    response.body = body;
+    const isQuestion = HttpRequest.isInstance(args.request) && args.request.method === 'GET';
+    if (body.length === 0 ? isQuestion : !isResponseTo(command, body)) throw unreadableAnswer();
+    return result;
+  };
+
+/** An error inside a 200 is left to the SDK. */
+function isResponseTo(command: string, body: Buffer): boolean {
+  const head = body.toString('utf8', 0, HEAD_BYTES);
+  const root = ROOT.exec(head)?.[1];
+  const expected = ROOTS.get(command);
+  return expected === undefined ? !PAGE.test(head) : root === expected || root === 'Error';
+}
+
+async function collect(body: unknown): Promise<Buffer> {
+  if (body === undefined || body === null) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return Buffer.concat(await Array.fromAsync(body as AsyncIterable<Uint8Array>));
+}

@@ -1,0 +1,53 @@
+import { expect, it } from '@jest/globals';
+import { requireTimeLeft, withinTime } from '../../src/objectstore/request-deadline.ts';
+import { adapterOn } from './scripted-store.ts';
+
+const BODY = new Uint8Array([1]);
+const refused = { name: 'StoreError', code: 'unavailable', storeCode: 'RequestPastDeadline' };
+
+it('a request calls the store until its time is over, also in what it starts and does not wait for', async () => {
+  let nowMs = 0;
+  const { store, requests } = await adapterOn(() => '');
+  let late = Promise.resolve();
+  await withinTime(
+    1_000,
+    () => nowMs,
+    async () => {
+      nowMs = 999;
+      await store.put('in-time', BODY);
+      late = new Promise(setImmediate).then(() => store.put('late', BODY));
+    },
+  );
+  nowMs = 1_000;
+  await expect(late).rejects.toMatchObject({ ...refused, operation: 'PutObject' });
+  expect(requests).toHaveLength(1);
+});
+
+it('no attempt is made after a first one that lasted too long', async () => {
+  let nowMs = 0;
+  const { store, attempts, requests } = await adapterOn(() => {
+    nowMs = 5_000;
+    return '503 SlowDown';
+  });
+  await expect(
+    withinTime(
+      1_000,
+      () => nowMs,
+      () => store.put('key', BODY),
+    ),
+  ).rejects.toMatchObject(refused);
+  expect(requests).toHaveLength(1);
+  expect(attempts).toEqual(['PutObject SlowDown']);
+});
+
+it('what no request asked for has no limit, nor has a request that began in time within another', () => {
+  requireTimeLeft('PutObject');
+  withinTime(0, Date.now, () => {
+    expect(() => requireTimeLeft('PutObject')).toThrow();
+    withinTime(
+      1_000,
+      () => 0,
+      () => requireTimeLeft('PutObject'),
+    );
+  });
+});

@@ -1,0 +1,35 @@
+// What the compiler makes of the sources does what they do.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { expect, test } from '@jest/globals';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { until } from '../kit/until.ts';
+import { install } from './process.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+test('the compiled service finds that the embedded store has all it needs, tags included', async () => {
+  // Within the project, where the dependencies are found.
+  const compiled = await mkdtemp(join(ROOT, 'node_modules/.compiled-'));
+  afterThisTest(() => rm(compiled, { recursive: true, force: true }));
+  const options = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(compiled, 'dist')];
+  await promisify(execFile)(join(ROOT, 'node_modules/.bin/tsc'), options, { cwd: ROOT });
+  await copyFile(join(ROOT, 'openapi.json'), join(compiled, 'openapi.json'));
+  const installation = await install();
+  afterThisTest(() => installation.remove());
+  const args = ['--conditions=source', join(compiled, 'dist/main.js'), 'serve'];
+  const service = spawn(process.execPath, args, { env: installation.env, stdio: ['ignore', 'ignore', 'pipe'] });
+  afterThisTest(() => void service.kill('SIGKILL'));
+  const log = text(service.stderr);
+  await until(async () => {
+    if (service.exitCode !== null) throw new Error(`serve stopped: ${await log}`);
+    return (await fetch(`${installation.url}/readyz`).catch(() => undefined))?.ok === true;
+  });
+  service.kill('SIGTERM');
+  await once(service, 'exit');
+  expect(await log).not.toContain('the store lacks something');
+});
