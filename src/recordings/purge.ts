@@ -55,12 +55,20 @@ interface PurgeJob {
   readonly ref: RecordingRef;
   progress: Progress;
   manifest: Manifest | undefined;
-  /** An error before the media were deleted: it fails the recording only when its receipt would be written. */
+  /**
+   * An error before the media were deleted: it fails the recording only when its receipt would be written. The media are
+   * deleted in time, whatever else of the recording fails.
+   */
   deferred: Failure | undefined;
   deletedAtMs: number;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly deleted: { objects: number; versions: number; bytes: number };
+}
+
+interface Drafted {
+  readonly job: PurgeJob;
+  readonly draft: UnchainedReceipt;
 }
 
 type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isNoncurrent?: boolean };
@@ -69,7 +77,6 @@ type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isNo
 const MAX_ROUNDS = 5;
 /** A process may have been suspended: what it listed before proves nothing by now. */
 const MAX_LISTING_AGE_MS = HOUR_MS;
-const KEPT_TO_THE_END: ReadonlySet<string> = new Set(['manifest', 'deleting']);
 
 /**
  * Purges recordings in the order that makes a crash harmless (ARCHITECTURE, "purge"). Deletes are batched across
@@ -101,36 +108,44 @@ class Purge {
   }
 
   async run(): Promise<PurgeOutcome[]> {
-    await this.#forEachActive((job) => deferFailure(job, () => this.#readManifest(job)));
-    await this.#forEachActive((job) => deferFailure(job, () => this.#endUploads(job)));
+    await this.#each(this.#prepare);
     await this.#deleteContents();
-    await this.#forEachActive((job) => this.#draftReceipt(job));
+    await this.#each(this.#draftReceipt);
     await this.#writeEvents();
     await this.#writeReceipts();
-    await this.#deleteBatch(this.#jobs, (job) => this.#participantEntry(job));
+    await this.#deleteBatch(this.#participantEntry);
     // The deletion intent is deleted last and alone: a manifest whose deletion is refused must not become readable again.
-    await this.#deleteBatch(this.#jobs, ({ state }) => state.items.filter(({ object }) => object !== 'deleting'));
-    await this.#deleteBatch(this.#jobs, ({ state }) => state.items.filter(({ object }) => object === 'deleting'));
+    await this.#deleteBatch(allButIntent);
+    await this.#deleteBatch(intent);
     return this.#jobs.map(toOutcome);
   }
 
-  async #readManifest(job: PurgeJob): Promise<void> {
-    if (!job.state.objects.manifest) return;
-    const manifest = await this.#bucket.read(job.ref, 'manifest');
-    if (manifest !== 'unreadable') job.manifest = manifest;
+  async #prepare(job: PurgeJob): Promise<void> {
+    try {
+      const manifest = job.state.objects.manifest && (await this.#bucket.read(job.ref, 'manifest'));
+      if (manifest !== 'unreadable') job.manifest = manifest;
+    } catch (error) {
+      job.deferred = failureOf(error);
+    }
+    await this.#endUploads(job);
   }
 
   /**
    * The upload of the manifest, which has all parts, whatever a listing shows; and those that a listing does show: a
    * creation whose reply was lost leaves an empty one.
    */
-  async #endUploads({ ref, manifest, candidate, deleted }: PurgeJob): Promise<void> {
+  async #endUploads(job: PurgeJob): Promise<void> {
+    const { areUploadsListed, state } = job.candidate;
     const { store } = this.#bucket;
-    const key = this.#bucket.mediaKey(ref);
-    const { areUploadsListed, state } = candidate;
-    const listed = areUploadsListed ? state.uploads : await openUploadsAt(store, key);
-    const ids = new Set([...(manifest ? [manifest.uploadId] : []), ...listed.map(({ uploadId }) => uploadId)]);
-    for (const uploadId of ids) deleted.bytes += await endUpload(store, key, uploadId);
+    const key = this.#bucket.mediaKey(job.ref);
+    try {
+      const listed = areUploadsListed ? state.uploads : await openUploadsAt(store, key);
+      const ids = new Set(listed.map(({ uploadId }) => uploadId));
+      if (job.manifest) ids.add(job.manifest.uploadId);
+      for (const uploadId of ids) job.deleted.bytes += await endUpload(store, key, uploadId);
+    } catch (error) {
+      job.deferred ??= failureOf(error);
+    }
   }
 
   /** Deletes all but manifest and deletion intent, and lists again, until exactly the attempt's listing shows no other. */
@@ -138,27 +153,23 @@ class Purge {
     let rest = this.#jobs;
     for (let round = 0; rest.length > 0; round += 1) {
       for (const job of rest) job.deletedAtMs = this.#context.now();
-      await this.#deleteBatch(rest, ({ state }) => contentsOf(state));
-      const list = this.#listingOnce();
-      await this.#forEachActive(async (job) => {
-        job.state = (await list(job.ref)).recording(job.ref.recording) ?? emptyState(job.ref);
-        if (contentsOf(job.state).length === 0) return;
+      await this.#deleteBatch(contents, rest);
+      const listings = new Map<string, Promise<Attempt>>();
+      await this.#each(async (job) => {
+        job.state = (await this.#listOnce(job.ref, listings)).recording(job.ref.recording) ?? emptyState(job.ref);
+        if (contents(job).length === 0) return;
         if (round === MAX_ROUNDS) fail(job, { code: 'objects-stay', operation: DELETION, kind: 'unexpected' });
-        else await deferFailure(job, () => this.#endUploads(job));
+        else await this.#endUploads(job);
       }, rest);
-      rest = rest.filter((job) => isActive(job) && contentsOf(job.state).length > 0);
+      rest = rest.filter((job) => isActive(job) && contents(job).length > 0);
     }
   }
 
   /** Recordings of one attempt share its listing. */
-  #listingOnce(): (ref: RecordingRef) => Promise<Attempt> {
-    const listings = new Map<string, Promise<Attempt>>();
-    return (ref) => {
-      const known = listings.get(attemptId(ref));
-      const listing = known ?? this.#bucket.attempt(ref, { everything: true });
-      listings.set(attemptId(ref), listing);
-      return listing;
-    };
+  #listOnce(ref: RecordingRef, listings: Map<string, Promise<Attempt>>): Promise<Attempt> {
+    const listing = listings.get(attemptId(ref)) ?? this.#bucket.attempt(ref, { everything: true });
+    listings.set(attemptId(ref), listing);
+    return listing;
   }
 
   /** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */
@@ -221,24 +232,24 @@ class Purge {
 
   /** The index first, one for the whole batch: it leads to the receipts when they expire. */
   async #writeReceipts(): Promise<void> {
-    let ready: { job: PurgeJob; draft: UnchainedReceipt }[] = [];
+    let taken: Drafted[] = [];
     const takeDrafts = () => {
       // This may have waited for other chunks of the run.
       for (const { job } of this.#drafted()) if (this.#isSuperseded(job)) fail(job, { code: 'overtaken' });
-      ready = this.#drafted();
-      return ready.map(({ draft }) => draft);
+      taken = this.#drafted();
+      return taken.map(({ draft }) => draft);
     };
     try {
       const receipts = await this.#chain.append(takeDrafts);
-      const jobs = new Map(ready.map(({ job }, index) => [job, receipts[index]]));
-      await this.#forEachActive(async (job) => {
-        const receipt = jobs.get(job);
+      const receiptOf = new Map(taken.map(({ job }, index) => [job, receipts[index]]));
+      await this.#each(async (job) => {
+        const receipt = receiptOf.get(job);
         if (!receipt) return;
         await this.#bucket.putReceipt(receipt);
         job.progress = { step: 'proven', receipt };
       });
     } catch (error) {
-      for (const { job } of ready) fail(job, failureOf(error));
+      for (const { job } of taken) fail(job, failureOf(error));
     }
   }
 
@@ -246,26 +257,31 @@ class Purge {
     return manifest ? this.#bucket.participantTargets(manifest.participantId, ref) : [];
   }
 
-  #drafted(): { job: PurgeJob; draft: UnchainedReceipt }[] {
+  #drafted(): Drafted[] {
     return this.#jobs.flatMap((job) => (job.progress.step === 'drafted' ? [{ job, draft: job.progress.draft }] : []));
   }
 
   /** Runs a step for each job that has not failed; an error fails that job alone. */
-  async #forEachActive(step: (job: PurgeJob) => Promise<void>, jobs = this.#jobs): Promise<void> {
-    await pMap(jobs.filter(isActive), (job) => step(job).catch((error: unknown) => fail(job, failureOf(error))), {
-      concurrency: STORE_CONCURRENCY,
-    });
+  async #each(step: (job: PurgeJob) => Promise<void>, jobs = this.#jobs): Promise<void> {
+    const run = async (job: PurgeJob) => {
+      try {
+        await step.call(this, job);
+      } catch (error) {
+        fail(job, failureOf(error));
+      }
+    };
+    await pMap(jobs.filter(isActive), run, { concurrency: STORE_CONCURRENCY });
   }
 
   /** Deletes in batches that all jobs share; a refused key fails its own job alone. */
   async #deleteBatch(
-    jobs: readonly PurgeJob[],
-    targetsFor: (job: PurgeJob) => readonly CountedTarget[] | Promise<readonly CountedTarget[]>,
+    targetsOf: (job: PurgeJob) => readonly CountedTarget[] | Promise<readonly CountedTarget[]>,
+    jobs = this.#jobs,
   ): Promise<void> {
     const owners = new Map<string, PurgeJob>();
     const targets: CountedTarget[] = [];
-    await this.#forEachActive(async (job) => {
-      for (const target of await targetsFor(job)) {
+    await this.#each(async (job) => {
+      for (const target of await targetsOf.call(this, job)) {
         owners.set(target.key, job);
         targets.push(target);
       }
@@ -285,7 +301,7 @@ class Purge {
       // One key can make a store refuse a whole batch. A busy store is not asked again: that would only add load.
       const isPoisoned = isStoreError(error) && !isOutage(error) && affected.length > 1;
       if (!isPoisoned) for (const job of affected) fail(job, failureOf(error));
-      else for (const job of affected) await this.#deleteBatch([job], targetsFor);
+      else for (const job of affected) await this.#deleteBatch(targetsOf, [job]);
     }
   }
 }
@@ -312,17 +328,16 @@ function fail(job: PurgeJob, failure: Failure): void {
   if (isActive(job)) job.progress = { step: 'failed', failure };
 }
 
-/** The media are deleted in time, whatever else of the recording fails. */
-async function deferFailure(job: PurgeJob, step: () => Promise<void>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
-    job.deferred ??= failureOf(error);
-  }
+function contents({ state }: PurgeJob): readonly CountedTarget[] {
+  return state.items.filter(({ object }) => object !== 'manifest' && object !== 'deleting');
 }
 
-function contentsOf({ items }: RecordingState): RecordingState['items'] {
-  return items.filter(({ object }) => !KEPT_TO_THE_END.has(object));
+function allButIntent({ state }: PurgeJob): readonly CountedTarget[] {
+  return state.items.filter(({ object }) => object !== 'deleting');
+}
+
+function intent({ state }: PurgeJob): readonly CountedTarget[] {
+  return state.items.filter(({ object }) => object === 'deleting');
 }
 
 function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTarget): void {

@@ -21,7 +21,7 @@ async function expireIndex(run: SweepRun, key: string): Promise<void> {
     return tally.problem({ code: 'receipt-index-unreadable' }, key);
   }
   const keys = await namedByThisAlone(run, index);
-  tally.expired('receipts', keys.length);
+  tally.count('receiptsExpired', keys.length);
   if (options.dryRun) return;
   const left = await run.remove(keys);
   if (left.size === 0) await run.remove([key]);
@@ -68,7 +68,7 @@ export async function expireAuditEvents(run: SweepRun): Promise<void> {
       else isPast = false;
       if (!isPast) break;
     }
-    tally.expired('auditEvents', expired.length);
+    tally.count('auditEventsExpired', expired.length);
     if (!run.options.dryRun) await run.remove(expired);
     after = isPast ? page.next : undefined;
     limit = 1000;

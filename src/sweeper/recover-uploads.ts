@@ -112,8 +112,8 @@ async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<voi
   if (!manifest) return;
   if (manifest.uploadId !== uploadId) return note('upload-without-manifest');
   if (!checkParts(parts, manifest.partSizeBytes).ok) return note('upload-has-holes');
-  if (options.dryRun) return tally.recovered();
-  if (await complete(run, ref, manifest, parts)) tally.recovered();
+  if (options.dryRun) return tally.count('salvaged');
+  if (await complete(run, ref, manifest, parts)) tally.count('salvaged');
 }
 
 /** Whether it is stored now. */

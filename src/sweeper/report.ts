@@ -62,22 +62,34 @@ export interface Problem {
 const MAX_KEYS_A_PROBLEM = 20;
 const MAX_WOULD = 1000;
 
+type Counted =
+  | 'due'
+  | 'kept'
+  | 'failed'
+  | 'overdue'
+  | 'salvaged'
+  | 'broughtForward'
+  | 'receiptsExpired'
+  | 'auditEventsExpired';
+
 export class Tally {
-  #due = 0;
-  #kept = 0;
-  #failed = 0;
-  #overdue = 0;
+  readonly #counts: Record<Counted, number> = {
+    due: 0,
+    kept: 0,
+    failed: 0,
+    overdue: 0,
+    salvaged: 0,
+    broughtForward: 0,
+    receiptsExpired: 0,
+    auditEventsExpired: 0,
+  };
   #oldestOverdueMs = 0;
-  #recovered = 0;
-  #requeued = 0;
   readonly #deleted = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
-  readonly #expired = { receipts: 0, auditEvents: 0 };
   readonly #problems = new Map<string, { failure: Failure; count: number; keys: string[] }>();
   readonly #would: SweepReport['would'][number][] = [];
 
-  inspected(due: number, kept: number): void {
-    this.#due += due;
-    this.#kept += kept;
+  count(what: Counted, by = 1): void {
+    this.#counts[what] += by;
   }
 
   /** In a dry run. */
@@ -98,14 +110,14 @@ export class Tally {
   overdue(failure: Failure, key: string, deadlineMs: number, nowMs: number): void {
     this.problem(failure, key);
     if (!(nowMs > deadlineMs)) return;
-    this.#overdue += 1;
+    this.count('overdue');
     this.#oldestOverdueMs = Math.max(this.#oldestOverdueMs, nowMs - deadlineMs);
   }
 
   /** What could not be processed: it is kept and reported, and the run has not succeeded. */
   problem(failure: Failure, key: string): void {
     this.note(failure, key);
-    this.#failed += 1;
+    this.count('failed');
   }
 
   /** What stays until its deadline, as it should; reported, and no failure. */
@@ -117,20 +129,8 @@ export class Tally {
     this.#problems.set(about, problem);
   }
 
-  recovered(): void {
-    this.#recovered += 1;
-  }
-
-  requeued(): void {
-    this.#requeued += 1;
-  }
-
-  expired(kind: 'receipts' | 'auditEvents', count: number): void {
-    this.#expired[kind] += count;
-  }
-
   get progress(): { due: number; deleted: number; failed: number } {
-    return { due: this.#due, deleted: this.#deleted.recordings, failed: this.#failed };
+    return { due: this.#counts.due, deleted: this.#deleted.recordings, failed: this.#counts.failed };
   }
 
   toReport(run: {
@@ -145,21 +145,14 @@ export class Tally {
       startedAt: toIso(run.startedAtMs),
       finishedAt: toIso(run.finishedAtMs),
       dryRun: run.dryRun,
-      due: this.#due,
+      ...this.#counts,
       deleted: { ...this.#deleted },
-      kept: this.#kept,
-      failed: this.#failed,
-      overdue: this.#overdue,
       oldestOverdueSeconds: Math.round(this.#oldestOverdueMs / 1000),
       requests: run.requests,
       // To hundredths.
       requestsPerRecording: recordings === 0 ? null : Math.round((run.requests / recordings) * 100) / 100,
-      salvaged: this.#recovered,
-      broughtForward: this.#requeued,
       dueSoonUnassessed: run.dueSoon?.unassessed ?? null,
       dueSoonMore: run.dueSoon?.more ?? false,
-      receiptsExpired: this.#expired.receipts,
-      auditEventsExpired: this.#expired.auditEvents,
       problems: [...this.#problems.values()].map(({ failure: { code, operation = null }, count, keys }) => {
         return { code, operation, count, keys };
       }),

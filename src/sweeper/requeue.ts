@@ -83,7 +83,7 @@ async function requeue(run: SweepRun, tenants: ReadonlySet<string>): Promise<boo
         const entry = entries.get(attemptId(attempt.ref));
         if (deadlineMs === undefined || !entry || deadlineMs >= entry.timeMs) return;
         await bucket.queue.enqueue(attempt.ref, deadlineMs);
-        tally.requeued();
+        tally.count('broughtForward');
       },
       { concurrency: STORE_CONCURRENCY },
     );

@@ -201,7 +201,8 @@ class ChunkSweep {
       concurrency: STORE_CONCURRENCY,
     });
     const candidates = decisions.filter((decision) => typeof decision !== 'string');
-    tally.inspected(candidates.length, decisions.length - candidates.length);
+    tally.count('due', candidates.length);
+    tally.count('kept', decisions.length - candidates.length);
     return { candidates, isUnclear: decisions.includes('unclear') };
   }
 
