@@ -122,7 +122,7 @@ export function auditCursor(key: string): string {
   return `${segments[1]}/${segments.at(-1)}`;
 }
 
-/** The key that a cursor of this recording stands for; undefined for what `auditCursor` cannot have made. */
+/** The key that a cursor of this recording means; undefined for what `auditCursor` cannot have made. */
 export function parseAuditCursor(cursor: string, ref: RecordingRef): string | undefined {
   const [day = '', name = '', ...rest] = cursor.split('/');
   const dayMs = fromDay(day);

@@ -28,13 +28,13 @@ export interface QueuePage {
   readonly entries: readonly QueueEntry[];
   /** In the order that S3 promises: what follows an entry that is not due is not due either. */
   readonly isAscending: boolean;
-  /** The key after which the queue goes on; undefined at its end. */
+  /** The key after which the queue continues; undefined at its end. */
   readonly next: string | undefined;
   readonly storeTimeMs: number;
 }
 
 /**
- * The write protocol rests on it: whoever writes something that must be deleted enqueues before it writes. Entries are
+ * The write protocol rests on it: a writer of anything that must be deleted later enqueues before it writes. Entries are
  * only added; the sweeper alone deletes one, after everything that it leads to.
  */
 export class DeletionQueue {
@@ -74,7 +74,7 @@ export class DeletionQueue {
     }
   }
 
-  /** What an index of receipts says; undefined where it is gone. @throws StoreError */
+  /** An index of receipts; undefined where it does not exist. @throws StoreError */
   readReceiptIndex(key: string): Promise<ReceiptIndex | 'unreadable' | undefined> {
     return this.#read('receiptIndex', key);
   }

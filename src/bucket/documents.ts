@@ -72,7 +72,7 @@ const receipt = z.object({
   ...ids,
   participantId: id.nullable(),
   reason: z.enum(DELETION_REASONS),
-  /** The time after which the recording had to be gone. */
+  /** The time after which the recording must not exist. */
   deadline: time,
   deletedAt: time,
   /** When a second listing showed nothing left. */

@@ -35,7 +35,7 @@ export async function readAccessLog(
   return { items, nextCursor: null };
 }
 
-/** All entries, as they are asked for. */
+/** All entries, read as they are consumed. */
 export async function* accessLogOf(
   context: RecordingsContext,
   ref: RecordingRef,
@@ -47,7 +47,7 @@ function accessesOf(context: RecordingsContext, ref: RecordingRef, after?: strin
   const nowMs = context.now();
   // Each process may be off by this much from the store: near midnight another one wrote into another day.
   const toMs = nowMs + 2 * MAX_CLOCK_SKEW_MS;
-  // The sweep deletes whole days: what is older is gone, or about to go.
+  // The sweep deletes whole days: what is older is deleted, or about to be.
   const fromMs = Math.max(createdAtOf(ref.recording) - 2 * MAX_CLOCK_SKEW_MS, nowMs - context.logRetentionMs - DAY_MS);
   return readAuditEvents(context.store, ref, { fromMs, toMs, after });
 }

@@ -122,7 +122,7 @@ function isListed(
   );
 }
 
-/** Not live when it was deleted since the listing, or cannot be read: `verify` reports that; a list goes on. */
+/** Not live when it was deleted since the listing, or cannot be read: `verify` reports that; the list continues. */
 async function readHeld(context: RecordingsContext, attempt: Attempt, state: RecordingState): Promise<HeldRecording> {
   const { ref } = state;
   try {

@@ -298,7 +298,7 @@ class Purge {
       }
     } catch (error) {
       const affected = [...new Set(owners.values())];
-      // One key can make a store refuse a whole batch. A busy store is not asked again: that would only add load.
+      // One key can make a store refuse a whole batch. A busy store gets no further requests: they would only add load.
       const isPoisoned = isStoreError(error) && !isOutage(error) && affected.length > 1;
       if (!isPoisoned) for (const job of affected) fail(job, failureOf(error));
       else for (const job of affected) await this.#deleteBatch(targetsOf, [job]);

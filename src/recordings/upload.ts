@@ -41,7 +41,7 @@ export async function presignParts(
   return presignPartsOf(context, ref, await readOpenUpload(context, ref), parts);
 }
 
-/** One listing for all who ask within a moment from its beginning; one that fails is forgotten. */
+/** Requests within a moment share one listing; one that fails is forgotten. */
 function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
   const { openUploadCache } = context;
   const key = recordingId(ref);

@@ -69,7 +69,7 @@ function shortenedSince(
     .map(([tenant]) => tenant);
 }
 
-/** False when the sweep was told to stop. @throws StoreError */
+/** False when the sweep was stopped. @throws StoreError */
 async function requeue(run: SweepRun, tenants: ReadonlySet<string>): Promise<boolean> {
   const { bucket, tally } = run;
   for await (const batch of inBatches(firstEntries(run, tenants), BATCH_ATTEMPTS)) {

@@ -1,4 +1,4 @@
-// What `verify` found, counted in full and listed as far as a page goes; and what its checks share.
+// What `verify` found, counted in full and listed up to a limit; and what its checks share.
 import { Bucket } from '../bucket/bucket.ts';
 import type { AttemptRef } from '../model/ids.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
@@ -9,12 +9,12 @@ export const FINDING_KINDS = {
   'no-due-entry': 'nothing would delete it by its deadline',
   'media-without-manifest': 'left over, without a manifest',
   'manifest-unreadable': 'its manifest cannot be read',
-  'wrong-tags': 'the tags do not tell its deadline',
+  'wrong-tags': 'the tags do not match its deadline',
   'stray-upload': 'an open upload that belongs to no recording',
   'marker-missing': 'a request of its participant would not find it',
   'stray-marker': "a participant's marker without a recording",
   'receipt-but-objects': 'a receipt says that it is deleted, and it is there',
-  'receipt-missing': 'deleted, and the receipt is gone',
+  'receipt-missing': 'deleted, and its receipt is missing',
   'receipt-changed': 'a receipt does not fit the one before it',
   'receipt-without-expiry': 'nothing would ever delete this receipt',
   'log-overdue': 'a receipt or audit event kept past its time',
@@ -44,7 +44,7 @@ export interface VerifyReport {
   /** Why the store did not list open uploads, so that stray ones are not all found; null where it did. */
   readonly uploadsUnlisted: string | null;
   readonly requests: number;
-  /** How many findings of all kinds stand. */
+  /** How many findings of all kinds are left. */
   readonly wrong: number;
   /** How many of each kind were found, and how many of them `--fix` put right. */
   readonly kinds: readonly { readonly kind: FindingKind; readonly found: number; readonly fixed: number }[];
@@ -85,7 +85,7 @@ export class Findings {
   }
 }
 
-/** Without a repair `before` and `after` are one; with one, what stands only in `before` was put right. */
+/** Without a repair `before` and `after` are one; with one, what is only in `before` was repaired. */
 export function compare(before: Findings, after: Findings): Pick<VerifyReport, 'wrong' | 'kinds' | 'findings'> {
   const kinds = [...new Set([...before.kinds, ...after.kinds])];
   return {
