@@ -200,7 +200,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('assess', 88, 'assess writes no tags', () => ({ tag: async () => true })),
   mistake('complete', 684, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
-  mistake(DELETING, 6, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
+  mistake(DELETING, 4, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
   mistake(DELETING, 3391, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
   mistake(DELETING, 1, 'purge keeps the media', withoutDelete('media')),
   mistake(DELETING, 1, 'purge keeps the manifest', withoutDelete('manifest')),
@@ -293,7 +293,7 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 40, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 175, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 18, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 4, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 169, 'erase ignores what could not be deleted', deleteFailuresIgnored),
