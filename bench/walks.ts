@@ -27,7 +27,7 @@ interface Walk extends Size {
 const SOURCE = new URL('../src/', import.meta.url).href;
 const MAIN = new URL('../src/main.ts', import.meta.url).href;
 /** Listed by folder, but left out of the sums: it starts and stops the process, writes the log and keeps the metrics. */
-const PROCESS = ['main.ts', 'runtime'];
+const PROCESS = ['main.ts', 'runtime', 'config.ts'];
 const SECRET = 'a secret of at least thirty-two bytes, for this bench';
 /** With an assessment of two minutes ago a recording is due to the sweep, and its deadline is an hour away. */
 const DUE_ONCE_ASSESSED = { RETENTION_AFTER_ASSESSMENT: '62m', DELETE_LEAD: '61m', SETTLE_TIME: '1s' };

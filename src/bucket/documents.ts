@@ -1,6 +1,6 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
-import { ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
+import { ID_PATTERN, isRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
 import { AUDIT_EVENTS, RECORDING_KINDS } from '../model/recording.ts';
 
 const id = z.string().regex(ID_PATTERN);
@@ -153,9 +153,7 @@ export function parseDocument<K extends DocumentKind>(
 ): DocumentOf<K> | undefined {
   const document = parseJson(SCHEMAS[kind] as unknown as z.ZodType<DocumentOf<K>>, body);
   if (!document || !ref || !('recordingId' in document)) return document;
-  return Object.entries(idsOf(ref)).every(([name, value]) => document[name as keyof DocumentIds] === value)
-    ? document
-    : undefined;
+  return recordingId(refOf(document)) === recordingId(ref) ? document : undefined;
 }
 
 /** Undefined for a body that is no JSON, or of another shape. */

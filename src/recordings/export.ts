@@ -1,14 +1,18 @@
 // Access and portability (policy 9.1): all that is held of a participant, as one document that is written as it is read.
+import type { z } from 'zod';
 import { isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
+import { EXPORT_FIELDS, type exportedRecording } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type ExportedRecording, type ExportedRestriction, exportHead } from './export-document.ts';
 import { heldRecordings } from './list.ts';
 import { presignPlaybackOf } from './playback.ts';
 import { type LiveRecording, toRecording } from './read.ts';
+
+/** What of a recording is known when its part of the document begins; its access log follows. */
+export type ExportedRecording = Readonly<Omit<z.output<typeof exportedRecording>, 'accessLog'>>;
 
 export interface ExportOptions {
   /** Whether recordings whose processing is restricted come with a link or a file, and not with their description alone. */
@@ -49,6 +53,19 @@ export async function* exportDocument(
   yield `],"unreadable":${JSON.stringify(unreadable)}}\n`;
 }
 
+/** The members before `recordings`. */
+export function exportHead(tenantId: string, participantId: string, exportedAt: string) {
+  return {
+    format: 'proctoring-recordings-export' as const,
+    version: 1 as const,
+    about: 'Everything that the exam recording service keeps of one participant. "fields" says what each member means.',
+    fields: EXPORT_FIELDS,
+    exportedAt,
+    tenantId,
+    participantId,
+  };
+}
+
 /** @throws StoreError when what is held of a participant cannot be listed */
 export async function requireListing(context: RecordingsContext, participant: ParticipantRef): Promise<void> {
   await new Bucket(context).recordingsOf(participant, { limit: 1 }).next();
@@ -80,7 +97,7 @@ async function exportRecording(
 async function readRestriction(
   context: RecordingsContext,
   { state: { ref, objects } }: LiveRecording,
-): Promise<ExportedRestriction | null> {
+): Promise<ExportedRecording['restriction']> {
   if (!objects.restricted) return null;
   const restriction = await new Bucket(context).read(ref, 'restricted');
   if (restriction && restriction !== 'unreadable')

@@ -8,7 +8,7 @@ import { enlargeWebm } from '../../demo/webm.ts';
 import { MINUTE_MS } from '../../src/model/durations.ts';
 import type { AccessLogEntry } from '../../src/model/recording.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
-import type { ExportedRecording, exportHead } from '../../src/recordings/export-document.ts';
+import type { ExportedRecording, exportHead } from '../../src/recordings/export.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
 import { recordingKey } from '../kit/keys.ts';

@@ -1,8 +1,7 @@
 // The privacy desk: what is held of a participant, its export, its erasure.
 import { eraseParticipant } from '../../recordings/erase-participant.ts';
-import { exportDocument } from '../../recordings/export.ts';
+import { exportDocument, exportHead } from '../../recordings/export.ts';
 import { exportArchive } from '../../recordings/export-archive.ts';
-import { exportHead } from '../../recordings/export-document.ts';
 import { listParticipantRecordings } from '../../recordings/list.ts';
 import { type Operation, operation } from '../operation.ts';
 import { eraseQuery, exportQuery, listQuery, participantErasure, participantExport } from '../schemas.ts';
