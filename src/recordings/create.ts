@@ -10,7 +10,7 @@ import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
+import { findEarlierTry, keyedRandom, requireAlone, requireInTime } from './idempotency.ts';
 import { describe, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
@@ -88,6 +88,8 @@ export async function createRecording(
   const state = emptyState(ref);
   if (keyed) await requireAlone(context, bucket, { state, manifest }, keyed, writtenAtMs);
   await bucket.putParticipant(input.participantId, ref);
+  // Otherwise another request may have taken this try for dead, and finished an older one.
+  if (keyed) requireInTime(context, writtenAtMs);
   context.manifestCache.set(recordingId(ref), manifest);
   context.openUploadCache.set(recordingId(ref), Promise.resolve(manifest));
   context.onEvent?.('recording-created', 1);

@@ -148,22 +148,24 @@ export async function requireAlone(
   random: RandomBytes,
   writtenAtMs: number,
 ): Promise<void> {
-  const requireTime = () => {
-    if (context.now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
-  };
   const seen = madeUnder(random, await bucket.attempt(ref));
-  requireTime();
+  requireInTime(context, writtenAtMs);
   if (seen.every((state) => state.ref.recording === ref.recording)) return;
   const requireStill = async () => {
     const entry = await bucket.participantEntry(manifest, ref);
-    requireTime();
+    requireInTime(context, writtenAtMs);
     if (entry) throw stillBeingCreated();
   };
   await deleteRecording(context, ref, { reason: 'aborted', actor: 'service', isCreator: true, requireStill });
   throw stillBeingCreated();
 }
 
-export function stillBeingCreated(): ServiceError {
+/** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
+export function requireInTime({ now }: RecordingsContext, writtenAtMs: number): void {
+  if (now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
+}
+
+function stillBeingCreated(): ServiceError {
   return new ServiceError(
     'recording-being-created',
     'Another request with this Idempotency-Key is running; ask again.',

@@ -264,6 +264,17 @@ describe('a create with an Idempotency-Key', () => {
     }
   });
 
+  it('is not answered by a try whose last write took long: another may have been finished meanwhile', async () => {
+    const attempt = newAttempt();
+    store.watch('put', (key) => {
+      if (String(key).startsWith('participants/')) api.service.clock.advance(MINUTE_MS);
+    });
+    expectProblem(await again(attempt), 409, 'recording-being-created');
+    store.watch('put', () => undefined);
+    expect((await again(attempt)).status).toBe(201);
+    expect(await manifestsOf(attempt)).toHaveLength(1);
+  });
+
   it('finishes what a first try left undone that died before its last write, and reports damage', async () => {
     const attempt = newAttempt();
     const { body } = await again(attempt);
