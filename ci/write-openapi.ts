@@ -2,7 +2,7 @@
 // A test holds the file to them.
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { SCOPES } from '../src/http/access.ts';
+import { SCOPES } from '../src/http/auth.ts';
 import {
   type ApiDescription,
   type DescribedOperation,
@@ -11,8 +11,8 @@ import {
   type JsonObject,
   objectOf,
 } from '../src/http/docs.ts';
-import { hasEtag, isPaged, type Operation, type Resource } from '../src/http/operation.ts';
-import { genericProblem, PROBLEM_MEDIA_TYPE } from '../src/http/problems.ts';
+import { hasEtag, isPaged, type Operation } from '../src/http/operation.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
 import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
 import { OPERATIONS } from '../src/http/routes/index.ts';
 import * as schemas from '../src/http/schemas.ts';
@@ -32,7 +32,8 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
-const BOUND_TOKENS: Readonly<Record<Resource, string>> = {
+/** By what a path names last. */
+const BOUND_TOKENS: Readonly<Record<string, string>> = {
   exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
   attempt: OWN_ATTEMPT,
   recording: OWN_ATTEMPT,
@@ -96,7 +97,7 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
     ],
     ...(requestBody ? { requestBody } : {}),
     responses: {
-      [operation.success.status]: describeSuccess(operation, all),
+      [operation.success.status ?? 200]: describeSuccess(operation, all),
       ...(hasEtag(operation) ? { 304: { ...UNCHANGED, headers: headers(...UNDER_V1, 'ETag') } } : {}),
       ...refsToProblems(operation),
     },
@@ -104,7 +105,8 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
 }
 
 /** The scopes of a token, and how it may be bound. */
-function rightsOf({ scopes, resource }: Operation): string {
+function rightsOf({ scopes, path }: Operation): string {
+  const resource = pathParameters(path).at(-1)?.name ?? '';
   return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${BOUND_TOKENS[resource]}`;
 }
 
@@ -162,7 +164,7 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
     description: success.description,
     headers: headers(
       ...UNDER_V1,
-      ...(success.location ? (['Location'] as const) : []),
+      ...(success.recordingIdAt === undefined ? [] : (['Location'] as const)),
       ...(hasEtag(operation) ? (['ETag'] as const) : []),
       ...(isPaged(operation) ? (['Link'] as const) : []),
       ...(success.orAs === undefined ? [] : (['Content-Disposition'] as const)),
@@ -235,7 +237,7 @@ function componentExamples(): JsonObject {
   const codes = ERROR_CODES.filter((code) => !OF_NO_CALL.includes(code));
   const examples = codes.map((code) => {
     const { members = [], example } = PROBLEMS[code];
-    const value = genericProblem(code, requestId, { ...exampleOfMembers(members), ...example });
+    const value = problemOf({ code, data: { ...exampleOfMembers(members), ...example } }, requestId);
     return [code, { value: toJson(value) }];
   });
   return Object.fromEntries(examples);
@@ -402,7 +404,7 @@ const EVERY_JSON_BODY: readonly ErrorCode[] = [
 /** Every code that a call can meet, in the order of the table. */
 function problemsOf(operation: Operation): ErrorCode[] {
   const met = new Set<ErrorCode>([...EVERY_CALL, ...operation.problems, ...(operation.body ? EVERY_JSON_BODY : [])]);
-  if (operation.resource === 'recording') met.add('recording-not-found');
+  if (operation.path.includes('{recording}')) met.add('recording-not-found');
   if (operation.handsOut) met.add('store-not-proven');
   return ERROR_CODES.filter((code) => met.has(code));
 }

@@ -1,10 +1,11 @@
 // The Express application: what every request passes, and the calls that are served.
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
+import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
-import { identify, limitRate } from './access.ts';
 import type { Authenticator } from './auth.ts';
 import type { Serving } from './operation.ts';
 import { problemHandler } from './problems.ts';
@@ -102,5 +103,42 @@ function allowOrigins(origins: readonly string[]): RequestHandler {
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id'],
     exposedHeaders: Object.keys(RESPONSE_HEADERS),
     maxAge: CORS_MAX_AGE_SECONDS,
+  });
+}
+
+/** Verifies the token. It refuses nothing yet, so that the rate limit counts refused callers too. */
+function identify(authenticate: Authenticator): RequestHandler {
+  return async (req, _res, next) => {
+    const state = requestState(req);
+    try {
+      state.principal = await authenticate(req.headers.authorization);
+    } catch (error) {
+      state.refusal = error;
+    }
+    next();
+  };
+}
+
+/**
+ * Counted in this process: with several replicas a caller may make as many times more. Comes after `identify`, and only a
+ * verified token gets a count of its own; a flood of made-up tokens shares the count of its address, and never uses up that
+ * of others behind the same proxy.
+ */
+function limitRate(requestsPerMinute: number): RequestHandler {
+  return rateLimit({
+    windowMs: MINUTE_MS,
+    limit: requestsPerMinute,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    identifier: 'requests-per-minute',
+    keyGenerator(req) {
+      const { principal } = requestState(req);
+      return principal ? `token:${principal.tokenHash}` : `address:${ipKeyGenerator(req.ip ?? '')}`;
+    },
+    handler: (_req, _res, next) => {
+      next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
+    },
+    // Proxies are not trusted unless Express is set so; a request that passed one is not reported as a mistake.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
   });
 }

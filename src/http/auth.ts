@@ -1,17 +1,19 @@
-// Who calls: verifies the bearer token and turns its claims into a principal.
-import { createHash, hash } from 'node:crypto';
-import {
-  createRemoteJWKSet,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from 'jose';
+// Who calls: verifies the bearer token and turns its claims into a principal; and what a principal may do.
+import { hash } from 'node:crypto';
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
-import { isId } from '../model/ids.ts';
+import { id } from '../model/recording.ts';
+
+export const SCOPES = {
+  'recordings:upload': 'Upload the recordings of an attempt',
+  'recordings:review': 'See recordings and play them back',
+  'assessments:write': 'Report that an attempt was assessed',
+  'privacy:manage': 'Serve data subjects: see, export, erase, restrict',
+} as const;
+export type Scope = keyof typeof SCOPES;
 
 export interface Principal {
   readonly tenant: string;
@@ -51,15 +53,19 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /** Tokens of the running exams: their principals take about 10 MB. */
 const TOKENS_KEPT = 20_000;
-/** How much longer a token may be accepted after its issuer withdrew the key; jose itself keeps keys for ten minutes. */
+/**
+ * An exam client calls with the same token again and again: it is verified once a minute, and always from its `exp` on. So
+ * much longer may it be accepted after its issuer withdrew the key; jose itself keeps keys for ten minutes.
+ */
 const TOKEN_KEPT_FOR_MS = MINUTE_MS;
 
 export function createAuthenticator(options: AuthOptions): Authenticator {
+  const { now } = options;
   const verify = createVerifier(options);
-  const principalFor = rememberVerified(async (token, tokenHash) => {
-    const payload = await verify(token);
-    return { principal: principalOf(payload, tokenHash, options), expiresAtMs: (payload.exp ?? 0) * SECOND_MS };
-  }, options.now);
+  /** By its hash, so that no token stays in memory. What `verify` refuses is not remembered. */
+  const verified = new LRUCache<string, { readonly principal: Principal; readonly untilMs: number }>({
+    max: TOKENS_KEPT,
+  });
   return async (authorization) => {
     // A token anywhere else is ignored.
     const token = BEARER.exec(authorization ?? '')?.[1];
@@ -67,49 +73,29 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
       throw new ServiceError('token-missing', 'Send an access token as "Authorization: Bearer <JWT>".');
     }
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw invalidToken('The token is longer than 8 KiB.');
-    return principalFor(token);
-  };
-}
-
-interface Verified<P> {
-  readonly principal: P;
-  /** The token's `exp`, in milliseconds since the epoch. */
-  readonly expiresAtMs: number;
-}
-
-/**
- * Verifies a token once a minute, and always from its `exp` on: an exam client calls with the same one again and again. A
- * token is known by its hash, so that none stays in memory. What `verify` refuses is not remembered.
- * @throws what `verify` throws
- */
-export function rememberVerified<P>(
-  verify: (token: string, tokenHash: string) => Promise<Verified<P>>,
-  now: () => number,
-): (token: string) => Promise<P> {
-  const known = new LRUCache<string, { readonly principal: P; readonly untilMs: number }>({ max: TOKENS_KEPT });
-  return async (token) => {
     const tokenHash = hash('sha256', token);
-    const verified = known.get(tokenHash);
-    if (verified && now() < verified.untilMs) return verified.principal;
-    const { principal, expiresAtMs } = await verify(token, tokenHash);
-    known.set(tokenHash, { principal, untilMs: Math.min(expiresAtMs, now() + TOKEN_KEPT_FOR_MS) });
+    const known = verified.get(tokenHash);
+    if (known && now() < known.untilMs) return known.principal;
+    const payload = await verify(token);
+    const principal = principalOf(payload, tokenHash, options);
+    const untilMs = Math.min((payload.exp ?? 0) * SECOND_MS, now() + TOKEN_KEPT_FOR_MS);
+    verified.set(tokenHash, { principal, untilMs });
     return principal;
   };
 }
 
-function createVerifier(options: AuthOptions): (token: string) => Promise<JWTPayload> {
-  const { keys, now } = options;
-  const checks: JWTVerifyOptions = {
-    requiredClaims: ['exp'],
-    ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-    ...(options.audience === undefined ? {} : { audience: options.audience }),
-  };
+function createVerifier({ keys, issuer, audience, now }: AuthOptions): (token: string) => Promise<JWTPayload> {
   const isRemote = 'jwksUrl' in keys;
-  const algorithms = isRemote ? PUBLIC_KEY_ALGORITHMS : SHARED_SECRET_ALGORITHMS;
   const getKey = isRemote ? remoteKeys(keys.jwksUrl) : sharedKey(keys.sharedSecret);
+  const checks = {
+    algorithms: isRemote ? PUBLIC_KEY_ALGORITHMS : SHARED_SECRET_ALGORITHMS,
+    requiredClaims: ['exp'],
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
   return async (token) => {
     try {
-      return (await jwtVerify(token, getKey, { ...checks, algorithms, currentDate: new Date(now()) })).payload;
+      return (await jwtVerify(token, getKey, { ...checks, currentDate: new Date(now()) })).payload;
     } catch (error) {
       throw toRefusal(error);
     }
@@ -123,6 +109,9 @@ function sharedKey(secret: string): JWTVerifyGetKey {
   return () => key;
 }
 
+/** A token that names no key of the issuer, or a type of key that jose does not know. */
+const OF_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
+
 /** jose keeps the keys and fetches them again for an unknown key id, at most every half minute. */
 function remoteKeys(url: URL): JWTVerifyGetKey {
   const getKey = createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS });
@@ -130,17 +119,9 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
     try {
       return await getKey(header, token);
     } catch (error) {
-      const isOfToken =
-        error instanceof errors.JWKSNoMatchingKey ||
-        error instanceof errors.JWKSMultipleMatchingKeys ||
-        error instanceof errors.JOSENotSupported;
-      if (isOfToken) throw error;
-      throw new ServiceError(
-        'auth-unavailable',
-        'Tokens cannot be checked at the moment. Try again.',
-        {},
-        { cause: error },
-      );
+      if (OF_TOKEN.some((kind) => error instanceof kind)) throw error;
+      const message = 'Tokens cannot be checked at the moment. Try again.';
+      throw new ServiceError('auth-unavailable', message, {}, { cause: error });
     }
   };
 }
@@ -159,41 +140,48 @@ function invalidToken(message: string, cause?: unknown): ServiceError {
   return new ServiceError('token-invalid', message, {}, { cause });
 }
 
-function principalOf(payload: JWTPayload, tokenHash: string, options: AuthOptions): Principal {
-  const tenant = payload[options.tenantClaim];
-  if (typeof tenant !== 'string' || !isId(tenant)) {
-    throw invalidToken(`The token's claim "${options.tenantClaim}" is missing or not a valid id.`);
-  }
-  const exam = boundId(payload, 'exam');
-  const attempt = boundId(payload, 'attempt');
-  if (attempt !== undefined && exam === undefined) {
-    throw invalidToken('The token is bound to an attempt, but not to its exam.');
-  }
-  const scopes = scopesOf(payload, options.scopeClaim);
-  return { tenant, actor: actorOf(payload.sub), scopes, exam, attempt, tokenHash };
-}
+/** The claims that make a principal, whatever a setting calls them. */
+const CLAIMS = z
+  .object({
+    tenant: id,
+    // What is no id must not be read as "not bound": that would widen the token.
+    exam: id.optional(),
+    attempt: id.optional(),
+    scopes: z.union([z.string().transform((text) => text.split(' ')), z.array(z.string())]).default([]),
+  })
+  .refine(({ exam, attempt }) => attempt === undefined || exam !== undefined, {
+    path: ['exam'],
+    message: 'Must be there where "attempt" is',
+  });
 
-function boundId(payload: JWTPayload, claim: 'exam' | 'attempt'): string | undefined {
-  const value = payload[claim];
-  if (value === undefined) return undefined;
-  // Anything else must not be read as "not bound": that would widen the token.
-  if (typeof value !== 'string' || !isId(value)) throw invalidToken(`The token's claim "${claim}" is not a valid id.`);
-  return value;
-}
-
-function scopesOf(payload: JWTPayload, claim: string): Set<string> {
-  const value = payload[claim];
-  if (value === undefined) return new Set();
-  const words: unknown[] | undefined =
-    typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : undefined;
-  if (!words?.every((word) => typeof word === 'string')) {
-    throw invalidToken(`The token's claim "${claim}" is not a list of scopes.`);
+function principalOf(payload: JWTPayload, tokenHash: string, { tenantClaim, scopeClaim }: AuthOptions): Principal {
+  const { [tenantClaim]: tenant, [scopeClaim]: scopes, exam, attempt, sub } = payload;
+  const claims = CLAIMS.safeParse({ tenant, exam, attempt, scopes });
+  if (!claims.success) {
+    const [{ path: [name] = [], message = '' } = {}] = claims.error.issues;
+    const claim = name === 'tenant' ? tenantClaim : name === 'scopes' ? scopeClaim : name;
+    throw invalidToken(`The token's claim "${String(claim)}" is not as expected: ${message}.`);
   }
-  return new Set(words.filter((word) => word !== ''));
+  const { data } = claims;
+  const named = new Set(data.scopes.filter((scope) => scope !== ''));
+  return { tenant: data.tenant, actor: actorOf(sub), scopes: named, exam: data.exam, attempt: data.attempt, tokenHash };
 }
 
 function actorOf(subject: unknown): string {
   if (typeof subject !== 'string' || subject === '') return 'unknown';
-  if (OPAQUE_SUBJECT.test(subject)) return subject;
-  return `sha256:${createHash('sha256').update(subject).digest('hex').slice(0, 16)}`;
+  return OPAQUE_SUBJECT.test(subject) ? subject : `sha256:${hash('sha256', subject).slice(0, 16)}`;
+}
+
+/** Any one of the scopes is enough. @throws ServiceError `scope-missing` */
+export function requireScope(principal: Principal, scopes: readonly Scope[]): void {
+  if (scopes.some((scope) => principal.scopes.has(scope))) return;
+  throw new ServiceError('scope-missing', `This call needs the scope ${scopes.join(' or ')}.`, { scopes });
+}
+
+/** A bound token reaches its own attempt and nothing wider. @throws ServiceError `wrong-attempt` */
+export function requireAttempt(principal: Principal, { exam, attempt }: Readonly<Record<string, unknown>>): void {
+  const isOwnExam = principal.exam === undefined || principal.exam === exam;
+  const isOwnAttempt = principal.attempt === undefined || principal.attempt === attempt;
+  if (isOwnExam && isOwnAttempt) return;
+  throw new ServiceError('wrong-attempt', 'The token is bound to another exam or attempt than the path names.');
 }

@@ -7,6 +7,8 @@ import { ServiceError } from '../model/errors.ts';
 const MAX_MISTAKES = 20;
 /** Names of unknown members come from the caller: shown, but not at any length. */
 const MAX_NAME_LENGTH = 64;
+/** Enough for every body but lists of parts. */
+const SMALL_BODY_BYTES = 64 * 1024;
 
 /** @throws ServiceError `invalid-request`, with every mistake and its path in `errors` */
 export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
@@ -28,28 +30,36 @@ function mistakesOf(error: z.ZodError): { path: string; message: string }[] {
   });
 }
 
-/**
- * Reads a JSON body; undefined for a request without a body.
- * @throws ServiceError `unsupported-media-type`, and the parser's own errors, which `problems.ts` knows
- */
-export function jsonReader(limitBytes: number): (req: Request, res: Response) => Promise<unknown> {
+export interface JsonBody<Schema extends z.ZodType> {
+  readonly schema: Schema;
+  /** A request without a body is taken for one with an empty object. */
+  readonly optional?: boolean;
+  readonly limitBytes?: number;
+  /** For a mistake that has a code of its own; runs before the schema. */
+  readonly precheck?: (body: unknown) => void;
+}
+
+/** @throws ServiceError `unsupported-media-type`, `invalid-request`; the parser's own errors, which `problems.ts` knows */
+export function bodyReader<Schema extends z.ZodType>({
+  schema,
+  optional = false,
+  limitBytes = SMALL_BODY_BYTES,
+  precheck,
+}: JsonBody<Schema>): (req: Request, res: Response) => Promise<z.output<Schema>> {
   // Not strict: a bare string or null is well-formed JSON, and the schema refuses it with a better message.
   const parse = promisify(express.json({ limit: limitBytes, strict: false, inflate: false }));
   return async (req, res) => {
     const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-    if (!hasBody) return undefined;
-    requireJson(req);
-    await parse(req, res);
-    return req.body as unknown;
+    if (hasBody) {
+      // JSON is UTF-8 (RFC 8259, 8.1); the parser by itself would accept every charset that begins with "utf-".
+      const charset = /;\s*charset="?([^\s;"]*)/i.exec(req.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+      if (!req.is('application/json') || charset.toLowerCase() !== 'utf-8') {
+        throw new ServiceError('unsupported-media-type', 'Send the body as application/json in UTF-8, not compressed.');
+      }
+      await parse(req, res);
+    }
+    const body: unknown = hasBody || !optional ? req.body : {};
+    precheck?.(body);
+    return validate(schema, body, 'body');
   };
-}
-
-/** JSON is UTF-8 (RFC 8259, 8.1); the parser by itself would accept every charset that begins with "utf-". */
-function requireJson(req: Request): void {
-  if (!req.is('application/json')) {
-    throw new ServiceError('unsupported-media-type', 'Send the body with Content-Type: application/json.');
-  }
-  const charset = /;\s*charset="?([^\s;"]*)/i.exec(req.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-  if (charset.toLowerCase() === 'utf-8') return;
-  throw new ServiceError('unsupported-media-type', 'Send the body as UTF-8 JSON, not compressed.');
 }

@@ -1,7 +1,7 @@
 // The one place that turns an error into a response: RFC 9457 problem details, logged once.
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { ErrorRequestHandler, Request } from 'express';
 import { type ErrorCode, PROBLEMS, ServiceError } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { PAST_DEADLINE } from '../objectstore/request-deadline.ts';
@@ -20,20 +20,15 @@ export const OF_LIVE_RECORDING: readonly ErrorCode[] = [
 
 interface Refusal {
   readonly code: ErrorCode;
-  /** For people, and harmless to show. */
-  readonly detail: string;
+  /** For people, and harmless to show. Default: the title of the code. */
+  readonly detail?: string;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /** A problem as it is sent: `type` leads to its row in the documentation of this service. */
 export function problemOf({ code, detail, data }: Refusal, requestId: string) {
   const { title, status } = PROBLEMS[code];
-  return { ...data, type: `/docs#problem-${code}`, title, status, detail, code, requestId };
-}
-
-/** Without what only one request can say, as the documentation shows it. */
-export function genericProblem(code: ErrorCode, requestId: string, data?: Readonly<Record<string, unknown>>) {
-  return problemOf({ code, detail: `${PROBLEMS[code].title}.`, ...(data && { data }) }, requestId);
+  return { ...data, type: `/docs#problem-${code}`, title, status, detail: detail ?? `${title}.`, code, requestId };
 }
 
 /** Express knows an error handler by its four parameters. */
@@ -41,42 +36,29 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
     const state = requestState(req);
     const refusal = refusalOf(error, req);
-    log(logger, error, refusal, state);
+    log(logger, error, refusal.code, state);
     if (res.headersSent) {
       // The response had begun: cutting it off is the only way left to say that it is not whole.
       res.destroy();
       return;
     }
-    send(res, refusal, state.requestId);
+    const { status, retryAfterSeconds } = PROBLEMS[refusal.code];
+    if (retryAfterSeconds !== undefined) res.setHeader('Retry-After', String(retryAfterSeconds));
+    const challenge = challengeOf(refusal);
+    if (challenge !== undefined) res.setHeader('WWW-Authenticate', challenge);
+    const problem = problemOf(refusal, state.requestId);
+    res.status(status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
   };
-}
-
-function send(res: Response, refusal: Refusal, requestId: string): void {
-  const { status, retryAfterSeconds } = PROBLEMS[refusal.code];
-  if (retryAfterSeconds !== undefined) res.setHeader('Retry-After', String(retryAfterSeconds));
-  const challenge = challengeOf(refusal);
-  if (challenge !== undefined) res.setHeader('WWW-Authenticate', challenge);
-  res
-    .status(status)
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(JSON.stringify(problemOf(refusal, requestId)));
 }
 
 /** What is wrong with the token (RFC 6750, 3). */
 function challengeOf({ code, data }: Refusal): string | undefined {
   const realm = 'Bearer realm="proctoring-recordings"';
-  switch (code) {
-    case 'token-missing':
-      return realm;
-    case 'token-invalid':
-      return `${realm}, error="invalid_token"`;
-    case 'token-expired':
-      return `${realm}, error="invalid_token", error_description="expired"`;
-    case 'scope-missing':
-      return `Bearer error="insufficient_scope", scope="${[data?.scopes].flat().join(' ')}"`;
-    default:
-      return undefined;
-  }
+  if (code === 'token-missing') return realm;
+  if (code === 'token-invalid') return `${realm}, error="invalid_token"`;
+  if (code === 'token-expired') return `${realm}, error="invalid_token", error_description="expired"`;
+  if (code !== 'scope-missing') return undefined;
+  return `Bearer error="insufficient_scope", scope="${[data?.scopes].flat().join(' ')}"`;
 }
 
 function refusalOf(error: unknown, req: Request): Refusal {
@@ -91,12 +73,8 @@ function refusalOf(error: unknown, req: Request): Refusal {
   if (error instanceof StoreError) {
     return { code: 'store-refused', detail: 'The store refused a call of the service. The operator has to act.' };
   }
-  return (
-    frameworkRefusal(error, req) ?? {
-      code: 'internal',
-      detail: 'The service failed. Give the requestId to the operator, who finds the cause in the log.',
-    }
-  );
+  const internal = 'The service failed. Give the requestId to the operator, who finds the cause in the log.';
+  return frameworkRefusal(error, req) ?? { code: 'internal', detail: internal };
 }
 
 /** Errors of Express's router and of its JSON parser, known by their `type` and `status`. */
@@ -122,26 +100,17 @@ function frameworkRefusal(error: unknown, req: Request): Refusal | undefined {
     : undefined;
 }
 
-function log(logger: Logger, error: unknown, refusal: Refusal, state: RequestState): void {
-  const { principal } = state;
-  const { status } = PROBLEMS[refusal.code];
-  const fields = {
-    requestId: state.requestId,
-    route: state.route,
-    status,
-    code: refusal.code,
-    tenant: principal?.tenant,
-    actor: principal?.actor,
-  };
+function log(logger: Logger, error: unknown, code: ErrorCode, { requestId, route, principal }: RequestState): void {
+  const { status } = PROBLEMS[code];
+  const fields = { requestId, route, status, code, tenant: principal?.tenant, actor: principal?.actor };
   if (status >= 500) {
-    const stack = refusal.code === 'internal' ? framesOf(error) : undefined;
+    const stack = code === 'internal' ? framesOf(error) : undefined;
     logger.error('request failed', { ...fields, causes: causesOf(error), stack });
-  } else if (refusal.code === 'wrong-attempt') {
+  } else if (code === 'wrong-attempt') {
     logger.audit('request refused', { ...fields, event: 'foreign-attempt-refused' });
-  } else if (status === 401 || status === 403 || status === 429) {
-    logger.warn('request refused', fields);
   } else {
-    logger.info('request refused', fields);
+    const isOfAccess = status === 401 || status === 403 || status === 429;
+    logger[isOfAccess ? 'warn' : 'info']('request refused', fields);
   }
 }
 
@@ -167,19 +136,18 @@ function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
+const OF_PARSER: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-idle',
+};
+
 /**
  * The response, as bytes, to what Node's parser refused: such a request never reaches the application. The connection has
  * to end after it.
  */
 export function rawProblem({ code: parserCode }: NodeJS.ErrnoException): string {
-  const code =
-    parserCode === 'HPE_HEADER_OVERFLOW'
-      ? 'headers-too-large'
-      : parserCode === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? 'request-idle'
-        : 'malformed-request';
   const requestId = randomUUID();
-  const problem = genericProblem(code, requestId);
+  const problem = problemOf({ code: OF_PARSER[parserCode ?? ''] ?? 'malformed-request' }, requestId);
   const body = JSON.stringify(problem);
   return [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

@@ -50,7 +50,7 @@ export function requestState(req: Request): RequestState {
  * caches (RFC 9110, 15.1). One for each registry.
  */
 export function trackRequests(logger: Logger, metrics: Registry): RequestHandler {
-  const measure = requestMetrics(metrics);
+  const { requests, durations } = requestMetrics(metrics);
   return (req, res, next) => {
     const startedAt = performance.now();
     const given = req.headers['x-request-id'];
@@ -61,16 +61,20 @@ export function trackRequests(logger: Logger, metrics: Registry): RequestHandler
     res.setHeader('Cache-Control', 'no-store');
     res.once('close', () => {
       const durationMs = performance.now() - startedAt;
-      measure(req, res, state.route, durationMs);
-      logger[QUIET_ROUTES.has(state.route) ? 'debug' : 'info']('request', {
+      const { route, traceId, principal } = state;
+      const method = methodOf(req);
+      // A caller that went away before the response began has seen no status.
+      requests.inc({ method, route, status: res.headersSent ? String(res.statusCode) : 'aborted' });
+      durations.observe({ method, route }, durationMs / SECOND_MS);
+      logger[QUIET_ROUTES.has(route) ? 'debug' : 'info']('request', {
         requestId,
-        traceId: state.traceId,
+        traceId,
         method: req.method,
-        route: state.route,
+        route,
         status: res.statusCode,
         durationMs: Math.round(durationMs * 10) / 10,
-        tenant: state.principal?.tenant,
-        actor: state.principal?.actor,
+        tenant: principal?.tenant,
+        actor: principal?.actor,
         aborted: res.writableFinished ? undefined : true,
       });
     });
@@ -78,10 +82,8 @@ export function trackRequests(logger: Logger, metrics: Registry): RequestHandler
   };
 }
 
-/** Registers the metrics of HTTP, and returns what counts a request that has ended. */
-export function requestMetrics(
-  metrics: Registry,
-): (req: Request, res: Response, route: string, durationMs: number) => void {
+/** Registers the metrics of HTTP. */
+export function requestMetrics(metrics: Registry) {
   const requests = new Counter({
     name: 'http_requests_total',
     help: 'Requests that ended, by the status of their response',
@@ -95,12 +97,7 @@ export function requestMetrics(
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [metrics],
   });
-  return (req, res, route, durationMs) => {
-    const method = methodOf(req);
-    // A caller that went away before the response began has seen no status.
-    requests.inc({ method, route, status: res.headersSent ? String(res.statusCode) : 'aborted' });
-    durations.observe({ method, route }, durationMs / SECOND_MS);
-  };
+  return { requests, durations };
 }
 
 /** `_OTHER` (the word of OpenTelemetry) for what no route has: a caller must not be able to make new series. */

@@ -1,7 +1,7 @@
 // `token`: a JWT for trying things out, where a shared secret signs them.
 import { type JWTPayload, SignJWT } from 'jose';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
-import { SCOPES } from '../http/access.ts';
+import { SCOPES } from '../http/auth.ts';
 import { parseDuration, SECOND_MS } from '../model/durations.ts';
 import { isId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';

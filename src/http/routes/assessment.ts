@@ -3,11 +3,8 @@ import { assessAttempt, readAssessment } from '../../recordings/assess.ts';
 import { operation } from '../operation.ts';
 import { assessment, assessmentBody } from '../schemas.ts';
 
-export const assess = operation({
+export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/assessment', {
   operationId: 'reportAssessment',
-  method: 'put',
-  resource: 'attempt',
-  suffix: '/assessment',
   summary: 'Report that an attempt was assessed',
   description:
     'Every recording of the attempt is deleted within the retention period after `completedAt`. Safe to repeat. The ' +
@@ -16,7 +13,6 @@ export const assess = operation({
   scopes: ['assessments:write'],
   body: { schema: assessmentBody },
   success: {
-    status: 200,
     description: 'The assessment, and until when the recordings are kept.',
     schema: assessment,
   },
@@ -32,14 +28,11 @@ export const assess = operation({
   },
 });
 
-export const readAssessed = operation({
+export const readAssessed = operation('get', '/v1/exams/{exam}/attempts/{attempt}/assessment', {
   operationId: 'getAssessment',
-  method: 'get',
-  resource: 'attempt',
-  suffix: '/assessment',
   summary: 'See the assessment of an attempt',
   scopes: ['assessments:write', 'recordings:review'],
-  success: { status: 200, description: 'The assessment that counts.', schema: assessment },
+  success: { description: 'The assessment that counts.', schema: assessment },
   problems: ['assessment-not-found'],
   async handle({ ctx, ref }) {
     return { body: await readAssessment(ctx, ref) };

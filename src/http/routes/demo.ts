@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import type { Request } from 'express';
 import { ServiceError } from '../../model/errors.ts';
 import { parseId } from '../../model/ids.ts';
-import type { Scope } from '../access.ts';
+import type { Scope } from '../auth.ts';
 import type { Handler, Handlers } from '../request.ts';
 
 /** Who acts on the page, and what each may do. */

@@ -7,11 +7,8 @@ import { type Operation, operation } from '../operation.ts';
 import { eraseQuery, exportQuery, listQuery, participantErasure, participantExport } from '../schemas.ts';
 import { PAGE, pageOf } from './recordings.ts';
 
-export const listOfParticipant = operation({
+export const listOfParticipant = operation('get', '/v1/participants/{participant}/recordings', {
   operationId: 'listParticipantRecordings',
-  method: 'get',
-  resource: 'participant',
-  suffix: '/recordings',
   summary: 'List what is held of a participant',
   description:
     'Across all exams of the tenant, with uploads in progress. What was deleted, is being deleted or is past its ' +
@@ -33,18 +30,16 @@ const DESCRIPTION =
   'the response is 503 `erasure-incomplete`, which names it in `failed` and has the `receipts` of the rest; what failed ' +
   'is deleted by a repeated call, or by the next sweep.';
 
-function eraseAt(operationId: string, suffix: string, summary: string): Operation {
-  return operation({
+type ErasurePath = '/v1/participants/{participant}' | '/v1/participants/{participant}/recordings';
+
+function eraseAt(path: ErasurePath, operationId: string, summary: string): Operation {
+  return operation('delete', path, {
     operationId,
-    method: 'delete',
-    resource: 'participant',
-    suffix,
     summary,
     description: DESCRIPTION,
     scopes: ['privacy:manage'],
     query: eraseQuery,
     success: {
-      status: 200,
       description: 'Nothing is held of the participant.',
       schema: participantErasure,
     },
@@ -55,21 +50,22 @@ function eraseAt(operationId: string, suffix: string, summary: string): Operatio
   });
 }
 
-export const eraseAll = eraseAt('eraseParticipant', '', 'Delete all that is held of a participant');
+export const eraseAll = eraseAt(
+  '/v1/participants/{participant}',
+  'eraseParticipant',
+  'Delete all that is held of a participant',
+);
 /** The same act under the name of the collection (ADR 11). */
 export const eraseAllRecordings = eraseAt(
+  '/v1/participants/{participant}/recordings',
   'eraseParticipantRecordings',
-  '/recordings',
   'Delete all recordings of a participant: the same',
 );
 
 const ZIP = 'application/zip';
 
-export const exportOne = operation({
+export const exportOne = operation('get', '/v1/participants/{participant}/export', {
   operationId: 'exportParticipant',
-  method: 'get',
-  resource: 'participant',
-  suffix: '/export',
   summary: 'Export all that is held of a participant',
   description:
     'For every recording its description, consent, assessment, deadline and access log, and a new link that is valid as ' +
@@ -83,7 +79,6 @@ export const exportOne = operation({
   // The document has links; an archive is read by the service itself.
   handsOut: ({ format }) => format !== 'zip',
   success: {
-    status: 200,
     description: 'The export.',
     schema: participantExport,
     orAs: ZIP,

@@ -7,8 +7,7 @@ import { type ListQuery, listRecordings } from '../../recordings/list.ts';
 import { presignPlayback } from '../../recordings/playback.ts';
 import { readRecording } from '../../recordings/read.ts';
 import { liftRestriction, restrictRecording } from '../../recordings/restriction.ts';
-import { requireScope } from '../access.ts';
-import type { Principal } from '../auth.ts';
+import { type Principal, requireScope } from '../auth.ts';
 import { operation } from '../operation.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
@@ -27,31 +26,24 @@ import {
 } from '../schemas.ts';
 
 export const PAGE = {
-  status: 200 as const,
   description: 'One page; `nextCursor` is null on the last.',
   schema: recordingList,
 };
 
-export const readOne = operation({
+export const readOne = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {
   operationId: 'getRecording',
-  method: 'get',
-  resource: 'recording',
-  suffix: '',
   summary: 'See a recording',
   description: 'Its description, without a link to play it. After its deletion: 410 with the `receipt`.',
   scopes: ['recordings:review'],
-  success: { status: 200, description: 'The recording.', schema: recording },
+  success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING],
   async handle({ ctx, ref }) {
     return { body: await readRecording(ctx, ref) };
   },
 });
 
-export const listOfAttempt = operation({
+export const listOfAttempt = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings', {
   operationId: 'listAttemptRecordings',
-  method: 'get',
-  resource: 'attempt',
-  suffix: '/recordings',
   summary: 'List the recordings of an attempt',
   scopes: ['recordings:review'],
   query: listQuery,
@@ -62,11 +54,8 @@ export const listOfAttempt = operation({
   },
 });
 
-export const listOfExam = operation({
+export const listOfExam = operation('get', '/v1/exams/{exam}/recordings', {
   operationId: 'listExamRecordings',
-  method: 'get',
-  resource: 'exam',
-  suffix: '/recordings',
   summary: 'List the recordings of an exam',
   scopes: ['recordings:review'],
   query: listQuery,
@@ -83,11 +72,8 @@ export function pageOf(query: z.output<typeof listQuery>): ListQuery {
   return { limit, cursor, assessed, dueBeforeMs: dueBefore === undefined ? undefined : Date.parse(dueBefore) };
 }
 
-export const playback = operation({
+export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/playback-links', {
   operationId: 'createPlaybackLink',
-  method: 'post',
-  resource: 'recording',
-  suffix: '/playback-links',
   summary: 'Get a link to play a recording',
   description:
     'The link is valid for minutes, never beyond the deadline, and is written to the audit trail before it is returned. ' +
@@ -106,18 +92,15 @@ export const playback = operation({
   },
 });
 
-export const erase = operation({
+export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {
   operationId: 'eraseRecording',
-  method: 'delete',
-  resource: 'recording',
-  suffix: '',
   summary: 'Delete a recording now',
   description:
     'With the scope `privacy:manage` for any reason. With `recordings:upload`, on a token that is bound to the attempt, ' +
     'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too.',
   scopes: ['privacy:manage', 'recordings:upload'],
   query: eraseQuery,
-  success: { status: 200, description: 'The receipt.', schema: receipt },
+  success: { description: 'The receipt.', schema: receipt },
   problems: ['reason-not-allowed', 'recording-being-created', 'recording-unreadable'],
   async handle({ ctx, principal, caller, ref, query }) {
     requireRight(principal, query.reason);
@@ -133,11 +116,8 @@ function requireRight(principal: Principal, reason: z.output<typeof eraseQuery>[
   throw new ServiceError('reason-not-allowed', 'A token for uploads may delete for the reason consent-withdrawn only.');
 }
 
-export const restrict = operation({
+export const restrict = operation('put', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/restriction', {
   operationId: 'restrictRecording',
-  method: 'put',
-  resource: 'recording',
-  suffix: '/restriction',
   summary: 'Restrict the processing of a recording',
   description:
     'Playback is refused (423) while it is restricted; earlier links are valid for minutes at most. The recording is ' +
@@ -146,7 +126,6 @@ export const restrict = operation({
   scopes: ['privacy:manage'],
   body: { schema: restrictionBody },
   success: {
-    status: 200,
     description: 'The recording.',
     schema: recording,
     example: (described) => ({ ...described, restricted: true }),
@@ -157,11 +136,8 @@ export const restrict = operation({
   },
 });
 
-export const lift = operation({
+export const lift = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/restriction', {
   operationId: 'liftRestriction',
-  method: 'delete',
-  resource: 'recording',
-  suffix: '/restriction',
   summary: 'Lift the restriction of a recording',
   description:
     'It can be played again, until its deadline. The reason is optional, in the query or in the body: not every client ' +
@@ -169,18 +145,15 @@ export const lift = operation({
   scopes: ['privacy:manage'],
   query: liftRestrictionQuery,
   body: { schema: liftRestrictionBody, optional: true },
-  success: { status: 200, description: 'The recording.', schema: recording },
+  success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING],
   async handle({ ctx, caller, ref, query, body }) {
     return { body: await liftRestriction(ctx, caller, ref, body.reason ?? query.reason) };
   },
 });
 
-export const accessLog = operation({
+export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log', {
   operationId: 'getAccessLog',
-  method: 'get',
-  resource: 'recording',
-  suffix: '/access-log',
   summary: 'See who was given access to a recording, and why',
   description:
     'Every link that was issued or refused, exports, restrictions, and who requested a deletion; oldest first. After ' +
@@ -188,7 +161,6 @@ export const accessLog = operation({
   scopes: ['privacy:manage'],
   query: pageQuery,
   success: {
-    status: 200,
     description: 'One page; `nextCursor` is null on the last.',
     schema: accessLogPage,
   },

@@ -20,11 +20,8 @@ import {
   uploadedParts,
 } from '../schemas.ts';
 
-export const create = operation({
+export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings', {
   operationId: 'createRecording',
-  method: 'post',
-  resource: 'attempt',
-  suffix: '/recordings',
   summary: 'Start a recording',
   description:
     'Opens an upload and returns the URLs of its first parts. The participant must have agreed: `consent` says when, ' +
@@ -44,7 +41,6 @@ export const create = operation({
       ...created,
       recording: { ...created.recording, state: 'uploading' as const, storedAt: null, sizeBytes: null },
     }),
-    location: 'The path of the recording.',
     recordingIdAt: '/recording/recordingId',
   },
   problems: [
@@ -80,11 +76,8 @@ function refuseWithoutConsent(body: unknown): void {
 /** A thousand parts with their sizes, generously. */
 const PARTS_BODY_BYTES = 512 * 1024;
 
-export const presign = operation({
+export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
   operationId: 'presignParts',
-  method: 'post',
-  resource: 'recording',
-  suffix: '/parts',
   summary: 'Get URLs for more parts',
   description:
     'Every part but the last has exactly `partSizeBytes`. Each URL takes a part of exactly the size that was named, ' +
@@ -96,7 +89,6 @@ export const presign = operation({
     limitBytes: PARTS_BODY_BYTES,
   },
   success: {
-    status: 200,
     description: 'One URL for each part that was named.',
     schema: signedParts,
   },
@@ -106,16 +98,12 @@ export const presign = operation({
   },
 });
 
-export const listUploaded = operation({
+export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
   operationId: 'listParts',
-  method: 'get',
-  resource: 'recording',
-  suffix: '/parts',
   summary: 'See which parts have arrived',
   description: 'What the store has, to resume an upload after a crash or a lost connection.',
   scopes: ['recordings:upload'],
   success: {
-    status: 200,
     description: 'The parts, in order of their numbers.',
     schema: uploadedParts,
   },
@@ -138,11 +126,8 @@ const OF_COMPLETION: readonly ErrorCode[] = [
 /** Ten thousand parts with their ETags, about 70 bytes each. */
 const COMPLETE_BODY_BYTES = 1024 * 1024;
 
-export const complete = operation({
+export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/complete', {
   operationId: 'completeRecording',
-  method: 'post',
-  resource: 'recording',
-  suffix: '/complete',
   summary: 'Complete a recording',
   description:
     'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
@@ -154,18 +139,15 @@ export const complete = operation({
     optional: true,
     limitBytes: COMPLETE_BODY_BYTES,
   },
-  success: { status: 200, description: 'The recording.', schema: recording },
+  success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
   async handle({ ctx, ref, body }) {
     return { body: await completeRecording(ctx, ref, body) };
   },
 });
 
-export const abort = operation({
+export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
   operationId: 'abortRecording',
-  method: 'post',
-  resource: 'recording',
-  suffix: '/abort',
   summary: 'Give up an upload',
   description: 'The parts that had arrived are deleted. Safe to repeat.',
   scopes: ['recordings:upload'],
@@ -177,11 +159,8 @@ export const abort = operation({
   },
 });
 
-export const content = operation({
+export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/content', {
   operationId: 'uploadContent',
-  method: 'post',
-  resource: 'recording',
-  suffix: '/content',
   summary: 'Upload a whole recording through the service',
   description:
     'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
@@ -189,7 +168,7 @@ export const content = operation({
   scopes: ['recordings:upload'],
   handsOut: true,
   takesFile: true,
-  success: { status: 200, description: 'The recording.', schema: recording },
+  success: { description: 'The recording.', schema: recording },
   problems: [
     ...OF_LIVE_RECORDING,
     'unsupported-media-type',
