@@ -237,7 +237,10 @@ function componentExamples(): JsonObject {
   const codes = ERROR_CODES.filter((code) => !OF_NO_CALL.includes(code));
   const examples = codes.map((code) => {
     const { members = [], example } = PROBLEMS[code];
-    const value = problemOf({ code, data: { ...exampleOfMembers(members), ...example } }, requestId);
+    const value = problemOf(
+      { code, data: { ...exampleOfMembers(members as readonly ProblemMember[]), ...example } },
+      requestId,
+    );
     return [code, { value: toJson(value) }];
   });
   return Object.fromEntries(examples);
@@ -403,7 +406,11 @@ const EVERY_JSON_BODY: readonly ErrorCode[] = [
 
 /** Every code that a call can meet, in the order of the table. */
 function problemsOf(operation: Operation): ErrorCode[] {
-  const met = new Set<ErrorCode>([...EVERY_CALL, ...operation.problems, ...(operation.body ? EVERY_JSON_BODY : [])]);
+  const met = new Set<ErrorCode>([
+    ...EVERY_CALL,
+    ...(operation.problems ?? []),
+    ...(operation.body ? EVERY_JSON_BODY : []),
+  ]);
   if (operation.path.includes('{recording}')) met.add('recording-not-found');
   if (operation.handsOut) met.add('store-not-proven');
   return ERROR_CODES.filter((code) => met.has(code));

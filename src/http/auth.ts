@@ -54,8 +54,8 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 /** Tokens of the running exams: their principals take about 10 MB. */
 const TOKENS_KEPT = 20_000;
 /**
- * An exam client calls with the same token again and again: it is verified once a minute, and always from its `exp` on. So
- * much longer may it be accepted after its issuer withdrew the key; jose itself keeps keys for ten minutes.
+ * An exam client calls with the same token again and again: it is verified once a minute, and always from its `exp` on.
+ * It may be accepted that much longer after its issuer withdrew the key; jose itself keeps keys for ten minutes.
  */
 const TOKEN_KEPT_FOR_MS = MINUTE_MS;
 

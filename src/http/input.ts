@@ -39,7 +39,7 @@ export interface JsonBody<Schema extends z.ZodType> {
   readonly precheck?: (body: unknown) => void;
 }
 
-/** @throws ServiceError `unsupported-media-type`, `invalid-request`; the parser's own errors, which `problems.ts` knows */
+/** @throws ServiceError `unsupported-media-type`, `invalid-request`; the parser's errors, which `problems.ts` knows */
 export function bodyReader<Schema extends z.ZodType>({
   schema,
   optional = false,

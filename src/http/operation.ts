@@ -81,7 +81,7 @@ interface OperationSpec<
     readonly orAs?: string;
   };
   /** Those that are the call's own; what every call of its kind can meet is added. */
-  readonly problems: readonly ErrorCode[];
+  readonly problems?: readonly ErrorCode[];
   readonly handle: (call: Call<Path, z.output<Q>, z.output<B>, z.output<H>>) => Promise<Reply<z.output<R>>>;
 }
 

@@ -180,11 +180,12 @@ export const signedPart = z.object({
   partNumber,
   method: z.literal('PUT'),
   url: z.string().meta({
-    example: signedUrlExample('20261102T090000Z', 3600, 'content-length%3Bhost', {
-      partNumber: '1',
-      uploadId: '2~hY3kZ0p9wQ7vXrT1mBn5sLd8fGj4aCe',
-      'x-id': 'UploadPart',
-    }),
+    example: signedUrlExample(
+      '20261102T090000Z',
+      3600,
+      'content-length%3Bhost',
+      'partNumber=1&uploadId=2~hY3kZ0p9wQ7vXrT1mBn5sLd8fGj4aCe&x-id=UploadPart',
+    ),
   }),
   headers: z.record(z.string(), z.string()).meta({
     example: { 'content-length': '5242880' },

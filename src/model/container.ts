@@ -3,7 +3,9 @@
 /** How many bytes from the start `detectContainer` wants to see. */
 export const CONTAINER_PROBE_BYTES = 4096;
 
-export type Container = 'webm' | 'mp4' | 'ogg';
+/** By the subtype of their media types. */
+const CONTAINERS = { webm: 'webm', 'x-matroska': 'webm', mp4: 'mp4', ogg: 'ogg' } as const;
+type Subtype = keyof typeof CONTAINERS;
 
 /** `video/webm;codecs=vp8,opus` → `video/webm`; undefined when it is no audio or video type (RFC 9110, 8.3.1). */
 export function baseMediaType(contentType: string): string | undefined {
@@ -16,23 +18,16 @@ export function baseMediaType(contentType: string): string | undefined {
 
 /** Whether `head` begins a file of the container that `contentType` names. */
 export function beginsRecording(head: Uint8Array, contentType: string): boolean {
-  const base = baseMediaType(contentType) ?? '';
-  const container = detectContainer(head);
-  if (base.endsWith('/webm') || base.endsWith('/x-matroska')) return container === 'webm';
-  if (base.endsWith('/mp4')) return container === 'mp4';
-  return base.endsWith('/ogg') && container === 'ogg';
+  const subtype = baseMediaType(contentType)?.split('/')[1] ?? '';
+  return Object.hasOwn(CONTAINERS, subtype) && CONTAINERS[subtype as Subtype] === detectContainer(head);
 }
 
 /** Recognises WebM and Matroska (RFC 8794, 9559), MP4 (ISO/IEC 14496-12) and Ogg (RFC 3533) by their beginning. */
-export function detectContainer(head: Uint8Array): Container | undefined {
-  if (startsWith(head, 0, [0x1a, 0x45, 0xdf, 0xa3])) return isWebm(head) ? 'webm' : undefined;
-  if (startsWith(head, 4, [0x66, 0x74, 0x79, 0x70])) return 'mp4';
-  if (startsWith(head, 0, [0x4f, 0x67, 0x67, 0x53])) return 'ogg';
-  return undefined;
-}
-
-function startsWith(bytes: Uint8Array, offset: number, expected: readonly number[]): boolean {
-  return expected.every((byte, index) => bytes[offset + index] === byte);
+export function detectContainer(head: Uint8Array): (typeof CONTAINERS)[Subtype] | undefined {
+  const start = Buffer.from(head.subarray(0, 8)).toString('latin1');
+  if (start.startsWith('\x1aE\xdf\xa3')) return isWebm(head) ? 'webm' : undefined;
+  if (start.startsWith('ftyp', 4)) return 'mp4';
+  return start.startsWith('OggS') ? 'ogg' : undefined;
 }
 
 /** Walks the children of the EBML header for its DocType (element 0x4282). */

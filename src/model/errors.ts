@@ -1,29 +1,15 @@
 // Every way in which a request can fail, in one table; and the one error class that carries a code of it.
 
-/** A member of a problem beside those that each has; `http/schemas.ts` has its schema and its example. */
-export type ProblemMember =
-  | 'allowed'
-  | 'completedAt'
-  | 'deadline'
-  | 'errors'
-  | 'failed'
-  | 'maxParts'
-  | 'maxRecordingBytes'
-  | 'partNumbers'
-  | 'partSizeBytes'
-  | 'receipt'
-  | 'receipts'
-  | 'scopes';
-
 interface ProblemKind {
   readonly status: number;
   readonly title: string;
   /** What the caller should do: sentences, with `code` between backticks. Shown at /docs#problems, where `type` leads. */
   readonly advice: string;
   readonly retryAfterSeconds?: number;
-  readonly members?: readonly ProblemMember[];
+  /** Beside those that each problem has; `http/schemas.ts` has their schemas and examples. */
+  readonly members?: readonly string[];
   /** Of members for which the example of their schema would mislead. */
-  readonly example?: Partial<Record<ProblemMember, unknown>>;
+  readonly example?: Readonly<Record<string, unknown>>;
 }
 
 const SEND_AGAIN = 'Send the request again, with its whole body.';
@@ -354,6 +340,9 @@ const TABLE = {
 
 /** Stable: callers decide by it. */
 export type ErrorCode = keyof typeof TABLE;
+
+/** A member that some problem has beside those that each has. */
+export type ProblemMember = Extract<(typeof TABLE)[ErrorCode], { members: unknown }>['members'][number];
 
 export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = TABLE;
 export const ERROR_CODES = Object.keys(PROBLEMS) as ErrorCode[];

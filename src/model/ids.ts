@@ -1,5 +1,6 @@
 // Identifiers: the caller's opaque ids, and the recording ids that the service makes itself.
 import { ServiceError } from './errors.ts';
+import { MAX_TIME_MS } from './times.ts';
 
 /** `exam`, `attempt`, `participant` and `tenant` ids. No slash, no dot: an id is always one segment of a key. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -8,7 +9,6 @@ const TIME_LENGTH = 10;
 const RANDOM_BYTES = 16;
 const RANDOM_LENGTH = 26;
 const RECORDING_ID_PATTERN = /^[0-9a-v]{36}$/;
-const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 export interface AttemptRef {
   readonly tenant: string;

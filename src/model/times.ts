@@ -3,7 +3,7 @@
 import { MINUTE_MS } from './durations.ts';
 
 const KEY_TIME_PATTERN = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z$/;
-const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+export const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
  * `20261123T020317123Z` for a time in milliseconds since the epoch.

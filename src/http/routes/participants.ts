@@ -17,7 +17,6 @@ export const listOfParticipant = operation('get', '/v1/participants/{participant
   scopes: ['privacy:manage'],
   query: listQuery,
   success: PAGE,
-  problems: [],
   async handle({ ctx, ref, query }) {
     return { body: await listParticipantRecordings(ctx, ref, pageOf(query)) };
   },
@@ -84,7 +83,6 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
     orAs: ZIP,
     example: (held) => ({ ...held, ...exportHead(held.tenantId, held.participantId, held.exportedAt) }),
   },
-  problems: [],
   async handle({ ctx, caller, ref, query: { format, includeRestricted } }) {
     const name = `participant-${ref.participant}`;
     if (format === 'zip') {

@@ -48,7 +48,6 @@ export const listOfAttempt = operation('get', '/v1/exams/{exam}/attempts/{attemp
   scopes: ['recordings:review'],
   query: listQuery,
   success: PAGE,
-  problems: [],
   async handle({ ctx, ref, query }) {
     return { body: await listRecordings(ctx, ref, pageOf(query)) };
   },
@@ -60,7 +59,6 @@ export const listOfExam = operation('get', '/v1/exams/{exam}/recordings', {
   scopes: ['recordings:review'],
   query: listQuery,
   success: PAGE,
-  problems: [],
   async handle({ ctx, ref, query }) {
     return { body: await listRecordings(ctx, ref, pageOf(query)) };
   },
@@ -164,7 +162,6 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
     description: 'One page; `nextCursor` is null on the last.',
     schema: accessLogPage,
   },
-  problems: [],
   async handle({ ctx, ref, query: { limit, cursor } }) {
     return { body: await readAccessLog(ctx, ref, { limit, cursor }) };
   },
