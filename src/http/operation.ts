@@ -39,15 +39,6 @@ interface Call<Path, Query, Body, Headers> {
   readonly res: Response;
 }
 
-type Reply<Body> =
-  | {
-      readonly body: Body;
-      /** The Location header. */
-      readonly location?: string;
-    }
-  /** Written as it is made, in one of the media types that are documented; lasts as long as the caller reads. */
-  | { readonly stream: Streamed };
-
 interface OperationSpec<
   Path extends string,
   Q extends z.ZodType,
@@ -77,12 +68,13 @@ interface OperationSpec<
     example?(ofSchema: z.input<R>): z.input<R>;
     /** Where the response names the recording that it has a Location of, and that other calls are about (RFC 6901). */
     readonly recordingIdAt?: string;
-    /** A media type that the response may have instead of JSON. */
+    /** A media type that the response may have instead of JSON: it is `Streamed`, and so is JSON. */
     readonly orAs?: string;
   };
   /** Those that are the call's own; what every call of its kind can meet is added. */
   readonly problems?: readonly ErrorCode[];
-  readonly handle: (call: Call<Path, z.output<Q>, z.output<B>, z.output<H>>) => Promise<Reply<z.output<R>>>;
+  /** Gives the body of the response. */
+  readonly handle: (call: Call<Path, z.output<Q>, z.output<B>, z.output<H>>) => Promise<z.output<R> | Streamed>;
 }
 
 /** An operation without the types that tie its parts together. */
@@ -113,7 +105,7 @@ export function operation<
   const tagged = hasEtag({ method, success: spec.success });
   const paged = isPaged(spec);
 
-  async function replyTo({ recordings: ctx, whyClosed }: Serving, state: RequestState, req: Request, res: Response) {
+  async function bodyFor({ recordings: ctx, whyClosed }: Serving, state: RequestState, req: Request, res: Response) {
     const { principal } = state;
     if (!principal) throw state.refusal;
     requireScope(principal, spec.scopes);
@@ -137,14 +129,14 @@ export function operation<
     path,
     handsOut: handsOut !== undefined,
     handlerOf: (serving) => async (req, res, state) => {
-      const reply = await withinTime(limitMs, serving.recordings.now, () => replyTo(serving, state, req, res));
-      if ('stream' in reply) return sendStream(req, res, reply.stream);
-      if (reply.location !== undefined) res.setHeader('Location', reply.location);
-      if (paged) linkToNextPage(req, res, reply.body);
+      const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res));
+      // Written as it is made, so it lasts as long as the caller reads.
+      if (spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed);
+      if (paged) linkToNextPage(req, res, body);
       res.status(spec.success.status ?? 200);
-      if (reply.body === undefined) res.end();
-      else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(reply.body));
-      else res.json(reply.body);
+      if (body === undefined) res.end();
+      else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(body));
+      else res.json(body);
     },
   };
 }

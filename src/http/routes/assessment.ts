@@ -12,10 +12,7 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
     'whose deadline has passed gets no new one: if it still exists, it is deleted now.',
   scopes: ['assessments:write'],
   body: { schema: assessmentBody },
-  success: {
-    description: 'The assessment, and until when the recordings are kept.',
-    schema: assessment,
-  },
+  success: { description: 'The assessment, and until when the recordings are kept.', schema: assessment },
   problems: [
     'recording-being-created',
     'assessment-later',
@@ -23,9 +20,7 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
     'assessment-before-recording',
     'clock-skew',
   ],
-  async handle({ ctx, ref, body }) {
-    return { body: await assessAttempt(ctx, ref, Date.parse(body.completedAt)) };
-  },
+  handle: ({ ctx, ref, body }) => assessAttempt(ctx, ref, Date.parse(body.completedAt)),
 });
 
 export const readAssessed = operation('get', '/v1/exams/{exam}/attempts/{attempt}/assessment', {
@@ -34,7 +29,5 @@ export const readAssessed = operation('get', '/v1/exams/{exam}/attempts/{attempt
   scopes: ['assessments:write', 'recordings:review'],
   success: { description: 'The assessment that counts.', schema: assessment },
   problems: ['assessment-not-found'],
-  async handle({ ctx, ref }) {
-    return { body: await readAssessment(ctx, ref) };
-  },
+  handle: ({ ctx, ref }) => readAssessment(ctx, ref),
 });

@@ -17,9 +17,7 @@ export const listOfParticipant = operation('get', '/v1/participants/{participant
   scopes: ['privacy:manage'],
   query: listQuery,
   success: PAGE,
-  async handle({ ctx, ref, query }) {
-    return { body: await listParticipantRecordings(ctx, ref, pageOf(query)) };
-  },
+  handle: ({ ctx, ref, query }) => listParticipantRecordings(ctx, ref, pageOf(query)),
 });
 
 const DESCRIPTION =
@@ -43,9 +41,7 @@ function eraseAt(path: ErasurePath, operationId: string, summary: string): Opera
       schema: participantErasure,
     },
     problems: ['erasure-incomplete'],
-    async handle({ ctx, caller, ref, query }) {
-      return { body: await eraseParticipant(ctx, caller, ref, query.reason) };
-    },
+    handle: ({ ctx, caller, ref, query }) => eraseParticipant(ctx, caller, ref, query.reason),
   });
 }
 
@@ -87,9 +83,9 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
     const name = `participant-${ref.participant}`;
     if (format === 'zip') {
       const chunks = exportArchive(ctx, caller, ref, { includeRestricted });
-      return { stream: { contentType: ZIP, fileName: `${name}.zip`, chunks } };
+      return { contentType: ZIP, fileName: `${name}.zip`, chunks };
     }
     const chunks = exportDocument(ctx, caller, ref, { includeRestricted });
-    return { stream: { contentType: 'application/json', fileName: `${name}.json`, chunks } };
+    return { contentType: 'application/json', fileName: `${name}.json`, chunks };
   },
 });

@@ -8,7 +8,7 @@ import { presignPlayback } from '../../recordings/playback.ts';
 import { readRecording } from '../../recordings/read.ts';
 import { liftRestriction, restrictRecording } from '../../recordings/restriction.ts';
 import { type Principal, requireScope } from '../auth.ts';
-import { operation } from '../operation.ts';
+import { type Operation, operation } from '../operation.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
   accessLog as accessLogPage,
@@ -25,10 +25,8 @@ import {
   restrictionBody,
 } from '../schemas.ts';
 
-export const PAGE = {
-  description: 'One page; `nextCursor` is null on the last.',
-  schema: recordingList,
-};
+const A_PAGE = 'One page; `nextCursor` is null on the last.';
+export const PAGE = { description: A_PAGE, schema: recordingList };
 
 export const readOne = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {
   operationId: 'getRecording',
@@ -37,32 +35,28 @@ export const readOne = operation('get', '/v1/exams/{exam}/attempts/{attempt}/rec
   scopes: ['recordings:review'],
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING],
-  async handle({ ctx, ref }) {
-    return { body: await readRecording(ctx, ref) };
-  },
+  handle: ({ ctx, ref }) => readRecording(ctx, ref),
 });
 
-export const listOfAttempt = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings', {
-  operationId: 'listAttemptRecordings',
-  summary: 'List the recordings of an attempt',
-  scopes: ['recordings:review'],
-  query: listQuery,
-  success: PAGE,
-  async handle({ ctx, ref, query }) {
-    return { body: await listRecordings(ctx, ref, pageOf(query)) };
-  },
-});
+type ListPath = '/v1/exams/{exam}/attempts/{attempt}/recordings' | '/v1/exams/{exam}/recordings';
 
-export const listOfExam = operation('get', '/v1/exams/{exam}/recordings', {
-  operationId: 'listExamRecordings',
-  summary: 'List the recordings of an exam',
-  scopes: ['recordings:review'],
-  query: listQuery,
-  success: PAGE,
-  async handle({ ctx, ref, query }) {
-    return { body: await listRecordings(ctx, ref, pageOf(query)) };
-  },
-});
+function listAt(path: ListPath, operationId: string, summary: string): Operation {
+  return operation('get', path, {
+    operationId,
+    summary,
+    scopes: ['recordings:review'],
+    query: listQuery,
+    success: PAGE,
+    handle: ({ ctx, ref, query }) => listRecordings(ctx, ref, pageOf(query)),
+  });
+}
+
+export const listOfAttempt = listAt(
+  '/v1/exams/{exam}/attempts/{attempt}/recordings',
+  'listAttemptRecordings',
+  'List the recordings of an attempt',
+);
+export const listOfExam = listAt('/v1/exams/{exam}/recordings', 'listExamRecordings', 'List the recordings of an exam');
 
 /** A list's query, as the use cases take it. */
 export function pageOf(query: z.output<typeof listQuery>): ListQuery {
@@ -79,15 +73,9 @@ export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   scopes: ['recordings:review'],
   handsOut: true,
   body: { schema: playbackLinkBody, optional: true },
-  success: {
-    status: 201,
-    description: 'The link.',
-    schema: playbackLink,
-  },
+  success: { status: 201, description: 'The link.', schema: playbackLink },
   problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
-  async handle({ ctx, caller, ref, body }) {
-    return { body: await presignPlayback(ctx, caller, ref, body.reason) };
-  },
+  handle: ({ ctx, caller, ref, body }) => presignPlayback(ctx, caller, ref, body.reason),
 });
 
 export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {
@@ -102,7 +90,7 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
   problems: ['reason-not-allowed', 'recording-being-created', 'recording-unreadable'],
   async handle({ ctx, principal, caller, ref, query }) {
     requireRight(principal, query.reason);
-    return { body: await eraseRecording(ctx, caller, ref, query.reason) };
+    return eraseRecording(ctx, caller, ref, query.reason);
   },
 });
 
@@ -129,9 +117,7 @@ export const restrict = operation('put', '/v1/exams/{exam}/attempts/{attempt}/re
     example: (described) => ({ ...described, restricted: true }),
   },
   problems: [...OF_LIVE_RECORDING],
-  async handle({ ctx, caller, ref, body }) {
-    return { body: await restrictRecording(ctx, caller, ref, body.reason) };
-  },
+  handle: ({ ctx, caller, ref, body }) => restrictRecording(ctx, caller, ref, body.reason),
 });
 
 export const lift = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/restriction', {
@@ -145,9 +131,7 @@ export const lift = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/rec
   body: { schema: liftRestrictionBody, optional: true },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING],
-  async handle({ ctx, caller, ref, query, body }) {
-    return { body: await liftRestriction(ctx, caller, ref, body.reason ?? query.reason) };
-  },
+  handle: ({ ctx, caller, ref, query, body }) => liftRestriction(ctx, caller, ref, body.reason ?? query.reason),
 });
 
 export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log', {
@@ -158,11 +142,6 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
     'the deletion of the recording too, for as long as its receipt is kept.',
   scopes: ['privacy:manage'],
   query: pageQuery,
-  success: {
-    description: 'One page; `nextCursor` is null on the last.',
-    schema: accessLogPage,
-  },
-  async handle({ ctx, ref, query: { limit, cursor } }) {
-    return { body: await readAccessLog(ctx, ref, { limit, cursor }) };
-  },
+  success: { description: A_PAGE, schema: accessLogPage },
+  handle: ({ ctx, ref, query: { limit, cursor } }) => readAccessLog(ctx, ref, { limit, cursor }),
 });

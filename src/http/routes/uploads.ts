@@ -29,10 +29,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
   scopes: ['recordings:upload'],
   handsOut: true,
   headers: createRecordingHeaders,
-  body: {
-    schema: createRecordingBody,
-    precheck: refuseWithoutConsent,
-  },
+  body: { schema: createRecordingBody, precheck: refuseWithoutConsent },
   success: {
     status: 201,
     description: 'The recording, and where to send its first parts.',
@@ -54,12 +51,12 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'idempotency-key-reused',
     'clock-skew',
   ],
-  async handle({ ctx, caller, ref, headers, body }) {
+  async handle({ ctx, caller, ref, headers, body, res }) {
     const idempotencyKey = headers['idempotency-key'];
     const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1, idempotencyKey });
     const { recordingId } = created.recording;
-    const location = `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`;
-    return { body: created, location };
+    res.setHeader('Location', `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`);
+    return created;
   },
 });
 
@@ -84,18 +81,10 @@ export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'until it expires or the upload ends. Safe to repeat: a part that is sent again replaces the one before.',
   scopes: ['recordings:upload'],
   handsOut: true,
-  body: {
-    schema: presignPartsBody,
-    limitBytes: PARTS_BODY_BYTES,
-  },
-  success: {
-    description: 'One URL for each part that was named.',
-    schema: signedParts,
-  },
+  body: { schema: presignPartsBody, limitBytes: PARTS_BODY_BYTES },
+  success: { description: 'One URL for each part that was named.', schema: signedParts },
   problems: [...OF_LIVE_RECORDING, 'part-too-large', 'part-number-too-large', 'recording-stored', 'uploads-proxied'],
-  async handle({ ctx, ref, body }) {
-    return { body: { parts: await presignParts(ctx, ref, body.parts) } };
-  },
+  handle: async ({ ctx, ref, body }) => ({ parts: await presignParts(ctx, ref, body.parts) }),
 });
 
 export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
@@ -103,14 +92,9 @@ export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt
   summary: 'See which parts have arrived',
   description: 'What the store has, to resume an upload after a crash or a lost connection.',
   scopes: ['recordings:upload'],
-  success: {
-    description: 'The parts, in order of their numbers.',
-    schema: uploadedParts,
-  },
+  success: { description: 'The parts, in order of their numbers.', schema: uploadedParts },
   problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
-  async handle({ ctx, ref }) {
-    return { body: { parts: await listUploadedParts(ctx, ref) } };
-  },
+  handle: async ({ ctx, ref }) => ({ parts: await listUploadedParts(ctx, ref) }),
 });
 
 /** How the completion of an upload is refused. */
@@ -134,16 +118,10 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
     'kept with the recording. Safe to repeat: the response is the same. An upload that is not a recording of the ' +
     'announced type is deleted.',
   scopes: ['recordings:upload'],
-  body: {
-    schema: completeRecordingBody,
-    optional: true,
-    limitBytes: COMPLETE_BODY_BYTES,
-  },
+  body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
-  async handle({ ctx, ref, body }) {
-    return { body: await completeRecording(ctx, ref, body) };
-  },
+  handle: ({ ctx, ref, body }) => completeRecording(ctx, ref, body),
 });
 
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
@@ -151,12 +129,9 @@ export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/reco
   summary: 'Give up an upload',
   description: 'The parts that had arrived are deleted. Safe to repeat.',
   scopes: ['recordings:upload'],
-  success: { status: 204, description: 'Nothing of the upload is left.', schema: z.undefined() },
+  success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
   problems: ['recording-deleted', 'recording-unreadable', 'recording-stored', 'recording-being-created'],
-  async handle({ ctx, caller, ref }) {
-    await abortRecording(ctx, caller, ref);
-    return { body: undefined };
-  },
+  handle: ({ ctx, caller, ref }) => abortRecording(ctx, caller, ref),
 });
 
 export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/content', {
@@ -183,17 +158,15 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   ],
   async handle({ ctx, ref, req, res }) {
     if (!req.is('multipart/form-data')) {
-      throw new ServiceError(
-        'unsupported-media-type',
-        'Send the recording as multipart/form-data, in the field "file".',
-      );
+      const message = 'Send the recording as multipart/form-data, in the field "file".';
+      throw new ServiceError('unsupported-media-type', message);
     }
     return ctx.proxiedUploads.run(async () => {
       const upload = await openProxiedUpload(ctx, ref);
       const { idleMs, every } = ctx.proxiedUploads;
       const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
       await receiveFile(req, res, limits, (file) => upload.write(file));
-      return { body: await upload.complete() };
+      return upload.complete();
     });
   },
 });
