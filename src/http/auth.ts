@@ -158,9 +158,10 @@ function principalOf(payload: JWTPayload, tokenHash: string, { tenantClaim, scop
   const { [tenantClaim]: tenant, [scopeClaim]: scopes, exam, attempt, sub } = payload;
   const claims = CLAIMS.safeParse({ tenant, exam, attempt, scopes });
   if (!claims.success) {
-    const [{ path: [name] = [], message = '' } = {}] = claims.error.issues;
-    const claim = name === 'tenant' ? tenantClaim : name === 'scopes' ? scopeClaim : name;
-    throw invalidToken(`The token's claim "${String(claim)}" is not as expected: ${message}.`);
+    const [mistake] = claims.error.issues;
+    const name = mistake?.path[0];
+    const claim = name === 'tenant' ? tenantClaim : name === 'scopes' ? scopeClaim : String(name);
+    throw invalidToken(`The token's claim "${claim}" is not as expected: ${mistake?.message}.`);
   }
   const { data } = claims;
   const named = new Set(data.scopes.filter((scope) => scope !== ''));
