@@ -4,19 +4,12 @@ import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
-import type { Every } from '../recordings/part-buffers.ts';
+import type { ProxiedUploads } from '../recordings/part-buffers.ts';
 
 const FILE_FIELD = 'file';
 /** Boundaries, the headers of the parts and a few short fields. */
 const FORM_OVERHEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 5;
-
-interface FileLimits {
-  readonly maxFileBytes: number;
-  /** A body that brings no byte for this long, while nothing but its client is waited for, is given up on. */
-  readonly idleMs: number;
-  readonly every: Every;
-}
 
 /**
  * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
@@ -26,7 +19,8 @@ interface FileLimits {
 export async function receiveFile(
   req: Request,
   res: Response,
-  { maxFileBytes, idleMs, every }: FileLimits,
+  maxFileBytes: number,
+  { idleMs, every }: Pick<ProxiedUploads, 'idleMs' | 'every'>,
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
   // Before any byte is read; a body of unknown length is counted while it arrives.
@@ -90,7 +84,8 @@ export async function receiveFile(
   } catch (error) {
     // A client that went away also makes the file's stream fail, and with it the write.
     if (req.destroyed && !req.complete) throw aborted(error);
-    throw error === failure ? error : refusalOfForm(error, maxFileBytes);
+    const isOfForm = error instanceof MulterError || error !== failure;
+    throw isOfForm ? refusalOfForm(error, maxFileBytes) : error;
   } finally {
     stopWatching();
     // multer does not wait for what a client has left that went away.

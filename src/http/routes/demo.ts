@@ -71,7 +71,6 @@ function tokenHandler(demo: DemoPage): Handler {
     const { role, attempt } = req.params;
     if (typeof role !== 'string' || !isRole(role)) throw new ServiceError('not-found', 'There is no such role.');
     const token = await demo.issueToken(role, parseId('attempt', String(attempt)));
-    res.setHeader('Cache-Control', 'no-store');
     res.json({ token });
   };
 }

@@ -63,8 +63,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
 /** A code of its own, because it is not a mistake in the client: the participant has not agreed (policy 3.4). */
 function refuseWithoutConsent(body: unknown): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  const consent: unknown = Object.hasOwn(body, 'consent') ? Reflect.get(body, 'consent') : undefined;
-  if (consent !== undefined && consent !== null) return;
+  if ('consent' in body && body.consent !== null) return;
   throw new ServiceError('consent-missing', 'A recording needs the consent of the participant.', {
     errors: [{ path: 'consent', message: 'Must say when consent was given, and to which policy' }],
   });
@@ -163,9 +162,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     }
     return ctx.proxiedUploads.run(async () => {
       const upload = await openProxiedUpload(ctx, ref);
-      const { idleMs, every } = ctx.proxiedUploads;
-      const limits = { maxFileBytes: ctx.uploads.maxRecordingBytes, idleMs, every };
-      await receiveFile(req, res, limits, (file) => upload.write(file));
+      const { maxRecordingBytes } = ctx.uploads;
+      await receiveFile(req, res, maxRecordingBytes, ctx.proxiedUploads, (file) => upload.write(file));
       return upload.complete();
     });
   },
