@@ -13,10 +13,10 @@ import {
 } from '../src/http/docs.ts';
 import { hasEtag, isPaged, type Operation } from '../src/http/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
+import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
 import { OPERATIONS } from '../src/http/routes/index.ts';
 import * as schemas from '../src/http/schemas.ts';
 import { ERROR_CODES, type ErrorCode, PROBLEMS, type ProblemMember } from '../src/model/errors.ts';
-import { RESPONSE_HEADERS, type ResponseHeaderName } from './response-headers.ts';
 
 const API_VERSION = '0.1.0';
 const SCHEMAS_URI = '#/components/schemas/';

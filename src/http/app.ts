@@ -10,9 +10,10 @@ import type { Authenticator } from './auth.ts';
 import type { Serving } from './operation.ts';
 import { problemHandler } from './problems.ts';
 import { type Handler, type Handlers, type Method, requestState, trackRequests } from './request.ts';
+import { RESPONSE_HEADERS } from './response.ts';
 import { type DemoPage, demoRoutes } from './routes/demo.ts';
 import { OPERATIONS } from './routes/index.ts';
-import { readApiDescription, type ServiceDependencies, serviceRoutes } from './routes/service.ts';
+import { type ServiceDependencies, serviceRoutes } from './routes/service.ts';
 
 export interface HttpDependencies extends Serving, ServiceDependencies {
   readonly authenticate: Authenticator;
@@ -42,11 +43,10 @@ export function createApp(deps: HttpDependencies): Express {
   app.use(trackRequests(deps.logger, deps.metrics));
   if (deps.trace) app.use(deps.trace);
   app.use(securityHeaders());
-  const api = readApiDescription();
-  mountAll(app, serviceRoutes(api, deps));
+  mountAll(app, serviceRoutes(deps));
   if (deps.demo) mountAll(app, demoRoutes(deps.demo));
 
-  if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins, Object.keys(api.components.headers)));
+  if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
   if (deps.rateLimitPerMinute !== undefined) app.use('/v1', limitRate(deps.rateLimitPerMinute));
   const calls: Record<string, Handlers> = {};
@@ -96,12 +96,12 @@ function securityHeaders(): RequestHandler {
   });
 }
 
-function allowOrigins(origins: readonly string[], exposedHeaders: string[]): RequestHandler {
+function allowOrigins(origins: readonly string[]): RequestHandler {
   return cors({
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id'],
-    exposedHeaders,
+    exposedHeaders: Object.keys(RESPONSE_HEADERS),
     maxAge: CORS_MAX_AGE_SECONDS,
   });
 }

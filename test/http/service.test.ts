@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { RESPONSE_HEADERS } from '../../ci/response-headers.ts';
+import { RESPONSE_HEADERS } from '../../src/http/response.ts';
 import { PROBLEMS, type ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';

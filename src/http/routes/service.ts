@@ -21,23 +21,14 @@ export interface ServiceDependencies {
 /** Written by `npm run openapi` from the calls themselves, to which a test holds it. */
 const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
 
-export function readApiDescription(): ApiDescription {
-  return JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
-}
-
 /** By path, then by method. */
-export function serviceRoutes(api: ApiDescription, deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
+export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
+  const api = JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
   const json = JSON.stringify(api);
   const page = renderDocs(api);
   return {
     '/livez': { get: (_req, res) => void res.json({ status: 'ok' }) },
-    '/readyz': {
-      async get(_req, res) {
-        const failed = { ready: false, reason: 'the check itself failed' };
-        const { ready, reason }: Readiness = await deps.isReady().catch(() => failed);
-        res.status(ready ? 200 : 503).json({ ready, reason });
-      },
-    },
+    '/readyz': { get: async (_req, res) => sendReadiness(res, await readinessOf(deps)) },
     '/metrics': {
       get: async (_req, res) => void res.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
     },
@@ -65,3 +56,15 @@ const DOCS_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+async function readinessOf(deps: ServiceDependencies): Promise<Readiness> {
+  try {
+    return await deps.isReady();
+  } catch {
+    return { ready: false, reason: 'the check itself failed' };
+  }
+}
+
+function sendReadiness(res: Response, { ready, reason }: Readiness): void {
+  res.status(ready ? 200 : 503).json({ ready, reason });
+}
