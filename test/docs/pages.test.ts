@@ -1,6 +1,6 @@
 // What the pages list is what there is: settings, exports, tests, decisions, and where their links lead.
-import { existsSync } from 'node:fs';
-import { glob, readdir, readFile } from 'node:fs/promises';
+import { existsSync, globSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { CAPABILITIES, type Capability } from '../../src/objectstore/needs.ts';
@@ -42,13 +42,62 @@ test('the index of decisions has all of them', async () => {
   }
 });
 
-test('every link within the project leads somewhere, and the security page names only files that exist', async () => {
-  const security = [...(await read('SECURITY.md')).matchAll(/`((?:test|docs|src)\/[^`]+)`/g)];
-  expect(security.length).toBeGreaterThan(10);
-  expect(security.filter(([, path = '']) => !existsSync(join(ROOT, path)))).toEqual([]);
+const FILES = globSync('**/*.{md,ts,py}', {
+  cwd: ROOT,
+  exclude: (path) => /(^|\/)(node_modules|dist|coverage|data)$/.test(path),
+});
+/** The CHANGELOG also names files that no longer exist. */
+const PAGES = FILES.filter((file) => file.endsWith('.md') && file !== 'CHANGELOG.md');
+const SOURCES = FILES.filter((file) => /^(src|packages\/[^/]+\/src)\/.*\.ts$/.test(file));
+
+/** A path from the root; it may have wildcards, and end before `.ts` or the title of a decision (`docs/adr/0010`). */
+const PATH = /(?<![\w./-])(?:bench|ci|demo|docs|helm|packages|src|test)\/[\w.*/-]*[\w*]/g;
+const COMMENT = /^\s*(?:\/\/|\/?\*).*$|\s\/\/ .*$|\/\*\*.*?\*\//gm;
+
+async function readAll(files: readonly string[]): Promise<string> {
+  return (await Promise.all(files.map(read))).join('\n');
+}
+
+function namesOf(text: string, pattern: RegExp): string[] {
+  return [...new Set(text.match(pattern))];
+}
+
+function exists(path: string): boolean {
+  return existsSync(join(ROOT, path)) || globSync([path, `${path}.*`, `${path}-*`], { cwd: ROOT }).length > 0;
+}
+
+test('every path that a page or a comment names exists', async () => {
+  const missing: string[] = [];
+  let paths = 0;
+  for (const file of [...PAGES, ...SOURCES]) {
+    const text = await read(file);
+    const prose = file.endsWith('.md') ? text : (text.match(COMMENT) ?? []).join('\n');
+    const named = namesOf(prose, PATH);
+    paths += named.length;
+    missing.push(...named.filter((path) => !exists(path)).map((path) => `${file}: ${path}`));
+  }
+  expect(missing).toEqual([]);
+  expect(paths).toBeGreaterThan(150);
+});
+
+test('every file, function, type and test that a page for developers names exists', async () => {
+  const pages = PAGES.filter((page) => /^(ARCHITECTURE|CONTRIBUTING|SECURITY|docs\/adr\/.*)\.md$/.test(page));
+  const quoted = namesOf(await readAll(pages), /(?<=`)[^`\n]+(?=`)/g);
+  const code = await readAll(FILES.filter((file) => /\.(ts|py)$/.test(file) && !file.startsWith('test/docs/')));
+  const words = new Set(code.match(/\w+/g));
+  const files = quoted.filter((name) => /^[\w-]+(\/[\w-]+)*\.ts$/.test(name) && !exists(name));
+  expect(files.filter((name) => !FILES.some((file) => file.endsWith(`/${name}`)))).toEqual([]);
+  // `aFunction`, `AType`, `AType.member`
+  const identifiers = quoted.filter((name) => /^#?[A-Za-z]*[a-z][A-Z]\w*(\.\w+)?$|^[A-Z][a-z]+(\.\w+)?$/.test(name));
+  const isKnown = (name: string) => exists(name) || name.split('.').every((word) => words.has(word.replace('#', '')));
+  expect(identifiers.filter((name) => !isKnown(name))).toEqual([]);
+  expect(identifiers.length).toBeGreaterThan(50);
+});
+
+test('every link within the project leads somewhere', async () => {
   const broken: string[] = [];
   let links = 0;
-  for await (const page of glob(['*.md', 'docs/*.md', 'docs/adr/*.md'], { cwd: ROOT })) {
+  for (const page of PAGES) {
     for (const [, target = ''] of (await read(page)).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       links += 1;
       const [path = '', anchor] = target.split('#');
