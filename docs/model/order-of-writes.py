@@ -1,27 +1,27 @@
 #!/usr/bin/env python3
-"""Exhaustive check of the order of writes (ARCHITECTURE.md): every interleaving of the store calls of a few requests on one
+"""Exhaustive check of the write protocol (ARCHITECTURE.md): every interleaving of the store calls of a few requests on one
 recording, with a crash allowed after every call, breadth first, so a counterexample is the shortest there is.
 
   order-of-writes.py              the protocol, then the protocol with one rule dropped at a time
   order-of-writes.py -v           with the shortest counterexample of each
   order-of-writes.py --first      of each dropped rule no more than the first mix that breaks
 
-Store calls are atomic and strongly consistent (S3 since 2020, Ceph RGW). A request lasts less than SETTLE_TIME: time
-passes only between requests; a sweep may be overtaken by time. `U`, `T`: deadline when unassessed, when assessed;
-`now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed.
+Store calls are atomic and strongly consistent (S3 since 2020, Ceph RGW). A request lasts less than the grace period
+(SETTLE_TIME): time passes only between requests; a sweep may be overtaken by time. `U`, `T`: deadline when unassessed,
+when assessed; `now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed.
 """
 import functools
 import itertools
 import sys
 from collections import deque
 
-UPLOAD, MANIFEST, MARKER, MEDIA, FACT, DELETING, RECEIPT, YOUNG = range(8)
-NAMES = 'open-upload manifest marker media assessed deleting receipt young'.split()
+UPLOAD, MANIFEST, PARTICIPANT, MEDIA, ASSESSED, DELETING, RECEIPT, YOUNG = range(8)
+NAMES = 'open-upload manifest participant media assessed deleting receipt young'.split()
 RULES = {
-    'settle': 'index entries and facts are removed only when older than SETTLE_TIME',
-    'unique': 'every due entry has a name of its own',
-    'due_first': 'an erasure writes due(now) before `deleting`',
-    'marker_last': 'create writes the manifest before the participant marker',
+    'grace': 'queue entries and assessment records are deleted only when older than SETTLE_TIME',
+    'unique': 'every queue entry has a name of its own',
+    'enqueue_first': 'an erasure enqueues at now before it writes `deleting`',
+    'participant_last': 'create writes the manifest before the participant index entry',
     'young_safe': 'the sweeper leaves a recording alone that was created within SETTLE_TIME',
 }
 DONE, CRASHED = 99, 98
@@ -32,59 +32,59 @@ CLOCKS = (1, 2), (2, 1), (1, 1), (2, 0), (1, 0)
 
 def check(U, T, processes, dropped=None, limit=2_000_000):
     on = {rule: rule != dropped for rule in RULES}
-    # A state of the store: (due entries {(time, name, fresh)}, the eight flags above; FACT 1 = fresh, 2 = settled)
+    # A state of the store: (queue entries {(time, name, fresh)}, the eight flags above; ASSESSED 1 = fresh, 2 = past grace)
     def put(s, flag, value):
         flags = list(s[1]); flags[flag] = value; return s[0], tuple(flags)
-    def put_due(s, time, name):
+    def enqueue(s, time, name):
         name = name if on['unique'] else 'same'
         return frozenset({e for e in s[0] if e[:2] != (time, name)} | {(time, name, 1)}), s[1]
-    def remove_due(s, entries):
-        gone = {e[:2] for e in entries if not e[2] or not on['settle']}
-        return frozenset(e for e in s[0] if e[:2] not in gone), s[1]
-    def deadline(f): return T if f[FACT] else U
+    def acknowledge(s, entries):
+        deleted = {e[:2] for e in entries if not e[2] or not on['grace']}
+        return frozenset(e for e in s[0] if e[:2] not in deleted), s[1]
+    def deadline(f): return T if f[ASSESSED] else U
     def present(f): return f[UPLOAD] or f[MANIFEST] or f[MEDIA] or f[DELETING]
 
     def purge(s, pc, local):
         f = s[1]
         if pc == 10: return put(s, UPLOAD, 0), 11, local                            # AbortMultipartUpload
         if pc == 11: return put(s, MEDIA, 0), 12, local                             # DeleteObjects
-        if pc == 12:                                                                # LIST again: the facts of this moment count
+        if pc == 12:                                                                # LIST again: the records of this moment count
             if f[MEDIA] or f[UPLOAD]: return s, 10, local
-            return s, 13, local and (*local[:2], f[FACT])
+            return s, 13, local and (*local[:2], f[ASSESSED])
         if pc == 13: return put(s, RECEIPT, 1), 14, local
-        if pc == 14: return put(s, MARKER, 0), 15, local
+        if pc == 14: return put(s, PARTICIPANT, 0), 15, local
         if pc == 15: return put(s, MANIFEST, 0), 17 if f[DELETING] else 16 if local else DONE, local
         if pc == 17: return put(s, DELETING, 0), 16 if local else DONE, local                 # alone: a batch is not atomic
         if pc == 16: return after_all(s, *local)
-    def after_all(s, entries, at, fact):
-        """Nothing of the recording is left: facts go when settled and due, entries when settled; no further LIST."""
-        settled = fact == 2 or not on['settle']
-        if fact and settled and T <= at: return put(s, FACT, 0), 3, (entries, None)
-        return keep(s, entries, T) if fact else (s, 3, (entries, None))
+    def after_all(s, entries, at, record):
+        """Nothing of the recording is left: a record is deleted past grace and deadline, an entry past grace; no further LIST."""
+        is_past_grace = record == 2 or not on['grace']
+        if record and is_past_grace and T <= at: return put(s, ASSESSED, 0), 3, (entries, None)
+        return keep(s, entries, T) if record else (s, 3, (entries, None))
     def keep(s, entries, deadline):
-        """An entry at the deadline that is in hand already is as good as a new one."""
+        """An entry that exists at the deadline is as good as a new one."""
         return s, 3 if any(e[0] == deadline for e in entries) else 2, (entries, deadline)
 
     def step(kind, pc, local, s, now, who='check'):
         f = s[1]
         if kind == 'create':
-            if pc == 0: return s, DONE if f[FACT] or now > 0 else 1, None
-            if pc == 1: return put(put_due(s, U, who), YOUNG, 1), 2, None
+            if pc == 0: return s, DONE if f[ASSESSED] or now > 0 else 1, None
+            if pc == 1: return put(enqueue(s, U, who), YOUNG, 1), 2, None
             if pc == 2: return put(s, UPLOAD, 1), 3, None
-            first, second = (MANIFEST, MARKER) if on['marker_last'] else (MARKER, MANIFEST)
+            first, second = (MANIFEST, PARTICIPANT) if on['participant_last'] else (PARTICIPANT, MANIFEST)
             if pc == 3: return put(s, first, 1), 4, None
             if pc == 4: return put(s, second, 1), DONE, None
         if kind == 'complete':
-            if pc == 0: return s, 1 if f[MANIFEST] and f[MARKER] and not f[DELETING] else DONE, None
+            if pc == 0: return s, 1 if f[MANIFEST] and f[PARTICIPANT] and not f[DELETING] else DONE, None
             if pc == 1: return (put(put(s, UPLOAD, 0), MEDIA, 1), 2, None) if f[UPLOAD] else (s, DONE, None)
-            if pc == 2: return s, 3 if f[DELETING] or not f[MANIFEST] or deadline(f) <= now else DONE, None   # look again
+            if pc == 2: return s, 3 if f[DELETING] or not f[MANIFEST] or deadline(f) <= now else DONE, None   # LIST again
             if pc == 3: return put(s, MEDIA, 0), DONE, None
         if kind == 'assess':
-            if pc == 0: return put_due(s, T, who), 1, None
-            if pc == 1: return put(s, FACT, f[FACT] or 1), DONE, None
+            if pc == 0: return enqueue(s, T, who), 1, None
+            if pc == 1: return put(s, ASSESSED, f[ASSESSED] or 1), DONE, None
         if kind == 'erase':
-            if pc == 0: return s, 1 if f[MANIFEST] and f[MARKER] else DONE, None
-            if pc == (1 if on['due_first'] else 2): return put_due(s, 0, who), pc + 1 if pc == 1 else 10, None
+            if pc == 0: return s, 1 if f[MANIFEST] and f[PARTICIPANT] else DONE, None
+            if pc == (1 if on['enqueue_first'] else 2): return enqueue(s, 0, who), pc + 1 if pc == 1 else 10, None
             if pc in (1, 2): return put(s, DELETING, 1), pc + 1 if pc == 1 else 10, None
             return purge(s, pc, local)
         if kind == 'sweep':
@@ -95,17 +95,17 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
                 entries, at = local
                 due = f[DELETING] or (not (f[YOUNG] and on['young_safe']) and (deadline(f) <= at or f[MEDIA] and not f[MANIFEST]))
                 if present(f): return (s, 10, (entries, at, 0)) if due else keep(s, entries, deadline(f))
-                return after_all(s, entries, at, f[FACT])
-            if pc == 2: return put_due(s, local[1], who), 3, local
-            if pc == 3: return remove_due(s, [e for e in local[0] if e[0] != local[1]]), DONE, None
+                return after_all(s, entries, at, f[ASSESSED])
+            if pc == 2: return enqueue(s, local[1], who), 3, local
+            if pc == 3: return acknowledge(s, [e for e in local[0] if e[0] != local[1]]), DONE, None
             return purge(s, pc, local)
 
-    def settle(s):
-        return frozenset((t, n, 0) for t, n, _ in s[0]), tuple(2 if i == FACT and v else 0 if i == YOUNG else v for i, v in enumerate(s[1]))
+    def pass_grace(s):
+        return frozenset((t, n, 0) for t, n, _ in s[0]), tuple(2 if i == ASSESSED and v else 0 if i == YOUNG else v for i, v in enumerate(s[1]))
     @functools.cache
     def after_sweeps(s):
         for _ in range(6):
-            s, pc, local = settle(s), 0, None
+            s, pc, local = pass_grace(s), 0, None
             while pc != DONE: s, pc, local = step('sweep', pc, local, s, 2)
         return s
 
@@ -114,16 +114,16 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
     while queue and len(seen) < limit:
         state = queue.popleft(); s, now, running = state; f = s[1]
         if (f[MANIFEST] or f[MEDIA] or f[UPLOAD]) and not any(e[0] <= deadline(f) for e in s[0]):
-            broken.setdefault('something lives without a due entry at or before its deadline', state)
+            broken.setdefault('something is kept without a queue entry at or before its deadline', state)
         end = after_sweeps(s)
-        if end[0] or any(end[1][i] for i in (UPLOAD, MANIFEST, MARKER, MEDIA, FACT, DELETING)):
-            broken.setdefault('something stays for ever if all crash here', state)
+        if end[0] or any(end[1][i] for i in (UPLOAD, MANIFEST, PARTICIPANT, MEDIA, ASSESSED, DELETING)):
+            broken.setdefault('something is never deleted if all crash here', state)
         if f[RECEIPT] and f[MEDIA] and not any(k == 'complete' and pc in (2, 3, CRASHED) for k, pc, _ in running):
             broken.setdefault('a receipt, and yet media', state)
         following = []
         if all(k == 'sweep' or pc in (0, DONE, CRASHED) for k, pc, _ in running):
-            following.append((settle(s), now, running))
-            if now < 2: following.append((settle(s), now + 1, running))
+            following.append((pass_grace(s), now, running))
+            if now < 2: following.append((pass_grace(s), now + 1, running))
         for i, (k, pc, local) in enumerate(running):
             if pc in (DONE, CRASHED): continue
             s2, pc2, local2 = step(k, pc, local, s, now, f'{k}{i}')
