@@ -108,12 +108,12 @@ class Purge {
   }
 
   async run(): Promise<PurgeOutcome[]> {
-    await this.#each(this.#prepare);
+    await this.#each((job) => this.#prepare(job));
     await this.#deleteContents();
-    await this.#each(this.#draftReceipt);
+    await this.#each((job) => this.#draftReceipt(job));
     await this.#writeEvents();
     await this.#writeReceipts();
-    await this.#deleteBatch(this.#participantEntry);
+    await this.#deleteBatch((job) => this.#participantEntry(job));
     // The deletion intent is deleted last and alone: a manifest whose deletion is refused must not become readable again.
     await this.#deleteBatch(allButIntent);
     await this.#deleteBatch(intent);
@@ -265,7 +265,7 @@ class Purge {
   async #each(step: (job: PurgeJob) => Promise<void>, jobs = this.#jobs): Promise<void> {
     const run = async (job: PurgeJob) => {
       try {
-        await step.call(this, job);
+        await step(job);
       } catch (error) {
         fail(job, failureOf(error));
       }
@@ -281,7 +281,7 @@ class Purge {
     const owners = new Map<string, PurgeJob>();
     const targets: CountedTarget[] = [];
     await this.#each(async (job) => {
-      for (const target of await targetsOf.call(this, job)) {
+      for (const target of await targetsOf(job)) {
         owners.set(target.key, job);
         targets.push(target);
       }

@@ -51,8 +51,16 @@ test('a bucket of version 0.1 is read, and everything in it is deleted on time w
   await store.tag(`${folder}/media`, { 'delete-by': iso(deadlineMs), 'assessment-completed-at': iso(createdAtMs) });
 
   expect(await readRecording(context, ref)).toMatchObject({
-    ...{ examId: 'math', attemptId: 'a-1', recordingId: recording, participantId: 'p_1', state: 'stored' },
-    ...{ sizeBytes: webm.length, truncated: true, restricted: true, timeline, deleteBy: iso(deadlineMs) },
+    examId: 'math',
+    attemptId: 'a-1',
+    recordingId: recording,
+    participantId: 'p_1',
+    state: 'stored',
+    sizeBytes: webm.length,
+    truncated: true,
+    restricted: true,
+    timeline,
+    deleteBy: iso(deadlineMs),
     assessment: { completedAt: iso(createdAtMs) },
   });
   clock.advance(DAY_MS);
@@ -77,9 +85,20 @@ test('a receipt and its index of version 0.1 are read, checked and expired', asy
   const keyTime = (timeMs: number) => new Date(timeMs).toISOString().replace(/[-:.]/g, '');
   const run = `sweep-${keyTime(atMs)}-u1`;
   const receipt = {
-    ...{ tenantId: 'acme', examId: 'math', attemptId: 'a1', recordingId: recording, participantId: null },
-    ...{ reason: 'retention', deadline: iso, deletedAt: iso, verifiedAt: iso, actor: 'sweeper' },
-    ...{ objects: 3, versions: 0, bytes: 9, chain: { run, sequence: 1, previous: null } },
+    tenantId: 'acme',
+    examId: 'math',
+    attemptId: 'a1',
+    recordingId: recording,
+    participantId: null,
+    reason: 'retention',
+    deadline: iso,
+    deletedAt: iso,
+    verifiedAt: iso,
+    actor: 'sweeper',
+    objects: 3,
+    versions: 0,
+    bytes: 9,
+    chain: { run, sequence: 1, previous: null },
   };
   const key = `receipts/acme/math/a1/${recording}.json`;
   await service.put(key, JSON.stringify(receipt));
