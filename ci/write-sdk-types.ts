@@ -1,8 +1,8 @@
 // Writes the SDK's types of what the API takes and returns, from openapi.json and the table of problems.
 import { readFile, writeFile } from 'node:fs/promises';
 import { compile } from 'json-schema-to-typescript';
-import { ERASURE_REASONS } from '../src/http/schemas.ts';
 import { ERROR_CODES } from '../src/model/errors.ts';
+import { ERASURE_REASONS } from '../src/model/recording.ts';
 
 export const SDK_TYPES = new URL('../packages/sdk/src/schemas.ts', import.meta.url);
 const DOCUMENT = new URL('../openapi.json', import.meta.url);

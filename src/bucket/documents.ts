@@ -1,20 +1,13 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
 import { ID_PATTERN, isRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
-import { AUDIT_EVENTS, RECORDING_KINDS } from '../model/recording.ts';
+import { AUDIT_EVENTS, ERASURE_REASONS, RECORDING_KINDS } from '../model/recording.ts';
 
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
 
 /** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were requested. */
-export const DELETION_REASONS = [
-  'retention',
-  'aborted',
-  'erasure',
-  'consent-withdrawn',
-  'controller-instruction',
-  'not-a-recording',
-] as const;
+export const DELETION_REASONS = ['retention', 'aborted', ...ERASURE_REASONS, 'not-a-recording'] as const;
 export type DeletionReason = (typeof DELETION_REASONS)[number];
 
 const ids = {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DAY_MS } from '../model/durations.ts';
 import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
+import { ERASURE_REASONS } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, refOf, toBody } from './documents.ts';
@@ -38,7 +39,7 @@ const outboxDocument = z.object({ version: z.literal(1), events: z.array(recordi
 export type RecordingEvent = z.infer<typeof recordingEvent>;
 
 /** Deletions on request. */
-const ERASURES: ReadonlySet<DeletionReason> = new Set(['erasure', 'consent-withdrawn', 'controller-instruction']);
+const ERASURES: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
 
 export function storedEvent(ref: RecordingRef, atMs: number, deadlineMs: number): RecordingEvent {
   return newEvent('recording.stored', toIso(atMs), { ...idsOf(ref), deleteBy: toIso(deadlineMs) });

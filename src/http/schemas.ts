@@ -8,6 +8,7 @@ import {
   accessLogEntry,
   attemptId,
   count,
+  ERASURE_REASONS,
   examId,
   participantExport,
   participantId,
@@ -34,8 +35,6 @@ const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
 const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
 const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
 const nextCursor = z.string().nullable().meta({ example: null });
-
-export const ERASURE_REASONS = ['erasure', 'consent-withdrawn', 'controller-instruction'] as const;
 
 const consent = z.strictObject({
   givenAt: timeWithOffset.meta({ example: '2026-11-02T08:55:00.000Z', description: 'When the participant agreed.' }),

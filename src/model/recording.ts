@@ -6,6 +6,10 @@ import { ID_PATTERN, isRecordingId } from './ids.ts';
 export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
 export type RecordingKind = (typeof RECORDING_KINDS)[number];
 
+/** Reasons for a deletion that a caller may give. */
+export const ERASURE_REASONS = ['erasure', 'consent-withdrawn', 'controller-instruction'] as const;
+export type ErasureReason = (typeof ERASURE_REASONS)[number];
+
 /** What the audit trail records about a recording. */
 export const AUDIT_EVENTS = [
   'link-issued',

@@ -4,14 +4,12 @@ import { Bucket, DELETION } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
 import { type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
-
-/** What the API accepts. */
-export type ErasureReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
 
 /** The request that creates a recording may still be running: longer than any request lasts. */
 const CREATION_MS = 60 * 60 * 1000;

@@ -4,8 +4,9 @@ import { Bucket } from '../bucket/bucket.ts';
 import type { Receipt } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
+import type { ErasureReason } from '../model/recording.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type ErasureReason, eraseRecording } from './delete.ts';
+import { eraseRecording } from './delete.ts';
 import { failureOf } from './failure.ts';
 
 /** Recordings erased at once; each has a few store calls of its own under way. */
@@ -38,41 +39,52 @@ export async function eraseParticipant(
 ): Promise<ParticipantErasure> {
   const bucket = new Bucket(context);
   const receipts = new Map<string, Receipt>();
-  let failed: Failure[] = [];
+  const failures = new Map<string, { readonly ref: RecordingRef; readonly code: string }>();
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    let seen = 0;
-    failed = [];
-    for await (const refs of bucket.recordingsOf(participant)) {
-      seen += refs.length;
-      await pMap(refs, eraseOne, { concurrency: ERASE_CONCURRENCY });
-    }
-    if (seen === failed.length) break;
+    // A recording whose manifest the store kept is not listed any more: its index entry is deleted before the manifest.
+    await eraseAll([...failures.values()].map(({ ref }) => ref));
+    let erased = 0;
+    for await (const refs of bucket.recordingsOf(participant)) erased += await eraseAll(refs);
+    if (erased === 0) break;
   }
-  if (failed.length === 0) return { receipts: [...receipts.values()] };
+  if (failures.size === 0) return { receipts: [...receipts.values()] };
+  const failed = [...failures.values()].map(({ ref: { exam, attempt, recording }, code }): Failure => {
+    return { examId: exam, attemptId: attempt, recordingId: recording, code };
+  });
   const detail = `${failed.length} recordings could not be deleted yet; ${receipts.size} are. Repeat the call.`;
   throw new ServiceError('erasure-incomplete', detail, { failed, receipts: [...receipts.values()] });
 
-  async function eraseOne(ref: RecordingRef): Promise<void> {
+  /** How many are erased now. */
+  async function eraseAll(refs: readonly RecordingRef[]): Promise<number> {
+    const results = await pMap(refs, eraseOne, { concurrency: ERASE_CONCURRENCY });
+    return results.filter((isErased) => isErased).length;
+  }
+
+  async function eraseOne(ref: RecordingRef): Promise<boolean> {
     try {
       if (!receipts.has(ref.recording)) receipts.set(ref.recording, await eraseRecording(context, caller, ref, reason));
       // Its deletion took the index entry away: one that exists now was left by another.
       else await bucket.removeParticipant(participant.participant, ref);
     } catch (error) {
-      await report(ref, error);
-    }
-  }
-
-  async function report(ref: RecordingRef, error: unknown): Promise<void> {
-    let cause = error;
-    if (error instanceof ServiceError && error.code === 'recording-not-found') {
-      // The index entry is the last object that a creation writes: one that leads nowhere never will.
-      try {
-        return await bucket.removeParticipant(participant.participant, ref);
-      } catch (refused) {
-        cause = refused;
+      const code = await removeStray(ref, error);
+      if (code !== undefined) {
+        failures.set(ref.recording, { ref, code });
+        return false;
       }
     }
-    const code = cause instanceof ServiceError ? cause.code : failureOf(cause).code;
-    failed.push({ examId: ref.exam, attemptId: ref.attempt, recordingId: ref.recording, code });
+    failures.delete(ref.recording);
+    return true;
+  }
+
+  /** Why it failed; undefined of an index entry that led nowhere: it is the last object that a creation writes. */
+  async function removeStray(ref: RecordingRef, error: unknown): Promise<string | undefined> {
+    if (!(error instanceof ServiceError)) return failureOf(error).code;
+    if (error.code !== 'recording-not-found') return error.code;
+    try {
+      await bucket.removeParticipant(participant.participant, ref);
+      return undefined;
+    } catch (refused) {
+      return failureOf(refused).code;
+    }
   }
 }

@@ -93,6 +93,28 @@ test('an index entry of a participant that leads nowhere, and that the store kee
   expect(await service.keys(key)).toEqual([]);
 });
 
+test('an erasure of a participant says so when the store keeps a manifest, whose index entry is deleted by then', async () => {
+  const [kept, erased] = [await service.record(), await service.record({ attempt: 'a2' })];
+  const erase = (store: ObjectStore) =>
+    eraseParticipant({ ...service.context, store }, CALLER, { tenant: 'acme', participant: 'p1' }, 'erasure');
+  const receipts = [expect.objectContaining({ recordingId: erased.recording })];
+  const failed = [expect.objectContaining({ recordingId: kept.recording, code: 'AccessDenied' })];
+  await expect(erase(keeping(service.store, recordingKey(kept, 'manifest')))).rejects.toMatchObject({
+    code: 'erasure-incomplete',
+    data: { failed, receipts },
+  });
+  // A store that refuses once is given a second try by the call itself.
+  service = startRetention();
+  const once = await service.record();
+  await service.record({ attempt: 'a2' });
+  let refusals = 1;
+  const store = replacing(service.store, 'delete', recordingKey(once, 'manifest'), (go) => {
+    refusals -= 1;
+    return refusals === 0 ? [{ key: recordingKey(once, 'manifest'), code: 'AccessDenied' }] : go();
+  });
+  expect((await erase(store)).receipts).toHaveLength(2);
+});
+
 describe('a completion', () => {
   const refusing = (times: number) => {
     let left = times;
