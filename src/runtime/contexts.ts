@@ -1,83 +1,73 @@
 // From settings to what the use cases and the sweeper are given: the one place where the parts are put together.
-import { randomBytes } from 'node:crypto';
+import { randomBytes as bytesOfProcess } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { createAuditTrail } from '../bucket/audit-trail.ts';
+import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
-import { createOutbox, type Outbox } from '../bucket/outbox.ts';
+import { createOutbox } from '../bucket/outbox.ts';
 import type { Settings } from '../config.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
-import type { Logger } from '../model/logger.ts';
+import type { RandomBytes } from '../model/ids.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from '../recordings/context.ts';
-import { ProxiedUploads } from '../recordings/part-buffers.ts';
+import { type ProxiedUploadLimits, ProxiedUploads } from '../recordings/part-buffers.ts';
 import type { SweepContext } from '../sweeper/run.ts';
-import type { OpenedStore, StoreConnection } from './store.ts';
+import type { Endpoint } from '../webhooks/endpoint.ts';
 
 /** 2,000 running exams' manifests are under 2 MB. */
 const MANIFESTS_KEPT = 20_000;
-const MANIFEST_TTL_MS = MINUTE_MS;
 /** Longer than a phone loses its network for; a client that was cut off sends its file again. */
 const CONTENT_IDLE_MS = MINUTE_MS;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
-const TAKING_PARTS_TTL_MS = SECOND_MS;
+const OPEN_UPLOAD_TTL_MS = SECOND_MS;
 
-export function recordingsContext(
-  settings: Settings,
-  opened: OpenedStore,
-  logger: Logger,
-  onEvent: NonNullable<RecordingsContext['onEvent']>,
-): RecordingsContext {
-  const { store, presigner } = opened;
-  return {
-    store,
-    presigner,
-    audit: createAuditTrail(store, Date.now, randomBytes, ({ ref, ...event }) =>
-      logger.audit(event.event, {
-        requestId: event.requestId,
-        actor: event.actor,
-        tenant: ref.tenant,
-        examId: ref.exam,
-        attemptId: ref.attempt,
-        recordingId: ref.recording,
-        event: event.event,
-        detail: event.detail,
-      }),
-    ),
-    policy: settings.policy,
-    leadMs: settings.deleteLeadMs,
-    uploads: settings.uploads,
-    proxiedUploads: new ProxiedUploads({ max: settings.maxContentUploads, idleMs: CONTENT_IDLE_MS }),
-    manifestCache: new LRUCache<string, Manifest>({ max: MANIFESTS_KEPT, ttl: MANIFEST_TTL_MS }),
-    openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: MANIFESTS_KEPT, ttl: TAKING_PARTS_TTL_MS }),
-    now: Date.now,
-    randomBytes,
-    logRetentionMs: settings.logRetentionMs,
-    onEvent,
-    outbox: outboxOf(settings, opened.store),
-  };
+type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs' | 'uploads';
+export interface ContextSettings extends Pick<Settings, UsedSettings> {
+  readonly webhooks: ReadonlyMap<string, Pick<Endpoint, 'events'>>;
 }
 
-/** Undefined without webhooks: then an event costs nothing. */
-function outboxOf({ webhooks }: Settings, store: ObjectStore): Outbox | undefined {
-  if (webhooks.size === 0) return undefined;
+export interface ContextParts {
+  readonly store: ObjectStore;
+  /** Milliseconds since the epoch. Default: the clock of the process. */
+  readonly now?: () => number;
+  readonly randomBytes?: RandomBytes;
+}
+
+export interface RecordingsParts extends ContextParts, Pick<RecordingsContext, 'presigner' | 'onEvent'> {
+  readonly memory: ReturnType<typeof processMemory>;
+  /** Gets each audit event that was stored. */
+  readonly onAudited?: (record: AuditRecord) => void;
+}
+
+function commonContext(settings: ContextSettings, parts: ContextParts) {
+  const { store, now = Date.now, randomBytes = bytesOfProcess } = parts;
+  const { policy, logRetentionMs, deleteLeadMs: leadMs, webhooks } = settings;
   const wanted = new Map([...webhooks].map(([tenant, { events }]) => [tenant, events]));
-  return createOutbox(store, Date.now, randomBytes, wanted);
+  // Without webhooks an event costs nothing.
+  const outbox = wanted.size === 0 ? undefined : createOutbox(store, now, randomBytes, wanted);
+  return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox };
+}
+
+export function recordingsContext(settings: ContextSettings, parts: RecordingsParts): RecordingsContext {
+  const { presigner, memory, onAudited, onEvent = () => {} } = parts;
+  const common = commonContext(settings, parts);
+  const audit = createAuditTrail(common.store, common.now, common.randomBytes, onAudited);
+  return { ...common, ...memory, presigner, audit, uploads: settings.uploads, onEvent };
 }
 
 export function sweepContext(
-  settings: Settings,
-  { store, requestCount }: Pick<StoreConnection, 'store' | 'requestCount'>,
+  settings: ContextSettings,
+  parts: ContextParts & Pick<SweepContext, 'requestCount'>,
 ): SweepContext {
+  const { settleTimeMs: settleMs, uploadIdleLimitMs } = settings;
+  return { ...commonContext(settings, parts), settleMs, uploadIdleLimitMs, requestCount: parts.requestCount };
+}
+
+/** What a process keeps from one request to the next. `clock`: measures the age of what is kept. */
+export function processMemory(limits: Omit<ProxiedUploadLimits, 'idleMs'>, clock: { now(): number } = performance) {
+  const kept = { max: MANIFESTS_KEPT, ttlResolution: 0, perf: clock };
   return {
-    store,
-    policy: settings.policy,
-    now: Date.now,
-    randomBytes,
-    logRetentionMs: settings.logRetentionMs,
-    outbox: outboxOf(settings, store),
-    leadMs: settings.deleteLeadMs,
-    settleMs: settings.settleTimeMs,
-    uploadIdleLimitMs: settings.uploadIdleLimitMs,
-    requestCount,
+    proxiedUploads: new ProxiedUploads({ idleMs: CONTENT_IDLE_MS, ...limits }),
+    manifestCache: new LRUCache<string, Manifest>({ ...kept, ttl: MINUTE_MS }),
+    openUploadCache: new LRUCache<string, Promise<Manifest>>({ ...kept, ttl: OPEN_UPLOAD_TTL_MS }),
   };
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DOCTOR_PREFIX } from '../bucket/layout.ts';
-import type { Env, Settings } from '../config.ts';
+import type { Env } from '../config.ts';
 import type { AttackDependencies, DoctorDependencies } from '../doctor/context.ts';
 import { examine } from '../doctor/doctor.ts';
 import { toTable } from '../doctor/report.ts';
@@ -11,35 +11,33 @@ import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { createS3Client } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { listenForStop } from './shutdown.ts';
-import { type OpenedStore, onStore } from './store.ts';
+import { type Flags, type OpenedStore, onStore } from './store.ts';
 
 /** Exit code 0 only if the bucket is fit; 1 if not, or it was stopped. A stop removes the throw-away keys first. */
-export function doctorCommand(
-  flags: { readonly fix: boolean | undefined; readonly json: boolean | undefined },
-  env: Env,
-): Promise<number> {
+export function doctorCommand(flags: Flags<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, opened }) => {
     const { client, s3 } = opened;
-    const stop = listenForStop();
+    using stop = listenForStop();
     const uploadClient = s3.uploadCredentials && createS3Client({ ...s3, credentials: s3.uploadCredentials });
+    const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
+    const { corsOrigins, uploads, policy, logRetentionMs } = settings;
+    const maxPartNumber = maxPartsFor(uploads.maxRecordingBytes, uploads.partSizeBytes);
     let hasBatchDelete = true;
-    const store = new S3ObjectStore(client, { ...s3, scratchPrefix: DOCTOR_PREFIX }, (notice) => {
-      if (notice === 'store-has-no-batch-delete') hasBatchDelete = false;
-    });
     const deps: DoctorDependencies = {
       ...attackDependencies(opened, stop.signal),
-      store,
+      store: new S3ObjectStore(client, place, (notice) => {
+        if (notice === 'store-has-no-batch-delete') hasBatchDelete = false;
+      }),
       inspection: inspectBucket(client, s3),
-      uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, { ...s3, scratchPrefix: DOCTOR_PREFIX }),
+      uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, place),
       hasBatchDelete: () => hasBatchDelete,
-      settings: doctorSettings(settings),
+      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs },
     };
     try {
       const report = await examine(deps, { fix: flags.fix === true });
       process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : toTable(report, process.stdout.columns));
       return report.fit && !stop.signal.aborted ? 0 : 1;
     } finally {
-      stop.dispose();
       uploadClient?.destroy();
     }
   });
@@ -57,9 +55,4 @@ export function attackDependencies(opened: OpenedStore, signal: AbortSignal): At
     randomBytes,
     signal,
   };
-}
-
-function doctorSettings({ corsOrigins, uploads, policy, logRetentionMs }: Settings): DoctorDependencies['settings'] {
-  const maxPartNumber = maxPartsFor(uploads.maxRecordingBytes, uploads.partSizeBytes);
-  return { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs };
 }

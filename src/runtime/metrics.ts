@@ -1,5 +1,6 @@
 // The service's own metrics, beside those of HTTP (http/request.ts). No label ever holds an id: see docs/adr/0010.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Readiness } from '../http/routes/service.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
@@ -18,7 +19,7 @@ export function createRegistry(): Registry {
 }
 
 /** What metrics are declared with. */
-function declaring(registry: Registry) {
+export function declaring(registry: Registry) {
   const registers = [registry];
   return {
     counter: <L extends string>(name: string, help: string, ...labelNames: L[]) =>
@@ -54,27 +55,29 @@ export function storeMetrics(registry: Registry): OnStoreRequest {
 
 export function recordingMetrics(registry: Registry): NonNullable<RecordingsContext['onEvent']> {
   const { counter } = declaring(registry);
-  const created = counter('proctoring_recordings_created_total', 'Recordings that were begun');
-  const stored = counter('proctoring_recordings_stored_total', 'Recordings that were completed by their client');
-  const partUrls = counter('proctoring_part_urls_total', 'URLs for parts that were handed out');
   const links = counter('proctoring_playback_links_total', 'Playback links that were requested', 'outcome');
   for (const outcome of ['issued', 'refused']) links.inc({ outcome }, 0);
-  const count: Record<CountedEvent, (by: number) => void> = {
-    'recording-created': (by) => created.inc(by),
-    'recording-stored': (by) => stored.inc(by),
-    'part-url': (by) => partUrls.inc(by),
-    'link-issued': (by) => links.inc({ outcome: 'issued' }, by),
-    'link-refused': (by) => links.inc({ outcome: 'refused' }, by),
+  const counters: Record<CountedEvent, Counter.Internal> = {
+    'recording-created': counter('proctoring_recordings_created_total', 'Recordings that were begun'),
+    'recording-stored': counter('proctoring_recordings_stored_total', 'Recordings that were completed by their client'),
+    'part-url': counter('proctoring_part_urls_total', 'URLs for parts that were handed out'),
+    'link-issued': links.labels('issued'),
+    'link-refused': links.labels('refused'),
   };
-  return (event, by) => count[event](by);
+  return (event, by) => counters[event].inc(by);
 }
 
-/** `onScrape` is called, and not awaited, at each scrape: its result is for the next one. */
-export function readyMetric(registry: Registry, onScrape: () => void): (ready: boolean) => void {
+/** Watches what `isReady` responds. A scrape calls it, and does not wait: the result is for the next scrape. */
+export function readyMetric(registry: Registry, isReady: () => Promise<Readiness>): () => Promise<Readiness> {
   const name = 'proctoring_ready';
   const help = 'Whether this process may be sent requests, when it was last asked';
-  const gauge = new Gauge({ name, help, registers: [registry], collect: onScrape });
-  return (ready) => gauge.set(Number(ready));
+  const gauge = new Gauge({ name, help, registers: [registry], collect: () => void watched() });
+  async function watched(): Promise<Readiness> {
+    const readiness = await isReady();
+    gauge.set(Number(readiness.ready));
+    return readiness;
+  }
+  return watched;
 }
 
 export interface Reading<T> {

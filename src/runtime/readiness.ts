@@ -1,33 +1,27 @@
 // Whether this process may be sent requests: it is not stopping, the self-test is done, and the store responds.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { DUE_PREFIX } from '../bucket/layout.ts';
+import { randomBytes } from 'node:crypto';
+import { DeletionQueue } from '../bucket/deletion-queue.ts';
 import type { Readiness } from '../http/routes/service.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { clocksDiffer } from '../model/times.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
+import { pause } from './shutdown.ts';
 
 export interface ReadinessDependencies {
-  readonly store: Pick<ObjectStore, 'list'>;
+  readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A reason of the process's own; undefined: none. */
   readonly notReady: () => string | undefined;
-  /** Called with each result. */
-  readonly onAnswer: (ready: boolean) => void;
   /** What patience and the age of an answer are measured by. Default: those of the process. */
-  readonly timers?: Timers;
+  readonly timers?: typeof PROCESS_TIMERS;
 }
 
-interface Timers {
+const PROCESS_TIMERS = {
   /** Milliseconds that only grow. */
-  readonly now: () => number;
-  /** Resolves early when aborted. */
-  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-}
-
-const OF_THE_PROCESS: Timers = {
   now: () => performance.now(),
-  sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {}),
+  /** Resolves early when aborted. */
+  sleep: pause,
 };
 
 /** A probe a second must not cost a store request a second. */
@@ -37,12 +31,25 @@ const PATIENCE_MS = 3 * SECOND_MS;
 
 /** The answer comes within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
 export function createReadiness(deps: ReadinessDependencies): () => Promise<Readiness> {
-  const { store, now, notReady, onAnswer, timers = OF_THE_PROCESS } = deps;
-  const readSkewMs = async () => now() - (await store.list(DUE_PREFIX, { limit: 1 })).storeTimeMs;
-  const clockSkewMs = remembered(readSkewMs, timers);
+  const { now, notReady, timers = PROCESS_TIMERS } = deps;
+  const queue = new DeletionQueue(deps.store, randomBytes);
+  const readSkewMs = async () => now() - (await queue.page({ limit: 1 })).storeTimeMs;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<number | undefined> | undefined;
+
+  /** Undefined when the store fails, or does not respond in time. */
+  async function clockSkewMs(): Promise<number | undefined> {
+    if (timers.now() - readAt > KEPT_MS) {
+      readAt = timers.now();
+      reading = readSkewMs().catch(() => undefined);
+    }
+    const responded = new AbortController();
+    const late = timers.sleep(PATIENCE_MS, responded.signal).then(() => undefined);
+    return Promise.race([reading, late]).finally(() => responded.abort());
+  }
 
   async function reasonOf(): Promise<string | undefined> {
-    const skewMs = await withinPatience(clockSkewMs, timers);
+    const skewMs = await clockSkewMs();
     // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Reported
     // first, because a self-test cannot succeed by it either.
     if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
@@ -52,35 +59,6 @@ export function createReadiness(deps: ReadinessDependencies): () => Promise<Read
 
   return async () => {
     const reason = await reasonOf();
-    onAnswer(reason === undefined);
-    return reason === undefined ? { ready: true } : { ready: false, reason };
-  };
-}
-
-/** Undefined when the store fails, or does not respond in time. */
-async function withinPatience<T>(read: () => Promise<T>, timers: Timers): Promise<T | undefined> {
-  const responded = new AbortController();
-  const late = timers.sleep(PATIENCE_MS, responded.signal).then(() => undefined);
-  try {
-    return await Promise.race([read(), late]);
-  } catch {
-    return undefined;
-  } finally {
-    responded.abort();
-  }
-}
-
-/** Reads at most once in `KEPT_MS`. */
-function remembered<T>(read: () => Promise<T>, timers: Timers): () => Promise<T> {
-  let readAt = Number.NEGATIVE_INFINITY;
-  let result: Promise<T> | undefined;
-  return () => {
-    if (!result || timers.now() - readAt > KEPT_MS) {
-      readAt = timers.now();
-      result = read();
-      // A caller that stopped waiting does not handle it.
-      result.catch(() => {});
-    }
-    return result;
+    return { ready: reason === undefined, reason };
   };
 }

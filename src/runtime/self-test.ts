@@ -1,5 +1,4 @@
 // The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
-
 import type { CheckResult } from '../doctor/check.ts';
 import { PART_URL_IDS } from '../doctor/run-attacks.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
@@ -18,15 +17,7 @@ export interface SelfTestDependencies {
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
-export interface SelfTest {
-  readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
-  /** Resolves when the store has passed. */
-  readonly passed: Promise<void>;
-  /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
-  readonly refused: Promise<string>;
-  /** Safe to repeat. Resolves when a round in progress has ended and its throw-away keys are removed. */
-  readonly stop: () => Promise<void>;
-}
+export type SelfTest = ReturnType<typeof startSelfTest>;
 
 /** Nothing is proven yet: the store is down, or answered only in part. */
 export const RETRY_MS = 5 * SECOND_MS;
@@ -36,25 +27,24 @@ export const REPEAT_MS = MINUTE_MS;
 const LEFTOVER_MS = 10 * MINUTE_MS;
 
 /** Runs in the background; never throws. */
-export function startSelfTest(deps: SelfTestDependencies): SelfTest {
+export function startSelfTest(deps: SelfTestDependencies) {
   const { logger } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
   const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
   const { promise: passed, resolve: pass } = Promise.withResolvers<void>();
   let reason: string | undefined = 'self-test running';
-  let said: string | undefined;
-  let isLockKnown = false;
+  let logged: string | undefined;
 
   /** Not in each round: a store may be down for hours. */
-  function sayOnce(log: Log, message: string, fields: LogFields): void {
-    const what = JSON.stringify([message, fields]);
-    if (what !== said) log(message, fields);
-    said = what;
+  function logOnce(log: Log, message: string, fields: LogFields): void {
+    const line = JSON.stringify([message, fields]);
+    if (line !== logged) log(message, fields);
+    logged = line;
   }
 
   /** Whether any keys stay: each further round could leave more. */
-  function sayWhatIsLeft(results: readonly CheckResult[]): boolean {
+  function warnOfLeftovers(results: readonly CheckResult[]): boolean {
     const left = results.find(({ id }) => id.endsWith('clean-up'));
     if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
     return left !== undefined;
@@ -62,27 +52,24 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
 
   /** When the next round is due, in milliseconds; undefined: none is needed. */
   async function round(): Promise<number | undefined> {
-    if (!isLockKnown) {
-      const problem = await deps.findObjectLock(signal);
-      if (problem !== undefined) {
-        reason = problem;
-        refuse(problem);
-        return undefined;
-      }
-      isLockKnown = true;
+    const locked = await deps.findObjectLock(signal);
+    if (locked !== undefined) {
+      reason = locked;
+      refuse(locked);
+      return undefined;
     }
     const trials = await deps.runTrials(signal);
-    const isLeft = sayWhatIsLeft(trials);
+    const isLeft = warnOfLeftovers(trials);
     const lacking = trials.find(({ status, outcome }) => status === 'failed' && outcome !== 'unproven');
     if (lacking) {
       const fault = lacking.fault ?? lacking.name;
       reason = `the store cannot do what the service needs: ${fault}`;
-      sayOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
+      logOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
       return isLeft ? LEFTOVER_MS : REPEAT_MS;
     }
     const needed = trials.filter(({ id }) => capabilityOf(id)?.need !== 'optional');
     const attacks = idsOf(needed, 'unproven').length > 0 ? [] : await deps.runAttacks(signal);
-    const isMoreLeft = sayWhatIsLeft(attacks);
+    const isMoreLeft = warnOfLeftovers(attacks);
     if (signal.aborted) return undefined;
     const results = [...needed, ...attacks];
     const unproven = idsOf(results, 'unproven');
@@ -90,14 +77,15 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
     if (succeeded.length > 0) {
       const isOfParts = succeeded.every((id) => PART_URL_IDS.has(id));
       const remedy = isOfParts ? 'set UPLOADS=proxy' : 'use another store';
-      reason = `a presigned URL can be abused: ${succeeded.join(', ')}; ${remedy}`;
-      sayOnce(logger.error, 'a presigned URL can be abused', { count: succeeded.length, detail: succeeded.join(', ') });
+      const detail = succeeded.join(', ');
+      reason = `a presigned URL can be abused: ${detail}; ${remedy}`;
+      logOnce(logger.error, 'a presigned URL can be abused', { count: succeeded.length, detail });
       return REPEAT_MS;
     }
     if (unproven.length > 0) {
       reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
       const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
-      sayOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
+      logOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
       return isLeft || isMoreLeft ? REPEAT_MS : RETRY_MS;
     }
     reason = undefined;
@@ -114,7 +102,7 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
       } catch {
         if (signal.aborted) return;
         reason = 'self-test waiting: the store does not answer';
-        sayOnce(logger.warn, 'the self-test waits for the store', { detail: 'the store does not answer' });
+        logOnce(logger.warn, 'the self-test waits for the store', { detail: 'the store does not answer' });
         nextMs = RETRY_MS;
       }
       if (nextMs === undefined) return;
@@ -124,10 +112,14 @@ export function startSelfTest(deps: SelfTestDependencies): SelfTest {
 
   const running = run();
   return {
+    /** Resolves when the store has passed. */
     passed,
+    /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
     refused,
-    readiness: () => (reason === undefined ? { ready: true } : { ready: false, reason }),
-    async stop() {
+    /** Why the process is not ready; undefined once the store has passed. */
+    reason: () => reason,
+    /** Safe to repeat. Resolves when a round in progress has ended and its throw-away keys are removed. */
+    async stop(): Promise<void> {
       stopping.abort();
       await running;
     },

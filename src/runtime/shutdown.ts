@@ -1,14 +1,8 @@
 // How a process stops: the signals that ask for it, what `serve` still serves then, and what it waits for.
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SECOND_MS } from '../model/durations.ts';
 import type { HttpServer } from './http-server.ts';
-
-export interface StopSignal {
-  /** Aborted by the first signal; the reason is its name. */
-  readonly signal: AbortSignal;
-  /** Signals are the process's own again. Safe to repeat. */
-  dispose(): void;
-}
 
 export interface StopOptions {
   /** Milliseconds that only grow. Default: those of the process. */
@@ -23,11 +17,15 @@ const ECHO_MS = 500;
 /** From the signal on: then connections are cut. What was uploaded until then stays, and the client resumes. */
 const CUT_AFTER_MS = 50 * SECOND_MS;
 
-/** The first signal asks to stop, the second ends the process at once. */
+/** Resolves after the time, or when aborted. */
+export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  sleep(milliseconds, undefined, { signal }).catch(() => {});
+
+/** The first signal asks to stop, the second ends the process at once; once disposed of, they are the process's own again. */
 export function listenForStop({
   now = () => performance.now(),
   exit = (code) => process.exit(code),
-}: StopOptions = {}): StopSignal {
+}: StopOptions = {}) {
   const stopping = new AbortController();
   let firstAt = 0;
   const onSignal = (name: NodeJS.Signals) => {
@@ -39,8 +37,9 @@ export function listenForStop({
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   return {
+    /** Aborted by the first signal; the reason is its name. */
     signal: stopping.signal,
-    dispose() {
+    [Symbol.dispose]() {
       for (const name of SIGNALS) process.off(name, onSignal);
     },
   };

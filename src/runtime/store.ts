@@ -2,13 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { startEmbeddedS3 } from '@proctoring-recordings/embedded-s3';
 import { DOCTOR_PREFIX } from '../bucket/layout.ts';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
-import type { Presigner } from '../objectstore/presigner.ts';
 import { createS3Client, type OnStoreRequest, type S3Client, type S3Settings } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../objectstore/s3/presigner.ts';
@@ -17,21 +15,7 @@ import { createLogger } from './logging.ts';
 import { readOrCreateSecret } from './secret-file.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 
-export interface StoreConnection {
-  readonly store: S3ObjectStore;
-  readonly client: S3Client;
-  /** Every attempt at the store over this connection so far, retries included. */
-  requestCount(): number;
-}
-
-export interface OpenedStore extends StoreConnection {
-  readonly s3: S3Settings;
-  readonly presigner: Presigner;
-  /** Another one, for work that is counted by itself and must not take the sockets of others. */
-  connect(): StoreConnection;
-  /** Ends all connections. */
-  close(): Promise<void>;
-}
+export type OpenedStore = Awaited<ReturnType<typeof openStore>>;
 
 export interface OpenOptions {
   readonly settings: Settings;
@@ -50,11 +34,11 @@ const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePa
 const PATIENCE_MS = 3 * SECOND_MS;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
-export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+export async function openStore(options: OpenOptions) {
   const { settings, logger, onRequest } = options;
   const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
   const clients: S3Client[] = [];
-  function connect(): StoreConnection {
+  function connect() {
     let requests = 0;
     const client = createS3Client(s3, (operation, outcome, durationMs) => {
       requests += 1;
@@ -62,9 +46,8 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
     });
     clients.push(client);
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
-    const store = new S3ObjectStore(client, place, (notice) =>
-      logger.warn('the store lacks something', { code: notice }),
-    );
+    const store = new S3ObjectStore(client, place, (code) => logger.warn('the store lacks something', { code }));
+    /** `requestCount`: every attempt at the store over this connection so far, retries included. */
     return { store, client, requestCount: () => requests };
   }
   const connection = connect();
@@ -72,8 +55,10 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
     ...connection,
     s3,
     presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
+    /** Another one, for work that is counted by itself and must not take the sockets of others. */
     connect,
-    async close() {
+    /** Ends all connections. */
+    async close(): Promise<void> {
       for (const client of clients) client.destroy();
       await close();
     },
@@ -134,13 +119,24 @@ export interface CommandContext {
   readonly opened: OpenedStore;
 }
 
-/** Runs a command that works on the store of the settings, beside `serve` or without it; closes all of it afterwards. */
-export async function onStore<T>(env: Env, run: (context: CommandContext) => Promise<T>): Promise<T> {
-  const settings = readSettings(env, { needsAuth: false });
+/** Flags that have no value, as a command is given them. */
+export type Flags<N extends string> = { readonly [K in N]: boolean | undefined };
+
+/** Runs a command on the store of the settings, beside `serve` or without it, or `serve` itself; closes all of it afterwards. */
+export async function onStore<T>(
+  env: Env,
+  run: (context: CommandContext) => Promise<T>,
+  { owner = false, onRequest }: Partial<Pick<OpenOptions, 'owner' | 'onRequest'>> = {},
+): Promise<T> {
+  const settings = readSettings(env, { needsAuth: owner });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   await using closing = new AsyncDisposableStack();
   const tracing = closing.adopt(await startTracing(settings.traces, logger), (started) => started.close());
-  const opening = openStore({ settings, logger, owner: false, onRequest: tracing.onStoreRequest });
+  const observe: OnStoreRequest = (...request) => {
+    onRequest?.(...request);
+    tracing.onStoreRequest?.(...request);
+  };
+  const opening = openStore({ settings, logger, owner, onRequest: observe });
   const opened = closing.adopt(await opening, (store) => store.close());
   return await run({ settings, logger, tracing, opened });
 }

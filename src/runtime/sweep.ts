@@ -1,31 +1,25 @@
 // The deletion of what is due: `sweep`, one run for a cron job or a person, and the schedule of the runs inside `serve`.
+import { schedule as scheduleCron } from 'node-cron';
 import type { Registry } from 'prom-client';
-import type { Env, Settings } from '../config.ts';
+import type { Env } from '../config.ts';
 import type { Logger } from '../model/logger.ts';
 import { findDueSoon } from '../sweeper/due-soon.ts';
 import type { SweepReport } from '../sweeper/report.ts';
-import { type Scheduler, startScheduler } from '../sweeper/scheduler.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
 import { listenForStop } from './shutdown.ts';
-import { type OpenedStore, onStore } from './store.ts';
-import type { Tracing } from './tracing.ts';
+import { type CommandContext, type Flags, onStore } from './store.ts';
 
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
-export function sweepCommand(
-  flags: { readonly 'dry-run': boolean | undefined; readonly json: boolean | undefined },
-  env: Env,
-): Promise<number> {
+export function sweepCommand(flags: Flags<'dry-run' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, logger, tracing, opened }) => {
-    const stop = listenForStop();
+    using stop = listenForStop();
     const progress = createProgress(process.stderr);
     const context = { ...sweepContext(settings, opened), onProgress: progress.show };
     const options = { dryRun: flags['dry-run'] === true, signal: stop.signal };
     const run = () => tracing.inSpan('sweep', () => sweep(context, options)).finally(progress.clear);
-    return reportSweep(run, { json: flags.json === true, logger, output: process.stdout }).finally(() =>
-      stop.dispose(),
-    );
+    return await reportSweep(run, { json: flags.json === true, logger, output: process.stdout });
   });
 }
 
@@ -35,18 +29,21 @@ export interface ReportOptions {
   readonly output: { write(text: string): unknown };
 }
 
-/** Writes the report of a run; the exit code. */
-export async function reportSweep(run: () => Promise<SweepReport>, options: ReportOptions): Promise<number> {
-  const { json, logger, output } = options;
-  try {
-    const report = await run();
-    output.write(json ? `${JSON.stringify(report)}\n` : toText(report));
-    return report.failed > 0 ? 1 : 0;
-  } catch (error) {
-    if (!(error instanceof SweepRefused)) throw error;
-    logger.error('the sweep refused to run', { code: error.code, detail: error.message });
-    return 2;
-  }
+export const reportSweep = reporting('the sweep refused to run', toText, ({ failed }: SweepReport) => failed > 0);
+
+/** Runs a command and writes its report. Resolves with the exit code: 1 where `isWrong`, 2 where it refused to run. */
+export function reporting<R>(refused: string, textOf: (report: R) => string, isWrong: (report: R) => boolean) {
+  return async (run: () => Promise<R>, { json, logger, output }: ReportOptions): Promise<number> => {
+    try {
+      const report = await run();
+      output.write(json ? `${JSON.stringify(report)}\n` : textOf(report));
+      return isWrong(report) ? 1 : 0;
+    } catch (error) {
+      if (!(error instanceof SweepRefused)) throw error;
+      logger.error(refused, { code: error.code, detail: error.message });
+      return 2;
+    }
+  };
 }
 
 function toText(report: SweepReport): string {
@@ -74,16 +71,11 @@ function toText(report: SweepReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-interface Terminal {
-  readonly isTTY?: boolean | undefined;
-  write(text: string): unknown;
-}
-
 /** ECMA-48: to the first column, and erase to the end of the line. */
 const FRESH_LINE = '\r\u001b[K';
 
 /** How far a sweep is, on one line of a terminal that is written over; nothing where there is no terminal. */
-export function createProgress(terminal: Terminal) {
+export function createProgress(terminal: { isTTY?: boolean | undefined; write(text: string): unknown }) {
   const write = (text: string) => {
     if (terminal.isTTY) terminal.write(FRESH_LINE + text);
   };
@@ -96,19 +88,13 @@ export function createProgress(terminal: Terminal) {
 }
 
 /** Undefined where something else sweeps; recordings that will be deleted unassessed are counted all the same. */
-export function startSweeps(
-  settings: Settings,
-  opened: OpenedStore,
-  logger: Logger,
-  metrics: Registry,
-  tracing: Tracing,
-): Scheduler | undefined {
+export function startSweeps({ settings, opened, logger, tracing }: CommandContext, metrics: Registry) {
   const context = sweepContext(settings, opened.connect());
   const read = settings.sweepSchedule === undefined ? () => findDueSoon(context) : undefined;
   const dueSoon = dueSoonMetric(metrics, { logger, now: Date.now, read });
   if (settings.sweepSchedule === undefined) return undefined;
   const onSwept = sweepMetrics(metrics);
-  return startScheduler(settings.sweepSchedule, async (signal) => {
+  return startSchedule(settings.sweepSchedule, async (signal) => {
     try {
       const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
       onSwept(report);
@@ -124,4 +110,24 @@ export function startSweeps(
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }
   });
+}
+
+/** Runs `run` on a cron schedule in UTC; a time that comes while a run is under way is left out. `run` must not reject. */
+export function startSchedule(cron: string, run: (signal: AbortSignal) => Promise<void>) {
+  const stopping = new AbortController();
+  let running: Promise<void> | undefined;
+  const onTime = () => {
+    running ??= run(stopping.signal).finally(() => {
+      running = undefined;
+    });
+  };
+  const task = scheduleCron(cron, onTime, { timezone: 'Etc/UTC' });
+  return {
+    /** Safe to repeat. Resolves when a run in progress is over. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await task.destroy();
+      await running;
+    },
+  };
 }

@@ -1,17 +1,13 @@
 // `verify`: proves or disproves the promise for a person, an auditor or an alarm.
 import type { Env } from '../config.ts';
-import { SweepRefused } from '../sweeper/sweep.ts';
 import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/findings.ts';
 import { verify } from '../verifier/verify.ts';
 import { sweepContext } from './contexts.ts';
-import { onStore } from './store.ts';
-import type { ReportOptions } from './sweep.ts';
+import { type Flags, onStore } from './store.ts';
+import { reporting } from './sweep.ts';
 
 /** Exit code 0 only if nothing is wrong, or `--fix` repaired all of it. */
-export function verifyCommand(
-  flags: { readonly fix: boolean | undefined; readonly json: boolean | undefined },
-  env: Env,
-): Promise<number> {
+export function verifyCommand(flags: Flags<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, ({ settings, logger, tracing, opened }) => {
     const context = sweepContext(settings, opened);
     const run = () => tracing.inSpan('verify', () => verify(context, { fix: flags.fix === true }));
@@ -19,19 +15,7 @@ export function verifyCommand(
   });
 }
 
-/** Writes the report of a run; the exit code. */
-export async function reportVerify(run: () => Promise<VerifyReport>, options: ReportOptions): Promise<number> {
-  const { json, logger, output } = options;
-  try {
-    const report = await run();
-    output.write(json ? `${JSON.stringify(report)}\n` : toText(report));
-    return report.wrong > 0 ? 1 : 0;
-  } catch (error) {
-    if (!(error instanceof SweepRefused)) throw error;
-    logger.error('verify refused to run', { code: error.code, detail: error.message });
-    return 2;
-  }
-}
+export const reportVerify = reporting('verify refused to run', toText, ({ wrong }: VerifyReport) => wrong > 0);
 
 /** A page for an auditor: the verdict, what was read, then a table. */
 function toText(report: VerifyReport): string {

@@ -44,7 +44,7 @@ function start(overrides: Partial<SelfTestDependencies>) {
     },
     advance: clock.advance,
     becomesReady: async () => {
-      await until(() => selfTest.readiness().ready);
+      await until(() => selfTest.reason() === undefined);
       await selfTest.stop();
     },
     restore: () => Object.assign(deps, FIT),
@@ -53,8 +53,8 @@ function start(overrides: Partial<SelfTestDependencies>) {
 
 test('is not ready before the attacks have run, and ready when all have failed, or when none is needed', async () => {
   const { promise, resolve } = Promise.withResolvers<CheckResult[]>();
-  const { readiness, becomesReady } = start({ runAttacks: () => promise });
-  expect(readiness()).toEqual({ ready: false, reason: 'self-test running' });
+  const { reason, becomesReady } = start({ runAttacks: () => promise });
+  expect(reason()).toBe('self-test running');
   resolve(await FIT.runAttacks());
   await becomesReady();
   await start({ runAttacks: async () => [] }).becomesReady();
@@ -85,10 +85,10 @@ test.each<[string, Partial<SelfTestDependencies>, string, number]>([
     60_000,
   ],
 ])('is not ready while the store %s, says so once, and looks again until repaired', async (_, trouble, why, ms) => {
-  const { readiness, nextWait, advance, lines, restore, becomesReady } = start(trouble);
+  const { reason, nextWait, advance, lines, restore, becomesReady } = start(trouble);
   for (let round = 0; round < 3; round += 1) {
     expect(await nextWait()).toBe(ms);
-    expect(readiness()).toEqual({ ready: false, reason: expect.stringContaining(why) });
+    expect(reason()).toContain(why);
     expect(lines).toHaveLength(1);
     if (round === 2) restore();
     advance(ms);
@@ -104,17 +104,17 @@ test('attacks no store that lacks something, also where uploads pass through the
   expect(unfit.lines).toContain('throw-away keys stay in the bucket');
   const proxied = start({ runTrials: async () => [NO_ABORT], runAttacks: async () => [] });
   await proxied.nextWait();
-  expect(proxied.readiness()).toEqual({ ready: false, reason: NEEDS });
+  expect(proxied.reason()).toBe(NEEDS);
   expect(runAttacks).not.toHaveBeenCalled();
   for (const { stop } of [unfit, proxied]) await stop();
 });
 
 test('refuses a bucket that locks objects, and runs no attack on it', async () => {
-  const reason = 'The bucket locks every object.';
+  const locked = 'The bucket locks every object.';
   const runAttacks = jest.fn(FIT.runAttacks);
-  const { refused, readiness, stop } = start({ findObjectLock: async () => reason, runAttacks });
-  expect(await refused).toBe(reason);
-  expect(readiness()).toEqual({ ready: false, reason });
+  const { refused, reason, stop } = start({ findObjectLock: async () => locked, runAttacks });
+  expect(await refused).toBe(locked);
+  expect(reason()).toBe(locked);
   await stop();
   expect(runAttacks).not.toHaveBeenCalled();
 });
@@ -128,7 +128,7 @@ test('stops in the middle of a run, twice if asked, and of a wait', async () => 
   });
   await running.stop();
   await running.stop();
-  expect(running.readiness().ready).toBe(false);
+  expect(running.reason()).toBeDefined();
   const waiting = start({ findObjectLock: () => Promise.reject(new Error('down')) });
   await waiting.nextWait();
   await waiting.stop();

@@ -64,7 +64,7 @@ test('each alert has a severity, says what is wrong, and leads to its place on t
 test('rules and dashboard use only metrics of the service and of Kubernetes, and all of src/http/request.ts and src/runtime/metrics.ts but those of a sweep', async () => {
   const registry = own.createRegistry();
   for (const declare of [requestMetrics, own.storeMetrics, own.recordingMetrics, own.sweepMetrics]) declare(registry);
-  own.readyMetric(registry, () => {});
+  own.readyMetric(registry, async () => ({ ready: true }));
   own.dueMetrics(registry, { read: () => Promise.reject(new Error('not read')), now: Date.now, leadMs: 0 });
   const served = registry.getMetricsAsArray().map(({ name }) => name);
   const texts = stringify(rulesOf(spec).map(({ expr }) => expr)) + (await chartFile('files/dashboard.json'));

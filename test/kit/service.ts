@@ -1,18 +1,21 @@
 // The service as tests run it: the real use cases on a store in memory, by a clock that only the test moves.
-import { randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
-import { type AuditRecord, createAuditTrail } from '../../src/bucket/audit-trail.ts';
+import type { AuditRecord } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import type { EventType } from '../../src/bucket/outbox.ts';
-import { createOutbox } from '../../src/bucket/outbox.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import { readSettings } from '../../src/config.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
-import { type ProxiedUploadLimits, ProxiedUploads } from '../../src/recordings/part-buffers.ts';
+import type { ProxiedUploadLimits } from '../../src/recordings/part-buffers.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
+import {
+  type ContextSettings,
+  sweepContext as createSweepContext,
+  processMemory,
+  recordingsContext,
+} from '../../src/runtime/contexts.ts';
 import type { SweepContext, SweepOptions } from '../../src/sweeper/run.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { verify } from '../../src/verifier/verify.ts';
@@ -47,37 +50,21 @@ export function startTestService(options: TestServiceOptions = {}) {
   const testStore = options.on?.testStore ?? openMemoryBucket({ ...options.memory, now });
   const store = options.wrap ? options.wrap(testStore.store) : testStore.store;
   const audited: AuditRecord[] = [];
-  const kept = { afterAssessmentMs: 30 * DAY_MS, unassessedMs: 30 * DAY_MS, byTenantMs: new Map<string, number>() };
-  const policy = { ...kept, ...options.policy };
-  const outbox = options.events && createOutbox(store, now, randomBytes, options.events);
-  const shared = { store, outbox, policy, now, randomBytes, logRetentionMs: 365 * DAY_MS, leadMs: DAY_MS };
-  const context: RecordingsContext = {
-    ...shared,
-    presigner: testStore.presigner,
-    audit: createAuditTrail(store, now, randomBytes, (record) => audited.push(record)),
-    uploads: {
-      mode: 'direct',
-      partSizeBytes: 5 * MIB,
-      maxRecordingBytes: 100 * MIB,
-      partUrlTtlMs: HOUR_MS,
-      playbackUrlTtlMs: 10 * MINUTE_MS,
-      contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']),
-      ...options.uploads,
-    },
-    proxiedUploads: new ProxiedUploads({ max: 32, idleMs: MINUTE_MS, now, every: clock.every, ...options.content }),
-    manifestCache: new LRUCache<string, Manifest>({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: clock }),
-    openUploadCache: new LRUCache<string, Promise<Manifest>>({
-      max: 100,
-      ttl: SECOND_MS,
-      ttlResolution: 0,
-      perf: clock,
-    }),
+  const { events = new Map<string, ReadonlySet<EventType>>() } = options;
+  const defaults = readSettings({});
+  const ownUploads = { maxRecordingBytes: 100 * MIB, contentTypes: new Set(['video/webm', 'audio/webm', 'video/mp4']) };
+  const settings: ContextSettings = {
+    ...defaults,
+    policy: { ...defaults.policy, ...options.policy },
+    uploads: { ...defaults.uploads, ...ownUploads, ...options.uploads },
+    webhooks: new Map([...events].map(([tenant, wanted]) => [tenant, { events: wanted }])),
   };
+  const memory = processMemory({ max: 32, now, every: clock.every, ...options.content }, clock);
+  const onAudited = (record: AuditRecord) => void audited.push(record);
+  const context = recordingsContext(settings, { store, presigner: testStore.presigner, memory, now, onAudited });
+  const requestCount = () => testStore.requests.length;
   const sweepContext: SweepContext = {
-    ...shared,
-    settleMs: HOUR_MS,
-    uploadIdleLimitMs: 2 * HOUR_MS,
-    requestCount: () => testStore.requests.length,
+    ...createSweepContext(settings, { store, now, requestCount }),
     ...options.sweep,
   };
 

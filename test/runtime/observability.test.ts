@@ -104,7 +104,7 @@ describe('the metrics', () => {
   test('a label never holds an id: whatever is declared, its labels are these', () => {
     const registry = new Registry();
     for (const declare of [requestMetrics, storeMetrics, recordingMetrics, sweepMetrics]) declare(registry);
-    readyMetric(registry, () => {});
+    readyMetric(registry, async () => ({ ready: true }));
     const read = () => Promise.reject(new Error('not read'));
     dueMetrics(registry, { read, now: Date.now, leadMs: 0 });
     dueSoonMetric(registry, { read, now: Date.now, logger: SILENT });

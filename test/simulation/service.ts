@@ -1,14 +1,15 @@
 // The real service and sweeper on the simulated world: the contexts that the use cases are given, one for each request.
 import { LRUCache } from 'lru-cache';
-import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { readSettings } from '../../src/config.ts';
+import { DAY_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
 import type { PartToSign } from '../../src/objectstore/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
 import { ProxiedUploads } from '../../src/recordings/part-buffers.ts';
+import { type ContextSettings, recordingsContext, sweepContext } from '../../src/runtime/contexts.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -16,7 +17,7 @@ import { attemptPrefix } from '../kit/keys.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
-import { Model, REQUEST_LIMIT_MS } from './model.ts';
+import { Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
 import { newPlan, PART_SIZE_BYTES, START_MS, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
 import { Trace } from './trace.ts';
@@ -30,6 +31,8 @@ export interface HistoryOptions {
   /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
   readonly clocksJump?: boolean;
 }
+
+const DEFAULTS = readSettings({});
 
 /** One history while it runs. */
 export type Simulation = ReturnType<typeof newSimulation>;
@@ -94,14 +97,7 @@ export function runCommand<T>(
 ): Promise<Answer<T>> {
   const { rules, sizes } = taking.simulation;
   return ask(taking, process, what, undefined, (means, mistake) => {
-    const context: SweepContext = {
-      ...means,
-      ...rules,
-      policy: rules,
-      uploadIdleLimitMs: 2 * HOUR_MS,
-      ...sizes,
-      requestCount: () => 0,
-    };
+    const context = { ...sweepContext(settingsOf(rules), { ...means, requestCount: () => 0 }), ...sizes };
     return act({ ...context, ...mistake?.command?.(context) });
   });
 }
@@ -153,30 +149,32 @@ async function ask<T>(
   }
 }
 
+/** The service's own defaults, but for the rules of the history and parts of a few bytes. */
+function settingsOf({ leadMs, settleMs, logRetentionMs, ...policy }: Rules): ContextSettings {
+  const uploads = {
+    ...DEFAULTS.uploads,
+    partSizeBytes: PART_SIZE_BYTES,
+    maxRecordingBytes: 5 * PART_SIZE_BYTES,
+    contentTypes: new Set(['video/mp4']),
+  };
+  return { ...DEFAULTS, policy, uploads, deleteLeadMs: leadMs, settleTimeMs: settleMs, logRetentionMs };
+}
+
 function contextOf({ rules }: Simulation, process: Process, means: Means): RecordingsContext {
-  const { store, now, randomBytes } = means;
+  const { now } = means;
   const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
   process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
-  return {
+  return recordingsContext(settingsOf(rules), {
     ...means,
-    ...rules,
-    policy: rules,
     presigner: {
       presignPart: async (key, part, seconds) =>
         JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
       presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
     },
-    audit: createAuditTrail(store, now, randomBytes),
-    uploads: {
-      mode: 'direct',
-      partSizeBytes: PART_SIZE_BYTES,
-      maxRecordingBytes: 5 * PART_SIZE_BYTES,
-      partUrlTtlMs: HOUR_MS,
-      playbackUrlTtlMs: 10 * MINUTE_MS,
-      contentTypes: new Set(['video/mp4']),
+    memory: {
+      manifestCache: process.manifests,
+      openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
+      proxiedUploads: new ProxiedUploads({ max: 1, idleMs: MINUTE_MS }),
     },
-    manifestCache: process.manifests,
-    openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
-    proxiedUploads: new ProxiedUploads({ max: 1, idleMs: MINUTE_MS }),
-  };
+  });
 }

@@ -1,13 +1,13 @@
 // The cron schedule of the sweep inside `serve`.
 import { expect, jest, test } from '@jest/globals';
-import { startScheduler } from '../../src/sweeper/scheduler.ts';
+import { startSchedule } from '../../src/runtime/sweep.ts';
 
-test('a schedule never runs two sweeps at once, runs again after one is over, and stopping waits for the one in hand', async () => {
+test('a schedule never runs two sweeps at once, runs again after one is over, and stopping waits for the one in progress', async () => {
   // node-cron reads the clock and sets timers by itself.
   jest.useFakeTimers();
   const seconds = (count: number) => jest.advanceTimersByTimeAsync(count * 1000);
   const runs: { readonly signal: AbortSignal; readonly end: () => void }[] = [];
-  const scheduler = startScheduler('* * * * * *', (signal) => {
+  const scheduler = startSchedule('* * * * * *', (signal) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     runs.push({ signal, end: resolve });
     return promise;
