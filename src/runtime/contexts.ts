@@ -20,8 +20,8 @@ const CONTENT_IDLE_MS = MINUTE_MS;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
 const OPEN_UPLOAD_TTL_MS = SECOND_MS;
 
-type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs' | 'uploads';
-export interface ContextSettings extends Pick<Settings, UsedSettings> {
+type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs';
+export interface ContextSettings extends Pick<Settings, UsedSettings>, Pick<RecordingsContext, 'uploads'> {
   readonly webhooks: ReadonlyMap<string, Pick<Endpoint, 'events'>>;
 }
 

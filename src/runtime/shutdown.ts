@@ -25,7 +25,7 @@ export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> 
 export function listenForStop({
   now = () => performance.now(),
   exit = (code) => process.exit(code),
-}: StopOptions = {}) {
+}: StopOptions = {}): Disposable & { readonly signal: AbortSignal } {
   const stopping = new AbortController();
   let firstAt = 0;
   const onSignal = (name: NodeJS.Signals) => {
