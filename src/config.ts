@@ -267,10 +267,6 @@ class Reader {
     return this.#env[name]?.trim() || undefined;
   }
 
-  isSet(name: SettingName): boolean {
-    return this.raw(name) !== undefined;
-  }
-
   /** A bad value is a problem, and read as the default. */
   read<T>(name: string, { parse }: Type<T>, fallback?: string): T | undefined {
     try {
@@ -283,11 +279,8 @@ class Reader {
   }
 
   readAll(): Values {
-    const values = SETTING_NAMES.map((name) => [
-      name,
-      this.read<unknown>(name, SETTINGS[name].type, SETTINGS[name].default),
-    ]);
-    return Object.fromEntries(values) as Values;
+    const settings = Object.entries<Setting<unknown>>(SETTINGS);
+    return Object.fromEntries(settings.map(([name, of]) => [name, this.read(name, of.type, of.default)])) as Values;
   }
 
   problem(name: string, problem: string): void {
@@ -348,19 +341,17 @@ export function readSettings(env: Env, { needsAuth = true }: ReadOptions = {}) {
 
 function s3Of(value: Values, reader: Reader) {
   const { S3_ENDPOINT: endpoint, S3_REGION: region, S3_BUCKET: bucket, S3_KEY_PREFIX: prefix = '' } = value;
-  const credentials = keyOf(value, reader, 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY');
-  const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_ACCESS_KEY_ID', 'S3_UPLOAD_SECRET_ACCESS_KEY');
-  if (!reader.isSet('S3_BUCKET')) {
+  const credentials = keyOf(value, reader, 'S3_');
+  const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_');
+  if (!reader.raw('S3_BUCKET')) {
     // Without this, a forgotten bucket would quietly keep recordings on the local disk.
-    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.isSet(name));
+    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.raw(name));
     if (given) reader.problem('S3_BUCKET', `is not set, but ${given} is; set both, or neither for the embedded store`);
     return undefined;
   }
-  if (!reader.isSet('S3_REGION')) {
-    reader.problem(
-      'S3_REGION',
-      'is not set; name the region where recordings are kept, such as eu-central-1 (policy 6.1)',
-    );
+  if (!reader.raw('S3_REGION')) {
+    const example = 'name the region where recordings are kept, such as eu-central-1 (policy 6.1)';
+    reader.problem('S3_REGION', `is not set; ${example}`);
   }
   if (bucket === undefined || region === undefined) return undefined;
   const keyPrefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
@@ -369,12 +360,12 @@ function s3Of(value: Values, reader: Reader) {
   return { endpoint, publicEndpoint, region, bucket, keyPrefix, forcePathStyle, credentials, uploadCredentials };
 }
 
-type KeySetting = `S3_${string}ACCESS_KEY${'' | '_ID'}` & SettingName;
-function keyOf(value: Values, reader: Reader, idName: KeySetting, secretName: KeySetting) {
+function keyOf(value: Values, reader: Reader, prefix: 'S3_' | 'S3_UPLOAD_') {
+  const [idName, secretName] = [`${prefix}ACCESS_KEY_ID`, `${prefix}SECRET_ACCESS_KEY`] as const;
   const [accessKeyId, secretAccessKey] = [value[idName], value[secretName]];
   if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
   const [missing, given] = accessKeyId === undefined ? [idName, secretName] : [secretName, idName];
-  if (reader.isSet(given)) reader.problem(missing, `is not set, but ${given} is; set both or neither`);
+  if (reader.raw(given)) reader.problem(missing, `is not set, but ${given} is; set both or neither`);
   return undefined;
 }
 
@@ -403,9 +394,10 @@ function policyOf(value: Values, reader: Reader) {
 /** `generated-secret`: one that the service makes and keeps in `dataDir`; with the embedded store only. */
 function authKeysOf(value: Values, reader: Reader, isRequired: boolean) {
   const { AUTH_JWKS_URL: jwksUrl, AUTH_SHARED_SECRET: sharedSecret } = value;
-  const [hasUrl, hasSecret] = [reader.isSet('AUTH_JWKS_URL'), reader.isSet('AUTH_SHARED_SECRET')];
-  if (hasUrl && hasSecret) reader.problem('AUTH_JWKS_URL', 'is set together with AUTH_SHARED_SECRET; set one of them');
-  if (isRequired && !hasUrl && !hasSecret) {
+  const [givenUrl, givenSecret] = [reader.raw('AUTH_JWKS_URL'), reader.raw('AUTH_SHARED_SECRET')];
+  if (givenUrl && givenSecret)
+    reader.problem('AUTH_JWKS_URL', 'is set together with AUTH_SHARED_SECRET; set one of them');
+  if (isRequired && !givenUrl && !givenSecret) {
     reader.problem('AUTH_JWKS_URL', 'is not set, nor is AUTH_SHARED_SECRET; with S3_BUCKET one of them must be');
   }
   if (jwksUrl) return { mode: 'jwks', jwksUrl } as const;
@@ -419,11 +411,8 @@ function uploadsOf(value: Values, reader: Reader) {
   const needed = maxPartsFor(maxRecordingBytes, partSizeBytes);
   if (needed > maxParts) {
     const enough = Math.max(MIN_PART_SIZE_BYTES, Math.ceil(maxRecordingBytes / maxParts));
-    const parts = `${needed} parts of MAX_RECORDING_BYTES (${maxRecordingBytes})`;
-    reader.problem(
-      'PART_SIZE_BYTES',
-      `${partSizeBytes} makes ${parts}, more than S3_MAX_PARTS (${maxParts}); ${enough} would do`,
-    );
+    const parts = `${needed} parts of MAX_RECORDING_BYTES (${maxRecordingBytes}), more than S3_MAX_PARTS (${maxParts})`;
+    reader.problem('PART_SIZE_BYTES', `${partSizeBytes} makes ${parts}; ${enough} would do`);
   }
   return {
     mode: value.UPLOADS,
@@ -460,11 +449,7 @@ function tracesOf(reader: Reader) {
 
 /** `30d`, in the largest unit that is exact. */
 function formatDuration(durationMs: number): string {
-  const units = [
-    ['d', DAY_MS],
-    ['h', HOUR_MS],
-    ['m', MINUTE_MS],
-  ] as const;
+  const units = Object.entries({ d: DAY_MS, h: HOUR_MS, m: MINUTE_MS });
   const [unit, unitMs] = units.find(([, ms]) => durationMs >= ms && durationMs % ms === 0) ?? ['s', SECOND_MS];
   return `${durationMs / unitMs}${unit}`;
 }

@@ -6,22 +6,13 @@ import type { Duplex } from 'node:stream';
 import { rawProblem } from '../http/problems.ts';
 import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
 
-export interface HttpServer {
-  readonly port: number;
-  /** From now on each answer closes its connection; new connections are still served. */
-  drain(): void;
-  /** Takes no new connection, lets running requests end, and cuts what is left after `withinMs`. Safe to repeat. */
-  close(withinMs: number): Promise<void>;
-}
+export type HttpServer = Awaited<ReturnType<typeof startHttpServer>>;
 
 /** Longer than a load balancer keeps an idle connection (often 60 s): it must not send into one that is being closed. */
 const KEEP_ALIVE_MS = 75 * SECOND_MS;
 
 /** @throws Error when the port is taken */
-export async function startHttpServer(
-  serve: RequestListener,
-  { host, port }: { host: string; port: number },
-): Promise<HttpServer> {
+export async function startHttpServer(serve: RequestListener, { host, port }: { host: string; port: number }) {
   const running = new Set<ServerResponse>();
   let draining = false;
   // To receive one: a recording may come on a slow line, and Node's own default of five minutes would cut it.
@@ -47,17 +38,18 @@ export async function startHttpServer(
   }
 
   let closing: Promise<void> | undefined;
-  async function close(withinMs: number): Promise<void> {
+  async function cutAfter(withinMs: number): Promise<void> {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);
     const closed = once(server, 'close');
+    // Idle connections too.
     server.close();
-    server.closeIdleConnections();
     // Opened ahead by a browser or a load balancer: Node takes them for requests that are about to come.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     await closed;
     clearTimeout(cut);
   }
 
+  /** From now on each response closes its connection; new connections are still served. */
   function drain(): void {
     draining = true;
     for (const res of running) closeAfter(res);
@@ -66,9 +58,10 @@ export async function startHttpServer(
   return {
     port: address.port,
     drain,
-    close(withinMs) {
+    /** Takes no new connection, lets running requests end, and cuts what is left after `withinMs`. Safe to repeat. */
+    close(withinMs: number): Promise<void> {
       drain();
-      closing ??= close(withinMs);
+      closing ??= cutAfter(withinMs);
       return closing;
     },
   };

@@ -7,6 +7,7 @@ import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
 import type { DueSoonReport, SweepReport } from '../sweeper/report.ts';
+import type { SweepContext } from '../sweeper/run.ts';
 
 /** From a HEAD on the same machine to the client's own time-out. */
 const STORE_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -80,23 +81,17 @@ export function readyMetric(registry: Registry, isReady: () => Promise<Readiness
   return watched;
 }
 
-export interface Reading<T> {
-  readonly read: () => Promise<T>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
-
 /** Reads at most once in `keptMs`, and never twice at once. A store that is down changes nothing: the next time tries again. */
-function readAtMostOnceIn<T>(keptMs: number, { read, now }: Reading<T>, onRead: (result: T) => void): () => void {
-  let startedAtMs = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
+function readAtMostOnceIn<T>(keptMs: number, now: () => number, read: () => Promise<T>, onRead: (result: T) => void) {
+  let nextAtMs = Number.NEGATIVE_INFINITY;
   return () => {
-    if (reading || now() - startedAtMs < keptMs) return;
-    startedAtMs = now();
-    reading = read()
+    const startedAtMs = now();
+    if (startedAtMs < nextAtMs) return;
+    nextAtMs = Number.POSITIVE_INFINITY;
+    void read()
       .then(onRead, () => {})
       .finally(() => {
-        reading = undefined;
+        nextAtMs = startedAtMs + keptMs;
       });
   };
 }
@@ -105,11 +100,13 @@ function readAtMostOnceIn<T>(keptMs: number, { read, now }: Reading<T>, onRead: 
  * Reports what the deletion queue looked like when it was last read. A scrape has it read again when that is a minute ago,
  * and does not wait for it: a store that is down neither fails nor delays the scrape.
  */
-export function dueMetrics(registry: Registry, { leadMs, ...reading }: Reading<DueStatus> & { leadMs: number }): void {
-  const { now } = reading;
+export function dueMetrics(
+  registry: Registry,
+  { leadMs, now, read }: Pick<SweepContext, 'leadMs' | 'now'> & { read: () => Promise<DueStatus> },
+): void {
   const gauge = (name: string, help: string) => declaring(registry).gauge(`proctoring_deletion_${name}`, help);
   let known: DueStatus | undefined;
-  const refresh = readAtMostOnceIn(MINUTE_MS, reading, (status) => {
+  const refresh = readAtMostOnceIn(MINUTE_MS, now, read, (status) => {
     known = status;
     if (status.oldestDueMs === undefined) oldest.remove();
     else oldest.set(status.oldestDueMs / SECOND_MS);
@@ -150,7 +147,7 @@ export interface DueSoonDependencies {
 /** The warning before a loss, counted at most once an hour: by a sweep of this process or for a scrape. The log has tenants. */
 export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoonDependencies) {
   let countedAtMs = Number.NEGATIVE_INFINITY;
-  const refresh = read && readAtMostOnceIn(HOUR_MS, { read, now }, set);
+  const refresh = read && readAtMostOnceIn(HOUR_MS, now, read, set);
   const name = 'proctoring_due_soon_unassessed';
   const help =
     'Recordings of all tenants that will be deleted unassessed within 72 hours; absent until they are counted';

@@ -4,13 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SECOND_MS } from '../model/durations.ts';
 import type { HttpServer } from './http-server.ts';
 
-export interface StopOptions {
-  /** Milliseconds that only grow. Default: those of the process. */
-  readonly now?: () => number;
-  /** Default: ends the process. */
-  readonly exit?: (code: number) => void;
-}
-
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** With `npm start`, Ctrl-C reaches the process twice: from the terminal and from npm. */
 const ECHO_MS = 500;
@@ -22,10 +15,10 @@ export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> 
   sleep(milliseconds, undefined, { signal }).catch(() => {});
 
 /** The first signal asks to stop, the second ends the process at once; once disposed of, they are the process's own again. */
-export function listenForStop({
-  now = () => performance.now(),
-  exit = (code) => process.exit(code),
-}: StopOptions = {}): Disposable & { readonly signal: AbortSignal } {
+export function listenForStop(
+  now: () => number = () => performance.now(),
+  exit: (code: number) => void = (code) => process.exit(code),
+): Disposable & { readonly signal: AbortSignal } {
   const stopping = new AbortController();
   let firstAt = 0;
   const onSignal = (name: NodeJS.Signals) => {

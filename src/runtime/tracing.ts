@@ -1,7 +1,6 @@
 // Spans of requests, runs and store calls, sent over OTLP. They name routes and operations, never a path, a key or an id.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultTextMapGetter, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-
 import type { TracesProtocol } from '../config.ts';
 import { methodOf, QUIET_ROUTES, type RequestHandler, requestState, UNMATCHED_ROUTE } from '../http/request.ts';
 import { SECOND_MS } from '../model/durations.ts';
@@ -47,7 +46,12 @@ export async function startTracing(protocol: TracesProtocol | undefined, logger:
         ? import('@opentelemetry/exporter-trace-otlp-http')
         : import('@opentelemetry/exporter-trace-otlp-proto'),
     ]);
-  core.setGlobalErrorHandler(warnOnce(logger));
+  let isWarned = false;
+  // The exporter fails every few seconds while the collector is down; its errors may hold an address.
+  core.setGlobalErrorHandler(() => {
+    if (!isWarned) logger.warn('traces cannot be delivered; those that do not fit into the queue are lost');
+    isWarned = true;
+  });
   const provider = new BasicTracerProvider({
     resource: resources
       .defaultResource()
@@ -120,13 +124,4 @@ export async function startTracing(protocol: TracesProtocol | undefined, logger:
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR });
-}
-
-/** The exporter fails every few seconds while the collector is down; its errors may hold an address. */
-function warnOnce(logger: Logger): () => void {
-  let isSaid = false;
-  return () => {
-    if (!isSaid) logger.warn('traces cannot be delivered; those that do not fit into the queue are lost');
-    isSaid = true;
-  };
 }

@@ -82,7 +82,7 @@ describe('the HTTP server', () => {
 test('a second signal ends the process at once, but not the echo of a first from the terminal and npm', () => {
   const codes: number[] = [];
   const clock = createVirtualClock();
-  const stop = listenForStop({ now: clock.now, exit: (given) => codes.push(given) });
+  const stop = listenForStop(clock.now, (given) => codes.push(given));
   process.emit('SIGINT', 'SIGINT');
   clock.advance(500);
   process.emit('SIGINT', 'SIGINT');
