@@ -16,12 +16,13 @@ interface Option {
 }
 
 type Options = Readonly<Record<string, Option>>;
-type Flags<O> = { readonly [K in keyof O]: Flag<O[K]> };
-type Flag<O> = O extends { type: 'boolean' }
-  ? boolean | undefined
-  : O extends { required: true } | { default: string }
-    ? string
-    : string | undefined;
+type Flags<O> = {
+  readonly [K in keyof O]: O[K] extends { type: 'boolean' }
+    ? boolean | undefined
+    : O[K] extends { required: true } | { default: string }
+      ? string
+      : string | undefined;
+};
 
 interface Command<O = Options> {
   readonly summary: string;

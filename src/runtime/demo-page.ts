@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Settings } from '../config.ts';
 import { DEMO_EXAM, DEMO_ROLES, type DemoFiles, type DemoPage, type DemoRole } from '../http/routes/demo.ts';
 import { HOUR_MS, MINUTE_MS } from '../model/durations.ts';
+import type { AttemptRef } from '../model/ids.ts';
 import { claimsOf, signToken } from './token.ts';
 
 export const DEMO_TENANT = 'demo';
@@ -29,11 +30,13 @@ export function demoPage(settings: Settings, storeOrigin: string, sharedSecret: 
     origins,
     storeOrigin,
     deleteLeadMs: settings.deleteLeadMs,
-    issueToken: (role, attempt) => {
-      const claims = { tenant: DEMO_TENANT, scope: DEMO_ROLES[role], sub: role, exam: DEMO_EXAM, attempt };
-      return signToken(sharedSecret, claimsOf(claims, settings), TOKEN_TTL_MS, Date.now());
-    },
+    issueToken: (role, attempt) => tokenOf(settings, sharedSecret, role, TOKEN_TTL_MS, { exam: DEMO_EXAM, attempt }),
   };
+}
+
+function tokenOf(settings: Settings, secret: string, sub: DemoRole, ttlMs: number, bound?: Partial<AttemptRef>) {
+  const claims = claimsOf({ tenant: DEMO_TENANT, scope: DEMO_ROLES[sub], sub, ...bound }, settings);
+  return signToken(secret, claims, ttlMs, Date.now());
 }
 
 async function loadFiles(): Promise<DemoFiles> {
@@ -51,13 +54,8 @@ async function loadScript(): Promise<Buffer> {
   if (existsSync(built)) return readFile(built);
   const { build } = await import('esbuild');
   const source = new URL('main.ts', FOLDER).pathname;
-  const { outputFiles } = await build({
-    entryPoints: [source],
-    bundle: true,
-    conditions: ['source'],
-    format: 'esm',
-    write: false,
-  });
+  const conditions = ['source'];
+  const { outputFiles } = await build({ entryPoints: [source], bundle: true, conditions, format: 'esm', write: false });
   return Buffer.from(outputFiles[0]?.text ?? '');
 }
 
@@ -67,13 +65,8 @@ async function loadScript(): Promise<Buffer> {
  */
 export async function welcome(settings: Settings, url: string, secret: string): Promise<string> {
   const roles = Object.keys(DEMO_ROLES) as DemoRole[];
-  const signed = await Promise.all(
-    roles.map(async (sub) => {
-      const claims = claimsOf({ tenant: DEMO_TENANT, scope: DEMO_ROLES[sub], sub }, settings);
-      return [sub, await signToken(secret, claims, WELCOME_TOKEN_TTL_MS, Date.now())] as const;
-    }),
-  );
-  const tokens = Object.fromEntries(signed) as Record<DemoRole, string>;
+  const signed = await Promise.all(roles.map((role) => tokenOf(settings, secret, role, WELCOME_TOKEN_TTL_MS)));
+  const tokens = Object.fromEntries(roles.map((role, index) => [role, signed[index]])) as Record<DemoRole, string>;
   const attempt = `"${url}/v1/exams/math-101/attempts/$A`;
   const json = "-H 'Content-Type: application/json'";
   const consent = `\\"consent\\":{\\"givenAt\\":\\"$(date -u +%FT%TZ)\\",\\"policyVersion\\":\\"1\\"}`;
@@ -84,7 +77,7 @@ export async function welcome(settings: Settings, url: string, secret: string): 
     ...(demoOrigins(settings).length > 0 ? [`See it all in a browser on this machine: ${url}/demo`] : []),
     'Recordings are kept by the embedded store, on this machine; a token per role, valid for 12 hours:',
     '',
-    ...signed.map(([role, token]) => `  ${role.replace('-', ' ')}:\n    ${token}`),
+    ...Object.entries(tokens).map(([role, token]) => `  ${role.replace('-', ' ')}:\n    ${token}`),
     '',
     'Four lines to paste into another terminal, in the folder of this project: record, upload, play back, assess.',
     '',

@@ -20,7 +20,7 @@ export function createRegistry(): Registry {
 }
 
 /** What metrics are declared with. */
-export function declaring(registry: Registry) {
+function declaring(registry: Registry) {
   const registers = [registry];
   return {
     counter: <L extends string>(name: string, help: string, ...labelNames: L[]) =>
@@ -163,6 +163,14 @@ export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoon
     }
   }
   return { isStale: () => now() - countedAtMs >= HOUR_MS, set };
+}
+
+export function webhookMetrics(registry: Registry) {
+  const results = 'Events by what became of them: delivered, failed (and tried again), dropped, expired';
+  const deliveries = declaring(registry).counter('proctoring_webhook_deliveries_total', results, 'result');
+  const name = 'proctoring_webhook_backlog';
+  const help = 'Objects in the outbox when it was last read, at most 1000 a tenant';
+  return { deliveries, backlog: new Gauge({ name, help, registers: [registry] }) };
 }
 
 /** The result of a run of the schedule: its report, or why there is none. */

@@ -1,21 +1,10 @@
 // The webhooks of `serve`: events of the outbox are sent to their endpoints, counted, and logged without URL or secret.
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
-import { declaring } from './metrics.ts';
+import { webhookMetrics } from './metrics.ts';
 import { pause } from './shutdown.ts';
 import type { CommandContext } from './store.ts';
-
-export function webhookMetrics(registry: Registry) {
-  const help = 'Events by what became of them: delivered, failed (and tried again), dropped, expired';
-  const deliveries = declaring(registry).counter('proctoring_webhook_deliveries_total', help, 'result');
-  const backlog = new Gauge({
-    name: 'proctoring_webhook_backlog',
-    help: 'Objects in the outbox when it was last read, at most 1000 a tenant',
-    registers: [registry],
-  });
-  return { deliveries, backlog };
-}
 
 /** Undefined without webhooks: then the outbox is not read. */
 export function startWebhooks({ settings, opened, logger }: CommandContext, registry: Registry) {

@@ -14,9 +14,9 @@ import {
   recordingMetrics,
   storeMetrics,
   sweepMetrics,
+  webhookMetrics,
 } from '../../src/runtime/metrics.ts';
 import { startTracing } from '../../src/runtime/tracing.ts';
-import { webhookMetrics } from '../../src/runtime/webhooks.ts';
 import type { DueStatus } from '../../src/sweeper/due-status.ts';
 import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
