@@ -11,10 +11,10 @@ import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { createS3Client } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { listenForStop } from './shutdown.ts';
-import { type Flags, type OpenedStore, onStore } from './store.ts';
+import { type OpenedStore, onStore, type Switches } from './store.ts';
 
 /** Exit code 0 only if the bucket is fit; 1 if not, or it was stopped. A stop removes the throw-away keys first. */
-export function doctorCommand(flags: Flags<'fix' | 'json'>, env: Env): Promise<number> {
+export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, opened }) => {
     const { client, s3 } = opened;
     using stop = listenForStop();
@@ -45,14 +45,6 @@ export function doctorCommand(flags: Flags<'fix' | 'json'>, env: Env): Promise<n
 
 /** What the attacks are run with, by this command and by `serve`. */
 export function attackDependencies(opened: OpenedStore, signal: AbortSignal): AttackDependencies {
-  const { endpoint, bucket, keyPrefix } = opened.s3;
-  return {
-    store: opened.store,
-    presigner: opened.presigner,
-    place: { endpoint, bucket, keyPrefix },
-    now: Date.now,
-    wait: (milliseconds) => sleep(milliseconds),
-    randomBytes,
-    signal,
-  };
+  const { store, presigner, s3: place } = opened;
+  return { store, presigner, place, now: Date.now, wait: (milliseconds) => sleep(milliseconds), randomBytes, signal };
 }

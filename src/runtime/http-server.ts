@@ -1,6 +1,6 @@
 // The HTTP server around the application: how it listens, and how it stops without losing a request.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { rawProblem } from '../http/problems.ts';
@@ -15,6 +15,12 @@ const KEEP_ALIVE_MS = 75 * SECOND_MS;
 export async function startHttpServer(serve: RequestListener, { host, port }: { host: string; port: number }) {
   const running = new Set<ServerResponse>();
   let draining = false;
+  const onRequest: RequestListener = (req, res) => {
+    running.add(res);
+    res.once('close', () => running.delete(res));
+    if (draining) closeAfter(res);
+    serve(req, res);
+  };
   // To receive one: a recording may come on a slow line, and Node's own default of five minutes would cut it.
   const options = { requestTimeout: MAX_REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
   const sockets = new Set<Socket>();
@@ -29,13 +35,6 @@ export async function startHttpServer(serve: RequestListener, { host, port }: { 
   server.listen(port, host);
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
-
-  function onRequest(req: IncomingMessage, res: ServerResponse<IncomingMessage> & { req: IncomingMessage }): void {
-    running.add(res);
-    res.once('close', () => running.delete(res));
-    if (draining) closeAfter(res);
-    serve(req, res);
-  }
 
   let closing: Promise<void> | undefined;
   async function cutAfter(withinMs: number): Promise<void> {

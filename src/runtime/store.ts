@@ -120,14 +120,14 @@ export interface CommandContext {
 }
 
 /** Flags that have no value, as a command is given them. */
-export type Flags<N extends string> = { readonly [K in N]: boolean | undefined };
+export type Switches<N extends string> = { readonly [K in N]: boolean | undefined };
 
 /** Runs a command on the store of the settings, beside `serve` or without it, or `serve` itself; closes all of it afterwards. */
-export async function onStore<T>(
+export async function onStore(
   env: Env,
-  run: (context: CommandContext) => Promise<T>,
+  run: (context: CommandContext) => Promise<number>,
   { owner = false, onRequest }: Partial<Pick<OpenOptions, 'owner' | 'onRequest'>> = {},
-): Promise<T> {
+): Promise<number> {
   const settings = readSettings(env, { needsAuth: owner });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   await using closing = new AsyncDisposableStack();

@@ -9,10 +9,10 @@ import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
 import { listenForStop } from './shutdown.ts';
-import { type CommandContext, type Flags, onStore } from './store.ts';
+import { type CommandContext, onStore, type Switches } from './store.ts';
 
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
-export function sweepCommand(flags: Flags<'dry-run' | 'json'>, env: Env): Promise<number> {
+export function sweepCommand(flags: Switches<'dry-run' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, logger, tracing, opened }) => {
     using stop = listenForStop();
     const progress = createProgress(process.stderr);

@@ -3,11 +3,11 @@ import type { Env } from '../config.ts';
 import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/findings.ts';
 import { verify } from '../verifier/verify.ts';
 import { sweepContext } from './contexts.ts';
-import { type Flags, onStore } from './store.ts';
+import { onStore, type Switches } from './store.ts';
 import { reporting } from './sweep.ts';
 
 /** Exit code 0 only if nothing is wrong, or `--fix` repaired all of it. */
-export function verifyCommand(flags: Flags<'fix' | 'json'>, env: Env): Promise<number> {
+export function verifyCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, ({ settings, logger, tracing, opened }) => {
     const context = sweepContext(settings, opened);
     const run = () => tracing.inSpan('verify', () => verify(context, { fix: flags.fix === true }));

@@ -15,10 +15,8 @@ export interface DueStatus {
   readonly sweepable: number;
 }
 
-export type DueStatusContext = Pick<SweepContext, 'store' | 'now' | 'randomBytes' | 'leadMs' | 'settleMs'>;
-
 /** Costs one LIST of at most a thousand keys. @throws StoreError */
-export async function readDueStatus(context: DueStatusContext): Promise<DueStatus> {
+export async function readDueStatus(context: SweepContext): Promise<DueStatus> {
   const { entries, storeTimeMs } = await new DeletionQueue(context.store, context.randomBytes).page();
   // Without the store's clock every entry would look young, and all would look well.
   if (Number.isNaN(storeTimeMs)) throw new StoreError('unexpected', 'ListObjectsV2', 'NoDate');
