@@ -292,13 +292,11 @@ export type Settings = ReturnType<typeof readSettings>;
 export type LogLevel = Settings['logLevel'];
 export type TracesProtocol = NonNullable<Settings['traces']>;
 
-export interface ReadOptions {
-  /** False for the commands that use the store alone: a sweep needs no secret of the API. Default: true. */
-  readonly needsAuth?: boolean;
-}
-
-/** @throws SettingsError naming everything that is wrong; secrets are never shown */
-export function readSettings(env: Env, { needsAuth = true }: ReadOptions = {}) {
+/**
+ * `needsAuth`: false for the commands that use the store alone, as a sweep needs no secret of the API.
+ * @throws SettingsError naming everything that is wrong; secrets are never shown
+ */
+export function readSettings(env: Env, { needsAuth = true } = {}) {
   const reader = new Reader(env);
   const value = reader.readAll();
   const s3 = s3Of(value, reader);

@@ -119,7 +119,7 @@ export function startSelfTest(deps: SelfTestDependencies) {
     /** Why the process is not ready; undefined once the store has passed. */
     reason: () => reason,
     /** Safe to repeat. Resolves when a round in progress has ended and its throw-away keys are removed. */
-    async stop(): Promise<void> {
+    stop: async (): Promise<void> => {
       stopping.abort();
       await running;
     },

@@ -71,7 +71,10 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
 
   const refused = await Promise.race([stopped.then(() => undefined), selfTest.refused]);
   logger.info('stopping', { signal: String(stopping.reason ?? '') || undefined });
-  exitInTime(logger);
+  setTimeout(() => {
+    logger.error('the process did not end in time; what still ran was cut off');
+    process.exit(1);
+  }, EXIT_AFTER_MS).unref();
   await shutDown({
     server,
     running: [sweeps, webhooks, selfTest],
@@ -80,14 +83,6 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
     wait: (milliseconds) => sleep(milliseconds),
   });
   return refused === undefined ? 0 : refuse(logger, refused);
-}
-
-/** What still runs then is cut off. */
-function exitInTime(logger: Logger): void {
-  setTimeout(() => {
-    logger.error('the process did not end in time; what still ran was cut off');
-    process.exit(1);
-  }, EXIT_AFTER_MS).unref();
 }
 
 function refuse(logger: Logger, detail: string): number {

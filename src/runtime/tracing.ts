@@ -8,22 +8,17 @@ import type { Logger } from '../model/logger.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 
 export interface Tracing {
-  /** A server span for each request; undefined where nothing is traced. */
-  readonly middleware: RequestHandler | undefined;
-  /** A client span for each attempt at the store that belongs to a request or a run; undefined where nothing is traced. */
-  readonly onStoreRequest: OnStoreRequest | undefined;
+  /** A server span for each request. */
+  readonly middleware?: RequestHandler;
+  /** A client span for each attempt at the store that belongs to a request or a run. */
+  readonly onStoreRequest?: OnStoreRequest;
   /** Runs `act` in a trace of its own. */
   inSpan<T>(name: string, act: () => Promise<T>): Promise<T>;
   /** Sends what is left, for a few seconds at most. Never rejects; safe to repeat. */
   close(): Promise<void>;
 }
 
-const OFF: Tracing = {
-  middleware: undefined,
-  onStoreRequest: undefined,
-  inSpan: (_name, act) => act(),
-  close: async () => {},
-};
+const OFF: Tracing = { inSpan: (_name, act) => act(), close: async () => {} };
 
 const SERVICE_NAME = 'proctoring-recordings';
 /** A collector that is down must not hold up the end of a process. */
