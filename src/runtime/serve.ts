@@ -1,4 +1,4 @@
-// `serve`: the HTTP API, the schedule of the sweep, and with no settings the embedded store beside them.
+// `serve`: the HTTP API, the schedule of the sweep, the webhooks, and with no settings the embedded store beside them.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
@@ -11,19 +11,20 @@ import { createAuthenticator } from '../http/auth.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
 import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import { readDueStatus } from '../sweeper/due-status.ts';
+import { Dispatcher } from '../webhooks/dispatcher.ts';
 import { processMemory, recordingsContext, sweepContext } from './contexts.ts';
 import { demoPage, welcome } from './demo-page.ts';
 import { attackDependencies } from './doctor.ts';
 import { startHttpServer } from './http-server.ts';
-import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics } from './metrics.ts';
+import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics, webhookMetrics } from './metrics.ts';
 import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
 import { listenForStop, pause, shutDown } from './shutdown.ts';
 import { type CommandContext, onStore } from './store.ts';
 import { startSweeps } from './sweep.ts';
 import { secretOf } from './token.ts';
-import { startWebhooks } from './webhooks.ts';
 
 /** From the signal on: then the process ends, whatever still runs. Less than a minute, a usual grace period. */
 const EXIT_AFTER_MS = 55 * SECOND_MS;
@@ -125,4 +126,26 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
     demo: demoPage(settings, opened.s3.endpoint ?? '', sharedSecret),
     isReady: readyMetric(metrics, createReadiness({ store: opened.store, now: Date.now, notReady })),
   });
+}
+
+/** Sends the events of the outbox, counts them, and logs no URL or secret. Undefined without webhooks: then it is not read. */
+export function startWebhooks({ settings, opened, logger }: CommandContext, metrics: Registry) {
+  if (settings.webhooks.size === 0) return undefined;
+  const { deliveries, backlog } = webhookMetrics(metrics);
+  const dispatcher = new Dispatcher({
+    store: opened.store,
+    endpoints: settings.webhooks,
+    settleMs: settings.settleTimeMs,
+    now: Date.now,
+    random: Math.random,
+    onResult: (result, count) => deliveries.inc({ result }, count),
+    onBacklog: (objects) => backlog.set(objects),
+    onFailure({ tenant, event, recording, code }) {
+      logger.warn('an event was not delivered', { tenant, event, recordingId: recording, code });
+    },
+  });
+  dispatcher.start(pause, (error) =>
+    logger.warn('the outbox could not be read', { code: isStoreError(error) ? error.storeCode : 'unexpected' }),
+  );
+  return dispatcher;
 }

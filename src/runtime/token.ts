@@ -2,19 +2,17 @@
 import { type JWTPayload, SignJWT } from 'jose';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
 import { SCOPES } from '../http/auth.ts';
-import { parseDuration, SECOND_MS } from '../model/durations.ts';
+import { parseDuration } from '../model/durations.ts';
 import { isId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import { readOrCreateSecret } from './secret-file.ts';
 
-/** Whole seconds: that is what a JWT can say. */
 export async function signToken(secret: string, claims: JWTPayload, ttlMs: number, nowMs: number): Promise<string> {
-  const issuedAtSeconds = Math.floor(nowMs / SECOND_MS);
   return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setIssuedAt(issuedAtSeconds)
-    .setExpirationTime(issuedAtSeconds + Math.floor(ttlMs / SECOND_MS))
-    .sign(new TextEncoder().encode(secret));
+    .setIssuedAt(new Date(nowMs))
+    .setExpirationTime(new Date(nowMs + ttlMs))
+    .sign(Buffer.from(secret));
 }
 
 interface TokenClaims {
