@@ -35,7 +35,7 @@ const LOCK_ANSWER_MS = 3 * SECOND_MS;
 export async function serveCommand(env: Env): Promise<number> {
   using stop = listenForStop();
   const metrics = createRegistry();
-  const serving = { owner: true, onRequest: storeMetrics(metrics) };
+  const serving = { owner: true, observers: [storeMetrics(metrics)] };
   return await onStore(env, (context) => serve(context, metrics, stop.signal), serving);
 }
 

@@ -22,7 +22,8 @@ export interface OpenOptions {
   readonly logger: Logger;
   /** `serve` runs the embedded store itself; a command uses the one that runs already, if there is one. */
   readonly owner: boolean;
-  readonly onRequest?: OnStoreRequest | undefined;
+  /** Undefined ones are skipped. */
+  readonly observers?: readonly (OnStoreRequest | undefined)[];
   /** Ends the search for a running embedded store that does not respond. Default: after three seconds. */
   readonly patience?: AbortSignal;
 }
@@ -35,14 +36,15 @@ const PATIENCE_MS = 3 * SECOND_MS;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
 export async function openStore(options: OpenOptions) {
-  const { settings, logger, onRequest } = options;
+  const { settings, logger, observers = [] } = options;
   const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
   const clients: S3Client[] = [];
   function connect() {
     let requests = 0;
     const client = createS3Client(s3, (operation, outcome, durationMs) => {
       requests += 1;
-      onRequest?.(operation, ERROR_CODE.test(outcome) ? outcome : 'Other', durationMs);
+      const code = ERROR_CODE.test(outcome) ? outcome : 'Other';
+      for (const observe of observers) observe?.(operation, code, durationMs);
     });
     clients.push(client);
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
@@ -126,17 +128,13 @@ export type Switches<N extends string> = { readonly [K in N]: boolean | undefine
 export async function onStore(
   env: Env,
   run: (context: CommandContext) => Promise<number>,
-  { owner = false, onRequest }: Partial<Pick<OpenOptions, 'owner' | 'onRequest'>> = {},
+  { owner = false, observers = [] }: Partial<Pick<OpenOptions, 'owner' | 'observers'>> = {},
 ): Promise<number> {
   const settings = readSettings(env, { needsAuth: owner });
   const logger = createLogger({ level: settings.logLevel, now: Date.now });
   await using closing = new AsyncDisposableStack();
   const tracing = closing.adopt(await startTracing(settings.traces, logger), (started) => started.close());
-  const observe: OnStoreRequest = (...request) => {
-    onRequest?.(...request);
-    tracing.onStoreRequest?.(...request);
-  };
-  const opening = openStore({ settings, logger, owner, onRequest: observe });
+  const opening = openStore({ settings, logger, owner, observers: [...observers, tracing.onStoreRequest] });
   const opened = closing.adopt(await opening, (store) => store.close());
   return await run({ settings, logger, tracing, opened });
 }
