@@ -12,30 +12,23 @@ import {
 } from './context.ts';
 import { describe, isSuccess, type RawResponse, unsignedUrl } from './raw-http.ts';
 import { MEDIA } from './scratch.ts';
-import { clock, clockVerdict } from './trials.ts';
+import { clock } from './trials.ts';
 
-// The service: does the store respond, does it accept the service's key, do the clocks agree?
-
-const REACHABLE = { id: 'reachable', name: 'store reachable' };
-const CREDENTIALS = { id: 'credentials', name: 'key accepted' };
-
-/** One LIST answers all three. The rest of the report makes sense only when the first two are good. */
+/**
+ * Does the store respond, does it accept the service's key, do the clocks agree? One LIST answers all three. The rest of
+ * the report makes sense only when the first two are good.
+ */
 export async function checkReach({ store, now }: DoctorDependencies): Promise<CheckResult[]> {
   const lines = (reachable: Verdict, credentials: Verdict, time: Verdict) => [
-    { ...REACHABLE, ...reachable },
-    { ...CREDENTIALS, ...credentials },
+    { id: 'reachable', name: 'store reachable', ...reachable },
+    { id: 'credentials', name: 'key accepted', ...credentials },
     { id: clock.id, name: clock.name, ...time },
   ];
   const skipped = info('Skipped: the store has to answer first.');
   const askedMs = now();
   try {
-    const { storeTimeMs } = await store.list('', { limit: 1 });
-    const answeredMs = now();
-    return lines(
-      ok(`It answered in ${answeredMs - askedMs} ms.`),
-      ok('The key may list the bucket.'),
-      clockVerdict((askedMs + answeredMs) / 2 - storeTimeMs),
-    );
+    const time = await clock.run({ store, now });
+    return lines(ok(`It answered in ${now() - askedMs} ms.`), ok('The key may list the bucket.'), time);
   } catch (error) {
     if (isStoreError(error) && error.code !== 'unavailable') return lines(ok('It answers.'), refused(error), skipped);
     const reason = `No answer (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
@@ -115,16 +108,20 @@ export const ACCESS_CHECKS: readonly DoctorCheck[] = [
   readingCheck('bucket-policy', 'no public policy', async ({ inspection }) => {
     const text = await inspection.policy();
     if (text === undefined) return ok('There is no bucket policy.');
-    const open = publicStatements(text);
+    const open = statementsOf(text)?.filter(allowsEveryone);
     if (!open) return warning('The bucket policy could not be read.', 'Read it: it must allow named users only.');
-    if (open.some(({ hasCondition }) => !hasCondition)) return failed('The bucket policy allows everyone.', CLOSE);
+    if (open.some(({ Condition }) => Object.keys(Condition).length === 0)) {
+      return failed('The bucket policy allows everyone.', CLOSE);
+    }
     if (open.length > 0) {
       return warning(
         'The bucket policy allows everyone under a condition.',
         'See that the condition is what you mean.',
       );
     }
-    const isCalledPublic = await inspection.isPolicyPublic().catch(undefinedWhenRefused);
+    const isCalledPublic = await inspection.isPolicyPublic().catch((error: unknown) => {
+      if (!isStoreError(error)) throw error;
+    });
     // Ceph 16 calls every policy public that grants to a named user (measured).
     const although = isCalledPublic ? ', though the store calls it public' : '';
     return ok(`The bucket policy allows named users only${although}.`);
@@ -137,45 +134,33 @@ export const ACCESS_CHECKS: readonly DoctorCheck[] = [
   }),
 ];
 
-function undefinedWhenRefused(error: unknown): undefined {
-  if (!isStoreError(error)) throw error;
-}
-
 const oneOrMany = z.union([z.string(), z.array(z.string())]);
 const statementSchema = z.object({
   Effect: z.string(),
   Principal: z.union([z.string(), z.record(z.string(), oneOrMany)]).optional(),
   NotPrincipal: z.unknown().optional(),
-  Condition: z.record(z.string(), z.unknown()).optional(),
+  Condition: z.record(z.string(), z.unknown()).default({}),
 });
 const policySchema = z.object({ Statement: z.union([statementSchema, z.array(statementSchema)]) });
 
-/** The statements that allow something to everyone; undefined when the text is not a policy of the known form. */
-function publicStatements(text: string): { hasCondition: boolean }[] | undefined {
-  let json: unknown;
+/** Undefined when the text is not a policy of the known form. */
+function statementsOf(text: string): z.infer<typeof statementSchema>[] | undefined {
   try {
-    json = JSON.parse(text);
+    return [policySchema.parse(JSON.parse(text)).Statement].flat();
   } catch {
     return undefined;
   }
-  const parsed = policySchema.safeParse(json);
-  if (!parsed.success) return undefined;
-  return [parsed.data.Statement]
-    .flat()
-    .filter(({ Effect, Principal, NotPrincipal }) => {
-      if (Effect !== 'Allow') return false;
-      const named = typeof Principal === 'object' ? Object.values(Principal).flat() : [Principal];
-      return NotPrincipal !== undefined || named.includes('*');
-    })
-    .map(({ Condition }) => ({ hasCondition: Object.keys(Condition ?? {}).length > 0 }));
+}
+
+function allowsEveryone({ Effect, Principal, NotPrincipal }: z.infer<typeof statementSchema>): boolean {
+  const named = typeof Principal === 'object' ? Object.values(Principal).flat() : [Principal];
+  return Effect === 'Allow' && (NotPrincipal !== undefined || named.includes('*'));
 }
 
 // Browsers: may the exam's pages upload and play? As a browser does it: a preflight, then the request itself
 
-const CORS_RULE_ID = 'proctoring-recordings';
-const METHODS = ['GET', 'PUT', 'HEAD'];
 const PART = Buffer.from('a part');
-const EXPIRES_IN_SECONDS = 60;
+const LIFETIME_SECONDS = 60;
 
 export const cors: DoctorCheck = trying('cors', async (context) => {
   const { settings, inspection, fix } = context;
@@ -198,7 +183,7 @@ export const cors: DoctorCheck = trying('cors', async (context) => {
       'Some stores take minutes: run it again. If it stays, look for a proxy that answers OPTIONS itself.',
     );
   }
-  const set = () => inspection.setCorsRule({ id: CORS_RULE_ID, origins, methods: METHODS });
+  const set = () => inspection.setCorsRule('proctoring-recordings', origins, ['GET', 'PUT', 'HEAD']);
   return checkAndFix(fix, check, set, 'Set now: every origin of CORS_ORIGINS may upload and play.');
 });
 
@@ -218,8 +203,8 @@ async function refusedOrigins({ presigner, scratch, http, settings }: CheckConte
   const uploadId = await scratch.openUpload(key);
   const part = { uploadId, partNumber: 1, sizeBytes: PART.length };
   const urls = {
-    PUT: await presigner.presignPart(key, part, EXPIRES_IN_SECONDS),
-    GET: await presigner.presignPlayback(key, MEDIA, EXPIRES_IN_SECONDS),
+    PUT: await presigner.presignPart(key, part, LIFETIME_SECONDS),
+    GET: await presigner.presignPlayback(key, MEDIA, LIFETIME_SECONDS),
   };
   const refusals: string[] = [];
   for (const origin of settings.corsOrigins) {

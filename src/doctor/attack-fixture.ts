@@ -1,11 +1,15 @@
 // What every attack shares: the fixture it works on, and how responses and what is in the store afterwards become a verdict.
 import { SECOND_MS } from '../model/durations.ts';
+import type { UploadedPart } from '../objectstore/object-store.ts';
 import { ok, type Verdict } from './check.ts';
 import { type AttackDependencies, type DoctorCheck, writingCheck } from './context.ts';
-import { describe, isSuccess, type RawHttp, type RawRequest, type RawResponse, unsignedUrl } from './raw-http.ts';
+import { describe, isSuccess, type RawHttp, type RawRequest, type RawResponse } from './raw-http.ts';
 import { MEDIA, type Scratch } from './scratch.ts';
 
 export type Attack = DoctorCheck<AttackFixture>;
+
+/** The first must succeed, or the refusals that follow prove nothing. */
+export type AttackGroup = readonly [control: Attack, ...attacks: Attack[]];
 
 /** What a browser would upload, and another participant's recording of the same length. */
 const LENGTH = 64;
@@ -22,73 +26,40 @@ export interface TargetUpload {
   readonly url: string;
 }
 
-/** Uploads and objects to attack, with the URLs that the service would hand out for them. */
-export class AttackFixture {
-  readonly deps: AttackDependencies;
-  readonly #scratch: Scratch;
-  readonly #http: RawHttp;
+export type AttackFixture = ReturnType<typeof fixtureOf>;
 
-  constructor(deps: AttackDependencies, scratch: Scratch, http: RawHttp) {
-    this.deps = deps;
-    this.#scratch = scratch;
-    this.#http = http;
-  }
+/** Makes uploads and objects to attack, with the URLs that the service would hand out for them. */
+export function fixtureOf(deps: AttackDependencies, scratch: Scratch, { send }: RawHttp) {
+  const { store, presigner } = deps;
+  return {
+    ...deps,
+    scratch,
+    send,
 
-  /** An upload without parts. */
-  async upload(name: string, expiresInSeconds = LIFETIME_SECONDS): Promise<TargetUpload> {
-    const key = this.#scratch.key(name);
-    const uploadId = await this.#scratch.openUpload(key);
-    const part = { uploadId, partNumber: 1, sizeBytes: BODY.length };
-    return { key, uploadId, url: await this.deps.presigner.presignPart(key, part, expiresInSeconds) };
-  }
+    /** An upload without parts. */
+    async upload(name: string, expiresInSeconds = LIFETIME_SECONDS): Promise<TargetUpload> {
+      const key = scratch.key(name);
+      const uploadId = await scratch.openUpload(key);
+      const part = { uploadId, partNumber: 1, sizeBytes: BODY.length };
+      return { key, uploadId, url: await presigner.presignPart(key, part, expiresInSeconds) };
+    },
 
-  /** An object, and a URL that plays it. */
-  async stored(
-    name: string,
-    body: Uint8Array = VICTIM,
-    expiresInSeconds = LIFETIME_SECONDS,
-  ): Promise<{ key: string; url: string }> {
-    const key = this.#scratch.key(name);
-    await this.deps.store.put(key, body, MEDIA);
-    return { key, url: await this.deps.presigner.presignPlayback(key, MEDIA, expiresInSeconds) };
-  }
+    /** An object, and a URL that plays it. */
+    async stored(name: string, body = VICTIM, expiresInSeconds = LIFETIME_SECONDS) {
+      const key = scratch.key(name);
+      await store.put(key, body, MEDIA);
+      return { key, url: await presigner.presignPlayback(key, MEDIA, expiresInSeconds) };
+    },
 
-  send(url: string, request?: RawRequest): Promise<RawResponse> {
-    return this.#http.send(url, request);
-  }
+    put(url: string, body: RawRequest['body'] = BODY, headers: RawRequest['headers'] = {}): Promise<RawResponse> {
+      return send(url, { method: 'PUT', body, headers });
+    },
 
-  put(
-    url: string,
-    body: Uint8Array | string = BODY,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<RawResponse> {
-    return this.send(url, { method: 'PUT', body, headers });
-  }
-
-  /** The parts of an upload, as text that can be compared; '' when it has none or does not exist. */
-  async parts({ key, uploadId }: TargetUpload): Promise<string> {
-    const parts = (await this.deps.store.listParts(key, uploadId)) ?? [];
-    return parts.map(({ partNumber, sizeBytes, etag }) => `${partNumber}:${sizeBytes}:${etag}`).join(' ');
-  }
-
-  /** Completes the upload with the parts it has. False when it has none. */
-  async complete({ key, uploadId }: TargetUpload): Promise<boolean> {
-    const parts = (await this.deps.store.listParts(key, uploadId)) ?? [];
-    return parts.length > 0 && this.deps.store.completeMultipartUpload(key, uploadId, parts);
-  }
-
-  async holds(key: string, body: Uint8Array): Promise<boolean> {
-    const found = await this.deps.store.get(key);
-    return found !== undefined && Buffer.from(found).equals(body);
-  }
-
-  async exists(key: string): Promise<boolean> {
-    return (await this.deps.store.getStart(key, 1)) !== undefined;
-  }
-
-  async isPublic(key: string): Promise<boolean> {
-    return isSuccess(await this.send((await unsignedUrl(this.deps.presigner, key)).href));
-  }
+    /** The parts of an upload; none when it does not exist. */
+    async parts({ key, uploadId }: TargetUpload): Promise<UploadedPart[]> {
+      return (await store.listParts(key, uploadId)) ?? [];
+    },
+  };
 }
 
 export interface Observed {

@@ -87,18 +87,19 @@ function strayVerdict(rules: readonly LifecycleRuleSummary[], keyPrefix: string)
 
 function expirationVerdict(rules: readonly LifecycleRuleSummary[], { place, settings }: CheckContext): Verdict {
   const { unassessedMs, afterAssessmentMs } = settings.policy;
-  const recordingDays = Math.ceil((unassessedMs + afterAssessmentMs) / DAY_MS);
-  const logDays = Math.ceil(settings.logRetentionMs / DAY_MS);
-  const recordings = { what: 'recordings', days: recordingDays };
-  const logs = { what: 'receipts and audit events', days: logDays };
+  const recordings = { what: 'recordings', days: Math.ceil((unassessedMs + afterAssessmentMs) / DAY_MS) };
+  const logs = { what: 'receipts and audit events', days: Math.ceil(settings.logRetentionMs / DAY_MS) };
   const kept = [
     ...[ATTEMPTS_PREFIX, PARTICIPANTS_PREFIX, DUE_PREFIX].map((area) => ({ area, ...recordings })),
     ...[RECEIPTS_PREFIX, AUDIT_PREFIX].map((area) => ({ area, ...logs })),
   ];
   for (const { id, prefix, expirationDays, expiresAtDate, isNarrowed } of rules) {
     if (expirationDays === undefined && !expiresAtDate) continue;
-    const isEarly = (days: number) => expirationDays === undefined || expirationDays < days;
-    const hit = kept.find(({ area, days }) => overlap(prefix, place.keyPrefix + area) && isEarly(days));
+    const hit = kept.find(({ area, days }) => {
+      // Whether some key can begin with both.
+      const overlaps = prefix.startsWith(place.keyPrefix + area) || (place.keyPrefix + area).startsWith(prefix);
+      return overlaps && (expirationDays ?? 0) < days;
+    });
     if (!hit) continue;
     const when = expirationDays === undefined ? 'at a fixed date' : `after ${expirationDays} days`;
     const reason = `Rule "${id}" expires ${isNarrowed ? 'some ' : ''}${hit.what} ${when}, which may be before their time (up to ${hit.days} days), and leaves no receipt.`;
@@ -106,11 +107,6 @@ function expirationVerdict(rules: readonly LifecycleRuleSummary[], { place, sett
     return isNarrowed ? warning(reason, remedy) : failed(reason, remedy);
   }
   return rules.length === 0 ? info('There are no lifecycle rules.') : ok('No rule expires anything before its time.');
-}
-
-/** Whether some key can begin with both. */
-function overlap(a: string, b: string): boolean {
-  return a.startsWith(b) || b.startsWith(a);
 }
 
 // Versions, encryption, the key for uploads, and what earlier runs left

@@ -9,7 +9,7 @@ import { FEATURE_CHECKS } from './feature-checks.ts';
 import { openRawHttp } from './raw-http.ts';
 import { type DoctorReport, profileOf } from './report.ts';
 import { ALL_ATTACKS, PART_URL_IDS, runAttacks } from './run-attacks.ts';
-import { cleanUp, Scratch } from './scratch.ts';
+import { Scratch } from './scratch.ts';
 import { clock, NEEDED_TRIALS, OPTIONAL_TRIALS } from './trials.ts';
 
 const CHECKS: readonly DoctorCheck[] = [
@@ -59,7 +59,7 @@ async function examineAll(deps: DoctorDependencies, fix: boolean): Promise<Check
     if (result.status === 'failed' && UNDOING.has(result.id)) mayWrite = false;
     results.push(result);
   }
-  results.push(...(await cleanUp(scratch, 'clean-up')));
+  results.push(...(await scratch.cleanUp('clean-up')));
   if (!mayWrite) return [...results, ...skip(ALL_ATTACKS, NOT_REMOVABLE)];
   const attacks = await runAttacks(deps);
   return [...results, ...(deps.settings.uploads === 'proxy' ? attacks.map(asProxied) : attacks)];

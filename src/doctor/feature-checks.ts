@@ -8,26 +8,6 @@ import { type CheckContext, type DoctorCheck, trying, writingCheck } from './con
 const BYTES = Buffer.from('doctor');
 const TAIL_BYTES = 64;
 
-const partNumbers: DoctorCheck = writingCheck(
-  'part-numbers',
-  'number of parts',
-  async ({ store, scratch, settings: { maxPartNumber } }) => {
-    const key = scratch.key('numbers');
-    const uploadId = await scratch.openUpload(key);
-    try {
-      await store.uploadPart(key, uploadId, maxPartNumber, Buffer.alloc(TAIL_BYTES));
-      return ok(`Part ${maxPartNumber}, the last that a recording may need, is accepted.`, `${maxPartNumber}`);
-    } catch (error) {
-      if (!isStoreError(error) || ['unavailable', 'access-denied'].includes(error.code)) throw error;
-      const verdict = failed(
-        `Part ${maxPartNumber}, which a long recording needs, is refused (${error.storeCode}).`,
-        "Set S3_MAX_PARTS to the store's limit, and PART_SIZE_BYTES so that MAX_RECORDING_BYTES fits.",
-      );
-      return { ...verdict, value: `${maxPartNumber}, refused` };
-    }
-  },
-);
-
 export const FEATURE_CHECKS: readonly DoctorCheck[] = [
   trying('batch-delete', async ({ store, scratch, hasBatchDelete }) => {
     const keys = [1, 2, 3].map((number) => scratch.key(`batch-${number}`));
@@ -59,7 +39,21 @@ export const FEATURE_CHECKS: readonly DoctorCheck[] = [
       ? info('Parts of different sizes are accepted; the service sends equal ones.', null, 'not asked for')
       : info('Parts must be of equal size; the service sends them so.', null, 'asked for'),
   ),
-  partNumbers,
+  writingCheck('part-numbers', 'number of parts', async ({ store, scratch, settings: { maxPartNumber } }) => {
+    const key = scratch.key('numbers');
+    const uploadId = await scratch.openUpload(key);
+    try {
+      await store.uploadPart(key, uploadId, maxPartNumber, Buffer.alloc(TAIL_BYTES));
+      return ok(`Part ${maxPartNumber}, the last that a recording may need, is accepted.`, `${maxPartNumber}`);
+    } catch (error) {
+      if (!isStoreError(error) || ['unavailable', 'access-denied'].includes(error.code)) throw error;
+      return failed(
+        `Part ${maxPartNumber}, which a long recording needs, is refused (${error.storeCode}).`,
+        "Set S3_MAX_PARTS to the store's limit, and PART_SIZE_BYTES so that MAX_RECORDING_BYTES fits.",
+        `${maxPartNumber}, refused`,
+      );
+    }
+  }),
 ];
 
 /** False when the store refuses these sizes. */

@@ -23,7 +23,7 @@ export interface RawRequest {
 
 export interface RawHttp {
   /** Never throws: an attack that breaks the connection has a response too. */
-  send(url: string, request?: RawRequest): Promise<RawResponse>;
+  readonly send: (url: string, request?: RawRequest) => Promise<RawResponse>;
   /** The public endpoint was not reachable from here: requests go to the service's own endpoint, under its host name. */
   readonly isDetour: boolean;
 }
@@ -44,22 +44,18 @@ export async function unsignedUrl(presigner: Presigner, key = 'doctor'): Promise
  */
 export async function openRawHttp(presigner: Presigner, endpoint: string | undefined): Promise<RawHttp> {
   const url = await unsignedUrl(presigner);
-  const direct = rawHttpTo(undefined);
-  if (endpoint === undefined || new URL(endpoint).host === url.host) return direct;
-  const { status } = await direct.send(new URL('/', url).href, { method: 'HEAD' });
-  return status === 0 ? rawHttpTo(endpoint) : direct;
-}
-
-function rawHttpTo(origin: string | undefined): RawHttp {
-  return { isDetour: origin !== undefined, send: (url, request = {}) => exchange(new URL(url), request, origin) };
+  const hasAnother = endpoint !== undefined && new URL(endpoint).host !== url.host;
+  const isDetour = hasAnother && (await exchange(new URL('/', url), { method: 'HEAD' })).status === 0;
+  const origin = isDetour ? endpoint : undefined;
+  return { isDetour, send: (to, request) => exchange(new URL(to), request, origin) };
 }
 
 async function exchange(
   url: URL,
-  { method = 'GET', headers = {}, body }: RawRequest,
-  origin: string | undefined,
+  { method = 'GET', headers = {}, body }: RawRequest = {},
+  origin = url.origin,
 ): Promise<RawResponse> {
-  const { protocol, hostname, port } = origin === undefined ? url : new URL(origin);
+  const { protocol, hostname, port } = new URL(origin);
   const request = (protocol === 'https:' ? httpsRequest : httpRequest)({
     hostname: hostname.replace(/^\[|\]$/g, ''),
     port,

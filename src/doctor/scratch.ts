@@ -10,17 +10,11 @@ import {
   listAllMultipartUploads,
   type ObjectStore,
 } from '../objectstore/object-store.ts';
-import type { CheckResult } from './check.ts';
+import { type CheckResult, warning } from './check.ts';
 
 const ROUNDS = 5;
 const CONCURRENCY = 4;
 export const MEDIA = { contentType: 'video/webm' };
-
-/** What may be left of the throw-away keys, and the store's codes for why. */
-export interface Leftovers {
-  readonly count: number;
-  readonly codes: readonly string[];
-}
 
 export class Scratch {
   readonly prefix: string;
@@ -42,6 +36,12 @@ export class Scratch {
     return key;
   }
 
+  /** Whether the object is exactly this. */
+  async holds(key: string, body: Buffer): Promise<boolean> {
+    const found = await this.#store.get(key);
+    return found !== undefined && body.equals(found);
+  }
+
   /** Opens an upload of a key under the prefix, and remembers it. */
   async openUpload(key: string): Promise<string> {
     const uploadId = await this.#store.createMultipartUpload(key, MEDIA);
@@ -59,15 +59,24 @@ export class Scratch {
     return parts;
   }
 
-  /** Ends every upload and deletes every object under the prefix, with all versions. Safe to repeat; never throws. */
-  async remove(): Promise<Leftovers> {
-    if (this.#keys.length === 0) return { count: 0, codes: [] };
+  /**
+   * Ends every upload and deletes every object under the prefix, with all versions. Safe to repeat; never throws. Resolves
+   * with a line that says what could not be removed, and with none when all was.
+   */
+  async cleanUp(id: string): Promise<CheckResult[]> {
+    if (this.#keys.length === 0) return [];
     await this.#findUploads();
-    const areEnded = await pMap(this.#uploads, ([uploadId, key]) => this.#end(key, uploadId), {
-      concurrency: CONCURRENCY,
-    });
-    const objects = await this.#deleteObjects().catch(() => this.#keys.length);
-    return { count: areEnded.filter((isEnded) => !isEnded).length + objects, codes: [...this.#refusals] };
+    let count = 0;
+    const end = async ([uploadId, key]: [string, string]) => {
+      await endUpload(this.#store, key, uploadId).catch(() => (count += 1));
+    };
+    await pMap(this.#uploads, end, { concurrency: CONCURRENCY });
+    count += await this.#deleteObjects().catch(() => this.#keys.length);
+    if (count === 0) return [];
+    const why = this.#refusals.size > 0 ? ` (${[...this.#refusals].join(', ')})` : '';
+    const reason = `${count} uploads or objects under ${this.prefix} could not be removed${why}.`;
+    const remedy = `Delete what is under ${this.prefix}, and let the service's key delete objects and abort uploads.`;
+    return [{ id, name: 'throw-away keys removed', ...warning(reason, remedy) }];
   }
 
   /** Those whose creation failed or was made by another process. A store may list none. */
@@ -79,13 +88,6 @@ export class Scratch {
     } catch {
       // The uploads that were remembered are ended all the same.
     }
-  }
-
-  async #end(key: string, uploadId: string): Promise<boolean> {
-    return endUpload(this.#store, key, uploadId).then(
-      () => true,
-      () => false,
-    );
   }
 
   /** Resolves with how many are left. */
@@ -114,20 +116,4 @@ export class Scratch {
     for (const { code } of failures) this.#refusals.add(code);
     return failures.length;
   }
-}
-
-/** A line that says what could not be removed; none when all was. */
-export async function cleanUp(scratch: Scratch, id: string): Promise<CheckResult[]> {
-  const { count, codes } = await scratch.remove();
-  if (count === 0) return [];
-  const why = codes.length > 0 ? ` (${codes.join(', ')})` : '';
-  return [
-    {
-      id,
-      name: 'throw-away keys removed',
-      status: 'warning',
-      reason: `${count} uploads or objects under ${scratch.prefix} could not be removed${why}.`,
-      remedy: `Delete what is under ${scratch.prefix}, and let the service's key delete objects and abort uploads.`,
-    },
-  ];
 }

@@ -16,7 +16,7 @@ import {
 import { isStoreError } from '../objectstore/store-error.ts';
 import { type CheckResult, failed, info, lacking, ok, refusal, resultOf, type Verdict, warning } from './check.ts';
 import { type DoctorCheck, type TrialContext, type TrialDependencies, trying } from './context.ts';
-import { cleanUp, Scratch } from './scratch.ts';
+import { Scratch } from './scratch.ts';
 
 export type Trial = DoctorCheck<TrialContext>;
 
@@ -43,10 +43,6 @@ function trial(id: CapabilityId, problem: string, run: (context: TrialContext) =
   });
 }
 
-function isSame(found: Uint8Array | undefined, expected: Uint8Array): boolean {
-  return found !== undefined && Buffer.from(found).equals(expected);
-}
-
 async function removeKey(store: ObjectStore, key: string): Promise<void> {
   await deleteOrThrow(store, await targetsOf(store, key, await store.isVersioned()));
 }
@@ -56,14 +52,11 @@ async function removeKey(store: ObjectStore, key: string): Promise<void> {
 const NOTABLE_SKEW_MS = 30 * SECOND_MS;
 
 /** Deadlines are checked against the store's clock: it has to send its time, and agree with this machine's. */
-export const clock: Trial = trying('clock', async ({ store, now }) => {
+export const clock = trying('clock', async ({ store, now }: Pick<TrialContext, 'store' | 'now'>) => {
   const askedMs = now();
   const { storeTimeMs } = await store.list('', { limit: 1 });
-  return clockVerdict((askedMs + now()) / 2 - storeTimeMs);
-});
-
-/** `aheadMs`: of this machine; NaN: the store sends no time. */
-export function clockVerdict(aheadMs: number): Verdict {
+  /** Of this machine; NaN: the store sends no time. */
+  const aheadMs = (askedMs + now()) / 2 - storeTimeMs;
   if (Number.isNaN(aheadMs)) {
     return lacking('Date (none is sent)', 'The store sends no Date: deadlines cannot be checked.', CAPABILITIES.clock);
   }
@@ -76,7 +69,7 @@ export function clockVerdict(aheadMs: number): Verdict {
     return { ...failed(`${reason} The sweeper refuses to run.`, remedy), outcome: 'unproven' };
   }
   return Math.abs(aheadMs) > NOTABLE_SKEW_MS ? warning(reason, remedy) : ok(reason);
-}
+});
 
 // Objects: read as they were written, deleted by the purge's own path, tagged without harm
 
@@ -88,9 +81,9 @@ const readWrite = trial('read-write', 'The store does not return what was writte
   const key = scratch.key('written');
   await store.put(key, BYTES);
   const range = await store.getRange(key, offset, length);
-  const part = range && Buffer.concat(await Array.fromAsync(range));
-  must(isSame(await store.get(key), BYTES), 'GetObject', 'not what was written');
-  must(isSame(part, BYTES.subarray(offset, offset + length)), 'GetObject', 'not the range that was requested');
+  const part = Buffer.concat(await Array.fromAsync(range ?? []));
+  must(await scratch.holds(key, BYTES), 'GetObject', 'not what was written');
+  must(part.equals(BYTES.subarray(offset, offset + length)), 'GetObject', 'not the range that was requested');
   must(!(await store.get(scratch.key('never-written'))), 'GetObject', 'what was never written');
   return ok('An object was read as it was written, whole and in part.');
 });
@@ -126,7 +119,7 @@ const tagging: Trial = trying('object-tagging', async ({ store, scratch }) => {
   await store.put(key, BYTES);
   const isTagged = await store.tag(key, TAGS);
   const { without } = CAPABILITIES['object-tagging'];
-  if (!isSame(await store.get(key), BYTES)) {
+  if (!(await scratch.holds(key, BYTES))) {
     const reason = 'A tag overwrote its object: the store takes PutObjectTagging for PutObject.';
     const harm = { ...CAPABILITIES['object-tagging'], without: 'a tag would destroy the recording' };
     return { ...lacking('PutObjectTagging (it overwrites the object)', reason, harm), value: 'harmful' };
@@ -322,5 +315,5 @@ export async function runTrials({ store, now, randomBytes, signal }: TrialDepend
     if (signal?.aborted || results.at(-1)?.status === 'failed') break;
     results.push(await resultOf(trial, () => trial.run({ store, scratch, now })));
   }
-  return [...results, ...(await cleanUp(scratch, 'trials-clean-up'))];
+  return [...results, ...(await scratch.cleanUp('trials-clean-up'))];
 }

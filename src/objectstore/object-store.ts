@@ -183,12 +183,12 @@ export async function* listAll(
 export async function* listAllMultipartUploads(
   store: ObjectStore,
   prefix: string,
-  onPage: (page: UploadPage) => void = () => {},
+  onPage?: (page: UploadPage) => void,
 ): AsyncGenerator<OpenUpload, void, undefined> {
   let cursor: string | undefined;
   do {
     const page = await store.listMultipartUploads(prefix, { cursor });
-    onPage(page);
+    onPage?.(page);
     yield* page.uploads;
     cursor = page.cursor;
   } while (cursor !== undefined);

@@ -15,13 +15,13 @@ export type StoreErrorCode =
 
 /** `operation` is S3's name of the call that failed; `storeCode` is the store's own code, such as `SlowDown`. */
 export class StoreError extends Error {
-  override readonly name = 'StoreError';
   readonly code: StoreErrorCode;
   readonly operation: string;
   readonly storeCode: string;
 
   constructor(code: StoreErrorCode, operation: string, storeCode: string, options?: ErrorOptions) {
     super(`${operation} failed: ${storeCode}`, options);
+    this.name = 'StoreError';
     this.code = code;
     this.operation = operation;
     this.storeCode = storeCode;

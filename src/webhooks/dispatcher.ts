@@ -77,10 +77,6 @@ interface Round {
   isOutage: boolean;
 }
 
-class Unreadable extends Error {
-  override readonly name = 'Unreadable';
-}
-
 /** Two at once, or in two processes, may deliver an event twice. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -99,13 +95,12 @@ export class Dispatcher {
   /** Polls every few seconds until `stop`. `wait` resolves, and does not reject, when the signal is aborted. */
   start(wait: (milliseconds: number, signal: AbortSignal) => Promise<void>, onError: (error: unknown) => void): void {
     const { signal } = this.#stopping;
-    const pollUntilStopped = async () => {
+    this.#polling = (async () => {
       while (!signal.aborted) {
         await this.poll().catch(onError);
         await wait(POLL_MS, signal);
       }
-    };
-    this.#polling = pollUntilStopped();
+    })();
   }
 
   /** Aborts the requests in progress; their events stay in the outbox. Safe to repeat. Resolves when nothing runs. */
@@ -162,7 +157,7 @@ export class Dispatcher {
     } catch (error) {
       if (isOutage(error)) round.isOutage = true;
       this.#putOff(object, progress);
-      this.#report(round.tenant, codeOf(error));
+      this.#report(round.tenant, isStoreError(error) ? error.storeCode : 'unexpected');
     }
   }
 
@@ -192,7 +187,11 @@ export class Dispatcher {
     const body = await store.get(object.key);
     if (!body) return;
     const events = parseOutboxBody(body, round.tenant);
-    if (!events) throw new Unreadable();
+    if (!events) {
+      this.#putOff(object, progress);
+      this.#report(round.tenant, 'unreadable');
+      return;
+    }
     let failed = false;
     for (const event of events) {
       if (progress.done.has(event.id)) continue;
@@ -230,9 +229,4 @@ export class Dispatcher {
     await deleteOrThrow(store, await targetsOf(store, key, await this.#versioned));
     this.#remembered.delete(key);
   }
-}
-
-function codeOf(error: unknown): string {
-  if (isStoreError(error)) return error.storeCode;
-  return error instanceof Unreadable ? 'unreadable' : 'unexpected';
 }

@@ -190,15 +190,15 @@ describe('the doctor', () => {
     const { CORSRules } = await testStore.client.send(new GetBucketCorsCommand({ Bucket: testStore.bucket }));
     expect(CORSRules).toContainEqual(THEIR_CORS);
     expect(after.lifecycle).toEqual(expect.arrayContaining(before.lifecycle));
-    const idsOf = (rules: typeof after.cors | typeof after.lifecycle) => rules.map(({ id }) => String(id)).toSorted();
-    expect(idsOf(after.cors)).toEqual(['proctoring-recordings', 'theirs']);
-    expect(idsOf(after.lifecycle)).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
+    expect(after.cors.map(({ ID = '' }) => ID).toSorted()).toEqual(['proctoring-recordings', 'theirs']);
+    const lifecycleIds = after.lifecycle.map(({ id }) => id).toSorted();
+    expect(lifecycleIds).toEqual(['proctoring-recordings-stray-uploads', 'theirs']);
     expect((await doctor({ settings, fix: true })).fit).toBe(true);
     expect(await bucketContents(testStore)).toEqual(after);
     const corsOrigins = ['https://new.example'];
     expectLine((await doctor({ settings: { corsOrigins }, fix: true })).checks, 'cors', 'ok');
     const { cors } = await bucketContents(testStore);
-    expect(cors.filter(({ id }) => id !== 'theirs')).toMatchObject([{ origins: corsOrigins }]);
+    expect(cors.filter(({ ID }) => ID !== 'theirs')).toMatchObject([{ AllowedOrigins: corsOrigins }]);
   });
 });
 

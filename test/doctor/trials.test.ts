@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { DOCTOR_PREFIX } from '../../src/bucket/layout.ts';
 import { type CheckStatus, resultOf } from '../../src/doctor/check.ts';
-import { cleanUp, Scratch } from '../../src/doctor/scratch.ts';
+import { Scratch } from '../../src/doctor/scratch.ts';
 import { NEEDED_TRIALS, OPTIONAL_TRIALS, runTrials } from '../../src/doctor/trials.ts';
 import { isNeeded } from '../../src/objectstore/needs.ts';
 import type { DeleteTarget, ListOptions, ObjectStore } from '../../src/objectstore/object-store.ts';
@@ -135,7 +135,7 @@ test.each([
   const scratch = new Scratch(store, randomBytes);
   const key = scratch.key('open');
   await store.uploadPart(key, await scratch.openUpload(key), 1, BODY);
-  const lines = await cleanUp(scratch, 'clean-up');
+  const lines = await scratch.cleanUp('clean-up');
   expect(memory.openUploads(DOCTOR_PREFIX)).toHaveLength(left);
   expect(lines).toHaveLength(left);
   if (left) expect(lines[0]?.reason).toContain(`1 uploads or objects under ${scratch.prefix}`);
@@ -156,7 +156,7 @@ test('a deletion that the store refuses is reported by its code, by the trial th
     expect(result).toMatchObject({ id, status: 'failed', fault: 'DeleteObject (AccessDenied)' });
   }
   deletions = 0;
-  const [line] = await cleanUp(scratch, 'clean-up');
+  const [line] = await scratch.cleanUp('clean-up');
   expect(line?.reason).toContain('could not be removed (AccessDenied)');
   // Refused once by its keys and once as listed: repeating it would change nothing.
   expect(deletions).toBe(2);

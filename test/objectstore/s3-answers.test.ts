@@ -59,6 +59,12 @@ describe.each(LISTINGS)('%s', (name, item, ask) => {
   });
 });
 
+test('a part is listed also where the store gives it the zero time of Go', async () => {
+  const content = '<Part><PartNumber>1</PartNumber><Size>1</Size><ETag>"e"</ETag>';
+  const { store } = await adapterOn(() => `${content}<LastModified>0001-01-01T00:00:00Z</LastModified></Part>`);
+  expect(await store.listParts('a', 'id')).toHaveLength(1);
+});
+
 test('a part that is listed twice is the one that came last (SeaweedFS)', async () => {
   const part = (number: number, etag: string, second: number) =>
     `<Part><PartNumber>${number}</PartNumber><Size>1</Size><ETag>${etag}</ETag>` +

@@ -15,17 +15,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { isStoreError } from '../store-error.ts';
-import { httpStatusOf, isBare404, needed } from './responses.ts';
+import { httpStatusOf, isBare404, unreadable } from './responses.ts';
 
 export interface ObjectLock {
   /** Such as `COMPLIANCE, 30 days`; undefined when objects are locked only one by one. */
   readonly defaultRetention: string | undefined;
-}
-
-export interface CorsRuleSummary {
-  readonly id?: string | undefined;
-  readonly origins: readonly string[];
-  readonly methods: readonly string[];
 }
 
 /** Of an enabled rule: which keys it matches, and after how many days it does what. */
@@ -47,11 +41,10 @@ export type BucketInspection = ReturnType<typeof inspectBucket>;
 /** Each method throws `StoreError`: `not-implemented` when the store does not know the operation, `access-denied`, … */
 export function inspectBucket(
   client: S3Client,
-  { bucket, keyPrefix }: { readonly bucket: string; readonly keyPrefix: string },
+  { bucket: Bucket, keyPrefix }: { readonly bucket: string; readonly keyPrefix: string },
 ) {
-  const Bucket = bucket;
   const lifecycle = () => configured(client.send(new GetBucketLifecycleConfigurationCommand({ Bucket })));
-  const cors = async () => (await configured(client.send(new GetBucketCorsCommand({ Bucket }))))?.CORSRules ?? [];
+  const corsRules = async () => (await configured(client.send(new GetBucketCorsCommand({ Bucket }))))?.CORSRules ?? [];
 
   return {
     /** Undefined: objects are never locked, or the store knows no object lock. */
@@ -84,14 +77,16 @@ export function inspectBucket(
 
     async isPolicyPublic(): Promise<boolean> {
       const output = await configured(client.send(new GetBucketPolicyStatusCommand({ Bucket })));
-      return output ? needed('GetBucketPolicyStatus', output.PolicyStatus?.IsPublic) : false;
+      if (!output) return false;
+      if (output.PolicyStatus?.IsPublic === undefined) throw unreadable('GetBucketPolicyStatus');
+      return output.PolicyStatus.IsPublic;
     },
 
     /** What the ACL grants to everyone, such as `READ to AllUsers`. */
     async publicGrants(): Promise<string[]> {
       const output = await configured(client.send(new GetBucketAclCommand({ Bucket })));
-      const grants = output ? needed('GetBucketAcl', output.Grants) : [];
-      return grants.flatMap(({ Grantee, Permission }) => {
+      if (output && !output.Grants) throw unreadable('GetBucketAcl');
+      return (output?.Grants ?? []).flatMap(({ Grantee, Permission }) => {
         const group = Grantee?.URI?.split('/').at(-1);
         return group === 'AllUsers' || group === 'AuthenticatedUsers' ? [`${Permission} to ${group}`] : [];
       });
@@ -104,14 +99,10 @@ export function inspectBucket(
       return rules.flatMap((rule) => rule.ApplyServerSideEncryptionByDefault?.SSEAlgorithm ?? []);
     },
 
-    async corsRules(): Promise<CorsRuleSummary[]> {
-      return (await cors()).map(({ ID: id, AllowedOrigins: origins = [], AllowedMethods: methods = [] }) => {
-        return { id, origins, methods };
-      });
-    },
+    corsRules,
 
     /** Adds a rule, or replaces the one of that id; all others stay. Safe to repeat. */
-    async setCorsRule({ id, origins, methods }: CorsRuleSummary & { readonly id: string }): Promise<void> {
+    async setCorsRule(id: string, origins: readonly string[], methods: readonly string[]): Promise<void> {
       const ours = {
         ID: id,
         AllowedOrigins: [...origins],
@@ -120,7 +111,7 @@ export function inspectBucket(
         ExposeHeaders: ['ETag'],
         MaxAgeSeconds: CORS_MAX_AGE_SECONDS,
       };
-      const CORSRules = [...(await cors()).filter((rule) => rule.ID !== id), ours];
+      const CORSRules = [...(await corsRules()).filter((rule) => rule.ID !== id), ours];
       await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
     },
 

@@ -1,10 +1,11 @@
 // The SDK's client as this service needs it: checksums only where required, retries with a budget, every attempt counted,
 // and every failure a StoreError.
 import { createHash } from 'node:crypto';
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+import { S3Client, type ServiceInputTypes, type ServiceOutputTypes } from '@aws-sdk/client-s3';
+import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+import type { BuildMiddleware, DeserializeMiddleware, InitializeMiddleware } from '@smithy/types';
 import { requireTimeLeft } from '../request-deadline.ts';
-import { expectRootElements, storeCodeOf, toStoreError } from './responses.ts';
+import { expectRootElement, operationOf, storeCodeOf, toStoreError } from './responses.ts';
 
 export type { S3Client } from '@aws-sdk/client-s3';
 
@@ -34,10 +35,10 @@ export type OnStoreRequest = (operation: string, outcome: string, durationMs: nu
 
 /** Operations whose checksum every store understands only as Content-MD5 (see facts in docs/adr/0004). */
 const MD5_OPERATIONS = new Set([
-  'DeleteObjectsCommand',
-  'PutObjectTaggingCommand',
-  'PutBucketCorsCommand',
-  'PutBucketLifecycleConfigurationCommand',
+  'DeleteObjects',
+  'PutObjectTagging',
+  'PutBucketCors',
+  'PutBucketLifecycleConfiguration',
 ]);
 
 /** The SDK's defaults break uploads on older gateways, and put a checksum of nothing into presigned URLs (docs/adr/0004). */
@@ -58,7 +59,7 @@ export function createS3Client(
   onRequest: OnStoreRequest = () => {},
   idleTimeoutMs = IDLE_TIMEOUT_MS,
 ): S3Client {
-  const config: S3ClientConfig = {
+  const client = new S3Client({
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
     ...CHECKSUMS,
@@ -71,74 +72,58 @@ export function createS3Client(
       httpAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
       httpsAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
     },
-  };
-  if (settings.endpoint) config.endpoint = settings.endpoint;
-  if (settings.credentials) config.credentials = { ...settings.credentials };
-  const client = new S3Client(config);
-  useContentMd5(client);
-  expectRootElements(client);
-  watchAttempts(client, onRequest);
-  throwStoreErrors(client);
+    ...(settings.endpoint && { endpoint: settings.endpoint }),
+    ...(settings.credentials && { credentials: { ...settings.credentials } }),
+  });
+  const { middlewareStack } = client;
+  middlewareStack.add(useContentMd5, { step: 'build', priority: 'low', name: 'useContentMd5' });
+  middlewareStack.add(watchAttempts(onRequest), { step: 'deserialize', priority: 'high', name: 'watchAttempts' });
+  const beforeTheSdkReads = { relation: 'after', toMiddleware: 'deserializerMiddleware' } as const;
+  middlewareStack.addRelativeTo(expectRootElement, { ...beforeTheSdkReads, name: 'expectRootElement' });
+  // Around all other middleware, so that `client.send` throws nothing else.
+  middlewareStack.add(throwStoreErrors, { step: 'initialize', priority: 'high', name: 'throwStoreErrors' });
   return client;
 }
 
-/** Around all other middleware, so that `client.send` throws nothing else. */
-function throwStoreErrors(client: S3Client): void {
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      try {
-        return await next(args);
-      } catch (error) {
-        throw toStoreError(operationOf(context), error);
-      }
-    },
-    { step: 'initialize', priority: 'high', name: 'throwStoreErrors' },
-  );
-}
+const throwStoreErrors: InitializeMiddleware<ServiceInputTypes, ServiceOutputTypes> = (next, context) => {
+  const operation = operationOf(context);
+  return (args) =>
+    next(args).catch((error: unknown) => {
+      throw toStoreError(operation, error);
+    });
+};
 
-/** S3's name of it: `GetObject` of `GetObjectCommand`. */
-function operationOf({ commandName }: { readonly commandName?: string }): string {
-  return String(commandName).replace(/Command$/, '');
-}
-
-function useContentMd5(client: S3Client): void {
-  client.middlewareStack.add(
-    (next, context) => (args) => {
-      const { request } = args;
-      if (HttpRequest.isInstance(request) && MD5_OPERATIONS.has(String(context.commandName))) {
-        for (const name of Object.keys(request.headers)) {
-          if (/^x-amz-(checksum-|sdk-checksum-)/i.test(name)) delete request.headers[name];
-        }
-        request.headers['content-md5'] = createHash('md5').update(String(request.body)).digest('base64');
-      }
-      return next(args);
-    },
-    { step: 'build', priority: 'low', name: 'contentMd5' },
-  );
-}
+const useContentMd5: BuildMiddleware<ServiceInputTypes, ServiceOutputTypes> = (next, context) => {
+  if (!MD5_OPERATIONS.has(operationOf(context))) return next;
+  return (args) => {
+    const { headers, body } = args.request as HttpRequest;
+    for (const name of Object.keys(headers)) {
+      if (/^x-amz-(checksum-|sdk-checksum-)/i.test(name)) delete headers[name];
+    }
+    headers['content-md5'] = createHash('md5').update(String(body)).digest('base64');
+    return next(args);
+  };
+};
 
 /** Makes no attempt for a request that has lasted too long, counts each other one, and keeps the store's `Date` where `storeTimeOf` finds it. */
-function watchAttempts(client: S3Client, onRequest: OnStoreRequest): void {
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      const operation = operationOf(context);
+function watchAttempts(onRequest: OnStoreRequest): DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> {
+  return (next, context) => {
+    const operation = operationOf(context);
+    return async (args) => {
       requireTimeLeft(operation);
       const startedMs = performance.now();
       try {
         const result = await next(args);
         onRequest(operation, 'ok', performance.now() - startedMs);
-        const { response, output } = result;
-        if (HttpResponse.isInstance(response)) {
-          (output as { $metadata: { storeDate?: string | undefined } }).$metadata.storeDate = response.headers.date;
-        }
+        const { headers } = result.response as HttpResponse;
+        Object.assign((result.output as { $metadata: object }).$metadata, { storeDate: headers.date });
         return result;
       } catch (error) {
         onRequest(operation, storeCodeOf(error), performance.now() - startedMs);
         throw error;
       }
-    },
-    { step: 'deserialize', priority: 'high', name: 'watchAttempts' },
-  );
+    };
+  };
 }
 
 /** The store's clock when it responded, in milliseconds; NaN when it sent no `Date`. */

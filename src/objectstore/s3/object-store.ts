@@ -7,7 +7,6 @@ import {
   DeleteObjectsCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
-  type GetObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
@@ -38,18 +37,14 @@ import { type S3Settings, storeTimeOf } from './client.ts';
 import {
   bytesInRange,
   chunksOf,
-  cutShort,
-  discard,
   goesOn,
   isBare404,
   isMissing,
-  needed,
   storeCodeOf,
-  timeOf,
-  toStoreError,
   unreadable,
+  wholeItems,
 } from './responses.ts';
-import { Tagging } from './tagging.ts';
+import { taggingOn } from './tagging.ts';
 
 const DEFAULT_CONTENT_TYPE = 'application/json';
 
@@ -72,7 +67,8 @@ export class S3ObjectStore implements ObjectStore {
   readonly #keyPrefix: string;
   readonly #scratchPrefix: string;
   readonly #onNotice: (notice: StoreNotice) => void;
-  readonly #tagging: Tagging;
+  readonly tag: ObjectStore['tag'];
+  readonly tags: ObjectStore['tags'];
   #hasBatchDelete = true;
 
   /** `onNotice` is called at most once for each notice. */
@@ -82,13 +78,11 @@ export class S3ObjectStore implements ObjectStore {
     this.#keyPrefix = place.keyPrefix;
     this.#scratchPrefix = place.scratchPrefix;
     this.#onNotice = onNotice;
-    this.#tagging = new Tagging({
-      client,
-      at: (key) => this.#at(key),
-      store: this,
-      scratchPrefix: place.scratchPrefix,
-      onMissing: () => onNotice('store-has-no-tagging'),
-    });
+    const at = (key: string) => this.#at(key);
+    const onMissing = () => onNotice('store-has-no-tagging');
+    const tagging = taggingOn({ client, at, store: this, scratchPrefix: place.scratchPrefix, onMissing });
+    this.tag = tagging.tag;
+    this.tags = tagging.tags;
   }
 
   #at(key: string): { Bucket: string; Key: string } {
@@ -96,13 +90,14 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** A listing with keys outside of the requested prefix is unreadable. */
-  #keyOf(operation: string, prefix: string, storedKey = ''): string {
+  #keyOf(operation: string, prefix: string, storedKey: string): string {
     if (!storedKey.startsWith(this.#keyPrefix + prefix)) throw unreadable(operation);
     return storedKey.slice(this.#keyPrefix.length);
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = { contentType: DEFAULT_CONTENT_TYPE }): Promise<void> {
-    await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...headersOf(options) }));
+    const { contentType: ContentType, cacheControl: CacheControl } = options;
+    await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ContentType, CacheControl }));
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
@@ -110,54 +105,32 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   getStart(key: string, length: number): Promise<Uint8Array | undefined> {
-    return this.#read(key, length);
+    return this.#read(key, 0, length);
   }
 
-  async getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined> {
-    return this.#reading(key, chunksOf([]), async () => {
-      const output = await this.#get(key, { offset, length });
-      return chunksOf(output.Body as AsyncIterable<Uint8Array>, output.announced);
-    });
-  }
-
-  async #read(key: string, length?: number): Promise<Uint8Array | undefined> {
-    return this.#reading(key, new Uint8Array(), async () => {
-      const output = await this.#get(key, length === undefined ? undefined : { offset: 0, length });
-      if ((output.ContentLength ?? 0) > MAX_SMALL_OBJECT_BYTES) {
-        discard(output);
-        throw tooLarge();
-      }
-      const body = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
-      // A proxy between may have dropped the length.
-      if (body.length > MAX_SMALL_OBJECT_BYTES) throw tooLarge();
-      if (body.length < output.announced) throw cutShort('GetObject');
-      return body;
-    });
-  }
-
-  async #get(
-    key: string,
-    range?: { offset: number; length: number },
-  ): Promise<GetObjectCommandOutput & { announced: number }> {
-    const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
-    const output = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range }));
-    try {
-      return { ...output, announced: range ? bytesInRange(output, range.offset) : 0 };
-    } catch (error) {
-      discard(output);
-      throw error;
+  async #read(key: string, offset?: number, length?: number): Promise<Uint8Array | undefined> {
+    const chunks = await this.getRange(key, offset, length);
+    if (!chunks) return undefined;
+    const body: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of chunks) {
+      body.push(chunk);
+      sizeBytes += chunk.length;
+      if (sizeBytes > MAX_SMALL_OBJECT_BYTES) throw new StoreError('too-large', 'GetObject', 'TooLarge');
     }
+    return Buffer.concat(body);
   }
 
-  /** Undefined when there is no such object, and `empty` when it ends before the range begins. */
-  async #reading<T>(key: string, empty: T, read: () => Promise<T>): Promise<T | undefined> {
+  /** Without a length the whole object. Empty when the object ends before the range begins. */
+  async getRange(key: string, offset = 0, length?: number): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const Range = length === undefined ? undefined : `bytes=${offset}-${offset + length - 1}`;
     try {
-      return await read();
-    } catch (thrown) {
-      // The client throws StoreErrors; the body, which is read after it, throws what the network does.
-      const error = toStoreError('GetObject', thrown);
-      if (isMissing(error.cause)) return undefined;
-      if (storeCodeOf(error.cause) === 'InvalidRange') return empty;
+      const output = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range }));
+      return chunksOf(output.Body as AsyncIterable<Uint8Array>, Range === undefined ? 0 : bytesInRange(output, offset));
+    } catch (error) {
+      const { cause } = error as StoreError;
+      if (isMissing(cause)) return undefined;
+      if (storeCodeOf(cause) === 'InvalidRange') return chunksOf([]);
       // A 404 without a code of S3 counts when a listing shows no such object either.
       if (isBare404(error) && (await this.list(key, { limit: 1 })).objects.length === 0) return undefined;
       throw error;
@@ -174,10 +147,10 @@ export class S3ObjectStore implements ObjectStore {
         MaxKeys: limit,
       }),
     );
-    const objects = (output.Contents ?? []).map((object) => ({
+    const objects = wholeItems(operation, output.Contents, 'Key', 'Size', 'LastModified').map((object) => ({
       key: this.#keyOf(operation, prefix, object.Key),
-      sizeBytes: needed(operation, object.Size),
-      lastModifiedMs: timeOf(needed(operation, object.LastModified)),
+      sizeBytes: object.Size,
+      lastModifiedMs: object.LastModified.getTime(),
     }));
     // A store that ignores where to start would send the same page again and again.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
@@ -188,7 +161,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<VersionPage> {
     const operation = 'ListObjectVersions';
-    const from = readCursor(cursor);
+    const from = JSON.parse(cursor ?? '{}') as Cursor;
     const output = await this.#client.send(
       new ListObjectVersionsCommand({
         Bucket: this.#bucket,
@@ -200,24 +173,23 @@ export class S3ObjectStore implements ObjectStore {
     const listed = [
       ...(output.Versions ?? []).map((version) => ({ ...version, isDeleteMarker: false })),
       ...(output.DeleteMarkers ?? []).map((marker) => ({ ...marker, Size: 0, isDeleteMarker: true })),
-    ].map((version) => ({
+    ];
+    const versions = wholeItems(operation, listed, 'Key', 'Size', 'LastModified', 'IsLatest').map((version) => ({
       key: this.#keyOf(operation, prefix, version.Key),
-      sizeBytes: needed(operation, version.Size),
-      lastModifiedMs: timeOf(needed(operation, version.LastModified)),
+      sizeBytes: version.Size,
+      lastModifiedMs: version.LastModified.getTime(),
       versionId: version.VersionId,
-      isLatest: needed(operation, version.IsLatest),
+      isLatest: version.IsLatest,
       isDeleteMarker: version.isDeleteMarker,
     }));
-    const nameOf = (version: ListedVersion) => JSON.stringify([version.key, version.versionId, version.isDeleteMarker]);
-    const versions = withoutRepeats(listed, nameOf, from.last);
     // The SDK parses versions and delete markers into two lists, which loses the order between them.
     versions.sort(byKeyThenLatest);
-    const { NextKeyMarker: key, NextVersionIdMarker: id, IsTruncated } = output;
-    const last = versions.at(-1);
+    const nameOf = (version: ListedVersion) => JSON.stringify([version.key, version.versionId, version.isDeleteMarker]);
+    const { NextKeyMarker: key, NextVersionIdMarker: id, IsTruncated: isTruncated = Boolean(key) } = output;
     // With the key alone the next page would leave out the rest of that key's versions.
-    const next = id === undefined ? undefined : { key, id, last: last && nameOf(last) };
-    const isTruncated = IsTruncated ?? Boolean(key);
-    return { versions, cursor: nextCursor(operation, from, next, isTruncated), storeTimeMs: storeTimeOf(output) };
+    const next = id === undefined ? {} : { key, id };
+    const { items, cursor: nextCursor } = pageOf(operation, versions, nameOf, { from, next, isTruncated });
+    return { versions: items, cursor: nextCursor, storeTimeMs: storeTimeOf(output) };
   }
 
   async isVersioned(): Promise<boolean> {
@@ -259,16 +231,15 @@ export class S3ObjectStore implements ObjectStore {
 
   /** Undefined: the store did not say which keys it deleted. */
   async #deleteBatch(targets: readonly DeleteTarget[]): Promise<DeleteFailure[] | undefined> {
-    const byStoredKey = new Map(targets.map(({ key }) => [this.#keyPrefix + key, key]));
     const Objects = targets.map(({ key, versionId }) => ({ Key: this.#keyPrefix + key, VersionId: versionId }));
     try {
       const { Errors = [] } = await this.#client.send(
         new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Quiet: true, Objects } }),
       );
       const failures: DeleteFailure[] = [];
-      for (const { Key = '', VersionId: versionId, Code: code = 'Unknown' } of Errors) {
-        const key = byStoredKey.get(Key);
-        if (key === undefined) return undefined;
+      for (const { Key, VersionId: versionId, Code: code = 'Unknown' } of Errors) {
+        if (Key === undefined || !Objects.some((object) => object.Key === Key)) return undefined;
+        const key = Key.slice(this.#keyPrefix.length);
         if (!NOTHING_TO_DELETE.includes(code)) failures.push({ key, versionId, code });
       }
       return failures;
@@ -298,24 +269,16 @@ export class S3ObjectStore implements ObjectStore {
     return failures;
   }
 
-  tag(key: string, tags: Readonly<Record<string, string>>): Promise<boolean> {
-    return this.#tagging.tag(key, tags);
-  }
-
-  tags(key: string): Promise<Record<string, string> | undefined> {
-    return this.#tagging.tags(key);
-  }
-
   async createMultipartUpload(key: string, options: PutOptions): Promise<string> {
-    const output = await this.#client.send(
-      new CreateMultipartUploadCommand({ ...this.#at(key), ...headersOf(options) }),
+    const { contentType: ContentType, cacheControl: CacheControl } = options;
+    const { UploadId } = await this.#client.send(
+      new CreateMultipartUploadCommand({ ...this.#at(key), ContentType, CacheControl }),
     );
-    if (!output.UploadId) throw new StoreError('unavailable', 'CreateMultipartUpload', 'NoUploadId');
-    return output.UploadId;
+    if (!UploadId) throw new StoreError('unavailable', 'CreateMultipartUpload', 'NoUploadId');
+    return UploadId;
   }
 
   async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
-    const operation = 'UploadPart';
     try {
       const { ETag } = await this.#client.send(
         new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
@@ -323,39 +286,40 @@ export class S3ObjectStore implements ObjectStore {
       if (ETag) return ETag;
     } catch (error) {
       if (!(await this.#isGone(key, uploadId, error))) throw error;
-      throw new StoreError('no-such-upload', operation, 'NoSuchUpload', { cause: error });
+      throw new StoreError('no-such-upload', 'UploadPart', 'NoSuchUpload', { cause: error });
     }
     // Some stores give the ETag only in the listing.
     const part = (await this.listParts(key, uploadId))?.find((stored) => stored.partNumber === partNumber);
-    return needed(operation, part?.etag);
+    if (!part) throw unreadable('UploadPart');
+    return part.etag;
   }
 
   async listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined> {
     const operation = 'ListParts';
-    const parts: UploadedPart[] = [];
+    const parts = new Map<number, UploadedPart>();
     let marker: string | undefined;
-    do {
-      try {
+    try {
+      do {
         const output = await this.#client.send(
           new ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker }),
         );
-        for (const part of output.Parts ?? []) {
-          parts.push({
-            partNumber: needed(operation, part.PartNumber),
-            sizeBytes: needed(operation, part.Size),
-            etag: needed(operation, part.ETag),
-            lastModifiedMs: timeOf(part.LastModified),
-          });
+        for (const part of wholeItems(operation, output.Parts, 'PartNumber', 'Size', 'ETag')) {
+          const { PartNumber: partNumber, Size: sizeBytes, ETag: etag } = part;
+          const lastModifiedMs = part.LastModified?.getTime() ?? Number.NaN;
+          // SeaweedFS 4.48 lists a part that was replaced beside the one that replaced it.
+          const known = parts.get(partNumber);
+          const isReplaced = known !== undefined && known.lastModifiedMs > lastModifiedMs;
+          if (!isReplaced) parts.set(partNumber, { partNumber, sizeBytes, etag, lastModifiedMs });
         }
         const next = output.NextPartNumberMarker;
         const leadsOn = Number(next ?? 0) > Number(marker ?? 0);
         marker = goesOn(operation, output.IsTruncated, leadsOn) ? next : undefined;
-      } catch (error) {
-        if (await this.#isGone(key, uploadId, error)) return undefined;
-        throw error;
-      }
-    } while (marker !== undefined);
-    return latestOfEach(parts);
+      } while (marker !== undefined);
+    } catch (error) {
+      if (await this.#isGone(key, uploadId, error)) return undefined;
+      throw error;
+    }
+    return [...parts.values()];
   }
 
   /**
@@ -407,52 +371,25 @@ export class S3ObjectStore implements ObjectStore {
 
   async listMultipartUploads(prefix: string, { cursor }: { cursor?: string | undefined } = {}): Promise<UploadPage> {
     const operation = 'ListMultipartUploads';
-    const from = readCursor(cursor);
-    const request = (UploadIdMarker?: string) =>
-      this.#client.send(
-        new ListMultipartUploadsCommand({
-          Bucket: this.#bucket,
-          Prefix: this.#keyPrefix + prefix,
-          KeyMarker: from.key,
-          UploadIdMarker,
-        }),
-      );
+    const from = JSON.parse(cursor ?? '{}') as Cursor;
+    const request = { Bucket: this.#bucket, Prefix: this.#keyPrefix + prefix, KeyMarker: from.key };
+    const response = this.#client.send(new ListMultipartUploadsCommand({ ...request, UploadIdMarker: from.id }));
     // versitygw 1.8 refuses its own marker. The service opens one upload of a key, so the key alone leads on as well.
-    const output = await request(from.id).catch((error: unknown) => {
+    const output = await response.catch((error: unknown) => {
       if (from.id === undefined || !isStoreError(error, 'unexpected')) throw error;
-      return request();
+      return this.#client.send(new ListMultipartUploadsCommand(request));
     });
-    const listed = (output.Uploads ?? []).map((upload) => ({
+    const uploads = wholeItems(operation, output.Uploads, 'Key', 'UploadId').map((upload) => ({
       key: this.#keyOf(operation, prefix, upload.Key),
-      uploadId: needed(operation, upload.UploadId),
-      initiatedMs: timeOf(upload.Initiated),
+      uploadId: upload.UploadId,
+      initiatedMs: upload.Initiated?.getTime() ?? Number.NaN,
     }));
     const nameOf = (upload: OpenUpload) => JSON.stringify([upload.key, upload.uploadId]);
-    const uploads = withoutRepeats(listed, nameOf, from.last);
-    const { NextKeyMarker: key, NextUploadIdMarker: id, IsTruncated } = output;
-    const last = uploads.at(-1);
-    const next = { key, id: id || undefined, last: last && nameOf(last) };
-    const isTruncated = IsTruncated ?? Boolean(key);
-    return { uploads, cursor: nextCursor(operation, from, next, isTruncated), storeTimeMs: storeTimeOf(output) };
+    const { NextKeyMarker: key, NextUploadIdMarker: id, IsTruncated: isTruncated = Boolean(key) } = output;
+    const next = { key, id: id || undefined };
+    const { items, cursor: nextCursor } = pageOf(operation, uploads, nameOf, { from, next, isTruncated });
+    return { uploads: items, cursor: nextCursor, storeTimeMs: storeTimeOf(output) };
   }
-}
-
-/** SeaweedFS 4.48 lists a part that was replaced beside the one that replaced it. */
-function latestOfEach(parts: readonly UploadedPart[]): UploadedPart[] {
-  const latest = new Map<number, UploadedPart>();
-  for (const part of parts) {
-    const known = latest.get(part.partNumber);
-    if (!known || !(known.lastModifiedMs > part.lastModifiedMs)) latest.set(part.partNumber, part);
-  }
-  return [...latest.values()];
-}
-
-function headersOf({ contentType, cacheControl }: PutOptions) {
-  return { ContentType: contentType, CacheControl: cacheControl };
-}
-
-function tooLarge(): StoreError {
-  return new StoreError('too-large', 'GetObject', 'TooLarge');
 }
 
 /** By key; within a key the latest first, then by the store's times, then as the store listed them. */
@@ -464,31 +401,27 @@ function byKeyThenLatest(a: ListedVersion, b: ListedVersion): number {
   );
 }
 
-/** Where the next page begins, and the last item of this one: some stores begin with it again (versitygw 1.8). */
+/** Where a page begins, and the last item of the one before it: some stores begin with that again (versitygw 1.8). */
 interface Cursor {
   readonly key?: string | undefined;
   readonly id?: string | undefined;
   readonly last?: string | undefined;
 }
 
-/** Undefined on the last page. @throws StoreError when a truncated listing leads nowhere, or to the same page again */
-function nextCursor(
+/**
+ * Each item once, and not the last one of the page before. No cursor on the last page.
+ * @throws StoreError when a truncated listing leads nowhere, or to the same page again
+ */
+function pageOf<T>(
   operation: string,
-  from: Cursor,
-  next: Cursor | undefined,
-  isTruncated: boolean,
-): string | undefined {
-  const leadsOn = Boolean(next?.key) && !(next?.key === from.key && next?.id === from.id);
-  return goesOn(operation, isTruncated, leadsOn) ? JSON.stringify(next) : undefined;
-}
-
-function readCursor(cursor: string | undefined): Cursor {
-  return cursor === undefined ? {} : (JSON.parse(cursor) as Cursor);
-}
-
-/** Each item once, and not the last one of the page before. */
-function withoutRepeats<T>(items: readonly T[], nameOf: (item: T) => string, last: string | undefined): T[] {
-  const byName = new Map(items.map((item) => [nameOf(item), item]));
-  if (last !== undefined) byName.delete(last);
-  return [...byName.values()];
+  listed: readonly T[],
+  nameOf: (item: T) => string,
+  { from, next, isTruncated }: { readonly from: Cursor; readonly next: Cursor; readonly isTruncated: boolean },
+): { items: T[]; cursor: string | undefined } {
+  const items = new Map(listed.map((item) => [nameOf(item), item]));
+  const last = [...items.keys()].at(-1);
+  if (from.last !== undefined) items.delete(from.last);
+  const leadsOn = Boolean(next.key) && !(next.key === from.key && next.id === from.id);
+  const cursor = goesOn(operation, isTruncated, leadsOn) ? JSON.stringify({ ...next, last }) : undefined;
+  return { items: [...items.values()], cursor };
 }

@@ -21,13 +21,29 @@ const NO_STORE = 'private, no-store';
 /** Signs for `publicEndpoint` where there is one; part URLs with the upload credentials where there are some. */
 export function createS3Presigner(options: S3PresignerOptions): Presigner {
   const { settings, now } = options;
+  const { region, forcePathStyle, bucket } = settings;
   // A function is called for every URL: the SDK's chain rotates the credentials.
   const credentials = settings.credentials ?? options.client.config.credentials;
   const uploadCredentials = settings.uploadCredentials ?? credentials;
-  const publicClient = publicClientOf(settings, credentials);
-  const bucket = bucketUrl(publicClient, settings);
-  const bucketPath = bucket.pathname.replace(/\/$/, '');
-  const sign = createQuerySigner(settings.region);
+  const endpoint = settings.publicEndpoint ?? settings.endpoint;
+  // It sends nothing, so it opens no connection that would have to be closed.
+  const publicClient = new S3Client({
+    region,
+    forcePathStyle,
+    credentials,
+    ...CHECKSUMS,
+    ...(endpoint && { endpoint }),
+  });
+  // By the SDK's own rules: path style, virtual host, or the provider's for a region.
+  const { url: bucketUrl } = publicClient.config.endpointProvider({
+    Bucket: bucket,
+    Region: region,
+    ForcePathStyle: forcePathStyle,
+    DisableMultiRegionAccessPoints: true,
+    ...(endpoint && { Endpoint: endpoint }),
+  });
+  const bucketPath = bucketUrl.pathname.replace(/\/$/, '');
+  const sign = createQuerySigner(region);
 
   return {
     async presignPart(key: string, part: PartToSign, expiresInSeconds: number) {
@@ -37,13 +53,13 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
       const path = `${bucketPath}/${escapePath(settings.keyPrefix + key)}`;
       const query = { partNumber: String(part.partNumber), uploadId: part.uploadId, 'x-id': 'UploadPart' };
       const length = options.unsafeWithoutSignedLength ? {} : { 'content-length': String(part.sizeBytes) };
-      const request = { method: 'PUT', path, query, headers: { host: bucket.host, ...length } };
+      const request = { method: 'PUT', path, query, headers: { host: bucketUrl.host, ...length } };
       const signer = typeof uploadCredentials === 'function' ? await uploadCredentials() : uploadCredentials;
-      return `${bucket.origin}${path}?${sign(request, signer, signedAtMs, expiresInSeconds)}`;
+      return `${bucketUrl.origin}${path}?${sign(request, signer, signedAtMs, expiresInSeconds)}`;
     },
     presignPlayback(key: string, { contentType }, expiresInSeconds: number) {
       const command = new GetObjectCommand({
-        Bucket: settings.bucket,
+        Bucket: bucket,
         Key: settings.keyPrefix + key,
         ResponseContentType: contentType,
         ResponseCacheControl: NO_STORE,
@@ -51,27 +67,6 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
       return getSignedUrl(publicClient, command, { expiresIn: expiresInSeconds, signingDate: new Date(now()) });
     },
   };
-}
-
-type Credentials = NonNullable<S3Settings['credentials']> | S3Client['config']['credentials'];
-
-/** It sends nothing, so it opens no connection that would have to be closed. */
-function publicClientOf(settings: S3Settings, credentials: Credentials): S3Client {
-  const { region, forcePathStyle } = settings;
-  const endpoint = settings.publicEndpoint ?? settings.endpoint;
-  return new S3Client({ region, forcePathStyle, credentials, ...CHECKSUMS, ...(endpoint && { endpoint }) });
-}
-
-/** The URL of the bucket by the SDK's own rules: path style, virtual host, or the provider's for a region. */
-function bucketUrl({ config }: S3Client, { bucket, region, forcePathStyle, ...endpoints }: S3Settings): URL {
-  const Endpoint = endpoints.publicEndpoint ?? endpoints.endpoint;
-  const place = {
-    Bucket: bucket,
-    Region: region,
-    ForcePathStyle: forcePathStyle,
-    DisableMultiRegionAccessPoints: true,
-  };
-  return config.endpointProvider({ ...place, ...(Endpoint && { Endpoint }) }).url;
 }
 
 /** The slashes stay. */

@@ -1,7 +1,9 @@
 // What a response of an S3-compatible store says: errors become StoreErrors, and one that may not be whole, or may not be
 // from the store, says nothing.
-import type { GetObjectCommandOutput, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
-import { HttpRequest, HttpResponse } from '@smithy/protocol-http';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { GetObjectCommandOutput, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { DeserializeMiddleware } from '@smithy/types';
 import { meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
 
@@ -62,15 +64,16 @@ export function unreadable(operation: string): StoreError {
   return new StoreError('unavailable', operation, 'UnreadableAnswer');
 }
 
-/** A member without which a response is unreadable. */
-export function needed<T>(operation: string, value: T | undefined): T {
-  if (value === undefined) throw unreadable(operation);
-  return value;
-}
-
-/** NaN where the store sent none. */
-export function timeOf(date: Date | undefined): number {
-  return date?.getTime() ?? Number.NaN;
+/** The items of a listing. @throws StoreError when one lacks a member that it must have */
+export function wholeItems<T, Name extends keyof T>(
+  operation: string,
+  items: readonly T[] | undefined,
+  ...needed: readonly Name[]
+): readonly (T & { readonly [Needed in Name]-?: NonNullable<T[Needed]> })[] {
+  for (const item of items ?? []) {
+    for (const name of needed) if (item[name] === undefined) throw unreadable(operation);
+  }
+  return (items ?? []) as ReturnType<typeof wholeItems<T, Name>>;
 }
 
 /**
@@ -82,15 +85,16 @@ export function goesOn(operation: string, isTruncated: boolean | undefined, lead
   return isTruncated ?? leadsOn;
 }
 
-/** How many bytes of a range will arrive. A store that ignores the range sends others than were requested. */
-export function bytesInRange(
-  { ContentRange = '', ContentLength, ETag }: GetObjectCommandOutput,
-  offset: number,
-): number {
+/** How many bytes of a range will arrive. A store that ignores the range sends others, which are not read. */
+export function bytesInRange(output: GetObjectCommandOutput, offset: number): number {
+  const { ContentRange = '', ContentLength, ETag, Body } = output;
   // Some stores give an empty object whole, whatever the range.
   if (ContentRange === '' && ContentLength === 0 && ETag) return 0;
   const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(ContentRange) ?? [];
-  if (Number(first) !== offset) throw unreadable('GetObject');
+  if (Number(first) !== offset) {
+    (Body as Readable).destroy();
+    throw unreadable('GetObject');
+  }
   return Number(last) - offset + 1;
 }
 
@@ -111,21 +115,16 @@ export async function* chunksOf(
   if (received < announced) throw cutShort('GetObject');
 }
 
-/** Ends the connection of a response that is not read. */
-export function discard({ Body }: GetObjectCommandOutput): void {
-  (Body as { destroy?: () => void } | undefined)?.destroy?.();
-}
-
 /** The root elements of the responses from which something follows when they are empty. */
 const ROOTS = new Map([
-  ['ListObjectsV2Command', 'ListBucketResult'],
-  ['ListObjectVersionsCommand', 'ListVersionsResult'],
-  ['ListMultipartUploadsCommand', 'ListMultipartUploadsResult'],
-  ['ListPartsCommand', 'ListPartsResult'],
-  ['GetBucketVersioningCommand', 'VersioningConfiguration'],
-  ['GetObjectTaggingCommand', 'Tagging'],
-  ['DeleteObjectsCommand', 'DeleteResult'],
-  ['CompleteMultipartUploadCommand', 'CompleteMultipartUploadResult'],
+  ['ListObjectsV2', 'ListBucketResult'],
+  ['ListObjectVersions', 'ListVersionsResult'],
+  ['ListMultipartUploads', 'ListMultipartUploadsResult'],
+  ['ListParts', 'ListPartsResult'],
+  ['GetBucketVersioning', 'VersioningConfiguration'],
+  ['GetObjectTagging', 'Tagging'],
+  ['DeleteObjects', 'DeleteResult'],
+  ['CompleteMultipartUpload', 'CompleteMultipartUploadResult'],
 ]);
 
 const ROOT = /^\s*(?:<\?[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:[\w-]+:)?(\w+)/;
@@ -133,46 +132,38 @@ const PAGE = /^\s*<(?:!doctype\s+html|html)\b/i;
 /** The root element begins within this. */
 const HEAD_BYTES = 1024;
 
+/** S3's name of it: `GetObject` of `GetObjectCommand`. */
+export function operationOf({ commandName }: { readonly commandName?: string }): string {
+  return String(commandName).replace(/Command$/, '');
+}
+
 /**
  * Checks each document before the SDK reads it. The SDK takes any document for the one that it expects: an empty body, a
  * proxy's page, or the listing of a store that ignores the query would read as "there is nothing".
  */
-export function expectRootElements(client: S3Client): void {
-  const place = { relation: 'after', toMiddleware: 'deserializerMiddleware', name: 'expectRootElement' } as const;
-  client.middlewareStack.addRelativeTo(expectRootElement, place);
-}
-
-const expectRootElement: DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> =
-  (next, context) => async (args) => {
+export const expectRootElement: DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> = (next, context) => {
+  const operation = operationOf(context);
+  const expected = ROOTS.get(operation);
+  return async (args) => {
     const result = await next(args);
-    const { response } = result;
-    if (!HttpResponse.isInstance(response) || response.statusCode >= 300) return result;
-    const command = String(context.commandName);
+    const response = result.response as HttpResponse;
+    if (response.statusCode >= 300) return result;
     const unreadableAnswer = () =>
-      Object.assign(new Error(`not a response to ${command}`), { name: 'UnreadableAnswer' });
+      Object.assign(new Error(`not a response to ${operation}`), { name: 'UnreadableAnswer' });
     // Objects are not read here. No object of the service is a page.
-    if (command === 'GetObjectCommand') {
+    if (operation === 'GetObject') {
       if (!/^text\/html\b/i.test(response.headers['content-type'] ?? '')) return result;
-      response.body?.destroy?.();
+      response.body.destroy();
       throw unreadableAnswer();
     }
-    const body = await collect(response.body);
+    const body = await buffer(response.body);
     response.body = body;
-    const isQuestion = HttpRequest.isInstance(args.request) && args.request.method === 'GET';
-    if (body.length === 0 ? isQuestion : !isResponseTo(command, body)) throw unreadableAnswer();
+    const head = body.toString('utf8', 0, HEAD_BYTES);
+    const root = ROOT.exec(head)?.[1];
+    const isQuestion = (args.request as HttpRequest).method === 'GET';
+    // An error inside a 200 is left to the SDK.
+    const isResponse = expected === undefined ? !PAGE.test(head) : root === expected || root === 'Error';
+    if (body.length === 0 ? isQuestion : !isResponse) throw unreadableAnswer();
     return result;
   };
-
-/** An error inside a 200 is left to the SDK. */
-function isResponseTo(command: string, body: Buffer): boolean {
-  const head = body.toString('utf8', 0, HEAD_BYTES);
-  const root = ROOT.exec(head)?.[1];
-  const expected = ROOTS.get(command);
-  return expected === undefined ? !PAGE.test(head) : root === expected || root === 'Error';
-}
-
-async function collect(body: unknown): Promise<Buffer> {
-  if (body === undefined || body === null) return Buffer.alloc(0);
-  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return Buffer.concat(await Array.fromAsync(body as AsyncIterable<Uint8Array>));
-}
+};

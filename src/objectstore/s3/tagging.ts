@@ -3,15 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectTaggingCommand, PutObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import { deleteOrThrow, type ObjectStore } from '../object-store.ts';
-import { isStoreError } from '../store-error.ts';
+import { isStoreError, type StoreError } from '../store-error.ts';
 import { isMissing } from './responses.ts';
 
 const TAG_ATTEMPTS = 8;
 const TAG_PAUSE_MS = 50;
 const PROBE = Buffer.from('what tagging leaves as it is');
 const PROBE_TAG = { probe: 'tagging' };
-
-export type Tags = Readonly<Record<string, string>>;
 
 export interface TaggingOptions {
   readonly client: S3Client;
@@ -23,76 +21,47 @@ export interface TaggingOptions {
   readonly onMissing: () => void;
 }
 
-export class Tagging {
-  readonly #options: TaggingOptions;
-  readonly #scratchKey: string;
+export function taggingOn(options: TaggingOptions): Pick<ObjectStore, 'tag' | 'tags'> {
+  const { client, at, store, onMissing } = options;
+  const scratchKey = `${options.scratchPrefix}tagging-${crypto.randomUUID()}`;
+  let isOff = false;
   /** Callers share one trial; one during which the store was unavailable is repeated. */
-  #trial: Promise<boolean> | undefined;
-  #isOff = false;
+  let trial: Promise<boolean> | undefined;
 
-  constructor(options: TaggingOptions) {
-    this.#options = options;
-    this.#scratchKey = `${options.scratchPrefix}tagging-${crypto.randomUUID()}`;
-  }
-
-  async tag(key: string, tags: Tags): Promise<boolean> {
-    try {
-      if (!(await this.#works())) return false;
-      await this.#write(key, tags);
-      return true;
-    } catch (error) {
-      this.#turnOffUnlessUnavailable(error);
-      return false;
-    }
-  }
-
-  async tags(key: string): Promise<Record<string, string> | undefined> {
-    try {
-      return (await this.#works()) ? await this.#read(key) : undefined;
-    } catch (error) {
-      this.#turnOffUnlessUnavailable(error);
-      if (isStoreError(error, 'unavailable')) throw error;
-      return undefined;
-    }
-  }
-
-  /** @throws StoreError `unavailable` */
-  async #works(): Promise<boolean> {
-    if (this.#isOff) return false;
-    this.#trial ??= this.#tryOut();
-    try {
-      if (!(await this.#trial)) this.#turnOff();
-    } catch (error) {
-      this.#trial = undefined;
+  /** Undefined when tagging does not work, or the object does not exist. @throws StoreError `unavailable` */
+  async function whereItWorks<T>(act: () => Promise<T>): Promise<T | undefined> {
+    if (isOff) return undefined;
+    trial ??= tryOut().catch((error: unknown) => {
+      trial = undefined;
       throw error;
-    }
-    return !this.#isOff;
-  }
-
-  #turnOff(): void {
-    if (!this.#isOff) this.#options.onMissing();
-    this.#isOff = true;
-  }
-
-  /** A store that is unavailable, and an object that does not exist, say nothing about tagging. */
-  #turnOffUnlessUnavailable(error: unknown): void {
-    if (!isStoreError(error)) throw error;
-    if (error.code !== 'unavailable' && !isMissing(error.cause)) this.#turnOff();
-  }
-
-  async #tryOut(): Promise<boolean> {
-    const { store } = this.#options;
-    const key = this.#scratchKey;
+    });
     try {
-      await store.put(key, PROBE);
-      await this.#write(key, PROBE_TAG);
-      const [body, tags] = [await store.get(key), await this.#read(key)];
+      if ((await trial) && !isOff) return await act();
+      turnOff();
+    } catch (error) {
+      // A store that is unavailable, and an object that does not exist, say nothing about tagging.
+      requireRefusal(error);
+      if (!isMissing(error.cause)) turnOff();
+    }
+    return undefined;
+  }
+
+  function turnOff(): void {
+    if (!isOff) onMissing();
+    isOff = true;
+  }
+
+  async function tryOut(): Promise<boolean> {
+    try {
+      await store.put(scratchKey, PROBE);
+      await write(scratchKey, PROBE_TAG);
+      const [body, tags] = [await store.get(scratchKey), await read(scratchKey)];
       return body !== undefined && PROBE.equals(body) && tags?.probe === PROBE_TAG.probe;
     } catch (error) {
-      if (!isStoreError(error) || error.code === 'unavailable') throw error;
+      requireRefusal(error);
       return false;
     } finally {
-      await this.#removeKey();
+      await removeKey();
     }
   }
 
@@ -100,19 +69,17 @@ export class Tagging {
    * What an unavailable store did not delete is deleted by the next trial. A key that the store refuses to delete stays: the
    * doctor and `verify` report what is left under the scratch prefix. @throws StoreError `unavailable`
    */
-  async #removeKey(): Promise<void> {
-    const { store } = this.#options;
-    const key = this.#scratchKey;
+  async function removeKey(): Promise<void> {
     try {
-      const targets = (await store.isVersioned()) ? (await store.listVersions(key)).versions : [{ key }];
+      const isVersioned = await store.isVersioned();
+      const targets = isVersioned ? (await store.listVersions(scratchKey)).versions : [{ key: scratchKey }];
       await deleteOrThrow(store, targets);
     } catch (error) {
-      if (!isStoreError(error) || error.code === 'unavailable') throw error;
+      requireRefusal(error);
     }
   }
 
-  async #write(key: string, tags: Tags, attempt = 1): Promise<void> {
-    const { client, at } = this.#options;
+  async function write(key: string, tags: Readonly<Record<string, string>>, attempt = 1): Promise<void> {
     const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
     try {
       await client.send(new PutObjectTaggingCommand({ ...at(key), Tagging: { TagSet } }));
@@ -120,13 +87,29 @@ export class Tagging {
       // Ceph answers 409 to the second of two calls that tag one object at once.
       if (!isStoreError(error) || error.storeCode !== 'OperationAborted' || attempt === TAG_ATTEMPTS) throw error;
       await sleep(Math.random() * TAG_PAUSE_MS * attempt);
-      await this.#write(key, tags, attempt + 1);
+      await write(key, tags, attempt + 1);
     }
   }
 
-  async #read(key: string): Promise<Record<string, string> | undefined> {
-    const { client, at } = this.#options;
+  async function read(key: string): Promise<Record<string, string> | undefined> {
     const { TagSet } = await client.send(new GetObjectTaggingCommand(at(key)));
     return TagSet && Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]));
   }
+
+  return {
+    async tag(key, tags) {
+      try {
+        return (await whereItWorks(() => write(key, tags).then(() => true))) ?? false;
+      } catch (error) {
+        if (isStoreError(error)) return false;
+        throw error;
+      }
+    },
+    tags: (key) => whereItWorks(() => read(key)),
+  };
+}
+
+/** Passes on what is no response of the store. */
+function requireRefusal(error: unknown): asserts error is StoreError {
+  if (!isStoreError(error) || error.code === 'unavailable') throw error;
 }
