@@ -148,7 +148,7 @@ class Purge {
     }
   }
 
-  /** Deletes all but manifest and deletion intent, and lists again, until exactly the attempt's listing shows no other. */
+  /** Deletes the contents, and lists again, until a listing of exactly the attempt shows none. */
   async #deleteContents(): Promise<void> {
     let rest = this.#jobs;
     for (let round = 0; rest.length > 0; round += 1) {
@@ -328,8 +328,11 @@ function fail(job: PurgeJob, failure: Failure): void {
   if (isActive(job)) job.progress = { step: 'failed', failure };
 }
 
+/** A restriction lasts as long as the media: pages of a listing from before and during a purge must not show these alone. */
+const KEPT_BESIDE_MEDIA: ReadonlySet<string> = new Set(['manifest', 'restricted', 'deleting']);
+
 function contents({ state }: PurgeJob): readonly CountedTarget[] {
-  return state.items.filter(({ object }) => object !== 'manifest' && object !== 'deleting');
+  return state.items.filter(({ object }) => !KEPT_BESIDE_MEDIA.has(object));
 }
 
 function allButIntent({ state }: PurgeJob): readonly CountedTarget[] {

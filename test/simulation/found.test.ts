@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
@@ -40,4 +41,17 @@ test('a repeated creation leaves no marker of a recording that is erased while i
     code: 'recording-being-created',
   });
   expect(await service.keys('participants/')).toEqual([]);
+});
+
+test('a restriction is deleted after the media: no listing whose pages span a purge shows media without it', async () => {
+  const interventions = createInterventions();
+  const service = startTestService({ wrap: (store) => interventions.wrap(store) });
+  const ref = await service.record();
+  await restrictRecording(service.context, CALLER, ref, 'a dispute');
+  const batches: string[][] = [];
+  interventions.watch('delete', (targets) => void batches.push((targets as { key: string }[]).map(({ key }) => key)));
+  await eraseRecording(service.context, CALLER, ref, 'erasure');
+  const batchOf = (object: string) => batches.findIndex((keys) => keys.some((key) => key.endsWith(`/${object}`)));
+  expect(batchOf('media')).toBeGreaterThanOrEqual(0);
+  expect(batchOf('restricted')).toBeGreaterThan(batchOf('media'));
 });
