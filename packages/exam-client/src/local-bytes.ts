@@ -3,6 +3,7 @@ import type { Completion, Consent, RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
 import type { IndexState } from './webm/cluster-index.ts';
 import { type Bytes, concat } from './webm/ebml.ts';
+import type { Cue } from './webm/head.ts';
 
 /** What is known of a recording besides its bytes. Times are milliseconds of the session's clock. */
 export interface RecordingRow {
@@ -23,10 +24,26 @@ export interface RecordingRow {
   gaps: Gap[];
   /** Up to where bytes were dropped after their part; the first part is kept. */
   droppedToBytes: number;
+  /** The cluster with which the bytes after `droppedToBytes` begin, when they begin with one. */
+  keptFrom?: Cue | undefined;
   /** What was read of the file until the row was written: the dropped bytes at least. */
   index?: IndexState;
   /** Set when all parts are stored and the service is asked to complete them. */
   completion?: Completion;
+  continuation?: Continuation;
+}
+
+/** The service had ended a recording of which bytes were still here, and another one continues it. */
+export interface Continuation {
+  /** 1 for the first. */
+  readonly number: number;
+  /** The Idempotency-Key of the new recording. */
+  readonly requestKey: string;
+  /** What was recorded after the head and is not in the file of the new recording: the bytes, and how long they last. */
+  readonly skippedBytes: number;
+  readonly skippedMs: number;
+  /** The recordings that were ended, so that a withdrawal finds them. */
+  readonly endedIds: readonly string[];
 }
 
 export interface Chunk {

@@ -1,6 +1,7 @@
 // One recording, live or left over from an earlier visit: its bytes go to the browser's disk, then to the store.
 import { now, toIso } from './clock.ts';
-import { ClientError, type WaitingReason } from './errors.ts';
+import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
+import { RecordedFile } from './file.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source } from './source.ts';
@@ -8,6 +9,7 @@ import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
 import { ClusterIndex } from './webm/cluster-index.ts';
 import type { Bytes } from './webm/ebml.ts';
+import { HEAD_BYTES } from './webm/head.ts';
 import { HeadRoom } from './webm/head-room.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
@@ -35,7 +37,7 @@ export interface Recording {
   readonly kind: RecordingKind;
   /** From an earlier visit. */
   readonly isLeftover: boolean;
-  /** Undefined until the service has made one. */
+  /** Undefined until the service has made one, and changed by `continued`. */
   readonly recordingId: string | undefined;
   readonly state: RecordingState;
   readonly progress: Progress;
@@ -47,6 +49,8 @@ export interface RecordingEvents {
   onProgress(): void;
   onState(state: RecordingState): void;
   onGap(gap: Gap): void;
+  /** A new recording follows the one that the service ended. */
+  onContinued(ended: { readonly recordingId: string | undefined; readonly code: string }): void;
 }
 
 export interface RecordingDependencies {
@@ -63,18 +67,8 @@ const ROOM_CHECK_MS = 1_000;
 /** Until the service has told the size of a part: S3's smallest. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
-/** The service will never take what is left: it is erased here too. */
-const ERASING_CODES = new Set([
-  'recording-deleted',
-  'recording-expired',
-  'recording-not-found',
-  'recording-stored',
-  'attempt-assessed',
-  'upload-gone',
-  'consent-missing',
-  'not-a-recording',
-  'nothing-recorded',
-]);
+/** So many new recordings may continue one; a service that ends each at once must not be asked forever. */
+const MAX_CONTINUATIONS = 50;
 
 export class LocalRecording implements Recording {
   readonly kind: RecordingKind;
@@ -83,7 +77,8 @@ export class LocalRecording implements Recording {
   readonly stored: Promise<StoredRecording>;
   readonly #deps: RecordingDependencies;
   readonly #row: RecordingRow;
-  readonly #upload: Upload;
+  readonly #file: RecordedFile;
+  #upload: Upload;
   readonly #index: ClusterIndex;
   readonly #headRoom = new HeadRoom();
   readonly #stop = new AbortController();
@@ -93,6 +88,9 @@ export class LocalRecording implements Recording {
   #totalBytes = 0;
   /** Nothing is waited for any more: what was recorded is taken, room or not. */
   #isEnding = false;
+  /** No more bytes come. */
+  #hasEnded = false;
+  #needsNewRecorder = false;
   /** False once they are erased: nothing is written any more. */
   #keepsBytes = true;
   /** When the last bytes came. */
@@ -119,14 +117,8 @@ export class LocalRecording implements Recording {
       this.#state = 'recording';
     }
     this.#row = { ...row, contentType: this.#source?.contentType ?? row.contentType, index: this.#index.state };
-    this.#upload = new Upload({
-      row: this.#row,
-      local: deps.local,
-      service: deps.service,
-      signal: this.#stop.signal,
-      onProgress: () => deps.events.onProgress(),
-      onWaiting: (reason) => this.#setWaiting(reason),
-    });
+    this.#file = new RecordedFile(this.#row, deps.local, this.#index);
+    this.#upload = this.#newUpload();
     deps.signal.addEventListener('abort', () => this.#halt(), { signal: this.#stop.signal });
     this.stored = this.#run();
     this.stored.catch(() => {});
@@ -140,12 +132,22 @@ export class LocalRecording implements Recording {
     return this.#row.recordingId;
   }
 
+  /** Those that the service ended before this one. */
+  get endedIds(): readonly string[] {
+    return this.#row.continuation?.endedIds ?? [];
+  }
+
+  /** It was cut off, and what is here does not hold a place where another file can begin. */
+  get needsNewRecorder(): boolean {
+    return this.#needsNewRecorder;
+  }
+
   get state(): RecordingState {
     return this.#state;
   }
 
   get progress(): Progress {
-    const { storedBytes } = this.#upload;
+    const storedBytes = this.#upload.storedBytes + this.#file.skippedBytes;
     const backlogBytes = Math.max(0, this.#totalBytes - storedBytes);
     const recordedSeconds = (this.#lastAtMs - (this.#row.startedAtMs ?? this.#lastAtMs)) / 1000;
     const backlogSeconds = this.#totalBytes > 0 ? (recordedSeconds * backlogBytes) / this.#totalBytes : 0;
@@ -181,7 +183,7 @@ export class LocalRecording implements Recording {
         await local.put(this.#row);
         this.#source?.start();
       }
-      const sizeBytes = await this.#upload.run();
+      const sizeBytes = await this.#uploadAll();
       if (this.#row.state !== 'withdrawn') this.#row.state = 'stored';
       delete this.#row.index;
       await local.put(this.#row);
@@ -191,15 +193,71 @@ export class LocalRecording implements Recording {
       return { recordingId: this.recordingId ?? '', kind: this.kind, sizeBytes, timeline: this.#timeline() };
     } catch (error) {
       const failure =
-        error instanceof ClientError ? error : new ClientError('unexpected', String(error), [], { cause: error });
+        error instanceof ClientError ? error : new ClientError('unexpected', String(error), { cause: error });
       this.#halt();
-      if (ERASING_CODES.has(failure.code)) {
+      if (consequenceOf(failure) === 'erase') {
         this.#keepsBytes = false;
         await local.remove(this.key);
       }
       this.#setState('failed');
       throw failure;
     }
+  }
+
+  /** @throws ClientError, and the signal's reason */
+  async #uploadAll(): Promise<number> {
+    for (;;) {
+      try {
+        return await this.#upload.run();
+      } catch (error) {
+        if (!(error instanceof ClientError && (await this.#continueAfter(error)))) throw error;
+      }
+    }
+  }
+
+  /** Whether a new recording continues the one that was refused: it begins with all that is still here. */
+  async #continueAfter(error: ClientError): Promise<boolean> {
+    const row = this.#row;
+    const { recordingId } = row;
+    const { restart } = this.#file;
+    const number = (row.continuation?.number ?? 0) + 1;
+    if (consequenceOf(error) !== 'continue' || number > MAX_CONTINUATIONS) return false;
+    if (!restart) {
+      this.#needsNewRecorder = this.#state === 'recording' && !this.#isEnding;
+      return false;
+    }
+    row.continuation = {
+      number,
+      requestKey: crypto.randomUUID(),
+      skippedBytes: restart.offset - HEAD_BYTES,
+      skippedMs: restart.timeMs,
+      endedIds: recordingId === undefined ? this.endedIds : [...this.endedIds, recordingId],
+    };
+    row.droppedToBytes = this.#file.skippedBytes === 0 ? 0 : restart.offset;
+    row.keptFrom = restart;
+    delete row.recordingId;
+    delete row.partSizeBytes;
+    delete row.completion;
+    this.#upload = this.#newUpload();
+    this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
+    if (this.#hasEnded) this.#endUpload();
+    await this.#deps.local.put(row);
+    await this.#deps.local.drop(this.key, HEAD_BYTES, restart.offset);
+    this.#deps.events.onContinued({ recordingId, code: error.code });
+    return true;
+  }
+
+  #newUpload(): Upload {
+    const { local, service, events } = this.#deps;
+    return new Upload({
+      row: this.#row,
+      file: this.#file,
+      local,
+      service,
+      signal: this.#stop.signal,
+      onProgress: () => events.onProgress(),
+      onWaiting: (reason) => this.#setWaiting(reason),
+    });
   }
 
   #begun(atMs: number): void {
@@ -226,7 +284,7 @@ export class LocalRecording implements Recording {
     if (lastMs !== undefined && !hasPaused) {
       this.#row.startedAtMs = Math.min(this.#row.startedAtMs ?? atMs, atMs - lastMs);
     }
-    this.#upload.grow(totalBytes);
+    this.#upload.grow(totalBytes - this.#file.skippedBytes);
     this.#deps.events.onProgress();
   }
 
@@ -260,7 +318,14 @@ export class LocalRecording implements Recording {
   async #end(): Promise<void> {
     await this.#keep(this.#headRoom.end(), now());
     if (this.#state === 'recording') this.#setState('uploading');
-    this.#upload.end({ timeline: this.#timeline(), head: this.#index.finalHead(this.#recordedMs()) });
+    this.#hasEnded = true;
+    this.#endUpload();
+  }
+
+  #endUpload(): void {
+    const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
+    const head = this.#index.finalHead(this.#recordedMs(), { bytes, ms });
+    this.#upload.end({ timeline: this.#timeline(), head });
   }
 
   /** Reads what an earlier visit left and had not read itself, a piece at a time: it may be hours. */
@@ -272,25 +337,37 @@ export class LocalRecording implements Recording {
       }
     }
     this.#totalBytes = this.#index.state.offset;
-    this.#upload.grow(this.#totalBytes);
+    this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
   }
 
   #timeline(): Timeline {
-    const startedAtMs = this.#row.startedAtMs ?? this.#row.createdAtMs;
+    const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
     return {
       startedAt: toIso(startedAtMs),
       endedAt: toIso(Math.max(startedAtMs, this.#lastAtMs)),
-      gaps: this.#row.gaps,
+      gaps: this.#row.gaps.filter(({ to }) => Date.parse(to) > startedAtMs),
     };
+  }
+
+  /** When that much had been recorded; the pauses are not in the file. */
+  #atMs(recordedMs: number): number {
+    const firstAtMs = this.#row.startedAtMs ?? this.#row.createdAtMs;
+    return this.#pauses(this.#row.gaps).reduce(
+      (atMs, { from, to }) => (Date.parse(from) <= atMs ? atMs + Date.parse(to) - Date.parse(from) : atMs),
+      firstAtMs + recordedMs,
+    );
+  }
+
+  #pauses(gaps: readonly Gap[]): readonly Gap[] {
+    return gaps.filter(({ reason }) => reason === BUFFER_FULL);
   }
 
   /** Without the pauses, which are not in the file. */
   #recordedMs(): number {
     const { startedAt, endedAt, gaps } = this.#timeline();
-    const paused = gaps.filter(({ reason }) => reason === BUFFER_FULL);
     const lengthMs = (from: string, to: string) => Date.parse(to) - Date.parse(from);
-    return paused.reduce((sum, { from, to }) => sum - lengthMs(from, to), lengthMs(startedAt, endedAt));
+    return this.#pauses(gaps).reduce((sum, { from, to }) => sum - lengthMs(from, to), lengthMs(startedAt, endedAt));
   }
 
   #halt(): void {

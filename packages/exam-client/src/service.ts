@@ -101,14 +101,17 @@ export class Service {
       code?: string;
       detail?: string;
       partNumbers?: number[];
+      receipt?: { reason?: string };
     };
     const { code = `http-${answer.status}`, detail = `The service answered ${answer.status}.` } = problem;
     if (answer.status === 401) throw new Unavailable('unauthorized', detail);
     const isPassing = answer.status === 408 || answer.status === 429 || answer.status >= 500;
-    if (isPassing || code === 'recording-being-created' || problem.code === undefined) {
+    // Only the receipt, which is written last, says why.
+    const isBeingDeleted = code === 'recording-deleted' && !problem.receipt;
+    if (isPassing || isBeingDeleted || code === 'recording-being-created' || problem.code === undefined) {
       throw new Unavailable('unreachable', detail, retryAfterMs(answer.headers.get('retry-after'), Date.now()));
     }
-    throw new ClientError(code, detail, problem.partNumbers);
+    throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
   }
 
   async #send(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response> {

@@ -29,6 +29,12 @@ export interface SessionEvents {
   progress: { readonly recording: Recording };
   state: { readonly recording: Recording; readonly state: RecordingState };
   gap: { readonly recording: Recording; readonly gap: Gap };
+  /** The service ended `endedRecordingId`; a new recording has what was still here, and what is recorded from now on. */
+  continued: {
+    readonly recording: Recording;
+    readonly endedRecordingId: string | undefined;
+    readonly code: string;
+  };
   warning: { readonly code: StorageWarning };
   stored: { readonly recording: Recording; readonly stored: StoredRecording };
   failed: { readonly recording: Recording; readonly error: ClientError };
@@ -136,8 +142,9 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const rows = (await this.#local.rows()).filter((row) => this.#isOfAttempt(row));
     for (const row of rows) await this.#local.put({ ...row, state: 'withdrawn' });
     await Promise.all(rows.map(({ key }) => this.#local.dropAll(key)));
-    const known = new Map([...rows, ...this.#recordings].map(({ key, recordingId }) => [key, recordingId]));
-    await Promise.all([...known].map(([key, recordingId]) => this.#delete(key, recordingId)));
+    const known = new Map(rows.map((row) => [row.key, idsOf(row)]));
+    for (const { key, recordingId, endedIds } of this.#recordings) known.set(key, [...endedIds, recordingId]);
+    await Promise.all([...known].map(([key, ids]) => this.#delete(key, ids)));
   }
 
   #open(row: RecordingRow, live?: { source: RecordingSource; options: RecordOptions }): LocalRecording {
@@ -151,6 +158,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
           onProgress: () => this.emit('progress', { recording }),
           onState: (state) => this.emit('state', { recording, state }),
           onGap: (gap) => this.emit('gap', { recording, gap }),
+          onContinued: ({ recordingId, code }) =>
+            this.emit('continued', { recording, endedRecordingId: recordingId, code }),
         },
       },
       live,
@@ -158,7 +167,12 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     this.#recordings.push(recording);
     recording.stored.then(
       (stored) => this.emit('stored', { recording, stored }),
-      (error: ClientError) => recording.state !== 'withdrawn' && this.emit('failed', { recording, error }),
+      (error: ClientError) => {
+        if (recording.state !== 'withdrawn') this.emit('failed', { recording, error });
+        const isOver = this.#isWithdrawn || this.#over.signal.aborted;
+        if (isOver || !recording.needsNewRecorder || !(live?.source instanceof MediaStream)) return;
+        this.record(row.kind, live.source, live.options);
+      },
     );
     return recording;
   }
@@ -182,7 +196,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   async #adopt(key: string): Promise<void> {
     const row = await this.#local.row(key);
-    if (row?.state === 'withdrawn') return this.#delete(key, row.recordingId);
+    if (row?.state === 'withdrawn') return this.#delete(key, idsOf(row));
     if (row?.state !== 'open' || this.#isWithdrawn) return;
     const isEmpty = row.recordingId === undefined && (await this.#local.chunks(key, 0, 1)).length === 0;
     if (isEmpty) return this.#local.remove(key);
@@ -194,8 +208,9 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     return Math.max(0, ...chunks.map(({ recordedAtMs }) => recordedAtMs));
   }
 
-  async #delete(key: string, recordingId: string | undefined): Promise<void> {
-    if (recordingId !== undefined) {
+  async #delete(key: string, recordingIds: readonly (string | undefined)[]): Promise<void> {
+    for (const recordingId of recordingIds) {
+      if (recordingId === undefined) continue;
       const options = { signal: this.#over.signal, onWaiting: () => {} };
       await untilAvailable(() => this.#service.withdraw(recordingId), options).catch((error: unknown) => {
         if (!(error instanceof ClientError && GONE.has(error.code))) throw error;
@@ -208,4 +223,9 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const own = this.#options;
     return service === own.service && exam === own.exam && attempt === own.attempt;
   }
+}
+
+/** All recordings that the service made for it. */
+function idsOf({ recordingId, continuation }: RecordingRow): readonly (string | undefined)[] {
+  return [...(continuation?.endedIds ?? []), recordingId];
 }

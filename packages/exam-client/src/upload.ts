@@ -1,5 +1,6 @@
 // Brings the bytes of one recording to the store, part by part while it is recorded, and completes it.
 import { ClientError, type WaitingReason } from './errors.ts';
+import type { RecordedFile } from './file.ts';
 import type { LocalBytes, RecordingRow } from './local-bytes.ts';
 import { untilAvailable } from './retry.ts';
 import { NoSuchUpload, putPart, type Service, type StoredPart } from './service.ts';
@@ -25,6 +26,7 @@ export interface Ending {
 
 export interface UploadDependencies {
   readonly row: RecordingRow;
+  readonly file: RecordedFile;
   readonly local: LocalBytes;
   readonly service: Service;
   readonly signal: AbortSignal;
@@ -40,6 +42,8 @@ export class Upload {
   readonly #taken = new Set<number>();
   /** Part 1 was put as it will stay. */
   #isHeadFinal = false;
+  /** Nothing more is sent or erased: a part was refused, and the others would be too. */
+  #isRefused = false;
   #creating: Promise<unknown> = Promise.resolve();
   #wake: () => void = () => {};
   #change = this.#nextChange();
@@ -83,7 +87,7 @@ export class Upload {
       await this.#resume(recordingId, partSizeBytes);
     }
     try {
-      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => this.#work(recordingId, partSizeBytes)));
+      await this.#sendParts(recordingId, partSizeBytes);
       if (this.#totalBytes === 0) {
         await this.#try(() => this.#deps.service.abort(recordingId));
         throw new ClientError('nothing-recorded', 'The source gave no bytes.');
@@ -94,6 +98,16 @@ export class Upload {
     } catch (error) {
       if (!(error instanceof ClientError && error.code === 'uploads-proxied')) throw error;
       return this.#sendWhole(recordingId);
+    }
+  }
+
+  async #sendParts(recordingId: string, partSizeBytes: number): Promise<void> {
+    try {
+      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => this.#work(recordingId, partSizeBytes)));
+    } catch (error) {
+      this.#isRefused = true;
+      this.#changed();
+      throw error;
     }
   }
 
@@ -108,18 +122,16 @@ export class Upload {
     await this.#try(async () => service.content(recordingId, await this.#file())).catch((error: unknown) => {
       if (!(error instanceof ClientError && error.code === 'recording-stored')) throw error;
     });
-    return (await this.#try(() => service.complete(recordingId, { timeline }))).sizeBytes;
+    const { sizeBytes } = await this.#try(() => service.complete(recordingId, { timeline }));
+    if (sizeBytes === this.#totalBytes) return sizeBytes;
+    throw new ClientError('recording-stored', 'The service has completed the recording with another file.');
   }
 
   /** Put together a piece at a time: the browser keeps a Blob on its disk. */
   async #file(): Promise<Blob> {
     const pieces: Blob[] = [];
     for (let from = 0; from < this.#totalBytes; from += PIECE_BYTES) {
-      const bytes = await this.#deps.local.bytes(
-        this.#deps.row.key,
-        from,
-        Math.min(from + PIECE_BYTES, this.#totalBytes),
-      );
+      const bytes = await this.#deps.file.bytes(from, Math.min(from + PIECE_BYTES, this.#totalBytes));
       if (!bytes) throw new ClientError('parts-lost', 'Some of the recording is neither here nor in the store.');
       if (from === 0 && this.#ending?.head) bytes.set(this.#ending.head);
       pieces.push(new Blob([bytes]));
@@ -129,7 +141,7 @@ export class Upload {
 
   async #isHere(partSizeBytes: number, partNumber: number): Promise<boolean> {
     const [from, to] = this.#range(partNumber, partSizeBytes);
-    return (await this.#deps.local.bytes(this.#deps.row.key, from, to)) !== undefined;
+    return (await this.#deps.file.bytes(from, to)) !== undefined;
   }
 
   async #create(): Promise<{ recordingId: string; partSizeBytes: number }> {
@@ -137,7 +149,12 @@ export class Upload {
     const { key, participantId, kind, contentType, consent } = row;
     if (row.recordingId === undefined || row.partSizeBytes === undefined) {
       const create = async () => {
-        const created = await service.create(key, { participantId, kind, contentType, consent });
+        const created = await service.create(row.continuation?.requestKey ?? key, {
+          participantId,
+          kind,
+          contentType,
+          consent,
+        });
         Object.assign(row, created);
         await local.put(row);
         return created;
@@ -187,7 +204,7 @@ export class Upload {
 
   /** The next part that is whole; undefined when there will be none. */
   async #take(partSizeBytes: number): Promise<number | undefined> {
-    for (let partNumber = 1; ; partNumber += 1) {
+    for (let partNumber = 1; !this.#isRefused; partNumber += 1) {
       while (this.#taken.has(partNumber)) partNumber += 1;
       const [from, to] = this.#range(partNumber, partSizeBytes);
       if (to - from === partSizeBytes || (this.#ending && to > from)) {
@@ -199,6 +216,7 @@ export class Upload {
       this.#deps.signal.throwIfAborted();
       partNumber = 0;
     }
+    return undefined;
   }
 
   async #put(recordingId: string, partSizeBytes: number, partNumber: number): Promise<void> {
@@ -223,7 +241,7 @@ export class Upload {
   async #bytesOf(partNumber: number, partSizeBytes: number): Promise<{ bytes: Bytes; isFinal: boolean }> {
     const ending = this.#ending;
     const [from, to] = this.#range(partNumber, partSizeBytes);
-    const bytes = await this.#deps.local.bytes(this.#deps.row.key, from, to);
+    const bytes = await this.#deps.file.bytes(from, to);
     if (!bytes) throw new ClientError('parts-lost', `Part ${partNumber} is neither here nor in the store.`);
     if (partNumber === 1 && ending?.head) bytes.set(ending.head);
     return { bytes, isFinal: ending !== undefined };
@@ -231,16 +249,10 @@ export class Upload {
 
   /** What the store has from the second part on without a hole is no longer needed here. */
   async #drop(partSizeBytes: number): Promise<void> {
-    const { row, local } = this.#deps;
     let stored = 1;
     while (this.#stored.has(stored + 1)) stored += 1;
-    const to = Math.min(stored * partSizeBytes, this.#totalBytes);
-    if (stored === 1 || to <= row.droppedToBytes) return;
-    row.droppedToBytes = to;
-    const isNoted = await local.put(row);
-    await local.drop(row.key, partSizeBytes, to);
-    // A full disk has room for it now.
-    if (!isNoted) await local.put(row);
+    if (stored === 1 || this.#isRefused) return;
+    await this.#deps.file.drop(partSizeBytes, Math.min(stored * partSizeBytes, this.#totalBytes));
   }
 
   async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
@@ -274,7 +286,10 @@ export class Upload {
       const found = inStore.get(partNumber);
       if (await this.#isHere(partSizeBytes, partNumber)) await this.#put(recordingId, partSizeBytes, partNumber);
       else if (found?.sizeBytes === to - from) this.#stored.set(partNumber, found);
-      else throw new ClientError('parts-lost', 'The store has lost parts that it had acknowledged.', [partNumber]);
+      else
+        throw new ClientError('parts-lost', 'The store has lost parts that it had acknowledged.', {
+          partNumbers: [partNumber],
+        });
     }
   }
 

@@ -2,9 +2,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
+import { RecordedFile } from '../src/file.ts';
 import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
 import { Service } from '../src/service.ts';
 import { Upload } from '../src/upload.ts';
+import { ClusterIndex } from '../src/webm/cluster-index.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -64,7 +66,8 @@ async function createInOneVisit(row: RecordingRow, token: string): Promise<Recor
     },
   } as unknown as LocalBytes;
   const service = new Service({ ...row, getToken: async () => token });
-  const upload = new Upload({ row, local, service, signal: abort.signal, onProgress() {}, onWaiting() {} });
+  const file = new RecordedFile(row, local, new ClusterIndex());
+  const upload = new Upload({ row, file, local, service, signal: abort.signal, onProgress() {}, onWaiting() {} });
   await upload.run().catch((error: unknown) => {
     if (!abort.signal.aborted) throw error;
   });

@@ -59,6 +59,16 @@ export class ClusterIndex {
     return last.length > 0 ? Math.max(...last) : undefined;
   }
 
+  /** The last cluster with a keyframe that begins at `offset` or before it. */
+  lastCue(offset: number): Cue | undefined {
+    return this.#state.cues.findLast((cue) => cue.offset <= offset);
+  }
+
+  /** The first cluster with a keyframe that begins at `offset` or after it. */
+  firstCue(offset: number): Cue | undefined {
+    return this.#state.cues.find((cue) => cue.offset >= offset);
+  }
+
   /** The next bytes of the file. */
   push(bytes: Bytes): void {
     const state = this.#state;
@@ -76,16 +86,20 @@ export class ClusterIndex {
 
   /**
    * The first `HEAD_BYTES` of the finished file; undefined when this file has no room for them. A last frame may stand
-   * for long (a screen on which nothing moves), so how long was recorded has to be said.
+   * for long (a screen on which nothing moves), so how long was recorded has to be said. `skipped`: what was recorded
+   * after the head and is not in the file. Clusters keep their times: players count from the first one.
    */
-  finalHead(recordedMs: number): Bytes | undefined {
+  finalHead(recordedMs: number, skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
     const { head, isUnsupported, offset } = this.#state;
     if (!head || isUnsupported || head.sizeBytes !== HEAD_BYTES) return undefined;
     this.#endGroup(offset);
     const ends = Object.values(this.#state.tracks).map(
       ({ lastMs, deltaMs }) => lastMs + Math.min(deltaMs, MAX_FRAME_MS),
     );
-    return finalHead(head, Math.max(recordedMs, ...ends), this.#state.cues);
+    const cues = this.#state.cues
+      .map(({ timeMs, offset }) => ({ timeMs, offset: offset - skipped.bytes }))
+      .filter(({ offset }) => offset >= HEAD_BYTES);
+    return finalHead(head, Math.max(recordedMs, ...ends.map((end) => end - skipped.ms)), cues);
   }
 
   /** How many of these bytes are done with; more than there are when a payload goes on. */

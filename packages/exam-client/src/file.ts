@@ -1,0 +1,60 @@
+// The file that a recording sends, in terms of what the browser keeps: the head, and the recorded bytes after those that
+// another recording of the attempt has.
+import type { LocalBytes, RecordingRow } from './local-bytes.ts';
+import type { ClusterIndex } from './webm/cluster-index.ts';
+import { type Bytes, concat } from './webm/ebml.ts';
+import { type Cue, HEAD_BYTES } from './webm/head.ts';
+
+export class RecordedFile {
+  readonly #row: RecordingRow;
+  readonly #local: LocalBytes;
+  readonly #index: ClusterIndex;
+
+  constructor(row: RecordingRow, local: LocalBytes, index: ClusterIndex) {
+    this.#row = row;
+    this.#local = local;
+    this.#index = index;
+  }
+
+  /** Recorded bytes between the head and the rest of the file. */
+  get skippedBytes(): number {
+    return this.#row.continuation?.skippedBytes ?? 0;
+  }
+
+  /** The bytes of [from, to) of the file; undefined when some are not here. */
+  async bytes(from: number, to: number): Promise<Bytes | undefined> {
+    const { key } = this.#row;
+    const skipped = this.skippedBytes;
+    if (skipped === 0 || to <= HEAD_BYTES) return this.#local.bytes(key, from, to);
+    if (from >= HEAD_BYTES) return this.#local.bytes(key, from + skipped, to + skipped);
+    const head = await this.#local.bytes(key, from, HEAD_BYTES);
+    const rest = await this.#local.bytes(key, HEAD_BYTES + skipped, to + skipped);
+    return head && rest && concat([head, rest]);
+  }
+
+  /**
+   * Erases the parts that the store has, from the second on and up to `to`. The last of them is kept from its last
+   * cluster with a keyframe on, if it has one: a new recording can begin there.
+   */
+  async drop(partSizeBytes: number, to: number): Promise<void> {
+    const row = this.#row;
+    const skipped = this.skippedBytes;
+    const cue = this.#index.lastCue(to + skipped);
+    const keptFrom = cue && cue.offset >= to + skipped - partSizeBytes ? cue : undefined;
+    const keptFromBytes = keptFrom?.offset ?? to + skipped;
+    if (keptFromBytes <= Math.max(row.droppedToBytes, partSizeBytes + skipped)) return;
+    row.droppedToBytes = keptFromBytes;
+    row.keptFrom = keptFrom;
+    const isNoted = await this.#local.put(row);
+    await this.#local.drop(row.key, partSizeBytes + skipped, keptFromBytes);
+    // A full disk has room for it now.
+    if (!isNoted) await this.#local.put(row);
+  }
+
+  /** Where a new file can begin without losing anything that is only here; undefined when it cannot. */
+  get restart(): Cue | undefined {
+    const { droppedToBytes, keptFrom } = this.#row;
+    if (droppedToBytes === 0) return { offset: HEAD_BYTES, timeMs: 0 };
+    return keptFrom ?? this.#index.firstCue(droppedToBytes);
+  }
+}

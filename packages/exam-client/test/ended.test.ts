@@ -1,0 +1,399 @@
+// What a service that has ended a recording makes of what the browser still has of it: each row of the table in errors.ts.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { HOUR_MS } from '../../../src/model/durations.ts';
+import type { Recording as ServiceRecording } from '../../../src/model/recording.ts';
+import { type Answer, type Api, newAttempt, startApi } from '../../../test/http/api.ts';
+import { afterThisTest } from '../../../test/kit/cleanup.ts';
+import { MIB } from '../../../test/kit/fixtures.ts';
+import { mediaKey } from '../../../test/kit/service.ts';
+import { until } from '../../../test/kit/until.ts';
+import type { ClientError } from '../src/errors.ts';
+import { LocalBytes, type RecordingRow } from '../src/local-bytes.ts';
+import { LocalRecording } from '../src/recording.ts';
+import { Service } from '../src/service.ts';
+import { ClusterIndex } from '../src/webm/cluster-index.ts';
+import type { Bytes } from '../src/webm/ebml.ts';
+import { readHead } from '../src/webm/head.ts';
+import { concat, HEAD_BYTES, SYNTHETIC_HEAD, syntheticWebm } from './synthetic-webm.ts';
+
+const PART_BYTES = 5 * MIB;
+/** Four parts and a little, a keyframe every two seconds. */
+const SECONDS = 22;
+const FILM = [...syntheticWebm({ seconds: SECONDS, bytesPerSecond: MIB, keyframeEverySeconds: 2 })];
+const MEDIA = concat(FILM).subarray(SYNTHETIC_HEAD.length);
+
+let api: Api;
+/** Replies in place of the service, by method and path. */
+let refuse: (request: string) => Response | undefined;
+let isOffline: boolean;
+
+beforeEach(async () => {
+  api = await startApi();
+  refuse = () => undefined;
+  isOffline = false;
+  const { fetch, addEventListener } = globalThis;
+  const before = { fetch, addEventListener, XMLHttpRequest: undefined, MediaStream: undefined };
+  afterThisTest(() => Object.assign(globalThis, before));
+  Object.assign(globalThis, {
+    // Waits are for a service that is unavailable; "online again" ends them at once.
+    addEventListener: (_name: string, listener: () => void) => void setTimeout(listener, 5),
+    MediaStream: class {},
+    XMLHttpRequest: PartRequest,
+    fetch: async (...[input, init]: Parameters<typeof fetch>) => {
+      if (isOffline) throw new TypeError('Failed to fetch');
+      api.service.clock.advance(1);
+      return refuse(`${init?.method} ${input}`) ?? fetch(input, init);
+    },
+  });
+});
+
+/** The PUT of a part, to the store in memory. */
+class PartRequest {
+  upload = {};
+  status = 0;
+  onloadend = () => {};
+  #url = '';
+  #etag: string | null = null;
+  open(_method: string, url: string) {
+    this.#url = url;
+  }
+  send(bytes: Bytes) {
+    const put = async () => {
+      if (isOffline) return;
+      const reply = await api.service.testStore.fetch(this.#url, { method: 'PUT', body: bytes.slice() });
+      this.status = reply.status;
+      this.#etag = reply.headers.get('etag');
+    };
+    void put().finally(() => this.onloadend());
+  }
+  getResponseHeader = () => this.#etag;
+  abort() {}
+}
+
+interface Visit {
+  readonly recording: LocalRecording;
+  readonly continued: { recordingId: string | undefined; code: string }[];
+  /** Gives the recorder's next seconds to the client, and waits until they are kept. */
+  readonly film: (seconds: number) => Promise<void>;
+}
+
+/** A page and what its browser keeps, across visits. */
+async function openBrowser(contentType = 'video/webm') {
+  const local = new LocalBytes({ memoryLimitBytes: 1000 * MIB, onWarning() {} });
+  const attempt = newAttempt();
+  const row: RecordingRow = {
+    key: crypto.randomUUID(),
+    service: api.url,
+    exam: 'math',
+    attempt,
+    participantId: 'p1',
+    kind: 'webcam',
+    contentType,
+    consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
+    createdAtMs: Date.now(),
+    state: 'open',
+    gaps: [],
+    droppedToBytes: 0,
+  };
+  let kept = row;
+  let removed = false;
+  local.put = async (written) => {
+    kept = structuredClone(written);
+    return true;
+  };
+  const { remove } = local;
+  local.remove = async (key) => {
+    removed = true;
+    await remove.call(local, key);
+  };
+  const getToken = async () => (await api.authorization()).replace('Bearer ', '');
+  const left = [...FILM];
+  const waiting: (() => void)[] = [];
+  const handed: Bytes[] = [];
+  let isOver = false;
+  let page: AbortController | undefined;
+  async function* blobs() {
+    for (;;) {
+      const bytes = handed.shift();
+      if (bytes) yield new Blob([bytes]);
+      else if (isOver) return;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+  }
+  const wake = () => {
+    for (const resolve of waiting.splice(0)) resolve();
+  };
+  function visit(isLive: boolean): Visit {
+    page?.abort();
+    const abort = new AbortController();
+    page = abort;
+    afterThisTest(() => abort.abort());
+    const continued: Visit['continued'] = [];
+    const recording = new LocalRecording(
+      structuredClone(kept),
+      {
+        local,
+        service: new Service({ ...row, getToken }),
+        signal: abort.signal,
+        events: { onProgress() {}, onState() {}, onGap() {}, onContinued: (ended) => continued.push(ended) },
+      },
+      isLive ? { source: blobs(), options: { mimeType: contentType } } : undefined,
+    );
+    const film = async (count: number) => {
+      const more = left.splice(0, count);
+      const wanted = recording.progress.recordedBytes + more.reduce((sum, { length }) => sum + length, 0);
+      handed.push(...more);
+      wake();
+      await until(() => recording.progress.recordedBytes >= wanted);
+    };
+    return { recording, continued, film };
+  }
+  return {
+    attempt,
+    row: () => kept,
+    begin: () => visit(true),
+    comeBack: () => visit(false),
+    wasErased: () => removed,
+    keptBytes: async () => (await local.chunks(row.key)).reduce((sum, { bytes }) => sum + bytes.length, 0),
+    /** The source ends. */
+    end() {
+      isOver = true;
+      wake();
+    },
+  };
+}
+
+type Browser = Awaited<ReturnType<typeof openBrowser>>;
+
+async function recordingsOf(attempt: string): Promise<ServiceRecording[]> {
+  const { body } = (await api.call('get', `/v1/exams/math/attempts/${attempt}/recordings`)) as Answer<{
+    items: ServiceRecording[];
+  }>;
+  return body.items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
+}
+
+async function bytesOf(attempt: string, recording: string, sizeBytes: number | null): Promise<Bytes> {
+  const key = mediaKey({ tenant: 'acme', exam: 'math', attempt, recording });
+  return concat(await Array.fromAsync((await api.service.store.getRange(key, 0, sizeBytes ?? 0)) ?? []));
+}
+
+/** Some of it is stored, the line is cut, and the sweep takes the upload for abandoned; then the line is back. */
+async function beSweptWhileOffline(browser: Browser, { recording, film }: Visit): Promise<string> {
+  await film(12);
+  await until(() => recording.progress.storedBytes >= 2 * PART_BYTES);
+  isOffline = true;
+  await film(5);
+  api.service.clock.advance(3 * HOUR_MS);
+  expect((await api.service.sweep()).salvaged).toBe(1);
+  const [ended] = await recordingsOf(browser.attempt);
+  expect(ended).toMatchObject({ state: 'stored', truncated: true });
+  return ended?.recordingId ?? '';
+}
+
+/** The new file is playable by itself, begins with a keyframe, and together the two have every byte. */
+async function expectWhole(browser: Browser, endedId: string): Promise<ServiceRecording> {
+  const [ended, next, ...others] = await recordingsOf(browser.attempt);
+  if (!ended || !next) throw new Error('no new recording');
+  expect(others).toEqual([]);
+  expect(ended.recordingId).toBe(endedId);
+  expect(next).toMatchObject({ state: 'stored', truncated: false, kind: 'webcam', participantId: 'p1' });
+  expect(next.consent).toEqual(ended.consent);
+  const first = (await bytesOf(browser.attempt, ended.recordingId, ended.sizeBytes)).subarray(HEAD_BYTES);
+  const file = await bytesOf(browser.attempt, next.recordingId, next.sizeBytes);
+  const rest = file.subarray(HEAD_BYTES);
+  expect(readHead(file)).toMatchObject({ sizeBytes: HEAD_BYTES });
+  expect(Buffer.compare(rest, MEDIA.subarray(-rest.length))).toBe(0);
+  expect(Buffer.compare(first, MEDIA.subarray(0, first.length))).toBe(0);
+  expect(first.length + rest.length).toBeGreaterThanOrEqual(MEDIA.length);
+  const index = new ClusterIndex();
+  index.push(file);
+  expect(index.firstCue(0)?.offset).toBe(HEAD_BYTES);
+  return next;
+}
+
+describe('a recording that the sweep took for abandoned', () => {
+  test('is continued in a new one, which has all that the store did not have, and all that is recorded afterwards', async () => {
+    const browser = await openBrowser();
+    const visit = browser.begin();
+    const endedId = await beSweptWhileOffline(browser, visit);
+    isOffline = false;
+    await until(() => visit.continued.length > 0);
+    expect(visit.continued).toEqual([{ recordingId: endedId, code: 'recording-stored' }]);
+    expect(visit.recording.state).toBe('recording');
+    await visit.film(5);
+    browser.end();
+    const stored = await visit.recording.stored;
+    const { recordingId, timeline } = await expectWhole(browser, endedId);
+    expect(stored.recordingId).toBe(recordingId);
+    expect(timeline).toEqual(stored.timeline);
+    // It begins with the cluster of a keyframe: so many seconds after the first one began.
+    const skippedMs = browser.row().continuation?.skippedMs ?? 0;
+    expect(skippedMs % 2000).toBe(0);
+    expect(Date.parse(stored.timeline.startedAt)).toBe(Math.floor((browser.row().startedAtMs ?? 0) + skippedMs));
+    expect([skippedMs > 0, browser.row().continuation?.endedIds, await browser.keptBytes()]).toEqual([
+      true,
+      [endedId],
+      0,
+    ]);
+  });
+
+  test('is continued by the next visit, after a reload', async () => {
+    const browser = await openBrowser();
+    const visit = browser.begin();
+    const endedId = await beSweptWhileOffline(browser, visit);
+    await visit.film(5);
+    const { recording, continued } = browser.comeBack();
+    isOffline = false;
+    await recording.stored;
+    expect(continued).toMatchObject([{ recordingId: endedId }]);
+    await expectWhole(browser, endedId);
+  });
+
+  test('is continued by the visit after the one that began to continue it', async () => {
+    const browser = await openBrowser();
+    const visit = browser.begin();
+    const endedId = await beSweptWhileOffline(browser, visit);
+    await visit.film(5);
+    const second = browser.comeBack();
+    // Presigned parts alone: the new recording is never made in this visit.
+    refuse = (request) => (request.endsWith('/recordings') ? Response.json({}, { status: 503 }) : undefined);
+    isOffline = false;
+    await until(() => second.continued.length > 0);
+    isOffline = true;
+    refuse = () => undefined;
+    const third = browser.comeBack();
+    isOffline = false;
+    await third.recording.stored;
+    await expectWhole(browser, endedId);
+  });
+
+  test('of which nothing was dropped here, as of a file that has no keyframes to begin with, is sent whole', async () => {
+    const browser = await openBrowser();
+    const visit = browser.begin();
+    await visit.film(6);
+    await until(() => visit.recording.progress.storedBytes >= PART_BYTES);
+    isOffline = true;
+    api.service.clock.advance(3 * HOUR_MS);
+    await api.service.sweep();
+    isOffline = false;
+    await visit.film(16);
+    browser.end();
+    await visit.recording.stored;
+    const [, next] = await recordingsOf(browser.attempt);
+    expect(next?.sizeBytes).toBe(HEAD_BYTES + MEDIA.length);
+  });
+});
+
+const problem = (code: string, status: number, receipt?: object) => Response.json({ code, receipt }, { status });
+
+/** A live recording of which parts were stored, whose next call gets this answer. */
+async function refuseWith(reply: () => Response, calls = 1) {
+  const browser = await openBrowser();
+  const visit = browser.begin();
+  await visit.film(6);
+  await until(() => visit.recording.progress.storedBytes >= PART_BYTES);
+  let count = 0;
+  refuse = (request) => (request.endsWith('/parts') && ++count <= calls ? reply() : undefined);
+  await visit.film(5);
+  return { browser, visit };
+}
+
+test.each<[string, number, string | undefined]>([
+  ['recording-stored', 409, undefined],
+  ['upload-gone', 409, undefined],
+  ['recording-not-found', 404, undefined],
+  ['recording-deleted', 410, 'aborted'],
+])('after %s (%d, %s) a new recording gets all that is here', async (code, status, reason) => {
+  const { browser, visit } = await refuseWith(() =>
+    problem(code, status, reason === undefined ? undefined : { reason }),
+  );
+  await until(() => visit.continued.length > 0);
+  expect(visit.continued).toMatchObject([{ code }]);
+  await visit.film(11);
+  browser.end();
+  const { recordingId, sizeBytes } = await visit.recording.stored;
+  expect([recordingId, sizeBytes]).toEqual([browser.row().recordingId, HEAD_BYTES + MEDIA.length]);
+});
+
+test.each<[string, number, string | undefined]>([
+  ['recording-deleted', 410, 'erasure'],
+  ['recording-deleted', 410, 'consent-withdrawn'],
+  ['recording-deleted', 410, 'controller-instruction'],
+  ['recording-deleted', 410, 'retention'],
+  ['recording-deleted', 410, 'not-a-recording'],
+  ['recording-expired', 410, undefined],
+  ['attempt-assessed', 409, undefined],
+  ['consent-missing', 422, undefined],
+  ['not-a-recording', 422, undefined],
+])('after %s (%d, %s) it stops, says so, and is erased here', async (code, status, reason) => {
+  const { browser, visit } = await refuseWith(() =>
+    problem(code, status, reason === undefined ? undefined : { reason }),
+  );
+  await expect(visit.recording.stored).rejects.toMatchObject({ code });
+  expect([visit.recording.state, browser.wasErased(), await browser.keptBytes()]).toEqual(['failed', true, 0]);
+  expect(visit.continued).toEqual([]);
+});
+
+test.each([
+  ['attempt-full', 409],
+  ['recording-too-large', 413],
+  ['part-number-too-large', 422],
+  ['a-code-of-the-future', 418],
+])('after %s (%d) it stops and says so, and the next visit tries again with all that is here', async (code, status) => {
+  const { browser, visit } = await refuseWith(() => problem(code, status));
+  await expect(visit.recording.stored).rejects.toMatchObject({ code });
+  expect([visit.recording.state, browser.wasErased()]).toEqual(['failed', false]);
+  refuse = () => undefined;
+  const { sizeBytes } = await browser.comeBack().recording.stored;
+  expect(sizeBytes).toBe(await expectedSize(browser));
+});
+
+async function expectedSize(browser: Browser): Promise<number> {
+  const [recording, ...others] = await recordingsOf(browser.attempt);
+  expect(others).toEqual([]);
+  return recording?.sizeBytes ?? 0;
+}
+
+test('a deletion in progress is waited for until its receipt says why', async () => {
+  let calls = 0;
+  const { visit } = await refuseWith(() => {
+    calls += 1;
+    return problem('recording-deleted', 410, calls > 3 ? { reason: 'erasure' } : undefined);
+  }, Number.POSITIVE_INFINITY);
+  await expect(visit.recording.stored).rejects.toMatchObject({ code: 'recording-deleted', reason: 'erasure' });
+  expect(calls).toBeGreaterThan(3);
+});
+
+test('an assessment meanwhile ends it, and no new recording is made', async () => {
+  const browser = await openBrowser();
+  const visit = browser.begin();
+  const endedId = await beSweptWhileOffline(browser, visit);
+  const completedAt = new Date(api.service.clock.now()).toISOString();
+  const path = `/v1/exams/math/attempts/${browser.attempt}/assessment`;
+  expect((await api.call('put', path, { body: { completedAt } })).status).toBeLessThan(300);
+  isOffline = false;
+  await expect(visit.recording.stored).rejects.toMatchObject({ code: 'attempt-assessed' });
+  expect((await recordingsOf(browser.attempt)).map(({ recordingId }) => recordingId)).toEqual([endedId]);
+});
+
+test('a service that ends every recording at once is not asked forever, and what is here stays', async () => {
+  const { browser, visit } = await refuseWith(() => problem('upload-gone', 409), Number.POSITIVE_INFINITY);
+  await visit.recording.stored.catch((error: ClientError) => expect(error.code).toMatch(/upload-gone|attempt-full/));
+  expect([visit.recording.state, browser.wasErased()]).toEqual(['failed', false]);
+});
+
+test('where the service hands out no URLs, a file that another call completed is not taken for this one', async () => {
+  const browser = await openBrowser();
+  const visit = browser.begin();
+  let completed = 0;
+  refuse = (request) => {
+    if (request.endsWith('/parts')) return problem('uploads-proxied', 409);
+    if (request.endsWith('/content') && completed === 0) return problem('recording-stored', 409);
+    if (request.endsWith('/complete') && ++completed === 1) return Response.json({ sizeBytes: 1 });
+    return undefined;
+  };
+  await visit.film(SECONDS);
+  browser.end();
+  expect(await visit.recording.stored).toMatchObject({ sizeBytes: HEAD_BYTES + MEDIA.length });
+  expect(visit.continued).toMatchObject([{ code: 'recording-stored' }]);
+});
