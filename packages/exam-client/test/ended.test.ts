@@ -11,6 +11,7 @@ import type { ClientError } from '../src/errors.ts';
 import { LocalBytes, type RecordingRow } from '../src/local-bytes.ts';
 import { LocalRecording } from '../src/recording.ts';
 import { Service } from '../src/service.ts';
+import { startSession } from '../src/session.ts';
 import { ClusterIndex } from '../src/webm/cluster-index.ts';
 import type { Bytes } from '../src/webm/ebml.ts';
 import { readHead } from '../src/webm/head.ts';
@@ -36,7 +37,7 @@ beforeEach(async () => {
   afterThisTest(() => Object.assign(globalThis, before));
   Object.assign(globalThis, {
     // Waits are for a service that is unavailable; "online again" ends them at once.
-    addEventListener: (_name: string, listener: () => void) => void setTimeout(listener, 5),
+    addEventListener: (name: string, listener: () => void) => void (name === 'online' && setTimeout(listener, 5)),
     MediaStream: class {},
     XMLHttpRequest: PartRequest,
     fetch: async (...[input, init]: Parameters<typeof fetch>) => {
@@ -267,7 +268,7 @@ describe('a recording that the sweep took for abandoned', () => {
     await expectWhole(browser, endedId);
   });
 
-  test('of which nothing was dropped here, as of a file that has no keyframes to begin with, is sent whole', async () => {
+  test('of which nothing was erased here yet is sent whole', async () => {
     const browser = await openBrowser();
     const visit = browser.begin();
     await visit.film(6);
@@ -396,4 +397,93 @@ test('where the service hands out no URLs, a file that another call completed is
   browser.end();
   expect(await visit.recording.stored).toMatchObject({ sizeBytes: HEAD_BYTES + MEDIA.length });
   expect(visit.continued).toMatchObject([{ code: 'recording-stored' }]);
+});
+
+describe('a session', () => {
+  const sessionOf = (attempt: string) => {
+    const abort = new AbortController();
+    afterThisTest(() => abort.abort());
+    return startSession({
+      service: api.url,
+      exam: 'math',
+      attempt,
+      participantId: 'p1',
+      consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
+      getToken: async () => (await api.authorization()).replace('Bearer ', ''),
+      signal: abort.signal,
+      memoryLimitBytes: 1000 * MIB,
+    });
+  };
+  const sweepAway = async (attempt: string) => {
+    api.service.clock.advance(3 * HOUR_MS);
+    await api.service.sweep();
+    expect(await recordingsOf(attempt)).toMatchObject([{ state: 'stored', truncated: true }]);
+  };
+
+  test('whose consent is withdrawn deletes the recording that the service had ended, and the one that continues it', async () => {
+    const attempt = newAttempt();
+    const session = sessionOf(attempt);
+    const continued = new Promise((resolve) => session.addEventListener('continued', resolve));
+    const more = Promise.withResolvers<void>();
+    async function* blobs() {
+      yield new Blob(FILM.slice(0, 6));
+      await more.promise;
+      yield new Blob(FILM.slice(6));
+      await new Promise(() => {});
+    }
+    session.record('webcam', blobs(), { mimeType: 'video/webm' });
+    await until(() => session.progress.storedBytes >= PART_BYTES);
+    await sweepAway(attempt);
+    more.resolve();
+    await continued;
+    await until(async () => (await recordingsOf(attempt)).length === 2);
+    await session.withdraw();
+    expect(await recordingsOf(attempt)).toEqual([]);
+  });
+
+  test('begins a new recorder where an MP4 of which parts were erased here cannot be continued, and erases no more', async () => {
+    const recorders: FakeRecorder[] = [];
+    class FakeRecorder extends EventTarget {
+      readonly mimeType = 'video/mp4';
+      state = 'inactive';
+      constructor() {
+        super();
+        recorders.push(this);
+      }
+      start() {
+        this.state = 'recording';
+        this.dispatchEvent(new Event('start'));
+      }
+      stop() {
+        this.state = 'inactive';
+        this.dispatchEvent(new Event('stop'));
+      }
+      give(sizeBytes: number) {
+        const data = new Blob([Buffer.from('0000001866747970', 'hex'), new Uint8Array(sizeBytes - 8)]);
+        this.dispatchEvent(Object.assign(new Event('dataavailable'), { data }));
+      }
+    }
+    class FakeStream {
+      getTracks = () => [];
+    }
+    Object.assign(globalThis, { MediaRecorder: FakeRecorder, MediaStream: FakeStream });
+    afterThisTest(() => Object.assign(globalThis, { MediaRecorder: undefined }));
+    const attempt = newAttempt();
+    const session = sessionOf(attempt);
+    const codes: string[] = [];
+    session.addEventListener('failed', ({ detail }) => codes.push(detail.error.code));
+    session.record('webcam', new FakeStream() as unknown as MediaStream, { mimeType: 'video/mp4' });
+    await until(() => recorders[0]?.state === 'recording');
+    recorders[0]?.give(3 * PART_BYTES);
+    await until(() => session.progress.storedBytes >= 3 * PART_BYTES);
+    await sweepAway(attempt);
+    recorders[0]?.give(PART_BYTES);
+    await until(() => recorders[1]?.state === 'recording');
+    expect(codes).toEqual(['recording-stored']);
+    recorders[1]?.give(MIB);
+    await until(() => (session.recordings[1]?.progress.recordedBytes ?? 0) > 0);
+    await session.finish().catch((error: ClientError) => expect(error.code).toBe('recording-stored'));
+    expect(session.recordings.map(({ state }) => state)).toEqual(['failed', 'stored']);
+    expect(session.recordings[0]?.progress.recordedBytes).toBe(4 * PART_BYTES);
+  });
 });

@@ -54,7 +54,7 @@ export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptio
     signal: abort.signal,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   });
-  for (const name of ['progress', 'state', 'gap', 'stored', 'failed'] as const) {
+  for (const name of ['progress', 'state', 'gap', 'continued', 'stored', 'failed'] as const) {
     session.addEventListener(name, ({ detail }) => {
       const { kind, recordingId, isLeftover, state, progress } = detail.recording;
       const code = 'error' in detail ? detail.error.code : undefined;
