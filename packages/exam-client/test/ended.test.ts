@@ -43,7 +43,7 @@ beforeEach(async () => {
     fetch: async (...[input, init]: Parameters<typeof fetch>) => {
       if (isOffline) throw new TypeError('Failed to fetch');
       api.service.clock.advance(1);
-      return refuse(`${init?.method} ${input}`) ?? fetch(input, init);
+      return refuse(`${init?.method} ${new Request(input).url}`) ?? fetch(input, init);
     },
   });
 });
@@ -102,10 +102,10 @@ async function openBrowser(contentType = 'video/webm') {
     kept = structuredClone(written);
     return true;
   };
-  const { remove } = local;
+  const remove = local.remove.bind(local);
   local.remove = async (key) => {
     removed = true;
-    await remove.call(local, key);
+    await remove(key);
   };
   const getToken = async () => (await api.authorization()).replace('Bearer ', '');
   const left = [...FILM];
