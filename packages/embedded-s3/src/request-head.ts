@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { S3Error } from './errors.ts';
 import { decodeUri } from './uri.ts';
 
-/** Query parameters of a signature; all other x-amz-* parameters stand for headers of that name. */
+/** Query parameters of a signature; all other x-amz-* parameters are read as headers of that name. */
 const SIGNATURE_PARAMETERS = new Set([
   'X-Amz-Algorithm',
   'X-Amz-Credential',

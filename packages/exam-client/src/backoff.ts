@@ -5,10 +5,10 @@ const MAX_PAUSE_MS = 30_000;
 /** Beyond it the pause is the longest anyway. */
 const MAX_DOUBLINGS = 10;
 
-/** Who asks for more gets no more: a service that comes back should not stand idle. */
+/** A longer Retry-After is cut to this: a service that is available again should not be left idle. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
-/** What a Retry-After header asks for, in seconds or as a date; 0 when there is none that can be read. */
+/** The pause that a Retry-After header gives, in seconds or as a date; 0 when it is absent or unreadable. */
 export function retryAfterMs(header: string | null, nowMs: number): number {
   const value = header ?? '';
   const askedMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;

@@ -1,6 +1,6 @@
 // Two recordings of one attempt, watched in step.
 
-/** A difference that nobody sees is left alone; up to the second one the follower runs faster or slower. */
+/** A difference that no one sees is left alone; up to the second one the follower runs faster or slower. */
 const TOLERATED_SECONDS = 0.08;
 const JUMP_SECONDS = 0.4;
 const CATCH_UP_RATE = 0.2;
@@ -20,7 +20,7 @@ export interface Player extends EventTarget {
 /**
  * Makes `follower` play, pause, seek and speed as `leader` does. The function that it returns ends this.
  * @param offset how many seconds after `leader` the follower begins
- * @param nowMs a clock that never goes back, in milliseconds
+ * @param nowMs a monotonic clock, in milliseconds
  */
 export function keepInStep(
   leader: Player,

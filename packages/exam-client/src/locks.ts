@@ -1,7 +1,7 @@
 // One tab at a time: who holds the lock of a recording may write to it and upload it.
 
 const PREFIX = 'proctoring-recordings/';
-/** Without Web Locks, whoever wrote within this time is believed to be alive. */
+/** Without Web Locks, a tab that wrote within this time counts as open. */
 const ALIVE_FOR_MS = 60_000;
 
 /**
@@ -23,7 +23,7 @@ export async function whenFree(
   }
 }
 
-/** Takes the lock of a recording that nobody else knows yet, until `released`. */
+/** Takes the lock of a recording that no other tab knows yet, until `released`. */
 export function hold(key: string, released: Promise<unknown>): void {
   navigator.locks?.request(PREFIX + key, () => released.catch(() => {})).catch(() => {});
 }

@@ -62,9 +62,9 @@ export interface RecordingDependencies {
 
 /** The service keeps no more of one recording. */
 const MAX_GAPS = 1_000;
-/** Recording goes on when memory has room again; asked so often. */
+/** How often a paused recording checks whether memory has room again. */
 const ROOM_CHECK_MS = 1_000;
-/** Until the service has told the size of a part: S3's smallest. */
+/** The size of a part until the service has given it: S3's smallest. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
 /** So many new recordings may continue one; a service that ends each at once must not be asked forever. */
@@ -160,7 +160,7 @@ export class LocalRecording implements Recording {
     return this.stored;
   }
 
-  /** Stops, and erases the local bytes at once; the caller tells the service. */
+  /** Stops, and erases the local bytes at once; the caller deletes the recordings. */
   async withdraw(): Promise<void> {
     this.#setState('withdrawn');
     this.#keepsBytes = false;
@@ -278,7 +278,7 @@ export class LocalRecording implements Recording {
     this.#index.push(bytes);
     this.#totalBytes = totalBytes;
     this.#lastAtMs = atMs;
-    // Frames arrive a little after they were taken; the quickest one tells best when the first was.
+    // Frames arrive a little after they were taken; the one with the shortest delay gives the best estimate of the start.
     const { lastMs } = this.#index;
     const hasPaused = this.#row.gaps.some(({ reason }) => reason === BUFFER_FULL);
     if (lastMs !== undefined && !hasPaused) {

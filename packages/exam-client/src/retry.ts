@@ -4,7 +4,7 @@ import { Unavailable, type WaitingReason } from './errors.ts';
 
 export interface RetryOptions {
   readonly signal: AbortSignal;
-  /** Told why nothing moves, and null when it does again. */
+  /** Called with the reason while nothing moves, and with null when it does again. */
   onWaiting(reason: WaitingReason | null): void;
 }
 
@@ -25,7 +25,7 @@ export async function untilAvailable<Result>(task: () => Promise<Result>, option
   }
 }
 
-/** A task may take a minute: who aborts does not wait for it. */
+/** A task may take a minute; an abort does not wait for it. */
 function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
@@ -34,7 +34,7 @@ function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
   });
 }
 
-/** A line that comes back comes back to a whole hall: they go on within this time, not in the same moment. */
+/** A whole hall is online again in the same moment: each client continues at a random time within this one. */
 const SPREAD_MS = 1_000;
 
 /** Ends early when the browser says that it is online again, or the signal aborts. */

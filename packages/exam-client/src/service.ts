@@ -158,7 +158,7 @@ async function askToken(options: ServiceOptions): Promise<string> {
 
 /**
  * Puts a part where its URL says; the ETag, empty where the store's CORS rules hide it. XMLHttpRequest, because fetch
- * does not tell a slow line from a dead one.
+ * cannot distinguish a slow line from a dead one.
  * @throws Unavailable for all but success; `NoSuchUpload` when the store knows of none
  */
 export function putPart(url: string, bytes: Bytes, signal: AbortSignal): Promise<string> {

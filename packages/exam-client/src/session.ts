@@ -43,8 +43,8 @@ export interface SessionEvents {
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
 /** The longest that the service keeps a recording; nothing stays in a browser for longer. */
 const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1000;
-/** Codes of a deletion that is done already. */
-const GONE = new Set(['recording-not-found', 'recording-deleted', 'recording-expired']);
+/** Replies to the deletion of a recording that is deleted already. */
+const DELETED = new Set(['recording-not-found', 'recording-deleted', 'recording-expired']);
 
 /** Starts to upload what an earlier visit of this attempt left in this browser. */
 export function startSession(options: SessionOptions): ExamSession {
@@ -133,7 +133,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /**
    * Consent is withdrawn: stops, erases the local bytes at once, and deletes every recording of the attempt that this
-   * browser knows. Resolves when the service has confirmed; what is not confirmed, the next session goes on with.
+   * browser knows. Resolves when the service has confirmed; the next session continues with what is not confirmed.
    */
   async withdraw(): Promise<void> {
     this.#isWithdrawn = true;
@@ -213,7 +213,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       if (recordingId === undefined) continue;
       const options = { signal: this.#over.signal, onWaiting: () => {} };
       await untilAvailable(() => this.#service.withdraw(recordingId), options).catch((error: unknown) => {
-        if (!(error instanceof ClientError && GONE.has(error.code))) throw error;
+        if (!(error instanceof ClientError && DELETED.has(error.code))) throw error;
       });
     }
     await this.#local.remove(key);

@@ -1,4 +1,4 @@
-// Where the bytes of a recording come from: a MediaRecorder on a MediaStream, or a stream of Blobs that somebody else made.
+// Where the bytes of a recording come from: a MediaRecorder on a MediaStream, or a stream of Blobs.
 import { now, toIso } from './clock.ts';
 import type { RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';

@@ -12,7 +12,7 @@ import type { Bytes } from './webm/ebml.ts';
 export const PARTS_AT_ONCE = 3;
 /** How often a completion that the service refuses is repaired: parts that a late request changed. */
 const MAX_REPAIRS = 3;
-/** Of a file that goes in one piece. */
+/** How much of a file that is sent whole is read at a time. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 const slots = new Slots(PARTS_AT_ONCE);
@@ -75,7 +75,7 @@ export class Upload {
   }
 
   /**
-   * Resolves with the size when the service says that the recording is stored. Goes on where an earlier upload ended.
+   * Resolves with the size when the service says that the recording is stored. Continues where an earlier upload ended.
    * @throws ClientError when it cannot be stored, and the signal's reason
    */
   async run(): Promise<number> {
@@ -180,7 +180,7 @@ export class Upload {
     }
   }
 
-  /** A part of another size is sent again, and part 1 if it is here: whether its head is the last, only the bytes tell. */
+  /** A part of another size is sent again, and part 1 if it is here: its size does not show whether its head is the last. */
   async #resume(recordingId: string, partSizeBytes: number): Promise<void> {
     for (const part of await this.#try(() => this.#deps.service.parts(recordingId))) {
       const [from, to] = this.#range(part.partNumber, partSizeBytes);

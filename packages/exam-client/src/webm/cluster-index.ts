@@ -2,7 +2,7 @@
 import { type Bytes, concat, ID, readHeader, readUint, vintLength } from './ebml.ts';
 import { type Cue, finalHead, HEAD_BYTES, type Head, readHead } from './head.ts';
 
-/** More do not fit into the head; then every second one goes, and from there on they stand twice as far apart. */
+/** More do not fit into the head: every second one is dropped, and later ones are twice as far apart. */
 const MAX_CUES = 2_800;
 /** A block's track, time and flags take at most this. */
 const BLOCK_HEAD_BYTES = 11;
@@ -85,8 +85,8 @@ export class ClusterIndex {
   }
 
   /**
-   * The first `HEAD_BYTES` of the finished file; undefined when this file has no room for them. A last frame may stand
-   * for long (a screen on which nothing moves), so how long was recorded has to be said. `skipped`: what was recorded
+   * The first `HEAD_BYTES` of the finished file; undefined when this file has no room for them. A last frame may be
+   * shown for long (a screen on which nothing moves), so the recorded time must be given. `skipped`: what was recorded
    * after the head and is not in the file. Clusters keep their times: players count from the first one.
    */
   finalHead(recordedMs: number, skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
@@ -102,7 +102,7 @@ export class ClusterIndex {
     return finalHead(head, Math.max(recordedMs, ...ends.map((end) => end - skipped.ms)), cues);
   }
 
-  /** How many of these bytes are done with; more than there are when a payload goes on. */
+  /** How many of these bytes were read; more than there are when a payload continues in the next ones. */
   #readHead(bytes: Bytes): number {
     const head = readHead(bytes);
     if (head === 'incomplete') return 0;

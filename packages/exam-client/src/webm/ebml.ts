@@ -64,7 +64,7 @@ export function readUint(bytes: Uint8Array, from: number, to: number): number {
   return value;
 }
 
-/** Told by the leading zeros of the first byte; 9 and more is no EBML. Undefined when `bytes` end before it does. */
+/** One more than the leading zeros of the first byte; 9 and more is no EBML. Undefined when `bytes` end before it does. */
 export function vintLength(bytes: Uint8Array, offset: number): number | undefined {
   const first = bytes[offset];
   if (first === undefined) return undefined;

@@ -1,4 +1,4 @@
-// What stands before the first cluster: read, and written anew with room for what is only known at the end.
+// The part of a WebM before the first cluster: read, and rewritten with room for what is only known at the end.
 import {
   type Bytes,
   concat,
