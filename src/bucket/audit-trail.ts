@@ -4,7 +4,7 @@ import { DAY_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { fromDay, toIso, toKeyTime } from '../model/times.ts';
-import { type ListedObject, listAll, type ObjectStore } from '../objectstore/object-store.ts';
+import { type ListedObject, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
 import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
 
@@ -84,14 +84,14 @@ async function* listEvents(
     async (dayMs) => {
       const prefix = prefixOf('audit', { ...ref, timeMs: dayMs });
       const startAfter = after?.startsWith(prefix) ? after : undefined;
-      return { prefix, ...(await store.list(prefix, { startAfter })) };
+      return { prefix, page: await store.list(prefix, { startAfter }) };
     },
     { concurrency: READING_CONCURRENCY },
   );
-  for await (const { prefix, objects, truncated } of firstPages) {
-    yield* objects;
-    const last = objects.at(-1);
-    if (truncated && last) yield* listAll(store, prefix, last.key);
+  for await (const { prefix, page } of firstPages) {
+    yield* page.objects;
+    const next = nextKey(page);
+    if (next !== undefined) yield* listAll(store, prefix, next);
   }
 }
 
@@ -108,12 +108,12 @@ export async function listAuditTrail(
   store: ObjectStore,
   { after, limit }: { after?: string | undefined; limit: number },
 ): Promise<{ events: readonly { key: string; dayMs: number | undefined }[]; next: string | undefined }> {
-  const { objects, truncated } = await store.list(AUDIT_PREFIX, { startAfter: after, limit });
-  const events = objects.map(({ key }) => {
+  const page = await store.list(AUDIT_PREFIX, { startAfter: after, limit });
+  const events = page.objects.map(({ key }) => {
     const parsed = parseKey(key);
     return { key, dayMs: parsed?.type === 'audit' ? parsed.dayMs : undefined };
   });
-  return { events, next: truncated ? objects.at(-1)?.key : undefined };
+  return { events, next: nextKey(page) };
 }
 
 /** The day and the name of an event, as a cursor; whose event it is comes from the request's path. */

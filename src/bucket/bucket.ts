@@ -8,12 +8,12 @@ import {
   type ListedObject,
   listAll,
   listPages,
+  nextKey,
   type ObjectStore,
   type OpenUpload,
   refusalOf,
   STORE_CONCURRENCY,
 } from '../objectstore/object-store.ts';
-import { StoreError } from '../objectstore/store-error.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, parseDocument, type Receipt, refOf, toBody } from './documents.ts';
@@ -215,14 +215,12 @@ export class Bucket {
   ): AsyncGenerator<RecordingRef[], void, undefined> {
     const prefix = prefixOf('participant', { tenant, participant });
     let startAfter = after && keyOf('participant', { ...after, participant });
-    for (;;) {
+    do {
       const page = await this.store.list(prefix, { startAfter, ...(limit !== undefined && { limit }) });
       const parsed = page.objects.map(({ key }) => parseKey(key));
       yield parsed.flatMap((entry) => (entry?.type === 'participant' ? [entry.ref] : []));
-      startAfter = page.objects.at(-1)?.key;
-      if (!page.truncated) return;
-      if (startAfter === undefined) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
-    }
+      startAfter = nextKey(page);
+    } while (startAfter !== undefined);
   }
 
   // Deletion

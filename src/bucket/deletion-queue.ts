@@ -1,8 +1,7 @@
 // The deletion queue: entries under `due/`, in order of time, that lead the sweeper to everything that is ever deleted.
 import { type AttemptRef, newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { toKeyTime } from '../model/times.ts';
-import type { ListPage, ObjectStore } from '../objectstore/object-store.ts';
-import { StoreError } from '../objectstore/store-error.ts';
+import { type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { parseDocument, type ReceiptIndex, type RetentionOverrides, toBody } from './documents.ts';
 import { DUE_PREFIX, keyOf, type OverrideStage, parseKey } from './layout.ts';
 import { isAscending } from './listing.ts';
@@ -96,12 +95,12 @@ export class DeletionQueue {
   }
 }
 
-function toQueuePage({ objects, truncated, storeTimeMs }: ListPage): QueuePage {
-  if (truncated && objects.length === 0) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
+function toQueuePage(page: ListPage): QueuePage {
+  const { objects, storeTimeMs } = page;
   return {
     entries: objects.map(({ key, lastModifiedMs }) => toEntry(key, storeTimeMs - lastModifiedMs)),
     isAscending: isAscending(objects),
-    next: truncated ? objects.at(-1)?.key : undefined,
+    next: nextKey(page),
     storeTimeMs,
   };
 }

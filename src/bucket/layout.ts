@@ -140,15 +140,19 @@ const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
 export function parseKey(key: string): ParsedKey | undefined {
   for (const { type, root, pattern } of PATTERNS) {
     const segments = key.startsWith(root) ? pattern.exec(key)?.groups : undefined;
-    const parsed = segments && toParsed(type, segments);
+    const parsed = segments && toParsed(type, segments as unknown as Segments);
     if (parsed) return parsed;
   }
   return undefined;
 }
 
-function toParsed(type: KeyType, segments: Readonly<Partial<Record<string, string>>>): ParsedKey | undefined {
-  const { tenant = '', participant = '', unique = '', digest = '', stage } = segments;
-  const timeMs = segments.time === undefined ? 0 : fromKeyTime(segments.time);
+/** The parts that the tree names for a kind; the others are not read for it. */
+type Segments = Readonly<Record<'tenant' | 'exam' | 'attempt' | 'recording' | 'participant' | 'object', string>> &
+  Readonly<Record<'unique' | 'digest' | 'stage' | 'day', string>> & { readonly time?: string };
+
+function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
+  const { tenant, exam, attempt, recording, participant, unique, digest, stage, time } = segments;
+  const timeMs = time === undefined ? 0 : fromKeyTime(time);
   if (timeMs === undefined) return undefined;
   switch (type) {
     case 'due-receipts':
@@ -161,7 +165,6 @@ function toParsed(type: KeyType, segments: Readonly<Partial<Record<string, strin
     default:
       break;
   }
-  const { exam = '', attempt = '', recording = '' } = segments;
   if (!isId(tenant) || !isId(exam) || !isId(attempt)) return undefined;
   const attemptRef = { tenant, exam, attempt };
   if (type === 'assessed') return { type, ref: attemptRef, completedAtMs: timeMs };
@@ -171,9 +174,9 @@ function toParsed(type: KeyType, segments: Readonly<Partial<Record<string, strin
   if (type === 'receipt') return { type, ref };
   if (type === 'participant') return isId(participant) ? { type, participant, ref } : undefined;
   if (type === 'audit') {
-    const dayMs = fromDay(segments.day ?? '');
+    const dayMs = fromDay(segments.day);
     return dayMs === undefined ? undefined : { type, dayMs, ref, name: unique };
   }
-  const object = OBJECT_OF_NAME.get(segments.object ?? '');
+  const object = OBJECT_OF_NAME.get(segments.object);
   return object && { type, ref, object };
 }

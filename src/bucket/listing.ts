@@ -1,6 +1,12 @@
 // Listings of the bucket: what is stored under a prefix, one prefix or many at a time, with or without older versions.
 import pMap from 'p-map';
-import { type DeleteTarget, type ListedObject, listAll, type ObjectStore } from '../objectstore/object-store.ts';
+import {
+  type DeleteTarget,
+  type ListedObject,
+  listAll,
+  nextKey,
+  type ObjectStore,
+} from '../objectstore/object-store.ts';
 import { isUndecided } from '../objectstore/store-error.ts';
 
 /** The version id that S3 gives to an object that was written before its bucket kept versions. */
@@ -156,7 +162,7 @@ async function walk(
       return;
     }
     const before = current;
-    const last = page.truncated ? page.objects.at(-1)?.key : undefined;
+    const last = nextKey(page);
     let next = 0;
     // A prefix is complete once the page extends past it, or there are no more pages.
     for (let folder = prefixes[current]; folder !== undefined; folder = prefixes[current]) {

@@ -4,7 +4,7 @@ import { DAY_MS } from '../model/durations.ts';
 import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import { ERASURE_REASONS } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
-import type { ObjectStore } from '../objectstore/object-store.ts';
+import { nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, refOf, toBody } from './documents.ts';
 import { keyOf, OUTBOX_PREFIX, parseKey, prefixOf } from './layout.ts';
 import { hasObject } from './listing.ts';
@@ -130,11 +130,11 @@ export async function listOutbox(
       if (own.length < maxPerTenant) own.push({ key, expiresMs: parsed.timeMs + UNDELIVERED_MS });
       waiting.set(tenant, own);
     }
-    const last = page.objects.at(-1)?.key;
-    if (!page.truncated || last === undefined) return waiting;
+    const next = nextKey(page);
+    if (next === undefined) return waiting;
     const isFull = tenant !== undefined && (waiting.get(tenant)?.length ?? 0) >= maxPerTenant;
     // Sorts after every key of the tenant.
-    startAfter = tenant !== undefined && isFull ? `${prefixOf('outbox', { tenant })}~` : last;
+    startAfter = tenant !== undefined && isFull ? `${prefixOf('outbox', { tenant })}~` : next;
   }
 }
 

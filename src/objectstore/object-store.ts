@@ -112,6 +112,7 @@ export interface ListedObject {
 
 export interface ListPage {
   readonly objects: readonly ListedObject[];
+  /** There is another page; then this one is not empty. */
   readonly truncated: boolean;
   readonly storeTimeMs: number;
 }
@@ -161,13 +162,16 @@ export async function* listPages(
   startAfter?: string,
 ): AsyncGenerator<ListPage, void, undefined> {
   let after = startAfter;
-  for (;;) {
+  do {
     const page = await store.list(prefix, { startAfter: after });
     yield page;
-    if (!page.truncated) return;
-    after = page.objects.at(-1)?.key;
-    if (after === undefined) throw new StoreError('unavailable', 'ListObjectsV2', 'CutShort');
-  }
+    after = nextKey(page);
+  } while (after !== undefined);
+}
+
+/** The key after which a listing continues; undefined at its end. */
+export function nextKey({ objects, truncated }: ListPage): string | undefined {
+  return truncated ? objects.at(-1)?.key : undefined;
 }
 
 /** All objects under a prefix. */

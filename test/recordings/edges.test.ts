@@ -1,0 +1,63 @@
+// Moments and answers that are rare: the last second before a deadline, a damaged document, a store that fails in between.
+import { beforeEach, expect, test } from '@jest/globals';
+import { DAY_MS } from '../../src/model/durations.ts';
+import type { RecordingRef } from '../../src/model/ids.ts';
+import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
+import { presignPlayback } from '../../src/recordings/playback.ts';
+import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
+import { readRecording } from '../../src/recordings/read.ts';
+import { webm } from '../kit/fixtures.ts';
+import { failing } from '../kit/interventions.ts';
+import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
+import { type RetentionService, startRetention } from '../sweeper/support.ts';
+
+const CALLER = { tenant: 'acme', actor: 'desk', requestId: 'r1' };
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+test('a link that could live for less than a second is refused as expired, and the refusal is audited', async () => {
+  const ref = await service.record();
+  service.clock.advance(30 * DAY_MS - 500);
+  await expect(presignPlayback(service.context, CALLER, ref)).rejects.toMatchObject({ code: 'recording-expired' });
+  const audited = await service.keys('audit/');
+  expect(audited.filter((key) => key.includes('link-refused'))).toHaveLength(1);
+});
+
+test('a proxied upload that the store fails is no upload that was ended', async () => {
+  const ref = await service.begin();
+  const store = failing(service.store, 'uploadPart', '', 'SlowDown');
+  const upload = await openProxiedUpload({ ...service.context, store }, ref);
+  async function* file() {
+    yield webm;
+  }
+  await expect(upload.write(file())).rejects.toMatchObject({ storeCode: 'SlowDown' });
+});
+
+test('a timeline that cannot be read is shown as none, and a receipt that cannot be read proves nothing', async () => {
+  const ref = await service.record();
+  await service.put(recordingKey(ref, 'timeline'), '{');
+  expect(await readRecording(service.context, ref)).toMatchObject({ state: 'stored', timeline: null });
+  await service.erase(ref);
+  await service.put(receiptKey(ref), '{');
+  await expect(readRecording(service.context, ref)).rejects.toMatchObject({ code: 'recording-not-found' });
+});
+
+test('an index entry of a recording that never was is removed by an erasure, and is no failure', async () => {
+  const ref = await service.record();
+  const never: RecordingRef = { ...ref, attempt: 'a9' };
+  const key = participantKey('p1', never);
+  await service.put(key);
+  const { receipts } = await eraseParticipant(
+    service.context,
+    CALLER,
+    { tenant: 'acme', participant: 'p1' },
+    'erasure',
+  );
+  expect(receipts.map(({ recordingId, attemptId }) => [recordingId, attemptId])).toEqual([
+    [ref.recording, ref.attempt],
+  ]);
+  expect(await service.keys('participants/')).toEqual([]);
+});
