@@ -1,4 +1,4 @@
-// The bucket as the rest of the service sees it: attempts, recordings, documents. It alone turns them into keys.
+// The bucket as the rest of the service sees it: attempts, recordings, documents.
 import pMap from 'p-map';
 import type { AttemptRef, ParticipantRef, RandomBytes, RecordingRef } from '../model/ids.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
@@ -30,10 +30,13 @@ export interface BucketContext {
 
 /** Documents under a recording's prefix. */
 type RecordingDocument = 'manifest' | 'deleting' | 'restricted' | 'timeline' | 'stored';
-/** Objects that say all by being there. */
+/** Objects without a body. */
 type Marker = 'truncated' | 'announced';
 /** What to list: all attempts, those of an exam, or one. */
 export type Scope = Partial<AttemptRef>;
+
+/** A caller that deletes many keys must say what it does with a refused one. */
+export type OnRefused = (failure: DeleteFailure) => void;
 
 /** What the store calls a refused deletion, in a batch or alone. */
 export const DELETION = 'DeleteObject';
@@ -137,17 +140,16 @@ export class Bucket {
     return hasObjects(this.store, prefixOf('recording', ref));
   }
 
-  /** How reports name a recording. */
+  // What reports call things.
+
   recordingName(ref: RecordingRef): string {
     return prefixOf('recording', ref);
   }
 
-  /** How reports name an entry of the participant index. */
   participantName(participant: string, ref: RecordingRef): string {
     return keyOf('participant', { ...ref, participant });
   }
 
-  /** How reports name an attempt. */
   attemptName(ref: AttemptRef): string {
     return attemptPrefix(ref);
   }
@@ -255,19 +257,22 @@ export class Bucket {
   }
 
   async #remove(keys: readonly string[]): Promise<void> {
-    const [failure] = await this.removeKeys(keys);
-    if (failure) throw refusalOf(failure);
+    const refused: DeleteFailure[] = [];
+    await this.removeKeys(keys, (failure) => void refused.push(failure));
+    if (refused[0]) throw refusalOf(refused[0]);
   }
 
-  /** Deletes keys permanently, versions included; resolves with those that were refused, which the caller reports. */
-  async removeKeys(keys: readonly string[]): Promise<DeleteFailure[]> {
+  /** Deletes keys permanently, versions included. One refused key stops no other: `onRefused` gets each. */
+  async removeKeys(keys: readonly string[], onRefused: OnRefused): Promise<void> {
     const targets = await pMap(keys, (key) => this.#targetsOf(key), { concurrency: STORE_CONCURRENCY });
-    return this.removeTargets(targets.flat());
+    await this.removeTargets(targets.flat(), onRefused);
   }
 
-  /** Deletes exactly these objects or versions; resolves with those that were refused. */
-  removeTargets(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
-    return this.store.delete(targets.map(({ key, versionId }) => ({ key, versionId })));
+  /** Deletes exactly these objects or versions, as `removeKeys` does. */
+  async removeTargets(targets: readonly DeleteTarget[], onRefused: OnRefused): Promise<void> {
+    for (const failure of await this.store.delete(targets.map(({ key, versionId }) => ({ key, versionId })))) {
+      onRefused(failure);
+    }
   }
 
   /** What deletes the index entry of a recording's participant. */

@@ -1,4 +1,4 @@
-// The layout of the bucket: every key is made and parsed here, and no other folder imports this file.
+// The layout of the bucket: every key is made and parsed here. Only src/bucket imports these functions.
 import { type AttemptRef, isId, isRecordingId, type RecordingRef } from '../model/ids.ts';
 import { fromDay, fromKeyTime, toDay, toKeyTime } from '../model/times.ts';
 

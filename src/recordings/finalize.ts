@@ -1,4 +1,4 @@
-// From parts to a recording: completes an upload, checks whether it is a recording, and whether it may be kept.
+// From media to a recording: after an upload was completed, checks whether it is a recording, and whether it may be kept.
 import type { Attempt } from '../bucket/attempt.ts';
 import { Bucket, type BucketContext } from '../bucket/bucket.ts';
 import type { Manifest } from '../bucket/documents.ts';

@@ -288,7 +288,8 @@ class Purge {
     }, jobs);
     if (targets.length === 0) return;
     try {
-      const refused = new Map((await this.#bucket.removeTargets(targets)).map(({ key, code }) => [key, code]));
+      const refused = new Map<string, string>();
+      await this.#bucket.removeTargets(targets, ({ key, code }) => void refused.set(key, code));
       for (const target of targets) {
         const job = owners.get(target.key);
         const code = refused.get(target.key);

@@ -1,7 +1,6 @@
 // What the steps of one sweep share: its context, its bucket, its tally, and how it deletes what the queue leads to.
 import { Bucket, type BucketContext, DELETION } from '../bucket/bucket.ts';
 import { ReceiptChain } from '../bucket/receipts.ts';
-import type { DeleteFailure } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
 import type { FinalizeContext } from '../recordings/finalize.ts';
 import type { PurgeContext } from '../recordings/purge.ts';
@@ -63,15 +62,17 @@ export class SweepRun {
   /** Deletes keys permanently. Resolves with those that stay for the next sweep, which are reported. */
   async remove(keys: readonly string[]): Promise<ReadonlySet<string>> {
     if (keys.length === 0) return new Set();
-    let failures: readonly Pick<DeleteFailure, 'key' | 'code'>[];
+    const left = new Set<string>();
     try {
-      failures = await this.bucket.removeKeys([...new Set(keys)]);
+      await this.bucket.removeKeys([...new Set(keys)], ({ code, key }) => {
+        left.add(key);
+        this.tally.problem({ code, operation: DELETION }, key);
+      });
+      return left;
     } catch (error) {
       this.tally.problem(failureOf(error), 'index');
       return new Set(keys);
     }
-    for (const { code, key } of failures) this.tally.problem({ code, operation: DELETION }, key);
-    return new Set(failures.map(({ key }) => key));
   }
 
   /** Runs a step whose failure must not stop the sweep. */

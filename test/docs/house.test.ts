@@ -110,6 +110,19 @@ test('only src/bucket imports the functions that make keys and read them', () =>
   expect(offenders(OURS, importsKeys)).toEqual([]);
 });
 
+const SOURCES = globSync('src/**/*.ts', { cwd: ROOT }).filter((file) => !file.startsWith('src/demo-page/'));
+const codeOf = (file: string) => read(file).replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+const filesWith = (pattern: RegExp, allowed: RegExp) =>
+  SOURCES.filter((file) => !allowed.test(file) && pattern.test(codeOf(file)));
+
+test('only src/bucket writes the folders of the bucket into a key', () => {
+  expect(filesWith(/['"`](attempts|participants|due|receipts|audit|outbox)\//, /^src\/bucket\//)).toEqual([]);
+});
+
+test('only what handles each refusal calls the delete of a store', () => {
+  expect(filesWith(/store\.delete\(/, /^src\/(bucket|objectstore|doctor)\//)).toEqual([]);
+});
+
 test.each(LIBRARIES)('%s is imported by %s alone', (library, importers) => {
   const isForeign = ({ file, target }: Import) => library.test(target) && !importers.test(file);
   expect(offenders(IMPORTS, isForeign)).toEqual([]);

@@ -66,6 +66,25 @@ function exists(path: string): boolean {
   return existsSync(join(ROOT, path)) || globSync([path, `${path}.*`, `${path}-*`], { cwd: ROOT }).length > 0;
 }
 
+test('a comment cites only clauses of the policy that its page has, and pages that exist', async () => {
+  const clauses = new Set([...(await read('docs/policy.md')).matchAll(/\d+\.\d+/g)].map(([clause]) => clause));
+  const unknown: string[] = [];
+  let cited = 0;
+  for (const file of SOURCES) {
+    const comments = ((await read(file)).match(COMMENT) ?? []).join('\n');
+    for (const [, list = ''] of comments.matchAll(/policy ((?:\d+\.\d+(?:, | and )?)+)/g)) {
+      for (const clause of list.match(/\d+\.\d+/g) ?? []) {
+        cited += 1;
+        if (!clauses.has(clause)) unknown.push(`${file}: policy ${clause}`);
+      }
+    }
+    const pages = comments.match(/(?<![\w/.-])[\w-]+\.md\b/g) ?? [];
+    unknown.push(...pages.filter((page) => !PAGES.includes(page)).map((page) => `${file}: ${page}`));
+  }
+  expect(unknown).toEqual([]);
+  expect(cited).toBeGreaterThan(10);
+});
+
 test('every path that a page or a comment names exists', async () => {
   const missing: string[] = [];
   let paths = 0;

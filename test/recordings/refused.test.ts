@@ -5,7 +5,8 @@ import type { RecordingRef } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
-import { restrictRecording } from '../../src/recordings/restriction.ts';
+import { liftRestriction, restrictRecording } from '../../src/recordings/restriction.ts';
+import { webm } from '../kit/fixtures.ts';
 import { keeping, meanwhile, replacing } from '../kit/interventions.ts';
 import { participantKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
@@ -75,6 +76,70 @@ describe('what was written while a recording was deleted, and cannot be withdraw
       restrictRecording({ ...service.context, store }, CALLER, ref, 'a dispute'),
     );
   });
+});
+
+describe('what the store keeps of a marker that must not stay is reported', () => {
+  test('to the operator: the marker of an upload whose recording was erased while the sweep completed it', async () => {
+    const ref = await service.uploaded();
+    const completing = { when: 'after', call: 'completeMultipartUpload' } as const;
+    service.clock.advance(3 * HOUR_MS);
+    const report = await meanwhile(
+      service.store,
+      completing,
+      async () => {
+        await service.erase(ref);
+        await forgetEntries();
+      },
+      (seen) => service.sweepOn(keeping(seen, /\/truncated$/)),
+    );
+    expect(report).toMatchObject({ failed: 1, salvaged: 0, problems: [{ code: 'AccessDenied' }] });
+    await service.put(recordingKey(ref, 'truncated'));
+    expect(await service.after(2 * HOUR_MS).sweep()).toMatchObject({ failed: 0 });
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+
+  test('to the caller: the marker of a restriction that is lifted, or of an upload that its client completed', async () => {
+    const ref = await service.record();
+    await restrictRecording(service.context, CALLER, ref, 'a dispute');
+    const lift = liftRestriction(
+      { ...service.context, store: keeping(service.store, /\/restricted$/) },
+      CALLER,
+      ref,
+      'x',
+    );
+    await expect(lift).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    const open = await service.uploaded([webm], { attempt: 'a2' });
+    await service.put(recordingKey(open, 'truncated'));
+    const complete = service.complete(open, keeping(service.store, /\/truncated$/));
+    await expect(complete).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+  });
+
+  test('to the caller: media that were deleted between their tags and the last listing', async () => {
+    const ref = await service.uploaded();
+    const outcome = await meanwhile(
+      service.store,
+      { when: 'before', call: 'tag' },
+      () => service.erase(ref),
+      (seen) => service.complete(ref, keeping(seen, /\/stored$/)).catch((error: unknown) => error),
+    );
+    expect(outcome).toMatchObject({ name: 'StoreError', storeCode: 'AccessDenied' });
+  });
+});
+
+test('abandoned uploads are recovered side by side', async () => {
+  for (const attempt of ['a1', 'a2', 'a3', 'a4']) await service.uploaded([webm], { attempt });
+  service.clock.advance(3 * HOUR_MS);
+  let running = 0;
+  let most = 0;
+  const store = replacing(service.store, 'listParts', '', async (go) => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise(setImmediate);
+    running -= 1;
+    return go();
+  });
+  expect(await service.sweepOn(store)).toMatchObject({ salvaged: 4, failed: 0 });
+  expect(most).toBeGreaterThan(1);
 });
 
 test('an index entry of a participant that leads nowhere, and that the store keeps, leaves the erasure incomplete', async () => {
