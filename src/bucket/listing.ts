@@ -7,7 +7,7 @@ import {
   nextKey,
   type ObjectStore,
 } from '../objectstore/object-store.ts';
-import { isUndecided } from '../objectstore/store-error.ts';
+import { isBusy } from '../objectstore/store-error.ts';
 
 /** The version id that S3 gives to an object that was written before its bucket kept versions. */
 const NULL_VERSION = 'null';
@@ -132,7 +132,7 @@ export async function listTogether(
     try {
       await walk(store, root, lane, objects);
     } catch (error) {
-      if (!isUndecided(error)) return;
+      if (!isBusy(error)) return;
       for (const prefix of lane) if (!objects.has(prefix)) failures.set(prefix, error);
     }
   });

@@ -51,14 +51,17 @@ export function meaningOf(storeCode: string): StoreErrorCode | undefined {
 
 /** The adapter's codes for a response that says nothing about the question: repeating the call may never help. */
 const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
-/** Codes of `unavailable` with which the store did respond to this very request: a smaller one may succeed. */
-const RESPONDED: ReadonlySet<string> = new Set([
-  ...UNREADABLE,
-  'InternalError',
-  'OperationAborted',
-  'CutShort',
-  'NoUploadId',
+/** Codes with which a store asks for patience, or that say that it cannot be reached. */
+const BUSY: ReadonlySet<string> = new Set([
+  'SlowDown',
+  'ServiceUnavailable',
+  'TooManyRequests',
+  'RequestPastDeadline',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
 ]);
+const TIMED_OUT: ReadonlySet<string> = new Set(['RequestTimeout', 'TimeoutError']);
 
 /** Whether the store, or something before it, responded with what is no response to the question. */
 export function isUnreadable(error: unknown): boolean {
@@ -70,11 +73,15 @@ export function isUndecided(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && !isUnreadable(error);
 }
 
+/** Whether the store asks for patience or cannot be reached: requesting the same in smaller pieces only adds load. */
+export function isBusy(error: unknown): boolean {
+  return isStoreError(error, 'unavailable') && BUSY.has(error.storeCode);
+}
+
 /**
- * Whether the store is busy or cannot be reached (`SlowDown`, a timeout, a refused connection): requesting the same in
- * another way, such as in smaller pieces, only adds load. Not so for `InternalError` and the like, which a single key of
- * a large request can cause.
+ * Whether the store is busy, or did not respond in time. Not so for an `InternalError` or a gateway's own page, which a
+ * large request, or one key of it, can cause: smaller requests may succeed.
  */
 export function isOutage(error: unknown): boolean {
-  return isStoreError(error, 'unavailable') && !RESPONDED.has(error.storeCode);
+  return isBusy(error) || (isStoreError(error, 'unavailable') && TIMED_OUT.has(error.storeCode));
 }

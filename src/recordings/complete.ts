@@ -1,6 +1,6 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
 
-import { isStored } from '../bucket/attempt.ts';
+import { isStored, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -11,7 +11,7 @@ import { isStoreError } from '../objectstore/store-error.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
-import { type LiveRecording, readLive, toRecording } from './read.ts';
+import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
 
 type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
@@ -49,6 +49,15 @@ export async function completeRecording(
   // A purge that came earlier has not seen it.
   if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');
   if (finalized.result === 'stored' && !isStored(state)) context.onEvent?.('recording-stored', 1);
+  if (
+    finalized.result === 'stored' &&
+    state.objects.truncated &&
+    isMadeOf(finalized.attempt.recording(ref.recording), parts)
+  ) {
+    // The sweeper marked it when it took the upload for abandoned, and did not complete it.
+    await bucket.remove(ref, 'truncated');
+    return readRecording(context, ref);
+  }
   return respond(context, ref, manifest, finalized, input.parts);
 }
 
@@ -56,7 +65,7 @@ export async function completeRecording(
 async function completeOpenUpload(
   context: RecordingsContext,
   bucket: Bucket,
-  { state: { ref, objects }, manifest }: LiveRecording,
+  { state: { ref }, manifest }: LiveRecording,
   input: CompleteInput,
 ): Promise<readonly StoredPart[]> {
   const listed = await context.store.listParts(bucket.mediaKey(ref), manifest.uploadId);
@@ -67,8 +76,6 @@ async function completeOpenUpload(
   if (input.parts) requireSame(parts, input.parts);
   try {
     const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
-    // The sweeper marked it when it took the upload for abandoned, and did not complete it.
-    if (completed && objects.truncated) await bucket.remove(ref, 'truncated');
     return completed ? parts : [];
   } catch (error) {
     if (!isStoreError(error, 'invalid-parts')) throw error;
@@ -94,6 +101,11 @@ async function requireStoredSame(bucket: Bucket, ref: RecordingRef, claimed: Cla
   const marker = await bucket.read(ref, 'stored');
   if (!marker || marker === 'unreadable' || marker.parts.length === 0) return;
   requireSame(marker.parts, claimed);
+}
+
+/** A store that remembers completions confirms a second one, whatever its parts. */
+function isMadeOf(state: RecordingState | undefined, parts: readonly StoredPart[]): boolean {
+  return state?.objects.media?.sizeBytes === parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 function requireWhole(parts: readonly StoredPart[], manifest: Manifest, maxRecordingBytes: number): void {

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { isKept } from '../bucket/attempt.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { type ListedUpload, listsUploads, openUploads } from '../bucket/inventory.ts';
+import { inBatches } from '../bucket/listing.ts';
 import { attemptId, createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { checkParts } from '../model/parts.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
@@ -53,10 +54,12 @@ interface Candidate {
  * uploads: one to three requests for each idle upload, in every sweep.
  */
 export async function recoverAbandonedUploads(run: SweepRun, open: OpenUploads): Promise<void> {
-  const tryToRecover = async (candidate: Candidate) => {
-    if (!run.isStopped) await run.guard(run.bucket.mediaKey(candidate.ref), () => recover(run, candidate));
-  };
-  await pMap(candidatesOf(run, open), tryToRecover, { concurrency: STORE_CONCURRENCY });
+  const tryToRecover = (candidate: Candidate) =>
+    run.guard(run.bucket.mediaKey(candidate.ref), () => recover(run, candidate));
+  for await (const batch of inBatches(candidatesOf(run, open), STORE_CONCURRENCY)) {
+    if (run.isStopped) return;
+    await pMap(batch, tryToRecover);
+  }
 }
 
 /** Uploads that were opened at least `uploadIdleLimitMs` ago. From manifests: one LIST for every 1000 keys of attempts. */

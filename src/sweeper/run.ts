@@ -1,6 +1,7 @@
 // What the steps of one sweep share: its context, its bucket, its tally, and how it deletes what the queue leads to.
 import { Bucket, type BucketContext, DELETION } from '../bucket/bucket.ts';
 import { ReceiptChain } from '../bucket/receipts.ts';
+import { isOutage, isStoreError } from '../objectstore/store-error.ts';
 import { failureOf } from '../recordings/failure.ts';
 import type { FinalizeContext } from '../recordings/finalize.ts';
 import type { PurgeContext } from '../recordings/purge.ts';
@@ -70,7 +71,12 @@ export class SweepRun {
       });
       return left;
     } catch (error) {
-      this.tally.problem(failureOf(error), 'index');
+      // A large request, or one key of it, can be what fails.
+      const half = Math.ceil(keys.length / 2);
+      if (half < keys.length && isStoreError(error) && !isOutage(error)) {
+        return new Set([...(await this.remove(keys.slice(0, half))), ...(await this.remove(keys.slice(half)))]);
+      }
+      this.tally.problem(failureOf(error), keys[0] ?? '');
       return new Set(keys);
     }
   }

@@ -16,7 +16,12 @@ const UNAVAILABLE: readonly [storeCode: string, isOutage: boolean, isUndecided: 
   ['RequestTimeout', true, true],
   ['TimeoutError', true, true],
   ['ECONNREFUSED', true, true],
-  ['ENOTFOUND', true, true],
+  ['ECONNRESET', true, true],
+  // A gateway that ends every large request says one of these; smaller ones may succeed.
+  ['Unknown', false, true],
+  ['GatewayTimeout', false, true],
+  ['UnknownError', false, true],
+  ['EPIPE', false, true],
   // A single key of a large request can cause it.
   ['InternalError', false, true],
   ['OperationAborted', false, true],

@@ -7,7 +7,7 @@ import { StoreError } from '../../src/objectstore/store-error.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
 import { liftRestriction, restrictRecording } from '../../src/recordings/restriction.ts';
 import { webm } from '../kit/fixtures.ts';
-import { keeping, meanwhile, replacing } from '../kit/interventions.ts';
+import { failing, keeping, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { participantKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -124,6 +124,76 @@ describe('what the store keeps of a marker that must not stay is reported', () =
     );
     expect(outcome).toMatchObject({ name: 'StoreError', storeCode: 'AccessDenied' });
   });
+});
+
+describe('a sweep that finds abandoned uploads by the manifests', () => {
+  // As MinIO: a listing of a folder shows no open upload.
+  const unlisting = (store: ObjectStore) =>
+    replacing(store, 'listMultipartUploads', /\/$/, () => ({
+      uploads: [],
+      cursor: undefined,
+      storeTimeMs: service.clock.now(),
+    }));
+
+  test.each([
+    ['a manifest', 'get', /a4\/.*recording\.json$/],
+    ['a page of recordings', 'list', /^attempts\/$/],
+  ] as const)('reports that %s could not be read, and leaves no recovery behind', async (_, call, keys) => {
+    service = startRetention({ memory: { pageKeys: 4 } });
+    for (const attempt of ['a1', 'a2', 'a3', 'a4', 'a5']) await service.uploaded([webm], { attempt });
+    service.clock.advance(3 * HOUR_MS);
+    let calls = 0;
+    const store = replacing(unlisting(service.store), call, keys, (go) => {
+      calls += 1;
+      if (call === 'get' || calls > 1) throw new StoreError('unavailable', call, 'InternalError');
+      return go();
+    });
+    const report = await service.sweepOn(store, { dueSoon: false });
+    expect(report.failed).toBe(1);
+    const after = await service.keys('attempts/');
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    expect(await service.keys('attempts/')).toEqual(after);
+  });
+});
+
+test.each(['InternalError', 'Unknown', 'TimeoutError', 'UnreadableAnswer'])(
+  'what is due is deleted though listings that attempts share always fail with %s',
+  async (code) => {
+    await service.recordMany(3);
+    const store = failing(service.store, 'list', /^attempts\/$/, code);
+    const report = await service.after(31 * DAY_MS).sweepOn(store, { dueSoon: false });
+    expect(report).toMatchObject({ failed: 0, deleted: { recordings: 3 } });
+  },
+);
+
+test.each(['Unknown', 'UnknownError', 'GatewayTimeout', 'InternalError'])(
+  'a gateway that ends every large deletion with %s gets smaller ones',
+  async (code) => {
+    await service.recordMany(10);
+    const store = overriding(service.store, {
+      delete: async (targets) => {
+        if (targets.length > 5) throw new StoreError('unavailable', 'DeleteObjects', code);
+        return service.store.delete(targets);
+      },
+    });
+    const report = await service.after(31 * DAY_MS).sweepOn(store, { dueSoon: false });
+    expect(report).toMatchObject({ deleted: { recordings: 10 } });
+  },
+);
+
+test('a recording that the sweep cut stays truncated, though the store confirms a second completion of it', async () => {
+  service = startRetention({ uploads: { partSizeBytes: webm.length } });
+  const ref = await service.uploaded([webm, webm]);
+  const { uploadId } = await service.readJson<{ uploadId: string }>(recordingKey(ref, 'manifest'));
+  await service.put(recordingKey(ref, 'truncated'));
+  const media = recordingKey(ref, 'media');
+  const first = (await service.store.listParts(media, uploadId))?.slice(0, 1) ?? [];
+  // As Ceph RGW, which remembers what it completed, whatever the parts of the second request.
+  const remembering = replacing(service.store, 'completeMultipartUpload', media, async () => {
+    await service.store.completeMultipartUpload(media, uploadId, first);
+    return true;
+  });
+  expect(await service.complete(ref, remembering)).toMatchObject({ sizeBytes: webm.length, truncated: true });
 });
 
 test('abandoned uploads are recovered side by side', async () => {
