@@ -1,4 +1,4 @@
-// The bucket on disk: what lies where, how it is opened after any end of the last run, and its settings.
+// The bucket on disk: its layout, how it is opened after a stop or a crash, and its settings.
 //
 //   {dataDir}/lock.sqlite                  locked by the process that uses the folder
 //   {dataDir}/{bucket}/settings.json       creation date, CORS and lifecycle documents
@@ -6,10 +6,10 @@
 //   {dataDir}/{bucket}/uploads/{uploadId}.json             one record per multipart upload
 //   {dataDir}/{bucket}/parts/{uploadId}.{number}.json      one record per part
 //   {dataDir}/{bucket}/data/{unique}       bytes of an object or part; written once, never changed
-//   {dataDir}/{bucket}/temporary/{unique}  records on their way to their place
+//   {dataDir}/{bucket}/temporary/{unique}  records before they are renamed
 //
 // No key ever becomes a path, so `..`, case, Unicode forms and long segments are all harmless; only hashes and random
-// hex do. A record is renamed into place after its data is durable, so the two become visible together. Completing an
+// hex do. A record gets its final name after its data is durable, so the two become visible together. Completing an
 // upload moves no bytes. Listings come from a sorted index in memory, rebuilt at the start from the records (about
 // 1 s for 100,000 objects); the cost is memory, some 0.5 KB per object.
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ export class Bucket {
   }
 
   /**
-   * Opens the bucket, making it when it is new, and clears what a crash left half done. The folder must be locked.
+   * Opens the bucket, making it when it is new, and removes the leftovers of a crash. The folder must be locked.
    * @throws Error when a record cannot be read
    */
   static async open(dataDir: string, name: string, now: number): Promise<Bucket> {

@@ -1,4 +1,4 @@
-// Cross-origin requests: the rules, their XML, and what they add to answers (S3 API, "PutBucketCors"; Fetch standard).
+// Cross-origin requests: the rules, their XML, and the headers that they add to responses (S3 API, "PutBucketCors"; Fetch standard).
 import { S3Error } from './errors.ts';
 import type { Reply } from './reply.ts';
 import type { RequestHead } from './request-head.ts';
@@ -55,7 +55,7 @@ function parseRule(rule: XmlElement): CorsRule {
   return parsed;
 }
 
-/** Headers for an actual answer, errors included: without them a browser's script cannot even read the status. */
+/** Headers for an actual response, errors included: without them a browser's script cannot even read the status. */
 export function corsHeaders(rules: CorsRule[], head: RequestHead): Record<string, string> {
   if (rules.length === 0) return {};
   const origin = head.headers.get('origin')?.[0];
@@ -63,7 +63,7 @@ export function corsHeaders(rules: CorsRule[], head: RequestHead): Record<string
   return { vary: VARY, ...(rule !== undefined && origin !== undefined && originHeaders(rule, origin)) };
 }
 
-/** Answers a preflight, which carries no signature. @throws S3Error BadRequest, AccessForbidden */
+/** Responds to a preflight, which carries no signature. @throws S3Error BadRequest, AccessForbidden */
 export function preflightReply(rules: CorsRule[], head: RequestHead): Reply {
   const origin = head.header('origin');
   const method = head.header('access-control-request-method');

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { type Folder, uniqueName, writeNewFile } from './disk.ts';
 
-/** A stretch of an object's bytes: one whole data file. */
+/** Consecutive bytes of an object: one whole data file. */
 export interface Segment {
   readonly file: string;
   readonly sizeBytes: number;
@@ -26,7 +26,7 @@ export class DataFiles {
   /** Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left. */
   async write(body: AsyncIterable<Buffer>): Promise<Segment[]> {
     const { isEmpty, bytes } = await peek(body);
-    // Markers and facts are empty objects: their record is all there is.
+    // Empty objects, such as marker objects, have only a record.
     if (isEmpty) return [];
     const file = uniqueName();
     const written = { sizeBytes: 0 };
@@ -36,8 +36,8 @@ export class DataFiles {
   }
 
   /**
-   * Opens bytes `start` to `end` (inclusive) across the segments. Until it is released the files stay, also when the
-   * object is deleted meanwhile: a reader gets the old bytes to their end.
+   * Opens bytes `start` to `end` (inclusive) across the segments. The files stay until it is released, even when the
+   * object is deleted before: a reader gets the old bytes to their end.
    */
   read(segments: readonly Segment[], start: number, end: number): OpenRead {
     const files = segments.map((segment) => segment.file);
@@ -81,7 +81,7 @@ export class DataFiles {
     }
   }
 
-  /** Removes all files but those named: what a crash left of writes that were never acknowledged. */
+  /** Removes all files but those named. The others are left from writes that a crash interrupted before a response. */
   async sweep(referenced: ReadonlySet<string>): Promise<void> {
     for (const name of await this.#folder.names()) {
       if (!referenced.has(name)) await this.#folder.remove(name);
@@ -97,7 +97,7 @@ async function* counted(bytes: AsyncIterable<Buffer>, written: { sizeBytes: numb
 }
 
 /**
- * Reads the first chunk, so that what fails at once fails here, and gives back the whole stream.
+ * Reads the first chunk, so that a failure at the start is thrown here, and returns the whole stream.
  * @throws whatever the stream throws before its first chunk
  */
 export async function peek(source: AsyncIterable<Buffer>): Promise<{ isEmpty: boolean; bytes: AsyncIterable<Buffer> }> {

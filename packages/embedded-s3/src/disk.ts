@@ -1,4 +1,4 @@
-// Folders whose files appear whole or not at all, and stay after a power cut once a call has returned.
+// Folders whose files appear whole or not at all, and survive a power cut once a call has returned.
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ export class Folder {
 
   /**
    * Resolves when every change made in the folder before this call is durable. Calls that arrive while one
-   * fsync runs share the next, which makes a thousand deletions cost a handful.
+   * fsync runs share the next one, so a thousand deletions need only a few.
    */
   async sync(): Promise<void> {
     if (this.#waiting === undefined) {
@@ -85,7 +85,7 @@ export async function writeNewFile(path: string, content: string | AsyncIterable
 }
 
 /**
- * Puts a record in place under its final name by way of the temporary folder, replacing an earlier one in one step.
+ * Writes a record to the temporary folder and renames it, which replaces an earlier one in one step.
  * When it throws, the folder is as it was. Durable only after `folder.sync()`.
  */
 export async function replaceRecord(folder: Folder, name: string, record: object, temporary: Folder): Promise<void> {

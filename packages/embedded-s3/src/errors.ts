@@ -1,4 +1,4 @@
-// The errors this endpoint answers with: S3's own codes and their HTTP statuses.
+// The errors of this endpoint: S3's own codes and their HTTP statuses.
 
 /** Code → status and default message, from the S3 API's "List of error codes". */
 const CODES = {
@@ -60,7 +60,7 @@ export class S3Error extends Error {
   }
 }
 
-/** What the client may know about anything thrown: an S3Error as it is, all else as a bare InternalError. */
+/** The error that the client gets: an S3Error unchanged, anything else as an InternalError without a reason. */
 export function asS3Error(thrown: unknown): S3Error {
   return thrown instanceof S3Error ? thrown : new S3Error('InternalError');
 }

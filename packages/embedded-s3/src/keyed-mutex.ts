@@ -1,9 +1,9 @@
-// Lets one task at a time run per name, in the order they came.
+// Runs one task at a time per name, in the order of their arrival.
 
 export class KeyedMutex {
   readonly #tails = new Map<string, Promise<void>>();
 
-  /** Runs the task when all earlier ones of that name have ended, well or not; its result is passed on. */
+  /** Runs the task when all earlier ones of that name have succeeded or failed, and returns its result. */
   async run<T>(name: string, task: () => Promise<T>): Promise<T> {
     const earlier = this.#tails.get(name);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -8,8 +8,8 @@ const SQLITE_BUSY = 5;
 
 /**
  * Takes the lock of a folder and returns the function that releases it. The lock is that of an empty SQLite database:
- * the operating system releases it when its process ends, however it ends. The file stays, for who removes it could
- * remove the lock of another.
+ * the operating system releases it when its process ends, however it ends. The file stays: its removal could
+ * remove the lock of another process.
  * @throws Error when it is held
  */
 export function lockFolder(folder: string): () => void {

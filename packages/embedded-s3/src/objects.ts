@@ -35,22 +35,22 @@ export class Objects {
   }
 
   /**
-   * Puts the object in place of any earlier one of that key; durable when it returns. Its data files must be on disk.
-   * When it throws before the record is in place, the earlier object stays and the data files are the caller's.
-   * @throws S3Error PreconditionFailed when it may only be put where none is
+   * Puts the object, replacing any earlier one of that key; durable when it returns. Its data files must be on disk.
+   * When it throws before the record is written, the earlier object stays, and the caller must remove the data files.
+   * @throws S3Error PreconditionFailed when the key exists and must not be replaced
    */
   async put(record: ObjectRecord, { onlyIfAbsent = false } = {}): Promise<void> {
     await this.#mutex.run(record.key, async () => {
       const earlier = this.#records.get(record.key);
       if (onlyIfAbsent && earlier !== undefined) throw new S3Error('PreconditionFailed');
       await this.#place(record);
-      // A repeated CompleteMultipartUpload, after its first answer failed, puts the same files again.
+      // A CompleteMultipartUpload that is repeated after a failure puts the same files again.
       const current = new Set(record.segments.map((segment) => segment.file));
       await this.#data.remove((earlier?.segments ?? []).filter((segment) => !current.has(segment.file)));
     });
   }
 
-  /** Deletes the object and its bytes; one that is not there is no error. */
+  /** Deletes the object and its bytes; safe when there is none. */
   async delete(key: string): Promise<void> {
     await this.#mutex.run(key, async () => {
       const record = this.#records.get(key);

@@ -28,7 +28,7 @@ export interface ObjectRecord {
 export interface UploadRecord {
   readonly uploadId: string;
   readonly key: string;
-  /** As those of the object that it becomes. */
+  /** The standard headers of the object that it becomes. */
   readonly headers: Record<string, string>;
   readonly initiated: number;
 }

@@ -12,7 +12,7 @@ const MAX_XML_BYTES = 8 * 1024 * 1024;
 
 interface BodyOptions {
   readonly payloadHash: string;
-  /** Called before the first byte is asked for: a client may be waiting for "100 Continue" (RFC 9110, 10.1.1). */
+  /** Called before the first byte is read: a client may be waiting for "100 Continue" (RFC 9110, 10.1.1). */
   readonly onStart: () => void;
 }
 
@@ -52,7 +52,7 @@ export class RequestBody {
     let checksum = 0;
     onStart();
 
-    // A reader may stop early; the rest of the request is still drained then.
+    // When a reader stops early, the rest of the request is still drained.
     const chunks: AsyncIterable<Buffer> = this.#incoming.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
       this.#md5.update(chunk);

@@ -19,7 +19,7 @@ export class RequestHead {
   /** Decoded path, with its leading slash. */
   readonly path: string;
   readonly parameters: readonly (readonly [string, string])[];
-  /** Lower-case names; each header's values in the order they came. Values are Latin-1: one char per byte. */
+  /** Lower-case names; each header's values in the order of their arrival. Values are Latin-1: one char per byte. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
@@ -42,14 +42,14 @@ export class RequestHead {
     this.key = key === '' ? undefined : key;
   }
 
-  /** A header that may be sent once. @throws S3Error InvalidRequest when it came several times */
+  /** A header that may be sent once. @throws S3Error InvalidRequest when it was sent several times */
   header(name: string): string | undefined {
     const values = this.headers.get(name) ?? [];
     if (values.length > 1) throw new S3Error('InvalidRequest', `The header ${name} was sent more than once.`);
     return values[0];
   }
 
-  /** A query parameter that may be given once. @throws S3Error InvalidArgument when it came several times */
+  /** A query parameter that may be given once. @throws S3Error InvalidArgument when it was given several times */
   parameter(name: string): string | undefined {
     const values = this.parameters.filter(([given]) => given === name);
     if (values.length > 1) throw new S3Error('InvalidArgument', `The parameter ${name} was given more than once.`);
@@ -58,7 +58,7 @@ export class RequestHead {
 
   /**
    * An x-amz-* value, which a presigned request may carry as a header or as a query parameter.
-   * @throws S3Error InvalidRequest when it came several times
+   * @throws S3Error InvalidRequest when it was sent several times
    */
   amz(name: string): string | undefined {
     const inQuery = this.parameters.filter(([given]) => isAmzParameter(given) && given.toLowerCase() === name);

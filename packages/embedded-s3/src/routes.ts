@@ -1,4 +1,4 @@
-// Finds the operation that a request asks for, and refuses what is not known rather than ignore a part of it.
+// Finds the operation of a request. A request with an unknown part is refused: no part is ignored.
 import { S3Error } from './errors.ts';
 import { bucketOperations } from './operations/bucket.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
@@ -9,7 +9,7 @@ import type { Operation } from './operations/operation.ts';
 import { taggingOperations } from './operations/tags.ts';
 import type { RequestHead } from './request-head.ts';
 
-// Those that need most parameters come first: `?tagging` is no GetObject.
+// Operations with more parameters come first, so that `?tagging` is not taken for GetObject.
 const OPERATIONS = [
   ...bucketOperations,
   ...listingOperations,
@@ -19,10 +19,10 @@ const OPERATIONS = [
   deleteObjects,
 ].sort((a, b) => (b.requires?.length ?? 0) - (a.requires?.length ?? 0));
 
-/** x-amz-* values that any request may carry: the signature's, the body's, and who calls. */
+/** x-amz-* values that any request may have: of the signature, of the body and of the client. */
 const COMMON_AMZ = new Set(['x-amz-content-sha256', 'x-amz-date', 'x-amz-sdk-checksum-algorithm', 'x-amz-user-agent']);
 
-/** `If-Range` is not among them: operations/objects.ts answers it. */
+/** `If-Range` is not among them: operations/objects.ts handles it. */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 
 /** The operation of the request, or undefined: an unknown query parameter may mean anything. */

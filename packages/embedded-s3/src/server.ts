@@ -1,4 +1,4 @@
-// An S3 endpoint on a local disk: the HTTP server, and the way of a request through it.
+// An S3 endpoint on a local disk: the HTTP server, and how it handles a request.
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -31,7 +31,7 @@ export interface EmbeddedS3Options {
   readonly host?: string;
   /** 0, the default, takes any free one. */
   readonly port?: number;
-  /** Origins of browsers, while no PutBucketCors was made. */
+  /** Origins of browsers, until a PutBucketCors replaces them. */
   readonly allowedOrigins?: string[];
   /** Milliseconds since the epoch: for Date, Last-Modified and expiry. */
   readonly now?: () => number;
@@ -47,7 +47,7 @@ export interface EmbeddedS3 {
 const CLOSE_GRACE_MS = 5000;
 /** Longer than the idle time of the clients' connection pools, so that they never reuse one that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
-/** A connection on which nothing moves. There is no limit on a whole request: a part may take an hour. */
+/** The limit for a silent connection. There is none for a whole request: a part may take an hour. */
 const INACTIVITY_MS = 300_000;
 
 /**
@@ -127,7 +127,7 @@ class Endpoint {
 
   #track(incoming: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const running = this.#answer(incoming, response, expectsContinue)
-      // Only a connection that broke, or a read that failed midway, gets here: no client waits for a response.
+      // Reached only when a connection broke, or a read failed midway: no client waits for a response.
       .catch(() => {
         response.destroy();
       })
@@ -150,7 +150,7 @@ class Endpoint {
       awaitsContinue = false;
     };
     const send = async (reply: Reply) => {
-      // A client without its 100 Continue may send the body or not: what follows could be either.
+      // A client without its 100 Continue may send the body or not: the next bytes could be the body or a request.
       if (awaitsContinue || this.#closing) response.setHeader('Connection', 'close');
       await sendReply(incoming, response, reply);
     };
@@ -160,7 +160,7 @@ class Endpoint {
       if (response.headersSent) throw error;
       await send(errorReply(asS3Error(error), resourceOf(incoming), requestId));
     }
-    // The rest of a refused body is read and dropped: closing on a client that still sends would lose it the answer.
+    // The rest of a refused body is read and dropped: closing on a client that still sends would lose the response.
     if (!incoming.complete) incoming.resume();
   }
 

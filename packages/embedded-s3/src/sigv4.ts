@@ -62,7 +62,7 @@ export function verifySignature<C extends Secret>(
   ].join('\n');
   if (!sameHex(hmac(key, stringToSign).toString('hex'), claim.signature)) throw new S3Error('SignatureDoesNotMatch');
 
-  // Some stores honour unsigned ones, and so let the holder of a URL copy or publish what he may not (CVE-2026-54330).
+  // Some stores honour unsigned ones, so the holder of a URL could copy or publish other objects (CVE-2026-54330).
   for (const name of head.headers.keys()) {
     if (name.startsWith('x-amz-') && !signedHeaders.includes(name)) {
       throw new S3Error('AccessDenied', 'There were headers present in the request which were not signed');
@@ -161,7 +161,7 @@ function readSignedHeaders(
 function canonicalRequest(head: RequestHead, claim: Claim, signedHeaders: string[]): string {
   const headers = signedHeaders.map((name) => {
     const values = head.headers.get(name);
-    // Signed but not sent: someone took it away, or a proxy did.
+    // Signed but not sent: a proxy may have removed it.
     if (values === undefined) throw new S3Error('SignatureDoesNotMatch');
     return `${name}:${values.map(collapse).join(',')}\n`;
   });
@@ -190,7 +190,7 @@ function order(left: string, right: string): number {
   return left < right ? -1 : 1;
 }
 
-// Not trim() or \s: those also take bytes of UTF-8 away, such as 0xA0.
+// Not trim() or \s: those also remove bytes of UTF-8, such as 0xA0.
 function collapse(value: string): string {
   return value.replace(/^[ \t]+|[ \t]+$/g, '').replace(/[ \t]+/g, ' ');
 }
@@ -199,7 +199,7 @@ function signingKey(secret: string, day: string, region: string, service: string
   return [day, region, service, 'aws4_request'].reduce(hmac, Buffer.from(`AWS4${secret}`));
 }
 
-/** HMAC-SHA-256. Header values are Latin-1 strings of the bytes sent, and nothing else here leaves ASCII. */
+/** HMAC-SHA-256. Header values are Latin-1 strings of the bytes sent; all other input is ASCII. */
 function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text, 'latin1').digest();
 }

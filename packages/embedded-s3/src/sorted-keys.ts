@@ -21,7 +21,7 @@ function rank(unit: number): number {
 
 interface KeyPage {
   readonly keys: string[];
-  /** Whether more follow. */
+  /** Whether there are further keys. */
   readonly truncated: boolean;
 }
 
@@ -48,7 +48,7 @@ export class SortedKeys {
     if (this.#keys[index] !== key) this.#keys.splice(index, 0, key);
   }
 
-  /** Deleting what is not there is safe. */
+  /** Deleting a key that does not exist is safe. */
   delete(key: string): void {
     const index = this.#firstFrom(key);
     if (this.#keys[index] === key) this.#keys.splice(index, 1);

@@ -58,7 +58,7 @@ export class Uploads {
     return record;
   }
 
-  /** @throws S3Error NoSuchUpload when it is not there or belongs to another key */
+  /** @throws S3Error NoSuchUpload when it does not exist or has another key */
   get(uploadId: string, key: string): UploadRecord {
     return this.#find(uploadId, key).record;
   }
@@ -81,8 +81,8 @@ export class Uploads {
   }
 
   /**
-   * Adds a part whose bytes are on disk, in place of an earlier one of that number; durable when it returns.
-   * @throws S3Error NoSuchUpload when the upload ended while the bytes came in; they are the caller's then
+   * Adds a part whose bytes are on disk, replacing an earlier one of that number; durable when it returns.
+   * @throws S3Error NoSuchUpload when the upload ended while the bytes arrived; the caller must remove them
    */
   async putPart(key: string, part: PartRecord): Promise<void> {
     await this.#mutex.run(part.uploadId, async () => {
@@ -98,7 +98,7 @@ export class Uploads {
 
   /**
    * Makes the object out of the named parts without copying a byte: its record lists their files. The object's record
-   * comes first, and the next start after a crash in between ends the upload.
+   * is written first; after a crash before the upload's removal, the next start removes it.
    * @throws S3Error NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, and those of Objects.put
    */
   async complete(uploadId: string, key: string, named: NamedPart[], lastModified: number): Promise<ObjectRecord> {
@@ -139,7 +139,7 @@ export class Uploads {
     return upload;
   }
 
-  /** The removal of the upload's own record is what ends it; parts without one are swept at a start. */
+  /** The removal of the upload's record ends it; parts without one are removed at the next start. */
   async #end({ record, parts }: Upload, dropped: PartRecord[]): Promise<void> {
     await this.#folders.uploads.remove(`${record.uploadId}.json`);
     this.#uploads.delete(record.uploadId);

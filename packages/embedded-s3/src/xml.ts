@@ -11,7 +11,7 @@ export interface Markup {
 
 type Content = string | number | boolean | Markup | undefined;
 
-// Carriage returns and control characters go out as references: a raw CR would be read back as LF (XML 1.0, 2.11),
+// Carriage returns and control characters are written as references: a raw CR would be read back as LF (XML 1.0, 2.11),
 // and S3 itself writes references for what XML 1.0 forbids. The adapter reads the references back.
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
@@ -42,7 +42,7 @@ export interface XmlElement {
   readonly children: XmlElement[];
 }
 
-// Numbers stay text and nothing is trimmed: ` 007 ` is a good key.
+// Numbers stay text and nothing is trimmed: ` 007 ` is a valid key.
 const parser = new XMLParser({
   preserveOrder: true,
   ignoreAttributes: true,
@@ -70,7 +70,7 @@ function toElements(nodes: unknown): XmlElement[] {
 
 /**
  * Reads a document whose root must have the given name.
- * A DOCTYPE is refused (no document of the S3 API has one, and entities can be made to explode).
+ * A DOCTYPE is refused (no document of the S3 API has one, and its entities can expand without bound).
  * @throws S3Error MalformedXML
  */
 export function parseXml(text: string, root: string): XmlElement {

@@ -1,11 +1,11 @@
-// How long to wait before the next attempt: longer each time, and different from client to client.
+// How long to wait before the next attempt: longer after each failure, and random, so that clients do not retry together.
 
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
-/** Beyond it the pause is the longest anyway. */
+/** From this attempt on the pause has its maximum. */
 const MAX_DOUBLINGS = 10;
 
-/** A longer Retry-After is cut to this: a service that is available again should not be left idle. */
+/** A longer Retry-After is cut to this, so that uploads resume soon after the service is available again. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
 /** The pause that a Retry-After header gives, in seconds or as a date; 0 when it is absent or unreadable. */
@@ -15,7 +15,7 @@ export function retryAfterMs(header: string | null, nowMs: number): number {
   return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, askedMs || 0));
 }
 
-/** `random` lies between 0 and 1: full jitter, so that a whole hall that was offline does not call at once. */
+/** Full jitter (`random` in [0, 1)): the clients of one exam room that were offline must not all call at once. */
 export function pauseMs(attempt: number, random: number): number {
   return Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, MAX_DOUBLINGS)) * random;
 }

@@ -1,4 +1,4 @@
-// The one clock of a page: all recordings of an attempt are on it, so that they can be watched in step.
+// The one clock of a page. All recordings of an attempt use it, so that they can be played in step.
 
 /** Milliseconds since 1970. Unlike Date.now() it never jumps when the computer's clock is set. */
 export function now(): number {

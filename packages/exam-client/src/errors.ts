@@ -1,4 +1,4 @@
-// The two ways in which a call fails, permanently or for now; and what a permanent failure means for a recording.
+// Permanent and temporary failures of a call, and what a permanent one means for a recording.
 
 interface ClientErrorDetails {
   readonly partNumbers?: readonly number[] | undefined;
@@ -6,13 +6,13 @@ interface ClientErrorDetails {
   readonly cause?: unknown;
 }
 
-/** Nothing will change by trying again. `code` is the service's problem code, or one of the client's own. */
+/** A permanent failure. `code` is the service's problem code, or one of the client's own. */
 export class ClientError extends Error {
   override readonly name = 'ClientError';
   readonly code: string;
-  /** Of the parts that the service named. */
+  /** The parts that the service named. */
   readonly partNumbers: readonly number[];
-  /** Of a deletion: the reason in its receipt. */
+  /** The reason in the receipt of a deletion. */
   readonly reason: string | undefined;
 
   constructor(code: string, message: string, { partNumbers = [], reason, cause }: ClientErrorDetails = {}) {
@@ -24,16 +24,16 @@ export class ClientError extends Error {
 }
 
 /**
- * `continue`: the service or the store has ended the recording, and this client did not ask for it. Nothing is erased: a
- * new recording of the attempt gets all that is still here, and what is recorded from now on. `erase`: it was deleted on
- * request or by its deadline, or the service will never accept it. It stops, and what is here of it is erased.
+ * `continue`: the service or the store has ended the recording without a request of this client. Nothing is erased: a
+ * new recording of the attempt gets all bytes that are still local, and all that follow. `erase`: it was deleted on
+ * request or by its deadline, or the service will never accept it. It stops, and its local bytes are erased.
  */
 const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
   // The sweep completes an upload to which nothing was added for `UPLOAD_IDLE_LIMIT`.
   'recording-stored': 'continue',
   // The store has dropped the upload.
   'upload-gone': 'continue',
-  // Receipts of deletions outlive everything that a browser keeps: this was no deletion.
+  // Deletion receipts are kept for longer than local bytes: without one, the recording was not deleted.
   'recording-not-found': 'continue',
   // This client aborts only what is empty.
   'recording-deleted aborted': 'continue',
@@ -47,17 +47,17 @@ const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
 };
 
 /**
- * `keep` for every other code (`attempt-full`, `recording-too-large`, `parts-lost`, …): recording stops, and what is here
- * stays for the next session of the attempt, which tries again.
+ * `keep` for every other code (`attempt-full`, `recording-too-large`, `parts-lost`, …): recording stops, and the local
+ * bytes stay for the next session of the attempt, which tries again.
  */
 export function consequenceOf({ code, reason }: ClientError): 'continue' | 'erase' | 'keep' {
   return CONSEQUENCES[`${code} ${reason}`] ?? CONSEQUENCES[code] ?? 'keep';
 }
 
-/** Why nothing moves at present. */
+/** Why a recording waits. */
 export type WaitingReason = 'offline' | 'unreachable' | 'unauthorized';
 
-/** It is tried again, not before `afterMs`. */
+/** A temporary failure: the call is repeated, not before `afterMs`. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
   readonly reason: WaitingReason;

@@ -1,5 +1,5 @@
-// The file that a recording sends, in terms of what the browser keeps: the head, and the recorded bytes after those that
-// another recording of the attempt has.
+// The file that a recording uploads, read from the local bytes: the head, and the recorded bytes that no earlier recording
+// of the attempt has.
 import type { LocalBytes, RecordingRow } from './local-bytes.ts';
 import type { ClusterIndex } from './webm/cluster-index.ts';
 import { type Bytes, concat } from './webm/ebml.ts';
@@ -16,12 +16,12 @@ export class RecordedFile {
     this.#index = index;
   }
 
-  /** Recorded bytes between the head and the rest of the file. */
+  /** How many recorded bytes after the head are not in this file. */
   get skippedBytes(): number {
     return this.#row.continuation?.skippedBytes ?? 0;
   }
 
-  /** The bytes of [from, to) of the file; undefined when some are not here. */
+  /** The bytes of [from, to) of the file; undefined when some are no longer local. */
   async bytes(from: number, to: number): Promise<Bytes | undefined> {
     const { key } = this.#row;
     const skipped = this.skippedBytes;
@@ -47,11 +47,11 @@ export class RecordedFile {
     row.keptFrom = keptFrom;
     const isNoted = await this.#local.put(row);
     await this.#local.drop(row.key, partSizeBytes + skipped, keptFromBytes);
-    // A full disk has room for it now.
+    // The erased bytes made room on a full disk.
     if (!isNoted) await this.#local.put(row);
   }
 
-  /** Where a new file can begin without losing anything that is only here; undefined when it cannot. */
+  /** Where a new file can begin without a loss of bytes that are only local; undefined when it cannot. */
   get restart(): Cue | undefined {
     const { droppedToBytes, keptFrom } = this.#row;
     if (droppedToBytes === 0) return { offset: HEAD_BYTES, timeMs: 0 };

@@ -1,11 +1,11 @@
-// Two recordings of one attempt, watched in step.
+// Plays two recordings of one attempt in step.
 
-/** A difference that no one sees is left alone; up to the second one the follower runs faster or slower. */
+/** Smaller differences are not corrected. Up to `JUMP_SECONDS` the follower plays faster or slower; beyond, it seeks. */
 const TOLERATED_SECONDS = 0.08;
 const JUMP_SECONDS = 0.4;
 const CATCH_UP_RATE = 0.2;
 
-/** What is needed of an HTMLMediaElement. */
+/** The part of HTMLMediaElement that is used. */
 export interface Player extends EventTarget {
   currentTime: number;
   playbackRate: number;
@@ -18,7 +18,7 @@ export interface Player extends EventTarget {
 }
 
 /**
- * Makes `follower` play, pause, seek and speed as `leader` does. The function that it returns ends this.
+ * Makes `follower` play, pause, seek and change speed with `leader`, until the returned function is called.
  * @param offset how many seconds after `leader` the follower begins
  * @param nowMs a monotonic clock, in milliseconds
  */
@@ -30,7 +30,7 @@ export function keepInStep(
 ): () => void {
   const over = new AbortController();
   const { signal } = over;
-  /** While a seek takes its time the leader plays on: the next one aims that much further. */
+  /** How long the last seek took. The leader plays on during a seek, so the next one aims that much further. */
   let seekSeconds = 0;
   let seekingSinceMs: number | undefined;
   const seek = (wanted: number) => {

@@ -1,11 +1,11 @@
-// What this browser keeps of recordings until the store has it: in IndexedDB, and in bounded memory where that fails.
+// The bytes that this browser keeps until the store has them: in IndexedDB, or in bounded memory where that fails.
 import type { Completion, Consent, RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
 import type { IndexState } from './webm/cluster-index.ts';
 import { type Bytes, concat } from './webm/ebml.ts';
 import type { Cue } from './webm/head.ts';
 
-/** What is known of a recording besides its bytes. Times are milliseconds of the session's clock. */
+/** A recording without its bytes. Times are milliseconds of the session's clock. */
 export interface RecordingRow {
   readonly key: string;
   readonly service: string;
@@ -22,24 +22,24 @@ export interface RecordingRow {
   partSizeBytes?: number;
   startedAtMs?: number;
   gaps: Gap[];
-  /** Up to where bytes were dropped after their part; the first part is kept. */
+  /** Bytes up to here were dropped once their parts were stored; those of the first part are kept. */
   droppedToBytes: number;
   /** The cluster with which the bytes after `droppedToBytes` begin, when they begin with one. */
   keptFrom?: Cue | undefined;
-  /** What was read of the file until the row was written: the dropped bytes at least. */
+  /** The index of the file when the row was written; it covers at least the dropped bytes. */
   index?: IndexState;
-  /** Set when all parts are stored and the service is asked to complete them. */
+  /** The body of the completion request; set before it is sent. */
   completion?: Completion;
   continuation?: Continuation;
 }
 
-/** The service had ended a recording of which bytes were still here, and another one continues it. */
+/** The service had ended a recording that still had local bytes, and this one continues it. */
 export interface Continuation {
   /** 1 for the first. */
   readonly number: number;
   /** The Idempotency-Key of the new recording. */
   readonly requestKey: string;
-  /** What was recorded after the head and is not in the file of the new recording: the bytes, and how long they last. */
+  /** How much was recorded after the head and is not in the file of the new recording: in bytes, and as a duration. */
   readonly skippedBytes: number;
   readonly skippedMs: number;
   /** The recordings that were ended, so that a withdrawal finds them. */
@@ -78,7 +78,7 @@ export class LocalBytes {
     this.#database = this.#open();
   }
 
-  /** Whether more would exceed the limit on memory: who records should pause. */
+  /** Whether the limit on memory is reached: recorders should pause. */
   get isFull(): boolean {
     return this.#memoryBytes > this.#options.memoryLimitBytes;
   }
@@ -113,7 +113,7 @@ export class LocalBytes {
       .sort((a, b) => a.offset - b.offset);
   }
 
-  /** The bytes of [from, to); undefined when some are not here. */
+  /** The bytes of [from, to); undefined when some are no longer local. */
   async bytes(recording: string, from: number, to: number): Promise<Bytes | undefined> {
     const chunks = await this.chunks(recording, from, to);
     const pieces = chunks.map(({ offset, bytes }) => bytes.subarray(Math.max(0, from - offset), to - offset));
@@ -121,7 +121,7 @@ export class LocalBytes {
     return all.length === to - from ? all : undefined;
   }
 
-  /** Forgets the chunks that lie wholly in [from, to). */
+  /** Erases the chunks that are wholly in [from, to). */
   async drop(recording: string, from: number, to: number): Promise<void> {
     const last = await this.#lastOffset(recording, to);
     if (last !== undefined && last > from) {
@@ -135,7 +135,7 @@ export class LocalBytes {
     this.#forget((chunk) => chunk.recording === recording);
   }
 
-  /** Forgets the recording altogether. */
+  /** Erases the recording and its row. */
   async remove(recording: string): Promise<void> {
     await this.dropAll(recording);
     await this.#write(ROWS, (rows) => rows.delete(recording));
@@ -146,7 +146,7 @@ export class LocalBytes {
     this.#memoryBytes = this.#memory.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
-  /** Where the last chunk begins that begins at or before `offset`. */
+  /** The beginning of the last chunk that begins at or before `offset`. */
   async #lastOffset(recording: string, offset: number): Promise<number | undefined> {
     const cursor = await this.#read<IDBCursor | null>(CHUNKS, (chunks) =>
       chunks.openKeyCursor(range(recording, 0, offset), 'prev'),
@@ -167,7 +167,7 @@ export class LocalBytes {
     });
   }
 
-  /** Whether it is on the disk. `strict`, because a laptop's battery may die in the middle of an exam. */
+  /** Whether it was written to the disk. `strict` durability, because a laptop may lose power during an exam. */
   async #write(name: string, change: (store: IDBObjectStore) => IDBRequest): Promise<boolean> {
     const database = await this.#database;
     if (!database) return false;
@@ -186,7 +186,7 @@ export class LocalBytes {
     }
   }
 
-  /** Again when the browser closes it: its data were cleared, or its disk failed. */
+  /** Opened again after the browser has closed it: its data were cleared, or the disk failed. */
   async #open(): Promise<IDBDatabase | undefined> {
     try {
       const database = await openDatabase();

@@ -1,12 +1,12 @@
-// One tab at a time: who holds the lock of a recording may write to it and upload it.
+// Locks between tabs: only the tab with the lock of a recording writes to it and uploads it.
 
 const PREFIX = 'proctoring-recordings/';
 /** Without Web Locks, a tab that wrote within this time counts as open. */
 const ALIVE_FOR_MS = 60_000;
 
 /**
- * Runs `task` once no other tab has the lock; a tab that dies gives its locks back. Where Web Locks are missing, waits
- * until `lastWriteAt` is old enough.
+ * Runs `task` once no other tab has the lock; the browser releases the locks of a closed tab. Where Web Locks are
+ * missing, waits until `lastWriteAt` is old enough.
  */
 export async function whenFree(
   key: string,

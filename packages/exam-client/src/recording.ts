@@ -1,4 +1,4 @@
-// One recording, live or left over from an earlier visit: its bytes go to the browser's disk, then to the store.
+// One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
 import { now, toIso } from './clock.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
@@ -19,9 +19,9 @@ export interface Progress {
   /** Acknowledged by the store. */
   readonly storedBytes: number;
   readonly backlogBytes: number;
-  /** How much of the recording is not in the store yet. */
+  /** The length of what is not in the store yet, an estimate. */
   readonly backlogSeconds: number;
-  /** Why nothing moves; null when something does. */
+  /** Why the upload waits; null when it does not. */
   readonly waiting: WaitingReason | null;
 }
 
@@ -37,11 +37,11 @@ export interface Recording {
   readonly kind: RecordingKind;
   /** From an earlier visit. */
   readonly isLeftover: boolean;
-  /** Undefined until the service has made one, and changed by `continued`. */
+  /** Undefined until the service has created the recording; changes with the event `continued`. */
   readonly recordingId: string | undefined;
   readonly state: RecordingState;
   readonly progress: Progress;
-  /** Ends the recording; resolves when the service says stored. Twice is the same. @throws ClientError */
+  /** Ends the recording; resolves when the service has confirmed that it is stored. Safe to repeat. @throws ClientError */
   finish(): Promise<StoredRecording>;
 }
 
@@ -60,20 +60,20 @@ export interface RecordingDependencies {
   readonly events: RecordingEvents;
 }
 
-/** The service keeps no more of one recording. */
+/** The service accepts no more gaps of one recording. */
 const MAX_GAPS = 1_000;
 /** How often a paused recording checks whether memory has room again. */
 const ROOM_CHECK_MS = 1_000;
-/** The size of a part until the service has given it: S3's smallest. */
+/** S3's smallest part; assumed until the service has given the size of parts. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
-/** So many new recordings may continue one; a service that ends each at once must not be asked forever. */
+/** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
 
 export class LocalRecording implements Recording {
   readonly kind: RecordingKind;
   readonly isLeftover: boolean;
-  /** Resolves when the service says stored. @throws ClientError */
+  /** Resolves when the service has confirmed that it is stored. @throws ClientError */
   readonly stored: Promise<StoredRecording>;
   readonly #deps: RecordingDependencies;
   readonly #row: RecordingRow;
@@ -86,14 +86,14 @@ export class LocalRecording implements Recording {
   #state: RecordingState = 'uploading';
   #waiting: WaitingReason | null = null;
   #totalBytes = 0;
-  /** Nothing is waited for any more: what was recorded is taken, room or not. */
+  /** `finish` was called: the last bytes are kept without waiting for room in memory. */
   #isEnding = false;
-  /** No more bytes come. */
+  /** All bytes have arrived. */
   #hasEnded = false;
   #needsNewRecorder = false;
-  /** False once they are erased: nothing is written any more. */
+  /** False once the local bytes are erased: no more are written. */
   #keepsBytes = true;
-  /** When the last bytes came. */
+  /** When the last bytes arrived. */
   #lastAtMs: number;
 
   /** @throws TypeError, or DOMException when the browser cannot record the source. */
@@ -132,12 +132,12 @@ export class LocalRecording implements Recording {
     return this.#row.recordingId;
   }
 
-  /** Those that the service ended before this one. */
+  /** Ids of the earlier recordings that this one continues; the service had ended them. */
   get endedIds(): readonly string[] {
     return this.#row.continuation?.endedIds ?? [];
   }
 
-  /** It was cut off, and what is here does not hold a place where another file can begin. */
+  /** The service ended it, and the local bytes have no keyframe at which another file could begin. */
   get needsNewRecorder(): boolean {
     return this.#needsNewRecorder;
   }
@@ -165,7 +165,7 @@ export class LocalRecording implements Recording {
     this.#setState('withdrawn');
     this.#keepsBytes = false;
     this.#halt();
-    // First, and in whatever is written from here on: the page may be left at any moment.
+    // Written first, because the page may be closed at any moment.
     this.#row.state = 'withdrawn';
     await this.#deps.local.put(this.#row);
     await this.#deps.local.dropAll(this.key);
@@ -215,7 +215,7 @@ export class LocalRecording implements Recording {
     }
   }
 
-  /** Whether a new recording continues the one that was refused: it begins with all that is still here. */
+  /** Whether a new recording continues the one that was refused. It contains all bytes that are still in the browser. */
   async #continueAfter(error: ClientError): Promise<boolean> {
     const row = this.#row;
     const { recordingId } = row;
@@ -265,7 +265,7 @@ export class LocalRecording implements Recording {
     this.#putRow();
   }
 
-  /** On the disk first; only then is it read, counted and uploaded. */
+  /** Writes the bytes to the disk before they are indexed, counted and uploaded. */
   async #keep(bytes: Bytes, atMs: number): Promise<void> {
     if (bytes.length === 0 || !this.#keepsBytes) return;
     const chunk = { recording: this.key, offset: this.#totalBytes, bytes, recordedAtMs: atMs };
@@ -288,7 +288,7 @@ export class LocalRecording implements Recording {
     this.#deps.events.onProgress();
   }
 
-  /** The first part and what is on its way are kept in any case: else nothing would ever make room. */
+  /** The parts that are being uploaded always fit: only their upload makes room. */
   #hasRoom(): boolean {
     const { droppedToBytes, partSizeBytes = SMALLEST_PART_BYTES } = this.#row;
     return !this.#deps.local.isFull || this.#totalBytes - droppedToBytes < PARTS_AT_ONCE * partSizeBytes;
@@ -328,7 +328,7 @@ export class LocalRecording implements Recording {
     this.#upload.end({ timeline: this.#timeline(), head });
   }
 
-  /** Reads what an earlier visit left and had not read itself, a piece at a time: it may be hours. */
+  /** Indexes what an earlier visit left unindexed. In portions, because it may be hours of video. */
   async #restore(): Promise<void> {
     for (let from = -1; from !== this.#index.state.offset; ) {
       from = this.#index.state.offset;
@@ -350,7 +350,7 @@ export class LocalRecording implements Recording {
     };
   }
 
-  /** When that much had been recorded; the pauses are not in the file. */
+  /** The time at which `recordedMs` had been recorded; pauses are not in the file. */
   #atMs(recordedMs: number): number {
     const firstAtMs = this.#row.startedAtMs ?? this.#row.createdAtMs;
     return this.#pauses(this.#row.gaps).reduce(
@@ -363,7 +363,7 @@ export class LocalRecording implements Recording {
     return gaps.filter(({ reason }) => reason === BUFFER_FULL);
   }
 
-  /** Without the pauses, which are not in the file. */
+  /** The recorded time without pauses, which are not in the file. */
   #recordedMs(): number {
     const { startedAt, endedAt, gaps } = this.#timeline();
     const lengthMs = (from: string, to: string) => Date.parse(to) - Date.parse(from);

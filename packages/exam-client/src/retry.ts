@@ -1,10 +1,10 @@
-// Trying again until it works: after a pause, or at once when the browser is online again.
+// Repeats a call until it succeeds: after a pause, or soon after the browser is online again.
 import { pauseMs } from './backoff.ts';
 import { Unavailable, type WaitingReason } from './errors.ts';
 
 export interface RetryOptions {
   readonly signal: AbortSignal;
-  /** Called with the reason while nothing moves, and with null when it does again. */
+  /** Called with the reason when a call has to wait, and with null when it continues. */
   onWaiting(reason: WaitingReason | null): void;
 }
 
@@ -25,7 +25,7 @@ export async function untilAvailable<Result>(task: () => Promise<Result>, option
   }
 }
 
-/** A task may take a minute; an abort does not wait for it. */
+/** Rejects on an abort at once: the task may take a minute. */
 function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
@@ -34,10 +34,10 @@ function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
   });
 }
 
-/** A whole hall is online again in the same moment: each client continues at a random time within this one. */
+/** All clients of an exam room may be online again at the same moment: each continues at a random time within this. */
 const SPREAD_MS = 1_000;
 
-/** Ends early when the browser says that it is online again, or the signal aborts. */
+/** Ends early when the browser is online again, or the signal aborts. */
 async function pauseOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   await new Promise<void>((resolve) => {

@@ -32,14 +32,14 @@ export interface StoredPart {
   readonly etag: string;
 }
 
-/** Names every part, so that the service refuses when it has completed the recording without some of them. */
+/** Names every part, so that the service refuses if it completed the recording without some of them. */
 export interface Completion {
   readonly parts?: readonly { readonly partNumber: number; readonly etag: string }[];
   readonly timeline?: Timeline;
 }
 
 const CALL_WITHIN_MS = 60_000;
-/** A part that does not move for this long is given up and sent again. */
+/** A part without progress for this long is aborted and sent again. */
 const STALLED_AFTER_MS = 30_000;
 
 export class Service {
@@ -53,7 +53,7 @@ export class Service {
     this.#recordings = `${service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
   }
 
-  /** The same key finds the recording that an earlier call made, also when its reply was lost. */
+  /** The same key returns the recording that an earlier call created, also when its response was lost. */
   async create(key: string, recording: NewRecording): Promise<{ recordingId: string; partSizeBytes: number }> {
     const headers = { 'idempotency-key': key };
     const { recording: created, upload } = (await this.#call('POST', '', { ...recording, parts: 0 }, headers)) as {
@@ -103,10 +103,10 @@ export class Service {
       partNumbers?: number[];
       receipt?: { reason?: string };
     };
-    const { code = `http-${answer.status}`, detail = `The service answered ${answer.status}.` } = problem;
+    const { code = `http-${answer.status}`, detail = `The service responded with ${answer.status}.` } = problem;
     if (answer.status === 401) throw new Unavailable('unauthorized', detail);
     const isPassing = answer.status === 408 || answer.status === 429 || answer.status >= 500;
-    // Only the receipt, which is written last, says why.
+    // The deletion receipt, which is written last, has the reason.
     const isBeingDeleted = code === 'recording-deleted' && !problem.receipt;
     if (isPassing || isBeingDeleted || code === 'recording-being-created' || problem.code === undefined) {
       throw new Unavailable('unreachable', detail, retryAfterMs(answer.headers.get('retry-after'), Date.now()));
@@ -134,7 +134,7 @@ export class Service {
           ...headers,
         },
         ...(body && { body: isFile ? body : JSON.stringify(body) }),
-        // A file takes as long as the line needs.
+        // No time-out: the upload of a whole file may take hours.
         ...(!isFile && { signal: AbortSignal.timeout(CALL_WITHIN_MS) }),
       });
       if (answer.status === 401) forget();
@@ -145,21 +145,21 @@ export class Service {
   }
 }
 
-/** @throws whatever `getToken` throws, and when it gives nothing that a header can carry: an error page, say */
+/** @throws what `getToken` throws, and Error when it returns what no header can hold, such as an error page */
 async function askToken(options: ServiceOptions): Promise<string> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('getToken did not answer.')), CALL_WITHIN_MS);
+    timer = setTimeout(() => reject(new Error('getToken took too long.')), CALL_WITHIN_MS);
   });
   const token = (await Promise.race([options.getToken(), tooLate]).finally(() => clearTimeout(timer))).trim();
-  if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken gave no token.');
+  if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken returned no token.');
   return token;
 }
 
 /**
- * Puts a part where its URL says; the ETag, empty where the store's CORS rules hide it. XMLHttpRequest, because fetch
- * cannot distinguish a slow line from a dead one.
- * @throws Unavailable for all but success; `NoSuchUpload` when the store knows of none
+ * Uploads a part and returns its ETag, empty where the store's CORS rules hide it. By XMLHttpRequest, because fetch
+ * reports no progress: a slow connection would look like a dead one.
+ * @throws Unavailable for all but success; `NoSuchUpload` on a 404
  */
 export function putPart(url: string, bytes: Bytes, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -178,7 +178,7 @@ export function putPart(url: string, bytes: Bytes, signal: AbortSignal): Promise
       const { status } = request;
       if (status >= 200 && status < 300) resolve(request.getResponseHeader('etag') ?? '');
       else if (status === 404) reject(new NoSuchUpload('unreachable', 'The store does not know the upload.'));
-      else reject(new Unavailable('unreachable', `The store answered ${status} to a part.`));
+      else reject(new Unavailable('unreachable', `The store responded to a part with ${status}.`));
     };
     request.open('PUT', url);
     watch();
@@ -188,7 +188,7 @@ export function putPart(url: string, bytes: Bytes, signal: AbortSignal): Promise
   });
 }
 
-/** The upload was completed, aborted or deleted meanwhile, or the store does not say so reliably: ask the service. */
+/** The upload may have been completed, aborted or deleted. A 404 does not prove it: the service has to be queried. */
 export class NoSuchUpload extends Unavailable {}
 
 async function readJson(answer: Response): Promise<unknown> {

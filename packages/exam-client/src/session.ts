@@ -1,4 +1,4 @@
-// One sitting of an exam: all its recordings, those of an earlier visit included, on one clock.
+// One attempt at an exam: all its recordings, those of an earlier visit included, on one clock.
 import { now } from './clock.ts';
 import { ClientError } from './errors.ts';
 import { TypedEventTarget } from './events.ts';
@@ -21,7 +21,7 @@ export interface SessionOptions extends ServiceOptions {
   readonly consent: Consent;
   /** Stops everything at once; what is not stored stays in the browser for the next session. */
   readonly signal?: AbortSignal;
-  /** Of recordings that cannot be kept in IndexedDB. Default: 64 MiB. */
+  /** The limit on recordings that cannot be kept in IndexedDB. Default: 64 MiB. */
   readonly memoryLimitBytes?: number;
 }
 
@@ -29,7 +29,7 @@ export interface SessionEvents {
   progress: { readonly recording: Recording };
   state: { readonly recording: Recording; readonly state: RecordingState };
   gap: { readonly recording: Recording; readonly gap: Gap };
-  /** The service ended `endedRecordingId`; a new recording has what was still here, and what is recorded from now on. */
+  /** The service ended `endedRecordingId`; a new recording has all bytes that are still local, and all that follow. */
   continued: {
     readonly recording: Recording;
     readonly endedRecordingId: string | undefined;
@@ -41,9 +41,9 @@ export interface SessionEvents {
 }
 
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
-/** The longest that the service keeps a recording; nothing stays in a browser for longer. */
+/** The longest that the service keeps a recording. Local bytes are kept no longer either. */
 const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1000;
-/** Replies to the deletion of a recording that is deleted already. */
+/** Problem codes of a recording that is deleted already. */
 const DELETED = new Set(['recording-not-found', 'recording-deleted', 'recording-expired']);
 
 /** Starts to upload what an earlier visit of this attempt left in this browser. */
@@ -73,12 +73,12 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     this.#adopted = this.#adoptLeftovers().catch(() => {});
   }
 
-  /** What is recorded, and what was left over. */
+  /** All recordings of this visit, and those left over from an earlier one. */
   get recordings(): readonly Recording[] {
     return this.#recordings;
   }
 
-  /** Of all recordings together; the longest backlog of them. */
+  /** Sums over all recordings; of the backlogs the longest. */
   get progress(): Progress {
     const each = this.#recordings.map(({ progress }) => progress);
     const sum = (name: 'recordedBytes' | 'storedBytes' | 'backlogBytes') =>
@@ -120,8 +120,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   }
 
   /**
-   * Ends all recordings and resolves when all are stored, leftovers included. Twice is the same.
-   * @throws the first failure, when the others have ended too
+   * Ends all recordings and resolves when all are stored, leftovers included. Safe to repeat.
+   * @throws the first failure, once all others have ended
    */
   async finish(): Promise<StoredRecording[]> {
     await this.#adopted;
@@ -133,7 +133,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /**
    * Consent is withdrawn: stops, erases the local bytes at once, and deletes every recording of the attempt that this
-   * browser knows. Resolves when the service has confirmed; the next session continues with what is not confirmed.
+   * browser made. Resolves when the service has confirmed; the next session repeats the deletions that it has not.
    */
   async withdraw(): Promise<void> {
     this.#isWithdrawn = true;
@@ -177,7 +177,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     return recording;
   }
 
-  /** One tab alone takes up a leftover; those of tabs that are alive are waited for in the background. */
+  /** Only one tab resumes a leftover. Recordings of tabs that are still open are waited for in the background. */
   async #adoptLeftovers(): Promise<void> {
     const rows = await this.#local.rows();
     const old = rows.filter(({ createdAtMs }) => createdAtMs < Date.now() - KEPT_FOR_MS);

@@ -1,4 +1,4 @@
-// Lets a few tasks run at a time, in the order in which they came.
+// Runs a few tasks at a time, in the order of their arrival.
 
 export class Slots {
   #free: number;

@@ -17,7 +17,7 @@ export type RecordingSource = MediaStream | ReadableStream<Blob> | AsyncIterable
 
 export interface SourceEvents {
   onStart(atMs: number): void;
-  /** The next one is not asked for before this resolves, where the source can wait. */
+  /** A source that can wait reads the next bytes after this resolves. */
   onBytes(bytes: Bytes, atMs: number): Promise<void>;
   onGap(gap: Gap): void;
   /** Once, after the last bytes. */
@@ -29,19 +29,19 @@ export interface Source {
   start(): void;
   /** Idempotent; `onEnd` follows. */
   stop(): void;
-  /** What the source shows meanwhile is not recorded. */
+  /** What the source produces during a pause is not recorded. */
   pause(): void;
   resume(): void;
 }
 
-/** How often bytes are handed over, which is what a crash may cost. */
+/** How often the recorder delivers bytes: a crash loses at most this. */
 const TIMESLICE_MS = 1_000;
-/** A reviewer's seek decodes from the keyframe before. */
+/** A seek decodes from the last keyframe before its target. */
 const KEYFRAME_INTERVAL_MS = 5_000;
 const VIDEO_BITS_PER_SECOND = { webcam: 300_000, screen: 500_000, audio: 0 } as const;
 const AUDIO_BITS_PER_SECOND = 32_000;
 const CONTAINERS = { video: ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'], audio: ['audio/webm', 'audio/mp4'] };
-/** Neither bytes nor a timer for so long: the computer slept. Timers of a hidden page may come once a minute only. */
+/** Without bytes or a timer for this long, the computer slept. Timers of a hidden page may run only once a minute. */
 const STALLED_AFTER_MS = 90_000;
 
 export function openSource(
@@ -60,7 +60,7 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
     mimeType: options.mimeType ?? supportedType(stream),
     videoBitsPerSecond: options.videoBitsPerSecond ?? VIDEO_BITS_PER_SECOND[kind],
     audioBitsPerSecond: options.audioBitsPerSecond ?? AUDIO_BITS_PER_SECOND,
-    // Not in TypeScript's library yet; browsers that do not know it take no notice.
+    // Not in TypeScript's library yet; browsers that do not know it ignore it.
     videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
   };
   const recorder = new MediaRecorder(stream, settings);
@@ -82,7 +82,7 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
     gaps.isAlive();
     if (data.size === 0) return;
     handedOver = handedOver.then(() => handOver(data, atMs));
-    // A file with a hole is none: the recording ends before it.
+    // A file with a hole does not play: after a failed write the recording ends.
     handedOver = handedOver.catch(() => {
       isBroken = true;
       stop();
@@ -107,7 +107,7 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   };
 }
 
-/** The last second, on the way out. */
+/** Requests the bytes recorded since the last delivery, when the page is closed. */
 function flush(recorder: MediaRecorder): void {
   if (recorder.state !== 'inactive') recorder.requestData();
 }
@@ -119,7 +119,7 @@ function supportedType(stream: MediaStream): string {
   return wanted.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
 }
 
-/** Reports while a track gives nothing, because it is muted or was pulled out, and when the computer slept. */
+/** Reports gaps: when a track was muted or its device was unplugged, and when the computer slept. */
 function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSignal) {
   const mutedSince = new Map<MediaStreamTrack, number>();
   const mute = (track: MediaStreamTrack) => {
@@ -134,7 +134,7 @@ function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSigna
     if (track.muted) mute(track);
     track.addEventListener('mute', () => mute(track), { signal });
     track.addEventListener('unmute', () => unmute(track), { signal });
-    // With the last track the recording ends.
+    // When the last track ends, the recording ends: that is no gap.
     const isRecorded = () => stream.getTracks().some(({ readyState }) => readyState === 'live');
     track.addEventListener('ended', () => isRecorded() && mute(track), { signal });
   }
@@ -180,7 +180,7 @@ function readBlobs(
   }
   return {
     contentType,
-    // A source that fails has ended: what it gave is kept.
+    // A source that fails has ended; its bytes so far are kept.
     start: () => void read().catch(() => {}),
     stop() {
       isStopped = true;

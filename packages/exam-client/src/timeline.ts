@@ -1,4 +1,4 @@
-// When a recording ran and what it lacks, on the clock that all recordings of an attempt share.
+// When a recording began and ended, and its gaps, on the clock that all recordings of an attempt share.
 
 export interface Gap {
   /** ISO 8601. */
@@ -13,15 +13,15 @@ export interface Timeline {
   readonly gaps: readonly Gap[];
 }
 
-/** The one reason of a gap that is cut out of the file: there was no room, and the recorder paused. */
+/** The recorder paused because memory was full. Only gaps with this reason are left out of the file. */
 export const BUFFER_FULL = 'buffer-full';
 
-/** How long after `leader` the media of `follower` begin; negative when before. */
+/** How many seconds after `leader` the media of `follower` begin; negative when they begin earlier. */
 export function offsetSeconds(leader: Timeline, follower: Timeline): number {
   return (Date.parse(follower.startedAt) - Date.parse(leader.startedAt)) / 1000;
 }
 
-/** Where in a recording's file a moment lies. */
+/** The position of a moment in a recording's file, in seconds. */
 export function mediaSeconds(timeline: Timeline, moment: Date): number {
   const atMs = moment.getTime();
   const cutOutMs = timeline.gaps

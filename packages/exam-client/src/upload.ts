@@ -1,4 +1,4 @@
-// Brings the bytes of one recording to the store, part by part while it is recorded, and completes it.
+// Uploads one recording, part by part while it is recorded, and completes it.
 import { ClientError, type WaitingReason } from './errors.ts';
 import type { RecordedFile } from './file.ts';
 import type { LocalBytes, RecordingRow } from './local-bytes.ts';
@@ -8,16 +8,16 @@ import { Slots } from './slots.ts';
 import type { Timeline } from './timeline.ts';
 import type { Bytes } from './webm/ebml.ts';
 
-/** Of all recordings of the page: half of what a browser opens to one origin, and what bounds the memory. */
+/** For all recordings of the page: half of the connections that a browser opens to one origin. It also bounds memory. */
 export const PARTS_AT_ONCE = 3;
-/** How often a completion that the service refuses is repaired: parts that a late request changed. */
+/** How often parts that a late request has changed are sent again, when the service refuses the completion for them. */
 const MAX_REPAIRS = 3;
-/** How much of a file that is sent whole is read at a time. */
+/** A file that is sent whole is read in portions of this size. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 const slots = new Slots(PARTS_AT_ONCE);
 
-/** What is known when nothing more is recorded. */
+/** Known once the recording has ended. */
 export interface Ending {
   readonly timeline: Timeline;
   /** Replaces the beginning of part 1, of the same size. */
@@ -40,9 +40,9 @@ export class Upload {
   #ending: Ending | undefined;
   readonly #stored = new Map<number, StoredPart>();
   readonly #taken = new Set<number>();
-  /** Part 1 was put as it will stay. */
+  /** Part 1 was uploaded with the final head. */
   #isHeadFinal = false;
-  /** Nothing more is sent or erased: a part was refused, and the others would be too. */
+  /** A part failed permanently: no further part is sent, and no bytes are erased. */
   #isRefused = false;
   #creating: Promise<unknown> = Promise.resolve();
   #wake: () => void = () => {};
@@ -57,18 +57,18 @@ export class Upload {
     return [...this.#stored.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
-  /** Resolves when the row knows of every recording that the service was asked to make, after an abort too. */
+  /** Resolves when a creation in progress has ended and the row has its id, after an abort too. */
   async settled(): Promise<void> {
     await this.#creating.catch(() => {});
   }
 
-  /** The file has so many bytes now, all of them kept locally. */
+  /** The file now has `totalBytes`, and all that are not uploaded are local. */
   grow(totalBytes: number): void {
     this.#totalBytes = totalBytes;
     this.#changed();
   }
 
-  /** No more bytes come. */
+  /** The file is complete. */
   end(ending: Ending): void {
     this.#ending = ending;
     this.#changed();
@@ -92,7 +92,7 @@ export class Upload {
         await this.#try(() => this.#deps.service.abort(recordingId));
         throw new ClientError('nothing-recorded', 'The source gave no bytes.');
       }
-      // Where the browser has lost the beginning, what the store has of it stays: not seekable, but whole.
+      // Where the local beginning is lost, part 1 in the store keeps its first head: the file is whole, but not seekable.
       if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(recordingId, partSizeBytes, 1);
       return await this.#complete(recordingId, partSizeBytes);
     } catch (error) {
@@ -111,7 +111,7 @@ export class Upload {
     }
   }
 
-  /** Where the service hands out no URLs (UPLOADS=proxy): in one piece, when nothing more is recorded. */
+  /** Where the service hands out no part URLs (UPLOADS=proxy), the whole file is sent once the recording has ended. */
   async #sendWhole(recordingId: string): Promise<number> {
     while (!this.#ending) {
       await this.#change;
@@ -127,7 +127,7 @@ export class Upload {
     throw new ClientError('recording-stored', 'The service has completed the recording with another file.');
   }
 
-  /** Put together a piece at a time: the browser keeps a Blob on its disk. */
+  /** Built from portions, which the browser can keep on disk as Blobs. */
   async #file(): Promise<Blob> {
     const pieces: Blob[] = [];
     for (let from = 0; from < this.#totalBytes; from += PIECE_BYTES) {
@@ -168,7 +168,7 @@ export class Upload {
     return { recordingId: row.recordingId, partSizeBytes: row.partSizeBytes };
   }
 
-  /** Whether an earlier visit had got as far as completing the recording, and missed the answer. */
+  /** Repeats a completion that an earlier visit sent without receiving the response. Undefined: parts are missing. */
   async #completeAgain(recordingId: string): Promise<number | undefined> {
     const { completion } = this.#deps.row;
     if (!completion) return undefined;
@@ -180,7 +180,7 @@ export class Upload {
     }
   }
 
-  /** A part of another size is sent again, and part 1 if it is here: its size does not show whether its head is the last. */
+  /** Sends again each part of another size, and part 1 if it is local: its size does not show whether its head is final. */
   async #resume(recordingId: string, partSizeBytes: number): Promise<void> {
     for (const part of await this.#try(() => this.#deps.service.parts(recordingId))) {
       const [from, to] = this.#range(part.partNumber, partSizeBytes);
@@ -192,7 +192,7 @@ export class Upload {
     this.#deps.onProgress();
   }
 
-  /** Until every part is stored. */
+  /** Uploads parts until none is left. */
   async #work(recordingId: string, partSizeBytes: number): Promise<void> {
     for (;;) {
       const partNumber = await this.#take(partSizeBytes);
@@ -202,7 +202,7 @@ export class Upload {
     }
   }
 
-  /** The next part that is whole; undefined when there will be none. */
+  /** Waits for the next whole part; undefined when there are no more. */
   async #take(partSizeBytes: number): Promise<number | undefined> {
     for (let partNumber = 1; !this.#isRefused; partNumber += 1) {
       while (this.#taken.has(partNumber)) partNumber += 1;
@@ -225,7 +225,7 @@ export class Upload {
       slots.run(async () => {
         signal.throwIfAborted();
         const { bytes, isFinal } = await this.#bytesOf(partNumber, partSizeBytes);
-        // A URL for each attempt, so that none is ever too old.
+        // A new URL for each attempt, so that none has expired.
         const url = await service.presign(recordingId, partNumber, bytes.length);
         const etag = await putPart(url, bytes, signal).catch(async (error: unknown) => {
           if (error instanceof NoSuchUpload) await service.parts(recordingId);
@@ -247,7 +247,7 @@ export class Upload {
     return { bytes, isFinal: ending !== undefined };
   }
 
-  /** What the store has from the second part on without a hole is no longer needed here. */
+  /** Erases the local bytes of stored parts, from part 2 to the first that is not stored. */
   async #drop(partSizeBytes: number): Promise<void> {
     let stored = 1;
     while (this.#stored.has(stored + 1)) stored += 1;
@@ -276,7 +276,7 @@ export class Upload {
     }
   }
 
-  /** Puts again what is still here, and takes the store's word for the rest where the size is right. */
+  /** Sends again the parts that are still local, and accepts the others from the store where their size is right. */
   async #repair(recordingId: string, partSizeBytes: number, partNumbers: readonly number[]): Promise<void> {
     const inStore = new Map(
       (await this.#try(() => this.#deps.service.parts(recordingId))).map((part) => [part.partNumber, part]),
@@ -293,7 +293,7 @@ export class Upload {
     }
   }
 
-  /** Where the store's CORS rules hide the ETag of a part from a page. */
+  /** Needed where the store's CORS rules hide the ETag of a part from the page. */
   async #readEtags(recordingId: string): Promise<void> {
     for (const part of await this.#try(() => this.#deps.service.parts(recordingId))) {
       if (this.#stored.get(part.partNumber)?.etag === '') this.#stored.set(part.partNumber, part);

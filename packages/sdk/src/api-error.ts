@@ -1,18 +1,18 @@
-// What the service refused, as it said it (RFC 9457).
+// The service's refusal as an error: problem details (RFC 9457).
 import type { ErrorCode, Problem } from './types.ts';
 
 /** Decide by `code`, which is stable; show `message` to people; give `requestId` to the operator. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
-  /** `unexpected-answer` when something else than the service answered. A newer service may have codes of its own. */
+  /** `unexpected-answer` when the response is not from the service. A newer service may send further codes. */
   readonly code: ErrorCode;
   readonly requestId: string | undefined;
-  /** All that the service said: `errors`, `partNumbers`, `receipt`, … */
+  /** The whole problem: `errors`, `partNumbers`, `receipt`, … */
   readonly problem: Partial<Problem>;
 
   constructor(status: number, problem: Partial<Problem>) {
-    super(problem.detail ?? `The service answered ${status}.`);
+    super(problem.detail ?? `The service responded with ${status}.`);
     this.status = status;
     this.code = (problem.code as ErrorCode | undefined) ?? 'unexpected-answer';
     this.requestId = problem.requestId;

@@ -24,8 +24,8 @@ interface Page {
 }
 
 /**
- * Every method may be called again: create finds what its first try made by its Idempotency-Key, the others do the same
- * thing once. Each throws `ApiError` with the service's stable `code`.
+ * Every method is safe to repeat: create finds an earlier recording by its Idempotency-Key, the others are idempotent.
+ * Each throws `ApiError` with the service's stable `code`.
  */
 export class ProctoringRecordings {
   readonly #options: ClientOptions;
@@ -34,7 +34,7 @@ export class ProctoringRecordings {
     this.#options = options;
   }
 
-  /** Begins a recording. `idempotencyKey`: the same one for the same recording; by default a new one for each call. */
+  /** Creates a recording. `idempotencyKey`: the same key for the same recording. Default: a new one for each call. */
   async create(
     at: AttemptPath,
     body: CreateRecording,
@@ -50,18 +50,18 @@ export class ProctoringRecordings {
     return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
   }
 
-  /** What the store has: from there an upload is resumed after a crash. */
+  /** The parts in the store, from which an upload is resumed after a crash. */
   async uploadedParts(at: RecordingPath): Promise<UploadedPart[]> {
     const path = `${recordingPath(at)}/parts`;
     return (await send<{ parts: UploadedPart[] }>(this.#options, { method: 'GET', path })).parts;
   }
 
-  /** Makes the parts a recording: stored, whole and playable when this resolves. */
+  /** Makes the parts one recording, which is stored and playable when this resolves. */
   complete(at: RecordingPath, body: CompleteRecording = {}): Promise<Recording> {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/complete`, body });
   }
 
-  /** Gives up a recording that is not complete. */
+  /** Aborts a recording that is not complete. */
   abort(at: RecordingPath): Promise<void> {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
   }
@@ -80,13 +80,13 @@ export class ProctoringRecordings {
 
   async #putPart(at: RecordingPath, partNumber: number, body: Blob): Promise<void> {
     const { fetch: by = fetch, signal } = this.#options;
-    // A URL for each attempt, so that none has expired.
+    // A new URL for each attempt, so that none has expired.
     const put = async () => {
       const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: body.size }]);
       return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) });
     };
     const response = await untilFinal(put, ({ ok }) => ok, this.#options);
-    if (!response.ok) throw new Error(`the store answered part ${partNumber} with ${response.status}`);
+    if (!response.ok) throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
   }
 
   get(at: RecordingPath): Promise<Recording> {
@@ -111,7 +111,7 @@ export class ProctoringRecordings {
     } while (cursor !== null);
   }
 
-  /** A link that plays the recording for minutes; the audit trail keeps who asked, and why. */
+  /** A link that plays the recording for minutes; the audit trail records the actor and the reason. */
   playbackLink(at: RecordingPath, reason?: string): Promise<PlaybackLink> {
     const body = reason === undefined ? {} : { reason };
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body });
@@ -127,7 +127,7 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'GET', path: `${attemptPath(at)}/assessment` });
   }
 
-  /** Deletes at once, and answers with the receipt. */
+  /** Deletes at once, and returns the receipt. */
   erase(at: RecordingPath, reason: DeletionReason): Promise<Receipt> {
     return send(this.#options, { method: 'DELETE', path: `${recordingPath(at)}?reason=${reason}` });
   }

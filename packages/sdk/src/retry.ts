@@ -1,22 +1,22 @@
-// Sends a request again until there is an answer that counts, as late as the server asks for and with growing pauses.
+// Repeats a request until a response is final, with growing pauses, and not before the time of a Retry-After.
 import { ApiError } from './api-error.ts';
 
 export interface RetryOptions {
   /** How often a request is sent at most; 5 when absent. */
   readonly maxAttempts?: number | undefined;
-  /** Ends all that is under way. */
+  /** Aborts requests and pauses. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
-/** Twice what the service ever asks for. A caller that is asked to wait longer gets the response at once. */
+/** Twice the longest Retry-After of the service. A response with a longer one is returned at once. */
 const LONGEST_WAIT_MS = 120_000;
 
 /**
  * Resolves with the first response that is final, or with the last one.
- * @throws an ApiError of `once` at once, what else it throws at the last attempt, and the signal's reason
+ * @throws an ApiError of `once` immediately, any other error of the last attempt, and the signal's reason
  */
 export async function untilFinal(
   once: () => Promise<Response>,
@@ -39,12 +39,12 @@ export async function untilFinal(
 
 /** @param random in [0, 1) */
 export function pauseMs(attempt: number, askedMs: number | undefined, random: number): number {
-  // Doubles, with jitter, so that clients that failed together do not come back together.
+  // Doubles, with jitter, so that clients that failed together do not retry together.
   const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + random / 2);
   return Math.max(askedMs ?? 0, ownMs);
 }
 
-/** How long the server asks the client to wait. */
+/** The pause that Retry-After gives. */
 export function askedPauseMs({ headers }: Response): number | undefined {
   return retryAfterMs(headers.get('retry-after'), Date.now());
 }
@@ -53,7 +53,7 @@ export function askedPauseMs({ headers }: Response): number | undefined {
 export function retryAfterMs(value: string | null, nowMs: number): number | undefined {
   if (value === null) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  // Date.parse also reads a date from "-1"; a date of HTTP begins with a day.
+  // Date.parse also accepts "-1"; an HTTP date begins with a day of the week.
   const dateMs = /^[A-Z][a-z]+,? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }

@@ -1,12 +1,12 @@
-// Sends one call, again where that is safe and of use: when the service asks for patience, or did not answer.
+// Sends one call; repeats it when the service asks for a retry, or sent no response.
 import { ApiError } from './api-error.ts';
 import { askedPauseMs, type RetryOptions, untilFinal } from './retry.ts';
 import type { Problem } from './types.ts';
 
 export interface ClientOptions extends RetryOptions {
-  /** Where the service is, such as `https://proctoring.example.org`. */
+  /** The URL of the service, such as `https://proctoring.example.org`. */
   readonly baseUrl: string;
-  /** The access token, or what fetches one; asked for each request, so that it may change. */
+  /** The access token, or a function that returns one; it is called for each request, so that the token may change. */
   readonly token: string | (() => string | Promise<string>);
   readonly fetch?: typeof fetch;
 }
@@ -18,10 +18,10 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Nothing was done, or it may be done again: every call of this API is safe to repeat. */
+/** Every call of this API is safe to repeat, also when the first attempt took effect. */
 const TRY_AGAIN = new Set([408, 429, 502, 503, 504]);
 
-/** @throws ApiError for what the service refused; what `fetch` throws when it could not be reached at all */
+/** @throws ApiError for what the service refused; what `fetch` throws when the service cannot be reached */
 export async function send<Result>(options: ClientOptions, call: Call): Promise<Result> {
   const response = await untilFinal(() => sendOnce(options, call), isFinal, options);
   if (!response.ok) throw new ApiError(response.status, await problemOf(response));
@@ -42,7 +42,7 @@ async function sendOnce({ baseUrl, token, signal, fetch: by = fetch }: ClientOpt
   });
 }
 
-/** The service also names a time for what is refused only for now, such as a recording that is still being made. */
+/** The service also sends Retry-After with temporary refusals, such as that of a recording that is being created. */
 function isFinal(response: Response): boolean {
   return response.ok || (!TRY_AGAIN.has(response.status) && askedPauseMs(response) === undefined);
 }

@@ -1,4 +1,4 @@
-// What the calls take and return. The schemas are those of the service's OpenAPI document.
+// The calls' arguments and results. The schemas are those of the service's OpenAPI document.
 import type { ProblemCode, SignedParts, UploadedParts } from './schemas.ts';
 
 export type {
@@ -16,7 +16,7 @@ export type {
 
 export type SignedPart = SignedParts['parts'][number];
 export type UploadedPart = UploadedParts['parts'][number];
-/** `unexpected-answer`: something else than the service responded. */
+/** `unexpected-answer`: the response is not from the service. */
 export type ErrorCode = ProblemCode | 'unexpected-answer';
 
 /** One attempt at an exam. */

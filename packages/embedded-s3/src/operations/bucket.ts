@@ -1,4 +1,4 @@
-// What can be asked about the bucket itself, and its CORS and lifecycle documents.
+// Operations on the bucket itself, and on its CORS and lifecycle documents.
 import { parseCorsRules } from '../cors.ts';
 import { S3Error, type S3ErrorCode } from '../errors.ts';
 import { xmlReply } from '../reply.ts';
@@ -46,7 +46,7 @@ export const bucketOperations: readonly Operation[] = [
   ...documentOperations('lifecycle'),
 ];
 
-/** An aspect of a bucket that this store never has, and the error that says so. */
+/** A configuration that this bucket never has, and the error of its absence. */
 function absent(name: string, parameter: string, code: S3ErrorCode): Operation {
   return {
     name,

@@ -39,7 +39,7 @@ function parseDelete(xml: string): { targets: Target[]; quiet: boolean } {
   const targets = childrenNamed(root, 'Object').map((object) => {
     const key = childText(object, 'Key');
     if (key === undefined) throw new S3Error('MalformedXML');
-    // ETag, Size and LastModifiedTime are conditions: ignored, they would delete what was to stay.
+    // ETag, Size and LastModifiedTime are conditions: ignoring them could delete an object that must stay.
     if (object.children.some(({ name }) => name !== 'Key' && name !== 'VersionId')) throw new S3Error('NotImplemented');
     return { key, versionId: childText(object, 'VersionId') };
   });

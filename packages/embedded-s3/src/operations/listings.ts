@@ -6,7 +6,7 @@ import type { RequestHead } from '../request-head.ts';
 import { element, type Markup, xmlDocument } from '../xml.ts';
 import { type Call, checkVersion, integerParameter, type Operation } from './operation.ts';
 
-/** A page has at most a thousand entries, whatever is asked for. */
+/** A page has at most a thousand entries, also when more are requested. */
 const MAX_ENTRIES = 1000;
 const COMMON = ['prefix', 'delimiter', 'max-keys'];
 
@@ -97,7 +97,7 @@ function list({ head, bucket }: Call, after: string): Listing {
   };
 }
 
-/** What `<Contents>` and `<Version>` say of an object. */
+/** The members of an object in `<Contents>` and `<Version>`. */
 function facts(record: ObjectRecord): Markup[] {
   return [
     element('Key', record.key),
@@ -126,7 +126,7 @@ function decodeToken(token: string): string {
   return key;
 }
 
-/** The number of entries asked for, cut to a thousand. @throws S3Error InvalidArgument */
+/** The requested number of entries, at most a thousand. @throws S3Error InvalidArgument */
 export function pageLimit(head: RequestHead, name: string, min: number): number {
   const asked = integerParameter(head, name, { fallback: MAX_ENTRIES, min, max: 2 ** 31 - 1 });
   return Math.min(asked, MAX_ENTRIES);

@@ -160,7 +160,7 @@ async function complete({ head, body, bucket, key, now }: Call): Promise<Reply> 
   );
 }
 
-/** Whether an upload is of the prefix and after the markers: of a later key, or of the same and a later id. */
+/** Whether an upload has the prefix and sorts after the markers: by key, then by id. */
 function selection(head: RequestHead): (upload: UploadRecord) => boolean {
   const prefix = head.parameter('prefix') ?? '';
   const keyMarker = head.parameter('key-marker') ?? '';

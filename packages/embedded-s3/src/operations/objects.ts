@@ -6,7 +6,7 @@ import { CHECKSUM_HEADERS } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
 import { type Call, checkVersion, headerSafe, type Operation, storedHeaders, wholeSeconds } from './operation.ts';
 
-/** Parameters of a read that replace a header of its answer. */
+/** Parameters of a read that replace a header of its response. */
 const OVERRIDES = ['response-content-type', 'response-cache-control'];
 
 export const objectOperations: readonly Operation[] = [
@@ -104,7 +104,7 @@ interface ByteRange {
 }
 
 /**
- * The range asked for, clipped to the object, or undefined for all of it: no Range header, one that is malformed or
+ * The requested range, clipped to the object, or undefined for all of it: no Range header, one that is malformed or
  * names several ranges, or an If-Range that does not name the object's entity tag.
  * @throws S3Error InvalidRange when there is no such byte
  */

@@ -1,4 +1,4 @@
-// What an operation of the S3 API is to the dispatcher, and the arguments that several of them read.
+// An operation of the S3 API as the dispatcher sees it, and the arguments that several operations read.
 import type { Bucket } from '../bucket.ts';
 import { S3Error } from '../errors.ts';
 import type { Reply } from '../reply.ts';
@@ -24,12 +24,12 @@ export interface Operation {
   readonly requires?: readonly string[];
   /** Further query parameters it knows; a request with any other is refused. */
   readonly allows?: readonly string[];
-  /** x-amz-* values it knows beside those every operation does. */
+  /** x-amz-* values it knows besides those that every operation knows. */
   readonly amz?: readonly string[];
   run(call: Call): Promise<Reply> | Reply;
 }
 
-/** Whole seconds, which is all that Last-Modified can say; listings then agree with it. */
+/** Whole seconds, the precision of Last-Modified, so that listings agree with it. */
 export function wholeSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000) * 1000;
 }
@@ -56,7 +56,7 @@ export function storedHeaders(head: RequestHead): Record<string, string> {
   };
 }
 
-/** A value that will be sent in a header and came from a query. @throws S3Error InvalidArgument */
+/** A value from a query that will be sent in a header. @throws S3Error InvalidArgument */
 export function headerSafe(value: string): string {
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
     throw new S3Error('InvalidArgument', 'A header value has characters that no header can carry.');
@@ -84,12 +84,12 @@ export function integerParameter(
   return value;
 }
 
-/** Nothing here has versions but "null". @throws S3Error NoSuchVersion */
+/** The only version of an object is "null". @throws S3Error NoSuchVersion */
 export function checkVersion(versionId: string | undefined): void {
   if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
 }
 
-/** The key of an operation on an object, in bounds. @throws S3Error KeyTooLongError */
+/** The key of an operation on an object. @throws S3Error KeyTooLongError */
 export function checkKey(key: string): void {
   if (Buffer.byteLength(key) > 1024) throw new S3Error('KeyTooLongError');
 }

@@ -1,33 +1,33 @@
-// Reads a WebM while it passes and remembers what makes it seekable: where clusters with keyframes begin, how long it is.
+// Parses a WebM while it is recorded, and collects what makes it seekable: its length and its clusters with keyframes.
 import { type Bytes, concat, ID, readHeader, readUint, vintLength } from './ebml.ts';
 import { type Cue, finalHead, HEAD_BYTES, type Head, readHead } from './head.ts';
 
-/** More do not fit into the head: every second one is dropped, and later ones are twice as far apart. */
+/** As many as fit into the head. When there are more, every second one is dropped and the minimal distance doubles. */
 const MAX_CUES = 2_800;
-/** A block's track, time and flags take at most this. */
+/** A block's track, time and flags have at most this length. */
 const BLOCK_HEAD_BYTES = 11;
-/** Firefox does not set it on sound, of which every frame is one. */
+/** Firefox does not set it on audio, where every frame is a keyframe. */
 const KEYFRAME_FLAG = 0x80;
-/** How long the last frame is believed to last by the one before it. */
+/** The last frame is assumed to last as long as the one before it, and at most this. */
 const MAX_FRAME_MS = 100;
 
 /** Plain data of a bounded size: it is kept in IndexedDB, so that a reload needs only the bytes after `offset`. */
 export interface IndexState {
-  /** Up to where the file was looked at. */
+  /** The file was parsed up to here. */
   offset: number;
-  /** Bytes before `offset` that did not yet make a header. */
+  /** Bytes before `offset` that are the beginning of an incomplete header. */
   pending: Bytes;
-  /** Of the payload that is being passed over. */
+  /** How much is left of the payload that is being skipped. */
   skipBytes: number;
   head: Head | undefined;
-  /** No WebM, or not one that can be made seekable. */
+  /** Not a WebM that can be made seekable. */
   isUnsupported: boolean;
   cluster: { offset: number; timeMs: number; isCued: boolean } | undefined;
   /** A BlockGroup is a keyframe unless a reference follows its block. */
   group: { end: number; timeMs: number; isKeyframe: boolean } | undefined;
   cues: Cue[];
   minMsApart: number;
-  /** The last block of each track, and how long after the one before it came. */
+  /** The time of the last block of each track, and its distance from the block before. */
   tracks: Record<number, { lastMs: number; deltaMs: number }>;
 }
 
@@ -53,7 +53,7 @@ export class ClusterIndex {
     return this.#state;
   }
 
-  /** The time of the last block; undefined before there is one. */
+  /** The time of the last block; undefined before the first. */
   get lastMs(): number | undefined {
     const last = Object.values(this.#state.tracks).map(({ lastMs }) => lastMs);
     return last.length > 0 ? Math.max(...last) : undefined;
@@ -85,9 +85,9 @@ export class ClusterIndex {
   }
 
   /**
-   * The first `HEAD_BYTES` of the finished file; undefined when this file has no room for them. A last frame may be
-   * shown for long (a screen on which nothing moves), so the recorded time must be given. `skipped`: what was recorded
-   * after the head and is not in the file. Clusters keep their times: players count from the first one.
+   * The first `HEAD_BYTES` of the finished file; undefined when this file has no room for them. `recordedMs` is needed
+   * because the last frame of a still screen may be shown for long. `skipped`: what was recorded after the head and is
+   * not in the file. Clusters keep their times: players count from the first one.
    */
   finalHead(recordedMs: number, skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
     const { head, isUnsupported, offset } = this.#state;
@@ -173,7 +173,7 @@ export class ClusterIndex {
     if (group.isKeyframe) this.#addCue(group.timeMs);
   }
 
-  /** One for a cluster is enough: a player reads on from its beginning. */
+  /** One cue for each cluster: a player reads on from its beginning. */
   #addCue(timeMs: number): void {
     const { cluster, cues } = this.#state;
     if (!cluster || cluster.isCued) return;

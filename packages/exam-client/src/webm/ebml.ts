@@ -33,13 +33,13 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 export interface ElementHeader {
   readonly id: number;
-  /** Of the payload; undefined when the writer did not know it. */
+  /** The size of the payload; undefined when it is unknown. */
   readonly sizeBytes: number | undefined;
   /** Where the payload begins. */
   readonly payload: number;
 }
 
-/** The header at `offset`; `incomplete` when `bytes` end before it does, `invalid` when there is none. */
+/** The header at `offset`; `incomplete` when `bytes` end within it, `invalid` when it is no EBML header. */
 export function readHeader(bytes: Uint8Array, offset: number): ElementHeader | 'incomplete' | 'invalid' {
   const idLength = vintLength(bytes, offset);
   if (idLength === undefined) return 'incomplete';
@@ -50,7 +50,7 @@ export function readHeader(bytes: Uint8Array, offset: number): ElementHeader | '
   if (sizeLength > 8) return 'invalid';
   const payload = sizeAt + sizeLength;
   if (payload > bytes.length) return 'incomplete';
-  // Without the marker bit first: eight bytes are more than a number holds exactly.
+  // The marker bit is removed first: a number does not hold eight bytes exactly.
   const size =
     ((bytes[sizeAt] ?? 0) & (0xff >> sizeLength)) * 256 ** (sizeLength - 1) + readUint(bytes, sizeAt + 1, payload);
   const isUnknown = size >= Math.min(2 ** (7 * sizeLength) - 1, Number.MAX_SAFE_INTEGER);
@@ -64,7 +64,7 @@ export function readUint(bytes: Uint8Array, from: number, to: number): number {
   return value;
 }
 
-/** One more than the leading zeros of the first byte; 9 and more is no EBML. Undefined when `bytes` end before it does. */
+/** One more than the leading zeros of the first byte; 9 is not valid EBML. Undefined when `bytes` are too short. */
 export function vintLength(bytes: Uint8Array, offset: number): number | undefined {
   const first = bytes[offset];
   if (first === undefined) return undefined;
@@ -72,7 +72,7 @@ export function vintLength(bytes: Uint8Array, offset: number): number | undefine
   return length <= 8 && offset + length > bytes.length ? undefined : length;
 }
 
-/** An element whose size takes `sizeLength` bytes, or as few as it can. */
+/** An element whose size field has `sizeLength` bytes, or as few as possible. */
 export function element(id: number, payload: Uint8Array, sizeLength: number = shortestSize(payload.length)): Bytes {
   return concat([uintBytes(id), sizeBytes(payload.length, sizeLength), payload]);
 }
@@ -87,13 +87,13 @@ export function floatElement(id: number, value: number): Bytes {
   return element(id, payload);
 }
 
-/** Fills exactly `totalBytes`, at least two, with nothing. */
+/** A Void element of exactly `totalBytes`, at least two. */
 export function voidElement(totalBytes: number): Bytes {
   const sizeLength = totalBytes < 10 ? 1 : 8;
   return element(ID.void, new Uint8Array(totalBytes - 1 - sizeLength), sizeLength);
 }
 
-/** The size of a payload, marked as one; undefined says that it is not known. */
+/** A size field; undefined means an unknown size. */
 export function sizeBytes(size: number | undefined, length: number): Bytes {
   const bytes = size === undefined ? new Uint8Array(length).fill(0xff) : uintBytes(size, length);
   const marker = 0x100 >> length;
@@ -127,7 +127,7 @@ function byteLength(value: number): number {
   return length;
 }
 
-/** All ones are reserved for "unknown". */
+/** A size field of all ones means "unknown". */
 function shortestSize(size: number): number {
   let length = 1;
   while (size >= 2 ** (7 * length) - 1) length += 1;

@@ -1,12 +1,12 @@
-// Makes room behind the header of a WebM while it is recorded; everything else passes as it came.
+// Adds room after the header of a WebM while it is recorded; all other bytes pass unchanged.
 import { type Bytes, concat } from './ebml.ts';
 import { draftHead, readHead } from './head.ts';
 
-/** Holds back nothing but a header that is not yet complete. Other containers pass unchanged. */
+/** Holds back only an incomplete header. Other containers pass unchanged. */
 export class HeadRoom {
   #held: Bytes | undefined = new Uint8Array();
 
-  /** The bytes of the file that these make; none while the header is incomplete. */
+  /** The resulting bytes of the file; none while the header is incomplete. */
   push(bytes: Bytes): Bytes {
     if (!this.#held) return bytes;
     const held = concat([this.#held, bytes]);
@@ -19,7 +19,7 @@ export class HeadRoom {
     return head === 'unsupported' ? held : concat([draftHead(head), held.subarray(head.sizeBytes)]);
   }
 
-  /** What was held back, when no more comes. */
+  /** What was held back, at the end of the recording. */
   end(): Bytes {
     const held = this.#held ?? new Uint8Array();
     this.#held = undefined;

@@ -1,4 +1,4 @@
-// The part of a WebM before the first cluster: read, and rewritten with room for what is only known at the end.
+// The part of a WebM before the first cluster: read, and rewritten with room for the duration and the cues.
 import {
   type Bytes,
   concat,
@@ -13,11 +13,11 @@ import {
   voidElement,
 } from './ebml.ts';
 
-/** Header, tracks and the room for cues: at 20 bytes a cue enough for one every 5 s of four hours. */
+/** Header, tracks and room for cues: at 20 bytes each, one cue every 5 s for four hours. */
 export const HEAD_BYTES: number = 64 * 1024;
-/** A header that leaves less room than half is none that a browser writes. */
+/** Headers that browsers write are smaller than this. */
 const MAX_OWN_BYTES = HEAD_BYTES / 2;
-/** Of unknown size, as are the clusters in it: FFmpeg warns when only the clusters are. */
+/** Of unknown size, like the clusters in it: FFmpeg warns when only the clusters have an unknown size. */
 const SEGMENT_HEADER: Bytes = concat([uintBytes(ID.segment), sizeBytes(undefined, 8)]);
 const SEEK_POSITION_LENGTH = 4;
 const VIDEO = 1;
@@ -30,7 +30,7 @@ export interface Head {
   readonly info: Bytes;
   /** The whole element. */
   readonly tracks: Bytes;
-  /** The track to which cues refer: the first of video, or else the first. */
+  /** The track to which cues refer: the first video track, else the first track. */
   readonly cueTrack: number;
   readonly isVideo: boolean;
   /** Where the first cluster begins. */
@@ -40,11 +40,11 @@ export interface Head {
 export interface Cue {
   /** Milliseconds from the beginning. */
   readonly timeMs: number;
-  /** Of the cluster, from the beginning of the file. */
+  /** The position of the cluster in the file. */
   readonly offset: number;
 }
 
-/** Reads up to the first cluster. `unsupported` when this is no WebM, or not one as browsers record it. */
+/** Reads up to the first cluster. `unsupported` when this is not a WebM as browsers record it. */
 export function readHead(bytes: Bytes): Head | 'incomplete' | 'unsupported' {
   let ebml: Bytes | undefined;
   let info: Bytes | undefined;
@@ -69,13 +69,13 @@ export function readHead(bytes: Bytes): Head | 'incomplete' | 'unsupported' {
   }
 }
 
-/** The first version: what the browser wrote, then nothing up to `HEAD_BYTES`. */
+/** The first version: the browser's own header, then padding up to `HEAD_BYTES`. */
 export function draftHead(head: Head): Bytes {
   const own = concat([head.ebml, SEGMENT_HEADER, element(ID.info, head.info), head.tracks]);
   return concat([own, voidElement(HEAD_BYTES - own.length)]);
 }
 
-/** The last version, of exactly the same size: with the duration, and as many cues as there is room for. */
+/** The last version, of the same size: with the duration, and as many cues as fit. */
 export function finalHead(head: Head, durationMs: number, cues: readonly Cue[]): Bytes {
   const segmentAt = head.ebml.length + SEGMENT_HEADER.length;
   const info = element(ID.info, concat([head.info, floatElement(ID.duration, durationMs)]));
@@ -110,7 +110,7 @@ function withoutDuration(info: Uint8Array): Bytes {
   return concat([...children(info)].filter(({ id }) => id !== ID.duration).map(({ whole }) => whole));
 }
 
-/** Browsers count in milliseconds, which is also what an absent scale means. */
+/** Browsers write times in milliseconds, which is also the default scale. */
 function countsMilliseconds(info: Uint8Array): boolean {
   const scale = [...children(info)].find(({ id }) => id === ID.timestampScale)?.payload;
   return !scale || readUint(scale, 0, scale.length) === NANOSECONDS_PER_TICK;
@@ -145,7 +145,7 @@ function cuesThatFit(cues: readonly Cue[], track: number, segmentAt: number, roo
   for (let kept = cues; ; kept = kept.filter((_, index) => index % 2 === 0)) {
     const written = element(ID.cues, concat(kept.map((cue) => cuePoint(cue, track, segmentAt))));
     const room = roomBytes - written.length;
-    // One byte cannot be filled: the smallest Void has two.
+    // One byte of room cannot be padded: the smallest Void element has two bytes.
     if (room === 0 || room >= 2) return written;
   }
 }
