@@ -8,7 +8,7 @@ import { readWebhooksFile } from './runtime/webhooks-file.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings or flags that are wrong: nothing was done, exit code 2. The message has a line for each of them. */
+/** Invalid settings or flags: nothing was done, exit code 2. The message has a line for each of them. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -101,7 +101,7 @@ const origin = type(
 
 const itemsOf = (given: string) => given.split(',').flatMap((item) => item.trim() || []);
 
-/** With commas in between. */
+/** Separated by commas. */
 function list(item: Type<string>, minItems = 0): Type<string[]> {
   const schema = { type: 'array', ...(minItems > 0 && { minItems }), items: item.schema };
   return type('a list that is not empty', schema, (given) => {
@@ -163,7 +163,7 @@ const contentTypes = list(matching(CONTENT_TYPE, 'audio/ or video/ and webm, x-m
 const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
 /** S3's largest object. */
 const objectSize = integer(1, 5 * 1024 * GIB);
-/** What is left of a minute, which is a usual grace period of orchestrators, is for the requests that still run. */
+/** The rest of a minute, a usual grace period of orchestrators, is left for running requests. */
 const delay = duration(0, 30 * SECOND_MS);
 const upToAnHour = duration(SECOND_MS, HOUR_MS);
 const upToHalfADay = duration(SECOND_MS, 12 * HOUR_MS);
@@ -176,9 +176,9 @@ interface Setting<T> {
   readonly type: Type<T>;
   /** As an operator would write it. */
   readonly default: string | undefined;
-  /** For the reader: what it means. */
+  /** Its meaning, for docs/settings.md. */
   readonly help: string;
-  /** Where it is set in the values of the chart; `none`: the chart decides it. */
+  /** The section of the chart's values; `none`: the chart sets it. */
   readonly chart: 'settings' | 'secrets' | 'none';
 }
 
@@ -238,16 +238,16 @@ export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 type Values = { readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T> ? T : never };
 
-/** First words of settings with which names of other programs begin too. */
+/** Prefixes of settings that other programs use too. */
 const SHARED_WORDS = ['HOST', 'PORT', 'DATA', 'LOCAL', 'LOG', 'MAX', 'CONTENT', 'CORS', 'RATE'];
 const OWN_WORDS = SETTING_NAMES.map((name) => name.replace(/_.*/, '')).filter((word) => !SHARED_WORDS.includes(word));
-/** A variable that begins so and is no setting is a mistake; ignoring one could keep recordings for too long. */
+/** An unknown variable with such a prefix is an error: to ignore it could keep recordings for too long. */
 export const OWN_NAMES = new RegExp(`^(${[...new Set(OWN_WORDS.map((word) => word.replace(/S$/, '')))].join('|')})S?_`);
 /** Kubernetes sets these for a service that is called `s3` or `auth`. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)/;
 
 class Reader {
-  /** All of them, not the first alone. */
+  /** All problems, not only the first. */
   readonly problems: string[];
   readonly #env: Env;
 
@@ -342,7 +342,7 @@ function s3Of(value: Values, reader: Reader) {
   const credentials = keyOf(value, reader, 'S3_');
   const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_');
   if (!reader.raw('S3_BUCKET')) {
-    // Without this, a forgotten bucket would quietly keep recordings on the local disk.
+    // Otherwise a forgotten S3_BUCKET would silently keep recordings on the local disk.
     const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.raw(name));
     if (given) reader.problem('S3_BUCKET', `is not set, but ${given} is; set both, or neither for the embedded store`);
     return undefined;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The binary: one table of its commands, the help made from it, and one line and an exit code for what a command throws.
+// The binary: a table of commands, the help made from it, and a message and an exit code for what a command throws.
 import { parseArgs } from 'node:util';
 import { type Env, SettingsError } from './config.ts';
 import { isStoreError } from './objectstore/store-error.ts';
@@ -33,7 +33,7 @@ interface Command<O = Options> {
   readonly run: (flags: Flags<O>, env: Env) => Promise<number>;
 }
 
-/** So that `run` is given the flags that `options` names. */
+/** Infers the type of the flags of `run` from `options`. */
 const command = <const O extends Options>(described: Command<O>) => described as unknown as Command;
 
 const json = { type: 'boolean', help: 'one JSON document on stdout' } as const;
@@ -141,7 +141,7 @@ function helpOf(name: string, { description, options, exitCodes }: Command): str
   ].join('\n\n');
 }
 
-/** 2: nothing was done, because of how it was called or set up. 1: it failed on the way. */
+/** 2: invalid flags or settings, and nothing was done. 1: any other failure. */
 function report(error: unknown, name: string): number {
   if (error instanceof SettingsError) {
     process.stderr.write(`${error.message}\n`);

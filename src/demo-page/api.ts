@@ -29,12 +29,12 @@ export interface PageSettings {
   readonly deleteLeadMs: number;
 }
 
-/** `detail` is the service's own sentence; undefined: it did not answer. */
+/** `detail` is the service's own sentence; undefined without a response. */
 export class CallFailed extends Error {
   readonly detail: string | undefined;
 
   constructor(detail: string | undefined) {
-    super(detail ?? 'no answer');
+    super(detail ?? 'no response');
     this.detail = detail;
   }
 }
@@ -80,7 +80,7 @@ export class Attempt {
     return (await this.#call('privacy-desk', 'DELETE', `/recordings/${recordingId}?reason=erasure`)) as Receipt;
   }
 
-  /** What the service answers when it is asked for a recording. */
+  /** The status of reading a recording. */
   async statusOf(recordingId: string): Promise<number> {
     const authorization = `Bearer ${await this.token('reviewer')}`;
     return (await fetch(`${this.#path}/recordings/${recordingId}`, { headers: { authorization } })).status;

@@ -41,7 +41,7 @@ function rowOf(recording: StoredView, leadMs: number): HTMLElement {
   heading.scope = 'row';
   const cell = (name: Text, text: Text) => {
     const element = document.createElement('td');
-    // On a narrow page, where the table's head has no place.
+    // Shown on a narrow page, where the table has no header row.
     const label = withText('span', name);
     label.className = 'heading';
     element.append(label, withText('span', text));
@@ -65,7 +65,7 @@ function rowOf(recording: StoredView, leadMs: number): HTMLElement {
   return row;
 }
 
-/** Erases, then asks again in both ways in which the recording could be had before. */
+/** Erases a recording, then requests it again from the service and by its old link. */
 async function erase(
   attempt: Attempt,
   { recordingId, kind }: StoredView,

@@ -6,7 +6,7 @@ import { record } from './record.ts';
 import { showReview } from './review.ts';
 import { clearText, LANGUAGES, type Language, setLanguage, showAllTexts, showText } from './texts.ts';
 
-/** Kept while the tab lives: after a reload the same attempt goes on. */
+/** Kept for the life of the tab: after a reload the same attempt continues. */
 const ATTEMPT = 'demo-attempt';
 
 showAllTexts();

@@ -1,10 +1,10 @@
-// What every step uses of the page: its elements, the step that is shown, and the place for problems.
+// Shared by all steps: the elements of the page, the step that is shown, and the display of problems.
 import { CallFailed } from './api.ts';
 import { clearText, showText, type Text } from './texts.ts';
 
 export type Section = 'consent' | 'sources' | 'record' | 'review' | 'deletion' | 'receipt' | 'withdrawn';
 
-/** The place of a section among the steps. */
+/** The index of a section among the steps. */
 const STEP_OF: Partial<Record<Section, string>> = { sources: 'record' };
 
 /** @throws Error when the HTML has no such element */

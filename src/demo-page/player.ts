@@ -18,7 +18,7 @@ const REASONS: Record<string, Text> = {
   'buffer-full': (texts) => texts.gapFull,
 };
 
-/** Shows the streams, the longest of which leads. The function that it returns takes them away. */
+/** Shows the streams; the longest leads. The returned function removes them. */
 export function openPlayer(streams: readonly Stream[], onBroken: () => void): () => void {
   const over = new AbortController();
   const { signal } = over;
@@ -94,7 +94,7 @@ function control(video: HTMLVideoElement, signal: AbortSignal): void {
   update();
 }
 
-/** What is read aloud of the bar; its position is a length of time, not a number. */
+/** The accessible value of the bar: a length of time, not a number. */
 function showValue(seek: HTMLInputElement, at: number, duration: number): void {
   seek.ariaValueText = `${inSeconds(Math.floor(at))} / ${inSeconds(Math.floor(duration))}`;
 }
@@ -126,7 +126,7 @@ function markGaps(streams: readonly Stream[], timeline: Timeline, { duration }: 
   byId('marks', HTMLElement).replaceChildren(...marks);
 }
 
-/** The same in words; each leads to its place. */
+/** The gaps as a list; a click on one seeks to it. */
 function listGaps(streams: readonly Stream[], timeline: Timeline, video: HTMLVideoElement): void {
   const items = gapsOf(streams, timeline).map(({ kind, gap, from }) => {
     const item = document.createElement('li');

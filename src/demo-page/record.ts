@@ -1,4 +1,4 @@
-// The steps of the candidate: choose what is recorded, record, see it arrive, finish or withdraw.
+// The candidate's steps: choose the sources, record and upload, finish or withdraw.
 import { type ExamSession, type Recording, startSession, type WaitingReason } from '@proctoring-recordings/exam-client';
 import type { Attempt } from './api.ts';
 import { byId, goTo, kindText, onClick, showError, whileBusy } from './page.ts';
@@ -6,7 +6,7 @@ import { type Choice, type OpenedSource, openChosen, type SourceKind } from './s
 import { showText, type Text, withText } from './texts.ts';
 import { inBytes, inSeconds, onClock } from './words.ts';
 
-/** A part is full every half minute, so that there is something to see. */
+/** Fills a part every half minute, so that progress is visible. */
 const VIDEO_BITS_PER_SECOND = 1_500_000;
 const TICK_MS = 500;
 const POLICY_VERSION = '1';
@@ -56,7 +56,7 @@ function chooseSources(): Promise<Sources> {
       const chosen = (kind: SourceKind) => new FormData(form).get(kind) as Choice;
       showText(button, (texts) => texts.starting);
       void whileBusy(button, async () => {
-        // The screen first: browsers want it soon after the click.
+        // The screen first: browsers allow it only shortly after the click.
         const screen = openChosen('screen', chosen('screen'), (texts) => `${texts.testPicture}: ${texts.screen}`);
         const webcam = openChosen('webcam', chosen('webcam'), (texts) => `${texts.testPicture}: ${texts.camera}`);
         const sources = new Map<SourceKind, OpenedSource>();
@@ -90,7 +90,7 @@ function showSources(sources: Sources): void {
   byId('previews', HTMLElement).replaceChildren(...previews);
 }
 
-/** Camera and screen are let go, and their pictures taken away, as soon as nothing of them is recorded any more. */
+/** Stops each source, and removes its preview, when its recording has ended. */
 function endWithRecording(session: ExamSession, sources: Sources): void {
   session.addEventListener('state', ({ detail: { recording, state } }) => {
     if (recording.isLeftover || state === 'recording' || recording.kind === 'audio') return;
@@ -103,7 +103,7 @@ function endWithRecording(session: ExamSession, sources: Sources): void {
   });
 }
 
-/** Keeps the words and the bar right; the live region is told only what changes rarely. */
+/** Updates the texts and the bar. The live region gets only what changes rarely. */
 function watch(session: ExamSession): () => void {
   showText(byId('record-title', HTMLElement), (texts) => texts.recordTitle);
   const startedMs = performance.now();
@@ -139,7 +139,7 @@ function say(text: Text): void {
   showText(byId('status', HTMLElement), text);
 }
 
-/** A covered camera gives black, which no browser tells the client by itself: this page does, so that a gap is seen. */
+/** Browsers send no event for a covered camera, which gives a black picture. This page sends one, to show a gap. */
 function offerCover(sources: Sources): void {
   const button = byId('cover', HTMLButtonElement);
   const [track] = sources.get('webcam')?.stream.getVideoTracks() ?? [];

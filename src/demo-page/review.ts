@@ -1,4 +1,4 @@
-// The step of the reviewer: what was stored, played on one clock, and until when it is kept.
+// The reviewer's step: plays the stored recordings on one clock, and shows their deadline.
 import { offsetSeconds } from '@proctoring-recordings/exam-client';
 import type { Attempt, StoredView } from './api.ts';
 import { byId, goTo, onClick, showError } from './page.ts';
@@ -6,10 +6,10 @@ import { openPlayer, type Stream } from './player.ts';
 import { showText, withText } from './texts.ts';
 import { fromNow, inDigits, inFull, inSeconds } from './words.ts';
 
-/** Nobody sees less. */
+/** A smaller offset is not visible. */
 const NO_OFFSET_SECONDS = 0.1;
 
-/** The link that was given last for each recording. */
+/** The last link of each recording. */
 export type Watched = Map<string, string>;
 
 type Timed = StoredView & { readonly timeline: NonNullable<StoredView['timeline']> };
@@ -64,7 +64,7 @@ function showStep(part: readonly Timed[]): void {
   });
 }
 
-/** What ran at the same time belongs together; a reload begins another part. */
+/** Groups recordings that ran at the same time; a reload begins another group. */
 function partsOf(recordings: readonly StoredView[]): Timed[][] {
   const timed = recordings.filter((recording): recording is Timed => recording.timeline !== null);
   const parts: Timed[][] = [];
@@ -74,7 +74,7 @@ function partsOf(recordings: readonly StoredView[]): Timed[][] {
     if (last && Date.parse(recording.timeline.startedAt) < endMs) last.push(recording);
     else parts.push([recording]);
   }
-  // The camera first, whichever began earlier.
+  // The camera is first, even if it began later.
   for (const part of parts) part.sort((a, b) => (a.kind < b.kind ? 1 : -1));
   return parts;
 }

@@ -13,7 +13,7 @@ const WIDTH = 640;
 const HEIGHT = 360;
 const FRAMES_PER_SECOND = 10;
 
-/** Undefined for none; a test picture when the device is refused or missing. Call it in answer to a click. */
+/** Undefined for none; a test picture when the device is refused or missing. Call it in a click handler. */
 export async function openChosen(kind: SourceKind, choice: Choice, title: Text): Promise<OpenedSource | undefined> {
   if (choice === 'none') return undefined;
   const stream = choice === 'device' ? await openDevice(kind).catch(() => undefined) : undefined;
@@ -27,7 +27,7 @@ function openDevice(kind: SourceKind): Promise<MediaStream> {
     : mediaDevices.getUserMedia({ video: { width: WIDTH }, audio: true });
 }
 
-/** A clock, and a block that goes round; once a second where motion is not wanted. */
+/** A clock and a moving block; drawn once a second where reduced motion is preferred. */
 function openTestPicture(title: string): MediaStream {
   const canvas = document.createElement('canvas');
   canvas.width = WIDTH;
@@ -51,7 +51,7 @@ function openTestPicture(title: string): MediaStream {
   draw();
   const timer = setInterval(draw, isCalm ? 1000 : 1000 / FRAMES_PER_SECOND);
   const stream = canvas.captureStream(FRAMES_PER_SECOND);
-  // A track tells of its end only when it did not end itself.
+  // No event: a track that was stopped by `stop()` sends no `ended`.
   const watch = setInterval(() => {
     if (stream.active) return;
     clearInterval(timer);

@@ -1,4 +1,4 @@
-// What is shown in which language: every text of the page is set here, and set again when the language changes.
+// The texts of the page: each is set here, and set again when the language changes.
 import { en, type Texts } from './texts/en.ts';
 import { nl } from './texts/nl.ts';
 
@@ -15,7 +15,7 @@ export function currentLanguage(): Language {
   return language;
 }
 
-/** In the language of this moment. */
+/** In the current language. */
 export function inWords(text: Text): string {
   return text(LANGUAGES[language]);
 }
@@ -24,7 +24,7 @@ export function inWords(text: Text): string {
 export function showText(element: Element, text: Text): void {
   shown.set(element, text);
   const words = inWords(text);
-  // A live region says again what is set again.
+  // Not set when equal: a live region would announce it again.
   if (element.textContent !== words) element.textContent = words;
 }
 
@@ -33,7 +33,7 @@ export function clearText(element: Element): void {
   element.textContent = '';
 }
 
-/** The name that is read aloud, of what has no text. */
+/** Sets the accessible name of an element without text. */
 export function showLabel(element: Element, text: Text): void {
   labelled.set(element, text);
   element.setAttribute('aria-label', inWords(text));
@@ -62,7 +62,7 @@ export function setLanguage(chosen: Language): void {
   }
 }
 
-/** The texts that the HTML asks for by name, in the language that was chosen last. */
+/** Sets the texts that the HTML names, in the language that was chosen last. */
 export function showAllTexts(): void {
   for (const element of document.querySelectorAll<HTMLElement>('[data-text]')) {
     showText(element, (texts) => String(texts[element.dataset.text as keyof Texts]));

@@ -1,4 +1,4 @@
-// Who reaches the bucket: the service with its key, no one without a key, and browsers from the origins that are allowed.
+// Access to the bucket: the service with its key, no one without a key, and browsers from the allowed origins.
 import { z } from 'zod';
 import { isStoreError, type StoreError } from '../objectstore/store-error.ts';
 import { type CheckResult, checkAndFix, failed, info, ok, type Verdict, warning } from './check.ts';
@@ -15,8 +15,8 @@ import { MEDIA } from './scratch.ts';
 import { clock } from './trials.ts';
 
 /**
- * Does the store respond, does it accept the service's key, do the clocks agree? One LIST answers all three. The rest of
- * the report makes sense only when the first two are good.
+ * Whether the store responds, accepts the service's key, and has the same time: one LIST shows all three. The other checks
+ * need the first two.
  */
 export async function checkReach({ store, now }: DoctorDependencies): Promise<CheckResult[]> {
   const lines = (reachable: Verdict, credentials: Verdict, time: Verdict) => [
@@ -24,14 +24,14 @@ export async function checkReach({ store, now }: DoctorDependencies): Promise<Ch
     { id: 'credentials', name: 'key accepted', ...credentials },
     { id: clock.id, name: clock.name, ...time },
   ];
-  const skipped = info('Skipped: the store has to answer first.');
+  const skipped = info('Skipped: the store did not respond.');
   const askedMs = now();
   try {
     const time = await clock.run({ store, now });
-    return lines(ok(`It answered in ${now() - askedMs} ms.`), ok('The key may list the bucket.'), time);
+    return lines(ok(`It responded in ${now() - askedMs} ms.`), ok('The key may list the bucket.'), time);
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return lines(ok('It answers.'), refused(error), skipped);
-    const reason = `No answer (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
+    if (isStoreError(error) && error.code !== 'unavailable') return lines(ok('It responds.'), refused(error), skipped);
+    const reason = `No response (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
     const remedy = 'See S3_ENDPOINT, S3_REGION, the network and its policies, and that the store is up.';
     return lines(failed(reason, remedy), skipped, skipped);
   }
@@ -52,23 +52,23 @@ function refused({ code, storeCode }: StoreError): Verdict {
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-// The way there, and no one without a key: tried, and read from the bucket's policy and its ACL
+// Encryption on the way, and no access without a key: tried, and read from the bucket's policy and its ACL
 
-const SECRET = Buffer.from('nobody without a key may read this');
+const SECRET = Buffer.from('no one without a key may read this');
 const CLOSE =
   'Take away every policy, ACL and setting that opens the bucket, and block public access where the store can.';
 
 /** `harm`: what a response of success means. */
 function mustBeRefused(responses: readonly RawResponse[], harm: string): Verdict {
   const answered = describe(...responses);
-  if (responses.some(isSuccess)) return failed(`${harm} (answered ${answered}).`, CLOSE);
+  if (responses.some(isSuccess)) return failed(`${harm} (response: ${answered}).`, CLOSE);
   if (responses.some(({ status }) => status < 400 || status >= 500)) {
     return failed(`Nothing is proven: answered ${answered}.`, 'See that the public endpoint can be reached from here.');
   }
   return ok(`Refused: ${answered}.`);
 }
 
-/** Everything but the reach, which comes first, and CORS. */
+/** All access checks except reachability, which is checked first, and CORS. */
 export const ACCESS_CHECKS: readonly DoctorCheck[] = [
   readingCheck('transport', 'encrypted on the way', async ({ presigner }) => {
     const { protocol, hostname } = await unsignedUrl(presigner);
@@ -157,7 +157,7 @@ function allowsEveryone({ Effect, Principal, NotPrincipal }: z.infer<typeof stat
   return Effect === 'Allow' && (NotPrincipal !== undefined || named.includes('*'));
 }
 
-// Browsers: may the exam's pages upload and play? As a browser does it: a preflight, then the request itself
+// Whether the exam's pages may upload and play: as in a browser, a preflight and then the request itself
 
 const PART = Buffer.from('a part');
 const LIFETIME_SECONDS = 60;
@@ -180,7 +180,7 @@ export const cors: DoctorCheck = trying('cors', async (context) => {
     }
     return warning(
       `A rule is set, and the store still refuses: ${refusals}.`,
-      'Some stores take minutes: run it again. If it stays, look for a proxy that answers OPTIONS itself.',
+      'Some stores take minutes: run it again. If it stays, look for a proxy that responds to OPTIONS itself.',
     );
   }
   const set = () => inspection.setCorsRule('proctoring-recordings', origins, ['GET', 'PUT', 'HEAD']);
@@ -197,7 +197,7 @@ async function rulesNote({ inspection }: CheckContext): Promise<string> {
   }
 }
 
-/** Each origin and method that a browser would not let through. */
+/** Each origin and method that a browser would refuse. */
 async function refusedOrigins({ presigner, scratch, http, settings }: CheckContext): Promise<string[]> {
   const key = scratch.key('cors');
   const uploadId = await scratch.openUpload(key);
@@ -214,7 +214,7 @@ async function refusedOrigins({ presigner, scratch, http, settings }: CheckConte
       if (!allowsMethod(preflight, origin, method)) refusals.push(`${method} from ${origin} (${describe(preflight)})`);
     }
     const put = await http.send(urls.PUT, { method: 'PUT', body: PART, headers: { origin } });
-    if (!allowsOrigin(put, origin)) refusals.push(`reading the answer to PUT from ${origin} (${describe(put)})`);
+    if (!allowsOrigin(put, origin)) refusals.push(`reading the response to PUT from ${origin} (${describe(put)})`);
   }
   return refusals;
 }
@@ -223,7 +223,7 @@ function allowsOrigin({ headers }: RawResponse, origin: string): boolean {
   return ['*', origin].includes(headers['access-control-allow-origin'] ?? '');
 }
 
-/** A preflight passes with any 2xx; PUT has to be named, GET is always let through (Fetch standard). */
+/** A preflight passes with any 2xx; PUT has to be named, GET is always allowed (Fetch standard). */
 function allowsMethod(response: RawResponse, origin: string, method: string): boolean {
   const allowed = (response.headers['access-control-allow-methods'] ?? '').split(',').map((name) => name.trim());
   const isNamed = method === 'GET' || allowed.includes(method) || allowed.includes('*');

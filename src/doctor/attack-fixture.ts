@@ -1,4 +1,4 @@
-// What every attack shares: the fixture it works on, and how responses and what is in the store afterwards become a verdict.
+// Shared by all attacks: their fixture, and the verdict on responses and on the state of the store afterwards.
 import { SECOND_MS } from '../model/durations.ts';
 import type { UploadedPart } from '../objectstore/object-store.ts';
 import { ok, type Verdict } from './check.ts';
@@ -8,13 +8,13 @@ import { MEDIA, type Scratch } from './scratch.ts';
 
 export type Attack = DoctorCheck<AttackFixture>;
 
-/** The first must succeed, or the refusals that follow prove nothing. */
+/** The first, the positive control, must succeed, or the refusals that follow prove nothing. */
 export type AttackGroup = readonly [control: Attack, ...attacks: Attack[]];
 
-/** What a browser would upload, and another participant's recording of the same length. */
+/** The part that a browser would upload, and another participant's recording of the same length. */
 const LENGTH = 64;
 export const BODY = Buffer.from('a part that the doctor uploads'.padEnd(LENGTH));
-export const VICTIM = Buffer.from("somebody else's recording".padEnd(LENGTH));
+export const VICTIM = Buffer.from("another participant's recording".padEnd(LENGTH));
 
 /** Longer than the attacks take; the keys are deleted at once. */
 const LIFETIME_SECONDS = 120;
@@ -28,7 +28,7 @@ export interface TargetUpload {
 
 export type AttackFixture = ReturnType<typeof fixtureOf>;
 
-/** Makes uploads and objects to attack, with the URLs that the service would hand out for them. */
+/** Makes uploads and objects to attack, with presigned URLs of the service. */
 export function fixtureOf(deps: AttackDependencies, scratch: Scratch, { send }: RawHttp) {
   const { store, presigner } = deps;
   return {
@@ -64,9 +64,9 @@ export function fixtureOf(deps: AttackDependencies, scratch: Scratch, { send }: 
 
 export interface Observed {
   readonly responses: readonly RawResponse[];
-  /** What the attack did, as seen in the store; undefined: nothing. */
+  /** The effect of the attack in the store; undefined when there is none. */
   readonly harm: string | undefined;
-  /** The request without the attack's header is a good one: a 200 is harmless when the header did nothing. */
+  /** Without the attack's header the request is valid: a 200 is harmless when the header had no effect. */
   readonly mayBeIgnored?: boolean;
 }
 
@@ -80,23 +80,26 @@ export function attack(
   return writingCheck(id, name, async (fixture) => verdictOn(await attempt(fixture), remedy));
 }
 
-/** A refusal is a 4xx or "I do not know this" (501); being asked to slow down proves nothing. */
+/** A refusal is a 4xx or 501 (not implemented). A store that is busy proves nothing. */
 export function isRefusal({ status }: RawResponse): boolean {
   return (status >= 400 && status < 500 && status !== 429) || status === 501;
 }
 
-/** The only way to a good verdict: every response is a refusal, and nothing happened in the store. */
+/** `refused` only when every response is a refusal and nothing changed in the store. */
 function verdictOn({ responses, harm, mayBeIgnored = false }: Observed, remedy: string): Verdict {
   const answered = describe(...responses);
   const succeeded = (reason: string) => ({ status: 'failed', outcome: 'succeeded', reason, remedy }) as const;
-  if (harm !== undefined) return succeeded(`It succeeded: ${harm} (answered ${answered}).`);
+  if (harm !== undefined) return succeeded(`It succeeded: ${harm} (response: ${answered}).`);
   if (responses.every(isRefusal)) return { ...ok(`Refused: ${answered}; nothing changed.`), outcome: 'refused' };
   if (responses.some((response) => !isRefusal(response) && !isSuccess(response)))
-    return unproven(`answered ${answered}`);
+    return unproven(`the response was ${answered}`);
   if (mayBeIgnored) {
-    return { ...ok(`Without effect: answered ${answered}, and the store ignored the header.`), outcome: 'no-effect' };
+    return {
+      ...ok(`Without effect: the response was ${answered}, and the store ignored the header.`),
+      outcome: 'no-effect',
+    };
   }
-  return succeeded(`It was not refused (answered ${answered}), though nothing was seen to change.`);
+  return succeeded(`It was not refused (response: ${answered}), though no change was found.`);
 }
 
 export function unproven(why: string): Verdict {

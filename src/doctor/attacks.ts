@@ -1,4 +1,4 @@
-// The attacks on presigned URLs: each uses one for what it was not signed for, or longer than it should live.
+// The attacks on presigned URLs: each uses one for what it was not signed for, or after its expiry.
 import {
   type Attack,
   type AttackFixture,
@@ -60,7 +60,7 @@ function unsignedHeaders(
     for (const headers of await headersFor(fixture)) {
       const target = await fixture.upload('header');
       responses.push(await fixture.put(target.url, body, headers));
-      // Where it was refused the service uploads the part, so that there is an object to inspect.
+      // After a refusal the service uploads the part itself, so that there is an object to inspect.
       const { key, uploadId } = target;
       if ((await fixture.parts(target)).length === 0) await fixture.store.uploadPart(key, uploadId, 1, BODY);
       await fixture.store.completeMultipartUpload(key, uploadId, await fixture.parts(target));
@@ -74,7 +74,7 @@ function unsignedHeaders(
 
 type Requests = (target: TargetUpload, other: TargetUpload) => readonly (readonly [url: string, request: RawRequest])[];
 
-/** Sends each request and checks whether either upload, or the key itself, has anything afterwards, or was ended. */
+/** Sends each request, then checks that neither upload has parts or was ended, and that the key has no object. */
 function misuse(id: string, name: string, requests: Requests, remedy = REMEDY): Attack {
   return attack(id, name, remedy, async (fixture) => {
     const target = await fixture.upload('mine');
@@ -99,7 +99,7 @@ const put = (body: Buffer, headers = {}): RawRequest => ({ method: 'PUT', body, 
 
 /** Every attack on a part URL, in the order of the report. */
 export const PART_URL_GROUP: AttackGroup = [
-  // The positive control: without it, a refusal of everything would look like safety.
+  // The positive control: without it, a store that refuses everything would pass.
   writingCheck('part-url', 'part URL stores its part', async (fixture) => {
     const target = await fixture.upload('control');
     const response = await fixture.put(target.url);
@@ -111,7 +111,7 @@ export const PART_URL_GROUP: AttackGroup = [
     const remedy =
       `Let the upload key s3:PutObject on ${bucket}/${keyPrefix}*, doctor/ included; ` +
       'see that the public endpoint can be reached from here and that no proxy rewrites the Host header.';
-    return { ...unproven(`an ordinary part was not stored (answered ${describe(response)})`), remedy };
+    return { ...unproven(`an ordinary part was not stored (response: ${describe(response)})`), remedy };
   }),
   unsignedHeaders('copy-source-with-body', 'part URL + x-amz-copy-source', copySources, stolen),
   unsignedHeaders(
@@ -207,12 +207,12 @@ const PLAYBACK_REMEDY =
 
 /** Every attack on a playback URL, in the order of the report. */
 export const PLAYBACK_GROUP: AttackGroup = [
-  // The positive control, and whether the store tells caches to keep nothing (policy 6.1).
+  // The positive control. It also checks that the response forbids caches to keep anything (policy 6.1).
   writingCheck('playback-url', 'playback URL plays its object', async (fixture) => {
     const { url } = await fixture.stored('playback');
     const response = await fixture.send(url, { headers: { range: 'bytes=0-' } });
     if (![200, 206].includes(response.status) || !response.body.equals(VICTIM)) {
-      return unproven(`a playback URL did not play (answered ${describe(response)})`);
+      return unproven(`a playback URL did not play (response: ${describe(response)})`);
     }
     if (response.headers['cache-control'] !== 'private, no-store') {
       return warning(
@@ -221,15 +221,15 @@ export const PLAYBACK_GROUP: AttackGroup = [
       );
     }
     return response.status === 206
-      ? ok('It plays in ranges, and tells every cache to keep nothing.')
-      : warning('It plays, but the store ignores Range.', 'A reviewer cannot seek; use a store that answers ranges.');
+      ? ok('It plays in ranges, and forbids caches to keep anything.')
+      : warning('It plays, but the store ignores Range.', 'A reviewer cannot seek; use a store that supports ranges.');
   }),
   attack('playback-another-key', 'playback URL for another key', PLAYBACK_REMEDY, async (fixture) => {
     const mine = await fixture.stored('mine', Buffer.from('mine'));
     const victim = await fixture.stored('victim');
     return leaked([await fixture.send(mine.url.replace(mine.key, victim.key))]);
   }),
-  attack('playback-tampered', 'playback URL, changed answer or time', PLAYBACK_REMEDY, async (fixture) => {
+  attack('playback-tampered', 'playback URL, changed headers or time', PLAYBACK_REMEDY, async (fixture) => {
     const { url } = await fixture.stored('victim');
     const unsigned = new URL(url);
     unsigned.searchParams.delete('X-Amz-Signature');
@@ -263,7 +263,7 @@ export const PLAYBACK_GROUP: AttackGroup = [
     const response = await fixture.send(url, { method: 'HEAD' });
     return isRefusal(response)
       ? info(`HEAD is refused (${describe(response)}); a player must begin with GET.`)
-      : info(`HEAD is answered (${describe(response)}); it tells no more than GET would.`);
+      : info(`HEAD is allowed (${describe(response)}); it reveals no more than GET.`);
   }),
 ];
 

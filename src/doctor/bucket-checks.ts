@@ -15,7 +15,7 @@ import { isStoreError, isUndecided, isUnreadable } from '../objectstore/store-er
 import { type CheckResult, checkAndFix, failed, info, ok, resultOf, type Verdict, warning } from './check.ts';
 import { type CheckContext, type DoctorCheck, readingCheck, writingCheck } from './context.ts';
 
-// Object lock makes deletion impossible, and so the service's one promise: checked by the doctor and by `serve`
+// Object lock makes deletion impossible. Checked by the doctor and by `serve`
 
 export const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;
 
@@ -28,25 +28,25 @@ async function lockProblem(inspection: BucketInspection, signal?: AbortSignal): 
     : `The bucket locks every object (${lock.defaultRetention}): no recording could be deleted by its deadline.`;
 }
 
-/** A response that cannot be read says neither: then the trial of deletion decides, here as in `serve`. */
+/** After an unreadable response the trial of deletion decides, as in `serve`. */
 export async function checkObjectLock(inspection: BucketInspection): Promise<CheckResult> {
   const result = await resultOf(OBJECT_LOCK, async () => {
     try {
       const problem = await lockProblem(inspection);
-      const remedy = 'Make another bucket without object lock; it cannot be taken away from this one.';
+      const remedy = 'Make another bucket without object lock; it cannot be removed from this one.';
       return problem === undefined ? ok('Objects are never locked.') : failed(problem, remedy);
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      return info(`The store's answer cannot be read: ${CAPABILITIES['object-lock'].without}.`, null, 'unknown');
+      return info(`The store's response cannot be read: ${CAPABILITIES['object-lock'].without}.`, null, 'unknown');
     }
   });
-  // While it is not known, nothing is written.
+  // Unproven counts as failed, so that nothing is written.
   return result.outcome === 'unproven' ? { ...result, status: 'failed' } : result;
 }
 
 /**
- * For `serve`: a reason to refuse the bucket, or undefined, also where the store refuses to say or cannot be read: then the
- * trial of deletion decides. @throws StoreError `unavailable`: it is not known yet
+ * For `serve`: a reason to refuse the bucket. Undefined also where the store refuses the call or its response cannot be
+ * read: then the trial of deletion decides. @throws StoreError `unavailable`: not known yet
  */
 export async function findObjectLock(inspection: BucketInspection, signal?: AbortSignal): Promise<string | undefined> {
   try {
@@ -57,10 +57,10 @@ export async function findObjectLock(inspection: BucketInspection, signal?: Abor
   }
 }
 
-// Lifecycle rules: one that clears stray uploads is a second net; one that expires recordings breaks the promise early
+// Lifecycle rules: one that aborts stray uploads is a second safeguard; one that expires recordings deletes too early
 
 const STRAY_UPLOAD_RULE_ID = 'proctoring-recordings-stray-uploads';
-/** Longer than a recording that is not assessed is kept (30 days), so that no upload that counts is ever aborted. */
+/** Longer than a recording that is not assessed is kept (30 days), so that no live upload is aborted. */
 const STRAY_UPLOAD_DAYS = 31;
 /** A store counts from the upload's start: a rule of one day could abort an exam that is still being recorded. */
 const MIN_STRAY_UPLOAD_DAYS = 2;
@@ -80,7 +80,7 @@ function strayVerdict(rules: readonly LifecycleRuleSummary[], keyPrefix: string)
   const rule = aborting.find(({ isNarrowed }) => !isNarrowed);
   if (rule) return ok(`Rule "${rule.id}" aborts uploads ${rule.abortUploadsDays} days after they began.`);
   return warning(
-    'No rule aborts uploads that were never completed; the sweeper does, and there is no second net.',
+    'No rule aborts uploads that were never completed; the sweeper does, and there is no second safeguard.',
     `Run doctor --fix: it adds a rule of ${STRAY_UPLOAD_DAYS} days, more than the 30 that a recording is kept, so that no live upload is aborted.`,
   );
 }
@@ -96,14 +96,14 @@ function expirationVerdict(rules: readonly LifecycleRuleSummary[], { place, sett
   for (const { id, prefix, expirationDays, expiresAtDate, isNarrowed } of rules) {
     if (expirationDays === undefined && !expiresAtDate) continue;
     const hit = kept.find(({ area, days }) => {
-      // Whether some key can begin with both.
+      // Whether a key can match both.
       const overlaps = prefix.startsWith(place.keyPrefix + area) || (place.keyPrefix + area).startsWith(prefix);
       return overlaps && (expirationDays ?? 0) < days;
     });
     if (!hit) continue;
     const when = expirationDays === undefined ? 'at a fixed date' : `after ${expirationDays} days`;
     const reason = `Rule "${id}" expires ${isNarrowed ? 'some ' : ''}${hit.what} ${when}, which may be before their time (up to ${hit.days} days), and leaves no receipt.`;
-    const remedy = 'Take this rule away: the sweeper deletes on time; no lifecycle rule can (it counts from creation).';
+    const remedy = 'Remove this rule: the sweeper deletes on time; no lifecycle rule can (it counts from creation).';
     return isNarrowed ? warning(reason, remedy) : failed(reason, remedy);
   }
   return rules.length === 0 ? info('There are no lifecycle rules.') : ok('No rule expires anything before its time.');
@@ -111,7 +111,7 @@ function expirationVerdict(rules: readonly LifecycleRuleSummary[], { place, sett
 
 // Versions, encryption, the key for uploads, and what earlier runs left
 
-/** No run of the doctor lasts that long. */
+/** Longer than any run of the doctor. */
 const LEFTOVER_AGE_MS = HOUR_MS;
 
 export const BUCKET_CHECKS: readonly DoctorCheck[] = [
@@ -137,7 +137,7 @@ export const BUCKET_CHECKS: readonly DoctorCheck[] = [
     if (!uploadKeyStore) {
       return warning(
         "Part URLs are signed with the service's own key: only the signed length prevents a copy.",
-        'Set S3_UPLOAD_ACCESS_KEY_ID to a key that may only s3:PutObject: a second wall.',
+        'Set S3_UPLOAD_ACCESS_KEY_ID to a key that may only s3:PutObject: a second safeguard.',
       );
     }
     const key = scratch.key('upload-key');
@@ -145,7 +145,7 @@ export const BUCKET_CHECKS: readonly DoctorCheck[] = [
     const allowed: string[] = [];
     if (await isAllowed(() => uploadKeyStore.list(scratch.prefix, { limit: 1 }))) allowed.push('list');
     if (await isAllowed(() => uploadKeyStore.getStart(key, 1))) allowed.push('read');
-    // Whether the store refused it is read from the key itself.
+    // The status of the response is not trusted: the key shows whether it was refused.
     await isAllowed(() => uploadKeyStore.delete([{ key }]));
     if ((await store.getStart(key, 1)) === undefined) allowed.push('delete');
     return allowed.length === 0

@@ -10,19 +10,19 @@ export interface CheckResult {
   readonly name: string;
   readonly status: CheckStatus;
   readonly reason: string;
-  /** What to do; null when there is nothing to do. */
+  /** What the operator should do; null when nothing. */
   readonly remedy: string | null;
-  /** Of an attack; and `unproven` of a trial to which the store did not respond. */
+  /** The outcome of an attack; `unproven` also for a trial without a response of the store. */
   readonly outcome?: AttackOutcome;
-  /** What the store was found to do, in a word or two. */
+  /** The finding for the profile, in a word or two. */
   readonly value?: string;
-  /** Of a needed capability that the store lacks: the operation, and in brackets what is wrong with it. */
+  /** Set when the store lacks a needed capability: the operation, and in brackets its fault. */
   readonly fault?: string;
 }
 
 /**
  * `refused`: a 4xx, and nothing changed. `no-effect`: a 200, and what was attempted did not happen. `unproven`: the store
- * gave no response that proves anything.
+ * sent no response that proves anything.
  */
 export type AttackOutcome = 'refused' | 'no-effect' | 'succeeded' | 'unproven';
 
@@ -53,8 +53,8 @@ export async function resultOf(
 const REPEAT = 'See that the store is up; run it again.';
 
 /**
- * A refusal counts by whether the service can do without the capability that is tried; where none is, by its kind.
- * No message of a foreign error is repeated: it could hold a signed URL.
+ * The status of a refusal depends on whether the tried capability is needed; without one, on the kind of refusal.
+ * Messages of foreign errors are left out: they could contain a signed URL.
  */
 export function verdictOf(error: unknown, tried?: Capability): Verdict {
   if (!isStoreError(error)) {
@@ -68,20 +68,20 @@ export function verdictOf(error: unknown, tried?: Capability): Verdict {
     case 'access-denied':
       return warning(
         `Could not be checked: the service's key may not call ${operation} (${storeCode}).`,
-        `Allow ${operation} to this key, or look at it in the store's own console.`,
+        `Allow ${operation} to this key, or check it in the store's own console.`,
       );
     case 'unavailable':
-      return failed(`The store did not answer ${operation} (${storeCode}).`, REPEAT);
+      return failed(`The store did not respond to ${operation} (${storeCode}).`, REPEAT);
     default:
       return failed(`${operation} failed: ${storeCode}.`, `Find out why the store refuses ${operation}.`);
   }
 }
 
-/** Of an operation that the store refuses, or to which it does not respond. */
+/** The verdict on an operation that the store refuses, or to which it does not respond. */
 export function refusal({ code, operation, storeCode }: StoreError, tried: Capability): Verdict {
   const isNeeded = tried.need === 'needed';
   if (code === 'unavailable') {
-    const reason = `The store did not answer ${operation} (${storeCode}): nothing is proven.`;
+    const reason = `The store did not respond to ${operation} (${storeCode}): nothing is proven.`;
     return { ...(isNeeded ? failed : warning)(reason, REPEAT, `unknown (${storeCode})`), outcome: 'unproven' };
   }
   const reason = `The store refuses ${operation} (${storeCode}): ${tried.without}.`;
@@ -94,14 +94,14 @@ export function refusal({ code, operation, storeCode }: StoreError, tried: Capab
   return code === 'access-denied' ? warning(reason, allow, value) : info(reason, null, value);
 }
 
-/** A needed capability that the store only seems to have. `fault`: the operation, and in brackets what is wrong. */
+/** The verdict on a needed capability that does not work. `fault`: the operation, and in brackets what is wrong. */
 export function lacking(fault: string, reason: string, tried: Capability): Verdict {
   return { ...failed(reason, `Do not use this store: ${tried.without}.`, 'no'), fault };
 }
 
 /**
- * Checks a setting of the bucket, and with `fix` sets it and checks it again. Where the store refuses, the verdict is the
- * first one, at the same status: nothing got worse. `done`: the reason when it was set.
+ * Checks a setting of the bucket, and with `fix` sets it and checks it again. Where the store refuses, the first verdict
+ * stays. `done`: the reason when it was set.
  */
 export async function checkAndFix(
   fix: boolean,

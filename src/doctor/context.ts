@@ -1,4 +1,4 @@
-// What the doctor is given, and the shape of its checks: ports and settings, nothing global.
+// The inputs of the doctor and the type of its checks: ports and settings, no globals.
 import type { RandomBytes } from '../model/ids.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import { CAPABILITIES, type CapabilityId } from '../objectstore/needs.ts';
@@ -10,18 +10,18 @@ import type { Verdict } from './check.ts';
 import type { RawHttp } from './raw-http.ts';
 import type { Scratch } from './scratch.ts';
 
-/** What the trials and the attacks need: `serve` has no more. */
+/** What the trials and the attacks need, and all that `serve` provides. */
 export interface TrialDependencies {
   readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
-  /** Aborted: nothing further begins; throw-away keys are removed all the same. */
+  /** After an abort no further check begins; throw-away keys are still removed. */
   readonly signal?: AbortSignal;
 }
 
 export interface AttackDependencies extends TrialDependencies {
-  /** The very one whose URLs the service hands out. */
+  /** The presigner of the service itself. */
   readonly presigner: Presigner;
   readonly place: Pick<S3Settings, 'endpoint' | 'bucket' | 'keyPrefix'>;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -51,14 +51,14 @@ export interface TrialContext extends Pick<TrialDependencies, 'store' | 'now'> {
 
 export interface CheckContext extends DoctorDependencies, TrialContext {
   readonly http: RawHttp;
-  /** Set what may be set: CORS and the rule for stray uploads. */
+  /** Whether to set CORS and the rule for stray uploads. */
   readonly fix: boolean;
 }
 
 export interface DoctorCheck<Context = CheckContext> {
   readonly id: string;
   readonly name: string;
-  /** Makes objects; skipped where they could not be removed again. */
+  /** Whether it makes objects; then it is skipped where they could not be removed. */
   readonly writes: boolean;
   readonly run: (context: Context) => Promise<Verdict>;
 }

@@ -1,4 +1,4 @@
-// The doctor: every check in order, on throw-away keys, and a bucket left as it was found.
+// The doctor: runs every check in order, on throw-away keys, and removes all of them.
 import { toIso } from '../model/times.ts';
 import type { CapabilityId } from '../objectstore/needs.ts';
 import { ACCESS_CHECKS, checkReach, cors } from './access-checks.ts';
@@ -13,7 +13,7 @@ import { Scratch } from './scratch.ts';
 import { clock, NEEDED_TRIALS, OPTIONAL_TRIALS } from './trials.ts';
 
 const CHECKS: readonly DoctorCheck[] = [
-  // The clock was checked with the reach.
+  // The clock was checked together with reachability.
   ...NEEDED_TRIALS.filter(({ id }) => id !== clock.id),
   ...ACCESS_CHECKS,
   ...BUCKET_CHECKS,
@@ -23,8 +23,8 @@ const CHECKS: readonly DoctorCheck[] = [
 ];
 
 /**
- * Never throws for what the store does. With `fix` it sets CORS and the rule for stray uploads, and nothing else; all
- * other changes are throw-away keys that are removed again, also after a check threw.
+ * Never throws for a failure of the store. With `fix` it sets CORS and the rule for stray uploads, and nothing else; all
+ * other changes are throw-away keys, which are removed again, also after a check threw.
  */
 export async function examine(deps: DoctorDependencies, { fix = false } = {}): Promise<DoctorReport> {
   const startedAt = toIso(deps.now());
@@ -40,14 +40,14 @@ export async function examine(deps: DoctorDependencies, { fix = false } = {}): P
   };
 }
 
-/** Without these nothing that is written could be removed again. */
+/** Without these, written keys could not be removed again. */
 const UNDOING: ReadonlySet<string> = new Set<CapabilityId>(['delete', 'abort']);
 const NOT_REMOVABLE = 'what it writes could not be deleted again';
 
 async function examineAll(deps: DoctorDependencies, fix: boolean): Promise<CheckResult[]> {
   const reach = await checkReach(deps);
   const isReached = reach.every(({ id, status }) => id === clock.id || status === 'ok');
-  if (!isReached) return [...reach, ...skip([OBJECT_LOCK, ...CHECKS, ...ALL_ATTACKS], 'the store has to answer first')];
+  if (!isReached) return [...reach, ...skip([OBJECT_LOCK, ...CHECKS, ...ALL_ATTACKS], 'the store did not respond')];
 
   const lock = await checkObjectLock(deps.inspection);
   let mayWrite = lock.status !== 'failed';
@@ -80,7 +80,7 @@ function skip(checks: readonly { id: string; name: string }[], why: string): Che
   return checks.map(({ id, name }) => ({ id, name, ...skipped(why) }));
 }
 
-/** With `UPLOADS=proxy` no one is given a part URL, so what one could do is only worth knowing. */
+/** With `UPLOADS=proxy` no part URL is handed out, so a successful attack on one is only a warning. */
 function asProxied(result: CheckResult): CheckResult {
   if (result.status !== 'failed' || !PART_URL_IDS.has(result.id)) return result;
   const reason = `${result.reason} UPLOADS=proxy hands out no part URL, so no one can do it.`;

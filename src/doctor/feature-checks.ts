@@ -1,4 +1,4 @@
-// In what stores differ, and the service can do without: batch delete, conditional writes, and the rules for parts.
+// Optional features that differ between stores: batch delete, conditional writes, and the rules for parts.
 import { MIN_PART_SIZE_BYTES } from '../model/parts.ts';
 import { CAPABILITIES } from '../objectstore/needs.ts';
 import { isStoreError } from '../objectstore/store-error.ts';

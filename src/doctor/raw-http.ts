@@ -22,7 +22,7 @@ export interface RawRequest {
 }
 
 export interface RawHttp {
-  /** Never throws: an attack that breaks the connection has a response too. */
+  /** Never throws: a broken connection is a response of status 0. */
   readonly send: (url: string, request?: RawRequest) => Promise<RawResponse>;
   /** The public endpoint was not reachable from here: requests go to the service's own endpoint, under its host name. */
   readonly isDetour: boolean;
@@ -80,7 +80,7 @@ async function exchange(
   }
 }
 
-/** What arrived of the body before it ended, broke off, or became longer than is read. */
+/** The body until its end, a broken connection, or `MAX_BODY_BYTES`. */
 async function beginningOf(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -96,10 +96,10 @@ async function beginningOf(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** `403 AccessDenied, no answer ECONNRESET`, for a report; each response once. */
+/** `403 AccessDenied, no response ECONNRESET`, for a report; each response once. */
 export function describe(...responses: readonly RawResponse[]): string {
   const described = responses.map(({ status, code }) =>
-    [status === 0 ? 'no answer' : status, code].filter((word) => word !== '').join(' '),
+    [status === 0 ? 'no response' : status, code].filter((word) => word !== '').join(' '),
   );
   return [...new Set(described)].join(', ');
 }

@@ -1,4 +1,4 @@
-// The doctor's report: what a store was found to do, by trying and never by its name, and a table of it for people.
+// The doctor's report: the findings about a store, from trials and not from its name, and a table of them for people.
 import type { CapabilityId } from '../objectstore/needs.ts';
 import type { CheckResult, CheckStatus } from './check.ts';
 
@@ -8,13 +8,13 @@ export interface DoctorReport {
   /** Undefined: the provider's own for the region. */
   readonly endpoint: string | undefined;
   readonly bucket: string;
-  /** False when any check failed: something that is needed does not exist, or is not proven. */
+  /** False when any check failed: something that is needed is missing or not proven. */
   readonly fit: boolean;
   readonly checks: readonly CheckResult[];
   readonly profile: Profile;
 }
 
-/** What the store was found to do, by the id of the check that tried it. */
+/** The findings, by the id of the check. */
 export type Profile = Readonly<Record<string, string>>;
 
 /** The lines of the profile, in order. */
@@ -53,7 +53,7 @@ export function toTable({ bucket, endpoint, fit, checks, profile }: DoctorReport
   const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
   const title = `Bucket ${bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
   const does = [...PROFILE_LINES].map(([id, label]) => `   ${label}: ${profile[id]}`);
-  const verdict = `The bucket ${fit ? 'is fit' : 'is NOT fit'}: ${count('failed')} failed, ${count('warning')} to look at.`;
+  const verdict = `The bucket ${fit ? 'is fit' : 'is NOT fit'}: ${count('failed')} failed, ${count('warning')} warned.`;
   return `${[title, '', ...lines, '', 'What this store does:', ...does, '', verdict].join('\n')}\n`;
 }
 

@@ -11,13 +11,13 @@ import { Scratch } from './scratch.ts';
 const CONCURRENCY = 4;
 const REPEATS = 2;
 
-/** Every line that a run reports, in order, for a report of what was skipped. */
+/** The lines of a run, in order, for the report of a skipped run. */
 export const ALL_ATTACKS: readonly Attack[] = [...PART_URL_GROUP, ...PLAYBACK_GROUP];
 export const PART_URL_IDS: ReadonlySet<string> = new Set(PART_URL_GROUP.map(({ id }) => id));
 
 /**
  * One line for each attack; its `outcome` is for machines. Never throws; when the store cannot be reached the lines are
- * `unproven`. All throw-away keys are removed, however it ends; what could not be removed is a line too.
+ * `unproven`. All throw-away keys are removed in every case; what could not be removed is a line too.
  */
 export async function runAttacks(
   deps: AttackDependencies,

@@ -1,4 +1,4 @@
-// Throw-away keys in the bucket: made under a prefix of their own, and all removed again.
+// Throw-away keys in the bucket, under a prefix of their own. All of them are removed again.
 import pMap from 'p-map';
 import { DOCTOR_PREFIX } from '../bucket/layout.ts';
 import { eachItem } from '../bucket/listing.ts';
@@ -20,7 +20,7 @@ export class Scratch {
   readonly prefix: string;
   readonly #store: ObjectStore;
   readonly #keys: string[] = [];
-  /** Keys of uploads by their ids: not every store lists what is open. */
+  /** Keys of uploads by their ids: not every store lists open uploads. */
   readonly #uploads = new Map<string, string>();
   readonly #refusals = new Set<string>();
 
@@ -36,7 +36,7 @@ export class Scratch {
     return key;
   }
 
-  /** Whether the object is exactly this. */
+  /** Whether the object has exactly these bytes. */
   async holds(key: string, body: Buffer): Promise<boolean> {
     const found = await this.#store.get(key);
     return found !== undefined && body.equals(found);
@@ -61,7 +61,7 @@ export class Scratch {
 
   /**
    * Ends every upload and deletes every object under the prefix, with all versions. Safe to repeat; never throws. Resolves
-   * with a line that says what could not be removed, and with none when all was.
+   * with a line about what could not be removed, or without lines.
    */
   async cleanUp(id: string): Promise<CheckResult[]> {
     if (this.#keys.length === 0) return [];
@@ -79,14 +79,14 @@ export class Scratch {
     return [{ id, name: 'throw-away keys removed', ...warning(reason, remedy) }];
   }
 
-  /** Those whose creation failed or was made by another process. A store may list none. */
+  /** Ends uploads whose creation lost its response, or that another process made. A store may list none. */
   async #findUploads(): Promise<void> {
     try {
       for await (const { uploadId, key } of listAllMultipartUploads(this.#store, this.prefix)) {
         this.#uploads.set(uploadId, key);
       }
     } catch {
-      // The uploads that were remembered are ended all the same.
+      // The known uploads are still ended.
     }
   }
 
@@ -101,7 +101,7 @@ export class Scratch {
     return objects || this.#deleteListed(() => list(true).catch(() => []));
   }
 
-  /** Until the listing is empty: a listing may show late what was written. */
+  /** Repeats until the listing is empty: a listing may show a write late. */
   async #deleteListed(list: () => Promise<readonly DeleteTarget[]>): Promise<number> {
     for (let round = 0; ; round += 1) {
       const items = await list();

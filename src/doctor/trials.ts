@@ -1,4 +1,4 @@
-// Trials: does the store do what the service needs of it? Tried on throw-away keys, by the service's own code.
+// Trials of what the service needs of the store: on throw-away keys, by the service's own code.
 import { targetsOf } from '../bucket/listing.ts';
 import { HOUR_MS, SECOND_MS } from '../model/durations.ts';
 import { MIN_PART_SIZE_BYTES } from '../model/parts.ts';
@@ -22,7 +22,7 @@ export type Trial = DoctorCheck<TrialContext>;
 
 const BYTES = Buffer.from('a throw-away object of the doctor');
 
-/** The store does otherwise than is needed. `fault`: the operation, and in brackets what is wrong. */
+/** The store does not do what is needed. `fault`: the operation, and in brackets what is wrong. */
 class Fault extends Error {
   override readonly name = 'Fault';
 }
@@ -51,11 +51,11 @@ async function removeKey(store: ObjectStore, key: string): Promise<void> {
 
 const NOTABLE_SKEW_MS = 30 * SECOND_MS;
 
-/** Deadlines are checked against the store's clock: it has to send its time, and agree with this machine's. */
+/** Deadlines are checked against the store's clock: it has to send its time, close to this machine's. */
 export const clock = trying('clock', async ({ store, now }: Pick<TrialContext, 'store' | 'now'>) => {
   const askedMs = now();
   const { storeTimeMs } = await store.list('', { limit: 1 });
-  /** Of this machine; NaN: the store sends no time. */
+  /** How far this machine's clock is ahead; NaN when the store sends no time. */
   const aheadMs = (askedMs + now()) / 2 - storeTimeMs;
   if (Number.isNaN(aheadMs)) {
     return lacking('Date (none is sent)', 'The store sends no Date: deadlines cannot be checked.', CAPABILITIES.clock);
@@ -64,7 +64,7 @@ export const clock = trying('clock', async ({ store, now }: Pick<TrialContext, '
   const side = aheadMs < 0 ? 'behind' : 'ahead of';
   const reason = seconds <= 1 ? 'It agrees with the store.' : `This machine is ${seconds} s ${side} the store.`;
   const remedy = 'Set both clocks by NTP.';
-  // A clock is soon corrected: the self-test repeats an unproven trial within seconds.
+  // `unproven`, because a clock may be corrected soon: the self-test repeats unproven trials within seconds.
   if (clocksDiffer(aheadMs, 0)) {
     return { ...failed(`${reason} The sweeper refuses to run.`, remedy), outcome: 'unproven' };
   }
@@ -146,7 +146,7 @@ const atOnce = trial('listings', UNTRUSTED, async ({ store, scratch }) => {
     const { objects, storeTimeMs } = await store.list(key);
     const [written] = objects;
     must(written?.key === key, 'ListObjectsV2', 'it did not show a write');
-    // Requests that may still run are recognised by the age of what they wrote.
+    // The age of an object shows whether its request may still be running.
     const isDated = !clocksDiffer(written.lastModifiedMs, storeTimeMs);
     must(isDated, 'ListObjectsV2', 'its times are not those of the store');
     await deleteOrThrow(store, [{ key }]);
@@ -188,7 +188,7 @@ const byFolder = trial('listing-folders', UNTRUSTED, async ({ store, scratch }) 
   return ok(`Neighbours (${FOLDERS.join(', ')}) were listed alone and whole.`);
 });
 
-/** As the deletion queue is read: until the first deadline that is later. */
+/** The deletion queue is read in this order, up to the first later deadline. */
 const byTime = trial('listing-times', UNTRUSTED, async ({ store, scratch, now }) => {
   const folder = `${scratch.key('times')}/`;
   const keys = NUMBERS.map((number) => `${folder}${toKeyTime(now() + number * HOUR_MS)}/attempt/${9 - number}`);
@@ -198,7 +198,7 @@ const byTime = trial('listing-times', UNTRUSTED, async ({ store, scratch, now })
   return ok('Names that begin with a time came in order of time.');
 });
 
-/** Over folders: some stores list in the order of a tree. */
+/** Across folders: some stores list in the order of a tree. */
 const byteOrder: Trial = trying('listing-order', async ({ store, scratch }) => {
   const root = `${scratch.key('order')}/`;
   const keys = await writeFolders(store, root);
@@ -223,7 +223,7 @@ async function keysOf(store: ObjectStore, prefix: string, startAfter?: string): 
   return (await Array.fromAsync(listAll(store, prefix, startAfter))).map(({ key }) => key);
 }
 
-/** Every key of a listing as `listAll` reads it. It ends also where a store repeats its pages without end. */
+/** Every key of a listing as `listAll` reads it. The number of pages is limited: a store may repeat them forever. */
 async function pageThrough(store: ObjectStore, prefix: string, limit: number): Promise<string[]> {
   const keys: string[] = [];
   let startAfter: string | undefined;
@@ -236,12 +236,12 @@ async function pageThrough(store: ObjectStore, prefix: string, limit: number): P
   return keys;
 }
 
-/** In whatever order. */
+/** Whether two lists have the same keys, in any order. */
 function areSame(some: readonly string[], others: readonly string[]): boolean {
   return some.toSorted().join() === others.toSorted().join();
 }
 
-// Uploads: parts become one object, an aborted upload leaves nothing, and a folder shows what is open in it
+// Uploads: parts become one object, an aborted upload leaves nothing, and a folder lists its open uploads
 
 const SIZES = [MIN_PART_SIZE_BYTES, 64];
 
@@ -279,18 +279,18 @@ const abort: Trial = trying('abort', async ({ store, scratch }) => {
     if (!isDispensable(error)) throw error;
   });
   await endUpload(store, key, uploadId);
-  return ok('An upload with a part was ended, and ListParts knows it no more.');
+  return ok('An upload with a part was ended, and ListParts no longer finds it.');
 });
 
-/** By the folder, as the sweep lists them; MinIO shows an upload by its exact key alone. */
+/** By folder, as the sweep lists them; MinIO lists an upload by its exact key only. */
 const uploadListing: Trial = trying('upload-listing', async ({ store, scratch }) => {
   const folder = `${scratch.key('folder')}/`;
   const key = `${folder}a/media`;
   const uploadId = await scratch.openUpload(key);
-  if (await isListed(store, folder, uploadId)) return ok('A folder shows the uploads that are open in it.', 'yes');
+  if (await isListed(store, folder, uploadId)) return ok('A folder lists its open uploads.', 'yes');
   const value = (await isListed(store, key, uploadId)) ? 'no (by exact key only)' : 'no';
   const { without } = CAPABILITIES['upload-listing'];
-  return info(`A folder does not show the uploads that are open in it: ${without}.`, null, value);
+  return info(`A folder does not list its open uploads: ${without}.`, null, value);
 });
 
 async function isListed(store: ObjectStore, prefix: string, uploadId: string): Promise<boolean> {
@@ -299,15 +299,15 @@ async function isListed(store: ObjectStore, prefix: string, uploadId: string): P
 }
 
 /**
- * Without one of these a store is unfit: all that is needed, and tagging, which may do harm. Whether what the later ones
- * write can be deleted is tried first.
+ * A store is unfit when one of these fails: all needed capabilities, and tagging, which may overwrite objects. Deletion
+ * comes early, because the later trials write.
  */
 export const NEEDED_TRIALS: readonly Trial[] = [clock, readWrite, deletion, abort, ...LISTING_TRIALS, parts, tagging];
 
-/** What the service does better with; for the doctor alone. */
+/** Optional capabilities; only the doctor tries them. */
 export const OPTIONAL_TRIALS: readonly Trial[] = [uploadListing, byteOrder];
 
-/** For `serve`, before it is ready. Until the first that fails: each further one could leave something behind. Never throws. */
+/** For `serve`, before it is ready. Stops at the first failure, because a further trial could leave keys. Never throws. */
 export async function runTrials({ store, now, randomBytes, signal }: TrialDependencies): Promise<CheckResult[]> {
   const scratch = new Scratch(store, randomBytes);
   const results: CheckResult[] = [];

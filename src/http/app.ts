@@ -33,11 +33,11 @@ const CORS_MAX_AGE_SECONDS = 600;
 export function createApp(deps: HttpDependencies): Express {
   const app = express();
   app.disable('x-powered-by');
-  // One path for one thing: no other case, no trailing slash, no nested query objects.
+  // Each resource has one path: case matters, no trailing slash, no nested query objects.
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', 'simple');
-  // Reads alone have one, of our own (`response.ts`).
+  // `response.ts` sets the tags of reads; other responses have none.
   app.disable('etag');
 
   app.use(trackRequests(deps.logger, deps.metrics));
@@ -120,9 +120,9 @@ function identify(authenticate: Authenticator): RequestHandler {
 }
 
 /**
- * Counted in this process: with several replicas a caller may make as many times more. Comes after `identify`, and only a
- * verified token gets a count of its own; a flood of made-up tokens shares the count of its address, and never uses up that
- * of others behind the same proxy.
+ * Counted in this process: with several replicas a caller may make as many times more. Runs after `identify`, because only a
+ * verified token has a count of its own. Requests with invalid tokens share the count of their address, so they do not use
+ * up the limits of other callers behind the same proxy.
  */
 function limitRate(requestsPerMinute: number): RequestHandler {
   return rateLimit({
@@ -138,7 +138,7 @@ function limitRate(requestsPerMinute: number): RequestHandler {
     handler: (_req, _res, next) => {
       next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
     },
-    // Proxies are not trusted unless Express is set so; a request that passed one is not reported as a mistake.
+    // Express trusts no proxy by default; the library must not report a forwarded request as a mistake.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
   });
 }

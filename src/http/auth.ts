@@ -1,4 +1,4 @@
-// Who calls: verifies the bearer token and turns its claims into a principal; and what a principal may do.
+// Verifies the bearer token, turns its claims into a principal, and checks what a principal may do.
 import { hash } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -55,14 +55,14 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const TOKENS_KEPT = 20_000;
 /**
  * An exam client calls with the same token again and again: it is verified once a minute, and always from its `exp` on.
- * It may be accepted that much longer after its issuer withdrew the key; jose itself keeps keys for ten minutes.
+ * After its issuer withdrew the key it may be accepted for that much longer; jose itself keeps keys for ten minutes.
  */
 const TOKEN_KEPT_FOR_MS = MINUTE_MS;
 
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const { now } = options;
   const verify = createVerifier(options);
-  /** By its hash, so that no token stays in memory. What `verify` refuses is not remembered. */
+  /** By the hash of the token, so that no token stays in memory. Refused tokens are not kept. */
   const verified = new LRUCache<string, { readonly principal: Principal; readonly untilMs: number }>({
     max: TOKENS_KEPT,
   });
@@ -102,7 +102,7 @@ function createVerifier({ keys, issuer, audience, now }: AuthOptions): (token: s
   };
 }
 
-/** Imported once: from its bytes jose would import a key for every token, a third of the time of a verification. */
+/** Imported once: jose would import it for every token, which takes a third of the time of a verification. */
 function sharedKey(secret: string): JWTVerifyGetKey {
   const bytes = new TextEncoder().encode(secret);
   const key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
@@ -140,11 +140,11 @@ function invalidToken(message: string, cause?: unknown): ServiceError {
   return new ServiceError('token-invalid', message, {}, { cause });
 }
 
-/** The claims that make a principal, whatever a setting calls them. */
+/** The claims of a principal, under the names that the settings give. */
 const CLAIMS = z
   .object({
     tenant: id,
-    // What is no id must not be read as "not bound": that would widen the token.
+    // An invalid id must not be read as "not bound": that would widen the rights of the token.
     exam: id.optional(),
     attempt: id.optional(),
     scopes: z.union([z.string().transform((text) => text.split(' ')), z.array(z.string())]).default([]),

@@ -1,11 +1,11 @@
-// What a caller sends: read once the caller was let in, and checked against its schema.
+// Reads what a caller sends, once the caller is authorised, and validates it against its schema.
 import { promisify } from 'node:util';
 import express, { type Request, type Response } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../model/errors.ts';
 
 const MAX_MISTAKES = 20;
-/** Names of unknown members come from the caller: shown, but not at any length. */
+/** Names of unknown members come from the caller, so their length is limited. */
 const MAX_NAME_LENGTH = 64;
 /** Enough for every body but lists of parts. */
 const SMALL_BODY_BYTES = 64 * 1024;
@@ -32,7 +32,7 @@ function mistakesOf(error: z.ZodError): { path: string; message: string }[] {
 
 export interface JsonBody<Schema extends z.ZodType> {
   readonly schema: Schema;
-  /** A request without a body is taken for one with an empty object. */
+  /** A request without a body is read as an empty object. */
   readonly optional?: boolean;
   readonly limitBytes?: number;
   /** For a mistake that has a code of its own; runs before the schema. */

@@ -30,10 +30,10 @@ export async function receiveFile(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let file: Readable | undefined;
   let written: Promise<void> | undefined;
-  /** Of the service, not of the form. */
+  /** A failure of the service, not of the form. */
   let failure: unknown;
 
-  /** Without the rest of the file, to the end of which multer would read. */
+  /** Ends the request at once; multer would read the file to its end. */
   function giveUp(reason: ServiceError): void {
     failure = reason;
     res.setHeader('Connection', 'close');
@@ -41,7 +41,7 @@ export async function receiveFile(
     reject(reason);
   }
 
-  // The file comes with events of the connection, which know nothing of this request: its trace would be lost.
+  // Bound to the request, because events of the connection deliver the file: its trace would be lost.
   const writeTraced = AsyncResource.bind(write);
   const storage: StorageEngine = {
     _handleFile(_req, { stream }, done) {
@@ -50,7 +50,7 @@ export async function receiveFile(
         () => done(),
         (error: unknown) => {
           failure ??= error;
-          // The rest would come as slowly.
+          // The file arrived too slowly: the rest is not read.
           if (error instanceof ServiceError && error.code === 'uploads-busy') giveUp(error);
           done(error);
         },
@@ -82,13 +82,13 @@ export async function receiveFile(
   try {
     await promise;
   } catch (error) {
-    // A client that went away also makes the file's stream fail, and with it the write.
+    // When the client disconnects, the file's stream fails too, and so does the write.
     if (req.destroyed && !req.complete) throw aborted(error);
     const isOfForm = error instanceof MulterError || error !== failure;
     throw isOfForm ? refusalOfForm(error, maxFileBytes) : error;
   } finally {
     stopWatching();
-    // multer does not wait for what a client has left that went away.
+    // multer does not wait for the write when the client disconnects.
     await written;
   }
   if (!file) {

@@ -1,4 +1,4 @@
-// What a call is: its path, its scopes, its schemas and its act, in one value that is served and documented alike.
+// A call of the API: its path, scopes, schemas and handler, in one value that is both served and documented.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { MAX_REQUEST_MS, MINUTE_MS } from '../model/durations.ts';
@@ -12,13 +12,13 @@ import type { Handler, Method, RequestState } from './request.ts';
 import { type Streamed, sendStream, sendTagged } from './response.ts';
 
 type NameIn<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | NameIn<Rest> : never;
-/** What a path names, and the tenant of the token. */
+/** The ids in a path, and the tenant of the token. */
 type RefOf<Path> = { readonly [name in NameIn<Path> | 'tenant']: string };
 
 /** What calls are served with. */
 export interface Serving {
   readonly recordings: RecordingsContext;
-  /** Why nothing may be handed out; undefined: it may. Default: it always may. */
+  /** Why nothing may be handed out; undefined when it may. Default: it always may. */
   readonly whyClosed?: () => string | undefined;
 }
 
@@ -52,12 +52,12 @@ interface OperationSpec<
   /** Any one of them is enough. */
   readonly scopes: readonly Scope[];
   readonly query?: Q;
-  /** Headers that mean something to this call, by their names in lower case. */
+  /** Headers that this call reads, by their names in lower case. */
   readonly headers?: H;
   readonly body?: JsonBody<B>;
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
-  /** Lets something new be kept or played: refused while the store is not proven to delete and to keep secrets. */
+  /** Keeps something new or plays it: refused while it is not proven that the store deletes and refuses the attacks. */
   readonly handsOut?: true | ((query: z.output<Q>) => boolean);
   readonly success: {
     /** Default: 200. */
@@ -66,14 +66,14 @@ interface OperationSpec<
     readonly schema: R;
     /** Where the example of the documentation differs from that of the schema. */
     example?(ofSchema: z.input<R>): z.input<R>;
-    /** Where the response names the recording that it has a Location of, and that other calls are about (RFC 6901). */
+    /** JSON pointer (RFC 6901) to the recording id of the response, for its Location and for links to other calls. */
     readonly recordingIdAt?: string;
     /** A media type that the response may have instead of JSON: it is `Streamed`, and so is JSON. */
     readonly orAs?: string;
   };
-  /** Those that are the call's own; what every call of its kind can meet is added. */
+  /** The call's own problems; those of every call of its kind are added. */
   readonly problems?: readonly ErrorCode[];
-  /** Gives the body of the response. */
+  /** Returns the body of the response. */
   readonly handle: (call: Call<Path, z.output<Q>, z.output<B>, z.output<H>>) => Promise<z.output<R> | Streamed>;
 }
 
@@ -100,7 +100,7 @@ export function operation<
 >(method: Method, path: Path, spec: OperationSpec<Path, Q, B, H, R>): Operation {
   const { handle, handsOut, ...described } = spec;
   const readBody = spec.body && bodyReader(spec.body);
-  // A file may take all of the time, as far as the server receives it: what it is completed by is written at its end.
+  // A file may be received for all of the time: its completion is written at the end.
   const limitMs = spec.takesFile ? MAX_REQUEST_MS : MAX_REQUEST_MS - LAST_CALL_MS;
   const tagged = hasEtag({ method, success: spec.success });
   const paged = isPaged(spec);
@@ -112,7 +112,7 @@ export function operation<
     requireAttempt(principal, req.params);
     const { tenant, actor } = principal;
     const ref = refOf(tenant, req.params) as RefOf<Path>;
-    // A parameter that means nothing is a mistake of the caller, to whatever call.
+    // An unknown parameter is a mistake of the caller, for every call.
     const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
     const closed = handsOut === true || handsOut?.(query) ? whyClosed?.() : undefined;
     if (closed !== undefined) throw new ServiceError('store-not-proven', `Nothing is handed out: ${closed}.`);
@@ -130,7 +130,7 @@ export function operation<
     handsOut: handsOut !== undefined,
     handlerOf: (serving) => async (req, res, state) => {
       const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res));
-      // Written as it is made, so it lasts as long as the caller reads.
+      // Outside of the time limit: a stream lasts as long as the caller reads.
       if (spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed);
       if (paged) linkToNextPage(req, res, body);
       res.status(spec.success.status ?? 200);
@@ -141,7 +141,7 @@ export function operation<
   };
 }
 
-/** Reads can be repeated for what changed alone; what is written as it is made has no tag before it is sent. */
+/** Reads have one, so that only changes are sent again. Streams have none: it is not known before they are sent. */
 export function hasEtag({ method, success }: Pick<Operation, 'method' | 'success'>): boolean {
   return method === 'get' && success.orAs === undefined;
 }

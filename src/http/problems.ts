@@ -1,4 +1,4 @@
-// The one place that turns an error into a response: RFC 9457 problem details, logged once.
+// Turns every error into a response, RFC 9457 problem details, and logs it once.
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, Request } from 'express';
@@ -10,7 +10,7 @@ import { type RequestState, requestState } from './request.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** What every call meets that reads a recording which is not deleted. */
+/** Problems of every call that reads a recording which is not deleted. */
 export const OF_LIVE_RECORDING: readonly ErrorCode[] = [
   'recording-deleted',
   'recording-expired',
@@ -38,7 +38,7 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
     const refusal = refusalOf(error, req);
     log(logger, error, refusal.code, state);
     if (res.headersSent) {
-      // The response had begun: cutting it off is the only way left to say that it is not whole.
+      // The response had begun: only cutting the connection can show that it is incomplete.
       res.destroy();
       return;
     }
@@ -126,7 +126,7 @@ function causesOf(error: unknown): string[] {
   return causes;
 }
 
-/** Where it was thrown, without the message. */
+/** The stack trace without the message. */
 function framesOf(error: unknown): string[] {
   const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
   return lines.map((line) => line.trim()).filter((line) => line.startsWith('at '));

@@ -1,5 +1,5 @@
-// What is known of a request while it runs, and what is reported of it when it has ended: a line of the log, a count, a
-// duration. All name the template of the route, never a path, a query or an id of it.
+// The state of a request while it runs, and its report when it has ended: a log line, a count, a duration. All have the
+// template of the route, never a path, a query or an id.
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { Counter, Histogram, type Registry } from 'prom-client';
@@ -11,11 +11,11 @@ export type { RequestHandler } from 'express';
 
 export interface RequestState {
   readonly requestId: string;
-  /** Where the request is traced. */
+  /** Set where requests are traced. */
   traceId?: string;
   /** The template of the route (`/v1/exams/{exam}/recordings`), never the path itself: paths hold ids. */
   route: string;
-  /** Of the token that was verified. */
+  /** The principal of a verified token. */
   principal?: Principal;
   /** Why the token was refused. */
   refusal?: unknown;
@@ -28,7 +28,7 @@ export type Handler = (req: Request, res: Response, state: RequestState) => Prom
 export type Handlers = Partial<Record<Method, Handler>>;
 
 export const UNMATCHED_ROUTE = 'unmatched';
-/** Probed every few seconds by machines: not worth a line, or a trace, each. */
+/** Probes come every few seconds: they are neither logged nor traced. */
 export const QUIET_ROUTES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -63,7 +63,7 @@ export function trackRequests(logger: Logger, metrics: Registry): RequestHandler
       const durationMs = performance.now() - startedAt;
       const { route, traceId, principal } = state;
       const method = methodOf(req);
-      // A caller that went away before the response began has seen no status.
+      // A caller that disconnected before the response began has seen no status.
       requests.inc({ method, route, status: res.headersSent ? String(res.statusCode) : 'aborted' });
       durations.observe({ method, route }, durationMs / SECOND_MS);
       logger[QUIET_ROUTES.has(route) ? 'debug' : 'info']('request', {
@@ -100,7 +100,7 @@ export function requestMetrics(metrics: Registry) {
   return { requests, durations };
 }
 
-/** `_OTHER` (the word of OpenTelemetry) for what no route has: a caller must not be able to make new series. */
+/** `_OTHER` (OpenTelemetry) for a method that no route has: callers must not be able to create new time series. */
 export function methodOf({ method }: Pick<Request, 'method'>): string {
   return SERVED_METHODS.has(method) ? method : '_OTHER';
 }

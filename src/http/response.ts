@@ -1,4 +1,4 @@
-// What a caller receives: the headers of responses, reads with an entity tag, and bodies that are written as they are made.
+// What a caller receives: response headers, reads with an entity tag, and streamed bodies.
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -89,7 +89,7 @@ export function sendTagged(req: Request, res: Response, text: string): void {
   res.status(304).end();
 }
 
-/** The weak comparison (RFC 9110, 13.1.2). No tag of ours has a comma in it. */
+/** The weak comparison (RFC 9110, 13.1.2). Tags of this service contain no comma. */
 function isAmong(ifNoneMatch: string | undefined, etag: string): boolean {
   const known = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return known.includes('*') || known.includes(etag);
@@ -99,13 +99,13 @@ export interface Streamed {
   readonly contentType: string;
   /** How a browser names what it saves. */
   readonly fileName: string;
-  /** Nothing is made before it is requested, and nothing more after the iterator's `return`. */
+  /** Chunks are made on demand, and none after the iterator's `return`. */
   readonly chunks: AsyncIterable<string | Uint8Array>;
 }
 
 /**
- * What fails before the first chunk is thrown, and becomes a problem; what fails later cuts the connection, so that no
- * client takes the part for the whole. Resolves when all is sent, or the client has left.
+ * A failure before the first chunk is thrown, and becomes a problem. A later one cuts the connection, so that no client
+ * takes an incomplete body for a whole one. Resolves when all is sent, or the client has disconnected.
  */
 export async function sendStream(req: Request, res: Response, streamed: Streamed): Promise<void> {
   const { contentType, fileName, chunks } = streamed;
@@ -135,7 +135,7 @@ export async function sendStream(req: Request, res: Response, streamed: Streamed
   try {
     await pipeline(Readable.from(made(first), { highWaterMark: 1 }), res);
   } catch {
-    // Otherwise the client went away.
+    // Otherwise the client has disconnected.
     if (failure) throw failure.cause;
   }
 }

@@ -1,5 +1,5 @@
 // The shape of every body, query and response: the one source of validation, of types, of examples and of the OpenAPI
-// document. What a recording is, `model/recording.ts` says.
+// document. The schema of a recording is in `model/recording.ts`.
 import { z } from 'zod';
 import { DELETION_REASONS } from '../bucket/documents.ts';
 import type { ProblemMember } from '../model/errors.ts';
@@ -23,12 +23,12 @@ import {
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
-/** Part URLs of one call. */
+/** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
 const MAX_TEXT_LENGTH = 200;
 
-/** The longest: nine digits of a second's fraction and an offset. */
+/** The longest time: with nine digits of a second's fraction and an offset. */
 const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
@@ -64,7 +64,7 @@ const timeline = z
     description: 'What the recording shows: its beginning, its end, and the pauses in between.',
   });
 
-/** Not checked here: a type that is not allowed has a code of its own, and what is allowed is a setting. */
+/** Not validated here: the allowed types are a setting, and other types have a problem code of their own. */
 const contentType = z
   .string()
   .min(1)
@@ -255,7 +255,7 @@ export const accessLog = z.object({ items: z.array(accessLogEntry), nextCursor }
 
 const partNumbers = z.array(z.int()).meta({ example: [2, 3], description: 'The parts that are meant.' });
 
-/** The members that a problem has besides those that all have; the table of problems says which. */
+/** The additional members of problems; the table of problems lists them for each code. */
 export const problemMembers = {
   errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({
     example: [{ path: 'force', message: 'Is not known here' }],

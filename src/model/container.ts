@@ -3,7 +3,7 @@
 /** How many bytes from the start `detectContainer` wants to see. */
 export const CONTAINER_PROBE_BYTES = 4096;
 
-/** By the subtype of their media types. */
+/** By the subtypes of media types. */
 const CONTAINERS = { webm: 'webm', 'x-matroska': 'webm', mp4: 'mp4', ogg: 'ogg' } as const;
 type Subtype = keyof typeof CONTAINERS;
 
@@ -49,7 +49,7 @@ function isWebm(head: Uint8Array): boolean {
   return false;
 }
 
-/** An EBML variable-size integer (RFC 8794, 4): its length is told by the leading zeros of the first byte. */
+/** An EBML variable-size integer (RFC 8794, 4): the leading zeros of the first byte give its length. */
 function readVint(bytes: Uint8Array, offset: number, dropMarker: boolean): { value: number; next: number } | undefined {
   const first = bytes[offset];
   if (first === undefined || first === 0) return undefined;

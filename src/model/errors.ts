@@ -1,4 +1,4 @@
-// Every way in which a request can fail, in one table; and the one error class that carries a code of it.
+// One table of the problems of all requests, and the error class with a code of it.
 
 interface ProblemKind {
   readonly status: number;
@@ -8,7 +8,7 @@ interface ProblemKind {
   readonly retryAfterSeconds?: number;
   /** Beside those that each problem has; `http/schemas.ts` has their schemas and examples. */
   readonly members?: readonly string[];
-  /** Of members for which the example of their schema would mislead. */
+  /** Examples of members whose schema has a misleading one. */
   readonly example?: Readonly<Record<string, unknown>>;
 }
 

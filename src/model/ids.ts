@@ -15,7 +15,7 @@ export interface AttemptRef {
   readonly attempt: string;
 }
 
-/** Identifies an attempt in memory, whatever else its ref holds. */
+/** Identifies an attempt in memory; other members of the ref are ignored. */
 export function attemptId({ tenant, exam, attempt }: AttemptRef): string {
   return `${tenant}/${exam}/${attempt}`;
 }
@@ -25,7 +25,7 @@ export function recordingId(ref: RecordingRef): string {
   return `${attemptId(ref)}/${ref.recording}`;
 }
 
-/** Opaque too: only the controller knows the person. */
+/** Opaque, like all ids: only the controller knows the person. */
 export interface ParticipantRef {
   readonly tenant: string;
   readonly participant: string;
@@ -35,7 +35,7 @@ export interface RecordingRef extends AttemptRef {
   readonly recording: string;
 }
 
-/** A source of randomness, injected so that a simulation can repeat a history. */
+/** A source of randomness, injected so that a simulation can be repeated. */
 export type RandomBytes = (length: number) => Uint8Array;
 
 export function isId(value: string): boolean {

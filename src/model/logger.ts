@@ -1,8 +1,8 @@
 // The port of the log: which fields a line may have. Anything that is not named here cannot be logged (policy 8.5).
 
-/** No field for URLs, bodies, headers, names or tokens: what cannot be named cannot leak. */
+/** There is no field for URLs, bodies, headers, names or tokens, so they cannot be logged. */
 const BY_SUBJECT = [
-  // A request, and who sent it.
+  // A request and its principal.
   ['requestId', 'traceId', 'method', 'route', 'status', 'durationMs', 'aborted', 'tenant', 'actor'],
   // A failure.
   ['code', 'causes', 'stack', 'operation', 'storeCode'],

@@ -22,7 +22,7 @@ export type PartsCheck =
 
 /**
  * Whether the parts in a store make one whole recording: numbered from 1 without a hole, and each but the last of
- * exactly `partSizeBytes` (some stores demand equal sizes, and a shorter part in the middle would be a lost piece).
+ * exactly `partSizeBytes` (some stores demand equal sizes, and a shorter part in the middle would mean lost bytes).
  */
 export function checkParts(parts: readonly StoredPart[], partSizeBytes: number): PartsCheck {
   const byNumber = new Map(parts.map((part) => [part.partNumber, part]));

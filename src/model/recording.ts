@@ -207,7 +207,7 @@ function sentencesOf(schema: z.ZodObject, parent = ''): Record<string, string> {
   return sentences;
 }
 
-/** A presigned URL (SigV4) as the store takes it, with values that open nothing. */
+/** A presigned URL (SigV4) for examples, with invalid credentials. */
 export function signedUrlExample(date: string, expiresInSeconds: number, signed: string, query: string): string {
   return [
     'https://store.example/recordings/attempts/acme/history-2026/attempt-4711/01k6dnp9k02gr1ce162uphvm0gcals6cbaqo/media',

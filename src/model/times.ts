@@ -14,7 +14,7 @@ export function toKeyTime(timeMs: number): string {
   return new Date(clamped).toISOString().replace(/[-:.]/g, '');
 }
 
-/** The inverse of `toKeyTime`; undefined for anything that it could not have made. */
+/** The inverse of `toKeyTime`; undefined for any other text. */
 export function fromKeyTime(text: string): number | undefined {
   const match = KEY_TIME_PATTERN.exec(text);
   if (!match) return undefined;
@@ -35,10 +35,10 @@ export function fromDay(text: string): number | undefined {
   return Number.isNaN(timeMs) || toDay(timeMs) !== text ? undefined : timeMs;
 }
 
-/** Beyond this a clock is wrong: deadlines would be counted from a time that never was. */
+/** A clock that differs by more is wrong: deadlines would be counted from a wrong time. */
 export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
 
-/** Whether a clock and another, such as the store's, cannot both be right. False when one of them tells no time. */
+/** Whether two clocks, such as this machine's and the store's, differ too much. False when one of the times is NaN. */
 export function clocksDiffer(aMs: number, bMs: number): boolean {
   return Math.abs(aMs - bMs) > MAX_CLOCK_SKEW_MS;
 }

@@ -1,10 +1,10 @@
-// What the service needs of a store, and what it does without the rest: the doctor, the self-test and the sweep decide by it.
+// What the service needs of a store, and what it does without the rest. Used by the doctor, the self-test and the sweep.
 import { isStoreError, isUndecided } from './store-error.ts';
 
 export interface Capability {
-  /** In a report. */
+  /** The name in a report. */
   readonly name: string;
-  /** `optional`: the service does its work without it, though less well. */
+  /** `optional`: the service works without it, though less well. */
   readonly need: 'needed' | 'optional';
   /** What could not be done without it, or what the service does instead. */
   readonly without: string;
@@ -84,7 +84,7 @@ export const CAPABILITIES = {
 
 export type CapabilityId = keyof typeof CAPABILITIES;
 
-/** Of an operation by S3's name. One that is not in the table counts as needed: its refusal is never passed over. */
+/** Whether an operation (S3's name) is needed. One that is not in the table counts as needed: its refusal is an error. */
 export function isNeeded(operation: string): boolean {
   const using = Object.values(CAPABILITIES).filter(({ operations }) => operations.includes(operation));
   return using.length === 0 || using.some(({ need }) => need === 'needed');
@@ -92,7 +92,7 @@ export function isNeeded(operation: string): boolean {
 
 /**
  * Whether the service continues without the operation that failed: it is optional, and the store refused it, does not know
- * it, or responds with what cannot be read. Not while a repetition may be answered.
+ * it, or sent an unreadable response. False while a repetition may succeed.
  */
 export function isDispensable(error: unknown): boolean {
   return isStoreError(error) && !isNeeded(error.operation) && !isUndecided(error);

@@ -3,7 +3,7 @@ import type { RandomBytes } from '../model/ids.ts';
 import type { StoredPart } from '../model/parts.ts';
 import { meaningOf, StoreError } from './store-error.ts';
 
-/** Store calls under way at once. */
+/** The number of concurrent store calls. */
 export const STORE_CONCURRENCY = 32;
 
 /**
@@ -30,7 +30,7 @@ export interface ObjectStore {
 
   /**
    * `length` bytes of an object from `offset` on, fewer at its end, as they arrive and as they are read. Ending the
-   * iteration early closes the connection. A reader that is slow for long may find it lost: `unavailable`.
+   * iteration early closes the connection. The store may close it on a slow reader: `unavailable`.
    */
   getRange(key: string, offset: number, length: number): Promise<AsyncIterable<Uint8Array> | undefined>;
 
@@ -45,7 +45,7 @@ export interface ObjectStore {
 
   /**
    * Whether the bucket keeps versions: enabled now, or suspended with old ones left. True also where the setting cannot be
-   * read but versions can be listed: then `listVersions` finds all there is.
+   * read but versions can be listed: `listVersions` then finds them all.
    */
   isVersioned(): Promise<boolean>;
 
@@ -76,8 +76,8 @@ export interface ObjectStore {
 
   /**
    * Makes the parts one object, all at once. False when there is no such upload: it was completed or aborted before
-   * (look whether the object is there; true again from a store that remembers the completion while it is, such as
-   * Ceph RGW). @throws `invalid-parts` when a part is gone, was replaced, or is too small.
+   * (check whether the object exists). Ceph RGW remembers a completion while the object exists: then true again.
+   * @throws `invalid-parts` when a part is missing, was replaced, or is too small.
    */
   completeMultipartUpload(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean>;
 
@@ -118,7 +118,7 @@ export interface ListPage {
 }
 
 export interface ListedVersion extends ListedObject {
-  /** In a bucket that was never versioned undefined or `null` (the word), as the store has it; `delete` takes either. */
+  /** In a bucket that was never versioned, undefined or the word `null`, depending on the store; `delete` takes either. */
   readonly versionId: string | undefined;
   readonly isLatest: boolean;
   readonly isDeleteMarker: boolean;
@@ -207,7 +207,7 @@ export async function deleteOrThrow(
   if (failure) throw refusalOf(failure);
 }
 
-/** `DeleteObject`, whether the key was refused alone or in a batch. */
+/** The operation is `DeleteObject`, also for a key that was refused in a batch. */
 export function refusalOf({ code }: DeleteFailure): StoreError {
   return new StoreError(meaningOf(code) ?? 'unexpected', 'DeleteObject', code);
 }
@@ -240,8 +240,8 @@ export interface UploadListingTrial {
 
 /**
  * Whether the store lists open uploads by a folder (MinIO lists them by exact key alone): opens an upload under
- * `scratchPrefix`, looks for it in a listing of its folder, and aborts it. Three requests. No trial lasts as long as
- * `settleMs`: an older upload was left behind by one that died, and is ended. @throws StoreError
+ * `scratchPrefix`, searches a listing of its folder for it, and aborts it. Three requests. No trial lasts as long as
+ * `settleMs`: an older upload was left by a trial that crashed, and is aborted. @throws StoreError
  */
 export async function listsUploadsByFolder(trial: UploadListingTrial, scratchPrefix: string): Promise<boolean> {
   const { store, randomBytes, now, settleMs } = trial;

@@ -7,7 +7,7 @@ export interface Presigner {
    */
   presignPart(key: string, part: PartToSign, expiresInSeconds: number): Promise<string>;
 
-  /** A URL that reads an object, in ranges too, and tells every cache to keep nothing (policy 6.1). */
+  /** A URL that reads an object, also in ranges. Its response forbids caches to keep anything (policy 6.1). */
   presignPlayback(key: string, options: { contentType: string }, expiresInSeconds: number): Promise<string>;
 }
 

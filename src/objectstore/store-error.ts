@@ -1,7 +1,7 @@
-// The one error that a store throws, whatever its SDK threw, and what may be concluded from it.
+// The one error class of the store port, and what follows from each of its codes.
 
 export type StoreErrorCode =
-  /** Could not be reached, timed out, asked to slow down, or answered with nothing usable: the same call may succeed later. */
+  /** Unreachable, timed out, busy (`SlowDown`), or without a usable response: the same call may succeed later. */
   | 'unavailable'
   /** The credentials were refused, or may not do this. */
   | 'access-denied'
@@ -49,9 +49,9 @@ export function meaningOf(storeCode: string): StoreErrorCode | undefined {
   return STORE_CODES.find(([, known]) => known.includes(storeCode))?.[0];
 }
 
-/** The adapter's codes for a response that says nothing about the question: repeating the call may never help. */
+/** The adapter's codes for a response that does not belong to the request: repeating the call may never help. */
 const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
-/** Codes with which a store asks for patience, or that say that it cannot be reached. */
+/** Codes of a store that is busy or cannot be reached. */
 const BUSY: ReadonlySet<string> = new Set([
   'SlowDown',
   'ServiceUnavailable',
@@ -63,24 +63,24 @@ const BUSY: ReadonlySet<string> = new Set([
 ]);
 const TIMED_OUT: ReadonlySet<string> = new Set(['RequestTimeout', 'TimeoutError']);
 
-/** Whether the store, or something before it, responded with what is no response to the question. */
+/** Whether the store, or a proxy before it, sent a response that does not belong to the request. */
 export function isUnreadable(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && UNREADABLE.has(error.storeCode);
 }
 
-/** Whether nothing may be concluded yet: the call failed, and the same call may be answered later. */
+/** Whether the failure proves nothing: the same call may succeed later. */
 export function isUndecided(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && !isUnreadable(error);
 }
 
-/** Whether the store asks for patience or cannot be reached: requesting the same in smaller pieces only adds load. */
+/** Whether the store is busy or cannot be reached: requesting the same in smaller batches only adds load. */
 export function isBusy(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && BUSY.has(error.storeCode);
 }
 
 /**
- * Whether the store is busy, or did not respond in time. Not so for an `InternalError` or a gateway's own page, which a
- * large request, or one key of it, can cause: smaller requests may succeed.
+ * Whether the store is busy, or did not respond in time. False for `InternalError` and a gateway's own page, which a large
+ * request, or one key of it, can cause: smaller requests may succeed.
  */
 export function isOutage(error: unknown): boolean {
   return isBusy(error) || (isStoreError(error, 'unavailable') && TIMED_OUT.has(error.storeCode));

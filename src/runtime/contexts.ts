@@ -1,4 +1,4 @@
-// From settings to what the use cases and the sweeper are given: the one place where the parts are put together.
+// Builds the contexts of the use cases and of the sweeper from the settings.
 import { randomBytes as bytesOfProcess } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
@@ -13,9 +13,9 @@ import { type ProxiedUploadLimits, ProxiedUploads } from '../recordings/part-buf
 import type { SweepContext } from '../sweeper/run.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
 
-/** 2,000 running exams' manifests are under 2 MB. */
+/** The manifests of 2,000 running exams take less than 2 MB. */
 const MANIFESTS_KEPT = 20_000;
-/** Longer than a phone loses its network for; a client that was cut off sends its file again. */
+/** Longer than usual gaps of a mobile network; after it the client has to send its file again. */
 const CONTENT_IDLE_MS = MINUTE_MS;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
 const OPEN_UPLOAD_TTL_MS = SECOND_MS;
@@ -42,7 +42,7 @@ function commonContext(settings: ContextSettings, parts: ContextParts) {
   const { store, now = Date.now, randomBytes = bytesOfProcess } = parts;
   const { policy, logRetentionMs, deleteLeadMs: leadMs, webhooks } = settings;
   const wanted = new Map([...webhooks].map(([tenant, { events }]) => [tenant, events]));
-  // Without webhooks an event costs nothing.
+  // Without webhooks no event is written.
   const outbox = wanted.size === 0 ? undefined : createOutbox(store, now, randomBytes, wanted);
   return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox };
 }
@@ -62,7 +62,7 @@ export function sweepContext(
   return { ...commonContext(settings, parts), settleMs, uploadIdleLimitMs, requestCount: parts.requestCount };
 }
 
-/** What a process keeps from one request to the next. `clock`: measures the age of what is kept. */
+/** State that a process keeps between requests. `clock` measures the age of cached manifests. */
 export function processMemory(limits: Omit<ProxiedUploadLimits, 'idleMs'>, clock: { now(): number } = performance) {
   const kept = { max: MANIFESTS_KEPT, ttlResolution: 0, perf: clock };
   return {

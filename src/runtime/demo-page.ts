@@ -1,4 +1,4 @@
-// What a start without settings shows: the welcome in the terminal, and the page at /demo, beside the embedded store alone.
+// A start without settings: the welcome in the terminal, and the page at /demo. Only with the embedded store.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Settings } from '../config.ts';
@@ -13,8 +13,8 @@ const WELCOME_TOKEN_TTL_MS = 12 * HOUR_MS;
 const FOLDER = new URL('../demo-page/', import.meta.url);
 
 /**
- * Where a browser on this machine finds the page; empty when it is not served: with another store, with tokens of an
- * identity provider, where no URL for uploads is handed out, and on a port that is not known beforehand.
+ * The origins of the page for a browser on this machine. Empty when it is not served: with another store, with tokens of
+ * an identity provider, where no part URL is handed out, and on a port that is not known beforehand.
  */
 export function demoOrigins({ s3, auth, uploads, port }: Settings): string[] {
   const isServed = s3 === undefined && auth.keys.mode !== 'jwks' && uploads.mode === 'direct' && port !== 0;
@@ -48,7 +48,7 @@ async function loadFiles(): Promise<DemoFiles> {
   return { 'index.html': html, 'page.css': css, 'main.js': script };
 }
 
-/** As `npm run build` made it; from sources, which browsers cannot run, made now. */
+/** The built page; when run from sources, it is built now. */
 async function loadScript(): Promise<Buffer> {
   const built = new URL('main.js', FOLDER);
   if (existsSync(built)) return readFile(built);
@@ -60,8 +60,8 @@ async function loadScript(): Promise<Buffer> {
 }
 
 /**
- * What a first start shows: where it listens, a token for each role, and four lines to paste. Only for a start with a
- * generated secret: the tokens are shown to the person who started it, and never logged.
+ * The text of a first start: the URL, a token for each role, and four commands. Only with a generated secret. The tokens
+ * are written to stdout and never logged.
  */
 export async function welcome(settings: Settings, url: string, secret: string): Promise<string> {
   const roles = Object.keys(DEMO_ROLES) as DemoRole[];

@@ -1,4 +1,4 @@
-// `doctor`: is this bucket fit, and do the known attacks fail?
+// `doctor`: checks whether the bucket is fit and whether the known attacks fail.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DOCTOR_PREFIX } from '../bucket/layout.ts';
@@ -43,7 +43,7 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
   });
 }
 
-/** What the attacks are run with, by this command and by `serve`. */
+/** The dependencies of the attacks, for this command and for `serve`. */
 export function attackDependencies(opened: OpenedStore, signal: AbortSignal): AttackDependencies {
   const { store, presigner, s3: place } = opened;
   return { store, presigner, place, now: Date.now, wait: (milliseconds) => sleep(milliseconds), randomBytes, signal };

@@ -8,7 +8,7 @@ import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
 
 export type HttpServer = Awaited<ReturnType<typeof startHttpServer>>;
 
-/** Longer than a load balancer keeps an idle connection (often 60 s): it must not send into one that is being closed. */
+/** Longer than load balancers keep idle connections (often 60 s), so that they never send on one that is being closed. */
 const KEEP_ALIVE_MS = 75 * SECOND_MS;
 
 /** @throws Error when the port is taken */
@@ -21,11 +21,11 @@ export async function startHttpServer(serve: RequestListener, { host, port }: { 
     if (draining) closeAfter(res);
     serve(req, res);
   };
-  // To receive one: a recording may come on a slow line, and Node's own default of five minutes would cut it.
+  // The time to receive a request: Node's default of five minutes is too short for a recording on a slow connection.
   const options = { requestTimeout: MAX_REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
   const sockets = new Set<Socket>();
   const server = createServer(options, onRequest);
-  // An `Expect` that Node does not know is no reason for a 417 past the application (RFC 9110, 10.1.1).
+  // Node would respond with 417 to an unknown `Expect`, without the application; it may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', onRequest);
   server.on('clientError', refuseMalformed);
   server.on('connection', (socket) => {
@@ -40,9 +40,9 @@ export async function startHttpServer(serve: RequestListener, { host, port }: { 
   async function cutAfter(withinMs: number): Promise<void> {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);
     const closed = once(server, 'close');
-    // Idle connections too.
+    // Closes idle connections too.
     server.close();
-    // Opened ahead by a browser or a load balancer: Node takes them for requests that are about to come.
+    // Connections opened in advance, without a request: Node would wait for one.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     await closed;
     clearTimeout(cut);
@@ -57,7 +57,7 @@ export async function startHttpServer(serve: RequestListener, { host, port }: { 
   return {
     port: address.port,
     drain,
-    /** Takes no new connection, lets running requests end, and cuts what is left after `withinMs`. Safe to repeat. */
+    /** Accepts no new connection, waits for running requests, and cuts the rest after `withinMs`. Safe to repeat. */
     close(withinMs: number): Promise<void> {
       drain();
       closing ??= cutAfter(withinMs);
@@ -70,7 +70,7 @@ function closeAfter(res: ServerResponse): void {
   if (!res.headersSent) res.setHeader('Connection', 'close');
 }
 
-/** What Node's parser refuses never reaches the application: bytes in a path that are no ASCII, headers without end. */
+/** Responds to requests that Node's parser refuses: non-ASCII bytes in a path, too large headers. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return;
   socket.end(rawProblem(error));

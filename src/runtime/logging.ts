@@ -1,4 +1,4 @@
-// The log: JSON lines on stderr, with only the fields that are named and with whatever looks like a secret taken out.
+// The log: JSON lines on stderr, with only the known fields, and with everything that looks like a secret removed.
 import { createLogger as createWinston, format, transports } from 'winston';
 import type { LogLevel } from '../config.ts';
 import { LOG_FIELDS, type Log, type LogFields, type Logger, type LogValue } from '../model/logger.ts';
@@ -12,7 +12,7 @@ export interface LoggerOptions {
   readonly stream?: NodeJS.WritableStream;
 }
 
-/** Audit events come first: no level turns them off. */
+/** Audit events have the highest level: no setting turns them off. */
 const LEVELS = { audit: 0, error: 1, warn: 2, info: 3, debug: 4 } as const;
 const MAX_TEXT_LENGTH = 2_000;
 const REDACTED = '[redacted]';
@@ -27,7 +27,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, REDACTED],
 ];
 
-/** What a text that one of them finds must hold: of a line hardly any does, and six looks took a third of its time. */
+/** Every match of `SECRETS` contains one of these. Few texts do, and six patterns took a third of the time of a line. */
 const MAY_HOLD_SECRET = /bearer|eyj|x-amz-|:\/\/|@/i;
 
 /** Never throws and never waits. */
@@ -57,7 +57,7 @@ export function createLogger({ level, now, stream = process.stderr }: LoggerOpti
 function lineOf(timeMs: number, level: string, message: string, fields: LogFields): string {
   const head = level === 'audit' ? { level: 'info', channel: 'audit' } : { level };
   const line: Record<string, LogValue> = { time: toIso(timeMs), ...head, message: scrub(message) };
-  // Copied by name: what a caller without types adds is left out.
+  // Copied by name, so that an untyped caller cannot add fields.
   for (const name of LOG_FIELDS) {
     const value = fields[name];
     if (value !== undefined) line[name] = scrubValue(value);

@@ -9,23 +9,23 @@ import type { DueStatus } from '../sweeper/due-status.ts';
 import type { DueSoonReport, SweepReport } from '../sweeper/report.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 
-/** From a HEAD on the same machine to the client's own time-out. */
+/** Buckets from a HEAD on the same machine to the client's own time-out. */
 const STORE_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** With what Node reports of the process. */
+/** A registry with Node's metrics of the process. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
 }
 
-/** What metrics are declared with. */
+/** Functions that declare metrics. */
 function declaring(registry: Registry) {
   const registers = [registry];
   return {
     counter: <L extends string>(name: string, help: string, ...labelNames: L[]) =>
       new Counter({ name, help, labelNames, registers }),
-    /** Absent until it is set: the library begins with 0, which would be reported as a fact before anything is known. */
+    /** Absent until it is set: the library begins with 0, which would be reported before anything is known. */
     gauge(name: string, help: string): Gauge {
       const gauge = new Gauge({ name, help, registers });
       gauge.remove();
@@ -68,7 +68,7 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
   return (event, by) => counters[event].inc(by);
 }
 
-/** Watches what `isReady` responds. A scrape calls it, and does not wait: the result is for the next scrape. */
+/** Records the results of `isReady`. A scrape calls it without waiting: the next scrape reports the result. */
 export function readyMetric(registry: Registry, isReady: () => Promise<Readiness>): () => Promise<Readiness> {
   const name = 'proctoring_ready';
   const help = 'Whether this process may be sent requests, when it was last asked';
@@ -81,7 +81,7 @@ export function readyMetric(registry: Registry, isReady: () => Promise<Readiness
   return watched;
 }
 
-/** Reads at most once in `keptMs`, and never twice at once. A store that is down changes nothing: the next time tries again. */
+/** Reads at most once in `keptMs`, and never twice at the same time. After a failure the last result stays. */
 function readAtMostOnceIn<T>(keptMs: number, now: () => number, read: () => Promise<T>, onRead: (result: T) => void) {
   let nextAtMs = Number.NEGATIVE_INFINITY;
   return () => {
@@ -97,8 +97,8 @@ function readAtMostOnceIn<T>(keptMs: number, now: () => number, read: () => Prom
 }
 
 /**
- * Reports what the deletion queue looked like when it was last read. A scrape has it read again when that is a minute ago,
- * and does not wait for it: a store that is down neither fails nor delays the scrape.
+ * Reports the state of the deletion queue at its last reading. A scrape starts another reading after a minute, and does not
+ * wait for it: a store that is down neither fails nor delays the scrape.
  */
 export function dueMetrics(
   registry: Registry,
@@ -113,7 +113,7 @@ export function dueMetrics(
     sweepable.set(status.sweepable);
     readAt.set(now() / SECOND_MS);
   });
-  // The first of them: what its `collect` sets is reported by the same scrape.
+  // Registered first, so that the same scrape reports what its `collect` sets.
   new Gauge({
     name: 'proctoring_deletion_lead_seconds',
     help: 'How long before its deadline a recording is deleted (DELETE_LEAD)',
@@ -140,11 +140,11 @@ export interface DueSoonDependencies {
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Where this process does not sweep: called for a scrape, which does not wait for it. */
+  /** Set where this process does not sweep: a scrape calls it, and does not wait for it. */
   readonly read: (() => Promise<DueSoonReport>) | undefined;
 }
 
-/** The warning before a loss, counted at most once an hour: by a sweep of this process or for a scrape. The log has tenants. */
+/** Recordings that will soon be deleted unassessed, counted at most once an hour. The log has the counts by tenant. */
 export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoonDependencies) {
   let countedAtMs = Number.NEGATIVE_INFINITY;
   const refresh = read && readAtMostOnceIn(HOUR_MS, now, read, set);
@@ -173,7 +173,7 @@ export function webhookMetrics(registry: Registry) {
   return { deliveries, backlog: new Gauge({ name, help, registers: [registry] }) };
 }
 
-/** The result of a run of the schedule: its report, or why there is none. */
+/** The result of a scheduled run: its report, or why there is none. */
 export type SweepResult = SweepReport | 'refused' | 'failed';
 
 /** Only where this process sweeps. */

@@ -11,9 +11,9 @@ export interface ReadinessDependencies {
   readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A reason of the process's own; undefined: none. */
+  /** Why this process is not ready, apart from the store; undefined when it is. */
   readonly notReady: () => string | undefined;
-  /** What patience and the age of an answer are measured by. Default: those of the process. */
+  /** Measure the time-out and the age of the last result. Default: those of the process. */
   readonly timers?: typeof PROCESS_TIMERS;
 }
 
@@ -24,12 +24,12 @@ const PROCESS_TIMERS = {
   sleep: pause,
 };
 
-/** A probe a second must not cost a store request a second. */
+/** A result is reused for this long, so that frequent probes do not each cost a store request. */
 const KEPT_MS = 5 * SECOND_MS;
-/** A probe does not wait for a store that hangs. */
+/** A probe waits no longer for the store. */
 const PATIENCE_MS = 3 * SECOND_MS;
 
-/** The answer comes within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
+/** The check resolves within `PATIENCE_MS` and costs at most one LIST in `KEPT_MS`. Never rejects. */
 export function createReadiness(deps: ReadinessDependencies): () => Promise<Readiness> {
   const { now, notReady, timers = PROCESS_TIMERS } = deps;
   const queue = new DeletionQueue(deps.store, randomBytes);
@@ -50,8 +50,8 @@ export function createReadiness(deps: ReadinessDependencies): () => Promise<Read
 
   async function reasonOf(): Promise<string | undefined> {
     const skewMs = await clockSkewMs();
-    // A deadline counts from this clock: what is created by a wrong one would be kept too long, or not at all. Reported
-    // first, because a self-test cannot succeed by it either.
+    // Deadlines are counted from this clock: with a wrong one a recording would be kept too long, or not at all. Reported
+    // first, because the self-test fails with a wrong clock too.
     if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return "the clock and the store's differ by minutes";
     if (Number.isNaN(skewMs)) return 'the store sends no Date, so deadlines cannot be checked';
     return notReady() ?? (skewMs === undefined ? 'the store does not answer' : undefined);

@@ -1,4 +1,4 @@
-// Secrets that the service makes by itself: each is made once, kept in the data folder, readable by its owner only.
+// Secrets that the service generates: each once, in a file of the data folder that only its owner can read.
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const SECRET_PATTERN = /^[\w-]{43}$/;
 
 /**
  * The secret of a file in the data folder; made when there is none. Safe to call twice, and from two processes at once:
- * both get the one that came first.
+ * both get the first one.
  * @throws Error when the file holds something else, or cannot be read or written
  */
 export async function readOrCreateSecret(

@@ -1,4 +1,4 @@
-// The self-test of `serve`: not ready before the store has done what is needed of it and the known attacks have failed.
+// The self-test of `serve`, which is not ready before the store has passed the trials and the known attacks have failed.
 import type { CheckResult } from '../doctor/check.ts';
 import { PART_URL_IDS } from '../doctor/run-attacks.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
@@ -6,11 +6,11 @@ import type { Log, LogFields, Logger } from '../model/logger.ts';
 import { capabilityOf } from '../objectstore/needs.ts';
 
 export interface SelfTestDependencies {
-  /** Why the bucket must not be used, or undefined. Rejects while the store does not answer. */
+  /** Why the bucket must not be used, or undefined. Rejects while the store does not respond. */
   readonly findObjectLock: (signal: AbortSignal) => Promise<string | undefined>;
-  /** What is needed of the store. */
+  /** Tries the needed capabilities of the store. */
   readonly runTrials: (signal: AbortSignal) => Promise<CheckResult[]>;
-  /** On the URLs that the service hands out. */
+  /** Attacks presigned URLs of the service. */
   readonly runAttacks: (signal: AbortSignal) => Promise<CheckResult[]>;
   readonly logger: Logger;
   /** Resolves after the time, or when aborted. */
@@ -19,11 +19,11 @@ export interface SelfTestDependencies {
 
 export type SelfTest = ReturnType<typeof startSelfTest>;
 
-/** Nothing is proven yet: the store is down, or answered only in part. */
+/** The pause when nothing is proven yet: the store is down, or some of its responses are missing. */
 export const RETRY_MS = 5 * SECOND_MS;
-/** The store lacks something, or an attack succeeds: an operator has to act first. */
+/** The pause when the store lacks something, or an attack succeeds: an operator has to act. */
 export const REPEAT_MS = MINUTE_MS;
-/** What the trials left could not be removed. */
+/** The pause when throw-away keys could not be removed. */
 const LEFTOVER_MS = 10 * MINUTE_MS;
 
 /** Runs in the background; never throws. */
@@ -36,21 +36,21 @@ export function startSelfTest(deps: SelfTestDependencies) {
   let reason: string | undefined = 'self-test running';
   let logged: string | undefined;
 
-  /** Not in each round: a store may be down for hours. */
+  /** Logs a line only when it differs from the last one: a store may be down for hours. */
   function logOnce(log: Log, message: string, fields: LogFields): void {
     const line = JSON.stringify([message, fields]);
     if (line !== logged) log(message, fields);
     logged = line;
   }
 
-  /** Whether any keys stay: each further round could leave more. */
+  /** Whether throw-away keys are left: each further round could leave more. */
   function warnOfLeftovers(results: readonly CheckResult[]): boolean {
     const left = results.find(({ id }) => id.endsWith('clean-up'));
     if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
     return left !== undefined;
   }
 
-  /** When the next round is due, in milliseconds; undefined: none is needed. */
+  /** Resolves with the pause before the next round, in milliseconds; undefined when none is needed. */
   async function round(): Promise<number | undefined> {
     const locked = await deps.findObjectLock(signal);
     if (locked !== undefined) {
@@ -114,7 +114,7 @@ export function startSelfTest(deps: SelfTestDependencies) {
   return {
     /** Resolves when the store has passed. */
     passed,
-    /** Resolves with the reason when the bucket turns out to be one that must not be used; else never. */
+    /** Resolves with the reason when the bucket must not be used; else never. */
     refused,
     /** Why the process is not ready; undefined once the store has passed. */
     reason: () => reason,

@@ -27,9 +27,9 @@ import { type CommandContext, onStore } from './store.ts';
 import { startSweeps } from './sweep.ts';
 import { secretOf } from './token.ts';
 
-/** From the signal on: then the process ends, whatever still runs. Less than a minute, a usual grace period. */
+/** This long after the signal the process exits in any case. Less than a minute, a usual grace period. */
 const EXIT_AFTER_MS = 55 * SECOND_MS;
-/** A store that is down must not hold up the start. */
+/** The limit for the first check of object lock, so that a store that is down does not delay the start. */
 const LOCK_ANSWER_MS = 3 * SECOND_MS;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
@@ -47,7 +47,7 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const secret = keys.mode === 'jwks' ? undefined : await secretOf(settings);
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
-  // Unknown while the store is down: then the self-test tries until it responds.
+  // Undefined also while the store is down: then the self-test checks it once the store responds.
   const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
   if (locked !== undefined) return refuse(logger, locked);
   const whyClosed = () => (selfTest ? selfTest.reason() : 'starting');
@@ -56,7 +56,7 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   logger.info('listening', { host: settings.host, port: server.port, bucket: opened.s3.bucket });
   const sweeps = startSweeps(context, metrics);
   const webhooks = startWebhooks(context, metrics);
-  // No part URL is handed out by `proxy`.
+  // With UPLOADS=proxy no part URL is handed out.
   const attacked = settings.uploads.mode === 'proxy' ? [PLAYBACK_GROUP] : [PART_URL_GROUP, PLAYBACK_GROUP];
   selfTest = startSelfTest({
     findObjectLock: (signal) => findObjectLock(inspection, signal),
@@ -67,14 +67,14 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   });
   if (secret !== undefined && keys.mode === 'generated-secret') {
     const text = await welcome(settings, `http://localhost:${server.port}`, secret);
-    // Its lines work from then on.
+    // The commands in the welcome work only once the self-test has passed.
     void selfTest.passed.then(() => process.stdout.write(text));
   }
 
   const refused = await Promise.race([stopped.then(() => undefined), selfTest.refused]);
   logger.info('stopping', { signal: String(stopping.reason ?? '') || undefined });
   setTimeout(() => {
-    logger.error('the process did not end in time; what still ran was cut off');
+    logger.error('the process did not end in time; running work was aborted');
     process.exit(1);
   }, EXIT_AFTER_MS).unref();
   await shutDown({
@@ -96,7 +96,7 @@ interface HttpParts {
   /** Undefined with JWKS. */
   readonly secret: string | undefined;
   readonly notReady: () => string | undefined;
-  /** Why nothing may be handed out: the self-test's reason alone, so that a process that stops or waits serves on. */
+  /** Why nothing may be handed out: only the self-test's reason, so that a stopping process still serves requests. */
   readonly whyClosed: () => string | undefined;
 }
 
@@ -129,7 +129,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
   });
 }
 
-/** Sends the events of the outbox, counts them, and logs no URL or secret. Undefined without webhooks: then it is not read. */
+/** Sends the events of the outbox, and counts them. Logs no URL or secret. Undefined without webhooks. */
 export function startWebhooks({ settings, opened, logger }: CommandContext, metrics: Registry) {
   if (settings.webhooks.size === 0) return undefined;
   const { deliveries, backlog } = webhookMetrics(metrics);

@@ -1,4 +1,4 @@
-// How a process stops: the signals that ask for it, what `serve` still serves then, and what it waits for.
+// How a process stops: its signals, what `serve` still serves then, and what it waits for.
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SECOND_MS } from '../model/durations.ts';
@@ -7,14 +7,14 @@ import type { HttpServer } from './http-server.ts';
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** With `npm start`, Ctrl-C reaches the process twice: from the terminal and from npm. */
 const ECHO_MS = 500;
-/** From the signal on: then connections are cut. What was uploaded until then stays, and the client resumes. */
+/** This long after the signal connections are cut. What was uploaded until then stays, and the client resumes. */
 const CUT_AFTER_MS = 50 * SECOND_MS;
 
 /** Resolves after the time, or when aborted. */
 export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   sleep(milliseconds, undefined, { signal }).catch(() => {});
 
-/** The first signal asks to stop, the second ends the process at once; once disposed of, they are the process's own again. */
+/** The first signal aborts `signal`, the second ends the process at once. Disposing removes the handlers. */
 export function listenForStop(
   now: () => number = () => performance.now(),
   exit: (code: number) => void = (code) => process.exit(code),
@@ -25,7 +25,7 @@ export function listenForStop(
     if (!stopping.signal.aborted) {
       firstAt = now();
       stopping.abort(name);
-      // The first process of a container is not ended by a signal: it has to leave by itself.
+      // A signal does not end the first process of a container (PID 1), so it exits by itself.
     } else if (now() - firstAt > ECHO_MS) exit(128 + constants.signals[name]);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
@@ -40,9 +40,9 @@ export function listenForStop(
 
 export interface ShutDown {
   readonly server: HttpServer;
-  /** What runs beside the requests. */
+  /** Background work. */
   readonly running: readonly ({ stop(): Promise<void> } | undefined)[];
-  /** The name of the signal; anything else where no signal came. */
+  /** The name of the signal; any other value without one. */
   readonly reason: unknown;
   /** How long new connections are served after SIGTERM. */
   readonly delayMs: number;
@@ -50,13 +50,13 @@ export interface ShutDown {
 }
 
 /**
- * Not ready from the signal on. For `delayMs` new connections are still served, until load balancers have noticed; then
- * running requests end, and so does the attempt that is being swept.
+ * For `delayMs` new connections are still served, until load balancers have noticed that the process is not ready. Then it
+ * waits for running requests and background work.
  */
 export async function shutDown({ server, running, reason, delayMs, wait }: ShutDown): Promise<void> {
   server.drain();
   const background = Promise.all(running.map(async (task) => task?.stop()));
-  // A person who pressed Ctrl-C waits for it, and a bucket that must not be used is not used a second longer.
+  // No delay after Ctrl-C, because a person waits, nor when the bucket must not be used.
   const servedMs = reason === 'SIGTERM' ? delayMs : 0;
   if (servedMs > 0) await wait(servedMs);
   await Promise.all([background, server.close(CUT_AFTER_MS - servedMs)]);

@@ -1,4 +1,4 @@
-// Opens the store that the settings name, or the embedded one: the same adapter speaks to both.
+// Opens the store of the settings, or the embedded one. Both use the same adapter.
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,15 +20,15 @@ export type OpenedStore = Awaited<ReturnType<typeof openStore>>;
 export interface OpenOptions {
   readonly settings: Settings;
   readonly logger: Logger;
-  /** `serve` runs the embedded store itself; a command uses the one that runs already, if there is one. */
+  /** True for `serve`, which runs the embedded store itself. Commands use the running one, if there is one. */
   readonly owner: boolean;
-  /** Undefined ones are skipped. */
+  /** Called for each attempt at the store; undefined ones are skipped. */
   readonly observers?: readonly (OnStoreRequest | undefined)[];
   /** Ends the search for a running embedded store that does not respond. Default: after three seconds. */
   readonly patience?: AbortSignal;
 }
 
-/** What a store calls an error; anything else could be a text without end, or an address. */
+/** The form of an error code. Other texts are not used: they could be long, or contain an address. */
 const ERROR_CODE = /^\w{1,64}$/;
 const EMBEDDED_FOLDER = 's3';
 const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
@@ -57,7 +57,7 @@ export async function openStore(options: OpenOptions) {
     ...connection,
     s3,
     presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
-    /** Another one, for work that is counted by itself and must not take the sockets of others. */
+    /** Opens another connection, with its own request count and its own sockets. */
     connect,
     /** Ends all connections. */
     async close(): Promise<void> {
@@ -70,7 +70,7 @@ export async function openStore(options: OpenOptions) {
 async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; close: () => Promise<void> }> {
   const { owner, patience = AbortSignal.timeout(PATIENCE_MS) } = options;
   const { dataDir, localS3Port, corsOrigins } = options.settings;
-  // A command that made a store of its own would never find anything to delete in it.
+  // A command must not create a new store: it would find nothing to delete in it.
   if (!owner && !existsSync(join(dataDir, EMBEDDED_FOLDER))) {
     throw new SettingsError(`there is no store in DATA_DIR (${dataDir}); set S3_BUCKET, or run serve there first`);
   }
@@ -103,7 +103,7 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
   };
 }
 
-/** The endpoint that a running `serve` wrote down, when something responds there in time. */
+/** The endpoint that a running `serve` wrote to the data folder, if it responds in time. */
 async function runningEndpoint(endpointFile: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const endpoint = await readFile(endpointFile, 'utf8');
@@ -121,10 +121,10 @@ export interface CommandContext {
   readonly opened: OpenedStore;
 }
 
-/** Flags that have no value, as a command is given them. */
+/** The values of flags without an argument. */
 export type Switches<N extends string> = { readonly [K in N]: boolean | undefined };
 
-/** Runs a command on the store of the settings, beside `serve` or without it, or `serve` itself; closes all of it afterwards. */
+/** Runs a command, or `serve`, on the store of the settings, and closes the store afterwards. */
 export async function onStore(
   env: Env,
   run: (context: CommandContext) => Promise<number>,

@@ -1,4 +1,4 @@
-// The deletion of what is due: `sweep`, one run for a cron job or a person, and the schedule of the runs inside `serve`.
+// `sweep`, one run for a cron job or a person, and the schedule of the sweeps inside `serve`.
 import { schedule as scheduleCron } from 'node-cron';
 import type { Registry } from 'prom-client';
 import type { Env } from '../config.ts';
@@ -71,10 +71,10 @@ function toText(report: SweepReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** ECMA-48: to the first column, and erase to the end of the line. */
+/** ECMA-48: move to the first column, and erase to the end of the line. */
 const FRESH_LINE = '\r\u001b[K';
 
-/** How far a sweep is, on one line of a terminal that is written over; nothing where there is no terminal. */
+/** Shows the progress of a sweep on one line that is overwritten; without a terminal it writes nothing. */
 export function createProgress(terminal: { isTTY?: boolean | undefined; write(text: string): unknown }) {
   const write = (text: string) => {
     if (terminal.isTTY) terminal.write(FRESH_LINE + text);
@@ -82,12 +82,12 @@ export function createProgress(terminal: { isTTY?: boolean | undefined; write(te
   return {
     show: ({ due, deleted, failed }: { due: number; deleted: number; failed: number }) =>
       write(`${deleted} of ${due} deleted, ${failed} failed`),
-    /** Leaves an empty line for what is printed next. Safe to repeat. */
+    /** Clears the line. Safe to repeat. */
     clear: () => write(''),
   };
 }
 
-/** Undefined where something else sweeps; recordings that will be deleted unassessed are counted all the same. */
+/** Undefined with SWEEP_SCHEDULE=off; recordings that will be deleted unassessed are still counted. */
 export function startSweeps({ settings, opened, logger, tracing }: CommandContext, metrics: Registry) {
   const context = sweepContext(settings, opened.connect());
   const read = settings.sweepSchedule === undefined ? () => findDueSoon(context) : undefined;
@@ -112,7 +112,7 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
   });
 }
 
-/** Runs `run` on a cron schedule in UTC; a time that comes while a run is under way is left out. `run` must not reject. */
+/** Runs `run` on a cron schedule in UTC; a time during a run is skipped. `run` must not reject. */
 export function startSchedule(cron: string, run: (signal: AbortSignal) => Promise<void>) {
   const stopping = new AbortController();
   let running: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-// `token`: a JWT for trying things out, where a shared secret signs them.
+// `token`: makes a JWT for trials, signed with the shared secret.
 import { type JWTPayload, SignJWT } from 'jose';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
 import { SCOPES } from '../http/auth.ts';
@@ -53,7 +53,7 @@ function problemsOf({ tenant, scope, exam, attempt }: TokenClaims): string[] {
   return problems;
 }
 
-/** Under the names that the settings give to claims. */
+/** The claims, under the names that the settings give. */
 export function claimsOf({ sub, tenant, scope, exam, attempt }: TokenClaims, { auth }: Settings): JWTPayload {
   return {
     sub,

@@ -21,7 +21,7 @@ export interface Tracing {
 const OFF: Tracing = { inSpan: (_name, act) => act(), close: async () => {} };
 
 const SERVICE_NAME = 'proctoring-recordings';
-/** A collector that is down must not hold up the end of a process. */
+/** The limit for the last delivery, so that a collector that is down does not delay the exit. */
 const CLOSE_WITHIN_MS = 5 * SECOND_MS;
 
 /**
@@ -30,7 +30,7 @@ const CLOSE_WITHIN_MS = 5 * SECOND_MS;
  */
 export async function startTracing(protocol: TracesProtocol | undefined, logger: Logger): Promise<Tracing> {
   if (protocol === undefined) return OFF;
-  // Where nothing is traced, nothing of OpenTelemetry's SDK is even loaded.
+  // Without tracing OpenTelemetry's SDK is not loaded.
   const [{ AsyncLocalStorageContextManager }, core, resources, { BasicTracerProvider, BatchSpanProcessor }, otlp] =
     await Promise.all([
       import('@opentelemetry/context-async-hooks'),
@@ -115,7 +115,7 @@ export async function startTracing(protocol: TracesProtocol | undefined, logger:
   };
 }
 
-/** No message: it could hold a key or an address. */
+/** The error without its message, which could contain a key or an address. */
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR });

@@ -1,4 +1,4 @@
-// `verify`: proves or disproves the promise for a person, an auditor or an alarm.
+// `verify`: checks whether the bucket has what it should, for a person, an auditor or an alert.
 import type { Env } from '../config.ts';
 import { FINDING_KINDS, NOT_SHOWN, type VerifyReport } from '../verifier/findings.ts';
 import { verify } from '../verifier/verify.ts';
@@ -39,7 +39,7 @@ function toText(report: VerifyReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What was not searched is reported. */
+/** A note about stray uploads that could not be searched for. */
 function unlistedLine(why: string): string {
   return why === NOT_SHOWN
     ? 'Stray uploads were searched for beside receipts only: this store lists no open uploads of a folder.'

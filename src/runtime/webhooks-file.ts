@@ -1,11 +1,11 @@
-// Reads WEBHOOKS_FILE, a mounted secret that says where events are sent. Only tenants' ids of it are ever shown.
+// Reads WEBHOOKS_FILE, a mounted secret with the endpoints of events. Messages show only tenants' ids of it.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../bucket/outbox.ts';
 import { ID_PATTERN } from '../model/ids.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
 
-/** As the Standard Webhooks conventions have it. */
+/** The limits of the Standard Webhooks conventions. */
 const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -42,7 +42,7 @@ const endpoint = z
 
 const file = z.record(z.string().regex(ID_PATTERN, 'is no id of a tenant'), endpoint);
 
-/** By tenant. @throws Error saying what is expected, and never what was found */
+/** The endpoints by tenant. @throws Error whose message has the expected form, and no content of the file */
 export function readWebhooksFile(path: string): ReadonlyMap<string, Endpoint> {
   const { data, error } = file.safeParse(readJson(path));
   const [issue] = error?.issues ?? [];

@@ -15,7 +15,7 @@ import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts'
 import { isOutage, isStoreError } from '../objectstore/store-error.ts';
 import { type Endpoint, postEvent } from './endpoint.ts';
 
-/** `dropped`: what it reports never happened, or its tenant does not want it any more; `expired`: undelivered for a week. */
+/** `dropped`: its act never happened, or its tenant no longer subscribes to it; `expired`: undelivered for a week. */
 export type DeliveryResult = 'delivered' | 'failed' | 'dropped' | 'expired';
 
 export interface DeliveryFailure {
@@ -45,7 +45,7 @@ export const POLL_MS = 10 * SECOND_MS;
 const ENDPOINT_CONCURRENCY = 4;
 /** Objects of a tenant that are held at once, oldest first. */
 const MAX_WAITING = 1000;
-/** After so many failures in a row the endpoint gets nothing for a while. */
+/** After so many failures in a row nothing is sent to the endpoint for a while. */
 const MAX_FAILURES_IN_A_ROW = 5;
 const FIRST_RETRY_MS = 10 * SECOND_MS;
 const LONGEST_RETRY_MS = 6 * HOUR_MS;
@@ -60,7 +60,7 @@ export function backoffMs(attempts: number, random: number, longestMs: number = 
   return Math.round(wholeMs * (1 - random / 2));
 }
 
-/** What this process remembers of an object; once it is forgotten, its events are sent again, under the same ids. */
+/** The state of an object, kept in memory only. Without it the events are sent again, under the same ids. */
 interface Progress {
   /** Ids of the events that need no further attempt. */
   readonly done: Set<string>;
@@ -68,7 +68,7 @@ interface Progress {
   nextMs: number;
 }
 
-/** One attempt at everything that a tenant has waiting. */
+/** One attempt at all waiting events of a tenant. */
 interface Round {
   readonly tenant: string;
   readonly endpoint: Endpoint | undefined;
@@ -77,7 +77,7 @@ interface Round {
   isOutage: boolean;
 }
 
-/** Two at once, or in two processes, may deliver an event twice. */
+/** Two dispatchers, in one process or two, may deliver an event twice. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stopping = new AbortController();
@@ -144,7 +144,7 @@ export class Dispatcher {
     return this.#stopping.signal.aborted || round.isOutage || round.failuresInARow >= MAX_FAILURES_IN_A_ROW;
   }
 
-  /** Never throws: what fails is reported, and attempted again later. */
+  /** Never throws: a failure is reported, and the delivery is attempted again later. */
   async #attempt(round: Round, object: WaitingEvents): Promise<void> {
     const { now } = this.#options;
     const progress = this.#remembered.get(object.key) ?? { done: new Set<string>(), attempts: 0, nextMs: 0 };
@@ -222,7 +222,7 @@ export class Dispatcher {
     return code === undefined;
   }
 
-  /** What is remembered of a key stays until it is deleted, so that no event is sent again meanwhile. @throws StoreError */
+  /** The progress of a key is kept until its deletion has succeeded, so that no event is sent again. @throws StoreError */
   async #remove(key: string): Promise<void> {
     const { store } = this.#options;
     this.#versioned ??= store.isVersioned();

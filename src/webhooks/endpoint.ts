@@ -1,4 +1,4 @@
-// Where a tenant's events are sent, and one attempt to deliver one by the Standard Webhooks conventions.
+// The endpoint of a tenant's events, and one attempt to deliver an event by the Standard Webhooks conventions.
 import { Webhook } from 'standardwebhooks';
 import type { EventType, RecordingEvent } from '../bucket/outbox.ts';
 import { SECOND_MS } from '../model/durations.ts';
@@ -23,7 +23,7 @@ export interface PostOptions {
 }
 
 /**
- * Posts an event. Resolves with undefined when the response is 2xx, else with why not: `http-503`, `timeout` or the
+ * Posts an event. Resolves with undefined when the response is 2xx, else with the reason: `http-503`, `timeout` or the
  * network's own code. Redirects are not followed, and the response's body is not read. Never throws.
  */
 export async function postEvent(
@@ -52,12 +52,12 @@ export async function postEvent(
   }
 }
 
-/** One signature for each key, so that a consumer may know either. */
+/** One signature for each secret, so that a consumer may use either. */
 function signaturesOf(keys: readonly Uint8Array[], id: string, nowMs: number, body: string): string {
   return keys.map((key) => new Webhook(key, { format: 'raw' }).sign(id, new Date(nowMs), body)).join(' ');
 }
 
-/** Never the message: it may hold the URL, and that may hold a secret of the endpoint. */
+/** Never the message: it may contain the URL, which may contain a secret of the endpoint. */
 function networkCodeOf(error: unknown): string {
   const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } };
   if (name === 'TimeoutError') return 'timeout';

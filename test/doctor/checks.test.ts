@@ -179,7 +179,7 @@ test('a report has a mark, a name and a reason on each line, a remedy below what
   expect(lines).toContainEqual(expect.stringMatching(/^✗ {2}a longer name {2}It is very/));
   expect(lines.join()).not.toContain('not shown');
   expect(lines).toContain('   versions: off');
-  expect(lines.at(-2)).toBe('The bucket is NOT fit: 1 failed, 1 to look at.');
+  expect(lines.at(-2)).toBe('The bucket is NOT fit: 1 failed, 1 warned.');
   for (const columns of [60, 120]) {
     expect(Math.max(...linesIn(columns).map(({ length }) => length))).toBeLessThanOrEqual(columns);
   }

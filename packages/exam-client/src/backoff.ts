@@ -2,7 +2,7 @@
 
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
-/** From this attempt on the pause has its maximum. */
+/** Keeps the power of two small; the maximum is reached before. */
 const MAX_DOUBLINGS = 10;
 
 /** A longer Retry-After is cut to this, so that uploads resume soon after the service is available again. */

@@ -1,4 +1,4 @@
-// The page to try everything out, /demo: its files, and tokens for it alone.
+// The demo page, /demo: its files, and the tokens for it.
 import { BlockList } from 'node:net';
 import { extname } from 'node:path';
 import type { Request } from 'express';
@@ -7,7 +7,7 @@ import { parseId } from '../../model/ids.ts';
 import type { Scope } from '../auth.ts';
 import type { Handler, Handlers } from '../request.ts';
 
-/** Who acts on the page, and what each may do. */
+/** The roles of the page and their scopes. */
 export const DEMO_ROLES = {
   'exam-client': 'recordings:upload',
   reviewer: 'recordings:review',
@@ -23,13 +23,13 @@ export type DemoFiles = Readonly<Record<'index.html' | 'main.js' | 'page.css', B
 
 export interface DemoPage {
   files(): Promise<DemoFiles>;
-  /** Under which a browser on this machine knows the page; it gets tokens under no other. */
+  /** The origins of the page for a browser on this machine; other origins get no tokens. */
   readonly origins: readonly string[];
-  /** Where its recordings go, and come from. */
+  /** The store's origin, for uploads and playback. */
   readonly storeOrigin: string;
   /** How long before its deadline the sweeper deletes a recording. */
   readonly deleteLeadMs: number;
-  /** For minutes, and bound to the attempt. */
+  /** A token that is valid for minutes and bound to the attempt. */
   issueToken(role: DemoRole, attempt: string): Promise<string>;
 }
 
@@ -84,8 +84,8 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Browsers send the origin of every POST, so no other page gets a token, nor does one under a name that was bound to this
- * address; what is not a browser must run on this machine.
+ * Browsers send the origin of every POST, so no other page gets a token, also not by DNS rebinding. Clients that are not
+ * browsers must run on this machine.
  * @throws ServiceError `cross-origin`
  */
 function requireOwnPage(req: Request, origins: readonly string[]): void {

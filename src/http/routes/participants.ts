@@ -1,4 +1,4 @@
-// The privacy desk: what is held of a participant, its export, its erasure.
+// The privacy desk: what is kept of a participant, its export and its erasure.
 import { eraseParticipant } from '../../recordings/erase-participant.ts';
 import { exportDocument, exportHead } from '../../recordings/export.ts';
 import { exportArchive } from '../../recordings/export-archive.ts';
@@ -71,7 +71,7 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
     '`includeRestricted` is `true`: for the data subject, or a legal claim.',
   scopes: ['privacy:manage'],
   query: exportQuery,
-  // The document has links; an archive is read by the service itself.
+  // Only the document has playback links: the service reads the media of an archive itself.
   handsOut: ({ format }) => format !== 'zip',
   success: {
     description: 'The export.',

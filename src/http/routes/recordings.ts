@@ -1,4 +1,4 @@
-// Recordings: what is known of them, playing them, restricting their processing, deleting them before their deadline.
+// Recordings: reading, listing and playing them, restricting their processing, deleting them before their deadline.
 import type { z } from 'zod';
 import { ServiceError } from '../../model/errors.ts';
 import { readAccessLog } from '../../recordings/access-log.ts';
@@ -94,7 +94,7 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
   },
 });
 
-/** That a bound token is bound to this very attempt was checked before. */
+/** It was checked before that a bound token is bound to this attempt. */
 function requireRight(principal: Principal, reason: z.output<typeof eraseQuery>['reason']): void {
   if (principal.scopes.has('privacy:manage')) return;
   if (principal.attempt === undefined) requireScope(principal, ['privacy:manage']);

@@ -1,4 +1,4 @@
-// What needs no token: probes, metrics and the documentation.
+// Paths that need no token: probes, metrics and the documentation.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Response } from 'express';
@@ -13,12 +13,12 @@ export interface Readiness {
 }
 
 export interface ServiceDependencies {
-  /** Gets this layer's measurements; one application for each registry. */
+  /** The HTTP metrics are registered here; one application for each registry. */
   readonly metrics: Registry;
   isReady(): Promise<Readiness>;
 }
 
-/** Written by `npm run openapi` from the calls themselves, to which a test holds it. */
+/** Written by `npm run openapi` from the calls; a test compares them. */
 const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
 
 /** By path, then by method. */
@@ -42,7 +42,7 @@ export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string
   };
 }
 
-/** The same for all callers of this version of the service: a browser asks whether it has changed. */
+/** The same for all callers of this version of the service: a browser revalidates it. */
 function mayBeKept(res: Response): Response {
   res.setHeader('Cache-Control', 'no-cache');
   return res;

@@ -1,4 +1,4 @@
-// An upload from its beginning to its end: through presigned URLs of parts, or as one file through the service.
+// Uploads from creation to completion: through presigned part URLs, or as one file through the service.
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../../model/errors.ts';
 import { completeRecording } from '../../recordings/complete.ts';
@@ -69,7 +69,7 @@ function refuseWithoutConsent(body: unknown): void {
   });
 }
 
-/** A thousand parts with their sizes, generously. */
+/** Enough for a thousand parts with their sizes. */
 const PARTS_BODY_BYTES = 512 * 1024;
 
 export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
@@ -96,7 +96,7 @@ export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt
   handle: async ({ ctx, ref }) => ({ parts: await listUploadedParts(ctx, ref) }),
 });
 
-/** How the completion of an upload is refused. */
+/** The problems of completing an upload. */
 const OF_COMPLETION: readonly ErrorCode[] = [
   'parts-missing',
   'parts-mismatch',

@@ -22,7 +22,7 @@ export interface ObjectLock {
   readonly defaultRetention: string | undefined;
 }
 
-/** Of an enabled rule: which keys it matches, and after how many days it does what. */
+/** An enabled rule: the keys that it matches, and after how many days it does what. */
 export interface LifecycleRuleSummary {
   readonly id: string;
   readonly prefix: string;
@@ -158,7 +158,7 @@ async function configured<T>(response: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A rule names its prefix in one of four places, older ones included. */
+/** A rule has its prefix in one of three members; `Prefix` of the rule itself is deprecated. */
 function toSummary(rule: LifecycleRule): LifecycleRuleSummary {
   const { Filter, Expiration } = rule;
   const narrowing = [Filter?.Tag, Filter?.ObjectSizeGreaterThan, Filter?.ObjectSizeLessThan, Filter?.And?.Tags];

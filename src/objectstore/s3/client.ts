@@ -41,7 +41,7 @@ const MD5_OPERATIONS = new Set([
   'PutBucketLifecycleConfiguration',
 ]);
 
-/** The SDK's defaults break uploads on older gateways, and put a checksum of nothing into presigned URLs (docs/adr/0004). */
+/** The SDK's defaults break uploads on older gateways, and sign the checksum of an empty body into URLs (docs/adr/0004). */
 export const CHECKSUMS = {
   requestChecksumCalculation: 'WHEN_REQUIRED',
   responseChecksumValidation: 'WHEN_REQUIRED',
@@ -49,7 +49,7 @@ export const CHECKSUMS = {
 
 const MAX_ATTEMPTS = 5;
 const CONNECTION_TIMEOUT_MS = 5_000;
-/** A request is given up when no byte moves for this long. The SDK's `requestTimeout` would only warn. */
+/** A request is aborted when no byte is sent or received for this long. The SDK's `requestTimeout` would only warn. */
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 256;
 
@@ -64,7 +64,7 @@ export function createS3Client(
     forcePathStyle: settings.forcePathStyle,
     ...CHECKSUMS,
     maxAttempts: MAX_ATTEMPTS,
-    // The chain of middleware is put together once a command, not once a call: a tenth less CPU a request (measured).
+    // The middleware stack is built once for each command class, not for each call: 10 % less CPU a request (measured).
     cacheMiddleware: true,
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT_MS,
@@ -80,7 +80,7 @@ export function createS3Client(
   middlewareStack.add(watchAttempts(onRequest), { step: 'deserialize', priority: 'high', name: 'watchAttempts' });
   const beforeTheSdkReads = { relation: 'after', toMiddleware: 'deserializerMiddleware' } as const;
   middlewareStack.addRelativeTo(expectRootElement, { ...beforeTheSdkReads, name: 'expectRootElement' });
-  // Around all other middleware, so that `client.send` throws nothing else.
+  // Outermost, so that `client.send` throws nothing else.
   middlewareStack.add(throwStoreErrors, { step: 'initialize', priority: 'high', name: 'throwStoreErrors' });
   return client;
 }
@@ -105,7 +105,7 @@ const useContentMd5: BuildMiddleware<ServiceInputTypes, ServiceOutputTypes> = (n
   };
 };
 
-/** Makes no attempt for a request that has lasted too long, counts each other one, and keeps the store's `Date` where `storeTimeOf` finds it. */
+/** Refuses attempts past the request's deadline, counts all others, and keeps the store's `Date` for `storeTimeOf`. */
 function watchAttempts(onRequest: OnStoreRequest): DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> {
   return (next, context) => {
     const operation = operationOf(context);

@@ -53,11 +53,11 @@ const DELETE_BATCH = 1000;
 /** The store's codes for a deletion of what does not exist. */
 const NOTHING_TO_DELETE: readonly string[] = ['NoSuchKey', 'NoSuchVersion', 'NotFound'];
 
-/** The store turned out to lack something that the service can do without. */
+/** The store lacks an optional capability. */
 export type StoreNotice = 'store-has-no-tagging' | 'store-has-no-batch-delete';
 
 export interface BucketPlace extends Pick<S3Settings, 'bucket' | 'keyPrefix'> {
-  /** Under it the adapter makes throw-away keys, to find out what the store does. */
+  /** The adapter tries out what the store does with throw-away keys under this prefix. */
   readonly scratchPrefix: string;
 }
 
@@ -152,7 +152,7 @@ export class S3ObjectStore implements ObjectStore {
       sizeBytes: object.Size,
       lastModifiedMs: object.LastModified.getTime(),
     }));
-    // A store that ignores where to start would send the same page again and again.
+    // A store that ignores StartAfter would send the same page again and again.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
     const isTruncated = output.IsTruncated ?? output.NextContinuationToken !== undefined;
     const truncated = goesOn(operation, isTruncated, objects.length > 0);
@@ -197,7 +197,7 @@ export class S3ObjectStore implements ObjectStore {
       const output = await this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket }));
       const status: string | undefined = output.Status;
       if (status === undefined || status === 'Enabled' || status === 'Suspended') return status !== undefined;
-      // A status that S3 does not have, such as `Disabled`, says nothing.
+      // A status that S3 does not define, such as `Disabled`, proves nothing.
       return this.#hasVersions(new StoreError('not-implemented', 'GetBucketVersioning', 'UnknownStatus'));
     } catch (error) {
       if (!isDispensable(error)) throw error;
@@ -354,7 +354,7 @@ export class S3ObjectStore implements ObjectStore {
       return true;
     } catch (error) {
       if (await this.#isGone(key, uploadId, error)) return false;
-      // Ceph RGW says InternalError ("already in progress") of an upload that has ended (measured on 16.2).
+      // Ceph RGW responds with InternalError ("already in progress") for an upload that has ended (measured on 16.2).
       const maybeGone = isStoreError(error) && error.storeCode === 'InternalError';
       if (maybeGone && !(await this.listParts(key, uploadId))) return false;
       throw error;
@@ -374,7 +374,7 @@ export class S3ObjectStore implements ObjectStore {
     const from = JSON.parse(cursor ?? '{}') as Cursor;
     const request = { Bucket: this.#bucket, Prefix: this.#keyPrefix + prefix, KeyMarker: from.key };
     const response = this.#client.send(new ListMultipartUploadsCommand({ ...request, UploadIdMarker: from.id }));
-    // versitygw 1.8 refuses its own marker. The service opens one upload of a key, so the key alone leads on as well.
+    // versitygw 1.8 refuses its own marker. The service opens one upload of a key, so the key alone is enough to continue.
     const output = await response.catch((error: unknown) => {
       if (from.id === undefined || !isStoreError(error, 'unexpected')) throw error;
       return this.#client.send(new ListMultipartUploadsCommand(request));
@@ -410,7 +410,7 @@ interface Cursor {
 
 /**
  * Each item once, and not the last one of the page before. No cursor on the last page.
- * @throws StoreError when a truncated listing leads nowhere, or to the same page again
+ * @throws StoreError when a truncated listing has no cursor, or the cursor of the same page
  */
 function pageOf<T>(
   operation: string,

@@ -7,18 +7,18 @@ import { CHECKSUMS, type S3Settings } from './client.ts';
 import { createQuerySigner, escapeUri } from './query-signature.ts';
 
 export interface S3PresignerOptions {
-  /** Only its credentials are used, where the settings have none: signing sends nothing. */
+  /** Only its credentials are used, and only where the settings have none: signing sends nothing. */
   readonly client: S3Client;
   readonly settings: S3Settings;
   /** Milliseconds since the epoch; the signature's date. */
   readonly now: () => number;
-  /** Leave false. True makes URLs without a signed length, so that a test can show that the self-test finds the hole. */
+  /** Leave false. True makes URLs without a signed length, so that a test can show that the self-test detects it. */
   readonly unsafeWithoutSignedLength?: boolean;
 }
 
 const NO_STORE = 'private, no-store';
 
-/** Signs for `publicEndpoint` where there is one; part URLs with the upload credentials where there are some. */
+/** Signs for `publicEndpoint` where it is set, and part URLs with the upload credentials where they are set. */
 export function createS3Presigner(options: S3PresignerOptions): Presigner {
   const { settings, now } = options;
   const { region, forcePathStyle, bucket } = settings;
@@ -47,7 +47,7 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
 
   return {
     async presignPart(key: string, part: PartToSign, expiresInSeconds: number) {
-      // Signed for no bytes, a part URL takes another object's by x-amz-copy-source (measured on Ceph 16).
+      // A part URL signed for a length of 0 copies another object by x-amz-copy-source (measured on Ceph 16).
       if (part.sizeBytes < 1) throw new RangeError('a part has at least one byte');
       const signedAtMs = now();
       const path = `${bucketPath}/${escapePath(settings.keyPrefix + key)}`;
@@ -69,7 +69,7 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
   };
 }
 
-/** The slashes stay. */
+/** Escapes all but the slashes. */
 function escapePath(key: string): string {
   return key.split('/').map(escapeUri).join('/');
 }

@@ -4,7 +4,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 
 export interface RequestToSign {
   readonly method: string;
-  /** As it is sent: each segment escaped by `escapeUri`. */
+  /** As it is sent, with each segment escaped by `escapeUri`. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   /** By names in lower case, `host` among them; a user of the URL must send them as they are. */
@@ -23,14 +23,14 @@ const UNRESERVED = /^[\w.~-]*$/;
 /** `sign` returns the whole query of the URL, the signature at its end; the signature's time has whole seconds. */
 export function createQuerySigner(region: string) {
   let known: { day: string; secret: string; key: KeyObject } | undefined;
-  /** The same for a day. */
+  /** The signing key: the same for a whole day. */
   function signingKey(secret: string, day: string): KeyObject {
     if (known?.day !== day || known.secret !== secret) {
       const key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(
         (previous, text) => hmac(createSecretKey(previous), text),
         Buffer.from(`AWS4${secret}`),
       );
-      // A Buffer would be converted to a key at every use, which takes longer than all the rest.
+      // A KeyObject: a Buffer would be converted at every use, which takes longer than the rest of the signature.
       known = { day, secret, key: createSecretKey(key) };
     }
     return known.key;
@@ -67,7 +67,7 @@ export function createQuerySigner(region: string) {
   };
 }
 
-/** RFC 3986 escaping of all that is not unreserved, as the signature wants it. */
+/** Escapes all but the unreserved characters of RFC 3986, as the signature requires. */
 export function escapeUri(text: string): string {
   if (UNRESERVED.test(text)) return text;
   return encodeURIComponent(text).replace(

@@ -1,5 +1,5 @@
-// What a response of an S3-compatible store says: errors become StoreErrors, and one that may not be whole, or may not be
-// from the store, says nothing.
+// Interprets responses of an S3-compatible store: errors become StoreErrors. A response that may be incomplete, or may not
+// be from the store, proves nothing.
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { GetObjectCommandOutput, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { DeserializeMiddleware } from '@smithy/types';
 import { meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
 
-/** Ceph RGW says NoSuchKey of an upload that has ended (measured on 16.2). */
+/** Ceph RGW responds with NoSuchKey for an upload that has ended (measured on 16.2). */
 const UPLOAD_OPERATIONS = new Set(['UploadPart', 'ListParts', 'CompleteMultipartUpload', 'AbortMultipartUpload']);
 
 interface SdkError extends Error {
@@ -77,8 +77,8 @@ export function wholeItems<T, Name extends keyof T>(
 }
 
 /**
- * Whether a listing has another page. A store may leave `IsTruncated` out; then a marker that leads on says it. A truncated
- * listing without a marker is cut short: it is not the end.
+ * Whether a listing has another page. Where a store leaves `IsTruncated` out, a marker for the next page means the
+ * same. A truncated listing without a marker was cut off: it is not the last page.
  */
 export function goesOn(operation: string, isTruncated: boolean | undefined, leadsOn: boolean): boolean {
   if (isTruncated && !leadsOn) throw cutShort(operation);
@@ -88,7 +88,7 @@ export function goesOn(operation: string, isTruncated: boolean | undefined, lead
 /** How many bytes of a range will arrive. A store that ignores the range sends others, which are not read. */
 export function bytesInRange(output: GetObjectCommandOutput, offset: number): number {
   const { ContentRange = '', ContentLength, ETag, Body } = output;
-  // Some stores give an empty object whole, whatever the range.
+  // Some stores ignore the range of an empty object.
   if (ContentRange === '' && ContentLength === 0 && ETag) return 0;
   const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(ContentRange) ?? [];
   if (Number(first) !== offset) {
@@ -115,7 +115,7 @@ export async function* chunksOf(
   if (received < announced) throw cutShort('GetObject');
 }
 
-/** The root elements of the responses from which something follows when they are empty. */
+/** The root elements of responses that mean something when they are empty. */
 const ROOTS = new Map([
   ['ListObjectsV2', 'ListBucketResult'],
   ['ListObjectVersions', 'ListVersionsResult'],
@@ -129,7 +129,7 @@ const ROOTS = new Map([
 
 const ROOT = /^\s*(?:<\?[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:[\w-]+:)?(\w+)/;
 const PAGE = /^\s*<(?:!doctype\s+html|html)\b/i;
-/** The root element begins within this. */
+/** The root element begins within so many characters. */
 const HEAD_BYTES = 1024;
 
 /** S3's name of it: `GetObject` of `GetObjectCommand`. */
@@ -139,7 +139,7 @@ export function operationOf({ commandName }: { readonly commandName?: string }):
 
 /**
  * Checks each document before the SDK reads it. The SDK takes any document for the one that it expects: an empty body, a
- * proxy's page, or the listing of a store that ignores the query would read as "there is nothing".
+ * proxy's page, or the listing of a store that ignores the query would be read as an empty listing.
  */
 export const expectRootElement: DeserializeMiddleware<ServiceInputTypes, ServiceOutputTypes> = (next, context) => {
   const operation = operationOf(context);
@@ -150,7 +150,7 @@ export const expectRootElement: DeserializeMiddleware<ServiceInputTypes, Service
     if (response.statusCode >= 300) return result;
     const unreadableAnswer = () =>
       Object.assign(new Error(`not a response to ${operation}`), { name: 'UnreadableAnswer' });
-    // Objects are not read here. No object of the service is a page.
+    // The body of an object is not checked, but no object of the service is an HTML page.
     if (operation === 'GetObject') {
       if (!/^text\/html\b/i.test(response.headers['content-type'] ?? '')) return result;
       response.body.destroy();

@@ -84,7 +84,7 @@ export function taggingOn(options: TaggingOptions): Pick<ObjectStore, 'tag' | 't
     try {
       await client.send(new PutObjectTaggingCommand({ ...at(key), Tagging: { TagSet } }));
     } catch (error) {
-      // Ceph answers 409 to the second of two calls that tag one object at once.
+      // Ceph responds with 409 to the second of two concurrent calls that tag one object.
       if (!isStoreError(error) || error.storeCode !== 'OperationAborted' || attempt === TAG_ATTEMPTS) throw error;
       await sleep(Math.random() * TAG_PAUSE_MS * attempt);
       await write(key, tags, attempt + 1);
@@ -109,7 +109,7 @@ export function taggingOn(options: TaggingOptions): Pick<ObjectStore, 'tag' | 't
   };
 }
 
-/** Passes on what is no response of the store. */
+/** Throws the error unless the store refused the call. */
 function requireRefusal(error: unknown): asserts error is StoreError {
   if (!isStoreError(error) || error.code === 'unavailable') throw error;
 }
