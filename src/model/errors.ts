@@ -314,8 +314,8 @@ const TABLE = {
     title: 'The store is not proven to be safe',
     advice:
       'The service has just started and is testing its store, or the store failed a test: `detail` says which. Send the ' +
-      'same request again after `Retry-After`; if it keeps failing, the operator has to act. Stored recordings can be ' +
-      'described, exported as an archive, and deleted meanwhile.',
+      'same request again after `Retry-After`; if it keeps failing, the operator has to act. Until then stored ' +
+      'recordings can be described, exported as an archive, and deleted.',
     retryAfterSeconds: 5,
   },
   'clock-skew': {
@@ -347,7 +347,7 @@ export type ProblemMember = Extract<(typeof TABLE)[ErrorCode], { members: unknow
 export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = TABLE;
 export const ERROR_CODES = Object.keys(PROBLEMS) as ErrorCode[];
 
-/** Turned into an HTTP response in one place (`http/problems.ts`). `message` and `data` are shown to the caller. */
+/** `http/problems.ts` turns it into an HTTP response. `message` and `data` are shown to the caller. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;

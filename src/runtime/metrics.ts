@@ -71,7 +71,7 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
 /** Records the results of `isReady`. A scrape calls it without waiting: the next scrape reports the result. */
 export function readyMetric(registry: Registry, isReady: () => Promise<Readiness>): () => Promise<Readiness> {
   const name = 'proctoring_ready';
-  const help = 'Whether this process may be sent requests, when it was last asked';
+  const help = 'Whether this process was ready for requests at the last check';
   const gauge = new Gauge({ name, help, registers: [registry], collect: () => void watched() });
   async function watched(): Promise<Readiness> {
     const readiness = await isReady();
@@ -166,7 +166,7 @@ export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoon
 }
 
 export function webhookMetrics(registry: Registry) {
-  const results = 'Events by what became of them: delivered, failed (and tried again), dropped, expired';
+  const results = 'Events by result: delivered, failed (and retried), dropped, expired';
   const deliveries = declaring(registry).counter('proctoring_webhook_deliveries_total', results, 'result');
   const name = 'proctoring_webhook_backlog';
   const help = 'Objects in the outbox when it was last read, at most 1000 a tenant';

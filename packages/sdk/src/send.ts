@@ -1,4 +1,4 @@
-// Sends one call; repeats it when the service asks for a retry, or sent no response.
+// Sends one call, and repeats it after a temporary refusal or without a response.
 import { ApiError } from './api-error.ts';
 import { askedPauseMs, type RetryOptions, untilFinal } from './retry.ts';
 import type { Problem } from './types.ts';
