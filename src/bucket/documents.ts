@@ -123,8 +123,6 @@ export type Consent = z.infer<typeof consent>;
 export type Timeline = DocumentOf<'timeline'>;
 /** What is known of a recording from its beginning; written once. */
 export type Manifest = DocumentOf<'manifest'>;
-/** The deletion intent: once it is written, the deletion cannot be revoked. */
-export type DeletionIntent = DocumentOf<'deleting'>;
 /** Why a recording may not be played, and since when (policy 9.1). */
 export type Restriction = DocumentOf<'restricted'>;
 /** Who did what to a recording, or was refused. */
