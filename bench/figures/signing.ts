@@ -1,7 +1,8 @@
 // Figure 6: signing a part URL by query-signature.ts, beside the SDK's library in the two ways in which it can be called.
-import { S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
+import { UploadPartCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl, S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import { HttpRequest } from '@smithy/protocol-http';
+import { createS3Client } from '../../src/objectstore/s3/client.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
 import { byTurns, medianOf, ratioOf } from '../turns.ts';
 import { atLeast, type Figure } from './figure.ts';
@@ -31,7 +32,7 @@ export const signing: Figure = {
   async measure({ short, say }) {
     const [rounds, signatures] = short ? [1, 2000] : [5, 20_000];
     say(`${rounds} rounds of ${signatures} signatures each, by turns`);
-    const client = new S3Client({ ...SETTINGS, requestChecksumCalculation: 'WHEN_REQUIRED' });
+    const client = createS3Client(SETTINGS);
     const presigner = createS3Presigner({ client, settings: SETTINGS, now: Date.now });
     const library = new S3RequestPresigner({ ...SETTINGS, sha256: client.config.sha256 });
     const contestants = {
