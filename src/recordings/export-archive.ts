@@ -1,5 +1,6 @@
 // Portability (policy 9.1): the export and the recordings themselves as one ZIP, in constant memory.
 import { makeZip } from 'client-zip';
+import { storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -67,13 +68,12 @@ export async function* exportArchive(
 
 function toFile({ state, manifest, deadlineMs }: LiveRecording): ArchivedFile {
   const { ref, objects } = state;
-  const subtype = baseMediaType(manifest.contentType)?.split('/')[1] ?? '';
-  const extension = EXTENSIONS[subtype] ?? 'bin';
+  const extension = EXTENSIONS[baseMediaType(manifest.contentType)?.split('/')[1] ?? ''] ?? 'bin';
   return {
     name: `recordings/${ref.exam}/${ref.attempt}/${manifest.kind}-${ref.recording}.${extension}`,
     ref,
     sizeBytes: objects.media?.sizeBytes ?? 0,
-    storedAtMs: (objects.stored ?? objects.media)?.lastModifiedMs ?? 0,
+    storedAtMs: storedAtMs(state) ?? 0,
     deadlineMs,
   };
 }

@@ -11,7 +11,7 @@ export interface Failure {
 
 export function failureOf(error: unknown): Failure {
   if (isStoreError(error)) return { code: error.storeCode, operation: error.operation, kind: error.code };
-  return { code: `unexpected-${(error as Partial<Error> | undefined)?.name ?? 'error'}` };
+  return { code: `unexpected-${error instanceof Error ? error.name : 'error'}` };
 }
 
 export function describeFailure({ code, operation }: Failure): string {

@@ -1,12 +1,14 @@
 // Moments and answers that are rare: the last second before a deadline, a damaged document, a store that fails in between.
 import { beforeEach, expect, test } from '@jest/globals';
 import type { RecordingRef } from '../../src/model/ids.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { readRecording } from '../../src/recordings/read.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { webm } from '../kit/fixtures.ts';
-import { failing } from '../kit/interventions.ts';
+import { failing, keeping, overriding } from '../kit/interventions.ts';
 import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -60,4 +62,33 @@ test('an index entry of a recording that never was is removed by an erasure, and
     [ref.recording, ref.attempt],
   ]);
   expect(await service.keys('participants/')).toEqual([]);
+});
+
+test('an index entry of a recording that never was, and that the store keeps, leaves the erasure incomplete', async () => {
+  const never: RecordingRef = { ...(await service.begin()), attempt: 'a9' };
+  const key = participantKey('p1', never);
+  await service.put(key);
+  const context = { ...service.context, store: keeping(service.store, key) };
+  const erasure = eraseParticipant(context, CALLER, { tenant: 'acme', participant: 'p1' }, 'erasure');
+  const failed = [{ examId: 'math', attemptId: 'a9', recordingId: never.recording, code: 'AccessDenied' }];
+  await expect(erasure).rejects.toMatchObject({ code: 'erasure-incomplete', data: { failed } });
+});
+
+test('a restriction whose response fails is there all the same, and a second one keeps the first reason', async () => {
+  const ref = await service.record();
+  let isMarked = false;
+  const store = overriding(service.store, {
+    async put(...args) {
+      isMarked ||= String(args[0]).includes('/restricted');
+      return service.store.put(...args);
+    },
+    async list(...args) {
+      if (isMarked) throw new StoreError('unavailable', 'ListObjectsV2', 'SlowDown');
+      return service.store.list(...args);
+    },
+  });
+  const first = restrictRecording({ ...service.context, store }, CALLER, ref, 'a dispute');
+  await expect(first).rejects.toMatchObject({ storeCode: 'SlowDown' });
+  expect(await restrictRecording(service.context, CALLER, ref, 'another')).toMatchObject({ restricted: true });
+  expect(await service.readJson(recordingKey(ref, 'restricted'))).toMatchObject({ reason: 'a dispute' });
 });
