@@ -208,8 +208,10 @@ describe('a file that stops coming', () => {
 
 describe('more files at once', () => {
   const file = enlargeWebm(webm, 8 * MIB);
-  /** Its first bytes stay in a buffer. */
-  const beginOne = (created: CreatedRecording, by: Api) => begin(created, file.subarray(0, MIB), file.length, by);
+  /** So few that they arrive at once: when a buffer is taken, none of them is on its way any more. */
+  const FIRST_BYTES = 1024;
+  const beginOne = (created: CreatedRecording, by: Api) =>
+    begin(created, file.subarray(0, FIRST_BYTES), file.length, by);
 
   it('than may be sent are refused with 503 and Retry-After, until one of them has ended', async () => {
     const crowded = await startApi({ content: { max: 2 } });
@@ -236,11 +238,11 @@ describe('more files at once', () => {
     const answered = attach(waiting, file, shared);
     await until(() => buffers.waiting === 1);
     nowMs += 6 * MINUTE_MS;
-    slow.write(file.subarray(MIB, 2 * MIB));
+    slow.write(file.subarray(FIRST_BYTES, 2 * MIB));
     expect(await answerOf(slow)).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
     expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
     // It is as slow, but no other upload waits any more.
-    another.write(file.subarray(MIB));
+    another.write(file.subarray(FIRST_BYTES));
     another.end(FORM_TAIL);
     expect(await answerOf(another)).toMatchObject({ status: 200 });
     for (const each of [created, waiting]) await expectKept(each, file, shared);

@@ -8,7 +8,7 @@ import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { webm } from '../kit/fixtures.ts';
-import { failing, keeping, overriding } from '../kit/interventions.ts';
+import { failing, keeping, meanwhile, overriding } from '../kit/interventions.ts';
 import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -91,4 +91,20 @@ test('a restriction whose response fails is there all the same, and a second one
   await expect(first).rejects.toMatchObject({ storeCode: 'SlowDown' });
   expect(await restrictRecording(service.context, CALLER, ref, 'another')).toMatchObject({ restricted: true });
   expect(await service.readJson(recordingKey(ref, 'restricted'))).toMatchObject({ reason: 'a dispute' });
+});
+
+test('of two erasures at once, the one that finds nothing left returns the receipt of the other', async () => {
+  const ref = await service.record();
+  const secondListing = { when: 'before', call: 'list', keys: /^attempts\//, nth: 2 } as const;
+  let first: unknown;
+  const erased = await meanwhile(
+    service.store,
+    secondListing,
+    async () => {
+      first = await service.erase(ref);
+    },
+    (store) => service.erase(ref, store),
+  );
+  expect(erased).toEqual(first);
+  expect(await service.objectsOf(ref)).toEqual([]);
 });
