@@ -1,10 +1,9 @@
 // Everything in the bucket, key by key with its meaning, whether this service wrote it or not: for expiry and verification.
-import type { RecordingRef } from '../model/ids.ts';
+import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { isDispensable } from '../objectstore/needs.ts';
 import {
   endUpload,
   type ListedObject,
-  type ListPage,
   listAll,
   listAllMultipartUploads,
   listsUploadsByFolder,
@@ -14,7 +13,7 @@ import {
   type UploadPage,
 } from '../objectstore/object-store.ts';
 import { parseDocument, type Receipt } from './documents.ts';
-import { ATTEMPTS_PREFIX, DOCTOR_PREFIX, keyOf, type ParsedKey, parseKey, prefixOf, ROOTS } from './layout.ts';
+import { ATTEMPTS_PREFIX, DOCTOR_PREFIX, keyOf, type ParsedKey, parseKey, ROOTS } from './layout.ts';
 import { hashOf } from './receipts.ts';
 
 export type Folder = 'attempts' | 'audit' | 'due' | 'outbox' | 'participants' | 'receipts';
@@ -108,21 +107,18 @@ export async function readStoredReceipt(
 }
 
 /**
- * Answers, for recordings in the order of their keys, whether anything of them is stored. At most one LIST per recording
- * and one per 1000 keys of `attempts/`; holds one page. An answer may be as old as its page: check again before you act
- * on it. @throws StoreError
+ * The ids of those recordings of which a listing of all of `attempts/` shows anything: a LIST for every 1000 keys, none for
+ * no recordings. No order of keys is relied on. An answer may be as old as its page: check again before you act on it.
+ * @throws StoreError
  */
-export function existenceInOrder(store: ObjectStore): (ref: RecordingRef) => Promise<boolean> {
-  let page: Pick<ListPage, 'objects' | 'truncated'> = { objects: [], truncated: true };
-  let index = 0;
-  return async (ref) => {
-    const prefix = prefixOf('recording', ref);
-    const key = () => page.objects[index]?.key;
-    for (let current = key(); current !== undefined && current < prefix; current = key()) index += 1;
-    if (key() === undefined && page.truncated) {
-      page = await store.list(ATTEMPTS_PREFIX, { startAfter: prefix });
-      index = 0;
-    }
-    return key()?.startsWith(prefix) ?? false;
-  };
+export async function storedAmong(store: ObjectStore, refs: readonly RecordingRef[]): Promise<ReadonlySet<string>> {
+  const wanted = new Set(refs.map(recordingId));
+  const stored = new Set<string>();
+  if (wanted.size === 0) return stored;
+  for await (const { parsed } of keysIn(store, 'attempts')) {
+    if (parsed?.type !== 'recording') continue;
+    const id = recordingId(parsed.ref);
+    if (wanted.has(id)) stored.add(id);
+  }
+  return stored;
 }

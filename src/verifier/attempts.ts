@@ -1,4 +1,5 @@
-// Checks every attempt: its deadlines, its entry in the deletion queue, its manifests, tags and participant index entries.
+// Checks every attempt: its deadlines, its entry in the deletion queue, its manifests, tags and participant index entries,
+// and that no receipt says that what is stored is deleted.
 import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { type Manifest, refOf } from '../bucket/documents.ts';
@@ -19,8 +20,9 @@ interface Expected {
 }
 
 /**
- * Reads `attempts/` once, each manifest, and each set of tags. The deletion queue and the participant index are read once
- * for every `windowKeys` attempts, after them: whatever an attempt needs there was written before it.
+ * Reads `attempts/` once, each manifest and set of tags, and looks for a receipt of each recording. The deletion queue and
+ * the participant index are read once for every `windowKeys` attempts, after them: whatever an attempt needs there was
+ * written before it.
  */
 export async function verifyAttempts(run: VerifyRun): Promise<void> {
   const attempts = run.bucket.attemptsIn(
@@ -69,7 +71,9 @@ async function checkRecording(
   if (deadlineMs <= context.now()) {
     await run.report('overdue', name, `its deadline was ${toIso(deadlineMs)}`, () => run.enqueue(ref, deadlineMs));
   }
-  if (objects.deleting || run.isYoung(createdAtOf(ref.recording))) return;
+  if (run.isYoung(createdAtOf(ref.recording))) return;
+  await checkReceipt(run, ref);
+  if (objects.deleting) return;
   if (!objects.manifest) {
     const names = Object.keys(objects).join(', ') || 'older versions only';
     await run.report('media-without-manifest', name, names, () => run.enqueue(ref, context.now()));
@@ -81,6 +85,19 @@ async function checkRecording(
     await run.report('manifest-unreadable', objects.manifest.key, 'kept: an operator has to look');
   } else expected.participants.set(recordingId(ref), manifest);
   if (objects.media) await checkTags(run, attempt, ref);
+}
+
+/** What a receipt proves deleted must be deleted. */
+async function checkReceipt(run: VerifyRun, ref: RecordingRef): Promise<void> {
+  const { bucket, context } = run;
+  const receipt = await bucket.readReceipt(ref);
+  // A purge deletes the manifest after its receipt.
+  if (!receipt || receipt === 'unreadable' || run.isYoung(Date.parse(receipt.verifiedAt))) return;
+  // The page that showed the recording may be older than the purge.
+  if (!(await bucket.hasRecording(ref))) return;
+  await run.report('receipt-but-objects', bucket.recordingName(ref), 'its receipt exists', () =>
+    run.enqueue(ref, context.now()),
+  );
 }
 
 async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): Promise<void> {

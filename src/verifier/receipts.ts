@@ -1,8 +1,8 @@
-// Checks the proofs: each receipt is there, fits the one before it, says the truth, and will expire.
+// Checks the proofs: each receipt is there, fits the one before it, and will expire.
 import pMap from 'p-map';
 import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
-import { existenceInOrder, keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
+import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun } from '../bucket/receipts.ts';
 import { DAY_MS } from '../model/durations.ts';
@@ -115,23 +115,18 @@ async function reportMissing(run: VerifyRun, key: string, ref: RecordingRef): Pr
   if (!isLeft && !isStored) await run.report('receipt-missing', key, 'its index names it');
 }
 
-/**
- * Lists the receipts, and the recordings beside them: what each proves deleted must be deleted, and an index must name it.
- * The indexes are read once for every `windowKeys` receipts.
- */
+/** Lists the receipts: an index must name each. The indexes are read once for every `windowKeys` receipts. */
 export async function verifyReceipts(run: VerifyRun): Promise<void> {
   const { bucket } = run;
-  const hasRecording = existenceInOrder(bucket.store);
   for await (const window of inBatches(keysIn(bucket.store, 'receipts'), run.windowKeys)) {
     const unnamed = new Set<string>();
-    for (const { key, parsed, lastModifiedMs } of window) {
+    for (const { key, parsed } of window) {
       if (parsed?.type !== 'receipt') {
         await run.report('unknown-key', key, 'in the folder of receipts');
         continue;
       }
       run.findings.counts.receipts += 1;
       unnamed.add(key);
-      if ((await hasRecording(parsed.ref)) && !run.isYoung(lastModifiedMs)) await reportRecording(run, parsed.ref);
     }
     for await (const keys of namedKeys(run)) for (const key of keys) unnamed.delete(key);
     for (const key of unnamed) {
@@ -140,14 +135,6 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
       await run.report('receipt-without-expiry', key, 'no index names it', () => addToIndex(run, key));
     }
   }
-}
-
-/** The page that showed it may be older than the purge. */
-async function reportRecording(run: VerifyRun, ref: RecordingRef): Promise<void> {
-  if (!(await run.bucket.hasRecording(ref))) return;
-  await run.report('receipt-but-objects', run.bucket.recordingName(ref), 'its receipt exists', () =>
-    run.enqueue(ref, run.context.now()),
-  );
 }
 
 /** What each index of receipts names. */

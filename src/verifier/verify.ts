@@ -2,13 +2,13 @@
 
 import {
   endScratchUpload,
-  existenceInOrder,
   isScratch,
   keysIn,
   listsUploads,
   openUploads,
   openUploadsAt,
   otherKeys,
+  storedAmong,
 } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { UNDELIVERED_MS } from '../bucket/outbox.ts';
@@ -120,18 +120,19 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
   return listed;
 }
 
-/** `attempts/` is listed once for every `windowKeys` index entries, beside them. */
+/** `attempts/` is listed once for every `windowKeys` index entries, after them. */
 async function verifyParticipants(run: VerifyRun): Promise<void> {
   for await (const window of inBatches(keysIn(run.bucket.store, 'participants'), run.windowKeys)) {
-    const entries: { key: string; ref: RecordingRef; id: string }[] = [];
+    const entries: { key: string; ref: RecordingRef }[] = [];
     for (const { key, parsed, lastModifiedMs } of window) {
       if (parsed?.type !== 'participant') await run.report('unknown-key', key, 'in the folder of participants');
-      else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref, id: recordingId(parsed.ref) });
+      else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref });
     }
-    const hasRecording = existenceInOrder(run.bucket.store);
-    for (const { key, ref } of entries.sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      if (!(await hasRecording(ref))) await reportParticipant(run, key, ref);
-    }
+    const stored = await storedAmong(
+      run.bucket.store,
+      entries.map(({ ref }) => ref),
+    );
+    for (const { key, ref } of entries) if (!stored.has(recordingId(ref))) await reportParticipant(run, key, ref);
   }
 }
 

@@ -306,7 +306,7 @@ export const MISTAKES: readonly Mistake[] = [
     },
   })),
   mistake('verify', 83, 'verify ends uploads that a manifest names', unread('manifest')),
-  mistake('verify', 58, 'verify repairs by a retention that is twice as long', { command: laterPolicy }),
+  mistake('verify', 81, 'verify repairs by a retention that is twice as long', { command: laterPolicy }),
   mistake('verify', 7, 'verify repairs with a later deadline', (store) => ({
     put: (key, ...rest) => store.put(kindOf(key) === 'due-attempt' ? aYearLater(key) : key, ...rest),
   })),

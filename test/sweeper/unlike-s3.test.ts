@@ -133,6 +133,19 @@ describe('a store that lists folder before folder', () => {
     expect(await shortened.after(HOUR_MS).sweep()).toMatchObject({ broughtForward: 5 });
     expect(await shortened.after(4 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 5 }, failed: 0 });
   });
+
+  test('has each recording reported that exists beside its receipt', async () => {
+    const service = startRetention({ memory: { order: 'tree' } });
+    for (const attempt of ['a', 'a-1', 'a_b']) {
+      const ref = await service.record({ attempt });
+      await service.erase(ref);
+      await service.put(mediaKey(ref), 'again');
+    }
+    const found = (await service.after(2 * HOUR_MS).verify()).findings.filter(
+      ({ kind }) => kind === 'receipt-but-objects',
+    );
+    expect(found.map(({ key }) => key.split('/')[3]).sort()).toEqual(['a', 'a-1', 'a_b']);
+  });
 });
 
 describe('a shared page that leaves out', () => {
