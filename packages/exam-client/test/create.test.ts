@@ -7,6 +7,7 @@ import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
 import { Service } from '../src/service.ts';
 import { Upload } from '../src/upload.ts';
 import { ClusterIndex } from '../src/webm/cluster-index.ts';
+import { newRow } from './new-row.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -31,20 +32,7 @@ async function createOn(line: Line, { visits = 1 } = {}): Promise<{ recordingId:
   Object.assign(globalThis, { fetch: spoilt, addEventListener: () => {} });
   const attempt = newAttempt();
   const token = (await api.authorization()).replace('Bearer ', '');
-  const row: RecordingRow = {
-    key: crypto.randomUUID(),
-    service: api.url,
-    exam: 'math',
-    attempt,
-    participantId: 'p1',
-    kind: 'webcam',
-    contentType: 'video/webm',
-    consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
-    createdAtMs: 0,
-    state: 'open',
-    gaps: [],
-    droppedToBytes: 0,
-  };
+  const row = newRow({ service: api.url, attempt });
   const kept = JSON.stringify(row);
   let created: RecordingRow = row;
   for (let visit = 1; visit <= visits; visit += 1) {

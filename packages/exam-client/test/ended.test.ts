@@ -8,13 +8,14 @@ import { MIB } from '../../../test/kit/fixtures.ts';
 import { mediaKey } from '../../../test/kit/service.ts';
 import { until } from '../../../test/kit/until.ts';
 import type { ClientError } from '../src/errors.ts';
-import { LocalBytes, type RecordingRow } from '../src/local-bytes.ts';
+import { LocalBytes } from '../src/local-bytes.ts';
 import { LocalRecording } from '../src/recording.ts';
 import { Service } from '../src/service.ts';
 import { startSession } from '../src/session.ts';
 import { ClusterIndex } from '../src/webm/cluster-index.ts';
 import type { Bytes } from '../src/webm/ebml.ts';
 import { readHead } from '../src/webm/head.ts';
+import { newRow } from './new-row.ts';
 import { concat, HEAD_BYTES, SYNTHETIC_HEAD, syntheticWebm } from './synthetic-webm.ts';
 
 const PART_BYTES = 5 * MIB;
@@ -82,20 +83,7 @@ interface Visit {
 async function openBrowser(contentType = 'video/webm') {
   const local = new LocalBytes({ memoryLimitBytes: 1000 * MIB, onWarning() {} });
   const attempt = newAttempt();
-  const row: RecordingRow = {
-    key: crypto.randomUUID(),
-    service: api.url,
-    exam: 'math',
-    attempt,
-    participantId: 'p1',
-    kind: 'webcam',
-    contentType,
-    consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
-    createdAtMs: Date.now(),
-    state: 'open',
-    gaps: [],
-    droppedToBytes: 0,
-  };
+  const row = newRow({ service: api.url, attempt, contentType, createdAtMs: Date.now() });
   let kept = row;
   let removed = false;
   local.put = async (written) => {
