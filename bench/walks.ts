@@ -1,6 +1,6 @@
 // How much of the service a request goes through: the files and functions of src/ that it enters, and its requests to the
-// store. `node --conditions=source bench/walks.ts [--json]`, on the embedded store. It depends on the commands, the settings and the API alone,
-// so that versions with different internals can be compared.
+// store. Run it with `node --conditions=source bench/walks.ts [--json]`; it uses the embedded store. It depends on the
+// commands, the settings and the API alone, so that versions with different internals can be compared.
 import { createHmac } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -117,7 +117,7 @@ async function walkAll(name: string): Promise<Walk[]> {
   return walks;
 }
 
-/** Runs a command to its end. Each time main.ts is loaded anew; the modules that it imports are loaded once. */
+/** Runs a command to its end. main.ts runs when it is imported: a new query imports it again, but not what it imports. */
 async function run(command: string): Promise<void> {
   process.argv = [...process.argv.slice(0, 2), command];
   starts += 1;

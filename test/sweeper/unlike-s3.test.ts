@@ -7,7 +7,7 @@ import { StoreError } from '../../src/objectstore/store-error.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, overriding } from '../kit/interventions.ts';
-import { recordingKey } from '../kit/keys.ts';
+import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import { mediaKey } from '../kit/service.ts';
 import { startRetention } from './support.ts';
@@ -136,15 +136,16 @@ describe('a store that lists folder before folder', () => {
 
   test('has each recording reported that exists beside its receipt', async () => {
     const service = startRetention({ memory: { order: 'tree' } });
+    const expected: string[] = [];
     for (const attempt of ['a', 'a-1', 'a_b']) {
       const ref = await service.record({ attempt });
       await service.erase(ref);
       await service.put(mediaKey(ref), 'again');
+      expected.push(recordingPrefix(ref));
     }
-    const found = (await service.after(2 * HOUR_MS).verify()).findings.filter(
-      ({ kind }) => kind === 'receipt-but-objects',
-    );
-    expect(found.map(({ key }) => key.split('/')[3]).sort()).toEqual(['a', 'a-1', 'a_b']);
+    const { findings } = await service.after(2 * HOUR_MS).verify();
+    const found = findings.filter(({ kind }) => kind === 'receipt-but-objects').map(({ key }) => key);
+    expect(new Set(found)).toEqual(new Set(expected));
   });
 });
 
