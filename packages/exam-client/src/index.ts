@@ -2,6 +2,7 @@
 export { ClientError, type WaitingReason } from './errors.ts';
 export { keepInStep, type Player } from './keep-in-step.ts';
 export type { StorageWarning } from './local-bytes.ts';
+export type { RecordingProblem } from './problems.ts';
 export type { Progress, Recording, RecordingState, StoredRecording } from './recording.ts';
 export type { Consent, RecordingKind } from './service.ts';
 export { type ExamSession, type SessionEvents, type SessionOptions, startSession } from './session.ts';

@@ -1,5 +1,6 @@
 // Where the bytes of a recording come from: a MediaRecorder on a MediaStream, or a stream of Blobs.
 import { now, toIso } from './clock.ts';
+import type { SourceProblem } from './problems.ts';
 import type { RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
 import type { Bytes } from './webm/ebml.ts';
@@ -19,12 +20,18 @@ export interface SourceEvents {
   onStart(atMs: number): void;
   /** A source that can wait reads the next bytes after this resolves. */
   onBytes(bytes: Bytes, atMs: number): Promise<void>;
+  /** By the page's clock. */
   onGap(gap: Gap): void;
+  onProblem(problem: SourceProblem, isOver: boolean): void;
   /** Once, after the last bytes. */
-  onEnd(): void;
+  onEnd(end: SourceEnd): void;
 }
 
+/** `stopped` on request; `source-ended`: by itself; `source-failed`: recording broke off, the source may still give media. */
+export type SourceEnd = 'stopped' | 'source-ended' | 'source-failed';
+
 export interface Source {
+  /** As the recorder names it; some say more once they have started. */
   readonly contentType: string;
   start(): void;
   /** Idempotent; `onEnd` follows. */
@@ -41,8 +48,6 @@ const KEYFRAME_INTERVAL_MS = 5_000;
 const VIDEO_BITS_PER_SECOND = { webcam: 300_000, screen: 500_000, audio: 0 } as const;
 const AUDIO_BITS_PER_SECOND = 32_000;
 const CONTAINERS = { video: ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'], audio: ['audio/webm', 'audio/mp4'] };
-/** Without bytes or a timer for this long, the computer slept. Timers of a hidden page may run only once a minute. */
-const STALLED_AFTER_MS = 90_000;
 
 export function openSource(
   source: RecordingSource,
@@ -65,12 +70,12 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   };
   const recorder = new MediaRecorder(stream, settings);
   const over = new AbortController();
-  const gaps = watchGaps(stream, events, over.signal);
+  const { signal } = over;
+  const endMuted = watchTracks(stream, events, signal);
   let isStopped = false;
   let isBroken = false;
   let handedOver = Promise.resolve();
-  const stop = () => {
-    isStopped = true;
+  const stopRecorder = () => {
     if (recorder.state !== 'inactive') recorder.stop();
   };
   const handOver = async (data: Blob, atMs: number) => {
@@ -79,29 +84,41 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   recorder.addEventListener('start', () => events.onStart(now()));
   recorder.addEventListener('dataavailable', ({ data }) => {
     const atMs = now();
-    gaps.isAlive();
     if (data.size === 0) return;
     handedOver = handedOver.then(() => handOver(data, atMs));
     // A file with a hole does not play: after a failed write the recording ends.
     handedOver = handedOver.catch(() => {
       isBroken = true;
-      stop();
+      stopRecorder();
     });
+  });
+  // A track that is added or removed ends the recorder, and so does an encoder that fails.
+  let hasFailed = false;
+  recorder.addEventListener('error', () => {
+    hasFailed = true;
   });
   recorder.addEventListener('stop', () => {
     over.abort();
-    gaps.end();
-    void handedOver.then(() => events.onEnd());
+    endMuted();
+    void handedOver.then(() => {
+      if (isStopped) events.onEnd('stopped');
+      else events.onEnd(isBroken || hasFailed ? 'source-failed' : 'source-ended');
+    });
   });
-  globalThis.addEventListener('pagehide', () => flush(recorder), { signal: over.signal });
+  globalThis.addEventListener('pagehide', () => flush(recorder), { signal });
   return {
-    contentType: recorder.mimeType,
+    get contentType() {
+      return recorder.mimeType;
+    },
     start() {
       if (!isStopped) return recorder.start(TIMESLICE_MS);
       over.abort();
-      events.onEnd();
+      events.onEnd('stopped');
     },
-    stop,
+    stop() {
+      isStopped = true;
+      stopRecorder();
+    },
     pause: () => recorder.state === 'recording' && recorder.pause(),
     resume: () => recorder.state === 'paused' && recorder.resume(),
   };
@@ -119,16 +136,20 @@ function supportedType(stream: MediaStream): string {
   return wanted.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
 }
 
-/** Reports gaps: when a track was muted or its device was unplugged, and when the computer slept. */
-function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSignal) {
+/** Reports tracks that give nothing, or whose device was unplugged. Returns what ends their gaps. */
+function watchTracks(stream: MediaStream, events: SourceEvents, signal: AbortSignal): () => void {
   const mutedSince = new Map<MediaStreamTrack, number>();
   const mute = (track: MediaStreamTrack) => {
-    if (!mutedSince.has(track)) mutedSince.set(track, now());
+    if (mutedSince.has(track)) return;
+    mutedSince.set(track, now());
+    events.onProblem('muted', false);
   };
   const unmute = (track: MediaStreamTrack) => {
     const from = mutedSince.get(track);
     mutedSince.delete(track);
-    if (from !== undefined) events.onGap({ from: toIso(from), to: toIso(now()), reason: 'muted' });
+    if (from === undefined) return;
+    events.onGap({ from: toIso(from), to: toIso(now()), reason: 'muted' });
+    if (mutedSince.size === 0) events.onProblem('muted', true);
   };
   for (const track of stream.getTracks()) {
     if (track.muted) mute(track);
@@ -138,17 +159,7 @@ function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSigna
     const isRecorded = () => stream.getTracks().some(({ readyState }) => readyState === 'live');
     track.addEventListener('ended', () => isRecorded() && mute(track), { signal });
   }
-  let aliveAtMs = Date.now();
-  const isAlive = () => {
-    const sleptMs = Date.now() - aliveAtMs;
-    aliveAtMs = Date.now();
-    if (sleptMs > STALLED_AFTER_MS) {
-      events.onGap({ from: toIso(now() - sleptMs), to: toIso(now()), reason: 'stalled' });
-    }
-  };
-  const timer = setInterval(isAlive, TIMESLICE_MS);
-  signal.addEventListener('abort', () => clearInterval(timer));
-  return { isAlive, end: () => [...mutedSince.keys()].forEach(unmute) };
+  return () => [...mutedSince.keys()].forEach(unmute);
 }
 
 function readBlobs(
@@ -173,15 +184,17 @@ function readBlobs(
         if (blob.size > 0) await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now());
         await mayGoOn;
       }
+      events.onEnd(isStopped ? 'stopped' : 'source-ended');
+    } catch {
+      // The bytes so far are kept.
+      events.onEnd('source-failed');
     } finally {
-      events.onEnd();
       void blobs.return?.(undefined);
     }
   }
   return {
     contentType,
-    // A source that fails has ended; its bytes so far are kept.
-    start: () => void read().catch(() => {}),
+    start: () => void read(),
     stop() {
       isStopped = true;
       endWait();

@@ -13,8 +13,12 @@ export interface Timeline {
   readonly gaps: readonly Gap[];
 }
 
-/** The recorder paused because memory was full. Only gaps with this reason are left out of the file. */
+/** The recorder paused because memory was full. */
 export const BUFFER_FULL = 'buffer-full';
+/** The computer slept, and its clock stood still. */
+export const ASLEEP = 'asleep';
+/** Only gaps with these reasons are left out of the file. */
+const CUT_OUT: ReadonlySet<string> = new Set([BUFFER_FULL, ASLEEP]);
 
 /** How many seconds after `leader` the media of `follower` begin; negative when they begin earlier. */
 export function offsetSeconds(leader: Timeline, follower: Timeline): number {
@@ -25,7 +29,7 @@ export function offsetSeconds(leader: Timeline, follower: Timeline): number {
 export function mediaSeconds(timeline: Timeline, moment: Date): number {
   const atMs = moment.getTime();
   const cutOutMs = timeline.gaps
-    .filter(({ reason }) => reason === BUFFER_FULL)
+    .filter(({ reason }) => CUT_OUT.has(reason))
     .reduce((sum, { from, to }) => sum + Math.max(0, Math.min(Date.parse(to), atMs) - Date.parse(from)), 0);
   return (atMs - Date.parse(timeline.startedAt) - cutOutMs) / 1000;
 }
