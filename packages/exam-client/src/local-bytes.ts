@@ -14,7 +14,7 @@ export interface RecordingRow {
   readonly service: string;
   readonly exam: string;
   readonly attempt: string;
-  readonly participantId: string;
+  participantId: string;
   readonly kind: RecordingKind;
   contentType: string;
   readonly consent: Consent;

@@ -239,6 +239,8 @@ export class LocalRecording implements Recording {
       }
       const sizeBytes = await this.#uploadAll();
       if (this.#row.state !== 'withdrawn') this.#row.state = 'stored';
+      // Only a creation needs it.
+      this.#row.participantId = '';
       delete this.#row.index;
       await local.put(this.#row);
       await local.dropAll(this.key);

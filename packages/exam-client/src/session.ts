@@ -172,6 +172,18 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     await Promise.all([...known.values()].map((row) => this.#delete(row)));
   }
 
+  /**
+   * Erases what this browser keeps of other attempts, unsent bytes too: for a computer that several candidates use. Nothing
+   * else erases it. Resolves with the number of recordings.
+   */
+  async eraseOtherAttempts(): Promise<number> {
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const rows = await untilAvailable(() => this.#local.rows(), options);
+    const others = rows.filter((row) => !this.#isOfAttempt(row));
+    for (const { key } of others) await this.#local.remove(key);
+    return others.length;
+  }
+
   #open(row: RecordingRow, live?: Live): LocalRecording {
     const recording: LocalRecording = new LocalRecording(
       row,
