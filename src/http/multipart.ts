@@ -5,6 +5,7 @@ import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
 import type { ProxiedUploads } from '../recordings/part-buffers.ts';
+import { watchSilence } from './silence.ts';
 
 const FILE_FIELD = 'file';
 /** Boundaries, the headers of the parts and a few short fields. */
@@ -20,7 +21,7 @@ export async function receiveFile(
   req: Request,
   res: Response,
   maxFileBytes: number,
-  { idleMs, every }: Pick<ProxiedUploads, 'idleMs' | 'every'>,
+  idleLimits: Pick<ProxiedUploads, 'idleMs' | 'every'>,
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
   // Before any byte is read; a body of unknown length is counted while it arrives.
@@ -70,13 +71,9 @@ export async function receiveFile(
     headerPairs: 20,
     fileSize: maxFileBytes,
   };
-  let bytesRead = -1;
-  // Silence lasts up to twice `idleMs`. While the store is slow the request is paused, and not silent.
-  const stopWatching = every(idleMs, () => {
-    const isSilent = req.socket.bytesRead === bytesRead && req.readableFlowing === true && !req.complete;
-    bytesRead = req.socket.bytesRead;
+  const stopWatching = watchSilence(req, idleLimits, () => {
     const message = 'No more of the file arrived. What has arrived is kept: send the file again.';
-    if (isSilent) giveUp(new ServiceError('request-idle', message));
+    giveUp(new ServiceError('request-idle', message));
   });
   multer({ storage, limits }).single(FILE_FIELD)(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
   try {

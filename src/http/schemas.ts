@@ -32,6 +32,14 @@ const MAX_TEXT_LENGTH = 200;
 const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
+/** As it is in a path. */
+export const partPath = z.strictObject({
+  partNumber: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, `Must be a number from 1 to ${MAX_PART_NUMBER}`)
+    .transform(Number)
+    .pipe(partNumber),
+});
 const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
 const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
 const nextCursor = z.string().nullable().meta({ example: null });
@@ -204,9 +212,9 @@ export const createdRecording = z.object({
 
 export const signedParts = z.object({ parts: z.array(signedPart) });
 
-export const uploadedParts = z.object({
-  parts: z.array(z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag })),
-});
+export const uploadedPart = z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag });
+
+export const uploadedParts = z.object({ parts: z.array(uploadedPart) });
 
 export const recordingList = z.object({ items: z.array(recording), nextCursor });
 

@@ -24,6 +24,7 @@ export type ProblemCode =
   | 'internal'
   | 'invalid-id'
   | 'invalid-request'
+  | 'length-required'
   | 'malformed-form'
   | 'malformed-json'
   | 'malformed-path'
@@ -244,12 +245,13 @@ export interface CreatedRecording {
 export interface SignedParts {
   parts: SignedPart[];
 }
+export interface UploadedPart {
+  partNumber: number;
+  sizeBytes: number;
+  etag: string;
+}
 export interface UploadedParts {
-  parts: {
-    partNumber: number;
-    sizeBytes: number;
-    etag: string;
-  }[];
+  parts: UploadedPart[];
 }
 export interface RecordingList {
   items: Recording[];
