@@ -204,6 +204,10 @@ export const signedPart = z.object({
 export const createdRecording = z.object({
   recording,
   upload: z.object({
+    mode: z.enum(['direct', 'proxy']).meta({
+      example: 'direct' as const,
+      description: '`direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.',
+    }),
     partSizeBytes: z.int().positive().meta({ example: 5242880, description: 'The size of every part but the last.' }),
     maxParts: z.int().positive().meta({ example: 2048 }),
     parts: z.array(signedPart),
@@ -283,6 +287,7 @@ export const problemMembers = {
   partSizeBytes: count.meta({ example: 5242880, description: 'How many bytes a part may have.' }),
   maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
   maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
+  maxContentBytes: count.meta({ example: 100_000_000, description: 'How many bytes one request may have.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
     .describe('What could not be deleted yet.'),

@@ -193,6 +193,15 @@ const TABLE = {
       'Send `Content-Length`, and the body not in chunks: an HTTP library does so when it is given the whole part.',
   },
   'body-too-large': { status: 413, title: 'The body is too large', advice: 'Name fewer parts in one call.' },
+  'content-too-large': {
+    status: 413,
+    title: 'The file is too large for one request',
+    advice:
+      'A request to `…/content` may have at most `maxContentBytes`. Send the file in parts, of `partSizeBytes` each but ' +
+      'the last: `PUT …/parts/{partNumber}` for each, then `…/complete`. The operator sets the limit ' +
+      '(`MAX_CONTENT_BYTES`).',
+    members: ['maxContentBytes', 'partSizeBytes'],
+  },
   'recording-too-large': {
     status: 413,
     title: 'The recording is too large',

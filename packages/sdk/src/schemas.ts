@@ -15,6 +15,7 @@ export type ProblemCode =
   | 'body-too-large'
   | 'clock-skew'
   | 'consent-missing'
+  | 'content-too-large'
   | 'content-type-not-allowed'
   | 'cross-origin'
   | 'erasure-incomplete'
@@ -234,6 +235,10 @@ export interface SignedPart {
 export interface CreatedRecording {
   recording: Recording;
   upload: {
+    /**
+     * `direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.
+     */
+    mode: 'direct' | 'proxy';
     /**
      * The size of every part but the last.
      */
@@ -575,6 +580,10 @@ export interface Problem {
    * How many bytes a recording may have.
    */
   maxRecordingBytes?: number;
+  /**
+   * How many bytes one request may have.
+   */
+  maxContentBytes?: number;
   /**
    * What could not be deleted yet.
    */

@@ -177,7 +177,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'uploadContent',
   summary: 'Upload a whole recording through the service',
   description:
-    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
+    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. For small files: a ' +
+    'request may have at most `MAX_CONTENT_BYTES`, and a line that breaks has it begin anew. Safe to repeat: what ' +
     'an earlier attempt left is replaced; after `recording-stored`, `…/complete` returns the recording.',
   scopes: ['recordings:upload'],
   handsOut: true,
@@ -191,6 +192,7 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'request-idle',
     'uploads-busy',
     'file-missing',
+    'content-too-large',
     'recording-stored',
     ...OF_COMPLETION,
     'parts-left-over',
@@ -202,8 +204,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     }
     return ctx.proxiedUploads.run(async () => {
       const upload = await openProxiedUpload(ctx, ref);
-      const { maxRecordingBytes } = ctx.uploads;
-      await receiveFile(req, res, maxRecordingBytes, ctx.proxiedUploads, (file) => upload.write(file));
+      const limits = { ...ctx.uploads, partSizeBytes: upload.partSizeBytes };
+      await receiveFile(req, res, limits, ctx.proxiedUploads, (file) => upload.write(file));
       return upload.complete();
     });
   },
