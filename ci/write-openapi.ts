@@ -17,6 +17,7 @@ import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.
 import { OPERATIONS } from '../src/http/routes/index.ts';
 import * as schemas from '../src/http/schemas.ts';
 import { ERROR_CODES, type ErrorCode, PROBLEMS, type ProblemMember } from '../src/model/errors.ts';
+import { MAX_PART_NUMBER } from '../src/model/parts.ts';
 
 const API_VERSION = '0.1.0';
 const SCHEMAS_URI = '#/components/schemas/';
@@ -28,7 +29,14 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   exam: 'The id of the exam.',
   attempt: 'The id of the attempt: one sitting of the exam by a participant.',
   recording: 'The id that the service gave the recording.',
+  partNumber: 'The number of the part, from 1 on.',
   participant: 'The id of the participant, as it was given when the recording was started.',
+};
+
+/** Of what is not an id of the caller. */
+const PATH_SCHEMAS: Readonly<Record<string, JsonObject>> = {
+  recording: { type: 'string', pattern: '^[0-9a-v]{36}$' },
+  partNumber: { type: 'integer', minimum: 1, maximum: MAX_PART_NUMBER },
 };
 
 const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
@@ -37,6 +45,7 @@ const BOUND_TOKENS: Readonly<Record<string, string>> = {
   exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
   attempt: OWN_ATTEMPT,
   recording: OWN_ATTEMPT,
+  partNumber: OWN_ATTEMPT,
   participant: 'A token that is bound to an exam may not call: the call is about all exams.',
 };
 
@@ -116,10 +125,7 @@ function pathParameters(path: string): DescribedParameter[] {
     in: 'path',
     required: true,
     description: PATH_PARAMETERS[name] ?? '',
-    schema:
-      name === 'recording'
-        ? { type: 'string', pattern: '^[0-9a-v]{36}$' }
-        : { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' },
+    schema: PATH_SCHEMAS[name] ?? { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' },
   }));
 }
 
@@ -144,6 +150,12 @@ function describeBody(operation: Operation): JsonObject | undefined {
   if (operation.takesFile) {
     const schema = { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } };
     return { required: true, content: { 'multipart/form-data': { schema } } };
+  }
+  if (operation.takesPart) {
+    return {
+      required: true,
+      content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+    };
   }
   if (!operation.body) return undefined;
   const { schema, optional = false } = operation.body;
@@ -175,8 +187,9 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
 }
 
 /** Where a request that made a recording, and its response, have what paths name. */
-function linkParameters(recordingIdAt: string): Readonly<Record<string, string>> {
+function linkParameters(recordingIdAt: string): Readonly<Record<string, string | number>> {
   return {
+    partNumber: 1,
     exam: '$request.path.exam',
     attempt: '$request.path.attempt',
     recording: `$response.body#${recordingIdAt}`,
@@ -285,6 +298,7 @@ const NAMED = {
   SignedPart: schemas.signedPart,
   CreatedRecording: schemas.createdRecording,
   SignedParts: schemas.signedParts,
+  UploadedPart: schemas.uploadedPart,
   UploadedParts: schemas.uploadedParts,
   RecordingList: schemas.recordingList,
   PlaybackLink: schemas.playbackLink,

@@ -10,10 +10,11 @@ import { type Principal, requireAttempt, requireScope, type Scope } from './auth
 import { bodyReader, type JsonBody, validate } from './input.ts';
 import type { Handler, Method, RequestState } from './request.ts';
 import { type Streamed, sendStream, sendTagged } from './response.ts';
+import { partPath } from './schemas.ts';
 
 type NameIn<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | NameIn<Rest> : never;
-/** The ids in a path, and the tenant of the token. */
-type RefOf<Path> = { readonly [name in NameIn<Path> | 'tenant']: string };
+/** The ids in a path and the number of a part, and the tenant of the token. */
+type RefOf<Path> = { readonly [name in NameIn<Path> | 'tenant']: name extends 'partNumber' ? number : string };
 
 /** What calls are served with. */
 export interface Serving {
@@ -57,6 +58,8 @@ interface OperationSpec<
   readonly body?: JsonBody<B>;
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
+  /** The body is the bytes of a part, read by `handle` itself. */
+  readonly takesPart?: boolean;
   /** Keeps something new or plays it: refused while it is not proven that the store deletes and refuses the attacks. */
   readonly handsOut?: true | ((query: z.output<Q>) => boolean);
   readonly success: {
@@ -161,11 +164,15 @@ function linkToNextPage(req: Request, res: Response, body: unknown): void {
   res.links({ next: `${path}?${parameters.toString()}` });
 }
 
-/** @throws ServiceError `invalid-id`, `recording-not-found` */
-function refOf(tenant: string, params: Request['params']): Record<string, string> {
-  const ref: Record<string, string> = { tenant };
+/** @throws ServiceError `invalid-id`, `recording-not-found`, `invalid-request` for the number of a part */
+function refOf(tenant: string, params: Request['params']): Record<string, string | number> {
+  const ref: Record<string, string | number> = { tenant };
   for (const [name, value] of Object.entries(params)) {
     const id = String(value);
+    if (name === 'partNumber') {
+      ref[name] = validate(partPath, { partNumber: id }, 'path').partNumber;
+      continue;
+    }
     ref[name] = name === 'recording' ? id : parseId(name, id);
     // The service made every recording id that exists: any other text names no recording.
     if (name === 'recording' && !isRecordingId(id)) {

@@ -32,6 +32,14 @@ const MAX_TEXT_LENGTH = 200;
 const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
+/** As it is in a path. */
+export const partPath = z.strictObject({
+  partNumber: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, `Must be a number from 1 to ${MAX_PART_NUMBER}`)
+    .transform(Number)
+    .pipe(partNumber),
+});
 const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
 const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
 const nextCursor = z.string().nullable().meta({ example: null });
@@ -196,6 +204,10 @@ export const signedPart = z.object({
 export const createdRecording = z.object({
   recording,
   upload: z.object({
+    mode: z.enum(['direct', 'proxy']).meta({
+      example: 'direct' as const,
+      description: '`direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.',
+    }),
     partSizeBytes: z.int().positive().meta({ example: 5242880, description: 'The size of every part but the last.' }),
     maxParts: z.int().positive().meta({ example: 2048 }),
     parts: z.array(signedPart),
@@ -204,9 +216,9 @@ export const createdRecording = z.object({
 
 export const signedParts = z.object({ parts: z.array(signedPart) });
 
-export const uploadedParts = z.object({
-  parts: z.array(z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag })),
-});
+export const uploadedPart = z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag });
+
+export const uploadedParts = z.object({ parts: z.array(uploadedPart) });
 
 export const recordingList = z.object({ items: z.array(recording), nextCursor });
 
@@ -275,6 +287,7 @@ export const problemMembers = {
   partSizeBytes: count.meta({ example: 5242880, description: 'How many bytes a part may have.' }),
   maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
   maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
+  maxContentBytes: count.meta({ example: 100_000_000, description: 'How many bytes one request may have.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
     .describe('What could not be deleted yet.'),

@@ -102,7 +102,7 @@ const TABLE = {
   'request-idle': {
     status: 408,
     title: 'The body stopped arriving',
-    advice: 'Nothing arrived for too long. Send the file again: it replaces what had arrived.',
+    advice: 'Nothing arrived for too long. Send the file or the part again: it replaces what had arrived.',
   },
   'attempt-assessed': {
     status: 409,
@@ -161,7 +161,9 @@ const TABLE = {
   'uploads-proxied': {
     status: 409,
     title: 'Recordings are uploaded through this service',
-    advice: 'Clients cannot reach the store: send the file to `…/content`.',
+    advice:
+      'Clients cannot reach the store: send each part with `PUT …/parts/{partNumber}`, or a small file with ' +
+      '`POST …/content`.',
   },
   'assessment-later': {
     status: 409,
@@ -184,7 +186,22 @@ const TABLE = {
     advice: 'It is no longer accessible, and the next sweep deletes it. This cannot be undone.',
     members: ['deadline'],
   },
+  'length-required': {
+    status: 411,
+    title: 'The length of the body is needed',
+    advice:
+      'Send `Content-Length`, and the body not in chunks: an HTTP library does so when it is given the whole part.',
+  },
   'body-too-large': { status: 413, title: 'The body is too large', advice: 'Name fewer parts in one call.' },
+  'content-too-large': {
+    status: 413,
+    title: 'The file is too large for one request',
+    advice:
+      'A request to `…/content` may have at most `maxContentBytes`. Send the file in parts, of `partSizeBytes` each but ' +
+      'the last: `PUT …/parts/{partNumber}` for each, then `…/complete`. The operator sets the limit ' +
+      '(`MAX_CONTENT_BYTES`).',
+    members: ['maxContentBytes', 'partSizeBytes'],
+  },
   'recording-too-large': {
     status: 413,
     title: 'The recording is too large',
@@ -196,7 +213,9 @@ const TABLE = {
   'unsupported-media-type': {
     status: 415,
     title: 'The call does not accept this media type',
-    advice: 'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`.',
+    advice:
+      'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`, and a part as ' +
+      '`application/octet-stream` or without a `Content-Type`.',
   },
   'invalid-request': {
     status: 422,

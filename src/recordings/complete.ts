@@ -42,6 +42,11 @@ export async function completeRecording(
   if (timeline) await enqueueIfDue(context, bucket, ref, deadlineMs);
   if (state.objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
   const parts = state.objects.media ? [] : await completeOpenUpload(context, bucket, live, input);
+  if (timeline && input.parts && parts.length === 0) {
+    // Another completion was quicker, perhaps with fewer parts: their timeline is not this one.
+    const media = state.objects.media ?? (await bucket.attempt(ref)).recording(ref.recording)?.objects.media;
+    if (media) requireAll(media.sizeBytes, manifest, input.parts.length);
+  }
   // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
   if (timeline) await bucket.write(ref, 'timeline', timeline);
   const finalized = await finalizeRecording(context, ref, manifest, parts);

@@ -9,11 +9,13 @@ import type { ProxiedUploads } from './part-buffers.ts';
 import type { PurgeContext } from './purge.ts';
 
 export interface UploadSettings {
-  /** `proxy`: no part URL is ever presigned; recordings come through the service. */
+  /** `proxy`: no part URL is ever presigned; parts and files come through the service. */
   readonly mode: 'direct' | 'proxy';
   /** The size of every part but the last. */
   readonly partSizeBytes: number;
   readonly maxRecordingBytes: number;
+  /** The largest request with a whole file: proxies in front of the service have limits of their own. */
+  readonly maxContentBytes: number;
   readonly partUrlTtlMs: number;
   readonly playbackUrlTtlMs: number;
   /** Base media types (`video/webm`) that may be recorded. */

@@ -9,7 +9,7 @@ import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
-import type { Caller, RecordingsContext } from './context.ts';
+import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
 import { findEarlierTry, keyedRandom, requireAlone, requireInTime } from './idempotency.ts';
 import { describe, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
@@ -27,7 +27,13 @@ export interface CreateInput {
 
 export interface Created {
   readonly recording: Recording;
-  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: PresignedPart[] };
+  readonly upload: {
+    /** Which way parts go: to part URLs, or through the service. In both modes the service takes parts too. */
+    readonly mode: UploadSettings['mode'];
+    readonly partSizeBytes: number;
+    readonly maxParts: number;
+    readonly parts: PresignedPart[];
+  };
 }
 
 /**
@@ -126,6 +132,11 @@ async function respond(
   }));
   return {
     recording: describe({ attempt, state, manifest }, null),
-    upload: { partSizeBytes, maxParts, parts: await presignPartsOf(context, state.ref, manifest, parts) },
+    upload: {
+      mode: uploads.mode,
+      partSizeBytes,
+      maxParts,
+      parts: await presignPartsOf(context, state.ref, manifest, parts),
+    },
   };
 }

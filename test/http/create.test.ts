@@ -64,7 +64,7 @@ describe('a new recording', () => {
     const url = expect.stringMatching(/^http.*partNumber=1&/);
     const headers = { 'content-length': String(5 * MIB) };
     const parts = [{ partNumber: 1, method: 'PUT', url, headers, expiresAt: expect.any(String) }];
-    expect(upload).toEqual({ partSizeBytes: 5 * MIB, maxParts: 20, parts });
+    expect(upload).toEqual({ mode: 'direct', partSizeBytes: 5 * MIB, maxParts: 20, parts });
     expect(given).toEqual([{ contentType: CREATE_BODY.contentType, cacheControl: 'private, no-store' }]);
   });
 
@@ -104,7 +104,8 @@ describe('part URLs', () => {
   it('are not given for a size or a number above the limit, nor where all uploads pass through the service', async () => {
     const proxy = await startApi({ uploads: { mode: 'proxy' } });
     const proxied = await proxy.create({}, { parts: 3 });
-    expect(proxied.upload.parts).toEqual([]);
+    expect(proxied.upload).toMatchObject({ mode: 'proxy', parts: [] });
+    expect((await api.create()).upload.mode).toBe('direct');
     expectProblem(await sign(proxied, ONE, proxy), 409, 'uploads-proxied');
     const created = await api.create();
     expectProblem(await sign(created, [{ partNumber: 1, sizeBytes: 5 * MIB + 1 }]), 422, 'part-too-large');

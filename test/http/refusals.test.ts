@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PROBLEMS, type ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { listAll, listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
+import { MIB } from '../kit/fixtures.ts';
 import { recordingKey } from '../kit/keys.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
 import {
@@ -74,7 +75,7 @@ type IsOf = (call: ContractCall) => boolean;
 async function send(call: ContractCall, ask: Ask, by = api): Promise<Answer> {
   by.service.clock.advance(1);
   const valid = bodyOf(call);
-  const recording = idOf(call.takesFile ? 'uploading' : 'stored');
+  const recording = idOf(call.takesFile || call.takesPart ? 'uploading' : 'stored');
   const path = pathOf({ ...call, ...ask }, { ...SITTING, recording, ...ask });
   return by.raw(call.method.toUpperCase(), path, { ...valid, ...ask, headers: { ...valid.headers, ...ask.headers } });
 }
@@ -87,6 +88,7 @@ const each = (values: readonly string[], ask: (value: string) => Asks[string], n
 const ofAll: IsOf = () => true;
 const takesJson: IsOf = ({ body }) => body !== undefined;
 const takesFile: IsOf = (call) => call.takesFile === true;
+const takesPart: IsOf = (call) => call.takesPart === true;
 const named = (...names: string[]): IsOf => {
   return ({ name }) => names.includes(name);
 };
@@ -100,7 +102,7 @@ const TOKENS = [
       return { as: null, query: `?access_token=${token}` };
     },
   }),
-  ...refused('token-missing', (call) => takesJson(call) || takesFile(call), {
+  ...refused('token-missing', (call) => takesJson(call) || takesFile(call) || takesPart(call), {
     'no token, before the body is read': { as: null, body: '{', headers: { 'content-type': 'text/plain' } },
   }),
   ...refused('token-expired', ofAll, { 'a token that has expired': { as: { exp: 1 } } }),
@@ -251,6 +253,27 @@ const FORMS = [
   }),
 ];
 
+const PART_TYPES = [
+  'video/webm',
+  'application/json',
+  'multipart/form-data; boundary=edge',
+  'application/octet-streams',
+];
+const inPart = (partNumber: string) => ({ partNumber, tells: { path: 'partNumber' } });
+const PARTS = [
+  ...refused('unsupported-media-type', takesPart, {
+    ...each(PART_TYPES, ofType),
+    'a compressed part': { headers: { 'content-encoding': 'gzip' } },
+  }),
+  ...refused('length-required', takesPart, { 'a part of unknown length': CHUNKED }),
+  ...refused('part-too-large', takesPart, { 'a part above its size': { body: Buffer.alloc(5 * MIB + 1) } }),
+  ...refused('part-number-too-large', takesPart, { 'a part behind the last': { partNumber: '2' } }),
+  ...refused('invalid-request', takesPart, {
+    ...each(['0', '01', '-1', '1.5', '1e3', '10001', 'one', '%31%00', '__proto__'], inPart, 'the part '),
+    'an empty part': { body: Buffer.alloc(0), tells: { path: 'body' } },
+  }),
+];
+
 const FILTERS = ['limit=1e1', 'limit[]=1', 'assessed=TRUE', 'duebefore=2026-11-02T10:00:00Z', 'cursor='];
 const QUERIES = [
   ...refused('invalid-request', ofAll, {
@@ -266,7 +289,7 @@ const QUERIES = [
   ),
 ];
 
-const REFUSALS = [TOKENS, NOT_FOUND, BAD_IDS, BODIES, MEMBERS, FORMS, QUERIES].flat();
+const REFUSALS = [TOKENS, NOT_FOUND, BAD_IDS, BODIES, MEMBERS, FORMS, PARTS, QUERIES].flat();
 
 describe.each(CALLS)('$name refuses', (call) => {
   it.each(REFUSALS.filter(({ isOf }) => isOf(call)))('$name: $code', async ({ ask, code }) => {
@@ -289,7 +312,9 @@ describe.each(CALLS)('$name refuses', (call) => {
   it('while the store is not proven, if it hands something out: store-not-proven', async () => {
     const before = await closed.service.keys();
     const answer = await send(call, { recording: UNKNOWN_RECORDING }, closed);
-    const handsOut = ['create', 'presign parts', 'upload content', 'playback link', 'export'].includes(call.name);
+    const handsOut = ['create', 'presign parts', 'put a part', 'upload content', 'playback link', 'export'].includes(
+      call.name,
+    );
     if (!handsOut) {
       expect(answer.body.code).not.toBe('store-not-proven');
       return;
@@ -328,7 +353,7 @@ it.each(PATHS)('$path refuses the methods that it does not have, and says which 
 
 const RECORDINGS = '/v1/exams/math/attempts/attempt/recordings';
 const NOWHERE = ['/', '/v1', '/v2', '/V1/exams/math/recordings', '/v1/Exams/math/recordings', '/v1/exams/math'];
-it.each([...NOWHERE, `${RECORDINGS}/`, `${RECORDINGS}/r/parts/1`, '/v1/__proto__', '/.env'])(
+it.each([...NOWHERE, `${RECORDINGS}/`, `${RECORDINGS}/r/parts/1/2`, '/v1/__proto__', '/.env'])(
   'there is nothing at %s: not-found',
   async (path) => expectProblem(await api.raw('GET', path), 404, 'not-found'),
 );

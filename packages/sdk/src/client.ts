@@ -50,6 +50,16 @@ export class ProctoringRecordings {
     return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
   }
 
+  /**
+   * Sends a part through the service, where the store cannot be reached: it belongs to the same upload as parts that were
+   * put to URLs.
+   */
+  putPart(at: RecordingPath, partNumber: number, bytes: Blob): Promise<UploadedPart> {
+    // A Blob's type would become the Content-Type.
+    const untyped = bytes.slice(0, bytes.size, '');
+    return send(this.#options, { method: 'PUT', path: `${recordingPath(at)}/parts/${partNumber}`, bytes: untyped });
+  }
+
   /** The parts in the store, from which an upload is resumed after a crash. */
   async uploadedParts(at: RecordingPath): Promise<UploadedPart[]> {
     const path = `${recordingPath(at)}/parts`;
@@ -66,27 +76,44 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
   }
 
-  /** Creates, uploads and completes a whole file. */
+  /**
+   * Creates, uploads and completes a whole file. Its parts go straight to the store; through the service where that hands
+   * out no URLs, and from the first part on for which the store cannot be reached.
+   */
   async upload(at: AttemptPath, file: Blob, body: Omit<CreateRecording, 'parts'>): Promise<Recording> {
     const created = await this.create(at, { ...body, parts: 0 });
     const recording = { ...at, recording: created.recording.recordingId };
-    const { partSizeBytes } = created.upload;
+    const { partSizeBytes, mode } = created.upload;
+    let isReachable = mode === 'direct';
     for (let partNumber = 1; (partNumber - 1) * partSizeBytes < file.size; partNumber += 1) {
       const part = file.slice((partNumber - 1) * partSizeBytes, partNumber * partSizeBytes, '');
-      await this.#putPart(recording, partNumber, part);
+      isReachable &&= await this.#putToStore(recording, partNumber, part);
+      if (!isReachable) await this.putPart(recording, partNumber, part);
     }
     return this.complete(recording);
   }
 
-  async #putPart(at: RecordingPath, partNumber: number, body: Blob): Promise<void> {
+  /** False when the store did not respond. */
+  async #putToStore(at: RecordingPath, partNumber: number, body: Blob): Promise<boolean> {
     const { fetch: by = fetch, signal } = this.#options;
+    let unreachable: unknown;
     // A new URL for each attempt, so that none has expired.
     const put = async () => {
       const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: body.size }]);
-      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) });
+      unreachable = undefined;
+      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) }).catch((error: unknown) => {
+        unreachable = error;
+        throw error;
+      });
     };
-    const response = await untilFinal(put, ({ ok }) => ok, this.#options);
-    if (!response.ok) throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
+    try {
+      const response = await untilFinal(put, ({ ok }) => ok, this.#options);
+      if (response.ok) return true;
+      throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
+    } catch (error) {
+      if (error !== unreachable || signal?.aborted) throw error;
+      return false;
+    }
   }
 
   get(at: RecordingPath): Promise<Recording> {

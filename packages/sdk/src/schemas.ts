@@ -15,6 +15,7 @@ export type ProblemCode =
   | 'body-too-large'
   | 'clock-skew'
   | 'consent-missing'
+  | 'content-too-large'
   | 'content-type-not-allowed'
   | 'cross-origin'
   | 'erasure-incomplete'
@@ -24,6 +25,7 @@ export type ProblemCode =
   | 'internal'
   | 'invalid-id'
   | 'invalid-request'
+  | 'length-required'
   | 'malformed-form'
   | 'malformed-json'
   | 'malformed-path'
@@ -234,6 +236,10 @@ export interface CreatedRecording {
   recording: Recording;
   upload: {
     /**
+     * `direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.
+     */
+    mode: 'direct' | 'proxy';
+    /**
      * The size of every part but the last.
      */
     partSizeBytes: number;
@@ -244,12 +250,13 @@ export interface CreatedRecording {
 export interface SignedParts {
   parts: SignedPart[];
 }
+export interface UploadedPart {
+  partNumber: number;
+  sizeBytes: number;
+  etag: string;
+}
 export interface UploadedParts {
-  parts: {
-    partNumber: number;
-    sizeBytes: number;
-    etag: string;
-  }[];
+  parts: UploadedPart[];
 }
 export interface RecordingList {
   items: Recording[];
@@ -573,6 +580,10 @@ export interface Problem {
    * How many bytes a recording may have.
    */
   maxRecordingBytes?: number;
+  /**
+   * How many bytes one request may have.
+   */
+  maxContentBytes?: number;
   /**
    * What could not be deleted yet.
    */

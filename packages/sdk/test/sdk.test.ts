@@ -94,6 +94,12 @@ describe('the client for servers', () => {
     await api.service.putPart(part, new Uint8Array(1000));
     expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);
 
+    expect(await recordings.putPart(place, 1, new Blob(['through the service'], { type: 'text/plain' }))).toMatchObject(
+      {
+        partNumber: 1,
+        sizeBytes: 19,
+      },
+    );
     await recordings.abort(place);
     expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
     expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);

@@ -1,13 +1,15 @@
-// Uploads from creation to completion: through presigned part URLs, or as one file through the service.
+// Uploads from creation to completion: parts to presigned URLs or through the service, or one file through the service.
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../../model/errors.ts';
 import { completeRecording } from '../../recordings/complete.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { abortRecording } from '../../recordings/delete.ts';
+import { openProxiedPart } from '../../recordings/proxied-part.ts';
 import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
+import { announcedBytes, receivePart } from '../part-body.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
   completeRecordingBody,
@@ -17,6 +19,7 @@ import {
   presignPartsBody,
   recording,
   signedParts,
+  uploadedPart,
   uploadedParts,
 } from '../schemas.ts';
 
@@ -86,6 +89,43 @@ export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   handle: async ({ ctx, ref, body }) => ({ parts: await presignParts(ctx, ref, body.parts) }),
 });
 
+export const putPart = operation(
+  'put',
+  '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts/{partNumber}',
+  {
+    operationId: 'putPart',
+    summary: 'Send a part through the service',
+    description:
+      'For a client that cannot reach the store. The body is the bytes of the part as they are; they are streamed to the ' +
+      'store, which keeps all of them or none. Parts that were sent so and to part URLs are parts of one upload. Safe to ' +
+      'repeat: a part that is sent again replaces the one before.',
+    scopes: ['recordings:upload'],
+    handsOut: true,
+    takesPart: true,
+    success: { description: 'The part, as the store has it.', schema: uploadedPart },
+    problems: [
+      ...OF_LIVE_RECORDING,
+      'invalid-request',
+      'unsupported-media-type',
+      'length-required',
+      'part-too-large',
+      'part-number-too-large',
+      'request-aborted',
+      'request-idle',
+      'uploads-busy',
+      'recording-stored',
+      'upload-gone',
+    ],
+    handle({ ctx, ref: { partNumber, ...ref }, req, res }) {
+      const sizeBytes = announcedBytes(req);
+      return ctx.proxiedUploads.run(async () => {
+        const part = await openProxiedPart(ctx, ref, { partNumber, sizeBytes });
+        return receivePart(req, res, ctx.proxiedUploads, (bytes) => part.write(bytes));
+      });
+    },
+  },
+);
+
 export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
   operationId: 'listParts',
   summary: 'See which parts have arrived',
@@ -137,7 +177,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'uploadContent',
   summary: 'Upload a whole recording through the service',
   description:
-    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
+    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. For small files: a ' +
+    'request may have at most `MAX_CONTENT_BYTES`, and a line that breaks has it begin anew. Safe to repeat: what ' +
     'an earlier attempt left is replaced; after `recording-stored`, `…/complete` returns the recording.',
   scopes: ['recordings:upload'],
   handsOut: true,
@@ -151,6 +192,7 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'request-idle',
     'uploads-busy',
     'file-missing',
+    'content-too-large',
     'recording-stored',
     ...OF_COMPLETION,
     'parts-left-over',
@@ -162,8 +204,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     }
     return ctx.proxiedUploads.run(async () => {
       const upload = await openProxiedUpload(ctx, ref);
-      const { maxRecordingBytes } = ctx.uploads;
-      await receiveFile(req, res, maxRecordingBytes, ctx.proxiedUploads, (file) => upload.write(file));
+      const limits = { ...ctx.uploads, partSizeBytes: upload.partSizeBytes };
+      await receiveFile(req, res, limits, ctx.proxiedUploads, (file) => upload.write(file));
       return upload.complete();
     });
   },
