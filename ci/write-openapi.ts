@@ -11,7 +11,7 @@ import {
   type JsonObject,
   objectOf,
 } from '../src/http/docs.ts';
-import { hasEtag, isPaged, type Operation } from '../src/http/operation.ts';
+import { hasEtag, isPaged, namesSomething, type Operation } from '../src/http/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
 import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
 import { OPERATIONS } from '../src/http/routes/index.ts';
@@ -47,6 +47,7 @@ const BOUND_TOKENS: Readonly<Record<string, string>> = {
   recording: OWN_ATTEMPT,
   partNumber: OWN_ATTEMPT,
   participant: 'A token that is bound to an exam may not call: the call is about all exams.',
+  '': 'A token may call whatever it is bound to.',
 };
 
 export function describeApi(operations: readonly Operation[]): ApiDescription {
@@ -200,7 +201,7 @@ function linkParameters(recordingIdAt: string): Readonly<Record<string, string |
 /** From the response to every other call about what it made. */
 function linksTo(recordingIdAt: string, all: readonly Operation[]): JsonObject {
   const known = linkParameters(recordingIdAt);
-  const others = all.filter(({ success }) => success.recordingIdAt === undefined);
+  const others = all.filter((other) => namesSomething(other) && other.success.recordingIdAt === undefined);
   return Object.fromEntries(
     others.map(({ operationId, path }) => {
       const parameters = pathParameters(path).map(({ name }) => [name, known[name] ?? '']);
@@ -296,6 +297,7 @@ const NAMED = {
   ReportAssessment: schemas.assessmentBody,
   Recording: schemas.recording,
   SignedPart: schemas.signedPart,
+  UploadSettings: schemas.uploadSettings,
   CreatedRecording: schemas.createdRecording,
   SignedParts: schemas.signedParts,
   UploadedPart: schemas.uploadedPart,

@@ -201,6 +201,26 @@ export const signedPart = z.object({
   expiresAt: time.meta({ example: '2026-11-02T10:00:00.000Z' }),
 });
 
+export const uploadSettings = z.object({
+  partSizeBytes: z.int().positive().meta({
+    example: 5242880,
+    description: 'The size of every part but the last, of recordings that are created now.',
+  }),
+  maxRecordingBytes: z
+    .int()
+    .positive()
+    .meta({ example: 10737418240, description: 'The most that a recording may have.' }),
+  contentTypes: z.array(z.string()).meta({
+    example: ['video/webm', 'video/mp4', 'audio/webm'],
+    description: 'The media types that may be recorded, without their parameters.',
+  }),
+  uploads: z.enum(['direct', 'proxy']).meta({
+    example: 'direct',
+    description:
+      'direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.',
+  }),
+});
+
 export const createdRecording = z.object({
   recording,
   upload: z.object({

@@ -43,6 +43,7 @@ const ERASURE = { query: '?reason=erasure' };
 const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
 
 const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'], Sent?])[] = [
+  ['upload settings', 'get', '/v1/upload-settings', [UPLOAD]],
   ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
   ['presign parts', 'post', `${RECORDING}/parts`, [UPLOAD], { body: { parts: [PART] } }],
   ['put a part', 'put', `${RECORDING}/parts/{partNumber}`, [UPLOAD], { takesPart: true }],
@@ -70,6 +71,8 @@ export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCal
   return { name, method, path, scopes, ...sent };
 });
 export const isOfRecording = ({ path }: Pick<ContractCall, 'path'>): boolean => path.includes('{recording}');
+/** Of an exam, or of a participant. */
+export const namesSomething = ({ path }: Pick<ContractCall, 'path'>): boolean => path.includes('{');
 export const OF_RECORDING = CALLS.filter(isOfRecording);
 
 export type Ids = Partial<Record<'exam' | 'attempt' | 'recording' | 'participant' | 'partNumber', string>>;

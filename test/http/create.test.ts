@@ -36,6 +36,32 @@ const sign = ({ path, ref }: CreatedRecording, parts: readonly object[], by = ap
     body: { parts },
   });
 
+describe('the settings of uploads', () => {
+  it('say the part size before there is a recording, whatever the token is bound to', async () => {
+    const uploads = {
+      partSizeBytes: 8 * MIB,
+      maxRecordingBytes: 64 * MIB,
+      mode: 'proxy',
+      contentTypes: new Set(['audio/webm']),
+    } as const;
+    const other = await startApi({ uploads });
+    for (const bound of [{}, { exam: 'math' }, { exam: 'math', attempt: 'a' }]) {
+      const answer = await other.call('get', '/v1/upload-settings', { as: { scope: 'recordings:upload', ...bound } });
+      const { mode, ...expected } = { ...uploads, contentTypes: ['audio/webm'] };
+      expect(answer.body).toEqual({ ...expected, uploads: mode });
+    }
+  });
+
+  it('hold for the recordings that are created: a larger part is refused, with the size that is allowed', async () => {
+    const { partSizeBytes } = (await api.call<{ partSizeBytes: number }>('get', '/v1/upload-settings')).body;
+    const created = await api.create({ attempt: newAttempt() });
+    expect((await sign(created, [{ partNumber: 1, sizeBytes: partSizeBytes }])).status).toBe(200);
+    const answer = await sign(created, [{ partNumber: 1, sizeBytes: partSizeBytes + 1 }]);
+    expectProblem(answer, 422, 'part-too-large');
+    expect(answer.body).toMatchObject({ partNumbers: [1], partSizeBytes });
+  });
+});
+
 describe('a new recording', () => {
   it('is answered with its place, its deadline and the URL of its first part; the store may never cache its media', async () => {
     const given: unknown[] = [];

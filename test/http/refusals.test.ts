@@ -13,6 +13,7 @@ import {
   formWith,
   type Ids,
   isOfRecording,
+  namesSomething,
   pathOf,
   SCOPES,
 } from './calls.ts';
@@ -115,12 +116,12 @@ const TOKENS = [
       [`the scope "${scope}" alone`]: { as: { scope } },
     }),
   ),
-  ...refused('wrong-attempt', ofAll, {
+  ...refused('wrong-attempt', namesSomething, {
     'a token of another exam': { as: { exam: 'other' } },
     'a token of another attempt': { as: { exam: 'math', attempt: 'other' } },
     "a token of another exam's attempt": { as: { exam: 'other', attempt: 'attempt' } },
   }),
-  ...refused('wrong-attempt', ({ path }) => !path.includes('{attempt}'), {
+  ...refused('wrong-attempt', (call) => namesSomething(call) && !call.path.includes('{attempt}'), {
     'a token of an attempt for more than that': { as: SITTING },
   }),
 ];

@@ -16,6 +16,7 @@ import type {
   RecordingPath,
   SignedPart,
   UploadedPart,
+  UploadSettings,
 } from './types.ts';
 
 interface Page {
@@ -32,6 +33,11 @@ export class ProctoringRecordings {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+  }
+
+  /** The part size, the largest recording and the types that the service accepts. */
+  uploadSettings(): Promise<UploadSettings> {
+    return send(this.#options, { method: 'GET', path: '/v1/upload-settings' });
   }
 
   /** Creates a recording. `idempotencyKey`: the same key for the same recording. Default: a new one for each call. */

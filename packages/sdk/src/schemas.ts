@@ -232,6 +232,24 @@ export interface SignedPart {
   };
   expiresAt: string;
 }
+export interface UploadSettings {
+  /**
+   * The size of every part but the last, of recordings that are created now.
+   */
+  partSizeBytes: number;
+  /**
+   * The most that a recording may have.
+   */
+  maxRecordingBytes: number;
+  /**
+   * The media types that may be recorded, without their parameters.
+   */
+  contentTypes: string[];
+  /**
+   * direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.
+   */
+  uploads: 'direct' | 'proxy';
+}
 export interface CreatedRecording {
   recording: Recording;
   upload: {

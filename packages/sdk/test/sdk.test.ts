@@ -72,6 +72,7 @@ describe('the client for servers', () => {
     const recordings = await client();
     const at = { exam: 'sdk-list', attempt: newAttempt() };
     const { recording, upload } = await recordings.create(at, BODY);
+    expect(await recordings.uploadSettings()).toMatchObject({ partSizeBytes: upload.partSizeBytes, uploads: 'direct' });
     const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
     const stored = await recordings.upload(at, new Blob([file]), BODY);
     expect(stored).toMatchObject({ sizeBytes: file.length });

@@ -21,7 +21,20 @@ import {
   signedParts,
   uploadedPart,
   uploadedParts,
+  uploadSettings,
 } from '../schemas.ts';
+
+export const settings = operation('get', '/v1/upload-settings', {
+  operationId: 'getUploadSettings',
+  summary: 'See how recordings are uploaded',
+  description: 'For clients that cut a file into parts before they start a recording. Costs no store request.',
+  scopes: ['recordings:upload'],
+  success: { description: 'The settings.', schema: uploadSettings },
+  async handle({ ctx: { uploads } }) {
+    const { partSizeBytes, maxRecordingBytes, contentTypes, mode } = uploads;
+    return { partSizeBytes, maxRecordingBytes, contentTypes: [...contentTypes], uploads: mode };
+  },
+});
 
 export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings', {
   operationId: 'createRecording',
