@@ -76,6 +76,8 @@ const MAX_GAPS = 1_000;
 const ROOM_CHECK_MS = 1_000;
 /** S3's smallest part; assumed until the service has given the size of parts. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
+/** Recorded, and lost with the memory of an earlier visit. */
+const LOST = 'lost';
 const STARTS_WITHIN_MS = 1_000;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
 /** A source that gives no bytes for longer is reported. A still screen gives few. */
@@ -432,17 +434,28 @@ export class LocalRecording implements Recording {
       }
     }
     this.#totalBytes = this.#index.state.offset;
+    await this.#noteLost();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
+  }
+
+  /** Bytes that were in memory alone are gone with the earlier visit: what follows them on the disk cannot be read. */
+  async #noteLost(): Promise<void> {
+    if (this.#row.gaps.some(({ reason }) => reason === LOST)) return;
+    const lastOffset = (await this.#try(() => this.#deps.local.lastOffset(this.key))) ?? 0;
+    if (lastOffset < this.#totalBytes) return;
+    const [last] = await this.#try(() => this.#deps.local.chunks(this.key, lastOffset));
+    if (last) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(last.recordedAtMs), reason: LOST });
   }
 
   /** By the service's clock, as far as its responses have shown it. */
   #timeline(): Timeline {
     const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
     const gaps = this.#row.gaps.filter(({ to }) => Date.parse(to) > startedAtMs);
+    const lost = gaps.filter(({ reason }) => reason === LOST);
     return {
       startedAt: this.#serviceIso(startedAtMs),
-      endedAt: this.#serviceIso(Math.max(startedAtMs, this.#lastAtMs)),
+      endedAt: this.#serviceIso(Math.max(startedAtMs, this.#lastAtMs, ...lost.map(({ to }) => Date.parse(to)))),
       gaps: gaps.map((gap) => this.#ofService(gap)),
     };
   }
