@@ -56,6 +56,8 @@ export interface RecordingEvents {
   onProblem(problem: RecordingProblem, isOver: boolean): void;
   /** Recording broke off, and the source may still give media. Returns whether another recording goes on with it. */
   onSourceFailed(): boolean;
+  /** The source has begun another file, which another recording has to keep. */
+  onRestart(file: ReadableStream<Blob>): void;
   /** A new recording follows the one that the service ended. */
   onContinued(ended: { readonly recordingId: string | undefined; readonly code: string }): void;
 }
@@ -134,7 +136,8 @@ export class LocalRecording implements Recording {
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
         onStart: (atMs) => this.#begun(atMs),
-        onBytes: (bytes, atMs) => this.#keep(this.#headRoom.push(bytes), atMs),
+        onBytes: (bytes, atMs) => this.#take(bytes, atMs),
+        onRestart: (file) => deps.events.onRestart(file),
         onGap: (gap) => this.#addGap(gap),
         onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
         onEnd: (end) => void this.#sourceEnded(end),
@@ -332,6 +335,12 @@ export class LocalRecording implements Recording {
     const timer = setTimeout(this.#started, STARTS_WITHIN_MS);
     await this.#start;
     clearTimeout(timer);
+  }
+
+  /** Returns the bytes at which another file begins. */
+  async #take(bytes: Bytes, atMs: number): Promise<Bytes | undefined> {
+    await this.#keep(this.#headRoom.push(bytes), atMs);
+    return undefined;
   }
 
   /** Writes the bytes to the disk before they are indexed, counted and uploaded. */

@@ -30,7 +30,10 @@ export interface SessionEvents {
   progress: { readonly recording: Recording };
   state: { readonly recording: Recording; readonly state: RecordingState };
   gap: { readonly recording: Recording; readonly gap: Gap };
-  /** The service ended `endedRecordingId`; a new recording has all bytes that are still local, and all that follow. */
+  /**
+   * `endedRecordingId` has ended before `finish`. Another recording has what follows: all bytes that are still local, where
+   * the service ended it (`code` is its problem code); the next media after `source-failed` and `source-restarted`.
+   */
   continued: {
     readonly recording: Recording;
     readonly endedRecordingId: string | undefined;
@@ -198,7 +201,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
           onState: (state) => this.emit('state', { recording, state }),
           onGap: (gap) => this.emit('gap', { recording, gap }),
           onProblem: (problem, isOver) => this.emit('problem', { recording, problem, isOver }),
-          onSourceFailed: () => this.#recordAgain(recording, live),
+          onSourceFailed: () => this.#recordAgain(recording, live, 'source-failed'),
+          onRestart: (file) => this.#recordNext(recording, file),
           onContinued: ({ recordingId, code }) =>
             this.emit('continued', { recording, endedRecordingId: recordingId, code }),
         },
@@ -212,26 +216,38 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       (stored) => this.emit('stored', { recording, stored }),
       (error: ClientError) => {
         if (recording.state !== 'withdrawn') this.emit('failed', { recording, error });
-        if (recording.needsNewRecorder) this.#recordAgain(recording, live);
+        if (recording.needsNewRecorder) this.#recordAgain(recording, live, error.code);
       },
     );
     return recording;
   }
 
   /** Whether a new recording goes on with the same MediaStream. */
-  #recordAgain(recording: LocalRecording, live: Live | undefined): boolean {
+  #recordAgain(recording: LocalRecording, live: Live | undefined, code: string): boolean {
     if (this.#isWithdrawn || this.#over.signal.aborted) return false;
     if (!(live?.source instanceof MediaStream) || !live.source.active) return false;
     const isShort = now() - recording.row.createdAtMs < FAILED_START_MS;
     const failedStarts = isShort ? live.failedStarts + 1 : 0;
     if (failedStarts > MAX_FAILED_STARTS) return false;
     try {
-      this.#record(recording.kind, { ...live, failedStarts });
+      this.#continue(recording, { ...live, failedStarts }, code);
       return true;
     } catch {
       // The tracks are now such that the browser cannot record them.
       return false;
     }
+  }
+
+  /** A file that the source began within the recording. After an abort it is read no further. */
+  #recordNext(recording: LocalRecording, file: ReadableStream<Blob>): void {
+    if (this.#isWithdrawn || this.#over.signal.aborted) return void file.cancel();
+    const options = { mimeType: recording.row.contentType };
+    this.#continue(recording, { source: file, options, failedStarts: 0 }, 'source-restarted');
+  }
+
+  #continue(ended: LocalRecording, live: Live, code: string): void {
+    const recording = this.#record(ended.kind, live);
+    this.emit('continued', { recording, endedRecordingId: ended.recordingId, code });
   }
 
   #tick(): void {

@@ -18,8 +18,10 @@ export type RecordingSource = MediaStream | ReadableStream<Blob> | AsyncIterable
 
 export interface SourceEvents {
   onStart(atMs: number): void;
-  /** A source that can wait reads the next bytes after this resolves. */
-  onBytes(bytes: Bytes, atMs: number): Promise<void>;
+  /** A source that can wait reads the next bytes after this resolves: with those at which another file begins, if one does. */
+  onBytes(bytes: Bytes, atMs: number): Promise<Bytes | undefined>;
+  /** The source has begun another file. Before `onEnd`. */
+  onRestart(file: ReadableStream<Blob>): void;
   /** By the page's clock. */
   onGap(gap: Gap): void;
   onProblem(problem: SourceProblem, isOver: boolean): void;
@@ -75,11 +77,24 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   let isStopped = false;
   let isBroken = false;
   let handedOver = Promise.resolve();
+  const next: { file?: ReadableStreamDefaultController<Blob> } = {};
   const stopRecorder = () => {
     if (recorder.state !== 'inactive') recorder.stop();
   };
   const handOver = async (data: Blob, atMs: number) => {
-    if (!isBroken) await events.onBytes(new Uint8Array(await data.arrayBuffer()), atMs);
+    if (isBroken) return;
+    if (next.file) return next.file.enqueue(data);
+    const rest = await events.onBytes(new Uint8Array(await data.arrayBuffer()), atMs);
+    if (!rest) return;
+    // What is still to come of this recorder is a file of its own, and the next recorder begins another one.
+    const file = new ReadableStream<Blob>({
+      start(controller) {
+        next.file = controller;
+        controller.enqueue(new Blob([rest]));
+      },
+    });
+    events.onRestart(file);
+    stopRecorder();
   };
   recorder.addEventListener('start', () => events.onStart(now()));
   recorder.addEventListener('dataavailable', ({ data }) => {
@@ -101,8 +116,9 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
     over.abort();
     endMuted();
     void handedOver.then(() => {
+      next.file?.close();
       if (isStopped) events.onEnd('stopped');
-      else events.onEnd(isBroken || hasFailed ? 'source-failed' : 'source-ended');
+      else events.onEnd(isBroken || hasFailed || next.file ? 'source-failed' : 'source-ended');
     });
   });
   globalThis.addEventListener('pagehide', () => flush(recorder), { signal });
@@ -172,6 +188,7 @@ function readBlobs(
   let endWait: () => void = () => {};
   let mayGoOn = Promise.resolve();
   let goOn: () => void = () => {};
+  let isHandedOn = false;
   async function read(): Promise<void> {
     events.onStart(now());
     try {
@@ -181,15 +198,20 @@ function readBlobs(
           blobs.next().then(({ done, value }) => resolve(done ? undefined : value), reject);
         });
         if (!blob) break;
-        if (blob.size > 0) await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now());
+        const rest = blob.size > 0 && (await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now()));
+        if (rest) {
+          isHandedOn = true;
+          events.onRestart(beginningWith(rest, blobs));
+          break;
+        }
         await mayGoOn;
       }
-      events.onEnd(isStopped ? 'stopped' : 'source-ended');
+      events.onEnd(isStopped || isHandedOn ? 'stopped' : 'source-ended');
     } catch {
       // The bytes so far are kept.
       events.onEnd('source-failed');
     } finally {
-      void blobs.return?.(undefined);
+      if (!isHandedOn) void blobs.return?.(undefined);
     }
   }
   return {
@@ -207,6 +229,18 @@ function readBlobs(
     },
     resume: () => goOn(),
   };
+}
+
+function beginningWith(bytes: Bytes, blobs: AsyncIterator<Blob>): ReadableStream<Blob> {
+  return new ReadableStream<Blob>({
+    start: (controller) => controller.enqueue(new Blob([bytes])),
+    async pull(controller) {
+      const { done, value } = await blobs.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await blobs.return?.(undefined)),
+  });
 }
 
 function fromReader(reader: ReadableStreamDefaultReader<Blob>): AsyncIterator<Blob> {

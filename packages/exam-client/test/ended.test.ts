@@ -135,6 +135,7 @@ async function openBrowser(contentType = 'video/webm') {
           onGap() {},
           onProblem() {},
           onSourceFailed: () => false,
+          onRestart() {},
           onContinued: (ended) => continued.push(ended),
         },
       },
