@@ -11,6 +11,7 @@ export type ProblemCode =
   | 'assessment-not-found'
   | 'attempt-assessed'
   | 'attempt-full'
+  | 'attempt-of-another-participant'
   | 'auth-unavailable'
   | 'body-too-large'
   | 'clock-skew'
@@ -61,7 +62,8 @@ export type ProblemCode =
   | 'upload-gone'
   | 'uploads-busy'
   | 'uploads-proxied'
-  | 'wrong-attempt';
+  | 'wrong-attempt'
+  | 'wrong-participant';
 
 export interface CreateRecording {
   /**
@@ -78,7 +80,7 @@ export interface CreateRecording {
    */
   consent: {
     /**
-     * When the participant agreed.
+     * When the participant agreed. A time in the future is taken as the time of the service.
      */
     givenAt: string;
     /**
@@ -89,7 +91,7 @@ export interface CreateRecording {
   /**
    * How many part URLs to return; 1 when absent.
    */
-  parts?: number;
+  parts?: number | null;
 }
 export interface PresignParts {
   /**
@@ -104,16 +106,13 @@ export interface PresignParts {
 export interface CompleteRecording {
   /**
    * What the client believes it stored, to be checked against what the store has.
-   *
-   * @maxItems 10000
    */
-  parts?: {
-    partNumber: number;
-    etag: string;
-  }[];
-  /**
-   * What the recording shows: its beginning, its end, and the pauses in between.
-   */
+  parts?:
+    | {
+        partNumber: number;
+        etag: string;
+      }[]
+    | null;
   timeline?: {
     startedAt: string;
     endedAt: string;
@@ -125,13 +124,13 @@ export interface CompleteRecording {
       to: string;
       reason: string;
     }[];
-  };
+  } | null;
 }
 export interface RequestPlaybackLink {
   /**
    * Kept in the audit trail.
    */
-  reason?: string;
+  reason?: string | null;
 }
 export interface ReportAssessment {
   /**
@@ -206,7 +205,7 @@ export interface Recording {
    */
   truncated: boolean;
   /**
-   * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
    */
   timeline: {
     startedAt: string;
@@ -216,6 +215,7 @@ export interface Recording {
       to: string;
       reason: string;
     }[];
+    doubtful?: true;
   } | null;
 }
 export interface SignedPart {
@@ -412,7 +412,7 @@ export interface ParticipantExport {
      */
     truncated: boolean;
     /**
-     * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
      */
     timeline: {
       startedAt: string;
@@ -422,6 +422,7 @@ export interface ParticipantExport {
         to: string;
         reason: string;
       }[];
+      doubtful?: true;
     } | null;
     /**
      * Why and since when processing is restricted; null when it is not.
@@ -502,10 +503,7 @@ export interface RestrictRecording {
   reason: string;
 }
 export interface LiftRestriction {
-  /**
-   * Kept in the audit trail for as long as receipts are: do not name a person.
-   */
-  reason?: string;
+  reason?: string | null;
 }
 export interface AccessLog {
   items: AccessLogEntry[];
