@@ -30,11 +30,17 @@ interface Mistake {
   readonly message: string;
 }
 
+interface RawMistake {
+  readonly code?: string;
+  readonly expected?: unknown;
+  readonly input?: unknown;
+  readonly path?: readonly PropertyKey[] | undefined;
+}
+
 /** Of mistakes that many clients make; undefined: what the schema says. */
-function whatToSend(issue: { code?: string; expected?: unknown; input?: unknown }): string | undefined {
-  const { code, expected, input } = issue;
+function whatToSend({ code, expected, input, path = [] }: RawMistake): string | undefined {
   if (code !== 'invalid_type') return undefined;
-  if (input === undefined) return 'Is missing';
+  if (input === undefined) return path.length === 0 ? 'Is missing: send a JSON object' : 'Is missing';
   if (expected === 'object' && Array.isArray(input)) return 'Must be an object: send {}, not [], where it is empty';
   return input === null ? `Must not be null: expected ${String(expected)}` : undefined;
 }

@@ -58,6 +58,8 @@ describe('a token with a participant', () => {
       expect(await participantsOf(attempt)).toEqual(before);
       expect((await create(attempt, OWN, claims)).status).toBe(201);
     }
+    const refusal = { channel: 'audit', code: 'wrong-participant', event: 'foreign-participant-refused' };
+    expect(api.log()).toContainEqual(expect.objectContaining(refusal));
     const other = await create(attempt, OTHER, { participant: OTHER, ...boundTo(attempt) });
     expect(other.status).toBe(201);
   });

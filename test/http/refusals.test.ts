@@ -191,6 +191,9 @@ const BODIES = [
     'a compressed body': { headers: { 'content-encoding': 'gzip' } },
   }),
   ...refused('unsupported-media-type', takesFile, each(FILE_TYPES, ofType)),
+  ...refused('invalid-request', named('create', 'presign parts', 'assess', 'restrict'), {
+    'no body': { body: '', tells: { path: '', message: /send a JSON object/ } },
+  }),
   ...refused('invalid-request', takesJson, {
     // As PHP writes an empty array.
     '[]': { body: '[]', tells: { path: '', message: /send \{\}, not \[\]/ } },
