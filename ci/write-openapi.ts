@@ -40,6 +40,8 @@ const PATH_SCHEMAS: Readonly<Record<string, JsonObject>> = {
 };
 
 const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
+const OWN_PARTICIPANT = 'One that is bound to a participant reaches the recordings of that one alone.';
+const OF_ALL_PARTICIPANTS = 'One that is bound to a participant may not: the call is about all of the attempt.';
 /** By what a path names last. */
 const BOUND_TOKENS: Readonly<Record<string, string>> = {
   exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
@@ -48,6 +50,16 @@ const BOUND_TOKENS: Readonly<Record<string, string>> = {
   partNumber: OWN_ATTEMPT,
   participant: 'A token that is bound to an exam may not call: the call is about all exams.',
   '': 'A token may call whatever it is bound to.',
+};
+
+/** Generators and Postman need one; as it is, the one of `npm start`. */
+const SERVER = {
+  url: '{scheme}://{host}',
+  description: 'Where the service runs.',
+  variables: {
+    scheme: { enum: ['https', 'http'], default: 'http' },
+    host: { default: 'localhost:8080', description: 'The host, its port where it is not the usual one, and a path.' },
+  },
 };
 
 export function describeApi(operations: readonly Operation[]): ApiDescription {
@@ -69,6 +81,7 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
         `Requests that reach no call are refused with ${OF_NO_CALL.map(inShort).join(', ')}. ` +
         'Each GET has a HEAD. Of a member that is twice in an object the last counts.',
     },
+    servers: [SERVER],
     paths: { ...paths, ...servicePaths() },
     components: {
       schemas: componentSchemas(),
@@ -82,7 +95,8 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
           bearerFormat: 'JWT',
           description:
             'Claims: `tenant`, `scope` (separated by spaces), `sub`, `exp`; `exam` and `attempt` bind a token to one ' +
-            `attempt. Scopes: ${Object.entries(SCOPES)
+            'attempt, `participant` to the recordings of one participant. ' +
+            `Scopes: ${Object.entries(SCOPES)
               .map(([scope, meaning]) => `\`${scope}\` (${meaning})`)
               .join(', ')}.`,
         },
@@ -115,9 +129,11 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
 }
 
 /** The scopes of a token, and how it may be bound. */
-function rightsOf({ scopes, path }: Operation): string {
+function rightsOf({ scopes, path, keepsToParticipant }: Operation): string {
   const resource = pathParameters(path).at(-1)?.name ?? '';
-  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${BOUND_TOKENS[resource]}`;
+  const isOfOne = keepsToParticipant || resource === 'recording' || resource === 'participant';
+  const bound = `${BOUND_TOKENS[resource]} ${isOfOne ? OWN_PARTICIPANT : OF_ALL_PARTICIPANTS}`;
+  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${bound}`;
 }
 
 function pathParameters(path: string): DescribedParameter[] {
@@ -261,7 +277,7 @@ function componentExamples(): JsonObject {
 }
 
 /** Sent with every response; and with every response under /v1, where a limit of the rate is set. */
-const EVERYWHERE: readonly ResponseHeaderName[] = ['Cache-Control', 'X-Request-Id'];
+const EVERYWHERE: readonly ResponseHeaderName[] = ['Cache-Control', 'Date', 'X-Request-Id'];
 const UNDER_V1: readonly ResponseHeaderName[] = [...EVERYWHERE, 'RateLimit', 'RateLimit-Policy'];
 
 function headers(...names: readonly ResponseHeaderName[]): JsonObject {
@@ -397,6 +413,7 @@ const EVERY_CALL: readonly ErrorCode[] = [
   'token-expired',
   'scope-missing',
   'wrong-attempt',
+  'wrong-participant',
   'invalid-id',
   'invalid-request',
   'rate-limited',
@@ -427,7 +444,12 @@ function problemsOf(operation: Operation): ErrorCode[] {
     ...(operation.problems ?? []),
     ...(operation.body ? EVERY_JSON_BODY : []),
   ]);
-  if (operation.path.includes('{recording}')) met.add('recording-not-found');
+  if (operation.path.includes('{recording}')) {
+    met.add('recording-not-found');
+    // A token that is bound to a participant is compared with the description.
+    met.add('recording-deleted');
+    met.add('recording-unreadable');
+  }
   if (operation.handsOut) met.add('store-not-proven');
   return ERROR_CODES.filter((code) => met.has(code));
 }

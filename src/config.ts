@@ -1,5 +1,6 @@
 // The settings of the service, one row each. docs/settings.md and the chart's schema are written from this table.
 import { validate as isCron } from 'node-cron';
+import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
 import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
@@ -140,7 +141,15 @@ const port = integer(0, MAX_PORT);
 const servicePort = { ...port, schema: integer(1024, MAX_PORT).schema };
 const region = matching(/^[A-Za-z0-9-]{1,64}$/, 'the name of a region, such as eu-central-1');
 const bucket = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'the name of a bucket, such as recordings');
-const keyPrefix = matching(/^[\w.-]+(\/[\w.-]+)*\/?$/, 'letters, digits, ".", "_", "-" and inner "/", such as exams/');
+/** Of a segment of dots alone a URL would be made without it. Go's regular expressions, which charts use, cannot look ahead. */
+const KEY_PREFIX = /^\.*[\w-][\w.-]*(\/\.*[\w-][\w.-]*)*\/?$/;
+/** S3's keys have 1024 bytes; one for the slash at the end. */
+const MAX_PREFIX_LENGTH = 1024 - MAX_KEY_BYTES - 1;
+const keyPrefix = type(
+  `letters, digits, ".", "_", "-" and inner "/", such as exams/, no segment of dots alone, at most ${MAX_PREFIX_LENGTH}`,
+  { type: 'string', maxLength: MAX_PREFIX_LENGTH, pattern: KEY_PREFIX.source },
+  (given) => (given.length <= MAX_PREFIX_LENGTH && KEY_PREFIX.test(given) ? given : undefined),
+);
 const margin = duration(0, MAX_RETENTION_MS);
 const gracePeriod = duration(SECOND_MS, MAX_RETENTION_MS, {
   description: 'At least an hour, which a request may last.',
@@ -199,7 +208,7 @@ export const SETTINGS = {
   S3_PUBLIC_ENDPOINT: optional(storeUrl, 'Where browsers reach the store, if elsewhere; URLs are signed for it.'),
   S3_REGION: optional(region, 'The region where recordings are kept; required with `S3_BUCKET`.'),
   S3_BUCKET: optional(bucket, 'The bucket that keeps the recordings; unless set, the embedded store does.'),
-  S3_KEY_PREFIX: optional(keyPrefix, 'Put before every key.'),
+  S3_KEY_PREFIX: optional(keyPrefix, `Put before every key; at most ${MAX_PREFIX_LENGTH} characters.`),
   S3_FORCE_PATH_STYLE: optional(flag, 'Whether the bucket is named in the path of URLs; `true` with `S3_ENDPOINT`.'),
   S3_ACCESS_KEY_ID: optional(text, "The id of the service's key; unless set, the AWS SDK looks for one.", 'secrets'),
   S3_SECRET_ACCESS_KEY: optional(text, 'The secret of that key.', 'secrets'),
@@ -232,7 +241,11 @@ export const SETTINGS = {
   ),
   CONTENT_TYPES: setting(contentTypes, ALL_CONTENT_TYPES, 'The media types that may be recorded.'),
   CORS_ORIGINS: setting(list(origin), '', "Origins of the exam client and the reviewer's tool."),
-  RATE_LIMIT: setting(orOff(integer(1, 1_000_000)), '600', 'Requests a minute per token and process; or `off`.'),
+  RATE_LIMIT: setting(
+    orOff(integer(1, 1_000_000)),
+    '600',
+    'Requests a minute per caller and process; or `off`. See below.',
+  ),
   UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through the service.'),
   SHUTDOWN_DELAY: setting(delay, '5s', 'How long it serves on, not ready, after SIGTERM; at most `30s`. See below.'),
   LOG_LEVEL: setting(logLevel, 'info', 'JSON lines on stderr; never a token, a signed URL, a name.'),

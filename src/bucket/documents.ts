@@ -23,6 +23,8 @@ const timeline = z.object({
   startedAt: z.string(),
   endedAt: z.string(),
   gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+  /** What the client reported could not all be true. */
+  doubtful: z.literal(true).optional(),
 });
 
 const manifest = z.object({

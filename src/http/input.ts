@@ -12,15 +12,40 @@ const SMALL_BODY_BYTES = 64 * 1024;
 
 /** @throws ServiceError `invalid-request`, with every mistake and its path in `errors` */
 export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: whatToSend });
   if (result.success) return result.data;
-  throw new ServiceError('invalid-request', `The ${what} is not valid; see errors.`, {
-    errors: mistakesOf(result.error).slice(0, MAX_MISTAKES),
-  });
+  const errors = mistakesOf(result.error).slice(0, MAX_MISTAKES);
+  throw new ServiceError('invalid-request', detailOf(what, errors), { errors });
 }
 
-/** `path` such as `parts.0.sizeBytes`; '' for the whole. */
-function mistakesOf(error: z.ZodError): { path: string; message: string }[] {
+/** With the first mistake, for those who are shown the detail alone. */
+function detailOf(what: string, [first]: readonly Mistake[]): string {
+  const place = first?.path ? `${first.path}: ` : '';
+  return `The ${what} is not valid; see errors. ${place}${first?.message}.`;
+}
+
+interface Mistake {
+  /** `parts.0.sizeBytes`; '' for the whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+interface RawMistake {
+  readonly code?: string;
+  readonly expected?: unknown;
+  readonly input?: unknown;
+  readonly path?: readonly PropertyKey[] | undefined;
+}
+
+/** Of mistakes that many clients make; undefined: what the schema says. */
+function whatToSend({ code, expected, input, path = [] }: RawMistake): string | undefined {
+  if (code !== 'invalid_type') return undefined;
+  if (input === undefined) return path.length === 0 ? 'Is missing: send a JSON object' : 'Is missing';
+  if (expected === 'object' && Array.isArray(input)) return 'Must be an object: send {}, not [], where it is empty';
+  return input === null ? `Must not be null: expected ${String(expected)}` : undefined;
+}
+
+function mistakesOf(error: z.ZodError): Mistake[] {
   return error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [{ path: issue.path.join('.'), message: issue.message }];
     return issue.keys.map((key) => ({

@@ -20,6 +20,7 @@ import {
   tenantId,
   time,
 } from '../model/recording.ts';
+import { toCommonForm } from '../model/times.ts';
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
@@ -28,8 +29,15 @@ export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
 const MAX_TEXT_LENGTH = 200;
 
+const TIME_EXPECTED =
+  'Must be a time with its offset from UTC (RFC 3339), such as "2026-11-02T09:00:00Z" or "2026-11-02T10:00:00+01:00": ' +
+  'not a number of seconds, and not without its offset';
 /** The longest time: with nine digits of a second's fraction and an offset. */
-const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
+const timeWithOffset = z
+  .string({ error: (issue) => (issue.input === undefined ? undefined : TIME_EXPECTED) })
+  .max(40, TIME_EXPECTED)
+  .transform(toCommonForm)
+  .pipe(z.iso.datetime({ offset: true, error: TIME_EXPECTED }).max(40));
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
 /** As it is in a path. */
@@ -44,32 +52,43 @@ const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328
 const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
 const nextCursor = z.string().nullable().meta({ example: null });
 
+/** Browsers whose clock is earlier cannot open a TLS connection: such a time is a default of some language. */
+const FIRST_PLAUSIBLE_MS = Date.UTC(2000, 0, 1);
+/** What programs write where they have no value. */
+const NO_VALUE = /^(null|undefined|none|nan)?$/i;
+const INVISIBLE = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const isValue = (text: string) => !NO_VALUE.test(text.replace(INVISIBLE, ''));
+
 const consent = z.strictObject({
-  givenAt: timeWithOffset.meta({ example: '2026-11-02T08:55:00.000Z', description: 'When the participant agreed.' }),
+  givenAt: timeWithOffset
+    .refine((time) => Date.parse(time) >= FIRST_PLAUSIBLE_MS, {
+      message: 'Is before the year 2000, when nobody agreed: send the time at which the participant did',
+    })
+    .meta({
+      example: '2026-11-02T08:55:00.000Z',
+      description: 'When the participant agreed. A time in the future is taken as the time of the service.',
+    }),
   policyVersion: z
     .string()
     .min(1)
     .max(64)
+    .refine(isValue, 'Names no version: send that of the privacy policy which the participant saw, such as "2026-05"')
     .meta({ example: '2026-05', description: 'The version of the privacy policy that was agreed to.' }),
 });
 
-const gap = z
-  .strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) })
-  .refine((value) => isInOrder(value.from, value.to), { path: ['to'], message: 'Must not be before "from"' });
+const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) });
 
 const timeline = z
   .strictObject({ startedAt: timeWithOffset, endedAt: timeWithOffset, gaps: z.array(gap).max(MAX_GAPS) })
-  .refine((value) => isInOrder(value.startedAt, value.endedAt), {
-    path: ['endedAt'],
-    message: 'Must not be before "startedAt"',
-  })
   .meta({
     example: {
       startedAt: '2026-11-02T09:00:00.000Z',
       endedAt: '2026-11-02T11:00:00.000Z',
       gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
     },
-    description: 'What the recording shows: its beginning, its end, and the pauses in between.',
+    description:
+      'What the recording shows: its beginning, its end, and the pauses in between. What cannot be true is corrected or ' +
+      'left out, and the timeline is marked as `doubtful`: it never refuses a recording.',
   });
 
 /** Not validated here: the allowed types are a setting, and other types have a problem code of their own. */
@@ -86,7 +105,7 @@ const contentType = z
   });
 
 export const createRecordingBody = z.strictObject({
-  participantId,
+  participantId: participantId.refine(isValue, 'Names no participant: send the opaque id of the one who is recorded'),
   kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam' }),
   contentType,
   consent: consent.describe('Without recorded consent there is no recording: 422 `consent-missing`.'),
@@ -94,7 +113,7 @@ export const createRecordingBody = z.strictObject({
     .int()
     .min(0)
     .max(MAX_PARTS_PER_CALL)
-    .optional()
+    .nullish()
     .meta({ example: 1, description: 'How many part URLs to return; 1 when absent.' }),
 });
 
@@ -128,9 +147,9 @@ export const completeRecordingBody = z.strictObject({
         message: 'Must be in ascending order of part numbers, each named once',
       },
     )
-    .optional()
+    .nullish()
     .describe('What the client believes it stored, to be checked against what the store has.'),
-  timeline: timeline.optional(),
+  timeline: timeline.nullish(),
 });
 
 export const playbackLinkBody = z.strictObject({
@@ -138,7 +157,7 @@ export const playbackLinkBody = z.strictObject({
     .string()
     .min(1)
     .max(MAX_TEXT_LENGTH)
-    .optional()
+    .nullish()
     .meta({ example: 'second assessor', description: 'Kept in the audit trail.' }),
 });
 
@@ -181,7 +200,7 @@ export const restrictionBody = z.strictObject({ reason: restrictionReason });
 export const liftRestrictionQuery = z.strictObject({
   reason: restrictionReason.meta({ example: 'case 2026-114 is closed' }).optional(),
 });
-export const liftRestrictionBody = liftRestrictionQuery.clone();
+export const liftRestrictionBody = z.strictObject({ reason: liftRestrictionQuery.shape.reason.nullable() });
 
 export const signedPart = z.object({
   partNumber,
@@ -325,7 +344,3 @@ export const problem = z
     ...z.object(problemMembers).partial().shape,
   })
   .describe('RFC 9457 problem details. Which members it has besides the first six depends on its `code`.');
-
-function isInOrder(earlier: string, later: string): boolean {
-  return Date.parse(earlier) <= Date.parse(later);
-}

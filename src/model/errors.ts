@@ -67,6 +67,13 @@ const TABLE = {
       'The claims `exam` and `attempt` of the token name another attempt, or the call is about more than one attempt. ' +
       'Use a token for this attempt, or one that is not bound.',
   },
+  'wrong-participant': {
+    status: 403,
+    title: 'The access token is bound to another participant',
+    advice:
+      'The claim `participant` of the token names another one than the call is about, or the call is about all of an ' +
+      'attempt. Use a token of this participant, or one that is not bound.',
+  },
   'cross-origin': {
     status: 403,
     title: 'Only a page of this service itself may do this',
@@ -108,6 +115,13 @@ const TABLE = {
     status: 409,
     title: 'The attempt is already assessed',
     advice: 'An assessment ends an attempt: nothing more can be recorded for it.',
+  },
+  'attempt-of-another-participant': {
+    status: 409,
+    title: 'The attempt is of another participant',
+    advice:
+      'With a token that is bound to the attempt, and has no claim `participant`, all recordings are of the participant ' +
+      'of the first. Check `participantId`, or ask your issuer for a token that names the participant.',
   },
   'attempt-full': {
     status: 409,

@@ -99,11 +99,14 @@ export const recording = z.object({
       startedAt: z.string(),
       endedAt: z.string(),
       gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+      doubtful: z.literal(true).optional(),
     })
     .nullable()
     .meta({
       example: null,
-      description: 'When the recording ran and where it has gaps, as the exam client reported; null if it did not.',
+      description:
+        'When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what ' +
+        'it reported could not all be true, and was corrected, or its clock was wrong.',
     }),
 });
 export type Recording = Readonly<z.output<typeof recording>>;

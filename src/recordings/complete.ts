@@ -4,7 +4,7 @@ import { isStored, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type RecordingRef, recordingId } from '../model/ids.ts';
+import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
@@ -12,12 +12,14 @@ import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
 import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
+import { plausibleTimeline } from './timeline.ts';
 
 type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
 export interface CompleteInput {
   /** What the client uploaded, to check against what the store has. */
   readonly parts?: ClaimedParts | undefined;
+  /** Kept as far as it can be true (`plausibleTimeline`). */
   readonly timeline?: Timeline | undefined;
   /** Leaves out what else the store has: parts of an earlier, longer try. Default: that is a mismatch. */
   readonly dropOthers?: boolean | undefined;
@@ -38,7 +40,8 @@ export async function completeRecording(
   const live = await readLive(context, ref);
   const { state, manifest, deadlineMs } = live;
   context.openUploadCache.delete(recordingId(ref));
-  const timeline = state.objects.timeline ? undefined : input.timeline;
+  const known = { createdAtMs: createdAtOf(ref.recording), endedAtMs: context.now() };
+  const timeline = input.timeline && !state.objects.timeline ? plausibleTimeline(input.timeline, known) : undefined;
   if (timeline) await enqueueIfDue(context, bucket, ref, deadlineMs);
   if (state.objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
   const parts = state.objects.media ? [] : await completeOpenUpload(context, bucket, live, input);

@@ -8,9 +8,12 @@ import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
-import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
+import { toIso } from '../model/times.ts';
+import { consentAt } from './consent.ts';
 import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
-import { findEarlierTry, keyedRandom, requireAlone, requireInTime } from './idempotency.ts';
+import { requireInTime } from './creation.ts';
+import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
+import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
 import { describe, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
@@ -21,6 +24,8 @@ export interface CreateInput {
   readonly consent: Consent;
   /** How many part URLs to return, from part 1. */
   readonly parts: number;
+  /** Refused where the attempt has a recording of another participant. Default: an attempt may have several. */
+  readonly isOfOneParticipant?: boolean | undefined;
   /** A repeated call with the same key returns the recording of the first. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -46,8 +51,8 @@ const NEVER_CACHED = 'private, no-store';
 /**
  * Enqueues, opens the upload, writes the manifest, then the participant index entry (ARCHITECTURE, "create"). A crash in
  * between leaves only what the sweeper finds. Without a key each call makes another recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `invalid-request` for a
- * consent in the future, and as `findEarlierTry`.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`,
+ * `attempt-of-another-participant`, and as `findEarlierTry`.
  */
 export async function createRecording(
   context: RecordingsContext,
@@ -66,6 +71,7 @@ export async function createRecording(
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
   const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
   if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
+  if (input.isOfOneParticipant) await requireOwnAttempt(context, before, input.participantId);
   if (before.recordings.length >= MAX_RECORDINGS_AN_ATTEMPT) {
     const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
     throw new ServiceError('attempt-full', detail);
@@ -84,7 +90,7 @@ export async function createRecording(
     participantId: input.participantId,
     kind: input.kind,
     contentType,
-    consent: input.consent,
+    consent: consentAt(createdAtMs, input.consent),
     createdAt: toIso(createdAtMs),
     partSizeBytes: context.uploads.partSizeBytes,
     uploadId,
@@ -92,7 +98,15 @@ export async function createRecording(
   const writtenAtMs = context.now();
   await bucket.write(ref, 'manifest', manifest);
   const state = emptyState(ref);
-  if (keyed) await requireAlone(context, bucket, { state, manifest }, keyed, writtenAtMs);
+  if (keyed || input.isOfOneParticipant) {
+    const own = { state, manifest };
+    const after = await bucket.attempt(ref);
+    if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, writtenAtMs });
+    const since = keyed && writtenAtMs;
+    if (input.isOfOneParticipant) {
+      await requireOnlyParticipant(context, bucket, own, { before, after, writtenAtMs: since });
+    }
+  }
   await bucket.putParticipant(input.participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
   if (keyed) requireInTime(context, writtenAtMs);
@@ -102,16 +116,12 @@ export async function createRecording(
   return respond(context, before, state, manifest, input.parts);
 }
 
-function requireAcceptable({ uploads: { contentTypes }, now }: RecordingsContext, input: CreateInput): void {
+function requireAcceptable({ uploads: { contentTypes } }: RecordingsContext, input: CreateInput): void {
   const base = baseMediaType(input.contentType);
   if (!base || !contentTypes.has(base)) {
     throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
       allowed: [...contentTypes],
     });
-  }
-  if (Date.parse(input.consent.givenAt) > now() + MAX_CLOCK_SKEW_MS) {
-    const errors = [{ path: 'consent.givenAt', message: 'is in the future' }];
-    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', { errors });
   }
 }
 

@@ -73,6 +73,20 @@ export async function readManifest(context: RecordingsContext, ref: RecordingRef
   return manifest;
 }
 
+/**
+ * Whose recording it is, or was. Null: it was deleted, and its manifest could not be read.
+ * @throws ServiceError `recording-not-found`, `recording-deleted` without a receipt yet, `recording-unreadable`
+ */
+export async function participantOf(context: RecordingsContext, ref: RecordingRef): Promise<string | null> {
+  try {
+    return (await readManifest(context, ref)).participantId;
+  } catch (error) {
+    const receipt = await readReceipt(context, ref);
+    if (!receipt) throw error;
+    return receipt.participantId;
+  }
+}
+
 /** `readLive`, after finishing what a crash left between the completion of an upload and its marker `stored`. */
 export async function readFinalized(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
   const live = await readLive(context, ref);

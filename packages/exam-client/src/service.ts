@@ -207,7 +207,7 @@ export class Service {
 }
 
 /** Refusals that another token from the page can end. */
-const FORBIDDEN = new Set(['scope-missing', 'wrong-attempt']);
+const FORBIDDEN = new Set(['scope-missing', 'wrong-attempt', 'wrong-participant']);
 
 /** The upload may have been completed, aborted or deleted. A 404 does not prove it: the service has to be queried. */
 export class NoSuchUpload extends Unavailable {}

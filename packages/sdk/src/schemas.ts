@@ -11,6 +11,7 @@ export type ProblemCode =
   | 'assessment-not-found'
   | 'attempt-assessed'
   | 'attempt-full'
+  | 'attempt-of-another-participant'
   | 'auth-unavailable'
   | 'body-too-large'
   | 'clock-skew'
@@ -63,7 +64,8 @@ export type ProblemCode =
   | 'upload-gone'
   | 'uploads-busy'
   | 'uploads-proxied'
-  | 'wrong-attempt';
+  | 'wrong-attempt'
+  | 'wrong-participant';
 
 export interface CreateRecording {
   /**
@@ -80,7 +82,7 @@ export interface CreateRecording {
    */
   consent: {
     /**
-     * When the participant agreed.
+     * When the participant agreed. A time in the future is taken as the time of the service.
      */
     givenAt: string;
     /**
@@ -91,7 +93,7 @@ export interface CreateRecording {
   /**
    * How many part URLs to return; 1 when absent.
    */
-  parts?: number;
+  parts?: number | null;
 }
 export interface PresignParts {
   /**
@@ -106,16 +108,13 @@ export interface PresignParts {
 export interface CompleteRecording {
   /**
    * What the client believes it stored, to be checked against what the store has.
-   *
-   * @maxItems 10000
    */
-  parts?: {
-    partNumber: number;
-    etag: string;
-  }[];
-  /**
-   * What the recording shows: its beginning, its end, and the pauses in between.
-   */
+  parts?:
+    | {
+        partNumber: number;
+        etag: string;
+      }[]
+    | null;
   timeline?: {
     startedAt: string;
     endedAt: string;
@@ -127,13 +126,13 @@ export interface CompleteRecording {
       to: string;
       reason: string;
     }[];
-  };
+  } | null;
 }
 export interface RequestPlaybackLink {
   /**
    * Kept in the audit trail.
    */
-  reason?: string;
+  reason?: string | null;
 }
 export interface ReportAssessment {
   /**
@@ -208,7 +207,7 @@ export interface Recording {
    */
   truncated: boolean;
   /**
-   * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
    */
   timeline: {
     startedAt: string;
@@ -218,6 +217,7 @@ export interface Recording {
       to: string;
       reason: string;
     }[];
+    doubtful?: true;
   } | null;
 }
 export interface SignedPart {
@@ -437,7 +437,7 @@ export interface ParticipantExport {
      */
     truncated: boolean;
     /**
-     * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
      */
     timeline: {
       startedAt: string;
@@ -447,6 +447,7 @@ export interface ParticipantExport {
         to: string;
         reason: string;
       }[];
+      doubtful?: true;
     } | null;
     /**
      * Why and since when processing is restricted; null when it is not.
@@ -527,10 +528,7 @@ export interface RestrictRecording {
   reason: string;
 }
 export interface LiftRestriction {
-  /**
-   * Kept in the audit trail for as long as receipts are: do not name a person.
-   */
-  reason?: string;
+  reason?: string | null;
 }
 export interface AccessLog {
   items: AccessLogEntry[];

@@ -7,6 +7,7 @@ import { abortRecording } from '../../recordings/delete.ts';
 import { openProxiedPart } from '../../recordings/proxied-part.ts';
 import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
+import { requireParticipant } from '../auth.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
 import { announcedBytes, receivePart } from '../part-body.ts';
@@ -44,6 +45,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'and to which policy. Each call starts another recording, unless it repeats an earlier `Idempotency-Key`.',
   scopes: ['recordings:upload'],
   handsOut: true,
+  keepsToParticipant: true,
   headers: createRecordingHeaders,
   body: { schema: createRecordingBody, precheck: refuseWithoutConsent },
   success: {
@@ -63,13 +65,19 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'content-type-not-allowed',
     'attempt-assessed',
     'attempt-full',
+    'attempt-of-another-participant',
     'recording-being-created',
     'idempotency-key-reused',
     'clock-skew',
   ],
-  async handle({ ctx, caller, ref, headers, body, res }) {
-    const idempotencyKey = headers['idempotency-key'];
-    const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1, idempotencyKey });
+  async handle({ ctx, principal, caller, ref, headers, body, res }) {
+    requireParticipant(principal, body.participantId);
+    const created = await createRecording(ctx, caller, ref, {
+      ...body,
+      parts: body.parts ?? 1,
+      idempotencyKey: headers['idempotency-key'],
+      isOfOneParticipant: principal.attempt !== undefined && principal.participant === undefined,
+    });
     const { recordingId } = created.recording;
     res.setHeader('Location', `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`);
     return created;
@@ -173,7 +181,8 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
-  handle: ({ ctx, ref, body }) => completeRecording(ctx, ref, body),
+  handle: ({ ctx, ref, body: { parts, timeline } }) =>
+    completeRecording(ctx, ref, { parts: parts ?? undefined, timeline: timeline ?? undefined }),
 });
 
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
