@@ -90,9 +90,9 @@ describe('a token with a participant', () => {
     const path = pathOf(call, { ...ref, participant: OTHER });
     return api.raw(call.method.toUpperCase(), path, { ...bodyOf(call), as: claims });
   }
-  const listsOrCreates = ({ name }: ContractCall) => /^(create|list of (attempt|exam))$/.test(name);
+  const isForAll = ({ name }: ContractCall) => /^(create|list of (attempt|exam)|upload settings)$/.test(name);
 
-  it.each(CALLS.filter((call) => !listsOrCreates(call)))('is refused what is of another: $name', async (call) => {
+  it.each(CALLS.filter((call) => !isForAll(call)))('is refused what is of another: $name', async (call) => {
     const uploading = await api.create({}, { participantId: OTHER });
     const stored = await api.store({}, undefined, { participantId: OTHER });
     const deleted = await api.store({}, undefined, { participantId: OTHER });
