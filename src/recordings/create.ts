@@ -3,15 +3,15 @@
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
-import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
+import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { findEarlierTry, keyedRandom, requireAlone, requireInTime } from './idempotency.ts';
-import { describe, requireRightClock } from './read.ts';
+import { describe, readContent, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
@@ -47,9 +47,10 @@ export async function createRecording(
   context: RecordingsContext,
   caller: Caller,
   attemptRef: AttemptRef,
-  input: CreateInput,
+  given: CreateInput,
 ): Promise<Created> {
-  requireAcceptable(context, input);
+  const input = { ...given, contentType: requireAllowedType(context, given.contentType) };
+  requireNotInFuture(context, input.consent);
   const bucket = new Bucket(context);
   const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
@@ -96,17 +97,19 @@ export async function createRecording(
   return respond(context, before, state, manifest, input.parts);
 }
 
-function requireAcceptable({ uploads: { contentTypes }, now }: RecordingsContext, input: CreateInput): void {
-  const base = baseMediaType(input.contentType);
-  if (!base || !contentTypes.has(base)) {
-    throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
-      allowed: [...contentTypes],
-    });
-  }
-  if (Date.parse(input.consent.givenAt) > now() + MAX_CLOCK_SKEW_MS) {
-    const errors = [{ path: 'consent.givenAt', message: 'is in the future' }];
-    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', { errors });
-  }
+/** In its canonical form. */
+function requireAllowedType({ uploads: { contentTypes } }: RecordingsContext, contentType: string): string {
+  const type = readRecordingType(contentType);
+  if (type && namesOf(type).some((name) => contentTypes.has(name))) return formatRecordingType(type);
+  throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
+    allowed: [...contentTypes],
+  });
+}
+
+function requireNotInFuture({ now }: RecordingsContext, { givenAt }: Consent): void {
+  if (Date.parse(givenAt) <= now() + MAX_CLOCK_SKEW_MS) return;
+  const errors = [{ path: 'consent.givenAt', message: 'is in the future' }];
+  throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', { errors });
 }
 
 async function respond(
@@ -125,7 +128,7 @@ async function respond(
     sizeBytes: partSizeBytes,
   }));
   return {
-    recording: describe({ attempt, state, manifest }, null),
+    recording: describe({ attempt, state, manifest }, await readContent(context, { state, manifest }), null),
     upload: { partSizeBytes, maxParts, parts: await presignPartsOf(context, state.ref, manifest, parts) },
   };
 }

@@ -6,6 +6,7 @@ import type { Consent, Manifest } from '../bucket/documents.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.ts';
+import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import type { RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { readManifest } from './read.ts';
@@ -85,9 +86,15 @@ export async function findEarlierTry(
   return oldest;
 }
 
+/** Version 0.1 stored types as they were sent. */
+function canonical(contentType: string): string {
+  const type = readRecordingType(contentType);
+  return type ? formatRecordingType(type) : contentType;
+}
+
 function requireSameInput({ manifest }: Try, input: KeyedInput): void {
   const compared = ({ participantId, kind, contentType, consent }: KeyedInput) =>
-    JSON.stringify([participantId, kind, contentType, consent]);
+    JSON.stringify([participantId, kind, canonical(contentType), consent]);
   if (compared(manifest) === compared(input)) return;
   throw new ServiceError('idempotency-key-reused', 'This Idempotency-Key was used for another recording.');
 }

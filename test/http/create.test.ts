@@ -49,6 +49,7 @@ describe('a new recording', () => {
       recordingId: expect.stringMatching(/^[0-9a-v]{36}$/),
       examId: 'math',
       attemptId: 'sitting-1',
+      container: null,
       state: 'uploading',
       createdAt: new Date(createdAtMs).toISOString(),
       deleteBy: new Date(createdAtMs + 30 * DAY_MS).toISOString(),
@@ -129,7 +130,7 @@ describe('part URLs', () => {
 
 const { consent } = CREATE_BODY;
 describe('no recording begins, and nothing is left,', () => {
-  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/webm;charset=utf-8'];
+  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/matroska'];
   const times = ['2026-01-02T09:55:00', '9999-12-31T23:59:59Z'].map((givenAt) => ({ givenAt }));
   const versions = ['', 'x'.repeat(65)].map((policyVersion) => ({ policyVersion }));
   const invalid = [
