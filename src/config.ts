@@ -3,6 +3,7 @@ import { validate as isCron } from 'node-cron';
 import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
+import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
 import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
@@ -166,9 +167,21 @@ const secret = type(
   (given) => (Buffer.byteLength(given) < 32 ? undefined : given),
   true,
 );
-const CONTENT_TYPE = /^(audio|video)\/(webm|x-matroska|mp4|ogg)$/;
-const ALL_CONTENT_TYPES = 'video/webm,audio/webm,video/mp4,audio/mp4,video/x-matroska,audio/ogg';
-const contentTypes = list(matching(CONTENT_TYPE, 'audio/ or video/ and webm, x-matroska, mp4 or ogg'), 1);
+const contentTypePattern = `${anyCase('audio', 'video')}/${anyCase(...RECORDED_SUBTYPES)}`;
+const contentType = type(
+  `audio/ or video/ and ${RECORDED_SUBTYPES.slice(0, -1).join(', ')} or ${RECORDED_SUBTYPES.at(-1)}`,
+  { type: 'string', pattern: `^${contentTypePattern}$` },
+  (given) => {
+    const base = readRecordingType(given)?.base;
+    return base === given.toLowerCase() ? base : undefined;
+  },
+);
+const BY_DEFAULT = [
+  'video/webm,audio/webm,video/mp4,audio/mp4',
+  'video/matroska,audio/matroska,video/x-matroska,audio/x-matroska',
+  'audio/ogg',
+].join();
+const contentTypes = list(contentType, 1);
 const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
 /** S3's largest object. */
 const objectSize = integer(1, 5 * 1024 * GIB);
@@ -239,7 +252,7 @@ export const SETTINGS = {
     '100000000',
     'The largest request to `…/content`; a larger file is sent in parts.',
   ),
-  CONTENT_TYPES: setting(contentTypes, ALL_CONTENT_TYPES, 'The media types that may be recorded.'),
+  CONTENT_TYPES: setting(contentTypes, BY_DEFAULT, 'The media types that may be recorded, in any case.'),
   CORS_ORIGINS: setting(list(origin), '', "Origins of the exam client and the reviewer's tool."),
   RATE_LIMIT: setting(
     orOff(integer(1, 1_000_000)),

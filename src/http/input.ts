@@ -1,5 +1,6 @@
 // Reads what a caller sends, once the caller is authorised, and validates it against its schema.
 import { promisify } from 'node:util';
+import { parse as parseContentType } from 'content-type';
 import express, { type Request, type Response } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../model/errors.ts';
@@ -77,8 +78,9 @@ export function bodyReader<Schema extends z.ZodType>({
     const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
     if (hasBody) {
       // JSON is UTF-8 (RFC 8259, 8.1); the parser by itself would accept every charset that begins with "utf-".
-      const charset = /;\s*charset="?([^\s;"]*)/i.exec(req.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-      if (!req.is('application/json') || charset.toLowerCase() !== 'utf-8') {
+      const { type, parameters } = parseContentType(req.headers['content-type'] ?? '');
+      const charset = parameters.charset ?? 'utf-8';
+      if (type !== 'application/json' || charset.toLowerCase() !== 'utf-8') {
         throw new ServiceError('unsupported-media-type', 'Send the body as application/json in UTF-8, not compressed.');
       }
       await parse(req, res);

@@ -1,6 +1,7 @@
 // Receives the one file of a form and passes it on as it arrives: nothing is kept in memory or on a disk.
 import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
+import { format, parse } from 'content-type';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
@@ -12,13 +13,17 @@ const FILE_FIELD = 'file';
 /** Boundaries, the headers of the parts and a few short fields. */
 const FORM_OVERHEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 5;
+/** Values of Content-Transfer-Encoding that change no byte (RFC 2045, 6.2); forms have no other (RFC 7578, 4.7). */
+const IDENTITY_ENCODINGS: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
+/** Longer ones are cut off in a message. */
+const MAX_SHOWN_LENGTH = 40;
 
 export type FileLimits = Pick<UploadSettings, 'maxRecordingBytes' | 'maxContentBytes' | 'partSizeBytes'>;
 
 /**
  * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
  * @throws ServiceError `file-missing`, `recording-too-large`, `content-too-large`, `invalid-request`, `malformed-form`,
- * `request-aborted`, `request-idle`, or what `write` threw
+ * `request-aborted`, `request-idle`, `unsupported-media-type` for a file that is encoded, or what `write` threw
  */
 export async function receiveFile(
   req: Request,
@@ -30,6 +35,7 @@ export async function receiveFile(
   requireRoom(Number(req.headers['content-length'] ?? 0), limits);
   // multer waits for events of the request; one that has ended already sends none.
   if (req.destroyed) throw aborted();
+  simplifyType(req);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let file: Readable | undefined;
   let written: Promise<void> | undefined;
@@ -47,8 +53,14 @@ export async function receiveFile(
   // Bound to the request, because events of the connection deliver the file: its trace would be lost.
   const writeTraced = AsyncResource.bind(write);
   const storage: StorageEngine = {
-    _handleFile(_req, { stream }, done) {
+    _handleFile(_req, { stream, encoding }, done) {
       file = stream;
+      if (!IDENTITY_ENCODINGS.has(encoding.toLowerCase())) {
+        const refusal = encoded(encoding);
+        giveUp(refusal);
+        done(refusal);
+        return;
+      }
       written = writeTraced(stream).then(
         () => done(),
         (error: unknown) => {
@@ -97,6 +109,13 @@ export async function receiveFile(
   }
 }
 
+/** multer takes a tab before a parameter for a mistake (RFC 9110, 5.6.6, allows it), and needs the boundary alone. */
+function simplifyType({ headers }: Request): void {
+  const { type, parameters } = parse(headers['content-type'] ?? '');
+  const { boundary } = parameters;
+  if (boundary) headers['content-type'] = format({ type, parameters: { boundary } });
+}
+
 function refusalOfForm(cause: unknown, limits: FileLimits): ServiceError {
   if (!(cause instanceof MulterError)) {
     return new ServiceError('malformed-form', 'The form ended early or could not be parsed.', {}, { cause });
@@ -124,6 +143,12 @@ function recordingTooLarge({ maxRecordingBytes }: FileLimits, cause?: unknown): 
 function contentTooLarge({ maxContentBytes, partSizeBytes }: FileLimits, cause?: unknown): ServiceError {
   const message = `One request may have at most ${maxContentBytes} bytes: PUT the file in parts to …/parts/{partNumber}.`;
   return new ServiceError('content-too-large', message, { maxContentBytes, partSizeBytes }, { cause });
+}
+
+function encoded(encoding: string): ServiceError {
+  const shown = encoding.replace(/[^\w-]/g, '').slice(0, MAX_SHOWN_LENGTH);
+  const message = `Send the bytes of the file as they are, without Content-Transfer-Encoding: ${shown}. Nothing was changed.`;
+  return new ServiceError('unsupported-media-type', message);
 }
 
 function aborted(cause?: unknown): ServiceError {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DELETION_REASONS } from '../bucket/documents.ts';
 import type { ProblemMember } from '../model/errors.ts';
+import { anyCase, RECORDED_SUBTYPES } from '../model/media-type.ts';
 import { MAX_PART_NUMBER } from '../model/parts.ts';
 import {
   accessLogEntry,
@@ -91,6 +92,11 @@ const timeline = z
       'left out, and the timeline is marked as `doubtful`: it never refuses a recording.',
   });
 
+/** Any case, white space around ";", values with the commas that browsers write, or quoted. Some rarer spellings are accepted too. */
+const PARAMETER_PATTERN = '[A-Za-z0-9_-]+=(?:"[A-Za-z0-9_.,+ -]{0,80}"|[A-Za-z0-9_.,+-]{1,80})';
+const CONTENT_TYPE_PATTERN =
+  `^${anyCase('audio', 'video')}/${anyCase(...RECORDED_SUBTYPES)}` + `(?:[ \\t]*;[ \\t]*${PARAMETER_PATTERN})*$`;
+
 /** Not validated here: the allowed types are a setting, and other types have a problem code of their own. */
 const contentType = z
   .string()
@@ -98,9 +104,10 @@ const contentType = z
   .max(MAX_TEXT_LENGTH)
   .meta({
     example: 'video/webm;codecs=vp8,opus',
-    description: 'Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).',
-    pattern:
-      '^(?:audio|video)/(?:webm|x-matroska|mp4|ogg)(?:; ?codecs=(?:"[A-Za-z0-9_.,+ -]{1,80}"|[A-Za-z0-9_.,+-]{1,80}))?$',
+    description:
+      'Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer ' +
+      '(`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.',
+    pattern: CONTENT_TYPE_PATTERN,
     examples: ['video/webm;codecs=vp8,opus', 'video/mp4', 'audio/webm'],
   });
 

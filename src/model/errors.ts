@@ -228,8 +228,8 @@ const TABLE = {
     status: 415,
     title: 'The call does not accept this media type',
     advice:
-      'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`, and a part as ' +
-      '`application/octet-stream` or without a `Content-Type`.',
+      'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`, its bytes as they are, and ' +
+      'a part as `application/octet-stream` or without a `Content-Type`.',
   },
   'invalid-request': {
     status: 422,
@@ -249,7 +249,7 @@ const TABLE = {
   'content-type-not-allowed': {
     status: 422,
     title: 'This type of recording is not allowed',
-    advice: '`allowed` lists the accepted types; each may have `;codecs=…`.',
+    advice: '`allowed` lists the accepted types, in any case; each may have `;codecs=…`.',
     members: ['allowed'],
   },
   'consent-missing': {
@@ -279,10 +279,10 @@ const TABLE = {
   },
   'not-a-recording': {
     status: 422,
-    title: 'The upload is not a recording of the announced type',
+    title: 'The upload is certainly no recording',
     advice:
-      'The first bytes are not those of the announced `contentType`, or there are none. Nothing was kept. Start a new ' +
-      'recording with the right type.',
+      'It is empty, a picture, or the header of a recording without a single frame; `detail` says which. Nothing was kept. ' +
+      'Start a new recording. What is merely not recognised is kept, with the `container` `unrecognized`.',
   },
   'file-missing': {
     status: 422,

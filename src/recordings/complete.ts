@@ -3,12 +3,13 @@
 import { isStored, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
+import { NO_RECORDING } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
-import type { RecordingsContext } from './context.ts';
+import { noteContent, type RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
 import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
@@ -52,11 +53,12 @@ export async function completeRecording(
   }
   // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
   if (timeline) await bucket.write(ref, 'timeline', timeline);
-  const finalized = await finalizeRecording(context, ref, manifest, parts);
+  const finalized = await finalizeRecording(context, ref, parts);
   const isDeleted = finalized.result === 'absent' || finalized.result === 'deleted';
   // A purge that came earlier has not seen it.
   if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');
   if (finalized.result === 'stored' && !isStored(state)) context.onEvent?.('recording-stored', 1);
+  noteContent(context, ref, finalized);
   if (
     finalized.result === 'stored' &&
     state.objects.truncated &&
@@ -166,7 +168,7 @@ async function respond(
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
     await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
-    const detail = `The file does not begin as ${manifest.contentType} does; nothing was kept.`;
+    const detail = `The file ${NO_RECORDING[finalized.why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }
   if (finalized.result === 'stored') {

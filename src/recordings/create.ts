@@ -3,9 +3,9 @@
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
-import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
+import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
@@ -14,7 +14,7 @@ import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
 import { requireInTime } from './creation.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
-import { describe, requireRightClock } from './read.ts';
+import { describe, readContent, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
@@ -58,9 +58,9 @@ export async function createRecording(
   context: RecordingsContext,
   caller: Caller,
   attemptRef: AttemptRef,
-  input: CreateInput,
+  given: CreateInput,
 ): Promise<Created> {
-  requireAcceptable(context, input);
+  const input = { ...given, contentType: requireAllowedType(context, given.contentType) };
   const bucket = new Bucket(context);
   const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
@@ -116,13 +116,13 @@ export async function createRecording(
   return respond(context, before, state, manifest, input.parts);
 }
 
-function requireAcceptable({ uploads: { contentTypes } }: RecordingsContext, input: CreateInput): void {
-  const base = baseMediaType(input.contentType);
-  if (!base || !contentTypes.has(base)) {
-    throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
-      allowed: [...contentTypes],
-    });
-  }
+/** In its canonical form. */
+function requireAllowedType({ uploads: { contentTypes } }: RecordingsContext, contentType: string): string {
+  const type = readRecordingType(contentType);
+  if (type && namesOf(type).some((name) => contentTypes.has(name))) return formatRecordingType(type);
+  throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
+    allowed: [...contentTypes],
+  });
 }
 
 async function respond(
@@ -141,7 +141,7 @@ async function respond(
     sizeBytes: partSizeBytes,
   }));
   return {
-    recording: describe({ attempt, state, manifest }, null),
+    recording: describe({ attempt, state, manifest }, await readContent(context, { state, manifest }), null),
     upload: {
       mode: uploads.mode,
       partSizeBytes,

@@ -6,6 +6,7 @@ import type { Consent } from '../bucket/documents.ts';
 import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.ts';
+import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
 import { giveWay, requireInTime, stillBeingCreated, type Try } from './creation.ts';
@@ -84,9 +85,15 @@ export async function findEarlierTry(
   return oldest;
 }
 
+/** Version 0.1 stored types as they were sent. */
+function canonical(contentType: string): string {
+  const type = readRecordingType(contentType);
+  return type ? formatRecordingType(type) : contentType;
+}
+
 function requireSameInput({ manifest }: Try, input: KeyedInput): void {
   const compared = ({ participantId, kind, contentType, consent }: KeyedInput) =>
-    JSON.stringify([participantId, kind, contentType, consent]);
+    JSON.stringify([participantId, kind, canonical(contentType), consent]);
   // A time that was in the future then was stored as that of the creation.
   const consent = consentAt(Date.parse(manifest.createdAt), input.consent);
   if (compared(manifest) === compared({ ...input, consent })) return;

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { MINUTE_MS } from '../../src/model/durations.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { ftyp } from '../kit/containers.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
@@ -55,7 +56,7 @@ describe('a file that is sent through the service', () => {
     const answers = await Promise.all([attach(created, file), attach(created, file)]);
     const stored = answers.filter(({ status }) => status === 200);
     for (const { status } of answers) expect([200, 409]).toContain(status);
-    const whole = { ...created.recording, state: 'stored', storedAt: expect.any(String), sizeBytes };
+    const whole = { ...created.recording, container: 'webm', state: 'stored', storedAt: expect.any(String), sizeBytes };
     expect(stored.length).toBeGreaterThan(0);
     expect(stored.map(({ body }) => body)).toEqual(stored.map(() => whole));
     expect((await api.call('get', created.path)).body).toEqual(whole);
@@ -130,7 +131,7 @@ describe('a file that is sent through the service', () => {
 });
 
 describe('a file is refused', () => {
-  it('when it is empty, or when there are two, and the upload stays open; when it is not what was announced, and nothing is kept', async () => {
+  it('when it is empty, or when there are two, and the upload stays open; when it is no recording, and nothing is kept', async () => {
     const created = await api.create();
     expect((await attach(created, new Uint8Array())).body).toMatchObject({ status: 422, code: 'file-missing' });
     const request = api.agent.post(`${created.path}/content`).set('authorization', await api.authorization());
@@ -139,7 +140,7 @@ describe('a file is refused', () => {
     expect(await stateOf(created)).toBe('uploading');
     expect((await attach(created, webm)).status).toBe(200);
     const another = await api.create({}, { contentType: 'video/mp4' });
-    expect((await attach(another, webm)).body).toMatchObject({ status: 422, code: 'not-a-recording' });
+    expect((await attach(another, ftyp('avif'))).body).toMatchObject({ status: 422, code: 'not-a-recording' });
     await expectNothingLeft(api.service.store, another.ref);
     const receipt = { reason: 'not-a-recording', actor: 'service', participantId: 'p-1' };
     expect((await attach(another, webm)).body).toMatchObject({ code: 'recording-deleted', receipt });

@@ -75,6 +75,7 @@ describe('a new recording', () => {
       recordingId: expect.stringMatching(/^[0-9a-v]{36}$/),
       examId: 'math',
       attemptId: 'sitting-1',
+      container: null,
       state: 'uploading',
       createdAt: new Date(createdAtMs).toISOString(),
       deleteBy: new Date(createdAtMs + 30 * DAY_MS).toISOString(),
@@ -202,7 +203,7 @@ describe('part URLs', () => {
 
 const { consent } = CREATE_BODY;
 describe('no recording begins, and nothing is left,', () => {
-  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/webm;charset=utf-8'];
+  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/matroska'];
   const UNSET = [
     '0001-01-01T00:00:00Z',
     '1970-01-01T00:00:00Z',

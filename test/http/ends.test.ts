@@ -80,7 +80,7 @@ describe('a recording', () => {
     expect((await api.call('get', created.path)).body).toMatchObject({ state: 'uploading', timeline: null });
     await api.upload(created, file, [2]);
     const stored = await complete(created, { timeline: TIMELINE });
-    const whole = { state: 'stored', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
+    const whole = { state: 'stored', container: 'webm', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
     expect(stored).toMatchObject({ status: 200, body: { ...created.recording, ...whole, timeline: TIMELINE } });
     expect((await complete(created, { timeline: other })).body).toEqual(stored.body);
     expect((await api.call('get', created.path)).body).toEqual(stored.body);

@@ -251,6 +251,9 @@ const FORMS = [
     'a file above the limit': { body: LARGE },
     'a file above the limit of unknown length': { body: LARGE, ...CHUNKED },
   }),
+  ...refused('unsupported-media-type', takesFile, {
+    'a file that is encoded': withHead('"blob"', '"blob"\r\nContent-Transfer-Encoding: base64'),
+  }),
   ...refused('file-missing', takesFile, { 'a form without a file': withHead('"file"; filename="blob"', '"note"') }),
   ...refused('invalid-request', takesFile, {
     'a file in another field': withHead('"file"', '"video"'),

@@ -191,7 +191,7 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
   const media = model.store.peek(recordingKey(ref, 'media'));
   if (!media) return;
   // Two clients may have sent part 1, and only one of them junk: the bytes that stand count.
-  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'junk';
+  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'ftyp';
   must(!isJunk, 'stored implies whole', `${recordingPrefix(ref)} is no recording`);
   const isWhole = sent === undefined || Buffer.from(sent).equals(media);
   must(isWhole, 'stored implies whole', `${recordingPrefix(ref)} has not the ${sent?.length} bytes that were sent`);

@@ -221,7 +221,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 1, 'expiry keeps the index', withoutDelete('due-receipts')),
   // What is not looked at, or not a second time.
   mistake(['complete', 'content', 'sweep'], 7, 'complete does not look at the first bytes', () => ({
-    getStart: async () => Buffer.from([0, 0, 0, 8, ...Buffer.from('ftypisom')]),
+    getStart: async () => Buffer.from('\0\0\0\0mdatmedia'),
   })),
   mistake('complete', 81, 'complete does not see a deletion', hidden('deleting')),
   mistake('complete', 13, 'complete believes every part to be there', closed),

@@ -74,7 +74,7 @@ export interface CreateRecording {
   participantId: string;
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).
+   * Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer (`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.
    */
   contentType: string;
   /**
@@ -162,9 +162,13 @@ export interface Recording {
    */
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * The media type of the recording, with its codecs where they are known.
+   * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
    */
   contentType: string;
+  /**
+   * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+   */
+  container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
   /**
    * When the participant agreed to be recorded, and to which version of the privacy policy.
    */
@@ -392,9 +396,13 @@ export interface ParticipantExport {
      */
     kind: 'webcam' | 'screen' | 'audio';
     /**
-     * The media type of the recording, with its codecs where they are known.
+     * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
      */
     contentType: string;
+    /**
+     * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+     */
+    container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
     /**
      * When the participant agreed to be recorded, and to which version of the privacy policy.
      */

@@ -54,7 +54,13 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     schema: createdRecording,
     example: (created) => ({
       ...created,
-      recording: { ...created.recording, state: 'uploading' as const, storedAt: null, sizeBytes: null },
+      recording: {
+        ...created.recording,
+        state: 'uploading' as const,
+        container: null,
+        storedAt: null,
+        sizeBytes: null,
+      },
     }),
     recordingIdAt: '/recording/recordingId',
   },
@@ -175,8 +181,8 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   summary: 'Complete a recording',
   description:
     'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
-    'kept with the recording. Safe to repeat: the response is the same. An upload that is not a recording of the ' +
-    'announced type is deleted.',
+    'kept with the recording. Safe to repeat: the response is the same. `container` says what the content is, whatever ' +
+    'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`.',
   scopes: ['recordings:upload'],
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
