@@ -1,9 +1,10 @@
 // The bytes that this browser keeps until the store has them: in IndexedDB, or in bounded memory where that fails.
+
+import { type Bytes, concat } from './bytes.ts';
+import type { Cue } from './container.ts';
+import type { IndexState } from './index-state.ts';
 import type { Completion, Consent, RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
-import type { IndexState } from './webm/cluster-index.ts';
-import { type Bytes, concat } from './webm/ebml.ts';
-import type { Cue } from './webm/head.ts';
 
 /** A recording without its bytes. Times are milliseconds of the session's clock. */
 export interface RecordingRow {

@@ -1,16 +1,16 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
+import type { Bytes } from './bytes.ts';
 import { now, toIso } from './clock.ts';
+import { HEAD_BYTES } from './container.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
+import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
+import { MediaIndex } from './media-index.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source } from './source.ts';
 import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
-import { ClusterIndex } from './webm/cluster-index.ts';
-import type { Bytes } from './webm/ebml.ts';
-import { HEAD_BYTES } from './webm/head.ts';
-import { HeadRoom } from './webm/head-room.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
 
@@ -79,8 +79,8 @@ export class LocalRecording implements Recording {
   readonly #row: RecordingRow;
   readonly #file: RecordedFile;
   #upload: Upload;
-  readonly #index: ClusterIndex;
-  readonly #headRoom = new HeadRoom();
+  readonly #index: MediaIndex;
+  readonly #intake = new Intake();
   readonly #stop = new AbortController();
   #source: Source | undefined;
   #state: RecordingState = 'uploading';
@@ -106,11 +106,11 @@ export class LocalRecording implements Recording {
     this.isLeftover = live === undefined;
     this.#deps = deps;
     this.#lastAtMs = row.createdAtMs;
-    this.#index = new ClusterIndex(row.index);
+    this.#index = new MediaIndex(row.index);
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
         onStart: (atMs) => this.#begun(atMs),
-        onBytes: (bytes, atMs) => this.#keep(this.#headRoom.push(bytes), atMs),
+        onBytes: (bytes, atMs) => this.#take(bytes, atMs),
         onGap: (gap) => this.#addGap(gap),
         onEnd: () => void this.#end(),
       });
@@ -265,6 +265,15 @@ export class LocalRecording implements Recording {
     this.#putRow();
   }
 
+  /** A source that begins anew is recorded on in the same file, without a duration, and reported. */
+  async #take(bytes: Bytes, atMs: number): Promise<void> {
+    const { kept, restart } = this.#intake.accept(bytes);
+    await this.#keep(kept, atMs);
+    if (!restart) return;
+    this.#addGap({ from: toIso(atMs), to: toIso(atMs), reason: 'restarted' });
+    await this.#keep(restart, atMs);
+  }
+
   /** Writes the bytes to the disk before they are indexed, counted and uploaded. */
   async #keep(bytes: Bytes, atMs: number): Promise<void> {
     if (bytes.length === 0 || !this.#keepsBytes) return;
@@ -316,7 +325,7 @@ export class LocalRecording implements Recording {
   }
 
   async #end(): Promise<void> {
-    await this.#keep(this.#headRoom.end(), now());
+    await this.#keep(this.#intake.end(), now());
     if (this.#state === 'recording') this.#setState('uploading');
     this.#hasEnded = true;
     this.#endUpload();
@@ -324,7 +333,7 @@ export class LocalRecording implements Recording {
 
   #endUpload(): void {
     const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
-    const head = this.#index.finalHead(this.#recordedMs(), { bytes, ms });
+    const head = this.#index.finalHead({ bytes, ms });
     this.#upload.end({ timeline: this.#timeline(), head });
   }
 
@@ -361,13 +370,6 @@ export class LocalRecording implements Recording {
 
   #pauses(gaps: readonly Gap[]): readonly Gap[] {
     return gaps.filter(({ reason }) => reason === BUFFER_FULL);
-  }
-
-  /** The recorded time without pauses, which are not in the file. */
-  #recordedMs(): number {
-    const { startedAt, endedAt, gaps } = this.#timeline();
-    const lengthMs = (from: string, to: string) => Date.parse(to) - Date.parse(from);
-    return this.#pauses(gaps).reduce((sum, { from, to }) => sum - lengthMs(from, to), lengthMs(startedAt, endedAt));
   }
 
   #halt(): void {

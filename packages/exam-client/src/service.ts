@@ -1,8 +1,8 @@
 // The service's calls that an exam client makes (its OpenAPI document), and the PUT of a part to the store.
 import { retryAfterMs } from './backoff.ts';
+import type { Bytes } from './bytes.ts';
 import { ClientError, Unavailable } from './errors.ts';
 import type { Timeline } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 export type RecordingKind = 'webcam' | 'screen' | 'audio';
 
