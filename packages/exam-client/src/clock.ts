@@ -43,7 +43,7 @@ export interface Hole extends Interval {
 
 export const TICK_MS = 1_000;
 /** Without a tick for this long the page was suspended. A hidden page may get a timer only once a minute. */
-const STALLED_AFTER_MS = 15_000;
+const STALLED_AFTER_MS = 10_000;
 const HIDDEN_STALLED_AFTER_MS = 90_000;
 /** Shorter differences come from timers, from slow responses and from the clocks of replicas. */
 const TOLERANCE_MS = 5_000;

@@ -1,12 +1,13 @@
 // The bytes that this browser keeps until the store has them: in IndexedDB, or in bounded memory where that fails.
+
+import { type Bytes, concat } from './bytes.ts';
 import type { ClockState } from './clock.ts';
+import type { Cue } from './container.ts';
 import { Unavailable } from './errors.ts';
+import type { IndexState } from './index-state.ts';
 import { SLOW_MS } from './retry.ts';
 import type { Completion, Consent, NewRecording, RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
-import type { IndexState } from './webm/cluster-index.ts';
-import { type Bytes, concat } from './webm/ebml.ts';
-import type { Cue } from './webm/head.ts';
 
 /** A recording without its bytes. Times, those of gaps too, are of the page's clock; `clock` makes them the service's. */
 export interface RecordingRow {
@@ -106,10 +107,20 @@ export class LocalBytes {
     return this.#memory.length > 0 ? this.#problem : null;
   }
 
-  /** Resolves when the chunk is on the disk, or in memory after a warning. */
+  /**
+   * Resolves when the chunk is on the disk, or in memory after a warning. What is in memory comes after what is on the disk, so
+   * that a reload loses no bytes in between.
+   */
   async append(chunk: Chunk): Promise<void> {
-    const isKept = await this.#write(CHUNKS, (chunks) => chunks.put(chunk));
-    if (isKept) return;
+    const before = this.#memory.filter(({ recording }) => recording === chunk.recording);
+    for (const earlier of before) {
+      if (!(await this.#write(CHUNKS, (chunks) => chunks.put(earlier)))) return this.#remember(chunk);
+      this.#forget((each) => each === earlier);
+    }
+    if (!(await this.#write(CHUNKS, (chunks) => chunks.put(chunk)))) this.#remember(chunk);
+  }
+
+  #remember(chunk: Chunk): void {
     this.#memory.push(chunk);
     this.#memoryBytes += chunk.bytes.length;
   }

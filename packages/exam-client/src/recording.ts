@@ -1,18 +1,19 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
+
+import type { Bytes } from './bytes.ts';
 import { type Hole, now, type SessionClock, serviceTime, toIso } from './clock.ts';
+import { HEAD_BYTES } from './container.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
+import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
+import { MediaIndex } from './media-index.ts';
 import { Problems, type RecordingProblem, type SourceProblem } from './problems.ts';
 import { untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source, type SourceEnd } from './source.ts';
 import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
-import { ClusterIndex } from './webm/cluster-index.ts';
-import type { Bytes } from './webm/ebml.ts';
-import { HEAD_BYTES } from './webm/head.ts';
-import { HeadRoom } from './webm/head-room.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
 
@@ -96,8 +97,8 @@ export class LocalRecording implements Recording {
   readonly #row: RecordingRow;
   readonly #file: RecordedFile;
   #upload: Upload;
-  readonly #index: ClusterIndex;
-  readonly #headRoom = new HeadRoom();
+  readonly #index: MediaIndex;
+  readonly #intake = new Intake();
   readonly #stop = new AbortController();
   #started: () => void = () => {};
   readonly #start = new Promise<void>((resolve) => {
@@ -132,7 +133,7 @@ export class LocalRecording implements Recording {
     this.#deps = deps;
     this.#lastAtMs = row.createdAtMs;
     this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
-    this.#index = new ClusterIndex(row.index);
+    this.#index = new MediaIndex(row.index);
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
         onStart: (atMs) => this.#begun(atMs),
@@ -165,7 +166,7 @@ export class LocalRecording implements Recording {
     return this.#row.recordingId;
   }
 
-  /** The service ended it, and the local bytes have no keyframe at which another file could begin. */
+  /** It cannot go on: its local bytes have no keyframe at which another file could begin, or some of them are lost. */
   get needsNewRecorder(): boolean {
     return this.#needsNewRecorder;
   }
@@ -283,9 +284,10 @@ export class LocalRecording implements Recording {
     const { recordingId } = row;
     const { restart } = this.#file;
     const number = (row.continuation?.number ?? 0) + 1;
-    if (consequenceOf(error) !== 'continue' || number > MAX_CONTINUATIONS) return false;
-    if (!restart) {
-      this.#needsNewRecorder = this.#state === 'recording' && !this.#isEnding;
+    const isEnded = consequenceOf(error) === 'continue' && number <= MAX_CONTINUATIONS;
+    if (!isEnded || !restart) {
+      const mayGoOn = isEnded || error.code === 'parts-lost';
+      this.#needsNewRecorder = mayGoOn && this.#state === 'recording' && !this.#isEnding;
       return false;
     }
     row.continuation = {
@@ -339,8 +341,9 @@ export class LocalRecording implements Recording {
 
   /** Returns the bytes at which another file begins. */
   async #take(bytes: Bytes, atMs: number): Promise<Bytes | undefined> {
-    await this.#keep(this.#headRoom.push(bytes), atMs);
-    return undefined;
+    const { kept, restart } = this.#intake.accept(bytes);
+    await this.#keep(kept, atMs);
+    return restart;
   }
 
   /** Writes the bytes to the disk before they are indexed, counted and uploaded. */
@@ -421,7 +424,7 @@ export class LocalRecording implements Recording {
   }
 
   async #end(): Promise<void> {
-    await this.#keep(this.#headRoom.end(), now());
+    await this.#keep(this.#intake.end(), now());
     if (this.#state === 'recording') this.#setState('uploading');
     this.#hasEnded = true;
     this.#endUpload();
@@ -429,7 +432,7 @@ export class LocalRecording implements Recording {
 
   #endUpload(): void {
     const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
-    const head = this.#index.finalHead(this.#recordedMs(), { bytes, ms });
+    const head = this.#index.finalHead({ bytes, ms });
     this.#upload.end({ timeline: () => this.#timeline(), head });
   }
 
@@ -489,14 +492,6 @@ export class LocalRecording implements Recording {
 
   #pauses(gaps: readonly Gap[]): readonly Gap[] {
     return gaps.filter(({ reason }) => reason === BUFFER_FULL);
-  }
-
-  /** The recorded time without pauses, which are not in the file. */
-  #recordedMs(): number {
-    const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
-    return this.#pauses(this.#row.gaps)
-      .filter(({ to }) => Date.parse(to) > startedAtMs)
-      .reduce((ms, { from, to }) => ms - (Date.parse(to) - Date.parse(from)), this.#lastAtMs - startedAtMs);
   }
 
   #try<Result>(task: () => Promise<Result>): Promise<Result> {

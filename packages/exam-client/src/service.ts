@@ -1,12 +1,12 @@
 // The service's calls that an exam client makes (its OpenAPI document), and the PUT of a part to the store.
 import { retryAfterMs } from './backoff.ts';
+import type { Bytes } from './bytes.ts';
 import { now, SessionClock } from './clock.ts';
 import { ClientError, Unavailable } from './errors.ts';
 import { SLOW_MS, Waits } from './retry.ts';
 import { Routes } from './routes.ts';
 import type { Timeline } from './timeline.ts';
 import { Tokens } from './tokens.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 export type RecordingKind = 'webcam' | 'screen' | 'audio';
 

@@ -1,9 +1,10 @@
 // Where the bytes of a recording come from: a MediaRecorder on a MediaStream, or a stream of Blobs.
+
+import type { Bytes } from './bytes.ts';
 import { now, toIso } from './clock.ts';
 import type { SourceProblem } from './problems.ts';
 import type { RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 export interface RecordOptions {
   /** Default: 300,000 for a webcam, 500,000 for a screen. */

@@ -1,4 +1,5 @@
 // Uploads one recording, part by part while it is recorded, and completes it.
+import type { Bytes } from './bytes.ts';
 import { ClientError } from './errors.ts';
 import type { RecordedFile } from './file.ts';
 import { type LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf } from './local-bytes.ts';
@@ -6,7 +7,6 @@ import { untilAvailable, type Waits } from './retry.ts';
 import { NoSuchUpload, type Service, type StoredPart } from './service.ts';
 import { Slots } from './slots.ts';
 import type { Timeline } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 /** For all recordings of the page: half of the connections that a browser opens to one origin. It also bounds memory. */
 export const PARTS_AT_ONCE = 3;
@@ -85,7 +85,7 @@ export class Upload {
       await this.#resume(recordingId, partSizeBytes);
     }
     await this.#sendParts(recordingId, partSizeBytes);
-    if (this.#totalBytes === 0) {
+    if (!this.#deps.file.hasFrames) {
       await this.#try(() => this.#deps.service.abort(recordingId));
       throw new ClientError('nothing-recorded', 'The source gave no bytes.');
     }

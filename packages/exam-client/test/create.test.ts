@@ -4,10 +4,10 @@ import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { RecordedFile } from '../src/file.ts';
 import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
+import { MediaIndex } from '../src/media-index.ts';
 import { Waits } from '../src/retry.ts';
 import { Service } from '../src/service.ts';
 import { Upload } from '../src/upload.ts';
-import { ClusterIndex } from '../src/webm/cluster-index.ts';
 import { newRow } from './new-row.ts';
 
 let api: Api;
@@ -55,7 +55,7 @@ async function createInOneVisit(row: RecordingRow, token: string): Promise<Recor
     },
   } as unknown as LocalBytes;
   const service = new Service({ ...row, getToken: async () => token });
-  const file = new RecordedFile(row, local, new ClusterIndex());
+  const file = new RecordedFile(row, local, new MediaIndex());
   const upload = new Upload({
     row,
     file,

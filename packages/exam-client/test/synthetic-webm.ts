@@ -1,8 +1,10 @@
 // A WebM as a browser's MediaRecorder writes it (unknown sizes, no duration, no cues), of any length, and known to a byte.
-import { type Bytes, concat, element, ID, sizeBytes, uintBytes, uintElement } from '../src/webm/ebml.ts';
+import { type Bytes, concat, uintBytes } from '../src/bytes.ts';
+import { element, ID, sizeBytes, uintElement } from '../src/webm/ebml.ts';
 
-export { concat, ID } from '../src/webm/ebml.ts';
-export { HEAD_BYTES } from '../src/webm/head.ts';
+export { concat } from '../src/bytes.ts';
+export { HEAD_BYTES } from '../src/container.ts';
+export { ID } from '../src/webm/ebml.ts';
 
 export interface SyntheticOptions {
   readonly seconds: number;
@@ -37,12 +39,14 @@ const TRACK = concat([
   element(0xe0, concat([uintElement(0xb0, 640), uintElement(0xba, 480)])),
 ]);
 
+export const SYNTHETIC_TRACKS: Bytes = element(ID.tracks, element(ID.trackEntry, TRACK));
+
 export const SYNTHETIC_HEAD: Bytes = concat([
   element(ID.ebml, element(0x4282, ascii('webm'))),
   uintBytes(ID.segment),
   sizeBytes(undefined, 8),
   element(ID.info, concat([uintElement(ID.timestampScale, 1_000_000), element(0x4d80, ascii('test'))])),
-  element(ID.tracks, element(ID.trackEntry, TRACK)),
+  SYNTHETIC_TRACKS,
 ]);
 
 /** Marsaglia's xorshift: the same bytes for the same seed, on both sides of the wire. */
