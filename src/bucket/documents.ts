@@ -25,7 +25,7 @@ const timeline = z.object({
   startedAt: z.string(),
   endedAt: z.string(),
   gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
-  /** What the client reported could not all be true. */
+  /** What the client reported could not all be true, and was corrected. */
   doubtful: z.literal(true).optional(),
 });
 

@@ -118,7 +118,7 @@ export const recording = z.object({
       example: null,
       description:
         'When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what ' +
-        'it reported could not all be true, and was corrected, or its clock was wrong.',
+        'it reported could not all be true, and was corrected.',
     }),
 });
 export type Recording = Readonly<z.output<typeof recording>>;

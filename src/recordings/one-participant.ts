@@ -32,7 +32,7 @@ export async function requireNoOther(
   attempt: Attempt,
   participantId: string,
 ): Promise<void> {
-  if ((await othersIn(context, attempt, participantId)).length > 0) throw ofAnother();
+  if ((await othersIn(context, attempt.recordings, participantId)).length > 0) throw ofAnother();
 }
 
 /**
@@ -51,10 +51,10 @@ export async function requireOnlyParticipant(
   { before, after, writtenAtMs }: { before: Attempt; after: Attempt; writtenAtMs: number | undefined },
 ): Promise<void> {
   const { ref } = own.state;
-  const accepted = new Set(before.recordings.filter(isKept).map((state) => state.ref.recording));
+  const accepted = new Set(before.recordings.filter(isKept).map((state) => state.ref.recording)).add(ref.recording);
   for (let look = 1, attempt = after; ; look += 1) {
-    const others = await othersIn(context, attempt, own.manifest.participantId);
-    const [oldest, ...younger] = others.filter(({ state }) => !accepted.has(state.ref.recording));
+    const since = attempt.recordings.filter((state) => !accepted.has(state.ref.recording));
+    const [oldest, ...younger] = await othersIn(context, since, own.manifest.participantId);
     if (!oldest) return;
     const isLost = oldest.state.ref.recording < ref.recording || (await isAnyWhole(bucket, [oldest, ...younger]));
     if (isLost || look === MAX_LOOKS) {
@@ -73,10 +73,14 @@ async function isAnyWhole(bucket: Bucket, tries: readonly Try[]): Promise<boolea
   return false;
 }
 
-/** The recordings of other participants that are held, oldest first. */
-async function othersIn(context: RecordingsContext, attempt: Attempt, participantId: string): Promise<Try[]> {
+/** Those of other participants that are held, oldest first. */
+async function othersIn(
+  context: RecordingsContext,
+  states: readonly RecordingState[],
+  participantId: string,
+): Promise<Try[]> {
   const others: Try[] = [];
-  for (const state of attempt.recordings.filter(isKept)) {
+  for (const state of states.filter(isKept)) {
     const manifest = await manifestOf(context, state);
     if (manifest && manifest.participantId !== participantId) others.push({ state, manifest });
   }

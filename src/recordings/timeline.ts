@@ -18,8 +18,8 @@ interface Known {
  *
  * - An end of it that is not within the time in which the recording can have been made is that of the recording instead:
  *   its creation, its completion.
- * - One that is as a whole at another time is kept: its clock was wrong, its length and its gaps may still be right, and so
- *   is its distance to the other recordings of that client.
+ * - One that is as a whole at another time is kept as it is: its clock was wrong, which `createdAt` of the recording shows,
+ *   but its length and its gaps may be right, and so may its distance to the other recordings of that client.
  * - Gaps are cut to the timeline; what is outside of it, or ends before it begins, is left out.
  */
 export function plausibleTimeline(given: Timeline, known: Known): Timeline {
@@ -30,8 +30,7 @@ export function plausibleTimeline(given: Timeline, known: Known): Timeline {
     endedAt === given.endedAt &&
     gaps.length === given.gaps.length &&
     gaps.every(({ from, to }, index) => from === given.gaps[index]?.from && to === given.gaps[index]?.to);
-  const isTrue = isSame && isPossible(startedAt, known) && isPossible(endedAt, known);
-  return { startedAt, endedAt, gaps, ...(!isTrue && { doubtful: true }) };
+  return { startedAt, endedAt, gaps, ...(!isSame && { doubtful: true }) };
 }
 
 function limitsOf({ startedAt, endedAt }: Timeline, known: Known): Pick<Timeline, 'startedAt' | 'endedAt'> {

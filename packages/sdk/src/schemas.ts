@@ -211,7 +211,7 @@ export interface Recording {
    */
   truncated: boolean;
   /**
-   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
+   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
    */
   timeline: {
     startedAt: string;
@@ -445,7 +445,7 @@ export interface ParticipantExport {
      */
     truncated: boolean;
     /**
-     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected, or its clock was wrong.
+     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
      */
     timeline: {
       startedAt: string;
