@@ -39,6 +39,8 @@ export async function receivePart<T>(
 ): Promise<T> {
   if (req.destroyed) throw aborted();
   const bytes = new PassThrough();
+  // It may fail before the store asks for the first of it, and fails then for its reader.
+  bytes.on('error', () => {});
   let isWaiting = false;
   async function* received(): AsyncGenerator<Uint8Array> {
     isWaiting = true;

@@ -138,15 +138,22 @@ describe('a part that is sent through the service', () => {
 describe('a part of which the client sends less than it announced', () => {
   const replaced = enlargeWebm(webm, PART);
 
-  it('is not stored when the connection is cut, and the one before it stays', async () => {
+  it.each([
+    ['while the store takes it', 3 * MIB, true],
+    // So little that the service goes on reading, and notices.
+    ['before the store takes any of it', 1000, false],
+  ])('is not stored when the connection is cut %s, and the one before it stays', async (_, sentBytes, isTaken) => {
     const created = await api.create();
     const { body: before } = await put(created, 1, replaced);
     const held = store.holdNext('streamPart');
-    const request = await begin(created, replaced.subarray(0, 3 * MIB));
+    const request = await begin(created, replaced.subarray(0, sentBytes));
     await held.reached;
-    held.release();
+    if (isTaken) held.release();
     const refusals = api.logged('request-aborted');
+    const cut = api.logged('"aborted":true');
     request.destroy();
+    await until(() => api.logged('"aborted":true') > cut);
+    held.release();
     await until(() => api.logged('request-aborted') > refusals);
     expect(await listed(created)).toEqual([before]);
     expect((await put(created, 1, webm)).status).toBe(200);
