@@ -429,7 +429,7 @@ describe('a session', () => {
   test('begins a new recorder where a file without known keyframes, of which parts were erased here, cannot be continued, and erases no more', async () => {
     const recorders: FakeRecorder[] = [];
     class FakeRecorder extends EventTarget {
-      readonly mimeType = 'audio/ogg';
+      readonly mimeType = 'video/webm';
       state = 'inactive';
       constructor() {
         super();
@@ -458,7 +458,7 @@ describe('a session', () => {
     const session = sessionOf(attempt);
     const codes: string[] = [];
     session.addEventListener('failed', ({ detail }) => codes.push(detail.error.code));
-    session.record('webcam', new FakeStream() as unknown as MediaStream, { mimeType: 'audio/ogg' });
+    session.record('webcam', new FakeStream() as unknown as MediaStream, { mimeType: 'video/webm' });
     await until(() => recorders[0]?.state === 'recording');
     recorders[0]?.give(3 * PART_BYTES);
     await until(() => session.progress.storedBytes >= 3 * PART_BYTES);
