@@ -12,11 +12,12 @@ export class Undecided extends Error {
   override readonly name = 'Undecided';
 }
 
+/** Is read forwards: no place that is asked for lies before an earlier one. */
 export class PartialFile {
   readonly #read: ReadBytes;
   #piece: Uint8Array;
   #pieceAt = 0;
-  /** Undefined until a read came to the end. */
+  /** Undefined until a read came to the end; the piece at hand then ends with the file. */
   #endsAt: number | undefined;
   #readsLeft = MAX_READS;
 
@@ -33,15 +34,10 @@ export class PartialFile {
    */
   async at(offset: number, length: number): Promise<Uint8Array> {
     const has = offset >= this.#pieceAt && offset + length <= this.#pieceAt + this.#piece.length;
-    if (!has && !this.#reachesEnd(offset)) await this.#readFrom(offset);
+    if (!has && this.#endsAt === undefined) await this.#readFrom(offset);
     if (offset > (this.#endsAt ?? Number.POSITIVE_INFINITY)) throw new Undecided('it is cut off');
     const from = offset - this.#pieceAt;
     return this.#piece.subarray(from, from + length);
-  }
-
-  /** The piece at hand ends with the file, and no other could say more about this place. */
-  #reachesEnd(offset: number): boolean {
-    return this.#endsAt !== undefined && (offset >= this.#pieceAt || offset > this.#endsAt);
   }
 
   async #readFrom(offset: number): Promise<void> {

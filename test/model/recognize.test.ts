@@ -97,6 +97,8 @@ describe('a WebM or Matroska', () => {
 
   it.each([
     ['ends in its header', [HEADER.subarray(0, 9)]],
+    ['ends far within an element before the first frame', [HEADER, segment(voidOf(300_000).subarray(0, 100_000))]],
+    ['has a block of unknown size', [HEADER, segment(cluster(openElement('a3', Buffer.from('frame'))))]],
     ['ends in an element before the first frame', [HEADER, segment(voidOf(1000).subarray(0, 500))]],
     [
       'says that an element is longer than any file',
@@ -135,6 +137,7 @@ describe('an MP4', () => {
     ['that begins with skip', [box('skip'), ftyp('isom'), ...FILM]],
     ['that begins with wide', [box('wide'), ...FILM]],
     ['that begins with its media', [MDAT, trackOf('vide')]],
+    ['that is two segments of a stream', [box('styp', brands('msdh')), box('styp', brands('avif')), fragment(2), MDAT]],
     ['that is a segment of a stream', [box('styp', brands('msdh')), fragment(2), MDAT]],
     ['that begins with uuid', [box('uuid', 'x'.repeat(16)), ...FILM]],
     ['that begins with emsg and sidx', [box('emsg', 'x'), box('sidx', 'x'), fragment(2), MDAT]],
@@ -179,6 +182,10 @@ describe('an MP4', () => {
     ['is cut off in a head', [ftyp('isom'), MDAT.subarray(0, 5)]],
     ['has a box smaller than its head', [ftyp('isom'), '\0\0\0\x07mdat', MDAT]],
     ['has no known box at its beginning', [box('abcd', 'x'), ftyp('isom'), ...FILM]],
+    [
+      'has the brand of a picture and a track of video, and is cut off',
+      [ftyp('msf1'), trackOf('vide'), MDAT.subarray(0, 5)],
+    ],
     ['may be a picture, and is cut off', [ftyp('isom', 'mif1'), box('meta', 'items').subarray(0, -2)]],
   ])('that %s is doubtful', async (_, pieces) => {
     expect(await contentOf(...pieces)).toEqual(UNRECOGNIZED);
