@@ -1,12 +1,5 @@
 // A call of the recordings service: with a token that is renewed, repeated while it may yet succeed.
 
-export interface ServiceOptions {
-  /** The URL of the service, such as `https://recordings.example`. */
-  readonly service: string;
-  /** Returns a token with the scope `recordings:upload`. Called when there is none yet, and after a 401. */
-  getToken(): Promise<string>;
-}
-
 /** What the service refused. The message is the problem's code and what the service says about it. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
@@ -23,20 +16,23 @@ const TRIES = 4;
 const CALL_WITHIN_MS = 60_000;
 const LONGEST_PAUSE_S = 60;
 
-export type Call = <Result>(method: string, path: string, body?: object, idempotencyKey?: string) => Promise<Result>;
+export type Call = <Result>(method: string, url: string, body?: object, idempotencyKey?: string) => Promise<Result>;
 
-/** A call is repeated while that may help: each is safe to repeat. @throws RecordingError */
-export function callerOf({ service, getToken }: ServiceOptions): Call {
+/**
+ * A call is repeated while that may help: each is safe to repeat. `getToken` is called when there is no token yet, and after
+ * a 401. @throws RecordingError
+ */
+export function callerOf(getToken: () => Promise<string>): Call {
   let token: Promise<string> | undefined;
 
-  async function send(method: string, path: string, body?: object, key?: string): Promise<Response> {
+  async function send(method: string, url: string, body?: object, key?: string): Promise<Response> {
     token ??= getToken();
     const used = token;
     const authorization = await used.catch((error: unknown) => {
       token = undefined;
       throw new RecordingError('no-token', `getToken failed (${String(error)}).`);
     });
-    const response = await fetch(service.replace(/\/+$/, '') + path, {
+    const response = await fetch(url, {
       method,
       headers: {
         authorization: `Bearer ${authorization}`,
@@ -45,16 +41,19 @@ export function callerOf({ service, getToken }: ServiceOptions): Call {
       },
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(CALL_WITHIN_MS),
-    }).catch((error: unknown) => {
-      throw new RecordingError('unreachable', `The recordings service cannot be reached (${String(error)}).`);
-    });
+    })
+      // Read to its end: a connection that is cut before is no answer.
+      .then(async (answer) => new Response((await answer.text()) || null, answer))
+      .catch((error: unknown) => {
+        throw new RecordingError('unreachable', `The recordings service cannot be reached (${String(error)}).`);
+      });
     if (response.status === 401 && token === used) token = undefined;
     return response;
   }
 
-  return async (method, path, body, key) => {
+  return async (method, url, body, key) => {
     for (let tries = 1; ; tries += 1) {
-      const answer = await send(method, path, body, key).catch((error: RecordingError) => error);
+      const answer = await send(method, url, body, key).catch((error: RecordingError) => error);
       if (answer instanceof Response && answer.ok) return answer.status === 204 ? undefined : await answer.json();
       const pauseS = answer instanceof Response ? pauseAfter(answer, tries) : tries;
       if (pauseS === undefined || tries === TRIES) {

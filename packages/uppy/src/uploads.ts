@@ -1,13 +1,17 @@
 // The uploads of an attempt: a file becomes a recording, which is known by its id.
-import { callerOf, RecordingError, type ServiceOptions } from './service.ts';
+import { callerOf, RecordingError } from './service.ts';
 
-export interface RecordingOptions extends ServiceOptions {
+export interface RecordingOptions {
+  /** The URL of the service, such as `https://recordings.example`. */
+  readonly service: string;
   readonly exam: string;
   readonly attempt: string;
   readonly participantId: string;
   readonly kind: 'webcam' | 'screen' | 'audio';
   /** When the participant agreed (ISO 8601), and to which policy. */
   readonly consent: { readonly givenAt: string; readonly policyVersion: string };
+  /** Returns a token with the scope `recordings:upload`; called again when one has expired. */
+  getToken(): Promise<string>;
 }
 
 interface SomeFile {
@@ -26,14 +30,14 @@ export interface Uploads {
   /** Of every part but the last. */
   readonly partSizeBytes: number;
   /** The id of the recording of a file: after a lost reply or a reload it is the same. */
-  create(file: SomeFile): Promise<string>;
+  readonly create: (file: SomeFile) => Promise<string>;
   /** Where a part is PUT. */
-  sign(id: string, partNumber: number, sizeBytes: number): Promise<string>;
+  readonly sign: (id: string, partNumber: number, sizeBytes: number) => Promise<string>;
   /** What the store has. */
-  list(id: string, file: SomeFile): Promise<readonly Part[]>;
-  complete(id: string, file: SomeFile): Promise<{ location: string; key: string }>;
+  readonly list: (id: string, file: SomeFile) => Promise<readonly Part[]>;
+  readonly complete: (id: string, file: SomeFile) => Promise<{ location: string; key: string }>;
   /** Deletes the parts that have arrived. */
-  abort(id: string): Promise<void>;
+  readonly abort: (id: string) => Promise<void>;
 }
 
 // Of the service's answers, what is read.
@@ -46,11 +50,12 @@ type Stored = { readonly recordingId: string; readonly sizeBytes: number };
 
 /** Each function throws RecordingError. */
 export async function uploadsOf(options: RecordingOptions): Promise<Uploads> {
-  const { service, exam, attempt, participantId, kind, consent } = options;
-  const call = callerOf(options);
-  const settings = (): Promise<Settings> => call('GET', '/v1/upload-settings');
+  const { exam, attempt, participantId, kind, consent } = options;
+  const call = callerOf(() => options.getToken());
+  const v1 = `${options.service.replace(/\/+$/, '')}/v1`;
+  const settings = (): Promise<Settings> => call('GET', `${v1}/upload-settings`);
   const { partSizeBytes, maxRecordingBytes } = await settings();
-  const recordings = `/v1/exams/${exam}/attempts/${attempt}/recordings`;
+  const recordings = `${v1}/exams/${exam}/attempts/${attempt}/recordings`;
   /** What is uploaded instead of a recording that ended before it had all bytes. */
   const successors = new Map<string, string>();
   /** Of these Uppy does not send again what it has sent since the page was loaded. */
@@ -114,7 +119,7 @@ export async function uploadsOf(options: RecordingOptions): Promise<Uploads> {
     },
     async complete(id, { size }) {
       const { recordingId, sizeBytes } = await call<Stored>('POST', `${pathOf(id)}/complete`);
-      if (sizeBytes === size) return { location: `${service}${recordings}/${recordingId}`, key: recordingId };
+      if (sizeBytes === size) return { location: `${recordings}/${recordingId}`, key: recordingId };
       throw new RecordingError('recording-stored', 'The service completed it before all parts had arrived. Try again.');
     },
     abort(id) {

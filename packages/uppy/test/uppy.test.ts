@@ -1,6 +1,7 @@
 // The options of Uppy against the real service, without Uppy: what each call does, and what it does on a bad day.
 // With Uppy in a browser: test/browser/uppy.test.ts.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { listAllMultipartUploads } from '../../../src/objectstore/object-store.ts';
 import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { MIB, webm } from '../../../test/kit/fixtures.ts';
@@ -26,7 +27,7 @@ async function open(options: Partial<RecordingOptions> = {}): Promise<Place> {
   const attempt = options.attempt ?? newAttempt();
   const getToken = async () => (await api.authorization({ exam: 'math', attempt })).replace('Bearer ', '');
   const ids = { exam: 'math', attempt, participantId: 'p-1', kind: 'webcam', consent: CONSENT } as const;
-  return { attempt, uppy: await awsS3Options({ service: api.url, ...ids, getToken, ...options }) };
+  return { attempt, uppy: await awsS3Options({ service: `${api.url}/`, ...ids, getToken, ...options }) };
 }
 
 /** Until the end of the test the reply to each request is what `spoil` makes of it. */
@@ -174,6 +175,19 @@ describe('a file', () => {
     expect(first).toBeUndefined();
   });
 
+  it('whose upload the store has dropped becomes another recording', async () => {
+    const place = await open();
+    const { uploadId } = await place.uppy.createMultipartUpload(FILE);
+    const { store } = api.service;
+    for await (const upload of listAllMultipartUploads(store, '')) {
+      if (upload.key.includes(uploadId)) await store.abortMultipartUpload(upload.key, upload.uploadId);
+    }
+    const { uppy } = await open({ attempt: place.attempt });
+    expect(await uppy.listParts(FILE, { uploadId })).toEqual([]);
+    await putParts({ ...place, uppy }, uploadId);
+    expect(await uppy.completeMultipartUpload(FILE, { uploadId })).not.toMatchObject({ key: uploadId });
+  });
+
   it('whose recording was deleted on request is not resumed', async () => {
     const place = await open();
     const { uploadId } = await place.uppy.createMultipartUpload(FILE);
@@ -243,16 +257,18 @@ describe('a call', () => {
     await expect(place.uppy.createMultipartUpload({ ...FILE, type: '' })).rejects.toMatchObject(refused);
   });
 
-  it('is repeated after a refusal that passes, and when there was no answer', async () => {
+  it('is repeated after a refusal that passes, and when there was no answer or the half of one', async () => {
     let asked = 0;
     spoilt(async (_, reply) => {
       asked += 1;
       if (asked === 1) return new Response('', { status: 503, headers: { 'retry-after': '0' } });
       if (asked === 2) throw new TypeError('Failed to fetch');
-      return reply();
+      if (asked > 3) return reply();
+      const torn = new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) });
+      return new Response(torn);
     });
     expect((await open()).uppy.getChunkSize()).toBe(PART);
-    expect(asked).toBe(3);
+    expect(asked).toBe(4);
   });
 
   it.each([
