@@ -13,6 +13,9 @@ const READERS: Record<number, (bytes: Bytes) => WebmHead | Mp4Head | 'incomplete
   0: readMp4Head,
 };
 
+/** Firefox may stop before the first picture, when it is stopped at once. */
+const MOMENT_MS = 1_000;
+
 export class MediaIndex {
   readonly #state: IndexState;
 
@@ -30,9 +33,13 @@ export class MediaIndex {
     return lastMsOf(this.#state);
   }
 
-  /** Whether there is anything to play. Of a file that is neither WebM nor MP4 any byte counts. */
+  /**
+   * Whether there is anything to play. Where the header names a picture, a moment of sound without it does not count: no
+   * browser plays that. Of a file that is neither WebM nor MP4 any byte counts.
+   */
   get hasFrames(): boolean {
-    return this.#state.isUnsupported || this.lastMs !== undefined;
+    const { head, isUnsupported, tracks } = this.#state;
+    return isUnsupported || (head !== undefined && head.cueTrack in tracks) || (this.lastMs ?? 0) > MOMENT_MS;
   }
 
   /** The last keyframe whose cluster or fragment begins at `offset` or before it. */
@@ -73,7 +80,7 @@ export class MediaIndex {
    */
   finalHead(skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
     const { head, isUnsupported, startMs, tracks } = this.#state;
-    if (!head || isUnsupported || !this.hasFrames || head.sizeBytes !== HEAD_BYTES) return undefined;
+    if (!head || isUnsupported || this.lastMs === undefined || head.sizeBytes !== HEAD_BYTES) return undefined;
     endGroup(this.#state, this.#state.offset);
     const fromMs = skipped.bytes > 0 ? skipped.ms : startMs;
     const cues = this.#state.cues

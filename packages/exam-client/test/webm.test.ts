@@ -47,6 +47,8 @@ function payloadAt(bytes: Uint8Array, at: number): [number, Uint8Array] {
 const cluster = (ticks: number, ...blocks: Bytes[]) =>
   element(ID.cluster, concat([uintElement(ID.timestamp, ticks), ...blocks]));
 const block = (ticks: number) => element(ID.simpleBlock, Uint8Array.of(0x81, 0, ticks, 0x80, 9, 9, 9));
+/** Of another track than the picture's. */
+const sound = (ticks: number) => element(ID.simpleBlock, Uint8Array.of(0x82, 0, ticks, 0x80, 9));
 
 describe('a recorded WebM', () => {
   test('gets room behind its header, and ends with a head of that size: its duration, a cue for each keyframe', () => {
@@ -144,12 +146,14 @@ describe('a recorded WebM', () => {
       false,
     ],
     ['one frame', [SYNTHETIC_HEAD, cluster(0, block(0))], true],
+    ['a moment of sound and no picture', [SYNTHETIC_HEAD, cluster(0, sound(9))], false],
+    ['sound and no picture', [SYNTHETIC_HEAD, cluster(0, sound(0)), cluster(2_000, sound(0))], true],
     ['nothing', [], false],
     ['another container', [new TextEncoder().encode('OggS')], true],
   ])('with %s has frames, or not', (_, chunks, hasFrames) => {
     const { index, head } = record(chunks);
     expect(index.hasFrames).toBe(hasFrames);
-    expect(head !== undefined).toBe(hasFrames && chunks.length > 1);
+    expect(head !== undefined).toBe(index.lastMs !== undefined);
   });
 
   test('of which an earlier version of the client noted the index is read on', () => {
