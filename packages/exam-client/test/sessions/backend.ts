@@ -10,13 +10,10 @@ import type { Recording } from '../../../../src/model/recording.ts';
 import { createLogger } from '../../../../src/runtime/logging.ts';
 import { openMemoryBucket } from '../../../../test/kit/memory-bucket.ts';
 import { mediaKey, startTestService } from '../../../../test/kit/service.ts';
+import { ATTEMPT, EXAM, SERVICE_URL, STORE_URL } from './addresses.ts';
 import type { Mistake } from './mistakes.ts';
 import type { World } from './world.ts';
 
-export const SERVICE_URL = 'http://service.test';
-export const STORE_URL = 'http://store.test';
-export const EXAM = 'math';
-export const ATTEMPT = 'a1';
 const PAGE_ORIGIN = 'https://exam.test';
 const SECRET = 'a-secret-of-the-sessions-with-enough-bytes';
 /** Small, so that a few minutes have several parts. It has to hold the head of a WebM, and more. */
@@ -107,7 +104,11 @@ export class Backend {
     });
     request.end(body);
     const response = await answered;
-    const reply = { status: response.statusCode ?? 0, headers: this.#readable(response), body: await bytesOf(response) };
+    const reply = {
+      status: response.statusCode ?? 0,
+      headers: this.#readable(response),
+      body: await bytesOf(response),
+    };
     ours.destroy();
     theirs.destroy();
     return reply;
@@ -116,12 +117,22 @@ export class Backend {
   /** What a page may read of a response from another origin (Fetch Standard, CORS-safelisted response-header names). */
   #readable({ headers }: IncomingMessage): Record<string, string> {
     const exposed = (headers['access-control-expose-headers'] ?? '').toLowerCase().split(/, */);
-    const named = ['cache-control', 'content-language', 'content-type', 'expires', 'last-modified', 'pragma', ...exposed];
+    const named = [
+      'cache-control',
+      'content-language',
+      'content-type',
+      'expires',
+      'last-modified',
+      'pragma',
+      ...exposed,
+    ];
     // Node takes the date of a response from the process's clock.
     const all = { ...headers, date: new Date(this.#world.nowMs).toUTCString() };
-    return Object.fromEntries(Object.entries(all).flatMap(([name, value]) => {
-      return named.includes(name) && value !== undefined ? [[name, String(value)]] : [];
-    }));
+    return Object.fromEntries(
+      Object.entries(all).flatMap(([name, value]) => {
+        return named.includes(name) && value !== undefined ? [[name, String(value)]] : [];
+      }),
+    );
   }
 
   async #store(method: string, url: string, body: Uint8Array | undefined): Promise<HttpReply> {
@@ -151,7 +162,8 @@ export class Backend {
       headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
       body: body && Buffer.from(JSON.stringify(body)),
     });
-    if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${Buffer.from(reply.body)}`);
+    if (reply.status >= 300)
+      throw new Error(`${method} ${path}: ${reply.status} ${Buffer.from(reply.body).toString()}`);
     return reply;
   }
 

@@ -214,4 +214,3 @@ function silentTransaction(): IDBTransaction {
   const silent = { objectStore: () => store, abort() {}, commit() {}, error: null };
   return Object.assign(new EventTarget(), silent) as unknown as IDBTransaction;
 }
-

@@ -54,17 +54,16 @@ const disk = (state: 'full' | 'refusing' | 'hanging'): Play => {
 };
 
 /** Something happens to a camera or a screen that is recorded, and is over after a while. */
-const device = (
-  begin: (stream: FakeStream) => void,
-  end: (stream: FakeStream) => void = () => {},
-): Play => {
+const device = (begin: (stream: FakeStream) => void, end: (stream: FakeStream) => void = () => {}): Play => {
   return async (session, { forMs }, random) => {
-    const streams = session.open.flatMap((visit) => visit.streams).filter(({ recorders }) => recorders.size > 0);
-    if (streams.length === 0) return;
-    const stream = random.pick(streams);
-    begin(stream);
+    const recorded = session.open.flatMap(({ page, streams }) =>
+      streams.filter(({ recorders }) => recorders.size > 0).map((stream) => ({ page, stream })),
+    );
+    if (recorded.length === 0) return;
+    const { page, stream } = random.pick(recorded);
+    page.deliver(() => begin(stream));
     await session.world.sleep(forMs);
-    end(stream);
+    page.deliver(() => end(stream));
   };
 };
 
@@ -102,7 +101,11 @@ export const FAULTS: Readonly<Record<FaultKind, Play>> = {
   'token is no token': token('is no token'),
   async 'service restarts'(session, fault, random) {
     session.backend.restart();
-    await weather(() => ({ serviceOutage: 'refused' }))(session, { ...fault, forMs: random.between(1, 30) * SECOND_MS }, random);
+    await weather(() => ({ serviceOutage: 'refused' }))(
+      session,
+      { ...fault, forMs: random.between(1, 30) * SECOND_MS },
+      random,
+    );
   },
   async 'attempt assessed'({ backend, world }) {
     await world.work(() => backend.assess());
@@ -171,7 +174,7 @@ export const FAULTS: Readonly<Record<FaultKind, Play>> = {
     for (const track of stream.getTracks()) track.end();
   }),
   'recorder fails': device((stream) => {
-    for (const recorder of [...stream.recorders]) recorder.fail();
+    for (const recorder of stream.recorders) recorder.fail();
   }),
   'recorder gives nothing': device(
     (stream) => {

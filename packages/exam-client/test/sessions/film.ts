@@ -1,4 +1,5 @@
 // What a recorder really recorded, and when: the truth with which the oracle compares.
+import type { RecordingKind } from '../../src/service.ts';
 import type { Bytes } from '../../src/webm/ebml.ts';
 import { concat, SYNTHETIC_HEAD, syntheticCluster } from '../synthetic-webm.ts';
 
@@ -25,6 +26,7 @@ export interface Hole {
 export interface FilmOptions {
   /** Of page and recorder, such as `p1/webcam`. */
   readonly name: string;
+  readonly kind: RecordingKind;
   /** No other film has the same bytes. */
   readonly number: number;
   readonly bytesPerSecond: number;
@@ -35,6 +37,7 @@ const KEYFRAME_EVERY_MS = 5_000;
 
 export class Film {
   readonly name: string;
+  readonly kind: RecordingKind;
   readonly blocks: Block[] = [];
   readonly holes: Hole[] = [];
   readonly openedAtMs: number;
@@ -49,6 +52,7 @@ export class Film {
 
   constructor(options: FilmOptions) {
     this.name = options.name;
+    this.kind = options.kind;
     this.openedAtMs = options.openedAtMs;
     this.#options = options;
   }
@@ -67,7 +71,15 @@ export class Film {
       seed: (number * MAX_BLOCKS + this.blocks.length) * MAX_FRAMES,
     });
     const sizeBytes = cluster.length;
-    this.blocks.push({ offset: this.#sizeBytes, sizeBytes, fromMs, toMs, mediaMs: this.#mediaMs, lengthMs: mediaMs, handedAtMs });
+    this.blocks.push({
+      offset: this.#sizeBytes,
+      sizeBytes,
+      fromMs,
+      toMs,
+      mediaMs: this.#mediaMs,
+      lengthMs: mediaMs,
+      handedAtMs,
+    });
     this.#pieces.push(cluster);
     this.#sizeBytes += sizeBytes;
     this.#mediaMs += mediaMs;

@@ -1,6 +1,7 @@
 // The candidate's line to the service and to the store: how long a request takes, and whether it and its answer arrive.
 import type { Random } from '../../../../test/simulation/random.ts';
-import { type Backend, type HttpReply, type HttpRequest, STORE_URL } from './backend.ts';
+import { STORE_URL } from './addresses.ts';
+import type { Backend, HttpReply, HttpRequest } from './backend.ts';
 import type { Page } from './page.ts';
 import type { Story } from './story.ts';
 import type { World } from './world.ts';
@@ -151,7 +152,13 @@ export class Line {
   }
 
   #fate(sending: Sending): Fate {
-    const chances: readonly Chance[] = ['lost', 'replyLost', 'hanging', 'late', isPut(sending) ? 'putsRefused' : 'busy'];
+    const chances: readonly Chance[] = [
+      'lost',
+      'replyLost',
+      'hanging',
+      'late',
+      isPut(sending) ? 'putsRefused' : 'busy',
+    ];
     for (const chance of chances) {
       const rate = Math.max(0, ...[...this.#weathers].map((weather) => weather[chance] ?? 0));
       // Drawn always, so that one kind of weather changes no other.

@@ -73,6 +73,6 @@ export class Locks {
     for (const queue of this.#queues.values()) {
       queue.splice(0, queue.length, ...queue.filter((request) => request.page !== page));
     }
-    for (const [name, holder] of [...this.#held]) if (holder === page) this.#release(name);
+    for (const [name, holder] of this.#held) if (holder === page) this.#release(name);
   }
 }

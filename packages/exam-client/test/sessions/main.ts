@@ -1,8 +1,10 @@
-// npm run simulate:client -- --sessions 1000 --seed 1: plays that many sessions, and tells which rules broke in which.
+// npm run simulate:client -- --sessions 1000 --clean 200 --seed 1: plays that many sessions, and tells which rules broke in which.
+import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { Judged } from './worker.ts';
+import type { Rule } from './oracle.ts';
+import type { Judged, Task } from './worker.ts';
 
 const { values } = parseArgs({
   options: {
@@ -13,58 +15,74 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     /** One of mistakes.ts, to see that it is caught. */
     mistake: { type: 'string' },
-    /** Prints the story of every session. */
+    /** Prints a story for each rule that broke, with as few faults as it takes. */
+    shorten: { type: 'boolean', default: false },
+    /** Prints the story of each session. */
     stories: { type: 'boolean', default: false },
   },
 });
+/** Of one rule, so many sessions are named. */
+const NAMED = 12;
 const first = Number(values.seed);
-const waiting = [
-  ...Array.from({ length: Number(values.clean) }, (_, place) => ({ seed: first + place, isClean: true })),
-  ...Array.from({ length: Number(values.sessions) }, (_, place) => ({ seed: first + place, isClean: false })),
-];
-const all: Judged[] = [];
+const tasks = (count: string, isClean: boolean): Task[] =>
+  Array.from({ length: Number(count) }, (_, place) => ({ seed: first + place, isClean }));
 const startedMs = performance.now();
-await Promise.all(Array.from({ length: Number(values.threads) }, runThread));
-tell();
+const all = await playAll([...tasks(values.clean, true), ...tasks(values.sessions, false)]);
+await tell();
 
-async function runThread(): Promise<void> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: values });
-  for (let next = waiting.shift(); next; next = waiting.shift()) {
-    const task = next;
-    const judged = await new Promise<Judged>((resolve, reject) => {
-      worker.removeAllListeners().once('message', resolve).once('error', reject);
-      worker.postMessage(task);
-    });
-    all.push(judged);
-    if (values.stories) console.log(judged.story.join('\n'));
+/** In the order of the tasks, whatever the number of threads. */
+async function playAll(given: readonly Task[]): Promise<Judged[]> {
+  const played: Judged[] = [];
+  const waiting = [...given.entries()];
+  async function runThread(): Promise<void> {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: values });
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [place, task] = next;
+      played[place] = await new Promise<Judged>((resolve, reject) => {
+        worker.removeAllListeners().once('message', resolve).once('error', reject);
+        worker.postMessage(task);
+      });
+      if (values.stories) console.log(played[place].story.join('\n'));
+    }
+    await worker.terminate();
   }
-  await worker.terminate();
+  await Promise.all(Array.from({ length: Math.min(Number(values.threads), given.length) }, runThread));
+  return played;
 }
 
-function tell(): void {
+async function tell(): Promise<void> {
   const failed = all.filter(({ findings }) => findings.length > 0);
-  const [example] = failed.sort((a, b) => a.story.length - b.story.length);
-  if (example) {
-    console.log(`seed ${example.seed}${example.isClean ? ', clean' : ''}:`);
-    for (const line of [...example.story, ...example.findings.map(({ rule, what }) => `${rule}: ${what}`)]) {
-      console.log(`  ${line}`);
+  const found = failed.flatMap((judged) => judged.findings.map((finding) => ({ ...judged, ...finding })));
+  for (const [rule, broken] of Map.groupBy(found, ({ rule }) => rule)) {
+    const sessions = [...new Map(broken.map((one) => [nameOf(one), one])).values()];
+    console.log(`${rule}: ${sessions.length} sessions`);
+    for (const one of sessions.slice(0, NAMED)) console.log(`  ${nameOf(one)}: ${one.what} [${one.faults.join(', ')}]`);
+    const [simplest] = sessions.toSorted((a, b) => a.faults.length - b.faults.length);
+    if (simplest && values.shorten) await tellShortest(simplest, rule);
+  }
+  const recordedBytes = all.reduce((sum, one) => sum + one.recordedBytes, 0);
+  const digest = hash('sha256', all.map((one) => one.digest).join(' ')).slice(0, 16);
+  console.log(`${all.length} sessions from seed ${first}, ${recordedBytes} bytes recorded, digest ${digest}`);
+  for (const [rule, broken] of Map.groupBy(
+    all.flatMap(({ known }) => known),
+    ({ rule }) => rule,
+  )) {
+    console.log(`known: ${rule}, ${broken.length} times`);
+  }
+  console.log(failed.length === 0 ? 'every rule holds' : `${failed.length} sessions failed`);
+  console.error(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  process.exitCode = failed.length === 0 ? 0 : 1;
+}
+
+/** The same session without the faults that the rule does not need to break. */
+async function tellShortest({ seed, isClean }: Judged, rule: Rule): Promise<void> {
+  for (const { story, findings } of await playAll([{ seed, isClean, shortenFor: rule }])) {
+    for (const line of [...story, ...findings.map((finding) => `${finding.rule}: ${finding.what}`)]) {
+      console.log(`    ${line}`);
     }
   }
-  const byRule = Map.groupBy(
-    failed.flatMap(({ seed, isClean, findings, shortest }) =>
-      [...new Set(findings.map(({ rule }) => rule))].map((rule) => {
-        const what = findings.find((finding) => finding.rule === rule)?.what ?? '';
-        return { rule, what, seed: isClean ? `${seed} (clean)` : String(seed), faults: shortest };
-      }),
-    ),
-    ({ rule }) => rule,
-  );
-  for (const [rule, found] of byRule) {
-    console.log(`${rule}: ${found.length} sessions`);
-    for (const { seed, what, faults } of found.slice(0, 12)) console.log(`  seed ${seed}: ${what} [${faults.join(', ')}]`);
-  }
-  const recorded = all.reduce((sum, { recordedBytes }) => sum + recordedBytes, 0);
-  console.log(`${all.length} sessions from seed ${first}: ${failed.length} failed, ${recorded} bytes recorded`);
-  console.error(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
-  process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+function nameOf({ seed, isClean }: Judged): string {
+  return `seed ${seed}${isClean ? ', clean' : ''}`;
 }

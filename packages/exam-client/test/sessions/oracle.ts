@@ -1,4 +1,5 @@
 // What must be true of every session once it has ended. Each rule names what it found against it.
+import type { Recording } from '../../src/recording.ts';
 import type { Gap } from '../../src/timeline.ts';
 import { ID, readHeader } from '../../src/webm/ebml.ts';
 import { readHead } from '../../src/webm/head.ts';
@@ -101,7 +102,8 @@ function durationOf(file: Uint8Array): number | undefined {
   return undefined;
 }
 
-const happened = ({ happened: all }: Scene, ...kinds: FaultKind[]) => all.some(({ fault }) => kinds.includes(fault.kind));
+const happened = ({ happened: all }: Scene, ...kinds: FaultKind[]) =>
+  all.some(({ fault }) => kinds.includes(fault.kind));
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const visitOf = ({ visits }: Scene, film: Film) => visits.find(({ films }) => films.includes(film));
 
@@ -127,7 +129,7 @@ function isExcused(scene: Scene, film: Film, { handedAtMs }: Block): boolean {
   const closedAtMs = visit?.page.closedAtMs ?? Number.POSITIVE_INFINITY;
   if (scene.withdrawnAtMs !== undefined) return true;
   if (handedAtMs > closedAtMs - LAST_MOMENT_MS) return true;
-  if (isGone(scene, film)) return true;
+  if (isGone(scene, film) || hasFailed(scene, film)) return true;
   // What is in memory alone is lost with its page: that was told.
   const warned = visit?.told.some(({ name, what }) => name === 'warning' && what.startsWith('storage-')) === true;
   if (warned) return true;
@@ -144,14 +146,39 @@ function isGone(scene: Scene, film: Film): boolean {
   return isErased && !scene.copies.some((copy) => copy.film === film);
 }
 
+/** The recording on the service that a film was last recorded to, and what was told of it. */
+function recordingOf(scene: Scene, film: Film): Recording | undefined {
+  const visit = visitOf(scene, film);
+  return visit?.recordings.filter(({ isLeftover }) => !isLeftover)[visit.films.indexOf(film)];
+}
+
+/** Its failure was told: in its own visit, or when a later one could not bring it to an end. */
+function hasFailed(scene: Scene, film: Film): boolean {
+  const own = recordingOf(scene, film);
+  const failures = scene.visits.flatMap(({ told }) =>
+    told.filter(({ name, what }) => name === 'failed' && what !== 'nothing-recorded'),
+  );
+  return failures.some(({ recording }) => {
+    if (recording === undefined || recording === own) return recording === own;
+    const isSame = own?.recordingId === undefined || recording.recordingId === own.recordingId;
+    return recording.isLeftover && recording.kind === film.kind && isSame;
+  });
+}
+
 function otherBytesStored({ copies }: Scene): string[] {
   return copies.flatMap(({ film, recording, media }) =>
     film ? [] : [`${recording.recordingId} (${media?.length} bytes) is no piece of what was recorded`],
   );
 }
 
-function ghosts({ kept }: Scene): string[] {
-  const open = kept.filter(({ recording }) => recording.state === 'uploading');
+/** Of one that has failed the parts are still in the store: the sweep completes it. */
+function ghosts({ kept, visits }: Scene): string[] {
+  const failed = visits.flatMap(({ told }) =>
+    told.filter(({ name }) => name === 'failed').map(({ recording }) => recording?.recordingId),
+  );
+  const open = kept.filter(
+    ({ recording }) => recording.state === 'uploading' && !failed.includes(recording.recordingId),
+  );
   return open.map(({ recording }) => `${recording.recordingId} is still ${recording.state}`);
 }
 
@@ -184,10 +211,20 @@ function isClosedAtTheEnd(visits: readonly Visit[], visit: Visit): boolean {
 /** Which faults explain a failure. */
 const EXPLAINED: Readonly<Record<string, readonly FaultKind[]>> = {
   'attempt-assessed': ['attempt assessed'],
-  'recording-deleted': ['recording erased'],
+  'recording-deleted': ['recording erased', 'withdraw'],
   'recording-expired': ['recording erased'],
   'parts-lost': ['site data cleared'],
   aborted: ['withdraw'],
+  // All that was recorded was in the memory of a page that is gone.
+  'nothing-recorded': [
+    'disk full',
+    'disk refuses',
+    'disk hangs',
+    'crash',
+    'reload',
+    'machine killed',
+    'site data cleared',
+  ],
 };
 
 function needlessFailures(scene: Scene): string[] {
@@ -196,7 +233,7 @@ function needlessFailures(scene: Scene): string[] {
       .filter(({ name, what, atMs }) => {
         if (name !== 'failed') return false;
         // Of what ended before its first bytes.
-        if (what === 'nothing-recorded') return !films.some(({ blocks }) => blocks.length === 0);
+        if (what === 'nothing-recorded' && films.some(({ blocks }) => blocks.length === 0)) return false;
         return !happened(scene, ...(EXPLAINED[what] ?? [])) && atMs > 0;
       })
       .map(({ what }) => `${page.name}: ${what}`),
@@ -220,9 +257,9 @@ function timed({ copies }: Scene): Timed[] {
     const { timeline } = recording;
     const [first, last] = [blocks[0], blocks.at(-1)];
     if (!film || !timeline || !first || !last) return [];
-    const { startedAt, endedAt, gaps = [] } = timeline;
+    const { startedAt, endedAt, gaps } = timeline;
     const times = { startedAtMs: Date.parse(startedAt), endedAtMs: Date.parse(endedAt) };
-    return [{ copy, film, gaps: gaps as Gap[], ...times, first, last }];
+    return [{ copy, film, gaps, ...times, first, last }];
   });
 }
 
@@ -245,7 +282,7 @@ function holesIn({ film, first, last }: Timed): Hole[] {
 
 function falseGaps(scene: Scene): string[] {
   return timed(scene).flatMap((one) => {
-    const holes = holesIn(one);
+    const { holes } = one.film;
     const spans = aligned(one);
     return one.gaps.flatMap((gap, place) => {
       const [from, to] = spans[place] ?? [0, 0];
@@ -254,7 +291,9 @@ function falseGaps(scene: Scene): string[] {
       }, 0);
       const tooMuchMs = to - from - missingMs;
       const isTrue = tooMuchMs <= GAP_SLACK_MS && (holes.length > 0 || to - from < TOLERATED_MS);
-      return isTrue ? [] : [`${one.film.name}: ${gap.reason} for ${seconds(to - from)}, ${seconds(missingMs)} are true`];
+      return isTrue
+        ? []
+        : [`${one.film.name}: ${gap.reason} for ${seconds(to - from)}, ${seconds(missingMs)} are true`];
     });
   });
 }
@@ -278,18 +317,26 @@ function wrongStarts(scene: Scene): string[] {
   });
 }
 
+/** How long after its last frame a film may be said to end: until its recorder stopped, where nothing was recorded then. */
+function quietEndMs({ film, last }: Timed): number {
+  return film.blocks.at(-1) === last ? Math.max(0, (film.endedAtMs ?? 0) - last.toMs) : 0;
+}
+
 function wrongEnds(scene: Scene): string[] {
-  return timed(scene).flatMap(({ film, endedAtMs, last }) => {
-    const offMs = endedAtMs - last.toMs;
-    return Math.abs(offMs) <= TOLERATED_MS ? [] : [`${film.name}: off by ${seconds(offMs)}`];
+  return timed(scene).flatMap((one) => {
+    const offMs = one.endedAtMs - one.last.toMs;
+    const isRight = offMs >= -TOLERATED_MS && offMs <= quietEndMs(one) + TOLERATED_MS;
+    return isRight ? [] : [`${one.film.name}: off by ${seconds(offMs)}`];
   });
 }
 
 function wrongDurations(scene: Scene): string[] {
-  return timed(scene).flatMap(({ film, first, last, copy }) => {
+  return timed(scene).flatMap((one) => {
+    const { film, first, last, copy } = one;
     if (copy.recording.truncated || copy.durationMs === undefined) return [];
     const offMs = copy.durationMs - (last.mediaMs + last.lengthMs - first.mediaMs);
-    return Math.abs(offMs) <= TOLERATED_MS ? [] : [`${film.name}: off by ${seconds(offMs)}`];
+    const isRight = offMs >= -TOLERATED_MS && offMs <= quietEndMs(one) + TOLERATED_MS;
+    return isRight ? [] : [`${film.name}: off by ${seconds(offMs)}`];
   });
 }
 

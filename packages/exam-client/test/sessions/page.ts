@@ -1,4 +1,5 @@
 // One page of the exam: the client's own code, with the globals of a browser. What happens in it ends when it is closed.
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Random } from '../../../../test/simulation/random.ts';
 import type * as Client from '../../src/index.ts';
@@ -6,19 +7,20 @@ import type { Machine } from './machine.ts';
 
 type Globals = Readonly<Record<string, unknown>>;
 
-/** The client as one script that returns its exports. Its globals are the parameters of a function. */
-let bundle: Promise<string> | undefined;
-async function bundled(): Promise<string> {
-  const entry = new URL('../../src/index.ts', import.meta.url).pathname;
+/** A module whose default export runs the client's code with these globals, each time anew, and returns its exports. */
+type Bundle = { readonly default: (globals: Globals) => typeof Client };
+let bundle: Promise<Bundle> | undefined;
+async function bundled(names: readonly string[]): Promise<Bundle> {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [fileURLToPath(new URL('../../src/index.ts', import.meta.url))],
     bundle: true,
     write: false,
     format: 'iife',
     globalName: 'client',
     target: 'es2024',
   });
-  return `"use strict";${outputFiles[0]?.text}\nreturn client;`;
+  const code = `export default ($page) => { const { ${names.join(', ')} } = $page;\n${outputFiles[0]?.text}\nreturn client; };`;
+  return (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as Bundle;
 }
 
 interface Timer {
@@ -95,7 +97,7 @@ export class Page {
     if (!this.isAlive || this.isFrozen) return;
     this.#frozenAtMs = this.machine.world.nowMs;
     for (const { cancel } of this.#timers.values()) cancel();
-    for (const { freeze } of this.#sleepers) freeze();
+    for (const sleeper of this.#sleepers) sleeper.freeze();
   }
 
   /** @param keepsRest whether its timers have as much time left as before */
@@ -104,7 +106,7 @@ export class Page {
     if (!this.isAlive || this.#frozenAtMs === undefined) return;
     const frozenMs = nowMs - this.#frozenAtMs;
     this.#frozenAtMs = undefined;
-    for (const { thaw } of this.#sleepers) thaw(keepsRest);
+    for (const sleeper of this.#sleepers) sleeper.thaw(keepsRest);
     for (const [id, timer] of this.#timers) {
       timer.dueMs = keepsRest ? timer.dueMs + frozenMs : Math.max(timer.dueMs, nowMs);
       timer.cancel = this.machine.world.at(timer.dueMs, () => this.#fire(id));
@@ -148,11 +150,10 @@ export class Page {
 
   /** Runs the client's code in this page. */
   async load(random: Random, others: Globals): Promise<typeof Client> {
-    bundle ??= bundled();
     const globals: Globals = { ...this.#globals(random), ...others };
     const scope = { ...globals, globalThis: globals, window: globals, self: globals };
-    const script = new Function(...Object.keys(scope), await bundle) as (...values: unknown[]) => typeof Client;
-    return script(...Object.values(scope));
+    bundle ??= bundled(Object.keys(scope));
+    return (await bundle).default(scope);
   }
 
   #globals(random: Random): Globals {

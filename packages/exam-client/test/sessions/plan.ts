@@ -62,7 +62,13 @@ export interface Fault {
 }
 
 type Kind = 'webcam' | 'screen' | 'audio';
-const KINDS: readonly (readonly Kind[])[] = [['webcam'], ['webcam'], ['webcam', 'screen'], ['audio'], ['webcam', 'audio']];
+const KINDS: readonly (readonly Kind[])[] = [
+  ['webcam'],
+  ['webcam'],
+  ['webcam', 'screen'],
+  ['audio'],
+  ['webcam', 'audio'],
+];
 /** Longer faults go on past this. */
 const SHORT_EXAM_MINUTES = [2, 3, 4, 5, 7, 10, 15];
 export const SWEEP_EVERY_MS = 10 * MINUTE_MS;
@@ -103,13 +109,19 @@ function aheadFrom(random: Random): number {
 function drawFaults(random: Random, examMs: number, idleLimitMs: number): Fault[] {
   const faults = Array.from({ length: random.between(1, 5) }, (): Fault => {
     const kind = random.weighted(FAULTS);
-    return { kind, atMs: random.between(0, examMs), forMs: lengthOf(kind, random, idleLimitMs), seed: random.between(1, 1e6) };
+    return {
+      kind,
+      atMs: random.between(0, examMs),
+      forMs: lengthOf(kind, random, idleLimitMs),
+      seed: random.between(1, 1e6),
+    };
   });
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
 function lengthOf(kind: FaultKind, random: Random, idleLimitMs: number): number {
-  if (kind === 'offline past the idle limit') return idleLimitMs + SWEEP_EVERY_MS + random.between(MINUTE_MS, 20 * MINUTE_MS);
+  if (kind === 'offline past the idle limit')
+    return idleLimitMs + SWEEP_EVERY_MS + random.between(MINUTE_MS, 20 * MINUTE_MS);
   if (kind === 'sleep' || kind === 'suspended') return random.pick([15, 40, 100, 600, 3600]) * SECOND_MS;
   return random.pick([5, 20, 45, 90, 240, 600]) * SECOND_MS + random.between(0, 5 * SECOND_MS);
 }

@@ -1,5 +1,6 @@
 // MediaStream and MediaRecorder of a page (MediaStream Recording API): a camera that can be muted, pulled out or fail.
-import { type Film, type Hole } from './film.ts';
+import type { RecordingKind } from '../../src/service.ts';
+import type { Film, Hole } from './film.ts';
 import type { Page } from './page.ts';
 
 export class FakeTrack extends EventTarget {
@@ -33,12 +34,15 @@ export class FakeTrack extends EventTarget {
 
 export class FakeStream extends EventTarget {
   readonly id = 'stream';
+  readonly recordedAs: RecordingKind;
   readonly #tracks: readonly FakeTrack[];
   /** The recorders on it: what happens to the device happens to them. */
   readonly recorders = new Set<RecorderControls>();
 
-  constructor(tracks: readonly FakeTrack[] = []) {
+  /** @param recordedAs the kind of the recordings of it */
+  constructor(recordedAs: RecordingKind, tracks: readonly FakeTrack[]) {
     super();
+    this.recordedAs = recordedAs;
     this.#tracks = tracks;
   }
 
@@ -218,7 +222,10 @@ export function mediaRecorderOf(page: Page, openFilm: (stream: FakeStream) => Fi
       this.#pendingMs = 0;
       this.#take();
       if (mediaMs === 0) return;
-      if (this.#isStarved) return this.film.skip(mediaMs);
+      if (this.#isStarved) {
+        this.film.skip(mediaMs);
+        return;
+      }
       const bytes = this.film.next({ fromMs, toMs, handedAtMs: world.nowMs }, mediaMs);
       const data = new RecordedBlob(bytes, this.mimeType);
       this.dispatchEvent(Object.assign(new Event('dataavailable'), { data, timecode: mediaMs }));

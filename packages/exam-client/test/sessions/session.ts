@@ -75,7 +75,10 @@ export class Session {
     const { idleLimitMs, uploadMode, wallAheadMs, faults } = this.plan;
     this.backend = new Backend(world, { idleLimitMs, uploadMode, mistake: options.mistake });
     this.line = new Line(world, { backend: this.backend, random: newRandom(seed, 2), story });
-    const disk = new Disk(world, faults.some(({ kind }) => kind === 'machine killed'));
+    const disk = new Disk(
+      world,
+      faults.some(({ kind }) => kind === 'machine killed'),
+    );
     this.machine = new Machine(world, { disk, locks: new Locks(), wallAheadMs });
   }
 

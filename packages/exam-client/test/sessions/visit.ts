@@ -1,7 +1,7 @@
 // One visit of the candidate: a page with the client's session, its recorders, and what it was told.
 import type { Random } from '../../../../test/simulation/random.ts';
 import type { ClientError, ExamSession, Recording, RecordingKind } from '../../src/index.ts';
-import { ATTEMPT, EXAM, SERVICE_URL } from './backend.ts';
+import { ATTEMPT, EXAM, SERVICE_URL } from './addresses.ts';
 import { IDBKeyRange } from './disk.ts';
 import { Film } from './film.ts';
 import type { Line } from './line.ts';
@@ -34,7 +34,7 @@ export interface VisitOptions {
   readonly mistake: Mistake | undefined;
   /** Gets each new film. */
   readonly films: Film[];
-  getToken(): Promise<string>;
+  readonly getToken: () => Promise<string>;
 }
 
 const EVENTS = ['state', 'continued', 'gap', 'warning', 'problem', 'stored', 'failed', 'progress'];
@@ -68,7 +68,7 @@ export class Visit {
     const { machine, plan, random, getToken, mistake } = this.#options;
     const { page } = this;
     const globals = this.#globals();
-    const client = await machine.world.work(() => page.load(random, mistake?.page?.(globals, page) ?? globals));
+    const client = await machine.world.work(() => page.load(random, mistake?.page?.(globals) ?? globals));
     const session = client.startSession({
       service: SERVICE_URL,
       exam: EXAM,
@@ -98,15 +98,15 @@ export class Visit {
         ...(plan.hasLocks && { locks: machine.locks.of(page) }),
       },
       MediaStream: FakeStream,
-      MediaRecorder: mediaRecorderOf(page, () => this.#openFilm()),
+      MediaRecorder: mediaRecorderOf(page, ({ recordedAs }) => this.#openFilm(recordedAs)),
       console: { log, info: log, warn: log, error: log, debug: log },
     };
   }
 
-  #openFilm(): Film {
+  #openFilm(kind: RecordingKind): Film {
     const { films, plan, machine, name } = this.#options;
     const number = films.length + 1;
-    const about = { name: `${name}/film ${number}`, number, openedAtMs: machine.world.nowMs };
+    const about = { name: `${name}/film ${number} (${kind})`, kind, number, openedAtMs: machine.world.nowMs };
     const film = new Film({ ...about, bytesPerSecond: plan.bytesPerSecond });
     films.push(film);
     this.films.push(film);
@@ -119,14 +119,16 @@ export class Visit {
   }
 
   get isSettled(): boolean {
-    return this.recordings.every(({ state }) => FINAL.has(state)) && this.promises.every(({ state }) => state !== 'pending');
+    return (
+      this.recordings.every(({ state }) => FINAL.has(state)) && this.promises.every(({ state }) => state !== 'pending')
+    );
   }
 
   record(kind: RecordingKind): void {
     const { plan, story } = this.#options;
     const hasSound = kind === 'audio' || (kind === 'webcam' && plan.hasMicrophone);
     const video = kind === 'audio' ? [] : [new FakeTrack('video')];
-    const stream = new FakeStream([...video, ...(hasSound ? [new FakeTrack('audio')] : [])]);
+    const stream = new FakeStream(kind, [...video, ...(hasSound ? [new FakeTrack('audio')] : [])]);
     this.streams.push(stream);
     story.add(this.page.name, `records ${kind}`);
     try {
@@ -175,7 +177,7 @@ export class Visit {
 
   #tell(name: string, recording: Recording | undefined, what: string): void {
     const { story, machine, mistake } = this.#options;
-    if (mistake?.hides === name) return;
+    if (mistake?.hides?.includes(name)) return;
     this.told.push({ atMs: machine.world.nowMs, name, recording, what });
     const index = recording ? ` of recording ${this.recordings.indexOf(recording) + 1}` : '';
     const id = recording?.recordingId === undefined ? '' : ` (${recording.recordingId})`;
