@@ -45,6 +45,8 @@ export interface Completion {
 const CALL_WITHIN_MS = 60_000;
 /** A part without progress for this long is aborted and sent again. */
 const STALLED_AFTER_MS = 30_000;
+/** What a proxy has taken whole may be on its way for longer: the wait for a response doubles after each that did not come. */
+const MAX_RESPONSE_WAIT_MS = 480_000;
 
 /** A response, by fetch or by XMLHttpRequest. */
 interface Answer {
@@ -66,6 +68,7 @@ export class Service {
   readonly #waits: Waits;
   readonly #tokens: Tokens;
   readonly #routes = new Routes();
+  #responseWaitMs = STALLED_AFTER_MS;
 
   constructor(options: ServiceOptions, clock: SessionClock = new SessionClock(), waits: Waits = new Waits(() => {})) {
     this.#v1 = `${options.service.replace(/\/+$/, '')}/v1`;
@@ -134,7 +137,7 @@ export class Service {
     const body = { parts: [{ partNumber, sizeBytes: bytes.length }] };
     const { parts } = (await this.#call('POST', `/${recordingId}/parts`, body)) as { parts: { url: string }[] };
     // Bytes without a type: the browser then sends no Content-Type, which would not be signed.
-    const answer = await upload(parts[0]?.url ?? '', bytes, {}, signal, this.#waits);
+    const answer = await this.#upload(parts[0]?.url ?? '', bytes, {}, signal);
     if (isSuccess(answer)) return answer.header('etag') ?? '';
     if (answer.status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
     throw new PartNotSent(`The store responded to a part with ${answer.status}.`, answer.status !== 0);
@@ -149,7 +152,7 @@ export class Service {
     const url = `${this.#recordings}/${recordingId}/parts/${partNumber}`;
     const put = async (headers: Record<string, string>) => {
       const type = { 'content-type': 'application/octet-stream' };
-      const answer = await upload(url, bytes, { ...headers, ...type }, signal, this.#waits);
+      const answer = await this.#upload(url, bytes, { ...headers, ...type }, signal);
       if (answer.status === 0) throw new PartNotSent('The service did not take a part.', false);
       return answer;
     };
@@ -165,6 +168,49 @@ export class Service {
       }
       throw error;
     }
+  }
+
+  /** A PUT by XMLHttpRequest, because fetch reports no progress: a slow connection would look like a dead one. */
+  #upload(url: string, bytes: Bytes, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+    const waits = this.#waits;
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest();
+      const settled = new AbortController();
+      let timers: ReturnType<typeof setTimeout>[] = [];
+      const stop = () => {
+        for (const timer of timers) clearTimeout(timer);
+        waits.end(request);
+      };
+      const watch = (limitMs: number, onStalled = () => {}) => {
+        stop();
+        const abort = () => {
+          onStalled();
+          request.abort();
+        };
+        timers = [setTimeout(() => waits.set(request, 'unreachable'), SLOW_MS), setTimeout(abort, limitMs)];
+      };
+      request.upload.onprogress = () => watch(STALLED_AFTER_MS);
+      request.upload.onload = () => {
+        const limitMs = this.#responseWaitMs;
+        watch(limitMs, () => {
+          this.#responseWaitMs = Math.min(MAX_RESPONSE_WAIT_MS, 2 * limitMs);
+        });
+      };
+      signal.addEventListener('abort', () => request.abort(), { signal: settled.signal });
+      request.onloadend = () => {
+        stop();
+        settled.abort();
+        const { status, responseText: text } = request;
+        resolve({ status, text, header: (name) => request.getResponseHeader(name) });
+      };
+      request.open('PUT', url);
+      // An empty response has no type: Firefox would read it as XML, and print the URL with the error.
+      request.responseType = 'text';
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      watch(STALLED_AFTER_MS);
+      request.send(bytes);
+      if (signal.aborted) request.abort();
+    });
   }
 
   /** @throws Unavailable, ClientError with the problem's code */
@@ -264,45 +310,4 @@ function parse(text: string): unknown {
 
 function isSuccess({ status }: Answer): boolean {
   return status >= 200 && status < 300;
-}
-
-/** A PUT by XMLHttpRequest, because fetch reports no progress: a slow connection would look like a dead one. */
-function upload(
-  url: string,
-  bytes: Bytes,
-  headers: Record<string, string>,
-  signal: AbortSignal,
-  waits: Waits,
-): Promise<Answer> {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    const settled = new AbortController();
-    let timers: ReturnType<typeof setTimeout>[] = [];
-    const stop = () => {
-      for (const timer of timers) clearTimeout(timer);
-      waits.end(request);
-    };
-    const watch = () => {
-      stop();
-      timers = [
-        setTimeout(() => waits.set(request, 'unreachable'), SLOW_MS),
-        setTimeout(() => request.abort(), STALLED_AFTER_MS),
-      ];
-    };
-    request.upload.onprogress = watch;
-    signal.addEventListener('abort', () => request.abort(), { signal: settled.signal });
-    request.onloadend = () => {
-      stop();
-      settled.abort();
-      const { status, responseText: text } = request;
-      resolve({ status, text, header: (name) => request.getResponseHeader(name) });
-    };
-    request.open('PUT', url);
-    // An empty response has no type: Firefox would read it as XML, and print the URL with the error.
-    request.responseType = 'text';
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    watch();
-    request.send(bytes);
-    if (signal.aborted) request.abort();
-  });
 }

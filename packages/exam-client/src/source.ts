@@ -74,7 +74,11 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   const recorder = new MediaRecorder(stream, settings);
   const over = new AbortController();
   const { signal } = over;
-  const endMuted = watchTracks(stream, events, signal);
+  // Firefox delivers nothing any more by itself once one of several tracks has ended.
+  const endMuted = watchTracks(stream, events, signal, () => {
+    const timer = setInterval(() => flush(recorder), TIMESLICE_MS);
+    signal.addEventListener('abort', () => clearInterval(timer));
+  });
   let isStopped = false;
   let isBroken = false;
   let handedOver = Promise.resolve();
@@ -154,7 +158,12 @@ function supportedType(stream: MediaStream): string {
 }
 
 /** Reports tracks that give nothing, or whose device was unplugged. Returns what ends their gaps. */
-function watchTracks(stream: MediaStream, events: SourceEvents, signal: AbortSignal): () => void {
+function watchTracks(
+  stream: MediaStream,
+  events: SourceEvents,
+  signal: AbortSignal,
+  onTrackEnded: () => void,
+): () => void {
   const mutedSince = new Map<MediaStreamTrack, number>();
   const mute = (track: MediaStreamTrack) => {
     if (mutedSince.has(track)) return;
@@ -174,7 +183,12 @@ function watchTracks(stream: MediaStream, events: SourceEvents, signal: AbortSig
     track.addEventListener('unmute', () => unmute(track), { signal });
     // When the last track ends, the recording ends: that is no gap.
     const isRecorded = () => stream.getTracks().some(({ readyState }) => readyState === 'live');
-    track.addEventListener('ended', () => isRecorded() && mute(track), { signal });
+    const onEnded = () => {
+      if (!isRecorded()) return;
+      mute(track);
+      onTrackEnded();
+    };
+    track.addEventListener('ended', onEnded, { signal });
   }
   return () => [...mutedSince.keys()].forEach(unmute);
 }

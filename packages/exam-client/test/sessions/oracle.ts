@@ -2,7 +2,7 @@
 import type { Recording } from '../../src/recording.ts';
 import type { Gap } from '../../src/timeline.ts';
 import { ID, readHeader } from '../../src/webm/ebml.ts';
-import { readHead } from '../../src/webm/head.ts';
+import { readWebmHead } from '../../src/webm/head.ts';
 import type { Block, Film, Hole } from './film.ts';
 import type { FaultKind } from './plan.ts';
 import type { Kept, Outcome } from './session.ts';
@@ -68,7 +68,7 @@ function newScene(outcome: Outcome): Scene {
     const { media } = kept;
     if (!media) return [];
     const bytes = new Uint8Array(media);
-    const head = readHead(bytes);
+    const head = readWebmHead(bytes);
     const rest = typeof head === 'string' ? media : media.subarray(head.sizeBytes);
     const place = placeOf(rest, films);
     if (!place) return [{ ...kept, film: undefined, from: 0, to: 0, blocks: [], durationMs: undefined }];
