@@ -23,6 +23,8 @@ const timeline = z.object({
   startedAt: z.string(),
   endedAt: z.string(),
   gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+  /** Absent in what earlier versions wrote. */
+  anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
 });
 
 const manifest = z.object({

@@ -26,6 +26,7 @@ export { accessLogEntry, participantExport, playbackLink, recording };
 /** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
+const MAX_ANCHORS = 100;
 const MAX_TEXT_LENGTH = 200;
 
 /** The longest time: with nine digits of a second's fraction and an offset. */
@@ -49,8 +50,15 @@ const gap = z
   .strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) })
   .refine((value) => isInOrder(value.from, value.to), { path: ['to'], message: 'Must not be before "from"' });
 
+const anchor = z.strictObject({ at: timeWithOffset, mediaSeconds: z.number().min(0) });
+
 const timeline = z
-  .strictObject({ startedAt: timeWithOffset, endedAt: timeWithOffset, gaps: z.array(gap).max(MAX_GAPS) })
+  .strictObject({
+    startedAt: timeWithOffset,
+    endedAt: timeWithOffset,
+    gaps: z.array(gap).max(MAX_GAPS),
+    anchors: z.array(anchor).max(MAX_ANCHORS).optional(),
+  })
   .refine((value) => isInOrder(value.startedAt, value.endedAt), {
     path: ['endedAt'],
     message: 'Must not be before "startedAt"',
@@ -61,7 +69,8 @@ const timeline = z
       endedAt: '2026-11-02T11:00:00.000Z',
       gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
     },
-    description: 'What the recording shows: its beginning, its end, and the pauses in between.',
+    description:
+      'What the recording shows: its beginning, its end, and the pauses in between; where its clock drifts, which position of the media was at which time (`anchors`).',
   });
 
 /** Not validated here: the allowed types are a setting, and other types have a problem code of their own. */

@@ -99,6 +99,7 @@ export const recording = z.object({
       startedAt: z.string(),
       endedAt: z.string(),
       gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+      anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
     })
     .nullable()
     .meta({

@@ -112,7 +112,7 @@ export interface CompleteRecording {
     etag: string;
   }[];
   /**
-   * What the recording shows: its beginning, its end, and the pauses in between.
+   * What the recording shows: its beginning, its end, and the pauses in between; where its clock drifts, which position of the media was at which time (`anchors`).
    */
   timeline?: {
     startedAt: string;
@@ -124,6 +124,13 @@ export interface CompleteRecording {
       from: string;
       to: string;
       reason: string;
+    }[];
+    /**
+     * @maxItems 100
+     */
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
     }[];
   };
 }
@@ -215,6 +222,10 @@ export interface Recording {
       from: string;
       to: string;
       reason: string;
+    }[];
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
     }[];
   } | null;
 }
@@ -421,6 +432,10 @@ export interface ParticipantExport {
         from: string;
         to: string;
         reason: string;
+      }[];
+      anchors?: {
+        at: string;
+        mediaSeconds: number;
       }[];
     } | null;
     /**
