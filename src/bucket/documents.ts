@@ -27,6 +27,8 @@ const timeline = z.object({
   gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
   /** What the client reported could not all be true, and was corrected. */
   doubtful: z.literal(true).optional(),
+  /** Absent in what earlier versions wrote. */
+  anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
 });
 
 const manifest = z.object({

@@ -28,6 +28,7 @@ export { accessLogEntry, participantExport, playbackLink, recording };
 /** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
+const MAX_ANCHORS = 100;
 const MAX_TEXT_LENGTH = 200;
 
 const TIME_EXPECTED =
@@ -79,8 +80,15 @@ const consent = z.strictObject({
 
 const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) });
 
+const anchor = z.strictObject({ at: timeWithOffset, mediaSeconds: z.number().min(0) });
+
 const timeline = z
-  .strictObject({ startedAt: timeWithOffset, endedAt: timeWithOffset, gaps: z.array(gap).max(MAX_GAPS) })
+  .strictObject({
+    startedAt: timeWithOffset,
+    endedAt: timeWithOffset,
+    gaps: z.array(gap).max(MAX_GAPS),
+    anchors: z.array(anchor).max(MAX_ANCHORS).optional(),
+  })
   .meta({
     example: {
       startedAt: '2026-11-02T09:00:00.000Z',
@@ -88,8 +96,9 @@ const timeline = z
       gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
     },
     description:
-      'What the recording shows: its beginning, its end, and the pauses in between. What cannot be true is corrected or ' +
-      'left out, and the timeline is marked as `doubtful`: it never refuses a recording.',
+      'What the recording shows: its beginning, its end, and the pauses in between; where its clock drifts, which ' +
+      'position of the media was at which time (`anchors`). What cannot be true is corrected or left out, and the ' +
+      'timeline is marked as `doubtful`: it never refuses a recording.',
   });
 
 /** Any case, white space around ";", values with the commas that browsers write, or quoted. Some rarer spellings are accepted too. */

@@ -112,6 +112,7 @@ export const recording = z.object({
       endedAt: z.string(),
       gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
       doubtful: z.literal(true).optional(),
+      anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
     })
     .nullable()
     .meta({

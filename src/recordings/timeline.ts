@@ -20,17 +20,19 @@ interface Known {
  *   its creation, its completion.
  * - One that is as a whole at another time is kept as it is: its clock was wrong, which `createdAt` of the recording shows,
  *   but its length and its gaps may be right, and so may its distance to the other recordings of that client.
- * - Gaps are cut to the timeline; what is outside of it, or ends before it begins, is left out.
+ * - Gaps are cut to the timeline; what is outside of it, or ends before it begins, is left out. So is an anchor outside of it.
  */
 export function plausibleTimeline(given: Timeline, known: Known): Timeline {
   const { startedAt, endedAt } = limitsOf(given, known);
   const gaps = given.gaps.flatMap((gap) => gapWithin(gap, startedAt, endedAt) ?? []);
+  const anchors = given.anchors?.filter(({ at }) => isWithin(at, startedAt, endedAt));
   const isSame =
+    anchors?.length === given.anchors?.length &&
     startedAt === given.startedAt &&
     endedAt === given.endedAt &&
     gaps.length === given.gaps.length &&
     gaps.every(({ from, to }, index) => from === given.gaps[index]?.from && to === given.gaps[index]?.to);
-  return { startedAt, endedAt, gaps, ...(!isSame && { doubtful: true }) };
+  return { startedAt, endedAt, gaps, ...(anchors && { anchors }), ...(!isSame && { doubtful: true }) };
 }
 
 function limitsOf({ startedAt, endedAt }: Timeline, known: Known): Pick<Timeline, 'startedAt' | 'endedAt'> {
@@ -48,6 +50,10 @@ function limitsOf({ startedAt, endedAt }: Timeline, known: Known): Pick<Timeline
 function isPossible(time: string, { createdAtMs, endedAtMs }: Known): boolean {
   const timeMs = Date.parse(time);
   return timeMs >= createdAtMs - MAX_BEFORE_CREATION_MS && timeMs <= endedAtMs + MAX_CLOCK_SKEW_MS;
+}
+
+function isWithin(at: string, startedAt: string, endedAt: string): boolean {
+  return Date.parse(at) >= Date.parse(startedAt) && Date.parse(at) <= Date.parse(endedAt);
 }
 
 type Gap = Timeline['gaps'][number];

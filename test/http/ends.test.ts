@@ -17,6 +17,7 @@ const TIMELINE = {
   startedAt: '2026-01-02T09:00:00Z',
   endedAt: '2026-01-02T11:00:00+01:00',
   gaps: [{ from: '2026-01-02T09:10:00Z', to: '2026-01-02T09:11:00Z', reason: 'lost connection' }],
+  anchors: [{ at: '2026-01-02T09:05:00Z', mediaSeconds: 0.75 }],
 };
 const interventions = createInterventions();
 let api: Api;

@@ -126,6 +126,13 @@ export interface CompleteRecording {
       to: string;
       reason: string;
     }[];
+    /**
+     * @maxItems 100
+     */
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
+    }[];
   } | null;
 }
 export interface RequestPlaybackLink {
@@ -222,6 +229,10 @@ export interface Recording {
       reason: string;
     }[];
     doubtful?: true;
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
+    }[];
   } | null;
 }
 export interface SignedPart {
@@ -456,6 +467,10 @@ export interface ParticipantExport {
         reason: string;
       }[];
       doubtful?: true;
+      anchors?: {
+        at: string;
+        mediaSeconds: number;
+      }[];
     } | null;
     /**
      * Why and since when processing is restricted; null when it is not.

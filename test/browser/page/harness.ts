@@ -103,6 +103,16 @@ export function recordSynthetic(kind: RecordingKind, options: FilmOptions): void
   session.record(kind, blobs(), { mimeType: 'video/webm;codecs=vp8' });
 }
 
+/** A file that a browser has recorded, in base 64, in Blobs of some kilobytes. */
+export async function recordFile(kind: RecordingKind, base64: string, mimeType: string): Promise<void> {
+  const file = await (await fetch(`data:;base64,${base64}`)).blob();
+  async function* blobs(): AsyncGenerator<Blob> {
+    for (let at = 0; at < file.size; at += 5_000) yield file.slice(at, at + 5_000);
+    tell('handed', { kind });
+  }
+  session.record(kind, blobs(), { mimeType });
+}
+
 export async function recordCamera(options?: RecordOptions): Promise<void> {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
   session.record('webcam', camera, options);
@@ -221,6 +231,24 @@ export async function seekToMiddle(url: string): Promise<{ duration: number; lan
   video.currentTime = duration / 2;
   await happened(video, 'seeked');
   return { duration, landedAt: video.currentTime };
+}
+
+/** Seeks to the middle, back to the beginning, and plays to the end from shortly before it. */
+export async function playThrough(url: string): Promise<{ duration: number; sought: number[]; endedAt: number }> {
+  const video = await load(url);
+  const { duration } = video;
+  const sought: number[] = [];
+  for (const time of [duration / 2, 0, duration - 1]) {
+    video.currentTime = time;
+    await happened(video, 'seeked');
+    sought.push(video.currentTime);
+    await video.play();
+    await until(() => video.currentTime > time + 0.2);
+    video.pause();
+  }
+  await video.play();
+  if (!video.ended) await happened(video, 'ended');
+  return { duration, sought, endedAt: video.currentTime };
 }
 
 /** Plays two videos in step, seeks the first and plays on; how far apart they are whenever it pauses. */

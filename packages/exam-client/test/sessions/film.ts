@@ -1,6 +1,7 @@
 // What a recorder really recorded, and when: the truth with which the oracle compares.
-import type { RecordingKind } from '../../src/service.ts';
+
 import type { Bytes } from '../../src/bytes.ts';
+import type { RecordingKind } from '../../src/service.ts';
 import { concat, SYNTHETIC_HEAD, syntheticCluster } from '../synthetic-webm.ts';
 
 /** What the recorder gave at once: a cluster of its own. */
