@@ -8,8 +8,32 @@ const SEGMENT = 0x18538067;
 const CLUSTER = 0x1f43b675;
 const BLOCK_GROUP = 0xa0;
 const BLOCKS: ReadonlySet<number> = new Set([0xa1, 0xa3]);
-/** Elements that are looked into; all others are passed over, known or not. */
+/** Elements that are looked into; all others are passed over. */
 const ENTERED: ReadonlySet<number> = new Set([SEGMENT, CLUSTER, BLOCK_GROUP]);
+
+/**
+ * Elements without frames: those of the EBML header, Void, CRC-32, SeekHead, Info, Tracks, Cues, Attachments, Chapters, Tags;
+ * of a cluster Timestamp, Position, PrevSize; of a group BlockDuration, ReferencePriority, ReferenceBlock, DiscardPadding.
+ */
+const FRAMELESS: ReadonlySet<number> = new Set([
+  EBML_HEADER,
+  0xec,
+  0xbf,
+  0x114d9b74,
+  0x1549a966,
+  0x1654ae6b,
+  0x1c53bb6b,
+  0x1941a469,
+  0x1043a770,
+  0x1254c367,
+  0xe7,
+  0xa7,
+  0xab,
+  0x9b,
+  0xfa,
+  0xfb,
+  0x75a2,
+]);
 
 /** An id has at most four bytes unless the header allows more, a size at most eight. */
 const MAX_ELEMENT_HEAD_BYTES = 16;
@@ -48,12 +72,14 @@ async function readDocType(file: PartialFile, from: number, end: number): Promis
   return undefined;
 }
 
-/** False at the end of a file of which every element was seen. */
+/** False at the end of a file of which every element is known to have no frame. */
 async function hasBlock(file: PartialFile, from: number): Promise<boolean> {
+  let hasUnknown = false;
   for (let at = from; ; ) {
     const element = await elementAt(file, at);
-    if (!element) return false;
+    if (!element) break;
     const { id, dataAt, sizeBytes } = element;
+    hasUnknown ||= !(FRAMELESS.has(id) || ENTERED.has(id) || BLOCKS.has(id));
     if (BLOCKS.has(id) && (sizeBytes ?? 0) >= SMALLEST_BLOCK_BYTES) {
       const data = await file.at(dataAt, SMALLEST_BLOCK_BYTES);
       if (data.length >= SMALLEST_BLOCK_BYTES) return true;
@@ -63,6 +89,8 @@ async function hasBlock(file: PartialFile, from: number): Promise<boolean> {
     else if (sizeBytes === undefined) throw new Undecided('an element has no size');
     else at = dataAt + sizeBytes;
   }
+  if (hasUnknown) throw new Undecided('an unknown element may have frames');
+  return false;
 }
 
 interface Element {

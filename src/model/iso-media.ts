@@ -6,7 +6,11 @@ import { type PartialFile, Undecided } from './partial-file.ts';
 const FIRST_BOXES: ReadonlySet<string> = new Set(
   'ftyp styp moov moof mdat free skip wide pdin sidx ssix prft emsg uuid pnot'.split(' '),
 );
-/** Boxes that are looked into; all others are passed over, known or not. */
+/** Boxes of a file, and not of another box, that have no media of their own. */
+const FRAMELESS: ReadonlySet<string> = new Set(
+  'ftyp styp moov moof free skip wide pdin sidx ssix prft emsg pnot meta mfra'.split(' '),
+);
+/** Boxes that are looked into; all others are passed over. */
 const ENTERED: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'moof', 'traf']);
 const MEDIA_BOXES: ReadonlySet<string> = new Set(['mdat', 'imda']);
 /** Of pictures and sequences of pictures: HEIF (ISO/IEC 23008-12), MIAF (23000-22), AVIF. Cameras and browsers film with others. */
@@ -34,6 +38,10 @@ interface Seen {
   hasTrack: boolean;
   /** Whether it has a byte of media, or a fragment with samples. */
   hasFrame: boolean;
+  /** Whether it has a box of a kind that is not known, which may have media. */
+  hasUnknown: boolean;
+  /** Where the last box ends that is none of another box. */
+  outerEndsAt: number;
 }
 
 /**
@@ -41,11 +49,12 @@ interface Seen {
  * compatible brands of a film with a cover. @throws Undecided
  */
 export async function findIsoContent(file: PartialFile): Promise<Content> {
-  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false };
+  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false, hasUnknown: false, outerEndsAt: 0 };
   const isPicture = () => seen.brands.some((brand) => PICTURE_BRANDS.has(brand));
   const isFound = () => seen.hasFrame && (seen.hasTrack || !isPicture());
   try {
     for (let at: number | undefined = 0; at !== undefined && !isFound(); ) at = await passBox(file, at, seen);
+    if (seen.hasUnknown && !isFound()) throw new Undecided('an unknown box may have media');
   } catch (error) {
     // The major brand says what the file is, however little of it there is.
     const isPictureAtAll = PICTURE_BRANDS.has(seen.brands[0] ?? '') && !seen.hasTrack;
@@ -60,6 +69,10 @@ async function passBox(file: PartialFile, at: number, seen: Seen): Promise<numbe
   const box = await boxAt(file, at);
   if (!box) return undefined;
   const { type, dataAt, endsAt } = box;
+  if (at >= seen.outerEndsAt) {
+    seen.outerEndsAt = endsAt;
+    seen.hasUnknown ||= !(FRAMELESS.has(type) || MEDIA_BOXES.has(type));
+  }
   if (type === 'ftyp' || type === 'styp') {
     const bytes = await file.at(dataAt, Math.min(endsAt - dataAt, MAX_BRAND_BYTES));
     const brands = Array.from({ length: bytes.length >> 2 }, (_, index) => textOf(bytes, index * 4));

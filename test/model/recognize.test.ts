@@ -97,6 +97,7 @@ describe('a WebM or Matroska', () => {
 
   it.each([
     ['ends in its header', [HEADER.subarray(0, 9)]],
+    ['has an unknown element, which may have frames', [HEADER, segment(FRONT, element('4fff', 'x'))]],
     ['ends far within an element before the first frame', [HEADER, segment(voidOf(300_000).subarray(0, 100_000))]],
     ['has a block of unknown size', [HEADER, segment(cluster(openElement('a3', Buffer.from('frame'))))]],
     ['ends in an element before the first frame', [HEADER, segment(voidOf(1000).subarray(0, 500))]],
@@ -179,6 +180,8 @@ describe('an MP4', () => {
 
   it.each([
     ['is cut off before its media', [ftyp('isom'), trackOf('vide').subarray(0, -4)]],
+    ['has an unknown box, which may have media', [ftyp('isom'), trackOf('vide'), box('abcd', 'media')]],
+    ['has zeros instead of boxes', [ftyp('isom'), Buffer.alloc(1000)]],
     ['is cut off in a head', [ftyp('isom'), MDAT.subarray(0, 5)]],
     ['has a box smaller than its head', [ftyp('isom'), '\0\0\0\x07mdat', MDAT]],
     ['has no known box at its beginning', [box('abcd', 'x'), ftyp('isom'), ...FILM]],
