@@ -109,7 +109,7 @@ export class SessionClock {
       this.#bounds = common;
       const movedMs = Math.min(Math.max(current, common.from), common.to) - current;
       // Recordings that end one after the other share one offset: it is corrected only when it was far from right.
-      if (Math.abs(movedMs) > DATE_RESOLUTION_MS) this.#state = { ...this.#state, offsetMs: offsetMs + movedMs };
+      if (Math.abs(movedMs) > DATE_RESOLUTION_MS / 2) this.#state = { ...this.#state, offsetMs: offsetMs + movedMs };
     }
     // What happened after the request was sent is judged by a later response.
     this.#state = { ...this.#state, jumps: this.#state.jumps.filter(({ toMs }) => toMs > sentMs) };

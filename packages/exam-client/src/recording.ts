@@ -121,6 +121,7 @@ export class LocalRecording implements Recording {
   #keepsBytes = true;
   /** When the last bytes arrived. */
   #lastAtMs: number;
+  #endedAtMs = Number.POSITIVE_INFINITY;
 
   /** @throws TypeError, or DOMException when the browser cannot record the source. */
   constructor(
@@ -136,6 +137,7 @@ export class LocalRecording implements Recording {
     this.#index = new MediaIndex(row.index);
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
+        onAlive: () => deps.clock.tick(),
         onStart: (atMs) => this.#begun(atMs),
         onBytes: (bytes, atMs) => this.#take(bytes, atMs),
         onRestart: (file) => deps.events.onRestart(file),
@@ -207,12 +209,16 @@ export class LocalRecording implements Recording {
     ]);
   }
 
-  /** A time in which the page did not run. */
+  /** A time in which the page did not run. It may become known only when the recording has ended. */
   addHole({ fromMs, toMs, reason }: Hole): void {
-    if (this.#state === 'recording') this.#addGap({ from: toIso(fromMs), to: toIso(toMs), reason });
+    const { startedAtMs = Number.POSITIVE_INFINITY } = this.#row;
+    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
+    const wasRecorded = startedAtMs < toMs && fromMs < this.#endedAtMs;
+    if (isOpen && wasRecorded && !this.isLeftover) this.#addGap({ from: toIso(fromMs), to: toIso(toMs), reason });
   }
 
   finish(): Promise<StoredRecording> {
+    this.#deps.clock.tick();
     this.#isEnding = true;
     this.#source?.stop();
     this.review();
@@ -248,8 +254,10 @@ export class LocalRecording implements Recording {
       // Only a creation needs it.
       this.#row.participantId = '';
       delete this.#row.index;
-      await local.put(this.#row);
+      const isNoted = await local.put(this.#row);
       await local.dropAll(this.key);
+      // A row that says "open" would have the next visit look for bytes that are gone.
+      if (!isNoted && !(await local.put(this.#row))) await local.remove(this.key);
       this.#setState('stored');
       events.onProgress();
       const timeline = this.#row.completion?.timeline ?? this.#timeline();
@@ -356,6 +364,7 @@ export class LocalRecording implements Recording {
   }
 
   #count(totalBytes: number, bytes: Bytes, atMs: number): void {
+    this.#noteSilence(atMs);
     this.#index.push(bytes);
     this.#totalBytes = totalBytes;
     this.#lastAtMs = atMs;
@@ -369,6 +378,13 @@ export class LocalRecording implements Recording {
     }
     this.#upload.grow(totalBytes - this.#file.skippedBytes);
     this.#deps.events.onProgress();
+  }
+
+  /** Before bytes that arrived at `atMs` are counted. A gap of another reason explains a silence already. */
+  #noteSilence(atMs: number): void {
+    const isSilence = !this.isLeftover && atMs - this.#lastAtMs > NO_BYTES_MS[this.kind];
+    const isExplained = this.#row.gaps.some(({ to }) => Date.parse(to) > this.#lastAtMs);
+    if (isSilence && !isExplained) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(atMs), reason: 'no-bytes' });
   }
 
   /** The parts that are being uploaded always fit: only their upload makes room. */
@@ -414,6 +430,7 @@ export class LocalRecording implements Recording {
   }
 
   async #sourceEnded(end: SourceEnd): Promise<void> {
+    this.#endedAtMs = now();
     this.#sourceProblems.delete('muted');
     if (end !== 'stopped') {
       const isContinued = end === 'source-failed' && this.#keepsBytes && this.#deps.events.onSourceFailed();

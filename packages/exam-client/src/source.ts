@@ -18,6 +18,8 @@ export interface RecordOptions {
 export type RecordingSource = MediaStream | ReadableStream<Blob> | AsyncIterable<Blob>;
 
 export interface SourceEvents {
+  /** The page runs: before the time of what has happened is read. */
+  onAlive(): void;
   onStart(atMs: number): void;
   /** A source that can wait reads the next bytes after this resolves: with those at which another file begins, if one does. */
   onBytes(bytes: Bytes, atMs: number): Promise<Bytes | undefined>;
@@ -103,6 +105,7 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   };
   recorder.addEventListener('start', () => events.onStart(now()));
   recorder.addEventListener('dataavailable', ({ data }) => {
+    events.onAlive();
     const atMs = now();
     if (data.size === 0) return;
     handedOver = handedOver.then(() => handOver(data, atMs));
@@ -213,6 +216,7 @@ function readBlobs(
           blobs.next().then(({ done, value }) => resolve(done ? undefined : value), reject);
         });
         if (!blob) break;
+        events.onAlive();
         const rest = blob.size > 0 && (await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now()));
         if (rest) {
           isHandedOn = true;

@@ -343,7 +343,7 @@ function wrongDurations(scene: Scene): string[] {
 /** A recorder that fails or gives nothing is told of within seconds. */
 function notTold(scene: Scene): string[] {
   return scene.visits.flatMap((visit) => {
-    const tells = ({ name }: { name: string }) => ['problem', 'gap', 'warning', 'failed'].includes(name);
+    const tells = ({ name }: { name: string }) => ['problem', 'gap', 'warning', 'failed', 'continued'].includes(name);
     const { closedAtMs = Number.POSITIVE_INFINITY } = visit.page;
     const isTold = (atMs: number) =>
       visit.told.some((event) => tells(event) && event.atMs >= atMs && event.atMs <= atMs + TOLD_WITHIN_MS);
