@@ -419,6 +419,12 @@ export class LocalRecording implements Recording {
     this.review();
   }
 
+  /** The row is what a later visit knows of this visit's clock. */
+  noteClock(): void {
+    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
+    if (isOpen && !this.isLeftover) this.#putRow();
+  }
+
   /** The times of a leftover are of the earlier visit's clock. */
   #noteClock(): void {
     if (!this.isLeftover) this.#row.clock = this.#deps.clock.state;
