@@ -130,7 +130,13 @@ export class SessionClock {
       this.#events.onDoubt();
       return;
     }
-    this.#sleep(byDistance[0]?.asleep ?? []);
+    const [first, ...others] = byDistance[0]?.asleep ?? [];
+    if (first) {
+      // The clock may have been set as well: then the service's alone shows for how long the computer slept.
+      const offMs = middle - current - sleptMs([first, ...others]);
+      const byMs = Math.abs(offMs) < DATE_RESOLUTION_MS ? first.byMs : first.byMs + offMs;
+      this.#sleep([{ ...first, byMs }, ...others]);
+    }
     this.#change({ jumps: [] });
     this.#bounds = seen;
   }
@@ -151,13 +157,18 @@ export class SessionClock {
     if (asleep.length === 0) return;
     const jumps = this.#state.jumps.filter((jump) => !asleep.includes(jump));
     this.#change({ jumps, sleeps: [...this.#state.sleeps, ...asleep].slice(0, MAX_SLEEPS) });
-    for (const { toMs } of asleep) this.#events.onHole({ fromMs: toMs - 1, toMs, reason: ASLEEP });
+    for (const hole of asleep.map(holeOf)) this.#events.onHole(hole);
   }
 
   #change(changed: Partial<ClockState>): void {
     this.#state = { ...this.#state, ...changed };
     this.#events.onChange();
   }
+}
+
+/** By the page's clock it has a millisecond. */
+export function holeOf({ toMs }: Jump): Hole {
+  return { fromMs: toMs - 1, toMs, reason: ASLEEP };
 }
 
 function subsets(jumps: readonly Jump[]): (readonly Jump[])[] {
