@@ -108,7 +108,7 @@ export class SessionClock {
     const seen = { from: dateMs - receivedMs, to: dateMs + DATE_RESOLUTION_MS - sentMs };
     if (offsetMs === undefined) {
       this.#bounds = seen;
-      this.#change({ offsetMs: (seen.from + seen.to) / 2 - sleptMs(sleeps) - sleptMs(jumps), sleeps, jumps });
+      this.#change({ offsetMs: (seen.from + seen.to) / 2 - sleptMs(sleeps) - sleptMs(jumps), jumps: [] });
       this.#sleep(jumps);
       return;
     }
@@ -131,14 +131,14 @@ export class SessionClock {
       return;
     }
     const [first, ...others] = byDistance[0]?.asleep ?? [];
+    this.#change({ jumps: [] });
+    this.#bounds = seen;
     if (first) {
       // The clock may have been set as well: then the service's alone shows for how long the computer slept.
       const offMs = middle - current - sleptMs([first, ...others]);
       const byMs = Math.abs(offMs) < DATE_RESOLUTION_MS ? first.byMs : first.byMs + offMs;
       this.#sleep([{ ...first, byMs }, ...others]);
     }
-    this.#change({ jumps: [] });
-    this.#bounds = seen;
   }
 
   #narrow(current: number, seen: Bounds): void {
@@ -155,8 +155,7 @@ export class SessionClock {
 
   #sleep(asleep: readonly Jump[]): void {
     if (asleep.length === 0) return;
-    const jumps = this.#state.jumps.filter((jump) => !asleep.includes(jump));
-    this.#change({ jumps, sleeps: [...this.#state.sleeps, ...asleep].slice(0, MAX_SLEEPS) });
+    this.#change({ sleeps: [...this.#state.sleeps, ...asleep].slice(0, MAX_SLEEPS) });
     for (const hole of asleep.map(holeOf)) this.#events.onHole(hole);
   }
 

@@ -406,11 +406,18 @@ export class LocalRecording implements Recording {
     this.#row.anchors = [...anchors, { atMs: nearestMs + mediaMs, mediaMs }];
   }
 
-  /** Before bytes that arrived at `atMs` are counted. A gap of another reason explains a silence already. */
+  /** Before bytes that arrived at `atMs` are counted: a silence, as far as no other gap explains it. */
   #noteSilence(atMs: number): void {
-    const isSilence = !this.isLeftover && atMs - this.#lastAtMs > NO_BYTES_MS[this.kind];
-    const isExplained = this.#row.gaps.some(({ to }) => Date.parse(to) > this.#lastAtMs);
-    if (isSilence && !isExplained) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(atMs), reason: 'no-bytes' });
+    if (this.isLeftover || atMs - this.#lastAtMs <= NO_BYTES_MS[this.kind]) return;
+    const known = this.#row.gaps
+      .map(({ from, to }) => ({ fromMs: Date.parse(from), toMs: Date.parse(to) }))
+      .filter(({ toMs }) => toMs > this.#lastAtMs);
+    let fromMs = this.#lastAtMs;
+    for (const gap of [...known, { fromMs: atMs, toMs: atMs }]) {
+      const isLong = gap.fromMs - fromMs > NO_BYTES_MS[this.kind];
+      if (isLong) this.#addGap({ from: toIso(fromMs), to: toIso(gap.fromMs), reason: 'no-bytes' });
+      fromMs = Math.max(fromMs, gap.toMs);
+    }
   }
 
   /** The parts that are being uploaded always fit: only their upload makes room. */
@@ -538,7 +545,7 @@ export class LocalRecording implements Recording {
   /** By the service's clock, as far as its responses have shown it. */
   #timeline(): Timeline {
     const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
-    const holes = this.#clockState.jumps.map(holeOf).filter(({ toMs }) => toMs < this.#lastAtMs);
+    const holes = this.#clockState.jumps.map(holeOf).filter(({ toMs }) => toMs <= this.#lastAtMs);
     const assumed = holes.map(({ fromMs, toMs, reason }) => ({ from: toIso(fromMs), to: toIso(toMs), reason }));
     const gaps = [...this.#row.gaps, ...assumed].filter(({ to }) => Date.parse(to) > startedAtMs);
     const lost = gaps.filter(({ reason }) => reason === LOST);
