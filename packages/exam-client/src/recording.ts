@@ -449,6 +449,12 @@ export class LocalRecording implements Recording {
   #setSourceProblem(problem: SourceProblem, isOver: boolean): void {
     if (isOver) this.#sourceProblems.delete(problem);
     else this.#sourceProblems.add(problem);
+    if (problem === 'muted') {
+      // Its gap is known at its end, which this visit may not live to see.
+      if (isOver) delete this.#row.mutedSinceMs;
+      else this.#row.mutedSinceMs ??= now();
+      this.#putRow();
+    }
     this.review();
   }
 
@@ -502,6 +508,9 @@ export class LocalRecording implements Recording {
       await this.#restoreLocal();
     }
     this.#totalBytes = this.#index.state.offset;
+    const { mutedSinceMs: from } = this.#row;
+    delete this.#row.mutedSinceMs;
+    if (from !== undefined) this.#addGap({ from: toIso(from), to: toIso(this.#lastAtMs), reason: 'muted' });
     await this.#noteLost();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
