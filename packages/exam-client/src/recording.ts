@@ -143,6 +143,9 @@ export class LocalRecording implements Recording {
     this.#anchoredAtMs = this.#lastAtMs;
     this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
     this.#index = new MediaIndex(row.index);
+    this.#row = { ...row, index: this.#index.state };
+    this.#file = new RecordedFile(this.#row, deps.local, this.#index);
+    this.#upload = this.#newUpload();
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
         onAlive: () => deps.clock.tick(),
@@ -153,11 +156,9 @@ export class LocalRecording implements Recording {
         onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
         onEnd: (end) => void this.#sourceEnded(end),
       });
+      this.#row.contentType = this.#source.contentType;
       this.#state = 'recording';
     }
-    this.#row = { ...row, contentType: this.#source?.contentType ?? row.contentType, index: this.#index.state };
-    this.#file = new RecordedFile(this.#row, deps.local, this.#index);
-    this.#upload = this.#newUpload();
     deps.signal.addEventListener('abort', () => this.#halt(), { signal: this.#stop.signal });
     this.stored = this.#run();
     this.stored.catch(() => {});
