@@ -5,8 +5,8 @@ import type { Outcome } from './session.ts';
 
 interface Known {
   readonly rule: Rule;
-  /** In sessions that had one of these faults; in every one with a wrong clock. */
-  readonly after: readonly (FaultKind | 'wrong clock')[];
+  /** In sessions that had one of these faults; in every one with a wrong clock, or where the service hands out no URLs. */
+  readonly after: readonly (FaultKind | 'wrong clock' | 'uploads by proxy')[];
 }
 
 export const KNOWN: readonly Known[] = [
@@ -22,16 +22,25 @@ export const KNOWN: readonly Known[] = [
   // A disk that does not answer is waited for; bytes that cannot be read now are taken for lost.
   { rule: 'bytes lost', after: ['disk hangs'] },
   { rule: 'silent end', after: ['disk hangs'] },
+  { rule: 'kept after withdrawal', after: ['disk hangs'] },
   { rule: 'needless failure', after: ['disk full', 'disk refuses'] },
   { rule: 'ghost', after: ['disk full', 'disk refuses'] },
+  // The call with a whole file has no time limit.
+  { rule: 'silent end', after: ['uploads by proxy'] },
+  // A gap is noted at its end: a page that dies in it has none.
+  { rule: 'missing gap', after: ['muted', 'camera pulled'] },
+  // A leftover whose bytes were all indexed when its row was written last ends where it began.
+  { rule: 'wrong end', after: ['crash', 'reload', 'machine killed'] },
 ];
 
 export function isKnown({ rule }: Finding, { plan, happened }: Outcome): boolean {
   return KNOWN.some(
     (known) =>
       known.rule === rule &&
-      known.after.some((cause) =>
-        cause === 'wrong clock' ? plan.wallAheadMs !== 0 : happened.some(({ fault }) => fault.kind === cause),
-      ),
+      known.after.some((cause) => {
+        if (cause === 'wrong clock') return plan.wallAheadMs !== 0;
+        if (cause === 'uploads by proxy') return plan.uploadMode === 'proxy';
+        return happened.some(({ fault }) => fault.kind === cause);
+      }),
   );
 }

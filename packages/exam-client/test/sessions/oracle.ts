@@ -171,8 +171,10 @@ function otherBytesStored({ copies }: Scene): string[] {
   );
 }
 
-/** Of one that has failed the parts are still in the store: the sweep completes it. */
-function ghosts({ kept, visits }: Scene): string[] {
+/** Of one that has failed, or of which the browser knows nothing any more, the sweep completes what is in the store. */
+function ghosts(scene: Scene): string[] {
+  const { kept, visits } = scene;
+  if (happened(scene, 'site data cleared')) return [];
   const failed = visits.flatMap(({ told }) =>
     told.filter(({ name }) => name === 'failed').map(({ recording }) => recording?.recordingId),
   );

@@ -1,6 +1,7 @@
 // MediaStream and MediaRecorder of a page (MediaStream Recording API): a camera that can be muted, pulled out or fail.
 import type { RecordingKind } from '../../src/service.ts';
 import type { Film, Hole } from './film.ts';
+import { forgetful } from './listeners.ts';
 import type { Page } from './page.ts';
 
 export class FakeTrack extends EventTarget {
@@ -11,6 +12,7 @@ export class FakeTrack extends EventTarget {
 
   constructor(kind: 'video' | 'audio') {
     super();
+    forgetful(this);
     this.kind = kind;
   }
 
