@@ -72,7 +72,7 @@ const setMuted = (stream: FakeStream, isMuted: boolean) => {
   if (track?.readyState !== 'live') return;
   for (const recorder of stream.recorders) {
     if (isMuted) recorder.miss('muted');
-    else recorder.missNoMore();
+    else recorder.missNoMore('muted');
   }
   track.setMuted(isMuted);
 };

@@ -24,13 +24,12 @@ export const KNOWN: readonly Known[] = [
   { rule: 'silent end', after: ['disk hangs'] },
   { rule: 'kept after withdrawal', after: ['disk hangs'] },
   { rule: 'needless failure', after: ['disk full', 'disk refuses'] },
-  { rule: 'ghost', after: ['disk full', 'disk refuses'] },
   // The call with a whole file has no time limit.
   { rule: 'silent end', after: ['uploads by proxy'] },
   // A gap is noted at its end: a page that dies in it has none.
   { rule: 'missing gap', after: ['muted', 'camera pulled'] },
   // A leftover whose bytes were all indexed when its row was written last ends where it began.
-  { rule: 'wrong end', after: ['crash', 'reload', 'machine killed'] },
+  { rule: 'wrong end', after: ['crash', 'reload', 'machine killed', 'disk hangs'] },
 ];
 
 export function isKnown({ rule }: Finding, { plan, happened }: Outcome): boolean {

@@ -15,6 +15,8 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     /** One of mistakes.ts, to see that it is caught. */
     mistake: { type: 'string' },
+    /** What is listed in known.ts fails too. */
+    strict: { type: 'boolean', default: false },
     /** Prints a story for each rule that broke, with as few faults as it takes. */
     shorten: { type: 'boolean', default: false },
     /** Prints the story of each session. */

@@ -18,7 +18,7 @@ export interface Judged {
   readonly recordedBytes: number;
 }
 
-const { mistake } = workerData as { mistake?: string };
+const { mistake, strict } = workerData as { mistake?: string; strict: boolean };
 const options = { mistake: mistake === undefined ? undefined : findMistake(mistake) };
 
 export interface Task {
@@ -35,7 +35,7 @@ async function play({ seed, isClean, shortenFor }: Task): Promise<Judged> {
   const { lines, digest } = outcome.story;
   const faults = outcome.happened.map(({ fault }) => fault.kind);
   const all = judge(outcome);
-  const known = all.filter((finding) => isKnown(finding, outcome));
+  const known = strict ? [] : all.filter((finding) => isKnown(finding, outcome));
   const findings = all.filter((finding) => !known.includes(finding));
   return { seed, isClean, findings, known, faults, story: lines, digest, recordedBytes };
 }
