@@ -69,11 +69,13 @@ const device = (begin: (stream: FakeStream) => void, end: (stream: FakeStream) =
 };
 
 const setMuted = (stream: FakeStream, isMuted: boolean) => {
+  const [track] = stream.getTracks();
+  if (track?.readyState !== 'live') return;
   for (const recorder of stream.recorders) {
     if (isMuted) recorder.miss('muted');
-    else recorder.missNoMore();
+    else recorder.missNoMore('muted');
   }
-  for (const track of stream.getTracks().slice(0, 1)) track.setMuted(isMuted);
+  track.setMuted(isMuted);
 };
 
 export const FAULTS: Readonly<Record<FaultKind, Play>> = {
