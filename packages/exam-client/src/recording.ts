@@ -89,6 +89,8 @@ const MIN_DRIFT_MS = 100;
 const MAX_ANCHORS = 99;
 /** A source that gives no bytes for longer is reported. A still screen gives few. */
 const NO_BYTES_MS = { webcam: 10_000, screen: 20_000, audio: 10_000 } as const;
+/** Chromium delivers MP4 in whole fragments, of five seconds and more. */
+const NO_MP4_BYTES_MS = 25_000;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
 
@@ -118,6 +120,8 @@ export class LocalRecording implements Recording {
   #totalBytes = 0;
   /** `finish` was called: the last bytes are kept without waiting for room in memory. */
   #isEnding = false;
+  /** Nothing more is recorded: the last bytes are kept without waiting too. */
+  #hasStopped = false;
   /** All bytes have arrived. */
   #hasEnded = false;
   #needsNewRecorder = false;
@@ -154,6 +158,9 @@ export class LocalRecording implements Recording {
         onRestart: (file) => deps.events.onRestart(file),
         onGap: (gap) => this.#addGap(gap),
         onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
+        onStop: () => {
+          this.#hasStopped = true;
+        },
         onEnd: (end) => void this.#sourceEnded(end),
       });
       this.#row.contentType = this.#source.contentType;
@@ -198,6 +205,10 @@ export class LocalRecording implements Recording {
     return this.#problems.all;
   }
 
+  get #silentAfterMs(): number {
+    return this.#row.contentType.includes('mp4') ? NO_MP4_BYTES_MS : NO_BYTES_MS[this.kind];
+  }
+
   get #waiting(): WaitingReason | null {
     if (this.#state !== 'recording' && this.#state !== 'uploading') return null;
     return this.#waits.reason ?? this.#deps.waits.reason;
@@ -206,7 +217,7 @@ export class LocalRecording implements Recording {
   /** Called about every second, and when something that the problems are made of has changed. */
   review(): void {
     const isRecording = this.#state === 'recording' && !this.#isEnding;
-    const isSilent = isRecording && !this.#isPaused && now() - this.#lastAtMs > NO_BYTES_MS[this.kind];
+    const isSilent = isRecording && !this.#isPaused && now() - this.#lastAtMs > this.#silentAfterMs;
     if (isSilent) this.#sourceProblems.add('no-bytes');
     else this.#sourceProblems.delete('no-bytes');
     const isOpen = this.#state === 'recording' || this.#state === 'uploading';
@@ -409,13 +420,13 @@ export class LocalRecording implements Recording {
 
   /** Before bytes that arrived at `atMs` are counted: a silence, as far as no other gap explains it. */
   #noteSilence(atMs: number): void {
-    if (this.isLeftover || atMs - this.#lastAtMs <= NO_BYTES_MS[this.kind]) return;
+    if (this.isLeftover || atMs - this.#lastAtMs <= this.#silentAfterMs) return;
     const known = this.#row.gaps
       .map(({ from, to }) => ({ fromMs: Date.parse(from), toMs: Date.parse(to) }))
       .filter(({ toMs }) => toMs > this.#lastAtMs);
     let fromMs = this.#lastAtMs;
     for (const gap of [...known, { fromMs: atMs, toMs: atMs }]) {
-      const isLong = gap.fromMs - fromMs > NO_BYTES_MS[this.kind];
+      const isLong = gap.fromMs - fromMs > this.#silentAfterMs;
       if (isLong) this.#addGap({ from: toIso(fromMs), to: toIso(gap.fromMs), reason: 'no-bytes' });
       fromMs = Math.max(fromMs, gap.toMs);
     }
@@ -431,7 +442,7 @@ export class LocalRecording implements Recording {
     const from = now();
     this.#isPaused = true;
     this.#source?.pause();
-    while (!this.#hasRoom() && !this.#isEnding && !this.#stop.signal.aborted) {
+    while (!this.#hasRoom() && !this.#isEnding && !this.#hasStopped && !this.#stop.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
     }
     this.#addGap({ from: toIso(from), to: toIso(now()), reason: BUFFER_FULL });

@@ -180,14 +180,16 @@ function otherBytesStored({ copies }: Scene): string[] {
   );
 }
 
-/** Of one that has failed the sweep completes what is in the store. */
+/** Of one that has failed, or whose page could keep nothing on the disk and said so, the sweep completes what is in the store. */
 function ghosts(scene: Scene): string[] {
   const { kept, visits } = scene;
   const failed = visits.flatMap(({ told }) =>
     told.filter(({ name }) => name === 'failed').map(({ recording }) => recording?.recordingId),
   );
+  const warned = visits.filter(({ told }) => told.some(({ name }) => name === 'warning'));
+  const unkept = warned.flatMap(({ recordings }) => recordings.map(({ recordingId }) => recordingId));
   const open = kept.filter(({ recording }) => recording.state === 'uploading' && !isForgotten(scene, recording));
-  const left = open.filter(({ recording }) => !failed.includes(recording.recordingId));
+  const left = open.filter(({ recording }) => ![...failed, ...unkept].includes(recording.recordingId));
   return left.map(({ recording }) => `${recording.recordingId} is still ${recording.state}`);
 }
 
