@@ -1,5 +1,6 @@
 // What happens to a candidate in an exam, one row each.
 import { join } from 'node:path';
+import { DAY_MS, MINUTE_MS } from '../../../src/model/durations.ts';
 import { BROWSER, MIB } from '../site.ts';
 import type { Exam } from './exam.ts';
 import type { Verdict } from './line.ts';
@@ -7,6 +8,8 @@ import type { Verdict } from './line.ts';
 export interface Fault {
   /** Before anything is recorded. */
   readonly before?: (exam: Exam) => Promise<void> | void;
+  /** Of a service of its own. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** A busy picture, and it happens when the first part is in the store. Default: a calm one, and after two seconds. */
   readonly isLong?: true;
   /** While it records. Default: it records on. */
@@ -19,6 +22,8 @@ export interface Fault {
   readonly gaps?: readonly string[];
 }
 
+/** Of the reverse proxy before the service: a part fits, and a recording does not. Cloudflare allows 100 MB and 100 s. */
+const PROXY = { bodyBytes: 6 * MIB, requestMs: 20_000 };
 const SLOW_BYTES_PER_SECOND = 200_000 / 8;
 const QUOTA_BYTES = 8 * MIB;
 
@@ -117,6 +122,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       await exam.tab.event({ name: 'stored' });
     },
   },
+  'a clock that is set forward by ten minutes, and back by three days': {
+    async happen(exam) {
+      await exam.tab.call('stepClock', 10 * MINUTE_MS, 'while');
+      await exam.recordMore();
+      await exam.tab.call('stepClock', -3 * DAY_MS, 'while');
+      await exam.recordMore();
+    },
+  },
+  'a clock that was ten minutes ahead from the start': {
+    before: (exam) => exam.tab.call('stepClock', 10 * MINUTE_MS, 'before'),
+  },
   'a service and a store that are restarted': {
     isLong: true,
     async happen(exam) {
@@ -144,6 +160,32 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'three of ten parts refused': {
     isLong: true,
     before: refuseParts,
+    lasts: true,
+  },
+  'a store that is blocked, and a proxy with limits before the service': {
+    isLong: true,
+    before({ stage }) {
+      stage.toStore.cut();
+      stage.toService.set(PROXY);
+    },
+    lasts: true,
+  },
+  'a service that hands out no URLs, behind a proxy with limits': {
+    settings: { UPLOADS: 'proxy' },
+    isLong: true,
+    before: ({ stage }) => stage.toService.set(PROXY),
+    lasts: true,
+  },
+  'a store that is blocked by a page of HTML': {
+    before: ({ stage }) => stage.toStore.set({ judge: () => 403 }),
+    lasts: true,
+  },
+  'a store that is blocked in the middle': {
+    isLong: true,
+    async happen(exam) {
+      exam.stage.toStore.cut();
+      await exam.recordMore();
+    },
     lasts: true,
   },
 };
