@@ -13,6 +13,7 @@ COPY package.json package-lock.json ./
 COPY packages/embedded-s3/package.json packages/embedded-s3/
 COPY packages/exam-client/package.json packages/exam-client/
 COPY packages/sdk/package.json packages/sdk/
+COPY packages/uppy/package.json packages/uppy/
 # No package's scripts: none that is needed here has one, and none shall run beside the compiler.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
@@ -22,8 +23,8 @@ COPY src src
 # Of the packages the service loads the embedded store alone.
 RUN --mount=type=cache,target=/root/.npm npm run build \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && (cd packages && rm -rf exam-client sdk rolldown.config.js ../node_modules/@proctoring-recordings/exam-client \
-      ../node_modules/@proctoring-recordings/sdk) \
+ && (cd packages && rm -rf exam-client sdk uppy rolldown.config.js ../node_modules/@proctoring-recordings/exam-client \
+      ../node_modules/@proctoring-recordings/sdk ../node_modules/@proctoring-recordings/uppy) \
  && find dist node_modules packages -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
       -o -path '*/dist-es/*' -o -path '*/test/*' \) -exec rm {} + \
  && mkdir /data

@@ -58,4 +58,4 @@ def before_call(context, case, kwargs):
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and case.meta.phase.name.value != "stateful" and "recording" in (case.path_parameters or {}):
         operation_id = case.operation.definition.raw["operationId"]
-        case.path_parameters = next(made[next(turns) or FITTING.get(operation_id, "begun")])
+        case.path_parameters = {**case.path_parameters, **next(made[next(turns) or FITTING.get(operation_id, "begun")])}

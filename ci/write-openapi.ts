@@ -11,12 +11,13 @@ import {
   type JsonObject,
   objectOf,
 } from '../src/http/docs.ts';
-import { hasEtag, isPaged, type Operation } from '../src/http/operation.ts';
+import { hasEtag, isPaged, namesSomething, type Operation } from '../src/http/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
 import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
 import { OPERATIONS } from '../src/http/routes/index.ts';
 import * as schemas from '../src/http/schemas.ts';
 import { ERROR_CODES, type ErrorCode, PROBLEMS, type ProblemMember } from '../src/model/errors.ts';
+import { MAX_PART_NUMBER } from '../src/model/parts.ts';
 
 const API_VERSION = '0.1.0';
 const SCHEMAS_URI = '#/components/schemas/';
@@ -28,16 +29,37 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   exam: 'The id of the exam.',
   attempt: 'The id of the attempt: one sitting of the exam by a participant.',
   recording: 'The id that the service gave the recording.',
+  partNumber: 'The number of the part, from 1 on.',
   participant: 'The id of the participant, as it was given when the recording was started.',
 };
 
+/** Of what is not an id of the caller. */
+const PATH_SCHEMAS: Readonly<Record<string, JsonObject>> = {
+  recording: { type: 'string', pattern: '^[0-9a-v]{36}$' },
+  partNumber: { type: 'integer', minimum: 1, maximum: MAX_PART_NUMBER },
+};
+
 const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
+const OWN_PARTICIPANT = 'One that is bound to a participant reaches the recordings of that one alone.';
+const OF_ALL_PARTICIPANTS = 'One that is bound to a participant may not: the call is about all of the attempt.';
 /** By what a path names last. */
 const BOUND_TOKENS: Readonly<Record<string, string>> = {
   exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
   attempt: OWN_ATTEMPT,
   recording: OWN_ATTEMPT,
+  partNumber: OWN_ATTEMPT,
   participant: 'A token that is bound to an exam may not call: the call is about all exams.',
+  '': 'A token may call whatever it is bound to.',
+};
+
+/** Generators and Postman need one; as it is, the one of `npm start`. */
+const SERVER = {
+  url: '{scheme}://{host}',
+  description: 'Where the service runs.',
+  variables: {
+    scheme: { enum: ['https', 'http'], default: 'http' },
+    host: { default: 'localhost:8080', description: 'The host, its port where it is not the usual one, and a path.' },
+  },
 };
 
 export function describeApi(operations: readonly Operation[]): ApiDescription {
@@ -59,6 +81,7 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
         `Requests that reach no call are refused with ${OF_NO_CALL.map(inShort).join(', ')}. ` +
         'Each GET has a HEAD. Of a member that is twice in an object the last counts.',
     },
+    servers: [SERVER],
     paths: { ...paths, ...servicePaths() },
     components: {
       schemas: componentSchemas(),
@@ -72,7 +95,8 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
           bearerFormat: 'JWT',
           description:
             'Claims: `tenant`, `scope` (separated by spaces), `sub`, `exp`; `exam` and `attempt` bind a token to one ' +
-            `attempt. Scopes: ${Object.entries(SCOPES)
+            'attempt, `participant` to the recordings of one participant. ' +
+            `Scopes: ${Object.entries(SCOPES)
               .map(([scope, meaning]) => `\`${scope}\` (${meaning})`)
               .join(', ')}.`,
         },
@@ -105,9 +129,11 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
 }
 
 /** The scopes of a token, and how it may be bound. */
-function rightsOf({ scopes, path }: Operation): string {
+function rightsOf({ scopes, path, keepsToParticipant }: Operation): string {
   const resource = pathParameters(path).at(-1)?.name ?? '';
-  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${BOUND_TOKENS[resource]}`;
+  const isOfOne = keepsToParticipant || resource === 'recording' || resource === 'participant';
+  const bound = `${BOUND_TOKENS[resource]} ${isOfOne ? OWN_PARTICIPANT : OF_ALL_PARTICIPANTS}`;
+  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${bound}`;
 }
 
 function pathParameters(path: string): DescribedParameter[] {
@@ -116,10 +142,7 @@ function pathParameters(path: string): DescribedParameter[] {
     in: 'path',
     required: true,
     description: PATH_PARAMETERS[name] ?? '',
-    schema:
-      name === 'recording'
-        ? { type: 'string', pattern: '^[0-9a-v]{36}$' }
-        : { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' },
+    schema: PATH_SCHEMAS[name] ?? { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' },
   }));
 }
 
@@ -144,6 +167,12 @@ function describeBody(operation: Operation): JsonObject | undefined {
   if (operation.takesFile) {
     const schema = { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } };
     return { required: true, content: { 'multipart/form-data': { schema } } };
+  }
+  if (operation.takesPart) {
+    return {
+      required: true,
+      content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+    };
   }
   if (!operation.body) return undefined;
   const { schema, optional = false } = operation.body;
@@ -175,8 +204,9 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
 }
 
 /** Where a request that made a recording, and its response, have what paths name. */
-function linkParameters(recordingIdAt: string): Readonly<Record<string, string>> {
+function linkParameters(recordingIdAt: string): Readonly<Record<string, string | number>> {
   return {
+    partNumber: 1,
     exam: '$request.path.exam',
     attempt: '$request.path.attempt',
     recording: `$response.body#${recordingIdAt}`,
@@ -187,7 +217,7 @@ function linkParameters(recordingIdAt: string): Readonly<Record<string, string>>
 /** From the response to every other call about what it made. */
 function linksTo(recordingIdAt: string, all: readonly Operation[]): JsonObject {
   const known = linkParameters(recordingIdAt);
-  const others = all.filter(({ success }) => success.recordingIdAt === undefined);
+  const others = all.filter((other) => namesSomething(other) && other.success.recordingIdAt === undefined);
   return Object.fromEntries(
     others.map(({ operationId, path }) => {
       const parameters = pathParameters(path).map(({ name }) => [name, known[name] ?? '']);
@@ -247,7 +277,7 @@ function componentExamples(): JsonObject {
 }
 
 /** Sent with every response; and with every response under /v1, where a limit of the rate is set. */
-const EVERYWHERE: readonly ResponseHeaderName[] = ['Cache-Control', 'X-Request-Id'];
+const EVERYWHERE: readonly ResponseHeaderName[] = ['Cache-Control', 'Date', 'X-Request-Id'];
 const UNDER_V1: readonly ResponseHeaderName[] = [...EVERYWHERE, 'RateLimit', 'RateLimit-Policy'];
 
 function headers(...names: readonly ResponseHeaderName[]): JsonObject {
@@ -283,8 +313,10 @@ const NAMED = {
   ReportAssessment: schemas.assessmentBody,
   Recording: schemas.recording,
   SignedPart: schemas.signedPart,
+  UploadSettings: schemas.uploadSettings,
   CreatedRecording: schemas.createdRecording,
   SignedParts: schemas.signedParts,
+  UploadedPart: schemas.uploadedPart,
   UploadedParts: schemas.uploadedParts,
   RecordingList: schemas.recordingList,
   PlaybackLink: schemas.playbackLink,
@@ -381,6 +413,7 @@ const EVERY_CALL: readonly ErrorCode[] = [
   'token-expired',
   'scope-missing',
   'wrong-attempt',
+  'wrong-participant',
   'invalid-id',
   'invalid-request',
   'rate-limited',
@@ -411,7 +444,12 @@ function problemsOf(operation: Operation): ErrorCode[] {
     ...(operation.problems ?? []),
     ...(operation.body ? EVERY_JSON_BODY : []),
   ]);
-  if (operation.path.includes('{recording}')) met.add('recording-not-found');
+  if (operation.path.includes('{recording}')) {
+    met.add('recording-not-found');
+    // A token that is bound to a participant is compared with the description.
+    met.add('recording-deleted');
+    met.add('recording-unreadable');
+  }
   if (operation.handsOut) met.add('store-not-proven');
   return ERROR_CODES.filter((code) => met.has(code));
 }

@@ -42,6 +42,16 @@ const CONSUMERS: Record<string, string> = {
       .catch((error) => {
         if (error instanceof ApiError && error.code === 'attempt-assessed' && keys[0]) console.log('works');
       });`,
+  uppy: `
+    import { type AwsS3Options, awsS3Options, RecordingError, type RecordingOptions } from '${SCOPE}/uppy';
+    export const open = (options: RecordingOptions): Promise<AwsS3Options> => awsS3Options(options);
+    // @ts-expect-error there is no such kind
+    export const wrong = (options: RecordingOptions) => awsS3Options({ ...options, kind: 'smell' });
+    globalThis.fetch = async () => Response.json({ partSizeBytes: 5, maxRecordingBytes: 9 });
+    const consent = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' };
+    const ids = { exam: 'e', attempt: 'a', participantId: 'p', kind: 'webcam', consent } as const;
+    const options = await open({ service: 'http://service.test', ...ids, getToken: async () => 't' });
+    if (options.getChunkSize() === 5 && RecordingError) console.log('works');`,
   'embedded-s3': `
     import { type EmbeddedS3, startEmbeddedS3 } from '${SCOPE}/embedded-s3';
     const credentials = [{ accessKeyId: 'id', secretAccessKey: 'secret' }];
@@ -85,15 +95,21 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
     expect(await readFile(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(
       /^(?:import|export) .*from |import\(/m,
     );
-    const needs = { 'exam-client': [undefined, {}], sdk: ['>=18', {}], 'embedded-s3': ['>=24', expect.any(Object)] };
+    const needs = {
+      'exam-client': [undefined, {}],
+      uppy: [undefined, {}],
+      sdk: ['>=18', {}],
+      'embedded-s3': ['>=24', expect.any(Object)],
+    };
     const { engines, dependencies = {} } = manifest;
     expect([engines?.node, dependencies]).toEqual(needs[name as keyof typeof needs]);
   });
 
   test.each(['node16', 'bundler'])('is typed for a consumer that resolves modules as %s does', async (resolution) => {
     const module = resolution === 'bundler' ? 'esnext' : 'node16';
-    const types = name === 'exam-client' ? '' : 'node';
-    const lib = name === 'exam-client' ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
+    const isOfBrowsers = name === 'exam-client' || name === 'uppy';
+    const types = isOfBrowsers ? '' : 'node';
+    const lib = isOfBrowsers ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
     const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', lib];
     const roots = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', types];
     const args = ['--ignoreConfig', '--noEmit', '--strict', ...options, ...roots, 'consumer.ts'];

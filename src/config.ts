@@ -1,7 +1,9 @@
 // The settings of the service, one row each. docs/settings.md and the chart's schema are written from this table.
 import { validate as isCron } from 'node-cron';
+import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
+import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
 import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
@@ -140,7 +142,15 @@ const port = integer(0, MAX_PORT);
 const servicePort = { ...port, schema: integer(1024, MAX_PORT).schema };
 const region = matching(/^[A-Za-z0-9-]{1,64}$/, 'the name of a region, such as eu-central-1');
 const bucket = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'the name of a bucket, such as recordings');
-const keyPrefix = matching(/^[\w.-]+(\/[\w.-]+)*\/?$/, 'letters, digits, ".", "_", "-" and inner "/", such as exams/');
+/** Of a segment of dots alone a URL would be made without it. Go's regular expressions, which charts use, cannot look ahead. */
+const KEY_PREFIX = /^\.*[\w-][\w.-]*(\/\.*[\w-][\w.-]*)*\/?$/;
+/** S3's keys have 1024 bytes; one for the slash at the end. */
+const MAX_PREFIX_LENGTH = 1024 - MAX_KEY_BYTES - 1;
+const keyPrefix = type(
+  `letters, digits, ".", "_", "-" and inner "/", such as exams/, no segment of dots alone, at most ${MAX_PREFIX_LENGTH}`,
+  { type: 'string', maxLength: MAX_PREFIX_LENGTH, pattern: KEY_PREFIX.source },
+  (given) => (given.length <= MAX_PREFIX_LENGTH && KEY_PREFIX.test(given) ? given : undefined),
+);
 const margin = duration(0, MAX_RETENTION_MS);
 const gracePeriod = duration(SECOND_MS, MAX_RETENTION_MS, {
   description: 'At least an hour, which a request may last.',
@@ -157,9 +167,21 @@ const secret = type(
   (given) => (Buffer.byteLength(given) < 32 ? undefined : given),
   true,
 );
-const CONTENT_TYPE = /^(audio|video)\/(webm|x-matroska|mp4|ogg)$/;
-const ALL_CONTENT_TYPES = 'video/webm,audio/webm,video/mp4,audio/mp4,video/x-matroska,audio/ogg';
-const contentTypes = list(matching(CONTENT_TYPE, 'audio/ or video/ and webm, x-matroska, mp4 or ogg'), 1);
+const contentTypePattern = `${anyCase('audio', 'video')}/${anyCase(...RECORDED_SUBTYPES)}`;
+const contentType = type(
+  `audio/ or video/ and ${RECORDED_SUBTYPES.slice(0, -1).join(', ')} or ${RECORDED_SUBTYPES.at(-1)}`,
+  { type: 'string', pattern: `^${contentTypePattern}$` },
+  (given) => {
+    const base = readRecordingType(given)?.base;
+    return base === given.toLowerCase() ? base : undefined;
+  },
+);
+const BY_DEFAULT = [
+  'video/webm,audio/webm,video/mp4,audio/mp4',
+  'video/matroska,audio/matroska,video/x-matroska,audio/x-matroska',
+  'audio/ogg',
+].join();
+const contentTypes = list(contentType, 1);
 const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
 /** S3's largest object. */
 const objectSize = integer(1, 5 * 1024 * GIB);
@@ -199,7 +221,7 @@ export const SETTINGS = {
   S3_PUBLIC_ENDPOINT: optional(storeUrl, 'Where browsers reach the store, if elsewhere; URLs are signed for it.'),
   S3_REGION: optional(region, 'The region where recordings are kept; required with `S3_BUCKET`.'),
   S3_BUCKET: optional(bucket, 'The bucket that keeps the recordings; unless set, the embedded store does.'),
-  S3_KEY_PREFIX: optional(keyPrefix, 'Put before every key.'),
+  S3_KEY_PREFIX: optional(keyPrefix, `Put before every key; at most ${MAX_PREFIX_LENGTH} characters.`),
   S3_FORCE_PATH_STYLE: optional(flag, 'Whether the bucket is named in the path of URLs; `true` with `S3_ENDPOINT`.'),
   S3_ACCESS_KEY_ID: optional(text, "The id of the service's key; unless set, the AWS SDK looks for one.", 'secrets'),
   S3_SECRET_ACCESS_KEY: optional(text, 'The secret of that key.', 'secrets'),
@@ -224,11 +246,20 @@ export const SETTINGS = {
   PART_URL_TTL: setting(upToHalfADay, '1h', 'How long a part URL is valid.'),
   PLAYBACK_URL_TTL: setting(upToAnHour, '10m', 'How long a playback link is valid; never past the deadline.'),
   MAX_RECORDING_BYTES: setting(objectSize, '10737418240', 'The largest recording; at most 5 TiB.'),
-  MAX_CONTENT_UPLOADS: setting(count, '32', 'Files through `…/content` at once, per process; see below.'),
-  CONTENT_TYPES: setting(contentTypes, ALL_CONTENT_TYPES, 'The media types that may be recorded.'),
+  MAX_CONTENT_UPLOADS: setting(count, '32', 'Files and parts through the service at once, per process; see below.'),
+  MAX_CONTENT_BYTES: setting(
+    objectSize,
+    '100000000',
+    'The largest request to `…/content`; a larger file is sent in parts.',
+  ),
+  CONTENT_TYPES: setting(contentTypes, BY_DEFAULT, 'The media types that may be recorded, in any case.'),
   CORS_ORIGINS: setting(list(origin), '', "Origins of the exam client and the reviewer's tool."),
-  RATE_LIMIT: setting(orOff(integer(1, 1_000_000)), '600', 'Requests a minute per token and process; or `off`.'),
-  UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through `…/content`.'),
+  RATE_LIMIT: setting(
+    orOff(integer(1, 1_000_000)),
+    '600',
+    'Requests a minute per caller and process; or `off`. See below.',
+  ),
+  UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through the service.'),
   SHUTDOWN_DELAY: setting(delay, '5s', 'How long it serves on, not ready, after SIGTERM; at most `30s`. See below.'),
   LOG_LEVEL: setting(logLevel, 'info', 'JSON lines on stderr; never a token, a signed URL, a name.'),
   WEBHOOKS_FILE: optional(webhooksFile, 'Where the events of each tenant go: [webhooks](webhooks.md).', 'none'),
@@ -416,6 +447,7 @@ function uploadsOf(value: Values, reader: Reader) {
     mode: value.UPLOADS,
     partSizeBytes,
     maxRecordingBytes,
+    maxContentBytes: value.MAX_CONTENT_BYTES,
     partUrlTtlMs: value.PART_URL_TTL,
     playbackUrlTtlMs: value.PLAYBACK_URL_TTL,
     contentTypes: new Set(value.CONTENT_TYPES),

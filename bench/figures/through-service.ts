@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RecordingPath } from '@proctoring-recordings/sdk';
+import pMap from 'p-map';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { startServer } from '../processes.ts';
 import { CONSENT, type Service, startService } from '../service.ts';
@@ -14,6 +15,10 @@ const SINK = new URL('../peers/sink-store.ts', import.meta.url).pathname;
 const MIB = 1024 * 1024;
 const PART_BYTES = 5 * MIB;
 const AT_ONCE = 50;
+/** As many parts as pass at once with the default of MAX_CONTENT_UPLOADS, and how often. */
+const PARTS_AT_ONCE = 32;
+const PART_ROUNDS = 2;
+const LARGE_PART_BYTES = 20 * MIB;
 const BEGUN = { participantId: 'p1', kind: 'webcam', contentType: 'video/webm', consent: CONSENT, parts: 0 } as const;
 const WEBM = await readFile(new URL('../../demo/fixtures/webcam.webm', import.meta.url));
 const FIRST_PART = enlargeWebm(WEBM, PART_BYTES);
@@ -28,7 +33,7 @@ export const throughService: Figure = {
     const sizeBytes = (short ? 2 : 30) * PART_BYTES;
     const rounds = short ? 1 : 5;
     say(`${sizeBytes / MIB} MiB, ${rounds} rounds by turns`);
-    const speeds = await measureSpeed(await startService(store), sizeBytes, rounds);
+    const speeds = await measureSpeed(await startService(store, { env: ANY_SIZE }), sizeBytes, rounds);
     const ratio = ratioOf(speeds, 'ours', 'direct');
 
     const [smallMib, largeMib] = short ? [5, 10] : [25, fileMib];
@@ -37,6 +42,10 @@ export const throughService: Figure = {
       say(`${AT_ONCE} at once of ${mib} MiB each, into a sink`);
       memory.set(mib, await peakOfMany(store.env, mib * MIB));
     }
+    say(`${PARTS_AT_ONCE} parts at once, into a sink`);
+    const partRounds = short ? 1 : PART_ROUNDS;
+    const ofParts = await peakOfParts(store.env, PART_BYTES, partRounds);
+    const ofLargeParts = await peakOfParts(store.env, LARGE_PART_BYTES, partRounds);
     const [small = Number.NaN, large = Number.NaN] = memory.values();
     return {
       measurements: [
@@ -55,6 +64,14 @@ export const throughService: Figure = {
           peer: { name: `${AT_ONCE} at once of ${smallMib} MiB`, value: small },
           ratio: large / small,
           goal: below(large, 300, 'MiB'),
+        },
+        {
+          what: `peak memory, ${PARTS_AT_ONCE} parts at once of ${LARGE_PART_BYTES / MIB} MiB`,
+          unit: 'MiB',
+          ours: ofLargeParts,
+          peer: { name: `${PARTS_AT_ONCE} parts at once of ${PART_BYTES / MIB} MiB`, value: ofParts },
+          ratio: ofLargeParts / ofParts,
+          goal: below(ofLargeParts, 300, 'MiB'),
         },
       ],
       notes: [
@@ -82,19 +99,45 @@ async function measureSpeed(started: Service, sizeBytes: number, rounds: number)
   return await byTurns(rounds, contestants);
 }
 
-/** VmHWM after `AT_ONCE` uploads; the sink has kept nothing, so that none of them can be completed. */
-async function peakOfMany(env: Readonly<Record<string, string>>, sizeBytes: number): Promise<number> {
+/** A service whose store drops parts as they come, so that no upload can be completed. */
+async function intoSink<T>(
+  env: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, string>>,
+  send: (service: Service) => Promise<T>,
+): Promise<T> {
   await using sink = await startServer(SINK, [], {
     env: { ...process.env, UPSTREAM: env.S3_ENDPOINT },
     path: '/ready',
   });
   // Without part URLs, the self-test does not ask whether the sink takes what it must refuse.
-  const settings = { MAX_CONTENT_UPLOADS: String(AT_ONCE), UPLOADS: 'proxy' };
-  await using service = await startService({ env: { ...env, S3_ENDPOINT: sink.url } }, { env: settings });
-  const places = await Promise.all(Array.from({ length: AT_ONCE }, () => begin(service)));
-  await Promise.all(places.map((at) => postContent(service, at, sizeBytes, isRefused)));
-  return (await service.memory()).peakMib;
+  const serviceEnv = { UPLOADS: 'proxy', ...settings };
+  await using service = await startService({ env: { ...env, S3_ENDPOINT: sink.url } }, { env: serviceEnv });
+  return await send(service);
 }
+
+/** VmHWM after `rounds` times `PARTS_AT_ONCE` parts. */
+function peakOfParts(env: Readonly<Record<string, string>>, partBytes: number, rounds: number): Promise<number> {
+  return intoSink(env, { PART_SIZE_BYTES: String(partBytes) }, async (service) => {
+    const at = await begin(service);
+    const client = service.clientWith(await service.token('recordings:upload', at));
+    const part = new Blob([Buffer.alloc(partBytes, 7)]);
+    const numbers = Array.from({ length: PARTS_AT_ONCE * rounds }, (_, index) => index + 1);
+    await pMap(numbers, (partNumber) => client.putPart(at, partNumber, part), { concurrency: PARTS_AT_ONCE });
+    return (await service.memory()).peakMib;
+  });
+}
+
+/** VmHWM after `AT_ONCE` uploads. */
+function peakOfMany(env: Readonly<Record<string, string>>, sizeBytes: number): Promise<number> {
+  return intoSink(env, { ...ANY_SIZE, MAX_CONTENT_UPLOADS: String(AT_ONCE) }, async (service) => {
+    const places = await Promise.all(Array.from({ length: AT_ONCE }, () => begin(service)));
+    await Promise.all(places.map((at) => postContent(service, at, sizeBytes, isRefused)));
+    return (await service.memory()).peakMib;
+  });
+}
+
+/** No proxy is in front. */
+const ANY_SIZE = { MAX_CONTENT_BYTES: String(10 * 1024 ** 3) };
 
 const isTaken = (status: number) => status === 200;
 /** `parts-missing` and its like; a server's error is not expected. */

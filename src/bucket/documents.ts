@@ -1,6 +1,8 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
+import { DETECTED_CONTAINERS } from '../model/container.ts';
 import { ID_PATTERN, isRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
+import { readRecordingType } from '../model/media-type.ts';
 import { AUDIT_EVENTS, ERASURE_REASONS, RECORDING_KINDS } from '../model/recording.ts';
 
 const id = z.string().regex(ID_PATTERN);
@@ -23,6 +25,10 @@ const timeline = z.object({
   startedAt: z.string(),
   endedAt: z.string(),
   gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+  /** What the client reported could not all be true, and was corrected. */
+  doubtful: z.literal(true).optional(),
+  /** Absent in what earlier versions wrote. */
+  anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
 });
 
 const manifest = z.object({
@@ -30,7 +36,8 @@ const manifest = z.object({
   ...ids,
   participantId: id,
   kind: z.enum(RECORDING_KINDS),
-  contentType: z.string(),
+  /** As it was announced. No other may be served, whoever wrote it. */
+  contentType: z.string().refine((contentType) => readRecordingType(contentType) !== undefined),
   consent,
   createdAt: time,
   partSizeBytes: z.number().int().positive(),
@@ -82,6 +89,8 @@ const stored = z.object({
   version: z.literal(1),
   /** The parts that the media were made of; empty when they are not known. */
   parts: z.array(z.object({ partNumber: z.number().int().positive(), etag: z.string() })),
+  /** What the media are by their content; version 0.1 did not write it. */
+  container: z.enum(DETECTED_CONTAINERS).optional(),
 });
 
 const receiptIndex = z.object({

@@ -15,6 +15,18 @@ const TREE = {
   outbox: 'outbox/{tenant}/{time}-{unique}.json',
 } as const;
 
+const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
+const ID_BYTES = 64;
+/** No other part of a key is longer: an audit event's name has up to 65, a recording's id 36. */
+const OTHER_BYTES = 80;
+/** No key is longer, in bytes. */
+export const MAX_KEY_BYTES = Math.max(
+  ...Object.values(TREE).map(
+    (path) =>
+      path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ' '.repeat(IDS.has(name) ? ID_BYTES : OTHER_BYTES)).length,
+  ),
+);
+
 export const ATTEMPTS_PREFIX = 'attempts/';
 export const PARTICIPANTS_PREFIX = 'participants/';
 export const DUE_PREFIX = 'due/';
@@ -133,8 +145,6 @@ function textOf(name: string, parts: KeyParts): string | undefined {
   if (part === undefined || !isValid || isValid(part)) return part;
   throw new TypeError(`a key was requested with a ${name} id that is not valid`);
 }
-
-const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
 
 /** What a key means; undefined when no function of this file could have made it. */
 export function parseKey(key: string): ParsedKey | undefined {

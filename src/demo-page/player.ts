@@ -15,6 +15,7 @@ const JUMP_SECONDS = 5;
 const REASONS: Record<string, Text> = {
   muted: (texts) => texts.gapMuted,
   stalled: (texts) => texts.gapStalled,
+  asleep: (texts) => texts.gapStalled,
   'buffer-full': (texts) => texts.gapFull,
 };
 

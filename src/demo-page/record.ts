@@ -1,5 +1,10 @@
 // The candidate's steps: choose the sources, record and upload, finish or withdraw.
-import { type ExamSession, type Recording, startSession, type WaitingReason } from '@proctoring-recordings/exam-client';
+import {
+  type ExamSession,
+  type Recording,
+  type RecordingProblem,
+  startSession,
+} from '@proctoring-recordings/exam-client';
 import type { Attempt } from './api.ts';
 import { byId, goTo, kindText, onClick, showError, whileBusy } from './page.ts';
 import { type Choice, type OpenedSource, openChosen, type SourceKind } from './sources.ts';
@@ -11,10 +16,18 @@ const VIDEO_BITS_PER_SECOND = 1_500_000;
 const TICK_MS = 500;
 const POLICY_VERSION = '1';
 
-const WAITING: Record<WaitingReason, Text> = {
+const PROBLEMS: Record<RecordingProblem, Text> = {
   offline: (texts) => texts.waitingOffline,
   unreachable: (texts) => texts.waitingUnreachable,
   unauthorized: (texts) => texts.waitingUnauthorized,
+  storage: (texts) => texts.waitingStorage,
+  'no-bytes': (texts) => texts.noBytes,
+  muted: (texts) => texts.muted,
+  'source-ended': (texts) => texts.sourceEnded,
+  'source-failed': (texts) => texts.sourceFailed,
+  'storage-unavailable': (texts) => texts.storageWarning,
+  'storage-full': (texts) => texts.storageWarning,
+  failed: (texts) => texts.recordingFailed,
 };
 
 type Sources = ReadonlyMap<SourceKind, OpenedSource>;
@@ -105,14 +118,18 @@ function endWithRecording(session: ExamSession, sources: Sources): void {
 
 /** Updates the texts and the bar. The live region gets only what changes rarely. */
 function watch(session: ExamSession): () => void {
-  showText(byId('record-title', HTMLElement), (texts) => texts.recordTitle);
   const startedMs = performance.now();
   const bar = byId('stored', HTMLProgressElement);
   let seconds = 0;
-  let wasWaiting: WaitingReason | null = null;
   const tick = () => {
-    const { recordedBytes, storedBytes, backlogBytes, backlogSeconds, waiting } = session.progress;
-    const isRecording = session.recordings.some(({ state }) => state === 'recording');
+    const { recordedBytes, storedBytes, backlogBytes, backlogSeconds } = session.progress;
+    const states = new Set(session.recordings.map(({ state }) => state));
+    const isRecording = states.has('recording');
+    showText(byId('record-title', HTMLElement), (texts) => {
+      if (isRecording) return texts.recordTitle;
+      return states.has('uploading') ? texts.finishingTitle : texts.endedTitle;
+    });
+    showProblems(session);
     if (isRecording) seconds = (performance.now() - startedMs) / 1000;
     showText(byId('recorded-for', HTMLElement), (texts) =>
       (isRecording ? texts.recordedFor : texts.recorded)(onClock(seconds)),
@@ -122,17 +139,29 @@ function watch(session: ExamSession): () => void {
     showText(byId('progress-text', HTMLElement), (texts) =>
       texts.progress(inBytes(storedBytes), inBytes(recordedBytes)),
     );
-    showText(byId('backlog', HTMLElement), (texts) =>
-      backlogBytes > 0 ? texts.backlog(inSeconds(Math.ceil(backlogSeconds))) : texts.backlogNone,
-    );
-    if (waiting !== wasWaiting) say(waiting ? WAITING[waiting] : (texts) => texts.waitingOver);
-    wasWaiting = waiting;
+    showText(byId('backlog', HTMLElement), (texts) => {
+      if (recordedBytes === 0) return texts.recordedNothing;
+      return backlogBytes > 0 ? texts.backlog(inSeconds(Math.ceil(backlogSeconds))) : texts.backlogNone;
+    });
   };
   tick();
   const timer = setInterval(tick, TICK_MS);
   session.addEventListener('gap', () => say((texts) => texts.gapNoted));
-  session.addEventListener('warning', () => say((texts) => texts.storageWarning));
   return () => clearInterval(timer);
+}
+
+/** As long as they hold. The list is a live region: it is changed only when its items change. */
+function showProblems({ recordings }: ExamSession): void {
+  const held = recordings.flatMap(({ kind, problems }) => problems.map((problem) => ({ kind, problem })));
+  const list = byId('problems', HTMLUListElement);
+  const names = JSON.stringify(held);
+  if (list.dataset.held === names) return;
+  list.dataset.held = names;
+  list.replaceChildren(
+    ...held.map(({ kind, problem }) =>
+      withText('li', (texts) => texts.problemOf(kindText(kind)(texts), PROBLEMS[problem](texts))),
+    ),
+  );
 }
 
 function say(text: Text): void {
@@ -158,9 +187,7 @@ function untilOver(session: ExamSession): Promise<'stored' | 'withdrawn'> {
   return new Promise((resolve) => {
     let isWithdrawn = false;
     onClick('finish', async () => {
-      const title = byId('record-title', HTMLElement);
-      showText(title, (texts) => texts.finishingTitle);
-      title.focus();
+      byId('record-title', HTMLElement).focus();
       byId('finish', HTMLElement).hidden = true;
       byId('cover', HTMLElement).hidden = true;
       const stored = session.finish();

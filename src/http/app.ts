@@ -1,7 +1,7 @@
 // The Express application: what every request passes, and the calls that are served.
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
-import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -40,7 +40,7 @@ export function createApp(deps: HttpDependencies): Express {
   // `response.ts` sets the tags of reads; other responses have none.
   app.disable('etag');
 
-  app.use(trackRequests(deps.logger, deps.metrics));
+  app.use(trackRequests(deps.logger, deps.metrics, deps.recordings.now));
   if (deps.trace) app.use(deps.trace);
   app.use(securityHeaders());
   mountAll(app, serviceRoutes(deps));
@@ -106,7 +106,7 @@ function allowOrigins(origins: readonly string[]): RequestHandler {
   });
 }
 
-/** Verifies the token. It refuses nothing yet, so that the rate limit counts refused callers too. */
+/** Verifies the token. It refuses nothing yet: a call of the API does, and other paths need no token. */
 function identify(authenticate: Authenticator): RequestHandler {
   return async (req, _res, next) => {
     const state = requestState(req);
@@ -120,9 +120,10 @@ function identify(authenticate: Authenticator): RequestHandler {
 }
 
 /**
- * Counted in this process: with several replicas a caller may make as many times more. Runs after `identify`, because only a
- * verified token has a count of its own. Requests with invalid tokens share the count of their address, so they do not use
- * up the limits of other callers behind the same proxy.
+ * Counts each principal, in this process: with several replicas a caller may make as many times more. A request whose token
+ * is refused has no count, because the one of its address would be shared with everybody behind the same proxy, who must be
+ * told what is wrong with a token. It costs no more than the response that there are too many: no body is read for it, the
+ * store is not asked.
  */
 function limitRate(requestsPerMinute: number): RequestHandler {
   return rateLimit({
@@ -131,10 +132,8 @@ function limitRate(requestsPerMinute: number): RequestHandler {
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     identifier: 'requests-per-minute',
-    keyGenerator(req) {
-      const { principal } = requestState(req);
-      return principal ? `token:${principal.tokenHash}` : `address:${ipKeyGenerator(req.ip ?? '')}`;
-    },
+    skip: (req) => requestState(req).principal === undefined,
+    keyGenerator: (req) => requestState(req).principal?.id ?? '',
     handler: (_req, _res, next) => {
       next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
     },

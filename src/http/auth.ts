@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { id } from '../model/recording.ts';
+import { invalidToken, readUnverified, signedPartOf } from './token-form.ts';
 
 export const SCOPES = {
   'recordings:upload': 'Upload the recordings of an attempt',
@@ -20,11 +21,12 @@ export interface Principal {
   /** The token's subject, made opaque. */
   readonly actor: string;
   readonly scopes: ReadonlySet<string>;
-  /** The exam and the attempt that the token is bound to; undefined: not bound. */
+  /** The exam, the attempt and the participant that the token is bound to; undefined: not bound. */
   readonly exam: string | undefined;
   readonly attempt: string | undefined;
-  /** The SHA-256 of the token, in hex. */
-  readonly tokenHash: string;
+  readonly participant: string | undefined;
+  /** Who calls, whatever the spelling of the token, and after its renewal too: what the rate limit counts. Opaque. */
+  readonly id: string;
 }
 
 /** @throws ServiceError `token-missing`, `token-invalid`, `token-expired` (401) or `auth-unavailable` (503) */
@@ -42,7 +44,6 @@ export interface AuthOptions {
   readonly now: () => number;
 }
 
-const MAX_TOKEN_BYTES = 8 * 1024;
 const JWKS_TIMEOUT_MS = 5_000;
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const SHARED_SECRET_ALGORITHMS = ['HS256'];
@@ -62,26 +63,35 @@ const TOKEN_KEPT_FOR_MS = MINUTE_MS;
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const { now } = options;
   const verify = createVerifier(options);
-  /** By the hash of the token, so that no token stays in memory. Refused tokens are not kept. */
-  const verified = new LRUCache<string, { readonly principal: Principal; readonly untilMs: number }>({
-    max: TOKENS_KEPT,
-  });
+  /**
+   * By the hash of what is signed, so that the spellings of one token share an entry: of an ES256 signature anyone can make
+   * a second one. Hashes, so that no token stays in memory. Refused tokens are not kept.
+   */
+  const verified = new LRUCache<string, Verified>({ max: TOKENS_KEPT });
   return async (authorization) => {
     // A token anywhere else is ignored.
     const token = BEARER.exec(authorization ?? '')?.[1];
     if (token === undefined) {
       throw new ServiceError('token-missing', 'Send an access token as "Authorization: Bearer <JWT>".');
     }
-    if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw invalidToken('The token is longer than 8 KiB.');
     const tokenHash = hash('sha256', token);
-    const known = verified.get(tokenHash);
-    if (known && now() < known.untilMs) return known.principal;
+    const signedHash = hash('sha256', signedPartOf(token));
+    const known = verified.get(signedHash);
+    // Another signature of the same text must be verified: it may be none.
+    if (known?.tokenHash === tokenHash && now() < known.untilMs) return known.principal;
+    readUnverified(token, now());
     const payload = await verify(token);
-    const principal = principalOf(payload, tokenHash, options);
+    const principal = principalOf(payload, signedHash, options);
     const untilMs = Math.min((payload.exp ?? 0) * SECOND_MS, now() + TOKEN_KEPT_FOR_MS);
-    verified.set(tokenHash, { principal, untilMs });
+    verified.set(signedHash, { principal, tokenHash, untilMs });
     return principal;
   };
+}
+
+interface Verified {
+  readonly principal: Principal;
+  readonly tokenHash: string;
+  readonly untilMs: number;
 }
 
 function createVerifier({ keys, issuer, audience, now }: AuthOptions): (token: string) => Promise<JWTPayload> {
@@ -136,10 +146,6 @@ function toRefusal(error: unknown): ServiceError {
     : invalidToken('The token could not be verified.', error);
 }
 
-function invalidToken(message: string, cause?: unknown): ServiceError {
-  return new ServiceError('token-invalid', message, {}, { cause });
-}
-
 /** The claims of a principal, under the names that the settings give. */
 const CLAIMS = z
   .object({
@@ -147,6 +153,7 @@ const CLAIMS = z
     // An invalid id must not be read as "not bound": that would widen the rights of the token.
     exam: id.optional(),
     attempt: id.optional(),
+    participant: id.optional(),
     scopes: z.union([z.string().transform((text) => text.split(' ')), z.array(z.string())]).default([]),
   })
   .refine(({ exam, attempt }) => attempt === undefined || exam !== undefined, {
@@ -154,9 +161,9 @@ const CLAIMS = z
     message: 'Must be there where "attempt" is',
   });
 
-function principalOf(payload: JWTPayload, tokenHash: string, { tenantClaim, scopeClaim }: AuthOptions): Principal {
-  const { [tenantClaim]: tenant, [scopeClaim]: scopes, exam, attempt, sub } = payload;
-  const claims = CLAIMS.safeParse({ tenant, exam, attempt, scopes });
+function principalOf(payload: JWTPayload, signedHash: string, { tenantClaim, scopeClaim }: AuthOptions): Principal {
+  const { [tenantClaim]: tenant, [scopeClaim]: scopes, exam, attempt, participant } = payload;
+  const claims = CLAIMS.safeParse({ tenant, exam, attempt, participant, scopes });
   if (!claims.success) {
     const [mistake] = claims.error.issues;
     const name = mistake?.path[0];
@@ -164,12 +171,34 @@ function principalOf(payload: JWTPayload, tokenHash: string, { tenantClaim, scop
     throw invalidToken(`The token's claim "${claim}" is not as expected: ${mistake?.message}.`);
   }
   const { data } = claims;
-  const named = new Set(data.scopes.filter((scope) => scope !== ''));
-  return { tenant: data.tenant, actor: actorOf(sub), scopes: named, exam: data.exam, attempt: data.attempt, tokenHash };
+  const subject = subjectOf(payload);
+  return {
+    tenant: data.tenant,
+    actor: actorOf(subject),
+    scopes: new Set(data.scopes.filter((scope) => scope !== '')),
+    exam: data.exam,
+    attempt: data.attempt,
+    participant: data.participant,
+    id: idOf([payload.iss, data.tenant, subject, data.exam, data.attempt, data.participant], subject, signedHash),
+  };
 }
 
-function actorOf(subject: unknown): string {
-  if (typeof subject !== 'string' || subject === '') return 'unknown';
+/** Some issuers write the number of a user as a number. */
+function subjectOf({ sub }: { readonly sub?: unknown }): string | undefined {
+  if (typeof sub === 'number') return String(sub);
+  return typeof sub === 'string' && sub !== '' ? sub : undefined;
+}
+
+/**
+ * A platform may be the one subject of the tokens of all its candidates, so what a token is bound to counts too. Without a
+ * subject nothing says which tokens belong together: each that was signed is a caller of its own.
+ */
+function idOf(claims: readonly unknown[], subject: string | undefined, signedHash: string): string {
+  return subject === undefined ? `token:${signedHash}` : `subject:${hash('sha256', JSON.stringify(claims))}`;
+}
+
+function actorOf(subject: string | undefined): string {
+  if (subject === undefined) return 'unknown';
   return OPAQUE_SUBJECT.test(subject) ? subject : `sha256:${hash('sha256', subject).slice(0, 16)}`;
 }
 
@@ -185,4 +214,10 @@ export function requireAttempt(principal: Principal, { exam, attempt }: Readonly
   const isOwnAttempt = principal.attempt === undefined || principal.attempt === attempt;
   if (isOwnExam && isOwnAttempt) return;
   throw new ServiceError('wrong-attempt', 'The token is bound to another exam or attempt than the path names.');
+}
+
+/** A token that is bound to a participant reaches that one and no other. @throws ServiceError `wrong-participant` */
+export function requireParticipant(principal: Principal, participant: unknown): void {
+  if (principal.participant === undefined || principal.participant === participant) return;
+  throw new ServiceError('wrong-participant', 'The token is bound to another participant than the call is about.');
 }

@@ -15,6 +15,7 @@ export interface ApiDescription {
     readonly description: string;
     readonly license: { readonly name: string; readonly identifier: string };
   };
+  readonly servers: readonly JsonObject[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
   readonly components: Readonly<
     Record<'schemas' | 'headers' | 'responses' | 'examples' | 'securitySchemes', JsonObject>

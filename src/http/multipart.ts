@@ -1,32 +1,41 @@
 // Receives the one file of a form and passes it on as it arrives: nothing is kept in memory or on a disk.
 import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
+import { format, parse } from 'content-type';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
+import type { UploadSettings } from '../recordings/context.ts';
 import type { ProxiedUploads } from '../recordings/part-buffers.ts';
+import { watchSilence } from './silence.ts';
 
 const FILE_FIELD = 'file';
 /** Boundaries, the headers of the parts and a few short fields. */
 const FORM_OVERHEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 5;
+/** Values of Content-Transfer-Encoding that change no byte (RFC 2045, 6.2); forms have no other (RFC 7578, 4.7). */
+const IDENTITY_ENCODINGS: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
+/** Longer ones are cut off in a message. */
+const MAX_SHOWN_LENGTH = 40;
+
+export type FileLimits = Pick<UploadSettings, 'maxRecordingBytes' | 'maxContentBytes' | 'partSizeBytes'>;
 
 /**
  * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
- * @throws ServiceError `file-missing`, `recording-too-large`, `invalid-request`, `malformed-form`, `request-aborted`,
- * `request-idle`, or what `write` threw
+ * @throws ServiceError `file-missing`, `recording-too-large`, `content-too-large`, `invalid-request`, `malformed-form`,
+ * `request-aborted`, `request-idle`, `unsupported-media-type` for a file that is encoded, or what `write` threw
  */
 export async function receiveFile(
   req: Request,
   res: Response,
-  maxFileBytes: number,
-  { idleMs, every }: Pick<ProxiedUploads, 'idleMs' | 'every'>,
+  limits: FileLimits,
+  idleLimits: Pick<ProxiedUploads, 'idleMs' | 'every'>,
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
-  // Before any byte is read; a body of unknown length is counted while it arrives.
-  if (Number(req.headers['content-length'] ?? 0) > maxFileBytes + FORM_OVERHEAD_BYTES) throw tooLarge(maxFileBytes);
+  requireRoom(Number(req.headers['content-length'] ?? 0), limits);
   // multer waits for events of the request; one that has ended already sends none.
   if (req.destroyed) throw aborted();
+  simplifyType(req);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let file: Readable | undefined;
   let written: Promise<void> | undefined;
@@ -44,8 +53,14 @@ export async function receiveFile(
   // Bound to the request, because events of the connection deliver the file: its trace would be lost.
   const writeTraced = AsyncResource.bind(write);
   const storage: StorageEngine = {
-    _handleFile(_req, { stream }, done) {
+    _handleFile(_req, { stream, encoding }, done) {
       file = stream;
+      if (!IDENTITY_ENCODINGS.has(encoding.toLowerCase())) {
+        const refusal = encoded(encoding);
+        giveUp(refusal);
+        done(refusal);
+        return;
+      }
       written = writeTraced(stream).then(
         () => done(),
         (error: unknown) => {
@@ -59,7 +74,7 @@ export async function receiveFile(
     // Nothing to remove: what was written is a part of an open upload, which is completed or swept.
     _removeFile: (_req, _file, done) => done(null),
   };
-  const limits = {
+  const formLimits = {
     files: 1,
     fields: MAX_FIELDS,
     parts: MAX_FIELDS + 1,
@@ -68,24 +83,22 @@ export async function receiveFile(
     fieldNestingDepth: 1,
     fieldArrayIndexLimit: 0,
     headerPairs: 20,
-    fileSize: maxFileBytes,
+    fileSize: Math.min(limits.maxRecordingBytes, limits.maxContentBytes),
   };
-  let bytesRead = -1;
-  // Silence lasts up to twice `idleMs`. While the store is slow the request is paused, and not silent.
-  const stopWatching = every(idleMs, () => {
-    const isSilent = req.socket.bytesRead === bytesRead && req.readableFlowing === true && !req.complete;
-    bytesRead = req.socket.bytesRead;
+  const stopWatching = watchSilence(req, idleLimits, () => {
     const message = 'No more of the file arrived. What has arrived is kept: send the file again.';
-    if (isSilent) giveUp(new ServiceError('request-idle', message));
+    giveUp(new ServiceError('request-idle', message));
   });
-  multer({ storage, limits }).single(FILE_FIELD)(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
+  multer({ storage, limits: formLimits }).single(FILE_FIELD)(req, res, (error?: unknown) =>
+    error ? reject(error) : resolve(),
+  );
   try {
     await promise;
   } catch (error) {
     // When the client disconnects, the file's stream fails too, and so does the write.
     if (req.destroyed && !req.complete) throw aborted(error);
     const isOfForm = error instanceof MulterError || error !== failure;
-    throw isOfForm ? refusalOfForm(error, maxFileBytes) : error;
+    throw isOfForm ? refusalOfForm(error, limits) : error;
   } finally {
     stopWatching();
     // multer does not wait for the write when the client disconnects.
@@ -96,19 +109,46 @@ export async function receiveFile(
   }
 }
 
-function refusalOfForm(cause: unknown, maxFileBytes: number): ServiceError {
+/** multer takes a tab before a parameter for a mistake (RFC 9110, 5.6.6, allows it), and needs the boundary alone. */
+function simplifyType({ headers }: Request): void {
+  const { type, parameters } = parse(headers['content-type'] ?? '');
+  const { boundary } = parameters;
+  if (boundary) headers['content-type'] = format({ type, parameters: { boundary } });
+}
+
+function refusalOfForm(cause: unknown, limits: FileLimits): ServiceError {
   if (!(cause instanceof MulterError)) {
     return new ServiceError('malformed-form', 'The form ended early or could not be parsed.', {}, { cause });
   }
-  if (cause.code === 'LIMIT_FILE_SIZE') return tooLarge(maxFileBytes, cause);
+  if (cause.code === 'LIMIT_FILE_SIZE') {
+    return (limits.maxRecordingBytes <= limits.maxContentBytes ? recordingTooLarge : contentTooLarge)(limits, cause);
+  }
   const message = `The form may have one file, in the field "${FILE_FIELD}", and at most ${MAX_FIELDS} short fields.`;
   const errors = [{ path: (cause.field ?? '').slice(0, 64), message: cause.message }];
   return new ServiceError('invalid-request', message, { errors }, { cause });
 }
 
-function tooLarge(maxFileBytes: number, cause?: unknown): ServiceError {
-  const message = `A recording may have at most ${maxFileBytes} bytes.`;
-  return new ServiceError('recording-too-large', message, { maxRecordingBytes: maxFileBytes }, { cause });
+/** Before any byte is read; a body of unknown length is counted while it arrives. */
+function requireRoom(bodyBytes: number, limits: FileLimits): void {
+  const { maxRecordingBytes, maxContentBytes } = limits;
+  if (bodyBytes > maxRecordingBytes + FORM_OVERHEAD_BYTES) throw recordingTooLarge(limits);
+  if (bodyBytes > maxContentBytes) throw contentTooLarge(limits);
+}
+
+function recordingTooLarge({ maxRecordingBytes }: FileLimits, cause?: unknown): ServiceError {
+  const message = `A recording may have at most ${maxRecordingBytes} bytes.`;
+  return new ServiceError('recording-too-large', message, { maxRecordingBytes }, { cause });
+}
+
+function contentTooLarge({ maxContentBytes, partSizeBytes }: FileLimits, cause?: unknown): ServiceError {
+  const message = `One request may have at most ${maxContentBytes} bytes: PUT the file in parts to …/parts/{partNumber}.`;
+  return new ServiceError('content-too-large', message, { maxContentBytes, partSizeBytes }, { cause });
+}
+
+function encoded(encoding: string): ServiceError {
+  const shown = encoding.replace(/[^\w-]/g, '').slice(0, MAX_SHOWN_LENGTH);
+  const message = `Send the bytes of the file as they are, without Content-Transfer-Encoding: ${shown}. Nothing was changed.`;
+  return new ServiceError('unsupported-media-type', message);
 }
 
 function aborted(cause?: unknown): ServiceError {

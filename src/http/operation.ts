@@ -6,14 +6,16 @@ import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import { isRecordingId, parseId } from '../model/ids.ts';
 import { withinTime } from '../objectstore/request-deadline.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
-import { type Principal, requireAttempt, requireScope, type Scope } from './auth.ts';
+import { participantOf } from '../recordings/read.ts';
+import { type Principal, requireAttempt, requireParticipant, requireScope, type Scope } from './auth.ts';
 import { bodyReader, type JsonBody, validate } from './input.ts';
 import type { Handler, Method, RequestState } from './request.ts';
 import { type Streamed, sendStream, sendTagged } from './response.ts';
+import { partPath } from './schemas.ts';
 
 type NameIn<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | NameIn<Rest> : never;
-/** The ids in a path, and the tenant of the token. */
-type RefOf<Path> = { readonly [name in NameIn<Path> | 'tenant']: string };
+/** The ids in a path and the number of a part, and the tenant of the token. */
+type RefOf<Path> = { readonly [name in NameIn<Path> | 'tenant']: name extends 'partNumber' ? number : string };
 
 /** What calls are served with. */
 export interface Serving {
@@ -57,6 +59,8 @@ interface OperationSpec<
   readonly body?: JsonBody<B>;
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
+  /** The body is the bytes of a part, read by `handle` itself. */
+  readonly takesPart?: boolean;
   /** Keeps something new or plays it: refused while it is not proven that the store deletes and refuses the attacks. */
   readonly handsOut?: true | ((query: z.output<Q>) => boolean);
   readonly success: {
@@ -71,6 +75,11 @@ interface OperationSpec<
     /** A media type that the response may have instead of JSON: it is `Streamed`, and so is JSON. */
     readonly orAs?: string;
   };
+  /**
+   * Of a call whose path names neither a recording nor a participant: it keeps itself to the participant to which a token
+   * is bound. Default: such a token may not call.
+   */
+  readonly keepsToParticipant?: true;
   /** The call's own problems; those of every call of its kind are added. */
   readonly problems?: readonly ErrorCode[];
   /** Returns the body of the response. */
@@ -88,8 +97,8 @@ export interface Operation
 }
 
 /**
- * Ties the types of a call together. The order of checks is the same for all: token, scope, bound attempt, ids, query,
- * whether it may hand anything out, headers, body.
+ * Ties the types of a call together. The order of checks is the same for all: token, scope, bound attempt, ids, bound
+ * participant, query, whether it may hand anything out, headers, body.
  */
 export function operation<
   Path extends string,
@@ -102,16 +111,19 @@ export function operation<
   const readBody = spec.body && bodyReader(spec.body);
   // A file may be received for all of the time: its completion is written at the end.
   const limitMs = spec.takesFile ? MAX_REQUEST_MS : MAX_REQUEST_MS - LAST_CALL_MS;
+  const reach = { keepsToParticipant: spec.keepsToParticipant === true };
   const tagged = hasEtag({ method, success: spec.success });
   const paged = isPaged(spec);
+  const isOfExams = namesSomething({ path });
 
   async function bodyFor({ recordings: ctx, whyClosed }: Serving, state: RequestState, req: Request, res: Response) {
     const { principal } = state;
     if (!principal) throw state.refusal;
     requireScope(principal, spec.scopes);
-    requireAttempt(principal, req.params);
+    if (isOfExams) requireAttempt(principal, req.params);
     const { tenant, actor } = principal;
     const ref = refOf(tenant, req.params) as RefOf<Path>;
+    if (isOfExams) await requireReach(ctx, principal, ref, reach);
     // An unknown parameter is a mistake of the caller, for every call.
     const query = validate(spec.query ?? NO_QUERY, req.query, 'query') as z.output<Q>;
     const closed = handsOut === true || handsOut?.(query) ? whyClosed?.() : undefined;
@@ -141,6 +153,33 @@ export function operation<
   };
 }
 
+/** Whether the path names an exam or a participant. All other calls are the same for every attempt, whatever a token is bound to. */
+export function namesSomething({ path }: Pick<Operation, 'path'>): boolean {
+  return path.includes('{');
+}
+
+/**
+ * A token that is bound to a participant reaches that one's recordings, in the past too. Costs a GET where the manifest is
+ * not in memory. @throws ServiceError `wrong-participant`, `recording-not-found`, `recording-unreadable`
+ */
+async function requireReach(
+  ctx: RecordingsContext,
+  principal: Principal,
+  {
+    tenant,
+    exam,
+    attempt,
+    recording,
+    participant,
+  }: Partial<Record<'tenant' | 'exam' | 'attempt' | 'recording' | 'participant', string>>,
+  { keepsToParticipant }: { readonly keepsToParticipant: boolean },
+): Promise<void> {
+  if (principal.participant === undefined || keepsToParticipant) return;
+  const isOfRecording = tenant !== undefined && exam !== undefined && attempt !== undefined && recording !== undefined;
+  const about = isOfRecording ? await participantOf(ctx, { tenant, exam, attempt, recording }) : participant;
+  requireParticipant(principal, about);
+}
+
 /** Reads have one, so that only changes are sent again. Streams have none: it is not known before they are sent. */
 export function hasEtag({ method, success }: Pick<Operation, 'method' | 'success'>): boolean {
   return method === 'get' && success.orAs === undefined;
@@ -161,11 +200,15 @@ function linkToNextPage(req: Request, res: Response, body: unknown): void {
   res.links({ next: `${path}?${parameters.toString()}` });
 }
 
-/** @throws ServiceError `invalid-id`, `recording-not-found` */
-function refOf(tenant: string, params: Request['params']): Record<string, string> {
-  const ref: Record<string, string> = { tenant };
+/** @throws ServiceError `invalid-id`, `recording-not-found`, `invalid-request` for the number of a part */
+function refOf(tenant: string, params: Request['params']): Record<string, string | number> {
+  const ref: Record<string, string | number> = { tenant };
   for (const [name, value] of Object.entries(params)) {
     const id = String(value);
+    if (name === 'partNumber') {
+      ref[name] = validate(partPath, { partNumber: id }, 'path').partNumber;
+      continue;
+    }
     ref[name] = name === 'recording' ? id : parseId(name, id);
     // The service made every recording id that exists: any other text names no recording.
     if (name === 'recording' && !isRecordingId(id)) {

@@ -106,8 +106,9 @@ function log(logger: Logger, error: unknown, code: ErrorCode, { requestId, route
   if (status >= 500) {
     const stack = code === 'internal' ? framesOf(error) : undefined;
     logger.error('request failed', { ...fields, causes: causesOf(error), stack });
-  } else if (code === 'wrong-attempt') {
-    logger.audit('request refused', { ...fields, event: 'foreign-attempt-refused' });
+  } else if (code === 'wrong-attempt' || code === 'wrong-participant') {
+    const event = code === 'wrong-attempt' ? 'foreign-attempt-refused' : 'foreign-participant-refused';
+    logger.audit('request refused', { ...fields, event });
   } else {
     const isOfAccess = status === 401 || status === 403 || status === 429;
     logger[isOfAccess ? 'warn' : 'info']('request refused', fields);

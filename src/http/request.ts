@@ -49,7 +49,7 @@ export function requestState(req: Request): RequestState {
  * Comes first. Responses are `no-store` unless their handler says otherwise: problems outside of /v1 would be kept by
  * caches (RFC 9110, 15.1). One for each registry.
  */
-export function trackRequests(logger: Logger, metrics: Registry): RequestHandler {
+export function trackRequests(logger: Logger, metrics: Registry, now: () => number): RequestHandler {
   const { requests, durations } = requestMetrics(metrics);
   return (req, res, next) => {
     const startedAt = performance.now();
@@ -59,6 +59,8 @@ export function trackRequests(logger: Logger, metrics: Registry): RequestHandler
     states.set(req, state);
     res.setHeader('X-Request-Id', requestId);
     res.setHeader('Cache-Control', 'no-store');
+    // Node would send the time too, by a clock of its own.
+    res.setHeader('Date', new Date(now()).toUTCString());
     res.once('close', () => {
       const durationMs = performance.now() - startedAt;
       const { route, traceId, principal } = state;

@@ -26,6 +26,12 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string', pattern: '^attachment; filename=[\\w.-]+$' },
     example: 'attachment; filename=participant-p-8f3c.json',
   },
+  Date: {
+    description: 'The clock of the service, in whole seconds: a page can correct its own by it.',
+    always: true,
+    schema: { type: 'string', pattern: '^\\w{3}, \\d{2} \\w{3} \\d{4} \\d{2}:\\d{2}:\\d{2} GMT$' },
+    example: 'Mon, 02 Nov 2026 09:00:00 GMT',
+  },
   ETag: {
     description: 'For `If-None-Match`.',
     always: true,

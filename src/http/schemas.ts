@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DELETION_REASONS } from '../bucket/documents.ts';
 import type { ProblemMember } from '../model/errors.ts';
+import { anyCase, RECORDED_SUBTYPES } from '../model/media-type.ts';
 import { MAX_PART_NUMBER } from '../model/parts.ts';
 import {
   accessLogEntry,
@@ -20,40 +21,73 @@ import {
   tenantId,
   time,
 } from '../model/recording.ts';
+import { toCommonForm } from '../model/times.ts';
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
 /** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
 const MAX_GAPS = 1_000;
+const MAX_ANCHORS = 100;
 const MAX_TEXT_LENGTH = 200;
 
+const TIME_EXPECTED =
+  'Must be a time with its offset from UTC (RFC 3339), such as "2026-11-02T09:00:00Z" or "2026-11-02T10:00:00+01:00": ' +
+  'not a number of seconds, and not without its offset';
 /** The longest time: with nine digits of a second's fraction and an offset. */
-const timeWithOffset = z.iso.datetime({ offset: true }).max(40);
+const timeWithOffset = z
+  .string({ error: (issue) => (issue.input === undefined ? undefined : TIME_EXPECTED) })
+  .max(40, TIME_EXPECTED)
+  .transform(toCommonForm)
+  .pipe(z.iso.datetime({ offset: true, error: TIME_EXPECTED }).max(40));
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
+/** As it is in a path. */
+export const partPath = z.strictObject({
+  partNumber: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, `Must be a number from 1 to ${MAX_PART_NUMBER}`)
+    .transform(Number)
+    .pipe(partNumber),
+});
 const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
 const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
 const nextCursor = z.string().nullable().meta({ example: null });
 
+/** Browsers whose clock is earlier cannot open a TLS connection: such a time is a default of some language. */
+const FIRST_PLAUSIBLE_MS = Date.UTC(2000, 0, 1);
+/** What programs write where they have no value. */
+const NO_VALUE = /^(null|undefined|none|nan)?$/i;
+const INVISIBLE = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const isValue = (text: string) => !NO_VALUE.test(text.replace(INVISIBLE, ''));
+
 const consent = z.strictObject({
-  givenAt: timeWithOffset.meta({ example: '2026-11-02T08:55:00.000Z', description: 'When the participant agreed.' }),
+  givenAt: timeWithOffset
+    .refine((time) => Date.parse(time) >= FIRST_PLAUSIBLE_MS, {
+      message: 'Is before the year 2000, when nobody agreed: send the time at which the participant did',
+    })
+    .meta({
+      example: '2026-11-02T08:55:00.000Z',
+      description: 'When the participant agreed. A time in the future is taken as the time of the service.',
+    }),
   policyVersion: z
     .string()
     .min(1)
     .max(64)
+    .refine(isValue, 'Names no version: send that of the privacy policy which the participant saw, such as "2026-05"')
     .meta({ example: '2026-05', description: 'The version of the privacy policy that was agreed to.' }),
 });
 
-const gap = z
-  .strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) })
-  .refine((value) => isInOrder(value.from, value.to), { path: ['to'], message: 'Must not be before "from"' });
+const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) });
+
+const anchor = z.strictObject({ at: timeWithOffset, mediaSeconds: z.number().min(0) });
 
 const timeline = z
-  .strictObject({ startedAt: timeWithOffset, endedAt: timeWithOffset, gaps: z.array(gap).max(MAX_GAPS) })
-  .refine((value) => isInOrder(value.startedAt, value.endedAt), {
-    path: ['endedAt'],
-    message: 'Must not be before "startedAt"',
+  .strictObject({
+    startedAt: timeWithOffset,
+    endedAt: timeWithOffset,
+    gaps: z.array(gap).max(MAX_GAPS),
+    anchors: z.array(anchor).max(MAX_ANCHORS).optional(),
   })
   .meta({
     example: {
@@ -61,8 +95,16 @@ const timeline = z
       endedAt: '2026-11-02T11:00:00.000Z',
       gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
     },
-    description: 'What the recording shows: its beginning, its end, and the pauses in between.',
+    description:
+      'What the recording shows: its beginning, its end, and the pauses in between; where its clock drifts, which ' +
+      'position of the media was at which time (`anchors`). What cannot be true is corrected or left out, and the ' +
+      'timeline is marked as `doubtful`: it never refuses a recording.',
   });
+
+/** Any case, white space around ";", values with the commas that browsers write, or quoted. Some rarer spellings are accepted too. */
+const PARAMETER_PATTERN = '[A-Za-z0-9_-]+=(?:"[A-Za-z0-9_.,+ -]{0,80}"|[A-Za-z0-9_.,+-]{1,80})';
+const CONTENT_TYPE_PATTERN =
+  `^${anyCase('audio', 'video')}/${anyCase(...RECORDED_SUBTYPES)}` + `(?:[ \\t]*;[ \\t]*${PARAMETER_PATTERN})*$`;
 
 /** Not validated here: the allowed types are a setting, and other types have a problem code of their own. */
 const contentType = z
@@ -71,14 +113,15 @@ const contentType = z
   .max(MAX_TEXT_LENGTH)
   .meta({
     example: 'video/webm;codecs=vp8,opus',
-    description: 'Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).',
-    pattern:
-      '^(?:audio|video)/(?:webm|x-matroska|mp4|ogg)(?:; ?codecs=(?:"[A-Za-z0-9_.,+ -]{1,80}"|[A-Za-z0-9_.,+-]{1,80}))?$',
+    description:
+      'Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer ' +
+      '(`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.',
+    pattern: CONTENT_TYPE_PATTERN,
     examples: ['video/webm;codecs=vp8,opus', 'video/mp4', 'audio/webm'],
   });
 
 export const createRecordingBody = z.strictObject({
-  participantId,
+  participantId: participantId.refine(isValue, 'Names no participant: send the opaque id of the one who is recorded'),
   kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam' }),
   contentType,
   consent: consent.describe('Without recorded consent there is no recording: 422 `consent-missing`.'),
@@ -86,7 +129,7 @@ export const createRecordingBody = z.strictObject({
     .int()
     .min(0)
     .max(MAX_PARTS_PER_CALL)
-    .optional()
+    .nullish()
     .meta({ example: 1, description: 'How many part URLs to return; 1 when absent.' }),
 });
 
@@ -120,9 +163,9 @@ export const completeRecordingBody = z.strictObject({
         message: 'Must be in ascending order of part numbers, each named once',
       },
     )
-    .optional()
+    .nullish()
     .describe('What the client believes it stored, to be checked against what the store has.'),
-  timeline: timeline.optional(),
+  timeline: timeline.nullish(),
 });
 
 export const playbackLinkBody = z.strictObject({
@@ -130,7 +173,7 @@ export const playbackLinkBody = z.strictObject({
     .string()
     .min(1)
     .max(MAX_TEXT_LENGTH)
-    .optional()
+    .nullish()
     .meta({ example: 'second assessor', description: 'Kept in the audit trail.' }),
 });
 
@@ -173,7 +216,7 @@ export const restrictionBody = z.strictObject({ reason: restrictionReason });
 export const liftRestrictionQuery = z.strictObject({
   reason: restrictionReason.meta({ example: 'case 2026-114 is closed' }).optional(),
 });
-export const liftRestrictionBody = liftRestrictionQuery.clone();
+export const liftRestrictionBody = z.strictObject({ reason: liftRestrictionQuery.shape.reason.nullable() });
 
 export const signedPart = z.object({
   partNumber,
@@ -193,9 +236,33 @@ export const signedPart = z.object({
   expiresAt: time.meta({ example: '2026-11-02T10:00:00.000Z' }),
 });
 
+export const uploadSettings = z.object({
+  partSizeBytes: z.int().positive().meta({
+    example: 5242880,
+    description: 'The size of every part but the last, of recordings that are created now.',
+  }),
+  maxRecordingBytes: z
+    .int()
+    .positive()
+    .meta({ example: 10737418240, description: 'The most that a recording may have.' }),
+  contentTypes: z.array(z.string()).meta({
+    example: ['video/webm', 'video/mp4', 'audio/webm'],
+    description: 'The media types that may be recorded, without their parameters.',
+  }),
+  uploads: z.enum(['direct', 'proxy']).meta({
+    example: 'direct',
+    description:
+      'direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.',
+  }),
+});
+
 export const createdRecording = z.object({
   recording,
   upload: z.object({
+    mode: z.enum(['direct', 'proxy']).meta({
+      example: 'direct' as const,
+      description: '`direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.',
+    }),
     partSizeBytes: z.int().positive().meta({ example: 5242880, description: 'The size of every part but the last.' }),
     maxParts: z.int().positive().meta({ example: 2048 }),
     parts: z.array(signedPart),
@@ -204,9 +271,9 @@ export const createdRecording = z.object({
 
 export const signedParts = z.object({ parts: z.array(signedPart) });
 
-export const uploadedParts = z.object({
-  parts: z.array(z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag })),
-});
+export const uploadedPart = z.object({ partNumber, sizeBytes: count.meta({ example: 5242880 }), etag: storedEtag });
+
+export const uploadedParts = z.object({ parts: z.array(uploadedPart) });
 
 export const recordingList = z.object({ items: z.array(recording), nextCursor });
 
@@ -275,6 +342,7 @@ export const problemMembers = {
   partSizeBytes: count.meta({ example: 5242880, description: 'How many bytes a part may have.' }),
   maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
   maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
+  maxContentBytes: count.meta({ example: 100_000_000, description: 'How many bytes one request may have.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
     .describe('What could not be deleted yet.'),
@@ -292,7 +360,3 @@ export const problem = z
     ...z.object(problemMembers).partial().shape,
   })
   .describe('RFC 9457 problem details. Which members it has besides the first six depends on its `code`.');
-
-function isInOrder(earlier: string, later: string): boolean {
-  return Date.parse(earlier) <= Date.parse(later);
-}

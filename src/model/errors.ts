@@ -67,6 +67,13 @@ const TABLE = {
       'The claims `exam` and `attempt` of the token name another attempt, or the call is about more than one attempt. ' +
       'Use a token for this attempt, or one that is not bound.',
   },
+  'wrong-participant': {
+    status: 403,
+    title: 'The access token is bound to another participant',
+    advice:
+      'The claim `participant` of the token names another one than the call is about, or the call is about all of an ' +
+      'attempt. Use a token of this participant, or one that is not bound.',
+  },
   'cross-origin': {
     status: 403,
     title: 'Only a page of this service itself may do this',
@@ -102,12 +109,19 @@ const TABLE = {
   'request-idle': {
     status: 408,
     title: 'The body stopped arriving',
-    advice: 'Nothing arrived for too long. Send the file again: it replaces what had arrived.',
+    advice: 'Nothing arrived for too long. Send the file or the part again: it replaces what had arrived.',
   },
   'attempt-assessed': {
     status: 409,
     title: 'The attempt is already assessed',
     advice: 'An assessment ends an attempt: nothing more can be recorded for it.',
+  },
+  'attempt-of-another-participant': {
+    status: 409,
+    title: 'The attempt is of another participant',
+    advice:
+      'With a token that is bound to the attempt, and has no claim `participant`, all recordings are of the participant ' +
+      'of the first. Check `participantId`, or ask your issuer for a token that names the participant.',
   },
   'attempt-full': {
     status: 409,
@@ -161,7 +175,9 @@ const TABLE = {
   'uploads-proxied': {
     status: 409,
     title: 'Recordings are uploaded through this service',
-    advice: 'Clients cannot reach the store: send the file to `…/content`.',
+    advice:
+      'Clients cannot reach the store: send each part with `PUT …/parts/{partNumber}`, or a small file with ' +
+      '`POST …/content`.',
   },
   'assessment-later': {
     status: 409,
@@ -184,7 +200,22 @@ const TABLE = {
     advice: 'It is no longer accessible, and the next sweep deletes it. This cannot be undone.',
     members: ['deadline'],
   },
+  'length-required': {
+    status: 411,
+    title: 'The length of the body is needed',
+    advice:
+      'Send `Content-Length`, and the body not in chunks: an HTTP library does so when it is given the whole part.',
+  },
   'body-too-large': { status: 413, title: 'The body is too large', advice: 'Name fewer parts in one call.' },
+  'content-too-large': {
+    status: 413,
+    title: 'The file is too large for one request',
+    advice:
+      'A request to `…/content` may have at most `maxContentBytes`. Send the file in parts, of `partSizeBytes` each but ' +
+      'the last: `PUT …/parts/{partNumber}` for each, then `…/complete`. The operator sets the limit ' +
+      '(`MAX_CONTENT_BYTES`).',
+    members: ['maxContentBytes', 'partSizeBytes'],
+  },
   'recording-too-large': {
     status: 413,
     title: 'The recording is too large',
@@ -196,7 +227,9 @@ const TABLE = {
   'unsupported-media-type': {
     status: 415,
     title: 'The call does not accept this media type',
-    advice: 'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`.',
+    advice:
+      'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`, its bytes as they are, and ' +
+      'a part as `application/octet-stream` or without a `Content-Type`.',
   },
   'invalid-request': {
     status: 422,
@@ -216,7 +249,7 @@ const TABLE = {
   'content-type-not-allowed': {
     status: 422,
     title: 'This type of recording is not allowed',
-    advice: '`allowed` lists the accepted types; each may have `;codecs=…`.',
+    advice: '`allowed` lists the accepted types, in any case; each may have `;codecs=…`.',
     members: ['allowed'],
   },
   'consent-missing': {
@@ -246,10 +279,10 @@ const TABLE = {
   },
   'not-a-recording': {
     status: 422,
-    title: 'The upload is not a recording of the announced type',
+    title: 'The upload is certainly no recording',
     advice:
-      'The first bytes are not those of the announced `contentType`, or there are none. Nothing was kept. Start a new ' +
-      'recording with the right type.',
+      'It is empty, a picture, or the header of a recording without a single frame; `detail` says which. Nothing was kept. ' +
+      'Start a new recording. What is merely not recognised is kept, with the `container` `unrecognized`.',
   },
   'file-missing': {
     status: 422,

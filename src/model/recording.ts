@@ -1,6 +1,7 @@
 // A recording as callers see it, and the export of a participant: one schema is the type, the JSON schema, the example of
 // the documentation (`example`) and the sentence by which an export explains each member to people (`description`).
 import { z } from 'zod';
+import { DETECTED_CONTAINERS } from './container.ts';
 import { ID_PATTERN, isRecordingId } from './ids.ts';
 
 export const RECORDING_KINDS = ['webcam', 'screen', 'audio'] as const;
@@ -60,8 +61,19 @@ export const recording = z.object({
   kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam', description: 'What was recorded: webcam, screen or audio.' }),
   contentType: z.string().meta({
     example: 'video/webm;codecs=vp8,opus',
-    description: 'The media type of the recording, with its codecs where they are known.',
+    description:
+      'The media type of the recording, with its codecs where they are known: as it was announced, and once it is ' +
+      'stored that of its content.',
   }),
+  container: z
+    .enum(DETECTED_CONTAINERS)
+    .nullable()
+    .meta({
+      example: 'webm',
+      description:
+        'What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the ' +
+        'deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.',
+    }),
   consent: z.object({ givenAt: z.string(), policyVersion: z.string() }).meta({
     example: { givenAt: '2026-11-02T08:55:00.000Z', policyVersion: '2026-05' },
     description: 'When the participant agreed to be recorded, and to which version of the privacy policy.',
@@ -99,11 +111,15 @@ export const recording = z.object({
       startedAt: z.string(),
       endedAt: z.string(),
       gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+      doubtful: z.literal(true).optional(),
+      anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
     })
     .nullable()
     .meta({
       example: null,
-      description: 'When the recording ran and where it has gaps, as the exam client reported; null if it did not.',
+      description:
+        'When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what ' +
+        'it reported could not all be true, and was corrected.',
     }),
 });
 export type Recording = Readonly<z.output<typeof recording>>;

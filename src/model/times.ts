@@ -1,6 +1,6 @@
 // Times in keys: UTC and fixed width, so that the order of keys is the order of time.
 
-import { MINUTE_MS } from './durations.ts';
+import { DAY_MS, MINUTE_MS } from './durations.ts';
 
 const KEY_TIME_PATTERN = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z$/;
 export const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
@@ -46,4 +46,17 @@ export function clocksDiffer(aMs: number, bMs: number): boolean {
 /** `2026-11-23T02:03:17.123Z`, as every time in a body is written. */
 export function toIso(timeMs: number): string {
   return new Date(timeMs).toISOString();
+}
+
+/**
+ * A time as RFC 3339 (5.6) allows it, in the one spelling of ISO 8601 that every parser knows: `t` and `z` in upper case. A
+ * leap second is taken as the last millisecond before it, so that nothing is ever dated later than it was. Any other text
+ * is returned as it is.
+ */
+export function toCommonForm(time: string): string {
+  const upper = /^\d{4}-\d\d-\d\dt/i.test(time) ? time.toUpperCase() : time;
+  const last = upper.replace(/^(.{16}):60(?:\.\d+)?(?=Z$|[+-]\d\d:\d\d$)/, '$1:59.999');
+  if (last === upper) return upper;
+  // Leap seconds come at the end of a day in UTC.
+  return new Date(last).getTime() % DAY_MS === DAY_MS - 1 ? last : upper;
 }

@@ -71,6 +71,19 @@ export interface ObjectStore {
   /** Stores one part and returns its ETag; a part of that number is replaced. @throws `no-such-upload` */
   uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string>;
 
+  /**
+   * As `uploadPart`, for a body that arrives while it is sent: it is never held as a whole, and so is sent once, without
+   * retries. When the body fails nothing is stored, and what it threw is thrown. @throws `incomplete-body` for a body that
+   * has not exactly `sizeBytes`
+   */
+  streamPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: AsyncIterable<Uint8Array>,
+    sizeBytes: number,
+  ): Promise<string>;
+
   /** All parts that the store has, in order of their numbers; undefined when there is no such upload. */
   listParts(key: string, uploadId: string): Promise<UploadedPart[] | undefined>;
 
@@ -86,6 +99,17 @@ export interface ObjectStore {
 
   /** One page of the uploads that are open under a prefix. */
   listMultipartUploads(prefix: string, options?: { cursor?: string | undefined }): Promise<UploadPage>;
+}
+
+/** The bytes of a body, which must be exactly so many: it fails before an implementation can store any other. */
+export async function* exactly(body: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  let receivedBytes = 0;
+  for await (const chunk of body) {
+    receivedBytes += chunk.length;
+    if (receivedBytes > sizeBytes) break;
+    yield chunk;
+  }
+  if (receivedBytes !== sizeBytes) throw new StoreError('incomplete-body', 'UploadPart', 'IncompleteBody');
 }
 
 /** The most that `get` reads: the service's own documents are far smaller. */

@@ -8,7 +8,13 @@ export interface Presigner {
   presignPart(key: string, part: PartToSign, expiresInSeconds: number): Promise<string>;
 
   /** A URL that reads an object, also in ranges. Its response forbids caches to keep anything (policy 6.1). */
-  presignPlayback(key: string, options: { contentType: string }, expiresInSeconds: number): Promise<string>;
+  presignPlayback(key: string, options: PlaybackOptions, expiresInSeconds: number): Promise<string>;
+}
+
+export interface PlaybackOptions {
+  readonly contentType: string;
+  /** A browser that opens the URL saves it, and never shows it. Default: it may show it. */
+  readonly isDownload?: boolean;
 }
 
 export interface PartToSign {

@@ -9,6 +9,8 @@ export type StoreErrorCode =
   | 'no-such-upload'
   | 'invalid-parts'
   | 'too-large'
+  /** A body was not as long as its caller said. */
+  | 'incomplete-body'
   /** The store does not know this operation. */
   | 'not-implemented'
   | 'unexpected';
@@ -63,6 +65,11 @@ const BUSY: ReadonlySet<string> = new Set([
 ]);
 const TIMED_OUT: ReadonlySet<string> = new Set(['RequestTimeout', 'TimeoutError']);
 
+/** Whether nothing was sent or received for too long. */
+export function isTimeout(error: unknown): boolean {
+  return isStoreError(error, 'unavailable') && TIMED_OUT.has(error.storeCode);
+}
+
 /** Whether the store, or a proxy before it, sent a response that does not belong to the request. */
 export function isUnreadable(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && UNREADABLE.has(error.storeCode);
@@ -83,5 +90,5 @@ export function isBusy(error: unknown): boolean {
  * request, or one key of it, can cause: smaller requests may succeed.
  */
 export function isOutage(error: unknown): boolean {
-  return isBusy(error) || (isStoreError(error, 'unavailable') && TIMED_OUT.has(error.storeCode));
+  return isBusy(error) || isTimeout(error);
 }

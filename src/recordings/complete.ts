@@ -3,21 +3,24 @@
 import { isStored, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
+import { NO_RECORDING } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type RecordingRef, recordingId } from '../model/ids.ts';
+import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
-import type { RecordingsContext } from './context.ts';
+import { noteContent, type RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
 import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
+import { plausibleTimeline } from './timeline.ts';
 
 type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
 export interface CompleteInput {
   /** What the client uploaded, to check against what the store has. */
   readonly parts?: ClaimedParts | undefined;
+  /** Kept as far as it can be true (`plausibleTimeline`). */
   readonly timeline?: Timeline | undefined;
   /** Leaves out what else the store has: parts of an earlier, longer try. Default: that is a mismatch. */
   readonly dropOthers?: boolean | undefined;
@@ -38,17 +41,24 @@ export async function completeRecording(
   const live = await readLive(context, ref);
   const { state, manifest, deadlineMs } = live;
   context.openUploadCache.delete(recordingId(ref));
-  const timeline = state.objects.timeline ? undefined : input.timeline;
+  const known = { createdAtMs: createdAtOf(ref.recording), endedAtMs: context.now() };
+  const timeline = input.timeline && !state.objects.timeline ? plausibleTimeline(input.timeline, known) : undefined;
   if (timeline) await enqueueIfDue(context, bucket, ref, deadlineMs);
   if (state.objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
   const parts = state.objects.media ? [] : await completeOpenUpload(context, bucket, live, input);
+  if (timeline && input.parts && parts.length === 0) {
+    // Another completion was quicker, perhaps with fewer parts: their timeline is not this one.
+    const media = state.objects.media ?? (await bucket.attempt(ref)).recording(ref.recording)?.objects.media;
+    if (media) requireAll(media.sizeBytes, manifest, input.parts.length);
+  }
   // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
   if (timeline) await bucket.write(ref, 'timeline', timeline);
-  const finalized = await finalizeRecording(context, ref, manifest, parts);
+  const finalized = await finalizeRecording(context, ref, parts);
   const isDeleted = finalized.result === 'absent' || finalized.result === 'deleted';
   // A purge that came earlier has not seen it.
   if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');
   if (finalized.result === 'stored' && !isStored(state)) context.onEvent?.('recording-stored', 1);
+  noteContent(context, ref, finalized);
   if (
     finalized.result === 'stored' &&
     state.objects.truncated &&
@@ -158,7 +168,7 @@ async function respond(
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
     await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
-    const detail = `The file does not begin as ${manifest.contentType} does; nothing was kept.`;
+    const detail = `The file ${NO_RECORDING[finalized.why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }
   if (finalized.result === 'stored') {

@@ -3,15 +3,18 @@
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
-import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
+import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
-import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
-import type { Caller, RecordingsContext } from './context.ts';
-import { findEarlierTry, keyedRandom, requireAlone, requireInTime } from './idempotency.ts';
-import { describe, requireRightClock } from './read.ts';
+import { toIso } from '../model/times.ts';
+import { consentAt } from './consent.ts';
+import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
+import { requireInTime } from './creation.ts';
+import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
+import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
+import { describe, readContent, requireRightClock } from './read.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
@@ -21,13 +24,21 @@ export interface CreateInput {
   readonly consent: Consent;
   /** How many part URLs to return, from part 1. */
   readonly parts: number;
+  /** Refused where the attempt has a recording of another participant. Default: an attempt may have several. */
+  readonly isOfOneParticipant?: boolean | undefined;
   /** A repeated call with the same key returns the recording of the first. */
   readonly idempotencyKey?: string | undefined;
 }
 
 export interface Created {
   readonly recording: Recording;
-  readonly upload: { readonly partSizeBytes: number; readonly maxParts: number; readonly parts: PresignedPart[] };
+  readonly upload: {
+    /** Which way parts go: to part URLs, or through the service. In both modes the service takes parts too. */
+    readonly mode: UploadSettings['mode'];
+    readonly partSizeBytes: number;
+    readonly maxParts: number;
+    readonly parts: PresignedPart[];
+  };
 }
 
 /**
@@ -40,16 +51,16 @@ const NEVER_CACHED = 'private, no-store';
 /**
  * Enqueues, opens the upload, writes the manifest, then the participant index entry (ARCHITECTURE, "create"). A crash in
  * between leaves only what the sweeper finds. Without a key each call makes another recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `invalid-request` for a
- * consent in the future, and as `findEarlierTry`.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`,
+ * `attempt-of-another-participant`, and as `findEarlierTry`.
  */
 export async function createRecording(
   context: RecordingsContext,
   caller: Caller,
   attemptRef: AttemptRef,
-  input: CreateInput,
+  given: CreateInput,
 ): Promise<Created> {
-  requireAcceptable(context, input);
+  const input = { ...given, contentType: requireAllowedType(context, given.contentType) };
   const bucket = new Bucket(context);
   const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
@@ -60,6 +71,7 @@ export async function createRecording(
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
   const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
   if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
+  if (input.isOfOneParticipant) await requireOwnAttempt(context, before, input.participantId);
   if (before.recordings.length >= MAX_RECORDINGS_AN_ATTEMPT) {
     const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
     throw new ServiceError('attempt-full', detail);
@@ -78,7 +90,7 @@ export async function createRecording(
     participantId: input.participantId,
     kind: input.kind,
     contentType,
-    consent: input.consent,
+    consent: consentAt(createdAtMs, input.consent),
     createdAt: toIso(createdAtMs),
     partSizeBytes: context.uploads.partSizeBytes,
     uploadId,
@@ -86,7 +98,15 @@ export async function createRecording(
   const writtenAtMs = context.now();
   await bucket.write(ref, 'manifest', manifest);
   const state = emptyState(ref);
-  if (keyed) await requireAlone(context, bucket, { state, manifest }, keyed, writtenAtMs);
+  if (keyed || input.isOfOneParticipant) {
+    const own = { state, manifest };
+    const after = await bucket.attempt(ref);
+    if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, writtenAtMs });
+    const since = keyed && writtenAtMs;
+    if (input.isOfOneParticipant) {
+      await requireOnlyParticipant(context, bucket, own, { before, after, writtenAtMs: since });
+    }
+  }
   await bucket.putParticipant(input.participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
   if (keyed) requireInTime(context, writtenAtMs);
@@ -96,17 +116,13 @@ export async function createRecording(
   return respond(context, before, state, manifest, input.parts);
 }
 
-function requireAcceptable({ uploads: { contentTypes }, now }: RecordingsContext, input: CreateInput): void {
-  const base = baseMediaType(input.contentType);
-  if (!base || !contentTypes.has(base)) {
-    throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
-      allowed: [...contentTypes],
-    });
-  }
-  if (Date.parse(input.consent.givenAt) > now() + MAX_CLOCK_SKEW_MS) {
-    const errors = [{ path: 'consent.givenAt', message: 'is in the future' }];
-    throw new ServiceError('invalid-request', 'Consent cannot have been given in the future.', { errors });
-  }
+/** In its canonical form. */
+function requireAllowedType({ uploads: { contentTypes } }: RecordingsContext, contentType: string): string {
+  const type = readRecordingType(contentType);
+  if (type && namesOf(type).some((name) => contentTypes.has(name))) return formatRecordingType(type);
+  throw new ServiceError('content-type-not-allowed', 'This content type is not allowed.', {
+    allowed: [...contentTypes],
+  });
 }
 
 async function respond(
@@ -125,7 +141,12 @@ async function respond(
     sizeBytes: partSizeBytes,
   }));
   return {
-    recording: describe({ attempt, state, manifest }, null),
-    upload: { partSizeBytes, maxParts, parts: await presignPartsOf(context, state.ref, manifest, parts) },
+    recording: describe({ attempt, state, manifest }, await readContent(context, { state, manifest }), null),
+    upload: {
+      mode: uploads.mode,
+      partSizeBytes,
+      maxParts,
+      parts: await presignPartsOf(context, state.ref, manifest, parts),
+    },
   };
 }

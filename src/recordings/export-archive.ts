@@ -2,16 +2,17 @@
 import { makeZip } from 'client-zip';
 import { storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import { baseMediaType } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
+import { readRecordingType } from '../model/media-type.ts';
+import type { Recording } from '../model/recording.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { exportDocument, requireListing } from './export.ts';
 import type { LiveRecording } from './read.ts';
 
 /** Requested from the store at once, and passed on as it arrives: a slow client holds a connection for one range only. */
 const RANGE_BYTES = 4 * 1024 * 1024;
-const EXTENSIONS: Readonly<Record<string, string>> = { webm: 'webm', mp4: 'mp4', 'x-matroska': 'mkv', ogg: 'ogg' };
+const EXTENSIONS = { webm: 'webm', matroska: 'mkv', mp4: 'mp4', ogg: 'ogg' } as const;
 
 /** What is kept of a file until it is written, and again for the directory at the end of the archive. */
 interface ArchivedFile {
@@ -34,8 +35,8 @@ export async function* exportArchive(
   options: { readonly includeRestricted: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const files: ArchivedFile[] = [];
-  const fileFor = (live: LiveRecording) => {
-    const file = toFile(live);
+  const fileFor = (live: LiveRecording, { contentType }: Recording) => {
+    const file = toFile(live, contentType);
     files.push(file);
     return file.name;
   };
@@ -66,9 +67,10 @@ export async function* exportArchive(
   }
 }
 
-function toFile({ state, manifest, deadlineMs }: LiveRecording): ArchivedFile {
+function toFile({ state, manifest, deadlineMs }: LiveRecording, contentType: string): ArchivedFile {
   const { ref, objects } = state;
-  const extension = EXTENSIONS[baseMediaType(manifest.contentType)?.split('/')[1] ?? ''] ?? 'bin';
+  const type = readRecordingType(contentType);
+  const extension = type ? EXTENSIONS[type.container] : 'bin';
   return {
     name: `recordings/${ref.exam}/${ref.attempt}/${manifest.kind}-${ref.recording}.${extension}`,
     ref,

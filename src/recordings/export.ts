@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
-import { EXPORT_FIELDS, type exportedRecording } from '../model/recording.ts';
+import { EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
@@ -18,7 +18,7 @@ export interface ExportOptions {
   /** Whether recordings whose processing is restricted come with a link or a file, and not with their description alone. */
   readonly includeRestricted: boolean;
   /** Names the file of a recording in an archive; undefined: links instead. */
-  readonly fileFor?: ((live: LiveRecording) => string) | undefined;
+  readonly fileFor?: ((live: LiveRecording, recording: Recording) => string) | undefined;
 }
 
 /**
@@ -87,7 +87,7 @@ async function exportRecording(
   const restriction = await readRestriction(context, live);
   const isGiven = isStored(state) && (!restriction || includeRestricted);
   const link = (isGiven && !fileFor && (await presignPlaybackOf(context, live))) || null;
-  const file = isGiven && fileFor ? fileFor(live) : null;
+  const file = isGiven && fileFor ? fileFor(live, recording) : null;
   const detail = link ? `link until ${link.expiresAt}` : file ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
   await context.audit.record({ event: 'exported', ref: state.ref, actor, requestId, detail });

@@ -2,12 +2,16 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import type { Consent, Manifest } from '../bucket/documents.ts';
-import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import type { Consent } from '../bucket/documents.ts';
+import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.ts';
+import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
+import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
+import { giveWay, requireInTime, stillBeingCreated, type Try } from './creation.ts';
 import { deleteRecording } from './delete.ts';
+import { requireNoOther } from './one-participant.ts';
 import { readManifest } from './read.ts';
 
 /** 96 bits identify the key; 32 stay random, so that two tries in one millisecond never get one id. */
@@ -23,18 +27,11 @@ export function keyedRandom(randomBytes: RandomBytes, { tenant, exam, attempt }:
   return (length) => Buffer.concat([digest.subarray(0, KEYED_BYTES), randomBytes(length - KEYED_BYTES)]);
 }
 
-/** From the writing of its manifest on: a try that takes longer neither responds nor begins to give way. */
-const DECIDES_WITHIN_MS = 30 * SECOND_MS;
 /**
- * By the store's clock: a try whose manifest is older has decided, died or given up. Longer than `DECIDES_WITHIN_MS` and the
+ * By the store's clock: a try whose manifest is older has decided, died or given up. Longer than `requireInTime` allows and the
  * one store call that may still be in flight then: five attempts of a minute each, and the pauses between them.
  */
 const DECIDED_AFTER_MS = 6 * MINUTE_MS;
-
-interface Try {
-  readonly state: RecordingState;
-  readonly manifest: Manifest;
-}
 
 /** What two requests with the same key must agree in. */
 interface KeyedInput {
@@ -42,6 +39,8 @@ interface KeyedInput {
   readonly kind: string;
   readonly contentType: string;
   readonly consent: Consent;
+  /** Whether no other participant may have a recording in the attempt. */
+  readonly isOfOneParticipant?: boolean | undefined;
 }
 
 /**
@@ -81,14 +80,23 @@ export async function findEarlierTry(
   if (!oldest || tries.length < states.length) throw stillBeingCreated();
   requireSameInput(oldest, input);
   if (!tries.every(({ state }) => isOver(attempt, state))) throw stillBeingCreated();
+  if (input.isOfOneParticipant) await requireNoOther(context, attempt, input.participantId);
   await finish(bucket, oldest, random);
   return oldest;
 }
 
+/** Version 0.1 stored types as they were sent. */
+function canonical(contentType: string): string {
+  const type = readRecordingType(contentType);
+  return type ? formatRecordingType(type) : contentType;
+}
+
 function requireSameInput({ manifest }: Try, input: KeyedInput): void {
   const compared = ({ participantId, kind, contentType, consent }: KeyedInput) =>
-    JSON.stringify([participantId, kind, contentType, consent]);
-  if (compared(manifest) === compared(input)) return;
+    JSON.stringify([participantId, kind, canonical(contentType), consent]);
+  // A time that was in the future then was stored as that of the creation.
+  const consent = consentAt(Date.parse(manifest.createdAt), input.consent);
+  if (compared(manifest) === compared({ ...input, consent })) return;
   throw new ServiceError('idempotency-key-reused', 'This Idempotency-Key was used for another recording.');
 }
 
@@ -138,38 +146,20 @@ async function finish(bucket: Bucket, { state: { ref }, manifest }: Try, random:
 /**
  * Two tries at once do not see each other at their beginning. Of two that both list again once their manifest is written
  * at least one sees the other, and gives way. Until it has listed, no caller learns of a recording.
+ * @param after that listing
  * @throws ServiceError `recording-being-created` when it gave way, or took too long: the next request finishes what it
  * began, or deletes it.
  */
 export async function requireAlone(
   context: RecordingsContext,
   bucket: Bucket,
-  { state: { ref }, manifest }: Try,
-  random: RandomBytes,
-  writtenAtMs: number,
+  own: Try,
+  { random, after, writtenAtMs }: { random: RandomBytes; after: Attempt; writtenAtMs: number },
 ): Promise<void> {
-  const seen = madeUnder(random, await bucket.attempt(ref));
   requireInTime(context, writtenAtMs);
-  if (seen.every((state) => state.ref.recording === ref.recording)) return;
-  const requireStill = async () => {
-    const entry = await bucket.participantEntry(manifest, ref);
-    requireInTime(context, writtenAtMs);
-    if (entry) throw stillBeingCreated();
-  };
-  await deleteRecording(context, ref, { reason: 'aborted', actor: 'service', isCreator: true, requireStill });
+  if (madeUnder(random, after).every((state) => state.ref.recording === own.state.ref.recording)) return;
+  await giveWay(context, bucket, own, writtenAtMs);
   throw stillBeingCreated();
-}
-
-/** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
-export function requireInTime({ now }: RecordingsContext, writtenAtMs: number): void {
-  if (now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
-}
-
-function stillBeingCreated(): ServiceError {
-  return new ServiceError(
-    'recording-being-created',
-    'Another request with this Idempotency-Key is running; ask again.',
-  );
 }
 
 function madeUnder(random: RandomBytes, attempt: Attempt): RecordingState[] {

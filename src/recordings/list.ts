@@ -20,6 +20,11 @@ export interface ListQuery extends ListFilter {
   readonly cursor?: string | undefined;
 }
 
+interface AttemptListQuery extends ListQuery {
+  /** Only this participant's. */
+  readonly participantId?: string | undefined;
+}
+
 export interface RecordingPage {
   readonly items: Recording[];
   readonly nextCursor: string | null;
@@ -34,15 +39,19 @@ const LIST_CONCURRENCY = 16;
 /** How many participant index entries one page may look at. */
 const MAX_ENTRIES_A_PAGE = 1000;
 
-/** The live recordings of one attempt or exam, attempt by attempt; of each attempt the oldest first. */
+/**
+ * The live recordings of one attempt or exam, attempt by attempt; of each attempt the oldest first. A page of one
+ * participant may be shorter: it ends when as many recordings were looked at as it may have.
+ */
 export async function listRecordings(
   context: RecordingsContext,
   scope: AttemptRef | { tenant: string; exam: string },
-  { limit, cursor, ...filter }: ListQuery,
+  { limit, cursor, participantId, ...filter }: AttemptListQuery,
 ): Promise<RecordingPage> {
   const from = cursor === undefined ? undefined : readCursor(cursor, scope);
   const items: Recording[] = [];
   let keysRead = 0;
+  let ofOthers = 0;
   for await (const attempt of new Bucket(context).attemptsIn(scope, { from })) {
     keysRead += attempt.recordings.reduce((sum, state) => sum + state.items.length, 0);
     const isFirst = from?.exam === attempt.ref.exam && from.attempt === attempt.ref.attempt;
@@ -50,8 +59,9 @@ export async function listRecordings(
       if (isFirst && state.ref.recording <= from.recording) continue;
       if (!isListed(context, attempt, state, filter)) continue;
       const { live } = await readHeld(context, attempt, state);
-      if (live) items.push(await toRecording(context, live));
-      if (items.length === limit) return { items, nextCursor: writeCursor(state.ref) };
+      if (live && live.manifest.participantId !== (participantId ?? live.manifest.participantId)) ofOthers += 1;
+      else if (live) items.push(await toRecording(context, live));
+      if (items.length + ofOthers === limit) return { items, nextCursor: writeCursor(state.ref) };
     }
     const last = attempt.recordings.at(-1);
     if (keysRead >= MAX_KEYS_A_PAGE && last) return { items, nextCursor: writeCursor(last.ref) };

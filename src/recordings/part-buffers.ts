@@ -5,6 +5,11 @@ import { ServiceError } from '../model/errors.ts';
 /** An upload that fills a part more slowly is ended when others wait for memory: 5 MiB may take 320 seconds. */
 const MIN_BYTES_PER_SECOND = 16 * 1024;
 
+/** In which a part may arrive while others wait. */
+function longestMs(partSizeBytes: number): number {
+  return (partSizeBytes / MIN_BYTES_PER_SECOND) * SECOND_MS;
+}
+
 /** Of one process. An upload that waits for a buffer reads no further meanwhile, so its client waits too. */
 export class PartBuffers {
   readonly #max: number;
@@ -45,8 +50,7 @@ export class PartBuffers {
 
   /** @throws ServiceError `uploads-busy` when a part that is filled since then keeps others waiting */
   requireProgress(sinceMs: number, partSizeBytes: number): void {
-    const limitMs = (partSizeBytes / MIN_BYTES_PER_SECOND) * SECOND_MS;
-    if (this.#waiting.length === 0 || this.#now() - sinceMs <= limitMs) return;
+    if (this.#waiting.length === 0 || this.#now() - sinceMs <= longestMs(partSizeBytes)) return;
     throw new ServiceError('uploads-busy', 'The file came too slowly while others waited; send it again later.');
   }
 
@@ -107,7 +111,7 @@ export async function* partsOf(
 }
 
 export interface ProxiedUploadLimits {
-  /** Uploads at once. */
+  /** Uploads at once: files, and parts that are sent one by one. */
   readonly max: number;
   /** An upload whose body brings no byte for this long is ended. */
   readonly idleMs: number;
@@ -142,6 +146,17 @@ export class ProxiedUploads {
     this.buffers = new PartBuffers(Math.max(2, Math.ceil(max / 4)), now);
     this.idleMs = idleMs;
     this.every = every;
+  }
+
+  /** The time from which the pace of a part that begins now is measured. */
+  now(): number {
+    return this.buffers.now();
+  }
+
+  /** @throws ServiceError `uploads-busy` when a part that began then is too slow, and as many uploads run as may */
+  requireProgress(sinceMs: number, partSizeBytes: number): void {
+    if (this.#running < this.#max || this.now() - sinceMs <= longestMs(partSizeBytes)) return;
+    throw new ServiceError('uploads-busy', 'The part came too slowly while others waited; send it again later.');
   }
 
   /** Runs one upload. @throws ServiceError `uploads-busy` at once when as many run as may, or what `upload` throws. */

@@ -8,7 +8,7 @@ import type { RecordingRef } from '../model/ids.ts';
 import type { PlaybackLink } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type LiveRecording, readFinalized } from './read.ts';
+import { type LiveRecording, readContent, readFinalized } from './read.ts';
 
 /** Refusals of a recording that exists or existed. Others leave no trace, so that no caller can fill the bucket with them. */
 const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
@@ -59,17 +59,21 @@ async function readPlayable(context: RecordingsContext, ref: RecordingRef): Prom
 /** A link that ends with the deadline at the latest, undefined when that is now; the caller audits it. */
 export async function presignPlaybackOf(
   context: RecordingsContext,
-  { state: { ref }, manifest, deadlineMs }: LiveRecording,
+  live: LiveRecording,
 ): Promise<PlaybackLink | undefined> {
+  const {
+    state: { ref },
+    deadlineMs,
+  } = live;
+  const { contentType, container } = await readContent(context, live);
   const signedAtMs = Math.floor(context.now() / SECOND_MS) * SECOND_MS;
   const lifeMs = Math.min(context.uploads.playbackUrlTtlMs, deadlineMs - signedAtMs);
   const expiresInSeconds = Math.floor(lifeMs / SECOND_MS);
   if (expiresInSeconds < 1) return undefined;
   const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
-  const { contentType } = manifest;
   const url = await context.presigner.presignPlayback(
     new Bucket(context).mediaKey(ref),
-    { contentType },
+    { contentType, isDownload: container === 'unrecognized' },
     expiresInSeconds,
   );
   return { url, expiresAt };

@@ -11,6 +11,7 @@ import { type FilledPart, partsOf } from './part-buffers.ts';
 import { requireUploading } from './upload.ts';
 
 export interface ProxiedUpload {
+  readonly partSizeBytes: number;
   /** Streams a file into parts; resolves when the store has the last one. @throws `recording-too-large`, `upload-gone`. */
   write(stream: AsyncIterable<Uint8Array>): Promise<void>;
   /** Completes with exactly the parts that were written. @throws ServiceError as `completeRecording`. */
@@ -44,6 +45,7 @@ export async function openProxiedUpload(context: RecordingsContext, ref: Recordi
   }
 
   return {
+    partSizeBytes,
     async write(stream) {
       const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();

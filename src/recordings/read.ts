@@ -2,11 +2,13 @@
 import { type Attempt, isKept, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Receipt, Timeline } from '../bucket/documents.ts';
+import type { DetectedContainer } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
+import { typeOfContent } from '../model/media-type.ts';
 import type { Recording } from '../model/recording.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
-import type { RecordingsContext } from './context.ts';
+import { noteContent, type RecordingsContext } from './context.ts';
 import { finalizeRecording } from './finalize.ts';
 
 /** A recording that exists: not deleted, not being deleted, not past its deadline. */
@@ -73,11 +75,26 @@ export async function readManifest(context: RecordingsContext, ref: RecordingRef
   return manifest;
 }
 
+/**
+ * Whose recording it is, or was. Null: it was deleted, and its manifest could not be read.
+ * @throws ServiceError `recording-not-found`, `recording-deleted` without a receipt yet, `recording-unreadable`
+ */
+export async function participantOf(context: RecordingsContext, ref: RecordingRef): Promise<string | null> {
+  try {
+    return (await readManifest(context, ref)).participantId;
+  } catch (error) {
+    const receipt = await readReceipt(context, ref);
+    if (!receipt) throw error;
+    return receipt.participantId;
+  }
+}
+
 /** `readLive`, after finishing what a crash left between the completion of an upload and its marker `stored`. */
 export async function readFinalized(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
   const live = await readLive(context, ref);
   if (!live.state.objects.media || isStored(live.state)) return live;
-  await finalizeRecording(context, ref, live.manifest);
+  const finalized = await finalizeRecording(context, ref);
+  noteContent(context, ref, finalized);
   return readLive(context, ref);
 }
 
@@ -85,12 +102,39 @@ export async function readRecording(context: RecordingsContext, ref: RecordingRe
   return toRecording(context, await readFinalized(context, ref));
 }
 
+/** What a recording is as it is served. */
+export interface RecordingContent {
+  /** Null while it is being sent, and where it is not known. */
+  readonly container: DetectedContainer | null;
+  readonly contentType: string;
+}
+
+/** A GET more for a stored recording that was not read shortly before. */
+export async function readContent(
+  context: RecordingsContext,
+  { state, manifest }: Pick<LiveRecording, 'state' | 'manifest'>,
+): Promise<RecordingContent> {
+  const container = isStored(state) ? await readContainer(context, state.ref) : null;
+  return { container, contentType: typeOfContent(manifest.contentType, container) };
+}
+
+/** Null where version 0.1 stored it, and where the marker cannot be read. */
+async function readContainer(context: RecordingsContext, ref: RecordingRef): Promise<DetectedContainer | null> {
+  const known = context.containerCache.get(recordingId(ref));
+  if (known) return known.container;
+  const marker = await new Bucket(context).read(ref, 'stored');
+  if (!marker || marker === 'unreadable') return null;
+  const container = marker.container ?? null;
+  context.containerCache.set(recordingId(ref), { container });
+  return container;
+}
+
 /** With its timeline: a GET more, where there is one. */
 export async function toRecording(
   context: RecordingsContext,
   live: Omit<LiveRecording, 'deadlineMs'>,
 ): Promise<Recording> {
-  return describe(live, await readTimeline(context, live.state));
+  return describe(live, await readContent(context, live), await readTimeline(context, live.state));
 }
 
 async function readTimeline(context: RecordingsContext, { ref, objects }: RecordingState): Promise<Timeline | null> {
@@ -100,9 +144,10 @@ async function readTimeline(context: RecordingsContext, { ref, objects }: Record
 
 export function describe(
   { attempt, state, manifest }: Omit<LiveRecording, 'deadlineMs'>,
+  { contentType, container }: RecordingContent,
   timeline: Timeline | null,
 ): Recording {
-  const { recordingId, examId, attemptId, participantId, kind, contentType, consent, createdAt } = manifest;
+  const { recordingId, examId, attemptId, participantId, kind, consent, createdAt } = manifest;
   const storedMs = storedAtMs(state);
   const { assessedAtMs } = attempt;
   return {
@@ -112,6 +157,7 @@ export function describe(
     participantId,
     kind,
     contentType,
+    container,
     consent,
     state: isStored(state) ? 'stored' : 'uploading',
     createdAt,

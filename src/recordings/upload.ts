@@ -18,9 +18,14 @@ export interface PresignedPart {
   readonly expiresAt: string;
 }
 
-interface PartToUpload {
+export interface PartToUpload {
   readonly partNumber: number;
   readonly sizeBytes: number;
+}
+
+/** A part that the store has. */
+export interface UploadedPart extends PartToUpload {
+  readonly etag: string;
 }
 
 /**
@@ -36,13 +41,16 @@ export async function presignParts(
   parts: readonly PartToUpload[],
 ): Promise<PresignedPart[]> {
   if (context.uploads.mode === 'proxy') {
-    throw new ServiceError('uploads-proxied', 'Uploads pass through this service: POST the file to …/content.');
+    throw new ServiceError(
+      'uploads-proxied',
+      'Uploads pass through this service: PUT each part to …/parts/{partNumber}.',
+    );
   }
   return presignPartsOf(context, ref, await readOpenUpload(context, ref), parts);
 }
 
-/** Requests within a moment share one listing; one that fails is forgotten. */
-function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
+/** As `requireUploading`. Requests within a moment share one listing; one that fails is forgotten. */
+export function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
   const { openUploadCache } = context;
   const key = recordingId(ref);
   const known = openUploadCache.get(key);
@@ -85,7 +93,8 @@ export async function presignPartsOf(
   return presigned;
 }
 
-function requireAllowed(
+/** @throws ServiceError `part-too-large`, `part-number-too-large` */
+export function requireAllowed(
   { uploads: { maxRecordingBytes } }: RecordingsContext,
   { partSizeBytes }: Manifest,
   parts: readonly PartToUpload[],
@@ -108,10 +117,7 @@ function requireAllowed(
 }
 
 /** What the store has: where an upload goes on after a crash. @throws ServiceError `upload-gone`, as `requireUploading` */
-export async function listUploadedParts(
-  context: RecordingsContext,
-  ref: RecordingRef,
-): Promise<{ partNumber: number; sizeBytes: number; etag: string }[]> {
+export async function listUploadedParts(context: RecordingsContext, ref: RecordingRef): Promise<UploadedPart[]> {
   const { uploadId } = await readManifest(context, ref);
   const parts = await context.store.listParts(new Bucket(context).mediaKey(ref), uploadId);
   if (parts) return parts.map(({ partNumber, sizeBytes, etag }) => ({ partNumber, sizeBytes, etag }));

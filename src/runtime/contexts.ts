@@ -5,6 +5,7 @@ import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { createOutbox } from '../bucket/outbox.ts';
 import type { Settings } from '../config.ts';
+import type { DetectedContainer } from '../model/container.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { RandomBytes } from '../model/ids.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
@@ -68,6 +69,7 @@ export function processMemory(limits: Omit<ProxiedUploadLimits, 'idleMs'>, clock
   return {
     proxiedUploads: new ProxiedUploads({ idleMs: CONTENT_IDLE_MS, ...limits }),
     manifestCache: new LRUCache<string, Manifest>({ ...kept, ttl: MINUTE_MS }),
+    containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ ...kept, ttl: MINUTE_MS }),
     openUploadCache: new LRUCache<string, Promise<Manifest>>({ ...kept, ttl: OPEN_UPLOAD_TTL_MS }),
   };
 }

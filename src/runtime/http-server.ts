@@ -27,6 +27,17 @@ export async function startHttpServer(serve: RequestListener, { host, port }: { 
   const server = createServer(options, onRequest);
   // Node would respond with 417 to an unknown `Expect`, without the application; it may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', onRequest);
+  // Node would ask for the body at once. A client that waits for that (RFC 9110, 10.1.1) need not send one that is refused.
+  server.on('checkContinue', (req, res) => {
+    // After a refusal it may send the body all the same, or not.
+    closeAfter(res);
+    req.once('resume', () => {
+      if (res.headersSent) return;
+      if (!draining) res.removeHeader('Connection');
+      res.writeContinue();
+    });
+    onRequest(req, res);
+  });
   server.on('clientError', refuseMalformed);
   server.on('connection', (socket) => {
     sockets.add(socket);

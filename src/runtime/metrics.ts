@@ -61,6 +61,10 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
   const counters: Record<CountedEvent, Counter.Internal> = {
     'recording-created': counter('proctoring_recordings_created_total', 'Recordings that were begun'),
     'recording-stored': counter('proctoring_recordings_stored_total', 'Recordings that were completed by their client'),
+    'recording-unrecognized': counter(
+      'proctoring_recordings_unrecognized_total',
+      'Recordings that were stored though their bytes are of no known container',
+    ),
     'part-url': counter('proctoring_part_urls_total', 'URLs for parts that were handed out'),
     'link-issued': links.labels('issued'),
     'link-refused': links.labels('refused'),

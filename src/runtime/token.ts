@@ -21,6 +21,7 @@ interface TokenClaims {
   readonly sub: string;
   readonly exam?: string | undefined;
   readonly attempt?: string | undefined;
+  readonly participant?: string | undefined;
 }
 
 export interface TokenFlags extends TokenClaims {
@@ -42,8 +43,8 @@ export async function tokenCommand(flags: TokenFlags, env: Env): Promise<number>
   return 0;
 }
 
-function problemsOf({ tenant, scope, exam, attempt }: TokenClaims): string[] {
-  const ids = Object.entries({ tenant, exam, attempt });
+function problemsOf({ tenant, scope, exam, attempt, participant }: TokenClaims): string[] {
+  const ids = Object.entries({ tenant, exam, attempt, participant });
   const problems = ids.flatMap(([name, id]) => (id === undefined || isId(id) ? [] : `--${name} is not a valid id`));
   const unknown = scope.split(' ').filter((word) => word !== '' && !Object.hasOwn(SCOPES, word));
   if (unknown.length > 0) {
@@ -54,13 +55,17 @@ function problemsOf({ tenant, scope, exam, attempt }: TokenClaims): string[] {
 }
 
 /** The claims, under the names that the settings give. */
-export function claimsOf({ sub, tenant, scope, exam, attempt }: TokenClaims, { auth }: Settings): JWTPayload {
+export function claimsOf(
+  { sub, tenant, scope, exam, attempt, participant }: TokenClaims,
+  { auth }: Settings,
+): JWTPayload {
   return {
     sub,
     [auth.tenantClaim]: tenant,
     [auth.scopeClaim]: scope,
     ...(exam !== undefined && { exam }),
     ...(attempt !== undefined && { attempt }),
+    ...(participant !== undefined && { participant }),
     ...(auth.issuer !== undefined && { iss: auth.issuer }),
     ...(auth.audience !== undefined && { aud: auth.audience }),
   };

@@ -128,8 +128,12 @@ async function complete(
 ): Promise<boolean> {
   await bucket.mark(ref, 'truncated');
   const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
-  const { result } = await finalizeRecording(context, ref, manifest, completed ? parts : []);
+  const finalized = await finalizeRecording(context, ref, completed ? parts : []);
+  const { result } = finalized;
   if (result === 'not-a-recording') tally.note({ code: 'salvaged-is-no-recording' }, bucket.mediaKey(ref));
+  if (result === 'stored' && finalized.found === 'unrecognized') {
+    tally.note({ code: 'salvaged-is-unrecognized' }, bucket.mediaKey(ref));
+  }
   // A deletion meanwhile has taken away the queue entries that would lead a sweep to the marker.
   if (result === 'absent' || result === 'deleted') await bucket.withdraw(ref, 'truncated');
   return result === 'stored';

@@ -41,13 +41,15 @@ export type HarnessEvent = { readonly name: string; readonly isLeftover?: boolea
 /** `paceMs`: the pause between two seconds of it; `isOpen`: it does not end. */
 type Film = SyntheticOptions & { readonly paceMs?: number; readonly isOpen?: boolean };
 
+const EXAM_CLIENT = new URL('page/harness.ts', import.meta.url);
+
 /** For the tests of a file: one site, one browser, and for each test a tab with a storage of its own. */
-export function setUp(settings: Record<string, string> = {}): { site: Site; tab: Tab } {
+export function setUp(settings: Record<string, string> = {}, harness: URL = EXAM_CLIENT): { site: Site; tab: Tab } {
   const stage = {} as { site: Site; tab: Tab };
   let browser: Browser;
   let context: BrowserContext;
   beforeAll(async () => {
-    stage.site = await openSite(settings);
+    stage.site = await openSite(settings, harness);
     browser = await stage.site.launch();
   });
   beforeEach(async () => {
@@ -59,10 +61,10 @@ export function setUp(settings: Record<string, string> = {}): { site: Site; tab:
   return stage;
 }
 
-export async function openSite(settings: Record<string, string> = {}) {
-  const entry = new URL('page/harness.ts', import.meta.url).pathname;
+/** `harness`: what the tests call in the page. */
+export async function openSite(settings: Record<string, string> = {}, harness: URL = EXAM_CLIENT) {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [harness.pathname],
     bundle: true,
     conditions: ['source'],
     globalName: 'harness',

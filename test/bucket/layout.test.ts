@@ -2,7 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { keyOf, parseKey, prefixOf, RECORDING_OBJECTS, type RecordingObject } from '../../src/bucket/layout.ts';
+import {
+  keyOf,
+  MAX_KEY_BYTES,
+  parseKey,
+  prefixOf,
+  RECORDING_OBJECTS,
+  type RecordingObject,
+} from '../../src/bucket/layout.ts';
 import { createdAtOf, isId, isRecordingId, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { fromDay, fromKeyTime, toDay, toKeyTime } from '../../src/model/times.ts';
 import * as keys from '../kit/keys.ts';
@@ -130,5 +137,35 @@ describe('keys', () => {
     expect(() => keys.recordingPrefix({ ...ref, recording: id })).toThrow(TypeError);
     expect(() => keys.participantKey(id, ref)).toThrow(TypeError);
     if (id === '') expect(() => keyOf('recording', ref)).toThrow(TypeError);
+  });
+
+  test('are no longer than is counted on, whatever the ids', () => {
+    const id = 'x'.repeat(64);
+    const recording = newRecordingId(0, randomBytes);
+    const name = `20261123T020317123Z-foreign-attempt-refused-${'0'.repeat(16)}.json`;
+    const parts = {
+      tenant: id,
+      exam: id,
+      attempt: id,
+      participant: id,
+      recording,
+      timeMs: 0,
+      unique: name,
+      digest: '0'.repeat(16),
+    };
+    for (const type of [
+      'recording',
+      'assessed',
+      'participant',
+      'due-attempt',
+      'due-receipts',
+      'due-orders',
+      'receipt',
+      'audit',
+      'outbox',
+    ] as const) {
+      expect(keyOf(type, { ...parts, object: 'manifest', stage: 'begun' }).length).toBeLessThanOrEqual(MAX_KEY_BYTES);
+    }
+    expect(MAX_KEY_BYTES).toBeLessThan(512);
   });
 });

@@ -55,6 +55,8 @@ test('a bucket of version 0.1 is read, and everything in it is deleted on time w
     attemptId: 'a-1',
     recordingId: recording,
     participantId: 'p_1',
+    contentType: 'video/webm;codecs=vp8,opus',
+    container: null,
     state: 'stored',
     sizeBytes: webm.length,
     truncated: true,

@@ -8,8 +8,8 @@ const SCOPE = '@proctoring-recordings/';
 
 /** Libraries, and the files that alone may import them. */
 const LIBRARIES = [
-  // Any at all: who installs one of these two installs one package.
-  [/^(?!src\/|packages\/|node:)/, /^(?!packages\/(exam-client|sdk)\/)/],
+  // Any at all: who installs one of these installs one package.
+  [/^(?!src\/|packages\/|node:)/, /^(?!packages\/(exam-client|sdk|uppy)\/)/],
   [/^@(aws-sdk|smithy)\//, /^src\/objectstore\/s3\//],
   [/^(express|multer|cors|helmet)$/, /^src\/http\//],
   [/^prom-client$/, /^src\/((http|runtime)\/|\w+\.ts$)/],

@@ -1,4 +1,5 @@
 // What goes wrong on the way to the store, on real HTTP: which fault the adapter repairs, and which one is what error.
+import { ReadableStream } from 'node:stream/web';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { BUCKET, ROOT, startChild, temporaryFolder } from '../../packages/embedded-s3/test/support.ts';
 import { MINUTE_MS } from '../../src/model/durations.ts';
@@ -63,6 +64,9 @@ async function complete({ store, key, uploadId, etag }: Target) {
   return text(await store.get(key));
 }
 
+const streamPart = ({ store, key, uploadId }: Target) =>
+  store.streamPart(key, uploadId, 1, ReadableStream.from([BYTES.subarray(0, 4), BYTES.subarray(4)]), BYTES.length);
+
 /** Each call of the port, and its answer without a fault. */
 const CALLS = {
   put: [({ store, key }) => store.put(key, BYTES), undefined],
@@ -77,12 +81,15 @@ const CALLS = {
   tags: [({ store, key }) => store.tags(key), { a: 'b' }],
   create: [async ({ store, key }) => typeof (await store.createMultipartUpload(key, MEDIA)), 'string'],
   uploadPart: [async ({ store, key, uploadId }) => typeof (await store.uploadPart(key, uploadId, 1, BYTES)), 'string'],
+  streamPart: [async (target) => typeof (await streamPart(target)), 'string'],
   listParts: [async ({ store, key, uploadId }) => (await store.listParts(key, uploadId))?.length, 1],
   complete: [complete, '0123456789'],
   abort: [({ store, key, uploadId }) => store.abortMultipartUpload(key, uploadId), undefined],
   listUploads: [async ({ store, key }) => (await store.listMultipartUploads(key)).uploads.length, 1],
 } as const satisfies Record<string, [(target: Target) => Promise<unknown>, answer: unknown]>;
 
+/** It is sent once: its bytes are not kept. */
+const STREAMED = { streamPart: 'unavailable' };
 const failing = (calls: string) => Object.fromEntries(calls.split(' ').map((call) => [call, 'unavailable']));
 const EMPTY = {
   ...failing('getStart getRange list listVersions tags create listParts listUploads'),
@@ -98,10 +105,10 @@ const HALF = {
 
 /** Faults of the first request of a call. Where a call is not named here, its answer is as without a fault. */
 test.each<[string, faults.Fault, Record<string, unknown>]>([
-  ['is refused with 503', faults.refused('ServiceUnavailable'), {}],
-  ['is reset', faults.reset, {}],
-  ['loses its reply', faults.replyLost, {}],
-  ['has its reply torn', faults.replyTorn, failing('get getStart getRange')],
+  ['is refused with 503', faults.refused('ServiceUnavailable'), STREAMED],
+  ['is reset', faults.reset, STREAMED],
+  ['loses its reply', faults.replyLost, STREAMED],
+  ['has its reply torn', faults.replyTorn, { ...STREAMED, ...failing('get getStart getRange') }],
   ['has half a reply that looks whole', faults.replyShortened, HALF],
   ['has an empty reply', faults.replyEmptied, EMPTY],
 ])('a request that %s is repeated, or is no answer', async (_, fault, others) => {
@@ -149,6 +156,18 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
   }
   proxy.spoil(() => undefined);
   expect(await service.keys()).toEqual(before);
+});
+
+test('a streamed part is sent once, whatever its store does, and can be sent again', async () => {
+  const target = await prepare();
+  for (const fault of [faults.refused('SlowDown'), faults.reset, faults.replyLost, faults.stalled]) {
+    const { store, attempts } = openStore(20);
+    proxy.spoil(() => fault);
+    expect(await outcomeOf(streamPart({ ...target, store }))).toBe('unavailable');
+    expect(attempts).toHaveLength(1);
+    proxy.spoil(() => undefined);
+    expect(await streamPart(target)).toBe(target.etag);
+  }
 });
 
 // A client has 500 tokens: a retry takes 5 after SlowDown, and 14 after any other trouble (docs/adr/0008).

@@ -11,6 +11,8 @@ interface Sent {
   readonly body?: object;
   /** multipart/form-data instead of JSON. */
   readonly takesFile?: boolean;
+  /** The bytes of a part. */
+  readonly takesPart?: boolean;
   readonly query?: string;
 }
 
@@ -41,8 +43,10 @@ const ERASURE = { query: '?reason=erasure' };
 const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
 
 const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'], Sent?])[] = [
+  ['upload settings', 'get', '/v1/upload-settings', [UPLOAD]],
   ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
   ['presign parts', 'post', `${RECORDING}/parts`, [UPLOAD], { body: { parts: [PART] } }],
+  ['put a part', 'put', `${RECORDING}/parts/{partNumber}`, [UPLOAD], { takesPart: true }],
   ['list parts', 'get', `${RECORDING}/parts`, [UPLOAD]],
   ['complete', 'post', `${RECORDING}/complete`, [UPLOAD], { body: {} }],
   ['abort', 'post', `${RECORDING}/abort`, [UPLOAD]],
@@ -67,18 +71,28 @@ export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCal
   return { name, method, path, scopes, ...sent };
 });
 export const isOfRecording = ({ path }: Pick<ContractCall, 'path'>): boolean => path.includes('{recording}');
+/** Of an exam, or of a participant. */
+export const namesSomething = ({ path }: Pick<ContractCall, 'path'>): boolean => path.includes('{');
 export const OF_RECORDING = CALLS.filter(isOfRecording);
 
-export type Ids = Partial<Record<'exam' | 'attempt' | 'recording' | 'participant', string>>;
+export type Ids = Partial<Record<'exam' | 'attempt' | 'recording' | 'participant' | 'partNumber', string>>;
 
 export function pathOf({ path, query = '' }: Pick<ContractCall, 'path' | 'query'>, ids: Ids): string {
-  const all = { exam: 'math', attempt: 'attempt', recording: UNKNOWN_RECORDING, participant: 'p-1', ...ids };
+  const all = {
+    exam: 'math',
+    attempt: 'attempt',
+    recording: UNKNOWN_RECORDING,
+    participant: 'p-1',
+    partNumber: '1',
+    ...ids,
+  };
   return path.replace(/\{(\w+)\}/g, (_, place: keyof Ids) => all[place]) + query;
 }
 
 /** A valid body and its Content-Type. */
 export function bodyOf(call: Sent): { body?: string | Buffer; headers?: Record<string, string> } {
   if (call.takesFile) return formWith(Buffer.from('no recording'));
+  if (call.takesPart) return { body: Buffer.from('a part'), headers: { 'content-type': 'application/octet-stream' } };
   return call.body ? { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } } : {};
 }
 
@@ -92,6 +106,22 @@ export function formWith(file: Uint8Array): { body: Buffer; headers: Record<stri
     body: Buffer.concat([FORM_HEAD, file, FORM_TAIL]),
     headers: { 'content-type': 'multipart/form-data; boundary=edge' },
   };
+}
+
+/** A client that sends the head of a part of a length that it announces, and the beginning of it. */
+export async function beginPart(
+  by: Sending,
+  path: string,
+  sent: Uint8Array | undefined,
+  length: number,
+): Promise<ClientRequest> {
+  const authorization = await by.authorization({ scope: 'recordings:upload' });
+  const headers = { authorization, 'content-length': length };
+  const request = httpRequest(`${by.url}${path}`, { method: 'PUT', headers, agent: false });
+  request.on('error', () => {});
+  request.flushHeaders();
+  if (sent) request.write(sent);
+  return request;
 }
 
 interface Sending {

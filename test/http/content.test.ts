@@ -1,6 +1,6 @@
 // POST …/content: a recording that passes through the service.
 import { once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
 import { MINUTE_MS } from '../../src/model/durations.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { ftyp } from '../kit/containers.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
@@ -55,7 +56,7 @@ describe('a file that is sent through the service', () => {
     const answers = await Promise.all([attach(created, file), attach(created, file)]);
     const stored = answers.filter(({ status }) => status === 200);
     for (const { status } of answers) expect([200, 409]).toContain(status);
-    const whole = { ...created.recording, state: 'stored', storedAt: expect.any(String), sizeBytes };
+    const whole = { ...created.recording, container: 'webm', state: 'stored', storedAt: expect.any(String), sizeBytes };
     expect(stored.length).toBeGreaterThan(0);
     expect(stored.map(({ body }) => body)).toEqual(stored.map(() => whole));
     expect((await api.call('get', created.path)).body).toEqual(whole);
@@ -130,7 +131,7 @@ describe('a file that is sent through the service', () => {
 });
 
 describe('a file is refused', () => {
-  it('when it is empty, or when there are two, and the upload stays open; when it is not what was announced, and nothing is kept', async () => {
+  it('when it is empty, or when there are two, and the upload stays open; when it is no recording, and nothing is kept', async () => {
     const created = await api.create();
     expect((await attach(created, new Uint8Array())).body).toMatchObject({ status: 422, code: 'file-missing' });
     const request = api.agent.post(`${created.path}/content`).set('authorization', await api.authorization());
@@ -139,7 +140,7 @@ describe('a file is refused', () => {
     expect(await stateOf(created)).toBe('uploading');
     expect((await attach(created, webm)).status).toBe(200);
     const another = await api.create({}, { contentType: 'video/mp4' });
-    expect((await attach(another, webm)).body).toMatchObject({ status: 422, code: 'not-a-recording' });
+    expect((await attach(another, ftyp('avif'))).body).toMatchObject({ status: 422, code: 'not-a-recording' });
     await expectNothingLeft(api.service.store, another.ref);
     const receipt = { reason: 'not-a-recording', actor: 'service', participantId: 'p-1' };
     expect((await attach(another, webm)).body).toMatchObject({ code: 'recording-deleted', receipt });
@@ -155,6 +156,74 @@ describe('a file is refused', () => {
     expect(await stateOf(created, small)).toBe('uploading');
     expect((await attach(created, enlargeWebm(webm, 6 * MIB), small)).status).toBe(200);
   });
+});
+
+describe('a file that is larger than a request may be', () => {
+  const refusal = { code: 'content-too-large', maxContentBytes: 6 * MIB, partSizeBytes: 5 * MIB };
+  let limited: Api;
+  beforeAll(async () => {
+    limited = await startApi({ uploads: { maxContentBytes: 6 * MIB } });
+  });
+
+  it('is refused before a byte of it has come, with the way that is left, and that way is open', async () => {
+    const created = await limited.create();
+    const request = await begin(created, undefined, 7 * MIB, limited);
+    const answer = await answerOf(request);
+    request.destroy();
+    expect(answer).toMatchObject({ status: 413, body: refusal });
+    expect(answer.body.detail).toMatch(/PUT .*parts\/\{partNumber\}/);
+    expect([await stateOf(created, limited), await partsOf(created, limited)]).toEqual(['uploading', 0]);
+    const file = enlargeWebm(webm, 7 * MIB);
+    for (const partNumber of [1, 2]) {
+      const body = file.subarray((partNumber - 1) * 5 * MIB, partNumber * 5 * MIB);
+      expect((await limited.raw('PUT', `${created.path}/parts/${partNumber}`, { body })).status).toBe(200);
+    }
+    expect((await limited.call('post', `${created.path}/complete`)).body).toMatchObject({ sizeBytes: 7 * MIB });
+    await expectKept(created, file, limited);
+  });
+
+  it('is refused when it turns out to be, and one of that very size is not', async () => {
+    const created = await limited.create();
+    const { body, headers } = formWith(enlargeWebm(webm, 6 * MIB + 1));
+    const unannounced = { body, headers: { ...headers, 'transfer-encoding': 'chunked' } };
+    const answer = await limited.raw('POST', `${created.path}/content`, unannounced);
+    expect(answer).toMatchObject({ status: 413, body: refusal });
+    const formBytes = FORM_HEAD.length + FORM_TAIL.length;
+    const above = enlargeWebm(webm, 6 * MIB - formBytes + 1);
+    expect(await attach(created, above, limited)).toMatchObject({ status: 413, body: refusal });
+    expect((await attach(created, enlargeWebm(webm, 6 * MIB - formBytes), limited)).status).toBe(200);
+  });
+
+  it('is refused as too large for a recording where that is what it is', async () => {
+    const small = await startApi({ uploads: { maxContentBytes: 6 * MIB, maxRecordingBytes: 6 * MIB } });
+    const answer = await attach(await small.create(), enlargeWebm(webm, 7 * MIB), small);
+    expect(answer).toMatchObject({ status: 413, body: { code: 'recording-too-large' } });
+  });
+});
+
+it('a client that asks before it sends the file is told to go on, or refused without it', async () => {
+  const limited = await startApi({ uploads: { maxContentBytes: 6 * MIB } });
+  const ask = async (sizeBytes: number) => {
+    const { path } = await limited.create();
+    const { body, headers } = formWith(enlargeWebm(webm, sizeBytes));
+    const authorization = await limited.authorization();
+    const request = httpRequest(`${limited.url}${path}/content`, {
+      method: 'POST',
+      headers: { ...headers, authorization, expect: '100-continue', 'content-length': body.length },
+    });
+    const answer = answerOf(request);
+    let isAsked = false;
+    request.once('continue', () => {
+      isAsked = true;
+      request.end(body);
+    });
+    request.flushHeaders();
+    const { status } = await answer;
+    request.destroy();
+    return { status, isAsked };
+  };
+  expect(await ask(7 * MIB)).toEqual({ status: 413, isAsked: false });
+  expect(await ask(2 * MIB)).toEqual({ status: 200, isAsked: true });
 });
 
 describe('a file that stops coming', () => {

@@ -36,6 +36,32 @@ const sign = ({ path, ref }: CreatedRecording, parts: readonly object[], by = ap
     body: { parts },
   });
 
+describe('the settings of uploads', () => {
+  it('say the part size before there is a recording, whatever the token is bound to', async () => {
+    const uploads = {
+      partSizeBytes: 8 * MIB,
+      maxRecordingBytes: 64 * MIB,
+      mode: 'proxy',
+      contentTypes: new Set(['audio/webm']),
+    } as const;
+    const other = await startApi({ uploads });
+    for (const bound of [{}, { exam: 'math' }, { exam: 'math', attempt: 'a' }]) {
+      const answer = await other.call('get', '/v1/upload-settings', { as: { scope: 'recordings:upload', ...bound } });
+      const { mode, ...expected } = { ...uploads, contentTypes: ['audio/webm'] };
+      expect(answer.body).toEqual({ ...expected, uploads: mode });
+    }
+  });
+
+  it('hold for the recordings that are created: a larger part is refused, with the size that is allowed', async () => {
+    const { partSizeBytes } = (await api.call<{ partSizeBytes: number }>('get', '/v1/upload-settings')).body;
+    const created = await api.create({ attempt: newAttempt() });
+    expect((await sign(created, [{ partNumber: 1, sizeBytes: partSizeBytes }])).status).toBe(200);
+    const answer = await sign(created, [{ partNumber: 1, sizeBytes: partSizeBytes + 1 }]);
+    expectProblem(answer, 422, 'part-too-large');
+    expect(answer.body).toMatchObject({ partNumbers: [1], partSizeBytes });
+  });
+});
+
 describe('a new recording', () => {
   it('is answered with its place, its deadline and the URL of its first part; the store may never cache its media', async () => {
     const given: unknown[] = [];
@@ -49,6 +75,7 @@ describe('a new recording', () => {
       recordingId: expect.stringMatching(/^[0-9a-v]{36}$/),
       examId: 'math',
       attemptId: 'sitting-1',
+      container: null,
       state: 'uploading',
       createdAt: new Date(createdAtMs).toISOString(),
       deleteBy: new Date(createdAtMs + 30 * DAY_MS).toISOString(),
@@ -64,20 +91,66 @@ describe('a new recording', () => {
     const url = expect.stringMatching(/^http.*partNumber=1&/);
     const headers = { 'content-length': String(5 * MIB) };
     const parts = [{ partNumber: 1, method: 'PUT', url, headers, expiresAt: expect.any(String) }];
-    expect(upload).toEqual({ partSizeBytes: 5 * MIB, maxParts: 20, parts });
+    expect(upload).toEqual({ mode: 'direct', partSizeBytes: 5 * MIB, maxParts: 20, parts });
     expect(given).toEqual([{ contentType: CREATE_BODY.contentType, cacheControl: 'private, no-store' }]);
   });
 
   it.each([
     [0, 0, 'webcam', 'video/mp4;codecs="avc1.42E01E, mp4a.40.2"'],
     [20, 20, 'screen', 'video/webm'],
+    [null, 1, 'screen', 'video/webm'],
     [1000, 20, 'audio', 'audio/webm;codecs=opus'],
-  ])('asked for %i part URLs has %i, and the last works (%s, %s)', async (parts, given, kind, contentType) => {
+  ])('asked for %s part URLs has %i, and the last works (%s, %s)', async (parts, given, kind, contentType) => {
     const { upload } = await api.create({}, { parts, kind, contentType });
     expect(upload.parts.map(({ partNumber }) => partNumber)).toEqual(Array.from({ length: given }, (_, at) => at + 1));
     const last = upload.parts.at(-1);
     if (last) expect((await api.service.putPart(last, new Uint8Array(5 * MIB))).status).toBe(200);
   });
+});
+
+describe('the time of consent', () => {
+  const given = (givenAt: string) => create(newAttempt(), { consent: { ...consent, givenAt } });
+
+  it('is kept as it was given, in any spelling of RFC 3339', async () => {
+    const spelled = {
+      '2026-01-02T09:55:00+01:00': '2026-01-02T09:55:00+01:00',
+      '2026-01-02t09:55:00z': '2026-01-02T09:55:00Z',
+      '2016-12-31T23:59:60Z': '2016-12-31T23:59:59.999Z',
+      '2016-12-31T15:59:60.25-08:00': '2016-12-31T15:59:59.999-08:00',
+      '2000-01-01T00:00:00Z': '2000-01-01T00:00:00Z',
+      '2026-01-02T09:55:00.123456789-00:00': '2026-01-02T09:55:00.123456789-00:00',
+    };
+    for (const [sent, kept] of Object.entries(spelled)) {
+      expect({ sent, ...(await given(sent)).body.recording?.consent }).toMatchObject({ sent, givenAt: kept });
+    }
+    for (const other of ['2026-01-02T09:55:60Z', '2016-12-31T23:59:60+01:00', '2026-01-02T24:00:00Z']) {
+      expectProblem(await given(other), 422, 'invalid-request');
+    }
+  });
+
+  it.each(['in a second', 'in a day', 'in 7973 years'])(
+    'that comes %s was said by a wrong clock: it is taken as the time of the service, and a repetition is the same request',
+    async (when) => {
+      const aheadMs = when === 'in a second' ? 1 : DAY_MS;
+      const soon = new Date(api.service.clock.now() + 1000 + aheadMs).toISOString();
+      const givenAt = when === 'in 7973 years' ? '9999-12-31T23:59:59Z' : soon;
+      const attempt = newAttempt();
+      const body = { consent: { ...consent, givenAt } };
+      const first = await create(attempt, body, 'k');
+      expect(first.status).toBe(201);
+      const { recordingId, createdAt, consent: kept } = first.body.recording;
+      expect(kept).toEqual({ ...consent, givenAt: createdAt });
+      const manifest = await api.service.store.get(
+        recordingKey({ ...attemptOf(attempt), recording: recordingId }, 'manifest'),
+      );
+      expect(JSON.parse(Buffer.from(manifest ?? []).toString())).toMatchObject({ consent: kept });
+      // By then the time has come.
+      api.service.clock.advance(2 * DAY_MS);
+      expect((await create(attempt, body, 'k')).body.recording).toEqual(first.body.recording);
+      const past = { consent: { ...consent, givenAt: '2026-01-02T09:55:00Z' } };
+      expectProblem(await create(attempt, past, 'k'), 422, 'idempotency-key-reused');
+    },
+  );
 });
 
 describe('part URLs', () => {
@@ -104,7 +177,8 @@ describe('part URLs', () => {
   it('are not given for a size or a number above the limit, nor where all uploads pass through the service', async () => {
     const proxy = await startApi({ uploads: { mode: 'proxy' } });
     const proxied = await proxy.create({}, { parts: 3 });
-    expect(proxied.upload.parts).toEqual([]);
+    expect(proxied.upload).toMatchObject({ mode: 'proxy', parts: [] });
+    expect((await api.create()).upload.mode).toBe('direct');
     expectProblem(await sign(proxied, ONE, proxy), 409, 'uploads-proxied');
     const created = await api.create();
     expectProblem(await sign(created, [{ partNumber: 1, sizeBytes: 5 * MIB + 1 }]), 422, 'part-too-large');
@@ -129,12 +203,20 @@ describe('part URLs', () => {
 
 const { consent } = CREATE_BODY;
 describe('no recording begins, and nothing is left,', () => {
-  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/webm;charset=utf-8'];
-  const times = ['2026-01-02T09:55:00', '9999-12-31T23:59:59Z'].map((givenAt) => ({ givenAt }));
-  const versions = ['', 'x'.repeat(65)].map((policyVersion) => ({ policyVersion }));
+  const types = ['text/html', 'video/x-msvideo', 'video/webm;codecs=vp8\r\nx-evil: 1', 'video/matroska'];
+  const UNSET = [
+    '0001-01-01T00:00:00Z',
+    '1970-01-01T00:00:00Z',
+    '1999-12-31T23:59:59.999Z',
+    '1601-01-01T00:00:00+00:00',
+  ];
+  const times = ['2026-01-02T09:55:00', '', 1_767_344_100, null, ...UNSET].map((givenAt) => ({ givenAt }));
+  const INVISIBLE = [' ', '\t', '\u200b', '\ufeff\u2060', '\u00ad', '\u3164'];
+  const NONE = ['null', 'undefined', 'NULL', ' None ', 'NaN', 'nu\u200bll'];
+  const versions = ['', 'x'.repeat(65), ...INVISIBLE, ...NONE].map((policyVersion) => ({ policyVersion }));
   const invalid = [
     ...[...times, ...versions, { name: 'Ada' }].map((wrong) => ({ consent: { ...consent, ...wrong } })),
-    ...['ada@example.org', 'a/b', undefined].map((participantId) => ({ participantId })),
+    ...['ada@example.org', 'a/b', undefined, 'null', 'undefined', 'NaN'].map((participantId) => ({ participantId })),
     { kind: 'keyboard' },
     { parts: 1001 },
   ];
@@ -151,6 +233,21 @@ describe('no recording begins, and nothing is left,', () => {
       expect({ change, allowed: (answer.body as { allowed?: string[] }).allowed }).toEqual({ change, allowed });
     }
     expect(await api.service.keys()).toEqual(before);
+  });
+
+  it('and the answer says what to send', async () => {
+    const told = async (change: object) => JSON.stringify((await create(newAttempt(), change)).body);
+    for (const givenAt of ['2026-01-02T09:55:00', '2026-01-02 09:55:00', 1_767_344_100, '1767344100']) {
+      expect(await told({ consent: { ...consent, givenAt } })).toMatch(
+        /consent.givenAt.*offset from UTC.*2026-11-02T09:00:00Z/,
+      );
+    }
+    expect(await told({ consent: { ...consent, givenAt: '0001-01-01T00:00:00Z' } })).toMatch(
+      /before the year 2000.*send/,
+    );
+    expect(await told({ consent: { ...consent, policyVersion: '\u200b' } })).toMatch(/consent.policyVersion.*such as/);
+    expect(await told({ consent: [] })).toMatch(/consent.*send \{\}, not \[\]/);
+    expect(await told({ participantId: undefined })).toMatch(/participantId.*Is missing/);
   });
 
   it('for an attempt that has as many recordings as one may have', async () => {

@@ -14,9 +14,10 @@ import { expectProblem } from './expectations.ts';
 
 const file = enlargeWebm(webm, 12 * MIB);
 const TIMELINE = {
-  startedAt: '2026-01-02T10:00:00Z',
+  startedAt: '2026-01-02T09:00:00Z',
   endedAt: '2026-01-02T11:00:00+01:00',
   gaps: [{ from: '2026-01-02T09:10:00Z', to: '2026-01-02T09:11:00Z', reason: 'lost connection' }],
+  anchors: [{ at: '2026-01-02T09:05:00Z', mediaSeconds: 0.75 }],
 };
 const interventions = createInterventions();
 let api: Api;
@@ -44,6 +45,28 @@ async function uploaded(): Promise<CreatedRecording> {
 }
 
 describe('a recording', () => {
+  it('is stored whatever its timeline says: what cannot be true is left out, and it is marked', async () => {
+    const created = await uploaded();
+    const timeline = {
+      startedAt: '1970-01-01t00:00:00z',
+      endedAt: '2999-12-31T23:59:60Z',
+      gaps: [{ from: '1800-01-01T00:00:00Z', to: '1800-01-02T00:00:00Z', reason: 'never' }],
+    };
+    const answer = await complete(created, { timeline });
+    const { createdAt } = created.recording;
+    const kept = { startedAt: createdAt, endedAt: expect.any(String), gaps: [], doubtful: true };
+    expect(answer).toMatchObject({ status: 200, body: { state: 'stored', timeline: kept } });
+    const lengthMs = Date.parse((answer.body.timeline as typeof timeline).endedAt) - Date.parse(createdAt);
+    expect(lengthMs).toBeLessThan(MINUTE_MS);
+    expect((await api.call('get', created.path)).body).toEqual(answer.body);
+  });
+
+  it('is complete without parts and timeline, whether they are absent or null', async () => {
+    for (const body of [{ parts: null, timeline: null }, { timeline: null }, {}]) {
+      expect(await complete(await uploaded(), body)).toMatchObject({ status: 200, body: { timeline: null } });
+    }
+  });
+
   it('is complete when all its parts have come, in whatever order, and takes no more of them then', async () => {
     const created = await api.create();
     expect((await complete(created)).body).toMatchObject({ code: 'parts-missing', partNumbers: [1] });
@@ -58,7 +81,7 @@ describe('a recording', () => {
     expect((await api.call('get', created.path)).body).toMatchObject({ state: 'uploading', timeline: null });
     await api.upload(created, file, [2]);
     const stored = await complete(created, { timeline: TIMELINE });
-    const whole = { state: 'stored', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
+    const whole = { state: 'stored', container: 'webm', storedAt: expect.stringMatching(/Z$/), sizeBytes: file.length };
     expect(stored).toMatchObject({ status: 200, body: { ...created.recording, ...whole, timeline: TIMELINE } });
     expect((await complete(created, { timeline: other })).body).toEqual(stored.body);
     expect((await api.call('get', created.path)).body).toEqual(stored.body);

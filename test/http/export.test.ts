@@ -9,6 +9,7 @@ import { MINUTE_MS } from '../../src/model/durations.ts';
 import type { AccessLogEntry } from '../../src/model/recording.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import type { ExportedRecording, exportHead } from '../../src/recordings/export.ts';
+import { box, cluster, docType, ebmlHeader, ftyp, segment, simpleBlock } from '../kit/containers.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
 import { recordingKey } from '../kit/keys.ts';
@@ -164,6 +165,26 @@ describe('the archive', () => {
     expect(opened(await download(who, '?format=zip&includeRestricted=true')).has(2, webm)).toBe(true);
     const ofOther = opened(await download(who, '?format=zip', api, 'other'));
     expect([ofOther.names, ofOther.manifest.recordings]).toEqual([['manifest.json'], []]);
+  });
+
+  it('names each file by what it is, whatever was announced', async () => {
+    const participantId = `person-${newAttempt()}`;
+    const matroska = Buffer.concat([ebmlHeader(docType('matroska')), segment(cluster(simpleBlock()))]);
+    for (const file of [matroska, ftyp('isom'), Buffer.from('<html>')]) {
+      const media = file === matroska ? file : Buffer.concat([file, box('mdat', 'media')]);
+      await api.store({ exam: 'biology' }, media, { participantId });
+    }
+    const { manifest } = opened(await download(participantId));
+    const told = manifest.recordings.map(({ file, container, contentType }) => [
+      file?.split('.')[1],
+      container,
+      contentType,
+    ]);
+    expect(told).toEqual([
+      ['mkv', 'matroska', 'video/matroska;codecs=vp8,opus'],
+      ['mp4', 'mp4', 'video/mp4'],
+      ['bin', 'unrecognized', 'application/octet-stream'],
+    ]);
   });
 
   it('says what was deleted before its turn came, and breaks off when what it reads is deleted', async () => {

@@ -217,6 +217,16 @@ describe('a page of another origin', () => {
     }
   });
 
+  it('may read the clock of the service, whatever the answer, and when to ask again', async () => {
+    const [origin] = ALLOWED;
+    const answers = [await send(origin, { authorization: await open.authorization() }), await send(origin)];
+    for (const answer of answers) {
+      const exposed = list(answer, 'access-control-expose-headers');
+      expect(exposed).toEqual(expect.arrayContaining(['Date', 'ETag', 'Retry-After']));
+      expect(answer.headers.get('date')).toBe(new Date(open.service.clock.now()).toUTCString());
+    }
+  });
+
   it.each([
     'https://evil.example',
     'https://exams.example.evil.example',

@@ -82,7 +82,9 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
     const whole = memory.peek(key);
     if (!whole) return refuse(404);
     const query = new URL(url).searchParams;
+    const disposition = query.get('response-content-disposition');
     const headers = {
+      ...(disposition && { 'content-disposition': disposition }),
       'content-type': query.get('response-content-type') ?? '',
       'cache-control': query.get('response-cache-control') ?? '',
       'accept-ranges': 'bytes',

@@ -4,6 +4,7 @@ import { ReadableStream } from 'node:stream/web';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/model/parts.ts';
 import {
   type DeleteTarget,
+  exactly,
   type ListedObject,
   type ListOptions,
   MAX_SMALL_OBJECT_BYTES,
@@ -44,7 +45,7 @@ interface Upload extends OpenUpload {
 
 const MAX_KEYS = 1000;
 
-/** Every method does all of its work before it returns its promise: calls take effect one at a time. */
+/** Every call takes effect at one moment: before its promise is returned, or when the last byte of a stream has come. */
 export class MemoryStore implements ObjectStore {
   readonly #options: MemoryStoreOptions;
   /** Versions of each key, the latest first. */
@@ -167,6 +168,17 @@ export class MemoryStore implements ObjectStore {
     const etag = `"${hash('md5', body)}"`;
     upload.parts.set(partNumber, { partNumber, sizeBytes: body.length, etag, lastModifiedMs: this.now(), body });
     return etag;
+  }
+
+  async streamPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: AsyncIterable<Uint8Array>,
+    sizeBytes: number,
+  ) {
+    const chunks = await Array.fromAsync(exactly(body, sizeBytes));
+    return this.uploadPart(key, uploadId, partNumber, Buffer.concat(chunks));
   }
 
   async listParts(key: string, uploadId: string) {

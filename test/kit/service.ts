@@ -6,7 +6,7 @@ import { readSettings } from '../../src/config.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import type { Caller, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
+import type { Caller, CountedEvent, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import type { ProxiedUploadLimits } from '../../src/recordings/part-buffers.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
@@ -60,8 +60,17 @@ export function startTestService(options: TestServiceOptions = {}) {
     webhooks: new Map([...events].map(([tenant, wanted]) => [tenant, { events: wanted }])),
   };
   const memory = processMemory({ max: 32, now, every: clock.every, ...options.content }, clock);
+  const counted: CountedEvent[] = [];
+  const onEvent = (event: CountedEvent) => void counted.push(event);
   const onAudited = (record: AuditRecord) => void audited.push(record);
-  const context = recordingsContext(settings, { store, presigner: testStore.presigner, memory, now, onAudited });
+  const context = recordingsContext(settings, {
+    store,
+    presigner: testStore.presigner,
+    memory,
+    now,
+    onAudited,
+    onEvent,
+  });
   const requestCount = () => testStore.requests.length;
   const sweepContext: SweepContext = {
     ...createSweepContext(settings, { store, now, requestCount }),
@@ -91,6 +100,7 @@ export function startTestService(options: TestServiceOptions = {}) {
     context,
     sweepContext,
     audited,
+    counted,
     sweep: (sweepOptions?: SweepOptions) => sweep(sweepContext, sweepOptions),
     verify: (verifyOptions?: { fix?: boolean }) => verify(sweepContext, verifyOptions),
     /** All keys under a prefix. */

@@ -1,61 +1,14 @@
-// What the service reads from others: the beginnings of files, content types, documents, durations, parts.
+// What the service reads from others: documents, durations, parts.
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDocument } from '../../src/bucket/documents.ts';
-import { beginsRecording, detectContainer } from '../../src/model/container.ts';
 import { parseDuration } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { checkParts, maxPartsFor, sameEtag } from '../../src/model/parts.ts';
 import { eraseRecording } from '../../src/recordings/delete.ts';
 import { receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER, startTestService } from '../kit/service.ts';
-
-describe('the beginning of a recording', () => {
-  const EBML = [0x1a, 0x45, 0xdf, 0xa3];
-  /** An EBML header with a version, and a DocType if one is given; sizes in one byte. */
-  function ebml(docType = ''): Buffer {
-    const type = docType ? [0x42, 0x82, 0x80 | docType.length, ...Buffer.from(docType)] : [];
-    const body = [0x42, 0x86, 0x81, 1, ...type];
-    return Buffer.from([...EBML, 0x80 | body.length, ...body, 0x18, 0x53, 0x80, 0x67]);
-  }
-  const longSize = Buffer.from([...EBML, 1, 0, 0, 0, 0, 0, 0, 7, 0x42, 0x82, 0x84, ...Buffer.from('webm')]);
-  const webm = ebml('webm');
-  const mp4 = Buffer.from([0, 0, 0, 24, ...Buffer.from('ftypisom')]);
-  const ogg = Buffer.from('OggS');
-
-  test.each([
-    ['WebM', 'audio/webm; codecs="vp8, opus"', true, webm],
-    ['WebM of a size in eight bytes', 'video/webm', true, longSize],
-    ['Matroska', 'video/x-matroska;codecs=avc1', true, ebml('matroska')],
-    ['MP4', 'video/mp4;codecs="avc1.42E01E,mp4a.40.2"', true, mp4],
-    ['Ogg', 'audio/ogg', true, ogg],
-    ['WebM', 'video/mp4', false, webm],
-    ['Ogg', 'video/webm', false, ogg],
-    ['WebM', 'video/quicktime', false, webm],
-    ['WebM', 'video/webm;codecs=<script>', false, webm],
-    ['WebM', 'video/webm;charset=x', false, webm],
-    ['nothing', 'video/webm', false, Buffer.alloc(0)],
-    ['HTML', 'video/webm', false, Buffer.from('<html>')],
-    ['EBML of another kind', 'video/webm', false, ebml('other')],
-    ['EBML without a DocType', 'video/webm', false, ebml()],
-    ['an EBML header cut off', 'video/webm', false, webm.subarray(0, 4)],
-    ['EBML cut off in an element id', 'video/webm', false, Buffer.from([...EBML, 0x84, 0x42])],
-    ['EBML with an impossible size', 'video/webm', false, Buffer.from([...EBML, 0x84, 0x42, 0x82, 0])],
-  ])('%s announced as %s: %s', (_, contentType, expected, head) => {
-    expect(beginsRecording(head, contentType)).toBe(expected);
-  });
-
-  test('law: no bytes make it throw', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 80 }), fc.boolean(), (bytes, prefixed) => {
-        const head = prefixed ? Buffer.from([...EBML, ...bytes]) : bytes;
-        expect(['webm', 'mp4', 'ogg', undefined]).toContain(detectContainer(head));
-      }),
-      { numRuns: 2000 },
-    );
-  });
-});
 
 test('law: a manifest, receipt or audit event that is cut short, or lies under the key of another recording, is not believed', async () => {
   const service = startTestService();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pMap from 'p-map';
 import { MIN_PART_SIZE_BYTES, type StoredPart } from '../../src/model/parts.ts';
 import {
+  endUpload,
   listAll,
   listAllMultipartUploads,
   MAX_SMALL_OBJECT_BYTES,
@@ -296,6 +297,55 @@ export function describeObjectStore(
       expect(await store.get(key)).toBeUndefined();
       expect(await complete({ key, uploadId, parts: now })).toBe(true);
       expect(await read(key)).toBe('second one');
+    });
+
+    /** Bytes that come one piece at a time; `before` runs before the last of them. */
+    async function* arriving(pieces: readonly Uint8Array[], before: () => unknown = () => {}) {
+      for (const [index, piece] of pieces.entries()) {
+        if (index === pieces.length - 1) await before();
+        yield piece;
+      }
+    }
+
+    test('a part can be streamed: it is stored as it was sent, in the place of one that was there', async () => {
+      const { key, uploadId } = await upload(bytes('before'));
+      const body = new Uint8Array(randomBytes(MIN_PART_SIZE_BYTES));
+      const pieces = Array.from({ length: 80 }, (_, index) => body.subarray(index * 65_536, (index + 1) * 65_536));
+      const etag = await store.streamPart(key, uploadId, 1, arriving(pieces), body.length);
+      expect(await store.streamPart(key, uploadId, 2, arriving([bytes('the '), bytes('rest')]), 8)).toMatch(/./);
+      const parts = await partsOf(store, key, uploadId);
+      expect(parts).toMatchObject([
+        { partNumber: 1, sizeBytes: body.length, etag },
+        { partNumber: 2, sizeBytes: 8 },
+      ]);
+      expect(await complete({ key, uploadId, parts })).toBe(true);
+      const stored = await Array.fromAsync((await store.getRange(key, 0, body.length)) ?? []);
+      expect(Buffer.concat(stored).equals(body)).toBe(true);
+      expect((await store.list(key)).objects).toMatchObject([{ sizeBytes: body.length + 8 }]);
+    });
+
+    test.each([
+      ['fails', 4_000_000, () => Promise.reject(new RangeError('cut'))],
+      ['is shorter than announced', 3_000_001, undefined],
+      ['is longer than announced', 2_999_999, undefined],
+    ])('a streamed part whose body %s is not stored, and the one before it stays', async (_, sizeBytes, before) => {
+      const { key, uploadId, parts } = await upload(bytes('before'));
+      const pieces = [new Uint8Array(1_000_000), new Uint8Array(1_000_000), new Uint8Array(1_000_000)];
+      const sent = store.streamPart(key, uploadId, 1, arriving(pieces, before), sizeBytes);
+      await expect(sent).rejects.toMatchObject(before ? { message: 'cut' } : { code: 'incomplete-body' });
+      expect(await partsOf(store, key, uploadId)).toEqual(parts);
+    });
+
+    test('a streamed part that is under way when its upload is aborted is refused, and leaves nothing', async () => {
+      const { key, uploadId } = await upload();
+      const pieces = [new Uint8Array(3_000_000), bytes('late')];
+      const end = async () => void (await endUpload(store, key, uploadId));
+      expect(await outcomeOf(store.streamPart(key, uploadId, 1, arriving(pieces, end), 3_000_004))).toBe(
+        'no-such-upload',
+      );
+      expect(await store.listParts(key, uploadId)).toBeUndefined();
+      expect((await store.listMultipartUploads(key)).uploads).toEqual([]);
+      expect(await outcomeOf(store.streamPart(key, uploadId, 2, arriving([bytes('late')]), 4))).toBe('no-such-upload');
     });
 
     const ENDS = ['completed', 'aborted'];

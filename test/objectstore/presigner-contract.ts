@@ -149,6 +149,17 @@ export function describePresigner(name: string, open: () => Promise<RealStore>):
       expect((await send(url)).status).toBe(404);
     });
 
+    test('a playback URL for a download tells the browser to save what it reads', async () => {
+      const { key, url } = await stored();
+      expect((await send(url)).headers['content-disposition']).toBeUndefined();
+      const options = { contentType: 'application/octet-stream', isDownload: true };
+      const download = await presigner.presignPlayback(key, options, HOUR_SECONDS);
+      const answer = await send(download);
+      expect([answer.status, answer.headers['content-disposition']]).toEqual([200, 'attachment']);
+      expect(answer.headers['content-type']).toBe('application/octet-stream');
+      await expectForbidden([[changed(download, 'response-content-disposition', 'inline'), {}]]);
+    });
+
     test('a playback URL is of no use for another object, another answer, or another method', async () => {
       const { key, url } = await stored();
       await store.put(key.replace('media', 'other'), bytes('other'));

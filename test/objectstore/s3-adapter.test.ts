@@ -1,11 +1,16 @@
 // The S3 adapter on stores that lack something, fail, or are reached in other ways than the tests' real ones.
 // Faults on the way to a store, such as replies that break off, are in test/faults.
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ReadableStream } from 'node:stream/web';
 import { describe, expect, jest, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/model/durations.ts';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import type { S3Settings } from '../../src/objectstore/s3/client.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
+import { settled } from '../http/settled.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { bytes, MEDIA, outcomeOf, partsOf, text } from './object-store-contract.ts';
 import { send } from './presigner-contract.ts';
@@ -33,6 +38,7 @@ const CALLS = {
   tags: ({ store }) => store.tags('a'),
   create: ({ store }) => store.createMultipartUpload('a', MEDIA),
   uploadPart: ({ store }) => store.uploadPart('a', 'id', 1, bytes('x')),
+  streamPart: ({ store }) => store.streamPart('a', 'id', 1, ReadableStream.from([bytes('x')]), 1),
   listParts: ({ store }) => store.listParts('a', 'id'),
   complete: ({ store }) => store.completeMultipartUpload('a', 'id', []),
   abort: ({ store }) => store.abortMultipartUpload('a', 'id'),
@@ -51,7 +57,8 @@ type Call = keyof typeof CALLS;
 type Outcomes = Partial<Record<Call, unknown>>;
 const EVERY_CALL = Object.keys(CALLS) as Call[];
 /** The calls that the service cannot do without: when the store refuses one, it is an error. */
-const NEEDED = 'put get getRange list listVersions create uploadPart listParts complete abort listUploads'.split(' ');
+const NEEDED =
+  'put get getRange list listVersions create uploadPart streamPart listParts complete abort listUploads'.split(' ');
 
 const each = (calls: readonly string[], outcome: unknown): Outcomes =>
   Object.fromEntries(calls.map((call) => [call, outcome]));
@@ -60,10 +67,16 @@ const NO_TAGGING = { tag: false, tags: undefined };
 const refusedToDelete = (code: string) => ({ delete: [{ key: 'a', code }] });
 /** What is answered with a document: without one there is no answer. */
 const QUESTIONS = (
-  'list listVersions isVersioned uploadPart listParts complete listUploads objectLock versioning policy isPolicyPublic ' +
+  'list listVersions isVersioned uploadPart streamPart listParts complete listUploads objectLock versioning policy isPolicyPublic ' +
   'publicGrants encryption corsRules lifecycleRules'
 ).split(' ');
-const UPLOAD_GONE = { listParts: undefined, complete: false, abort: undefined, uploadPart: 'no-such-upload' };
+const UPLOAD_GONE = {
+  listParts: undefined,
+  complete: false,
+  abort: undefined,
+  uploadPart: 'no-such-upload',
+  streamPart: 'no-such-upload',
+};
 const TIME = '<LastModified>2026-01-01T00:00:00Z</LastModified>';
 const ITEM = { key: 'a', sizeBytes: 5, lastModifiedMs: Date.UTC(2026, 0, 1) };
 const VERSION = { ...ITEM, versionId: undefined, isLatest: true, isDeleteMarker: false };
@@ -376,4 +389,25 @@ describe('credentials', () => {
     const without = await adapterOn(() => '', { credentials: undefined });
     expect(await outcomeOf(without.store.get('a'))).toBe('access-denied');
   });
+});
+
+test('a streamed part is read as fast as its store takes it', async () => {
+  const PIECE = new Uint8Array(64 * 1024);
+  const PIECES = 1024;
+  // It takes the head of a request and nothing more.
+  const server = createServer((request) => request.pause());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { store } = adapterFor({ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  let taken = 0;
+  async function* pieces() {
+    for (; taken < PIECES; taken += 1) yield PIECE;
+  }
+  const arrived = once(server, 'request');
+  const sent = outcomeOf(store.streamPart('a', 'id', 1, pieces(), PIECE.length * PIECES));
+  await arrived;
+  // What the sockets of the machine hold.
+  expect(await settled(() => taken)).toBeLessThan(PIECES / 2);
+  server.closeAllConnections();
+  expect(await sent).toBe('unavailable');
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -269,6 +269,29 @@ describe('a completion', () => {
     expect(await service.complete(ref, store, { timeline: other })).toMatchObject({ timeline: other });
   });
 
+  const ONE_MORE = [1, 2].map((partNumber) => ({ partNumber, etag: 'x' }));
+  test.each(['before', 'meanwhile'])(
+    'that names more parts than the sweeper completed %s is refused, and keeps no timeline',
+    async (when) => {
+      const ref = await service.uploaded();
+      const [upload] = (await service.store.listMultipartUploads(recordingKey(ref, 'media'))).uploads;
+      const completeFirst = async () => {
+        const parts = (await service.store.listParts(recordingKey(ref, 'media'), upload?.uploadId ?? '')) ?? [];
+        await service.store.completeMultipartUpload(recordingKey(ref, 'media'), upload?.uploadId ?? '', parts);
+      };
+      const complete = (store: ObjectStore) => service.complete(ref, store, { parts: ONE_MORE, timeline: TIMELINE });
+      if (when === 'before') await completeFirst();
+      const refused =
+        when === 'before'
+          ? complete(service.store)
+          : meanwhile(service.store, { when: 'before', call: 'listParts' }, completeFirst, complete);
+      await expect(refused).rejects.toMatchObject({ code: 'parts-mismatch' });
+      expect(await service.keys(recordingKey(ref, 'timeline'))).toEqual([]);
+      const other = { ...TIMELINE, gaps: [{ from: TIMELINE.startedAt, to: TIMELINE.endedAt, reason: 'lid' }] };
+      expect(await service.complete(ref, service.store, { timeline: other })).toMatchObject({ timeline: other });
+    },
+  );
+
   test('by the client of an upload that the sweeper marked as truncated and could not complete is whole', async () => {
     const ref = await service.uploaded();
     expect(await service.after(3 * HOUR_MS).sweepOn(refusing(1))).toMatchObject({ salvaged: 0, failed: 1 });

@@ -28,7 +28,8 @@ function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
 }
 
 it('has defaults for what docs/settings.md says in words, and keeps nothing for longer than 30 days', () => {
-  const types = ['video/webm', 'audio/webm', 'video/mp4', 'audio/mp4', 'video/x-matroska', 'audio/ogg'];
+  const containers = ['webm', 'mp4', 'matroska', 'x-matroska'];
+  const types = [...containers.flatMap((name) => [`video/${name}`, `audio/${name}`]), 'audio/ogg'];
   const sizes = { partSizeBytes: 5 * 1024 ** 2, maxRecordingBytes: 10 * 1024 ** 3 };
   expect(readSettings({ PATH: '/bin', HOME: '/root' })).toMatchObject({
     s3: undefined,
@@ -106,6 +107,22 @@ describe('a value is read:', () => {
   });
 });
 
+const BAD_PREFIXES = [
+  '/x',
+  '.',
+  '..',
+  'a/../b',
+  './a',
+  'a/.',
+  '.../a',
+  'a//b',
+  'x'.repeat(900),
+  `a/${'x'.repeat(600)}/`,
+].map((prefix): [Record<string, string>, RegExp] => [
+  { ...WITH_BUCKET, S3_KEY_PREFIX: prefix },
+  /^S3_KEY_PREFIX: .*no segment of dots alone, at most \d+$/,
+]);
+
 describe('the start is stopped by', () => {
   it.each<[Record<string, string>, RegExp]>([
     [{ RETENTION_AFTER_ASSESSMENT: '721h' }, /^RETENTION_AFTER_ASSESSMENT: "721h" .* to 30d$/],
@@ -134,7 +151,7 @@ describe('the start is stopped by', () => {
     [{ LOG_LEVEL: 'verbose' }, /^LOG_LEVEL: .*error or warn or info or debug/],
     [{ ...WITH_BUCKET, S3_REGION: '' }, /^S3_REGION: is not set/],
     [{ ...WITH_BUCKET, S3_ENDPOINT: 'ftp://s3.example' }, /^S3_ENDPOINT: .*http/],
-    [{ ...WITH_BUCKET, S3_KEY_PREFIX: '/x' }, /^S3_KEY_PREFIX: /],
+    ...BAD_PREFIXES,
     [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
     [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
     [{ ...WITH_BUCKET, AUTH_SHARED_SECRET: '' }, /^AUTH_JWKS_URL: is not set/],
@@ -244,6 +261,7 @@ it.each<[Partial<TokenFlags>, Record<string, string>, RegExp]>([
   [{ tenant: '@' }, {}, /--tenant is not a valid id/],
   [{ scope: 'privacy:all' }, {}, /there is no privacy:all/],
   [{ attempt: 'a' }, {}, /--attempt needs --exam/],
+  [{ participant: 'p@example.org' }, {}, /--participant is not a valid id/],
   [{ ttl: '0s' }, {}, /--ttl must be/],
   [{}, { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
 ])('no token is signed for %j (%j)', async (flags, env, message) => {

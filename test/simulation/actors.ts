@@ -102,8 +102,8 @@ async function record(taking: Taking): Promise<void> {
 /** The same bytes whoever sends them: a client that comes back has what it recorded. */
 function partOf(partNumber: number, isJunk: boolean): Uint8Array {
   const part = Buffer.alloc(PART_SIZE_BYTES, partNumber);
-  // An MP4 begins with the size of its first box, and `ftyp`.
-  if (partNumber === 1) part.write(isJunk ? 'junk' : 'ftyp', 4);
+  // An MP4 that is all media, or the brand of a picture: a box begins with its size, 0 for all that follows, and its type.
+  if (partNumber === 1) part.write(isJunk ? '\0\0\0\x10ftypavif' : '\0\0\0\0mdat', 'latin1');
   return part;
 }
 

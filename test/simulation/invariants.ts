@@ -6,6 +6,7 @@ import type { SweepReport } from '../../src/sweeper/report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { attemptPrefix, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
+import { PART_SIZE_BYTES } from './plan.ts';
 import type { Effect, Request, World } from './world.ts';
 
 export class Violation extends Error {
@@ -191,8 +192,11 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
   const media = model.store.peek(recordingKey(ref, 'media'));
   if (!media) return;
   // Two clients may have sent part 1, and only one of them junk: the bytes that stand count.
-  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'junk';
+  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'ftyp';
   must(!isJunk, 'stored implies whole', `${recordingPrefix(ref)} is no recording`);
+  // Each part is filled with its number.
+  const hasHole = media.some((byte, at) => (at + 1) % PART_SIZE_BYTES === 0 && byte !== (at + 1) / PART_SIZE_BYTES);
+  must(!hasHole, 'stored implies whole', `${recordingPrefix(ref)} lacks a part`);
   const isWhole = sent === undefined || Buffer.from(sent).equals(media);
   must(isWhole, 'stored implies whole', `${recordingPrefix(ref)} has not the ${sent?.length} bytes that were sent`);
 }

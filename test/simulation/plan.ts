@@ -11,7 +11,7 @@ export interface Step {
 }
 
 export const START_MS = Date.UTC(2026, 0, 1);
-export const PART_SIZE_BYTES = 8;
+export const PART_SIZE_BYTES = 16;
 /** What a client sends when it creates a recording. */
 export const BEGINNING = {
   kind: 'webcam',

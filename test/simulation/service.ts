@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { readSettings } from '../../src/config.ts';
+import type { DetectedContainer } from '../../src/model/container.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
@@ -173,6 +174,7 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
     },
     memory: {
       manifestCache: process.manifests,
+      containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ max: 1 }),
       openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
       proxiedUploads: new ProxiedUploads({ max: 1, idleMs: MINUTE_MS }),
     },

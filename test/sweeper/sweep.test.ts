@@ -8,6 +8,7 @@ import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { MAX_LISTED } from '../../src/verifier/findings.ts';
+import { ftyp } from '../kit/containers.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, replacing } from '../kit/interventions.ts';
 import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
@@ -234,7 +235,7 @@ describe('abandoned uploads', () => {
 
   test.each([
     ['with a hole', 'upload-has-holes', 'parts-mismatch', [webm, webm]],
-    ['without a beginning of a recording', 'salvaged-is-no-recording', 'not-a-recording', [Buffer.from('<html>')]],
+    ['without a frame of a recording', 'salvaged-is-no-recording', 'not-a-recording', [ftyp('isom')]],
   ])('%s are kept until the deadline, reported, and neither stored nor played', async (_, problem, code, parts) => {
     const ref = await service.uploaded(parts);
     expect(await service.after(3 * HOUR_MS).sweep()).toMatchObject({ failed: 0, problems: [{ code: problem }] });
@@ -246,6 +247,14 @@ describe('abandoned uploads', () => {
     await expect(service.complete(ref)).rejects.toMatchObject({ code });
     await service.after(4 * DAY_MS).sweep();
     expect(await service.keys('attempts/')).toEqual([]);
+  });
+
+  test('of bytes that are not recognised are stored as such, and reported', async () => {
+    const ref = await service.uploaded([Buffer.from('<html>')]);
+    const report = { salvaged: 1, failed: 0, problems: [{ code: 'salvaged-is-unrecognized' }] };
+    expect(await service.after(3 * HOUR_MS).sweep()).toMatchObject(report);
+    const view = { state: 'stored', truncated: true, container: 'unrecognized' };
+    expect(await readRecording(service.context, ref)).toMatchObject(view);
   });
 
   test('that no manifest names, or that lie elsewhere, are reported', async () => {

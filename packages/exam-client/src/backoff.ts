@@ -8,10 +8,13 @@ const MAX_DOUBLINGS = 10;
 /** A longer Retry-After is cut to this, so that uploads resume soon after the service is available again. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
-/** The pause that a Retry-After header gives, in seconds or as a date; 0 when it is absent or unreadable. */
-export function retryAfterMs(header: string | null, nowMs: number): number {
+/**
+ * The pause that a Retry-After header gives, in seconds or as a date; 0 when it is absent or unreadable. A date is compared
+ * with the response's own `Date`: the clock of the computer may be wrong.
+ */
+export function retryAfterMs(header: string | null, date: string | null): number {
   const value = header ?? '';
-  const askedMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  const askedMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.parse(date ?? '');
   return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, askedMs || 0));
 }
 

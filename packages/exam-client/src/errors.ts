@@ -26,7 +26,7 @@ export class ClientError extends Error {
 /**
  * `continue`: the service or the store has ended the recording without a request of this client. Nothing is erased: a
  * new recording of the attempt gets all bytes that are still local, and all that follow. `erase`: it was deleted on
- * request or by its deadline, or the service will never accept it. It stops, and its local bytes are erased.
+ * request or by its deadline, or it has no media. It stops, and its local bytes are erased.
  */
 const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
   // The sweep completes an upload to which nothing was added for `UPLOAD_IDLE_LIMIT`.
@@ -37,25 +37,24 @@ const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
   'recording-not-found': 'continue',
   // This client aborts only what is empty.
   'recording-deleted aborted': 'continue',
-  // `erasure`, `consent-withdrawn`, `controller-instruction`, `retention`, `not-a-recording`.
-  'recording-deleted': 'erase',
+  'recording-deleted erasure': 'erase',
+  'recording-deleted consent-withdrawn': 'erase',
+  'recording-deleted controller-instruction': 'erase',
+  'recording-deleted retention': 'erase',
   'recording-expired': 'erase',
-  'attempt-assessed': 'erase',
-  'consent-missing': 'erase',
-  'not-a-recording': 'erase',
   'nothing-recorded': 'erase',
 };
 
 /**
- * `keep` for every other code (`attempt-full`, `recording-too-large`, `parts-lost`, …): recording stops, and the local
- * bytes stay for the next session of the attempt, which tries again.
+ * `keep` for every other code (`attempt-assessed`, `attempt-full`, `recording-too-large`, `parts-lost`, …): recording
+ * stops, and the local bytes stay for the next session of the attempt, which tries again.
  */
 export function consequenceOf({ code, reason }: ClientError): 'continue' | 'erase' | 'keep' {
   return CONSEQUENCES[`${code} ${reason}`] ?? CONSEQUENCES[code] ?? 'keep';
 }
 
-/** Why a recording waits. */
-export type WaitingReason = 'offline' | 'unreachable' | 'unauthorized';
+/** Why a recording waits: the network, the service or the store, the page's token, the browser's own storage. */
+export type WaitingReason = 'offline' | 'unreachable' | 'unauthorized' | 'storage';
 
 /** A temporary failure: the call is repeated, not before `afterMs`. */
 export class Unavailable extends Error {

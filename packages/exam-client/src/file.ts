@@ -1,19 +1,24 @@
 // The file that a recording uploads, read from the local bytes: the head, and the recorded bytes that no earlier recording
 // of the attempt has.
+import { type Bytes, concat } from './bytes.ts';
+import { type Cue, HEAD_BYTES } from './container.ts';
 import type { LocalBytes, RecordingRow } from './local-bytes.ts';
-import type { ClusterIndex } from './webm/cluster-index.ts';
-import { type Bytes, concat } from './webm/ebml.ts';
-import { type Cue, HEAD_BYTES } from './webm/head.ts';
+import type { MediaIndex } from './media-index.ts';
 
 export class RecordedFile {
   readonly #row: RecordingRow;
   readonly #local: LocalBytes;
-  readonly #index: ClusterIndex;
+  readonly #index: MediaIndex;
 
-  constructor(row: RecordingRow, local: LocalBytes, index: ClusterIndex) {
+  constructor(row: RecordingRow, local: LocalBytes, index: MediaIndex) {
     this.#row = row;
     this.#local = local;
     this.#index = index;
+  }
+
+  /** Whether there is anything to play. */
+  get hasFrames(): boolean {
+    return this.#index.hasFrames;
   }
 
   /** How many recorded bytes after the head are not in this file. */

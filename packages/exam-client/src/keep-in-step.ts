@@ -19,13 +19,13 @@ export interface Player extends EventTarget {
 
 /**
  * Makes `follower` play, pause, seek and change speed with `leader`, until the returned function is called.
- * @param offset how many seconds after `leader` the follower begins
+ * @param offset how many seconds after `leader` the follower begins; a function of the leader's position where that changes
  * @param nowMs a monotonic clock, in milliseconds
  */
 export function keepInStep(
   leader: Player,
   follower: Player,
-  offset: number,
+  offset: number | ((leaderSeconds: number) => number),
   nowMs: () => number = () => performance.now(),
 ): () => void {
   const over = new AbortController();
@@ -38,7 +38,8 @@ export function keepInStep(
     follower.currentTime = leader.paused ? wanted : wanted + seekSeconds * leader.playbackRate;
   };
   const step = () => {
-    const wanted = leader.currentTime - offset;
+    const at = leader.currentTime;
+    const wanted = at - (typeof offset === 'number' ? offset : offset(at));
     const isThere = wanted >= 0 && wanted <= (follower.duration || 0);
     const ahead = follower.currentTime - wanted;
     const isFar = Math.abs(ahead) > JUMP_SECONDS || (leader.paused && Math.abs(ahead) > TOLERATED_SECONDS);

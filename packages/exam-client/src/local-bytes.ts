@@ -1,21 +1,28 @@
 // The bytes that this browser keeps until the store has them: in IndexedDB, or in bounded memory where that fails.
-import type { Completion, Consent, RecordingKind } from './service.ts';
-import type { Gap } from './timeline.ts';
-import type { IndexState } from './webm/cluster-index.ts';
-import { type Bytes, concat } from './webm/ebml.ts';
-import type { Cue } from './webm/head.ts';
 
-/** A recording without its bytes. Times are milliseconds of the session's clock. */
+import { type Bytes, concat } from './bytes.ts';
+import type { ClockState } from './clock.ts';
+import type { Cue } from './container.ts';
+import { Unavailable } from './errors.ts';
+import type { IndexState } from './index-state.ts';
+import { SLOW_MS } from './retry.ts';
+import type { Completion, Consent, NewRecording, RecordingKind } from './service.ts';
+import type { Gap } from './timeline.ts';
+
+/** A recording without its bytes. Times, those of gaps too, are of the page's clock; `clock` makes them the service's. */
 export interface RecordingRow {
   readonly key: string;
   readonly service: string;
   readonly exam: string;
   readonly attempt: string;
-  readonly participantId: string;
+  participantId: string;
   readonly kind: RecordingKind;
-  readonly contentType: string;
+  contentType: string;
   readonly consent: Consent;
   readonly createdAtMs: number;
+  clock?: ClockState;
+  /** The service may have created it, though no response with its id has arrived. */
+  isRequested?: boolean;
   /** `stored` and `withdrawn` rows have no bytes; they are kept so that a withdrawal finds them. */
   state: 'open' | 'stored' | 'withdrawn';
   recordingId?: string;
@@ -46,6 +53,15 @@ export interface Continuation {
   readonly endedIds: readonly string[];
 }
 
+/** The Idempotency-Key under which the service creates its recording. */
+export function requestKeyOf({ continuation, key }: RecordingRow): string {
+  return continuation?.requestKey ?? key;
+}
+
+export function newRecordingOf({ participantId, kind, contentType, consent }: RecordingRow): NewRecording {
+  return { participantId, kind, contentType, consent };
+}
+
 export interface Chunk {
   readonly recording: string;
   /** In the file. */
@@ -69,6 +85,9 @@ export class LocalBytes {
   #database: Promise<IDBDatabase | undefined>;
   readonly #options: LocalBytesOptions;
   readonly #warned = new Set<StorageWarning>();
+  /** Something of this session, or of an earlier one, is on the disk: a read that fails does not show that it is gone. */
+  #isUsed = false;
+  #problem: StorageWarning | null = null;
   /** What IndexedDB did not take. */
   #memory: Chunk[] = [];
   #memoryBytes = 0;
@@ -83,10 +102,25 @@ export class LocalBytes {
     return this.#memoryBytes > this.#options.memoryLimitBytes;
   }
 
-  /** Resolves when the chunk is on the disk, or in memory after a warning. */
+  /** Why bytes are kept in memory, where a reload loses them; null when all are on the disk. */
+  get problem(): StorageWarning | null {
+    return this.#memory.length > 0 ? this.#problem : null;
+  }
+
+  /**
+   * Resolves when the chunk is on the disk, or in memory after a warning. What is in memory comes after what is on the disk, so
+   * that a reload loses no bytes in between.
+   */
   async append(chunk: Chunk): Promise<void> {
-    const isKept = await this.#write(CHUNKS, (chunks) => chunks.put(chunk));
-    if (isKept) return;
+    const before = this.#memory.filter(({ recording }) => recording === chunk.recording);
+    for (const earlier of before) {
+      if (!(await this.#write(CHUNKS, (chunks) => chunks.put(earlier)))) return this.#remember(chunk);
+      this.#forget((each) => each === earlier);
+    }
+    if (!(await this.#write(CHUNKS, (chunks) => chunks.put(chunk)))) this.#remember(chunk);
+  }
+
+  #remember(chunk: Chunk): void {
     this.#memory.push(chunk);
     this.#memoryBytes += chunk.bytes.length;
   }
@@ -104,16 +138,24 @@ export class LocalBytes {
     return this.#read<RecordingRow | undefined>(ROWS, (rows) => rows.get(key));
   }
 
-  /** The chunks that have bytes in [from, to), in order. */
+  /** Where its last chunk on the disk begins; undefined when there is none. @throws Unavailable `storage` */
+  lastOffset(recording: string): Promise<number | undefined> {
+    return this.#lastOffset(recording, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The chunks that have bytes in [from, to), in order. @throws Unavailable `storage` */
   async chunks(recording: string, from = 0, to: number = Number.POSITIVE_INFINITY): Promise<Chunk[]> {
     const first = (await this.#lastOffset(recording, from)) ?? 0;
     const kept = await this.#read<Chunk[]>(CHUNKS, (chunks) => chunks.getAll(range(recording, first, to, true)));
-    return [...(kept ?? []), ...this.#memory.filter((chunk) => chunk.recording === recording)]
+    // A write that took too long may have reached the disk later, as well as the memory.
+    const onDisk = new Set(kept?.map(({ offset }) => offset));
+    const inMemory = this.#memory.filter((chunk) => chunk.recording === recording && !onDisk.has(chunk.offset));
+    return [...(kept ?? []), ...inMemory]
       .filter(({ offset, bytes }) => offset < to && offset + bytes.length > from)
       .sort((a, b) => a.offset - b.offset);
   }
 
-  /** The bytes of [from, to); undefined when some are no longer local. */
+  /** The bytes of [from, to); undefined when some are no longer local. @throws Unavailable `storage` */
   async bytes(recording: string, from: number, to: number): Promise<Bytes | undefined> {
     const chunks = await this.chunks(recording, from, to);
     const pieces = chunks.map(({ offset, bytes }) => bytes.subarray(Math.max(0, from - offset), to - offset));
@@ -154,17 +196,26 @@ export class LocalBytes {
     return cursor ? (cursor.key as [string, number])[1] : undefined;
   }
 
+  /** Undefined where this browser has no IndexedDB. @throws Unavailable `storage` when it has, but cannot be read */
   async #read<Result>(name: string, ask: (store: IDBObjectStore) => IDBRequest): Promise<Result | undefined> {
     const database = await this.#database;
-    if (!database) return undefined;
-    return new Promise<Result>((resolve, reject) => {
-      const request = ask(database.transaction(name).objectStore(name));
-      request.onsuccess = () => resolve(request.result as Result);
-      request.onerror = () => reject(request.error);
-    }).catch(() => {
+    if (!database) {
+      if (!this.#isUsed) return undefined;
+      this.#database = this.#open();
+      throw new Unavailable('storage', 'The browser cannot open its storage.');
+    }
+    try {
+      return await inTime(
+        new Promise<Result>((resolve, reject) => {
+          const request = ask(database.transaction(name).objectStore(name));
+          request.onsuccess = () => resolve(request.result as Result);
+          request.onerror = () => reject(request.error);
+        }),
+      );
+    } catch (error) {
       this.#warn('storage-unavailable');
-      return undefined;
-    });
+      throw new Unavailable('storage', String(error));
+    }
   }
 
   /** Whether it was written to the disk. `strict` durability, because a laptop may lose power during an exam. */
@@ -173,11 +224,14 @@ export class LocalBytes {
     if (!database) return false;
     try {
       const transaction = database.transaction(name, 'readwrite', { durability: 'strict' });
-      await new Promise((resolve, reject) => {
-        transaction.oncomplete = resolve;
-        transaction.onabort = () => reject(transaction.error);
-        change(transaction.objectStore(name));
-      });
+      await inTime(
+        new Promise((resolve, reject) => {
+          transaction.oncomplete = resolve;
+          transaction.onabort = () => reject(transaction.error);
+          change(transaction.objectStore(name));
+        }),
+      );
+      this.#isUsed = true;
       return true;
     } catch (error) {
       const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
@@ -189,7 +243,7 @@ export class LocalBytes {
   /** Opened again after the browser has closed it: its data were cleared, or the disk failed. */
   async #open(): Promise<IDBDatabase | undefined> {
     try {
-      const database = await openDatabase();
+      const database = await inTime(openDatabase());
       database.onclose = () => {
         this.#database = this.#open();
       };
@@ -201,6 +255,7 @@ export class LocalBytes {
   }
 
   #warn(code: StorageWarning): void {
+    this.#problem = code;
     if (this.#warned.has(code)) return;
     this.#warned.add(code);
     this.#options.onWarning(code);
@@ -213,6 +268,14 @@ export function end({ offset, bytes }: Chunk): number {
 
 function range(recording: string, from: number, to: number, isOpen = false): IDBKeyRange {
   return IDBKeyRange.bound([recording, from], [recording, to], false, isOpen);
+}
+
+/** IndexedDB may never respond: recording goes on without it. */
+function inTime<Result>(work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("The browser's storage does not respond.")), SLOW_MS);
+    void work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function openDatabase(): Promise<IDBDatabase> {

@@ -1,16 +1,19 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
-import { now, toIso } from './clock.ts';
+
+import type { Bytes } from './bytes.ts';
+import { type Hole, now, type SessionClock, serviceTime, toIso } from './clock.ts';
+import { HEAD_BYTES } from './container.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
+import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
+import { MediaIndex } from './media-index.ts';
+import { Problems, type RecordingProblem, type SourceProblem } from './problems.ts';
+import { untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
-import { openSource, type RecordingSource, type RecordOptions, type Source } from './source.ts';
+import { openSource, type RecordingSource, type RecordOptions, type Source, type SourceEnd } from './source.ts';
 import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
-import { ClusterIndex } from './webm/cluster-index.ts';
-import type { Bytes } from './webm/ebml.ts';
-import { HEAD_BYTES } from './webm/head.ts';
-import { HeadRoom } from './webm/head-room.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
 
@@ -41,6 +44,8 @@ export interface Recording {
   readonly recordingId: string | undefined;
   readonly state: RecordingState;
   readonly progress: Progress;
+  /** What a candidate should know, as long as it holds. */
+  readonly problems: readonly RecordingProblem[];
   /** Ends the recording; resolves when the service has confirmed that it is stored. Safe to repeat. @throws ClientError */
   finish(): Promise<StoredRecording>;
 }
@@ -49,6 +54,11 @@ export interface RecordingEvents {
   onProgress(): void;
   onState(state: RecordingState): void;
   onGap(gap: Gap): void;
+  onProblem(problem: RecordingProblem, isOver: boolean): void;
+  /** Recording broke off, and the source may still give media. Returns whether another recording goes on with it. */
+  onSourceFailed(): boolean;
+  /** The source has begun another file, which another recording has to keep. */
+  onRestart(file: ReadableStream<Blob>): void;
   /** A new recording follows the one that the service ended. */
   onContinued(ended: { readonly recordingId: string | undefined; readonly code: string }): void;
 }
@@ -56,6 +66,9 @@ export interface RecordingEvents {
 export interface RecordingDependencies {
   readonly local: LocalBytes;
   readonly service: Service;
+  readonly clock: SessionClock;
+  /** What the session waits for, on behalf of all its recordings. */
+  readonly waits: Waits;
   readonly signal: AbortSignal;
   readonly events: RecordingEvents;
 }
@@ -66,7 +79,12 @@ const MAX_GAPS = 1_000;
 const ROOM_CHECK_MS = 1_000;
 /** S3's smallest part; assumed until the service has given the size of parts. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
+/** Recorded, and lost with the memory of an earlier visit. */
+const LOST = 'lost';
+const STARTS_WITHIN_MS = 1_000;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
+/** A source that gives no bytes for longer is reported. A still screen gives few. */
+const NO_BYTES_MS = { webcam: 10_000, screen: 20_000, audio: 10_000 } as const;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
 
@@ -79,12 +97,20 @@ export class LocalRecording implements Recording {
   readonly #row: RecordingRow;
   readonly #file: RecordedFile;
   #upload: Upload;
-  readonly #index: ClusterIndex;
-  readonly #headRoom = new HeadRoom();
+  readonly #index: MediaIndex;
+  readonly #intake = new Intake();
   readonly #stop = new AbortController();
+  #started: () => void = () => {};
+  readonly #start = new Promise<void>((resolve) => {
+    this.#started = resolve;
+  });
   #source: Source | undefined;
   #state: RecordingState = 'uploading';
-  #waiting: WaitingReason | null = null;
+  readonly #waits = new Waits(() => this.#waitingChanged());
+  readonly #problems: Problems;
+  readonly #sourceProblems = new Set<SourceProblem>();
+  /** Waits for room in memory. */
+  #isPaused = false;
   #totalBytes = 0;
   /** `finish` was called: the last bytes are kept without waiting for room in memory. */
   #isEnding = false;
@@ -95,6 +121,7 @@ export class LocalRecording implements Recording {
   #keepsBytes = true;
   /** When the last bytes arrived. */
   #lastAtMs: number;
+  #endedAtMs = Number.POSITIVE_INFINITY;
 
   /** @throws TypeError, or DOMException when the browser cannot record the source. */
   constructor(
@@ -106,13 +133,17 @@ export class LocalRecording implements Recording {
     this.isLeftover = live === undefined;
     this.#deps = deps;
     this.#lastAtMs = row.createdAtMs;
-    this.#index = new ClusterIndex(row.index);
+    this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
+    this.#index = new MediaIndex(row.index);
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
+        onAlive: () => deps.clock.tick(),
         onStart: (atMs) => this.#begun(atMs),
-        onBytes: (bytes, atMs) => this.#keep(this.#headRoom.push(bytes), atMs),
+        onBytes: (bytes, atMs) => this.#take(bytes, atMs),
+        onRestart: (file) => deps.events.onRestart(file),
         onGap: (gap) => this.#addGap(gap),
-        onEnd: () => void this.#end(),
+        onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
+        onEnd: (end) => void this.#sourceEnded(end),
       });
       this.#state = 'recording';
     }
@@ -124,6 +155,11 @@ export class LocalRecording implements Recording {
     this.stored.catch(() => {});
   }
 
+  /** It changes while the recording is open. */
+  get row(): Readonly<RecordingRow> {
+    return this.#row;
+  }
+
   get key(): string {
     return this.#row.key;
   }
@@ -132,12 +168,7 @@ export class LocalRecording implements Recording {
     return this.#row.recordingId;
   }
 
-  /** Ids of the earlier recordings that this one continues; the service had ended them. */
-  get endedIds(): readonly string[] {
-    return this.#row.continuation?.endedIds ?? [];
-  }
-
-  /** The service ended it, and the local bytes have no keyframe at which another file could begin. */
+  /** It cannot go on: its local bytes have no keyframe at which another file could begin, or some of them are lost. */
   get needsNewRecorder(): boolean {
     return this.#needsNewRecorder;
   }
@@ -154,9 +185,43 @@ export class LocalRecording implements Recording {
     return { recordedBytes: this.#totalBytes, storedBytes, backlogBytes, backlogSeconds, waiting: this.#waiting };
   }
 
+  get problems(): readonly RecordingProblem[] {
+    return this.#problems.all;
+  }
+
+  get #waiting(): WaitingReason | null {
+    if (this.#state !== 'recording' && this.#state !== 'uploading') return null;
+    return this.#waits.reason ?? this.#deps.waits.reason;
+  }
+
+  /** Called about every second, and when something that the problems are made of has changed. */
+  review(): void {
+    const isRecording = this.#state === 'recording' && !this.#isEnding;
+    const isSilent = isRecording && !this.#isPaused && now() - this.#lastAtMs > NO_BYTES_MS[this.kind];
+    if (isSilent) this.#sourceProblems.add('no-bytes');
+    else this.#sourceProblems.delete('no-bytes');
+    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
+    this.#problems.update([
+      ...(this.#isEnding || this.#state === 'withdrawn' ? [] : this.#sourceProblems),
+      isOpen ? this.#deps.local.problem : null,
+      this.#waiting,
+      this.#state === 'failed' ? 'failed' : null,
+    ]);
+  }
+
+  /** A time in which the page did not run. It may become known only when the recording has ended. */
+  addHole({ fromMs, toMs, reason }: Hole): void {
+    const { startedAtMs = Number.POSITIVE_INFINITY } = this.#row;
+    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
+    const wasRecorded = startedAtMs < toMs && fromMs < this.#endedAtMs;
+    if (isOpen && wasRecorded && !this.isLeftover) this.#addGap({ from: toIso(fromMs), to: toIso(toMs), reason });
+  }
+
   finish(): Promise<StoredRecording> {
+    this.#deps.clock.tick();
     this.#isEnding = true;
     this.#source?.stop();
+    this.review();
     return this.stored;
   }
 
@@ -182,15 +247,21 @@ export class LocalRecording implements Recording {
       else {
         await local.put(this.#row);
         this.#source?.start();
+        await this.#hasStarted();
       }
       const sizeBytes = await this.#uploadAll();
       if (this.#row.state !== 'withdrawn') this.#row.state = 'stored';
+      // Only a creation needs it.
+      this.#row.participantId = '';
       delete this.#row.index;
-      await local.put(this.#row);
+      const isNoted = await local.put(this.#row);
       await local.dropAll(this.key);
+      // A row that says "open" would have the next visit look for bytes that are gone.
+      if (!isNoted && !(await local.put(this.#row))) await local.remove(this.key);
       this.#setState('stored');
       events.onProgress();
-      return { recordingId: this.recordingId ?? '', kind: this.kind, sizeBytes, timeline: this.#timeline() };
+      const timeline = this.#row.completion?.timeline ?? this.#timeline();
+      return { recordingId: this.recordingId ?? '', kind: this.kind, sizeBytes, timeline };
     } catch (error) {
       const failure =
         error instanceof ClientError ? error : new ClientError('unexpected', String(error), { cause: error });
@@ -221,9 +292,10 @@ export class LocalRecording implements Recording {
     const { recordingId } = row;
     const { restart } = this.#file;
     const number = (row.continuation?.number ?? 0) + 1;
-    if (consequenceOf(error) !== 'continue' || number > MAX_CONTINUATIONS) return false;
-    if (!restart) {
-      this.#needsNewRecorder = this.#state === 'recording' && !this.#isEnding;
+    const isEnded = consequenceOf(error) === 'continue' && number <= MAX_CONTINUATIONS;
+    if (!isEnded || !restart) {
+      const mayGoOn = isEnded || error.code === 'parts-lost';
+      this.#needsNewRecorder = mayGoOn && this.#state === 'recording' && !this.#isEnding;
       return false;
     }
     row.continuation = {
@@ -231,18 +303,19 @@ export class LocalRecording implements Recording {
       requestKey: crypto.randomUUID(),
       skippedBytes: restart.offset - HEAD_BYTES,
       skippedMs: restart.timeMs,
-      endedIds: recordingId === undefined ? this.endedIds : [...this.endedIds, recordingId],
+      endedIds: [...(row.continuation?.endedIds ?? []), ...(recordingId === undefined ? [] : [recordingId])],
     };
     row.droppedToBytes = this.#file.skippedBytes === 0 ? 0 : restart.offset;
     row.keptFrom = restart;
     delete row.recordingId;
+    delete row.isRequested;
     delete row.partSizeBytes;
     delete row.completion;
     this.#upload = this.#newUpload();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     if (this.#hasEnded) this.#endUpload();
     await this.#deps.local.put(row);
-    await this.#deps.local.drop(this.key, HEAD_BYTES, restart.offset);
+    await this.#try(() => this.#deps.local.drop(this.key, HEAD_BYTES, restart.offset));
     this.#deps.events.onContinued({ recordingId, code: error.code });
     return true;
   }
@@ -255,14 +328,30 @@ export class LocalRecording implements Recording {
       local,
       service,
       signal: this.#stop.signal,
+      waits: this.#waits,
       onProgress: () => events.onProgress(),
-      onWaiting: (reason) => this.#setWaiting(reason),
     });
   }
 
   #begun(atMs: number): void {
     this.#row.startedAtMs = atMs;
+    this.#row.contentType = this.#source?.contentType || this.#row.contentType;
     this.#putRow();
+    this.#started();
+  }
+
+  /** The recording is created with the type that the recorder names once it has started, which some never report. */
+  async #hasStarted(): Promise<void> {
+    const timer = setTimeout(this.#started, STARTS_WITHIN_MS);
+    await this.#start;
+    clearTimeout(timer);
+  }
+
+  /** Returns the bytes at which another file begins. */
+  async #take(bytes: Bytes, atMs: number): Promise<Bytes | undefined> {
+    const { kept, restart } = this.#intake.accept(bytes);
+    await this.#keep(kept, atMs);
+    return restart;
   }
 
   /** Writes the bytes to the disk before they are indexed, counted and uploaded. */
@@ -275,9 +364,12 @@ export class LocalRecording implements Recording {
   }
 
   #count(totalBytes: number, bytes: Bytes, atMs: number): void {
+    this.#noteSilence(atMs);
     this.#index.push(bytes);
     this.#totalBytes = totalBytes;
     this.#lastAtMs = atMs;
+    this.#noteClock();
+    if (this.#sourceProblems.has('no-bytes')) this.review();
     // Frames arrive a little after they were taken; the one with the shortest delay gives the best estimate of the start.
     const { lastMs } = this.#index;
     const hasPaused = this.#row.gaps.some(({ reason }) => reason === BUFFER_FULL);
@@ -288,6 +380,13 @@ export class LocalRecording implements Recording {
     this.#deps.events.onProgress();
   }
 
+  /** Before bytes that arrived at `atMs` are counted. A gap of another reason explains a silence already. */
+  #noteSilence(atMs: number): void {
+    const isSilence = !this.isLeftover && atMs - this.#lastAtMs > NO_BYTES_MS[this.kind];
+    const isExplained = this.#row.gaps.some(({ to }) => Date.parse(to) > this.#lastAtMs);
+    if (isSilence && !isExplained) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(atMs), reason: 'no-bytes' });
+  }
+
   /** The parts that are being uploaded always fit: only their upload makes room. */
   #hasRoom(): boolean {
     const { droppedToBytes, partSizeBytes = SMALLEST_PART_BYTES } = this.#row;
@@ -296,11 +395,14 @@ export class LocalRecording implements Recording {
 
   async #waitForRoom(): Promise<void> {
     const from = now();
+    this.#isPaused = true;
     this.#source?.pause();
     while (!this.#hasRoom() && !this.#isEnding && !this.#stop.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
     }
     this.#addGap({ from: toIso(from), to: toIso(now()), reason: BUFFER_FULL });
+    this.#lastAtMs = now();
+    this.#isPaused = false;
     this.#source?.resume();
   }
 
@@ -308,15 +410,38 @@ export class LocalRecording implements Recording {
     if (this.#row.gaps.length >= MAX_GAPS) return;
     this.#row.gaps.push(gap);
     this.#putRow();
-    this.#deps.events.onGap(gap);
+    this.#deps.events.onGap(this.#ofService(gap));
+  }
+
+  #setSourceProblem(problem: SourceProblem, isOver: boolean): void {
+    if (isOver) this.#sourceProblems.delete(problem);
+    else this.#sourceProblems.add(problem);
+    this.review();
+  }
+
+  /** The times of a leftover are of the earlier visit's clock. */
+  #noteClock(): void {
+    if (!this.isLeftover) this.#row.clock = this.#deps.clock.state;
   }
 
   #putRow(): void {
+    this.#noteClock();
     if (this.#keepsBytes) void this.#deps.local.put(this.#row);
   }
 
+  async #sourceEnded(end: SourceEnd): Promise<void> {
+    this.#endedAtMs = now();
+    this.#sourceProblems.delete('muted');
+    if (end !== 'stopped') {
+      const isContinued = end === 'source-failed' && this.#keepsBytes && this.#deps.events.onSourceFailed();
+      if (!isContinued) this.#sourceProblems.add(end);
+    }
+    await this.#end();
+    this.review();
+  }
+
   async #end(): Promise<void> {
-    await this.#keep(this.#headRoom.end(), now());
+    await this.#keep(this.#intake.end(), now());
     if (this.#state === 'recording') this.#setState('uploading');
     this.#hasEnded = true;
     this.#endUpload();
@@ -324,30 +449,53 @@ export class LocalRecording implements Recording {
 
   #endUpload(): void {
     const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
-    const head = this.#index.finalHead(this.#recordedMs(), { bytes, ms });
-    this.#upload.end({ timeline: this.#timeline(), head });
+    const head = this.#index.finalHead({ bytes, ms });
+    this.#upload.end({ timeline: () => this.#timeline(), head });
   }
 
   /** Indexes what an earlier visit left unindexed. In portions, because it may be hours of video. */
   async #restore(): Promise<void> {
     for (let from = -1; from !== this.#index.state.offset; ) {
       from = this.#index.state.offset;
-      for (const chunk of await this.#deps.local.chunks(this.key, from, from + RESTORED_AT_ONCE_BYTES)) {
+      const portion = () => this.#deps.local.chunks(this.key, from, from + RESTORED_AT_ONCE_BYTES);
+      for (const chunk of await this.#try(portion)) {
         if (chunk.offset === this.#index.state.offset) this.#count(end(chunk), chunk.bytes, chunk.recordedAtMs);
       }
     }
     this.#totalBytes = this.#index.state.offset;
+    await this.#noteLost();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
   }
 
+  /** Bytes that were in memory alone are gone with the earlier visit: what follows them on the disk cannot be read. */
+  async #noteLost(): Promise<void> {
+    if (this.#row.gaps.some(({ reason }) => reason === LOST)) return;
+    const lastOffset = (await this.#try(() => this.#deps.local.lastOffset(this.key))) ?? 0;
+    if (lastOffset < this.#totalBytes) return;
+    const [last] = await this.#try(() => this.#deps.local.chunks(this.key, lastOffset));
+    if (last) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(last.recordedAtMs), reason: LOST });
+  }
+
+  /** By the service's clock, as far as its responses have shown it. */
   #timeline(): Timeline {
     const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
+    const gaps = this.#row.gaps.filter(({ to }) => Date.parse(to) > startedAtMs);
+    const lost = gaps.filter(({ reason }) => reason === LOST);
     return {
-      startedAt: toIso(startedAtMs),
-      endedAt: toIso(Math.max(startedAtMs, this.#lastAtMs)),
-      gaps: this.#row.gaps.filter(({ to }) => Date.parse(to) > startedAtMs),
+      startedAt: this.#serviceIso(startedAtMs),
+      endedAt: this.#serviceIso(Math.max(startedAtMs, this.#lastAtMs, ...lost.map(({ to }) => Date.parse(to)))),
+      gaps: gaps.map((gap) => this.#ofService(gap)),
     };
+  }
+
+  #ofService({ from, to, reason }: Gap): Gap {
+    return { from: this.#serviceIso(Date.parse(from)), to: this.#serviceIso(Date.parse(to)), reason };
+  }
+
+  #serviceIso(pageMs: number): string {
+    const { state } = this.#deps.clock;
+    return toIso(serviceTime(pageMs, (this.isLeftover ? this.#row.clock : undefined) ?? state, state.offsetMs));
   }
 
   /** The time at which `recordedMs` had been recorded; pauses are not in the file. */
@@ -363,11 +511,8 @@ export class LocalRecording implements Recording {
     return gaps.filter(({ reason }) => reason === BUFFER_FULL);
   }
 
-  /** The recorded time without pauses, which are not in the file. */
-  #recordedMs(): number {
-    const { startedAt, endedAt, gaps } = this.#timeline();
-    const lengthMs = (from: string, to: string) => Date.parse(to) - Date.parse(from);
-    return this.#pauses(gaps).reduce((sum, { from, to }) => sum - lengthMs(from, to), lengthMs(startedAt, endedAt));
+  #try<Result>(task: () => Promise<Result>): Promise<Result> {
+    return untilAvailable(task, { signal: this.#stop.signal, waits: this.#waits });
   }
 
   #halt(): void {
@@ -379,11 +524,11 @@ export class LocalRecording implements Recording {
     if (this.#state === state || this.#state === 'withdrawn') return;
     this.#state = state;
     this.#deps.events.onState(state);
+    this.review();
   }
 
-  #setWaiting(reason: WaitingReason | null): void {
-    if (this.#waiting === reason) return;
-    this.#waiting = reason;
+  #waitingChanged(): void {
     this.#deps.events.onProgress();
+    this.review();
   }
 }

@@ -2,26 +2,72 @@
 import { pauseMs } from './backoff.ts';
 import { Unavailable, type WaitingReason } from './errors.ts';
 
+/** A call that has not responded for this long is reported as waiting. */
+export const SLOW_MS = 10_000;
+
+/** What is waited for now. Several calls run at once: one that succeeds does not end the waiting of another. */
+export class Waits {
+  readonly #reasons = new Map<object, WaitingReason>();
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Why the call that has waited for the longest waits; null when none does. */
+  get reason(): WaitingReason | null {
+    for (const reason of this.#reasons.values()) return reason;
+    return null;
+  }
+
+  set(call: object, reason: WaitingReason): void {
+    if (this.#reasons.get(call) === reason) return;
+    this.#reasons.set(call, reason);
+    this.#onChange();
+  }
+
+  end(call: object): void {
+    if (this.#reasons.delete(call)) this.#onChange();
+  }
+
+  /** Reports `work` while it takes longer than `SLOW_MS`. */
+  async notice<Result>(work: Promise<Result>, reason: WaitingReason): Promise<Result> {
+    const timer = setTimeout(() => this.set(work, reason), SLOW_MS);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+      this.end(work);
+    }
+  }
+}
+
 export interface RetryOptions {
   readonly signal: AbortSignal;
-  /** Called with the reason when a call has to wait, and with null when it continues. */
-  onWaiting(reason: WaitingReason | null): void;
+  readonly waits: Waits;
 }
 
 /** Repeats `task` while it throws `Unavailable`. @throws whatever else it throws, and the signal's reason */
-export async function untilAvailable<Result>(task: () => Promise<Result>, options: RetryOptions): Promise<Result> {
-  for (let attempt = 0; ; attempt += 1) {
-    options.signal.throwIfAborted();
-    try {
-      const result = await orAborted(task(), options.signal);
-      options.onWaiting(null);
-      return result;
-    } catch (error) {
-      options.signal.throwIfAborted();
-      if (!(error instanceof Unavailable)) throw error;
-      options.onWaiting(navigator.onLine === false ? 'offline' : error.reason);
-      await pauseOrOnline(Math.max(error.afterMs, pauseMs(attempt, Math.random())), options.signal);
+export async function untilAvailable<Result>(
+  task: () => Promise<Result>,
+  { signal, waits }: RetryOptions,
+): Promise<Result> {
+  const call = {};
+  try {
+    for (let attempt = 0; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        return await orAborted(task(), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof Unavailable)) throw error;
+        const isOffline = navigator.onLine === false && error.reason === 'unreachable';
+        waits.set(call, isOffline ? 'offline' : error.reason);
+        await pauseOrOnline(Math.max(error.afterMs, pauseMs(attempt, Math.random())), signal);
+      }
     }
+  } finally {
+    waits.end(call);
   }
 }
 

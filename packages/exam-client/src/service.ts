@@ -1,8 +1,12 @@
 // The service's calls that an exam client makes (its OpenAPI document), and the PUT of a part to the store.
 import { retryAfterMs } from './backoff.ts';
+import type { Bytes } from './bytes.ts';
+import { now, SessionClock } from './clock.ts';
 import { ClientError, Unavailable } from './errors.ts';
+import { SLOW_MS, Waits } from './retry.ts';
+import { Routes } from './routes.ts';
 import type { Timeline } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
+import { Tokens } from './tokens.ts';
 
 export type RecordingKind = 'webcam' | 'screen' | 'audio';
 
@@ -41,16 +45,37 @@ export interface Completion {
 const CALL_WITHIN_MS = 60_000;
 /** A part without progress for this long is aborted and sent again. */
 const STALLED_AFTER_MS = 30_000;
+/** What a proxy has taken whole may be on its way for longer: the wait for a response doubles after each that did not come. */
+const MAX_RESPONSE_WAIT_MS = 480_000;
+
+/** A response, by fetch or by XMLHttpRequest. */
+interface Answer {
+  /** 0: none. */
+  readonly status: number;
+  readonly text: string;
+  header(name: string): string | null;
+}
+
+interface Body {
+  readonly type: string;
+  readonly content: string | Bytes;
+}
 
 export class Service {
-  readonly #options: ServiceOptions;
+  readonly #v1: string;
   readonly #recordings: string;
-  #token: Promise<string> | undefined;
+  readonly #clock: SessionClock;
+  readonly #waits: Waits;
+  readonly #tokens: Tokens;
+  readonly #routes = new Routes();
+  #responseWaitMs = STALLED_AFTER_MS;
 
-  constructor(options: ServiceOptions) {
-    const { service, exam, attempt } = options;
-    this.#options = options;
-    this.#recordings = `${service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
+  constructor(options: ServiceOptions, clock: SessionClock = new SessionClock(), waits: Waits = new Waits(() => {})) {
+    this.#v1 = `${options.service.replace(/\/+$/, '')}/v1`;
+    this.#recordings = `${this.#v1}/exams/${options.exam}/attempts/${options.attempt}/recordings`;
+    this.#clock = clock;
+    this.#waits = waits;
+    this.#tokens = new Tokens(() => options.getToken(), clock, waits);
   }
 
   /** The same key returns the recording that an earlier call created, also when its response was lost. */
@@ -63,10 +88,27 @@ export class Service {
     return { recordingId: created.recordingId, partSizeBytes: upload.partSizeBytes };
   }
 
-  async presign(recordingId: string, partNumber: number, sizeBytes: number): Promise<string> {
-    const body = { parts: [{ partNumber, sizeBytes }] };
-    const { parts } = (await this.#call('POST', `/${recordingId}/parts`, body)) as { parts: { url: string }[] };
-    return parts[0]?.url ?? '';
+  /**
+   * Stores a part, directly or through the service, and returns its ETag: empty where the store's CORS rules hide it.
+   * @throws Unavailable; `NoSuchUpload` when the store does not know the upload; ClientError with the problem's code
+   */
+  async putPart(recordingId: string, partNumber: number, bytes: Bytes, signal: AbortSignal): Promise<string> {
+    const route = this.#routes.next();
+    try {
+      const etag =
+        route === 'direct'
+          ? await this.#putDirectly(recordingId, partNumber, bytes, signal)
+          : await this.#putThroughService(recordingId, partNumber, bytes, signal);
+      this.#routes.succeeded(route);
+      return etag;
+    } catch (error) {
+      const isOffline = navigator.onLine === false;
+      const isOfRoute = error instanceof PartNotSent && !isOffline && !signal.aborted;
+      if (isOfRoute) this.#routes.failed(route, error.isReached);
+      if (!(error instanceof ClientError && error.code === 'uploads-proxied')) throw error;
+      this.#routes.proxiedOnly();
+      return this.putPart(recordingId, partNumber, bytes, signal);
+    }
   }
 
   async parts(recordingId: string): Promise<StoredPart[]> {
@@ -77,13 +119,6 @@ export class Service {
     return (await this.#call('POST', `/${recordingId}/complete`, completion)) as { sizeBytes: number };
   }
 
-  /** The whole file, through the service. Safe to repeat. */
-  async content(recordingId: string, file: Blob): Promise<void> {
-    const form = new FormData();
-    form.set('file', file);
-    await this.#call('POST', `/${recordingId}/content`, form);
-  }
-
   async abort(recordingId: string): Promise<void> {
     await this.#call('POST', `/${recordingId}/abort`);
   }
@@ -92,109 +127,187 @@ export class Service {
     await this.#call('DELETE', `/${recordingId}?reason=consent-withdrawn`);
   }
 
+  /** Asks only for what time it is. @throws Unavailable */
+  async readClock(): Promise<void> {
+    await this.#send('GET', `${this.#v1}/upload-settings`);
+  }
+
+  /** A new URL for each attempt, so that none has expired. */
+  async #putDirectly(recordingId: string, partNumber: number, bytes: Bytes, signal: AbortSignal): Promise<string> {
+    const body = { parts: [{ partNumber, sizeBytes: bytes.length }] };
+    const { parts } = (await this.#call('POST', `/${recordingId}/parts`, body)) as { parts: { url: string }[] };
+    // Bytes without a type: the browser then sends no Content-Type, which would not be signed.
+    const answer = await this.#upload(parts[0]?.url ?? '', bytes, {}, signal);
+    if (isSuccess(answer)) return answer.header('etag') ?? '';
+    if (answer.status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
+    throw new PartNotSent(`The store responded to a part with ${answer.status}.`, answer.status !== 0);
+  }
+
+  async #putThroughService(
+    recordingId: string,
+    partNumber: number,
+    bytes: Bytes,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const url = `${this.#recordings}/${recordingId}/parts/${partNumber}`;
+    const put = async (headers: Record<string, string>) => {
+      const type = { 'content-type': 'application/octet-stream' };
+      const answer = await this.#upload(url, bytes, { ...headers, ...type }, signal);
+      if (answer.status === 0) throw new PartNotSent('The service did not take a part.', false);
+      return answer;
+    };
+    try {
+      return (readResult(await this.#authorized(put)) as { etag: string }).etag;
+    } catch (error) {
+      if (error instanceof ClientError && (error.code === 'not-found' || error.code === 'method-not-allowed')) {
+        this.#routes.directOnly();
+        throw new PartNotSent('The service takes no parts.', true);
+      }
+      if (error instanceof Unavailable && error.reason === 'unreachable') {
+        throw new PartNotSent(error.message, true, error.afterMs);
+      }
+      throw error;
+    }
+  }
+
+  /** A PUT by XMLHttpRequest, because fetch reports no progress: a slow connection would look like a dead one. */
+  #upload(url: string, bytes: Bytes, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+    const waits = this.#waits;
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest();
+      const settled = new AbortController();
+      let timers: ReturnType<typeof setTimeout>[] = [];
+      const stop = () => {
+        for (const timer of timers) clearTimeout(timer);
+        waits.end(request);
+      };
+      const watch = (limitMs: number, onStalled = () => {}) => {
+        stop();
+        const abort = () => {
+          onStalled();
+          request.abort();
+        };
+        timers = [setTimeout(() => waits.set(request, 'unreachable'), SLOW_MS), setTimeout(abort, limitMs)];
+      };
+      request.upload.onprogress = () => watch(STALLED_AFTER_MS);
+      request.upload.onload = () => {
+        const limitMs = this.#responseWaitMs;
+        watch(limitMs, () => {
+          this.#responseWaitMs = Math.min(MAX_RESPONSE_WAIT_MS, 2 * limitMs);
+        });
+      };
+      signal.addEventListener('abort', () => request.abort(), { signal: settled.signal });
+      request.onloadend = () => {
+        stop();
+        settled.abort();
+        const { status, responseText: text } = request;
+        resolve({ status, text, header: (name) => request.getResponseHeader(name) });
+      };
+      request.open('PUT', url);
+      // An empty response has no type: Firefox would read it as XML, and print the URL with the error.
+      request.responseType = 'text';
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      watch(STALLED_AFTER_MS);
+      request.send(bytes);
+      if (signal.aborted) request.abort();
+    });
+  }
+
   /** @throws Unavailable, ClientError with the problem's code */
   async #call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<unknown> {
-    let answer = await this.#send(method, path, body, headers);
-    if (answer.status === 401) answer = await this.#send(method, path, body, headers);
-    if (answer.ok) return answer.status === 204 ? undefined : readJson(answer);
-    const problem = ((await readJson(answer).catch(() => undefined)) ?? {}) as {
-      code?: string;
-      detail?: string;
-      partNumbers?: number[];
-      receipt?: { reason?: string };
-    };
-    const { code = `http-${answer.status}`, detail = `The service responded with ${answer.status}.` } = problem;
-    if (answer.status === 401) throw new Unavailable('unauthorized', detail);
-    const isPassing = answer.status === 408 || answer.status === 429 || answer.status >= 500;
-    // The deletion receipt, which is written last, has the reason.
-    const isBeingDeleted = code === 'recording-deleted' && !problem.receipt;
-    if (isPassing || isBeingDeleted || code === 'recording-being-created' || problem.code === undefined) {
-      throw new Unavailable('unreachable', detail, retryAfterMs(answer.headers.get('retry-after'), Date.now()));
-    }
-    throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
+    const json = body && { type: 'application/json', content: JSON.stringify(body) };
+    return readResult(await this.#send(method, this.#recordings + path, json, headers));
   }
 
-  async #send(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response> {
-    this.#token ??= askToken(this.#options);
-    const asked = this.#token;
-    const forget = () => {
-      if (this.#token === asked) this.#token = undefined;
-    };
-    const token = await asked.catch((error: unknown) => {
-      forget();
-      throw new Unavailable('unauthorized', String(error));
-    });
-    const isFile = body instanceof FormData;
-    try {
-      const answer = await fetch(this.#recordings + path, {
+  #send(method: string, url: string, body?: Body, headers?: Record<string, string>): Promise<Answer> {
+    return this.#authorized(async (authorization) => {
+      const sentMs = now();
+      const call = fetch(url, {
         method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body && !isFile && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body && { body: isFile ? body : JSON.stringify(body) }),
-        // No time-out: the upload of a whole file may take hours.
-        ...(!isFile && { signal: AbortSignal.timeout(CALL_WITHIN_MS) }),
+        headers: { ...authorization, ...(body && { 'content-type': body.type }), ...headers },
+        ...(body && { body: body.content }),
+        signal: AbortSignal.timeout(CALL_WITHIN_MS),
+      }).then(async (response) => {
+        const receivedMs = now();
+        const header = (name: string) => response.headers.get(name);
+        this.#clock.learn(header('date'), sentMs, receivedMs);
+        return { status: response.status, text: await response.text(), header };
       });
-      if (answer.status === 401) forget();
-      return answer;
-    } catch (error) {
-      throw new Unavailable('unreachable', String(error));
+      return this.#waits.notice(call, 'unreachable').catch((error: unknown) => {
+        throw new Unavailable('unreachable', String(error));
+      });
+    });
+  }
+
+  /** With a new token when the first was refused. @throws Unavailable `unauthorized` when the second is refused too */
+  async #authorized(request: (authorization: Record<string, string>) => Promise<Answer>): Promise<Answer> {
+    for (let isRepeated = false; ; isRepeated = true) {
+      const token = await this.#tokens.get();
+      const answer = await request({ authorization: `Bearer ${token}` });
+      const isRefused = answer.status === 401 || FORBIDDEN.has(readProblem(answer).code ?? '');
+      if (!isRefused) return answer;
+      await this.#tokens.refuse(token);
+      if (isRepeated) throw new Unavailable('unauthorized', `The service refuses the token with ${answer.status}.`);
     }
   }
 }
 
-/** @throws what `getToken` throws, and Error when it returns what no header can hold, such as an error page */
-async function askToken(options: ServiceOptions): Promise<string> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('getToken took too long.')), CALL_WITHIN_MS);
-  });
-  const token = (await Promise.race([options.getToken(), tooLate]).finally(() => clearTimeout(timer))).trim();
-  if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken returned no token.');
-  return token;
-}
-
-/**
- * Uploads a part and returns its ETag, empty where the store's CORS rules hide it. By XMLHttpRequest, because fetch
- * reports no progress: a slow connection would look like a dead one.
- * @throws Unavailable for all but success; `NoSuchUpload` on a 404
- */
-export function putPart(url: string, bytes: Bytes, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const settled = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const watch = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => request.abort(), STALLED_AFTER_MS);
-    };
-    request.upload.onprogress = watch;
-    signal.addEventListener('abort', () => request.abort(), { signal: settled.signal });
-    request.onloadend = () => {
-      clearTimeout(timer);
-      settled.abort();
-      const { status } = request;
-      if (status >= 200 && status < 300) resolve(request.getResponseHeader('etag') ?? '');
-      else if (status === 404) reject(new NoSuchUpload('unreachable', 'The store does not know the upload.'));
-      else reject(new Unavailable('unreachable', `The store responded to a part with ${status}.`));
-    };
-    request.open('PUT', url);
-    watch();
-    // Bytes, not a Blob: the browser then sends no Content-Type, which would not be signed.
-    request.send(bytes);
-    if (signal.aborted) request.abort();
-  });
-}
+/** Refusals that another token from the page can end. */
+const FORBIDDEN = new Set(['scope-missing', 'wrong-attempt', 'wrong-participant']);
 
 /** The upload may have been completed, aborted or deleted. A 404 does not prove it: the service has to be queried. */
 export class NoSuchUpload extends Unavailable {}
 
-async function readJson(answer: Response): Promise<unknown> {
+/** The part may go another way. `isReached`: something responded. */
+class PartNotSent extends Unavailable {
+  readonly isReached: boolean;
+
+  constructor(message: string, isReached: boolean, afterMs?: number) {
+    super('unreachable', message, afterMs);
+    this.isReached = isReached;
+  }
+}
+
+interface Problem {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly partNumbers?: number[];
+  readonly receipt?: { readonly reason?: string };
+}
+
+/** @throws Unavailable, ClientError with the problem's code */
+function readResult(answer: Answer): unknown {
+  if (isSuccess(answer)) return answer.status === 204 ? undefined : parse(answer.text);
+  const problem = readProblem(answer);
+  const { code = `http-${answer.status}`, detail = `The service responded with ${answer.status}.` } = problem;
+  const isPassing = answer.status === 408 || answer.status === 429 || answer.status >= 500;
+  // The deletion receipt, which is written last, has the reason.
+  const isBeingDeleted = code === 'recording-deleted' && !problem.receipt;
+  if (isPassing || isBeingDeleted || code === 'recording-being-created' || problem.code === undefined) {
+    const afterMs = retryAfterMs(answer.header('retry-after'), answer.header('date'));
+    throw new Unavailable('unreachable', detail, afterMs);
+  }
+  throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
+}
+
+/** Empty where something else than the service has responded. */
+function readProblem(answer: Answer): Problem {
+  if (isSuccess(answer)) return {};
   try {
-    return await answer.json();
+    return (JSON.parse(answer.text) as Problem | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch (error) {
     throw new Unavailable('unreachable', String(error));
   }
+}
+
+function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
 }

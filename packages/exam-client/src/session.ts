@@ -1,9 +1,10 @@
 // One attempt at an exam: all its recordings, those of an earlier visit included, on one clock.
-import { now } from './clock.ts';
+import { type Hole, now, SessionClock, serviceTime, TICK_MS } from './clock.ts';
 import { ClientError } from './errors.ts';
 import { TypedEventTarget } from './events.ts';
-import { LocalBytes, type RecordingRow, type StorageWarning } from './local-bytes.ts';
+import { LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf, type StorageWarning } from './local-bytes.ts';
 import { hold, whenFree } from './locks.ts';
+import type { RecordingProblem } from './problems.ts';
 import {
   LocalRecording,
   type Progress,
@@ -11,7 +12,7 @@ import {
   type RecordingState,
   type StoredRecording,
 } from './recording.ts';
-import { untilAvailable } from './retry.ts';
+import { untilAvailable, Waits } from './retry.ts';
 import { type Consent, type RecordingKind, Service, type ServiceOptions } from './service.ts';
 import type { RecordingSource, RecordOptions } from './source.ts';
 import type { Gap } from './timeline.ts';
@@ -29,20 +30,28 @@ export interface SessionEvents {
   progress: { readonly recording: Recording };
   state: { readonly recording: Recording; readonly state: RecordingState };
   gap: { readonly recording: Recording; readonly gap: Gap };
-  /** The service ended `endedRecordingId`; a new recording has all bytes that are still local, and all that follow. */
+  /**
+   * `endedRecordingId` has ended before `finish`. Another recording has what follows: all bytes that are still local, where
+   * the service ended it (`code` is its problem code); the next media after `source-failed` and `source-restarted`.
+   */
   continued: {
     readonly recording: Recording;
     readonly endedRecordingId: string | undefined;
     readonly code: string;
   };
+  /** A problem begins, or is over; `recording.problems` has those that hold. */
+  problem: { readonly recording: Recording; readonly problem: RecordingProblem; readonly isOver: boolean };
   warning: { readonly code: StorageWarning };
   stored: { readonly recording: Recording; readonly stored: StoredRecording };
   failed: { readonly recording: Recording; readonly error: ClientError };
 }
 
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
-/** The longest that the service keeps a recording. Local bytes are kept no longer either. */
-const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1000;
+/** The rows of stored recordings have no bytes: by the service's clock they are needed no longer than its recordings. */
+const STORED_ROWS_FOR_MS = 30 * 24 * 60 * 60 * 1000;
+/** A source that fails soon after each start is not recorded for ever. */
+const MAX_FAILED_STARTS = 3;
+const FAILED_START_MS = 5_000;
 /** Problem codes of a recording that is deleted already. */
 const DELETED = new Set(['recording-not-found', 'recording-deleted', 'recording-expired']);
 
@@ -55,6 +64,11 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   readonly #options: SessionOptions;
   readonly #service: Service;
   readonly #local: LocalBytes;
+  readonly #clock: SessionClock;
+  readonly #waits = new Waits(() => this.#review());
+  #isReadingClock = false;
+  /** Runs while a recording is open. */
+  #timer: ReturnType<typeof setInterval> | undefined;
   readonly #over = new AbortController();
   readonly #recordings: LocalRecording[] = [];
   readonly #adopted: Promise<void>;
@@ -63,13 +77,18 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   constructor(options: SessionOptions) {
     super();
     this.#options = options;
-    this.#service = new Service(options);
+    this.#clock = new SessionClock(
+      (hole) => this.#addHole(hole),
+      () => void this.#readClock(),
+    );
+    this.#service = new Service(options, this.#clock, this.#waits);
     this.#local = new LocalBytes({
       memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
       onWarning: (code) => this.emit('warning', { code }),
     });
     options.signal?.addEventListener('abort', () => this.#over.abort(), { once: true });
     if (options.signal?.aborted) this.#over.abort();
+    this.#over.signal.addEventListener('abort', () => clearInterval(this.#timer));
     this.#adopted = this.#adoptLeftovers().catch(() => {});
   }
 
@@ -88,8 +107,13 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       storedBytes: sum('storedBytes'),
       backlogBytes: sum('backlogBytes'),
       backlogSeconds: Math.max(0, ...each.map(({ backlogSeconds }) => backlogSeconds)),
-      waiting: each.find(({ waiting }) => waiting !== null)?.waiting ?? null,
+      waiting: each.find(({ waiting }) => waiting !== null)?.waiting ?? this.#waits.reason,
     };
+  }
+
+  /** Those of all recordings, each once. */
+  get problems(): readonly RecordingProblem[] {
+    return [...new Set(this.#recordings.flatMap(({ problems }) => problems))];
   }
 
   /**
@@ -97,6 +121,10 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
    * @throws ClientError `withdrawn`, `aborted`; TypeError, or DOMException when the browser cannot record the source
    */
   record(kind: RecordingKind, source: RecordingSource, options: RecordOptions = {}): Recording {
+    return this.#record(kind, { source, options, failedStarts: 0 });
+  }
+
+  #record(kind: RecordingKind, live: Live): LocalRecording {
     if (this.#isWithdrawn) throw new ClientError('withdrawn', 'Consent was withdrawn.');
     if (this.#over.signal.aborted) throw new ClientError('aborted', 'The session is over.');
     const { service, exam, attempt, participantId, consent } = this.#options;
@@ -107,14 +135,14 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       attempt,
       participantId,
       kind,
-      contentType: options.mimeType ?? '',
+      contentType: live.options.mimeType ?? '',
       consent,
       createdAtMs: now(),
       state: 'open',
       gaps: [],
       droppedToBytes: 0,
     };
-    const recording = this.#open(row, { source, options });
+    const recording = this.#open(row, live);
     hold(row.key, recording.stored);
     return recording;
   }
@@ -142,22 +170,39 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const rows = (await this.#local.rows()).filter((row) => this.#isOfAttempt(row));
     for (const row of rows) await this.#local.put({ ...row, state: 'withdrawn' });
     await Promise.all(rows.map(({ key }) => this.#local.dropAll(key)));
-    const known = new Map(rows.map((row) => [row.key, idsOf(row)]));
-    for (const { key, recordingId, endedIds } of this.#recordings) known.set(key, [...endedIds, recordingId]);
-    await Promise.all([...known].map(([key, ids]) => this.#delete(key, ids)));
+    const known = new Map(rows.map((row) => [row.key, row]));
+    for (const { row } of this.#recordings) known.set(row.key, row);
+    await Promise.all([...known.values()].map((row) => this.#delete(row)));
   }
 
-  #open(row: RecordingRow, live?: { source: RecordingSource; options: RecordOptions }): LocalRecording {
+  /**
+   * Erases what this browser keeps of other attempts, unsent bytes too: for a computer that several candidates use. Nothing
+   * else erases it. Resolves with the number of recordings.
+   */
+  async eraseOtherAttempts(): Promise<number> {
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const rows = await untilAvailable(() => this.#local.rows(), options);
+    const others = rows.filter((row) => !this.#isOfAttempt(row));
+    for (const { key } of others) await this.#local.remove(key);
+    return others.length;
+  }
+
+  #open(row: RecordingRow, live?: Live): LocalRecording {
     const recording: LocalRecording = new LocalRecording(
       row,
       {
         local: this.#local,
         service: this.#service,
+        clock: this.#clock,
+        waits: this.#waits,
         signal: this.#over.signal,
         events: {
           onProgress: () => this.emit('progress', { recording }),
           onState: (state) => this.emit('state', { recording, state }),
           onGap: (gap) => this.emit('gap', { recording, gap }),
+          onProblem: (problem, isOver) => this.emit('problem', { recording, problem, isOver }),
+          onSourceFailed: () => this.#recordAgain(recording, live, 'source-failed'),
+          onRestart: (file) => this.#recordNext(recording, file),
           onContinued: ({ recordingId, code }) =>
             this.emit('continued', { recording, endedRecordingId: recordingId, code }),
         },
@@ -165,58 +210,122 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       live,
     );
     this.#recordings.push(recording);
+    this.#clock.tick();
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     recording.stored.then(
       (stored) => this.emit('stored', { recording, stored }),
       (error: ClientError) => {
         if (recording.state !== 'withdrawn') this.emit('failed', { recording, error });
-        const isOver = this.#isWithdrawn || this.#over.signal.aborted;
-        if (isOver || !recording.needsNewRecorder || !(live?.source instanceof MediaStream)) return;
-        this.record(row.kind, live.source, live.options);
+        if (recording.needsNewRecorder) this.#recordAgain(recording, live, error.code);
       },
     );
     return recording;
   }
 
+  /** Whether a new recording goes on with the same MediaStream. */
+  #recordAgain(recording: LocalRecording, live: Live | undefined, code: string): boolean {
+    if (this.#isWithdrawn || this.#over.signal.aborted) return false;
+    if (!(live?.source instanceof MediaStream) || !live.source.active) return false;
+    const isShort = now() - recording.row.createdAtMs < FAILED_START_MS;
+    const failedStarts = isShort ? live.failedStarts + 1 : 0;
+    if (failedStarts > MAX_FAILED_STARTS) return false;
+    try {
+      this.#continue(recording, { ...live, failedStarts }, code);
+      return true;
+    } catch {
+      // The tracks are now such that the browser cannot record them.
+      return false;
+    }
+  }
+
+  /** A file that the source began within the recording. After an abort it is read no further. */
+  #recordNext(recording: LocalRecording, file: ReadableStream<Blob>): void {
+    if (this.#isWithdrawn || this.#over.signal.aborted) return void file.cancel();
+    const options = { mimeType: recording.row.contentType };
+    this.#continue(recording, { source: file, options, failedStarts: 0 }, 'source-restarted');
+  }
+
+  #continue(ended: LocalRecording, live: Live, code: string): void {
+    const recording = this.#record(ended.kind, live);
+    this.emit('continued', { recording, endedRecordingId: ended.recordingId, code });
+  }
+
+  #tick(): void {
+    this.#clock.tick();
+    this.#review();
+    if (this.#recordings.some(({ state }) => state === 'recording' || state === 'uploading')) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #review(): void {
+    for (const recording of this.#recordings) recording.review();
+  }
+
+  #addHole(hole: Hole): void {
+    for (const recording of this.#recordings) recording.addHole(hole);
+  }
+
+  /** Did the computer sleep, or was its clock set? Only the service's clock tells. */
+  async #readClock(): Promise<void> {
+    if (this.#isReadingClock) return;
+    this.#isReadingClock = true;
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    await untilAvailable(() => this.#service.readClock(), options).catch(() => {});
+    this.#isReadingClock = false;
+  }
+
   /** Only one tab resumes a leftover. Recordings of tabs that are still open are waited for in the background. */
   async #adoptLeftovers(): Promise<void> {
-    const rows = await this.#local.rows();
-    const old = rows.filter(({ createdAtMs }) => createdAtMs < Date.now() - KEPT_FOR_MS);
-    for (const { key } of old) await this.#local.remove(key);
-    for (const { key } of rows.filter(
-      (row) => this.#isOfAttempt(row) && row.state !== 'stored' && !old.includes(row),
-    )) {
-      void whenFree(
-        key,
-        () => this.#lastWriteAt(key),
-        this.#over.signal,
-        () => this.#adopt(key),
-      ).catch(() => {});
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const rows = await untilAvailable(() => this.#local.rows(), options);
+    for (const { key } of rows.filter((row) => this.#isOfAttempt(row) && row.state !== 'stored')) {
+      const lastOffset = () => untilAvailable(() => this.#local.lastOffset(key), options);
+      void whenFree(key, lastOffset, this.#over.signal, () => this.#adopt(key)).catch(() => {});
+    }
+    void this.#forgetStored(rows);
+  }
+
+  async #forgetStored(rows: readonly RecordingRow[]): Promise<void> {
+    const stored = rows.filter(({ state }) => state === 'stored');
+    if (stored.length === 0) return;
+    await this.#readClock();
+    const { state } = this.#clock;
+    if (state.offsetMs === undefined) return;
+    const untilMs = serviceTime(now(), state) - STORED_ROWS_FOR_MS;
+    for (const { key, createdAtMs, clock } of stored) {
+      if (clock && serviceTime(createdAtMs, clock) < untilMs) await this.#local.remove(key);
     }
   }
 
   async #adopt(key: string): Promise<void> {
-    const row = await this.#local.row(key);
-    if (row?.state === 'withdrawn') return this.#delete(key, idsOf(row));
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const [row, lastOffset] = await untilAvailable(
+      async () => [await this.#local.row(key), await this.#local.lastOffset(key)] as const,
+      options,
+    );
+    if (row?.state === 'withdrawn') return this.#delete(row);
     if (row?.state !== 'open' || this.#isWithdrawn) return;
-    const isEmpty = row.recordingId === undefined && (await this.#local.chunks(key, 0, 1)).length === 0;
-    if (isEmpty) return this.#local.remove(key);
+    if (!row.recordingId && !row.isRequested && lastOffset === undefined) return this.#local.remove(key);
     await this.#open(row).stored.catch(() => {});
   }
 
-  async #lastWriteAt(key: string): Promise<number> {
-    const chunks = await this.#local.chunks(key);
-    return Math.max(0, ...chunks.map(({ recordedAtMs }) => recordedAtMs));
-  }
-
-  async #delete(key: string, recordingIds: readonly (string | undefined)[]): Promise<void> {
-    for (const recordingId of recordingIds) {
-      if (recordingId === undefined) continue;
-      const options = { signal: this.#over.signal, onWaiting: () => {} };
-      await untilAvailable(() => this.#service.withdraw(recordingId), options).catch((error: unknown) => {
-        if (!(error instanceof ClientError && DELETED.has(error.code))) throw error;
-      });
+  /** Deletes what the service has of it, then the row. */
+  async #delete(row: RecordingRow): Promise<void> {
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const unlessRefused = (isExpected: (code: string) => boolean) => (error: unknown) => {
+      if (!(error instanceof ClientError && isExpected(error.code))) throw error;
+    };
+    // Its creation may have succeeded, without a response: the same key finds it. What is refused does not exist.
+    if (row.isRequested && row.recordingId === undefined) {
+      const create = async () => Object.assign(row, await this.#service.create(requestKeyOf(row), newRecordingOf(row)));
+      await untilAvailable(create, options).catch(unlessRefused(() => true));
     }
-    await this.#local.remove(key);
+    for (const recordingId of idsOf(row)) {
+      const withdraw = () => this.#service.withdraw(recordingId);
+      await untilAvailable(withdraw, options).catch(unlessRefused((code) => DELETED.has(code)));
+    }
+    await this.#local.remove(row.key);
   }
 
   #isOfAttempt({ service, exam, attempt }: RecordingRow): boolean {
@@ -225,7 +334,14 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   }
 }
 
+/** What a recording is made from, and how often that failed at once. */
+interface Live {
+  readonly source: RecordingSource;
+  readonly options: RecordOptions;
+  readonly failedStarts: number;
+}
+
 /** All recordings that the service made for it. */
-function idsOf({ recordingId, continuation }: RecordingRow): readonly (string | undefined)[] {
-  return [...(continuation?.endedIds ?? []), recordingId];
+function idsOf({ recordingId, continuation }: RecordingRow): readonly string[] {
+  return [...(continuation?.endedIds ?? []), ...(recordingId === undefined ? [] : [recordingId])];
 }

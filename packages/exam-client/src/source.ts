@@ -1,8 +1,10 @@
 // Where the bytes of a recording come from: a MediaRecorder on a MediaStream, or a stream of Blobs.
+
+import type { Bytes } from './bytes.ts';
 import { now, toIso } from './clock.ts';
+import type { SourceProblem } from './problems.ts';
 import type { RecordingKind } from './service.ts';
 import type { Gap } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 export interface RecordOptions {
   /** Default: 300,000 for a webcam, 500,000 for a screen. */
@@ -16,15 +18,25 @@ export interface RecordOptions {
 export type RecordingSource = MediaStream | ReadableStream<Blob> | AsyncIterable<Blob>;
 
 export interface SourceEvents {
+  /** The page runs: before the time of what has happened is read. */
+  onAlive(): void;
   onStart(atMs: number): void;
-  /** A source that can wait reads the next bytes after this resolves. */
-  onBytes(bytes: Bytes, atMs: number): Promise<void>;
+  /** A source that can wait reads the next bytes after this resolves: with those at which another file begins, if one does. */
+  onBytes(bytes: Bytes, atMs: number): Promise<Bytes | undefined>;
+  /** The source has begun another file. Before `onEnd`. */
+  onRestart(file: ReadableStream<Blob>): void;
+  /** By the page's clock. */
   onGap(gap: Gap): void;
+  onProblem(problem: SourceProblem, isOver: boolean): void;
   /** Once, after the last bytes. */
-  onEnd(): void;
+  onEnd(end: SourceEnd): void;
 }
 
+/** `stopped` on request; `source-ended`: by itself; `source-failed`: recording broke off, the source may still give media. */
+export type SourceEnd = 'stopped' | 'source-ended' | 'source-failed';
+
 export interface Source {
+  /** As the recorder names it; some say more once they have started. */
   readonly contentType: string;
   start(): void;
   /** Idempotent; `onEnd` follows. */
@@ -41,8 +53,6 @@ const KEYFRAME_INTERVAL_MS = 5_000;
 const VIDEO_BITS_PER_SECOND = { webcam: 300_000, screen: 500_000, audio: 0 } as const;
 const AUDIO_BITS_PER_SECOND = 32_000;
 const CONTAINERS = { video: ['video/webm;codecs=vp8', 'video/webm', 'video/mp4'], audio: ['audio/webm', 'audio/mp4'] };
-/** Without bytes or a timer for this long, the computer slept. Timers of a hidden page may run only once a minute. */
-const STALLED_AFTER_MS = 90_000;
 
 export function openSource(
   source: RecordingSource,
@@ -65,43 +75,74 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   };
   const recorder = new MediaRecorder(stream, settings);
   const over = new AbortController();
-  const gaps = watchGaps(stream, events, over.signal);
+  const { signal } = over;
+  // Firefox delivers nothing any more by itself once one of several tracks has ended.
+  const endMuted = watchTracks(stream, events, signal, () => {
+    const timer = setInterval(() => flush(recorder), TIMESLICE_MS);
+    signal.addEventListener('abort', () => clearInterval(timer));
+  });
   let isStopped = false;
   let isBroken = false;
   let handedOver = Promise.resolve();
-  const stop = () => {
-    isStopped = true;
+  const next: { file?: ReadableStreamDefaultController<Blob> } = {};
+  const stopRecorder = () => {
     if (recorder.state !== 'inactive') recorder.stop();
   };
   const handOver = async (data: Blob, atMs: number) => {
-    if (!isBroken) await events.onBytes(new Uint8Array(await data.arrayBuffer()), atMs);
+    if (isBroken) return;
+    if (next.file) return next.file.enqueue(data);
+    const rest = await events.onBytes(new Uint8Array(await data.arrayBuffer()), atMs);
+    if (!rest) return;
+    // What is still to come of this recorder is a file of its own, and the next recorder begins another one.
+    const file = new ReadableStream<Blob>({
+      start(controller) {
+        next.file = controller;
+        controller.enqueue(new Blob([rest]));
+      },
+    });
+    events.onRestart(file);
+    stopRecorder();
   };
   recorder.addEventListener('start', () => events.onStart(now()));
   recorder.addEventListener('dataavailable', ({ data }) => {
+    events.onAlive();
     const atMs = now();
-    gaps.isAlive();
     if (data.size === 0) return;
     handedOver = handedOver.then(() => handOver(data, atMs));
     // A file with a hole does not play: after a failed write the recording ends.
     handedOver = handedOver.catch(() => {
       isBroken = true;
-      stop();
+      stopRecorder();
     });
+  });
+  // A track that is added or removed ends the recorder, and so does an encoder that fails.
+  let hasFailed = false;
+  recorder.addEventListener('error', () => {
+    hasFailed = true;
   });
   recorder.addEventListener('stop', () => {
     over.abort();
-    gaps.end();
-    void handedOver.then(() => events.onEnd());
+    endMuted();
+    void handedOver.then(() => {
+      next.file?.close();
+      if (isStopped) events.onEnd('stopped');
+      else events.onEnd(isBroken || hasFailed || next.file ? 'source-failed' : 'source-ended');
+    });
   });
-  globalThis.addEventListener('pagehide', () => flush(recorder), { signal: over.signal });
+  globalThis.addEventListener('pagehide', () => flush(recorder), { signal });
   return {
-    contentType: recorder.mimeType,
+    get contentType() {
+      return recorder.mimeType;
+    },
     start() {
       if (!isStopped) return recorder.start(TIMESLICE_MS);
       over.abort();
-      events.onEnd();
+      events.onEnd('stopped');
     },
-    stop,
+    stop() {
+      isStopped = true;
+      stopRecorder();
+    },
     pause: () => recorder.state === 'recording' && recorder.pause(),
     resume: () => recorder.state === 'paused' && recorder.resume(),
   };
@@ -119,16 +160,25 @@ function supportedType(stream: MediaStream): string {
   return wanted.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
 }
 
-/** Reports gaps: when a track was muted or its device was unplugged, and when the computer slept. */
-function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSignal) {
+/** Reports tracks that give nothing, or whose device was unplugged. Returns what ends their gaps. */
+function watchTracks(
+  stream: MediaStream,
+  events: SourceEvents,
+  signal: AbortSignal,
+  onTrackEnded: () => void,
+): () => void {
   const mutedSince = new Map<MediaStreamTrack, number>();
   const mute = (track: MediaStreamTrack) => {
-    if (!mutedSince.has(track)) mutedSince.set(track, now());
+    if (mutedSince.has(track)) return;
+    mutedSince.set(track, now());
+    events.onProblem('muted', false);
   };
   const unmute = (track: MediaStreamTrack) => {
     const from = mutedSince.get(track);
     mutedSince.delete(track);
-    if (from !== undefined) events.onGap({ from: toIso(from), to: toIso(now()), reason: 'muted' });
+    if (from === undefined) return;
+    events.onGap({ from: toIso(from), to: toIso(now()), reason: 'muted' });
+    if (mutedSince.size === 0) events.onProblem('muted', true);
   };
   for (const track of stream.getTracks()) {
     if (track.muted) mute(track);
@@ -136,19 +186,14 @@ function watchGaps(stream: MediaStream, events: SourceEvents, signal: AbortSigna
     track.addEventListener('unmute', () => unmute(track), { signal });
     // When the last track ends, the recording ends: that is no gap.
     const isRecorded = () => stream.getTracks().some(({ readyState }) => readyState === 'live');
-    track.addEventListener('ended', () => isRecorded() && mute(track), { signal });
+    const onEnded = () => {
+      if (!isRecorded()) return;
+      mute(track);
+      onTrackEnded();
+    };
+    track.addEventListener('ended', onEnded, { signal });
   }
-  let aliveAtMs = Date.now();
-  const isAlive = () => {
-    const sleptMs = Date.now() - aliveAtMs;
-    aliveAtMs = Date.now();
-    if (sleptMs > STALLED_AFTER_MS) {
-      events.onGap({ from: toIso(now() - sleptMs), to: toIso(now()), reason: 'stalled' });
-    }
-  };
-  const timer = setInterval(isAlive, TIMESLICE_MS);
-  signal.addEventListener('abort', () => clearInterval(timer));
-  return { isAlive, end: () => [...mutedSince.keys()].forEach(unmute) };
+  return () => [...mutedSince.keys()].forEach(unmute);
 }
 
 function readBlobs(
@@ -161,6 +206,7 @@ function readBlobs(
   let endWait: () => void = () => {};
   let mayGoOn = Promise.resolve();
   let goOn: () => void = () => {};
+  let isHandedOn = false;
   async function read(): Promise<void> {
     events.onStart(now());
     try {
@@ -170,18 +216,26 @@ function readBlobs(
           blobs.next().then(({ done, value }) => resolve(done ? undefined : value), reject);
         });
         if (!blob) break;
-        if (blob.size > 0) await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now());
+        events.onAlive();
+        const rest = blob.size > 0 && (await events.onBytes(new Uint8Array(await blob.arrayBuffer()), now()));
+        if (rest) {
+          isHandedOn = true;
+          events.onRestart(beginningWith(rest, blobs));
+          break;
+        }
         await mayGoOn;
       }
+      events.onEnd(isStopped || isHandedOn ? 'stopped' : 'source-ended');
+    } catch {
+      // The bytes so far are kept.
+      events.onEnd('source-failed');
     } finally {
-      events.onEnd();
-      void blobs.return?.(undefined);
+      if (!isHandedOn) void blobs.return?.(undefined);
     }
   }
   return {
     contentType,
-    // A source that fails has ended; its bytes so far are kept.
-    start: () => void read().catch(() => {}),
+    start: () => void read(),
     stop() {
       isStopped = true;
       endWait();
@@ -194,6 +248,18 @@ function readBlobs(
     },
     resume: () => goOn(),
   };
+}
+
+function beginningWith(bytes: Bytes, blobs: AsyncIterator<Blob>): ReadableStream<Blob> {
+  return new ReadableStream<Blob>({
+    start: (controller) => controller.enqueue(new Blob([bytes])),
+    async pull(controller) {
+      const { done, value } = await blobs.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await blobs.return?.(undefined)),
+  });
 }
 
 function fromReader(reader: ReadableStreamDefaultReader<Blob>): AsyncIterator<Blob> {

@@ -1,25 +1,23 @@
 // Uploads one recording, part by part while it is recorded, and completes it.
-import { ClientError, type WaitingReason } from './errors.ts';
+import type { Bytes } from './bytes.ts';
+import { ClientError } from './errors.ts';
 import type { RecordedFile } from './file.ts';
-import type { LocalBytes, RecordingRow } from './local-bytes.ts';
-import { untilAvailable } from './retry.ts';
-import { NoSuchUpload, putPart, type Service, type StoredPart } from './service.ts';
+import { type LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf } from './local-bytes.ts';
+import { untilAvailable, type Waits } from './retry.ts';
+import { NoSuchUpload, type Service, type StoredPart } from './service.ts';
 import { Slots } from './slots.ts';
 import type { Timeline } from './timeline.ts';
-import type { Bytes } from './webm/ebml.ts';
 
 /** For all recordings of the page: half of the connections that a browser opens to one origin. It also bounds memory. */
 export const PARTS_AT_ONCE = 3;
 /** How often parts that a late request has changed are sent again, when the service refuses the completion for them. */
 const MAX_REPAIRS = 3;
-/** A file that is sent whole is read in portions of this size. */
-const PIECE_BYTES = 8 * 1024 * 1024;
 
 const slots = new Slots(PARTS_AT_ONCE);
 
 /** Known once the recording has ended. */
 export interface Ending {
-  readonly timeline: Timeline;
+  timeline(): Timeline;
   /** Replaces the beginning of part 1, of the same size. */
   readonly head: Bytes | undefined;
 }
@@ -30,8 +28,8 @@ export interface UploadDependencies {
   readonly local: LocalBytes;
   readonly service: Service;
   readonly signal: AbortSignal;
+  readonly waits: Waits;
   onProgress(): void;
-  onWaiting(reason: WaitingReason | null): void;
 }
 
 export class Upload {
@@ -86,19 +84,14 @@ export class Upload {
       if (sizeBytes !== undefined) return sizeBytes;
       await this.#resume(recordingId, partSizeBytes);
     }
-    try {
-      await this.#sendParts(recordingId, partSizeBytes);
-      if (this.#totalBytes === 0) {
-        await this.#try(() => this.#deps.service.abort(recordingId));
-        throw new ClientError('nothing-recorded', 'The source gave no bytes.');
-      }
-      // Where the local beginning is lost, part 1 in the store keeps its first head: the file is whole, but not seekable.
-      if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(recordingId, partSizeBytes, 1);
-      return await this.#complete(recordingId, partSizeBytes);
-    } catch (error) {
-      if (!(error instanceof ClientError && error.code === 'uploads-proxied')) throw error;
-      return this.#sendWhole(recordingId);
+    await this.#sendParts(recordingId, partSizeBytes);
+    if (!this.#deps.file.hasFrames) {
+      await this.#try(() => this.#deps.service.abort(recordingId));
+      throw new ClientError('nothing-recorded', 'The source gave no bytes.');
     }
+    // Where the local beginning is lost, part 1 in the store keeps its first head: the file is whole, but not seekable.
+    if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(recordingId, partSizeBytes, 1);
+    return this.#complete(recordingId, partSizeBytes);
   }
 
   async #sendParts(recordingId: string, partSizeBytes: number): Promise<void> {
@@ -111,50 +104,20 @@ export class Upload {
     }
   }
 
-  /** Where the service hands out no part URLs (UPLOADS=proxy), the whole file is sent once the recording has ended. */
-  async #sendWhole(recordingId: string): Promise<number> {
-    while (!this.#ending) {
-      await this.#change;
-      this.#deps.signal.throwIfAborted();
-    }
-    const { service } = this.#deps;
-    const { timeline } = this.#ending;
-    await this.#try(async () => service.content(recordingId, await this.#file())).catch((error: unknown) => {
-      if (!(error instanceof ClientError && error.code === 'recording-stored')) throw error;
-    });
-    const { sizeBytes } = await this.#try(() => service.complete(recordingId, { timeline }));
-    if (sizeBytes === this.#totalBytes) return sizeBytes;
-    throw new ClientError('recording-stored', 'The service has completed the recording with another file.');
-  }
-
-  /** Built from portions, which the browser can keep on disk as Blobs. */
-  async #file(): Promise<Blob> {
-    const pieces: Blob[] = [];
-    for (let from = 0; from < this.#totalBytes; from += PIECE_BYTES) {
-      const bytes = await this.#deps.file.bytes(from, Math.min(from + PIECE_BYTES, this.#totalBytes));
-      if (!bytes) throw new ClientError('parts-lost', 'Some of the recording is neither here nor in the store.');
-      if (from === 0 && this.#ending?.head) bytes.set(this.#ending.head);
-      pieces.push(new Blob([bytes]));
-    }
-    return new Blob(pieces, { type: this.#deps.row.contentType });
-  }
-
   async #isHere(partSizeBytes: number, partNumber: number): Promise<boolean> {
     const [from, to] = this.#range(partNumber, partSizeBytes);
-    return (await this.#deps.file.bytes(from, to)) !== undefined;
+    return (await this.#try(() => this.#deps.file.bytes(from, to))) !== undefined;
   }
 
   async #create(): Promise<{ recordingId: string; partSizeBytes: number }> {
     const { row, local, service } = this.#deps;
-    const { key, participantId, kind, contentType, consent } = row;
     if (row.recordingId === undefined || row.partSizeBytes === undefined) {
+      if (!row.isRequested) {
+        row.isRequested = true;
+        await local.put(row);
+      }
       const create = async () => {
-        const created = await service.create(row.continuation?.requestKey ?? key, {
-          participantId,
-          kind,
-          contentType,
-          consent,
-        });
+        const created = await service.create(requestKeyOf(row), newRecordingOf(row));
         Object.assign(row, created);
         await local.put(row);
         return created;
@@ -225,9 +188,7 @@ export class Upload {
       slots.run(async () => {
         signal.throwIfAborted();
         const { bytes, isFinal } = await this.#bytesOf(partNumber, partSizeBytes);
-        // A new URL for each attempt, so that none has expired.
-        const url = await service.presign(recordingId, partNumber, bytes.length);
-        const etag = await putPart(url, bytes, signal).catch(async (error: unknown) => {
+        const etag = await service.putPart(recordingId, partNumber, bytes, signal).catch(async (error: unknown) => {
           if (error instanceof NoSuchUpload) await service.parts(recordingId);
           throw error;
         });
@@ -252,12 +213,13 @@ export class Upload {
     let stored = 1;
     while (this.#stored.has(stored + 1)) stored += 1;
     if (stored === 1 || this.#isRefused) return;
-    await this.#deps.file.drop(partSizeBytes, Math.min(stored * partSizeBytes, this.#totalBytes));
+    const to = Math.min(stored * partSizeBytes, this.#totalBytes);
+    await this.#try(() => this.#deps.file.drop(partSizeBytes, to));
   }
 
   async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
     const { service, row, local } = this.#deps;
-    const timeline = this.#ending?.timeline;
+    const timeline = this.#ending?.timeline();
     for (let repairs = 0; ; repairs += 1) {
       if ([...this.#stored.values()].some(({ etag }) => etag === '')) await this.#readEtags(recordingId);
       const parts = [...this.#stored.values()]

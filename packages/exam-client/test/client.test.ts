@@ -35,7 +35,8 @@ test.each([
   [null, 0],
   ['86400', 120_000],
 ])('a service that asks for %s is left alone for so long', (header, ms) => {
-  expect(retryAfterMs(header, Date.parse('2026-01-01T00:00:00Z'))).toBe(ms);
+  // By the response's own date: this computer's clock may be years off.
+  expect(retryAfterMs(header, 'Thu, 01 Jan 2026 00:00:00 GMT')).toBe(ms);
 });
 
 test('two recordings are as far apart as their beginnings; the pauses of one are not in its file', () => {
@@ -49,4 +50,30 @@ test('two recordings are as far apart as their beginnings; the pauses of one are
   ]);
   const moments = ['05.000', '10.000', '15.000', '20.000', '40.000'].map((seconds) => new Date(at(seconds)));
   expect(moments.map((moment) => mediaSeconds(paused, moment))).toEqual([5, 10, 10, 10, 30]);
+});
+
+test('recordings that drift from the clock are as far apart as their anchors say, at each position', () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 2, 9) + second * 1000);
+  const timeline = (start: number, anchors: readonly [number, number][], gaps: Timeline['gaps'] = []): Timeline => ({
+    startedAt: at(start).toISOString(),
+    endedAt: at(500).toISOString(),
+    gaps,
+    anchors: anchors.map(([second, mediaSeconds]) => ({ at: at(second).toISOString(), mediaSeconds })),
+  });
+  // Two seconds late after a hundred, and no later from then on.
+  const camera = timeline(0, [
+    [0, 0],
+    [100, 98],
+    [200, 198],
+  ]);
+  const positions = [-10, 0, 50, 100, 150, 200, 300].map((second) => mediaSeconds(camera, at(second)));
+  expect(positions).toEqual([-10, 0, 49, 98, 148, 198, 298]);
+  const screen = timeline(10, []);
+  const offsets = [0, 49, 98, 148, 298].map((seconds) => offsetSeconds(camera, screen, seconds));
+  expect(offsets).toEqual([10, 9, 8, 8, 8]);
+  expect([0, 40, 90, 190].map((seconds) => offsetSeconds(screen, camera, seconds))).toEqual([-9.8, -9, -8, -8]);
+  const pause = { from: at(210).toISOString(), to: at(230).toISOString(), reason: 'buffer-full' };
+  const paused = timeline(0, [[100, 98]], [pause]);
+  expect([200, 220, 240].map((second) => mediaSeconds(paused, at(second)))).toEqual([198, 208, 218]);
+  expect(offsetSeconds(paused, screen, 218)).toBe(218 - 230);
 });

@@ -4,9 +4,10 @@ import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { RecordedFile } from '../src/file.ts';
 import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
+import { MediaIndex } from '../src/media-index.ts';
+import { Waits } from '../src/retry.ts';
 import { Service } from '../src/service.ts';
 import { Upload } from '../src/upload.ts';
-import { ClusterIndex } from '../src/webm/cluster-index.ts';
 import { newRow } from './new-row.ts';
 
 let api: Api;
@@ -48,14 +49,22 @@ async function createOn(line: Line, { visits = 1 } = {}): Promise<{ recordingId:
 async function createInOneVisit(row: RecordingRow, token: string): Promise<RecordingRow> {
   const abort = new AbortController();
   const local = {
-    async put() {
-      abort.abort();
+    async put({ recordingId }: RecordingRow) {
+      if (recordingId !== undefined) abort.abort();
       return true;
     },
   } as unknown as LocalBytes;
   const service = new Service({ ...row, getToken: async () => token });
-  const file = new RecordedFile(row, local, new ClusterIndex());
-  const upload = new Upload({ row, file, local, service, signal: abort.signal, onProgress() {}, onWaiting() {} });
+  const file = new RecordedFile(row, local, new MediaIndex());
+  const upload = new Upload({
+    row,
+    file,
+    local,
+    service,
+    signal: abort.signal,
+    onProgress() {},
+    waits: new Waits(() => {}),
+  });
   await upload.run().catch((error: unknown) => {
     if (!abort.signal.aborted) throw error;
   });

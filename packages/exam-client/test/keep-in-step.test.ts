@@ -112,3 +112,14 @@ test('small differences are made up for by speed, without a jump, until it is st
   pass(2);
   expect(follower).toMatchObject({ seeks, paused: false });
 });
+
+test('a follower whose distance changes is kept in step by the distance at each position', async () => {
+  const [leader, follower] = [new FakePlayer(100), new FakePlayer(100)];
+  const drift = (seconds: number) => 5 + seconds / 100;
+  keepInStep(leader, follower, drift, () => 0);
+  for (const seconds of [100, 300]) {
+    leader.currentTime = seconds;
+    expect(follower.currentTime).toBeCloseTo(seconds - drift(seconds));
+    for (const player of [leader, follower]) for (let ms = 0; ms <= 100; ms += TICK_MS) player.tick(ms);
+  }
+});

@@ -1,8 +1,10 @@
 // A WebM as a browser's MediaRecorder writes it (unknown sizes, no duration, no cues), of any length, and known to a byte.
-import { type Bytes, concat, element, ID, sizeBytes, uintBytes, uintElement } from '../src/webm/ebml.ts';
+import { type Bytes, concat, uintBytes } from '../src/bytes.ts';
+import { element, ID, sizeBytes, uintElement } from '../src/webm/ebml.ts';
 
-export { concat, ID } from '../src/webm/ebml.ts';
-export { HEAD_BYTES } from '../src/webm/head.ts';
+export { concat } from '../src/bytes.ts';
+export { HEAD_BYTES } from '../src/container.ts';
+export { ID } from '../src/webm/ebml.ts';
 
 export interface SyntheticOptions {
   readonly seconds: number;
@@ -17,16 +19,42 @@ export interface SyntheticOptions {
 export function* syntheticWebm(options: SyntheticOptions): Generator<Bytes> {
   const { seconds, bytesPerSecond, keyframeEverySeconds = 5, framesPerSecond = 10 } = options;
   for (let second = 0; second < seconds; second += 1) {
-    const frames = Array.from({ length: framesPerSecond }, (_, frame) => {
-      const flags = frame === 0 && second % keyframeEverySeconds === 0 ? 0x80 : 0;
-      const time = Math.round((frame * 1000) / framesPerSecond);
-      const data = noise(second * framesPerSecond + frame, Math.floor(bytesPerSecond / framesPerSecond));
-      return element(ID.simpleBlock, concat([Uint8Array.of(0x81, time >> 8, time & 0xff, flags), data]));
-    });
     const head = second === 0 ? [SYNTHETIC_HEAD] : [];
-    const timestamp = uintElement(ID.timestamp, second * 1000);
-    yield concat([...head, uintBytes(ID.cluster), sizeBytes(undefined, 8), timestamp, ...frames]);
+    const cluster = syntheticCluster({
+      timeMs: second * 1000,
+      lengthMs: 1000,
+      frames: framesPerSecond,
+      sizeBytes: bytesPerSecond,
+      isKeyframe: second % keyframeEverySeconds === 0,
+      seed: second * framesPerSecond,
+    });
+    yield concat([...head, cluster]);
   }
+}
+
+export interface ClusterOptions {
+  /** Where it begins in the film, and how long it is. */
+  readonly timeMs: number;
+  readonly lengthMs: number;
+  readonly frames: number;
+  /** Of all frames together, about. */
+  readonly sizeBytes: number;
+  /** Whether the first frame is one. */
+  readonly isKeyframe: boolean;
+  /** Of its first frame: each frame has bytes of its own. */
+  readonly seed: number;
+}
+
+/** One cluster of unknown size. */
+export function syntheticCluster(options: ClusterOptions): Bytes {
+  const { timeMs, lengthMs, frames, sizeBytes: totalBytes, isKeyframe, seed } = options;
+  const blocks = Array.from({ length: frames }, (_, frame) => {
+    const flags = frame === 0 && isKeyframe ? 0x80 : 0;
+    const time = Math.round((frame * lengthMs) / frames);
+    const data = noise(seed + frame, Math.floor(totalBytes / frames));
+    return element(ID.simpleBlock, concat([Uint8Array.of(0x81, time >> 8, time & 0xff, flags), data]));
+  });
+  return concat([uintBytes(ID.cluster), sizeBytes(undefined, 8), uintElement(ID.timestamp, timeMs), ...blocks]);
 }
 
 const ascii = (text: string) => new TextEncoder().encode(text);
@@ -37,12 +65,14 @@ const TRACK = concat([
   element(0xe0, concat([uintElement(0xb0, 640), uintElement(0xba, 480)])),
 ]);
 
+export const SYNTHETIC_TRACKS: Bytes = element(ID.tracks, element(ID.trackEntry, TRACK));
+
 export const SYNTHETIC_HEAD: Bytes = concat([
   element(ID.ebml, element(0x4282, ascii('webm'))),
   uintBytes(ID.segment),
   sizeBytes(undefined, 8),
   element(ID.info, concat([uintElement(ID.timestampScale, 1_000_000), element(0x4d80, ascii('test'))])),
-  element(ID.tracks, element(ID.trackEntry, TRACK)),
+  SYNTHETIC_TRACKS,
 ]);
 
 /** Marsaglia's xorshift: the same bytes for the same seed, on both sides of the wire. */

@@ -1,28 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ClusterIndex } from '../src/webm/cluster-index.ts';
-import { type Bytes, concat, element, ID, readHeader, readUint, uintElement } from '../src/webm/ebml.ts';
-import { HEAD_BYTES } from '../src/webm/head.ts';
-import { HeadRoom } from '../src/webm/head-room.ts';
-import { SYNTHETIC_HEAD, type SyntheticOptions, syntheticWebm } from './synthetic-webm.ts';
+import { type Bytes, concat, readUint, uintBytes } from '../src/bytes.ts';
+import { HEAD_BYTES } from '../src/container.ts';
+import type { IndexState } from '../src/index-state.ts';
+import { MediaIndex } from '../src/media-index.ts';
+import { element, ID, readHeader, sizeBytes, uintElement } from '../src/webm/ebml.ts';
+import type { WebmHead } from '../src/webm/head.ts';
+import { expectReadTheSame, expectSame, pieces, record as recordBytes } from './recorded.ts';
+import { SYNTHETIC_HEAD, SYNTHETIC_TRACKS, type SyntheticOptions, syntheticWebm } from './synthetic-webm.ts';
 
 const MINUTE: SyntheticOptions = { seconds: 60, bytesPerSecond: 2_000 };
 
-/** What the client writes: the file with its first head, and the final head that replaces it. */
-function record(chunks: Iterable<Bytes>, recordedMs = 0) {
-  const room = new HeadRoom();
-  const index = new ClusterIndex();
-  const written = [...chunks].map((chunk) => room.push(chunk));
-  written.push(room.end());
-  for (const bytes of written) index.push(bytes);
-  const head = index.finalHead(recordedMs);
-  return { file: concat(written), head, index, found: elements(head ?? new Uint8Array()) };
-}
-
-function pieces(file: Bytes, cuts: readonly number[]): Bytes[] {
-  const at = [0, ...cuts.map((cut) => cut % file.length).sort((a, b) => a - b), file.length];
-  return at.slice(1).map((end, index) => file.slice(at[index], end));
+function record(chunks: Iterable<Bytes>) {
+  const recorded = recordBytes(chunks);
+  return { ...recorded, found: elements(recorded.head ?? new Uint8Array()) };
 }
 
 /** The elements of a head by their ids, nested ones too. */
@@ -52,9 +44,11 @@ function payloadAt(bytes: Uint8Array, at: number): [number, Uint8Array] {
   return [header.payload, bytes.subarray(header.payload, header.payload + (header.sizeBytes ?? 0))];
 }
 
-function expectSame(bytes: Uint8Array | undefined, others: Uint8Array | undefined): void {
-  expect(Buffer.compare(bytes ?? Buffer.from('none'), others ?? Buffer.alloc(0))).toBe(0);
-}
+const cluster = (ticks: number, ...blocks: Bytes[]) =>
+  element(ID.cluster, concat([uintElement(ID.timestamp, ticks), ...blocks]));
+const block = (ticks: number) => element(ID.simpleBlock, Uint8Array.of(0x81, 0, ticks, 0x80, 9, 9, 9));
+/** Of another track than the picture's. */
+const sound = (ticks: number) => element(ID.simpleBlock, Uint8Array.of(0x82, 0, ticks, 0x80, 9));
 
 describe('a recorded WebM', () => {
   test('gets room behind its header, and ends with a head of that size: its duration, a cue for each keyframe', () => {
@@ -64,8 +58,6 @@ describe('a recorded WebM', () => {
     expect(elements(file.subarray(0, HEAD_BYTES)).has(ID.duration)).toBe(false);
     expect(head).toHaveLength(HEAD_BYTES);
     expect(durationIn(found)).toBe(60_000);
-    // Its last frame may be shown for longer.
-    expect(durationIn(record([raw], 75_500).found)).toBe(75_500);
     const times = Array.from({ length: 12 }, (_, index) => index * 5_000);
     expect(found.get(ID.cueTime)?.map(uint)).toEqual(times);
     const [segment] = payloadAt(head, 12);
@@ -81,15 +73,7 @@ describe('a recorded WebM', () => {
     const whole = record([raw]);
     fc.assert(
       fc.property(fc.array(fc.nat(raw.length), { maxLength: 40 }), (cuts) => {
-        const cut = record(pieces(raw, cuts));
-        expectSame(cut.file, whole.file);
-        expectSame(cut.head, whole.head);
-        let index = new ClusterIndex();
-        for (const piece of pieces(whole.file, cuts)) {
-          index = new ClusterIndex(structuredClone(index.state));
-          index.push(piece);
-        }
-        expectSame(index.finalHead(0), whole.head);
+        expectReadTheSame(raw, whole, cuts);
       }),
       { numRuns: 50 },
     );
@@ -101,8 +85,6 @@ describe('a recorded WebM', () => {
       const reference = element(ID.referenceBlock, Uint8Array.of(1));
       return element(ID.blockGroup, concat(isKeyframe ? [block] : [block, reference]));
     };
-    const cluster = (ticks: number, ...blocks: Bytes[]) =>
-      element(ID.cluster, concat([uintElement(ID.timestamp, ticks), ...blocks]));
     const { found } = record([
       SYNTHETIC_HEAD,
       cluster(0, group(0, true), group(50, false)),
@@ -110,6 +92,76 @@ describe('a recorded WebM', () => {
       cluster(200, group(0, false), group(50, true)),
     ]);
     expect(found.get(ID.cueTime)?.map(uint)).toEqual([0, 250]);
+  });
+
+  test('counts its duration from its first frame, and a still last frame at most 100 ms', () => {
+    const { found } = record([SYNTHETIC_HEAD, cluster(5_000, block(0)), cluster(65_000, block(0))]);
+    expect(durationIn(found)).toBe(60_100);
+  });
+
+  test('of which the beginning is left out lasts as long as what is left', () => {
+    const { index } = record([...syntheticWebm(MINUTE)]);
+    const cue = index.firstCue(HEAD_BYTES + 60_000);
+    if (!cue) throw new Error('no cue');
+    const skipped = { bytes: cue.offset - HEAD_BYTES, ms: cue.timeMs };
+    const found = elements(index.finalHead(skipped) ?? new Uint8Array());
+    expect(durationIn(found)).toBe(60_000 - cue.timeMs);
+    expect(found.get(ID.cueTime)?.map(uint)[0]).toBe(cue.timeMs);
+  });
+
+  test.each([
+    [100_000, 10],
+    [1_000_000_000, 0.001],
+    [333_333, 3],
+  ])('with ticks of %d ns has duration and cues in them', (scale, ticksPerMs) => {
+    const info = element(ID.info, uintElement(ID.timestampScale, scale));
+    const segment = [element(ID.ebml, new Uint8Array()), uintBytes(ID.segment), sizeBytes(undefined, 8)];
+    const seconds = [0, 7, 14].map((second) => cluster(second * 1000 * ticksPerMs, block(0)));
+    const { found, index } = record([...segment, info, SYNTHETIC_TRACKS, ...seconds]);
+    expect(Math.round(durationIn(found))).toBe(Math.round(14_100 * ticksPerMs));
+    expect(found.get(ID.cueTime)?.map(uint)).toEqual([0, 7_000 * ticksPerMs, 14_000 * ticksPerMs]);
+    expect(Math.round(index.lastMs ?? 0)).toBe(14_000);
+  });
+
+  test('has no codec delay, with which Chromium could not seek back to the beginning', () => {
+    const delayed = element(ID.codecDelay, Uint8Array.of(0, 0x63, 0x2e, 0xa0));
+    const entry = element(
+      ID.trackEntry,
+      concat([uintElement(ID.trackNumber, 1), uintElement(ID.trackType, 2), delayed]),
+    );
+    const start = SYNTHETIC_HEAD.subarray(0, SYNTHETIC_HEAD.length - SYNTHETIC_TRACKS.length);
+    const { file, head } = record([start, element(ID.tracks, entry), cluster(0, block(0))]);
+    const zero = Buffer.from(element(ID.codecDelay, new Uint8Array(4)));
+    for (const written of [file, head]) {
+      expect(Buffer.from(written ?? []).includes(zero)).toBe(true);
+      expect(Buffer.from(written ?? []).includes(Buffer.from(delayed))).toBe(false);
+    }
+  });
+
+  test.each([
+    ['a header only', [SYNTHETIC_HEAD], false],
+    [
+      'an empty cluster',
+      [SYNTHETIC_HEAD, uintBytes(ID.cluster), sizeBytes(undefined, 8), uintElement(ID.timestamp, 0)],
+      false,
+    ],
+    ['one frame', [SYNTHETIC_HEAD, cluster(0, block(0))], true],
+    ['a moment of sound and no picture', [SYNTHETIC_HEAD, cluster(0, sound(9))], false],
+    ['sound and no picture', [SYNTHETIC_HEAD, cluster(0, sound(0)), cluster(2_000, sound(0))], true],
+    ['nothing', [], false],
+    ['another container', [new TextEncoder().encode('OggS')], true],
+  ])('with %s has frames, or not', (_, chunks, hasFrames) => {
+    const { index, head } = record(chunks);
+    expect(index.hasFrames).toBe(hasFrames);
+    expect(head !== undefined).toBe(index.lastMs !== undefined);
+  });
+
+  test('of which an earlier version of the client noted the index is read on', () => {
+    const { file, index, head } = record([...syntheticWebm(MINUTE)]);
+    const { startMs: _, head: noted, ...state } = structuredClone(index.state);
+    const { msPerTick: __, ...webm } = noted as WebmHead;
+    expectSame(new MediaIndex({ ...state, head: webm } as IndexState).finalHead(), head);
+    expect(file).toHaveLength(index.state.offset);
   });
 
   test.each([

@@ -16,6 +16,7 @@ import type {
   RecordingPath,
   SignedPart,
   UploadedPart,
+  UploadSettings,
 } from './types.ts';
 
 interface Page {
@@ -34,6 +35,11 @@ export class ProctoringRecordings {
     this.#options = options;
   }
 
+  /** The part size, the largest recording and the types that the service accepts. */
+  uploadSettings(): Promise<UploadSettings> {
+    return send(this.#options, { method: 'GET', path: '/v1/upload-settings' });
+  }
+
   /** Creates a recording. `idempotencyKey`: the same key for the same recording. Default: a new one for each call. */
   async create(
     at: AttemptPath,
@@ -48,6 +54,16 @@ export class ProctoringRecordings {
   async signParts(at: RecordingPath, parts: PresignParts['parts']): Promise<SignedPart[]> {
     const path = `${recordingPath(at)}/parts`;
     return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
+  }
+
+  /**
+   * Sends a part through the service, where the store cannot be reached: it belongs to the same upload as parts that were
+   * put to URLs.
+   */
+  putPart(at: RecordingPath, partNumber: number, bytes: Blob): Promise<UploadedPart> {
+    // A Blob's type would become the Content-Type.
+    const untyped = bytes.slice(0, bytes.size, '');
+    return send(this.#options, { method: 'PUT', path: `${recordingPath(at)}/parts/${partNumber}`, bytes: untyped });
   }
 
   /** The parts in the store, from which an upload is resumed after a crash. */
@@ -66,27 +82,44 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
   }
 
-  /** Creates, uploads and completes a whole file. */
+  /**
+   * Creates, uploads and completes a whole file. Its parts go straight to the store; through the service where that hands
+   * out no URLs, and from the first part on for which the store cannot be reached.
+   */
   async upload(at: AttemptPath, file: Blob, body: Omit<CreateRecording, 'parts'>): Promise<Recording> {
     const created = await this.create(at, { ...body, parts: 0 });
     const recording = { ...at, recording: created.recording.recordingId };
-    const { partSizeBytes } = created.upload;
+    const { partSizeBytes, mode } = created.upload;
+    let isReachable = mode === 'direct';
     for (let partNumber = 1; (partNumber - 1) * partSizeBytes < file.size; partNumber += 1) {
       const part = file.slice((partNumber - 1) * partSizeBytes, partNumber * partSizeBytes, '');
-      await this.#putPart(recording, partNumber, part);
+      isReachable &&= await this.#putToStore(recording, partNumber, part);
+      if (!isReachable) await this.putPart(recording, partNumber, part);
     }
     return this.complete(recording);
   }
 
-  async #putPart(at: RecordingPath, partNumber: number, body: Blob): Promise<void> {
+  /** False when the store did not respond. */
+  async #putToStore(at: RecordingPath, partNumber: number, body: Blob): Promise<boolean> {
     const { fetch: by = fetch, signal } = this.#options;
+    let unreachable: unknown;
     // A new URL for each attempt, so that none has expired.
     const put = async () => {
       const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: body.size }]);
-      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) });
+      unreachable = undefined;
+      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) }).catch((error: unknown) => {
+        unreachable = error;
+        throw error;
+      });
     };
-    const response = await untilFinal(put, ({ ok }) => ok, this.#options);
-    if (!response.ok) throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
+    try {
+      const response = await untilFinal(put, ({ ok }) => ok, this.#options);
+      if (response.ok) return true;
+      throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
+    } catch (error) {
+      if (error !== unreachable || signal?.aborted) throw error;
+      return false;
+    }
   }
 
   get(at: RecordingPath): Promise<Recording> {

@@ -11,10 +11,12 @@ export type ProblemCode =
   | 'assessment-not-found'
   | 'attempt-assessed'
   | 'attempt-full'
+  | 'attempt-of-another-participant'
   | 'auth-unavailable'
   | 'body-too-large'
   | 'clock-skew'
   | 'consent-missing'
+  | 'content-too-large'
   | 'content-type-not-allowed'
   | 'cross-origin'
   | 'erasure-incomplete'
@@ -24,6 +26,7 @@ export type ProblemCode =
   | 'internal'
   | 'invalid-id'
   | 'invalid-request'
+  | 'length-required'
   | 'malformed-form'
   | 'malformed-json'
   | 'malformed-path'
@@ -61,7 +64,8 @@ export type ProblemCode =
   | 'upload-gone'
   | 'uploads-busy'
   | 'uploads-proxied'
-  | 'wrong-attempt';
+  | 'wrong-attempt'
+  | 'wrong-participant';
 
 export interface CreateRecording {
   /**
@@ -70,7 +74,7 @@ export interface CreateRecording {
   participantId: string;
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * Audio or video in WebM, Matroska, MP4 or Ogg; an operator may allow fewer (`CONTENT_TYPES`).
+   * Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer (`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.
    */
   contentType: string;
   /**
@@ -78,7 +82,7 @@ export interface CreateRecording {
    */
   consent: {
     /**
-     * When the participant agreed.
+     * When the participant agreed. A time in the future is taken as the time of the service.
      */
     givenAt: string;
     /**
@@ -89,7 +93,7 @@ export interface CreateRecording {
   /**
    * How many part URLs to return; 1 when absent.
    */
-  parts?: number;
+  parts?: number | null;
 }
 export interface PresignParts {
   /**
@@ -104,16 +108,13 @@ export interface PresignParts {
 export interface CompleteRecording {
   /**
    * What the client believes it stored, to be checked against what the store has.
-   *
-   * @maxItems 10000
    */
-  parts?: {
-    partNumber: number;
-    etag: string;
-  }[];
-  /**
-   * What the recording shows: its beginning, its end, and the pauses in between.
-   */
+  parts?:
+    | {
+        partNumber: number;
+        etag: string;
+      }[]
+    | null;
   timeline?: {
     startedAt: string;
     endedAt: string;
@@ -125,13 +126,20 @@ export interface CompleteRecording {
       to: string;
       reason: string;
     }[];
-  };
+    /**
+     * @maxItems 100
+     */
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
+    }[];
+  } | null;
 }
 export interface RequestPlaybackLink {
   /**
    * Kept in the audit trail.
    */
-  reason?: string;
+  reason?: string | null;
 }
 export interface ReportAssessment {
   /**
@@ -161,9 +169,13 @@ export interface Recording {
    */
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * The media type of the recording, with its codecs where they are known.
+   * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
    */
   contentType: string;
+  /**
+   * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+   */
+  container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
   /**
    * When the participant agreed to be recorded, and to which version of the privacy policy.
    */
@@ -206,7 +218,7 @@ export interface Recording {
    */
   truncated: boolean;
   /**
-   * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
    */
   timeline: {
     startedAt: string;
@@ -215,6 +227,11 @@ export interface Recording {
       from: string;
       to: string;
       reason: string;
+    }[];
+    doubtful?: true;
+    anchors?: {
+      at: string;
+      mediaSeconds: number;
     }[];
   } | null;
 }
@@ -230,9 +247,31 @@ export interface SignedPart {
   };
   expiresAt: string;
 }
+export interface UploadSettings {
+  /**
+   * The size of every part but the last, of recordings that are created now.
+   */
+  partSizeBytes: number;
+  /**
+   * The most that a recording may have.
+   */
+  maxRecordingBytes: number;
+  /**
+   * The media types that may be recorded, without their parameters.
+   */
+  contentTypes: string[];
+  /**
+   * direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.
+   */
+  uploads: 'direct' | 'proxy';
+}
 export interface CreatedRecording {
   recording: Recording;
   upload: {
+    /**
+     * `direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.
+     */
+    mode: 'direct' | 'proxy';
     /**
      * The size of every part but the last.
      */
@@ -244,12 +283,13 @@ export interface CreatedRecording {
 export interface SignedParts {
   parts: SignedPart[];
 }
+export interface UploadedPart {
+  partNumber: number;
+  sizeBytes: number;
+  etag: string;
+}
 export interface UploadedParts {
-  parts: {
-    partNumber: number;
-    sizeBytes: number;
-    etag: string;
-  }[];
+  parts: UploadedPart[];
 }
 export interface RecordingList {
   items: Recording[];
@@ -367,9 +407,13 @@ export interface ParticipantExport {
      */
     kind: 'webcam' | 'screen' | 'audio';
     /**
-     * The media type of the recording, with its codecs where they are known.
+     * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
      */
     contentType: string;
+    /**
+     * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+     */
+    container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
     /**
      * When the participant agreed to be recorded, and to which version of the privacy policy.
      */
@@ -412,7 +456,7 @@ export interface ParticipantExport {
      */
     truncated: boolean;
     /**
-     * When the recording ran and where it has gaps, as the exam client reported; null if it did not.
+     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
      */
     timeline: {
       startedAt: string;
@@ -421,6 +465,11 @@ export interface ParticipantExport {
         from: string;
         to: string;
         reason: string;
+      }[];
+      doubtful?: true;
+      anchors?: {
+        at: string;
+        mediaSeconds: number;
       }[];
     } | null;
     /**
@@ -502,10 +551,7 @@ export interface RestrictRecording {
   reason: string;
 }
 export interface LiftRestriction {
-  /**
-   * Kept in the audit trail for as long as receipts are: do not name a person.
-   */
-  reason?: string;
+  reason?: string | null;
 }
 export interface AccessLog {
   items: AccessLogEntry[];
@@ -573,6 +619,10 @@ export interface Problem {
    * How many bytes a recording may have.
    */
   maxRecordingBytes?: number;
+  /**
+   * How many bytes one request may have.
+   */
+  maxContentBytes?: number;
   /**
    * What could not be deleted yet.
    */

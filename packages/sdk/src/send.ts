@@ -15,6 +15,8 @@ export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
+  /** Sent as they are, instead of a `body` in JSON. */
+  readonly bytes?: Blob;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -38,6 +40,7 @@ async function sendOnce({ baseUrl, token, signal, fetch: by = fetch }: ClientOpt
     method: call.method,
     headers,
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    ...(call.bytes === undefined ? {} : { body: call.bytes }),
     ...(signal ? { signal } : {}),
   });
 }

@@ -12,6 +12,7 @@ export type {
   Problem,
   Receipt,
   Recording,
+  UploadSettings,
 } from './schemas.ts';
 
 export type SignedPart = SignedParts['parts'][number];

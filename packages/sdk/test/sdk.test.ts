@@ -72,6 +72,7 @@ describe('the client for servers', () => {
     const recordings = await client();
     const at = { exam: 'sdk-list', attempt: newAttempt() };
     const { recording, upload } = await recordings.create(at, BODY);
+    expect(await recordings.uploadSettings()).toMatchObject({ partSizeBytes: upload.partSizeBytes, uploads: 'direct' });
     const file = Buffer.concat([webm, Buffer.alloc(upload.partSizeBytes)]);
     const stored = await recordings.upload(at, new Blob([file]), BODY);
     expect(stored).toMatchObject({ sizeBytes: file.length });
@@ -94,6 +95,12 @@ describe('the client for servers', () => {
     await api.service.putPart(part, new Uint8Array(1000));
     expect(await recordings.uploadedParts(place)).toMatchObject([{ partNumber: 2, sizeBytes: 1000 }]);
 
+    expect(await recordings.putPart(place, 1, new Blob(['through the service'], { type: 'text/plain' }))).toMatchObject(
+      {
+        partNumber: 1,
+        sizeBytes: 19,
+      },
+    );
     await recordings.abort(place);
     expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
     expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);

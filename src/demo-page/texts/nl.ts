@@ -45,6 +45,7 @@ export const nl: Texts = {
 
   recordTitle: 'Opname',
   finishingTitle: 'De rest wordt geüpload',
+  endedTitle: 'De opname is afgelopen',
   recordHint:
     'De opslag neemt delen van 5 MB aan, dus de balk beweegt met stappen. Wat daar nog niet is, wordt in deze browser bewaard.',
   recordedFor: (clock) => `Opname loopt ${clock}`,
@@ -58,7 +59,14 @@ export const nl: Texts = {
     'De dienst of haar opslag antwoordt niet. Er gaat niets verloren; het wordt steeds opnieuw geprobeerd.',
   waitingUnauthorized:
     'Er werd geen toegangstoken gegeven. Er gaat niets verloren; het wordt steeds opnieuw geprobeerd.',
-  waitingOver: 'Het uploaden gaat weer door.',
+  waitingStorage: 'De opslag van de browser antwoordt niet. Het lezen wordt steeds opnieuw geprobeerd.',
+  noBytes: 'De bron geeft niets, dus er wordt nu niets opgenomen.',
+  muted: 'De camera of microfoon geeft op dit moment niets.',
+  sourceEnded: 'De bron is gestopt. Er wordt niets meer van opgenomen.',
+  sourceFailed: 'De browser is gestopt met opnemen. Van deze bron wordt niets meer opgenomen.',
+  recordingFailed: 'Deze opname kon niet worden opgeslagen.',
+  problemOf: (kind, problem) => `${kind}: ${problem}`,
+  recordedNothing: 'Er is nog niets opgenomen.',
   cover: 'Camera afdekken',
   uncover: 'Camera vrijmaken',
   covered: 'De camera is afgedekt. Dit wordt een onderbreking.',
@@ -92,7 +100,7 @@ export const nl: Texts = {
   gapsNone: 'Er zijn geen onderbrekingen.',
   gap: (kind, from, length, reason) => `${kind}, op ${from}, ${length}: ${reason}`,
   gapMuted: 'de bron gaf geen beeld of geluid',
-  gapStalled: 'de computer sliep',
+  gapStalled: 'de computer of de browser stond stil',
   gapFull: 'er was geen ruimte om de opname te bewaren',
   gapOther: 'reden onbekend',
   deadlineTitle: 'Bewaartermijn',

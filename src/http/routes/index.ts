@@ -3,11 +3,13 @@ import type { Operation } from '../operation.ts';
 import { assess, readAssessed } from './assessment.ts';
 import { eraseAll, eraseAllRecordings, exportOne, listOfParticipant } from './participants.ts';
 import { accessLog, erase, lift, listOfAttempt, listOfExam, playback, readOne, restrict } from './recordings.ts';
-import { abort, complete, content, create, listUploaded, presign } from './uploads.ts';
+import { abort, complete, content, create, listUploaded, presign, putPart, settings } from './uploads.ts';
 
 export const OPERATIONS: readonly Operation[] = [
+  settings,
   create,
   presign,
+  putPart,
   listUploaded,
   complete,
   abort,

@@ -46,8 +46,10 @@ function listAt(path: ListPath, operationId: string, summary: string): Operation
     summary,
     scopes: ['recordings:review'],
     query: listQuery,
+    keepsToParticipant: true,
     success: PAGE,
-    handle: ({ ctx, ref, query }) => listRecordings(ctx, ref, pageOf(query)),
+    handle: ({ ctx, principal: { participant }, ref, query }) =>
+      listRecordings(ctx, ref, { ...pageOf(query), participantId: participant }),
   });
 }
 
@@ -75,7 +77,7 @@ export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   body: { schema: playbackLinkBody, optional: true },
   success: { status: 201, description: 'The link.', schema: playbackLink },
   problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
-  handle: ({ ctx, caller, ref, body }) => presignPlayback(ctx, caller, ref, body.reason),
+  handle: ({ ctx, caller, ref, body }) => presignPlayback(ctx, caller, ref, body.reason ?? undefined),
 });
 
 export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {

@@ -1,13 +1,16 @@
-// Uploads from creation to completion: through presigned part URLs, or as one file through the service.
+// Uploads from creation to completion: parts to presigned URLs or through the service, or one file through the service.
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../../model/errors.ts';
 import { completeRecording } from '../../recordings/complete.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { abortRecording } from '../../recordings/delete.ts';
+import { openProxiedPart } from '../../recordings/proxied-part.ts';
 import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
+import { requireParticipant } from '../auth.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
+import { announcedBytes, receivePart } from '../part-body.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
   completeRecordingBody,
@@ -17,8 +20,22 @@ import {
   presignPartsBody,
   recording,
   signedParts,
+  uploadedPart,
   uploadedParts,
+  uploadSettings,
 } from '../schemas.ts';
+
+export const settings = operation('get', '/v1/upload-settings', {
+  operationId: 'getUploadSettings',
+  summary: 'See how recordings are uploaded',
+  description: 'For clients that cut a file into parts before they start a recording. Costs no store request.',
+  scopes: ['recordings:upload'],
+  success: { description: 'The settings.', schema: uploadSettings },
+  async handle({ ctx: { uploads } }) {
+    const { partSizeBytes, maxRecordingBytes, contentTypes, mode } = uploads;
+    return { partSizeBytes, maxRecordingBytes, contentTypes: [...contentTypes], uploads: mode };
+  },
+});
 
 export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings', {
   operationId: 'createRecording',
@@ -28,6 +45,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'and to which policy. Each call starts another recording, unless it repeats an earlier `Idempotency-Key`.',
   scopes: ['recordings:upload'],
   handsOut: true,
+  keepsToParticipant: true,
   headers: createRecordingHeaders,
   body: { schema: createRecordingBody, precheck: refuseWithoutConsent },
   success: {
@@ -36,7 +54,13 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     schema: createdRecording,
     example: (created) => ({
       ...created,
-      recording: { ...created.recording, state: 'uploading' as const, storedAt: null, sizeBytes: null },
+      recording: {
+        ...created.recording,
+        state: 'uploading' as const,
+        container: null,
+        storedAt: null,
+        sizeBytes: null,
+      },
     }),
     recordingIdAt: '/recording/recordingId',
   },
@@ -47,13 +71,19 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'content-type-not-allowed',
     'attempt-assessed',
     'attempt-full',
+    'attempt-of-another-participant',
     'recording-being-created',
     'idempotency-key-reused',
     'clock-skew',
   ],
-  async handle({ ctx, caller, ref, headers, body, res }) {
-    const idempotencyKey = headers['idempotency-key'];
-    const created = await createRecording(ctx, caller, ref, { ...body, parts: body.parts ?? 1, idempotencyKey });
+  async handle({ ctx, principal, caller, ref, headers, body, res }) {
+    requireParticipant(principal, body.participantId);
+    const created = await createRecording(ctx, caller, ref, {
+      ...body,
+      parts: body.parts ?? 1,
+      idempotencyKey: headers['idempotency-key'],
+      isOfOneParticipant: principal.attempt !== undefined && principal.participant === undefined,
+    });
     const { recordingId } = created.recording;
     res.setHeader('Location', `/v1/exams/${ref.exam}/attempts/${ref.attempt}/recordings/${recordingId}`);
     return created;
@@ -86,6 +116,43 @@ export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   handle: async ({ ctx, ref, body }) => ({ parts: await presignParts(ctx, ref, body.parts) }),
 });
 
+export const putPart = operation(
+  'put',
+  '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts/{partNumber}',
+  {
+    operationId: 'putPart',
+    summary: 'Send a part through the service',
+    description:
+      'For a client that cannot reach the store. The body is the bytes of the part as they are; they are streamed to the ' +
+      'store, which keeps all of them or none. Parts that were sent so and to part URLs are parts of one upload. Safe to ' +
+      'repeat: a part that is sent again replaces the one before.',
+    scopes: ['recordings:upload'],
+    handsOut: true,
+    takesPart: true,
+    success: { description: 'The part, as the store has it.', schema: uploadedPart },
+    problems: [
+      ...OF_LIVE_RECORDING,
+      'invalid-request',
+      'unsupported-media-type',
+      'length-required',
+      'part-too-large',
+      'part-number-too-large',
+      'request-aborted',
+      'request-idle',
+      'uploads-busy',
+      'recording-stored',
+      'upload-gone',
+    ],
+    handle({ ctx, ref: { partNumber, ...ref }, req, res }) {
+      const sizeBytes = announcedBytes(req);
+      return ctx.proxiedUploads.run(async () => {
+        const part = await openProxiedPart(ctx, ref, { partNumber, sizeBytes });
+        return receivePart(req, res, ctx.proxiedUploads, (bytes) => part.write(bytes));
+      });
+    },
+  },
+);
+
 export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
   operationId: 'listParts',
   summary: 'See which parts have arrived',
@@ -114,13 +181,14 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   summary: 'Complete a recording',
   description:
     'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
-    'kept with the recording. Safe to repeat: the response is the same. An upload that is not a recording of the ' +
-    'announced type is deleted.',
+    'kept with the recording. Safe to repeat: the response is the same. `container` says what the content is, whatever ' +
+    'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`.',
   scopes: ['recordings:upload'],
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
-  handle: ({ ctx, ref, body }) => completeRecording(ctx, ref, body),
+  handle: ({ ctx, ref, body: { parts, timeline } }) =>
+    completeRecording(ctx, ref, { parts: parts ?? undefined, timeline: timeline ?? undefined }),
 });
 
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
@@ -137,7 +205,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'uploadContent',
   summary: 'Upload a whole recording through the service',
   description:
-    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. Safe to repeat: what ' +
+    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. For small files: a ' +
+    'request may have at most `MAX_CONTENT_BYTES`, and a line that breaks has it begin anew. Safe to repeat: what ' +
     'an earlier attempt left is replaced; after `recording-stored`, `…/complete` returns the recording.',
   scopes: ['recordings:upload'],
   handsOut: true,
@@ -151,6 +220,7 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'request-idle',
     'uploads-busy',
     'file-missing',
+    'content-too-large',
     'recording-stored',
     ...OF_COMPLETION,
     'parts-left-over',
@@ -162,8 +232,8 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     }
     return ctx.proxiedUploads.run(async () => {
       const upload = await openProxiedUpload(ctx, ref);
-      const { maxRecordingBytes } = ctx.uploads;
-      await receiveFile(req, res, maxRecordingBytes, ctx.proxiedUploads, (file) => upload.write(file));
+      const limits = { ...ctx.uploads, partSizeBytes: upload.partSizeBytes };
+      await receiveFile(req, res, limits, ctx.proxiedUploads, (file) => upload.write(file));
       return upload.complete();
     });
   },

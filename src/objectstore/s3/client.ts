@@ -53,6 +53,9 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 256;
 
+const nothing = () => {};
+const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 /** Its `send` throws `StoreError` and nothing else. */
 export function createS3Client(
   settings: S3Settings,
@@ -66,6 +69,8 @@ export function createS3Client(
     maxAttempts: MAX_ATTEMPTS,
     // The middleware stack is built once for each command class, not for each call: 10 % less CPU a request (measured).
     cacheMiddleware: true,
+    // By default it writes warnings to the console. What fails is thrown.
+    logger: SILENT,
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       socketTimeout: idleTimeoutMs,

@@ -1,4 +1,5 @@
 // The ObjectStore port on an S3-compatible store: objects, listings, deletion, uploads. Tags are in tagging.ts.
+import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -14,12 +15,14 @@ import {
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
+  type UploadPartCommandInput,
 } from '@aws-sdk/client-s3';
 import type { StoredPart } from '../../model/parts.ts';
 import { isDispensable } from '../needs.ts';
 import {
   type DeleteFailure,
   type DeleteTarget,
+  exactly,
   type ListedVersion,
   type ListOptions,
   type ListPage,
@@ -278,10 +281,47 @@ export class S3ObjectStore implements ObjectStore {
     return UploadId;
   }
 
-  async uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
+  uploadPart(key: string, uploadId: string, partNumber: number, body: Uint8Array): Promise<string> {
+    return this.#sendPart(key, uploadId, partNumber, { Body: body });
+  }
+
+  async streamPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: AsyncIterable<Uint8Array>,
+    sizeBytes: number,
+  ): Promise<string> {
+    // The SDK retries no stream, and signs it as UNSIGNED-PAYLOAD, as in the part URLs. It does not notice when it fails.
+    const stream = Readable.from(exactly(body, sizeBytes), { objectMode: false });
+    const stop = new AbortController();
+    let failure: { readonly cause: unknown } | undefined;
+    stream.once('error', (cause) => {
+      failure = { cause };
+      stop.abort();
+    });
+    try {
+      return await this.#sendPart(key, uploadId, partNumber, { Body: stream, ContentLength: sizeBytes }, stop.signal);
+    } catch (error) {
+      throw failure ? failure.cause : error;
+    } finally {
+      // The store responded before it had all: its connection still waits for the rest.
+      if (!stream.readableEnded) stop.abort();
+      stream.destroy();
+    }
+  }
+
+  async #sendPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: Pick<UploadPartCommandInput, 'Body' | 'ContentLength'>,
+    abortSignal?: AbortSignal,
+  ): Promise<string> {
     try {
       const { ETag } = await this.#client.send(
-        new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, Body: body }),
+        new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: partNumber, ...body }),
+        { ...(abortSignal && { abortSignal }) },
       );
       if (ETag) return ETag;
     } catch (error) {

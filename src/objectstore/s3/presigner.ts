@@ -57,12 +57,13 @@ export function createS3Presigner(options: S3PresignerOptions): Presigner {
       const signer = typeof uploadCredentials === 'function' ? await uploadCredentials() : uploadCredentials;
       return `${bucketUrl.origin}${path}?${sign(request, signer, signedAtMs, expiresInSeconds)}`;
     },
-    presignPlayback(key: string, { contentType }, expiresInSeconds: number) {
+    presignPlayback(key: string, { contentType, isDownload = false }, expiresInSeconds: number) {
       const command = new GetObjectCommand({
         Bucket: bucket,
         Key: settings.keyPrefix + key,
         ResponseContentType: contentType,
         ResponseCacheControl: NO_STORE,
+        ...(isDownload && { ResponseContentDisposition: 'attachment' }),
       });
       return getSignedUrl(publicClient, command, { expiresIn: expiresInSeconds, signingDate: new Date(now()) });
     },

@@ -13,7 +13,7 @@ import { recorderStates, tellWhatIsMade } from './recorders.ts';
 
 export { stepClock } from './clock.ts';
 export { endTracks } from './live-stream.ts';
-export { playInStep, seekAround, seekToMiddle } from './playback.ts';
+export { playInStep, playThrough, seekAround, seekToMiddle } from './playback.ts';
 export { recorded, recordings, witnessed } from './recorders.ts';
 
 /** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
@@ -91,6 +91,16 @@ export function recordSynthetic(kind: RecordingKind, options: FilmOptions): void
     if (options.isOpen) await new Promise(() => {});
   }
   session.record(kind, blobs(), { mimeType: 'video/webm;codecs=vp8' });
+}
+
+/** A file that a browser has recorded, in base 64, in Blobs of some kilobytes. */
+export async function recordFile(kind: RecordingKind, base64: string, mimeType: string): Promise<void> {
+  const file = await (await fetch(`data:;base64,${base64}`)).blob();
+  async function* blobs(): AsyncGenerator<Blob> {
+    for (let at = 0; at < file.size; at += 5_000) yield file.slice(at, at + 5_000);
+    tell('handed', { kind });
+  }
+  session.record(kind, blobs(), { mimeType });
 }
 
 export async function recordCamera(options?: RecordOptions): Promise<void> {

@@ -6,13 +6,22 @@ export async function until(isSo: () => boolean): Promise<void> {
 
 /** @throws Error when the target reports an error instead */
 export function happened(target: EventTarget, name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    target.addEventListener(name, () => resolve(), { once: true });
-    target.addEventListener('error', () => reject(new Error(`no ${name}: ${failureOf(target)}`)), { once: true });
-  });
+  const event = new Promise<void>((resolve) => target.addEventListener(name, () => resolve(), { once: true }));
+  return Promise.race([event, failure(target)]);
 }
 
-function failureOf(target: EventTarget): string {
+/** Rejects when the target reports an error. */
+export function failure(target: EventTarget): Promise<never> {
+  const failed = new Promise<never>((_, reject) => {
+    const onError = () => reject(new Error(messageOf(target)));
+    target.addEventListener('error', onError, { once: true });
+  });
+  // Whoever waits for it is told; an error that comes after the test's last call is nobody's.
+  failed.catch(() => {});
+  return failed;
+}
+
+function messageOf(target: EventTarget): string {
   const error = 'error' in target ? target.error : undefined;
-  return error && typeof error === 'object' && 'message' in error ? String(error.message) : 'it failed';
+  return error instanceof MediaError || error instanceof Error ? error.message : 'it failed';
 }

@@ -7,7 +7,7 @@ import type { RequestHead } from '../request-head.ts';
 import { type Call, checkVersion, headerSafe, type Operation, storedHeaders, wholeSeconds } from './operation.ts';
 
 /** Parameters of a read that replace a header of its response. */
-const OVERRIDES = ['response-content-type', 'response-cache-control'];
+const OVERRIDES = ['response-content-type', 'response-content-disposition', 'response-cache-control'];
 
 export const objectOperations: readonly Operation[] = [
   {

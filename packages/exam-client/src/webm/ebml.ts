@@ -1,4 +1,5 @@
 // EBML as far as WebM needs it: reading element headers, writing small elements (RFC 8794; ids of RFC 9559).
+import { type Bytes, concat, readUint, uintBytes } from '../bytes.ts';
 
 export const ID = {
   ebml: 0x1a45dfa3,
@@ -14,6 +15,7 @@ export const ID = {
   trackEntry: 0xae,
   trackNumber: 0xd7,
   trackType: 0x83,
+  codecDelay: 0x56aa,
   cluster: 0x1f43b675,
   timestamp: 0xe7,
   simpleBlock: 0xa3,
@@ -28,8 +30,6 @@ export const ID = {
   cueClusterPosition: 0xf1,
   void: 0xec,
 } as const;
-
-export type Bytes = Uint8Array<ArrayBuffer>;
 
 export interface ElementHeader {
   readonly id: number;
@@ -55,13 +55,6 @@ export function readHeader(bytes: Uint8Array, offset: number): ElementHeader | '
     ((bytes[sizeAt] ?? 0) & (0xff >> sizeLength)) * 256 ** (sizeLength - 1) + readUint(bytes, sizeAt + 1, payload);
   const isUnknown = size >= Math.min(2 ** (7 * sizeLength) - 1, Number.MAX_SAFE_INTEGER);
   return { id: readUint(bytes, offset, sizeAt), sizeBytes: isUnknown ? undefined : size, payload };
-}
-
-/** Big-endian. */
-export function readUint(bytes: Uint8Array, from: number, to: number): number {
-  let value = 0;
-  for (let index = from; index < to; index += 1) value = value * 256 + (bytes[index] ?? 0);
-  return value;
 }
 
 /** One more than the leading zeros of the first byte; 9 is not valid EBML. Undefined when `bytes` are too short. */
@@ -99,32 +92,6 @@ export function sizeBytes(size: number | undefined, length: number): Bytes {
   const marker = 0x100 >> length;
   bytes[0] = marker | ((bytes[0] ?? 0) & (marker - 1));
   return bytes;
-}
-
-export function uintBytes(value: number, length: number = Math.max(1, byteLength(value))): Bytes {
-  const bytes = new Uint8Array(length);
-  let rest = value;
-  for (let index = length - 1; index >= 0; index -= 1) {
-    bytes[index] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return bytes;
-}
-
-export function concat(pieces: readonly Uint8Array[]): Bytes {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.length;
-  }
-  return all;
-}
-
-function byteLength(value: number): number {
-  let length = 0;
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) length += 1;
-  return length;
 }
 
 /** A size field of all ones means "unknown". */

@@ -1,30 +1,16 @@
 // The part of a WebM before the first cluster: read, and rewritten with room for the duration and the cues.
-import {
-  type Bytes,
-  concat,
-  element,
-  floatElement,
-  ID,
-  readHeader,
-  readUint,
-  sizeBytes,
-  uintBytes,
-  uintElement,
-  voidElement,
-} from './ebml.ts';
+import { type Bytes, concat, readUint, uintBytes } from '../bytes.ts';
+import { type Cue, everySecond, HEAD_BYTES, MAX_OWN_BYTES } from '../container.ts';
+import { element, floatElement, ID, readHeader, sizeBytes, uintElement, voidElement } from './ebml.ts';
 
-/** Header, tracks and room for cues: at 20 bytes each, one cue every 5 s for four hours. */
-export const HEAD_BYTES: number = 64 * 1024;
-/** Headers that browsers write are smaller than this. */
-const MAX_OWN_BYTES = HEAD_BYTES / 2;
 /** Of unknown size, like the clusters in it: FFmpeg warns when only the clusters have an unknown size. */
 const SEGMENT_HEADER: Bytes = concat([uintBytes(ID.segment), sizeBytes(undefined, 8)]);
 const SEEK_POSITION_LENGTH = 4;
 const VIDEO = 1;
-const NANOSECONDS_PER_TICK = 1_000_000;
+const NANOSECONDS_PER_MS = 1_000_000;
 
 /** Plain data: it is kept in IndexedDB. */
-export interface Head {
+export interface WebmHead {
   readonly ebml: Bytes;
   /** The payload of Info, without a duration. */
   readonly info: Bytes;
@@ -35,17 +21,12 @@ export interface Head {
   readonly isVideo: boolean;
   /** Where the first cluster begins. */
   readonly sizeBytes: number;
-}
-
-export interface Cue {
-  /** Milliseconds from the beginning. */
-  readonly timeMs: number;
-  /** The position of the cluster in the file. */
-  readonly offset: number;
+  /** Absent in what earlier versions of the client noted: 1. */
+  readonly msPerTick?: number;
 }
 
 /** Reads up to the first cluster. `unsupported` when this is not a WebM as browsers record it. */
-export function readHead(bytes: Bytes): Head | 'incomplete' | 'unsupported' {
+export function readWebmHead(bytes: Bytes): WebmHead | 'incomplete' | 'unsupported' {
   let ebml: Bytes | undefined;
   let info: Bytes | undefined;
   let tracks: Bytes | undefined;
@@ -69,51 +50,59 @@ export function readHead(bytes: Bytes): Head | 'incomplete' | 'unsupported' {
   }
 }
 
+/** The browser's own header, element by element: EBML, Segment, Info, Tracks. */
+export function ownWebmHead(head: WebmHead): readonly Bytes[] {
+  return [head.ebml, SEGMENT_HEADER, element(ID.info, head.info), head.tracks];
+}
+
 /** The first version: the browser's own header, then padding up to `HEAD_BYTES`. */
-export function draftHead(head: Head): Bytes {
-  const own = concat([head.ebml, SEGMENT_HEADER, element(ID.info, head.info), head.tracks]);
+export function draftWebmHead(head: WebmHead): Bytes {
+  const own = concat(ownWebmHead(head));
   return concat([own, voidElement(HEAD_BYTES - own.length)]);
 }
 
 /** The last version, of the same size: with the duration, and as many cues as fit. */
-export function finalHead(head: Head, durationMs: number, cues: readonly Cue[]): Bytes {
+export function finalWebmHead(head: WebmHead, durationMs: number, cues: readonly Cue[]): Bytes {
+  const { msPerTick = 1 } = head;
   const segmentAt = head.ebml.length + SEGMENT_HEADER.length;
-  const info = element(ID.info, concat([head.info, floatElement(ID.duration, durationMs)]));
+  const info = element(ID.info, concat([head.info, floatElement(ID.duration, durationMs / msPerTick)]));
   const seekHeadLength = seekHead(0, 0, 0).length;
   const infoAt = seekHeadLength;
   const tracksAt = infoAt + info.length;
   const cuesAt = tracksAt + head.tracks.length;
   const before = concat([head.ebml, SEGMENT_HEADER, seekHead(infoAt, tracksAt, cuesAt), info, head.tracks]);
-  const written = cuesThatFit(cues, head.cueTrack, segmentAt, HEAD_BYTES - before.length);
+  const ticks = cues.map(({ timeMs, offset }) => ({ timeMs: Math.round(timeMs / msPerTick), offset }));
+  const written = cuesThatFit(ticks, head.cueTrack, segmentAt, HEAD_BYTES - before.length);
   const room = HEAD_BYTES - before.length - written.length;
   return concat([before, written, room === 0 ? new Uint8Array() : voidElement(room)]);
 }
 
-function headOf(ebml: Bytes, info: Bytes, tracks: Bytes, sizeBytes: number): Head | 'unsupported' {
-  if (ebml.length + info.length + tracks.length > MAX_OWN_BYTES || !countsMilliseconds(info)) return 'unsupported';
+function headOf(ebml: Bytes, info: Bytes, tracks: Bytes, sizeBytes: number): WebmHead | 'unsupported' {
+  const scale = [...children(info)].find(({ id }) => id === ID.timestampScale)?.payload;
+  const msPerTick = scale ? readUint(scale, 0, scale.length) / NANOSECONDS_PER_MS : 1;
   const found = readTracks(tracks);
   const cued = found.find(({ type }) => type === VIDEO) ?? found[0];
-  return cued ? { ebml, info, tracks, cueTrack: cued.number, isVideo: cued.type === VIDEO, sizeBytes } : 'unsupported';
+  if (ebml.length + info.length + tracks.length > MAX_OWN_BYTES || msPerTick === 0 || !cued) return 'unsupported';
+  return { ebml, info, tracks, cueTrack: cued.number, isVideo: cued.type === VIDEO, sizeBytes, msPerTick };
 }
 
+/**
+ * Also sets each CodecDelay to 0, within `tracks`. Firefox writes 6.5 ms for Opus; the times of sound then begin before 0,
+ * and Chromium cannot seek back to the beginning of a file with sound and video.
+ */
 function readTracks(tracks: Bytes): { number: number; type: number }[] {
   return [...children(payloadOf(tracks))]
     .filter(({ id }) => id === ID.trackEntry)
     .map(({ payload }) => {
       const fields = new Map([...children(payload)].map((child) => [child.id, child.payload]));
       const uint = (id: number) => readUint(fields.get(id) ?? new Uint8Array(), 0, fields.get(id)?.length ?? 0);
+      fields.get(ID.codecDelay)?.fill(0);
       return { number: uint(ID.trackNumber), type: uint(ID.trackType) };
     });
 }
 
 function withoutDuration(info: Uint8Array): Bytes {
   return concat([...children(info)].filter(({ id }) => id !== ID.duration).map(({ whole }) => whole));
-}
-
-/** Browsers write times in milliseconds, which is also the default scale. */
-function countsMilliseconds(info: Uint8Array): boolean {
-  const scale = [...children(info)].find(({ id }) => id === ID.timestampScale)?.payload;
-  return !scale || readUint(scale, 0, scale.length) === NANOSECONDS_PER_TICK;
 }
 
 function payloadOf(whole: Uint8Array): Uint8Array {
@@ -142,7 +131,7 @@ function seekHead(infoAt: number, tracksAt: number, cuesAt: number): Bytes {
 }
 
 function cuesThatFit(cues: readonly Cue[], track: number, segmentAt: number, roomBytes: number): Bytes {
-  for (let kept = cues; ; kept = kept.filter((_, index) => index % 2 === 0)) {
+  for (let kept = cues; ; kept = everySecond(kept)) {
     const written = element(ID.cues, concat(kept.map((cue) => cuePoint(cue, track, segmentAt))));
     const room = roomBytes - written.length;
     // One byte of room cannot be padded: the smallest Void element has two bytes.

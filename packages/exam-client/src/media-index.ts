@@ -1,0 +1,117 @@
+// Reads a WebM or an MP4 while it is recorded, and collects what makes it seekable: its length and its keyframes.
+import { type Bytes, concat } from './bytes.ts';
+import { type Cue, HEAD_BYTES, type Restart } from './container.ts';
+import { EMPTY_STATE, type IndexState, lastMsOf } from './index-state.ts';
+import { readFragments } from './mp4/fragments.ts';
+import { finalMp4Head, type Mp4Head, readMp4Head } from './mp4/head.ts';
+import { endGroup, readClusters } from './webm/clusters.ts';
+import { finalWebmHead, readWebmHead, type WebmHead } from './webm/head.ts';
+
+/** The first bytes of EBML, and of an `ftyp` box of less than 16 MiB. */
+const READERS: Record<number, (bytes: Bytes) => WebmHead | Mp4Head | 'incomplete' | 'unsupported'> = {
+  26: readWebmHead,
+  0: readMp4Head,
+};
+
+/** Firefox may stop before the first picture, when it is stopped at once. */
+const MOMENT_MS = 1_000;
+
+export class MediaIndex {
+  readonly #state: IndexState;
+
+  constructor(state?: IndexState) {
+    // Earlier versions of the client noted no `startMs`.
+    this.#state = state ? { ...state, startMs: state.startMs ?? 0 } : { ...EMPTY_STATE, cues: [], tracks: {} };
+  }
+
+  get state(): IndexState {
+    return this.#state;
+  }
+
+  /** The time of the last frame; undefined before the first. */
+  get lastMs(): number | undefined {
+    return lastMsOf(this.#state);
+  }
+
+  /**
+   * Whether there is anything to play. Where the header names a picture, a moment of sound without it does not count: no
+   * browser plays that. Of a file that is neither WebM nor MP4 any byte counts.
+   */
+  get hasFrames(): boolean {
+    const { head, isUnsupported, tracks } = this.#state;
+    return isUnsupported || (head !== undefined && head.cueTrack in tracks) || (this.lastMs ?? 0) > MOMENT_MS;
+  }
+
+  /** The last keyframe whose cluster or fragment begins at `offset` or before it. */
+  lastCue(offset: number): Cue | undefined {
+    return this.#cues.findLast((cue) => cue.offset <= offset);
+  }
+
+  /** The first keyframe whose cluster or fragment begins at `offset` or after it. */
+  firstCue(offset: number): Cue | undefined {
+    return this.#cues.find((cue) => cue.offset >= offset);
+  }
+
+  /** The next bytes of the file. Where another file begins in it, that is returned, and nothing after it is read. */
+  push(bytes: Bytes): Restart | undefined {
+    const state = this.#state;
+    state.offset += bytes.length;
+    if (state.isUnsupported) return undefined;
+    const skipped = Math.min(state.skipBytes, bytes.length);
+    state.skipBytes -= skipped;
+    if (state.skipBytes > 0) return undefined;
+    const rest = bytes.subarray(skipped);
+    const all = state.pending.length > 0 ? concat([state.pending, rest]) : rest;
+    const read = this.#read(all);
+    if (typeof read === 'number') {
+      state.skipBytes = Math.max(0, read - all.length);
+      state.pending = all.slice(Math.min(read, all.length));
+      return undefined;
+    }
+    state.isUnsupported = true;
+    state.pending = new Uint8Array();
+    return read === 'invalid' ? undefined : { ...read, at: state.offset - all.length + read.at };
+  }
+
+  /**
+   * The first `HEAD_BYTES` of the finished file, with the duration of its media; undefined when this file has no room for
+   * them, or no frames. `skipped`: what was recorded after the head and is not in the file. The media keep their times:
+   * players count from the first one.
+   */
+  finalHead(skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
+    const { head, isUnsupported, startMs, tracks } = this.#state;
+    if (!head || isUnsupported || this.lastMs === undefined || head.sizeBytes !== HEAD_BYTES) return undefined;
+    endGroup(this.#state, this.#state.offset);
+    const fromMs = skipped.bytes > 0 ? skipped.ms : startMs;
+    const cues = this.#state.cues
+      .map(({ timeMs, offset }) => ({ timeMs, offset: offset - skipped.bytes }))
+      .filter(({ offset }) => offset >= HEAD_BYTES);
+    const endsMs = Object.entries(tracks).map(([id, { lastMs, deltaMs }]) => [id, lastMs + deltaMs - fromMs] as const);
+    const durationMs = Math.max(...endsMs.map(([, ms]) => ms));
+    if (!('moov' in head)) return finalWebmHead(head, durationMs, cues);
+    const sizeBytes = this.#state.offset - skipped.bytes;
+    return finalMp4Head(head, { fromMs, durationMs, endsMs: Object.fromEntries(endsMs), cues, sizeBytes });
+  }
+
+  /** Another file can begin at a keyframe only behind a head of `HEAD_BYTES`. */
+  get #cues(): readonly Cue[] {
+    return this.#state.head?.sizeBytes === HEAD_BYTES ? this.#state.cues : [];
+  }
+
+  #read(bytes: Bytes): number | Restart | 'invalid' {
+    const state = this.#state;
+    let from = 0;
+    if (!state.head) {
+      const [first] = bytes;
+      if (first === undefined) return 0;
+      const head = READERS[first]?.(bytes) ?? 'unsupported';
+      if (head === 'incomplete') return 0;
+      if (head === 'unsupported') return 'invalid';
+      state.head = head;
+      from = head.sizeBytes;
+    }
+    return 'moov' in state.head
+      ? readFragments(state, state.head, bytes, from)
+      : readClusters(state, state.head, bytes, from);
+  }
+}

@@ -1,0 +1,105 @@
+// The part of a WebM from the first cluster on: the times of its frames, and its clusters with keyframes.
+import { type Bytes, concat, readUint } from '../bytes.ts';
+import { JUMP_BACK_MS, type Restart } from '../container.ts';
+import { addCue, addFrames, type IndexState, lastMsOf } from '../index-state.ts';
+import { ID, readHeader, vintLength } from './ebml.ts';
+import { ownWebmHead, type WebmHead } from './head.ts';
+
+/** A block's track, time and flags have at most this length. */
+const BLOCK_HEAD_BYTES = 11;
+/** Firefox does not set it on audio, where every frame is a keyframe. */
+const KEYFRAME_FLAG = 0x80;
+/** The last frame is assumed to last as long as the one before it, and at most this. */
+const MAX_FRAME_MS = 100;
+
+/** How many of `bytes`, which end at `state.offset`, were read; more than there are when a payload continues. */
+export function readClusters(
+  state: IndexState,
+  head: WebmHead,
+  bytes: Bytes,
+  from: number,
+): number | Restart | 'invalid' {
+  const base = state.offset - bytes.length;
+  let at = from;
+  while (at < bytes.length) {
+    const header = readHeader(bytes, at);
+    if (typeof header === 'string') return header === 'invalid' ? header : at;
+    const end = header.payload + (header.sizeBytes ?? 0);
+    endGroup(state, base + at);
+    switch (header.id) {
+      case ID.ebml:
+        return { at, head: new Uint8Array() };
+      case ID.segment:
+        return { at, head: head.ebml };
+      case ID.tracks:
+        return { at, head: concat(ownWebmHead(head).slice(0, -1)) };
+      case ID.cluster: {
+        // Its time comes first. It is read together with it, because only the time tells whether the source began anew.
+        const first = readHeader(bytes, header.payload);
+        if (first === 'incomplete') return at;
+        if (first !== 'invalid' && first.id === ID.timestamp) {
+          const timeEnd = first.payload + (first.sizeBytes ?? 0);
+          if (timeEnd > bytes.length) return at;
+          const timeMs = readUint(bytes, first.payload, timeEnd) * msPerTick(head);
+          if (timeMs < (lastMsOf(state) ?? 0) - JUMP_BACK_MS) return { at, head: concat(ownWebmHead(head)) };
+        }
+        state.cluster = { offset: base + at, timeMs: 0, isCued: false };
+        at = header.payload;
+        continue;
+      }
+      case ID.blockGroup:
+        state.group = { end: base + end, timeMs: 0, isKeyframe: false };
+        at = header.payload;
+        continue;
+      case ID.timestamp:
+        if (end > bytes.length) return at;
+        if (state.cluster) state.cluster.timeMs = readUint(bytes, header.payload, end) * msPerTick(head);
+        break;
+      case ID.simpleBlock:
+      case ID.block:
+        if (Math.min(end, header.payload + BLOCK_HEAD_BYTES) > bytes.length) return at;
+        readBlock(state, head, bytes, header.payload, header.id === ID.simpleBlock);
+        break;
+      case ID.referenceBlock:
+        if (state.group) state.group.isKeyframe = false;
+        break;
+    }
+    at = end;
+  }
+  return at;
+}
+
+/** The last group is over when the file is. */
+export function endGroup(state: IndexState, offset: number): void {
+  const { group } = state;
+  if (!group || offset < group.end) return;
+  state.group = undefined;
+  if (group.isKeyframe) addClusterCue(state, group.timeMs);
+}
+
+/** Earlier versions of the client noted no scale: they read milliseconds only. */
+function msPerTick(head: WebmHead): number {
+  return head.msPerTick ?? 1;
+}
+
+function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, at: number, isSimple: boolean): void {
+  const { cluster, group, tracks } = state;
+  const length = vintLength(bytes, at);
+  if (!cluster || length === undefined) return;
+  const track = readUint(bytes, at, at + length) - 2 ** (7 * length);
+  const relative = (readUint(bytes, at + length, at + length + 2) << 16) >> 16;
+  const timeMs = cluster.timeMs + relative * msPerTick(head);
+  const before = tracks[track]?.lastMs ?? timeMs;
+  addFrames(state, track, timeMs, Math.max(before, timeMs), Math.min(Math.max(0, timeMs - before), MAX_FRAME_MS));
+  if (track !== head.cueTrack) return;
+  if (group && !isSimple) state.group = { ...group, timeMs, isKeyframe: true };
+  else if (!head.isVideo || ((bytes[at + length + 2] ?? 0) & KEYFRAME_FLAG) !== 0) addClusterCue(state, timeMs);
+}
+
+/** One cue for each cluster: a player reads on from its beginning. */
+function addClusterCue(state: IndexState, timeMs: number): void {
+  const { cluster } = state;
+  if (!cluster || cluster.isCued) return;
+  cluster.isCued = true;
+  addCue(state, { timeMs, offset: cluster.offset });
+}

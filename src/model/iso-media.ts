@@ -1,0 +1,110 @@
+// MP4 and its relatives (ISO/IEC 14496-12): the brands, the tracks, and the first bytes of media.
+import type { Content } from './container.ts';
+import { type PartialFile, Undecided } from './partial-file.ts';
+
+/** Boxes that a file may begin with: before `ftyp` was invented, in segments of a live stream, or as free space. */
+const FIRST_BOXES: ReadonlySet<string> = new Set(
+  'ftyp styp moov moof mdat free skip wide pdin sidx ssix prft emsg uuid pnot'.split(' '),
+);
+/** Boxes of a file, and not of another box, that have no media of their own. */
+const FRAMELESS: ReadonlySet<string> = new Set(
+  'ftyp styp moov moof free skip wide pdin sidx ssix prft emsg pnot meta mfra'.split(' '),
+);
+/** Boxes that are looked into; all others are passed over. */
+const ENTERED: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'moof', 'traf']);
+const MEDIA_BOXES: ReadonlySet<string> = new Set(['mdat', 'imda']);
+/** Of pictures and sequences of pictures: HEIF (ISO/IEC 23008-12), MIAF (23000-22), AVIF. Cameras and browsers film with others. */
+const PICTURE_BRANDS: ReadonlySet<string> = new Set(
+  (
+    'mif1 mif2 msf1 miaf heic heix heim heis hevc hevx hevm hevs avif avis avio avci avcs jpeg jpgs j2ki j2is ' +
+    'vvic vvis evbi evbs evmi evms MA1A MA1B'
+  ).split(' '),
+);
+const TRACK_KINDS: ReadonlySet<string> = new Set(['vide', 'soun']);
+
+const BOX_HEAD_BYTES = 8;
+const LARGE_BOX_HEAD_BYTES = 16;
+/** Files have about ten brands. */
+const MAX_BRAND_BYTES = 1024;
+
+export function isIsoMedia(start: Uint8Array): boolean {
+  return start.length >= BOX_HEAD_BYTES && FIRST_BOXES.has(textOf(start, 4));
+}
+
+interface Seen {
+  /** The major brand, the minor version in its place, the compatible brands. */
+  brands: readonly string[];
+  /** Whether it has a track of video or sound. */
+  hasTrack: boolean;
+  /** Whether it has a byte of media, or a fragment with samples. */
+  hasFrame: boolean;
+  /** Whether it has a box of a kind that is not known, which may have media. */
+  hasUnknown: boolean;
+  /** Where the last box ends that is none of another box. */
+  outerEndsAt: number;
+}
+
+/**
+ * A file with the brand of a picture is a recording only if it has a track of video or sound: `mif1` may also be one of the
+ * compatible brands of a film with a cover. @throws Undecided
+ */
+export async function findIsoContent(file: PartialFile): Promise<Content> {
+  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false, hasUnknown: false, outerEndsAt: 0 };
+  const isPicture = () => seen.brands.some((brand) => PICTURE_BRANDS.has(brand));
+  const isFound = () => seen.hasFrame && (seen.hasTrack || !isPicture());
+  try {
+    for (let at: number | undefined = 0; at !== undefined && !isFound(); ) at = await passBox(file, at, seen);
+    if (seen.hasUnknown && !isFound()) throw new Undecided('an unknown box may have media');
+  } catch (error) {
+    // The major brand says what the file is, however little of it there is.
+    const isPictureAtAll = PICTURE_BRANDS.has(seen.brands[0] ?? '') && !seen.hasTrack;
+    if (!(error instanceof Undecided && isPictureAtAll)) throw error;
+  }
+  if (isFound()) return { container: 'mp4' };
+  return { refused: isPicture() && !seen.hasTrack ? 'picture' : 'no-frame' };
+}
+
+/** Where the next box begins, inside or behind this one; undefined at the very end of the file. @throws Undecided */
+async function passBox(file: PartialFile, at: number, seen: Seen): Promise<number | undefined> {
+  const box = await boxAt(file, at);
+  if (!box) return undefined;
+  const { type, dataAt, endsAt } = box;
+  if (at >= seen.outerEndsAt) {
+    seen.outerEndsAt = endsAt;
+    seen.hasUnknown ||= !(FRAMELESS.has(type) || MEDIA_BOXES.has(type));
+  }
+  if (type === 'ftyp' || type === 'styp') {
+    const bytes = await file.at(dataAt, Math.min(endsAt - dataAt, MAX_BRAND_BYTES));
+    const brands = Array.from({ length: bytes.length >> 2 }, (_, index) => textOf(bytes, index * 4));
+    if (seen.brands.length === 0) seen.brands = brands;
+  }
+  // A full box has its version and flags first; then comes a reserved field.
+  if (type === 'hdlr' && TRACK_KINDS.has(textOf(await file.at(dataAt, 12), 8))) seen.hasTrack = true;
+  if (type === 'trun' && (await file.at(dataAt, 8)).subarray(4, 8).some((byte) => byte !== 0)) seen.hasFrame = true;
+  if (MEDIA_BOXES.has(type) && endsAt > dataAt && (await file.at(dataAt, 1)).length > 0) seen.hasFrame = true;
+  if (ENTERED.has(type)) return dataAt;
+  return endsAt === Number.POSITIVE_INFINITY ? undefined : endsAt;
+}
+
+interface Box {
+  readonly type: string;
+  readonly dataAt: number;
+  /** Infinity: the box goes on to the end of the file. */
+  readonly endsAt: number;
+}
+
+/** Undefined at the very end of the file. @throws Undecided for what is no box */
+async function boxAt(file: PartialFile, at: number): Promise<Box | undefined> {
+  const bytes = Buffer.from(await file.at(at, LARGE_BOX_HEAD_BYTES));
+  if (bytes.length === 0) return undefined;
+  const size = bytes.length < BOX_HEAD_BYTES ? Number.NaN : bytes.readUInt32BE();
+  const isLarge = size === 1 && bytes.length >= LARGE_BOX_HEAD_BYTES;
+  const headBytes = isLarge ? LARGE_BOX_HEAD_BYTES : BOX_HEAD_BYTES;
+  const sizeBytes = isLarge ? Number(bytes.readBigUInt64BE(8)) : size || Number.POSITIVE_INFINITY;
+  if (!(size >= 0 && sizeBytes >= headBytes)) throw new Undecided('it has bytes that are no box');
+  return { type: textOf(bytes, 4), dataAt: at + headBytes, endsAt: at + sizeBytes };
+}
+
+function textOf(bytes: Uint8Array, at: number): string {
+  return Buffer.from(bytes.subarray(at, at + 4)).toString('latin1');
+}
