@@ -14,7 +14,15 @@ export type Picture = 'busy' | 'calm';
 export async function liveStream(shown: Picture): Promise<MediaStream> {
   const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
   stream = new MediaStream([...camera(shown).getVideoTracks(), ...microphone.getAudioTracks()]);
+  stream.getTracks().forEach(hearTests);
   return stream;
+}
+
+/** Firefox tells the listeners of a track only of its own events, unless they ask for those of a page too. */
+function hearTests(track: MediaStreamTrack): void {
+  const listen = track.addEventListener.bind(track) as (...args: unknown[]) => void;
+  track.addEventListener = (name: string, listener: unknown, options?: unknown) =>
+    listen(name, listener, options, true);
 }
 
 /** What a browser does when a device is pulled out, or may no longer be used. */
