@@ -50,20 +50,32 @@ const TOLERANCE_MS = 5_000;
 /** The resolution of the header `Date` (RFC 9110, 5.6.7). */
 const DATE_RESOLUTION_MS = 1_000;
 const MAX_SLEEPS = 200;
+/** Of jumps that wait for a response; more of them are not told apart. */
+const MAX_JUDGED = 8;
+
+interface Bounds {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ClockEvents {
+  onHole(hole: Hole): void;
+  /** Only the next response of the service tells whether the computer slept. */
+  onDoubt(): void;
+  /** The state is another one. */
+  onChange(): void;
+}
 
 export class SessionClock {
   #state: ClockState;
   /** Between these the offset of this moment lies, as far as the responses since the last sleep tell. */
-  #bounds: { from: number; to: number } | undefined;
+  #bounds: Bounds | undefined;
   #tick = { pageMs: now(), wallMs: Date.now(), isHidden: isHidden() };
-  readonly #onHole: (hole: Hole) => void;
-  readonly #onDoubt: () => void;
+  readonly #events: ClockEvents;
 
-  /** `onDoubt`: only the next response of the service tells whether the computer slept. */
-  constructor(onHole: (hole: Hole) => void = () => {}, onDoubt: () => void = () => {}) {
+  constructor(events: ClockEvents = { onHole() {}, onDoubt() {}, onChange() {} }) {
     this.#state = { sleeps: [], jumps: [] };
-    this.#onHole = onHole;
-    this.#onDoubt = onDoubt;
+    this.#events = events;
   }
 
   get state(): ClockState {
@@ -78,11 +90,11 @@ export class SessionClock {
     const interval = { fromMs: last.pageMs, toMs: tick.pageMs };
     const passedMs = tick.pageMs - last.pageMs;
     const limitMs = last.isHidden || tick.isHidden ? HIDDEN_STALLED_AFTER_MS : STALLED_AFTER_MS;
-    if (passedMs > limitMs) this.#onHole({ ...interval, reason: 'stalled' });
+    if (passedMs > limitMs) this.#events.onHole({ ...interval, reason: 'stalled' });
     const byMs = tick.wallMs - last.wallMs - passedMs;
     if (byMs < TOLERANCE_MS) return;
-    this.#state = { ...this.#state, jumps: [...this.#state.jumps, { ...interval, byMs }] };
-    this.#onDoubt();
+    this.#change({ jumps: [...this.#state.jumps, { ...interval, byMs }] });
+    this.#events.onDoubt();
   }
 
   /** The header `Date` of a response to a request that was sent and received at these times of the page's clock. */
@@ -90,43 +102,76 @@ export class SessionClock {
     const dateMs = Date.parse(date ?? '');
     if (Number.isNaN(dateMs)) return;
     this.tick();
+    const { offsetMs, jumps, sleeps } = this.#state;
+    // Between sending and receiving the page's clock may have stood still.
+    if (jumps.some(({ toMs }) => toMs > sentMs)) return;
     const seen = { from: dateMs - receivedMs, to: dateMs + DATE_RESOLUTION_MS - sentMs };
-    const { offsetMs, jumps } = this.#state;
     if (offsetMs === undefined) {
-      this.#sleep(jumps, Number.POSITIVE_INFINITY);
-      this.#state = { ...this.#state, offsetMs: (seen.from + seen.to) / 2 - sleptMs(this.#state.sleeps) };
       this.#bounds = seen;
+      this.#change({ offsetMs: (seen.from + seen.to) / 2 - sleptMs(sleeps) - sleptMs(jumps), jumps: [] });
+      this.#sleep(jumps);
       return;
     }
-    const current = offsetMs + sleptMs(this.#state.sleeps);
-    const bounds = this.#bounds ?? seen;
-    const common = { from: Math.max(bounds.from, seen.from), to: Math.min(bounds.to, seen.to) };
-    const aheadMs = seen.from - current;
-    if (jumps.length > 0 && aheadMs > TOLERANCE_MS) {
-      this.#sleep(jumps, (seen.from + seen.to) / 2 - current);
-      this.#bounds = seen;
-    } else if (common.from <= common.to) {
-      this.#bounds = common;
-      const movedMs = Math.min(Math.max(current, common.from), common.to) - current;
-      // Recordings that end one after the other share one offset: it is corrected only when it was far from right.
-      if (Math.abs(movedMs) > DATE_RESOLUTION_MS / 2) this.#state = { ...this.#state, offsetMs: offsetMs + movedMs };
-    }
-    // What happened after the request was sent is judged by a later response.
-    this.#state = { ...this.#state, jumps: this.#state.jumps.filter(({ toMs }) => toMs > sentMs) };
+    const current = offsetMs + sleptMs(sleeps);
+    if (jumps.length > 0) this.#judge(current, seen);
+    else this.#narrow(current, seen);
   }
 
-  /** Of `jumps`, as many were sleep as it takes to have slept for `totalMs`; the others were a clock that was set. */
-  #sleep(jumps: readonly Jump[], totalMs: number): void {
-    let leftMs = totalMs;
-    for (const jump of jumps) {
-      const byMs = Math.min(jump.byMs, leftMs);
-      if (byMs < TOLERANCE_MS) continue;
-      leftMs -= byMs;
-      this.#state = { ...this.#state, sleeps: [...this.#state.sleeps, { ...jump, byMs }].slice(0, MAX_SLEEPS) };
-      this.#onHole({ fromMs: jump.toMs - 1, toMs: jump.toMs, reason: ASLEEP });
+  /** Which of the jumps were sleep? Those whose lengths together lead to what the service shows; the others were a set clock. */
+  #judge(current: number, seen: Bounds): void {
+    const middle = (seen.from + seen.to) / 2;
+    const isSlow = seen.to - seen.from > TOLERANCE_MS;
+    const byDistance = subsets(this.#state.jumps.slice(0, MAX_JUDGED))
+      .map((asleep) => ({ asleep, awayMs: Math.abs(current + sleptMs(asleep) - middle) }))
+      .sort((a, b) => a.awayMs - b.awayMs);
+    const possible = byDistance.filter(({ awayMs }) => awayMs < (seen.to - seen.from) / 2 + TOLERANCE_MS);
+    if (isSlow && possible.length > 1) {
+      // The next response decides.
+      this.#events.onDoubt();
+      return;
     }
-    this.#state = { ...this.#state, jumps: this.#state.jumps.filter((jump) => !jumps.includes(jump)) };
+    const [first, ...others] = byDistance[0]?.asleep ?? [];
+    this.#change({ jumps: [] });
+    this.#bounds = seen;
+    if (first) {
+      // The clock may have been set as well: then the service's alone shows for how long the computer slept.
+      const offMs = middle - current - sleptMs([first, ...others]);
+      const byMs = Math.abs(offMs) < DATE_RESOLUTION_MS ? first.byMs : first.byMs + offMs;
+      this.#sleep([{ ...first, byMs }, ...others]);
+    }
   }
+
+  #narrow(current: number, seen: Bounds): void {
+    const bounds = this.#bounds ?? seen;
+    const common = { from: Math.max(bounds.from, seen.from), to: Math.min(bounds.to, seen.to) };
+    if (common.from > common.to) return;
+    this.#bounds = common;
+    const movedMs = Math.min(Math.max(current, common.from), common.to) - current;
+    // Recordings that end one after the other share one offset: it is corrected only when it was far from right.
+    if (Math.abs(movedMs) > DATE_RESOLUTION_MS / 2) {
+      this.#change({ offsetMs: (this.#state.offsetMs ?? 0) + movedMs });
+    }
+  }
+
+  #sleep(asleep: readonly Jump[]): void {
+    if (asleep.length === 0) return;
+    this.#change({ sleeps: [...this.#state.sleeps, ...asleep].slice(0, MAX_SLEEPS) });
+    for (const hole of asleep.map(holeOf)) this.#events.onHole(hole);
+  }
+
+  #change(changed: Partial<ClockState>): void {
+    this.#state = { ...this.#state, ...changed };
+    this.#events.onChange();
+  }
+}
+
+/** By the page's clock it has a millisecond. */
+export function holeOf({ toMs }: Jump): Hole {
+  return { fromMs: toMs - 1, toMs, reason: ASLEEP };
+}
+
+function subsets(jumps: readonly Jump[]): (readonly Jump[])[] {
+  return jumps.reduce<(readonly Jump[])[]>((sets, jump) => sets.flatMap((set) => [set, [...set, jump]]), [[]]);
 }
 
 /**

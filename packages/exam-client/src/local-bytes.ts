@@ -28,7 +28,13 @@ export interface RecordingRow {
   recordingId?: string;
   partSizeBytes?: number;
   startedAtMs?: number;
+  /** When the last bytes arrived. */
+  lastAtMs?: number;
+  /** Where the media drift from the clock: which position of the media was at which time. */
+  anchors?: readonly { readonly atMs: number; readonly mediaMs: number }[];
   gaps: Gap[];
+  /** A track gives nothing since then. */
+  mutedSinceMs?: number;
   /** Bytes up to here were dropped once their parts were stored; those of the first part are kept. */
   droppedToBytes: number;
   /** The cluster with which the bytes after `droppedToBytes` begin, when they begin with one. */

@@ -73,6 +73,11 @@ export class MediaIndex {
     return read === 'invalid' ? undefined : { ...read, at: state.offset - all.length + read.at };
   }
 
+  /** The bytes up to `offset` are not here: the file is whole in the store, but nothing after this can be indexed. */
+  skipTo(offset: number): void {
+    Object.assign(this.#state, { offset, isUnsupported: true, pending: new Uint8Array(), skipBytes: 0 });
+  }
+
   /**
    * The first `HEAD_BYTES` of the finished file, with the duration of its media; undefined when this file has no room for
    * them, or no frames. `skipped`: what was recorded after the head and is not in the file. The media keep their times:

@@ -1,7 +1,7 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
 
 import type { Bytes } from './bytes.ts';
-import { type Hole, now, type SessionClock, serviceTime, toIso } from './clock.ts';
+import { type ClockState, type Hole, holeOf, now, type SessionClock, serviceTime, toIso } from './clock.ts';
 import { HEAD_BYTES } from './container.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
@@ -12,7 +12,7 @@ import { Problems, type RecordingProblem, type SourceProblem } from './problems.
 import { untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source, type SourceEnd } from './source.ts';
-import { BUFFER_FULL, type Gap, type Timeline } from './timeline.ts';
+import { BUFFER_FULL, CUT_OUT, type Gap, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
@@ -83,6 +83,10 @@ const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 const LOST = 'lost';
 const STARTS_WITHIN_MS = 1_000;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
+const ANCHORED_EVERY_MS = 60_000;
+const MIN_DRIFT_MS = 100;
+/** The service accepts 100, with the one of the beginning. */
+const MAX_ANCHORS = 99;
 /** A source that gives no bytes for longer is reported. A still screen gives few. */
 const NO_BYTES_MS = { webcam: 10_000, screen: 20_000, audio: 10_000 } as const;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
@@ -122,6 +126,9 @@ export class LocalRecording implements Recording {
   /** When the last bytes arrived. */
   #lastAtMs: number;
   #endedAtMs = Number.POSITIVE_INFINITY;
+  #anchoredAtMs: number;
+  /** Since then, the frames that arrived with the shortest delay: when the media would have begun by them. */
+  #nearest = { begunMs: Number.POSITIVE_INFINITY, mediaMs: 0 };
 
   /** @throws TypeError, or DOMException when the browser cannot record the source. */
   constructor(
@@ -132,9 +139,13 @@ export class LocalRecording implements Recording {
     this.kind = row.kind;
     this.isLeftover = live === undefined;
     this.#deps = deps;
-    this.#lastAtMs = row.createdAtMs;
+    this.#lastAtMs = row.lastAtMs ?? row.createdAtMs;
+    this.#anchoredAtMs = this.#lastAtMs;
     this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
     this.#index = new MediaIndex(row.index);
+    this.#row = { ...row, index: this.#index.state };
+    this.#file = new RecordedFile(this.#row, deps.local, this.#index);
+    this.#upload = this.#newUpload();
     if (live) {
       this.#source = openSource(live.source, row.kind, live.options, {
         onAlive: () => deps.clock.tick(),
@@ -145,11 +156,9 @@ export class LocalRecording implements Recording {
         onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
         onEnd: (end) => void this.#sourceEnded(end),
       });
+      this.#row.contentType = this.#source.contentType;
       this.#state = 'recording';
     }
-    this.#row = { ...row, contentType: this.#source?.contentType ?? row.contentType, index: this.#index.state };
-    this.#file = new RecordedFile(this.#row, deps.local, this.#index);
-    this.#upload = this.#newUpload();
     deps.signal.addEventListener('abort', () => this.#halt(), { signal: this.#stop.signal });
     this.stored = this.#run();
     this.stored.catch(() => {});
@@ -368,23 +377,48 @@ export class LocalRecording implements Recording {
     this.#index.push(bytes);
     this.#totalBytes = totalBytes;
     this.#lastAtMs = atMs;
+    this.#row.lastAtMs = atMs;
     this.#noteClock();
     if (this.#sourceProblems.has('no-bytes')) this.review();
-    // Frames arrive a little after they were taken; the one with the shortest delay gives the best estimate of the start.
-    const { lastMs } = this.#index;
-    const hasPaused = this.#row.gaps.some(({ reason }) => reason === BUFFER_FULL);
-    if (lastMs !== undefined && !hasPaused) {
-      this.#row.startedAtMs = Math.min(this.#row.startedAtMs ?? atMs, atMs - lastMs);
-    }
+    this.#compareClocks(atMs);
     this.#upload.grow(totalBytes - this.#file.skippedBytes);
     this.#deps.events.onProgress();
   }
 
-  /** Before bytes that arrived at `atMs` are counted. A gap of another reason explains a silence already. */
+  /**
+   * Frames arrive a little after they were taken: of each minute, the one with the shortest delay shows best when the media
+   * would have begun. The first minute gives the beginning; where a later one differs, the media drift from the clock.
+   */
+  #compareClocks(atMs: number): void {
+    const { lastMs } = this.#index;
+    const isCutOut = this.#row.gaps.some(({ reason }) => CUT_OUT.has(reason));
+    if (lastMs === undefined || isCutOut) return;
+    const begunMs = atMs - lastMs;
+    const { startedAtMs = begunMs, anchors = [] } = this.#row;
+    if (lastMs < ANCHORED_EVERY_MS && anchors.length === 0) this.#row.startedAtMs = Math.min(startedAtMs, begunMs);
+    if (begunMs < this.#nearest.begunMs) this.#nearest = { begunMs, mediaMs: lastMs };
+    if (atMs < this.#anchoredAtMs + ANCHORED_EVERY_MS) return;
+    this.#anchoredAtMs = atMs;
+    const { begunMs: nearestMs, mediaMs } = this.#nearest;
+    this.#nearest = { begunMs: Number.POSITIVE_INFINITY, mediaMs: 0 };
+    const before = anchors.at(-1);
+    const beforeMs = before ? before.atMs - before.mediaMs : (this.#row.startedAtMs ?? nearestMs);
+    if (Math.abs(nearestMs - beforeMs) < MIN_DRIFT_MS || anchors.length >= MAX_ANCHORS) return;
+    this.#row.anchors = [...anchors, { atMs: nearestMs + mediaMs, mediaMs }];
+  }
+
+  /** Before bytes that arrived at `atMs` are counted: a silence, as far as no other gap explains it. */
   #noteSilence(atMs: number): void {
-    const isSilence = !this.isLeftover && atMs - this.#lastAtMs > NO_BYTES_MS[this.kind];
-    const isExplained = this.#row.gaps.some(({ to }) => Date.parse(to) > this.#lastAtMs);
-    if (isSilence && !isExplained) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(atMs), reason: 'no-bytes' });
+    if (this.isLeftover || atMs - this.#lastAtMs <= NO_BYTES_MS[this.kind]) return;
+    const known = this.#row.gaps
+      .map(({ from, to }) => ({ fromMs: Date.parse(from), toMs: Date.parse(to) }))
+      .filter(({ toMs }) => toMs > this.#lastAtMs);
+    let fromMs = this.#lastAtMs;
+    for (const gap of [...known, { fromMs: atMs, toMs: atMs }]) {
+      const isLong = gap.fromMs - fromMs > NO_BYTES_MS[this.kind];
+      if (isLong) this.#addGap({ from: toIso(fromMs), to: toIso(gap.fromMs), reason: 'no-bytes' });
+      fromMs = Math.max(fromMs, gap.toMs);
+    }
   }
 
   /** The parts that are being uploaded always fit: only their upload makes room. */
@@ -416,7 +450,19 @@ export class LocalRecording implements Recording {
   #setSourceProblem(problem: SourceProblem, isOver: boolean): void {
     if (isOver) this.#sourceProblems.delete(problem);
     else this.#sourceProblems.add(problem);
+    if (problem === 'muted') {
+      // Its gap is known at its end, which this visit may not live to see.
+      if (isOver) delete this.#row.mutedSinceMs;
+      else this.#row.mutedSinceMs ??= now();
+      this.#putRow();
+    }
     this.review();
+  }
+
+  /** The row is what a later visit knows of this visit's clock. */
+  noteClock(): void {
+    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
+    if (isOpen && !this.isLeftover) this.#putRow();
   }
 
   /** The times of a leftover are of the earlier visit's clock. */
@@ -453,19 +499,48 @@ export class LocalRecording implements Recording {
     this.#upload.end({ timeline: () => this.#timeline(), head });
   }
 
-  /** Indexes what an earlier visit left unindexed. In portions, because it may be hours of video. */
+  /** Indexes what an earlier visit left unindexed. */
   async #restore(): Promise<void> {
-    for (let from = -1; from !== this.#index.state.offset; ) {
-      from = this.#index.state.offset;
-      const portion = () => this.#deps.local.chunks(this.key, from, from + RESTORED_AT_ONCE_BYTES);
-      for (const chunk of await this.#try(portion)) {
-        if (chunk.offset === this.#index.state.offset) this.#count(end(chunk), chunk.bytes, chunk.recordedAtMs);
-      }
+    await this.#restoreLocal();
+    // What the store has need not be here.
+    const storedBytes = await this.#storedBytes();
+    if (storedBytes > this.#index.state.offset) {
+      this.#index.skipTo(storedBytes);
+      await this.#restoreLocal();
     }
     this.#totalBytes = this.#index.state.offset;
+    const { mutedSinceMs: from } = this.#row;
+    delete this.#row.mutedSinceMs;
+    if (from !== undefined) this.#addGap({ from: toIso(from), to: toIso(this.#lastAtMs), reason: 'muted' });
     await this.#noteLost();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
+  }
+
+  /** In portions, because it may be hours of video. */
+  async #restoreLocal(): Promise<void> {
+    for (let from = -1; from !== this.#index.state.offset; ) {
+      from = this.#index.state.offset;
+      const portion = () => this.#deps.local.chunks(this.key, from, from + RESTORED_AT_ONCE_BYTES);
+      for (const { offset, bytes, recordedAtMs } of await this.#try(portion)) {
+        const known = this.#index.state.offset - offset;
+        if (known >= 0 && known < bytes.length) this.#count(offset + bytes.length, bytes.subarray(known), recordedAtMs);
+      }
+    }
+  }
+
+  /** Up to which byte of what was recorded the store has all parts; 0 when the service has ended the recording. */
+  async #storedBytes(): Promise<number> {
+    const { recordingId, partSizeBytes } = this.#row;
+    if (recordingId === undefined || partSizeBytes === undefined) return 0;
+    const parts = await this.#try(() => this.#deps.service.parts(recordingId)).catch((error: unknown) => {
+      if (error instanceof ClientError) return [];
+      throw error;
+    });
+    const sizes = new Map(parts.map(({ partNumber, sizeBytes }) => [partNumber, sizeBytes]));
+    let storedBytes = 0;
+    for (let partNumber = 1; sizes.has(partNumber); partNumber += 1) storedBytes += sizes.get(partNumber) ?? 0;
+    return storedBytes === 0 ? 0 : storedBytes + this.#file.skippedBytes;
   }
 
   /** Bytes that were in memory alone are gone with the earlier visit: what follows them on the disk cannot be read. */
@@ -480,12 +555,29 @@ export class LocalRecording implements Recording {
   /** By the service's clock, as far as its responses have shown it. */
   #timeline(): Timeline {
     const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
-    const gaps = this.#row.gaps.filter(({ to }) => Date.parse(to) > startedAtMs);
+    const holes = this.#clockState.jumps.map(holeOf).filter(({ toMs }) => toMs <= this.#lastAtMs);
+    const assumed = holes.map(({ fromMs, toMs, reason }) => ({ from: toIso(fromMs), to: toIso(toMs), reason }));
+    const gaps = [...this.#row.gaps, ...assumed].filter(({ to }) => Date.parse(to) > startedAtMs);
     const lost = gaps.filter(({ reason }) => reason === LOST);
     return {
       startedAt: this.#serviceIso(startedAtMs),
       endedAt: this.#serviceIso(Math.max(startedAtMs, this.#lastAtMs, ...lost.map(({ to }) => Date.parse(to)))),
       gaps: gaps.map((gap) => this.#ofService(gap)),
+      ...this.#anchors(startedAtMs),
+    };
+  }
+
+  /** Nothing where the media keep pace with the clock. */
+  #anchors(startedAtMs: number): Pick<Timeline, 'anchors'> {
+    const skippedMs = this.#row.continuation?.skippedMs ?? 0;
+    const later = (this.#row.anchors ?? []).filter(({ mediaMs }) => mediaMs > skippedMs);
+    if (later.length === 0) return {};
+    const all = [{ atMs: startedAtMs, mediaMs: skippedMs }, ...later];
+    return {
+      anchors: all.map(({ atMs, mediaMs }) => ({
+        at: this.#serviceIso(atMs),
+        mediaSeconds: (mediaMs - skippedMs) / 1000,
+      })),
     };
   }
 
@@ -494,8 +586,11 @@ export class LocalRecording implements Recording {
   }
 
   #serviceIso(pageMs: number): string {
-    const { state } = this.#deps.clock;
-    return toIso(serviceTime(pageMs, (this.isLeftover ? this.#row.clock : undefined) ?? state, state.offsetMs));
+    return toIso(serviceTime(pageMs, this.#clockState, this.#deps.clock.state.offsetMs));
+  }
+
+  get #clockState(): ClockState {
+    return (this.isLeftover ? this.#row.clock : undefined) ?? this.#deps.clock.state;
   }
 
   /** The time at which `recordedMs` had been recorded; pauses are not in the file. */

@@ -77,10 +77,11 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   constructor(options: SessionOptions) {
     super();
     this.#options = options;
-    this.#clock = new SessionClock(
-      (hole) => this.#addHole(hole),
-      () => void this.#readClock(),
-    );
+    this.#clock = new SessionClock({
+      onHole: (hole) => this.#addHole(hole),
+      onDoubt: () => void this.#readClock(),
+      onChange: () => this.#noteClock(),
+    });
     this.#service = new Service(options, this.#clock, this.#waits);
     this.#local = new LocalBytes({
       memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
@@ -266,13 +267,22 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     for (const recording of this.#recordings) recording.addHole(hole);
   }
 
+  #noteClock(): void {
+    for (const recording of this.#recordings) recording.noteClock();
+  }
+
   /** Did the computer sleep, or was its clock set? Only the service's clock tells. */
   async #readClock(): Promise<void> {
     if (this.#isReadingClock) return;
     this.#isReadingClock = true;
     const options = { signal: this.#over.signal, waits: this.#waits };
-    await untilAvailable(() => this.#service.readClock(), options).catch(() => {});
-    this.#isReadingClock = false;
+    try {
+      await untilAvailable(() => this.#service.readClock(), options);
+    } catch {
+      // The session is over.
+    } finally {
+      this.#isReadingClock = false;
+    }
   }
 
   /** Only one tab resumes a leftover. Recordings of tabs that are still open are waited for in the background. */

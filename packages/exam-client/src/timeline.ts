@@ -27,7 +27,7 @@ export const BUFFER_FULL = 'buffer-full';
 /** The computer slept, and its clock stood still. */
 export const ASLEEP = 'asleep';
 /** Only gaps with these reasons are left out of the file. */
-const CUT_OUT: ReadonlySet<string> = new Set([BUFFER_FULL, ASLEEP]);
+export const CUT_OUT: ReadonlySet<string> = new Set([BUFFER_FULL, ASLEEP]);
 
 /**
  * How many seconds after `leader` the media of `follower` begin, by what both show when the leader is at `leaderSeconds`;

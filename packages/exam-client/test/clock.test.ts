@@ -35,10 +35,11 @@ beforeEach(() => {
   });
   holes = [];
   doubts = 0;
-  clock = new SessionClock(
-    (hole) => holes.push(hole),
-    () => (doubts += 1),
-  );
+  clock = new SessionClock({
+    onHole: (hole) => holes.push(hole),
+    onDoubt: () => (doubts += 1),
+    onChange() {},
+  });
 });
 
 const now = () => performance.timeOrigin + performance.now();

@@ -44,6 +44,7 @@ export class Backend {
   readonly #uploadMode: 'direct' | 'proxy';
   readonly #mistake: Mistake | undefined;
   readonly #testStore;
+  #assessedAt: string | undefined;
   #service!: ReturnType<typeof startTestService>;
   #server!: Server;
 
@@ -167,8 +168,11 @@ export class Backend {
     return reply;
   }
 
+  /** Repeated, it is the same assessment. Of an attempt that has no recording yet there is nothing to assess. */
   async assess(): Promise<void> {
-    await this.#call('PUT', '/assessment', { completedAt: new Date(this.#world.nowMs).toISOString() });
+    if ((await this.recordings()).length === 0) return;
+    this.#assessedAt ??= new Date(this.#world.nowMs).toISOString();
+    await this.#call('PUT', '/assessment', { completedAt: this.#assessedAt });
   }
 
   async erase(recordingId: string): Promise<void> {

@@ -42,8 +42,9 @@ async function comeBack(session: Session, random: Random): Promise<void> {
   if (!session.isExamOver && session.open.length === 0) await session.openVisit();
 }
 
-const onePage = (session: Session, random: Random): Visit | undefined =>
-  session.open.length > 0 ? random.pick(session.open) : undefined;
+/** None while the computer sleeps. */
+const onePage = ({ open }: Session, random: Random): Visit | undefined =>
+  open.length > 0 && !open.some(({ page }) => page.isFrozen) ? random.pick(open) : undefined;
 
 const disk = (state: 'full' | 'refusing' | 'hanging'): Play => {
   return async ({ machine, world }, { forMs }) => {
@@ -68,11 +69,13 @@ const device = (begin: (stream: FakeStream) => void, end: (stream: FakeStream) =
 };
 
 const setMuted = (stream: FakeStream, isMuted: boolean) => {
+  const [track] = stream.getTracks();
+  if (track?.readyState !== 'live') return;
   for (const recorder of stream.recorders) {
     if (isMuted) recorder.miss('muted');
-    else recorder.missNoMore();
+    else recorder.missNoMore('muted');
   }
-  for (const track of stream.getTracks().slice(0, 1)) track.setMuted(isMuted);
+  track.setMuted(isMuted);
 };
 
 export const FAULTS: Readonly<Record<FaultKind, Play>> = {
@@ -128,10 +131,12 @@ export const FAULTS: Readonly<Record<FaultKind, Play>> = {
   },
   async crash(session, _, random) {
     const visit = onePage(session, random);
-    if (visit) session.close(visit, 'crashes');
+    if (!visit) return;
+    session.close(visit, 'crashes');
     await comeBack(session, random);
   },
   async 'machine killed'(session, _, random) {
+    if (!onePage(session, random)) return;
     for (const visit of session.open) session.close(visit, 'loses its power');
     await session.world.work(() => session.machine.disk.losePower());
     await comeBack(session, random);

@@ -35,6 +35,7 @@ export class Machine {
    * was left of their time; that of Windows goes on, and what was due is due at once.
    */
   async sleep(ms: number, clock: 'stands still' | 'goes on'): Promise<void> {
+    if ([...this.pages].some(({ isFrozen }) => isFrozen)) return;
     const stands = clock === 'stands still';
     const asleep = [...this.pages];
     for (const page of asleep) page.freeze();

@@ -1,4 +1,5 @@
 // What must be true of every session once it has ended. Each rule names what it found against it.
+import type { Recording as ServiceRecording } from '../../../../src/model/recording.ts';
 import type { Recording } from '../../src/recording.ts';
 import type { Gap } from '../../src/timeline.ts';
 import { ID, readHeader } from '../../src/webm/ebml.ts';
@@ -142,6 +143,7 @@ function isGone(scene: Scene, film: Film): boolean {
   const failures = scene.visits.flatMap(({ told }) => told.filter(({ name }) => name === 'failed'));
   const isTold = (codes: readonly string[]) => failures.some(({ what }) => codes.includes(what));
   if (happened(scene, 'attempt assessed') && isTold(['attempt-assessed'])) return true;
+  if (scene.erasedIds.includes(recordingOf(scene, film)?.recordingId ?? '')) return true;
   const isErased = scene.erasedIds.length > 0 && isTold(['recording-deleted', 'recording-expired']);
   return isErased && !scene.copies.some((copy) => copy.film === film);
 }
@@ -171,15 +173,24 @@ function otherBytesStored({ copies }: Scene): string[] {
   );
 }
 
-/** Of one that has failed the parts are still in the store: the sweep completes it. */
-function ghosts({ kept, visits }: Scene): string[] {
+/** Of one that has failed the sweep completes what is in the store. */
+function ghosts(scene: Scene): string[] {
+  const { kept, visits } = scene;
   const failed = visits.flatMap(({ told }) =>
     told.filter(({ name }) => name === 'failed').map(({ recording }) => recording?.recordingId),
   );
-  const open = kept.filter(
-    ({ recording }) => recording.state === 'uploading' && !failed.includes(recording.recordingId),
-  );
-  return open.map(({ recording }) => `${recording.recordingId} is still ${recording.state}`);
+  const open = kept.filter(({ recording }) => recording.state === 'uploading' && !isForgotten(scene, recording));
+  const left = open.filter(({ recording }) => !failed.includes(recording.recordingId));
+  return left.map(({ recording }) => `${recording.recordingId} is still ${recording.state}`);
+}
+
+/** Created in the last moment of a machine, or before the data were cleared: its disk does not know of it. */
+function isForgotten(scene: Scene, { createdAt }: ServiceRecording): boolean {
+  if (happened(scene, 'site data cleared')) return true;
+  return scene.happened.some(({ fault, atMs }) => {
+    const beforeMs = atMs - Date.parse(createdAt);
+    return fault.kind === 'machine killed' && beforeMs >= 0 && beforeMs <= LAST_MOMENT_MS;
+  });
 }
 
 /** Of pages that were open when all was quiet, everything has ended, and was told. */
@@ -324,6 +335,9 @@ function quietEndMs({ film, last }: Timed): number {
 
 function wrongEnds(scene: Scene): string[] {
   return timed(scene).flatMap((one) => {
+    const visit = visitOf(scene, one.film);
+    // What was in memory alone, and when it came, is lost with its page: that was told.
+    if (!visit?.page.isAlive && visit?.told.some(({ name }) => name === 'warning')) return [];
     const offMs = one.endedAtMs - one.last.toMs;
     const isRight = offMs >= -TOLERATED_MS && offMs <= quietEndMs(one) + TOLERATED_MS;
     return isRight ? [] : [`${one.film.name}: off by ${seconds(offMs)}`];
@@ -370,9 +384,10 @@ function disturbedForNothing({ plan, visits }: Scene): string[] {
   });
 }
 
-function keptAfterWithdrawal({ withdrawnAtMs, kept }: Scene): string[] {
-  if (withdrawnAtMs === undefined) return [];
-  return kept.map(({ recording }) => `${recording.recordingId} is ${recording.state}`);
+function keptAfterWithdrawal(scene: Scene): string[] {
+  if (scene.withdrawnAtMs === undefined) return [];
+  const left = scene.kept.filter(({ recording }) => !isForgotten(scene, recording));
+  return left.map(({ recording }) => `${recording.recordingId} is ${recording.state}`);
 }
 
 function toldTheConsole({ visits }: Scene): string[] {

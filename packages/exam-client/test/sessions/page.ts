@@ -1,8 +1,9 @@
 // One page of the exam: the client's own code, with the globals of a browser. What happens in it ends when it is closed.
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import type { Random } from '../../../../test/simulation/random.ts';
 import type * as Client from '../../src/index.ts';
+import { ForgetfulAbortController, forgetful } from './listeners.ts';
 import type { Machine } from './machine.ts';
 
 type Globals = Readonly<Record<string, unknown>>;
@@ -19,6 +20,8 @@ async function bundled(names: readonly string[]): Promise<Bundle> {
     globalName: 'client',
     target: 'es2024',
   });
+  // Its process would keep a thread from ending.
+  await stop();
   const code = `export default ($page) => { const { ${names.join(', ')} } = $page;\n${outputFiles[0]?.text}\nreturn client; };`;
   return (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as Bundle;
 }
@@ -44,7 +47,7 @@ export class Page {
   readonly machine: Machine;
   readonly openedAtMs: number;
   /** Events of the window: `online`, `offline`, `pagehide`. */
-  readonly window = new EventTarget();
+  readonly window = forgetful(new EventTarget());
   closedAtMs: number | undefined;
   readonly #timers = new Map<number, Timer>();
   #timerIds = 0;
@@ -180,6 +183,7 @@ export class Page {
       setInterval: (fire: () => void, ms: number) => this.setInterval(fire, ms),
       clearTimeout: clear,
       clearInterval: clear,
+      AbortController: ForgetfulAbortController,
       AbortSignal: withTimeouts(this),
       addEventListener: window.addEventListener.bind(window),
       removeEventListener: window.removeEventListener.bind(window),
@@ -205,7 +209,7 @@ function fill(into: Uint8Array, random: Random): Uint8Array {
 /** AbortSignal, whose `timeout` goes by the page's timers. */
 function withTimeouts(page: Page): typeof AbortSignal {
   const timeout = (ms: number) => {
-    const over = new AbortController();
+    const over = new ForgetfulAbortController();
     page.setTimeout(() => over.abort(new DOMException('The time is over.', 'TimeoutError')), ms);
     return over.signal;
   };

@@ -71,6 +71,7 @@ const KINDS: readonly (readonly Kind[])[] = [
 ];
 /** Longer faults go on past this. */
 const SHORT_EXAM_MINUTES = [2, 3, 4, 5, 7, 10, 15];
+const BEGINNING_MS = 2 * SECOND_MS;
 export const SWEEP_EVERY_MS = 10 * MINUTE_MS;
 
 export type Plan = ReturnType<typeof newPlan>;
@@ -109,12 +110,9 @@ function aheadFrom(random: Random): number {
 function drawFaults(random: Random, examMs: number, idleLimitMs: number): Fault[] {
   const faults = Array.from({ length: random.between(1, 5) }, (): Fault => {
     const kind = random.weighted(FAULTS);
-    return {
-      kind,
-      atMs: random.between(0, examMs),
-      forMs: lengthOf(kind, random, idleLimitMs),
-      seed: random.between(1, 1e6),
-    };
+    // Many meet the beginning: a create whose reply is lost, a page that is closed at once.
+    const atMs = random.between(0, random.chance(0.15) ? BEGINNING_MS : examMs);
+    return { kind, atMs, forMs: lengthOf(kind, random, idleLimitMs), seed: random.between(1, 1e6) };
   });
   return faults.sort((a, b) => a.atMs - b.atMs);
 }

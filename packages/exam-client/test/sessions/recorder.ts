@@ -1,6 +1,7 @@
 // MediaStream and MediaRecorder of a page (MediaStream Recording API): a camera that can be muted, pulled out or fail.
 import type { RecordingKind } from '../../src/service.ts';
 import type { Film, Hole } from './film.ts';
+import { forgetful } from './listeners.ts';
 import type { Page } from './page.ts';
 
 export class FakeTrack extends EventTarget {
@@ -11,6 +12,7 @@ export class FakeTrack extends EventTarget {
 
   constructor(kind: 'video' | 'audio') {
     super();
+    forgetful(this);
     this.kind = kind;
   }
 
@@ -64,7 +66,7 @@ export interface RecorderControls {
   starve(isStarved: boolean): void;
   /** Nothing of the picture is there meanwhile. */
   miss(why: string): void;
-  missNoMore(): void;
+  missNoMore(why: string): void;
 }
 
 const RECORDED = ['video/webm', 'audio/webm'];
@@ -104,7 +106,7 @@ export function mediaRecorderOf(page: Page, openFilm: (stream: FakeStream) => Fi
     #fromMs = 0;
     #pendingMs = 0;
     #isStarved = false;
-    #hole: Hole | undefined;
+    readonly #holes = new Map<string, Hole>();
 
     constructor(stream: FakeStream, options: { mimeType?: string } = {}) {
       super();
@@ -170,18 +172,20 @@ export function mediaRecorderOf(page: Page, openFilm: (stream: FakeStream) => Fi
       if (isStarved) this.#give();
       this.#isStarved = isStarved;
       if (isStarved) this.miss('starved');
-      else this.missNoMore();
+      else this.missNoMore('starved');
     }
 
     miss(why: string): void {
-      if (this.state === 'inactive' || this.#hole) return;
-      this.#hole = { fromMs: world.nowMs, toMs: Number.POSITIVE_INFINITY, why };
-      this.film.holes.push(this.#hole);
+      if (this.state === 'inactive' || this.#holes.has(why)) return;
+      const hole = { fromMs: world.nowMs, toMs: Number.POSITIVE_INFINITY, why };
+      this.#holes.set(why, hole);
+      this.film.holes.push(hole);
     }
 
-    missNoMore(): void {
-      if (this.#hole) this.#hole.toMs = world.nowMs;
-      this.#hole = undefined;
+    missNoMore(why: string): void {
+      const hole = this.#holes.get(why);
+      if (hole) hole.toMs = world.nowMs;
+      this.#holes.delete(why);
     }
 
     #again(): void {
@@ -210,7 +214,10 @@ export function mediaRecorderOf(page: Page, openFilm: (stream: FakeStream) => Fi
       if (this.state !== 'recording') return;
       const hole = { fromMs: this.#stoppedAtMs, toMs: world.nowMs, why: clockStood ? 'slept' : 'suspended' };
       this.film.holes.push(hole);
-      if (!clockStood) this.film.skip(hole.toMs - hole.fromMs);
+      if (!clockStood) {
+        this.#give();
+        this.film.skip(hole.toMs - hole.fromMs);
+      }
       this.#take();
     }
 
@@ -250,7 +257,7 @@ export function mediaRecorderOf(page: Page, openFilm: (stream: FakeStream) => Fi
       if (this.state === 'inactive') return;
       if (this.state === 'paused') this.film.holes.push({ fromMs: this.#pausedAtMs, toMs: world.nowMs, why: 'paused' });
       this.state = 'inactive';
-      this.missNoMore();
+      for (const why of this.#holes.keys()) this.missNoMore(why);
       this.stream.recorders.delete(this);
       this.film.endedAtMs = world.nowMs;
       page.clearTimeout(this.#timer);

@@ -1,6 +1,5 @@
 // A thread of the simulator of sessions: plays one after the other, and judges them.
 import { parentPort, workerData } from 'node:worker_threads';
-import { isKnown } from './known.ts';
 import { findMistake } from './mistakes.ts';
 import { type Finding, judge, type Rule } from './oracle.ts';
 import { newPlan } from './plan.ts';
@@ -10,8 +9,6 @@ export interface Judged {
   readonly seed: number;
   readonly isClean: boolean;
   readonly findings: readonly Finding[];
-  /** Findings that are listed in known.ts. */
-  readonly known: readonly Finding[];
   readonly faults: readonly string[];
   readonly story: readonly string[];
   readonly digest: string;
@@ -34,10 +31,7 @@ async function play({ seed, isClean, shortenFor }: Task): Promise<Judged> {
   const recordedBytes = outcome.films.reduce((sum, { media }) => sum + media.length, 0);
   const { lines, digest } = outcome.story;
   const faults = outcome.happened.map(({ fault }) => fault.kind);
-  const all = judge(outcome);
-  const known = all.filter((finding) => isKnown(finding, outcome));
-  const findings = all.filter((finding) => !known.includes(finding));
-  return { seed, isClean, findings, known, faults, story: lines, digest, recordedBytes };
+  return { seed, isClean, findings: judge(outcome), faults, story: lines, digest, recordedBytes };
 }
 
 /** The faults without which the rule is still broken. */
