@@ -11,6 +11,8 @@ const helm = process.env.HELM ? [] : ['<rootDir>/test/helm/'];
 const cluster = process.env.TEST_KUBECONFIG ? [] : ['<rootDir>/test/cluster/'];
 // test/browser needs a browser (TEST_BROWSER_PATH); ci/browser brings it.
 const browser = process.env.TEST_BROWSER_PATH ? [] : ['<rootDir>/test/browser/'];
+// test/browser/live needs another browser, and FFmpeg, as well.
+const live = process.env.TEST_OTHER_BROWSER_PATH ? [] : ['<rootDir>/test/browser/live/'];
 
 // Tests run as native ES modules on Node 24; @swc/jest only strips the types.
 export default {
@@ -18,7 +20,7 @@ export default {
   // The packages of this repository are tested as sources, as `node --conditions=source` runs them.
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/packages/*.test.ts', '<rootDir>/packages/*/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...cluster, ...browser],
+  testPathIgnorePatterns: ['/node_modules/', ...external, ...helm, ...cluster, ...browser, ...live],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, sourceMaps: 'inline' }],

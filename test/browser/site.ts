@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { build } from 'esbuild';
@@ -22,6 +23,11 @@ import type { Recording } from '../../src/model/recording.ts';
 import { install } from '../runtime/process.ts';
 
 export const MIB = 1024 * 1024;
+
+/** The one that records, see ci/browser, and the one in which only tests in test/browser/live play. */
+export const BROWSER = process.env.TEST_BROWSER === 'firefox' ? 'firefox' : 'chromium';
+export const OTHER_BROWSER = BROWSER === 'firefox' ? 'chromium' : 'firefox';
+const PATHS = { [BROWSER]: process.env.TEST_BROWSER_PATH, [OTHER_BROWSER]: process.env.TEST_OTHER_BROWSER_PATH };
 
 export type Site = Awaited<ReturnType<typeof openSite>>;
 export type Tab = Awaited<ReturnType<typeof openTab>>;
@@ -66,45 +72,75 @@ export async function openSite(settings: Record<string, string> = {}, harness: U
   });
   const html = `<!doctype html><body><script>${outputFiles[0]?.text}</script>`;
   await using opened = new AsyncDisposableStack();
-  const server = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(html));
+  const handed = new Map<string, Buffer[]>();
+  const server = createServer(async (request, response) => {
+    if (request.method === 'POST') await takeHanded(handed, request).catch(() => {});
+    response.setHeader('Content-Type', 'text/html').end(html);
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   opened.defer(() => server.close().closeAllConnections());
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
-  const service = await install({ CORS_ORIGINS: url, RATE_LIMIT: 'off', ...storeSettings(), ...settings });
+  const outside = settings.S3_BUCKET === undefined ? storeSettings() : {};
+  const service = await install({ CORS_ORIGINS: url, RATE_LIMIT: 'off', ...outside, ...settings });
   opened.defer(() => service.remove());
   const folder = await mkdtemp(join(tmpdir(), 'test-browser-'));
   opened.defer(() => rm(folder, { recursive: true, maxRetries: 5 }));
-  if (service.env.S3_BUCKET !== undefined) {
+  if (outside.S3_BUCKET !== undefined) {
     const script = new URL('../../ci/make-bucket.ts', import.meta.url).pathname;
     await promisify(execFile)(process.execPath, [script], { env: service.env });
     expect(await service.run('doctor', '--fix')).toMatchObject({ code: 0 });
   }
-  await service.start();
+  let serve = await service.start();
   const browsers: Browser[] = [];
   opened.defer(async () => void (await Promise.allSettled(browsers.map((browser) => browser.close()))));
-  async function launch(options?: LaunchOptions): Promise<Browser> {
-    const browser = await puppeteer.launch(launchOptions(options));
+  async function launch(options?: LaunchOptions, name: typeof BROWSER = BROWSER): Promise<Browser> {
+    const browser = await puppeteer.launch(launchOptions(name, options));
     browsers.push(browser);
     return browser;
   }
+  /** kill -9, and a new process on the same port. */
+  async function restartService(): Promise<void> {
+    await serve.stop('SIGKILL');
+    serve = await service.start();
+  }
   const toClose = opened.move();
-  return { service, url, folder, launch, close: () => toClose.disposeAsync() };
+  return {
+    service,
+    /** Where a page finds the service. */
+    address: service.url,
+    url,
+    folder,
+    /** What each recorder of a page gave the client, see page/recorders.ts. */
+    handed: handed as ReadonlyMap<string, readonly Buffer[]>,
+    servicePid: () => serve.process.pid ?? 0,
+    launch,
+    restartService,
+    close: () => toClose.disposeAsync(),
+  };
 }
 
-/** A Chromium, or a Firefox, see ci/browser, with a fake camera. */
-function launchOptions({ args = [], ...options }: LaunchOptions = {}): LaunchOptions {
+async function takeHanded(handed: Map<string, Buffer[]>, request: IncomingMessage): Promise<void> {
+  const recorder = new URL(request.url ?? '', 'http://page').searchParams.get('recorder') ?? '';
+  const blobs = handed.get(recorder) ?? [];
+  handed.set(recorder, blobs);
+  blobs.push(await buffer(request));
+}
+
+/** A Chromium or a Firefox with a fake camera. */
+function launchOptions(name: typeof BROWSER, { args = [], ...options }: LaunchOptions = {}): LaunchOptions {
   const common: LaunchOptions = {
-    executablePath: process.env.TEST_BROWSER_PATH ?? '',
+    executablePath: PATHS[name] ?? '',
     headless: true,
     // On a busy machine a call may take minutes; the test's own limit is the one that counts.
     protocolTimeout: 0,
     ...options,
   };
-  if (process.env.TEST_BROWSER === 'firefox') {
+  if (name === 'firefox') {
     const extraPrefsFirefox = {
       'media.navigator.streams.fake': true,
       'media.navigator.permission.disabled': true,
       'media.autoplay.default': 0,
+      ...options.extraPrefsFirefox,
     };
     return { ...common, browser: 'firefox', extraPrefsFirefox };
   }
@@ -148,7 +184,7 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
   /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
   async function start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void> {
     const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
-    await call('start', { service: site.service.url, attempt, tokens, ...options });
+    await call('start', { service: site.address, attempt, tokens, ...options });
   }
 
   /** Gives the client a film to record. */

@@ -1,13 +1,20 @@
 // What the tests do inside a page: one session, its events told to the test, and sources whose every byte is known.
 import {
   type ExamSession,
-  keepInStep,
   type RecordingKind,
   type RecordOptions,
   type SessionOptions,
   startSession,
 } from '@proctoring-recordings/exam-client';
-import { ID, type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
+import { type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
+import { liveStream, type Picture } from './live-stream.ts';
+import { happened } from './moments.ts';
+import { recorderStates, tellWhatIsMade } from './recorders.ts';
+
+export { stepClock } from './clock.ts';
+export { endTracks } from './live-stream.ts';
+export { playInStep, playThrough, seekAround, seekToMiddle } from './playback.ts';
+export { recorded, recordings, witnessed } from './recorders.ts';
 
 /** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
 type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };
@@ -16,23 +23,6 @@ let session: ExamSession;
 let abort: AbortController;
 let camera: MediaStream | undefined;
 let tokensAsked = 0;
-/** What MediaRecorder made, to be compared with what is stored. */
-const recorders: WatchedRecorder[] = [];
-
-class WatchedRecorder extends MediaRecorder {
-  readonly blobs: Blob[] = [];
-  startedMs = 0;
-  seconds = 0;
-
-  constructor(stream: MediaStream, options?: MediaRecorderOptions) {
-    super(stream, options);
-    recorders.push(this);
-    this.addEventListener('start', ({ timeStamp }) => (this.startedMs = timeStamp));
-    this.addEventListener('stop', ({ timeStamp }) => (this.seconds = (timeStamp - this.startedMs) / 1000));
-    this.addEventListener('dataavailable', ({ data }) => this.blobs.push(data));
-  }
-}
-globalThis.MediaRecorder = WatchedRecorder;
 
 function tell(name: string, detail: object = {}): void {
   console.log(`harness ${JSON.stringify({ name, ...detail })}`);
@@ -45,7 +35,7 @@ export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptio
     exam: 'math',
     attempt,
     participantId: 'p1',
-    consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
+    consent: { givenAt: new Date().toISOString(), policyVersion: '3' },
     getToken: () => {
       const answer = tokens[Math.min(tokensAsked++, tokens.length - 1)] ?? '';
       if (answer === 'throws') throw new Error('no token');
@@ -118,6 +108,12 @@ export async function recordCamera(options?: RecordOptions): Promise<void> {
   session.record('webcam', camera, options);
 }
 
+/** Records a camera and a microphone; the test gets every byte that the recorder makes. */
+export async function recordLive(picture: Picture, options: RecordOptions): Promise<void> {
+  tellWhatIsMade();
+  session.record('webcam', await liveStream(picture), options);
+}
+
 /** Records and stops before MediaRecorder has begun; how each promise ended, and how each recorder is then. */
 export async function recordAndStop(way: 'finish' | 'abort' | 'withdraw') {
   camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
@@ -130,7 +126,7 @@ export async function recordAndStop(way: 'finish' | 'abort' | 'withdraw') {
   await happened(later, 'start');
   return {
     result: results.map((each) => (each.status === 'rejected' ? each.reason.code : each.status)).join(' '),
-    states: recorders.slice(0, -1).map(({ state }) => state),
+    states: recorderStates().slice(0, -1),
   };
 }
 
@@ -189,29 +185,10 @@ export function recordScreen(options?: RecordOptions): void {
   session.record('screen', canvas.captureStream(SCREEN_FRAMES_PER_SECOND), options);
 }
 
-/** Resolves when the first MediaRecorder has run for so long. */
-export async function recorded(seconds: number): Promise<void> {
-  await until(() => performance.now() - (recorders[0]?.startedMs || Number.POSITIVE_INFINITY) > seconds * 1000);
-}
-
 export const finish = () => session.finish();
 export const withdraw = () => session.withdraw();
 export const stop = () => abort.abort();
 export const howManyTokens = () => tokensAsked;
-
-/** How long each MediaRecorder ran, and the SHA-256 of what it made from the first cluster on. */
-export async function recordings(): Promise<{ startedMs: number; seconds: number; sha256: number[] }[]> {
-  return Promise.all(
-    recorders.map(async ({ blobs, startedMs, seconds }) => {
-      const file = await new Blob(blobs).arrayBuffer();
-      const view = new DataView(file);
-      let cluster = 0;
-      while (view.getUint32(cluster) !== ID.cluster) cluster += 1;
-      const digest = await crypto.subtle.digest('SHA-256', file.slice(cluster));
-      return { startedMs, seconds, sha256: [...new Uint8Array(digest)] };
-    }),
-  );
-}
 
 /** How many bytes and which recordings this browser keeps. */
 export async function kept(): Promise<{ bytes: number; rows: { state: string }[] }> {
@@ -222,72 +199,4 @@ export async function kept(): Promise<{ bytes: number; rows: { state: string }[]
   await Promise.all([happened(chunks, 'success'), happened(rows, 'success')]);
   opening.result.close();
   return { bytes: chunks.result.reduce((sum, { bytes }) => sum + bytes.length, 0), rows: rows.result };
-}
-
-/** Loads a video as a reviewer's page does, and seeks to its middle. */
-export async function seekToMiddle(url: string): Promise<{ duration: number; landedAt: number }> {
-  const video = await load(url);
-  const { duration } = video;
-  video.currentTime = duration / 2;
-  await happened(video, 'seeked');
-  return { duration, landedAt: video.currentTime };
-}
-
-/** Seeks to the middle, back to the beginning, and plays to the end from shortly before it. */
-export async function playThrough(url: string): Promise<{ duration: number; sought: number[]; endedAt: number }> {
-  const video = await load(url);
-  const { duration } = video;
-  const sought: number[] = [];
-  for (const time of [duration / 2, 0, duration - 1]) {
-    video.currentTime = time;
-    await happened(video, 'seeked');
-    sought.push(video.currentTime);
-    await video.play();
-    await until(() => video.currentTime > time + 0.2);
-    video.pause();
-  }
-  await video.play();
-  if (!video.ended) await happened(video, 'ended');
-  return { duration, sought, endedAt: video.currentTime };
-}
-
-/** Plays two videos in step, seeks the first and plays on; how far apart they are whenever it pauses. */
-export async function playInStep(leaderUrl: string, followerUrl: string, offset: number): Promise<number[]> {
-  const leader = await load(leaderUrl);
-  const follower = await load(followerUrl);
-  const stop = keepInStep(leader, follower, offset);
-  const apart: number[] = [];
-  const secondsApart = () => follower.currentTime + offset - leader.currentTime;
-  for (const time of [1, leader.duration / 2]) {
-    leader.currentTime = time;
-    await happened(leader, 'seeked');
-    await leader.play();
-    await until(() => leader.currentTime > time + 1 && !follower.seeking && Math.abs(secondsApart()) < 0.1);
-    leader.pause();
-    await until(() => follower.paused && !follower.seeking);
-    apart.push(secondsApart());
-  }
-  stop();
-  return apart;
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(requestAnimationFrame);
-}
-
-async function load(url: string): Promise<HTMLVideoElement> {
-  const video = document.createElement('video');
-  video.muted = true;
-  video.preload = 'metadata';
-  video.src = url;
-  document.body.append(video);
-  await happened(video, 'loadedmetadata');
-  return video;
-}
-
-function happened(target: EventTarget, name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    target.addEventListener(name, () => resolve(), { once: true });
-    target.addEventListener('error', () => reject(new Error('it failed')), { once: true });
-  });
 }
