@@ -192,7 +192,7 @@ describe('when something is not as it should be', () => {
     await untilRecorded(page, 3);
     await press(page, '#finish');
     await arrive(page, 'record');
-    await untilText(page, '#status', /opslag antwoordt niet/);
+    await untilText(page, '#problems', /opslag antwoordt niet/);
     expect(await page.$$('#previews video')).toHaveLength(0);
     await look(page);
 

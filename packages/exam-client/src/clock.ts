@@ -52,6 +52,8 @@ const DATE_RESOLUTION_MS = 1_000;
 const MAX_SLEEPS = 200;
 /** Of jumps that wait for a response; more of them are not told apart. */
 const MAX_JUDGED = 8;
+/** So many responses in a row are believed against those before. */
+const OUTVOTED_BY = 3;
 
 interface Bounds {
   readonly from: number;
@@ -70,6 +72,9 @@ export class SessionClock {
   #state: ClockState;
   /** Between these the offset of this moment lies, as far as the responses since the last sleep tell. */
   #bounds: Bounds | undefined;
+  /** How many responses agreed on the bounds. */
+  #agreed = 0;
+  #rival: (Bounds & { readonly count: number; readonly sinceMs: number }) | undefined;
   #tick = { pageMs: now(), wallMs: Date.now(), isHidden: isHidden() };
   readonly #events: ClockEvents;
 
@@ -124,7 +129,10 @@ export class SessionClock {
   #judge(current: number, seen: Bounds): void {
     const middle = (seen.from + seen.to) / 2;
     const isSlow = seen.to - seen.from > TOLERANCE_MS;
-    const byDistance = subsets(this.#state.jumps.slice(0, MAX_JUDGED))
+    const { jumps } = this.#state;
+    // A computer that slept often while it was offline: all of them, or some of the first.
+    const choices = [...subsets(jumps.slice(0, MAX_JUDGED)), ...(jumps.length > MAX_JUDGED ? [jumps] : [])];
+    const byDistance = choices
       .map((asleep) => ({ asleep, awayMs: Math.abs(current + sleptMs(asleep) - middle) }))
       .sort((a, b) => a.awayMs - b.awayMs);
     const possible = byDistance.filter(({ awayMs }) => awayMs < (seen.to - seen.from) / 2 + TOLERANCE_MS);
@@ -147,13 +155,40 @@ export class SessionClock {
   #narrow(current: number, seen: Bounds): void {
     const bounds = this.#bounds ?? seen;
     const common = { from: Math.max(bounds.from, seen.from), to: Math.min(bounds.to, seen.to) };
-    if (common.from > common.to) return;
+    if (common.from > common.to) {
+      this.#contradict(seen);
+      return;
+    }
+    this.#rival = undefined;
+    this.#agreed += 1;
     this.#bounds = common;
     const movedMs = Math.min(Math.max(current, common.from), common.to) - current;
     // Recordings that end one after the other share one offset: it is corrected only when it was far from right.
     if (Math.abs(movedMs) > DATE_RESOLUTION_MS / 2) {
       this.#change({ offsetMs: (this.#state.offsetMs ?? 0) + movedMs });
     }
+  }
+
+  /** Several responses in a row that agree with one another, and not with those before. */
+  #contradict(seen: Bounds): void {
+    const rival = this.#rival;
+    const common = rival && { from: Math.max(rival.from, seen.from), to: Math.min(rival.to, seen.to) };
+    if (!rival || !common || common.from > common.to) {
+      this.#rival = { ...seen, count: 1, sinceMs: this.#tick.pageMs };
+      return;
+    }
+    this.#rival = { ...common, count: rival.count + 1, sinceMs: rival.sinceMs };
+    if (this.#rival.count < OUTVOTED_BY) return;
+    const { offsetMs = 0, sleeps } = this.#state;
+    const byMs = (common.from + common.to) / 2 - offsetMs - sleptMs(sleeps);
+    this.#bounds = common;
+    this.#rival = undefined;
+    const wasSure = this.#agreed >= OUTVOTED_BY;
+    this.#agreed = OUTVOTED_BY;
+    if (Math.abs(byMs) < TOLERANCE_MS) return;
+    // The first responses were of a wrong clock. Or the computer slept, and its wall clock was set back meanwhile.
+    if (!wasSure) this.#change({ offsetMs: offsetMs + byMs });
+    else if (byMs > 0) this.#sleep([{ fromMs: rival.sinceMs - 1, toMs: rival.sinceMs, byMs }]);
   }
 
   #sleep(asleep: readonly Jump[]): void {
@@ -171,6 +206,19 @@ export class SessionClock {
 /** By the page's clock it has a millisecond. */
 export function holeOf({ toMs }: Jump): Hole {
   return { fromMs: toMs - 1, toMs, reason: ASLEEP };
+}
+
+/**
+ * Of an earlier visit whose service did not respond any more, the jumps that were sleep: a wall clock that was set then is
+ * still as much further ahead of the service's now. `aheadMs`: how far it is ahead now.
+ */
+export function judgedLater(state: ClockState, aheadMs: number): ClockState {
+  const { offsetMs, jumps } = state;
+  if (offsetMs === undefined || jumps.length === 0) return state;
+  const set = subsets(jumps.slice(0, MAX_JUDGED))
+    .map((steps) => ({ steps, awayMs: Math.abs(aheadMs + offsetMs - sleptMs(steps)) }))
+    .reduce((best, one) => (one.awayMs < best.awayMs ? one : best));
+  return { ...state, jumps: jumps.filter((jump) => !set.steps.includes(jump)) };
 }
 
 function subsets(jumps: readonly Jump[]): (readonly Jump[])[] {

@@ -26,7 +26,7 @@ export class ClientError extends Error {
 /**
  * `continue`: the service or the store has ended the recording without a request of this client. Nothing is erased: a
  * new recording of the attempt gets all bytes that are still local, and all that follow. `erase`: it was deleted on
- * request or by its deadline, or it has no media. It stops, and its local bytes are erased.
+ * request, or it has no media. It stops, and its local bytes are erased.
  */
 const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
   // The sweep completes an upload to which nothing was added for `UPLOAD_IDLE_LIMIT`.
@@ -40,13 +40,11 @@ const CONSEQUENCES: Readonly<Record<string, 'continue' | 'erase'>> = {
   'recording-deleted erasure': 'erase',
   'recording-deleted consent-withdrawn': 'erase',
   'recording-deleted controller-instruction': 'erase',
-  'recording-deleted retention': 'erase',
-  'recording-expired': 'erase',
   'nothing-recorded': 'erase',
 };
 
 /**
- * `keep` for every other code (`attempt-assessed`, `attempt-full`, `recording-too-large`, `parts-lost`, …): recording
+ * `keep` for every other code (`recording-expired`, `attempt-assessed`, `attempt-full`, `recording-too-large`, `parts-lost`, …): recording
  * stops, and the local bytes stay for the next session of the attempt, which tries again.
  */
 export function consequenceOf({ code, reason }: ClientError): 'continue' | 'erase' | 'keep' {

@@ -80,6 +80,10 @@ export type StorageWarning = 'storage-unavailable' | 'storage-full';
 
 export interface LocalBytesOptions {
   readonly memoryLimitBytes: number;
+  /** Ends the attempts to open IndexedDB. */
+  readonly signal?: AbortSignal;
+  /** IndexedDB could be opened after it had been refused: it may have what an earlier visit left. */
+  onOpened?(): void;
   onWarning(code: StorageWarning): void;
 }
 
@@ -212,7 +216,6 @@ export class LocalBytes {
     const database = await this.#database;
     if (!database) {
       if (!this.#isUsed) return undefined;
-      this.#database = this.#open();
       throw new Unavailable('storage', 'The browser cannot open its storage.');
     }
     if (this.#isHung) throw new Unavailable('storage', NO_RESPONSE);
@@ -262,8 +265,20 @@ export class LocalBytes {
       return database;
     } catch {
       this.#warn('storage-unavailable');
+      if (globalThis.indexedDB) this.#openLater();
       return undefined;
     }
+  }
+
+  #openLater(): void {
+    const { signal, onOpened } = this.#options;
+    const timer = setTimeout(async () => {
+      const database = await this.#open();
+      if (!database) return;
+      this.#database = Promise.resolve(database);
+      onOpened?.();
+    }, HUNG_FOR_MS);
+    signal?.addEventListener('abort', () => clearTimeout(timer));
   }
 
   /** IndexedDB may never respond: recording goes on without it, and tries it again after a while. */

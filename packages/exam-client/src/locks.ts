@@ -27,3 +27,12 @@ export async function whenFree(
 export function hold(key: string, released: Promise<unknown>): void {
   navigator.locks?.request(PREFIX + key, () => released.catch(() => {})).catch(() => {});
 }
+
+/** Runs `task` unless another tab has the lock. Without Web Locks nothing shows that none has it: it does not run. */
+export async function ifFree(key: string, task: () => Promise<void>): Promise<boolean> {
+  if (!navigator.locks) return false;
+  return navigator.locks.request(PREFIX + key, { ifAvailable: true }, async (lock) => {
+    if (lock) await task();
+    return lock !== null;
+  });
+}

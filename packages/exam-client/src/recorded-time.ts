@@ -1,6 +1,6 @@
 // When a recording was recorded: its beginning, its end, its gaps and its drift. In its row by the page's clock, in its
 // timeline by the service's.
-import { type ClockState, holeOf, now, type SessionClock, serviceTime, toIso } from './clock.ts';
+import { type ClockState, holeOf, judgedLater, now, type SessionClock, serviceTime, toIso } from './clock.ts';
 import type { RecordingRow } from './local-bytes.ts';
 import { BUFFER_FULL, CUT_OUT, type Gap, LOST, type Timeline } from './timeline.ts';
 
@@ -104,7 +104,7 @@ export class RecordedTime {
     // A jump that is not told apart yet counts as sleep in all times, so it is a gap too.
     const holes = this.#clockState.jumps.map(holeOf).filter(({ toMs }) => toMs <= this.#lastAtMs);
     const assumed = holes.map(({ fromMs, toMs, reason }) => ({ from: toIso(fromMs), to: toIso(toMs), reason }));
-    const gaps = [...this.#row.gaps, ...assumed].filter(({ to }) => Date.parse(to) > startedAtMs);
+    const gaps = [...assumed, ...this.#row.gaps].filter(({ to }) => Date.parse(to) > startedAtMs).slice(0, MAX_GAPS);
     const lost = gaps.filter(({ reason }) => reason === LOST);
     return {
       startedAt: this.#serviceIso(startedAtMs),
@@ -153,7 +153,10 @@ export class RecordedTime {
   }
 
   get #clockState(): ClockState {
-    return (this.#isLeftover ? this.#row.clock : undefined) ?? this.#clock.state;
+    const { state } = this.#clock;
+    const { clock } = this.#row;
+    if (!this.#isLeftover || !clock) return state;
+    return state.offsetMs === undefined ? clock : judgedLater(clock, Date.now() - serviceTime(now(), state));
   }
 
   /** The time at which `recordedMs` had been recorded; pauses are not in the file. */

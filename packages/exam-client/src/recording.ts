@@ -1,5 +1,6 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
 
+import { pauseMs } from './backoff.ts';
 import type { Bytes } from './bytes.ts';
 import { type Hole, now, type SessionClock, toIso } from './clock.ts';
 import { HEAD_BYTES } from './container.ts';
@@ -84,6 +85,8 @@ const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
 const NO_BYTES_MS = { webcam: 10_000, screen: 20_000, audio: 10_000 } as const;
 /** Chromium delivers MP4 in whole fragments, of five seconds and more. */
 const NO_MP4_BYTES_MS = 25_000;
+/** A service that ends each recording at once may recover: so many follow without a pause. */
+const UNHURRIED_CONTINUATIONS = 3;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
 
@@ -297,12 +300,16 @@ export class LocalRecording implements Recording {
     const { recordingId } = row;
     const { restart } = this.#file;
     const number = (row.continuation?.number ?? 0) + 1;
+    // Another tab may have erased them, because consent was withdrawn there: then the service refuses with that.
+    const isLost = error.code === 'parts-lost' && recordingId !== undefined;
+    if (isLost) await this.#try(() => this.#deps.service.parts(recordingId));
     const isEnded = consequenceOf(error) === 'continue' && number <= MAX_CONTINUATIONS;
     if (!isEnded || !restart) {
       const mayGoOn = isEnded || error.code === 'parts-lost';
       this.#needsNewRecorder = mayGoOn && this.#state === 'recording' && !this.#isEnding;
       return false;
     }
+    if (number > UNHURRIED_CONTINUATIONS) await this.#pause(pauseMs(number, 1));
     row.continuation = {
       number,
       requestKey: crypto.randomUUID(),
@@ -504,6 +511,14 @@ export class LocalRecording implements Recording {
 
   #try<Result>(task: () => Promise<Result>): Promise<Result> {
     return untilAvailable(task, { signal: this.#stop.signal, waits: this.#waits });
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, milliseconds);
+      this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#stop.signal.throwIfAborted();
   }
 
   #halt(): void {

@@ -12,13 +12,13 @@ const MAX_REFUSALS = 3;
 export class Routes {
   #isDirect = true;
   #isProxiedOnly = false;
-  #isDirectOnly = false;
+  #directOnlyUntilMs = 0;
   #refusals = 0;
   #triedDirectAtMs = 0;
 
   next(): Route {
     if (this.#isProxiedOnly) return 'service';
-    if (this.#isDirect || this.#isDirectOnly) return 'direct';
+    if (this.#isDirect || now() < this.#directOnlyUntilMs) return 'direct';
     if (now() - this.#triedDirectAtMs < DIRECT_AGAIN_AFTER_MS) return 'service';
     this.#triedDirectAtMs = now();
     return 'direct';
@@ -29,9 +29,9 @@ export class Routes {
     this.#isProxiedOnly = true;
   }
 
-  /** The service takes no parts: it is older than this client. */
+  /** The service takes no parts: it, or one of its replicas, is older than this client. */
   directOnly(): void {
-    this.#isDirectOnly = true;
+    this.#directOnlyUntilMs = now() + DIRECT_AGAIN_AFTER_MS;
   }
 
   succeeded(route: Route): void {

@@ -81,11 +81,10 @@ export class Service {
   /** The same key returns the recording that an earlier call created, also when its response was lost. */
   async create(key: string, recording: NewRecording): Promise<{ recordingId: string; partSizeBytes: number }> {
     const headers = { 'idempotency-key': key };
-    const { recording: created, upload } = (await this.#call('POST', '', { ...recording, parts: 0 }, headers)) as {
-      recording: { recordingId: string };
-      upload: { partSizeBytes: number };
-    };
-    return { recordingId: created.recordingId, partSizeBytes: upload.partSizeBytes };
+    const created = (await this.#call('POST', '', { ...recording, parts: 0 }, headers)) as Partial<Created> | undefined;
+    const { recordingId } = created?.recording ?? {};
+    const { partSizeBytes } = created?.upload ?? {};
+    return { recordingId: expected(recordingId, 'string'), partSizeBytes: expected(partSizeBytes, 'number') };
   }
 
   /**
@@ -102,21 +101,25 @@ export class Service {
       this.#routes.succeeded(route);
       return etag;
     } catch (error) {
-      const isOffline = navigator.onLine === false;
-      const isOfRoute = error instanceof PartNotSent && !isOffline && !signal.aborted;
-      if (isOfRoute) this.#routes.failed(route, error.isReached);
-      if (!(error instanceof ClientError && error.code === 'uploads-proxied')) throw error;
+      const isOffline = navigator.onLine === false || signal.aborted;
+      if (error instanceof PartNotSent && !isOffline) this.#routes.failed(route, error.isReached);
+      // What does not know the upload may be another server than the store.
+      if (error instanceof NoSuchUpload) this.#routes.failed(route, true);
+      const isProxied = error instanceof ClientError && error.code === 'uploads-proxied';
+      if (!isProxied || route === 'service') throw error;
       this.#routes.proxiedOnly();
       return this.putPart(recordingId, partNumber, bytes, signal);
     }
   }
 
   async parts(recordingId: string): Promise<StoredPart[]> {
-    return ((await this.#call('GET', `/${recordingId}/parts`)) as { parts: StoredPart[] }).parts;
+    const listed = (await this.#call('GET', `/${recordingId}/parts`)) as { parts?: StoredPart[] } | undefined;
+    return expected(listed?.parts, 'object');
   }
 
   async complete(recordingId: string, completion: Completion): Promise<{ sizeBytes: number }> {
-    return (await this.#call('POST', `/${recordingId}/complete`, completion)) as { sizeBytes: number };
+    const completed = (await this.#call('POST', `/${recordingId}/complete`, completion)) as { sizeBytes?: number };
+    return { sizeBytes: expected(completed?.sizeBytes, 'number') };
   }
 
   async abort(recordingId: string): Promise<void> {
@@ -135,9 +138,12 @@ export class Service {
   /** A new URL for each attempt, so that none has expired. */
   async #putDirectly(recordingId: string, partNumber: number, bytes: Bytes, signal: AbortSignal): Promise<string> {
     const body = { parts: [{ partNumber, sizeBytes: bytes.length }] };
-    const { parts } = (await this.#call('POST', `/${recordingId}/parts`, body)) as { parts: { url: string }[] };
+    const signed = (await this.#call('POST', `/${recordingId}/parts`, body)) as
+      | { parts?: { url?: string }[] }
+      | undefined;
+    const url = expected(signed?.parts?.[0]?.url, 'string');
     // Bytes without a type: the browser then sends no Content-Type, which would not be signed.
-    const answer = await this.#upload(parts[0]?.url ?? '', bytes, {}, signal);
+    const answer = await this.#upload(url, bytes, {}, signal);
     if (isSuccess(answer)) return answer.header('etag') ?? '';
     if (answer.status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
     throw new PartNotSent(`The store responded to a part with ${answer.status}.`, answer.status !== 0);
@@ -157,7 +163,8 @@ export class Service {
       return answer;
     };
     try {
-      return (readResult(await this.#authorized(put)) as { etag: string }).etag;
+      const stored = readResult(await this.#authorized(put)) as { etag?: string } | undefined;
+      return expected(stored?.etag, 'string');
     } catch (error) {
       if (error instanceof ClientError && (error.code === 'not-found' || error.code === 'method-not-allowed')) {
         this.#routes.directOnly();
@@ -230,7 +237,7 @@ export class Service {
       }).then(async (response) => {
         const receivedMs = now();
         const header = (name: string) => response.headers.get(name);
-        this.#clock.learn(header('date'), sentMs, receivedMs);
+        if (response.status < 500) this.#clock.learn(header('date'), sentMs, receivedMs);
         return { status: response.status, text: await response.text(), header };
       });
       return this.#waits.notice(call, 'unreachable').catch((error: unknown) => {
@@ -288,6 +295,17 @@ function readResult(answer: Answer): unknown {
     throw new Unavailable('unreachable', detail, afterMs);
   }
   throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
+}
+
+interface Created {
+  readonly recording: { readonly recordingId?: string };
+  readonly upload: { readonly partSizeBytes?: number };
+}
+
+/** A member of a response. @throws Unavailable where it is missing: something else than the service has responded */
+function expected<Member>(member: Member, type: 'string' | 'number' | 'object'): NonNullable<Member> {
+  if (!member || typeof member !== type) throw new Unavailable('unreachable', 'The response is not of the service.');
+  return member;
 }
 
 /** Empty where something else than the service has responded. */

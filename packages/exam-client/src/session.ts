@@ -3,7 +3,7 @@ import { type Hole, now, SessionClock, serviceTime, TICK_MS } from './clock.ts';
 import { ClientError } from './errors.ts';
 import { TypedEventTarget } from './events.ts';
 import { LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf, type StorageWarning } from './local-bytes.ts';
-import { hold, whenFree } from './locks.ts';
+import { hold, ifFree, whenFree } from './locks.ts';
 import type { RecordingProblem } from './problems.ts';
 import {
   LocalRecording,
@@ -86,6 +86,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     this.#local = new LocalBytes({
       memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
       onWarning: (code) => this.emit('warning', { code }),
+      onOpened: () => void this.#adoptLeftovers().catch(() => {}),
+      signal: this.#over.signal,
     });
     options.signal?.addEventListener('abort', () => this.#over.abort(), { once: true });
     if (options.signal?.aborted) this.#over.abort();
@@ -188,14 +190,15 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /**
    * Erases what this browser keeps of other attempts, unsent bytes too: for a computer that several candidates use. Nothing
-   * else erases it. Resolves with the number of recordings.
+   * else erases it. What another tab is recording stays. Resolves with the number of recordings.
    */
   async eraseOtherAttempts(): Promise<number> {
     const options = { signal: this.#over.signal, waits: this.#waits };
     const rows = await untilAvailable(() => this.#local.rows(), options);
-    const others = rows.filter((row) => !this.#isOfAttempt(row));
-    for (const { key } of others) await this.#local.remove(key);
-    return others.length;
+    // A withdrawal that the service has not confirmed has no bytes: the next session of its attempt repeats it.
+    const others = rows.filter((row) => !this.#isOfAttempt(row) && row.state !== 'withdrawn');
+    const erased = await Promise.all(others.map(({ key }) => ifFree(key, () => this.#local.remove(key))));
+    return erased.filter(Boolean).length;
   }
 
   #open(row: RecordingRow, live?: Live): LocalRecording {
@@ -299,7 +302,9 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   async #adoptLeftovers(): Promise<void> {
     const options = { signal: this.#over.signal, waits: this.#waits };
     const rows = await untilAvailable(() => this.#local.rows(), options);
-    for (const { key } of rows.filter((row) => this.#isOfAttempt(row) && row.state !== 'stored')) {
+    const own = new Set(this.#recordings.map(({ key }) => key));
+    const left = rows.filter((row) => this.#isOfAttempt(row) && row.state !== 'stored' && !own.has(row.key));
+    for (const { key } of left) {
       const lastOffset = () => untilAvailable(() => this.#local.lastOffset(key), options);
       void whenFree(key, lastOffset, this.#over.signal, () => this.#adopt(key)).catch(() => {});
     }

@@ -83,7 +83,9 @@ async function askToken(getToken: () => Promise<string>): Promise<string> {
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('getToken took too long.')), TOKEN_WITHIN_MS);
   });
-  const token = (await Promise.race([getToken(), tooLate]).finally(() => clearTimeout(timer))).trim();
+  const token = (
+    await Promise.race([Promise.resolve().then(getToken), tooLate]).finally(() => clearTimeout(timer))
+  ).trim();
   if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken returned no token.');
   return token;
 }

@@ -283,8 +283,6 @@ test.each<[string, number, string | undefined]>([
   ['recording-deleted', 410, 'erasure'],
   ['recording-deleted', 410, 'consent-withdrawn'],
   ['recording-deleted', 410, 'controller-instruction'],
-  ['recording-deleted', 410, 'retention'],
-  ['recording-expired', 410, undefined],
 ])('after %s (%d, %s) it stops, says so, and is erased here', async (code, status, reason) => {
   const { browser, visit } = await refuseWith(() =>
     problem(code, status, reason === undefined ? undefined : { reason }),
@@ -296,6 +294,7 @@ test.each<[string, number, string | undefined]>([
 
 test.each([
   ['attempt-assessed', 409],
+  ['recording-expired', 410],
   ['attempt-full', 409],
   ['consent-missing', 422],
   ['not-a-recording', 422],

@@ -43,7 +43,7 @@ test('where the service cannot be reached either, the two are tried by turns', (
   expect(routes.next()).toBe('service');
 });
 
-test('a service that hands out no URLs gets every part; one that takes no parts gets none', () => {
+test('a service that hands out no URLs gets every part; one that takes no parts gets none for two minutes', () => {
   routes.proxiedOnly();
   routes.failed('service', false);
   expect(routes.next()).toBe('service');
@@ -51,4 +51,9 @@ test('a service that hands out no URLs gets every part; one that takes no parts 
   older.failed('direct', false);
   older.directOnly();
   expect(older.next()).toBe('direct');
+  // It may be updated meanwhile.
+  older.failed('direct', false);
+  pageMs = 3 * MINUTE_MS;
+  older.failed('direct', false);
+  expect(older.next()).toBe('service');
 });
