@@ -108,8 +108,11 @@ export class SessionClock {
     const seen = { from: dateMs - receivedMs, to: dateMs + DATE_RESOLUTION_MS - sentMs };
     if (offsetMs === undefined) {
       this.#bounds = seen;
-      this.#change({ offsetMs: (seen.from + seen.to) / 2 - sleptMs(sleeps) - sleptMs(jumps), jumps: [] });
-      this.#sleep(jumps);
+      // By just as much the wall clock is now ahead of the service's: it was right, and was set wrong.
+      const aheadMs = Date.now() - dateMs;
+      const asleep = jumps.filter(({ byMs }) => Math.abs(aheadMs - byMs) > TOLERANCE_MS);
+      this.#change({ offsetMs: (seen.from + seen.to) / 2 - sleptMs(sleeps) - sleptMs(asleep), jumps: [] });
+      this.#sleep(asleep);
       return;
     }
     const current = offsetMs + sleptMs(sleeps);

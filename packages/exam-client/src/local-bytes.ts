@@ -1,7 +1,7 @@
 // The bytes that this browser keeps until the store has them: in IndexedDB, or in bounded memory where that fails.
 
 import { type Bytes, concat } from './bytes.ts';
-import type { ClockState } from './clock.ts';
+import { type ClockState, now } from './clock.ts';
 import type { Cue } from './container.ts';
 import { Unavailable } from './errors.ts';
 import type { IndexState } from './index-state.ts';
@@ -83,6 +83,10 @@ export interface LocalBytesOptions {
   onWarning(code: StorageWarning): void;
 }
 
+/** After a time-out nothing is asked of IndexedDB for so long, unless it responds late. */
+const HUNG_FOR_MS = 30_000;
+const NO_RESPONSE = "The browser's storage does not respond.";
+
 const DATABASE = 'proctoring-recordings';
 const ROWS = 'recordings';
 const CHUNKS = 'chunks';
@@ -94,6 +98,7 @@ export class LocalBytes {
   /** Something of this session, or of an earlier one, is on the disk: a read that fails does not show that it is gone. */
   #isUsed = false;
   #problem: StorageWarning | null = null;
+  #hungAtMs = Number.NEGATIVE_INFINITY;
   /** What IndexedDB did not take. */
   #memory: Chunk[] = [];
   #memoryBytes = 0;
@@ -210,8 +215,9 @@ export class LocalBytes {
       this.#database = this.#open();
       throw new Unavailable('storage', 'The browser cannot open its storage.');
     }
+    if (this.#isHung) throw new Unavailable('storage', NO_RESPONSE);
     try {
-      return await inTime(
+      return await this.#inTime(
         new Promise<Result>((resolve, reject) => {
           const request = ask(database.transaction(name).objectStore(name));
           request.onsuccess = () => resolve(request.result as Result);
@@ -227,10 +233,10 @@ export class LocalBytes {
   /** Whether it was written to the disk. `strict` durability, because a laptop may lose power during an exam. */
   async #write(name: string, change: (store: IDBObjectStore) => IDBRequest): Promise<boolean> {
     const database = await this.#database;
-    if (!database) return false;
+    if (!database || this.#isHung) return false;
     try {
       const transaction = database.transaction(name, 'readwrite', { durability: 'strict' });
-      await inTime(
+      await this.#inTime(
         new Promise((resolve, reject) => {
           transaction.oncomplete = resolve;
           transaction.onabort = () => reject(transaction.error);
@@ -249,7 +255,7 @@ export class LocalBytes {
   /** Opened again after the browser has closed it: its data were cleared, or the disk failed. */
   async #open(): Promise<IDBDatabase | undefined> {
     try {
-      const database = await inTime(openDatabase());
+      const database = await this.#inTime(openDatabase());
       database.onclose = () => {
         this.#database = this.#open();
       };
@@ -258,6 +264,24 @@ export class LocalBytes {
       this.#warn('storage-unavailable');
       return undefined;
     }
+  }
+
+  /** IndexedDB may never respond: recording goes on without it, and tries it again after a while. */
+  #inTime<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#hungAtMs = now();
+        reject(new Error(NO_RESPONSE));
+      }, SLOW_MS);
+      void work.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        this.#hungAtMs = Number.NEGATIVE_INFINITY;
+      });
+    });
+  }
+
+  get #isHung(): boolean {
+    return now() - this.#hungAtMs < HUNG_FOR_MS;
   }
 
   #warn(code: StorageWarning): void {
@@ -274,14 +298,6 @@ export function end({ offset, bytes }: Chunk): number {
 
 function range(recording: string, from: number, to: number, isOpen = false): IDBKeyRange {
   return IDBKeyRange.bound([recording, from], [recording, to], false, isOpen);
-}
-
-/** IndexedDB may never respond: recording goes on without it. */
-function inTime<Result>(work: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("The browser's storage does not respond.")), SLOW_MS);
-    void work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 function openDatabase(): Promise<IDBDatabase> {

@@ -1,7 +1,7 @@
 // One recording, live or left over from an earlier visit: its bytes are written to the browser's disk, then uploaded.
 
 import type { Bytes } from './bytes.ts';
-import { type ClockState, type Hole, holeOf, now, type SessionClock, serviceTime, toIso } from './clock.ts';
+import { type Hole, now, type SessionClock, toIso } from './clock.ts';
 import { HEAD_BYTES } from './container.ts';
 import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
@@ -9,10 +9,11 @@ import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
 import { MediaIndex } from './media-index.ts';
 import { Problems, type RecordingProblem, type SourceProblem } from './problems.ts';
+import { RecordedTime } from './recorded-time.ts';
 import { untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source, type SourceEnd } from './source.ts';
-import { BUFFER_FULL, CUT_OUT, type Gap, type Timeline } from './timeline.ts';
+import { BUFFER_FULL, type Gap, LOST, type Timeline } from './timeline.ts';
 import { PARTS_AT_ONCE, Upload } from './upload.ts';
 
 export type RecordingState = 'recording' | 'uploading' | 'stored' | 'withdrawn' | 'failed';
@@ -73,22 +74,16 @@ export interface RecordingDependencies {
   readonly events: RecordingEvents;
 }
 
-/** The service accepts no more gaps of one recording. */
-const MAX_GAPS = 1_000;
 /** How often a paused recording checks whether memory has room again. */
 const ROOM_CHECK_MS = 1_000;
 /** S3's smallest part; assumed until the service has given the size of parts. */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
-/** Recorded, and lost with the memory of an earlier visit. */
-const LOST = 'lost';
 const STARTS_WITHIN_MS = 1_000;
 const RESTORED_AT_ONCE_BYTES = 8 * 1024 * 1024;
-const ANCHORED_EVERY_MS = 60_000;
-const MIN_DRIFT_MS = 100;
-/** The service accepts 100, with the one of the beginning. */
-const MAX_ANCHORS = 99;
 /** A source that gives no bytes for longer is reported. A still screen gives few. */
 const NO_BYTES_MS = { webcam: 10_000, screen: 20_000, audio: 10_000 } as const;
+/** Chromium delivers MP4 in whole fragments, of five seconds and more. */
+const NO_MP4_BYTES_MS = 25_000;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
 
@@ -99,6 +94,7 @@ export class LocalRecording implements Recording {
   readonly stored: Promise<StoredRecording>;
   readonly #deps: RecordingDependencies;
   readonly #row: RecordingRow;
+  readonly #time: RecordedTime;
   readonly #file: RecordedFile;
   #upload: Upload;
   readonly #index: MediaIndex;
@@ -118,17 +114,13 @@ export class LocalRecording implements Recording {
   #totalBytes = 0;
   /** `finish` was called: the last bytes are kept without waiting for room in memory. */
   #isEnding = false;
+  /** Nothing more is recorded: the last bytes are kept without waiting too. */
+  #hasStopped = false;
   /** All bytes have arrived. */
   #hasEnded = false;
   #needsNewRecorder = false;
   /** False once the local bytes are erased: no more are written. */
   #keepsBytes = true;
-  /** When the last bytes arrived. */
-  #lastAtMs: number;
-  #endedAtMs = Number.POSITIVE_INFINITY;
-  #anchoredAtMs: number;
-  /** Since then, the frames that arrived with the shortest delay: when the media would have begun by them. */
-  #nearest = { begunMs: Number.POSITIVE_INFINITY, mediaMs: 0 };
 
   /** @throws TypeError, or DOMException when the browser cannot record the source. */
   constructor(
@@ -139,11 +131,10 @@ export class LocalRecording implements Recording {
     this.kind = row.kind;
     this.isLeftover = live === undefined;
     this.#deps = deps;
-    this.#lastAtMs = row.lastAtMs ?? row.createdAtMs;
-    this.#anchoredAtMs = this.#lastAtMs;
     this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
     this.#index = new MediaIndex(row.index);
     this.#row = { ...row, index: this.#index.state };
+    this.#time = new RecordedTime(this.#row, deps.clock, this.isLeftover);
     this.#file = new RecordedFile(this.#row, deps.local, this.#index);
     this.#upload = this.#newUpload();
     if (live) {
@@ -154,6 +145,9 @@ export class LocalRecording implements Recording {
         onRestart: (file) => deps.events.onRestart(file),
         onGap: (gap) => this.#addGap(gap),
         onProblem: (problem, isOver) => this.#setSourceProblem(problem, isOver),
+        onStop: () => {
+          this.#hasStopped = true;
+        },
         onEnd: (end) => void this.#sourceEnded(end),
       });
       this.#row.contentType = this.#source.contentType;
@@ -189,8 +183,7 @@ export class LocalRecording implements Recording {
   get progress(): Progress {
     const storedBytes = this.#upload.storedBytes + this.#file.skippedBytes;
     const backlogBytes = Math.max(0, this.#totalBytes - storedBytes);
-    const recordedSeconds = (this.#lastAtMs - (this.#row.startedAtMs ?? this.#lastAtMs)) / 1000;
-    const backlogSeconds = this.#totalBytes > 0 ? (recordedSeconds * backlogBytes) / this.#totalBytes : 0;
+    const backlogSeconds = this.#totalBytes > 0 ? (this.#time.seconds * backlogBytes) / this.#totalBytes : 0;
     return { recordedBytes: this.#totalBytes, storedBytes, backlogBytes, backlogSeconds, waiting: this.#waiting };
   }
 
@@ -198,21 +191,27 @@ export class LocalRecording implements Recording {
     return this.#problems.all;
   }
 
+  get #silentAfterMs(): number {
+    return this.#row.contentType.includes('mp4') ? NO_MP4_BYTES_MS : NO_BYTES_MS[this.kind];
+  }
+
   get #waiting(): WaitingReason | null {
-    if (this.#state !== 'recording' && this.#state !== 'uploading') return null;
-    return this.#waits.reason ?? this.#deps.waits.reason;
+    return this.#isOpen ? (this.#waits.reason ?? this.#deps.waits.reason) : null;
+  }
+
+  get #isOpen(): boolean {
+    return this.#state === 'recording' || this.#state === 'uploading';
   }
 
   /** Called about every second, and when something that the problems are made of has changed. */
   review(): void {
     const isRecording = this.#state === 'recording' && !this.#isEnding;
-    const isSilent = isRecording && !this.#isPaused && now() - this.#lastAtMs > NO_BYTES_MS[this.kind];
+    const isSilent = isRecording && !this.#isPaused && now() - this.#time.lastAtMs > this.#silentAfterMs;
     if (isSilent) this.#sourceProblems.add('no-bytes');
     else this.#sourceProblems.delete('no-bytes');
-    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
     this.#problems.update([
       ...(this.#isEnding || this.#state === 'withdrawn' ? [] : this.#sourceProblems),
-      isOpen ? this.#deps.local.problem : null,
+      this.#isOpen ? this.#deps.local.problem : null,
       this.#waiting,
       this.#state === 'failed' ? 'failed' : null,
     ]);
@@ -220,10 +219,7 @@ export class LocalRecording implements Recording {
 
   /** A time in which the page did not run. It may become known only when the recording has ended. */
   addHole({ fromMs, toMs, reason }: Hole): void {
-    const { startedAtMs = Number.POSITIVE_INFINITY } = this.#row;
-    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
-    const wasRecorded = startedAtMs < toMs && fromMs < this.#endedAtMs;
-    if (isOpen && wasRecorded && !this.isLeftover) this.#addGap({ from: toIso(fromMs), to: toIso(toMs), reason });
+    if (this.#isOpen && this.#time.was(fromMs, toMs)) this.#addGap({ from: toIso(fromMs), to: toIso(toMs), reason });
   }
 
   finish(): Promise<StoredRecording> {
@@ -269,7 +265,7 @@ export class LocalRecording implements Recording {
       if (!isNoted && !(await local.put(this.#row))) await local.remove(this.key);
       this.#setState('stored');
       events.onProgress();
-      const timeline = this.#row.completion?.timeline ?? this.#timeline();
+      const timeline = this.#row.completion?.timeline ?? this.#time.timeline;
       return { recordingId: this.recordingId ?? '', kind: this.kind, sizeBytes, timeline };
     } catch (error) {
       const failure =
@@ -343,7 +339,7 @@ export class LocalRecording implements Recording {
   }
 
   #begun(atMs: number): void {
-    this.#row.startedAtMs = atMs;
+    this.#time.begin(atMs);
     this.#row.contentType = this.#source?.contentType || this.#row.contentType;
     this.#putRow();
     this.#started();
@@ -373,52 +369,13 @@ export class LocalRecording implements Recording {
   }
 
   #count(totalBytes: number, bytes: Bytes, atMs: number): void {
-    this.#noteSilence(atMs);
+    for (const silence of this.#time.silencesUntil(atMs, this.#silentAfterMs)) this.#addGap(silence);
     this.#index.push(bytes);
     this.#totalBytes = totalBytes;
-    this.#lastAtMs = atMs;
-    this.#row.lastAtMs = atMs;
-    this.#noteClock();
+    this.#time.arrived(atMs, this.#index.lastMs);
     if (this.#sourceProblems.has('no-bytes')) this.review();
-    this.#compareClocks(atMs);
     this.#upload.grow(totalBytes - this.#file.skippedBytes);
     this.#deps.events.onProgress();
-  }
-
-  /**
-   * Frames arrive a little after they were taken: of each minute, the one with the shortest delay shows best when the media
-   * would have begun. The first minute gives the beginning; where a later one differs, the media drift from the clock.
-   */
-  #compareClocks(atMs: number): void {
-    const { lastMs } = this.#index;
-    const isCutOut = this.#row.gaps.some(({ reason }) => CUT_OUT.has(reason));
-    if (lastMs === undefined || isCutOut) return;
-    const begunMs = atMs - lastMs;
-    const { startedAtMs = begunMs, anchors = [] } = this.#row;
-    if (lastMs < ANCHORED_EVERY_MS && anchors.length === 0) this.#row.startedAtMs = Math.min(startedAtMs, begunMs);
-    if (begunMs < this.#nearest.begunMs) this.#nearest = { begunMs, mediaMs: lastMs };
-    if (atMs < this.#anchoredAtMs + ANCHORED_EVERY_MS) return;
-    this.#anchoredAtMs = atMs;
-    const { begunMs: nearestMs, mediaMs } = this.#nearest;
-    this.#nearest = { begunMs: Number.POSITIVE_INFINITY, mediaMs: 0 };
-    const before = anchors.at(-1);
-    const beforeMs = before ? before.atMs - before.mediaMs : (this.#row.startedAtMs ?? nearestMs);
-    if (Math.abs(nearestMs - beforeMs) < MIN_DRIFT_MS || anchors.length >= MAX_ANCHORS) return;
-    this.#row.anchors = [...anchors, { atMs: nearestMs + mediaMs, mediaMs }];
-  }
-
-  /** Before bytes that arrived at `atMs` are counted: a silence, as far as no other gap explains it. */
-  #noteSilence(atMs: number): void {
-    if (this.isLeftover || atMs - this.#lastAtMs <= NO_BYTES_MS[this.kind]) return;
-    const known = this.#row.gaps
-      .map(({ from, to }) => ({ fromMs: Date.parse(from), toMs: Date.parse(to) }))
-      .filter(({ toMs }) => toMs > this.#lastAtMs);
-    let fromMs = this.#lastAtMs;
-    for (const gap of [...known, { fromMs: atMs, toMs: atMs }]) {
-      const isLong = gap.fromMs - fromMs > NO_BYTES_MS[this.kind];
-      if (isLong) this.#addGap({ from: toIso(fromMs), to: toIso(gap.fromMs), reason: 'no-bytes' });
-      fromMs = Math.max(fromMs, gap.toMs);
-    }
   }
 
   /** The parts that are being uploaded always fit: only their upload makes room. */
@@ -431,20 +388,19 @@ export class LocalRecording implements Recording {
     const from = now();
     this.#isPaused = true;
     this.#source?.pause();
-    while (!this.#hasRoom() && !this.#isEnding && !this.#stop.signal.aborted) {
+    while (!this.#hasRoom() && !this.#isEnding && !this.#hasStopped && !this.#stop.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
     }
     this.#addGap({ from: toIso(from), to: toIso(now()), reason: BUFFER_FULL });
-    this.#lastAtMs = now();
+    this.#time.resume();
     this.#isPaused = false;
     this.#source?.resume();
   }
 
   #addGap(gap: Gap): void {
-    if (this.#row.gaps.length >= MAX_GAPS) return;
-    this.#row.gaps.push(gap);
+    if (!this.#time.add(gap)) return;
     this.#putRow();
-    this.#deps.events.onGap(this.#ofService(gap));
+    this.#deps.events.onGap(this.#time.ofService(gap));
   }
 
   #setSourceProblem(problem: SourceProblem, isOver: boolean): void {
@@ -461,22 +417,16 @@ export class LocalRecording implements Recording {
 
   /** The row is what a later visit knows of this visit's clock. */
   noteClock(): void {
-    const isOpen = this.#state === 'recording' || this.#state === 'uploading';
-    if (isOpen && !this.isLeftover) this.#putRow();
-  }
-
-  /** The times of a leftover are of the earlier visit's clock. */
-  #noteClock(): void {
-    if (!this.isLeftover) this.#row.clock = this.#deps.clock.state;
+    if (this.#isOpen && !this.isLeftover) this.#putRow();
   }
 
   #putRow(): void {
-    this.#noteClock();
+    this.#time.noteClock();
     if (this.#keepsBytes) void this.#deps.local.put(this.#row);
   }
 
   async #sourceEnded(end: SourceEnd): Promise<void> {
-    this.#endedAtMs = now();
+    this.#time.end();
     this.#sourceProblems.delete('muted');
     if (end !== 'stopped') {
       const isContinued = end === 'source-failed' && this.#keepsBytes && this.#deps.events.onSourceFailed();
@@ -496,7 +446,7 @@ export class LocalRecording implements Recording {
   #endUpload(): void {
     const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
     const head = this.#index.finalHead({ bytes, ms });
-    this.#upload.end({ timeline: () => this.#timeline(), head });
+    this.#upload.end({ timeline: () => this.#time.timeline, head });
   }
 
   /** Indexes what an earlier visit left unindexed. */
@@ -511,7 +461,7 @@ export class LocalRecording implements Recording {
     this.#totalBytes = this.#index.state.offset;
     const { mutedSinceMs: from } = this.#row;
     delete this.#row.mutedSinceMs;
-    if (from !== undefined) this.#addGap({ from: toIso(from), to: toIso(this.#lastAtMs), reason: 'muted' });
+    if (from !== undefined) this.#addGap({ from: toIso(from), to: toIso(this.#time.lastAtMs), reason: 'muted' });
     await this.#noteLost();
     this.#upload.grow(this.#totalBytes - this.#file.skippedBytes);
     await this.#end();
@@ -549,61 +499,7 @@ export class LocalRecording implements Recording {
     const lastOffset = (await this.#try(() => this.#deps.local.lastOffset(this.key))) ?? 0;
     if (lastOffset < this.#totalBytes) return;
     const [last] = await this.#try(() => this.#deps.local.chunks(this.key, lastOffset));
-    if (last) this.#addGap({ from: toIso(this.#lastAtMs), to: toIso(last.recordedAtMs), reason: LOST });
-  }
-
-  /** By the service's clock, as far as its responses have shown it. */
-  #timeline(): Timeline {
-    const startedAtMs = this.#atMs(this.#row.continuation?.skippedMs ?? 0);
-    const holes = this.#clockState.jumps.map(holeOf).filter(({ toMs }) => toMs <= this.#lastAtMs);
-    const assumed = holes.map(({ fromMs, toMs, reason }) => ({ from: toIso(fromMs), to: toIso(toMs), reason }));
-    const gaps = [...this.#row.gaps, ...assumed].filter(({ to }) => Date.parse(to) > startedAtMs);
-    const lost = gaps.filter(({ reason }) => reason === LOST);
-    return {
-      startedAt: this.#serviceIso(startedAtMs),
-      endedAt: this.#serviceIso(Math.max(startedAtMs, this.#lastAtMs, ...lost.map(({ to }) => Date.parse(to)))),
-      gaps: gaps.map((gap) => this.#ofService(gap)),
-      ...this.#anchors(startedAtMs),
-    };
-  }
-
-  /** Nothing where the media keep pace with the clock. */
-  #anchors(startedAtMs: number): Pick<Timeline, 'anchors'> {
-    const skippedMs = this.#row.continuation?.skippedMs ?? 0;
-    const later = (this.#row.anchors ?? []).filter(({ mediaMs }) => mediaMs > skippedMs);
-    if (later.length === 0) return {};
-    const all = [{ atMs: startedAtMs, mediaMs: skippedMs }, ...later];
-    return {
-      anchors: all.map(({ atMs, mediaMs }) => ({
-        at: this.#serviceIso(atMs),
-        mediaSeconds: (mediaMs - skippedMs) / 1000,
-      })),
-    };
-  }
-
-  #ofService({ from, to, reason }: Gap): Gap {
-    return { from: this.#serviceIso(Date.parse(from)), to: this.#serviceIso(Date.parse(to)), reason };
-  }
-
-  #serviceIso(pageMs: number): string {
-    return toIso(serviceTime(pageMs, this.#clockState, this.#deps.clock.state.offsetMs));
-  }
-
-  get #clockState(): ClockState {
-    return (this.isLeftover ? this.#row.clock : undefined) ?? this.#deps.clock.state;
-  }
-
-  /** The time at which `recordedMs` had been recorded; pauses are not in the file. */
-  #atMs(recordedMs: number): number {
-    const firstAtMs = this.#row.startedAtMs ?? this.#row.createdAtMs;
-    return this.#pauses(this.#row.gaps).reduce(
-      (atMs, { from, to }) => (Date.parse(from) <= atMs ? atMs + Date.parse(to) - Date.parse(from) : atMs),
-      firstAtMs + recordedMs,
-    );
-  }
-
-  #pauses(gaps: readonly Gap[]): readonly Gap[] {
-    return gaps.filter(({ reason }) => reason === BUFFER_FULL);
+    if (last) this.#addGap({ from: toIso(this.#time.lastAtMs), to: toIso(last.recordedAtMs), reason: LOST });
   }
 
   #try<Result>(task: () => Promise<Result>): Promise<Result> {

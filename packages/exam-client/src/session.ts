@@ -167,13 +167,23 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   async withdraw(): Promise<void> {
     this.#isWithdrawn = true;
     await Promise.all(this.#recordings.map((recording) => recording.withdraw()));
+    const own = this.#recordings.map(({ row }) => row);
+    await Promise.all([
+      // Without the browser's storage, which may not respond.
+      ...own.map((row) => this.#delete(row)),
+      this.#withdrawOthers(new Set(own.map(({ key }) => key))),
+    ]);
+  }
+
+  /** What earlier visits left, and other tabs. */
+  async #withdrawOthers(own: ReadonlySet<string>): Promise<void> {
     await this.#adopted;
-    const rows = (await this.#local.rows()).filter((row) => this.#isOfAttempt(row));
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const all = await untilAvailable(() => this.#local.rows(), options);
+    const rows = all.filter((row) => this.#isOfAttempt(row) && !own.has(row.key));
     for (const row of rows) await this.#local.put({ ...row, state: 'withdrawn' });
     await Promise.all(rows.map(({ key }) => this.#local.dropAll(key)));
-    const known = new Map(rows.map((row) => [row.key, row]));
-    for (const { row } of this.#recordings) known.set(row.key, row);
-    await Promise.all([...known.values()].map((row) => this.#delete(row)));
+    await Promise.all(rows.map((row) => this.#delete(row)));
   }
 
   /**

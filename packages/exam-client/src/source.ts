@@ -28,6 +28,8 @@ export interface SourceEvents {
   /** By the page's clock. */
   onGap(gap: Gap): void;
   onProblem(problem: SourceProblem, isOver: boolean): void;
+  /** Nothing more is recorded; the last bytes may still be handed over. */
+  onStop(): void;
   /** Once, after the last bytes. */
   onEnd(end: SourceEnd): void;
 }
@@ -123,6 +125,7 @@ function recordStream(stream: MediaStream, kind: RecordingKind, options: RecordO
   recorder.addEventListener('stop', () => {
     over.abort();
     endMuted();
+    events.onStop();
     void handedOver.then(() => {
       next.file?.close();
       if (isStopped) events.onEnd('stopped');

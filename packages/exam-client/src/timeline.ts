@@ -26,6 +26,8 @@ export interface Timeline {
 export const BUFFER_FULL = 'buffer-full';
 /** The computer slept, and its clock stood still. */
 export const ASLEEP = 'asleep';
+/** It was recorded, and lost with the memory of an earlier visit. */
+export const LOST = 'lost';
 /** Only gaps with these reasons are left out of the file. */
 export const CUT_OUT: ReadonlySet<string> = new Set([BUFFER_FULL, ASLEEP]);
 

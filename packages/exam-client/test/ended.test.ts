@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { HOUR_MS } from '../../../src/model/durations.ts';
 import type { Recording as ServiceRecording } from '../../../src/model/recording.ts';
-import { type Answer, type Api, newAttempt, startApi } from '../../../test/http/api.ts';
+import { type Answer, type Api, newAttempt } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { MIB } from '../../../test/kit/fixtures.ts';
 import { mediaKey } from '../../../test/kit/service.ts';
@@ -17,6 +17,7 @@ import { Waits } from '../src/retry.ts';
 import { Service } from '../src/service.ts';
 import { startSession } from '../src/session.ts';
 import { readWebmHead } from '../src/webm/head.ts';
+import { type Line, openLine } from './line.ts';
 import { newRow } from './new-row.ts';
 import { concat, HEAD_BYTES, SYNTHETIC_HEAD, syntheticWebm } from './synthetic-webm.ts';
 
@@ -26,53 +27,13 @@ const SECONDS = 22;
 const FILM = [...syntheticWebm({ seconds: SECONDS, bytesPerSecond: MIB, keyframeEverySeconds: 2 })];
 const MEDIA = concat(FILM).subarray(SYNTHETIC_HEAD.length);
 
+let line: Line;
 let api: Api;
-/** Replies in place of the service, by method and path. */
-let refuse: (request: string) => Response | undefined;
-let isOffline: boolean;
 
 beforeEach(async () => {
-  api = await startApi();
-  refuse = () => undefined;
-  isOffline = false;
-  const { fetch, addEventListener } = globalThis;
-  const before = { fetch, addEventListener, XMLHttpRequest: undefined, MediaStream: undefined };
-  afterThisTest(() => Object.assign(globalThis, before));
-  Object.assign(globalThis, {
-    // Waits are for a service that is unavailable; "online again" ends them at once.
-    addEventListener: (name: string, listener: () => void) => void (name === 'online' && setTimeout(listener, 5)),
-    MediaStream: class {},
-    XMLHttpRequest: PartRequest,
-    fetch: async (...[input, init]: Parameters<typeof fetch>) => {
-      if (isOffline) throw new TypeError('Failed to fetch');
-      api.service.clock.advance(1);
-      return refuse(`${init?.method} ${new Request(input).url}`) ?? fetch(input, init);
-    },
-  });
+  line = await openLine();
+  ({ api } = line);
 });
-
-/** The PUT of a part, to the store in memory. */
-class PartRequest {
-  upload = {};
-  status = 0;
-  onloadend = () => {};
-  #url = '';
-  #etag: string | null = null;
-  open(_method: string, url: string) {
-    this.#url = url;
-  }
-  send(bytes: Bytes) {
-    const put = async () => {
-      if (isOffline) return;
-      const reply = await api.service.testStore.fetch(this.#url, { method: 'PUT', body: bytes.slice() });
-      this.status = reply.status;
-      this.#etag = reply.headers.get('etag');
-    };
-    void put().finally(() => this.onloadend());
-  }
-  getResponseHeader = () => this.#etag;
-  abort() {}
-}
 
 interface Visit {
   readonly recording: LocalRecording;
@@ -183,7 +144,7 @@ async function bytesOf(attempt: string, recording: string, sizeBytes: number | n
 async function beSweptWhileOffline(browser: Browser, { recording, film }: Visit): Promise<string> {
   await film(12);
   await until(() => recording.progress.storedBytes >= 2 * PART_BYTES);
-  isOffline = true;
+  line.isOffline = true;
   await film(5);
   api.service.clock.advance(3 * HOUR_MS);
   expect((await api.service.sweep()).salvaged).toBe(1);
@@ -218,7 +179,7 @@ describe('a recording that the sweep took for abandoned', () => {
     const browser = await openBrowser();
     const visit = browser.begin();
     const endedId = await beSweptWhileOffline(browser, visit);
-    isOffline = false;
+    line.isOffline = false;
     await until(() => visit.continued.length > 0);
     expect(visit.continued).toEqual([{ recordingId: endedId, code: 'recording-stored' }]);
     expect(visit.recording.state).toBe('recording');
@@ -246,7 +207,7 @@ describe('a recording that the sweep took for abandoned', () => {
     const endedId = await beSweptWhileOffline(browser, visit);
     await visit.film(5);
     const { recording, continued } = browser.comeBack();
-    isOffline = false;
+    line.isOffline = false;
     await recording.stored;
     expect(continued).toMatchObject([{ recordingId: endedId }]);
     await expectWhole(browser, endedId);
@@ -259,13 +220,13 @@ describe('a recording that the sweep took for abandoned', () => {
     await visit.film(5);
     const second = browser.comeBack();
     // Presigned parts alone: the new recording is never made in this visit.
-    refuse = (request) => (request.endsWith('/recordings') ? Response.json({}, { status: 503 }) : undefined);
-    isOffline = false;
+    line.refuse = (request) => (request.endsWith('/recordings') ? Response.json({}, { status: 503 }) : undefined);
+    line.isOffline = false;
     await until(() => second.continued.length > 0);
-    isOffline = true;
-    refuse = () => undefined;
+    line.isOffline = true;
+    line.refuse = () => undefined;
     const third = browser.comeBack();
-    isOffline = false;
+    line.isOffline = false;
     await third.recording.stored;
     await expectWhole(browser, endedId);
   });
@@ -275,10 +236,10 @@ describe('a recording that the sweep took for abandoned', () => {
     const visit = browser.begin();
     await visit.film(6);
     await until(() => visit.recording.progress.storedBytes >= PART_BYTES);
-    isOffline = true;
+    line.isOffline = true;
     api.service.clock.advance(3 * HOUR_MS);
     await api.service.sweep();
-    isOffline = false;
+    line.isOffline = false;
     await visit.film(16);
     browser.end();
     await visit.recording.stored;
@@ -296,7 +257,7 @@ async function refuseWith(reply: () => Response, calls = 1) {
   await visit.film(6);
   await until(() => visit.recording.progress.storedBytes >= PART_BYTES);
   let count = 0;
-  refuse = (request) => (request.endsWith('/parts') && ++count <= calls ? reply() : undefined);
+  line.refuse = (request) => (request.endsWith('/parts') && ++count <= calls ? reply() : undefined);
   await visit.film(5);
   return { browser, visit };
 }
@@ -345,7 +306,7 @@ test.each([
   const { browser, visit } = await refuseWith(() => problem(code, status));
   await expect(visit.recording.stored).rejects.toMatchObject({ code });
   expect([visit.recording.state, browser.wasErased()]).toEqual(['failed', false]);
-  refuse = () => undefined;
+  line.refuse = () => undefined;
   const { sizeBytes } = await browser.comeBack().recording.stored;
   expect(sizeBytes).toBe(await expectedSize(browser));
 });
@@ -373,7 +334,7 @@ test('an assessment meanwhile ends it, and no new recording is made', async () =
   const completedAt = new Date(api.service.clock.now()).toISOString();
   const path = `/v1/exams/math/attempts/${browser.attempt}/assessment`;
   expect((await api.call('put', path, { body: { completedAt } })).status).toBeLessThan(300);
-  isOffline = false;
+  line.isOffline = false;
   await expect(visit.recording.stored).rejects.toMatchObject({ code: 'attempt-assessed' });
   expect((await recordingsOf(browser.attempt)).map(({ recordingId }) => recordingId)).toEqual([endedId]);
 });

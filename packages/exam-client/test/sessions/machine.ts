@@ -11,6 +11,8 @@ export class Machine {
   readonly pages = new Set<Page>();
   /** How far the wall clock is ahead of the true time. */
   wallAheadMs: number;
+  /** Resolves when the computer does not sleep. */
+  awake: Promise<void> = Promise.resolve();
   #stoodStillMs = 0;
 
   constructor(world: World, options: { disk: Disk; locks: Locks; wallAheadMs: number }) {
@@ -38,9 +40,12 @@ export class Machine {
     if ([...this.pages].some(({ isFrozen }) => isFrozen)) return;
     const stands = clock === 'stands still';
     const asleep = [...this.pages];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.awake = promise;
     for (const page of asleep) page.freeze();
     await this.world.sleep(ms);
     if (stands) this.#stoodStillMs += ms;
     for (const page of asleep) page.thaw(stands);
+    resolve();
   }
 }

@@ -44,6 +44,8 @@ const TOLD_WITHIN_MS = 30_000;
 /** What a crash, or a loss of power, may take: the recorder's last second, or the disk's. */
 const LAST_MOMENT_MS = 1_100;
 
+const HANGS_UNTOLD_MS = 12_000;
+
 export function judge(outcome: Outcome): Finding[] {
   const scene = newScene(outcome);
   return (Object.keys(RULES) as Rule[]).flatMap((rule) => RULES[rule](scene).map((what) => ({ rule, what })));
@@ -134,6 +136,11 @@ function isExcused(scene: Scene, film: Film, { handedAtMs }: Block): boolean {
   // What is in memory alone is lost with its page: that was told.
   const warned = visit?.told.some(({ name, what }) => name === 'warning' && what.startsWith('storage-')) === true;
   if (warned) return true;
+  // So long the client waits for a disk before it warns: a page that dies meanwhile is like a machine that does.
+  const isHung = scene.happened.some(
+    ({ fault, atMs }) => fault.kind === 'disk hangs' && atMs <= handedAtMs && closedAtMs - atMs < HANGS_UNTOLD_MS,
+  );
+  if (isHung) return true;
   const clearedAtMs = scene.happened.find(({ fault }) => fault.kind === 'site data cleared')?.atMs ?? 0;
   return handedAtMs <= clearedAtMs;
 }
@@ -173,14 +180,16 @@ function otherBytesStored({ copies }: Scene): string[] {
   );
 }
 
-/** Of one that has failed the sweep completes what is in the store. */
+/** Of one that has failed, or whose page could keep nothing on the disk and said so, the sweep completes what is in the store. */
 function ghosts(scene: Scene): string[] {
   const { kept, visits } = scene;
   const failed = visits.flatMap(({ told }) =>
     told.filter(({ name }) => name === 'failed').map(({ recording }) => recording?.recordingId),
   );
+  const warned = visits.filter(({ told }) => told.some(({ name }) => name === 'warning'));
+  const unkept = warned.flatMap(({ recordings }) => recordings.map(({ recordingId }) => recordingId));
   const open = kept.filter(({ recording }) => recording.state === 'uploading' && !isForgotten(scene, recording));
-  const left = open.filter(({ recording }) => !failed.includes(recording.recordingId));
+  const left = open.filter(({ recording }) => ![...failed, ...unkept].includes(recording.recordingId));
   return left.map(({ recording }) => `${recording.recordingId} is still ${recording.state}`);
 }
 

@@ -132,6 +132,7 @@ export class Session {
   /** Opens the page of the exam. It records while the exam lasts and consent is given. */
   async openVisit(kinds = this.plan.kinds): Promise<Visit> {
     const { machine, line, plan, story, films } = this;
+    await machine.awake;
     const number = this.visits.length + 1;
     const name = `page ${number}`;
     const { mistake } = this.#options;
