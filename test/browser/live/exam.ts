@@ -7,8 +7,9 @@ import type { Stage } from './stage.ts';
 
 /** A part is full after some eight seconds; the others have the client's own bitrate. */
 const BUSY = { videoBitsPerSecond: 8_000_000 };
-/** A recorder delivers a WebM every second, and an MP4 with each keyframe. */
-const DELIVERIES: Readonly<Record<string, number>> = { 'video/webm': 2 };
+export const KEYFRAME_EVERY_MS = 1_000;
+/** Of a recorder, one a second. */
+const DELIVERIES = 2;
 
 export type Exam = Awaited<ReturnType<typeof openExam>>;
 
@@ -24,24 +25,25 @@ export async function openExam(stage: Stage, context: BrowserContext, attempt: s
   const countedBytes = () => Math.max(0, ...tab.events.slice(visitFrom).map(bytesKept));
 
   /** Starts a session and records. */
-  async function begin(picture: 'busy' | 'calm'): Promise<void> {
+  async function begin(picture: 'busy' | 'calm', keyframeEveryMs?: number): Promise<void> {
     visitFrom = tab.events.length;
     await tab.start(attempt);
-    await tab.call('recordLive', picture, { mimeType, ...(picture === 'busy' && BUSY) });
+    const options = { mimeType, ...(picture === 'busy' && BUSY) };
+    await tab.call('recordLive', picture, options, ...(keyframeEveryMs === undefined ? [] : [keyframeEveryMs]));
   }
 
   /** Leaves in the middle of a recording, and comes back. Only what the client had not kept yet may be missing. */
   async function leave(away: () => Promise<unknown>): Promise<void> {
     leftBytes = countedBytes();
     await away();
-    await begin('calm');
+    await begin('calm', KEYFRAME_EVERY_MS);
     await tab.event({ name: 'stored', isLeftover: true });
     await recordMore();
   }
 
   /** Waits until the client has kept some seconds more. */
   async function recordMore(): Promise<void> {
-    for (let left = DELIVERIES[mimeType] ?? 1; left > 0; left -= 1) {
+    for (let left = DELIVERIES; left > 0; left -= 1) {
       const before = countedBytes();
       await happens(() => countedBytes() > before);
     }

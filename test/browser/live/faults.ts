@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DAY_MS, MINUTE_MS } from '../../../src/model/durations.ts';
 import { BROWSER, MIB } from '../site.ts';
-import type { Exam } from './exam.ts';
+import { type Exam, KEYFRAME_EVERY_MS } from './exam.ts';
 import type { Verdict } from './line.ts';
 
 export interface Fault {
@@ -14,6 +14,8 @@ export interface Fault {
   readonly isLong?: true;
   /** While it records. Default: it records on. */
   readonly happen?: (exam: Exam) => Promise<void>;
+  /** The recorder is set as the client sets it; otherwise it has a keyframe every second, and delivers an MP4 as often. */
+  readonly isUnhurried?: true;
   /** It lasts until the recording is stored. Default: until it has happened. */
   readonly lasts?: true;
   /** How many files there are then. Default: 1. */
@@ -61,14 +63,12 @@ async function fillDisk(exam: Exam): Promise<void> {
 const profileOf = ({ stage, attempt }: Exam) => ({ userDataDir: join(stage.site.folder, attempt) });
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
-  nothing: {},
+  nothing: { isUnhurried: true },
   'a reload of the page': {
-    isLong: true,
     happen: (exam) => exam.leave(() => exam.tab.page.reload()),
     files: 2,
   },
   'a kill of the whole browser': {
-    isLong: true,
     before: async (exam) => void (await exam.moveTo(profileOf(exam))),
     happen: (exam) =>
       exam.leave(async () => {
@@ -134,7 +134,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     before: (exam) => exam.tab.call('stepClock', 10 * MINUTE_MS, 'before'),
   },
   'a service and a store that are restarted': {
-    isLong: true,
     async happen(exam) {
       const { site, restartStore } = exam.stage;
       await Promise.all([site.restartService(), restartStore(), exam.recordMore()]);
@@ -163,7 +162,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     lasts: true,
   },
   'a store that is blocked, and a proxy with limits before the service': {
-    isLong: true,
     before({ stage }) {
       stage.toStore.cut();
       stage.toService.set(PROXY);
@@ -191,9 +189,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 };
 
 export async function goThrough(exam: Exam, fault: Fault): Promise<void> {
-  const { before, isLong, happen = recordOn, lasts } = fault;
+  const { before, isLong, isUnhurried, happen = recordOn, lasts } = fault;
   await before?.(exam);
-  await exam.begin(isLong ? 'busy' : 'calm');
+  await exam.begin(isLong ? 'busy' : 'calm', isUnhurried ? undefined : KEYFRAME_EVERY_MS);
   await (isLong ? exam.firstPart() : exam.recordMore());
   await happen(exam);
   if (!lasts) exam.stage.mend();

@@ -109,8 +109,8 @@ export async function recordCamera(options?: RecordOptions): Promise<void> {
 }
 
 /** Records a camera and a microphone; the test gets every byte that the recorder makes. */
-export async function recordLive(picture: Picture, options: RecordOptions): Promise<void> {
-  tellWhatIsMade();
+export async function recordLive(picture: Picture, options: RecordOptions, keyframeEveryMs?: number): Promise<void> {
+  tellWhatIsMade(keyframeEveryMs);
   session.record('webcam', await liveStream(picture), options);
 }
 

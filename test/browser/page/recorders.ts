@@ -6,6 +6,8 @@ const recorders: WatchedRecorder[] = [];
 /** Of what was made, on its way to the test. */
 let sending: Promise<unknown> = Promise.resolve();
 let isWitnessed = false;
+/** In place of the client's own. */
+let keyframeEveryMs: number | undefined;
 
 class WatchedRecorder extends MediaRecorder {
   readonly blobs: Blob[] = [];
@@ -13,7 +15,7 @@ class WatchedRecorder extends MediaRecorder {
   seconds = 0;
 
   constructor(stream: MediaStream, options?: MediaRecorderOptions) {
-    super(stream, options);
+    super(stream, { ...options, ...(keyframeEveryMs && { videoKeyFrameIntervalDuration: keyframeEveryMs }) });
     recorders.push(this);
     const name = crypto.randomUUID();
     this.addEventListener('start', ({ timeStamp }) => (this.startedMs = timeStamp));
@@ -26,9 +28,13 @@ class WatchedRecorder extends MediaRecorder {
 }
 globalThis.MediaRecorder = WatchedRecorder;
 
-/** From now on the test gets what a recorder makes when it is made, so that it outlives this page. */
-export function tellWhatIsMade(): void {
+/**
+ * From now on the test gets what a recorder makes when it is made, so that it outlives this page. Chromium delivers an MP4
+ * from keyframe to keyframe: tests that await deliveries need not wait for so long as an exam does.
+ */
+export function tellWhatIsMade(ownKeyframeEveryMs?: number): void {
   isWitnessed = true;
+  keyframeEveryMs = ownKeyframeEveryMs;
 }
 
 function witness(path: string, data: Blob): void {
