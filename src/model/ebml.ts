@@ -39,8 +39,9 @@ const FRAMELESS: ReadonlySet<number> = new Set([
 const MAX_ELEMENT_HEAD_BYTES = 16;
 /** Longer than each DocType that is known here, with octets of padding. */
 const DOC_TYPE_BYTES = 64;
-/** Track, time and flags, and one byte of a frame. */
-const SMALLEST_BLOCK_BYTES = 5;
+/** Of a block, behind the number of its track (RFC 9559, 10.1). */
+const TIME_AND_FLAGS_BYTES = 3;
+const MAX_VINT_BYTES = 8;
 
 /** A file must begin with the EBML header itself: an element before it makes it another kind of file. */
 export function isEbml(start: Uint8Array): boolean {
@@ -80,9 +81,11 @@ async function hasBlock(file: PartialFile, from: number): Promise<boolean> {
     if (!element) break;
     const { id, dataAt, sizeBytes } = element;
     hasUnknown ||= !(FRAMELESS.has(id) || ENTERED.has(id) || BLOCKS.has(id));
-    if (BLOCKS.has(id) && (sizeBytes ?? 0) >= SMALLEST_BLOCK_BYTES) {
-      const data = await file.at(dataAt, SMALLEST_BLOCK_BYTES);
-      if (data.length >= SMALLEST_BLOCK_BYTES) return true;
+    if (BLOCKS.has(id) && sizeBytes) {
+      const data = await file.at(dataAt, Math.min(sizeBytes, MAX_VINT_BYTES + TIME_AND_FLAGS_BYTES + 1));
+      const track = readVint(data, 0);
+      if (track && data.length > track.length + TIME_AND_FLAGS_BYTES) return true;
+      hasUnknown ||= !track;
     }
     // The elements of one that is entered follow its head, whether its size is known or not.
     if (ENTERED.has(id)) at = dataAt;

@@ -38,10 +38,10 @@ interface Seen {
   hasTrack: boolean;
   /** Whether it has a byte of media, or a fragment with samples. */
   hasFrame: boolean;
-  /** Whether it has a box of a kind that is not known, which may have media. */
+  /** Whether it has a box of a kind that is not known, or bytes in a box that are none: they may have media, or a track. */
   hasUnknown: boolean;
-  /** Where the last box ends that is none of another box. */
-  outerEndsAt: number;
+  /** Where the boxes end that are being looked into, the innermost last. Infinity: at the end of the file. */
+  readonly containerEnds: number[];
 }
 
 /**
@@ -49,30 +49,31 @@ interface Seen {
  * compatible brands of a film with a cover. @throws Undecided
  */
 export async function findIsoContent(file: PartialFile): Promise<Content> {
-  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false, hasUnknown: false, outerEndsAt: 0 };
+  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false, hasUnknown: false, containerEnds: [] };
   const isPicture = () => seen.brands.some((brand) => PICTURE_BRANDS.has(brand));
   const isFound = () => seen.hasFrame && (seen.hasTrack || !isPicture());
-  try {
-    for (let at: number | undefined = 0; at !== undefined && !isFound(); ) at = await passBox(file, at, seen);
-    if (seen.hasUnknown && !isFound()) throw new Undecided('an unknown box may have media');
-  } catch (error) {
-    // The major brand says what the file is, however little of it there is.
-    const isPictureAtAll = PICTURE_BRANDS.has(seen.brands[0] ?? '') && !seen.hasTrack;
-    if (!(error instanceof Undecided && isPictureAtAll)) throw error;
-  }
+  for (let at: number | undefined = 0; at !== undefined && !isFound(); ) at = await passBox(file, at, seen);
   if (isFound()) return { container: 'mp4' };
+  if (seen.hasUnknown) throw new Undecided('an unknown box may have media');
   return { refused: isPicture() && !seen.hasTrack ? 'picture' : 'no-frame' };
 }
 
 /** Where the next box begins, inside or behind this one; undefined at the very end of the file. @throws Undecided */
 async function passBox(file: PartialFile, at: number, seen: Seen): Promise<number | undefined> {
-  const box = await boxAt(file, at);
-  if (!box) return undefined;
-  const { type, dataAt, endsAt } = box;
-  if (at >= seen.outerEndsAt) {
-    seen.outerEndsAt = endsAt;
-    seen.hasUnknown ||= !(FRAMELESS.has(type) || MEDIA_BOXES.has(type));
+  const containerEnd = seen.containerEnds.at(-1);
+  if (at === containerEnd) {
+    seen.containerEnds.pop();
+    return at;
   }
+  const box = await boxAt(file, at, containerEnd);
+  if (!box) return undefined;
+  if (box === 'none') {
+    // Writers fill boxes up, and QuickTime ends lists of them with four zeros.
+    seen.hasUnknown = true;
+    return containerEnd;
+  }
+  const { type, dataAt, endsAt } = box;
+  if (containerEnd === undefined) seen.hasUnknown ||= !(FRAMELESS.has(type) || MEDIA_BOXES.has(type));
   if (type === 'ftyp' || type === 'styp') {
     const bytes = await file.at(dataAt, Math.min(endsAt - dataAt, MAX_BRAND_BYTES));
     const brands = Array.from({ length: bytes.length >> 2 }, (_, index) => textOf(bytes, index * 4));
@@ -82,7 +83,10 @@ async function passBox(file: PartialFile, at: number, seen: Seen): Promise<numbe
   if (type === 'hdlr' && TRACK_KINDS.has(textOf(await file.at(dataAt, 12), 8))) seen.hasTrack = true;
   if (type === 'trun' && (await file.at(dataAt, 8)).subarray(4, 8).some((byte) => byte !== 0)) seen.hasFrame = true;
   if (MEDIA_BOXES.has(type) && endsAt > dataAt && (await file.at(dataAt, 1)).length > 0) seen.hasFrame = true;
-  if (ENTERED.has(type)) return dataAt;
+  if (ENTERED.has(type)) {
+    seen.containerEnds.push(endsAt);
+    return dataAt;
+  }
   return endsAt === Number.POSITIVE_INFINITY ? undefined : endsAt;
 }
 
@@ -93,16 +97,31 @@ interface Box {
   readonly endsAt: number;
 }
 
-/** Undefined at the very end of the file. @throws Undecided for what is no box */
-async function boxAt(file: PartialFile, at: number): Promise<Box | undefined> {
+/**
+ * `none`: the bytes up to the end of the container are no box. Undefined at the very end of the file.
+ * @param containerEnd undefined for a box in no other one: only such a box may go on to the end of the file (4.2)
+ * @throws Undecided for what is no box, in a file or a box that goes on to its end; in a box that is cut off
+ */
+async function boxAt(
+  file: PartialFile,
+  at: number,
+  containerEnd: number | undefined,
+): Promise<Box | 'none' | undefined> {
   const bytes = Buffer.from(await file.at(at, LARGE_BOX_HEAD_BYTES));
-  if (bytes.length === 0) return undefined;
+  const isOpen = containerEnd === undefined || containerEnd === Number.POSITIVE_INFINITY;
+  if (bytes.length === 0 && isOpen) return undefined;
+  if (bytes.length === 0) throw new Undecided('it is cut off');
   const size = bytes.length < BOX_HEAD_BYTES ? Number.NaN : bytes.readUInt32BE();
   const isLarge = size === 1 && bytes.length >= LARGE_BOX_HEAD_BYTES;
   const headBytes = isLarge ? LARGE_BOX_HEAD_BYTES : BOX_HEAD_BYTES;
-  const sizeBytes = isLarge ? Number(bytes.readBigUInt64BE(8)) : size || Number.POSITIVE_INFINITY;
-  if (!(size >= 0 && sizeBytes >= headBytes)) throw new Undecided('it has bytes that are no box');
-  return { type: textOf(bytes, 4), dataAt: at + headBytes, endsAt: at + sizeBytes };
+  const toTheEnd = containerEnd === undefined ? Number.POSITIVE_INFINITY : Number.NaN;
+  const sizeBytes = isLarge ? Number(bytes.readBigUInt64BE(8)) : size || toTheEnd;
+  const endsAt = at + sizeBytes;
+  if (size >= 0 && sizeBytes >= headBytes && endsAt <= (containerEnd ?? Number.POSITIVE_INFINITY)) {
+    return { type: textOf(bytes, 4), dataAt: at + headBytes, endsAt };
+  }
+  if (isOpen) throw new Undecided('it has bytes that are no box');
+  return 'none';
 }
 
 function textOf(bytes: Uint8Array, at: number): string {

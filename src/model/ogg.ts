@@ -6,17 +6,21 @@ const PAGE_HEAD_BYTES = 27;
 const MAX_SEGMENTS = 255;
 /** No packet ends on the page. */
 const NONE_ENDS = -1n;
+const BEGINS_STREAM = 0x02;
 
 export function isOgg(start: Uint8Array): boolean {
   return Buffer.from(start.subarray(0, 4)).toString('latin1') === 'OggS';
 }
 
 /**
- * Headers have the granule position 0 in each mapping (RFC 7845, 4; Vorbis, Theora, FLAC), media a later one.
+ * Headers have the granule position 0 in each mapping (RFC 7845, 4; Vorbis, Theora, FLAC), media mostly a later one: the first
+ * frame of a video may have 0 too. A stream begins with a page of its own, and has further headers on one page at the least.
  * @throws Undecided
  */
 export async function findOggContent(file: PartialFile): Promise<Content> {
-  let hasUnended = false;
+  /** By the serial number of a stream, whether it has a page behind its first one. */
+  const streams = new Map<number, boolean>();
+  let mayHaveMedia = false;
   for (let at = 0; ; ) {
     const head = Buffer.from(await file.at(at, PAGE_HEAD_BYTES + MAX_SEGMENTS));
     if (head.length === 0) break;
@@ -28,9 +32,14 @@ export async function findOggContent(file: PartialFile): Promise<Content> {
     const dataAt = at + headBytes;
     const hasData = sizeBytes > 0 && (await file.at(dataAt, 1)).length > 0;
     if (hasData && granule !== 0n && granule !== NONE_ENDS) return { container: 'ogg' };
-    hasUnended ||= hasData && granule === NONE_ENDS;
+    if (hasData) {
+      const serial = head.readUInt32LE(14);
+      const isFirst = ((head[5] ?? 0) & BEGINS_STREAM) !== 0;
+      mayHaveMedia ||= granule === NONE_ENDS || (!isFirst && streams.get(serial) !== false);
+      streams.set(serial, !isFirst);
+    }
     at = dataAt + sizeBytes;
   }
-  if (hasUnended) throw new Undecided('it ends in a packet that may be a header');
+  if (mayHaveMedia) throw new Undecided('it has more pages than headers need');
   return { refused: 'no-frame' };
 }

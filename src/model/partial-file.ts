@@ -6,6 +6,8 @@ export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 const READ_BYTES = 64 * 1024;
 /** Beside the start. Browsers need none; a file that needs more is undecided. */
 export const MAX_READS = 16;
+/** One or two for each element, of which the smallest has two bytes: bounds the time of the processor. Browsers need few. */
+export const MAX_LOOKS = 20_000;
 
 /** The file is damaged or cut off, or would take too many reads: nothing certain can be said about it. */
 export class Undecided extends Error {
@@ -20,6 +22,7 @@ export class PartialFile {
   /** Undefined until a read came to the end; the piece at hand then ends with the file. */
   #endsAt: number | undefined;
   #readsLeft = MAX_READS;
+  #looksLeft = MAX_LOOKS;
 
   /** @param wanted how many bytes `start` has, unless the file is shorter */
   constructor(start: Uint8Array, wanted: number, read: ReadBytes) {
@@ -30,9 +33,11 @@ export class PartialFile {
 
   /**
    * `length` bytes from `offset` on, fewer where the file ends sooner, none at its very end.
-   * @throws Undecided when the file ends before `offset`, or was read too often
+   * @throws Undecided when the file ends before `offset`, or was looked at or read too often
    */
   async at(offset: number, length: number): Promise<Uint8Array> {
+    if (this.#looksLeft === 0) throw new Undecided('it has too many elements');
+    this.#looksLeft -= 1;
     const has = offset >= this.#pieceAt && offset + length <= this.#pieceAt + this.#piece.length;
     if (!has && this.#endsAt === undefined) await this.#readFrom(offset);
     if (offset > (this.#endsAt ?? Number.POSITIVE_INFINITY)) throw new Undecided('it is cut off');

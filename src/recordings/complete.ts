@@ -53,7 +53,7 @@ export async function completeRecording(
   }
   // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
   if (timeline) await bucket.write(ref, 'timeline', timeline);
-  const finalized = await finalizeRecording(context, ref, parts);
+  const finalized = await finalizeRecording(context, ref, { parts, wasStored: isStored(state) });
   const isDeleted = finalized.result === 'absent' || finalized.result === 'deleted';
   // A purge that came earlier has not seen it.
   if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');

@@ -28,6 +28,13 @@ export type Finalized =
   /** There are no media: the upload was aborted, or its recording deleted. */
   | { readonly result: 'absent' };
 
+export interface FinalizeInput {
+  /** Those that the media were made of, where this call has completed the upload. */
+  readonly parts?: readonly StoredPart[];
+  /** Whether an earlier listing has shown the marker `stored`: the media are not read then. Default: they are. */
+  readonly wasStored?: boolean;
+}
+
 /**
  * What follows a completion (ARCHITECTURE, "complete"): the first bytes, and seldom further ones; a second listing, because
  * a deletion or the deadline may have overtaken it; the marker `stored`, which keeps the parts that the media were made of,
@@ -38,13 +45,13 @@ export type Finalized =
 export async function finalizeRecording(
   context: FinalizeContext,
   ref: RecordingRef,
-  parts: readonly StoredPart[] = [],
+  { parts = [], wasStored = false }: FinalizeInput = {},
 ): Promise<Finalized> {
   const { store, now } = context;
   const bucket = new Bucket(context);
   const mediaKey = bucket.mediaKey(ref);
-  const content = await readContent(context, mediaKey);
-  if (!content) return { result: 'absent' };
+  const content = wasStored ? undefined : await readContent(context, mediaKey);
+  if (!content && !wasStored) return { result: 'absent' };
 
   const attempt = await bucket.attempt(ref);
   const state = attempt.recording(ref.recording);
@@ -53,9 +60,10 @@ export async function finalizeRecording(
     return { result: 'deleted' };
   }
   const { media, stored } = state.objects;
-  if (!media) return { result: 'absent' };
-  if (!stored && content.refused) return { result: 'not-a-recording', why: content.refused };
-  const found = stored || content.refused ? undefined : content.container;
+  // The marker is withdrawn together with the media.
+  if (!media || !(stored || content)) return { result: 'absent' };
+  if (!stored && content?.refused) return { result: 'not-a-recording', why: content.refused };
+  const found = stored || content?.refused ? undefined : content?.container;
   if (found) {
     const deadlineMs = attempt.deadlineMs(ref);
     await enqueueIfDue(context, bucket, ref, deadlineMs);

@@ -93,7 +93,14 @@ function canonical(contentType: string): string {
 
 function requireSameInput({ manifest }: Try, input: KeyedInput): void {
   const compared = ({ participantId, kind, contentType, consent }: KeyedInput) =>
-    JSON.stringify([participantId, kind, canonical(contentType), consent]);
+    JSON.stringify([
+      participantId,
+      kind,
+      canonical(contentType),
+      consent.policyVersion,
+      // A second try may spell the same time with another offset.
+      Date.parse(consent.givenAt),
+    ]);
   // A time that was in the future then was stored as that of the creation.
   const consent = consentAt(Date.parse(manifest.createdAt), input.consent);
   if (compared(manifest) === compared({ ...input, consent })) return;

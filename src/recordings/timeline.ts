@@ -6,6 +6,9 @@ import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 /** A client without a connection records on, and creates the recording when it has one again. */
 const MAX_BEFORE_CREATION_MS = DAY_MS;
 
+/** 115 days: no recording is longer. */
+const MAX_MEDIA_SECONDS = 1e7;
+
 /** The times of a recording by the clock of the service, in milliseconds since the epoch. */
 interface Known {
   readonly createdAtMs: number;
@@ -20,12 +23,13 @@ interface Known {
  *   its creation, its completion.
  * - One that is as a whole at another time is kept as it is: its clock was wrong, which `createdAt` of the recording shows,
  *   but its length and its gaps may be right, and so may its distance to the other recordings of that client.
- * - Gaps are cut to the timeline; what is outside of it, or ends before it begins, is left out. So is an anchor outside of it.
+ * - Gaps are cut to the timeline; what is outside of it, or ends before it begins, is left out.
+ * - Of the anchors, those are kept that are within it, and later than the one before both in time and in the media.
  */
 export function plausibleTimeline(given: Timeline, known: Known): Timeline {
   const { startedAt, endedAt } = limitsOf(given, known);
   const gaps = given.gaps.flatMap((gap) => gapWithin(gap, startedAt, endedAt) ?? []);
-  const anchors = given.anchors?.filter(({ at }) => isWithin(at, startedAt, endedAt));
+  const anchors = given.anchors && risingAnchors(given.anchors, startedAt, endedAt);
   const isSame =
     anchors?.length === given.anchors?.length &&
     startedAt === given.startedAt &&
@@ -52,8 +56,18 @@ function isPossible(time: string, { createdAtMs, endedAtMs }: Known): boolean {
   return timeMs >= createdAtMs - MAX_BEFORE_CREATION_MS && timeMs <= endedAtMs + MAX_CLOCK_SKEW_MS;
 }
 
-function isWithin(at: string, startedAt: string, endedAt: string): boolean {
-  return Date.parse(at) >= Date.parse(startedAt) && Date.parse(at) <= Date.parse(endedAt);
+type Anchors = NonNullable<Timeline['anchors']>;
+
+function risingAnchors(given: Anchors, startedAt: string, endedAt: string): Anchors {
+  const kept: Anchors = [];
+  for (const anchor of given) {
+    const atMs = Date.parse(anchor.at);
+    const before = kept.at(-1);
+    const isWithin = atMs >= Date.parse(startedAt) && atMs <= Date.parse(endedAt);
+    const isLater = !before || (atMs > Date.parse(before.at) && anchor.mediaSeconds > before.mediaSeconds);
+    if (isWithin && isLater && anchor.mediaSeconds <= MAX_MEDIA_SECONDS) kept.push(anchor);
+  }
+  return kept;
 }
 
 type Gap = Timeline['gaps'][number];

@@ -128,7 +128,7 @@ async function complete(
 ): Promise<boolean> {
   await bucket.mark(ref, 'truncated');
   const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
-  const finalized = await finalizeRecording(context, ref, completed ? parts : []);
+  const finalized = await finalizeRecording(context, ref, { parts: completed ? parts : [] });
   const { result } = finalized;
   if (result === 'not-a-recording') tally.note({ code: 'salvaged-is-no-recording' }, bucket.mediaKey(ref));
   if (result === 'stored' && finalized.found === 'unrecognized') {

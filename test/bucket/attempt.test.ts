@@ -62,7 +62,7 @@ test.each<[string, Overtake, string]>([
   const complete = async (store: ObjectStore) => {
     const seen = { ...context, store };
     await store.completeMultipartUpload(recordingKey(ref, 'media'), manifest.uploadId, parts);
-    return finalizeRecording(seen, ref, parts);
+    return finalizeRecording(seen, ref, { parts });
   };
   expect(await meanwhile(store, secondLook, () => overtake(service, ref), complete)).toEqual({ result });
   expect(await store.get(recordingKey(ref, 'media'))).toBeUndefined();

@@ -300,6 +300,17 @@ describe('a create with an Idempotency-Key', () => {
     expect(new Set(answers.map(({ body }) => body.recording.recordingId.slice(10))).size).toBe(6);
   });
 
+  it('is the same request when its consent is the same instant, however it is spelled', async () => {
+    const attempt = newAttempt();
+    const given = (givenAt: string) => again(attempt, { consent: { ...consent, givenAt } });
+    const first = await given('2026-01-02T01:00:00+01:00');
+    for (const givenAt of ['2026-01-02T00:00:00Z', '2026-01-02T00:00:00.000Z', '2026-01-01T19:00:00-05:00']) {
+      expect((await given(givenAt)).headers.location).toBe(first.headers.location);
+    }
+    expect(first.status).toBe(201);
+    expectProblem(await given('2026-01-02T00:00:00.001Z'), 422, 'idempotency-key-reused');
+  });
+
   it('is refused when the key was used for another request, or is none', async () => {
     const attempt = newAttempt();
     await again(attempt);

@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 const MP4 = Buffer.concat([ftyp('isom', 'mp41'), trackOf('vide'), box('mdat', 'media')]);
 const MATROSKA = Buffer.concat([ebmlHeader(docType('matroska')), segment(FRONT, cluster(simpleBlock()))]);
-const OGG = Buffer.concat([page(0n, 'OpusHead'), page(0n, 'OpusTags'), page(960n, 'sound')]);
+const OGG = Buffer.concat([page(0n, 'OpusHead', { begins: true }), page(0n, 'OpusTags'), page(960n, 'sound')]);
 const HTML = Buffer.from('<script>alert(1)</script>');
 const PICTURE = Buffer.concat([ftyp('avif', 'mif1'), box('meta', '\0\0\0\0')]);
 

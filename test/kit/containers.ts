@@ -46,16 +46,19 @@ export const lastBox = (type: string, content: string | Uint8Array) => joined(['
 
 export const brands = (major: string, ...compatible: string[]) => `${major}\0\0\x02\0${compatible.join('')}`;
 export const ftyp = (major: string, ...compatible: string[]) => box('ftyp', brands(major, ...compatible));
-export const trackOf = (handler: string) =>
-  box('moov', box('trak', box('mdia', box('hdlr', `${'\0'.repeat(8)}${handler}${'\0'.repeat(13)}`))));
-export const fragment = (samples: number) =>
-  box('moof', box('traf', box('trun', Buffer.from([0, 0, 0, 0, 0, 0, 0, samples]))));
+export const trackBox = (handler: string) =>
+  box('trak', box('mdia', box('hdlr', `${'\0'.repeat(8)}${handler}${'\0'.repeat(13)}`)));
+export const trackOf = (handler: string) => box('moov', trackBox(handler));
+export const trun = (samples: number) => box('trun', Buffer.from([0, 0, 0, 0, 0, 0, 0, samples]));
+export const fragment = (samples: number) => box('moof', box('traf', trun(samples)));
 
 /** A page of RFC 3533 with one packet. */
-export function page(granule: bigint, packet: string): Buffer {
+export function page(granule: bigint, packet: string, { begins = false, stream = 0 } = {}): Buffer {
   const head = Buffer.alloc(27);
   head.write('OggS');
+  head[5] = begins ? 2 : 0;
   head.writeBigInt64LE(granule, 6);
+  head.writeUInt32LE(stream, 14);
   head[26] = 1;
   return joined([head, Buffer.from([packet.length]), packet]);
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Content } from '../../src/model/container.ts';
-import { MAX_READS } from '../../src/model/partial-file.ts';
+import { MAX_LOOKS, MAX_READS } from '../../src/model/partial-file.ts';
 import { CONTAINER_PROBE_BYTES, recognize } from '../../src/model/recognize.ts';
 import {
   blockGroup,
@@ -21,7 +21,9 @@ import {
   page,
   segment,
   simpleBlock,
+  trackBox,
   trackOf,
+  trun,
   voidOf,
 } from '../kit/containers.ts';
 import { webm } from '../kit/fixtures.ts';
@@ -43,6 +45,8 @@ const HEADER = ebmlHeader(docType('webm'));
 const BODY = segment(FRONT, cluster(simpleBlock()));
 const MDAT = box('mdat', 'media');
 const FILM = [trackOf('vide'), MDAT];
+const indexWith = (zeros: number) => box('moov', trackBox('vide'), Buffer.alloc(zeros));
+const zeroedFragment = box('moof', box('traf', Buffer.alloc(24), trun(1)));
 
 describe('a WebM or Matroska', () => {
   it('is known by its DocType', async () => {
@@ -80,6 +84,8 @@ describe('a WebM or Matroska', () => {
     ['after an empty one, and an empty cluster', 0, segment(FRONT, cluster(), cluster(simpleBlock(''), simpleBlock()))],
     ['in a segment and a cluster of known size', 0, element('18538067', element('1f43b675', simpleBlock()), 8)],
     ['in the second of two files', 0, Buffer.concat([segment(FRONT), HEADER, BODY])],
+    ['of one byte', 0, segment(FRONT, cluster(simpleBlock('f')))],
+    ['of a track whose number has two bytes', 0, segment(FRONT, cluster(element('a3', '\x40\x81\0\0\x80f')))],
     ['cut off by a crash', 0, segment(FRONT, cluster(simpleBlock('a frame').subarray(0, -3)))],
   ])('is one with a frame %s', async (_, reads, body) => {
     expect(await look(HEADER, body)).toEqual({ content: { container: 'webm' }, reads });
@@ -90,6 +96,11 @@ describe('a WebM or Matroska', () => {
     ['a segment without a cluster', [segment(FRONT)]],
     ['a cluster without a block', [segment(FRONT, cluster())]],
     ['blocks without a byte of a frame', [segment(FRONT, cluster(simpleBlock(''), blockGroup('')))]],
+    ['a block of no byte', [segment(FRONT, cluster(element('a3')))]],
+    [
+      'a block without a byte of a frame, of a track in two bytes',
+      [segment(cluster(element('a3', '\x40\x81\0\0\x80')))],
+    ],
     ['room for a header that was never written', [segment(FRONT, voidOf(10_000_000))]],
   ])('with %s is no recording', async (_, body) => {
     expect(await contentOf(HEADER, ...body)).toEqual({ refused: 'no-frame' });
@@ -100,6 +111,7 @@ describe('a WebM or Matroska', () => {
     ['has an unknown element, which may have frames', [HEADER, segment(FRONT, element('4fff', 'x'))]],
     ['ends far within an element before the first frame', [HEADER, segment(voidOf(300_000).subarray(0, 100_000))]],
     ['has a block of unknown size', [HEADER, segment(cluster(openElement('a3', Buffer.from('frame'))))]],
+    ['has a block of no track', [HEADER, segment(cluster(element('a3', '\0\0\0\0\x80frame')))]],
     ['ends in an element before the first frame', [HEADER, segment(voidOf(1000).subarray(0, 500))]],
     [
       'says that an element is longer than any file',
@@ -146,6 +158,16 @@ describe('an MP4', () => {
     ['with sizes in 64 bits', [largeBox('ftyp', brands('isom')), largeBox('mdat', 'media', 2 ** 33)]],
     ['with media to the end of the file', [ftyp('isom'), lastBox('mdat', 'media')]],
     ['that is cut off in its media', [ftyp('isom'), MDAT.subarray(0, -2)]],
+    ['with the four zeros of QuickTime at the end of its index', [ftyp('qt  '), indexWith(4), MDAT]],
+    ['with eight bytes of zeros in its index', [ftyp('isom'), indexWith(8), MDAT]],
+    ['with 512 bytes of zeros in its index', [ftyp('isom'), indexWith(512), MDAT]],
+    ['with zeros before the tracks of its index', [ftyp('isom'), box('moov', Buffer.alloc(8), trackBox('vide')), MDAT]],
+    ['with zeros in its track', [ftyp('isom'), box('moov', box('trak', Buffer.alloc(16))), MDAT]],
+    ['with zeros in a fragment', [ftyp('iso5'), trackOf('vide'), zeroedFragment, MDAT]],
+    ['with zeros in a fragment, and another one', [ftyp('iso5'), trackOf('vide'), zeroedFragment, fragment(1)]],
+    ['with a box that reaches beyond its own', [ftyp('isom'), box('moov', '\0\0\x01\0trak'), MDAT]],
+    ['with a cover and zeros in its index', [ftyp('mp42', 'mif1'), indexWith(8), MDAT]],
+    ['with an index to the end of the file', [ftyp('mp42', 'mif1'), MDAT, lastBox('moov', trackBox('vide'))]],
     ['with a cover', [ftyp('mp42', 'mif1', 'heic'), box('meta', 'cover'), ...FILM]],
     [
       'with an index behind 3 MB of media and a cover',
@@ -160,7 +182,6 @@ describe('an MP4', () => {
     ['of HEIC', [ftyp('heic', 'mif1', 'heic'), box('meta', 'items'), MDAT]],
     ['of HEIF', [ftyp('mif1', 'heix'), box('meta', 'items'), MDAT]],
     ['of a more general brand', [ftyp('isom', 'mif1', 'avif'), box('meta', 'items'), MDAT]],
-    ['cut off', [ftyp('avif'), box('meta', 'items').subarray(0, -2)]],
     ['of AVIF, in a sequence', [ftyp('avis', 'msf1', 'iso8'), trackOf('pict'), MDAT]],
     ['of HEIF, in a sequence', [ftyp('msf1', 'hevc', 'iso8'), trackOf('pict'), MDAT]],
   ])('picture %s is no recording', async (_, pieces) => {
@@ -185,6 +206,16 @@ describe('an MP4', () => {
     ['is cut off in a head', [ftyp('isom'), MDAT.subarray(0, 5)]],
     ['has a box smaller than its head', [ftyp('isom'), '\0\0\0\x07mdat', MDAT]],
     ['has no known box at its beginning', [box('abcd', 'x'), ftyp('isom'), ...FILM]],
+    ['has the brand of a picture, and is cut off', [ftyp('avif'), box('meta', 'items').subarray(0, -2)]],
+    ['has the brand of a picture, and an index that is cut off', [ftyp('hevc'), indexWith(40).subarray(0, 20)]],
+    ['has the brand of a picture, and zeros in its index', [ftyp('hevc'), box('moov', Buffer.alloc(64)), MDAT]],
+    ['has the brand of a picture, and an unknown box', [ftyp('heic'), box('abcd', 'x'), MDAT]],
+    [
+      'has the brand of a picture, and is longer than what is looked at',
+      [ftyp('mif1'), ...Array.from({ length: MAX_READS + 2 }, () => box('free', Buffer.alloc(200_000)))],
+    ],
+    ['is cut off behind a box of its index', [ftyp('isom'), indexWith(40).subarray(0, -40)]],
+    ['has zeros in an index to the end of the file', [ftyp('isom'), lastBox('moov', Buffer.alloc(16))]],
     [
       'has the brand of a picture and a track of video, and is cut off',
       [ftyp('msf1'), trackOf('vide'), MDAT.subarray(0, 5)],
@@ -196,7 +227,9 @@ describe('an MP4', () => {
 });
 
 describe('an Ogg', () => {
-  const HEADERS = [page(0n, 'OpusHead'), page(0n, 'OpusTags')];
+  const HEADERS = [page(0n, 'OpusHead', { begins: true }), page(0n, 'OpusTags')];
+  const VIDEO = { stream: 7 };
+  const FILM_HEADERS = [page(0n, '\x80theora', { begins: true, ...VIDEO }), ...HEADERS, page(0n, '\x81theora', VIDEO)];
 
   it('with media is one, and with headers alone is no recording', async () => {
     expect(await contentOf(...HEADERS, page(960n, 'sound'))).toEqual({ container: 'ogg' });
@@ -204,6 +237,8 @@ describe('an Ogg', () => {
     expect(await contentOf(...HEADERS, page(960n, 'sound').subarray(0, -2))).toEqual({ container: 'ogg' });
     expect(await contentOf(...HEADERS)).toEqual({ refused: 'no-frame' });
     expect(await contentOf(...HEADERS, page(960n, ''))).toEqual({ refused: 'no-frame' });
+    expect(await contentOf(...FILM_HEADERS)).toEqual({ refused: 'no-frame' });
+    expect(await contentOf(page(0n, 'OpusHead', { begins: true }))).toEqual({ refused: 'no-frame' });
   });
 
   it('that is damaged, or ends in a packet, is doubtful', async () => {
@@ -211,7 +246,30 @@ describe('an Ogg', () => {
     expect(await contentOf('OggS')).toEqual(UNRECOGNIZED);
     expect(await contentOf('OggS\x01', Buffer.alloc(60))).toEqual(UNRECOGNIZED);
     expect(await contentOf(...HEADERS, page(-1n, 'begins'))).toEqual(UNRECOGNIZED);
+    expect(await contentOf(page(0n, 'OpusHead', { begins: true }), page(-1n, 'begins'))).toEqual(UNRECOGNIZED);
   });
+
+  it('with more pages than its headers need is doubtful: a first frame may be at 0', async () => {
+    expect(await contentOf(...HEADERS, page(0n, 'sound'))).toEqual(UNRECOGNIZED);
+    expect(await contentOf(...FILM_HEADERS, page(0n, 'picture', VIDEO))).toEqual(UNRECOGNIZED);
+    // Two of one stream, none of the other.
+    expect(await contentOf(...HEADERS, page(0n, 'x', { begins: true, ...VIDEO }), page(0n, 'sound'))).toEqual(
+      UNRECOGNIZED,
+    );
+    expect(await contentOf(page(0n, 'sound of a stream without its beginning'))).toEqual(UNRECOGNIZED);
+  });
+});
+
+test('a file of more elements than any recorder writes before the first frame is doubtful', async () => {
+  const many = (piece: Uint8Array) => Buffer.alloc(piece.length * MAX_LOOKS, piece);
+  for (const [start, piece, media] of [
+    [Buffer.concat([HEADER, segment()]), Buffer.from('ec80', 'hex'), cluster(simpleBlock())],
+    [ftyp('isom'), box('free'), MDAT],
+    [page(0n, 'x', { begins: true }), page(0n, ''), page(960n, 'sound')],
+  ] as const) {
+    expect(await contentOf(start, many(piece), media)).toEqual(UNRECOGNIZED);
+    expect(await contentOf(start, many(piece).subarray(0, piece.length * 5000), media)).not.toEqual(UNRECOGNIZED);
+  }
 });
 
 test('an empty file is no recording; other bytes are doubtful', async () => {

@@ -292,6 +292,36 @@ describe('a completion', () => {
     },
   );
 
+  test('of a recording that is stored does not read its media again', async () => {
+    const ref = await service.uploaded();
+    let reads = 0;
+    const counting = ['getStart', 'getRange'].reduce(
+      (store, call) =>
+        replacing(store, call as 'getStart' | 'getRange', /\/media$/, (go) => {
+          reads += 1;
+          return go();
+        }),
+      service.store,
+    );
+    const first = await service.complete(ref, counting);
+    expect(first).toMatchObject({ state: 'stored' });
+    const readOnce = reads;
+    expect(readOnce).toBeGreaterThan(0);
+    expect(await service.complete(ref, counting)).toEqual(first);
+    expect(reads).toBe(readOnce);
+  });
+
+  test('of a recording whose media and marker are gone meanwhile is told so', async () => {
+    const ref = await service.record();
+    const outcome = await meanwhile(
+      service.store,
+      { when: 'after', call: 'list' },
+      () => service.remove(recordingKey(ref, 'stored'), recordingKey(ref, 'media')),
+      (seen) => service.complete(ref, seen).catch((error: unknown) => error),
+    );
+    expect(outcome).toMatchObject({ code: 'upload-gone' });
+  });
+
   test('by the client of an upload that the sweeper marked as truncated and could not complete is whole', async () => {
     const ref = await service.uploaded();
     expect(await service.after(3 * HOUR_MS).sweepOn(refusing(1))).toMatchObject({ salvaged: 0, failed: 1 });

@@ -56,6 +56,39 @@ describe('what cannot be true is corrected, and marked', () => {
   });
 });
 
+describe('anchors', () => {
+  const anchor = (hours: number, mediaSeconds: number) => ({ at: at(hours), mediaSeconds });
+  const anchorsOf = (anchors: NonNullable<Timeline['anchors']>) => {
+    const { anchors: result, doubtful } = plausibleTimeline(
+      { startedAt: CREATED, endedAt: ENDED, gaps: [], anchors },
+      KNOWN,
+    );
+    return { anchors: result, doubtful };
+  };
+
+  test('that rise in time and in the media are kept', () => {
+    const anchors = [anchor(0, 0), anchor(0.5, 1799.5), anchor(2, 7199)];
+    expect(anchorsOf(anchors)).toEqual({ anchors, doubtful: undefined });
+    expect(anchorsOf([])).toEqual({ anchors: [], doubtful: undefined });
+  });
+
+  test.each([
+    ['out of order', [anchor(1, 3600), anchor(0.5, 1800), anchor(1.5, 5400)], [0, 2]],
+    ['at equal times', [anchor(1, 3600), anchor(1, 3601)], [0]],
+    [
+      'at equal times that are spelled differently',
+      [anchor(1, 1), { at: '2026-03-02T11:00:00+01:00', mediaSeconds: 2 }],
+      [0],
+    ],
+    ['at one position', [anchor(0.5, 1800), anchor(1, 1800), anchor(1.5, 5400)], [0, 2]],
+    ['back in the media', [anchor(0.5, 1800), anchor(1, 900)], [0]],
+    ['beyond any length', [anchor(0.5, 1e7 + 1), anchor(1, 3600)], [1]],
+    ['outside of the timeline', [anchor(-1, 0), anchor(1, 3600), anchor(3, 7200)], [1]],
+  ])('%s are left out', (_, given, left) => {
+    expect(anchorsOf(given)).toEqual({ anchors: left.map((index) => given[index]), doubtful: true });
+  });
+});
+
 test('law: it never ends before it begins, is not a day longer than the recording, and all its gaps are within', () => {
   const time = fc.oneof(
     fc
