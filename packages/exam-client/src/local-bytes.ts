@@ -271,14 +271,13 @@ export class LocalBytes {
   }
 
   #openLater(): void {
-    const { signal, onOpened } = this.#options;
     const timer = setTimeout(async () => {
       const database = await this.#open();
       if (!database) return;
       this.#database = Promise.resolve(database);
-      onOpened?.();
+      this.#options.onOpened?.();
     }, HUNG_FOR_MS);
-    signal?.addEventListener('abort', () => clearTimeout(timer));
+    this.#options.signal?.addEventListener('abort', () => clearTimeout(timer));
   }
 
   /** IndexedDB may never respond: recording goes on without it, and tries it again after a while. */
