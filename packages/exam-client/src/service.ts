@@ -130,6 +130,11 @@ export class Service {
     await this.#call('DELETE', `/${recordingId}?reason=consent-withdrawn`);
   }
 
+  /** Asks for the time, unless it is known. @throws Unavailable */
+  async settleClock(): Promise<void> {
+    if (this.#clock.state.jumps.length > 0) await this.readClock();
+  }
+
   /** Asks only for what time it is. @throws Unavailable */
   async readClock(): Promise<void> {
     await this.#send('GET', `${this.#v1}/upload-settings`);
@@ -158,8 +163,10 @@ export class Service {
     const url = `${this.#recordings}/${recordingId}/parts/${partNumber}`;
     const put = async (headers: Record<string, string>) => {
       const type = { 'content-type': 'application/octet-stream' };
+      const sentMs = now();
       const answer = await this.#upload(url, bytes, { ...headers, ...type }, signal);
       if (answer.status === 0) throw new PartNotSent('The service did not take a part.', false);
+      if (answer.status < 500) this.#clock.learn(answer.header('date'), sentMs, now());
       return answer;
     };
     try {

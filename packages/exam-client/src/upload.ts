@@ -219,6 +219,8 @@ export class Upload {
 
   async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
     const { service, row, local } = this.#deps;
+    // Whether the computer slept decides what the timeline says.
+    await this.#try(() => service.settleClock());
     const timeline = this.#ending?.timeline();
     for (let repairs = 0; ; repairs += 1) {
       if ([...this.#stored.values()].some(({ etag }) => etag === '')) await this.#readEtags(recordingId);

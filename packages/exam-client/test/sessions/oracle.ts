@@ -318,8 +318,15 @@ function falseGaps(scene: Scene): string[] {
   });
 }
 
+/** What was in memory alone is lost with its page, and so are its times and its gaps: that was told. */
+function isLostWithPage(scene: Scene, film: Film): boolean {
+  const visit = visitOf(scene, film);
+  return visit !== undefined && !visit.page.isAlive && visit.told.some(({ name }) => name === 'warning');
+}
+
 function missingGaps(scene: Scene): string[] {
   return timed(scene).flatMap((one) => {
+    if (isLostWithPage(scene, one.film)) return [];
     const gaps = aligned(one);
     return holesIn(one).flatMap(({ fromMs, toMs, why }) => {
       const [from, to] = [Math.max(fromMs, one.first.fromMs), Math.min(toMs, one.last.toMs)];
@@ -344,9 +351,7 @@ function quietEndMs({ film, last }: Timed): number {
 
 function wrongEnds(scene: Scene): string[] {
   return timed(scene).flatMap((one) => {
-    const visit = visitOf(scene, one.film);
-    // What was in memory alone, and when it came, is lost with its page: that was told.
-    if (!visit?.page.isAlive && visit?.told.some(({ name }) => name === 'warning')) return [];
+    if (isLostWithPage(scene, one.film)) return [];
     const offMs = one.endedAtMs - one.last.toMs;
     const isRight = offMs >= -TOLERATED_MS && offMs <= quietEndMs(one) + TOLERATED_MS;
     return isRight ? [] : [`${one.film.name}: off by ${seconds(offMs)}`];
