@@ -36,6 +36,8 @@ interface Seen {
   brands: readonly string[];
   /** Whether it has a track of video or sound. */
   hasTrack: boolean;
+  /** Whether it has a list of pictures, as files have that are no films (ISO/IEC 23008-12, 6). */
+  hasItems: boolean;
   /** Whether it has a byte of media, or a fragment with samples. */
   hasFrame: boolean;
   /** Whether it has a box of a kind that is not known, or bytes in a box that are none: they may have media, or a track. */
@@ -49,13 +51,23 @@ interface Seen {
  * compatible brands of a film with a cover. @throws Undecided
  */
 export async function findIsoContent(file: PartialFile): Promise<Content> {
-  const seen: Seen = { brands: [], hasTrack: false, hasFrame: false, hasUnknown: false, containerEnds: [] };
+  const seen: Seen = {
+    brands: [],
+    hasTrack: false,
+    hasItems: false,
+    hasFrame: false,
+    hasUnknown: false,
+    containerEnds: [],
+  };
   const isPicture = () => seen.brands.some((brand) => PICTURE_BRANDS.has(brand));
   const isFound = () => seen.hasFrame && (seen.hasTrack || !isPicture());
   for (let at: number | undefined = 0; at !== undefined && !isFound(); ) at = await passBox(file, at, seen);
   if (isFound()) return { container: 'mp4' };
   if (seen.hasUnknown) throw new Undecided('an unknown box may have media');
-  return { refused: isPicture() && !seen.hasTrack ? 'picture' : 'no-frame' };
+  const isPictureAtAll = (PICTURE_BRANDS.has(seen.brands[0] ?? '') || (isPicture() && seen.hasItems)) && !seen.hasTrack;
+  // A film with a cover whose tracks were cut off, for example.
+  if (seen.hasFrame && !isPictureAtAll) throw new Undecided('it has media, and no track tells what they are');
+  return { refused: isPictureAtAll ? 'picture' : 'no-frame' };
 }
 
 /** Where the next box begins, inside or behind this one; undefined at the very end of the file. @throws Undecided */
@@ -73,6 +85,7 @@ async function passBox(file: PartialFile, at: number, seen: Seen): Promise<numbe
     return containerEnd;
   }
   const { type, dataAt, endsAt } = box;
+  if (containerEnd === undefined && type === 'meta') seen.hasItems = true;
   if (containerEnd === undefined) seen.hasUnknown ||= !(FRAMELESS.has(type) || MEDIA_BOXES.has(type));
   if (type === 'ftyp' || type === 'styp') {
     const bytes = await file.at(dataAt, Math.min(endsAt - dataAt, MAX_BRAND_BYTES));

@@ -177,6 +177,10 @@ describe('an MP4', () => {
     expect(await contentOf(...pieces)).toEqual({ container: 'mp4' });
   });
 
+  it('film with a cover whose tracks are cut off may be one: it is not refused', async () => {
+    expect(await contentOf(ftyp('isom', 'isom', 'mif1'), MDAT)).toEqual({ container: 'unrecognized' });
+  });
+
   it.each([
     ['of AVIF', [ftyp('avif', 'avif', 'mif1', 'miaf'), box('meta', '\0\0\0\0')]],
     ['of HEIC', [ftyp('heic', 'mif1', 'heic'), box('meta', 'items'), MDAT]],

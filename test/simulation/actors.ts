@@ -103,7 +103,7 @@ async function record(taking: Taking): Promise<void> {
 function partOf(partNumber: number, isJunk: boolean): Uint8Array {
   const part = Buffer.alloc(PART_SIZE_BYTES, partNumber);
   // An MP4 that is all media, or the brand of a picture: a box begins with its size, 0 for all that follows, and its type.
-  if (partNumber === 1) part.write(isJunk ? '\0\0\0\x10ftypavif' : '\0\0\0\0mdat', 'latin1');
+  if (partNumber === 1) part.write(isJunk ? '\0\0\0\0free' : '\0\0\0\0mdat', 'latin1');
   return part;
 }
 

@@ -192,7 +192,7 @@ export function storedMeansWhole(model: Model, ref: RecordingRef, sent?: Uint8Ar
   const media = model.store.peek(recordingKey(ref, 'media'));
   if (!media) return;
   // Two clients may have sent part 1, and only one of them junk: the bytes that stand count.
-  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'ftyp';
+  const isJunk = Buffer.from(media.subarray(4, 8)).toString() === 'free';
   must(!isJunk, 'stored implies whole', `${recordingPrefix(ref)} is no recording`);
   // Each part is filled with its number.
   const hasHole = media.some((byte, at) => (at + 1) % PART_SIZE_BYTES === 0 && byte !== (at + 1) / PART_SIZE_BYTES);

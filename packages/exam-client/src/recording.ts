@@ -11,7 +11,7 @@ import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
 import { MediaIndex } from './media-index.ts';
 import { Problems, type RecordingProblem, type SourceProblem } from './problems.ts';
 import { RecordedTime } from './recorded-time.ts';
-import { untilAvailable, Waits } from './retry.ts';
+import { pauseOrOnline, untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
 import { openSource, type RecordingSource, type RecordOptions, type Source, type SourceEnd } from './source.ts';
 import { BUFFER_FULL, type Gap, LOST, type Timeline } from './timeline.ts';
@@ -309,7 +309,8 @@ export class LocalRecording implements Recording {
       this.#needsNewRecorder = mayGoOn && this.#state === 'recording' && !this.#isEnding;
       return false;
     }
-    if (number > UNHURRIED_CONTINUATIONS) await this.#pause(pauseMs(number, 1));
+    if (number > UNHURRIED_CONTINUATIONS) await pauseOrOnline(pauseMs(number, 1), this.#stop.signal);
+    this.#stop.signal.throwIfAborted();
     row.continuation = {
       number,
       requestKey: crypto.randomUUID(),
@@ -511,14 +512,6 @@ export class LocalRecording implements Recording {
 
   #try<Result>(task: () => Promise<Result>): Promise<Result> {
     return untilAvailable(task, { signal: this.#stop.signal, waits: this.#waits });
-  }
-
-  async #pause(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, milliseconds);
-      this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    this.#stop.signal.throwIfAborted();
   }
 
   #halt(): void {

@@ -84,7 +84,7 @@ function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
 const SPREAD_MS = 1_000;
 
 /** Ends early when the browser is online again, or the signal aborts. */
-async function pauseOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {
+export async function pauseOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
