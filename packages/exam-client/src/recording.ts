@@ -302,7 +302,7 @@ export class LocalRecording implements Recording {
     const number = (row.continuation?.number ?? 0) + 1;
     // Another tab may have erased them, because consent was withdrawn there: then the service refuses with that.
     const isLost = error.code === 'parts-lost' && recordingId !== undefined;
-    if (isLost) await this.#try(() => this.#deps.service.parts(recordingId));
+    if (isLost) await this.#requireWanted(recordingId);
     const isEnded = consequenceOf(error) === 'continue' && number <= MAX_CONTINUATIONS;
     if (!isEnded || !restart) {
       const mayGoOn = isEnded || error.code === 'parts-lost';
@@ -331,6 +331,18 @@ export class LocalRecording implements Recording {
     await this.#try(() => this.#deps.local.drop(this.key, HEAD_BYTES, restart.offset));
     this.#deps.events.onContinued({ recordingId, code: error.code });
     return true;
+  }
+
+  /** While the service does not respond, the recording goes on. @throws ClientError when it was deleted */
+  async #requireWanted(recordingId: string): Promise<void> {
+    const row = await this.#deps.local.row(this.key).catch(() => undefined);
+    if (row?.state === 'withdrawn') {
+      const reason = 'consent-withdrawn';
+      throw new ClientError('recording-deleted', 'Consent was withdrawn in another tab.', { reason });
+    }
+    await this.#deps.service.parts(recordingId).catch((error: unknown) => {
+      if (error instanceof ClientError) throw error;
+    });
   }
 
   #newUpload(): Upload {
