@@ -99,7 +99,7 @@ export class LocalBytes {
   #database: Promise<IDBDatabase | undefined>;
   readonly #options: LocalBytesOptions;
   readonly #warned = new Set<StorageWarning>();
-  /** Something of this session, or of an earlier one, is on the disk: a read that fails does not show that it is gone. */
+  /** It could be opened once, and may have bytes: a read that fails does not show that they are gone. */
   #isUsed = false;
   #problem: StorageWarning | null = null;
   #hungAtMs = Number.NEGATIVE_INFINITY;
@@ -246,7 +246,6 @@ export class LocalBytes {
           change(transaction.objectStore(name));
         }),
       );
-      this.#isUsed = true;
       return true;
     } catch (error) {
       const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
@@ -259,6 +258,7 @@ export class LocalBytes {
   async #open(): Promise<IDBDatabase | undefined> {
     try {
       const database = await this.#inTime(openDatabase());
+      this.#isUsed = true;
       database.onclose = () => {
         this.#database = this.#open();
       };
@@ -271,6 +271,7 @@ export class LocalBytes {
   }
 
   #openLater(): void {
+    if (this.#options.signal?.aborted) return;
     const timer = setTimeout(async () => {
       const database = await this.#open();
       if (!database) return;
