@@ -47,6 +47,7 @@ export class Attempt {
   /** The assessment that counts, which is the first; a record that was deleted from a versioned bucket does not count. */
   readonly assessedAtMs: number | undefined;
   readonly #policy: RetentionPolicy;
+  readonly #byId: ReadonlyMap<string, RecordingState>;
 
   constructor(
     policy: RetentionPolicy,
@@ -79,19 +80,29 @@ export class Attempt {
     this.assessments = assessments;
     this.assessedAtMs = assessedAtMs;
     this.recordings = [...drafts.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
+    this.#byId = drafts;
     this.unknownKeys = unknownKeys;
     this.storeTimeMs = storeTimeMs;
     this.#policy = policy;
   }
 
   recording(id: string): RecordingState | undefined {
-    return this.recordings.find(({ ref }) => ref.recording === id);
+    return this.#byId.get(id);
+  }
+
+  /**
+   * When it was created, in milliseconds since the epoch: as its id says, unless a sweep found that the id was ahead of the
+   * clock. Then it is the date of that marker, which cannot be before the creation.
+   */
+  createdAtMs({ ref, objects }: Pick<RecordingState, 'ref' | 'objects'>): number {
+    return Math.min(createdAtOf(ref.recording), objects.ahead?.lastModifiedMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
   deadlineMs({ recording }: Pick<RecordingRef, 'recording'>): number {
+    const state = this.#byId.get(recording);
     return deadlineOf(this.#policy, this.ref.tenant, {
-      createdAtMs: createdAtOf(recording),
+      createdAtMs: state ? this.createdAtMs(state) : createdAtOf(recording),
       assessedAtMs: this.assessedAtMs,
     });
   }

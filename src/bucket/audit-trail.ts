@@ -1,20 +1,21 @@
 // The audit trail: one object an event, written before the act that it records is answered (policy 7.1, 8.5).
 import { pMapIterable } from 'p-map';
 import { DAY_MS } from '../model/durations.ts';
-import { newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
+import { type AttemptRef, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
-import { fromDay, toIso, toKeyTime } from '../model/times.ts';
-import { type ListedObject, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
+import { fromDay, toDay, toIso, toKeyTime } from '../model/times.ts';
+import { type ListedObject, type ListPage, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
 import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
 
 export interface AuditRecord {
   readonly event: AuditEvent;
-  readonly ref: RecordingRef;
+  /** What it is about: one recording, or all of an attempt. */
+  readonly ref: RecordingRef | AttemptRef;
   readonly actor: string;
   readonly requestId: string;
   readonly reason?: string | undefined;
-  /** Why an act was refused, or until when a link lives. */
+  /** Why an act was refused, until when a link lives, or what an assessment has set. */
   readonly detail?: string | undefined;
 }
 
@@ -35,69 +36,107 @@ export function createAuditTrail(
       const atMs = now();
       const { ref, ...rest } = record;
       const name = `${toKeyTime(atMs)}-${record.event}-${newUniqueName(randomBytes)}.json`;
-      const key = keyOf('audit', { ...ref, timeMs: atMs, unique: name });
+      const key = keyOf(keyTypeOf(ref), { ...ref, timeMs: atMs, unique: name });
       await store.put(key, toBody({ at: toIso(atMs), ...idsOf(ref), ...rest }));
       onRecorded(record);
     },
   };
 }
 
+/** Events of an attempt are beside those of its recordings. */
+function keyTypeOf(ref: RecordingRef | AttemptRef): 'audit' | 'audit-attempt' {
+  return 'recording' in ref ? 'audit' : 'audit-attempt';
+}
+
 /** Days listed, and events read, at once. */
 const READING_CONCURRENCY = 8;
 
-/** An event and its key. */
-export interface StoredAuditEvent {
-  readonly key: string;
+/** The place of an event in what is known of a recording: its day, then its name, which begins with its time. */
+export interface AuditPlace {
+  readonly dayMs: number;
+  readonly name: string;
+}
+
+export interface StoredAuditEvent extends AuditPlace {
   readonly event: AuditEventDocument;
 }
 
 /**
- * What happened to one recording between two times, oldest first; with `after`, only what follows that key. Costs a LIST
- * for each day and a GET for each event; holds a few of them in memory. An event that cannot be read is left out:
- * `verify` reports it.
+ * What happened to one recording and to its whole attempt between two times, oldest first; with `after`, only what follows
+ * that place. Costs two LISTs for each day and a GET for each event; holds a few of them in memory. An event that cannot be
+ * read is left out: `verify` reports it.
  */
 export async function* readAuditEvents(
   store: ObjectStore,
   ref: RecordingRef,
-  { fromMs, toMs, after }: { fromMs: number; toMs: number; after?: string | undefined },
+  { fromMs, toMs, after }: { fromMs: number; toMs: number; after?: AuditPlace | undefined },
 ): AsyncGenerator<StoredAuditEvent, void, undefined> {
   const events = pMapIterable(listEvents(store, ref, daysOf(fromMs, toMs, after), after), readEvent, {
     concurrency: READING_CONCURRENCY,
   });
   for await (const event of events) if (event) yield event;
 
-  async function readEvent({ key }: ListedObject): Promise<StoredAuditEvent | undefined> {
+  async function readEvent({ key, of, dayMs, name }: ListedEvent): Promise<StoredAuditEvent | undefined> {
     const body = await store.get(key);
-    const event = body && parseDocument('auditEvent', body, ref);
-    return event && { key, event };
+    const event = body && parseDocument('auditEvent', body, of);
+    return event && { dayMs, name, event };
   }
+}
+
+interface ListedEvent extends AuditPlace {
+  readonly key: string;
+  readonly of: RecordingRef | AttemptRef;
 }
 
 async function* listEvents(
   store: ObjectStore,
   ref: RecordingRef,
   days: readonly number[],
-  after: string | undefined,
-): AsyncGenerator<ListedObject, void, undefined> {
-  const firstPages = pMapIterable(
+  after: AuditPlace | undefined,
+): AsyncGenerator<ListedEvent, void, undefined> {
+  const { tenant, exam, attempt } = ref;
+  const folders = [ref, { tenant, exam, attempt }];
+  const listed = pMapIterable(
     days,
-    async (dayMs) => {
-      const prefix = prefixOf('audit', { ...ref, timeMs: dayMs });
-      const startAfter = after?.startsWith(prefix) ? after : undefined;
-      return { prefix, page: await store.list(prefix, { startAfter }) };
-    },
+    (dayMs) =>
+      Promise.all(
+        folders.map(async (of) => {
+          const prefix = prefixOf(keyTypeOf(of), { ...of, timeMs: dayMs });
+          const startAfter = after?.dayMs === dayMs ? prefix + after.name : undefined;
+          return { of, dayMs, prefix, page: await store.list(prefix, { startAfter }) };
+        }),
+      ),
     { concurrency: READING_CONCURRENCY },
   );
-  for await (const { prefix, page } of firstPages) {
-    yield* page.objects;
-    const next = nextKey(page);
-    if (next !== undefined) yield* listAll(store, prefix, next);
+  for await (const firstPages of listed) yield* inOrder(firstPages.map((folder) => eventsIn(store, folder)));
+}
+
+async function* eventsIn(
+  store: ObjectStore,
+  { of, dayMs, prefix, page }: Pick<ListedEvent, 'of' | 'dayMs'> & { readonly prefix: string; readonly page: ListPage },
+): AsyncGenerator<ListedEvent, void, undefined> {
+  const toEvent = ({ key }: ListedObject) => ({ key, of, dayMs, name: key.slice(prefix.length) });
+  yield* page.objects.map(toEvent);
+  const next = nextKey(page);
+  if (next === undefined) return;
+  for await (const object of listAll(store, prefix, next)) yield toEvent(object);
+}
+
+/** Merges lists that are in order by themselves. */
+async function* inOrder(
+  lists: readonly AsyncGenerator<ListedEvent, void, undefined>[],
+): AsyncGenerator<ListedEvent, void, undefined> {
+  const heads = await Promise.all(lists.map(async (list) => ({ list, head: (await list.next()).value })));
+  for (;;) {
+    const first = heads.reduce((a, b) => (b.head && !(a.head && a.head.name <= b.head.name) ? b : a));
+    if (!first.head) return;
+    yield first.head;
+    first.head = (await first.list.next()).value;
   }
 }
 
-function daysOf(fromMs: number, toMs: number, after: string | undefined): number[] {
-  const parsed = after === undefined ? undefined : parseKey(after);
-  const firstMs = Math.max(fromMs, parsed?.type === 'audit' ? parsed.dayMs : 0);
+function daysOf(fromMs: number, toMs: number, after: AuditPlace | undefined): number[] {
+  const firstMs = Math.max(fromMs, after?.dayMs ?? 0);
   const days: number[] = [];
   for (let dayMs = firstMs - (firstMs % DAY_MS); dayMs <= toMs; dayMs += DAY_MS) days.push(dayMs);
   return days;
@@ -111,21 +150,20 @@ export async function listAuditTrail(
   const page = await store.list(AUDIT_PREFIX, { startAfter: after, limit });
   const events = page.objects.map(({ key }) => {
     const parsed = parseKey(key);
-    return { key, dayMs: parsed?.type === 'audit' ? parsed.dayMs : undefined };
+    return { key, dayMs: parsed?.type === 'audit' || parsed?.type === 'audit-attempt' ? parsed.dayMs : undefined };
   });
   return { events, next: nextKey(page) };
 }
 
-/** The day and the name of an event, as a cursor; whose event it is comes from the request's path. */
-export function auditCursor(key: string): string {
-  const segments = key.split('/');
-  return `${segments[1]}/${segments.at(-1)}`;
+/** A place as text. */
+export function auditCursor({ dayMs, name }: AuditPlace): string {
+  return `${toDay(dayMs)}/${name}`;
 }
 
-/** The key that a cursor of this recording means; undefined for what `auditCursor` cannot have made. */
-export function parseAuditCursor(cursor: string, ref: RecordingRef): string | undefined {
+/** The place that a cursor means; undefined for what `auditCursor` cannot have made. */
+export function parseAuditCursor(cursor: string): AuditPlace | undefined {
   const [day = '', name = '', ...rest] = cursor.split('/');
   const dayMs = fromDay(day);
   if (dayMs === undefined || rest.length > 0 || !/^[\w.-]{1,128}$/.test(name)) return undefined;
-  return keyOf('audit', { ...ref, timeMs: dayMs, unique: name });
+  return { dayMs, name };
 }

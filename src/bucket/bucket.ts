@@ -18,7 +18,7 @@ import { Attempt, type RecordingState } from './attempt.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, parseDocument, type Receipt, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
-import { eachItem, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
+import { eachItem, hasObject, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
 
 export interface BucketContext {
   readonly store: ObjectStore;
@@ -31,12 +31,15 @@ export interface BucketContext {
 /** Documents under a recording's prefix. */
 type RecordingDocument = 'manifest' | 'deleting' | 'restricted' | 'timeline' | 'stored';
 /** Objects without a body. */
-type Marker = 'truncated' | 'announced';
+type Marker = 'truncated' | 'announced' | 'ahead';
 /** What to list: all attempts, those of an exam, or one. */
 export type Scope = Partial<AttemptRef>;
 
 /** A caller that deletes many keys must say what it does with a refused one. */
 export type OnRefused = (failure: DeleteFailure) => void;
+
+/** The body of a participant index entry until its creation is whole. */
+const BEGUN = Buffer.from('begun');
 
 /** What the store calls a refused deletion, in a batch or alone. */
 export const DELETION = 'DeleteObject';
@@ -192,15 +195,25 @@ export class Bucket {
 
   // The participant index
 
-  async putParticipant(participant: string, ref: RecordingRef): Promise<void> {
-    await this.store.put(keyOf('participant', { ...ref, participant }), new Uint8Array());
+  /**
+   * Leads from a participant to a recording. With `isBegun` its creation goes on: the entry has a body, which the last write
+   * of the creation takes away.
+   */
+  async putParticipant(participant: string, ref: RecordingRef, { isBegun = false } = {}): Promise<void> {
+    const body = isBegun ? BEGUN : new Uint8Array();
+    await this.store.put(keyOf('participant', { ...ref, participant }), body);
   }
 
-  /** The index entry that leads from a recording's participant to it; undefined where there is none. */
+  /** Whether the participant has an index entry that leads to a recording, begun or whole. */
+  hasParticipant(participant: string, ref: RecordingRef): Promise<boolean> {
+    return hasObject(this.store, keyOf('participant', { ...ref, participant }));
+  }
+
+  /** The index entry of a recording whose creation is whole; undefined where there is none, or one that is begun. */
   async participantEntry({ participantId }: Manifest, ref: RecordingRef): Promise<ListedObject | undefined> {
     const key = keyOf('participant', { ...ref, participant: participantId });
     const [object] = (await this.store.list(key, { limit: 1 })).objects;
-    return object?.key === key ? object : undefined;
+    return object?.key === key && object.sizeBytes === 0 ? object : undefined;
   }
 
   removeParticipant(participant: string, ref: RecordingRef): Promise<void> {

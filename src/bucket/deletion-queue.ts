@@ -1,5 +1,12 @@
 // The deletion queue: entries under `due/`, in order of time, that lead the sweeper to everything that is ever deleted.
-import { type AttemptRef, newUniqueName, type RandomBytes } from '../model/ids.ts';
+import {
+  type AttemptRef,
+  isId,
+  isRecordingId,
+  newUniqueName,
+  type RandomBytes,
+  type RecordingRef,
+} from '../model/ids.ts';
 import { toKeyTime } from '../model/times.ts';
 import { type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { parseDocument, type ReceiptIndex, type RetentionOverrides, toBody } from './documents.ts';
@@ -12,9 +19,20 @@ interface EntryBase {
   readonly ageMs: number;
 }
 
+export interface Creation {
+  readonly recording: string;
+  readonly participant: string;
+}
+
 export type QueueEntry = EntryBase &
   (
-    | { readonly type: 'attempt'; readonly timeMs: number; readonly ref: AttemptRef }
+    | {
+        readonly type: 'attempt';
+        readonly timeMs: number;
+        readonly ref: AttemptRef;
+        /** The recording whose creation wrote it, and its participant; undefined of an entry for another reason. */
+        readonly creation: Creation | undefined;
+      }
     /** An index of receipts, which expire at that time. */
     | { readonly type: 'receipts'; readonly timeMs: number }
     /** With which retention overrides the queue agrees; always at its head. */
@@ -22,6 +40,8 @@ export type QueueEntry = EntryBase &
     /** A key that this service cannot have made; it sorts as due, so that it is seen and reported. */
     | { readonly type: 'unknown'; readonly timeMs: number }
   );
+
+export type AttemptEntry = QueueEntry & { readonly type: 'attempt' };
 
 export interface QueuePage {
   readonly entries: readonly QueueEntry[];
@@ -49,6 +69,21 @@ export class DeletionQueue {
   async enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
     const unique = newUniqueName(this.#randomBytes);
     await this.#store.put(keyOf('due-attempt', { ...ref, timeMs, unique }), new Uint8Array());
+  }
+
+  /**
+   * `enqueue` of a creation: its name also leads to the participant index entry, which is written before anything else
+   * names the participant. @throws StoreError
+   */
+  async enqueueCreation(ref: RecordingRef, participant: string, timeMs: number): Promise<void> {
+    const unique = `${ref.recording}-${participant}`;
+    await this.#store.put(keyOf('due-attempt', { ...ref, timeMs, unique }), new Uint8Array());
+  }
+
+  /** Leads to what another entry leads to, at this time. @throws StoreError */
+  enqueueInstead({ ref, creation }: AttemptEntry, timeMs: number): Promise<void> {
+    if (!creation) return this.enqueue(ref, timeMs);
+    return this.enqueueCreation({ ...ref, recording: creation.recording }, creation.participant, timeMs);
   }
 
   /** Leads the sweeper to receipts when they expire, and proves which were written together. @throws StoreError */
@@ -109,7 +144,14 @@ function toEntry(key: string, ageMs: number): QueueEntry {
   const parsed = parseKey(key);
   switch (parsed?.type) {
     case 'due-attempt':
-      return { type: 'attempt', key, ageMs, timeMs: parsed.timeMs, ref: parsed.ref };
+      return {
+        type: 'attempt',
+        key,
+        ageMs,
+        timeMs: parsed.timeMs,
+        ref: parsed.ref,
+        creation: creationOf(parsed.unique),
+      };
     case 'due-receipts':
       return { type: 'receipts', key, ageMs, timeMs: parsed.timeMs };
     case 'due-orders':
@@ -117,4 +159,10 @@ function toEntry(key: string, ageMs: number): QueueEntry {
     default:
       return { type: 'unknown', key, ageMs, timeMs: Number.NEGATIVE_INFINITY };
   }
+}
+
+function creationOf(unique: string): Creation | undefined {
+  const [recording = '', ...rest] = unique.split('-');
+  const participant = rest.join('-');
+  return isRecordingId(recording) && isId(participant) ? { recording, participant } : undefined;
 }

@@ -1,7 +1,7 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
 import { DETECTED_CONTAINERS } from '../model/container.ts';
-import { ID_PATTERN, isRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
+import { type AttemptRef, attemptId, ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
 import { readRecordingType } from '../model/media-type.ts';
 import { AUDIT_EVENTS, ERASURE_REASONS, RECORDING_KINDS } from '../model/recording.ts';
 
@@ -49,6 +49,8 @@ const deletion = z.object({
   reason: z.enum(DELETION_REASONS),
   actor: z.string(),
   requestedAt: time,
+  /** Of an abort: no part had arrived, so there is nothing to prove. */
+  isEmpty: z.literal(true).optional(),
 });
 
 const restriction = z.object({
@@ -60,6 +62,8 @@ const restriction = z.object({
 
 const auditEvent = z.object({
   ...ids,
+  /** Absent of an event of the whole attempt. */
+  recordingId: ids.recordingId.optional(),
   at: time,
   event: z.enum(AUDIT_EVENTS),
   actor: z.string(),
@@ -134,7 +138,7 @@ export type Timeline = DocumentOf<'timeline'>;
 export type Manifest = DocumentOf<'manifest'>;
 /** Why a recording may not be played, and since when (policy 9.1). */
 export type Restriction = DocumentOf<'restricted'>;
-/** Who did what to a recording, or was refused. */
+/** Who did what to a recording or an attempt, or was refused. */
 export type AuditEventDocument = DocumentOf<'auditEvent'>;
 /** The proof of a deletion, and the tombstone of the recording. */
 export type Receipt = DocumentOf<'receipt'>;
@@ -144,16 +148,23 @@ export type ReceiptIndex = DocumentOf<'receiptIndex'>;
 export type RetentionOverrides = DocumentOf<'retentionOverrides'>;
 
 export type DocumentIds = Pick<Manifest, 'tenantId' | 'examId' | 'attemptId' | 'recordingId'>;
+type IdsOf<Ref> = Ref extends RecordingRef ? DocumentIds : Omit<DocumentIds, 'recordingId'>;
 
-/** Undefined for a document that is truncated, of another shape, or of another recording than `ref`. */
+/** Undefined for a document that is truncated, of another shape, or of another recording or attempt than `ref`. */
 export function parseDocument<K extends DocumentKind>(
   kind: K,
   body: Uint8Array,
-  ref?: RecordingRef,
+  ref?: AttemptRef | RecordingRef,
 ): DocumentOf<K> | undefined {
   const document = parseJson(SCHEMAS[kind] as unknown as z.ZodType<DocumentOf<K>>, body);
-  if (!document || !ref || !('recordingId' in document)) return document;
-  return recordingId(refOf(document)) === recordingId(ref) ? document : undefined;
+  if (!document || !ref || !('attemptId' in document)) return document;
+  const { tenantId, examId, attemptId: attempt, recordingId } = document;
+  const isOfAttempt = attemptId({ tenant: tenantId, exam: examId, attempt }) === attemptId(ref);
+  return isOfAttempt && recordingId === recordingOf(ref) ? document : undefined;
+}
+
+function recordingOf(ref: AttemptRef | RecordingRef): string | undefined {
+  return 'recording' in ref ? ref.recording : undefined;
 }
 
 /** Undefined for a body that is no JSON, or of another shape. */
@@ -169,9 +180,11 @@ export function toBody(document: object): Uint8Array {
   return Buffer.from(JSON.stringify(document));
 }
 
-/** A recording's ids as every document writes them. */
-export function idsOf({ tenant, exam, attempt, recording }: RecordingRef): DocumentIds {
-  return { tenantId: tenant, examId: exam, attemptId: attempt, recordingId: recording };
+/** The ids of a recording, or of an attempt, as every document writes them. */
+export function idsOf<Ref extends AttemptRef | RecordingRef>(ref: Ref): IdsOf<Ref> {
+  const { tenant, exam, attempt } = ref;
+  const ids = { tenantId: tenant, examId: exam, attemptId: attempt };
+  return ('recording' in ref ? { ...ids, recordingId: ref.recording } : ids) as IdsOf<Ref>;
 }
 
 export function refOf({ tenantId, examId, attemptId, recordingId }: DocumentIds): RecordingRef {

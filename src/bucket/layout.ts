@@ -12,13 +12,14 @@ const TREE = {
   'due-orders': 'due/{time}/orders/{digest}-{stage}',
   receipt: 'receipts/{tenant}/{exam}/{attempt}/{recording}.json',
   audit: 'audit/{day}/{tenant}/{exam}/{attempt}/{recording}/{unique}',
+  'audit-attempt': 'audit/{day}/{tenant}/{exam}/{attempt}/attempt/{unique}',
   outbox: 'outbox/{tenant}/{time}-{unique}.json',
 } as const;
 
 const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
 const ID_BYTES = 64;
-/** No other part of a key is longer: an audit event's name has up to 65, a recording's id 36. */
-const OTHER_BYTES = 80;
+/** No other part of a key is longer: the name of a creation's queue entry is a recording's id and a participant's. */
+const OTHER_BYTES = 36 + 1 + ID_BYTES;
 /** No key is longer, in bytes. */
 export const MAX_KEY_BYTES = Math.max(
   ...Object.values(TREE).map(
@@ -47,7 +48,7 @@ export const DOCTOR_PREFIX = 'doctor/';
 /**
  * The objects under a recording's prefix. `stored` marks when the media were found whole (a store may give the media a
  * new date when they are tagged), `truncated` an upload that the service completed for its client, `announced` that the
- * event `recording.due-soon` was written.
+ * event `recording.due-soon` was written, `ahead` when a sweep found that the recording's id is of a time to come.
  */
 export const RECORDING_OBJECTS = {
   manifest: 'recording.json',
@@ -58,6 +59,7 @@ export const RECORDING_OBJECTS = {
   stored: 'stored',
   truncated: 'truncated',
   announced: 'announced',
+  ahead: 'ahead',
 } as const;
 export type RecordingObject = keyof typeof RECORDING_OBJECTS;
 
@@ -77,6 +79,7 @@ export type ParsedKey =
   | { readonly type: 'due-orders'; readonly timeMs: number; readonly digest: string; readonly stage: OverrideStage }
   | { readonly type: 'receipt'; readonly ref: RecordingRef }
   | { readonly type: 'audit'; readonly dayMs: number; readonly ref: RecordingRef; readonly name: string }
+  | { readonly type: 'audit-attempt'; readonly dayMs: number; readonly ref: AttemptRef; readonly name: string }
   | { readonly type: 'outbox'; readonly tenant: string; readonly timeMs: number; readonly unique: string };
 
 export type KeyType = keyof typeof TREE;
@@ -179,6 +182,10 @@ function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
   const attemptRef = { tenant, exam, attempt };
   if (type === 'assessed') return { type, ref: attemptRef, completedAtMs: timeMs };
   if (type === 'due-attempt') return { type, timeMs, ref: attemptRef, unique };
+  if (type === 'audit-attempt') {
+    const dayMs = fromDay(segments.day);
+    return dayMs === undefined ? undefined : { type, dayMs, ref: attemptRef, name: unique };
+  }
   if (!isRecordingId(recording)) return undefined;
   const ref = { ...attemptRef, recording };
   if (type === 'receipt') return { type, ref };

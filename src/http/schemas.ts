@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DELETION_REASONS } from '../bucket/documents.ts';
 import type { ProblemMember } from '../model/errors.ts';
+import { isRecordingId } from '../model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES } from '../model/media-type.ts';
 import { MAX_PART_NUMBER } from '../model/parts.ts';
 import {
@@ -22,6 +23,7 @@ import {
   time,
 } from '../model/recording.ts';
 import { toCommonForm } from '../model/times.ts';
+import { MAX_RECORDINGS_AN_ATTEMPT } from '../recordings/create.ts';
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
@@ -182,6 +184,16 @@ export const assessmentBody = z.strictObject({
     example: '2026-11-05T14:30:00.000Z',
     description: 'When the human assessment of the attempt was completed.',
   }),
+  confirm: z
+    .array(z.string().refine(isRecordingId, { error: 'Must be the id of a recording' }))
+    .max(MAX_RECORDINGS_AN_ATTEMPT)
+    .optional()
+    .meta({
+      example: [],
+      description:
+        'Recordings of which the caller knows that this assessment ends them early. Name those of an earlier ' +
+        '`assessment-ends-recordings`, after somebody has looked at the times; never others.',
+    }),
 });
 
 export const listQuery = z.strictObject({
@@ -347,6 +359,13 @@ export const problemMembers = {
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
     .describe('What could not be deleted yet.'),
   receipts: z.array(receipt).describe('The receipts of what was deleted.'),
+  deleteBy: time.meta({
+    example: '2026-10-05T14:30:00.000Z',
+    description: 'The deadline that the assessment would set.',
+  }),
+  recordings: z
+    .array(z.object({ recordingId, createdAt: time, deleteBy: time.describe('Its deadline, which stays.') }))
+    .describe('What the assessment would end early.'),
 } satisfies Record<ProblemMember, z.ZodType>;
 
 export const problem = z

@@ -179,6 +179,15 @@ const TABLE = {
       'Clients cannot reach the store: send each part with `PUT …/parts/{partNumber}`, or a small file with ' +
       '`POST …/content`.',
   },
+  'assessment-ends-recordings': {
+    status: 409,
+    title: 'The assessment would end recordings early',
+    advice:
+      'Nothing was changed. `recordings` would be deleted early: the deadline `deleteBy` has passed, or they began more ' +
+      'than five minutes after `completedAt`. Check the time and the attempt. If both are right, send the assessment again ' +
+      'with the ids of these recordings in `confirm`.',
+    members: ['deleteBy', 'recordings'],
+  },
   'assessment-later': {
     status: 409,
     title: 'An earlier assessment counts',
@@ -288,6 +297,13 @@ const TABLE = {
     status: 422,
     title: 'The form has no file',
     advice: 'The form needs a field `file` with a file name and at least one byte.',
+  },
+  'assessment-too-old': {
+    status: 422,
+    title: 'The assessment is too old',
+    advice:
+      'Nothing that was assessed so long ago may still be held. Check `completedAt`: a date that was never set is often ' +
+      'in 1970 or in the year 1.',
   },
   'assessment-in-future': {
     status: 422,

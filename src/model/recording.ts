@@ -13,6 +13,9 @@ export type ErasureReason = (typeof ERASURE_REASONS)[number];
 
 /** What the audit trail records about a recording. */
 export const AUDIT_EVENTS = [
+  'assessed',
+  'aborted',
+  'content-refused',
   'link-issued',
   'link-refused',
   'deleted',
@@ -145,7 +148,9 @@ export const accessLogEntry = z.object({
     description:
       'link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an ' +
       'export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. ' +
-      'erased: its deletion was requested.',
+      'erased: its deletion was requested. aborted: its upload was given up, and what had arrived was deleted. content-refused: its ' +
+      'content was no recording, and was deleted. assessed: ' +
+      'its attempt was reported as assessed, which set its deadline.',
   }),
   actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
   reason: z.string().nullable().meta({
@@ -154,7 +159,7 @@ export const accessLogEntry = z.object({
   }),
   detail: z.string().nullable().meta({
     example: 'until 2026-11-03T10:10:00.000Z',
-    description: 'Until when a link was valid, why it was refused, or what was exported.',
+    description: 'Until when a link was valid, why it was refused, what was exported, or what an assessment set.',
   }),
   requestId: z.string().meta({
     example: '6f1c1f5e-5d0b-4f0e-9a53-3f6b7c0f6d11',

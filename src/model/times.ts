@@ -38,6 +38,9 @@ export function fromDay(text: string): number | undefined {
 /** A clock that differs by more is wrong: deadlines would be counted from a wrong time. */
 export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
 
+/** Two processes may each be off by as much from the store, to either side. */
+export const CLOCKS_AGREE_WITHIN_MS = 2 * MAX_CLOCK_SKEW_MS;
+
 /** Whether two clocks, such as this machine's and the store's, differ too much. False when one of the times is NaN. */
 export function clocksDiffer(aMs: number, bMs: number): boolean {
   return Math.abs(aMs - bMs) > MAX_CLOCK_SKEW_MS;

@@ -1,6 +1,12 @@
 // Who was given a recording, when and why, and who was refused: read from the audit trail (policy 7.1, 9.1).
 
-import { auditCursor, parseAuditCursor, readAuditEvents, type StoredAuditEvent } from '../bucket/audit-trail.ts';
+import {
+  type AuditPlace,
+  auditCursor,
+  parseAuditCursor,
+  readAuditEvents,
+  type StoredAuditEvent,
+} from '../bucket/audit-trail.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { AuditEventDocument } from '../bucket/documents.ts';
 import { DAY_MS } from '../model/durations.ts';
@@ -18,19 +24,19 @@ export interface AccessLogPage {
 
 /**
  * One page of what is known of a recording's use, oldest first; after its deletion too, for as long as its receipt is
- * kept. Costs a LIST for each day since its creation, several at once. @throws ServiceError `recording-not-found`.
+ * kept, and of the assessments of its attempt. Costs two LISTs for each day since its creation, several at once. @throws ServiceError `recording-not-found`.
  */
 export async function readAccessLog(
   context: RecordingsContext,
   ref: RecordingRef,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
 ): Promise<AccessLogPage> {
-  const after = cursor === undefined ? undefined : readCursor(cursor, ref);
+  const after = cursor === undefined ? undefined : readCursor(cursor);
   await requireKnown(context, ref);
   const items: AccessLogEntry[] = [];
-  for await (const { key, event } of accessesOf(context, ref, after)) {
-    items.push(toEntry(event));
-    if (items.length === limit) return { items, nextCursor: writeCursor(key) };
+  for await (const stored of accessesOf(context, ref, after)) {
+    items.push(toEntry(stored.event));
+    if (items.length === limit) return { items, nextCursor: writeCursor(stored) };
   }
   return { items, nextCursor: null };
 }
@@ -43,7 +49,11 @@ export async function* accessLogOf(
   for await (const { event } of accessesOf(context, ref)) yield toEntry(event);
 }
 
-function accessesOf(context: RecordingsContext, ref: RecordingRef, after?: string): AsyncIterable<StoredAuditEvent> {
+function accessesOf(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  after?: AuditPlace,
+): AsyncIterable<StoredAuditEvent> {
   const nowMs = context.now();
   // Each process may be off by this much from the store: near midnight another one wrote into another day.
   const toMs = nowMs + 2 * MAX_CLOCK_SKEW_MS;
@@ -63,13 +73,13 @@ async function requireKnown(context: RecordingsContext, ref: RecordingRef): Prom
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
-function writeCursor(key: string): string {
-  return Buffer.from(auditCursor(key)).toString('base64url');
+function writeCursor(place: AuditPlace): string {
+  return Buffer.from(auditCursor(place)).toString('base64url');
 }
 
-function readCursor(cursor: string, ref: RecordingRef): string {
-  const key = parseAuditCursor(Buffer.from(cursor, 'base64url').toString(), ref);
-  if (key !== undefined) return key;
+function readCursor(cursor: string): AuditPlace {
+  const place = parseAuditCursor(Buffer.from(cursor, 'base64url').toString());
+  if (place) return place;
   const message = 'is not a cursor of this list';
   throw new ServiceError('invalid-request', `cursor ${message}.`, { errors: [{ path: 'cursor', message }] });
 }

@@ -3,10 +3,11 @@ import pMap from 'p-map';
 import { type Attempt, isKept } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, createdAtOf, type RecordingRef } from '../model/ids.ts';
+import type { AttemptRef, RecordingRef } from '../model/ids.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
-import type { RecordingsContext } from './context.ts';
+import type { Caller, RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { requireRightClock } from './read.ts';
 
@@ -17,24 +18,47 @@ export interface Assessment {
   readonly recordings: number;
 }
 
+export interface AssessmentReport {
+  readonly completedAtMs: number;
+  /** Ids of recordings of which the caller knows that the assessment ends them early. */
+  readonly confirm?: readonly string[] | undefined;
+}
+
 /**
- * Enqueues the deadline, writes the assessment record, then the tags (ARCHITECTURE, "assess"). Safe to repeat. An earlier
- * time than the known one counts from then on; a deadline never moves later, and one that has passed is not undone: what
- * should be deleted by now is deleted first.
- * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `clock-skew`.
+ * Writes the audit event, the queue entry at the deadline, the assessment record, then the tags (ARCHITECTURE, "assess").
+ * Safe to repeat: what is known is only tagged again. An earlier time than the known one counts from then on; a deadline
+ * never moves later, and one that has passed is not undone: what should be deleted by now is deleted first. What it would
+ * end early it ends only where the caller has confirmed that (ADR 19).
+ * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `assessment-too-old`,
+ * `assessment-ends-recordings`, `clock-skew`.
  */
 export async function assessAttempt(
   context: RecordingsContext,
+  caller: Caller,
   ref: AttemptRef,
-  completedAtMs: number,
+  { completedAtMs, confirm = [] }: AssessmentReport,
 ): Promise<Assessment> {
   const bucket = new Bucket(context);
   const before = await bucket.attempt(ref);
   requireRightClock(context, before);
-  requirePlausible(context, before, completedAtMs);
+  const isKnown = completedAtMs === before.assessedAtMs;
+  if (!isKnown) {
+    requirePlausible(context, before, completedAtMs);
+    requireConfirmed(context, before, completedAtMs, new Set(confirm));
+  }
   await deleteOverdue(context, before);
-  await bucket.queue.enqueue(ref, before.assessedDeadlineMs(completedAtMs));
-  await bucket.putAssessment(ref, completedAtMs);
+  if (isOver(context, before, completedAtMs) && !hasLive(context, before)) {
+    return toAssessment(await bucket.attempt(ref), completedAtMs);
+  }
+  if (!isKnown) {
+    const { tenant, exam, attempt } = ref;
+    const deadlineMs = before.assessedDeadlineMs(completedAtMs);
+    const { actor, requestId } = caller;
+    const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}`;
+    await context.audit.record({ event: 'assessed', ref: { tenant, exam, attempt }, actor, requestId, detail });
+    await bucket.queue.enqueue(ref, deadlineMs);
+    await bucket.putAssessment(ref, completedAtMs);
+  }
   const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
   return toAssessment(attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
 }
@@ -76,6 +100,7 @@ export async function readAssessment(context: RecordingsContext, ref: AttemptRef
   throw new ServiceError('assessment-not-found', 'No assessment of this attempt is known.');
 }
 
+/** A wrong time is a mistake of the caller, whatever is confirmed. */
 function requirePlausible(context: RecordingsContext, attempt: Attempt, completedAtMs: number): void {
   if (completedAtMs > context.now() + MAX_CLOCK_SKEW_MS) {
     throw new ServiceError('assessment-in-future', 'An assessment cannot have been completed in the future.');
@@ -85,10 +110,61 @@ function requirePlausible(context: RecordingsContext, attempt: Attempt, complete
     const detail = `This attempt was assessed at ${toIso(known)}; a deadline never moves later.`;
     throw new ServiceError('assessment-later', detail, { completedAt: toIso(known) });
   }
-  const first = attempt.recordings[0];
-  if (first && completedAtMs < createdAtOf(first.ref.recording) - MAX_CLOCK_SKEW_MS) {
+  const [first] = attempt.recordings;
+  if (first && isBefore(completedAtMs, attempt.createdAtMs(first))) {
     throw new ServiceError('assessment-before-recording', 'An attempt cannot be assessed before its first recording.');
   }
+  const isTooOld = completedAtMs < context.now() - MAX_RETENTION_MS - MAX_CLOCK_SKEW_MS;
+  if (isTooOld || (isOver(context, attempt, completedAtMs) && !attempt.recordings.some(isKept))) {
+    const detail = 'No recording of an attempt that was assessed so long ago may be held any more.';
+    throw new ServiceError('assessment-too-old', detail);
+  }
+}
+
+/** Whether it would set a deadline that has passed. */
+function isOver({ now }: RecordingsContext, attempt: Attempt, completedAtMs: number): boolean {
+  return attempt.assessedDeadlineMs(completedAtMs) <= now();
+}
+
+function hasLive({ now }: RecordingsContext, attempt: Attempt): boolean {
+  return attempt.recordings.some((state) => attempt.isLive(state, now()));
+}
+
+/** @throws ServiceError `assessment-ends-recordings` with those that the caller has not named */
+function requireConfirmed(
+  context: RecordingsContext,
+  attempt: Attempt,
+  completedAtMs: number,
+  confirmed: ReadonlySet<string>,
+): void {
+  const deadlineMs = attempt.assessedDeadlineMs(completedAtMs);
+  const isAtOnce = isOver(context, attempt, completedAtMs);
+  const ended = attempt.recordings.filter(
+    (state) =>
+      attempt.isLive(state, context.now()) &&
+      deadlineMs < attempt.deadlineMs(state.ref) &&
+      (isAtOnce || isBefore(completedAtMs, attempt.createdAtMs(state))) &&
+      !confirmed.has(state.ref.recording),
+  );
+  if (ended.length === 0) return;
+  const detail = isAtOnce
+    ? `The deadline of this assessment was ${toIso(deadlineMs)}: it would have recordings deleted at once.`
+    : 'This assessment was completed before recordings of the attempt began, and would have them deleted early.';
+  throw new ServiceError('assessment-ends-recordings', detail, {
+    deleteBy: toIso(deadlineMs),
+    recordings: ended.map((state) => {
+      const { recording } = state.ref;
+      return {
+        recordingId: recording,
+        createdAt: toIso(attempt.createdAtMs(state)),
+        deleteBy: toIso(attempt.deadlineMs(state.ref)),
+      };
+    }),
+  });
+}
+
+function isBefore(completedAtMs: number, createdAtMs: number): boolean {
+  return completedAtMs < createdAtMs - MAX_CLOCK_SKEW_MS;
 }
 
 function toAssessment(attempt: Attempt, completedAtMs: number): Assessment {

@@ -9,7 +9,7 @@ import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
-import { noteContent, type RecordingsContext } from './context.ts';
+import { type Caller, noteContent, type RecordingsContext } from './context.ts';
 import { deleteRecording } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
 import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
@@ -24,6 +24,8 @@ export interface CompleteInput {
   readonly timeline?: Timeline | undefined;
   /** Leaves out what else the store has: parts of an earlier, longer try. Default: that is a mismatch. */
   readonly dropOthers?: boolean | undefined;
+  /** Who completes it: where the content is no recording, its deletion is in the audit trail. Default: the service itself. */
+  readonly by?: Pick<Caller, 'actor' | 'requestId'> | undefined;
 }
 
 /**
@@ -68,7 +70,7 @@ export async function completeRecording(
     await bucket.remove(ref, 'truncated');
     return readRecording(context, ref);
   }
-  return respond(context, ref, manifest, finalized, input.parts);
+  return respond(context, ref, manifest, finalized, input);
 }
 
 /** The parts of which the store made the media; none where the upload had been completed or aborted before. */
@@ -164,10 +166,15 @@ async function respond(
   ref: RecordingRef,
   manifest: Manifest,
   finalized: Finalized,
-  claimed: CompleteInput['parts'],
+  { parts: claimed, by }: Pick<CompleteInput, 'parts' | 'by'>,
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
-    await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service' });
+    const { actor = 'service', requestId } = by ?? {};
+    const announce = async () => {
+      if (requestId === undefined) return;
+      await context.audit.record({ event: 'content-refused', ref, actor, requestId, detail: finalized.why });
+    };
+    await deleteRecording(context, ref, { reason: 'not-a-recording', actor, announce });
     const detail = `The file ${NO_RECORDING[finalized.why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }

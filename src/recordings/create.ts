@@ -1,17 +1,18 @@
 // Begins a recording: consent given, attempt not assessed yet.
 
-import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, emptyState, isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, newRecordingId, recordingId } from '../model/ids.ts';
+import { type AttemptRef, newRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
 import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { consentAt } from './consent.ts';
 import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
-import { requireInTime } from './creation.ts';
+import { giveWay } from './creation.ts';
+import { requireInTime } from './creation-time.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
 import { describe, readContent, requireRightClock } from './read.ts';
@@ -49,9 +50,10 @@ export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
- * Enqueues, opens the upload, writes the manifest, then the participant index entry (ARCHITECTURE, "create"). A crash in
- * between leaves only what the sweeper finds. Without a key each call makes another recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`,
+ * Enqueues, writes the participant index entry, opens the upload, writes the manifest, and lists again for what could not
+ * see it begin: a deletion, an assessment, another creation (ARCHITECTURE, "create"). A crash in between leaves only what
+ * the sweeper finds. Without a key each call makes another recording.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `recording-deleted`,
  * `attempt-of-another-participant`, and as `findEarlierTry`.
  */
 export async function createRecording(
@@ -64,9 +66,7 @@ export async function createRecording(
   const bucket = new Bucket(context);
   const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
-  if (before.assessedAtMs !== undefined) {
-    throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
-  }
+  requireUnassessed(before);
   const { idempotencyKey } = input;
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
   const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
@@ -80,14 +80,17 @@ export async function createRecording(
   const createdAtMs = context.now();
   const id = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
   const ref = { ...attemptRef, tenant: caller.tenant, recording: id };
-  await bucket.queue.enqueue(ref, before.deadlineMs(ref));
-  const { contentType } = input;
+  const { contentType, participantId } = input;
+  await bucket.queue.enqueueCreation(ref, participantId, before.deadlineMs(ref));
+  // Where it may have to give way to another, only its last write says that it need not any more.
+  const isContested = keyed !== undefined || input.isOfOneParticipant === true;
+  await bucket.putParticipant(participantId, ref, { isBegun: isContested });
   const uploadOptions = { contentType, cacheControl: NEVER_CACHED };
   const uploadId = await context.store.createMultipartUpload(bucket.mediaKey(ref), uploadOptions);
   const manifest: Manifest = {
     version: 1,
     ...idsOf(ref),
-    participantId: input.participantId,
+    participantId,
     kind: input.kind,
     contentType,
     consent: consentAt(createdAtMs, input.consent),
@@ -97,23 +100,35 @@ export async function createRecording(
   };
   const writtenAtMs = context.now();
   await bucket.write(ref, 'manifest', manifest);
-  const state = emptyState(ref);
-  if (keyed || input.isOfOneParticipant) {
-    const own = { state, manifest };
-    const after = await bucket.attempt(ref);
-    if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, writtenAtMs });
-    const since = keyed && writtenAtMs;
-    if (input.isOfOneParticipant) {
-      await requireOnlyParticipant(context, bucket, own, { before, after, writtenAtMs: since });
-    }
+  const own = { state: emptyState(ref), manifest };
+  const after = await bucket.attempt(ref);
+  requireNotDeleted(after, ref);
+  const since = keyed && writtenAtMs;
+  if (after.assessedAtMs !== undefined) await giveWay(context, bucket, own, since);
+  requireUnassessed(after);
+  if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, writtenAtMs });
+  if (input.isOfOneParticipant) {
+    await requireOnlyParticipant(context, bucket, own, { before, after, writtenAtMs: since });
   }
-  await bucket.putParticipant(input.participantId, ref);
+  if (isContested) await bucket.putParticipant(participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
   if (keyed) requireInTime(context, writtenAtMs);
   context.manifestCache.set(recordingId(ref), manifest);
   context.openUploadCache.set(recordingId(ref), Promise.resolve(manifest));
   context.onEvent?.('recording-created', 1);
-  return respond(context, before, state, manifest, input.parts);
+  return respond(context, before, own.state, manifest, input.parts);
+}
+
+function requireUnassessed({ assessedAtMs }: Attempt): void {
+  if (assessedAtMs === undefined) return;
+  throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
+}
+
+/** An erasure of its participant may have come before its manifest was answered. */
+function requireNotDeleted(attempt: Attempt, { recording }: RecordingRef): void {
+  const state = attempt.recording(recording);
+  if (state && isKept(state)) return;
+  throw new ServiceError('recording-deleted', 'This recording was deleted while it was being created.');
 }
 
 /** In its canonical form. */

@@ -2,13 +2,9 @@
 import type { RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import type { Manifest } from '../bucket/documents.ts';
-import { SECOND_MS } from '../model/durations.ts';
-import { ServiceError } from '../model/errors.ts';
 import type { RecordingsContext } from './context.ts';
-import { deleteRecording } from './delete.ts';
-
-/** From the writing of its manifest on: a try that takes longer neither responds nor begins to give way. */
-const DECIDES_WITHIN_MS = 30 * SECOND_MS;
+import { requireInTime, stillBeingCreated } from './creation-time.ts';
+import { discardRecording } from './delete.ts';
 
 /** A creation of which the manifest is written. */
 export interface Try {
@@ -27,23 +23,12 @@ export async function giveWay(
   { state: { ref }, manifest }: Try,
   writtenAtMs: number | undefined,
 ): Promise<void> {
+  if (writtenAtMs === undefined) return discardRecording(context, ref, { actor: 'service', isCreator: true });
   const requireStill = async () => {
     const entry = await bucket.participantEntry(manifest, ref);
-    if (writtenAtMs !== undefined) requireInTime(context, writtenAtMs);
+    requireInTime(context, writtenAtMs);
     if (entry) throw stillBeingCreated();
   };
-  if (writtenAtMs !== undefined) requireInTime(context, writtenAtMs);
-  await deleteRecording(context, ref, { reason: 'aborted', actor: 'service', isCreator: true, requireStill });
-}
-
-/** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
-export function requireInTime({ now }: RecordingsContext, writtenAtMs: number): void {
-  if (now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
-}
-
-export function stillBeingCreated(): ServiceError {
-  return new ServiceError(
-    'recording-being-created',
-    'Another request for this attempt is running; send this one again.',
-  );
+  requireInTime(context, writtenAtMs);
+  await discardRecording(context, ref, { actor: 'service', isCreator: true, requireStill });
 }

@@ -3,16 +3,14 @@ import { isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket, DELETION } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import type { RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
+import { mayBeBeingCreated, stillBeingCreated } from './creation-time.ts';
 import { type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
-
-/** The request that creates a recording may still be running: longer than any request lasts. */
-const CREATION_MS = 60 * 60 * 1000;
 
 /**
  * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: it returns
@@ -33,19 +31,37 @@ export async function eraseRecording(
 }
 
 /**
- * Gives up a recording that is not stored. Safe to repeat.
+ * Gives up a recording that is not stored. One of which no part ever arrived leaves nothing, so that callers who begin and
+ * give up cannot fill the bucket; any other leaves an audit event and a receipt. Safe to repeat.
  * @throws ServiceError `recording-stored` when it was completed before, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
+  const { actor, requestId } = caller;
   const bucket = new Bucket(context);
   const state = await requireNotStored(bucket, ref);
+  let isEmpty = false;
   if (state && isKept(state)) {
-    // A completion that is running has either won by now, and is seen, or finds no upload any more.
     const { uploadId } = await readManifest(context, ref);
+    isEmpty = await hasNoPart(context, bucket, ref, uploadId);
+    // A completion that is running has either won by now, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), uploadId);
     await requireNotStored(bucket, ref);
   }
-  await deleteRecording(context, ref, { reason: 'aborted', actor: caller.actor });
+  if (isEmpty) await discardRecording(context, ref, { actor });
+  else {
+    const announce = () => context.audit.record({ event: 'aborted', ref, actor, requestId });
+    await deleteRecording(context, ref, { reason: 'aborted', actor, announce });
+  }
+}
+
+/** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
+async function hasNoPart(
+  { store }: RecordingsContext,
+  bucket: Bucket,
+  ref: RecordingRef,
+  uploadId: string,
+): Promise<boolean> {
+  return (await store.listParts(bucket.mediaKey(ref), uploadId))?.length === 0;
 }
 
 async function requireNotStored(bucket: Bucket, ref: RecordingRef): Promise<RecordingState | undefined> {
@@ -59,21 +75,41 @@ interface DeletionRequest {
   readonly actor: string;
   /** The request that creates it has given it up: nothing more of its creation will be written. */
   readonly isCreator?: boolean;
+  /** It was given up before a part of it arrived: its deletion leaves no receipt. */
+  readonly isEmpty?: boolean;
   /** Right before the deletion intent: throws when it is not to be deleted any more. */
   readonly requireStill?: () => Promise<void>;
   readonly announce?: () => Promise<void>;
 }
 
-/**
- * Enqueues at once, so that the next sweep finishes what a crash leaves; writes the deletion intent, after which the
- * deletion cannot be revoked; then the audit event, which a repeated call writes again rather than never; then purges.
- * Safe to repeat. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`; StoreError
- */
+/** @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`; StoreError */
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, isCreator, requireStill, announce }: DeletionRequest,
+  request: Omit<DeletionRequest, 'isEmpty'>,
 ): Promise<Receipt> {
+  return (await deleteOrDiscard(context, ref, request)) ?? requireReceipt(context, ref);
+}
+
+/** Of a recording that was given up before a part of it arrived: nothing is left, not even a receipt. @throws as above */
+export async function discardRecording(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  request: Omit<DeletionRequest, 'isEmpty' | 'reason' | 'announce'>,
+): Promise<void> {
+  await deleteOrDiscard(context, ref, { ...request, reason: 'aborted', isEmpty: true });
+}
+
+/**
+ * Enqueues at once, so that the next sweep finishes what a crash leaves; writes the audit event, so that nothing ends
+ * without one; then the deletion intent, after which the deletion cannot be revoked; then purges.
+ * Safe to repeat. Undefined: nothing had arrived, and nothing is left to prove.
+ */
+async function deleteOrDiscard(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  { reason, actor, isCreator, isEmpty = false, requireStill, announce }: DeletionRequest,
+): Promise<Receipt | undefined> {
   const bucket = new Bucket(context);
   const { manifest, deleting } = (await bucket.recording(ref))?.objects ?? {};
   // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
@@ -83,26 +119,32 @@ export async function deleteRecording(
   const nowMs = context.now();
   forget(context, ref);
   await bucket.queue.enqueue(ref, nowMs);
+  await announce?.();
   if (!deleting) {
     await requireStill?.();
-    await bucket.write(ref, 'deleting', { version: 1, reason, actor, requestedAt: toIso(nowMs) });
+    const requestedAt = toIso(nowMs);
+    await bucket.write(ref, 'deleting', { version: 1, reason, actor, requestedAt, ...(isEmpty && { isEmpty }) });
   }
-  await announce?.();
   const attempt = await bucket.attempt(ref, { everything: true });
   const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
-  const candidate = { state, areUploadsListed: false, reason, actor, deadlineMs: attempt.deadlineMs(ref) };
+  const deadlineMs = attempt.deadlineMs(ref);
+  const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);
   return requireDeleted(bucket, ref, outcome);
 }
 
-async function requireDeleted(bucket: Bucket, ref: RecordingRef, outcome: PurgeOutcome | undefined): Promise<Receipt> {
-  if (outcome?.result === 'deleted') {
+async function requireDeleted(
+  bucket: Bucket,
+  ref: RecordingRef,
+  outcome: PurgeOutcome | undefined,
+): Promise<Receipt | undefined> {
+  if (outcome && outcome.result !== 'failed') {
     await requireAbsent(bucket, ref);
-    return outcome.receipt;
+    return outcome.result === 'deleted' ? outcome.receipt : undefined;
   }
-  const failure = outcome?.result === 'failed' ? outcome.failure : { code: 'no-receipt' };
+  const failure = outcome?.failure ?? { code: 'no-receipt' };
   // A second read distinguishes a damaged manifest from a damaged response.
   if (failure.code === 'manifest-unreadable' && (await bucket.read(ref, 'manifest')) === 'unreadable') {
     const detail = 'Its media are deleted. Its description cannot be read, and is kept until an operator has looked.';
@@ -124,16 +166,16 @@ async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Pr
 }
 
 /**
- * The participant index entry is the last object that a creation writes: while it is missing, the creation may go on.
- * False when it is missing because another deletion has just finished. @throws ServiceError `recording-being-created`
+ * A creation that may have to give way marks its participant index entry as whole at its end: until then it may go on.
+ * False when the entry is missing because another deletion has just finished. @throws ServiceError `recording-being-created`
  */
 async function isCreated(context: RecordingsContext, bucket: Bucket, ref: RecordingRef): Promise<boolean> {
-  if (context.now() - createdAtOf(ref.recording) > CREATION_MS) return true;
+  if (!mayBeBeingCreated(context, ref)) return true;
   const manifest = await bucket.read(ref, 'manifest');
   if (!manifest || manifest === 'unreadable') return true;
   if (await bucket.participantEntry(manifest, ref)) return true;
   const left = (await bucket.recording(ref))?.objects;
   if (left?.deleting) return true;
   if (!left?.manifest) return false;
-  throw new ServiceError('recording-being-created', 'This recording is still being created; ask again.');
+  throw stillBeingCreated();
 }

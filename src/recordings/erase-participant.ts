@@ -6,6 +6,7 @@ import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import type { Caller, RecordingsContext } from './context.ts';
+import { mayBeBeingCreated } from './creation-time.ts';
 import { eraseRecording } from './delete.ts';
 import { failureOf } from './failure.ts';
 
@@ -76,11 +77,16 @@ export async function eraseParticipant(
     return true;
   }
 
-  /** Why it failed; undefined of an index entry that led nowhere: it is the last object that a creation writes. */
+  /**
+   * Why it failed; undefined of an index entry that led nowhere. A creation writes it before the manifest: while one may
+   * still be running, nobody can say that nothing is held.
+   */
   async function removeStray(ref: RecordingRef, error: unknown): Promise<string | undefined> {
     if (!(error instanceof ServiceError)) return failureOf(error).code;
     if (error.code !== 'recording-not-found') return error.code;
     try {
+      const isBegun = mayBeBeingCreated(context, ref) && (await bucket.hasParticipant(participant.participant, ref));
+      if (isBegun) return 'recording-being-created';
       await bucket.removeParticipant(participant.participant, ref);
       return undefined;
     } catch (refused) {

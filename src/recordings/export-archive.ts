@@ -1,6 +1,6 @@
 // Portability (policy 9.1): the export and the recordings themselves as one ZIP, in constant memory.
 import { makeZip } from 'client-zip';
-import { storedAtMs } from '../bucket/attempt.ts';
+import { isKept, isStored, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
@@ -25,7 +25,7 @@ interface ArchivedFile {
 
 /**
  * `manifest.json`, which is the export, then each file that it names, not compressed: media are already. ZIP64 where it
- * must be. A recording that was deleted since, or whose deadline came, is named in `left-out.json`; one that is deleted
+ * must be. A recording that was deleted or restricted since, or whose deadline came, is named in `left-out.json`; one that is deleted
  * while it is read breaks the archive off, which no reader takes for whole.
  */
 export async function* exportArchive(
@@ -47,13 +47,13 @@ export async function* exportArchive(
     yield { name: 'manifest.json', lastModified: new Date(context.now()), input: manifest };
     const leftOut: string[] = [];
     for (const file of files) {
-      if (await isHeld(context, file)) {
+      if (await mayBeGiven(context, file, options)) {
         open = readMedia(context, file);
         yield { name: file.name, lastModified: new Date(file.storedAtMs), input: open };
       } else leftOut.push(file.name);
     }
     if (leftOut.length > 0) {
-      const why = 'Deleted between the writing of manifest.json and the turn of the file.';
+      const why = 'Deleted or restricted between the writing of manifest.json and the turn of the file.';
       yield { name: 'left-out.json', lastModified: new Date(context.now()), input: JSON.stringify({ why, leftOut }) };
     }
   }
@@ -80,10 +80,14 @@ function toFile({ state, manifest, deadlineMs }: LiveRecording, contentType: str
   };
 }
 
-async function isHeld(context: RecordingsContext, { ref, deadlineMs }: ArchivedFile): Promise<boolean> {
-  return (
-    deadlineMs > context.now() && (await context.store.getStart(new Bucket(context).mediaKey(ref), 1)) !== undefined
-  );
+async function mayBeGiven(
+  context: RecordingsContext,
+  { ref, deadlineMs }: ArchivedFile,
+  { includeRestricted }: { readonly includeRestricted: boolean },
+): Promise<boolean> {
+  const state = await new Bucket(context).recording(ref);
+  const isHeld = state !== undefined && isKept(state) && isStored(state) && deadlineMs > context.now();
+  return isHeld && (includeRestricted || !state.objects.restricted);
 }
 
 /** A connection that the store dropped, because the client was slow, is opened again where it was. */

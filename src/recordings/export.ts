@@ -1,6 +1,6 @@
 // Access and portability (policy 9.1): all that is held of a participant, as one document that is written as it is read.
 import type { z } from 'zod';
-import { isStored } from '../bucket/attempt.ts';
+import { isKept, isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
 import { EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
@@ -40,8 +40,9 @@ export async function* exportDocument(
   let separator = '';
   for await (const { ref, live, isUnreadable } of heldRecordings(context, participant)) {
     if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
-    if (!live) continue;
-    yield `${separator}${openEnd(await exportRecording(context, caller, live, options))},"accessLog":[`;
+    const exported = live && (await exportRecording(context, caller, live, options));
+    if (!exported) continue;
+    yield `${separator}${openEnd(exported)},"accessLog":[`;
     let comma = '';
     for await (const entry of accessLogOf(context, ref)) {
       yield comma + JSON.stringify(entry);
@@ -76,22 +77,29 @@ function openEnd(document: object): string {
   return JSON.stringify(document).slice(0, -1);
 }
 
+/** Undefined: it was deleted while its audit event was written. What was restricted then is described, and audited, again. */
 async function exportRecording(
   context: RecordingsContext,
   caller: Caller,
   live: LiveRecording,
-  { includeRestricted, fileFor }: ExportOptions,
-): Promise<ExportedRecording> {
+  options: ExportOptions,
+): Promise<ExportedRecording | undefined> {
+  const { includeRestricted, fileFor } = options;
   const { state } = live;
   const recording = await toRecording(context, live);
   const restriction = await readRestriction(context, live);
   const isGiven = isStored(state) && (!restriction || includeRestricted);
   const link = (isGiven && !fileFor && (await presignPlaybackOf(context, live))) || null;
-  const file = isGiven && fileFor ? fileFor(live, recording) : null;
-  const detail = link ? `link until ${link.expiresAt}` : file ? 'file in an archive' : 'description alone';
+  const isFile = isGiven && fileFor !== undefined;
+  const detail = link ? `link until ${link.expiresAt}` : isFile ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
   await context.audit.record({ event: 'exported', ref: state.ref, actor, requestId, detail });
-  return { ...recording, restriction, link, file };
+  const later = await new Bucket(context).recording(state.ref);
+  if (!later || !isKept(later)) return undefined;
+  if (later.objects.restricted && !state.objects.restricted) {
+    return exportRecording(context, caller, { ...live, state: later }, options);
+  }
+  return { ...recording, restriction, link, file: isFile ? fileFor(live, recording) : null };
 }
 
 async function readRestriction(

@@ -9,8 +9,9 @@ import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.
 import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
-import { giveWay, requireInTime, stillBeingCreated, type Try } from './creation.ts';
-import { deleteRecording } from './delete.ts';
+import { giveWay, type Try } from './creation.ts';
+import { requireInTime, stillBeingCreated } from './creation-time.ts';
+import { discardRecording } from './delete.ts';
 import { requireNoOther } from './one-participant.ts';
 import { readManifest } from './read.ts';
 
@@ -136,7 +137,7 @@ async function removeLosers(
     const { state, manifest } = found;
     if (found === decided || state.objects.media || !isOver(attempt, state)) continue;
     if (await bucket.participantEntry(manifest, state.ref)) continue;
-    await deleteRecording(context, state.ref, { reason: 'aborted', actor: 'service', isCreator: true });
+    await discardRecording(context, state.ref, { actor: 'service', isCreator: true });
   }
 }
 

@@ -4,7 +4,8 @@ import type { Bucket } from '../bucket/bucket.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingsContext } from './context.ts';
-import { giveWay, stillBeingCreated, type Try } from './creation.ts';
+import { giveWay, type Try } from './creation.ts';
+import { stillBeingCreated } from './creation-time.ts';
 import { readManifest } from './read.ts';
 
 /** How often a creation looks whether a later one of another participant has given way: a few store calls away. */

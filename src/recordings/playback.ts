@@ -20,7 +20,7 @@ const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * Each call makes another link. Link or refusal, it is in the audit trail before the response: when that cannot be
- * written there is no link. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
+ * written there is no link. What was restricted or deleted while it was written is refused, which is audited too. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
  */
 export async function presignPlayback(
   context: RecordingsContext,
@@ -33,6 +33,7 @@ export async function presignPlayback(
     const link = await presignPlaybackOf(context, await readPlayable(context, ref));
     if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
     await context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` });
+    await readPlayable(context, ref);
     context.onEvent?.('link-issued', 1);
     return link;
   } catch (error) {

@@ -5,7 +5,7 @@ import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
-import { completeRecording } from './complete.ts';
+import { type CompleteInput, completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';
 import { requireUploading } from './upload.ts';
@@ -19,7 +19,11 @@ export interface ProxiedUpload {
 }
 
 /** Everything is checked before a byte is read. @throws ServiceError as `requireUploading`. */
-export async function openProxiedUpload(context: RecordingsContext, ref: RecordingRef): Promise<ProxiedUpload> {
+export async function openProxiedUpload(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  by?: CompleteInput['by'],
+): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
   const { maxRecordingBytes } = context.uploads;
   const key = new Bucket(context).mediaKey(ref);
@@ -65,7 +69,7 @@ export async function openProxiedUpload(context: RecordingsContext, ref: Recordi
     },
     complete() {
       if (parts.length === 0) throw new ServiceError('file-missing', 'The file is empty.');
-      return completeRecording(context, ref, { parts, dropOthers: true });
+      return completeRecording(context, ref, { parts, dropOthers: true, by });
     },
   };
 }

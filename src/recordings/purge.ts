@@ -26,6 +26,8 @@ export interface DeletionCandidate {
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
+  /** It has a deletion intent, which may say that it was given up before a part of it arrived. Default: false. */
+  readonly hasIntent?: boolean | undefined;
 }
 
 export interface DeletedCount {
@@ -36,7 +38,7 @@ export interface DeletedCount {
 
 export type PurgeOutcome = { readonly ref: RecordingRef; readonly deleted: DeletedCount } & (
   | { readonly result: 'deleted'; readonly receipt: Receipt }
-  /** Nothing was ever recorded: a creation that died before its manifest. There is no receipt. */
+  /** Nothing was ever recorded: a creation that died before its manifest, or was given up at once. There is no receipt. */
   | { readonly result: 'was-empty' }
   | { readonly result: 'failed'; readonly failure: Failure }
 );
@@ -44,7 +46,7 @@ export type PurgeOutcome = { readonly ref: RecordingRef; readonly deleted: Delet
 /** How far one recording is. A step acts on jobs that have not failed. */
 type Progress =
   | { readonly step: 'deleting' }
-  /** There was an open upload without parts, and nothing else. */
+  /** There was an open upload without parts, and nothing else but the manifest of a creation that was given up. */
   | { readonly step: 'was-empty' }
   | { readonly step: 'drafted'; readonly draft: UnchainedReceipt }
   | { readonly step: 'proven'; readonly receipt: Receipt }
@@ -114,9 +116,9 @@ class Purge {
     await this.#writeEvents();
     await this.#writeReceipts();
     await this.#deleteBatch((job) => this.#participantEntry(job));
-    // The deletion intent is deleted last and alone: a manifest whose deletion is refused must not become readable again.
-    await this.#deleteBatch(allButIntent);
-    await this.#deleteBatch(intent);
+    // What makes it due is deleted last: a manifest whose deletion is refused must not become readable again.
+    await this.#deleteBatch(allButCause);
+    await this.#deleteBatch(cause);
     return this.#jobs.map(toOutcome);
   }
 
@@ -188,8 +190,10 @@ class Purge {
       job.progress = { step: 'proven', receipt: known };
       return;
     }
-    // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
-    if (!known && candidate.state.items.length === 0 && deleted.bytes === 0) {
+    // No one has the id of a creation that died before its manifest, and no part of it, or of what was given up, ever arrived.
+    const isDiscarded = async () =>
+      candidate.state.items.length === 0 || (!hadMedia && candidate.hasIntent === true && (await this.#saysEmpty(ref)));
+    if (!known && deleted.bytes === 0 && (await isDiscarded())) {
       job.progress = { step: 'was-empty' };
       return;
     }
@@ -207,6 +211,12 @@ class Purge {
       actor: known?.actor ?? candidate.actor,
     };
     job.progress = { step: 'drafted', draft };
+  }
+
+  /** Read now: an erasure, which needs a receipt, may have replaced the intent of an abort. */
+  async #saysEmpty(ref: RecordingRef): Promise<boolean> {
+    const intent = await this.#bucket.read(ref, 'deleting');
+    return intent !== undefined && intent !== 'unreadable' && intent.isEmpty === true;
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
@@ -329,19 +339,21 @@ function fail(job: PurgeJob, failure: Failure): void {
   if (isActive(job)) job.progress = { step: 'failed', failure };
 }
 
+/** Without one of these a recording that must be deleted would look as if it may be kept. */
+const CAUSES: ReadonlySet<string> = new Set(['deleting', 'ahead']);
 /** A restriction lasts as long as the media: pages of a listing from before and during a purge must not show these alone. */
-const KEPT_BESIDE_MEDIA: ReadonlySet<string> = new Set(['manifest', 'restricted', 'deleting']);
+const KEPT_BESIDE_MEDIA: ReadonlySet<string> = new Set(['manifest', 'restricted', ...CAUSES]);
 
 function contents({ state }: PurgeJob): readonly CountedTarget[] {
   return state.items.filter(({ object }) => !KEPT_BESIDE_MEDIA.has(object));
 }
 
-function allButIntent({ state }: PurgeJob): readonly CountedTarget[] {
-  return state.items.filter(({ object }) => object !== 'deleting');
+function allButCause({ state }: PurgeJob): readonly CountedTarget[] {
+  return state.items.filter(({ object }) => !CAUSES.has(object));
 }
 
-function intent({ state }: PurgeJob): readonly CountedTarget[] {
-  return state.items.filter(({ object }) => object === 'deleting');
+function cause({ state }: PurgeJob): readonly CountedTarget[] {
+  return state.items.filter(({ object }) => CAUSES.has(object));
 }
 
 function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTarget): void {

@@ -111,7 +111,8 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
     memory: processMemory({ max: settings.maxContentUploads }),
     onEvent: recordingMetrics(metrics),
     onAudited: ({ ref, event, requestId, actor, detail }) => {
-      const ids = { tenant: ref.tenant, examId: ref.exam, attemptId: ref.attempt, recordingId: ref.recording };
+      const recordingId = 'recording' in ref ? ref.recording : undefined;
+      const ids = { tenant: ref.tenant, examId: ref.exam, attemptId: ref.attempt, recordingId };
       logger.audit(event, { requestId, actor, ...ids, event, detail });
     },
   });

@@ -1,7 +1,7 @@
 // After a shorter retention override: enqueues the attempts of the tenant earlier, once for each change of RETENTION_BY_TENANT.
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
-import type { QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { RetentionOverrides } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
@@ -16,7 +16,6 @@ const BATCH_ATTEMPTS = 200;
 const MAX_REMEMBERED = 50_000;
 
 type OverridesEntry = QueueEntry & { readonly type: 'overrides' };
-type AttemptEntry = QueueEntry & { readonly type: 'attempt' };
 
 /**
  * Compares the retention overrides with the record at the head of the queue, which is in its first page: without a change

@@ -29,6 +29,8 @@ export interface SweepOptions {
   readonly dryRun?: boolean;
   /** Searches recordings that will soon be deleted unassessed. Default: true. */
   readonly dueSoon?: boolean;
+  /** Searches the end of the queue for what claims to come from the future. Default: true. */
+  readonly fromFuture?: boolean;
   /** Finishes the attempts in progress, then stops. */
   readonly signal?: AbortSignal;
 }

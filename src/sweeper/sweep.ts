@@ -2,14 +2,15 @@
 import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { DELETION } from '../bucket/bucket.ts';
-import type { QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
-import { type AttemptRef, attemptId, createdAtOf, recordingId } from '../model/ids.ts';
+import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
 import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts';
 import { findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
+import { bound, bringEntriesBack, isFromFuture } from './from-future.ts';
 import { findOpenUploads, type OpenUploads, recoverAbandonedUploads } from './recover-uploads.ts';
 import type { DueSoonReport, SweepReport } from './report.ts';
 import { requeueForOverrides } from './requeue.ts';
@@ -33,7 +34,7 @@ const CHUNKS_AT_ONCE = 3;
 /** An attempt that entries of the queue lead to. */
 interface DueAttempt {
   readonly ref: AttemptRef;
-  readonly entries: readonly QueueEntry[];
+  readonly entries: readonly AttemptEntry[];
 }
 
 /** What one listing of a due attempt shows: which of its recordings must be deleted now, and which are kept. */
@@ -61,7 +62,8 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   guardClock(context.now(), page.storeTimeMs);
   // What is due is judged by the time at which the run began: the clock may have been set since.
   guardClock(Math.max(startedAtMs, context.now()), page.storeTimeMs);
-  if (await requeueForOverrides(run, page)) page = await bucket.queue.page();
+  const isBack = options.fromFuture !== false && (await bringEntriesBack(run, page));
+  if ((await requeueForOverrides(run, page)) || isBack) page = await bucket.queue.page();
   for (;;) {
     const due = page.entries.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs);
     await sweepPage(run, uploads, page, due);
@@ -107,7 +109,7 @@ async function sweepPage(
   due: readonly QueueEntry[],
 ): Promise<void> {
   const { context, tally } = run;
-  const attempts = new Map<string, { ref: AttemptRef; entries: QueueEntry[] }>();
+  const attempts = new Map<string, { ref: AttemptRef; entries: AttemptEntry[] }>();
   const expired: QueueEntry[] = [];
   for (const entry of due) {
     if (entry.type === 'attempt') {
@@ -140,6 +142,9 @@ function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: Due
   const dueMs = entries[0]?.timeMs ?? Number.NaN;
   tally.overdue(failureOf(error), bucket.attemptName(ref), dueMs, context.now());
 }
+
+/** Of a deletion whose intent cannot be read. */
+const UNKNOWN_INTENT = { reason: 'controller-instruction', actor: 'unknown' } as const;
 
 /** Attempts that are processed together: inspected, purged, listed again, acknowledged. */
 class ChunkSweep {
@@ -209,17 +214,16 @@ class ChunkSweep {
   /** Whether a recording must be deleted now, and why. */
   async #decideOn(attempt: Attempt, state: RecordingState): Promise<DeletionCandidate | 'keep' | 'unclear'> {
     const { bucket, context, startedAtMs, tally } = this.#run;
-    const createdAtMs = createdAtOf(state.ref.recording);
+    const createdAtMs = attempt.createdAtMs(state);
     const deadlineMs = attempt.deadlineMs(state.ref);
     const isListing = this.#uploads.source === 'listing';
     const wasYoung = this.#run.isYoung(startedAtMs - createdAtMs);
     if (state.objects.deleting) {
       // The intent is what counts; its reason and actor are for the receipt.
       const intent = await bucket.read(state.ref, 'deleting').catch(() => undefined);
-      const { reason, actor } =
-        intent && intent !== 'unreadable' ? intent : ({ reason: 'controller-instruction', actor: 'unknown' } as const);
+      const { reason, actor } = intent && intent !== 'unreadable' ? intent : UNKNOWN_INTENT;
       // A young one may have opened its upload since the uploads were listed.
-      return { state, areUploadsListed: isListing && !wasYoung, deadlineMs, reason, actor };
+      return { state, areUploadsListed: isListing && !wasYoung, deadlineMs, reason, actor, hasIntent: true };
     }
     // A run may last longer than the recording was young when it began: what is left of a deletion is deleted all the same.
     if (this.#run.isYoung(context.now() - createdAtMs)) return 'keep';
@@ -314,20 +318,36 @@ class ChunkSweep {
       this.#uploads.source === 'unknown';
     if (isIncomplete) return nothing;
     const past = due.entries.filter(({ ageMs }) => !this.#run.isYoung(ageMs));
+    const leftBehind = past.flatMap((entry) => this.#indexEntryOf(entry, attempt));
     const nextMs = attempt.nextDeadlineMs(this.#deleted);
     const areRecordsOver =
       attempt.recordings.every(isDeleted) &&
       attempt.assessments.every(({ lastModifiedMs }) => !this.#run.isYoung(this.#storeTimeMs - lastModifiedMs)) &&
       !(nextMs !== undefined && nextMs > startedAtMs + context.leadMs);
     if (nextMs === undefined || areRecordsOver) {
-      return { records: attempt.assessments.map(({ key }) => key), entries: past.map(({ key }) => key) };
+      return {
+        records: [...attempt.assessments.map(({ key }) => key), ...leftBehind],
+        entries: past.map(({ key }) => key),
+      };
     }
     try {
+      if (isFromFuture(attempt, context.now())) {
+        tally.problem({ code: 'from-future' }, bucket.attemptName(due.ref));
+        await bound(bucket, attempt, context.now());
+        return nothing;
+      }
       if (!due.entries.some(({ timeMs }) => timeMs === nextMs)) await bucket.queue.enqueue(due.ref, nextMs);
     } catch (error) {
       tally.problem(failureOf(error), bucket.attemptName(due.ref));
       return nothing;
     }
-    return { records: [], entries: past.filter(({ timeMs }) => timeMs !== nextMs).map(({ key }) => key) };
+    return { records: leftBehind, entries: past.filter(({ timeMs }) => timeMs !== nextMs).map(({ key }) => key) };
+  }
+
+  /** The participant index entry of a creation that died before its manifest: nothing but its queue entry leads there. */
+  #indexEntryOf({ creation }: AttemptEntry, attempt: Attempt): string[] {
+    if (!creation || attempt.recording(creation.recording)?.objects.manifest) return [];
+    const ref = { ...attempt.ref, recording: creation.recording };
+    return [this.#run.bucket.participantName(creation.participant, ref)];
   }
 }

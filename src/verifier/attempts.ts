@@ -5,12 +5,13 @@ import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { type Manifest, refOf } from '../bucket/documents.ts';
 import { keysIn } from '../bucket/inventory.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
+import { type AttemptRef, attemptId, type RecordingRef, recordingId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
+import { bound, isFromFuture } from '../sweeper/from-future.ts';
 import type { VerifyRun } from './findings.ts';
 
 /** What the attempts of a window must have elsewhere: a queue entry in time, and an index entry for each recording. */
@@ -47,6 +48,12 @@ async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected
   counts.attempts += 1;
   counts.recordings += attempt.recordings.length;
   const { ref } = attempt;
+  const nowMs = run.context.now();
+  if (isFromFuture(attempt, nowMs)) {
+    await run.report('from-future', run.bucket.attemptName(ref), 'a recording or its assessment', () =>
+      bound(run.bucket, attempt, nowMs),
+    );
+  }
   const deadlineMs = attempt.nextDeadlineMs();
   if (deadlineMs !== undefined) expected.deadlines.set(attemptId(ref), { ref, deadlineMs });
   for (const state of attempt.recordings) {
@@ -62,16 +69,17 @@ async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected
 async function checkRecording(
   run: VerifyRun,
   attempt: Attempt,
-  { ref, objects }: RecordingState,
+  state: RecordingState,
   expected: Expected,
 ): Promise<void> {
   const { bucket, context } = run;
+  const { ref, objects } = state;
   const name = bucket.recordingName(ref);
   const deadlineMs = attempt.deadlineMs(ref);
   if (deadlineMs <= context.now()) {
     await run.report('overdue', name, `its deadline was ${toIso(deadlineMs)}`, () => run.enqueue(ref, deadlineMs));
   }
-  if (run.isYoung(createdAtOf(ref.recording))) return;
+  if (run.isYoung(attempt.createdAtMs(state))) return;
   await checkReceipt(run, ref);
   if (objects.deleting) return;
   if (!objects.manifest) {

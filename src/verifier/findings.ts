@@ -1,12 +1,14 @@
 // What `verify` found, counted in full and listed up to a limit; and what its checks share.
 import { Bucket } from '../bucket/bucket.ts';
 import type { AttemptRef } from '../model/ids.ts';
+import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 
 export const FINDING_KINDS = {
   overdue: 'kept past its deadline',
   'no-due-entry': 'nothing would delete it by its deadline',
+  'from-future': 'it claims to be of a time to come',
   'media-without-manifest': 'left over, without a manifest',
   'manifest-unreadable': 'its manifest cannot be read',
   'wrong-tags': 'the tags do not match its deadline',
@@ -121,6 +123,11 @@ export class VerifyRun {
   /** Younger things may belong to a request that is still running: they are not judged. What has no time is young. */
   isYoung(timeMs: number): boolean {
     return !(this.context.now() - timeMs > this.context.settleMs);
+  }
+
+  /** Whether something claims a time to come; processes may be off by some minutes from each other. */
+  isFromFuture(timeMs: number): boolean {
+    return timeMs > this.context.now() + CLOCKS_AGREE_WITHIN_MS;
   }
 
   /** Reports, and in a repairing run repairs: what the store refuses stays as it is, and is found again. */

@@ -7,6 +7,7 @@ import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun } from '../bucket/receipts.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import type { VerifyRun } from './findings.ts';
@@ -40,11 +41,15 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   for await (const entry of run.bucket.queue.entries()) {
     const { key, timeMs } = entry;
     if (entry.type === 'unknown') await run.report('unknown-key', key, 'in the deletion queue');
+    if (entry.type === 'attempt' && run.isFromFuture(timeMs - MAX_RETENTION_MS)) {
+      await run.report('from-future', key, 'an entry of the deletion queue');
+    }
     if (entry.type !== 'receipts') continue;
     try {
       const index = await run.bucket.queue.readReceiptIndex(key);
       if (index === 'unreadable') await run.report('unreadable', key, 'an index of receipts');
       else if (index) {
+        if (run.isFromFuture(beganAtOf(index.run) ?? 0)) await run.report('from-future', key, 'an index of receipts');
         const isYoung = !(entry.ageMs > run.context.settleMs);
         // Two sweeps that overlapped may both name a receipt: it expires with the one that wrote it last.
         const isJudged = !isYoung && timeMs > nowMs + OVERLAP_MS;

@@ -120,10 +120,15 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
   return listed;
 }
 
+interface IndexEntry {
+  readonly key: string;
+  readonly ref: RecordingRef;
+}
+
 /** `attempts/` is listed once for every `windowKeys` index entries, after them. */
 async function verifyParticipants(run: VerifyRun): Promise<void> {
   for await (const window of inBatches(keysIn(run.bucket.store, 'participants'), run.windowKeys)) {
-    const entries: { key: string; ref: RecordingRef }[] = [];
+    const entries: IndexEntry[] = [];
     for (const { key, parsed, lastModifiedMs } of window) {
       if (parsed?.type !== 'participant') await run.report('unknown-key', key, 'in the folder of participants');
       else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref });
@@ -132,12 +137,30 @@ async function verifyParticipants(run: VerifyRun): Promise<void> {
       run.bucket.store,
       entries.map(({ ref }) => ref),
     );
-    for (const { key, ref } of entries) if (!stored.has(recordingId(ref))) await reportParticipant(run, key, ref);
+    const strays = entries.filter(({ ref }) => !stored.has(recordingId(ref)));
+    const expected = strays.length === 0 ? new Set() : await leftByCreations(run, strays);
+    for (const stray of strays) if (!expected.has(stray.key)) await reportParticipant(run, stray);
   }
 }
 
+/** Those of creations that died before their manifest: the queue leads to them. What has a receipt was deleted since. */
+async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): Promise<ReadonlySet<string>> {
+  const { bucket } = run;
+  const byRecording = new Map(strays.map((stray) => [recordingId(stray.ref), stray]));
+  const expected = new Set<string>();
+  for await (const entry of bucket.queue.entries()) {
+    if (entry.type !== 'attempt' || !entry.creation) continue;
+    const { recording, participant } = entry.creation;
+    const ref = { ...entry.ref, recording };
+    const stray = byRecording.get(recordingId(ref));
+    if (stray?.key !== bucket.participantName(participant, ref)) continue;
+    if ((await bucket.readReceipt(ref)) === undefined) expected.add(stray.key);
+  }
+  return expected;
+}
+
 /** A purge deletes the index entry before the manifest: one that outlives its recording was left behind. */
-async function reportParticipant(run: VerifyRun, key: string, ref: RecordingRef): Promise<void> {
+async function reportParticipant(run: VerifyRun, { key, ref }: IndexEntry): Promise<void> {
   const { bucket } = run;
   if ((await bucket.hasRecording(ref)) || !(await hasObject(bucket.store, key))) return;
   await run.report('stray-marker', key, 'its recording is deleted', () => bucket.removeKey(key));
@@ -146,13 +169,14 @@ async function reportParticipant(run: VerifyRun, key: string, ref: RecordingRef)
 async function verifyAuditEvents(run: VerifyRun): Promise<void> {
   const { context, findings } = run;
   for await (const { key, parsed } of keysIn(context.store, 'audit')) {
-    if (parsed?.type !== 'audit') {
+    if (parsed?.type !== 'audit' && parsed?.type !== 'audit-attempt') {
       await run.report('unknown-key', key, 'in the audit trail');
       continue;
     }
     findings.counts.auditEvents += 1;
     const isOverdue = parsed.dayMs + 2 * DAY_MS + context.logRetentionMs <= context.now();
     if (isOverdue) await run.report('log-overdue', key, 'an audit event');
+    if (run.isFromFuture(parsed.dayMs)) await run.report('from-future', key, 'an audit event');
   }
 }
 
@@ -163,7 +187,7 @@ async function verifyOutbox(run: VerifyRun): Promise<void> {
     if (parsed?.type !== 'outbox') await run.report('unknown-key', key, 'in the outbox');
     else if (parsed.timeMs + UNDELIVERED_MS + DAY_MS <= context.now()) {
       await run.report('event-overdue', key, 'never delivered', () => bucket.removeKey(key));
-    }
+    } else if (run.isFromFuture(parsed.timeMs)) await run.report('from-future', key, 'an event for a webhook');
   }
 }
 

@@ -1,12 +1,13 @@
 // The bucket layer over many pages, and what it makes of documents and keys that it did not write.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { readAuditEvents } from '../../src/bucket/audit-trail.ts';
+import { type AuditPlace, readAuditEvents } from '../../src/bucket/audit-trail.ts';
 import { endScratchUpload, receiptRef } from '../../src/bucket/inventory.ts';
 import { dueSoonEvent, listOutbox, toOutboxBody } from '../../src/bucket/outbox.ts';
 import { beganAtOf } from '../../src/bucket/receipts.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { bucketOn } from '../kit/bucket.ts';
 import { START_MS } from '../kit/clock.ts';
@@ -73,12 +74,30 @@ describe('listings of many pages', () => {
       const event = { at, tenantId, examId, attemptId, recordingId, event: 'link-issued', actor: 'r', requestId: 'x' };
       await store.put(key, bytes(index === 3 ? '{' : JSON.stringify(event)));
     }
-    const read = async (after?: string) =>
-      (await Array.fromAsync(readAuditEvents(store, ref, { fromMs: START_MS, toMs: START_MS, after }))).map(
-        ({ key }) => key,
-      );
-    expect(await read()).toEqual(keys.filter((_, index) => index !== 3));
-    expect(await read(keys[1])).toEqual([keys[2], keys[4]]);
+    const attempt = { tenant: tenantId, exam: examId, attempt: attemptId };
+    // Events of the whole attempt are among those of its recordings, in the order of time.
+    const ofAttempt = auditKey(START_MS + 2, attempt, 'assessed', 'v0');
+    const assessed = {
+      at: toIso(START_MS + 2),
+      tenantId,
+      examId,
+      attemptId,
+      event: 'assessed',
+      actor: 'r',
+      requestId: 'x',
+    };
+    await store.put(ofAttempt, bytes(JSON.stringify(assessed)));
+    // One that claims to be of a recording is none of the attempt.
+    const forged = auditKey(START_MS + 2, attempt, 'assessed', 'v1');
+    await store.put(forged, bytes(JSON.stringify({ ...assessed, recordingId })));
+    const nameOf = (key: string | undefined) => key?.split('/').at(-1);
+    const read = async (after?: AuditPlace) =>
+      Array.fromAsync(readAuditEvents(store, ref, { fromMs: START_MS, toMs: START_MS, after }));
+    const all = [keys[0], keys[1], ofAttempt, keys[2], keys[4]].map(nameOf);
+    const places = await read();
+    expect(places.map(({ name }) => name)).toEqual(all);
+    expect((await read(places[1])).map(({ name }) => name)).toEqual(all.slice(2));
+    expect((await read(places[2])).map(({ name }) => name)).toEqual(all.slice(3));
   });
 });
 

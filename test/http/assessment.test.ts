@@ -22,10 +22,10 @@ const iso = (ms: number) => new Date(ms).toISOString();
 const now = (agoMs = 0) => iso(api.service.clock.now() - agoMs);
 const daysAfter = (time: string, days = 30) => iso(Date.parse(time) + days * DAY_MS);
 
-const assess = (attemptPath: string, completedAt: string, by = api) =>
+const assess = (attemptPath: string, completedAt: string, by = api, confirm?: readonly string[]) =>
   by.call<Assessment>('put', `${attemptPath}/assessment`, {
-    as: { scope: 'assessments:write' },
-    body: { completedAt },
+    as: { scope: 'assessments:write', sub: 'assessor' },
+    body: { completedAt, ...(confirm && { confirm }) },
   });
 const deadlineOf = async ({ path }: CreatedRecording) => (await api.call<Recording>('get', path)).body.deleteBy;
 const tagsOf = ({ ref }: CreatedRecording) => api.service.store.tags(mediaKey(ref));
@@ -125,6 +125,154 @@ describe('an assessment', () => {
     expect((await assess(attemptPath, now())).body.recordings).toBe(0);
     const answer = await api.call('post', `${attemptPath}/recordings`, { body: CREATE_BODY });
     expectProblem(answer, 409, 'attempt-assessed');
+  });
+});
+
+describe('an assessment that would end recordings early', () => {
+  const listOf = (answer: { body: unknown }) => (answer.body as { recordings: { recordingId: string }[] }).recordings;
+
+  it('because they began after it is refused with their names, changes nothing, and is done where each is confirmed', async () => {
+    const by = await startApi();
+    const first = await by.store();
+    const sitting = { attempt: first.ref.attempt };
+    const completedAt = iso(by.service.clock.now());
+    by.service.clock.advance(5 * MINUTE_MS - SECOND_MS);
+    const within = await by.store(sitting);
+    by.service.clock.advance(HOUR_MS);
+    const late = [await by.store(sitting), await by.create(sitting)];
+    const before = await by.service.keys();
+    const refused = await assess(first.attemptPath, completedAt, by);
+    expectProblem(refused, 409, 'assessment-ends-recordings');
+    const named = late.map(({ recording: { recordingId, createdAt, deleteBy } }) => ({
+      recordingId,
+      createdAt,
+      deleteBy,
+    }));
+    expect(refused.body).toMatchObject({ deleteBy: daysAfter(completedAt), recordings: named });
+    const [one = '', other = ''] = named.map(({ recordingId }) => recordingId);
+    const half = await assess(first.attemptPath, completedAt, by, [one, first.ref.recording]);
+    expectProblem(half, 409, 'assessment-ends-recordings');
+    expect(listOf(half).map(({ recordingId }) => recordingId)).toEqual([other]);
+    expect(await by.service.keys()).toEqual(before);
+    for (const confirm of [['x'], [1], 'x', Array(1001).fill(one)]) {
+      expectProblem(await assess(first.attemptPath, completedAt, by, confirm as string[]), 422, 'invalid-request');
+    }
+
+    const done = await assess(first.attemptPath, completedAt, by, [one, other]);
+    expect(done).toMatchObject({ status: 200, body: { completedAt, recordings: 4 } });
+    for (const { path } of [first, within, ...late]) {
+      expect((await by.call<Recording>('get', path)).body.deleteBy).toBe(daysAfter(completedAt));
+    }
+    // A repeated report needs no confirmation any more.
+    expect(await assess(first.attemptPath, completedAt, by)).toMatchObject({ status: 200, body: done.body });
+  });
+
+  it('because its deadline has passed is refused; confirmed, it has them deleted', async () => {
+    const by = await startApi({ policy: { afterAssessmentMs: 7 * DAY_MS } });
+    const stored = await by.store();
+    const completedAt = iso(by.service.clock.now());
+    by.service.clock.advance(7 * DAY_MS);
+    const refused = await assess(stored.attemptPath, completedAt, by);
+    expectProblem(refused, 409, 'assessment-ends-recordings');
+    expect(listOf(refused).map(({ recordingId }) => recordingId)).toEqual([stored.ref.recording]);
+    expect((await by.call('get', stored.path)).status).toBe(200);
+    const confirmed = await assess(stored.attemptPath, completedAt, by, [stored.ref.recording]);
+    expect(confirmed).toMatchObject({ status: 200, body: { deleteBy: daysAfter(completedAt, 7) } });
+    expectProblem(await by.call('get', stored.path), 410, 'recording-expired');
+    expect(await by.service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
+    // Where nothing is held, there is nothing to end.
+    expectProblem(await assess(`/v1/exams/math/attempts/${newAttempt()}`, completedAt, by), 422, 'assessment-too-old');
+  });
+
+  it('is too old whatever is confirmed, when nothing of its time can exist, and leaves no trace', async () => {
+    const attempt = newAttempt();
+    const before = await api.service.keys();
+    const outOfDate = [
+      now(30 * DAY_MS + 5 * MINUTE_MS + 1),
+      '1970-01-01T00:00:00Z',
+      '0001-01-01T00:00:00Z',
+      '0000-01-01T00:00:00Z',
+    ];
+    for (const completedAt of outOfDate) {
+      expectProblem(await assess(`/v1/exams/math/attempts/${attempt}`, completedAt), 422, 'assessment-too-old');
+    }
+    expect(await api.service.keys()).toEqual(before);
+  });
+
+  it('and comes at the same time as creations, ends none of them: either gives way', async () => {
+    const attempt = newAttempt();
+    const attemptPath = `/v1/exams/math/attempts/${attempt}`;
+    for (const completedAt of [now(29 * DAY_MS), now(30 * DAY_MS), '1970-01-01T00:00:00Z']) {
+      const creates = Array.from({ length: 8 }, () =>
+        api.call('post', `${attemptPath}/recordings`, { body: CREATE_BODY }),
+      );
+      const [assessed, ...created] = await Promise.all([assess(attemptPath, completedAt), ...creates]);
+      expect([200, 409, 422]).toContain(assessed.status);
+      const begun = created.filter(({ status }) => status === 201);
+      for (const { headers } of begun) expect((await api.call('get', String(headers.location))).status).toBe(200);
+      for (const refused of created) if (refused.status !== 201) expectProblem(refused, 409, 'attempt-assessed');
+    }
+  });
+
+  it('and is written while a recording is being created, lets none begin, and nothing of it is left', async () => {
+    const attempt = newAttempt();
+    const attemptPath = `/v1/exams/math/attempts/${attempt}`;
+    const held = store.holdNext('createMultipartUpload');
+    const creating = api.call('post', `${attemptPath}/recordings`, { body: CREATE_BODY });
+    await held.reached;
+    expect((await assess(attemptPath, now(29 * DAY_MS))).status).toBe(200);
+    held.release();
+    expectProblem(await creating, 409, 'attempt-assessed');
+    const left = await api.service.keys();
+    const about = left.filter((key) => key.includes(`/${attempt}/`));
+    expect(about.filter((key) => !/^(due|audit)\/|\/assessed\//.test(key))).toEqual([]);
+  });
+});
+
+describe('the audit trail of an attempt', () => {
+  it('has each assessment with its caller, its time and its deadline, once, in the access log of every recording', async () => {
+    const stored = await api.store();
+    const other = await api.create({ attempt: stored.ref.attempt });
+    const [earlier, first] = [now(MINUTE_MS), now()];
+    await assess(stored.attemptPath, first);
+    api.service.clock.advance(1);
+    await assess(stored.attemptPath, first);
+    await api.call('post', `${stored.path}/playback-links`);
+    await assess(stored.attemptPath, earlier);
+    const logOf = async (path: string) =>
+      (await api.call('get', `${path}/access-log`, { as: { scope: 'privacy:manage' } })).body;
+    const assessed = (completedAt: string) => {
+      const detail = `completed ${completedAt}, deadline ${daysAfter(completedAt)}`;
+      return {
+        event: 'assessed',
+        actor: 'assessor',
+        reason: null,
+        detail,
+        at: expect.any(String),
+        requestId: expect.any(String),
+      };
+    };
+    const { items } = await logOf(stored.path);
+    expect(items).toEqual([assessed(first), expect.objectContaining({ event: 'link-issued' }), assessed(earlier)]);
+    expect((await logOf(other.path)).items).toEqual([assessed(first), assessed(earlier)]);
+    const page = (cursor = '') =>
+      api.call('get', `${stored.path}/access-log?limit=1${cursor}`, { as: { scope: 'privacy:manage' } });
+    const paged: unknown[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const { body } = await page(cursor === '' ? '' : `&cursor=${cursor}`);
+      paged.push(...(body.items as unknown[]));
+      cursor = body.nextCursor as string | null;
+    }
+    expect(paged).toEqual(items);
+  });
+
+  it('that cannot be written lets no assessment count', async () => {
+    const stored = await api.store();
+    const restore = store.failOn('put', 'audit/');
+    expectProblem(await assess(stored.attemptPath, now()), 503, 'store-unavailable');
+    restore();
+    expectProblem(await api.call('get', `${stored.attemptPath}/assessment`), 404, 'assessment-not-found');
+    expect(await deadlineOf(stored)).toBe(stored.recording.deleteBy);
   });
 });
 

@@ -1,5 +1,8 @@
 // DELETE of a recording, and of everything of a participant across exams: at once, wholly, with receipts.
+import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { HOUR_MS } from '../../src/model/durations.ts';
+import { newRecordingId } from '../../src/model/ids.ts';
 import type { ParticipantErasure } from '../../src/recordings/erase-participant.ts';
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -169,12 +172,14 @@ describe('the erasure of a participant', () => {
     await eraseAll(who);
     await api.service.store.put(participantKey(who, gone.ref), new Uint8Array());
     expect(erasedIds(await eraseAll(who))).toEqual([gone.ref.recording]);
-    await api.service.store.put(participantKey(who, { ...gone.ref, exam: 'never' }), new Uint8Array());
+    const recording = newRecordingId(api.service.clock.now() - HOUR_MS - 1, randomBytes);
+    const stray = { ...gone.ref, exam: 'never', recording };
+    await api.service.store.put(participantKey(who, stray), new Uint8Array());
     expect(erasedIds(await eraseAll(who))).toEqual([]);
     expect(await api.service.keys(`participants/acme/${who}/`)).toEqual([]);
   });
 
-  it('erases what is created while it runs, and leaves intact a recording whose creation finishes afterwards', async () => {
+  it('erases what is created while it runs, and does not say "nothing" while a creation goes on', async () => {
     const participantId = 'recording-on';
     await api.create({}, { participantId });
     const held = store.holdNext('delete');
@@ -185,14 +190,22 @@ describe('the erasure of a participant', () => {
     expect(erasedIds(await erasing)).toContain(early.ref.recording);
     await expectNothingLeft(api.service.store, early.ref);
 
-    const heldCreate = store.holdNext('createMultipartUpload');
-    const creating = api.create({}, { participantId });
-    await heldCreate.reached;
-    expect(erasedIds(await eraseAll(participantId))).toEqual([]);
-    heldCreate.release();
-    const late = await creating;
-    expect(await heldOf(participantId)).toEqual([late.ref.recording]);
-    expect(erasedIds(await eraseAll(participantId))).toEqual([late.ref.recording]);
+    // From its first write that names the participant on, whichever of its writes is slow.
+    for (const call of ['createMultipartUpload', 'put'] as const) {
+      const heldCreate = store.holdNext('createMultipartUpload');
+      const creating = api.create({}, { participantId });
+      await heldCreate.reached;
+      const heldNext = call === 'put' ? store.holdNext('put') : heldCreate;
+      if (call === 'put') heldCreate.release();
+      await heldNext.reached;
+      const refused = await eraseAll(participantId);
+      expectProblem(refused, 503, 'erasure-incomplete');
+      expect(refused.body).toMatchObject({ receipts: [], failed: [{ code: 'recording-being-created' }] });
+      heldNext.release();
+      const late = await creating;
+      expect(await heldOf(participantId)).toEqual([late.ref.recording]);
+      expect(erasedIds(await eraseAll(participantId))).toEqual([late.ref.recording]);
+    }
   });
 
   it('of hundreds of recordings is one call', async () => {

@@ -167,6 +167,50 @@ describe('the archive', () => {
     expect([ofOther.names, ofOther.manifest.recordings]).toEqual([['manifest.json'], []]);
   });
 
+  it.each(['json', 'zip'])('gives nothing of what is restricted or erased while it is audited (%s)', async (format) => {
+    const participantId = `person-${newAttempt()}`;
+    const [restricted, erased] = [
+      await api.store({}, webm, { participantId }),
+      await api.store({}, webm, { participantId }),
+    ];
+    for (const [created, isKept] of [
+      [restricted, true],
+      [erased, false],
+    ] as const) {
+      let isDone = false;
+      store.watch('put', async (key) => {
+        if (isDone || !String(key).includes(`${created.ref.recording}/`) || !String(key).includes('-exported-')) return;
+        isDone = true;
+        const path = isKept ? `${created.path}/restriction` : `${created.path}?reason=erasure`;
+        const body = isKept ? { body: { reason: 'contested' } } : {};
+        expect((await api.call(isKept ? 'put' : 'delete', path, { as: DESK, ...body })).status).toBe(200);
+      });
+      const manifest =
+        format === 'json' ? (await read(participantId)).body : opened(await download(participantId)).manifest;
+      store.watch('put', () => {});
+      expect(isDone).toBe(true);
+      const found = manifest.recordings.find(({ recordingId }) => recordingId === created.ref.recording);
+      if (isKept) expect(found).toMatchObject({ restricted: true, link: null, file: null });
+      else expect(found).toBeUndefined();
+    }
+  });
+
+  it('leaves out a file that was restricted between the document and its turn', async () => {
+    const participantId = `person-${newAttempt()}`;
+    const stored = await api.store({}, webm, { participantId });
+    const path = `${stored.path}/restriction`;
+    let looks = 0;
+    store.watch('list', async (prefix) => {
+      if (!String(prefix).startsWith('audit/')) return;
+      looks += 1;
+      if (looks === 1) expect((await api.call('put', path, { as: DESK, body: { reason: 'x' } })).status).toBe(200);
+    });
+    const { names } = opened(await download(participantId));
+    store.watch('list', () => {});
+    expect(looks).toBeGreaterThan(0);
+    expect(names).toEqual(['manifest.json', 'left-out.json']);
+  });
+
   it('names each file by what it is, whatever was announced', async () => {
     const participantId = `person-${newAttempt()}`;
     const matroska = Buffer.concat([ebmlHeader(docType('matroska')), segment(cluster(simpleBlock()))]);

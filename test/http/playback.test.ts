@@ -198,6 +198,20 @@ describe('a restriction', () => {
     ]);
   });
 
+  it.each([
+    ['restricted', { status: 423, code: 'recording-restricted', act: restrict }],
+    ['erased', { status: 410, code: 'recording-deleted', act: erase }],
+  ] as const)('no link is handed out of what was %s while its link was audited', async (_, { status, code, act }) => {
+    const stored = await api.store();
+    const held = store.holdNext('put');
+    const linking = link(stored);
+    await held.reached;
+    expect((await act(stored)).status).toBe(200);
+    held.release();
+    expectProblem(await linking, status, code);
+    expect(await logOf(stored)).toContainEqual(expect.objectContaining({ event: 'link-refused', detail: code }));
+  });
+
   it('that an erasure overtakes leaves nothing behind', async () => {
     const stored = await api.store();
     const held = store.holdNext('put');

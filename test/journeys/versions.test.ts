@@ -34,7 +34,8 @@ describe.each([
     await service.store.put(recordingKey(ref, 'media'), webm, { contentType: 'video/webm' });
     await service.store.put(recordingKey(ref, 'restricted'), new Uint8Array());
     await service.store.delete([{ key: recordingKey(ref, 'restricted') }]);
-    await assessAttempt(service.context, ref, service.clock.now());
+    const assessor = { tenant: ref.tenant, actor: 'assessor', requestId: 'q' };
+    await assessAttempt(service.context, assessor, ref, { completedAtMs: service.clock.now() });
     const late = await service.begin({ attempt: 'a2' });
     await uploadParts(service.context, late, [webm]);
     const erased = await service.record({ attempt: 'a3' });

@@ -15,6 +15,10 @@ export function createVirtualClock() {
     advance: (ms: number): void => {
       clock.tick(ms);
     },
+    /** Sets the time forwards or backwards, as an operator or NTP does: no timer fires for it. */
+    step: (ms: number): void => {
+      clock.setSystemTime(clock.Date.now() + ms);
+    },
     /** Calls `tick` every `ms` until the returned function is called. */
     every: (ms: number, tick: () => void) => {
       const timer = clock.setInterval(tick, ms);

@@ -17,7 +17,11 @@ export const dueAttemptKey = (timeMs: number, ref: AttemptRef, unique: string) =
 export const dueReceiptsKey = (timeMs: number, unique: string) => keyOf('due-receipts', { timeMs, unique });
 export const receiptKey = (ref: RecordingRef) => keyOf('receipt', ref);
 export const auditPrefix = (timeMs: number, ref: RecordingRef) => prefixOf('audit', { ...ref, timeMs });
-export const auditKey = (timeMs: number, ref: RecordingRef, event: string, unique: string) =>
-  keyOf('audit', { ...ref, timeMs, unique: `${toKeyTime(timeMs)}-${event}-${unique}.json` });
+export const auditKey = (timeMs: number, ref: RecordingRef | AttemptRef, event: string, unique: string) =>
+  keyOf('recording' in ref ? 'audit' : 'audit-attempt', {
+    ...ref,
+    timeMs,
+    unique: `${toKeyTime(timeMs)}-${event}-${unique}.json`,
+  });
 export const outboxKey = (tenant: string, timeMs: number, unique: string) =>
   keyOf('outbox', { tenant, timeMs, unique });

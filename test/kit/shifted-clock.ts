@@ -15,6 +15,7 @@ export function startServiceOn(testStore: TestStore, options: TestServiceOptions
 function createShiftedClock() {
   const turns: { realMs: number; offsetMs: number }[] = [];
   const offset = () => turns.at(-1)?.offsetMs ?? 0;
+  const turn = (ms: number) => void turns.push({ realMs: Date.now(), offsetMs: offset() + ms });
   return {
     now: () => Date.now() + offset(),
     sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => {}),
@@ -22,9 +23,8 @@ function createShiftedClock() {
       const timer = setInterval(tick, ms);
       return () => clearInterval(timer);
     },
-    advance(ms: number) {
-      turns.push({ realMs: Date.now(), offsetMs: offset() + ms });
-    },
+    advance: turn,
+    step: turn,
     /** What the clock showed at a real time. */
     at(realMs: number) {
       return realMs + (turns.findLast((turn) => turn.realMs < realMs)?.offsetMs ?? 0);

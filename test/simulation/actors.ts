@@ -4,7 +4,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import type { RecordingsContext } from '../../src/recordings/context.ts';
+import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
@@ -77,7 +77,11 @@ async function record(taking: Taking): Promise<void> {
   const created = await again(taking, async () => {
     const answer = await callService(taking, attempt, 'create', (...by) => createRecording(...by, attempt, input));
     if ('lost' in answer) simulation.model.leaveRepairs();
-    if ('value' in answer) oneKeyOneRecording(simulation.model, attempt, answer.value.recording.recordingId);
+    if ('value' in answer) {
+      const { recordingId } = answer.value.recording;
+      simulation.model.know({ ...attempt, recording: recordingId }).isAnswered = true;
+      oneKeyOneRecording(simulation.model, attempt, recordingId);
+    }
     return answer;
   }, ['recording-being-created']);
   if (!created) return;
@@ -116,7 +120,9 @@ async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8A
   let isDoomed = false;
   const recording = await again(taking, () => {
     isDoomed = model.know(ref).doomedMs !== undefined;
-    return callService(taking, ref, 'complete', (context) => completeRecording(context, ref, { parts, timeline }));
+    return callService(taking, ref, 'complete', (context, by) =>
+      completeRecording(context, ref, { parts, timeline, by }),
+    );
   });
   if (recording?.state !== 'stored') return;
   must(!isDoomed, 'what was deleted never comes back', `${ref.recording} is completed`);
@@ -128,8 +134,8 @@ async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8A
 /** Through the service, for clients that cannot reach the bucket. */
 async function upload(taking: Taking, ref: RecordingRef, bodies: readonly Uint8Array[]): Promise<void> {
   const { model, world } = taking.simulation;
-  const answer = await callService(taking, ref, 'content', async (context) => {
-    const content = await openProxiedUpload(context, ref);
+  const answer = await callService(taking, ref, 'content', async (context, by) => {
+    const content = await openProxiedUpload(context, ref, by);
     await content.write(Readable.from(bodies));
     return content.complete();
   });
@@ -160,8 +166,9 @@ async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
   const couldBe = known.mayBeAborted;
   // What was stored before is kept, whoever gives it up.
   if (!model.has(ref, 'stored')) known.mayBeAborted = true;
+  const beganMs = taking.simulation.world.nowMs;
   const answer = await callService(taking, ref, 'abort', (context, caller) => abortRecording(context, caller, ref));
-  if ('value' in answer) erasureIsWhole(model, ref);
+  if ('value' in answer) erasureIsWhole(model, ref, beganMs);
   if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;
 }
 
@@ -182,7 +189,8 @@ async function assess(taking: Taking): Promise<void> {
   const attempt = anAttempt(taking);
   const agoMs = random.pick([0, 0, MINUTE_MS, HOUR_MS, DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 9 * DAY_MS, 11 * DAY_MS]);
   const completedAtMs = simulation.world.nowMs - agoMs;
-  const call = (context: RecordingsContext) => assessAttempt(context, attempt, completedAtMs);
+  const call = (context: RecordingsContext, caller: Caller) =>
+    assessAttempt(context, caller, attempt, { completedAtMs });
   await again(taking, () => callService(taking, attempt, 'assess', call));
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }

@@ -1,7 +1,7 @@
 // What must be true after every step of a history, whatever has failed: each invariant a function that throws `Violation`.
 import { parseDocument } from '../../src/bucket/documents.ts';
 import { DUE_PREFIX, parseKey } from '../../src/bucket/layout.ts';
-import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
+import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import type { SweepReport } from '../../src/sweeper/report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { attemptPrefix, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
@@ -34,6 +34,7 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
     if (parsed?.type === 'receipt') receiptsAreKept(model, world, parsed.ref, name);
     if (parsed?.type === 'due-attempt') touched.push(parsed.ref);
     nothingIsDeletedEarly(model, world, effect, name);
+    whatEndsEarlyIsAudited(model, world, effect, name);
     must(!model.poisoned.has(name), 'what cannot be read is kept', `${name} is deleted`);
   }
   if (aborted) nothingIsDeletedEarly(model, world, effect, aborted.key, aborted.uploadId);
@@ -50,6 +51,10 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
 function learn(model: Model, world: World, { request, method, key, isLate }: Effect): void {
   const parsed = parseKey(key);
   if (parsed?.type === 'recording' && method === 'createMultipartUpload') model.know(parsed.ref).creation ??= request;
+  // One that comes after the end of its upload is refused.
+  if (parsed?.type === 'recording' && method === 'uploadPart' && model.isLiveUpload(parsed.ref)) {
+    model.know(parsed.ref).firstPartMs ??= world.nowMs;
+  }
   if (method !== 'put') return;
   if (parsed?.type === 'recording') {
     if (parsed.object === 'manifest') model.know(parsed.ref).hasManifest = true;
@@ -89,8 +94,8 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   const isDue =
     known.receiptMs !== undefined || model.deadlineMs(ref) - model.rules.leadMs <= world.nowMs + CLOCK_TOLERANCE_MS;
   if (isDue || known.wasDue || known.deletionsAsked > 0 || known.isJunk) return;
-  // Of several tries with one key all but one give way, before a caller was answered with them.
-  if (known.doomedMs !== undefined && !model.isKnownToCallers(ref)) return;
+  // A creation gives way to another try with its key, and to an assessment, before a caller was answered with it.
+  if (known.doomedMs !== undefined && !known.isAnswered) return;
   const isUpload = uploadId !== undefined;
   if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
   // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
@@ -99,6 +104,25 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   if (isUpload && !isCreating && !manifest.includes(uploadId)) return;
   const deadline = new Date(model.deadlineMs(ref)).toISOString();
   throw new Violation('nothing is deleted early', `${request.name} deletes ${key}, its deadline is ${deadline}`);
+}
+
+/**
+ * Media, and the manifest of what has media, that go before the deadline which the recording had unassessed go by an act in
+ * the audit trail, with its actor: an assessment of the attempt, or a request about this very recording.
+ */
+function whatEndsEarlyIsAudited(model: Model, world: World, { request }: Effect, key: string): void {
+  const parsed = parseKey(key);
+  if (parsed?.type !== 'recording' || !['media', 'manifest'].includes(parsed.object)) return;
+  const { ref } = parsed;
+  const known = model.know(ref);
+  const unassessedMs = createdAtOf(ref.recording) + model.retentionMs(ref.tenant, 'unassessedMs');
+  const isDue = unassessedMs - model.rules.leadMs <= world.nowMs + CLOCK_TOLERANCE_MS;
+  // Nobody was answered with it, or nothing had arrived.
+  if (isDue || !known.isAnswered || known.firstPartMs === undefined || !known.hasManifest) return;
+  const isAsked = model.isAudited(ref, ['erased', 'aborted', 'content-refused']);
+  const { tenant, exam, attempt } = ref;
+  const isAssessed = model.isAudited({ tenant, exam, attempt }, ['assessed']);
+  must(isAsked || isAssessed, 'what ends early is in the audit trail', `${request.name} deletes ${key}`);
 }
 
 /** A deadline never moves later once assessed: the fact stays as long as anything that it is about. */
@@ -168,10 +192,11 @@ export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganM
   }
 }
 
-/** An answered erasure: nothing can be read any more, and there is a receipt. */
-export function erasureIsWhole(model: Model, ref: RecordingRef): void {
+/** An answered erasure, or abort: nothing can be read any more, and there is a receipt, if there ever was a part. */
+export function erasureIsWhole(model: Model, ref: RecordingRef, abortedAtMs?: number): void {
   must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
   const known = model.know(ref);
+  if (abortedAtMs !== undefined && !((known.firstPartMs ?? Number.POSITIVE_INFINITY) < abortedAtMs)) return;
   must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
 }
 

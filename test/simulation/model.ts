@@ -25,6 +25,8 @@ const newKnown = (ref: RecordingRef) => ({
   creation: undefined as Request | undefined,
   /** Its manifest was written: from then on somebody may have its id. */
   hasManifest: false,
+  /** A caller was answered with it. */
+  isAnswered: false,
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
   deletionsAsked: 0,
   /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
@@ -32,6 +34,8 @@ const newKnown = (ref: RecordingRef) => ({
   /** `deleting` stands, or stood, on it. */
   doomedMs: undefined as number | undefined,
   receiptMs: undefined as number | undefined,
+  /** When its first part arrived: what was given up before leaves nothing. */
+  firstPartMs: undefined as number | undefined,
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
   provenMs: undefined as number | undefined,
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
@@ -104,7 +108,11 @@ export class Model {
 
   /** Whether there is anything that somebody could read, now or after a completion. */
   isLive(ref: RecordingRef): boolean {
-    return this.hasAny(ref) || this.store.uploadsToEnd(recordingPrefix(ref)).length > 0;
+    return this.hasAny(ref) || this.isLiveUpload(ref);
+  }
+
+  isLiveUpload(ref: RecordingRef): boolean {
+    return this.store.uploadsToEnd(recordingPrefix(ref)).length > 0;
   }
 
   /** Its media or its manifest. */
@@ -119,6 +127,17 @@ export class Model {
 
   retentionMs(tenant: string, rule: 'afterAssessmentMs' | 'unassessedMs'): number {
     return Math.min(this.rules.byTenantMs.get(tenant) ?? Number.POSITIVE_INFINITY, this.rules[rule]);
+  }
+
+  /** Whether the audit trail has an event of this kind, with its actor, about the recording or its attempt. */
+  isAudited(ref: RecordingRef | AttemptRef, events: readonly string[]): boolean {
+    const prefix = 'recording' in ref ? recordingPrefix(ref) : `${attemptPrefix(ref)}attempt/`;
+    const about = prefix.replace('attempts/', '');
+    return this.store.keysUnder('audit/').some((key) => {
+      if (!key.includes(`/${about}`) || !events.some((event) => key.includes(`-${event}-`))) return false;
+      const body = Buffer.from(this.store.peek(key) ?? []).toString();
+      return /"actor":"[^"]+"/.test(body);
+    });
   }
 
   deadlineMs(ref: RecordingRef): number {

@@ -40,7 +40,7 @@ describe('the deletion queue at a glance', () => {
     const ref = await service.record();
     service.clock.advance(20 * DAY_MS);
     const oldestDueMs = createdAtOf(ref.recording) + 30 * DAY_MS;
-    await service.assess(ref, service.clock.now() - 19 * DAY_MS);
+    await service.assess(ref, service.clock.now() - 19 * DAY_MS, [ref.recording]);
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });
     expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
     expect(await status()).toEqual({ oldestDueMs, sweepable: 0 });

@@ -18,6 +18,7 @@ import { overriding } from '../kit/interventions.ts';
 import { dueAttemptKey, recordingPrefix } from '../kit/keys.ts';
 import { startTestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
 
+const BY = { actor: 'assessor', requestId: 'r1' } as const;
 export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 
 /** The body of an index of receipts. */
@@ -38,7 +39,8 @@ export function startRetention(options: TestServiceOptions = {}) {
     kinds: async (how?: { fix: boolean }) => (await service.verify(how)).findings.map(({ kind }) => kind).sort(),
     complete: (ref: RecordingRef, on = store, what: Parameters<typeof completeRecording>[2] = {}) =>
       completeRecording({ ...context, store: on }, ref, what),
-    assess: (ref: Attempt, atMs = clock.now()) => assessAttempt(context, ref, atMs),
+    assess: (ref: Attempt, completedAtMs = clock.now(), confirm?: string[]) =>
+      assessAttempt(context, { tenant: ref.tenant, ...BY }, ref, { completedAtMs, confirm }),
     erase: (ref: RecordingRef, on = store) => deleteRecording({ ...context, store: on }, ref, ERASURE),
     stateOf: async (ref: RecordingRef) => (await readRecording(context, ref)).state,
     receiptOf: (ref: RecordingRef) => readReceipt(store, ref),

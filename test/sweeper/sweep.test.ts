@@ -35,7 +35,7 @@ test('an assessed recording stays until a day before its deadline, then goes who
   expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
   expect(report.deleted.bytes).toBeGreaterThan(webm.length);
   const left = await service.keys();
-  expect(left.filter((key) => !key.startsWith('receipts/') && !/^due\/[^/]+\/receipts\//.test(key))).toEqual([]);
+  expect(left.filter((key) => !/^(receipts|audit|due\/[^/]+\/receipts)\//.test(key))).toEqual([]);
   const receipt = await service.receiptOf(ref);
   const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
   expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
@@ -158,7 +158,9 @@ test('an assessment outlives the erasure of its recordings, until its own deadli
 test('an assessment that was written just now outlives its deadline and what it makes due, if anything: its request may still run', async () => {
   const ref = await service.record();
   await service.after(30 * DAY_MS).put(assessedKey(ref, createdAtOf(ref.recording)));
-  await service.assess({ ...ref, attempt: 'empty' }, service.clock.now() - 31 * DAY_MS);
+  const empty = { ...ref, attempt: 'empty' };
+  await service.assess(empty, service.clock.now() - 30 * DAY_MS + 1);
+  service.clock.advance(1);
   expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
   const assessed = ['a1', 'empty'].map((attempt) => expect.stringContaining(`/${attempt}/assessed/`));
   expect(await service.keys('attempts/')).toEqual(assessed);

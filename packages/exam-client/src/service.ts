@@ -122,8 +122,13 @@ export class Service {
     return { sizeBytes: expected(completed?.sizeBytes, 'number') };
   }
 
+  /** What was empty leaves nothing: a repeated call does not find it. */
   async abort(recordingId: string): Promise<void> {
-    await this.#call('POST', `/${recordingId}/abort`);
+    try {
+      await this.#call('POST', `/${recordingId}/abort`);
+    } catch (error) {
+      if (!(error instanceof ClientError && error.code === 'recording-not-found')) throw error;
+    }
   }
 
   async withdraw(recordingId: string): Promise<void> {

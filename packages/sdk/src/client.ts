@@ -150,9 +150,17 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body });
   }
 
-  /** Reports the attempt assessed. From `completedAt` on its recordings are kept for the retention, never longer. */
-  assess(at: AttemptPath, completedAt: Date | string): Promise<Assessment> {
-    const body = { completedAt: typeof completedAt === 'string' ? completedAt : completedAt.toISOString() };
+  /**
+   * Reports the attempt assessed. From `completedAt` on its recordings are kept for the retention, never longer. `confirm`
+   * names the recordings of an earlier `assessment-ends-recordings`, once somebody has found the time to be right.
+   */
+  assess(
+    at: AttemptPath,
+    completedAt: Date | string,
+    { confirm }: { readonly confirm?: readonly string[] } = {},
+  ): Promise<Assessment> {
+    const time = typeof completedAt === 'string' ? completedAt : completedAt.toISOString();
+    const body = { completedAt: time, ...(confirm && { confirm: [...confirm] }) };
     return send(this.#options, { method: 'PUT', path: `${attemptPath(at)}/assessment`, body });
   }
 

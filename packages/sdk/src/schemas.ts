@@ -6,9 +6,11 @@ export type DeletionReason = 'erasure' | 'consent-withdrawn' | 'controller-instr
  */
 export type ProblemCode =
   | 'assessment-before-recording'
+  | 'assessment-ends-recordings'
   | 'assessment-in-future'
   | 'assessment-later'
   | 'assessment-not-found'
+  | 'assessment-too-old'
   | 'attempt-assessed'
   | 'attempt-full'
   | 'attempt-of-another-participant'
@@ -146,6 +148,12 @@ export interface ReportAssessment {
    * When the human assessment of the attempt was completed.
    */
   completedAt: string;
+  /**
+   * Recordings of which the caller knows that this assessment ends them early. Name those of an earlier `assessment-ends-recordings`, after somebody has looked at the times; never others.
+   *
+   * @maxItems 1000
+   */
+  confirm?: string[];
 }
 export interface Recording {
   /**
@@ -516,9 +524,12 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested.
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline.
    */
   event:
+    | 'assessed'
+    | 'aborted'
+    | 'content-refused'
     | 'link-issued'
     | 'link-refused'
     | 'deleted'
@@ -536,7 +547,7 @@ export interface AccessLogEntry {
    */
   reason: string | null;
   /**
-   * Until when a link was valid, why it was refused, or what was exported.
+   * Until when a link was valid, why it was refused, what was exported, or what an assessment set.
    */
   detail: string | null;
   /**
@@ -645,5 +656,23 @@ export interface Problem {
    * The receipts of what was deleted.
    */
   receipts?: Receipt[];
+  /**
+   * The deadline that the assessment would set.
+   */
+  deleteBy?: string;
+  /**
+   * What the assessment would end early.
+   */
+  recordings?: {
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+    createdAt: string;
+    /**
+     * Its deadline, which stays.
+     */
+    deleteBy: string;
+  }[];
   [k: string]: unknown;
 }

@@ -9,7 +9,10 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
   description:
     'Every recording of the attempt is deleted within the retention period after `completedAt`. Safe to repeat. The ' +
     'earliest assessment counts: a later one is refused, so that no deadline ever moves to a later time. A recording ' +
-    'whose deadline has passed gets no new one: if it still exists, it is deleted now.',
+    'whose deadline has passed gets no new one: if it still exists, it is deleted now. An assessment that would end ' +
+    'recordings early, because its deadline has passed or because they began after it, is refused with 409 ' +
+    '`assessment-ends-recordings`, which names them. Name them in `confirm` where the time is right all the same. Every ' +
+    'assessment is in the audit trail, with the caller.',
   scopes: ['assessments:write'],
   body: { schema: assessmentBody },
   success: { description: 'The assessment, and until when the recordings are kept.', schema: assessment },
@@ -18,9 +21,12 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
     'assessment-later',
     'assessment-in-future',
     'assessment-before-recording',
+    'assessment-too-old',
+    'assessment-ends-recordings',
     'clock-skew',
   ],
-  handle: ({ ctx, ref, body }) => assessAttempt(ctx, ref, Date.parse(body.completedAt)),
+  handle: ({ ctx, caller, ref, body: { completedAt, confirm } }) =>
+    assessAttempt(ctx, caller, ref, { completedAtMs: Date.parse(completedAt), confirm }),
 });
 
 export const readAssessed = operation('get', '/v1/exams/{exam}/attempts/{attempt}/assessment', {

@@ -187,8 +187,8 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
-  handle: ({ ctx, ref, body: { parts, timeline } }) =>
-    completeRecording(ctx, ref, { parts: parts ?? undefined, timeline: timeline ?? undefined }),
+  handle: ({ ctx, caller, ref, body: { parts, timeline } }) =>
+    completeRecording(ctx, ref, { parts: parts ?? undefined, timeline: timeline ?? undefined, by: caller }),
 });
 
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
@@ -225,13 +225,13 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     ...OF_COMPLETION,
     'parts-left-over',
   ],
-  async handle({ ctx, ref, req, res }) {
+  async handle({ ctx, caller, ref, req, res }) {
     if (!req.is('multipart/form-data')) {
       const message = 'Send the recording as multipart/form-data, in the field "file".';
       throw new ServiceError('unsupported-media-type', message);
     }
     return ctx.proxiedUploads.run(async () => {
-      const upload = await openProxiedUpload(ctx, ref);
+      const upload = await openProxiedUpload(ctx, ref, caller);
       const limits = { ...ctx.uploads, partSizeBytes: upload.partSizeBytes };
       await receiveFile(req, res, limits, ctx.proxiedUploads, (file) => upload.write(file));
       return upload.complete();

@@ -75,6 +75,9 @@ export class World {
       advance: () => {
         throw new Error('The time of a world passes by itself.');
       },
+      step: () => {
+        throw new Error('The time of a world is never set.');
+      },
       every: (ms, tick) => {
         const timer = this.#clock.setInterval(tick, ms);
         return () => this.#clock.clearInterval(timer);

@@ -1,0 +1,57 @@
+// What claims to come from the future was written by a clock that was ahead, or by a stranger. It is kept for 30 days from
+// now at most, whatever it claims.
+import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+import type { Bucket } from '../bucket/bucket.ts';
+import type { AttemptEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
+import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
+import type { SweepRun } from './run.ts';
+
+/** Entries that one run brings back; the next run finds the others. */
+const MAX_ENTRIES = 1000;
+
+/**
+ * Replaces each queue entry that is later than any deadline by one of now, so that the sweep inspects its attempt; each is
+ * reported. The new entry is written first, and protects a writer that may still be running as the old one did. Safe to
+ * repeat. Costs nothing while the queue fits into one page; else a LIST for every 1000 entries that are more than 30 days
+ * away, which are those of receipts. Resolves with whether there were any. @throws StoreError
+ */
+export async function bringEntriesBack(run: SweepRun, head: QueuePage): Promise<boolean> {
+  const { bucket, context, options, tally } = run;
+  // The run may have begun an hour ago: entries were added since.
+  const nowMs = context.now();
+  const latestMs = nowMs + MAX_RETENTION_MS + CLOCKS_AGREE_WITHIN_MS;
+  const entries: AttemptEntry[] = [];
+  for await (const entry of head.next === undefined ? head.entries : bucket.queue.entries({ fromMs: latestMs })) {
+    if (entry.type === 'attempt' && entry.timeMs > latestMs) entries.push(entry);
+    if (entries.length === MAX_ENTRIES || run.isStopped) break;
+  }
+  for (const { key } of entries) tally.problem({ code: 'from-future' }, key);
+  if (options.dryRun || entries.length === 0) return false;
+  for (const entry of entries) await bucket.queue.enqueueInstead(entry, nowMs);
+  await run.remove(entries.map(({ key }) => key));
+  return true;
+}
+
+/** Whether a recording's id, or the assessment that counts, is of a time to come. */
+export function isFromFuture(attempt: Attempt, nowMs: number): boolean {
+  return isAhead(attempt.assessedAtMs, nowMs) || recordingsAhead(attempt, nowMs).length > 0;
+}
+
+/**
+ * Marks such recordings, so that they count as created now at the latest, and gives an attempt whose assessment is ahead one
+ * of now: the claim was there before now, so it cannot be later. Enqueues first. Safe to repeat. @throws StoreError
+ */
+export async function bound(bucket: Bucket, attempt: Attempt, nowMs: number): Promise<void> {
+  await bucket.queue.enqueue(attempt.ref, nowMs);
+  for (const { ref } of recordingsAhead(attempt, nowMs)) await bucket.mark(ref, 'ahead');
+  if (isAhead(attempt.assessedAtMs, nowMs)) await bucket.putAssessment(attempt.ref, nowMs);
+}
+
+function recordingsAhead(attempt: Attempt, nowMs: number): RecordingState[] {
+  return attempt.recordings.filter((state) => isAhead(attempt.createdAtMs(state), nowMs));
+}
+
+function isAhead(timeMs: number | undefined, nowMs: number): boolean {
+  return timeMs !== undefined && timeMs > nowMs + CLOCKS_AGREE_WITHIN_MS;
+}
