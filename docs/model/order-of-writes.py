@@ -21,7 +21,8 @@ RULES = {
     'grace': 'queue entries and assessment records are deleted only when older than SETTLE_TIME',
     'unique': 'every queue entry has a name of its own',
     'enqueue_first': 'an erasure enqueues at now before it writes `deleting`',
-    'participant_last': 'create writes the manifest before the participant index entry',
+    'participant_first': 'create writes the participant index entry before the manifest',
+    'index_swept': 'with the entry of a creation that wrote no manifest the sweeper deletes its participant index entry',
     'young_safe': 'the sweeper leaves a recording alone that was created within SETTLE_TIME',
 }
 DONE, CRASHED = 99, 98
@@ -50,30 +51,35 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
         if pc == 11: return put(s, MEDIA, 0), 12, local                             # DeleteObjects
         if pc == 12:                                                                # LIST again: the records of this moment count
             if f[MEDIA] or f[UPLOAD]: return s, 10, local
-            return s, 13, local and (*local[:2], f[ASSESSED])
+            return s, 13, local and (*local[:2], f[ASSESSED], local[3])
         if pc == 13: return put(s, RECEIPT, 1), 14, local
         if pc == 14: return put(s, PARTICIPANT, 0), 15, local
         if pc == 15: return put(s, MANIFEST, 0), 17 if f[DELETING] else 16 if local else DONE, local
         if pc == 17: return put(s, DELETING, 0), 16 if local else DONE, local                 # alone: a batch is not atomic
         if pc == 16: return after_all(s, *local)
-    def after_all(s, entries, at, record):
+    def after_all(s, entries, at, record, had_manifest):
         """Nothing of the recording is left: a record is deleted past grace and deadline, an entry past grace; no further LIST."""
         is_past_grace = record == 2 or not on['grace']
-        if record and is_past_grace and T <= at: return put(s, ASSESSED, 0), 3, (entries, None)
-        return keep(s, entries, T) if record else (s, 3, (entries, None))
-    def keep(s, entries, deadline):
+        if record and is_past_grace and T <= at: return put(s, ASSESSED, 0), 3, (entries, None, had_manifest)
+        return keep(s, entries, T, had_manifest) if record else (s, 3, (entries, None, had_manifest))
+    def keep(s, entries, deadline, had_manifest):
         """An entry that exists at the deadline is as good as a new one."""
-        return s, 3 if any(e[0] == deadline for e in entries) else 2, (entries, deadline)
+        return s, 3 if any(e[0] == deadline for e in entries) else 2, (entries, deadline, had_manifest)
+    def past_grace(entries): return [e for e in entries if not e[2] or not on['grace']]
 
     def step(kind, pc, local, s, now, who='check'):
         f = s[1]
         if kind == 'create':
             if pc == 0: return s, DONE if f[ASSESSED] or now > 0 else 1, None
             if pc == 1: return put(enqueue(s, U, who), YOUNG, 1), 2, None
-            if pc == 2: return put(s, UPLOAD, 1), 3, None
-            first, second = (MANIFEST, PARTICIPANT) if on['participant_last'] else (PARTICIPANT, MANIFEST)
-            if pc == 3: return put(s, first, 1), 4, None
-            if pc == 4: return put(s, second, 1), DONE, None
+            first, last = (PARTICIPANT, MANIFEST) if on['participant_first'] else (MANIFEST, PARTICIPANT)
+            if pc == 2: return put(s, first, 1), 3, None
+            if pc == 3: return put(s, UPLOAD, 1), 4, None
+            if pc == 4: return put(s, last, 1), 5, None
+            if pc == 5: return s, 6 if f[ASSESSED] and f[MANIFEST] and not f[DELETING] else DONE, None   # LIST again: give way
+            if pc == 6: return enqueue(s, 0, who), 7, None
+            if pc == 7: return put(s, DELETING, 1), 10, None
+            return purge(s, pc, local)
         if kind == 'complete':
             if pc == 0: return s, 1 if f[MANIFEST] and f[PARTICIPANT] and not f[DELETING] else DONE, None
             if pc == 1: return (put(put(s, UPLOAD, 0), MEDIA, 1), 2, None) if f[UPLOAD] else (s, DONE, None)
@@ -94,10 +100,13 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
             if pc == 1:                                                             # LIST the attempt
                 entries, at = local
                 due = f[DELETING] or (not (f[YOUNG] and on['young_safe']) and (deadline(f) <= at or f[MEDIA] and not f[MANIFEST]))
-                if present(f): return (s, 10, (entries, at, 0)) if due else keep(s, entries, deadline(f))
-                return after_all(s, entries, at, f[ASSESSED])
+                if present(f): return (s, 10, (entries, at, 0, f[MANIFEST])) if due else keep(s, entries, deadline(f), f[MANIFEST])
+                return after_all(s, entries, at, f[ASSESSED], 0)
             if pc == 2: return enqueue(s, local[1], who), 3, local
-            if pc == 3: return acknowledge(s, [e for e in local[0] if e[0] != local[1]]), DONE, None
+            over = [e for e in local[0] if e[0] != local[1]] if pc in (3, 4) else []
+            if pc == 3 and on['index_swept'] and not local[2] and any(e[1].startswith('create') for e in past_grace(over)):
+                return put(s, PARTICIPANT, 0), 4, local
+            if pc in (3, 4): return acknowledge(s, over), DONE, None
             return purge(s, pc, local)
 
     def pass_grace(s):
@@ -115,6 +124,8 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
         state = queue.popleft(); s, now, running = state; f = s[1]
         if (f[MANIFEST] or f[MEDIA] or f[UPLOAD]) and not any(e[0] <= deadline(f) for e in s[0]):
             broken.setdefault('something is kept without a queue entry at or before its deadline', state)
+        if f[MANIFEST] and not f[PARTICIPANT] and not f[DELETING] and not f[RECEIPT]:
+            broken.setdefault('a recording that its participant does not lead to', state)
         end = after_sweeps(s)
         if end[0] or any(end[1][i] for i in (UPLOAD, MANIFEST, PARTICIPANT, MEDIA, ASSESSED, DELETING)):
             broken.setdefault('something is never deleted if all crash here', state)
