@@ -1,5 +1,4 @@
-// `sweep`, one run for a cron job or a person, and the schedule of the sweeps inside `serve`.
-import { schedule as scheduleCron } from 'node-cron';
+// `sweep`, one run for a cron job or a person, and the sweeps inside `serve`.
 import type { Registry } from 'prom-client';
 import type { Env } from '../config.ts';
 import type { Logger } from '../model/logger.ts';
@@ -8,6 +7,7 @@ import type { SweepReport } from '../sweeper/report.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
+import { startSchedule } from './schedule.ts';
 import { listenForStop } from './shutdown.ts';
 import { type CommandContext, onStore, type Switches } from './store.ts';
 
@@ -110,24 +110,4 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }
   });
-}
-
-/** Runs `run` on a cron schedule in UTC; a time during a run is skipped. `run` must not reject. */
-export function startSchedule(cron: string, run: (signal: AbortSignal) => Promise<void>) {
-  const stopping = new AbortController();
-  let running: Promise<void> | undefined;
-  const onTime = () => {
-    running ??= run(stopping.signal).finally(() => {
-      running = undefined;
-    });
-  };
-  const task = scheduleCron(cron, onTime, { timezone: 'Etc/UTC' });
-  return {
-    /** Safe to repeat. Resolves when a run in progress is over. */
-    async stop(): Promise<void> {
-      stopping.abort();
-      await task.destroy();
-      await running;
-    },
-  };
 }
