@@ -2,13 +2,14 @@
 import { isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket, DELETION } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
+import { latenessOf } from '../bucket/receipts.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
-import { type PurgeOutcome, purgeRecordings } from './purge.ts';
+import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
 
 /** The request that creates a recording may still be running: longer than any request lasts. */
@@ -94,11 +95,13 @@ export async function deleteRecording(
   const candidate = { state, areUploadsListed: false, reason, actor, deadlineMs: attempt.deadlineMs(ref) };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);
+  const own = outcome && ownReceiptOf(outcome);
+  if (own && latenessOf(own) > 0) context.onEvent?.('recording-deleted-late', 1);
   return requireDeleted(bucket, ref, outcome);
 }
 
 async function requireDeleted(bucket: Bucket, ref: RecordingRef, outcome: PurgeOutcome | undefined): Promise<Receipt> {
-  if (outcome?.result === 'deleted') {
+  if (outcome?.result === 'deleted' || outcome?.result === 'proven-before') {
     await requireAbsent(bucket, ref);
     return outcome.receipt;
   }

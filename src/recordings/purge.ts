@@ -34,12 +34,23 @@ export interface DeletedCount {
   readonly bytes: number;
 }
 
-export type PurgeOutcome = { readonly ref: RecordingRef; readonly deleted: DeletedCount } & (
+export type PurgeOutcome = {
+  readonly ref: RecordingRef;
+  readonly deleted: DeletedCount;
+} /** This purge wrote the receipt. */ & (
   | { readonly result: 'deleted'; readonly receipt: Receipt }
+  /** Another purge wrote the receipt: one at the same time, or one that died or failed behind it. */
+  | { readonly result: 'proven-before'; readonly receipt: Receipt }
   /** Nothing was ever recorded: a creation that died before its manifest. There is no receipt. */
   | { readonly result: 'was-empty' }
-  | { readonly result: 'failed'; readonly failure: Failure }
+  /** `receipt`: what this purge wrote before it failed, where it came as far as that. */
+  | { readonly result: 'failed'; readonly failure: Failure; readonly receipt: Receipt | undefined }
 );
+
+/** The receipt that this purge wrote; each proves one deletion. */
+export function ownReceiptOf(outcome: PurgeOutcome): Receipt | undefined {
+  return outcome.result === 'deleted' || outcome.result === 'failed' ? outcome.receipt : undefined;
+}
 
 /** How far one recording is. A step acts on jobs that have not failed. */
 type Progress =
@@ -48,6 +59,7 @@ type Progress =
   | { readonly step: 'was-empty' }
   | { readonly step: 'drafted'; readonly draft: UnchainedReceipt }
   | { readonly step: 'proven'; readonly receipt: Receipt }
+  | { readonly step: 'proven-before'; readonly receipt: Receipt }
   | { readonly step: 'failed'; readonly failure: Failure };
 
 interface PurgeJob {
@@ -64,6 +76,8 @@ interface PurgeJob {
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly deleted: { objects: number; versions: number; bytes: number };
+  /** What this purge wrote. */
+  receipt: Receipt | undefined;
 }
 
 interface Drafted {
@@ -185,7 +199,7 @@ class Purge {
     const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
     const known = stored === 'unreadable' ? undefined : stored;
     if (known && (!hadMedia || isProven)) {
-      job.progress = { step: 'proven', receipt: known };
+      job.progress = { step: 'proven-before', receipt: known };
       return;
     }
     // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
@@ -246,6 +260,7 @@ class Purge {
         const receipt = receiptOf.get(job);
         if (!receipt) return;
         await this.#bucket.putReceipt(receipt);
+        job.receipt = receipt;
         job.progress = { step: 'proven', receipt };
       });
     } catch (error) {
@@ -317,6 +332,7 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     deletedAtMs: 0,
     state: candidate.state,
     deleted: { objects: 0, versions: 0, bytes: 0 },
+    receipt: undefined,
   };
 }
 
@@ -350,15 +366,17 @@ function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTa
   deleted.bytes += sizeBytes;
 }
 
-function toOutcome({ ref, progress, deleted }: PurgeJob): PurgeOutcome {
+function toOutcome({ ref, progress, deleted, receipt }: PurgeJob): PurgeOutcome {
   switch (progress.step) {
     case 'proven':
       return { ref, deleted, result: 'deleted', receipt: progress.receipt };
+    case 'proven-before':
+      return { ref, deleted, result: 'proven-before', receipt: progress.receipt };
     case 'was-empty':
       return { ref, deleted, result: 'was-empty' };
     case 'failed':
-      return { ref, deleted, result: 'failed', failure: progress.failure };
+      return { ref, deleted, result: 'failed', failure: progress.failure, receipt };
     default:
-      return { ref, deleted, result: 'failed', failure: { code: 'no-receipt' } };
+      return { ref, deleted, result: 'failed', failure: { code: 'no-receipt' }, receipt };
   }
 }

@@ -65,6 +65,10 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
       'proctoring_recordings_unrecognized_total',
       'Recordings that were stored though their bytes are of no known container',
     ),
+    'recording-deleted-late': counter(
+      'proctoring_recordings_deleted_late_total',
+      'Recordings that a request deleted after their deadline; those of sweeps are in proctoring_sweep_late',
+    ),
     'part-url': counter('proctoring_part_urls_total', 'URLs for parts that were handed out'),
     'link-issued': links.labels('issued'),
     'link-refused': links.labels('refused'),
@@ -186,7 +190,13 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
   const lastSuccess = gauge('last_success_timestamp_seconds', 'When a sweep last ended with nothing failed');
   const duration = gauge('duration_seconds', 'Time of the last sweep');
   const due = gauge('due', 'Recordings that were due in the last sweep');
-  const deleted = gauge('deleted', 'Recordings that the last sweep deleted');
+  const deleted = gauge('deleted', 'Recordings that the last sweep proved deleted by receipts of its own');
+  const late = gauge('late', 'Of these, those that were deleted after their deadline');
+  const greatestLateness = gauge(
+    'greatest_lateness_seconds',
+    'How long after its deadline the latest of them was deleted; 0 when none was late',
+  );
+  const provenBefore = gauge('proven_before', 'Recordings due in the last sweep that another run had proven deleted');
   const failed = gauge('failed', 'What the last sweep failed to delete; it stays due');
   const overdue = gauge('overdue', 'Of the failed, those whose deadline has passed');
   const oldestOverdue = gauge('oldest_overdue_seconds', 'How long the oldest of them is past its deadline');
@@ -209,6 +219,9 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
     duration.set((finishedAtMs - Date.parse(swept.startedAt)) / SECOND_MS);
     due.set(swept.due);
     deleted.set(swept.deleted.recordings);
+    late.set(swept.late);
+    greatestLateness.set(swept.greatestLatenessSeconds);
+    provenBefore.set(swept.provenBefore);
     failed.set(swept.failed);
     overdue.set(swept.overdue);
     oldestOverdue.set(swept.oldestOverdueSeconds);

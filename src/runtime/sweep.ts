@@ -53,7 +53,15 @@ function toText(report: SweepReport): string {
   const each = requestsPerRecording === null ? '' : `, ${requestsPerRecording} a deletion`;
   const lines = [
     `${count} of ${report.due} due recordings ${verb} (${deleted.objects} objects, ${deleted.versions} versions, ${deleted.bytes} bytes); ` +
-      `${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests${each}`,
+      `${report.late} of them late, ${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ` +
+      `${report.requests} requests${each}`,
+    ...(report.late > 0
+      ? [`  warning: the latest was deleted ${report.greatestLatenessSeconds} s after its deadline`]
+      : []),
+    ...(report.provenBefore > 0
+      ? [`  ${report.provenBefore} had been proven deleted by another run, or a request`]
+      : []),
+    ...(report.empty > 0 ? [`  ${report.empty} were empty: creations that died before they recorded anything`] : []),
     ...(report.broughtForward > 0
       ? [`  ${report.broughtForward} attempts got an earlier queue entry: RETENTION_BY_TENANT became shorter`]
       : []),
@@ -99,10 +107,7 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
       const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
       onSwept(report);
       if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });
-      const { startedAt, finishedAt, due, deleted, kept, failed, overdue, oldestOverdueSeconds } = report;
-      const { requests, requestsPerRecording } = report;
-      const counts = { due, ...deleted, kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording };
-      logger[failed > 0 ? 'error' : 'info']('swept', { startedAt, finishedAt, ...counts });
+      logSwept(logger, report);
     } catch (error) {
       const isRefused = error instanceof SweepRefused;
       onSwept(isRefused ? 'refused' : 'failed');
@@ -110,4 +115,14 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }
   });
+}
+
+/** An error while something stays due, a warning when something was deleted late. */
+export function logSwept(logger: Logger, report: SweepReport): void {
+  const { startedAt, finishedAt, due, deleted, late, greatestLatenessSeconds, provenBefore, empty } = report;
+  const { kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording } = report;
+  const proven = { due, ...deleted, late, greatestLatenessSeconds, provenBefore, empty };
+  const rest = { kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording };
+  const level = late > 0 ? 'warn' : 'info';
+  logger[failed > 0 ? 'error' : level]('swept', { startedAt, finishedAt, ...proven, ...rest });
 }

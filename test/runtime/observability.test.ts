@@ -181,13 +181,23 @@ describe('the metrics', () => {
     const onSwept = sweepMetrics(registry);
     const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
     const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
-    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1, requestsPerRecording: 5 };
+    const figures = {
+      failed: 1,
+      overdue: 1,
+      requestsPerRecording: 5,
+      late: 2,
+      greatestLatenessSeconds: 90,
+      provenBefore: 3,
+    };
+    const report = { ...(await startTestService().sweep()), ...times, ...figures };
     expect(await swept('due')).toEqual([]);
     onSwept(report);
     onSwept('refused');
     expect(await swept('last_success_timestamp_seconds')).toEqual([]);
     expect(await swept('duration_seconds')).toEqual([2.5]);
     expect(await swept('overdue')).toEqual([1]);
+    const lateness = ['late', 'greatest_lateness_seconds', 'proven_before'];
+    expect(await Promise.all(lateness.map(swept))).toEqual([[2], [90], [3]]);
     expect(await swept('runs_total')).toEqual([0, 1, 1]);
     onSwept({ ...report, failed: 0 });
     expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);

@@ -139,13 +139,15 @@ describe('a purge that failed at its end', () => {
     const ref = await service.record();
     // Within DELETE_LEAD: past the deadline the assessment itself would delete it.
     service.clock.advance(30 * DAY_MS - HOUR_MS);
-    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1, overdue: 0 });
+    const report = await service.sweepOn(keeping(service.store, MANIFESTS));
+    expect(report).toMatchObject({ failed: 1, overdue: 0, deleted: { recordings: 1 } });
     expect(await service.keys('participants/')).toEqual([]);
     expect(await service.kinds()).not.toContain('marker-missing');
     await service.assess(ref);
     const unread = await service.sweepOn(failing(service.store, 'get', 'receipts/'));
     expect(unread).toMatchObject({ failed: 1, deleted: { recordings: 0 } });
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+    const finished = await service.sweep();
+    expect(finished).toMatchObject({ due: 1, failed: 0, deleted: { recordings: 0 }, provenBefore: 1 });
     expect(await service.objectsOf(ref)).toEqual([]);
   });
 });
@@ -236,7 +238,9 @@ describe('a proof', () => {
       written = await proofs();
     };
     const moment = { when: 'before', call: 'delete', keys: recordingKey(ref, 'media') } as const;
-    expect(await overtaken(moment, other)).toMatchObject({ failed: 0 });
+    const nothing = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
+    const overtakenOne = await overtaken(moment, other);
+    expect(overtakenOne).toMatchObject({ due: 1, failed: 0, late: 0, deleted: nothing, provenBefore: 1 });
     expect(written).toHaveLength(2);
     expect(await proofs()).toEqual(written);
     expect(await service.kinds()).toEqual([]);
