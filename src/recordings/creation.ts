@@ -18,27 +18,27 @@ export interface Try {
 
 /**
  * Deletes what this request has begun, unless another request has finished it meanwhile.
- * @param writtenAtMs when its manifest was written; undefined: it has no key, so no other request can finish it
+ * @param elapsedMs since its manifest was written; undefined: it has no key, so no other request can finish it
  * @throws ServiceError `recording-being-created` when another request may have
  */
 export async function giveWay(
   context: RecordingsContext,
   bucket: Bucket,
   { state: { ref }, manifest }: Try,
-  writtenAtMs: number | undefined,
+  elapsedMs: (() => number) | undefined,
 ): Promise<void> {
   const requireStill = async () => {
     const entry = await bucket.participantEntry(manifest, ref);
-    if (writtenAtMs !== undefined) requireInTime(context, writtenAtMs);
+    if (elapsedMs) requireInTime(elapsedMs);
     if (entry) throw stillBeingCreated();
   };
-  if (writtenAtMs !== undefined) requireInTime(context, writtenAtMs);
+  if (elapsedMs) requireInTime(elapsedMs);
   await deleteRecording(context, ref, { reason: 'aborted', actor: 'service', isCreator: true, requireStill });
 }
 
 /** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
-export function requireInTime({ now }: RecordingsContext, writtenAtMs: number): void {
-  if (now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
+export function requireInTime(elapsedMs: () => number): void {
+  if (elapsedMs() > DECIDES_WITHIN_MS) throw stillBeingCreated();
 }
 
 export function stillBeingCreated(): ServiceError {

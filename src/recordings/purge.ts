@@ -8,6 +8,7 @@ import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { type DeleteTarget, endUpload, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isOutage, isStoreError, meaningOf } from '../objectstore/store-error.ts';
@@ -73,6 +74,8 @@ interface PurgeJob {
    */
   deferred: Failure | undefined;
   deletedAtMs: number;
+  /** Milliseconds since then. */
+  elapsedMs: () => number;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly deleted: { objects: number; versions: number; bytes: number };
@@ -166,7 +169,10 @@ class Purge {
   async #deleteContents(): Promise<void> {
     let rest = this.#jobs;
     for (let round = 0; rest.length > 0; round += 1) {
-      for (const job of rest) job.deletedAtMs = this.#context.now();
+      for (const job of rest) {
+        job.deletedAtMs = this.#context.now();
+        job.elapsedMs = startStopwatch(this.#context.now);
+      }
       await this.#deleteBatch(contents, rest);
       const listings = new Map<string, Promise<Attempt>>();
       await this.#each(async (job) => {
@@ -224,8 +230,8 @@ class Purge {
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
-  #isSuperseded({ deletedAtMs }: PurgeJob): boolean {
-    return this.#context.now() - deletedAtMs > MAX_LISTING_AGE_MS;
+  #isSuperseded({ elapsedMs }: PurgeJob): boolean {
+    return elapsedMs() > MAX_LISTING_AGE_MS;
   }
 
   /** Before the receipts, so that a crash in between repeats the events, under the same ids, rather than lose them. */
@@ -330,6 +336,7 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     manifest: undefined,
     deferred: undefined,
     deletedAtMs: 0,
+    elapsedMs: () => 0,
     state: candidate.state,
     deleted: { objects: 0, versions: 0, bytes: 0 },
     receipt: undefined,

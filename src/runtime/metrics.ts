@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Readiness } from '../http/routes/service.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
@@ -91,15 +92,16 @@ export function readyMetric(registry: Registry, isReady: () => Promise<Readiness
 
 /** Reads at most once in `keptMs`, and never twice at the same time. After a failure the last result stays. */
 function readAtMostOnceIn<T>(keptMs: number, now: () => number, read: () => Promise<T>, onRead: (result: T) => void) {
-  let nextAtMs = Number.NEGATIVE_INFINITY;
+  let elapsedMs = () => Number.POSITIVE_INFINITY;
+  let isReading = false;
   return () => {
-    const startedAtMs = now();
-    if (startedAtMs < nextAtMs) return;
-    nextAtMs = Number.POSITIVE_INFINITY;
+    if (isReading || elapsedMs() < keptMs) return;
+    isReading = true;
+    elapsedMs = startStopwatch(now);
     void read()
       .then(onRead, () => {})
       .finally(() => {
-        nextAtMs = startedAtMs + keptMs;
+        isReading = false;
       });
   };
 }
@@ -154,7 +156,7 @@ export interface DueSoonDependencies {
 
 /** Recordings that will soon be deleted unassessed, counted at most once an hour. The log has the counts by tenant. */
 export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoonDependencies) {
-  let countedAtMs = Number.NEGATIVE_INFINITY;
+  let elapsedMs = () => Number.POSITIVE_INFINITY;
   const refresh = read && readAtMostOnceIn(HOUR_MS, now, read, set);
   const name = 'proctoring_due_soon_unassessed';
   const help =
@@ -163,14 +165,14 @@ export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoon
   gauge.remove();
 
   function set({ unassessed, more }: DueSoonReport): void {
-    countedAtMs = now();
+    elapsedMs = startStopwatch(now);
     gauge.set(unassessed.reduce((sum, { count }) => sum + count, 0));
     for (const { tenant, count, earliest } of unassessed) {
       const detail = `the first by ${earliest}${more ? '; there are more' : ''}`;
       logger.warn('recordings will be deleted unassessed within 72 hours', { tenant, count, detail });
     }
   }
-  return { isStale: () => now() - countedAtMs >= HOUR_MS, set };
+  return { isStale: () => elapsedMs() >= HOUR_MS, set };
 }
 
 export function webhookMetrics(registry: Registry) {
@@ -185,7 +187,7 @@ export function webhookMetrics(registry: Registry) {
 export type SweepResult = SweepReport | 'refused' | 'failed';
 
 /** Only where this process sweeps. */
-export function sweepMetrics(registry: Registry): (result: SweepResult) => void {
+export function sweepMetrics(registry: Registry): (result: SweepResult, durationMs: number) => void {
   const gauge = (name: string, help: string) => declaring(registry).gauge(`proctoring_sweep_${name}`, help);
   const lastSuccess = gauge('last_success_timestamp_seconds', 'When a sweep last ended with nothing failed');
   const duration = gauge('duration_seconds', 'Time of the last sweep');
@@ -208,7 +210,7 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
   );
   for (const result of ['ok', 'failed', 'refused']) runs.inc({ result }, 0);
 
-  return (swept) => {
+  return (swept, durationMs) => {
     if (typeof swept === 'string') {
       runs.inc({ result: swept });
       return;
@@ -216,7 +218,7 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
     const finishedAtMs = Date.parse(swept.finishedAt);
     runs.inc({ result: swept.failed > 0 ? 'failed' : 'ok' });
     if (swept.failed === 0) lastSuccess.set(finishedAtMs / SECOND_MS);
-    duration.set((finishedAtMs - Date.parse(swept.startedAt)) / SECOND_MS);
+    duration.set(durationMs / SECOND_MS);
     due.set(swept.due);
     deleted.set(swept.deleted.recordings);
     late.set(swept.late);

@@ -103,14 +103,15 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
   if (settings.sweepSchedule === undefined) return undefined;
   const onSwept = sweepMetrics(metrics);
   return startSchedule(settings.sweepSchedule, async (signal) => {
+    const startedAtMs = performance.now();
     try {
       const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
-      onSwept(report);
+      onSwept(report, performance.now() - startedAtMs);
       if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });
       logSwept(logger, report);
     } catch (error) {
       const isRefused = error instanceof SweepRefused;
-      onSwept(isRefused ? 'refused' : 'failed');
+      onSwept(isRefused ? 'refused' : 'failed', performance.now() - startedAtMs);
       const code = isRefused ? error.code : 'sweep-failed';
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }

@@ -4,15 +4,13 @@ import { createClock } from '@sinonjs/fake-timers';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import { isCron, startSchedule } from '../../src/runtime/schedule.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
+import { ALL_BUT_DATE } from '../kit/clock.ts';
 
 const START_MS = Date.UTC(2026, 2, 2, 9, 5);
-/** What Jest must leave alone: node-cron reads nothing but `Date`. */
-const REAL = ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'] as const;
-const REAL_TIMERS = ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] as const;
 
-/** The wall clock is `Date`; the monotonic one has the timers. */
+/** The wall clock is `Date`, all that node-cron reads; the monotonic one has the timers. */
 function startClocks() {
-  jest.useFakeTimers({ now: START_MS, doNotFake: [...REAL, ...REAL_TIMERS] });
+  jest.useFakeTimers({ now: START_MS, doNotFake: ALL_BUT_DATE });
   const monotonic = createClock(0);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   return {
