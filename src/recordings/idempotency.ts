@@ -9,7 +9,7 @@ import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.
 import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
-import { giveWay, type Try } from './creation.ts';
+import { requireFirst, type Try, tryOf } from './creation.ts';
 import { requireInTime, stillBeingCreated } from './creation-time.ts';
 import { discardRecording } from './delete.ts';
 import { requireNoOther } from './one-participant.ts';
@@ -152,11 +152,10 @@ async function finish(bucket: Bucket, { state: { ref }, manifest }: Try, random:
 }
 
 /**
- * Two tries at once do not see each other at their beginning. Of two that both list again once their manifest is written
- * at least one sees the other, and gives way. Until it has listed, no caller learns of a recording.
- * @param after that listing
- * @throws ServiceError `recording-being-created` when it gave way, or took too long: the next request finishes what it
- * began, or deletes it.
+ * Of tries at once one is left; the others give way to it. Until then, no caller learns of a recording.
+ * @param after a listing after the manifest was written
+ * @throws ServiceError `recording-being-created` when it gave way, or took too long: the next request finds the one that is
+ * left, finishes what it began, or deletes it.
  */
 export async function requireAlone(
   context: RecordingsContext,
@@ -165,9 +164,14 @@ export async function requireAlone(
   { random, after, elapsedMs }: { random: RandomBytes; after: Attempt; elapsedMs: () => number },
 ): Promise<void> {
   requireInTime(elapsedMs);
-  if (madeUnder(random, after).every((state) => state.ref.recording === own.state.ref.recording)) return;
-  await giveWay(context, bucket, own, elapsedMs);
-  throw stillBeingCreated();
+  const rivalsIn = async (attempt: Attempt) => {
+    const others = madeUnder(random, attempt).filter(({ ref }) => ref.recording !== own.state.ref.recording);
+    // One that cannot be read stands until it is gone.
+    const standing = async (state: RecordingState) =>
+      (await tryOf(context, state)) ?? { state, manifest: own.manifest };
+    return Promise.all(others.map(standing));
+  };
+  await requireFirst(context, bucket, own, { after, elapsedMs, rivalsIn, refusal: stillBeingCreated });
 }
 
 function madeUnder(random: RandomBytes, attempt: Attempt): RecordingState[] {

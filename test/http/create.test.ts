@@ -301,6 +301,22 @@ describe('a create with an Idempotency-Key', () => {
     expect(new Set(answers.map(({ body }) => body.recording.recordingId.slice(10))).size).toBe(6);
   });
 
+  it.each([2, 3, 12])(
+    'is answered to one of %i equal requests at once; the others are told to repeat, and get the same',
+    async (count) => {
+      for (let round = 0; round < 5; round += 1) {
+        const attempt = newAttempt();
+        const answers = await Promise.all(Array.from({ length: count }, () => again(attempt)));
+        const begun = answers.filter(({ status }) => status === 201);
+        for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 409, 'recording-being-created');
+        expect(new Set(begun.map(({ headers }) => headers.location)).size).toBe(1);
+        expect((await again(attempt)).headers.location).toBe(begun[0]?.headers.location);
+        expect(await manifestsOf(attempt)).toHaveLength(1);
+        expect((await api.service.keys('receipts/')).filter((key) => key.includes(`/${attempt}/`))).toEqual([]);
+      }
+    },
+  );
+
   it('is the same request when its consent is the same instant, however it is spelled', async () => {
     const attempt = newAttempt();
     const given = (givenAt: string) => again(attempt, { consent: { ...consent, givenAt } });
