@@ -4,7 +4,7 @@ import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
-import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
+import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
 
@@ -182,7 +182,7 @@ const BY_DEFAULT = [
   'audio/ogg',
 ].join();
 const contentTypes = list(contentType, 1);
-const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
+const partSize = integer(MIN_PART_SIZE_BYTES, MAX_PART_SIZE_BYTES);
 /** S3's largest object. */
 const objectSize = integer(1, 5 * 1024 * GIB);
 /** The rest of a minute, a usual grace period of orchestrators, is left for running requests. */

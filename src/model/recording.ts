@@ -24,6 +24,20 @@ export const AUDIT_EVENTS = [
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 
+/**
+ * What is given is bounded by these, and so is what is stored: they may be raised, and never lowered, because a document
+ * that exceeds them counts as unreadable.
+ */
+export const LIMITS = {
+  /** Characters of a reason, a content type, an ETag that a caller sends. */
+  text: 200,
+  policyVersion: 64,
+  /** Characters of a time: with nine digits of a second's fraction and an offset. */
+  time: 40,
+  gaps: 1_000,
+  anchors: 100,
+} as const;
+
 export const id = z.string().regex(ID_PATTERN, {
   error: (issue) =>
     typeof issue.input === 'string' && issue.input.includes('@')

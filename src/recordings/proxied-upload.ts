@@ -21,7 +21,9 @@ export interface ProxiedUpload {
 /** Everything is checked before a byte is read. @throws ServiceError as `requireUploading`. */
 export async function openProxiedUpload(context: RecordingsContext, ref: RecordingRef): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
-  const { maxRecordingBytes } = context.uploads;
+  const { maxRecordingBytes, maxContentBytes } = context.uploads;
+  // One request brings no more: then there is one part, and a larger buffer would not be filled.
+  const bufferBytes = Math.min(partSizeBytes, maxContentBytes);
   const key = new Bucket(context).mediaKey(ref);
   const parts: { partNumber: number; etag: string }[] = [];
 
@@ -50,7 +52,7 @@ export async function openProxiedUpload(context: RecordingsContext, ref: Recordi
       const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();
       try {
-        for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers)) {
+        for await (const part of partsOf(bounded(stream, maxRecordingBytes), bufferBytes, buffers)) {
           const previous = sending;
           sending = sendAfter(previous, part);
           // Thrown when the next part is full, or at the end.
