@@ -19,6 +19,7 @@ export const AUDIT_EVENTS = [
   'erased',
   'restricted',
   'unrestricted',
+  'deletion-refused',
   'exported',
   'foreign-attempt-refused',
 ] as const;
@@ -159,7 +160,8 @@ export const accessLogEntry = z.object({
     description:
       'link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an ' +
       'export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. ' +
-      'erased: its deletion was requested.',
+      'erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, ' +
+      'because its processing is restricted.',
   }),
   actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
   reason: z.string().nullable().meta({
@@ -168,7 +170,7 @@ export const accessLogEntry = z.object({
   }),
   detail: z.string().nullable().meta({
     example: 'until 2026-11-03T10:10:00.000Z',
-    description: 'Until when a link was valid, why it was refused, or what was exported.',
+    description: 'Until when a link was valid, why something was refused, or what was exported.',
   }),
   requestId: z.string().meta({
     example: '6f1c1f5e-5d0b-4f0e-9a53-3f6b7c0f6d11',

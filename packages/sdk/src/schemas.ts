@@ -516,7 +516,7 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested.
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted.
    */
   event:
     | 'link-issued'
@@ -525,6 +525,7 @@ export interface AccessLogEntry {
     | 'erased'
     | 'restricted'
     | 'unrestricted'
+    | 'deletion-refused'
     | 'exported'
     | 'foreign-attempt-refused';
   /**
@@ -536,7 +537,7 @@ export interface AccessLogEntry {
    */
   reason: string | null;
   /**
-   * Until when a link was valid, why it was refused, or what was exported.
+   * Until when a link was valid, why something was refused, or what was exported.
    */
   detail: string | null;
   /**
