@@ -33,6 +33,8 @@ const ERROR_CODE = /^\w{1,64}$/;
 const EMBEDDED_FOLDER = 's3';
 const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
 const PATIENCE_MS = 3 * SECOND_MS;
+/** Files that the log line names. */
+const MAX_NAMED = 20;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
 export async function openStore(options: OpenOptions) {
@@ -92,6 +94,13 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
     port: owner ? localS3Port : 0,
     credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
     allowedOrigins: [...corsOrigins, ...demoOrigins(options.settings)],
+    keepUnknownMs: shortestRetentionMs(options.settings),
+    onDamage({ unreadable, foreign }) {
+      // The files of records have hashes for names, and no ids.
+      const named = [...unreadable.map((path) => `unreadable: ${path}`), ...foreign.map((path) => `foreign: ${path}`)];
+      const fields = { code: 'data-folder-damaged', count: named.length, detail: named.slice(0, MAX_NAMED) };
+      options.logger.warn('the data folder has files that cannot be used', fields);
+    },
   });
   if (owner) await writeFile(endpointFile, server.endpoint);
   return {
@@ -101,6 +110,11 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
       await server.close();
     },
   };
+}
+
+/** Whose recording the bytes are cannot be known: none may be kept for longer than that of the shortest retention. */
+function shortestRetentionMs({ policy: { afterAssessmentMs, unassessedMs, byTenantMs } }: Settings): number {
+  return Math.min(afterAssessmentMs, unassessedMs, ...byTenantMs.values());
 }
 
 /** The endpoint that a running `serve` wrote to the data folder, if it responds in time. */

@@ -1,6 +1,6 @@
 // Folders whose files appear whole or not at all, and survive a power cut once a call has returned.
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** True for the error of a system call with that code, such as ENOENT. */
@@ -49,6 +49,16 @@ export class Folder {
       this.#last = turn.catch(() => undefined);
     }
     await this.#waiting;
+  }
+
+  /** When the file was last written; now where it does not exist. */
+  async writtenMs(name: string): Promise<number> {
+    try {
+      return (await stat(this.file(name))).mtimeMs;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return Date.now();
+      throw error;
+    }
   }
 
   /** Removes the file; one that does not exist is no error. Durable only after sync(). */
