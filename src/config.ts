@@ -349,6 +349,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
       keys: authKeysOf(value, reader, needsAuth && s3 !== undefined),
       issuer: value.AUTH_ISSUER,
       audience: value.AUTH_AUDIENCE,
+      /** Settings that would keep out tokens of the same keys that were made for others. */
+      unchecked: uncheckedOf(value),
       tenantClaim: value.AUTH_TENANT_CLAIM,
       scopeClaim: value.AUTH_SCOPE_CLAIM,
     },
@@ -433,6 +435,12 @@ function authKeysOf(value: Values, reader: Reader, isRequired: boolean) {
   return sharedSecret === undefined
     ? ({ mode: 'generated-secret' } as const)
     : ({ mode: 'shared-secret', sharedSecret } as const);
+}
+
+/** A shared secret signs for this service alone; the keys of an issuer sign for all that trust it. */
+function uncheckedOf(value: Values): readonly string[] {
+  if (!value.AUTH_JWKS_URL) return [];
+  return (['AUTH_ISSUER', 'AUTH_AUDIENCE'] as const).filter((name) => value[name] === undefined);
 }
 
 function uploadsOf(value: Values, reader: Reader) {

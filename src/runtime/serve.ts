@@ -43,7 +43,9 @@ export async function serveCommand(env: Env): Promise<number> {
 async function serve(context: CommandContext, metrics: Registry, stopping: AbortSignal): Promise<number> {
   const { settings, logger, opened } = context;
   const stopped = stopping.aborted ? Promise.resolve() : once(stopping, 'abort');
-  const { keys } = settings.auth;
+  const { keys, unchecked } = settings.auth;
+  for (const name of unchecked)
+    logger.warn('tokens for other services are accepted', { code: 'token-unchecked', detail: `${name} is not set` });
   const secret = keys.mode === 'jwks' ? undefined : await secretOf(settings);
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
