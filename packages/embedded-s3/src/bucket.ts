@@ -1,6 +1,7 @@
 // The bucket on disk: its layout, how it is opened after a stop or a crash, and its settings.
 //
 //   {dataDir}/lock.sqlite                  locked by the process that uses the folder
+//   {dataDir}/{bucket}/reserve             room for deletions on a full disk (disk-space.ts)
 //   {dataDir}/{bucket}/settings.json       creation date, CORS and lifecycle documents
 //   {dataDir}/{bucket}/objects/{sha256 of the key}.json    one record per object, with its key and its data files
 //   {dataDir}/{bucket}/uploads/{uploadId}.json             one record per multipart upload
@@ -19,7 +20,8 @@
 import { join } from 'node:path';
 import { parseCorsRules } from './cors.ts';
 import { DataFiles } from './data-files.ts';
-import { Folder, replaceRecord } from './disk.ts';
+import { Folder, replaceRecord, type Writer } from './disk.ts';
+import { DiskSpace, type FreeBytes } from './disk-space.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { Objects } from './objects.ts';
 import {
@@ -63,6 +65,8 @@ export interface OpenBucketOptions {
   /** The age at which bytes are deleted that may belong to a record that cannot be read. */
   readonly keepUnknownMs: number;
   readonly onDamage: (damage: Damage) => void;
+  readonly writer: Writer;
+  readonly freeBytes: FreeBytes;
 }
 
 const SETTINGS = 'settings.json';
@@ -72,6 +76,7 @@ export class Bucket {
   readonly data: DataFiles;
   readonly objects: Objects;
   readonly uploads: Uploads;
+  readonly space: DiskSpace;
   #settings: BucketSettings;
   readonly #folders: Folders;
   readonly #keepUnknownMs: number;
@@ -80,10 +85,11 @@ export class Bucket {
   private constructor(
     { name, keepUnknownMs }: OpenBucketOptions,
     folders: Folders,
-    settings: BucketSettings,
-    contents: Contents,
+    space: DiskSpace,
+    { settings, ...contents }: Contents & { readonly settings: BucketSettings },
   ) {
     this.name = name;
+    this.space = space;
     this.#keepUnknownMs = keepUnknownMs;
     this.#folders = folders;
     this.#settings = settings;
@@ -97,12 +103,13 @@ export class Bucket {
    * What cannot be read is reported, and stops nothing else.
    */
   static async open(options: OpenBucketOptions): Promise<Bucket> {
-    const folders = await openFolders(join(options.dataDir, options.name));
+    const folders = await openFolders(join(options.dataDir, options.name), options.writer);
     const drafts = await folders.temporary.names();
     for (const name of drafts.filter((draft) => DATA_NAME.test(draft))) await folders.temporary.remove(name);
     const settings = await readSettings(folders, options.now);
     const contents = await recover(folders);
-    const bucket = new Bucket(options, folders, settings ?? { created: options.now }, contents);
+    const space = await DiskSpace.open(folders.root, options.freeBytes, options.now);
+    const bucket = new Bucket(options, folders, space, { ...contents, settings: settings ?? { created: options.now } });
     const { objects, uploads, parts } = contents;
     const records = [...objects.records, ...parts.records];
     const referenced = new Set(records.flatMap((record) => record.segments.map((segment) => segment.file)));
@@ -147,7 +154,7 @@ export class Bucket {
   async changeSettings(change: Partial<BucketSettings>): Promise<void> {
     await this.#mutex.run(SETTINGS, async () => {
       const next = { ...this.#settings, ...change };
-      await replaceRecord(this.#folders.root, SETTINGS, next, this.#folders.temporary);
+      await this.space.forUploads(() => replaceRecord(this.#folders.root, SETTINGS, next, this.#folders.temporary));
       this.#settings = next;
       await this.#folders.root.sync();
     });
@@ -174,10 +181,10 @@ interface Contents {
   readonly parts: Records<PartRecord>;
 }
 
-async function openFolders(path: string): Promise<Folders> {
-  const inside = async (name: string) => await Folder.open(join(path, name));
+async function openFolders(path: string, writer: Writer): Promise<Folders> {
+  const inside = async (name: string) => await Folder.open(join(path, name), writer);
   const folders = {
-    root: await Folder.open(path),
+    root: await Folder.open(path, writer),
     objects: await inside('objects'),
     uploads: await inside('uploads'),
     parts: await inside('parts'),

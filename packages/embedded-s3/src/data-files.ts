@@ -1,6 +1,6 @@
 // The bytes of objects and parts: files that are written once under a unique name and never changed.
 import { constants, open } from 'node:fs/promises';
-import { type Folder, uniqueName, writeNewFile } from './disk.ts';
+import { type Folder, uniqueName } from './disk.ts';
 import { DATA_NAME } from './records.ts';
 
 /** Consecutive bytes of an object: one whole data file. */
@@ -26,14 +26,17 @@ export class DataFiles {
     this.#folder = folder;
   }
 
-  /** Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left. */
-  async write(body: AsyncIterable<Buffer>): Promise<Segment[]> {
+  /**
+   * Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left.
+   * @param onChunk called before each piece; what it throws ends the write
+   */
+  async write(body: AsyncIterable<Buffer>, onChunk: () => void = () => {}): Promise<Segment[]> {
     const { isEmpty, bytes } = await peek(body);
     // Empty objects, such as marker objects, have only a record.
     if (isEmpty) return [];
     const file = uniqueName();
     const written = { sizeBytes: 0 };
-    await writeNewFile(this.#folder.file(file), counted(bytes, written));
+    await this.#folder.write(file, counted(bytes, written, onChunk));
     await this.#folder.sync();
     return [{ file, ...written }];
   }
@@ -110,8 +113,13 @@ export class DataFiles {
   }
 }
 
-async function* counted(bytes: AsyncIterable<Buffer>, written: { sizeBytes: number }): AsyncGenerator<Buffer> {
+async function* counted(
+  bytes: AsyncIterable<Buffer>,
+  written: { sizeBytes: number },
+  onChunk: () => void,
+): AsyncGenerator<Buffer> {
   for await (const chunk of bytes) {
+    onChunk();
     written.sizeBytes += chunk.length;
     yield chunk;
   }

@@ -5,6 +5,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Bucket, type Damage } from './bucket.ts';
 import { type CorsRule, corsHeaders, parseCorsRules, preflightReply, rulesForOrigins } from './cors.ts';
+import { type Writer, writeToDisk } from './disk.ts';
+import { type FreeBytes, freeBytesOf } from './disk-space.ts';
 import { asS3Error, S3Error } from './errors.ts';
 import { lockFolder } from './lock.ts';
 import { checkKey, type Operation } from './operations/operation.ts';
@@ -41,11 +43,15 @@ export interface EmbeddedS3Options {
   readonly keepUnknownMs?: number;
   /** Told once, at the start, of files that cannot be read, and of files that are not of this program. */
   readonly onDamage?: (damage: Damage) => void;
+  /** How files are written, and how much room there is: for tests of a disk that fails. That of the file system. */
+  readonly disk?: { readonly writer: Writer; readonly freeBytes: FreeBytes };
 }
 
 export interface EmbeddedS3 {
   /** Such as http://127.0.0.1:9000. */
   readonly endpoint: string;
+  /** Whether uploads are refused, because the disk is full; deletions work. */
+  isFull(): boolean;
   /** Waits for running requests up to five seconds, then cuts them off. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -64,12 +70,13 @@ const INACTIVITY_MS = 300_000;
 export async function startEmbeddedS3(options: EmbeddedS3Options): Promise<EmbeddedS3> {
   const { dataDir, bucket: name, host = '127.0.0.1', port = 0, now = Date.now } = options;
   const { keepUnknownMs = KEEP_UNKNOWN_MS, onDamage = () => {} } = options;
+  const { disk = { writer: writeToDisk, freeBytes: freeBytesOf } } = options;
   // The rules of S3, which also make the name a harmless folder name.
   if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(name)) throw new Error(`Not a bucket name: ${name}`);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(lockFolder(dataDir));
-  const bucket = await Bucket.open({ dataDir, name, now: now(), keepUnknownMs, onDamage });
+  const bucket = await Bucket.open({ dataDir, name, now: now(), keepUnknownMs, onDamage, ...disk });
   cleanup.defer(async () => {
     await bucket.close();
   });
@@ -79,6 +86,7 @@ export async function startEmbeddedS3(options: EmbeddedS3Options): Promise<Embed
   let closing: Promise<void> | undefined;
   return {
     endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    isFull: () => bucket.space.isFull,
     close() {
       closing ??= endpoint.close().finally(async () => {
         await resources.disposeAsync();
@@ -184,6 +192,7 @@ class Endpoint {
     if (head.key !== undefined) checkKey(head.key);
     checkHeaders(head, operation);
     await this.#bucket.removeOrphans(now);
+    await this.#bucket.space.check(now);
     const body = new RequestBody(incoming, head, { ...verified, onStart });
     return operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });
   }
