@@ -16,11 +16,11 @@ export function smallDisk(dataDir: string, capacityBytes: number): NonNullable<E
   }
   return {
     freeBytes: async () => freeBytes(),
-    async writer(handle, content) {
+    async writer(file, content) {
       const pieces = typeof content === 'string' || content instanceof Uint8Array ? [Buffer.from(content)] : content;
       for await (const piece of pieces) {
         if (freeBytes() < piece.length) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-        await handle.appendFile(piece);
+        await file.appendFile(piece);
       }
     },
   };

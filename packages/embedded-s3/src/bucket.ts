@@ -19,13 +19,13 @@
 // are deleted with the last such record, or when they are as old as anything may be.
 import { join } from 'node:path';
 import { parseCorsRules } from './cors.ts';
+import type { Damage } from './damage.ts';
 import { DataFiles } from './data-files.ts';
-import { Folder, replaceRecord, type Writer } from './disk.ts';
+import { Folder, replaceRecord, UNIQUE_NAME, type Writer } from './disk.ts';
 import { DiskSpace, type FreeBytes } from './disk-space.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { Objects } from './objects.ts';
 import {
-  DATA_NAME,
   isTime,
   OBJECTS,
   type ObjectRecord,
@@ -47,14 +47,6 @@ export interface BucketSettings {
   readonly created: number;
   readonly cors?: string;
   readonly lifecycle?: string;
-}
-
-/** What a start found in the data folder and cannot use, by path. */
-export interface Damage {
-  /** Records of this program. */
-  readonly unreadable: readonly string[];
-  /** Files of others, which are left alone. */
-  readonly foreign: readonly string[];
 }
 
 export interface OpenBucketOptions {
@@ -105,7 +97,7 @@ export class Bucket {
   static async open(options: OpenBucketOptions): Promise<Bucket> {
     const folders = await openFolders(join(options.dataDir, options.name), options.writer);
     const drafts = await folders.temporary.names();
-    for (const name of drafts.filter((draft) => DATA_NAME.test(draft))) await folders.temporary.remove(name);
+    for (const name of drafts.filter((draft) => UNIQUE_NAME.test(draft))) await folders.temporary.remove(name);
     const settings = await readSettings(folders, options.now);
     const contents = await recover(folders);
     const space = await DiskSpace.open(folders.root, options.freeBytes, options.now);
@@ -127,7 +119,7 @@ export class Bucket {
         ...uploads.foreign.map((name) => folders.uploads.file(name)),
         ...parts.foreign.map((name) => folders.parts.file(name)),
         ...foreignData.map((name) => folders.data.file(name)),
-        ...drafts.filter((draft) => !DATA_NAME.test(draft)).map((name) => folders.temporary.file(name)),
+        ...drafts.filter((draft) => !UNIQUE_NAME.test(draft)).map((name) => folders.temporary.file(name)),
       ],
     };
     if (damage.unreadable.length + damage.foreign.length > 0) options.onDamage(damage);

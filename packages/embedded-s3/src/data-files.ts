@@ -1,7 +1,6 @@
 // The bytes of objects and parts: files that are written once under a unique name and never changed.
 import { constants, open } from 'node:fs/promises';
-import { type Folder, uniqueName } from './disk.ts';
-import { DATA_NAME } from './records.ts';
+import { type Folder, UNIQUE_NAME, uniqueName } from './disk.ts';
 
 /** Consecutive bytes of an object: one whole data file. */
 export interface Segment {
@@ -96,11 +95,11 @@ export class DataFiles {
    */
   async sweep(referenced: ReadonlySet<string>, { keep }: { readonly keep: boolean }): Promise<string[]> {
     const names = await this.#folder.names();
-    for (const name of names.filter((name) => DATA_NAME.test(name) && !referenced.has(name))) {
+    for (const name of names.filter((name) => UNIQUE_NAME.test(name) && !referenced.has(name))) {
       if (keep) this.#orphans.set(name, await this.#folder.writtenMs(name));
       else await this.#folder.remove(name);
     }
-    return names.filter((name) => !DATA_NAME.test(name));
+    return names.filter((name) => !UNIQUE_NAME.test(name));
   }
 
   /** Removes the orphans that were written before then. */

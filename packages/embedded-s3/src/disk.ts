@@ -11,10 +11,16 @@ export function isSystemError(error: unknown, code: string): boolean {
 
 export type Content = string | Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Writes the content of a new file: where a disk may fail. */
-export type Writer = (handle: FileHandle, content: Content) => Promise<void>;
+/** A file that is open for writing. */
+export interface OpenFile {
+  writeFile(content: Content): Promise<void>;
+  appendFile(bytes: Uint8Array): Promise<void>;
+}
 
-export const writeToDisk: Writer = (handle, content) => handle.writeFile(content);
+/** Writes the content of a new file: where a disk may fail. */
+export type Writer = (file: OpenFile, content: Content) => Promise<void>;
+
+export const writeToDisk: Writer = (file, content) => file.writeFile(content);
 
 /** A folder kept open, so that renames and removals in it can be made durable (fsync of a directory). */
 export class Folder {
@@ -107,6 +113,9 @@ export class Folder {
     await this.#handle.close();
   }
 }
+
+/** What `uniqueName` makes. */
+export const UNIQUE_NAME: RegExp = /^[0-9a-f]{32}$/;
 
 /** A unique name in lower-case hex: the same on file systems that fold case. */
 export function uniqueName(): string {

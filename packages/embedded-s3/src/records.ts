@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Segment } from './data-files.ts';
-import type { Folder } from './disk.ts';
+import { type Folder, UNIQUE_NAME } from './disk.ts';
 
 export interface Tag {
   readonly key: string;
@@ -64,8 +64,6 @@ export const STORED_HEADERS = [
 /** A value that a header can carry. */
 export const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The names of data files and drafts, which this program makes (`uniqueName`). */
-export const DATA_NAME = /^[0-9a-f]{32}$/;
 const OBJECT_NAME = /^[0-9a-f]{64}\.json$/;
 const UPLOAD_NAME = /^[0-9a-f]{1,128}\.json$/;
 const PART_NAME = /^([0-9a-f]{1,128})\.[1-9]\d{0,4}\.json$/;
@@ -124,7 +122,7 @@ function isContent(value: object): boolean {
   if (!isText(etag) || !ETAG.test(etag) || !isTime(lastModified) || !Array.isArray(segments)) return false;
   let sum = 0;
   for (const { file, sizeBytes: size } of segments as readonly Partial<Segment>[]) {
-    if (!isText(file) || !DATA_NAME.test(file) || !isSize(size)) return false;
+    if (!isText(file) || !UNIQUE_NAME.test(file) || !isSize(size)) return false;
     sum += size;
   }
   return isSize(sizeBytes) && sizeBytes === sum;
