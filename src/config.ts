@@ -3,7 +3,7 @@ import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
-import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
+import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
 import { isCron } from './runtime/schedule.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
@@ -182,7 +182,7 @@ const BY_DEFAULT = [
   'audio/ogg',
 ].join();
 const contentTypes = list(contentType, 1);
-const partSize = integer(MIN_PART_SIZE_BYTES, 5 * GIB);
+const partSize = integer(MIN_PART_SIZE_BYTES, MAX_PART_SIZE_BYTES);
 /** S3's largest object. */
 const objectSize = integer(1, 5 * 1024 * GIB);
 /** The rest of a minute, a usual grace period of orchestrators, is left for running requests. */
@@ -349,6 +349,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
       keys: authKeysOf(value, reader, needsAuth && s3 !== undefined),
       issuer: value.AUTH_ISSUER,
       audience: value.AUTH_AUDIENCE,
+      /** Settings that would keep out tokens of the same keys that were made for others. */
+      unchecked: uncheckedOf(value),
       tenantClaim: value.AUTH_TENANT_CLAIM,
       scopeClaim: value.AUTH_SCOPE_CLAIM,
     },
@@ -433,6 +435,12 @@ function authKeysOf(value: Values, reader: Reader, isRequired: boolean) {
   return sharedSecret === undefined
     ? ({ mode: 'generated-secret' } as const)
     : ({ mode: 'shared-secret', sharedSecret } as const);
+}
+
+/** A shared secret signs for this service alone; the keys of an issuer sign for all that trust it. */
+function uncheckedOf(value: Values): readonly string[] {
+  if (!value.AUTH_JWKS_URL) return [];
+  return (['AUTH_ISSUER', 'AUTH_AUDIENCE'] as const).filter((name) => value[name] === undefined);
 }
 
 function uploadsOf(value: Values, reader: Reader) {

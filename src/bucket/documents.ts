@@ -1,12 +1,32 @@
 // The JSON documents of the bucket: their schemas, and parsing that never trusts what is stored.
 import { z } from 'zod';
 import { DETECTED_CONTAINERS } from '../model/container.ts';
-import { type AttemptRef, attemptId, ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
+import { type AttemptRef, attemptId, createdAtOf, ID_PATTERN, isRecordingId, type RecordingRef } from '../model/ids.ts';
 import { readRecordingType } from '../model/media-type.ts';
-import { AUDIT_EVENTS, ERASURE_REASONS, RECORDING_KINDS } from '../model/recording.ts';
+import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES } from '../model/parts.ts';
+import { AUDIT_EVENTS, ERASURE_REASONS, LIMITS, RECORDING_KINDS } from '../model/recording.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
+import { MAX_KEY_BYTES } from './layout.ts';
 
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
+/** As a caller gave it, who may have another offset from UTC. */
+const givenTime = z.iso.datetime({ offset: true }).max(LIMITS.time);
+const text = z.string().max(LIMITS.text);
+/** A token's subject made opaque, of at most 128 characters, or a word of the service. */
+const actor = z.string().max(256);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** Upload ids go into URLs. Stores give up to some hundred characters. */
+const uploadId = z.string().regex(/^[\x21-\x7e]{1,2048}$/);
+const etag = z.string().max(1_024);
+const partNumber = z.number().int().min(1).max(MAX_PART_NUMBER);
+/** The name of a run (`ReceiptChain`). */
+const run = z.string().regex(/^[A-Za-z0-9-]{1,80}$/);
+/** Far more than a recording has, and few enough for sums. */
+const count = z.number().int().nonnegative().max(1e9);
+const byteCount = z.number().int().nonnegative().max(1e15);
+/** A purge writes fewer; the keys of a document that can be read are not more. */
+const MAX_RECEIPTS = 100_000;
 
 /** Why a recording was deleted. `retention`: its deadline; `aborted`: its client gave it up; the rest were requested. */
 export const DELETION_REASONS = ['retention', 'aborted', ...ERASURE_REASONS, 'not-a-recording'] as const;
@@ -19,35 +39,41 @@ const ids = {
   recordingId: z.string().refine(isRecordingId),
 };
 
-const consent = z.object({ givenAt: z.string(), policyVersion: z.string() });
+const consent = z.object({ givenAt: givenTime, policyVersion: z.string().max(LIMITS.policyVersion) });
 
 const timeline = z.object({
-  startedAt: z.string(),
-  endedAt: z.string(),
-  gaps: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+  startedAt: givenTime,
+  endedAt: givenTime,
+  gaps: z.array(z.object({ from: givenTime, to: givenTime, reason: text })).max(LIMITS.gaps),
   /** What the client reported could not all be true, and was corrected. */
   doubtful: z.literal(true).optional(),
   /** Absent in what earlier versions wrote. */
-  anchors: z.array(z.object({ at: z.string(), mediaSeconds: z.number() })).optional(),
+  anchors: z
+    .array(z.object({ at: givenTime, mediaSeconds: z.number().min(0) }))
+    .max(LIMITS.anchors)
+    .optional(),
 });
 
-const manifest = z.object({
-  version: z.literal(1),
-  ...ids,
-  participantId: id,
-  kind: z.enum(RECORDING_KINDS),
-  /** As it was announced. No other may be served, whoever wrote it. */
-  contentType: z.string().refine((contentType) => readRecordingType(contentType) !== undefined),
-  consent,
-  createdAt: time,
-  partSizeBytes: z.number().int().positive(),
-  uploadId: z.string().min(1),
-});
+const manifest = z
+  .object({
+    version: z.literal(1),
+    ...ids,
+    participantId: id,
+    kind: z.enum(RECORDING_KINDS),
+    /** As it was announced. No other may be served, whoever wrote it. */
+    contentType: text.refine((contentType) => readRecordingType(contentType) !== undefined),
+    consent,
+    createdAt: time,
+    partSizeBytes: z.number().int().positive().max(MAX_PART_SIZE_BYTES),
+    uploadId,
+  })
+  // The deadline counts from the id.
+  .refine(({ createdAt, recordingId }) => Date.parse(createdAt) === createdAtOf(recordingId));
 
 const deletion = z.object({
   version: z.literal(1),
   reason: z.enum(DELETION_REASONS),
-  actor: z.string(),
+  actor,
   requestedAt: time,
   /** Of an abort: no part had arrived, so there is nothing to prove. */
   isEmpty: z.literal(true).optional(),
@@ -55,8 +81,8 @@ const deletion = z.object({
 
 const restriction = z.object({
   version: z.literal(1),
-  reason: z.string(),
-  actor: z.string(),
+  reason: text,
+  actor,
   restrictedAt: time,
 });
 
@@ -66,10 +92,11 @@ const auditEvent = z.object({
   recordingId: ids.recordingId.optional(),
   at: time,
   event: z.enum(AUDIT_EVENTS),
-  actor: z.string(),
-  requestId: z.string(),
-  reason: z.string().optional(),
-  detail: z.string().optional(),
+  actor,
+  requestId: text,
+  reason: text.optional(),
+  /** A sentence of the service. */
+  detail: z.string().max(1_000).optional(),
 });
 
 const receipt = z.object({
@@ -81,18 +108,18 @@ const receipt = z.object({
   deletedAt: time,
   /** When a second listing showed nothing left. */
   verifiedAt: time,
-  objects: z.number().int().nonnegative(),
-  versions: z.number().int().nonnegative(),
-  bytes: z.number().int().nonnegative(),
-  actor: z.string(),
+  objects: count,
+  versions: count,
+  bytes: byteCount,
+  actor,
   /** The run that wrote it, its place in that run, and the SHA-256 of the receipt before it: a missing one shows. */
-  chain: z.object({ run: z.string(), sequence: z.number().int().positive(), previous: z.string().nullable() }),
+  chain: z.object({ run, sequence: z.number().int().positive(), previous: sha256.nullable() }),
 });
 
 const stored = z.object({
   version: z.literal(1),
   /** The parts that the media were made of; empty when they are not known. */
-  parts: z.array(z.object({ partNumber: z.number().int().positive(), etag: z.string() })),
+  parts: z.array(z.object({ partNumber, etag })).max(MAX_PART_NUMBER),
   /** What the media are by their content; version 0.1 did not write it. */
   container: z.enum(DETECTED_CONTAINERS).optional(),
 });
@@ -100,19 +127,19 @@ const stored = z.object({
 const receiptIndex = z.object({
   version: z.literal(1),
   /** The run, and the place of the first of these receipts in it. */
-  run: z.string(),
+  run,
   first: z.number().int().positive(),
   /** The SHA-256 of the receipt before the first; null at the start of a run. */
-  previous: z.string().nullable(),
+  previous: sha256.nullable(),
   /** The SHA-256 of the last of these receipts, where it is known: nothing else shows a change of that one. */
-  last: z.string().optional(),
-  keys: z.array(z.string()),
+  last: sha256.optional(),
+  keys: z.array(z.string().max(MAX_KEY_BYTES)).max(MAX_RECEIPTS),
 });
 
 const retentionOverrides = z.object({
   version: z.literal(1),
   /** The retention that each tenant had ordered when the queue was last requeued, in milliseconds. */
-  retentionMs: z.record(id, z.number().int().positive()),
+  retentionMs: z.record(id, z.number().int().positive().max(MAX_RETENTION_MS)),
   /** Tenants whose attempts are to be requeued once more. */
   shortened: z.array(id),
 });

@@ -1,11 +1,22 @@
 // The outbox: events for the controller's systems (docs/webhooks.md), kept in the bucket until they are delivered.
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { DAY_MS } from '../model/durations.ts';
 import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import { ERASURE_REASONS } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { nextKey, type ObjectStore } from '../objectstore/object-store.ts';
-import { DELETION_REASONS, type DeletionReason, idsOf, parseJson, type Receipt, refOf, toBody } from './documents.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
+import {
+  DELETION_REASONS,
+  type DeletionReason,
+  idsOf,
+  parseDocument,
+  parseJson,
+  type Receipt,
+  refOf,
+  toBody,
+} from './documents.ts';
 import { keyOf, OUTBOX_PREFIX, parseKey, prefixOf } from './layout.ts';
 import { hasObject } from './listing.ts';
 
@@ -15,26 +26,39 @@ export type EventType = (typeof EVENT_TYPES)[number];
 const id = z.string().regex(ID_PATTERN);
 const time = z.iso.datetime({ precision: 3 });
 
-/** Ids and times, never a link to media. */
-const recordingEvent = z.object({
-  /** The same however often it is written or sent: a recording has at most one event of a type. */
-  id: z.string(),
-  type: z.enum(EVENT_TYPES),
-  /** When it happened. */
-  timestamp: time,
-  data: z.object({
-    tenantId: id,
-    examId: id,
-    attemptId: id,
-    recordingId: z.string().refine(isRecordingId),
-    deleteBy: time,
-    /** Of a deletion. */
-    deletedAt: time.optional(),
-    reason: z.enum(DELETION_REASONS).optional(),
-  }),
-});
+/** Bounds an object to half a megabyte. */
+const MAX_EVENTS_PER_OBJECT = 1000;
 
-const outboxDocument = z.object({ version: z.literal(1), events: z.array(recordingEvent).min(1) });
+/** Ids and times, never a link to media. Only what the functions below make is an event: it will be signed. */
+const recordingEvent = z
+  .object({
+    /** The same however often it is written or sent: a recording has at most one event of a type. */
+    id: z.string(),
+    type: z.enum(EVENT_TYPES),
+    /** When it happened. */
+    timestamp: time,
+    data: z.object({
+      tenantId: id,
+      examId: id,
+      attemptId: id,
+      recordingId: z.string().refine(isRecordingId),
+      deleteBy: time,
+      /** Of a deletion. */
+      deletedAt: time.optional(),
+      reason: z.enum(DELETION_REASONS).optional(),
+    }),
+  })
+  .refine(({ id, type, data }) => id === eventId(type, data.recordingId))
+  .refine(({ type, timestamp, data: { deletedAt, reason } }) =>
+    reason === undefined
+      ? deletedAt === undefined && !isDeletion(type)
+      : deletedAt === timestamp && type === deletionType(reason),
+  );
+
+const outboxDocument = z.object({
+  version: z.literal(1),
+  events: z.array(recordingEvent).min(1).max(MAX_EVENTS_PER_OBJECT),
+});
 
 export type RecordingEvent = z.infer<typeof recordingEvent>;
 
@@ -52,23 +76,48 @@ export function dueSoonEvent(ref: RecordingRef, atMs: number, deadlineMs: number
 
 export function deletionEvent(receipt: Omit<Receipt, 'chain'>): RecordingEvent {
   const { tenantId, examId, attemptId, recordingId, deadline, deletedAt, reason } = receipt;
-  const type = ERASURES.has(reason) ? 'recording.erased' : 'recording.deleted';
-  return newEvent(type, deletedAt, { tenantId, examId, attemptId, recordingId, deleteBy: deadline, deletedAt, reason });
+  const data = { tenantId, examId, attemptId, recordingId, deleteBy: deadline, deletedAt, reason };
+  return newEvent(deletionType(reason), deletedAt, data);
+}
+
+function deletionType(reason: DeletionReason): EventType {
+  return ERASURES.has(reason) ? 'recording.erased' : 'recording.deleted';
+}
+
+function isDeletion(type: EventType): boolean {
+  return type === 'recording.deleted' || type === 'recording.erased';
 }
 
 function newEvent(type: EventType, timestamp: string, data: RecordingEvent['data']): RecordingEvent {
-  // No full stop: the signature joins id, time and body with them.
-  return { id: `${type.replaceAll(/[.-]/g, '_')}_${data.recordingId}`, type, timestamp, data };
+  return { id: eventId(type, data.recordingId), type, timestamp, data };
+}
+
+/** No full stop: the signature joins id, time and body with them. */
+function eventId(type: EventType, recording: string): string {
+  return `${type.replaceAll(/[.-]/g, '_')}_${recording}`;
 }
 
 export function toOutboxBody(events: readonly RecordingEvent[]): Uint8Array {
   return toBody({ version: 1, events });
 }
 
-/** Undefined for a document that is truncated, of another shape, or with an event of another tenant than its key says. */
-export function parseOutboxBody(body: Uint8Array, tenant: string): RecordingEvent[] | undefined {
-  const events = parseJson(outboxDocument, body)?.events;
-  return events?.every(({ data }) => data.tenantId === tenant) ? events : undefined;
+/**
+ * The events of an object, as long as it exists. `unreadable`: it is too large, truncated, of another shape, or has an event
+ * that this service does not make, or one of another tenant than its key says. @throws StoreError
+ */
+export async function readEvents(
+  store: Pick<ObjectStore, 'get'>,
+  { tenant, key }: WaitingEvents,
+): Promise<RecordingEvent[] | 'unreadable' | undefined> {
+  try {
+    const body = await store.get(key);
+    if (!body) return undefined;
+    const events = parseJson(outboxDocument, body)?.events;
+    return events?.every(({ data }) => data.tenantId === tenant) ? events : 'unreadable';
+  } catch (error) {
+    if (isStoreError(error, 'too-large')) return 'unreadable';
+    throw error;
+  }
 }
 
 export interface Outbox {
@@ -80,8 +129,6 @@ export interface Outbox {
 
 /** An event that was not delivered for this long is given up. */
 export const UNDELIVERED_MS = 7 * DAY_MS;
-/** Bounds an object to half a megabyte. */
-const MAX_EVENTS_PER_OBJECT = 1000;
 
 /** `subscriptions`: the types that are sent, by tenant. */
 export function createOutbox(
@@ -103,10 +150,12 @@ export function createOutbox(
   };
 }
 
-/** An object of the outbox, by its key; after `expiresMs` its events are given up. */
+/** An object of the outbox, by its key. */
 export interface WaitingEvents {
+  readonly tenant: string;
   readonly key: string;
-  readonly expiresMs: number;
+  /** By its key, but no later than by the store's clock: a key may have any time. */
+  readonly writtenMs: number;
 }
 
 /**
@@ -122,12 +171,12 @@ export async function listOutbox(
   for (;;) {
     const page = await store.list(OUTBOX_PREFIX, { startAfter });
     let tenant: string | undefined;
-    for (const { key } of page.objects) {
+    for (const { key, lastModifiedMs } of page.objects) {
       const parsed = parseKey(key);
       if (parsed?.type !== 'outbox') continue;
       tenant = parsed.tenant;
       const own = waiting.get(tenant) ?? [];
-      if (own.length < maxPerTenant) own.push({ key, expiresMs: parsed.timeMs + UNDELIVERED_MS });
+      if (own.length < maxPerTenant) own.push({ tenant, key, writtenMs: Math.min(parsed.timeMs, lastModifiedMs) });
       waiting.set(tenant, own);
     }
     const next = nextKey(page);
@@ -139,12 +188,18 @@ export async function listOutbox(
 }
 
 /**
- * Whether the bucket shows what an event reports. `recording.stored` is written before its marker object: it has happened
- * once the marker exists, or a receipt of the deletion since. The others are written afterwards.
+ * Whether the bucket shows what an event reports, which is written first: that the media were found whole, that the warning
+ * was given, or a receipt of the deletion with the same reason and times. A receipt is also what is left of the others.
+ * @throws StoreError
  */
 export async function hasHappened(store: ObjectStore, { type, data }: RecordingEvent): Promise<boolean> {
-  if (type !== 'recording.stored') return true;
   const ref = refOf(data);
-  const marker = keyOf('recording', { ...ref, object: 'stored' });
-  return (await hasObject(store, marker)) || (await hasObject(store, keyOf('receipt', ref)));
+  const receiptKey = keyOf('receipt', ref);
+  if (!isDeletion(type)) {
+    const object = type === 'recording.stored' ? 'stored' : 'announced';
+    return (await hasObject(store, keyOf('recording', { ...ref, object }))) || (await hasObject(store, receiptKey));
+  }
+  const body = await store.get(receiptKey);
+  const receipt = body && parseDocument('receipt', body, ref);
+  return receipt !== undefined && isDeepStrictEqual(deletionEvent(receipt).data, data);
 }

@@ -74,6 +74,14 @@ function mustBeRefused(responses: readonly RawResponse[], harm: string): Verdict
 
 /** All access checks except reachability, which is checked first, and CORS. */
 export const ACCESS_CHECKS: readonly DoctorCheck[] = [
+  readingCheck('tokens', 'tokens for this service', async ({ settings: { unchecked } }) =>
+    unchecked.length === 0
+      ? ok('These settings let in no token that was made for another service.')
+      : warning(
+          `${unchecked.join(' and ')} ${unchecked.length === 1 ? 'is' : 'are'} not set: a token of the same keys that was made for another service is accepted.`,
+          'Set both to what your issuer writes into the tokens for this service.',
+        ),
+  ),
   readingCheck('transport', 'encrypted on the way', async ({ presigner }) => {
     const { protocol, hostname } = await unsignedUrl(presigner);
     if (protocol === 'https:') return ok('URLs for browsers are https.');

@@ -43,6 +43,8 @@ export interface DoctorSettings {
   readonly maxPartNumber: number;
   readonly policy: RetentionPolicy;
   readonly logRetentionMs: number;
+  /** Settings without which tokens for other services are accepted. */
+  readonly unchecked: readonly string[];
 }
 
 export interface TrialContext extends Pick<TrialDependencies, 'store' | 'now'> {

@@ -58,9 +58,14 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const TOKENS_KEPT = 20_000;
 /**
  * An exam client calls with the same token again and again: it is verified once a minute, and always from its `exp` on.
- * After its issuer withdrew the key it may be accepted for that much longer; jose itself keeps keys for ten minutes.
+ * After its issuer withdrew or replaced the key it may be accepted for that much longer than the key is kept.
  */
 const TOKEN_KEPT_FOR_MS = MINUTE_MS;
+/**
+ * A key that the issuer withdrew, or replaced under the same id, is accepted for as long. Not shorter: while the issuer is down
+ * nobody who was not verified in the last minute gets in after that.
+ */
+const KEYS_KEPT_FOR_MS = 5 * MINUTE_MS;
 
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const { now } = options;
@@ -135,7 +140,7 @@ const OF_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, err
  * that was set back would keep withdrawn keys, and new ones out, for as long as it was set back.
  */
 function remoteKeys(url: URL, now: () => number): JWTVerifyGetKey {
-  const fetchAnew = () => createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS });
+  const fetchAnew = () => createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS, cacheMaxAge: KEYS_KEPT_FOR_MS });
   const wasSetBack = createSetBackDetector(now);
   let getKey = fetchAnew();
   return async (header, token) => {

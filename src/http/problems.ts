@@ -61,14 +61,16 @@ function challengeOf({ code, data }: Refusal): string | undefined {
   return `Bearer error="insufficient_scope", scope="${[data?.scopes].flat().join(' ')}"`;
 }
 
+const DETAIL = 'The store did not respond in time. No data is lost; try again.';
+const DETAILS: Readonly<Record<string, string>> = {
+  [PAST_DEADLINE]: 'The request took too long, and was stopped. Send it again.',
+  InsufficientStorage: 'The store is full, and takes no uploads until something is deleted. Try again later.',
+};
+
 function refusalOf(error: unknown, req: Request): Refusal {
   if (error instanceof ServiceError) return { code: error.code, detail: error.message, data: error.data };
   if (isStoreError(error, 'unavailable')) {
-    const detail =
-      error.storeCode === PAST_DEADLINE
-        ? 'The request took too long, and was stopped. Send it again.'
-        : 'The store did not respond in time. No data is lost; try again.';
-    return { code: 'store-unavailable', detail };
+    return { code: 'store-unavailable', detail: DETAILS[error.storeCode] ?? DETAIL };
   }
   if (error instanceof StoreError) {
     return { code: 'store-refused', detail: 'The store refused a call of the service. The operator has to act.' };

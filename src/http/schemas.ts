@@ -12,6 +12,7 @@ import {
   count,
   ERASURE_REASONS,
   examId,
+  LIMITS,
   participantExport,
   participantId,
   playbackLink,
@@ -29,19 +30,15 @@ export { accessLogEntry, participantExport, playbackLink, recording };
 
 /** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
-const MAX_GAPS = 1_000;
-const MAX_ANCHORS = 100;
-const MAX_TEXT_LENGTH = 200;
 
 const TIME_EXPECTED =
   'Must be a time with its offset from UTC (RFC 3339), such as "2026-11-02T09:00:00Z" or "2026-11-02T10:00:00+01:00": ' +
   'not a number of seconds, and not without its offset';
-/** The longest time: with nine digits of a second's fraction and an offset. */
 const timeWithOffset = z
   .string({ error: (issue) => (issue.input === undefined ? undefined : TIME_EXPECTED) })
-  .max(40, TIME_EXPECTED)
+  .max(LIMITS.time, TIME_EXPECTED)
   .transform(toCommonForm)
-  .pipe(z.iso.datetime({ offset: true, error: TIME_EXPECTED }).max(40));
+  .pipe(z.iso.datetime({ offset: true, error: TIME_EXPECTED }).max(LIMITS.time));
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
 /** As it is in a path. */
@@ -53,7 +50,7 @@ export const partPath = z.strictObject({
     .pipe(partNumber),
 });
 const storedEtag = z.string().meta({ example: '"9b2cf535f27731c974343645a3985328"' });
-const etag = storedEtag.min(1).max(MAX_TEXT_LENGTH);
+const etag = storedEtag.min(1).max(LIMITS.text);
 const nextCursor = z.string().nullable().meta({ example: null });
 
 /** Browsers whose clock is earlier cannot open a TLS connection: such a time is a default of some language. */
@@ -75,12 +72,12 @@ const consent = z.strictObject({
   policyVersion: z
     .string()
     .min(1)
-    .max(64)
+    .max(LIMITS.policyVersion)
     .refine(isValue, 'Names no version: send that of the privacy policy which the participant saw, such as "2026-05"')
     .meta({ example: '2026-05', description: 'The version of the privacy policy that was agreed to.' }),
 });
 
-const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(MAX_TEXT_LENGTH) });
+const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(LIMITS.text) });
 
 const anchor = z.strictObject({ at: timeWithOffset, mediaSeconds: z.number().min(0) });
 
@@ -88,8 +85,8 @@ const timeline = z
   .strictObject({
     startedAt: timeWithOffset,
     endedAt: timeWithOffset,
-    gaps: z.array(gap).max(MAX_GAPS),
-    anchors: z.array(anchor).max(MAX_ANCHORS).optional(),
+    gaps: z.array(gap).max(LIMITS.gaps),
+    anchors: z.array(anchor).max(LIMITS.anchors).optional(),
   })
   .meta({
     example: {
@@ -112,7 +109,7 @@ const CONTENT_TYPE_PATTERN =
 const contentType = z
   .string()
   .min(1)
-  .max(MAX_TEXT_LENGTH)
+  .max(LIMITS.text)
   .meta({
     example: 'video/webm;codecs=vp8,opus',
     description:
@@ -174,7 +171,7 @@ export const playbackLinkBody = z.strictObject({
   reason: z
     .string()
     .min(1)
-    .max(MAX_TEXT_LENGTH)
+    .max(LIMITS.text)
     .nullish()
     .meta({ example: 'second assessor', description: 'Kept in the audit trail.' }),
 });
@@ -220,7 +217,7 @@ export const exportQuery = z.strictObject({
     .describe('Whether recordings whose processing is restricted come with a link or a file as well.'),
 });
 
-const restrictionReason = z.string().min(1).max(MAX_TEXT_LENGTH).meta({
+const restrictionReason = z.string().min(1).max(LIMITS.text).meta({
   example: 'accuracy contested, case 2026-114',
   description: 'Kept in the audit trail for as long as receipts are: do not name a person.',
 });

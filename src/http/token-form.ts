@@ -1,6 +1,6 @@
 // What can be said of a token without a key: its form and its times. Checked before any signature, which costs far more.
 import { decodeJwt, type JWTPayload } from 'jose';
-import { SECOND_MS } from '../model/durations.ts';
+import { DAY_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { MAX_TIME_MS } from '../model/times.ts';
 
@@ -9,6 +9,8 @@ const MAX_TOKEN_BYTES = 8 * 1024;
 const COMPACT = /^([\w-]+\.[\w-]+)\.[\w-]+$/;
 const TIME_CLAIMS = ['exp', 'nbf', 'iat'] as const;
 const MAX_TIME_S = MAX_TIME_MS / SECOND_MS;
+/** Nothing withdraws a token before its `exp`: one that lives for longer than a year is a mistake, or a risk. */
+export const MAX_TOKEN_LIFE_MS = 366 * DAY_MS;
 
 /** The part of a token that is signed: it is the same in every spelling of the token that verifies. */
 export function signedPartOf(token: string): string {
@@ -28,7 +30,13 @@ export function readUnverified(token: string, nowMs: number): JWTPayload {
   const payload = payloadOf(token);
   for (const claim of TIME_CLAIMS) requireTime(claim, payload[claim]);
   if (payload.exp === undefined) throw invalidToken('The token\'s claim "exp" is missing.');
-  if (payload.exp * SECOND_MS > nowMs) return payload;
+  const leftMs = payload.exp * SECOND_MS - nowMs;
+  if (leftMs > MAX_TOKEN_LIFE_MS) {
+    throw invalidToken(
+      'The token\'s claim "exp" is not as expected: it is more than a year ahead. Make a new one in time.',
+    );
+  }
+  if (leftMs > 0) return payload;
   throw new ServiceError('token-expired', 'The token has expired. Ask for a new one.');
 }
 
@@ -47,7 +55,7 @@ function payloadOf(token: string): JWTPayload {
 
 /** JSON has numbers such as 1e400, which are read as infinite: a token with such an `exp` would never expire. */
 function requireTime(claim: (typeof TIME_CLAIMS)[number], value: unknown): void {
-  if (value === undefined || (typeof value === 'number' && Math.abs(value) <= MAX_TIME_S)) return;
+  if (value === undefined || (typeof value === 'number' && value >= 0 && value <= MAX_TIME_S)) return;
   const expected = 'it must be a number of seconds since 1970, such as 1793000000: no text, and no milliseconds';
   throw invalidToken(`The token's claim "${claim}" is not as expected: ${expected}.`);
 }

@@ -318,7 +318,9 @@ const TABLE = {
   'recording-restricted': {
     status: 423,
     title: 'The recording is restricted',
-    advice: 'The privacy desk restricted it. It can be played once the restriction is lifted.',
+    advice:
+      'The privacy desk restricted it. It can be played once the restriction is lifted. Only the privacy desk deletes it; ' +
+      'a withdrawal of consent that was refused is in its access log.',
   },
   'rate-limited': {
     status: 429,

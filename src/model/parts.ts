@@ -2,6 +2,8 @@
 
 /** S3's smallest size of a part that is not the last (S3 API, CompleteMultipartUpload: EntityTooSmall). */
 export const MIN_PART_SIZE_BYTES = 5 * 1024 * 1024;
+/** S3's largest size of a part. */
+export const MAX_PART_SIZE_BYTES = 5 * 1024 * 1024 * 1024;
 /** S3's largest number of parts; some stores allow fewer. */
 export const MAX_PART_NUMBER = 10_000;
 

@@ -22,10 +22,25 @@ export const AUDIT_EVENTS = [
   'erased',
   'restricted',
   'unrestricted',
+  'deletion-refused',
   'exported',
   'foreign-attempt-refused',
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
+
+/**
+ * What is given is bounded by these, and so is what is stored: they may be raised, and never lowered, because a document
+ * that exceeds them counts as unreadable.
+ */
+export const LIMITS = {
+  /** Characters of a reason, a content type, an ETag that a caller sends. */
+  text: 200,
+  policyVersion: 64,
+  /** Characters of a time: with nine digits of a second's fraction and an offset. */
+  time: 40,
+  gaps: 1_000,
+  anchors: 100,
+} as const;
 
 export const id = z.string().regex(ID_PATTERN, {
   error: (issue) =>
@@ -148,9 +163,10 @@ export const accessLogEntry = z.object({
     description:
       'link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an ' +
       'export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. ' +
-      'erased: its deletion was requested. aborted: its upload was given up, and what had arrived was deleted. content-refused: its ' +
-      'content was no recording, and was deleted. assessed: ' +
-      'its attempt was reported as assessed, which set its deadline.',
+      'erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, ' +
+      'because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. ' +
+      'content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, ' +
+      'which set its deadline.',
   }),
   actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
   reason: z.string().nullable().meta({
@@ -159,7 +175,8 @@ export const accessLogEntry = z.object({
   }),
   detail: z.string().nullable().meta({
     example: 'until 2026-11-03T10:10:00.000Z',
-    description: 'Until when a link was valid, why it was refused, what was exported, or what an assessment set.',
+    description:
+      'Until when a link was valid, why something was refused, what was exported, or what an assessment set.',
   }),
   requestId: z.string().meta({
     example: '6f1c1f5e-5d0b-4f0e-9a53-3f6b7c0f6d11',

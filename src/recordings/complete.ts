@@ -169,13 +169,14 @@ async function respond(
   { parts: claimed, by }: Pick<CompleteInput, 'parts' | 'by'>,
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
-    const { actor = 'service', requestId } = by ?? {};
+    const { why } = finalized;
     const announce = async () => {
-      if (requestId === undefined) return;
-      await context.audit.record({ event: 'content-refused', ref, actor, requestId, detail: finalized.why });
+      if (!by) return;
+      const { actor, requestId } = by;
+      await context.audit.record({ event: 'content-refused', ref, actor, requestId, detail: why });
     };
-    await deleteRecording(context, ref, { reason: 'not-a-recording', actor, announce });
-    const detail = `The file ${NO_RECORDING[finalized.why]}; nothing was kept.`;
+    await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service', announce });
+    const detail = `The file ${NO_RECORDING[why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }
   if (finalized.result === 'stored') {

@@ -14,33 +14,67 @@ import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
 
 /**
- * The privacy desk's erasure, or an exam client's withdrawal of consent (policy 9.1, 9.2). Safe to repeat: it returns
- * the same receipt. @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
+ * The privacy desk's erasure (policy 9.1), of a restricted recording too. Safe to repeat: it returns the same receipt.
+ * @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
  */
 export async function eraseRecording(
   context: RecordingsContext,
   caller: Caller,
   ref: RecordingRef,
   reason: ErasureReason,
+  requireStill?: () => Promise<void>,
 ): Promise<Receipt> {
   const { actor, requestId } = caller;
   return deleteRecording(context, ref, {
     reason,
     actor,
+    ...(requireStill && { requireStill }),
     announce: () => context.audit.record({ event: 'erased', ref, reason, actor, requestId }),
   });
 }
 
 /**
+ * A participant's withdrawal of consent, by the exam client (policy 9.2). As `eraseRecording`, but a restricted recording is
+ * left to the privacy desk. @throws ServiceError `recording-restricted`, and as `eraseRecording`.
+ */
+export async function withdrawRecording(
+  context: RecordingsContext,
+  caller: Caller,
+  ref: RecordingRef,
+): Promise<Receipt> {
+  const reason = 'consent-withdrawn';
+  return eraseRecording(context, caller, ref, reason, async () => {
+    await requireUnrestricted(context, caller, await new Bucket(context).recording(ref), reason);
+  });
+}
+
+/** The refusal is in the audit trail, where the privacy desk finds it. @throws ServiceError `recording-restricted` */
+async function requireUnrestricted(
+  { audit }: RecordingsContext,
+  { actor, requestId }: Caller,
+  state: RecordingState | undefined,
+  reason: DeletionReason,
+): Promise<void> {
+  if (!state?.objects.restricted || state.objects.deleting) return;
+  const { ref } = state;
+  await audit.record({ event: 'deletion-refused', ref, reason, detail: 'recording-restricted', actor, requestId });
+  throw new ServiceError(
+    'recording-restricted',
+    'The privacy desk has restricted this recording, and decides about its deletion. It was not deleted.',
+  );
+}
+
+/**
  * Gives up a recording that is not stored. One of which no part ever arrived leaves nothing, so that callers who begin and
  * give up cannot fill the bucket; any other leaves an audit event and a receipt. Safe to repeat.
- * @throws ServiceError `recording-stored` when it was completed before, `recording-not-found`.
+ * @throws ServiceError `recording-stored` when it was completed before, `recording-restricted`, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
   const { actor, requestId } = caller;
   const bucket = new Bucket(context);
   const state = await requireNotStored(bucket, ref);
   let isEmpty = false;
+  await requireUnrestricted(context, caller, state, 'aborted');
   if (state && isKept(state)) {
     const { uploadId } = await readManifest(context, ref);
     isEmpty = await hasNoPart(context, bucket, ref, uploadId);
@@ -120,7 +154,10 @@ async function deleteOrDiscard(
   const nowMs = context.now();
   forget(context, ref);
   await bucket.queue.enqueue(ref, nowMs);
-  await announce?.();
+  if (announce) {
+    if (!deleting) await requireStill?.();
+    await announce();
+  }
   if (!deleting) {
     await requireStill?.();
     const requestedAt = toIso(nowMs);

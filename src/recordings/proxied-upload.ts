@@ -25,7 +25,9 @@ export async function openProxiedUpload(
   by?: CompleteInput['by'],
 ): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
-  const { maxRecordingBytes } = context.uploads;
+  const { maxRecordingBytes, maxContentBytes } = context.uploads;
+  // One request brings no more: then there is one part, and a larger buffer would not be filled.
+  const bufferBytes = Math.min(partSizeBytes, maxContentBytes);
   const key = new Bucket(context).mediaKey(ref);
   const parts: { partNumber: number; etag: string }[] = [];
 
@@ -54,7 +56,7 @@ export async function openProxiedUpload(
       const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();
       try {
-        for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers)) {
+        for await (const part of partsOf(bounded(stream, maxRecordingBytes), bufferBytes, buffers)) {
           const previous = sending;
           sending = sendAfter(previous, part);
           // Thrown when the next part is full, or at the end.

@@ -20,7 +20,8 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
     using stop = listenForStop();
     const uploadClient = s3.uploadCredentials && createS3Client({ ...s3, credentials: s3.uploadCredentials });
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
-    const { corsOrigins, uploads, policy, logRetentionMs } = settings;
+    const { auth, corsOrigins, uploads, policy, logRetentionMs } = settings;
+    const { unchecked } = auth;
     const maxPartNumber = maxPartsFor(uploads.maxRecordingBytes, uploads.partSizeBytes);
     let hasBatchDelete = true;
     const deps: DoctorDependencies = {
@@ -31,7 +32,7 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
       inspection: inspectBucket(client, s3),
       uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, place),
       hasBatchDelete: () => hasBatchDelete,
-      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs },
+      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs, unchecked },
     };
     try {
       const report = await examine(deps, { fix: flags.fix === true });

@@ -43,7 +43,9 @@ export async function serveCommand(env: Env): Promise<number> {
 async function serve(context: CommandContext, metrics: Registry, stopping: AbortSignal): Promise<number> {
   const { settings, logger, opened } = context;
   const stopped = stopping.aborted ? Promise.resolve() : once(stopping, 'abort');
-  const { keys } = settings.auth;
+  const { keys, unchecked } = settings.auth;
+  for (const name of unchecked)
+    logger.warn('tokens for other services are accepted', { code: 'token-unchecked', detail: `${name} is not set` });
   const secret = keys.mode === 'jwks' ? undefined : await secretOf(settings);
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
@@ -51,7 +53,8 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
   if (locked !== undefined) return refuse(logger, locked);
   const whyClosed = () => (selfTest ? selfTest.reason() : 'starting');
-  const notReady = () => (stopping.aborted ? 'stopping' : whyClosed());
+  const whyFull = () => (opened.isFull() ? 'the disk of the store is full; deletions work' : undefined);
+  const notReady = () => (stopping.aborted ? 'stopping' : (whyFull() ?? whyClosed()));
   const server = await startHttpServer(createHttp(context, metrics, { secret, notReady, whyClosed }), settings);
   logger.info('listening', { host: settings.host, port: server.port, bucket: opened.s3.bucket });
   const sweeps = startSweeps(context, metrics);

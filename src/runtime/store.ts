@@ -33,11 +33,15 @@ const ERROR_CODE = /^\w{1,64}$/;
 const EMBEDDED_FOLDER = 's3';
 const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
 const PATIENCE_MS = 3 * SECOND_MS;
+/** Of a store that another process runs, or somebody else. */
+const NEVER_FULL = { isFull: () => false, close: async () => {} };
+/** Files that the log line names. */
+const MAX_NAMED = 20;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
 export async function openStore(options: OpenOptions) {
   const { settings, logger, observers = [] } = options;
-  const { s3, close } = settings.s3 ? { s3: settings.s3, close: async () => {} } : await openEmbedded(options);
+  const { s3, isFull, close } = settings.s3 ? { s3: settings.s3, ...NEVER_FULL } : await openEmbedded(options);
   const clients: S3Client[] = [];
   function connect() {
     let requests = 0;
@@ -56,6 +60,8 @@ export async function openStore(options: OpenOptions) {
   return {
     ...connection,
     s3,
+    /** Whether the embedded store of this process refuses uploads because its disk is full. */
+    isFull,
     presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
     /** Opens another connection, with its own request count and its own sockets. */
     connect,
@@ -67,7 +73,13 @@ export async function openStore(options: OpenOptions) {
   };
 }
 
-async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; close: () => Promise<void> }> {
+interface Opened {
+  readonly s3: S3Settings;
+  readonly isFull: () => boolean;
+  readonly close: () => Promise<void>;
+}
+
+async function openEmbedded(options: OpenOptions): Promise<Opened> {
   const { owner, patience = AbortSignal.timeout(PATIENCE_MS) } = options;
   const { dataDir, localS3Port, corsOrigins } = options.settings;
   // A command must not create a new store: it would find nothing to delete in it.
@@ -83,7 +95,7 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
   const settingsOf = (endpoint: string) => ({ ...EMBEDDED, endpoint, credentials, uploadCredentials });
   const endpointFile = join(dataDir, 's3-endpoint');
   const running = owner ? undefined : await runningEndpoint(endpointFile, patience);
-  if (running) return { s3: settingsOf(running), close: async () => {} };
+  if (running) return { s3: settingsOf(running), ...NEVER_FULL };
 
   const server = await startEmbeddedS3({
     dataDir: join(dataDir, EMBEDDED_FOLDER),
@@ -92,15 +104,34 @@ async function openEmbedded(options: OpenOptions): Promise<{ s3: S3Settings; clo
     port: owner ? localS3Port : 0,
     credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
     allowedOrigins: [...corsOrigins, ...demoOrigins(options.settings)],
+    keepUnknownMs: shortestRetentionMs(options.settings),
+    onDamage({ unreadable, foreign }) {
+      // The files of records have hashes for names, and no ids.
+      const named = [...unreadable.map((path) => `unreadable: ${path}`), ...foreign.map((path) => `foreign: ${path}`)];
+      const fields = { code: 'data-folder-damaged', count: named.length, detail: named.slice(0, MAX_NAMED) };
+      options.logger.warn('the data folder has files that cannot be used', fields);
+    },
   });
-  if (owner) await writeFile(endpointFile, server.endpoint);
+  if (owner) await writeFile(endpointFile, server.endpoint).catch((error: unknown) => requireFull(error, options));
   return {
     s3: settingsOf(server.endpoint),
+    isFull: () => server.isFull(),
     async close() {
       if (owner) await rm(endpointFile, { force: true });
       await server.close();
     },
   };
+}
+
+/** A full disk must not keep the service from deleting: only the commands beside it do not find its store. */
+function requireFull(error: unknown, { logger }: OpenOptions): void {
+  if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
+  logger.warn('the disk is full, so other commands do not find the store of this process', { code: 'ENOSPC' });
+}
+
+/** Whose recording the bytes are cannot be known: none may be kept for longer than that of the shortest retention. */
+function shortestRetentionMs({ policy: { afterAssessmentMs, unassessedMs, byTenantMs } }: Settings): number {
+  return Math.min(afterAssessmentMs, unassessedMs, ...byTenantMs.values());
 }
 
 /** The endpoint that a running `serve` wrote to the data folder, if it responds in time. */

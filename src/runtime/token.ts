@@ -2,6 +2,7 @@
 import { type JWTPayload, SignJWT } from 'jose';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
 import { SCOPES } from '../http/auth.ts';
+import { MAX_TOKEN_LIFE_MS } from '../http/token-form.ts';
 import { parseDuration } from '../model/durations.ts';
 import { isId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
@@ -33,7 +34,9 @@ export interface TokenFlags extends TokenClaims {
 export async function tokenCommand(flags: TokenFlags, env: Env): Promise<number> {
   const ttlMs = parseDuration(flags.ttl) ?? 0;
   const problems = problemsOf(flags);
-  if (ttlMs === 0) problems.push('--ttl must be a duration such as 1h or 10m');
+  if (ttlMs === 0 || ttlMs > MAX_TOKEN_LIFE_MS) {
+    problems.push('--ttl must be a duration such as 1h or 10m, of a year at most');
+  }
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   const settings = readSettings(env);
   const nowMs = Date.now();

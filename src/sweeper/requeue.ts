@@ -58,10 +58,12 @@ function shortenedSince(
   documents: readonly (RetentionOverrides | 'unreadable' | undefined)[],
 ): string[] {
   const known = documents.map((document) => (document === 'unreadable' ? undefined : document));
+  // Maps: a tenant may be called `constructor`.
+  const retentions = known.map((document) => new Map(Object.entries(document?.retentionMs ?? {})));
   const before = (tenant: string) =>
-    known.length === 0
+    retentions.length === 0
       ? MAX_RETENTION_MS
-      : Math.max(...known.map((document) => document?.retentionMs[tenant] ?? MAX_RETENTION_MS));
+      : Math.max(...retentions.map((of) => of.get(tenant) ?? MAX_RETENTION_MS));
   const begun = new Set(known.flatMap((document) => document?.shortened ?? []));
   return Object.entries(overrides)
     .filter(([tenant, retentionMs]) => retentionMs < before(tenant) || begun.has(tenant))

@@ -185,9 +185,9 @@ async function verifyAuditEvents(run: VerifyRun): Promise<void> {
 /** Events that were neither delivered nor given up: the server that would give them up has no webhooks any more. */
 async function verifyOutbox(run: VerifyRun): Promise<void> {
   const { bucket, context } = run;
-  for await (const { key, parsed } of keysIn(context.store, 'outbox')) {
+  for await (const { key, parsed, lastModifiedMs } of keysIn(context.store, 'outbox')) {
     if (parsed?.type !== 'outbox') await run.report('unknown-key', key, 'in the outbox');
-    else if (parsed.timeMs + UNDELIVERED_MS + DAY_MS <= context.now()) {
+    else if (Math.min(parsed.timeMs, lastModifiedMs) + UNDELIVERED_MS + DAY_MS <= context.now()) {
       await run.report('event-overdue', key, 'never delivered', () => bucket.removeKey(key));
     } else if (run.isFromFuture(parsed.timeMs)) await run.report('from-future', key, 'an event for a webhook');
   }

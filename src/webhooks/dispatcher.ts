@@ -6,8 +6,9 @@ import {
   type EventType,
   hasHappened,
   listOutbox,
-  parseOutboxBody,
   type RecordingEvent,
+  readEvents,
+  UNDELIVERED_MS,
   type WaitingEvents,
 } from '../bucket/outbox.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
@@ -16,14 +17,17 @@ import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts'
 import { isOutage, isStoreError } from '../objectstore/store-error.ts';
 import { type Endpoint, postEvent } from './endpoint.ts';
 
-/** `dropped`: its act never happened, or its tenant no longer subscribes to it; `expired`: undelivered for a week. */
+/**
+ * `dropped`: its act never happened, its tenant no longer subscribes to it, or it is none that this service makes;
+ * `expired`: undelivered for a week.
+ */
 export type DeliveryResult = 'delivered' | 'failed' | 'dropped' | 'expired';
 
 export interface DeliveryFailure {
   readonly tenant: string;
   readonly event: EventType | undefined;
   readonly recording: string | undefined;
-  /** `http-503`, `timeout`, `ECONNREFUSED`, `unreadable`, `expired`, a code of the store. */
+  /** `http-503`, `timeout`, `ECONNREFUSED`, `never-happened`, `unreadable`, `expired`, a code of the store. */
   readonly code: string;
 }
 
@@ -51,14 +55,18 @@ const MAX_FAILURES_IN_A_ROW = 5;
 const FIRST_RETRY_MS = 10 * SECOND_MS;
 const LONGEST_RETRY_MS = 6 * HOUR_MS;
 const LONGEST_PAUSE_MS = 10 * MINUTE_MS;
-/** A marker object that does not exist yet is read again after this time. */
-const MARKER_RETRY_MS = 30 * SECOND_MS;
+/** What the bucket does not show yet is looked for again after this time. */
+const LOOK_AGAIN_MS = 30 * SECOND_MS;
 const MAX_REMEMBERED = 100_000;
 
 /** Milliseconds until the next attempt, doubled for each of the `attempts` failed ones; `random` takes off up to half. */
 export function backoffMs(attempts: number, random: number, longestMs: number = LONGEST_RETRY_MS): number {
   const wholeMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), longestMs);
   return Math.round(wholeMs * (1 - random / 2));
+}
+
+function expiryOf({ writtenMs }: WaitingEvents): number {
+  return writtenMs + UNDELIVERED_MS;
 }
 
 /** The state of an object, kept in memory only. Without it the events are sent again, under the same ids. */
@@ -161,11 +169,11 @@ export class Dispatcher {
       attempts: 0,
       isPaused: () => false,
     };
-    const isExpired = now() > object.expiresMs;
+    const isExpired = now() > expiryOf(object);
     if (this.#isOver(round) || progress.isPaused() || !(round.endpoint || isExpired)) return;
     this.#remembered.set(object.key, progress);
     try {
-      if (isExpired) await this.#expire(round.tenant, object);
+      if (isExpired) await this.#expire(object);
       else await this.#deliverObject(round, object, progress);
     } catch (error) {
       if (isOutage(error)) round.isOutage = true;
@@ -175,8 +183,9 @@ export class Dispatcher {
   }
 
   /** Until the next attempt, and no longer than until the object expires. */
-  #putOff({ expiresMs }: WaitingEvents, progress: Progress): void {
+  #putOff(object: WaitingEvents, progress: Progress): void {
     const { now, random } = this.#options;
+    const expiresMs = expiryOf(object);
     progress.attempts += 1;
     const pauseMs = backoffMs(progress.attempts, random());
     const leftMs = expiresMs - now();
@@ -187,36 +196,47 @@ export class Dispatcher {
     this.#options.onFailure?.({ tenant, event: event?.type, recording: event?.data.recordingId, code });
   }
 
-  async #expire(tenant: string, { key }: WaitingEvents): Promise<void> {
-    const body = await this.#options.store.get(key);
-    if (!body) return;
+  async #expire(object: WaitingEvents): Promise<void> {
+    const events = await readEvents(this.#options.store, object);
+    if (!events) return;
+    await this.#remove(object.key);
+    this.#options.onResult?.('expired', events === 'unreadable' ? 1 : events.length);
+    this.#report(object.tenant, 'expired');
+  }
+
+  /** It may be of a later version, whose processes are being started: they have the grace period to deliver it. */
+  async #dropUnreadable({ tenant, key, writtenMs }: WaitingEvents, progress: Progress): Promise<void> {
+    if (this.#isYoung(writtenMs)) {
+      progress.isPaused = pauseFor(LOOK_AGAIN_MS, this.#options.now);
+      return;
+    }
     await this.#remove(key);
-    this.#options.onResult?.('expired', parseOutboxBody(body, tenant)?.length ?? 1);
-    this.#report(tenant, 'expired');
+    this.#options.onResult?.('dropped', 1);
+    this.#report(tenant, 'unreadable');
+  }
+
+  #isYoung(writtenMs: number): boolean {
+    return writtenMs >= this.#options.now() - this.#options.settleMs;
   }
 
   /** Each event of an object; the object is deleted once none of them needs another attempt. */
   async #deliverObject(round: Round, object: WaitingEvents, progress: Progress): Promise<void> {
-    const { store, now, settleMs, onResult } = this.#options;
-    const body = await store.get(object.key);
-    if (!body) return;
-    const events = parseOutboxBody(body, round.tenant);
-    if (!events) {
-      this.#putOff(object, progress);
-      this.#report(round.tenant, 'unreadable');
-      return;
-    }
+    const { store, now, onResult } = this.#options;
+    const events = await readEvents(store, object);
+    if (!events) return;
+    if (events === 'unreadable') return this.#dropUnreadable(object, progress);
     let failed = false;
     for (const event of events) {
       if (progress.done.has(event.id)) continue;
       if (this.#isOver(round)) break;
       const isWanted = round.endpoint?.events.has(event.type) ?? false;
       const happened = isWanted && (await hasHappened(store, event));
-      if (isWanted && !happened && Date.parse(event.timestamp) >= now() - settleMs) {
-        progress.isPaused = pauseFor(MARKER_RETRY_MS, now);
+      if (isWanted && !happened && this.#isYoung(object.writtenMs)) {
+        progress.isPaused = pauseFor(LOOK_AGAIN_MS, now);
         continue;
       }
       if (!happened) onResult?.('dropped', 1);
+      if (isWanted && !happened) this.#report(round.tenant, 'never-happened', event);
       if (!happened || (await this.#deliver(round, event))) progress.done.add(event.id);
       else failed = true;
     }

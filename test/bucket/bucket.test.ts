@@ -51,7 +51,7 @@ describe('listings of many pages', () => {
     const [ref] = [refOf('a1')];
     const body = toOutboxBody([dueSoonEvent(ref, START_MS, START_MS)]);
     for (let index = 0; index < 7; index += 1) await store.put(outboxKey('acme', START_MS + index, `u${index}`), body);
-    await store.put(outboxKey('beta', START_MS, 'u'), body);
+    await store.put(outboxKey('beta', START_MS + DAY_MS, 'u'), body);
     await store.put('outbox/strange', body);
     const waiting = await listOutbox(store, 3);
     expect([...waiting].map(([tenant, own]) => [tenant, own.length])).toEqual([
@@ -59,9 +59,12 @@ describe('listings of many pages', () => {
       ['beta', 1],
     ]);
     expect(waiting.get('acme')?.[0]).toEqual({
+      tenant: 'acme',
       key: outboxKey('acme', START_MS, 'u0'),
-      expiresMs: START_MS + 7 * DAY_MS,
+      writtenMs: START_MS,
     });
+    // A key may have any time; the store's own is when it was written.
+    expect(waiting.get('beta')?.[0]).toMatchObject({ writtenMs: START_MS });
   });
 
   test('the audit events of a recording, after one of them', async () => {

@@ -1,5 +1,8 @@
 // The page at /demo: where it is served, what its answers allow, who gets its tokens, that nothing in it is missing.
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import supertest from 'supertest';
@@ -8,6 +11,7 @@ import { en } from '../../src/demo-page/texts/en.ts';
 import { nl } from '../../src/demo-page/texts/nl.ts';
 import { demoOrigins, demoPage } from '../../src/runtime/demo-page.ts';
 import { type Api, SECRET, startApi } from '../http/api.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
 
 const PORT = '8654';
 const ORIGIN = `http://localhost:${PORT}`;
@@ -22,7 +26,7 @@ beforeAll(async () => {
 });
 
 const askToken = ({ agent }: Pick<Api, 'agent'>, role: string, headers: Record<string, string> = { origin: ORIGIN }) =>
-  agent.post(`${TOKENS}/${role}`).set(headers);
+  agent.post(`${TOKENS}/${role}`).set({ host: new URL(ORIGIN).host, ...headers });
 
 test.each<[string, Record<string, string>]>([
   ['a store of its own', { ...EMBEDDED, S3_BUCKET: 'bucket', S3_REGION: 'eu' }],
@@ -102,6 +106,13 @@ describe('the tokens', () => {
     ['a sandboxed frame', { origin: 'null' }],
     ['our origin, but a request from elsewhere', { origin: ORIGIN, 'sec-fetch-site': 'cross-site' }],
     ['a caller that names no origin', {}],
+    ['a caller by another name', { origin: ORIGIN, host: `recordings.example:${PORT}` }],
+    ['a caller by another port', { origin: ORIGIN, host: 'localhost' }],
+    ['a proxy that says for whom', { origin: ORIGIN, forwarded: 'for=192.0.2.1' }],
+    ['a proxy that says for whom, as most do', { origin: ORIGIN, 'x-forwarded-for': '127.0.0.1' }],
+    ['a proxy that says for which host', { origin: ORIGIN, 'x-forwarded-host': 'recordings.example' }],
+    ['a proxy that names itself', { origin: ORIGIN, via: '1.1 proxy' }],
+    ['a proxy that gives the address', { origin: ORIGIN, 'x-real-ip': '192.0.2.1' }],
   ])('are refused to %s', async (_name, sent) => {
     const { body, headers } = await askToken(api, 'reviewer', sent).expect(403);
     expect(body).toMatchObject({ code: 'cross-origin' });
@@ -120,9 +131,23 @@ describe('the tokens', () => {
     await askToken({ agent: supertest(seenFrom) }, 'reviewer').expect(status);
   });
 
+  test('are not given to a proxy that hides itself and speaks HTTP 1.0, as no browser does', async () => {
+    const server = createServer((request, response) => api.handler(request, response)).listen(0, '127.0.0.1');
+    afterThisTest(() => server.close());
+    await once(server, 'listening');
+    const ask = async (version: string) => {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      const head = [`POST ${TOKENS}/reviewer HTTP/${version}`, `Host: localhost:${PORT}`, `Origin: ${ORIGIN}`];
+      socket.write([...head, 'Connection: close', 'Content-Length: 0', '', ''].join('\r\n'));
+      return (await text(socket)).slice(0, 'HTTP/1.1 200'.length);
+    };
+    expect([await ask('1.1'), await ask('1.0')]).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403']);
+  });
+
   test('are given for no other role, and for no attempt with another kind of id', async () => {
     await askToken(api, 'operator').expect(404);
-    await api.agent.post('/demo/attempts/a@b/tokens/reviewer').set({ origin: ORIGIN }).expect(422);
+    const host = new URL(ORIGIN).host;
+    await api.agent.post('/demo/attempts/a@b/tokens/reviewer').set({ origin: ORIGIN, host }).expect(422);
     await api.agent.get(`${TOKENS}/reviewer`).expect(405);
   });
 });

@@ -67,6 +67,9 @@ const aclFails = (code: StoreErrorCode) => bucket({ publicGrants: () => failing(
 const urlsAt = (url: string): Given => ({
   presigner: { presignPlayback: async () => url, presignPart: async () => url },
 });
+const withUnchecked = (...unchecked: string[]): Given => {
+  return { settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, unchecked, ...RETENTION } };
+};
 const clockOff = (ms: number): Given => ({ store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + ms });
 
 const store = new MemoryStore({ now: () => START_MS });
@@ -101,6 +104,15 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['bucket-acl', 'that may not be read', aclFails('access-denied'), 'warning', 'GetBucketAcl'],
   ['bucket-acl', 'while the store is down', aclFails('unavailable'), 'failed', 'GetBucketAcl'],
   ['bucket-acl', 'that fails', aclFails('unexpected'), 'failed', 'GetBucketAcl'],
+  ['tokens', 'with both checks', withUnchecked(), 'ok', ''],
+  ['tokens', 'of any audience', withUnchecked('AUTH_AUDIENCE'), 'warning', 'AUTH_AUDIENCE is not set'],
+  [
+    'tokens',
+    'of anybody',
+    withUnchecked('AUTH_ISSUER', 'AUTH_AUDIENCE'),
+    'warning',
+    'AUTH_ISSUER and AUTH_AUDIENCE are',
+  ],
   ['transport', 'encrypted', urlsAt('https://store.example'), 'ok', ''],
   ['transport', 'on this machine', urlsAt('http://127.0.0.1:9000'), 'info', ''],
   ['transport', 'open', urlsAt('http://store.example'), 'warning', ''],

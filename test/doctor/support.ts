@@ -53,7 +53,14 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
       settings.uploadCredentials &&
       new S3ObjectStore(open(settings.uploadCredentials), { ...settings, scratchPrefix: DOCTOR_PREFIX }),
     hasBatchDelete: () => true,
-    settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, ...RETENTION, ...options.settings },
+    settings: {
+      corsOrigins: [],
+      uploads: 'direct',
+      maxPartNumber: 2048,
+      unchecked: [],
+      ...RETENTION,
+      ...options.settings,
+    },
   };
 }
 

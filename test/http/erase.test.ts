@@ -7,7 +7,7 @@ import type { ParticipantErasure } from '../../src/recordings/erase-participant.
 import type { RecordingPage } from '../../src/recordings/list.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { participantKey, recordingKey } from '../kit/keys.ts';
+import { participantKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { type Answer, type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
@@ -73,6 +73,46 @@ describe('the erasure of a recording', () => {
     expectProblem(await ask('consent-withdrawn', { attempt: undefined }), 403, 'scope-missing');
     expect((await api.call('get', created.path)).body).toEqual(created.recording);
     expect(await ask('consent-withdrawn')).toMatchObject({ status: 200, body: { reason: 'consent-withdrawn' } });
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+
+  it.each([
+    ['a withdrawal of consent', 'store', 'consent-withdrawn'],
+    ['a withdrawal in the middle of an upload', 'create', 'consent-withdrawn'],
+    ['an upload that is given up', 'create', 'aborted'],
+  ] as const)('is left to the desk while the recording is restricted: %s', async (_, how, reason) => {
+    const created = await api[how]();
+    const reasonOf = { body: { reason: 'case 7' }, as: DESK };
+    expect((await api.call('put', `${created.path}/restriction`, reasonOf)).status).toBe(200);
+    const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt, sub: 'candidate:1' };
+    const ask = () =>
+      reason === 'aborted'
+        ? api.call('post', `${created.path}/abort`, { as })
+        : api.call('delete', `${created.path}?reason=${reason}`, { as });
+    const before = await api.service.keys(recordingPrefix(created.ref));
+    const openUploads = async () => (await api.service.store.listMultipartUploads('')).uploads;
+    const uploads = await openUploads();
+    const answer = await ask();
+    expectProblem(answer, 423, 'recording-restricted');
+    expect(answer.body.detail).toMatch(/privacy desk.*decides/);
+    expect(await api.service.keys(recordingPrefix(created.ref))).toEqual(before);
+    expect(await openUploads()).toEqual(uploads);
+    const { items } = (await api.call('get', `${created.path}/access-log`)).body;
+    const refused = { event: 'deletion-refused', actor: 'candidate:1', reason, detail: 'recording-restricted' };
+    expect(items).toMatchObject([{ event: 'restricted' }, refused]);
+    expect((await api.call('delete', `${created.path}/restriction`, { as: DESK })).status).toBe(200);
+    expect((await ask()).status).toBe(reason === 'aborted' ? 204 : 200);
+  });
+
+  it('that the desk knows of takes a restricted recording too, and once begun is finished by anybody', async () => {
+    const created = await api.store();
+    await api.call('put', `${created.path}/restriction`, { body: { reason: 'case 7' }, as: DESK });
+    const restore = store.failOn('put', 'receipts/');
+    expectProblem(await erase(created), 503, 'store-unavailable');
+    restore();
+    const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt };
+    const answer = await api.call('delete', `${created.path}?reason=consent-withdrawn`, { as });
+    expect(answer.status).toBe(200);
     await expectNothingLeft(api.service.store, created.ref);
   });
 

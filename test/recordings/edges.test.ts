@@ -7,7 +7,7 @@ import { presignPlayback } from '../../src/recordings/playback.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
-import { webm } from '../kit/fixtures.ts';
+import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, meanwhile, overriding } from '../kit/interventions.ts';
 import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
@@ -36,6 +36,34 @@ test('a proxied upload that the store fails is no upload that was ended', async 
     yield webm;
   }
   await expect(upload.write(file())).rejects.toMatchObject({ storeCode: 'SlowDown' });
+});
+
+test('a proxied upload holds no more memory than one request can bring, whatever part size is stored', async () => {
+  service = startRetention({ uploads: { maxContentBytes: 6 * MIB } });
+  const ref = await service.begin();
+  const key = recordingKey(ref, 'manifest');
+  const manifest = (await service.readJson(key)) as object;
+  const { buffers } = service.context.proxiedUploads;
+  const taken: number[] = [];
+  const take = buffers.take.bind(buffers);
+  buffers.take = (sizeBytes) => {
+    taken.push(sizeBytes);
+    return take(sizeBytes);
+  };
+  async function* file() {
+    yield webm;
+  }
+  await service.put(key, JSON.stringify({ ...manifest, partSizeBytes: 5 * 1024 * MIB }));
+  service.context.manifestCache.clear();
+  const upload = await openProxiedUpload(service.context, ref);
+  await upload.write(file());
+  expect(await upload.complete()).toMatchObject({ state: 'stored', sizeBytes: webm.length });
+  expect(taken).toEqual([6 * MIB]);
+
+  const other = await service.begin({ attempt: 'a2' });
+  await service.put(recordingKey(other, 'manifest'), JSON.stringify({ ...manifest, partSizeBytes: 1e12 }));
+  service.context.manifestCache.clear();
+  await expect(openProxiedUpload(service.context, other)).rejects.toMatchObject({ code: 'recording-unreadable' });
 });
 
 test('a timeline that cannot be read is shown as none, and a receipt that cannot be read proves nothing', async () => {

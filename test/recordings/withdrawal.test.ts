@@ -6,8 +6,10 @@ import { SECOND_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';
-import { eraseRecording } from '../../src/recordings/delete.ts';
+import { eraseRecording, withdrawRecording } from '../../src/recordings/delete.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
+import { readRecording } from '../../src/recordings/read.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { meanwhile } from '../kit/interventions.ts';
@@ -60,6 +62,17 @@ test('a part URL costs one listing a second for each recording, however many are
   service.testStore.requests.length = 0;
   for (let call = 0; call < 20; call += 1) await presignParts(replica, ref, [PART, { ...PART, partNumber: 2 }]);
   expect(service.testStore.requests.map(({ operation }) => operation)).toEqual(['ListObjectsV2']);
+});
+
+test('a restriction that comes while a withdrawal is on its way is seen before anything is deleted', async () => {
+  const ref = await service.record();
+  const moment = { when: 'before', call: 'put', keys: 'due/' } as const;
+  const restrict = () => restrictRecording(service.context, CALLER, ref, 'case 7');
+  const withdrawal = meanwhile(service.store, moment, restrict, (store) =>
+    withdrawRecording({ ...service.context, store }, CALLER, ref),
+  );
+  await expect(withdrawal).rejects.toMatchObject({ code: 'recording-restricted' });
+  expect(await readRecording(service.context, ref)).toMatchObject({ state: 'stored', restricted: true });
 });
 
 test('a withdrawal that another one overtakes before it sees the participant’s index entry has the other’s receipt', async () => {

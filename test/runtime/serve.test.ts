@@ -320,9 +320,12 @@ describe('a service', () => {
     const S3_ENDPOINT = `http://127.0.0.1:${await freePort()}`;
     const keys = { S3_ACCESS_KEY_ID: 'KEY', S3_SECRET_ACCESS_KEY: 'secret' };
     const bucket = { S3_ENDPOINT, S3_REGION: 'us-east-1', S3_BUCKET: 'recordings', ...keys };
-    await installWith({ ...bucket, OTEL_SDK_DISABLED: 'true' });
+    const issuer = { AUTH_SHARED_SECRET: '', AUTH_JWKS_URL: 'https://id.invalid/jwks', AUTH_ISSUER: 'i' };
+    await installWith({ ...bucket, ...issuer, OTEL_SDK_DISABLED: 'true' });
     const service = installation.launch();
     await until(() => service.output().includes('the self-test waits for the store'));
+    expect(service.output()).toMatch(/tokens for other services are accepted.*AUTH_AUDIENCE is not set/);
+    expect(service.output()).not.toContain('AUTH_ISSUER is not set');
     const body: unknown = expect.stringContaining('the store does not answer');
     expect(await probe(`${installation.url}/readyz`)).toMatchObject({ status: 503, body });
     expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200 });

@@ -97,6 +97,10 @@ describe('a value is read:', () => {
     [{ PORT: '', S3_BUCKET: ' ', RETENTION_UNASSESSED: '' }, readSettings({})],
     [WITH_BUCKET, { s3: { ...ofBucket, ...ofSdk } }],
     [{ AUTH_JWKS_URL: jwksUrl }, { auth: { keys: { mode: 'jwks', jwksUrl: new URL(jwksUrl) } } }],
+    [{ AUTH_JWKS_URL: jwksUrl }, { auth: { unchecked: ['AUTH_ISSUER', 'AUTH_AUDIENCE'] } }],
+    [{ AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: 'i' }, { auth: { unchecked: ['AUTH_AUDIENCE'] } }],
+    [{ AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' }, { auth: { unchecked: [] } }],
+    [{}, { auth: { unchecked: [] } }],
     [COLLECTOR, { traces: 'http/protobuf' }],
     [{ ...COLLECTOR, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, { traces: 'http/json' }],
     [{ ...COLLECTOR, OTEL_SDK_DISABLED: 'true' }, { traces: undefined }],
@@ -264,6 +268,7 @@ it.each<[Partial<TokenFlags>, Record<string, string>, RegExp]>([
   [{ attempt: 'a' }, {}, /--attempt needs --exam/],
   [{ participant: 'p@example.org' }, {}, /--participant is not a valid id/],
   [{ ttl: '0s' }, {}, /--ttl must be/],
+  [{ ttl: '367d' }, {}, /--ttl must be .* a year at most/],
   [{}, { AUTH_JWKS_URL: 'https://id.example/jwks' }, /AUTH_JWKS_URL/],
 ])('no token is signed for %j (%j)', async (flags, env, message) => {
   const error = await tokenCommand({ ...TOKEN, ...flags }, { DATA_DIR: folder, ...env }).catch(

@@ -1,6 +1,6 @@
 // How a command finds the embedded store: the one of a running `serve`, or its own.
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -40,4 +40,24 @@ test('what took over the port of a serve that was killed, and never responds, do
   expect(opened.s3.endpoint).not.toBe(endpoint);
   expect((await opened.store.list('')).objects).toEqual([]);
   await opened.close();
+});
+
+test('a torn record in the embedded store is named in one line of the log, and the rest is served', async () => {
+  const opening = { ...(await options()), owner: true };
+  const lines: unknown[] = [];
+  const logger = { ...SILENT, warn: (...line: unknown[]) => void lines.push(line) };
+  const open = () => openStore({ ...opening, settings: { ...opening.settings, localS3Port: 0 }, logger });
+  const first = await open();
+  for (const key of ['a', 'b']) await first.store.put(key, new Uint8Array([1]));
+  await first.close();
+  const folder = join(opening.dataDir, 's3', 'recordings', 'objects');
+  const [torn = ''] = await readdir(folder);
+  await writeFile(join(folder, torn), '');
+  await writeFile(join(folder, '.DS_Store'), '');
+  const second = await open();
+  const detail = [`unreadable: ${join(folder, torn)}`, `foreign: ${join(folder, '.DS_Store')}`];
+  const fields = { code: 'data-folder-damaged', count: 2, detail };
+  expect(lines).toEqual([['the data folder has files that cannot be used', fields]]);
+  expect((await second.store.list('')).objects).toHaveLength(1);
+  await second.close();
 });

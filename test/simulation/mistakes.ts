@@ -3,8 +3,9 @@
 import { type Manifest, parseDocument, toBody } from '../../src/bucket/documents.ts';
 import { ATTEMPTS_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
-import type { RecordingRef } from '../../src/model/ids.ts';
+import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import type { StoredPart } from '../../src/model/parts.ts';
+import { toIso } from '../../src/model/times.ts';
 import type { ListPage, ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { RecordingsContext } from '../../src/recordings/context.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
@@ -161,7 +162,7 @@ const madeUp = ({ tenant, exam, attempt, recording }: RecordingRef): Manifest =>
   attemptId: attempt,
   recordingId: recording,
   participantId: 'p1',
-  createdAt: '2026-01-01T00:00:00.000Z',
+  createdAt: toIso(createdAtOf(recording)),
   partSizeBytes: 8,
   uploadId: 'none',
 });

@@ -1,7 +1,7 @@
 // The service as the tests of retention use it: its calls on any store, and looks into the bucket.
 import { seedRecordings } from '../../bench/seed.ts';
 import { toBody } from '../../src/bucket/documents.ts';
-import { parseOutboxBody } from '../../src/bucket/outbox.ts';
+import { readEvents } from '../../src/bucket/outbox.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
@@ -52,8 +52,8 @@ export function startRetention(options: TestServiceOptions = {}) {
     /** What waits in the outbox, oldest first. */
     async events() {
       const events = (await service.keys('outbox/')).map(async (key) => {
-        const body = await store.get(key);
-        return parseOutboxBody(body ?? new Uint8Array(), key.split('/')[1] ?? '') ?? [];
+        const events = await readEvents(store, { tenant: key.split('/')[1] ?? '', key, writtenMs: 0 });
+        return events === undefined || events === 'unreadable' ? [] : events;
       });
       return (await Promise.all(events)).flat();
     },

@@ -57,6 +57,15 @@ describe('a tenant orders a shorter retention', () => {
     expect(await acme.verify({ fix: true })).toMatchObject({ wrong: 0 });
   });
 
+  test('a tenant with the name of a member that every object has is like any other', async () => {
+    const ref = await service.record({ tenant: 'constructor' });
+    await ordered({ acme: 14 }).sweep();
+    const both = ordered({ acme: 14, constructor: 14 });
+    expect(await both.sweep()).toMatchObject({ broughtForward: 1 });
+    expect(await both.after(15 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 1 } });
+    expect(await areThere(ref)).toEqual([false]);
+  });
+
   test('what is not past yet goes at its new time, and not before; so does what the old setting wrote meanwhile', async () => {
     const ref = await service.record();
     service.clock.advance(DAY_MS);

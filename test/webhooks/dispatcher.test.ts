@@ -6,9 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../demo/free-port.ts';
 import { createReceiver, type RecordingEvent as Taken } from '../../docs/examples/webhook-receiver.ts';
-import { dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/bucket/outbox.ts';
+import { type DeletionReason, type Receipt, toBody } from '../../src/bucket/documents.ts';
+import { deletionEvent, dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
-import { newRecordingId } from '../../src/model/ids.ts';
+import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
+import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { backoffMs, type DeliveryFailure, Dispatcher, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
@@ -72,8 +75,15 @@ function newEvent(tenant = 'acme'): RecordingEvent {
   return dueSoonEvent(newRef(tenant), service.clock.now(), service.clock.now() + DAY_MS);
 }
 
-/** In one object. */
-const write = (tenant: string, ...events: RecordingEvent[]) => service.context.outbox?.add(tenant, events);
+/** In one object, after what a warning leaves in the bucket. */
+async function write(tenant: string, ...events: RecordingEvent[]): Promise<void> {
+  for (const { type, data } of events) {
+    const { tenantId, examId: exam, attemptId: attempt, recordingId: recording } = data;
+    const marker = recordingKey({ tenant: tenantId, exam, attempt, recording }, 'announced');
+    if (type === 'recording.due-soon') await service.store.put(marker, new Uint8Array());
+  }
+  await service.context.outbox?.add(tenant, events);
+}
 
 /** In an object each. */
 async function add(tenant: string, count = 1): Promise<RecordingEvent[]> {
@@ -143,8 +153,7 @@ describe('an event is delivered', () => {
     await add('gone');
     const endpoints = new Map(Object.entries({ acme: acme.endpoint(['recording.erased']), beta: beta.endpoint() }));
     await round(newDispatcher({ endpoints }));
-    expect([idsOf(acme), idsOf(beta), results]).toEqual([[], [], { dropped: 1 }]);
-    expect(failures).toEqual([expect.objectContaining({ tenant: 'beta', code: 'unreadable' })]);
+    expect([idsOf(acme), idsOf(beta), results, failures]).toEqual([[], [], { dropped: 1 }, []]);
     expect(await waiting()).toEqual([key, expect.stringContaining('outbox/gone/')]);
   });
 });
@@ -306,22 +315,140 @@ describe('an endpoint that fails', () => {
   });
 });
 
-test('recording.stored waits for the mark of its recording or a receipt, and is dropped when neither came', async () => {
-  // Written as the completion of a recording does, before its mark.
-  const refs = [newRef(), newRef(), newRef()] as const;
-  const events = refs.map((ref) => storedEvent(ref, service.clock.now(), service.clock.now()));
-  for (const event of events) await write('acme', event);
-  await round();
-  expect(acme.received).toEqual([]);
-  await service.store.put(recordingKey(refs[0], 'stored'), new Uint8Array());
-  await service.store.put(receiptKey(refs[1]), new Uint8Array());
-  service.clock.advance(31 * SECOND_MS);
-  await round();
-  expect(new Set(idsOf(acme))).toEqual(new Set(events.slice(0, 2).map(({ id }) => id)));
-  expect(await waiting()).toHaveLength(1);
-  service.clock.advance(HOUR_MS);
-  await round();
-  expect([results, await waiting()]).toEqual([{ delivered: 2, dropped: 1 }, []]);
+describe('an event that was written before what it reports', () => {
+  const receiptOf = ({ tenant, exam, attempt, recording }: RecordingRef, reason: DeletionReason): Receipt => {
+    const at = toIso(service.clock.now());
+    return {
+      tenantId: tenant,
+      examId: exam,
+      attemptId: attempt,
+      recordingId: recording,
+      participantId: 'p1',
+      reason,
+      deadline: at,
+      deletedAt: at,
+      verifiedAt: at,
+      objects: 3,
+      versions: 0,
+      bytes: 9,
+      actor: 'sweeper',
+      chain: { run: 'sweep-20260302T090000000Z-u1', sequence: 1, previous: null },
+    };
+  };
+  const put = (key: string, document?: object) =>
+    service.store.put(key, document ? toBody(document) : new Uint8Array());
+
+  test.each(EVENT_TYPES)('waits for it, and is dropped when it does not come: %s', async (type) => {
+    const refs = [newRef(), newRef(), newRef(), newRef()] as const;
+    const reason = type === 'recording.erased' ? 'erasure' : 'retention';
+    const receipts = refs.map((ref) => receiptOf(ref, reason));
+    const nowMs = service.clock.now();
+    const events = refs.map((ref, index) => {
+      if (type === 'recording.stored') return storedEvent(ref, nowMs, nowMs);
+      return type === 'recording.due-soon'
+        ? dueSoonEvent(ref, nowMs, nowMs)
+        : deletionEvent(receipts[index] as Receipt);
+    });
+    await service.context.outbox?.add('acme', events);
+    await round();
+    expect(acme.received).toEqual([]);
+    const marker = type === 'recording.stored' ? 'stored' : 'announced';
+    const [first, second, third] = refs;
+    const isDeletion = type === 'recording.deleted' || type === 'recording.erased';
+    if (isDeletion) await put(receiptKey(first), receipts[0]);
+    else await put(recordingKey(first, marker));
+    await put(receiptKey(second), receipts[1]);
+    await put(recordingKey(third, 'manifest'));
+    service.clock.advance(29 * SECOND_MS);
+    await round();
+    expect(acme.received).toEqual([]);
+    service.clock.advance(2 * SECOND_MS);
+    await round();
+    expect(new Set(idsOf(acme))).toEqual(new Set(events.slice(0, 2).map(({ id }) => id)));
+    expect(await waiting()).toHaveLength(1);
+    expect(failures).toEqual([]);
+    service.clock.advance(HOUR_MS);
+    await round();
+    expect([results, await waiting()]).toEqual([{ delivered: 2, dropped: 2 }, []]);
+    const unseen = events.slice(2).map(({ data }) => data.recordingId);
+    const report = { tenant: 'acme', event: type, code: 'never-happened' };
+    expect(failures).toEqual(unseen.map((recording) => ({ ...report, recording })));
+  });
+
+  test.each([
+    ['another reason', (receipt: Receipt): Receipt => ({ ...receipt, reason: 'aborted' })],
+    ['another deadline', (receipt: Receipt): Receipt => ({ ...receipt, deadline: toIso(0) })],
+    ['another time', (receipt: Receipt): Receipt => ({ ...receipt, deletedAt: toIso(0) })],
+    ['a receipt of another recording', (receipt: Receipt): Receipt => ({ ...receipt, attemptId: 'a2' })],
+    ['a receipt that cannot be read', () => ({}) as Receipt],
+  ])('is not delivered where the receipt says otherwise: %s', async (_, changed) => {
+    const ref = newRef();
+    const receipt = receiptOf(ref, 'retention');
+    await put(receiptKey(ref), changed(receipt));
+    await write('acme', deletionEvent(receipt));
+    await round();
+    service.clock.advance(HOUR_MS + SECOND_MS);
+    await round();
+    expect([idsOf(acme), results, await waiting()]).toEqual([[], { dropped: 1 }, []]);
+  });
+});
+
+describe('an object that no process of this service writes is dropped after the grace period, and reported', () => {
+  type Forged = Record<string, unknown> & { data: Record<string, unknown> };
+  const forgeries: readonly (readonly [string, (event: Forged) => Forged])[] = [
+    ['an id with a control character', (event) => ({ ...event, id: `${String(event.id)}\n` })],
+    ['an id of another recording', (event) => ({ ...event, id: 'recording_due_soon_x' })],
+    ['an id of another type', (event) => ({ ...event, type: 'recording.stored' })],
+    ['a type that there is not', (event) => ({ ...event, type: 'recording.paid' })],
+    ['a time that is none', (event) => ({ ...event, timestamp: 'now' })],
+    ['a deletion without a reason', (event) => ({ ...event, id: idFor('deleted', event), type: 'recording.deleted' })],
+    ['a reason of another type', (event) => deletionOf(event, { reason: 'retention' })],
+    ['a time of deletion that is not the event’s', (event) => deletionOf(event, { deletedAt: toIso(0) })],
+    ['a reason for what is only due soon', (event) => ({ ...event, data: { ...event.data, reason: 'erasure' } })],
+  ];
+  const idFor = (word: string, { data }: Forged) => `recording_${word}_${String(data.recordingId)}`;
+  function deletionOf(event: Forged, data: object): Forged {
+    const own = { ...event.data, reason: 'erasure', deletedAt: event.timestamp, ...data };
+    return { ...event, id: idFor('erased', event), type: 'recording.erased', data: own };
+  }
+
+  async function expectDropped(body: Uint8Array): Promise<void> {
+    await service.store.put(outboxKey('acme', service.clock.now(), 'u'), body);
+    await round();
+    expect(await waiting()).toHaveLength(1);
+    service.clock.advance(HOUR_MS + SECOND_MS);
+    await round();
+    expect([idsOf(acme), results, await waiting()]).toEqual([[], { dropped: 1 }, []]);
+    const none = { event: undefined, recording: undefined };
+    expect(failures).toEqual([{ tenant: 'acme', code: 'unreadable', ...none }]);
+  }
+
+  test.each(forgeries)('%s', async (_, forge) => {
+    const event = newEvent();
+    await expectDropped(toBody({ version: 1, events: [forge(event as unknown as Forged)] }));
+  });
+
+  test.each([
+    ['more events than one object has', () => toBody({ version: 1, events: Array(1001).fill(newEvent()) })],
+    ['no event', () => toBody({ version: 1, events: [] })],
+    ['a torn document', () => Buffer.from('{"version":1')],
+    ['a version that is not known', () => toBody({ version: 2, events: [newEvent()] })],
+    ['more bytes than are ever read', () => new Uint8Array(MAX_SMALL_OBJECT_BYTES + 1)],
+  ])('%s', (_, bodyOf) => expectDropped(bodyOf()));
+
+  test('also where its key has a time that will never come', async () => {
+    await service.store.put(outboxKey('acme', service.clock.now() + 1000 * DAY_MS, 'u'), toBody({}));
+    service.clock.advance(HOUR_MS + SECOND_MS);
+    await round();
+    expect([results, await waiting()]).toEqual([{ dropped: 1 }, []]);
+  });
+
+  test('and where nobody listens to its tenant, when it expires', async () => {
+    await service.store.put(outboxKey('gone', service.clock.now(), 'u'), toBody({}));
+    service.clock.advance(7 * DAY_MS + SECOND_MS);
+    await round();
+    expect([results, await waiting()]).toEqual([{ expired: 1 }, []]);
+  });
 });
 
 describe('a store that fails', () => {
@@ -391,6 +518,6 @@ test('a long outbox of one tenant does not hide the next, nor is it listed to it
   service.testStore.requests.length = 0;
   await round();
   expect([idsOf(beta), backlog]).toEqual([[event?.id], 1001]);
-  // Two of the outbox, and one with the versions of the event that was delivered.
-  expect(service.testStore.requests.filter(({ operation }) => operation === 'ListObjectsV2')).toHaveLength(3);
+  // Two of the outbox, one for the marker, and one with the versions of the event that was delivered.
+  expect(service.testStore.requests.filter(({ operation }) => operation === 'ListObjectsV2')).toHaveLength(4);
 });

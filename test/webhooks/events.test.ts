@@ -4,9 +4,10 @@ import { EVENT_TYPES, type EventType } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
+import { webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { recordingKey, recordingPrefix } from '../kit/keys.ts';
-import { CALLER } from '../kit/service.ts';
+import { CALLER, uploadParts } from '../kit/service.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 let service: RetentionService;
@@ -54,6 +55,7 @@ describe('events are written', () => {
     service.clock.advance(1);
     for (let call = 0; call < 2; call += 1) await erase(ref, 'consent-withdrawn');
     const begun = await service.begin({ attempt: 'a2' });
+    await uploadParts(service.context, begun, [webm]);
     service.clock.advance(1);
     await abortRecording(service.context, CALLER, begun);
     expect(await service.events()).toMatchObject([

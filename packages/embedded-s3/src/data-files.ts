@@ -1,6 +1,6 @@
 // The bytes of objects and parts: files that are written once under a unique name and never changed.
-import { createReadStream } from 'node:fs';
-import { type Folder, uniqueName, writeNewFile } from './disk.ts';
+import { constants, open } from 'node:fs/promises';
+import { type Folder, UNIQUE_NAME, uniqueName } from './disk.ts';
 
 /** Consecutive bytes of an object: one whole data file. */
 export interface Segment {
@@ -18,19 +18,24 @@ export class DataFiles {
   readonly #folder: Folder;
   readonly #readers = new Map<string, number>();
   readonly #removedWhileRead = new Set<string>();
+  /** When each was written, by the clock of the file system. */
+  readonly #orphans = new Map<string, number>();
 
   constructor(folder: Folder) {
     this.#folder = folder;
   }
 
-  /** Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left. */
-  async write(body: AsyncIterable<Buffer>): Promise<Segment[]> {
+  /**
+   * Streams a body to disk. When it returns the bytes are durable; when it throws nothing is left.
+   * @param onChunk called before each piece; what it throws ends the write
+   */
+  async write(body: AsyncIterable<Buffer>, onChunk: () => void = () => {}): Promise<Segment[]> {
     const { isEmpty, bytes } = await peek(body);
     // Empty objects, such as marker objects, have only a record.
     if (isEmpty) return [];
     const file = uniqueName();
     const written = { sizeBytes: 0 };
-    await writeNewFile(this.#folder.file(file), counted(bytes, written));
+    await this.#folder.write(file, counted(bytes, written, onChunk));
     await this.#folder.sync();
     return [{ file, ...written }];
   }
@@ -56,7 +61,9 @@ export class DataFiles {
       const from = Math.max(start - offset, 0);
       const to = Math.min(end - offset, sizeBytes - 1);
       if (from <= to) {
-        const stream: AsyncIterable<Buffer> = createReadStream(this.#folder.file(file), { start: from, end: to });
+        // A link would lead out of the folder.
+        const handle = await open(this.#folder.file(file), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+        const stream: AsyncIterable<Buffer> = handle.createReadStream({ start: from, end: to });
         yield* stream;
       }
       offset += sizeBytes;
@@ -81,16 +88,37 @@ export class DataFiles {
     }
   }
 
-  /** Removes all files but those named. The others are left from writes that a crash interrupted before a response. */
-  async sweep(referenced: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#folder.names()) {
-      if (!referenced.has(name)) await this.#folder.remove(name);
+  /**
+   * Removes the files that no record refers to: they are left from writes that a crash interrupted before a response. With
+   * `keep` they may belong to records that cannot be read, and become orphans instead. Resolves with the names that are not
+   * of data files, which are left alone.
+   */
+  async sweep(referenced: ReadonlySet<string>, { keep }: { readonly keep: boolean }): Promise<string[]> {
+    const names = await this.#folder.names();
+    for (const name of names.filter((name) => UNIQUE_NAME.test(name) && !referenced.has(name))) {
+      if (keep) this.#orphans.set(name, await this.#folder.writtenMs(name));
+      else await this.#folder.remove(name);
+    }
+    return names.filter((name) => !UNIQUE_NAME.test(name));
+  }
+
+  /** Removes the orphans that were written before then. */
+  async removeOrphans(beforeMs: number): Promise<void> {
+    for (const [name, writtenMs] of this.#orphans) {
+      if (writtenMs >= beforeMs) continue;
+      await this.#folder.remove(name);
+      this.#orphans.delete(name);
     }
   }
 }
 
-async function* counted(bytes: AsyncIterable<Buffer>, written: { sizeBytes: number }): AsyncGenerator<Buffer> {
+async function* counted(
+  bytes: AsyncIterable<Buffer>,
+  written: { sizeBytes: number },
+  onChunk: () => void,
+): AsyncGenerator<Buffer> {
   for await (const chunk of bytes) {
+    onChunk();
     written.sizeBytes += chunk.length;
     yield chunk;
   }

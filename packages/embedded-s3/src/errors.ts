@@ -10,6 +10,8 @@ const CODES = {
   BadRequest: [400, 'Bad Request'],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed size.'],
   EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed size.'],
+  /** Not of S3: other stores answer with this status too (RFC 4918, 11.5). */
+  InsufficientStorage: [507, 'The disk is full: what is deleted makes room.'],
   InternalError: [500, 'We encountered an internal error. Please try again.'],
   InvalidAccessKeyId: [403, 'The access key id you provided does not exist in our records.'],
   InvalidArgument: [400, 'Invalid argument.'],

@@ -15,7 +15,8 @@ const SQLITE_BUSY = 5;
 export function lockFolder(folder: string): () => void {
   const database = new DatabaseSync(join(folder, FILE));
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // A journal on a full disk could not be written.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw error;

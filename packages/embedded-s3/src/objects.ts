@@ -3,7 +3,7 @@ import type { DataFiles } from './data-files.ts';
 import { type Folder, replaceRecord } from './disk.ts';
 import { S3Error } from './errors.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
-import { type ObjectRecord, objectFileName, type Tag } from './records.ts';
+import { type ObjectRecord, objectFileName, type Records, type Tag } from './records.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 export class Objects {
@@ -11,15 +11,18 @@ export class Objects {
   readonly #temporary: Folder;
   readonly #data: DataFiles;
   readonly #records: Map<string, ObjectRecord>;
+  /** File names of records that cannot be read. Their objects are neither listed nor gone. */
+  readonly #unreadable: Set<string>;
   readonly #mutex = new KeyedMutex();
   /** All keys, in listing order. */
   readonly keys: SortedKeys;
 
-  constructor(folder: Folder, temporary: Folder, data: DataFiles, records: ObjectRecord[]) {
+  constructor(folder: Folder, temporary: Folder, data: DataFiles, found: Records<ObjectRecord>) {
     this.#folder = folder;
     this.#temporary = temporary;
     this.#data = data;
-    this.#records = new Map(records.map((record) => [record.key, record]));
+    this.#records = new Map(found.records.map((record) => [record.key, record]));
+    this.#unreadable = new Set(found.unreadable);
     this.keys = new SortedKeys(this.#records.keys());
   }
 
@@ -27,11 +30,25 @@ export class Objects {
     return this.#records.get(key);
   }
 
-  /** @throws S3Error NoSuchKey */
+  /** Whether there are records that cannot be read. */
+  get hasUnreadable(): boolean {
+    return this.#unreadable.size > 0;
+  }
+
+  /** Deletes the records that cannot be read and were written before then, by the clock of the file system. */
+  async removeUnreadable(beforeMs: number): Promise<void> {
+    for (const name of this.#unreadable) {
+      if ((await this.#folder.writtenMs(name)) >= beforeMs) continue;
+      await this.#folder.remove(name);
+      this.#unreadable.delete(name);
+    }
+  }
+
+  /** @throws S3Error NoSuchKey; InternalError for an object whose record cannot be read: it is not gone */
   get(key: string): ObjectRecord {
     const record = this.#records.get(key);
-    if (record === undefined) throw new S3Error('NoSuchKey');
-    return record;
+    if (record) return record;
+    throw new S3Error(this.#unreadable.has(objectFileName(key)) ? 'InternalError' : 'NoSuchKey');
   }
 
   /**
@@ -54,12 +71,14 @@ export class Objects {
   async delete(key: string): Promise<void> {
     await this.#mutex.run(key, async () => {
       const record = this.#records.get(key);
-      if (record === undefined) return;
-      await this.#folder.remove(objectFileName(key));
+      const name = objectFileName(key);
+      if (record === undefined && !this.#unreadable.has(name)) return;
+      await this.#folder.remove(name);
+      this.#unreadable.delete(name);
       this.#records.delete(key);
       this.keys.delete(key);
       await this.#folder.sync();
-      await this.#data.remove(record.segments);
+      await this.#data.remove(record?.segments ?? []);
     });
   }
 
@@ -72,6 +91,7 @@ export class Objects {
 
   async #place(record: ObjectRecord): Promise<void> {
     await replaceRecord(this.#folder, objectFileName(record.key), record, this.#temporary);
+    this.#unreadable.delete(objectFileName(record.key));
     this.#records.set(record.key, record);
     this.keys.add(record.key);
     await this.#folder.sync();

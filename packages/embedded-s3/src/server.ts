@@ -5,6 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Bucket } from './bucket.ts';
 import { type CorsRule, corsHeaders, parseCorsRules, preflightReply, rulesForOrigins } from './cors.ts';
+import type { Damage } from './damage.ts';
+import { type Writer, writeToDisk } from './disk.ts';
+import { type FreeBytes, freeBytesOf } from './disk-space.ts';
 import { asS3Error, S3Error } from './errors.ts';
 import { lockFolder } from './lock.ts';
 import { checkKey, type Operation } from './operations/operation.ts';
@@ -35,15 +38,26 @@ export interface EmbeddedS3Options {
   readonly allowedOrigins?: string[];
   /** Milliseconds since the epoch: for Date, Last-Modified and expiry. */
   readonly now?: () => number;
+  /**
+   * Bytes that may belong to a record that cannot be read are deleted at this age, in milliseconds. 30 days when not given.
+   */
+  readonly keepUnknownMs?: number;
+  /** Told once, at the start, of files that cannot be read, and of files that are not of this program. */
+  readonly onDamage?: (damage: Damage) => void;
+  /** How files are written, and how much room there is: for tests of a disk that fails. That of the file system. */
+  readonly disk?: { readonly writer: Writer; readonly freeBytes: FreeBytes };
 }
 
 export interface EmbeddedS3 {
   /** Such as http://127.0.0.1:9000. */
   readonly endpoint: string;
+  /** Whether uploads are refused, because the disk is full; deletions work. */
+  isFull(): boolean;
   /** Waits for running requests up to five seconds, then cuts them off. Safe to call twice. */
   close(): Promise<void>;
 }
 
+const KEEP_UNKNOWN_MS = 30 * 24 * 60 * 60 * 1000;
 const CLOSE_GRACE_MS = 5000;
 /** Longer than the idle time of the clients' connection pools, so that they never reuse one that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
@@ -52,16 +66,18 @@ const INACTIVITY_MS = 300_000;
 
 /**
  * Starts the endpoint on a data folder, which it makes when missing.
- * @throws Error when another process uses the folder, a record in it is unreadable, or the port is taken
+ * @throws Error when another process uses the folder, or the port is taken
  */
 export async function startEmbeddedS3(options: EmbeddedS3Options): Promise<EmbeddedS3> {
   const { dataDir, bucket: name, host = '127.0.0.1', port = 0, now = Date.now } = options;
+  const { keepUnknownMs = KEEP_UNKNOWN_MS, onDamage = () => {} } = options;
+  const { disk = { writer: writeToDisk, freeBytes: freeBytesOf } } = options;
   // The rules of S3, which also make the name a harmless folder name.
   if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(name)) throw new Error(`Not a bucket name: ${name}`);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(lockFolder(dataDir));
-  const bucket = await Bucket.open(dataDir, name, now());
+  const bucket = await Bucket.open({ dataDir, name, now: now(), keepUnknownMs, onDamage, ...disk });
   cleanup.defer(async () => {
     await bucket.close();
   });
@@ -71,6 +87,7 @@ export async function startEmbeddedS3(options: EmbeddedS3Options): Promise<Embed
   let closing: Promise<void> | undefined;
   return {
     endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    isFull: () => bucket.space.isFull,
     close() {
       closing ??= endpoint.close().finally(async () => {
         await resources.disposeAsync();
@@ -175,6 +192,8 @@ class Endpoint {
     const operation = this.#permitted(head, verified.credential);
     if (head.key !== undefined) checkKey(head.key);
     checkHeaders(head, operation);
+    await this.#bucket.removeOrphans(now);
+    await this.#bucket.space.check(now);
     const body = new RequestBody(incoming, head, { ...verified, onStart });
     return operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });
   }

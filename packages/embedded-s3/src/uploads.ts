@@ -5,11 +5,21 @@ import { type Folder, replaceRecord } from './disk.ts';
 import { S3Error } from './errors.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import type { Objects } from './objects.ts';
-import { type ObjectRecord, type PartRecord, partFileName, type UploadRecord } from './records.ts';
+import {
+  type ObjectRecord,
+  type PartRecord,
+  partFileName,
+  type Records,
+  type UploadRecord,
+  uploadOfPart,
+  uploadOfRecord,
+} from './records.ts';
 import { compareUtf8 } from './sorted-keys.ts';
 
 /** All parts but the last: 5 MiB (S3 API, "Amazon S3 multipart upload limits"). */
 const MIN_PART_BYTES = 5 * 1024 * 1024;
+/** Of the time at the beginning of an upload's id, in hex. */
+const TIME_LENGTH = 12;
 
 export interface UploadFolders {
   readonly uploads: Folder;
@@ -20,6 +30,16 @@ export interface UploadFolders {
 interface Upload {
   readonly record: UploadRecord;
   readonly parts: Map<number, PartRecord>;
+  /** File names of parts that cannot be read: for whoever completes the upload they have not arrived. */
+  readonly unreadableParts: string[];
+}
+
+function initiatedOf(uploadId: string): number {
+  return Number.parseInt(uploadId.slice(0, TIME_LENGTH), 16);
+}
+
+function newUpload(record: UploadRecord): Upload {
+  return { record, parts: new Map(), unreadableParts: [] };
 }
 
 /** A part as CompleteMultipartUpload names it. */
@@ -33,27 +53,34 @@ export class Uploads {
   readonly #data: DataFiles;
   readonly #objects: Objects;
   readonly #uploads = new Map<string, Upload>();
+  /** Uploads whose record cannot be read: they can only be listed by their id, and ended. */
+  readonly #unreadable = new Map<string, Upload>();
   readonly #mutex = new KeyedMutex();
 
   constructor(
     folders: UploadFolders,
     data: DataFiles,
     objects: Objects,
-    records: { uploads: UploadRecord[]; parts: PartRecord[] },
+    found: { uploads: Records<UploadRecord>; parts: Records<PartRecord> },
   ) {
     this.#folders = folders;
     this.#data = data;
     this.#objects = objects;
-    for (const record of records.uploads) this.#uploads.set(record.uploadId, { record, parts: new Map() });
-    for (const part of records.parts) this.#uploads.get(part.uploadId)?.parts.set(part.partNumber, part);
+    for (const record of found.uploads.records) this.#uploads.set(record.uploadId, newUpload(record));
+    for (const name of found.uploads.unreadable) {
+      const uploadId = uploadOfRecord(name);
+      this.#unreadable.set(uploadId, newUpload({ uploadId, key: '', headers: {}, initiated: initiatedOf(uploadId) }));
+    }
+    for (const part of found.parts.records) this.#known(part.uploadId)?.parts.set(part.partNumber, part);
+    for (const name of found.parts.unreadable) this.#known(uploadOfPart(name))?.unreadableParts.push(name);
   }
 
   /** Starts an upload; durable when it returns. Ids sort by the time of their creation. */
   async create(key: string, headers: UploadRecord['headers'], initiated: number): Promise<UploadRecord> {
-    const uploadId = initiated.toString(16).padStart(12, '0') + randomBytes(20).toString('hex');
+    const uploadId = initiated.toString(16).padStart(TIME_LENGTH, '0') + randomBytes(20).toString('hex');
     const record: UploadRecord = { uploadId, key, initiated, headers };
     await replaceRecord(this.#folders.uploads, `${uploadId}.json`, record, this.#folders.temporary);
-    this.#uploads.set(uploadId, { record, parts: new Map() });
+    this.#uploads.set(uploadId, newUpload(record));
     await this.#folders.uploads.sync();
     return record;
   }
@@ -65,12 +92,26 @@ export class Uploads {
 
   /** The parts that arrived, by number. @throws S3Error NoSuchUpload */
   parts(uploadId: string, key: string): PartRecord[] {
-    return [...this.#find(uploadId, key).parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+    return [...this.#findAny(uploadId, key).parts.values()].sort((a, b) => a.partNumber - b.partNumber);
   }
 
   /** Whether the part is the one that is stored under its number. */
   holds(part: PartRecord): boolean {
     return this.#uploads.get(part.uploadId)?.parts.get(part.partNumber) === part;
+  }
+
+  /** Whether there are parts whose record cannot be read. */
+  get hasUnreadableParts(): boolean {
+    const all = [...this.#uploads.values(), ...this.#unreadable.values()];
+    return all.some(({ unreadableParts }) => unreadableParts.length > 0);
+  }
+
+  /** Ends the uploads whose record cannot be read and that were started before then: their ids say when. */
+  async removeUnreadable(beforeMs: number): Promise<void> {
+    for (const [uploadId, upload] of this.#unreadable) {
+      if (upload.record.initiated < beforeMs)
+        await this.#mutex.run(uploadId, () => this.#end(upload, [...upload.parts.values()]));
+    }
   }
 
   /** The uploads in progress, by key (in byte order) and id. */
@@ -128,7 +169,7 @@ export class Uploads {
   /** Ends the upload and deletes its parts. @throws S3Error NoSuchUpload */
   async abort(uploadId: string, key: string): Promise<void> {
     await this.#mutex.run(uploadId, async () => {
-      const upload = this.#find(uploadId, key);
+      const upload = this.#findAny(uploadId, key);
       await this.#end(upload, [...upload.parts.values()]);
     });
   }
@@ -139,11 +180,22 @@ export class Uploads {
     return upload;
   }
 
+  /** Also one whose record, and so its key, cannot be read. @throws S3Error NoSuchUpload */
+  #findAny(uploadId: string, key: string): Upload {
+    return this.#unreadable.get(uploadId) ?? this.#find(uploadId, key);
+  }
+
+  #known(uploadId = ''): Upload | undefined {
+    return this.#uploads.get(uploadId) ?? this.#unreadable.get(uploadId);
+  }
+
   /** The removal of the upload's record ends it; parts without one are removed at the next start. */
-  async #end({ record, parts }: Upload, dropped: PartRecord[]): Promise<void> {
+  async #end({ record, parts, unreadableParts }: Upload, dropped: PartRecord[]): Promise<void> {
     await this.#folders.uploads.remove(`${record.uploadId}.json`);
     this.#uploads.delete(record.uploadId);
+    this.#unreadable.delete(record.uploadId);
     await this.#folders.uploads.sync();
+    for (const name of unreadableParts) await this.#folders.parts.remove(name);
     for (const partNumber of parts.keys()) await this.#folders.parts.remove(partFileName(record.uploadId, partNumber));
     for (const part of dropped) await this.#data.remove(part.segments);
   }

@@ -1,10 +1,13 @@
 // What is on the disk: over restarts, crashes (kill -9), locks, reads that stream, and a server that ends.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { until } from '../../../test/kit/until.ts';
+import type { Damage } from '../src/index.ts';
 import { allOf, asking, BUCKET, FIVE_MIB, startChild, startStore, temporaryFolder, UNSIGNED } from './support.ts';
 
 const completion = (etags: string[]) =>
@@ -39,7 +42,8 @@ describe('the data folder', () => {
     await server.close();
     // The object was made, and its upload not yet ended.
     for (const [at, name] of names.entries()) await writeFile(name, records[at] ?? '');
-    await writeFile(inside('parts', 'gone.1.json'), records[1]?.replaceAll(id, 'gone') ?? '');
+    const gone = 'ab'.repeat(26);
+    await writeFile(inside('parts', `${gone}.1.json`), records[1]?.replaceAll(id, gone) ?? '');
     await writeFile(inside('data', 'ab'.repeat(16)), 'half a body');
     await writeFile(inside('temporary', 'cd'.repeat(16)), '{"half a reco');
 
@@ -50,16 +54,183 @@ describe('the data folder', () => {
     expect((await again.ask('GET k')).body).toBe('media');
   });
 
-  test.each(['{"half', '{}', 'null'])('with a record %j stops the start, and is not swept', async (unreadable) => {
-    const { server, dataDir, inside, outcome } = await startStore();
-    await outcome('PUT k', { body: 'precious' });
-    await server.close();
-    const [name = ''] = await readdir(inside('objects'));
-    const record = await readFile(inside('objects', name));
-    await writeFile(inside('objects', name), unreadable);
-    await expect(startStore({ dataDir })).rejects.toThrow(name);
-    await writeFile(inside('objects', name), record);
-    expect((await (await startStore({ dataDir })).ask('GET k')).body).toBe('precious');
+  describe('that is damaged', () => {
+    const DAY_MS = 24 * 60 * 60 * 1000;
+
+    async function startDamaged(dataDir: string, options: Parameters<typeof startStore>[0] = {}) {
+      const damage: Damage[] = [];
+      const store = await startStore({ dataDir, onDamage: (found) => damage.push(found), ...options });
+      return { ...store, damage };
+    }
+
+    const change = (record: string, changes: object) =>
+      JSON.stringify({ ...(JSON.parse(record) as object), ...changes });
+    const segment = (file: string) => (record: string) => change(record, { segments: [{ file, sizeBytes: 8 }] });
+    const TORN: readonly (readonly [string, (record: string) => string])[] = [
+      ['empty', () => ''],
+      ['torn', (record) => record.slice(0, 40)],
+      ['no object', () => 'null'],
+      ['another object', () => '{}'],
+      ['of another key', (record) => change(record, { key: 'other' })],
+      ['with a path for its data', segment('../../../../secret.txt')],
+      ['with the name of a record for its data', segment('settings.json')],
+      ['with a size that its data has not', (record) => change(record, { sizeBytes: 9 })],
+      ['with a size that is none', (record) => change(record, { segments: [{ file: 'a'.repeat(32), sizeBytes: -1 }] })],
+      ['without segments', (record) => change(record, { segments: {} })],
+      ['with another header', (record) => change(record, { headers: { 'set-cookie': 'a=b' } })],
+      ['with a header of two lines', (record) => change(record, { headers: { 'content-type': 'a\r\nb: c' } })],
+      ['with a segment that is none', (record) => change(record, { segments: [null] })],
+      ['without headers', (record) => change(record, { headers: null })],
+      ['with tags that are none', (record) => change(record, { tags: [{ key: 1 }] })],
+      ['with a tag that is one', (record) => change(record, { tags: 'a' })],
+      ['with an ETag that is none', (record) => change(record, { etag: '"><x>' })],
+      ['with a time that is none', (record) => change(record, { lastModified: 1e300 })],
+      ['with an upload that is none', (record) => change(record, { uploadId: 7 })],
+    ];
+
+    test.each(TORN)('a record that is %s stops nothing else, and its object is not gone', async (_, tear) => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      await outcome('PUT k', { body: 'precious' });
+      const [name = ''] = await readdir(inside('objects'));
+      await outcome('PUT other', { body: 'healthy' });
+      await server.close();
+      await writeFile(join(dataDir, 'secret.txt'), 'a secret');
+      const record = await readFile(inside('objects', name), 'utf8');
+      await writeFile(inside('objects', name), tear(record));
+      const damaged = await startDamaged(dataDir);
+      expect(damaged.damage).toEqual([{ unreadable: [inside('objects', name)], foreign: [] }]);
+      for (const line of ['GET k', 'HEAD k', 'GET k?tagging']) expect(await damaged.outcome(line)).toMatch(/^500/);
+      expect((await damaged.ask('GET other')).body).toBe('healthy');
+      expect(await damaged.outcome('PUT third', { body: 'new' })).toBe('200');
+      expect(await damaged.files()).toHaveLength(3);
+      await damaged.server.close();
+      await writeFile(inside('objects', name), record);
+      const mended = await startDamaged(dataDir);
+      expect([(await mended.ask('GET k')).body, mended.damage]).toEqual(['precious', []]);
+    });
+
+    test.each(['DELETE k', 'PUT k'])('%s ends what cannot be read, and its bytes are deleted with it', async (line) => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      await outcome('PUT k', { body: 'precious' });
+      const [name = ''] = await readdir(inside('objects'));
+      await server.close();
+      await writeFile(inside('objects', name), '');
+      const damaged = await startDamaged(dataDir);
+      expect(await damaged.outcome(line)).toMatch(/^20/);
+      expect(await damaged.outcome('GET k')).toBe(line === 'PUT k' ? '200' : '404 NoSuchKey');
+      expect(await damaged.files()).toEqual([]);
+    });
+
+    test('what cannot be read is deleted when it is as old as anything may be, over a restart or without one', async () => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      for (const key of ['k', 'l']) await outcome(`PUT ${key}`, { body: 'precious' });
+      const [name = ''] = await readdir(inside('objects'));
+      await server.close();
+      await writeFile(inside('objects', name), '');
+      let nowMs = Date.now();
+      const now = () => nowMs;
+      const damaged = await startDamaged(dataDir, { now, keepUnknownMs: 2 * DAY_MS });
+      const count = async () => (await damaged.files()).length;
+      const list = () => damaged.outcome('GET ?list-type=2', { at: nowMs });
+      nowMs += DAY_MS;
+      expect([await list(), await count()]).toEqual(['200', 2]);
+      nowMs += 2 * DAY_MS;
+      expect([await list(), await count()]).toEqual(['200', 1]);
+      expect(await readdir(inside('objects'))).toHaveLength(1);
+      await damaged.server.close();
+      expect((await startDamaged(dataDir, { now, keepUnknownMs: 2 * DAY_MS })).damage).toEqual([]);
+    });
+
+    test('an upload whose record cannot be read takes no more parts, and is ended by its id', async () => {
+      const { server, dataDir, inside, begin, outcome } = await startStore();
+      const [id, gone] = [await begin('k'), await begin('l')];
+      await outcome(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
+      await outcome(`PUT l?uploadId=${gone}&partNumber=1`, { body: 'media' });
+      await server.close();
+      await writeFile(inside('uploads', `${id}.json`), '{"uploadId":');
+      await writeFile(inside('uploads', `${gone}.json`), '[]');
+      const damaged = await startDamaged(dataDir);
+      expect(damaged.damage[0]?.unreadable).toHaveLength(2);
+      expect(allOf((await damaged.ask('GET ?uploads')).body, 'UploadId')).toEqual([]);
+      expect(await damaged.outcome(`PUT k?uploadId=${id}&partNumber=2`, { body: 'x' })).toBe('404 NoSuchUpload');
+      const complete = await damaged.outcome(`POST k?uploadId=${id}`, { body: completion(['x']) });
+      expect(complete).toBe('404 NoSuchUpload');
+      expect(allOf((await damaged.ask(`GET k?uploadId=${id}`)).body, 'PartNumber')).toEqual(['1']);
+      expect(await damaged.outcome(`DELETE k?uploadId=${id}`)).toBe('204');
+      expect(await damaged.outcome(`GET k?uploadId=${id}`)).toBe('404 NoSuchUpload');
+      expect([await damaged.files(), await readdir(inside('parts'))]).toEqual([
+        [expect.any(String)],
+        [`${gone}.1.json`],
+      ]);
+      await damaged.server.close();
+      await startDamaged(dataDir, { now: () => Date.now() + 31 * DAY_MS });
+      for (const folder of ['uploads', 'parts', 'data']) expect(await readdir(inside(folder))).toEqual([]);
+    });
+
+    test('a part whose record cannot be read has not arrived, can be sent again, and ends with its upload', async () => {
+      const { server, dataDir, inside, begin, ask } = await startStore();
+      const [id, ended] = [await begin('k'), await begin('l')];
+      await ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'media' });
+      await ask(`PUT k?uploadId=${id}&partNumber=2`, { body: 'more' });
+      await server.close();
+      for (const part of [`${id}.1`, `${id}.2`, `${'ab'.repeat(26)}.1`])
+        await writeFile(inside('parts', `${part}.json`), '{');
+      await rm(inside('uploads', `${ended}.json`));
+      const damaged = await startDamaged(dataDir);
+      expect(damaged.damage[0]?.unreadable).toEqual([inside('parts', `${id}.1.json`), inside('parts', `${id}.2.json`)]);
+      expect((await readdir(inside('parts'))).toSorted()).toEqual([`${id}.1.json`, `${id}.2.json`]);
+      expect(allOf((await damaged.ask(`GET k?uploadId=${id}`)).body, 'PartNumber')).toEqual([]);
+      const { headers } = await damaged.ask(`PUT k?uploadId=${id}&partNumber=1`, { body: 'again' });
+      expect(await damaged.files()).toHaveLength(3);
+      expect(await damaged.outcome(`POST k?uploadId=${id}`, { body: completion([headers.etag ?? '']) })).toBe('200');
+      expect((await damaged.ask('GET k')).body).toBe('again');
+      expect([await readdir(inside('parts')), await damaged.files()]).toEqual([[], [expect.any(String)]]);
+    });
+
+    test.each(['', '[]', '{"created":"now"}', '{"created":1,"cors":"<no>"}', '{"created":1,"lifecycle":1}'])(
+      'settings %j are those of a new bucket, and stay until they are changed',
+      async (settings) => {
+        const { server, dataDir, inside } = await startStore();
+        await server.close();
+        await writeFile(inside('settings.json'), settings);
+        const damaged = await startDamaged(dataDir);
+        expect(damaged.damage).toEqual([{ unreadable: [inside('settings.json')], foreign: [] }]);
+        expect(await damaged.outcome('GET ?cors')).toBe('404 NoSuchCORSConfiguration');
+        expect(await readFile(inside('settings.json'), 'utf8')).toBe(settings);
+      },
+    );
+
+    test('files of others are reported and left alone, wherever they are', async () => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      await outcome('PUT k', { body: 'precious' });
+      await server.close();
+      const folders = ['objects', 'uploads', 'parts', 'data', 'temporary'];
+      for (const folder of folders) {
+        await writeFile(inside(folder, '.DS_Store'), 'x');
+        await mkdir(inside(folder, 'lost+found'));
+      }
+      await writeFile(inside('.DS_Store'), 'x');
+      const damaged = await startDamaged(dataDir);
+      const names = folders.flatMap((folder) => [inside(folder, '.DS_Store'), inside(folder, 'lost+found')]);
+      expect(damaged.damage[0]?.unreadable).toEqual([]);
+      expect(new Set(damaged.damage[0]?.foreign)).toEqual(new Set(names));
+      expect((await damaged.ask('GET k')).body).toBe('precious');
+      for (const name of names) expect(existsSync(name)).toBe(true);
+    });
+
+    test('a link in place of bytes is not followed', async () => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      await outcome('PUT k', { body: 'precious' });
+      const [name = ''] = await readdir(inside('data'));
+      await server.close();
+      await writeFile(join(dataDir, 'secret.txt'), 'a secret');
+      await rm(inside('data', name));
+      await symlink(join(dataDir, 'secret.txt'), inside('data', name));
+      const { ask } = await startDamaged(dataDir);
+      const answer = await ask('GET k');
+      expect(answer.outcome).toBe('500 InternalError');
+      expect(answer.body).not.toContain('secret');
+    });
   });
 
   test('is used by one server at a time, which releases it when it closes or cannot start', async () => {

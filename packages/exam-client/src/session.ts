@@ -165,12 +165,13 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   /**
    * Consent is withdrawn: stops, erases the local bytes at once, and deletes every recording of the attempt that this
    * browser made. Resolves when the service has confirmed; the next session repeats the deletions that it has not.
+   * @throws ClientError `recording-restricted` once all is done: the privacy desk decides about one that it restricted
    */
   async withdraw(): Promise<void> {
     this.#isWithdrawn = true;
     await Promise.all(this.#recordings.map((recording) => recording.withdraw()));
     const own = this.#recordings.map(({ row }) => row);
-    await Promise.all([
+    await allDone([
       // Without the browser's storage, which may not respond.
       ...own.map((row) => this.#delete(row)),
       this.#withdrawOthers(new Set(own.map(({ key }) => key))),
@@ -185,7 +186,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const rows = all.filter((row) => this.#isOfAttempt(row) && !own.has(row.key));
     for (const row of rows) await this.#local.put({ ...row, state: 'withdrawn' });
     await Promise.all(rows.map(({ key }) => this.#local.dropAll(key)));
-    await Promise.all(rows.map((row) => this.#delete(row)));
+    await allDone(rows.map((row) => this.#delete(row)));
   }
 
   /**
@@ -335,7 +336,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     await this.#open(row).stored.catch(() => {});
   }
 
-  /** Deletes what the service has of it, then the row. */
+  /** Deletes what the service has of it, then the row. @throws ClientError `recording-restricted`, which ends it too */
   async #delete(row: RecordingRow): Promise<void> {
     const options = { signal: this.#over.signal, waits: this.#waits };
     const unlessRefused = (isExpected: (code: string) => boolean) => (error: unknown) => {
@@ -346,17 +347,28 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
       const create = async () => Object.assign(row, await this.#service.create(requestKeyOf(row), newRecordingOf(row)));
       await untilAvailable(create, options).catch(unlessRefused(() => true));
     }
+    let refusal: ClientError | undefined;
     for (const recordingId of idsOf(row)) {
       const withdraw = () => this.#service.withdraw(recordingId);
-      await untilAvailable(withdraw, options).catch(unlessRefused((code) => DELETED.has(code)));
+      await untilAvailable(withdraw, options).catch((error: unknown) => {
+        if (error instanceof ClientError && error.code === 'recording-restricted') refusal = error;
+        else unlessRefused((code) => DELETED.has(code))(error);
+      });
     }
     await this.#local.remove(row.key);
+    if (refusal) throw refusal;
   }
 
   #isOfAttempt({ service, exam, attempt }: RecordingRow): boolean {
     const own = this.#options;
     return service === own.service && exam === own.exam && attempt === own.attempt;
   }
+}
+
+/** One that fails stops no other. @throws the first failure, once all have ended */
+async function allDone(acts: readonly Promise<unknown>[]): Promise<void> {
+  const failure = (await Promise.allSettled(acts)).find(({ status }) => status === 'rejected');
+  if (failure?.status === 'rejected') throw failure.reason;
 }
 
 /** What a recording is made from, and how often that failed at once. */

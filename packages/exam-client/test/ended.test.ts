@@ -347,7 +347,7 @@ test('a service that ends every recording at once is not asked forever, and what
 });
 
 describe('a session', () => {
-  const sessionOf = (attempt: string) => {
+  const sessionOf = (attempt: string, claims?: Record<string, unknown>) => {
     const abort = new AbortController();
     afterThisTest(() => abort.abort());
     return startSession({
@@ -356,7 +356,7 @@ describe('a session', () => {
       attempt,
       participantId: 'p1',
       consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' },
-      getToken: async () => (await api.authorization()).replace('Bearer ', ''),
+      getToken: async () => (await api.authorization(claims)).replace('Bearer ', ''),
       signal: abort.signal,
       memoryLimitBytes: 1000 * MIB,
     });
@@ -386,6 +386,34 @@ describe('a session', () => {
     await until(async () => (await recordingsOf(attempt)).length === 2);
     await session.withdraw();
     expect(await recordingsOf(attempt)).toEqual([]);
+  });
+
+  test('whose consent is withdrawn tells the page of the recording that the privacy desk keeps, deletes the others, and asks no more', async () => {
+    const attempt = newAttempt();
+    const candidate = { scope: 'recordings:upload', exam: 'math', attempt };
+    const session = sessionOf(attempt, candidate);
+    async function* blobs() {
+      yield new Blob(FILM);
+    }
+    for (const kind of ['webcam', 'screen', 'audio'] as const) {
+      session.record(kind, blobs(), { mimeType: 'video/webm' });
+    }
+    await until(() => session.recordings.every(({ state }) => state === 'stored'));
+    const [first, , last] = session.recordings.map(({ recordingId }) => recordingId ?? '');
+    const as = { scope: 'privacy:manage', sub: 'desk' };
+    const pathOf = (id = '') => `/v1/exams/math/attempts/${attempt}/recordings/${id}`;
+    for (const id of [first, last]) {
+      const restriction = { body: { reason: 'case 7' }, as };
+      expect((await api.call('put', `${pathOf(id)}/restriction`, restriction)).status).toBe(200);
+    }
+    await expect(session.withdraw()).rejects.toMatchObject({ name: 'ClientError', code: 'recording-restricted' });
+    const kept = (await recordingsOf(attempt)).map(({ recordingId }) => recordingId);
+    expect(new Set(kept)).toEqual(new Set([first, last]));
+    expect(session.recordings.map(({ state }) => state)).toEqual(['withdrawn', 'withdrawn', 'withdrawn']);
+    const events = async () => (await api.call('get', `${pathOf(first)}/access-log`, { as })).body.items;
+    expect(await events()).toMatchObject([{ event: 'restricted' }, { event: 'deletion-refused' }]);
+    await expect(sessionOf(attempt, candidate).withdraw()).resolves.toBeUndefined();
+    expect(await events()).toHaveLength(2);
   });
 
   test('begins a new recorder where a file without known keyframes, of which parts were erased here, cannot be continued, and erases no more', async () => {

@@ -524,7 +524,7 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline.
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline.
    */
   event:
     | 'assessed'
@@ -536,6 +536,7 @@ export interface AccessLogEntry {
     | 'erased'
     | 'restricted'
     | 'unrestricted'
+    | 'deletion-refused'
     | 'exported'
     | 'foreign-attempt-refused';
   /**
@@ -547,7 +548,7 @@ export interface AccessLogEntry {
    */
   reason: string | null;
   /**
-   * Until when a link was valid, why it was refused, what was exported, or what an assessment set.
+   * Until when a link was valid, why something was refused, what was exported, or what an assessment set.
    */
   detail: string | null;
   /**

@@ -83,9 +83,13 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
+/** What a proxy adds to a request that it passes on. */
+const FORWARDING = /^(forwarded|via|x-forwarded-.+|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/;
+
 /**
  * Browsers send the origin of every POST, so no other page gets a token, also not by DNS rebinding. Clients that are not
- * browsers must run on this machine.
+ * browsers must run on this machine, and call the service itself: what a proxy on this machine passes on may come from
+ * anywhere. Most say so in a header, keep the name that they were called by, or speak HTTP 1.0, as no browser does.
  * @throws ServiceError `cross-origin`
  */
 function requireOwnPage(req: Request, origins: readonly string[]): void {
@@ -93,6 +97,8 @@ function requireOwnPage(req: Request, origins: readonly string[]): void {
   const isLocal = LOOPBACK.check(remoteAddress, remoteAddress.includes(':') ? 'ipv6' : 'ipv4');
   const isOwnOrigin = origins.includes(req.get('origin') ?? '');
   const isSameOrigin = (req.get('sec-fetch-site') ?? 'same-origin') === 'same-origin';
-  if (isLocal && isOwnOrigin && isSameOrigin) return;
+  const isOwnHost = origins.some((origin) => new URL(origin).host === req.get('host'));
+  const isForwarded = req.httpVersion === '1.0' || Object.keys(req.headers).some((name) => FORWARDING.test(name));
+  if (isLocal && isOwnOrigin && isSameOrigin && isOwnHost && !isForwarded) return;
   throw new ServiceError('cross-origin', `Only the page ${origins[0]}/demo on this machine gets tokens here.`);
 }

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { ServiceError } from '../../model/errors.ts';
 import { readAccessLog } from '../../recordings/access-log.ts';
-import { eraseRecording } from '../../recordings/delete.ts';
+import { eraseRecording, withdrawRecording } from '../../recordings/delete.ts';
 import { type ListQuery, listRecordings } from '../../recordings/list.ts';
 import { presignPlayback } from '../../recordings/playback.ts';
 import { readRecording } from '../../recordings/read.ts';
@@ -85,20 +85,21 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
   summary: 'Delete a recording now',
   description:
     'With the scope `privacy:manage` for any reason. With `recordings:upload`, on a token that is bound to the attempt, ' +
-    'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too.',
+    'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too. Of a restricted ' +
+    'recording the privacy desk decides: without `privacy:manage` the answer is 423, and the request is in the access log.',
   scopes: ['privacy:manage', 'recordings:upload'],
   query: eraseQuery,
   success: { description: 'The receipt.', schema: receipt },
-  problems: ['reason-not-allowed', 'recording-being-created', 'recording-unreadable'],
+  problems: ['reason-not-allowed', 'recording-being-created', 'recording-restricted', 'recording-unreadable'],
   async handle({ ctx, principal, caller, ref, query }) {
-    requireRight(principal, query.reason);
-    return eraseRecording(ctx, caller, ref, query.reason);
+    if (principal.scopes.has('privacy:manage')) return eraseRecording(ctx, caller, ref, query.reason);
+    requireWithdrawal(principal, query.reason);
+    return withdrawRecording(ctx, caller, ref);
   },
 });
 
 /** It was checked before that a bound token is bound to this attempt. */
-function requireRight(principal: Principal, reason: z.output<typeof eraseQuery>['reason']): void {
-  if (principal.scopes.has('privacy:manage')) return;
+function requireWithdrawal(principal: Principal, reason: z.output<typeof eraseQuery>['reason']): void {
   if (principal.attempt === undefined) requireScope(principal, ['privacy:manage']);
   if (reason === 'consent-withdrawn') return;
   throw new ServiceError('reason-not-allowed', 'A token for uploads may delete for the reason consent-withdrawn only.');
@@ -140,8 +141,8 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
   operationId: 'getAccessLog',
   summary: 'See who was given access to a recording, and why',
   description:
-    'Every link that was issued or refused, exports, restrictions, and who requested a deletion; oldest first. After ' +
-    'the deletion of the recording too, for as long as its receipt is kept.',
+    'Every link that was issued or refused, exports, restrictions, who requested a deletion, and who was refused one; ' +
+    'oldest first. After the deletion of the recording too, for as long as its receipt is kept.',
   scopes: ['privacy:manage'],
   query: pageQuery,
   success: { description: A_PAGE, schema: accessLogPage },

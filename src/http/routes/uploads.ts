@@ -194,10 +194,16 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
   operationId: 'abortRecording',
   summary: 'Give up an upload',
-  description: 'The parts that had arrived are deleted. Safe to repeat.',
+  description: 'The parts that had arrived are deleted, unless the recording is restricted. Safe to repeat.',
   scopes: ['recordings:upload'],
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
-  problems: ['recording-deleted', 'recording-unreadable', 'recording-stored', 'recording-being-created'],
+  problems: [
+    'recording-deleted',
+    'recording-unreadable',
+    'recording-stored',
+    'recording-restricted',
+    'recording-being-created',
+  ],
   handle: ({ ctx, caller, ref }) => abortRecording(ctx, caller, ref),
 });
 

@@ -21,7 +21,8 @@ export const multipartOperations: readonly Operation[] = [
     requires: ['uploads'],
     amz: ['x-amz-checksum-algorithm'],
     async run({ head, bucket, key, now }) {
-      const { uploadId } = await bucket.uploads.create(key, storedHeaders(head), wholeSeconds(now));
+      const headers = storedHeaders(head);
+      const { uploadId } = await bucket.space.forUploads(() => bucket.uploads.create(key, headers, wholeSeconds(now)));
       return xmlReply(
         xmlDocument('InitiateMultipartUploadResult', [
           element('Bucket', bucket.name),
@@ -37,7 +38,7 @@ export const multipartOperations: readonly Operation[] = [
     on: 'object',
     requires: ['uploadId', 'partNumber'],
     amz: CHECKSUM_HEADERS,
-    run: uploadPart,
+    run: (call) => call.bucket.space.forUploads(() => uploadPart(call)),
   },
   {
     name: 'CompleteMultipartUpload',
@@ -132,7 +133,7 @@ async function uploadPart({ head, body, bucket, key, now }: Call): Promise<Reply
   const uploadId = uploadIdOf(head);
   bucket.uploads.get(uploadId, key);
   body.checkAnnounced();
-  const segments = await bucket.data.write(body.stream());
+  const segments = await bucket.data.write(body.stream(), () => bucket.space.requireRoom());
   const etag = body.md5();
   const sizeBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
   const part: PartRecord = { uploadId, partNumber, etag, sizeBytes, lastModified: wholeSeconds(now), segments };
@@ -149,7 +150,9 @@ async function complete({ head, body, bucket, key, now }: Call): Promise<Reply> 
   const uploadId = uploadIdOf(head);
   bucket.uploads.get(uploadId, key);
   const parts = parseParts(await body.text());
-  const record = await bucket.uploads.complete(uploadId, key, parts, wholeSeconds(now));
+  const record = await bucket.space.forDocuments(() =>
+    bucket.uploads.complete(uploadId, key, parts, wholeSeconds(now)),
+  );
   return xmlReply(
     xmlDocument('CompleteMultipartUploadResult', [
       element('Location', `http://${head.header('host') ?? ''}/${bucket.name}/${encodePath(key)}`),

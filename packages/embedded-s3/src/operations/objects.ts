@@ -1,4 +1,5 @@
 // Get (also of a range), head, put and delete of one object.
+import { Readable } from 'node:stream';
 import { S3Error } from '../errors.ts';
 import type { ObjectRecord } from '../records.ts';
 import type { Reply } from '../reply.ts';
@@ -46,10 +47,26 @@ export const objectOperations: readonly Operation[] = [
   },
 ];
 
-async function put({ head, body, bucket, key, now }: Call): Promise<Reply> {
+/** The service's own documents, of which a deletion writes some, are smaller; media are sent in parts. */
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+
+async function put(call: Call): Promise<Reply> {
+  const { head, body, bucket } = call;
   body.checkAnnounced();
+  if (Number(head.header('content-length')) > MAX_DOCUMENT_BYTES) {
+    return bucket.space.forUploads(() => store(call, body.stream(), () => bucket.space.requireRoom()));
+  }
+  const chunks = await Array.fromAsync(body.stream());
+  return bucket.space.forDocuments(() => store(call, Readable.from(chunks)));
+}
+
+async function store(
+  { head, body, bucket, key, now }: Call,
+  bytes: AsyncIterable<Buffer>,
+  onChunk?: () => void,
+): Promise<Reply> {
   const headers = storedHeaders(head);
-  const segments = await bucket.data.write(body.stream());
+  const segments = await bucket.data.write(bytes, onChunk);
   const etag = body.md5();
   const record: ObjectRecord = {
     key,

@@ -1,6 +1,7 @@
 // An operation of the S3 API as the dispatcher sees it, and the arguments that several operations read.
 import type { Bucket } from '../bucket.ts';
 import { S3Error } from '../errors.ts';
+import { HEADER_VALUE, STORED_HEADERS } from '../records.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestBody } from '../request-body.ts';
 import type { RequestHead } from '../request-head.ts';
@@ -34,15 +35,6 @@ export function wholeSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000) * 1000;
 }
 
-const STORED_HEADERS = [
-  'content-type',
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'expires',
-];
-
 /**
  * The standard headers of a PUT or CreateMultipartUpload that are kept with the object.
  * @throws S3Error NotImplemented: aws-chunked is how a body travels, and not supported
@@ -58,7 +50,7 @@ export function storedHeaders(head: RequestHead): Record<string, string> {
 
 /** A value from a query that will be sent in a header. @throws S3Error InvalidArgument */
 export function headerSafe(value: string): string {
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+  if (!HEADER_VALUE.test(value)) {
     throw new S3Error('InvalidArgument', 'A header value has characters that no header can carry.');
   }
   return value;

@@ -32,7 +32,8 @@ export const taggingOperations: readonly Operation[] = [
     amz: CHECKSUM_HEADERS,
     async run({ body, bucket, key }) {
       bucket.objects.get(key);
-      await bucket.objects.setTags(key, parseTagging(await body.text()));
+      const tags = parseTagging(await body.text());
+      await bucket.space.forUploads(() => bucket.objects.setTags(key, tags));
       return { status: 200 };
     },
   },
