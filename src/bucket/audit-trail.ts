@@ -45,6 +45,9 @@ export function createAuditTrail(
 /** Days listed, and events read, at once. */
 const READING_CONCURRENCY = 8;
 
+/** `toKeyTime` begins the name of an event. */
+const NAME_TIME_LENGTH = toKeyTime(0).length;
+
 /** An event and its key. */
 export interface StoredAuditEvent {
   readonly key: string;
@@ -52,24 +55,35 @@ export interface StoredAuditEvent {
 }
 
 /**
- * What happened to one recording between two times, oldest first; with `after`, only what follows that key. Costs a LIST
- * for each day and a GET for each event; holds a few of them in memory. An event that cannot be read is left out:
- * `verify` reports it.
+ * What happened to one recording between two times, oldest first; with `after`, only what follows that key, and with
+ * `untilMs`, only what is named by an earlier time. Costs a LIST for each day and a GET for each event; holds a few of them
+ * in memory. An event that cannot be read is left out: `verify` reports it.
  */
 export async function* readAuditEvents(
   store: ObjectStore,
   ref: RecordingRef,
-  { fromMs, toMs, after }: { fromMs: number; toMs: number; after?: string | undefined },
+  { fromMs, toMs, after, untilMs }: { fromMs: number; toMs: number; after?: string | undefined; untilMs?: number },
 ): AsyncGenerator<StoredAuditEvent, void, undefined> {
-  const events = pMapIterable(listEvents(store, ref, daysOf(fromMs, toMs, after), after), readEvent, {
-    concurrency: READING_CONCURRENCY,
-  });
+  const listed = listEvents(store, ref, daysOf(fromMs, toMs, after), after);
+  const chosen = untilMs === undefined ? listed : namedBefore(listed, untilMs);
+  const events = pMapIterable(chosen, readEvent, { concurrency: READING_CONCURRENCY });
   for await (const event of events) if (event) yield event;
 
   async function readEvent({ key }: ListedObject): Promise<StoredAuditEvent | undefined> {
     const body = await store.get(key);
     const event = body && parseDocument('auditEvent', body, ref);
     return event && { key, event };
+  }
+}
+
+async function* namedBefore(
+  events: AsyncIterable<ListedObject>,
+  untilMs: number,
+): AsyncGenerator<ListedObject, void, undefined> {
+  const until = toKeyTime(untilMs);
+  for await (const event of events) {
+    const name = event.key.slice(event.key.lastIndexOf('/') + 1);
+    if (name.slice(0, NAME_TIME_LENGTH) < until) yield event;
   }
 }
 

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
-import { EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
+import { type AccessLogEntry, EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
@@ -23,8 +23,8 @@ export interface ExportOptions {
 
 /**
  * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number. Every recording in it
- * is audited as `exported` before it is written, and before its link or file is returned. When it breaks off, the text
- * is no JSON. @throws what the store throws.
+ * is audited as `exported` before it is written, and before its link or file is returned; its access log is that of
+ * the export's beginning, and this export. When it breaks off, the text is no JSON. @throws what the store throws.
  */
 export async function* exportDocument(
   context: RecordingsContext,
@@ -35,19 +35,18 @@ export async function* exportDocument(
   // An outage fails the call before the first chunk.
   await requireListing(context, participant);
   const unreadable: { recordingId: string; examId: string; attemptId: string }[] = [];
-  const head = exportHead(participant.tenant, participant.participant, toIso(context.now()));
+  const startedMs = context.now();
+  const head = exportHead(participant.tenant, participant.participant, toIso(startedMs));
   yield `${openEnd(head)},"recordings":[`;
   let separator = '';
   for await (const { ref, live, isUnreadable } of heldRecordings(context, participant)) {
     if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
     if (!live) continue;
-    yield `${separator}${openEnd(await exportRecording(context, caller, live, options))},"accessLog":[`;
-    let comma = '';
-    for await (const entry of accessLogOf(context, ref)) {
-      yield comma + JSON.stringify(entry);
-      comma = ',';
-    }
-    yield ']}';
+    const { recording, access } = await exportRecording(context, caller, live, options);
+    yield `${separator}${openEnd(recording)},"accessLog":[`;
+    // What other exports write meanwhile is not read: many at once would each read what all of them write.
+    for await (const entry of accessLogOf(context, ref, startedMs)) yield `${JSON.stringify(entry)},`;
+    yield `${JSON.stringify(access)}]}`;
     separator = ',\n';
   }
   yield `],"unreadable":${JSON.stringify(unreadable)}}\n`;
@@ -81,7 +80,7 @@ async function exportRecording(
   caller: Caller,
   live: LiveRecording,
   { includeRestricted, fileFor }: ExportOptions,
-): Promise<ExportedRecording> {
+): Promise<{ recording: ExportedRecording; access: AccessLogEntry }> {
   const { state } = live;
   const recording = await toRecording(context, live);
   const restriction = await readRestriction(context, live);
@@ -90,8 +89,10 @@ async function exportRecording(
   const file = isGiven && fileFor ? fileFor(live, recording) : null;
   const detail = link ? `link until ${link.expiresAt}` : file ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
-  await context.audit.record({ event: 'exported', ref: state.ref, actor, requestId, detail });
-  return { ...recording, restriction, link, file };
+  const access = { event: 'exported', actor, requestId, detail } as const;
+  const at = toIso(context.now());
+  await context.audit.record({ ...access, ref: state.ref });
+  return { recording: { ...recording, restriction, link, file }, access: { ...access, at, reason: null } };
 }
 
 async function readRestriction(

@@ -8,6 +8,7 @@ import { isStoreError } from '../objectstore/store-error.ts';
 import { completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';
+import type { Holder } from './places.ts';
 import { requireUploading } from './upload.ts';
 
 export interface ProxiedUpload {
@@ -19,7 +20,11 @@ export interface ProxiedUpload {
 }
 
 /** Everything is checked before a byte is read. @throws ServiceError as `requireUploading`. */
-export async function openProxiedUpload(context: RecordingsContext, ref: RecordingRef): Promise<ProxiedUpload> {
+export async function openProxiedUpload(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  holder: Holder,
+): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
   const { maxRecordingBytes } = context.uploads;
   const key = new Bucket(context).mediaKey(ref);
@@ -50,7 +55,7 @@ export async function openProxiedUpload(context: RecordingsContext, ref: Recordi
       const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();
       try {
-        for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers)) {
+        for await (const part of partsOf(bounded(stream, maxRecordingBytes), partSizeBytes, buffers, holder)) {
           const previous = sending;
           sending = sendAfter(previous, part);
           // Thrown when the next part is full, or at the end.

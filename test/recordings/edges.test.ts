@@ -13,6 +13,7 @@ import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 const CALLER = { tenant: 'acme', actor: 'desk', requestId: 'r1' };
+const HOLDER = { tenant: 'acme', caller: 'desk' };
 
 let service: RetentionService;
 beforeEach(() => {
@@ -31,7 +32,7 @@ test('a link that could live for less than a second is refused as expired, and t
 test('a proxied upload that the store fails is no upload that was ended', async () => {
   const ref = await service.begin();
   const store = failing(service.store, 'uploadPart', '', 'SlowDown');
-  const upload = await openProxiedUpload({ ...service.context, store }, ref);
+  const upload = await openProxiedUpload({ ...service.context, store }, ref, HOLDER);
   async function* file() {
     yield webm;
   }

@@ -1,5 +1,6 @@
 // The assessment of an attempt, from which the retention is counted.
 import { assessAttempt, readAssessment } from '../../recordings/assess.ts';
+import { ASSESSMENTS } from '../daily-limits.ts';
 import { operation } from '../operation.ts';
 import { assessment, assessmentBody } from '../schemas.ts';
 
@@ -11,6 +12,7 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
     'earliest assessment counts: a later one is refused, so that no deadline ever moves to a later time. A recording ' +
     'whose deadline has passed gets no new one: if it still exists, it is deleted now.',
   scopes: ['assessments:write'],
+  perDay: ASSESSMENTS,
   body: { schema: assessmentBody },
   success: { description: 'The assessment, and until when the recordings are kept.', schema: assessment },
   problems: [
