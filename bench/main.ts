@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { examStart } from './figures/exam-start.ts';
 import type { Figure } from './figures/figure.ts';
+import { oneTenant } from './figures/one-tenant.ts';
 import { partUrls } from './figures/part-urls.ts';
 import { readsAndSize } from './figures/reads-and-size.ts';
 import { signing } from './figures/signing.ts';
@@ -14,7 +15,7 @@ import { type Result, writeResult } from './results.ts';
 import { openStore, type StoreName } from './stores.ts';
 import { terminalTable } from './table.ts';
 
-const FIGURES: readonly Figure[] = [partUrls, examStart, throughService, sweep, readsAndSize, signing];
+const FIGURES: readonly Figure[] = [partUrls, examStart, throughService, sweep, readsAndSize, signing, oneTenant];
 
 const { values } = parseArgs({
   options: {

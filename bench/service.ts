@@ -1,5 +1,6 @@
 // The service as it is deployed (dist/), on a store of the bench, with the default settings but for what a load needs.
 
+import { readFile } from 'node:fs/promises';
 import { type AttemptPath, ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { HOUR_MS } from '../src/model/durations.ts';
 import { signToken } from '../src/runtime/token.ts';
@@ -9,10 +10,15 @@ import type { Store } from './stores.ts';
 const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 const SECRET = 'a secret of at least thirty-two bytes, for this bench';
 export const TENANT = 'acme';
+/** A recording of a second. */
+export const WEBM = new Uint8Array(await readFile(new URL('../demo/fixtures/webcam.webm', import.meta.url)));
 export const CONSENT = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '1' };
 
+/** What the token is bound to, another tenant, another caller. */
+export type Claims = Partial<AttemptPath> & { readonly tenant?: string; readonly sub?: string };
+
 export interface Service extends Server {
-  token(scope: string, bound?: Partial<AttemptPath>): Promise<string>;
+  token(scope: string, claims?: Claims): Promise<string>;
   clientWith(token: string): ProctoringRecordings;
   /** The sum of a metric over all its labels. */
   metric(name: string): Promise<number>;
@@ -54,6 +60,6 @@ export async function startService(store: Pick<Store, 'env'>, options: ServiceOp
   };
 }
 
-function token(scope: string, bound: Partial<AttemptPath> = {}): Promise<string> {
-  return signToken(SECRET, { tenant: TENANT, scope, sub: 'bench', ...bound }, HOUR_MS, Date.now());
+function token(scope: string, claims: Claims = {}): Promise<string> {
+  return signToken(SECRET, { tenant: TENANT, scope, sub: 'bench', ...claims }, HOUR_MS, Date.now());
 }

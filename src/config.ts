@@ -259,6 +259,12 @@ export const SETTINGS = {
     '600',
     'Requests a minute per caller and process; or `off`. See below.',
   ),
+  TENANT_RATE_LIMIT: setting(
+    orOff(integer(1, 100_000_000)),
+    '60000',
+    'Requests a minute of all callers of a tenant, per process; or `off`.',
+  ),
+  MAX_CONNECTIONS: setting(integer(16, 1_000_000), '4096', 'Open connections to the API, per process; see below.'),
   UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through the service.'),
   SHUTDOWN_DELAY: setting(delay, '5s', 'How long it serves on, not ready, after SIGTERM; at most `30s`. See below.'),
   LOG_LEVEL: setting(logLevel, 'info', 'JSON lines on stderr; never a token, a signed URL, a name.'),
@@ -359,6 +365,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
     corsOrigins: value.CORS_ORIGINS,
     /** Undefined: no limit. */
     rateLimitPerMinute: value.RATE_LIMIT,
+    tenantRateLimitPerMinute: value.TENANT_RATE_LIMIT,
+    maxConnections: value.MAX_CONNECTIONS,
     shutdownDelayMs: value.SHUTDOWN_DELAY,
     /** How traces are sent; undefined: nothing is traced. */
     traces: tracesOf(reader),

@@ -53,6 +53,10 @@ export function atLeast(ratio: number, of: number): Goal {
   return { text: `≥ ${of}`, holds: ratio >= of };
 }
 
+export function atMost(ratio: number, of: number): Goal {
+  return { text: `≤ ${of}`, holds: ratio <= of };
+}
+
 export function below(value: number, limit: number, unit: string): Goal {
   return { text: `< ${limit} ${unit}`, holds: value < limit };
 }

@@ -27,7 +27,7 @@ export const readsAndSize: Figure = {
     using access = accessStore(store);
     const count = short ? 20 : 200;
     say(`${count} recordings of one participant, seeded`);
-    const [first] = await seedRecordings(access.store, count, {
+    const seeded = await seedRecordings(access.store, count, {
       createdAtMs: Date.now() - DAY_MS,
       retentionMs: 30 * DAY_MS,
       name: EXAM,
@@ -35,13 +35,19 @@ export const readsAndSize: Figure = {
     await using service = await startService(store);
     const call = await readerOf(service);
     const seconds = short ? 0.5 : READ_SECONDS;
-    const read = (method: 'GET' | 'POST', path: string) => repeated(seconds, () => call(method, path));
-    const recording = `/v1/exams/${EXAM}/attempts/${first?.attempt}/recordings/${first?.recording}`;
+    const read = (path: string) => repeated(seconds, () => call('GET', path));
+    // Of one recording there are so many links a day.
+    let links = 0;
+    const nextLink = () => {
+      const ref = seeded[links % seeded.length];
+      links += 1;
+      return `/v1/exams/${EXAM}/attempts/${ref?.attempt}/recordings/${ref?.recording}/playback-links`;
+    };
     say('lists, links and exports, by turns');
     const rounds = await byTurns(short ? 1 : 3, {
-      list: () => read('GET', `/v1/exams/${EXAM}/recordings?limit=20`),
-      link: () => read('POST', `${recording}/playback-links`),
-      export: () => read('GET', '/v1/participants/p1/export'),
+      list: () => read(`/v1/exams/${EXAM}/recordings?limit=20`),
+      link: () => repeated(seconds, () => call('POST', nextLink())),
+      export: () => read('/v1/participants/p1/export'),
       storeList: () => repeated(seconds, () => access.store.list(`attempts/${TENANT}/${EXAM}/`)),
     });
     const beside = (what: string, name: 'list' | 'link' | 'export'): Measurement => ({

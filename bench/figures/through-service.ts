@@ -15,7 +15,9 @@ const SINK = new URL('../peers/sink-store.ts', import.meta.url).pathname;
 const MIB = 1024 * 1024;
 const PART_BYTES = 5 * MIB;
 const AT_ONCE = 50;
-/** As many parts as pass at once with the default of MAX_CONTENT_UPLOADS, and how often. */
+/** A tenant has three quarters of them. */
+const PLACES = Math.ceil((AT_ONCE * 4) / 3);
+/** As many parts as pass at once with the default of MAX_CONTENT_UPLOADS, and how often. One caller has a quarter of the places. */
 const PARTS_AT_ONCE = 32;
 const PART_ROUNDS = 2;
 const LARGE_PART_BYTES = 20 * MIB;
@@ -77,7 +79,7 @@ export const throughService: Figure = {
       notes: [
         `--file-mib 1024 sends files of a GiB; what counts is that the memory is that of files of ${smallMib} MiB. ` +
           `Of ${AT_ONCE} uploads a quarter hold a part of 5 MiB, for the SDK to send again when ` +
-          `the store fails: ${Math.ceil(AT_ONCE / 4) * 5} MiB; the others wait. MAX_CONTENT_UPLOADS is 32 by default, here ${AT_ONCE}.`,
+          `the store fails; the others wait. MAX_CONTENT_UPLOADS is 32 by default, here ${PLACES}, of which a tenant has ${AT_ONCE}.`,
       ],
     };
   },
@@ -117,19 +119,23 @@ async function intoSink<T>(
 
 /** VmHWM after `rounds` times `PARTS_AT_ONCE` parts. */
 function peakOfParts(env: Readonly<Record<string, string>>, partBytes: number, rounds: number): Promise<number> {
-  return intoSink(env, { PART_SIZE_BYTES: String(partBytes) }, async (service) => {
-    const at = await begin(service);
-    const client = service.clientWith(await service.token('recordings:upload', at));
-    const part = new Blob([Buffer.alloc(partBytes, 7)]);
-    const numbers = Array.from({ length: PARTS_AT_ONCE * rounds }, (_, index) => index + 1);
-    await pMap(numbers, (partNumber) => client.putPart(at, partNumber, part), { concurrency: PARTS_AT_ONCE });
-    return (await service.memory()).peakMib;
-  });
+  return intoSink(
+    env,
+    { PART_SIZE_BYTES: String(partBytes), MAX_CONTENT_UPLOADS: String(4 * PARTS_AT_ONCE) },
+    async (service) => {
+      const at = await begin(service);
+      const client = service.clientWith(await service.token('recordings:upload', at));
+      const part = new Blob([Buffer.alloc(partBytes, 7)]);
+      const numbers = Array.from({ length: PARTS_AT_ONCE * rounds }, (_, index) => index + 1);
+      await pMap(numbers, (partNumber) => client.putPart(at, partNumber, part), { concurrency: PARTS_AT_ONCE });
+      return (await service.memory()).peakMib;
+    },
+  );
 }
 
 /** VmHWM after `AT_ONCE` uploads. */
 function peakOfMany(env: Readonly<Record<string, string>>, sizeBytes: number): Promise<number> {
-  return intoSink(env, { ...ANY_SIZE, MAX_CONTENT_UPLOADS: String(AT_ONCE) }, async (service) => {
+  return intoSink(env, { ...ANY_SIZE, MAX_CONTENT_UPLOADS: String(PLACES) }, async (service) => {
     const places = await Promise.all(Array.from({ length: AT_ONCE }, () => begin(service)));
     await Promise.all(places.map((at) => postContent(service, at, sizeBytes, isRefused)));
     return (await service.memory()).peakMib;

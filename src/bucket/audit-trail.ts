@@ -51,6 +51,9 @@ function keyTypeOf(ref: RecordingRef | AttemptRef): 'audit' | 'audit-attempt' {
 /** Days listed, and events read, at once. */
 const READING_CONCURRENCY = 8;
 
+/** `toKeyTime` begins the name of an event. */
+const NAME_TIME_LENGTH = toKeyTime(0).length;
+
 /** The place of an event in what is known of a recording: its day, then its name, which begins with its time. */
 export interface AuditPlace {
   readonly dayMs: number;
@@ -63,17 +66,17 @@ export interface StoredAuditEvent extends AuditPlace {
 
 /**
  * What happened to one recording and to its whole attempt between two times, oldest first; with `after`, only what follows
- * that place. Costs two LISTs for each day and a GET for each event; holds a few of them in memory. An event that cannot be
+ * that place, and with `untilMs`, only what is named by an earlier time. Costs two LISTs for each day and a GET for each event; holds a few of them in memory. An event that cannot be
  * read is left out: `verify` reports it.
  */
 export async function* readAuditEvents(
   store: ObjectStore,
   ref: RecordingRef,
-  { fromMs, toMs, after }: { fromMs: number; toMs: number; after?: AuditPlace | undefined },
+  { fromMs, toMs, after, untilMs }: { fromMs: number; toMs: number; after?: AuditPlace | undefined; untilMs?: number },
 ): AsyncGenerator<StoredAuditEvent, void, undefined> {
-  const events = pMapIterable(listEvents(store, ref, daysOf(fromMs, toMs, after), after), readEvent, {
-    concurrency: READING_CONCURRENCY,
-  });
+  const listed = listEvents(store, ref, daysOf(fromMs, toMs, after), after);
+  const chosen = untilMs === undefined ? listed : namedBefore(listed, untilMs);
+  const events = pMapIterable(chosen, readEvent, { concurrency: READING_CONCURRENCY });
   for await (const event of events) if (event) yield event;
 
   async function readEvent({ key, of, dayMs, name }: ListedEvent): Promise<StoredAuditEvent | undefined> {
@@ -86,6 +89,14 @@ export async function* readAuditEvents(
 interface ListedEvent extends AuditPlace {
   readonly key: string;
   readonly of: RecordingRef | AttemptRef;
+}
+
+async function* namedBefore(
+  events: AsyncIterable<ListedEvent>,
+  untilMs: number,
+): AsyncGenerator<ListedEvent, void, undefined> {
+  const until = toKeyTime(untilMs);
+  for await (const event of events) if (event.name.slice(0, NAME_TIME_LENGTH) < until) yield event;
 }
 
 async function* listEvents(

@@ -3,12 +3,14 @@ import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import { MemoryStore, rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
-import { MINUTE_MS } from '../model/durations.ts';
+import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { createSetBackDetector } from '../model/set-back.ts';
 import type { Authenticator } from './auth.ts';
+import { DailyLimits } from './daily-limits.ts';
 import type { Serving } from './operation.ts';
+import { type Every, everyInterval } from './pace.ts';
 import { problemHandler } from './problems.ts';
 import { type Handler, type Handlers, type Method, requestState, trackRequests } from './request.ts';
 import { RESPONSE_HEADERS } from './response.ts';
@@ -16,11 +18,14 @@ import { type DemoPage, demoRoutes } from './routes/demo.ts';
 import { OPERATIONS } from './routes/index.ts';
 import { type ServiceDependencies, serviceRoutes } from './routes/service.ts';
 
-export interface HttpDependencies extends Serving, ServiceDependencies {
+export interface HttpDependencies extends Omit<Serving, 'dailyLimits' | 'every'>, ServiceDependencies {
   readonly authenticate: Authenticator;
   readonly logger: Logger;
-  /** Undefined: no limit. */
+  /** Of a principal, and of all of a tenant; undefined: no limit. */
   readonly rateLimitPerMinute: number | undefined;
+  readonly tenantRateLimitPerMinute?: number | undefined;
+  /** Looks at the pace of bodies. Default: by the process's own timers. */
+  readonly every?: Every;
   /** Origins whose pages may call; none when empty. */
   readonly corsOrigins: readonly string[];
   /** Traces each request; undefined: none is. */
@@ -49,9 +54,12 @@ export function createApp(deps: HttpDependencies): Express {
 
   if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
-  if (deps.rateLimitPerMinute !== undefined) app.use('/v1', limitRate(deps.rateLimitPerMinute));
+  const { rateLimitPerMinute, tenantRateLimitPerMinute, every = everyInterval } = deps;
+  if (rateLimitPerMinute !== undefined) app.use('/v1', limitRate(rateLimitPerMinute));
+  if (tenantRateLimitPerMinute !== undefined) app.use('/v1', limitTenantRate(tenantRateLimitPerMinute));
+  const serving: Serving = { ...deps, every, dailyLimits: new DailyLimits(deps.recordings.now) };
   const calls: Record<string, Handlers> = {};
-  for (const { path, method, handlerOf } of OPERATIONS) calls[path] = { ...calls[path], [method]: handlerOf(deps) };
+  for (const { path, method, handlerOf } of OPERATIONS) calls[path] = { ...calls[path], [method]: handlerOf(serving) };
   mountAll(app, calls);
 
   app.use(() => {
@@ -142,11 +150,32 @@ function limitRate(requestsPerMinute: number): RequestHandler {
     handler: (_req, _res, next) => {
       next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
     },
-    // Express trusts no proxy by default; the library must not report a forwarded request as a mistake.
-    validate: { xForwardedForHeader: false, forwardedHeader: false },
+    validate: VALIDATE,
   });
   return (req, res, next) => {
     if (wasSetBack()) void store.resetAll();
     return limit(req, res, next);
   };
 }
+
+/** Counts the principals of a tenant together: ten thousand of them share the process with all other tenants. */
+function limitTenantRate(requestsPerMinute: number): RequestHandler {
+  return rateLimit({
+    windowMs: MINUTE_MS,
+    limit: requestsPerMinute,
+    // The headers are about the count of the principal.
+    standardHeaders: false,
+    legacyHeaders: false,
+    skip: (req) => requestState(req).principal === undefined,
+    keyGenerator: (req) => requestState(req).principal?.tenant ?? '',
+    handler: (_req, res, next) => {
+      res.setHeader('Retry-After', String(MINUTE_MS / SECOND_MS));
+      const message = `All callers of your tenant have at most ${requestsPerMinute} requests a minute. See Retry-After.`;
+      next(new ServiceError('rate-limited', message));
+    },
+    validate: VALIDATE,
+  });
+}
+
+/** Express trusts no proxy by default; the library must not report a forwarded request as a mistake. */
+const VALIDATE = { xForwardedForHeader: false, forwardedHeader: false };

@@ -1,6 +1,14 @@
 // Verifies the bearer token, turns its claims into a principal, and checks what a principal may do.
 import { hash } from 'node:crypto';
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FetchImplementation,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
@@ -47,6 +55,8 @@ export interface AuthOptions {
 }
 
 const JWKS_TIMEOUT_MS = 5_000;
+/** After a failure the keys are not fetched again for this long, whatever the tokens: `Retry-After` of `auth-unavailable`. */
+const JWKS_PAUSE_MS = 5 * SECOND_MS;
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const SHARED_SECRET_ALGORITHMS = ['HS256'];
 /** No '@': a subject that is an e-mail address is not kept (policy 8.5). */
@@ -136,11 +146,21 @@ function sharedKey(secret: string): JWTVerifyGetKey {
 const OF_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
 /**
+/**
  * jose keeps the keys and fetches them again for an unknown key id, at most every half minute: by the wall clock, so that one
- * that was set back would keep withdrawn keys, and new ones out, for as long as it was set back.
+ * that was set back would keep withdrawn keys, and new ones out, for as long as it was set back. After a failure it would
+ * fetch them for every token. Keys that it has are used all the same.
  */
 function remoteKeys(url: URL, now: () => number): JWTVerifyGetKey {
-  const fetchAnew = () => createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS, cacheMaxAge: KEYS_KEPT_FOR_MS });
+  let failedAtMs = Number.NEGATIVE_INFINITY;
+  /** A clock that was set back does not lengthen it. */
+  const isPaused = () => Math.abs(now() - failedAtMs) < JWKS_PAUSE_MS;
+  const fetchKeys: FetchImplementation = async (...request) => {
+    if (isPaused()) throw new Error('the keys could not be fetched a moment ago');
+    return fetch(...request);
+  };
+  const options = { timeoutDuration: JWKS_TIMEOUT_MS, cacheMaxAge: KEYS_KEPT_FOR_MS, [customFetch]: fetchKeys };
+  const fetchAnew = () => createRemoteJWKSet(url, options);
   const wasSetBack = createSetBackDetector(now);
   let getKey = fetchAnew();
   return async (header, token) => {
@@ -149,6 +169,7 @@ function remoteKeys(url: URL, now: () => number): JWTVerifyGetKey {
       return await getKey(header, token);
     } catch (error) {
       if (OF_TOKEN.some((kind) => error instanceof kind)) throw error;
+      if (!isPaused()) failedAtMs = now();
       const message = 'Tokens cannot be checked at the moment. Try again.';
       throw new ServiceError('auth-unavailable', message, {}, { cause: error });
     }

@@ -1,18 +1,24 @@
 // Receives the one file of a form and passes it on as it arrives: nothing is kept in memory or on a disk.
 import { AsyncResource } from 'node:async_hooks';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { format, parse } from 'content-type';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { ServiceError } from '../model/errors.ts';
 import type { UploadSettings } from '../recordings/context.ts';
-import type { ProxiedUploads } from '../recordings/part-buffers.ts';
-import { watchSilence } from './silence.ts';
+import type { UploadTurn } from '../recordings/proxied-uploads.ts';
+import { type Every, watchUpload } from './pace.ts';
 
 const FILE_FIELD = 'file';
 /** Boundaries, the headers of the parts and a few short fields. */
 const FORM_OVERHEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 5;
+/** Events of the parser, with which multer refuses a form once it has read the rest of it. */
+const TOO_MANY = [
+  ['partsLimit', 'LIMIT_PART_COUNT'],
+  ['filesLimit', 'LIMIT_FILE_COUNT'],
+  ['fieldsLimit', 'LIMIT_FIELD_COUNT'],
+] as const;
 /** Values of Content-Transfer-Encoding that change no byte (RFC 2045, 6.2); forms have no other (RFC 7578, 4.7). */
 const IDENTITY_ENCODINGS: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
 /** Longer ones are cut off in a message. */
@@ -23,13 +29,14 @@ export type FileLimits = Pick<UploadSettings, 'maxRecordingBytes' | 'maxContentB
 /**
  * Resolves when the whole form has arrived and `write` has taken all of its file; throws when `write` has ended too.
  * @throws ServiceError `file-missing`, `recording-too-large`, `content-too-large`, `invalid-request`, `malformed-form`,
- * `request-aborted`, `request-idle`, `unsupported-media-type` for a file that is encoded, or what `write` threw
+ * `request-aborted`, `request-idle`, `uploads-busy`, `unsupported-media-type` for a file that is encoded, or what `write`
+ * threw
  */
 export async function receiveFile(
   req: Request,
   res: Response,
   limits: FileLimits,
-  idleLimits: Pick<ProxiedUploads, 'idleMs' | 'every'>,
+  { every, turn }: { readonly every: Every; readonly turn: UploadTurn },
   write: (file: Readable) => Promise<void>,
 ): Promise<void> {
   requireRoom(Number(req.headers['content-length'] ?? 0), limits);
@@ -42,12 +49,18 @@ export async function receiveFile(
   /** A failure of the service, not of the form. */
   let failure: unknown;
 
-  /** Ends the request at once; multer would read the file to its end. */
-  function giveUp(reason: ServiceError): void {
-    failure = reason;
-    res.setHeader('Connection', 'close');
+  /** Ends the request at once; multer would read the form to its end first. */
+  function giveUp(reason: Error): void {
+    failure ??= reason;
     file?.destroy(reason);
     reject(reason);
+  }
+
+  function streamHandler(_req: Request, parser: Writable): void {
+    for (const [event, code] of TOO_MANY) {
+      parser.once(event, () => giveUp(refusalOfForm(new MulterError(code))));
+    }
+    req.pipe(parser);
   }
 
   // Bound to the request, because events of the connection deliver the file: its trace would be lost.
@@ -61,12 +74,11 @@ export async function receiveFile(
         done(refusal);
         return;
       }
+      stream.once('limit', () => giveUp(sizeRefusal(limits)));
       written = writeTraced(stream).then(
         () => done(),
-        (error: unknown) => {
-          failure ??= error;
-          // The file arrived too slowly: the rest is not read.
-          if (error instanceof ServiceError && error.code === 'uploads-busy') giveUp(error);
+        (error: Error) => {
+          giveUp(error);
           done(error);
         },
       );
@@ -85,20 +97,21 @@ export async function receiveFile(
     headerPairs: 20,
     fileSize: Math.min(limits.maxRecordingBytes, limits.maxContentBytes),
   };
-  const stopWatching = watchSilence(req, idleLimits, () => {
-    const message = 'No more of the file arrived. What has arrived is kept: send the file again.';
-    giveUp(new ServiceError('request-idle', message));
-  });
-  multer({ storage, limits: formLimits }).single(FILE_FIELD)(req, res, (error?: unknown) =>
-    error ? reject(error) : resolve(),
-  );
+  const stopWatching = watchUpload(req, every, turn, giveUp);
+  // Its types do not know `streamHandler` yet.
+  const options: multer.Options & { streamHandler: typeof streamHandler } = {
+    storage,
+    limits: formLimits,
+    streamHandler,
+  };
+  multer(options).single(FILE_FIELD)(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
   try {
     await promise;
   } catch (error) {
     // When the client disconnects, the file's stream fails too, and so does the write.
     if (req.destroyed && !req.complete) throw aborted(error);
     const isOfForm = error instanceof MulterError || error !== failure;
-    throw isOfForm ? refusalOfForm(error, limits) : error;
+    throw isOfForm ? refusalOfForm(error) : error;
   } finally {
     stopWatching();
     // multer does not wait for the write when the client disconnects.
@@ -116,12 +129,9 @@ function simplifyType({ headers }: Request): void {
   if (boundary) headers['content-type'] = format({ type, parameters: { boundary } });
 }
 
-function refusalOfForm(cause: unknown, limits: FileLimits): ServiceError {
+function refusalOfForm(cause: unknown): ServiceError {
   if (!(cause instanceof MulterError)) {
     return new ServiceError('malformed-form', 'The form ended early or could not be parsed.', {}, { cause });
-  }
-  if (cause.code === 'LIMIT_FILE_SIZE') {
-    return (limits.maxRecordingBytes <= limits.maxContentBytes ? recordingTooLarge : contentTooLarge)(limits, cause);
   }
   const message = `The form may have one file, in the field "${FILE_FIELD}", and at most ${MAX_FIELDS} short fields.`;
   const errors = [{ path: (cause.field ?? '').slice(0, 64), message: cause.message }];
@@ -135,14 +145,19 @@ function requireRoom(bodyBytes: number, limits: FileLimits): void {
   if (bodyBytes > maxContentBytes) throw contentTooLarge(limits);
 }
 
-function recordingTooLarge({ maxRecordingBytes }: FileLimits, cause?: unknown): ServiceError {
-  const message = `A recording may have at most ${maxRecordingBytes} bytes.`;
-  return new ServiceError('recording-too-large', message, { maxRecordingBytes }, { cause });
+/** Of a file that turns out to be larger than announced. */
+function sizeRefusal(limits: FileLimits): ServiceError {
+  return (limits.maxRecordingBytes <= limits.maxContentBytes ? recordingTooLarge : contentTooLarge)(limits);
 }
 
-function contentTooLarge({ maxContentBytes, partSizeBytes }: FileLimits, cause?: unknown): ServiceError {
+function recordingTooLarge({ maxRecordingBytes }: FileLimits): ServiceError {
+  const message = `A recording may have at most ${maxRecordingBytes} bytes.`;
+  return new ServiceError('recording-too-large', message, { maxRecordingBytes });
+}
+
+function contentTooLarge({ maxContentBytes, partSizeBytes }: FileLimits): ServiceError {
   const message = `One request may have at most ${maxContentBytes} bytes: PUT the file in parts to …/parts/{partNumber}.`;
-  return new ServiceError('content-too-large', message, { maxContentBytes, partSizeBytes }, { cause });
+  return new ServiceError('content-too-large', message, { maxContentBytes, partSizeBytes });
 }
 
 function encoded(encoding: string): ServiceError {

@@ -4,11 +4,14 @@ import { z } from 'zod';
 import { MAX_REQUEST_MS, MINUTE_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import { isRecordingId, parseId } from '../model/ids.ts';
+import { onBehalfOf } from '../objectstore/fair-share.ts';
 import { withinTime } from '../objectstore/request-deadline.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
 import { participantOf } from '../recordings/read.ts';
 import { type Principal, requireAttempt, requireParticipant, requireScope, type Scope } from './auth.ts';
+import type { DailyLimit, DailyLimits } from './daily-limits.ts';
 import { bodyReader, type JsonBody, validate } from './input.ts';
+import type { Every } from './pace.ts';
 import type { Handler, Method, RequestState } from './request.ts';
 import { type Streamed, sendStream, sendTagged } from './response.ts';
 import { partPath } from './schemas.ts';
@@ -22,6 +25,9 @@ export interface Serving {
   readonly recordings: RecordingsContext;
   /** Why nothing may be handed out; undefined when it may. Default: it always may. */
   readonly whyClosed?: () => string | undefined;
+  readonly dailyLimits: DailyLimits;
+  /** Looks at the pace of bodies. */
+  readonly every: Every;
 }
 
 const NO_QUERY = z.strictObject({});
@@ -39,6 +45,7 @@ interface Call<Path, Query, Body, Headers> {
   readonly body: Body;
   readonly req: Request;
   readonly res: Response;
+  readonly every: Every;
 }
 
 interface OperationSpec<
@@ -80,6 +87,8 @@ interface OperationSpec<
    * is bound. Default: such a token may not call.
    */
   readonly keepsToParticipant?: true;
+  /** Of a call that leaves something in the bucket each time it is repeated. */
+  readonly perDay?: DailyLimit;
   /** The call's own problems; those of every call of its kind are added. */
   readonly problems?: readonly ErrorCode[];
   /** Returns the body of the response. */
@@ -116,7 +125,8 @@ export function operation<
   const paged = isPaged(spec);
   const isOfExams = namesSomething({ path });
 
-  async function bodyFor({ recordings: ctx, whyClosed }: Serving, state: RequestState, req: Request, res: Response) {
+  async function bodyFor(serving: Serving, state: RequestState, req: Request, res: Response) {
+    const { recordings: ctx, whyClosed, every } = serving;
     const { principal } = state;
     if (!principal) throw state.refusal;
     requireScope(principal, spec.scopes);
@@ -130,28 +140,61 @@ export function operation<
     if (closed !== undefined) throw new ServiceError('store-not-proven', `Nothing is handed out: ${closed}.`);
     // Without a schema of headers or of a body their type is that of `undefined`.
     const headers = (spec.headers && validate(spec.headers, req.headers, 'headers')) as z.output<H>;
-    const body = (await readBody?.(req, res)) as z.output<B>;
+    const body = (await readBody?.(req, every)) as z.output<B>;
     const caller = { tenant, actor, requestId: state.requestId };
-    return handle({ ctx, principal, caller, ref, query, headers, body, req, res });
+    const act = () => handle({ ctx, principal, caller, ref, query, headers, body, req, res, every });
+    return spec.perDay ? counted(serving.dailyLimits, spec.perDay, ref, res, act) : act();
   }
 
   return {
     ...described,
+    problems: [...(spec.problems ?? []), ...(spec.perDay ? (['daily-limit'] as const) : [])],
     method,
     path,
     handsOut: handsOut !== undefined,
-    handlerOf: (serving) => async (req, res, state) => {
-      const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res));
-      // Outside of the time limit: a stream lasts as long as the caller reads.
-      if (spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed);
-      if (paged) linkToNextPage(req, res, body);
-      res.status(spec.success.status ?? 200);
-      if (body === undefined) res.end();
-      else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(body));
-      else res.json(body);
-    },
+    handlerOf: (serving) => (req, res, state) =>
+      onBehalfOf(state.principal?.tenant, () => respond(serving, req, res, state)),
   };
+
+  async function respond(serving: Serving, req: Request, res: Response, state: RequestState): Promise<void> {
+    const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res));
+    // Outside of the time limit: a stream lasts as long as the caller reads.
+    if (spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed, serving.every);
+    if (paged) linkToNextPage(req, res, body);
+    res.status(spec.success.status ?? 200);
+    if (body === undefined) res.end();
+    else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(body));
+    else res.json(body);
+  }
 }
+
+/** @throws ServiceError `daily-limit` at once, or what `act` throws; a failure of the store does not count */
+async function counted<Result>(
+  limits: DailyLimits,
+  limit: DailyLimit,
+  ref: Readonly<Record<string, unknown>>,
+  res: Response,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const id = NAMING[limit.of].map((name) => String(ref[name])).join('/');
+  if (!limits.count(limit, id)) {
+    res.setHeader('Retry-After', String(limits.secondsLeft()));
+    const { name, of, max } = limit;
+    throw new ServiceError('daily-limit', `There may be ${max} ${name} a day of one ${of}.`, { limit: max });
+  }
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof ServiceError)) limits.takeBack(limit, id);
+    throw error;
+  }
+}
+
+const NAMING: Readonly<Record<DailyLimit['of'], readonly string[]>> = {
+  attempt: ['tenant', 'exam', 'attempt'],
+  recording: ['tenant', 'exam', 'attempt', 'recording'],
+  participant: ['tenant', 'participant'],
+};
 
 /** Whether the path names an exam or a participant. All other calls are the same for every attempt, whatever a token is bound to. */
 export function namesSomething({ path }: Pick<Operation, 'path'>): boolean {

@@ -1,10 +1,10 @@
 // Receives the bytes of one part and passes them on as they arrive: what is in memory is what is between two sockets.
 import { PassThrough } from 'node:stream';
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { ServiceError } from '../model/errors.ts';
 import { isTimeout } from '../objectstore/store-error.ts';
-import type { ProxiedUploads } from '../recordings/part-buffers.ts';
-import { watchSilence } from './silence.ts';
+import type { UploadTurn } from '../recordings/proxied-uploads.ts';
+import { type Every, watchUpload } from './pace.ts';
 
 /**
  * How long the body is, as its head announces; Node accepts no body of another length.
@@ -27,14 +27,12 @@ export function announcedBytes({ headers }: Pick<Request, 'headers'>): number {
 }
 
 /**
- * Resolves with what `send` makes of the bytes. When it fails, the rest of the body is read and dropped, so that the caller
- * sees the response.
- * @throws ServiceError `request-aborted`, `request-idle`, or what `send` throws
+ * Resolves with what `send` makes of the bytes.
+ * @throws ServiceError `request-aborted`, `request-idle`, `uploads-busy`, or what `send` throws
  */
 export async function receivePart<T>(
   req: Request,
-  res: Response,
-  limits: Pick<ProxiedUploads, 'idleMs' | 'every'>,
+  { every, turn }: { readonly every: Every; readonly turn: UploadTurn },
   send: (bytes: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   if (req.destroyed) throw aborted();
@@ -57,27 +55,21 @@ export async function receivePart<T>(
   // A request that is cut off fails by itself too.
   req.on('error', onClose);
   req.once('close', onClose);
-  const stopWatching = watchSilence(req, limits, () => bytes.destroy(idle()));
+  const stopWatching = watchUpload(req, every, turn, (refusal) => bytes.destroy(refusal));
   req.pipe(bytes);
   try {
     return await send(received());
   } catch (error) {
     // The store lost patience first, with the client.
-    const failure = isWaiting && isTimeout(error) ? idle(error) : error;
-    if (failure instanceof ServiceError && ENDS.has(failure.code)) res.setHeader('Connection', 'close');
-    throw failure;
+    throw isWaiting && isTimeout(error) ? idle(error) : error;
   } finally {
     stopWatching();
     req.unpipe(bytes);
     bytes.destroy();
-    req.resume();
   }
 }
 
-/** After these no more of the body is waited for. */
-const ENDS: ReadonlySet<string> = new Set(['request-idle', 'uploads-busy']);
-
-function idle(cause?: unknown): ServiceError {
+function idle(cause: unknown): ServiceError {
   return new ServiceError('request-idle', 'No more of the part arrived. Send the part again.', {}, { cause });
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '../model/logger.ts';
 import { PAST_DEADLINE } from '../objectstore/request-deadline.ts';
 import { isStoreError, StoreError } from '../objectstore/store-error.ts';
 import { type RequestState, requestState } from './request.ts';
+import { sendBeforeEnd } from './unread-body.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
@@ -33,21 +34,26 @@ export function problemOf({ code, detail, data }: Refusal, requestId: string) {
 
 /** Express knows an error handler by its four parameters. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
-  return (error: unknown, req, res, _next) => {
+  return async (error: unknown, req, res, _next) => {
     const state = requestState(req);
     const refusal = refusalOf(error, req);
+    state.refusedWith = refusal.code;
     log(logger, error, refusal.code, state);
     if (res.headersSent) {
       // The response had begun: only cutting the connection can show that it is incomplete.
       res.destroy();
       return;
     }
+    // A short body often comes with the head.
+    if (!req.complete) await new Promise(setImmediate);
     const { status, retryAfterSeconds } = PROBLEMS[refusal.code];
     if (retryAfterSeconds !== undefined) res.setHeader('Retry-After', String(retryAfterSeconds));
     const challenge = challengeOf(refusal);
     if (challenge !== undefined) res.setHeader('WWW-Authenticate', challenge);
     const problem = problemOf(refusal, state.requestId);
-    res.status(status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
+    res.status(status).type(PROBLEM_MEDIA_TYPE);
+    if (req.complete || req.destroyed) res.send(JSON.stringify(problem));
+    else sendBeforeEnd(req, res, JSON.stringify(problem));
   };
 }
 
@@ -79,21 +85,8 @@ function refusalOf(error: unknown, req: Request): Refusal {
   return frameworkRefusal(error, req) ?? { code: 'internal', detail: internal };
 }
 
-/** Errors of Express's router and of its JSON parser, known by their `type` and `status`. */
+/** Errors of Express's router, known by their `name` and `status`, and of a request that was cut off. */
 function frameworkRefusal(error: unknown, req: Request): Refusal | undefined {
-  switch (member(error, 'type')) {
-    case 'entity.parse.failed':
-      return { code: 'malformed-json', detail: 'The body could not be parsed as JSON.' };
-    case 'entity.too.large':
-      return { code: 'body-too-large', detail: `The body may have at most ${String(member(error, 'limit'))} bytes.` };
-    case 'charset.unsupported':
-    case 'encoding.unsupported':
-      return { code: 'unsupported-media-type', detail: 'Send the body as UTF-8 JSON, not compressed.' };
-    case 'request.size.invalid':
-    case 'request.aborted':
-      return { code: 'request-aborted', detail: 'The body was not as long as announced.' };
-    default:
-  }
   if (member(error, 'name') === 'URIError' && member(error, 'status') === 400) {
     return { code: 'malformed-path', detail: 'The path has a % that does not begin a valid percent-encoding.' };
   }
@@ -104,6 +97,8 @@ function frameworkRefusal(error: unknown, req: Request): Refusal | undefined {
 
 function log(logger: Logger, error: unknown, code: ErrorCode, { requestId, route, principal }: RequestState): void {
   const { status } = PROBLEMS[code];
+  // Of strangers there is the line of the request, which has the code: they can send as many as they like.
+  if (status === 401) return;
   const fields = { requestId, route, status, code, tenant: principal?.tenant, actor: principal?.actor };
   if (status >= 500) {
     const stack = code === 'internal' ? framesOf(error) : undefined;
@@ -112,7 +107,7 @@ function log(logger: Logger, error: unknown, code: ErrorCode, { requestId, route
     const event = code === 'wrong-attempt' ? 'foreign-attempt-refused' : 'foreign-participant-refused';
     logger.audit('request refused', { ...fields, event });
   } else {
-    const isOfAccess = status === 401 || status === 403 || status === 429;
+    const isOfAccess = status === 403 || status === 429;
     logger[isOfAccess ? 'warn' : 'info']('request refused', fields);
   }
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { SECOND_MS } from '../model/durations.ts';
+import type { ErrorCode } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Principal } from './auth.ts';
 
@@ -19,6 +20,8 @@ export interface RequestState {
   principal?: Principal;
   /** Why the token was refused. */
   refusal?: unknown;
+  /** The code of the problem that was sent. */
+  refusedWith?: ErrorCode;
 }
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
@@ -74,6 +77,7 @@ export function trackRequests(logger: Logger, metrics: Registry, now: () => numb
         method: req.method,
         route,
         status: res.statusCode,
+        code: state.refusedWith,
         durationMs: Math.round(durationMs * 10) / 10,
         tenant: principal?.tenant,
         actor: principal?.actor,

@@ -1,8 +1,11 @@
 // What a caller receives: response headers, reads with an entity tag, and streamed bodies.
+import { AsyncResource } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
+import { HOUR_MS } from '../model/durations.ts';
+import { type Every, watchStream } from './pace.ts';
 
 /** In one table: the OpenAPI document describes them from it, and CORS lets pages read them. */
 interface ResponseHeader {
@@ -109,14 +112,20 @@ export interface Streamed {
   readonly chunks: AsyncIterable<string | Uint8Array>;
 }
 
+/** The largest recording, of 10 GiB by default, at 128 KiB a second takes 23 hours. */
+const MAX_STREAM_MS = 24 * HOUR_MS;
+
 /**
  * A failure before the first chunk is thrown, and becomes a problem. A later one cuts the connection, so that no client
- * takes an incomplete body for a whole one. Resolves when all is sent, or the client has disconnected.
+ * takes an incomplete body for a whole one; so does a client that takes its bytes too slowly, or for too long. Resolves
+ * when all is sent, or the client has disconnected.
  */
-export async function sendStream(req: Request, res: Response, streamed: Streamed): Promise<void> {
+export async function sendStream(req: Request, res: Response, streamed: Streamed, every: Every): Promise<void> {
   const { contentType, fileName, chunks } = streamed;
   const iterator = chunks[Symbol.asyncIterator]();
-  const first = req.method === 'HEAD' ? undefined : await iterator.next();
+  // Events of the connection ask for the chunks: their trace, and whose they are, would be lost.
+  const nextChunk = AsyncResource.bind(() => iterator.next());
+  const first = req.method === 'HEAD' ? undefined : await nextChunk();
   res.status(200).attachment(fileName).type(contentType);
   if (!first) {
     res.end();
@@ -124,24 +133,25 @@ export async function sendStream(req: Request, res: Response, streamed: Streamed
   }
   let failure: { readonly cause: unknown } | undefined;
   async function* made(next: IteratorResult<string | Uint8Array>) {
-    try {
-      for (; !next.done; next = await advance()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
+    for (; !next.done; next = await advance()) yield next.value;
   }
   async function advance() {
     try {
-      return await iterator.next();
+      return await nextChunk();
     } catch (cause) {
       failure = { cause };
       throw cause;
     }
   }
+  const stopWatching = watchStream(res, every, MAX_STREAM_MS, () => res.destroy());
   try {
     await pipeline(Readable.from(made(first), { highWaterMark: 1 }), res);
   } catch {
     // Otherwise the client has disconnected.
     if (failure) throw failure.cause;
+  } finally {
+    stopWatching();
+    // Also when the client was gone before it had asked for anything. client-zip throws `undefined` when it is closed.
+    await Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }

@@ -352,6 +352,7 @@ export const problemMembers = {
   maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
   maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
   maxContentBytes: count.meta({ example: 100_000_000, description: 'How many bytes one request may have.' }),
+  limit: count.meta({ example: 500, description: 'How often it may be done a day.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
     .describe('What could not be deleted yet.'),

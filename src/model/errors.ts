@@ -327,6 +327,14 @@ const TABLE = {
     title: 'Too many requests',
     advice: 'Wait for `Retry-After`. `RateLimit` says in advance how many requests remain.',
   },
+  'daily-limit': {
+    status: 429,
+    title: 'This was done too often today',
+    advice:
+      'The call was repeated `limit` times for the same recording, attempt or participant since midnight UTC, and each ' +
+      'time leaves a trace in the store. Check what calls in a loop. `Retry-After` leads to the next day.',
+    members: ['limit'],
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are too large',
@@ -379,6 +387,13 @@ const TABLE = {
     status: 503,
     title: 'The service accepts no more uploads at the moment',
     advice: RETRY_LATER,
+    retryAfterSeconds: 10,
+  },
+  'exports-busy': {
+    status: 503,
+    title: 'The service makes no more exports at the moment',
+    advice:
+      'Read the exports that are open to their end, or close them. Then send the same request after `Retry-After`.',
     retryAfterSeconds: 10,
   },
   'auth-unavailable': {

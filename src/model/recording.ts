@@ -202,7 +202,7 @@ export const exportedRecording = recording.extend({
   }),
   accessLog: z
     .array(accessLogEntry)
-    .describe('Everything that the audit trail has about the recording, this export included.'),
+    .describe('Everything that the audit trail had about the recording when the export began, and this export.'),
 });
 
 export const participantExport = z

@@ -34,32 +34,33 @@ export async function readAccessLog(
   const after = cursor === undefined ? undefined : readCursor(cursor);
   await requireKnown(context, ref);
   const items: AccessLogEntry[] = [];
-  for await (const stored of accessesOf(context, ref, after)) {
+  for await (const stored of accessesOf(context, ref, { after })) {
     items.push(toEntry(stored.event));
     if (items.length === limit) return { items, nextCursor: writeCursor(stored) };
   }
   return { items, nextCursor: null };
 }
 
-/** All entries, read as they are consumed. */
+/** All entries from before `untilMs`, read as they are consumed. */
 export async function* accessLogOf(
   context: RecordingsContext,
   ref: RecordingRef,
+  untilMs: number,
 ): AsyncGenerator<AccessLogEntry, void, undefined> {
-  for await (const { event } of accessesOf(context, ref)) yield toEntry(event);
+  for await (const { event } of accessesOf(context, ref, { untilMs })) yield toEntry(event);
 }
 
 function accessesOf(
   context: RecordingsContext,
   ref: RecordingRef,
-  after?: AuditPlace,
+  range: { readonly after?: AuditPlace | undefined; readonly untilMs?: number },
 ): AsyncIterable<StoredAuditEvent> {
   const nowMs = context.now();
   // Each process may be off by this much from the store: near midnight another one wrote into another day.
   const toMs = nowMs + 2 * MAX_CLOCK_SKEW_MS;
   // The sweep deletes whole days: what is older is deleted, or about to be.
   const fromMs = Math.max(createdAtOf(ref.recording) - 2 * MAX_CLOCK_SKEW_MS, nowMs - context.logRetentionMs - DAY_MS);
-  return readAuditEvents(context.store, ref, { fromMs, toMs, after });
+  return readAuditEvents(context.store, ref, { fromMs, toMs, ...range });
 }
 
 function toEntry({ at, event, actor, reason, detail, requestId }: AuditEventDocument): AccessLogEntry {

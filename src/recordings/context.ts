@@ -5,8 +5,9 @@ import type { Manifest } from '../bucket/documents.ts';
 import type { DetectedContainer } from '../model/container.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import type { Presigner } from '../objectstore/presigner.ts';
+import type { ExportPlaces } from './export-places.ts';
 import type { FinalizeContext, Finalized } from './finalize.ts';
-import type { ProxiedUploads } from './part-buffers.ts';
+import type { ProxiedUploads } from './proxied-uploads.ts';
 import type { PurgeContext } from './purge.ts';
 
 export interface UploadSettings {
@@ -28,6 +29,7 @@ export interface RecordingsContext extends FinalizeContext, PurgeContext {
   readonly audit: AuditTrail;
   readonly uploads: UploadSettings;
   readonly proxiedUploads: ProxiedUploads;
+  readonly exportPlaces: ExportPlaces;
   /** Manifests never change, so a part URL costs no store request; entries live shortly, because they can be deleted. */
   readonly manifestCache: LRUCache<string, Manifest>;
   /** What stored media are by their content, where it is known; it never changes either. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isKept, isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { ParticipantRef } from '../model/ids.ts';
-import { EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
+import { type AccessLogEntry, EXPORT_FIELDS, type exportedRecording, type Recording } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
@@ -23,8 +23,8 @@ export interface ExportOptions {
 
 /**
  * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number. Every recording in it
- * is audited as `exported` before it is written, and before its link or file is returned. When it breaks off, the text
- * is no JSON. @throws what the store throws.
+ * is audited as `exported` before it is written, and before its link or file is returned; its access log is that of
+ * the export's beginning, and this export. When it breaks off, the text is no JSON. @throws what the store throws.
  */
 export async function* exportDocument(
   context: RecordingsContext,
@@ -35,20 +35,18 @@ export async function* exportDocument(
   // An outage fails the call before the first chunk.
   await requireListing(context, participant);
   const unreadable: { recordingId: string; examId: string; attemptId: string }[] = [];
-  const head = exportHead(participant.tenant, participant.participant, toIso(context.now()));
+  const startedMs = context.now();
+  const head = exportHead(participant.tenant, participant.participant, toIso(startedMs));
   yield `${openEnd(head)},"recordings":[`;
   let separator = '';
   for await (const { ref, live, isUnreadable } of heldRecordings(context, participant)) {
     if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
     const exported = live && (await exportRecording(context, caller, live, options));
     if (!exported) continue;
-    yield `${separator}${openEnd(exported)},"accessLog":[`;
-    let comma = '';
-    for await (const entry of accessLogOf(context, ref)) {
-      yield comma + JSON.stringify(entry);
-      comma = ',';
-    }
-    yield ']}';
+    yield `${separator}${openEnd(exported.recording)},"accessLog":[`;
+    // What other exports write meanwhile is not read: many at once would each read what all of them write.
+    for await (const entry of accessLogOf(context, ref, startedMs)) yield `${JSON.stringify(entry)},`;
+    yield `${exported.accesses.map((entry) => JSON.stringify(entry)).join(',')}]}`;
     separator = ',\n';
   }
   yield `],"unreadable":${JSON.stringify(unreadable)}}\n`;
@@ -83,7 +81,7 @@ async function exportRecording(
   caller: Caller,
   live: LiveRecording,
   options: ExportOptions,
-): Promise<ExportedRecording | undefined> {
+): Promise<{ recording: ExportedRecording; accesses: readonly AccessLogEntry[] } | undefined> {
   const { includeRestricted, fileFor } = options;
   const { state } = live;
   const recording = await toRecording(context, live);
@@ -93,13 +91,16 @@ async function exportRecording(
   const isFile = isGiven && fileFor !== undefined;
   const detail = link ? `link until ${link.expiresAt}` : isFile ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
-  await context.audit.record({ event: 'exported', ref: state.ref, actor, requestId, detail });
+  const access = { event: 'exported', actor, requestId, detail } as const;
+  const accesses = [{ ...access, at: toIso(context.now()), reason: null }];
+  await context.audit.record({ ...access, ref: state.ref });
   const later = await new Bucket(context).recording(state.ref);
   if (!later || !isKept(later)) return undefined;
   if (later.objects.restricted && !state.objects.restricted) {
-    return exportRecording(context, caller, { ...live, state: later }, options);
+    const again = await exportRecording(context, caller, { ...live, state: later }, options);
+    return again && { ...again, accesses: [...accesses, ...again.accesses] };
   }
-  return { ...recording, restriction, link, file: isFile ? fileFor(live, recording) : null };
+  return { recording: { ...recording, restriction, link, file: isFile ? fileFor(live, recording) : null }, accesses };
 }
 
 async function readRestriction(

@@ -9,8 +9,7 @@ import { type PartToUpload, readOpenUpload, requireAllowed, requireUploading, ty
 export interface ProxiedPart {
   /**
    * Streams the bytes into the store, which has all of them or none. A part of that number is replaced.
-   * @throws ServiceError `uploads-busy` when they come too slowly while others are refused, `upload-gone`, as
-   * `requireUploading`; StoreError; what `bytes` throws
+   * @throws ServiceError `upload-gone`, and as `requireUploading`; StoreError; what `bytes` throws
    */
   write(bytes: AsyncIterable<Uint8Array>): Promise<UploadedPart>;
 }
@@ -25,24 +24,16 @@ export async function openProxiedPart(
   ref: RecordingRef,
   part: PartToUpload,
 ): Promise<ProxiedPart> {
-  const { proxiedUploads, store } = context;
-  const sinceMs = proxiedUploads.now();
+  const { store } = context;
   const manifest = await readOpenUpload(context, ref);
   requireAllowed(context, manifest, [part]);
   const { partNumber, sizeBytes } = part;
-
-  async function* paced(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of bytes) {
-      proxiedUploads.requireProgress(sinceMs, manifest.partSizeBytes);
-      yield chunk;
-    }
-  }
 
   return {
     async write(bytes) {
       const key = new Bucket(context).mediaKey(ref);
       try {
-        const etag = await store.streamPart(key, manifest.uploadId, partNumber, paced(bytes), sizeBytes);
+        const etag = await store.streamPart(key, manifest.uploadId, partNumber, bytes, sizeBytes);
         return { partNumber, sizeBytes, etag };
       } catch (error) {
         if (!isStoreError(error, 'no-such-upload')) throw error;

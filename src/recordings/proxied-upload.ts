@@ -8,6 +8,7 @@ import { isStoreError } from '../objectstore/store-error.ts';
 import { type CompleteInput, completeRecording } from './complete.ts';
 import type { RecordingsContext } from './context.ts';
 import { type FilledPart, partsOf } from './part-buffers.ts';
+import type { Holder } from './places.ts';
 import { requireUploading } from './upload.ts';
 
 export interface ProxiedUpload {
@@ -22,6 +23,7 @@ export interface ProxiedUpload {
 export async function openProxiedUpload(
   context: RecordingsContext,
   ref: RecordingRef,
+  holder: Holder,
   by?: CompleteInput['by'],
 ): Promise<ProxiedUpload> {
   const { partSizeBytes, uploadId } = await requireUploading(context, ref);
@@ -56,7 +58,7 @@ export async function openProxiedUpload(
       const { buffers } = context.proxiedUploads;
       let sending = Promise.resolve();
       try {
-        for await (const part of partsOf(bounded(stream, maxRecordingBytes), bufferBytes, buffers)) {
+        for await (const part of partsOf(bounded(stream, maxRecordingBytes), bufferBytes, buffers, holder)) {
           const previous = sending;
           sending = sendAfter(previous, part);
           // Thrown when the next part is full, or at the end.

@@ -10,14 +10,13 @@ import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { RandomBytes } from '../model/ids.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from '../recordings/context.ts';
-import { type ProxiedUploadLimits, ProxiedUploads } from '../recordings/part-buffers.ts';
+import { ExportPlaces } from '../recordings/export-places.ts';
+import { ProxiedUploads } from '../recordings/proxied-uploads.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
 
 /** The manifests of 2,000 running exams take less than 2 MB. */
 const MANIFESTS_KEPT = 20_000;
-/** Longer than usual gaps of a mobile network; after it the client has to send its file again. */
-const CONTENT_IDLE_MS = MINUTE_MS;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
 const OPEN_UPLOAD_TTL_MS = SECOND_MS;
 
@@ -64,10 +63,11 @@ export function sweepContext(
 }
 
 /** State that a process keeps between requests. `clock` measures the age of cached manifests. */
-export function processMemory(limits: Omit<ProxiedUploadLimits, 'idleMs'>, clock: { now(): number } = performance) {
+export function processMemory(limits: { readonly maxContentUploads: number }, clock: { now(): number } = performance) {
   const kept = { max: MANIFESTS_KEPT, ttlResolution: 0, perf: clock };
   return {
-    proxiedUploads: new ProxiedUploads({ idleMs: CONTENT_IDLE_MS, ...limits }),
+    proxiedUploads: new ProxiedUploads({ max: limits.maxContentUploads }),
+    exportPlaces: new ExportPlaces(),
     manifestCache: new LRUCache<string, Manifest>({ ...kept, ttl: MINUTE_MS }),
     containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ ...kept, ttl: MINUTE_MS }),
     openUploadCache: new LRUCache<string, Promise<Manifest>>({ ...kept, ttl: OPEN_UPLOAD_TTL_MS }),

@@ -111,7 +111,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
   dueMetrics(metrics, { read: () => readDueStatus(status), now: Date.now, leadMs: settings.deleteLeadMs });
   const recordings = recordingsContext(settings, {
     ...opened,
-    memory: processMemory({ max: settings.maxContentUploads }),
+    memory: processMemory(settings),
     onEvent: recordingMetrics(metrics),
     onAudited: ({ ref, event, requestId, actor, detail }) => {
       const recordingId = 'recording' in ref ? ref.recording : undefined;
@@ -125,6 +125,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
     authenticate: createAuthenticator({ ...claims, keys: verifiedBy, now: Date.now }),
     logger,
     rateLimitPerMinute: settings.rateLimitPerMinute,
+    tenantRateLimitPerMinute: settings.tenantRateLimitPerMinute,
     corsOrigins: settings.corsOrigins,
     metrics,
     trace: tracing.middleware,

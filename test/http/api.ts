@@ -29,7 +29,15 @@ export const SECRET = 'a-secret-of-the-tests-with-enough-bytes';
 export const ALL_SCOPES = SCOPES.join(' ');
 const CLAIMS = { tenantClaim: 'tenant', scopeClaim: 'scope' };
 
-type OfApp = 'whyClosed' | 'rateLimitPerMinute' | 'corsOrigins' | 'demo' | 'authenticate' | 'isReady';
+type OfApp =
+  | 'whyClosed'
+  | 'every'
+  | 'rateLimitPerMinute'
+  | 'tenantRateLimitPerMinute'
+  | 'corsOrigins'
+  | 'demo'
+  | 'authenticate'
+  | 'isReady';
 interface ApiOptions extends TestServiceOptions, Partial<Pick<HttpDependencies, OfApp>> {
   /** Default: the shared secret `SECRET`. */
   readonly keys?: AuthOptions['keys'];
@@ -97,6 +105,8 @@ export async function startApi(options: ApiOptions = {}) {
     authenticate: options.authenticate ?? createAuthenticator({ keys, ...CLAIMS, now: clock.now }),
     logger: createLogger({ level: 'debug', now: clock.now, stream }),
     rateLimitPerMinute: options.rateLimitPerMinute,
+    tenantRateLimitPerMinute: options.tenantRateLimitPerMinute,
+    every: options.every ?? clock.every,
     corsOrigins: options.corsOrigins ?? [],
     demo: options.demo,
     metrics: new Registry(),

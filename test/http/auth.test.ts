@@ -266,6 +266,41 @@ it.each([
   expect((await dark.call('get', '/livez', { as: null })).status).toBe(200);
 });
 
+it('keys that could not be fetched are not fetched for every token; those that are known serve on', async () => {
+  let nowMs = NOW_MS;
+  let status = 500;
+  let fetched = 0;
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'known' }] });
+  const answer: Parameters<typeof startHttpServer>[0] = (_req, res) => {
+    fetched += 1;
+    res.writeHead(status).end(keys);
+  };
+  const server = await startHttpServer(answer, { host: '127.0.0.1', port: 0 });
+  servers.push(server);
+  const jwksUrl = new URL(`http://127.0.0.1:${server.port}/jwks`);
+  const authenticate = authenticator({ keys: { jwksUrl }, now: () => nowMs });
+  const tokenOf = async (kid: string) => {
+    const token = new SignJWT({ ...ACME, exp: NOW + 600 }).setProtectedHeader({ alg: 'ES256', kid });
+    return `Bearer ${await token.sign(privateKey)}`;
+  };
+  for (let count = 0; count < 10; count += 1) {
+    await expectRefused(authenticate(await tokenOf('known')), 'auth-unavailable');
+  }
+  expect(fetched).toBe(1);
+  status = 200;
+  nowMs += 5000;
+  expect(await authenticate(await tokenOf('known'))).toMatchObject(ACME);
+  expect(fetched).toBe(2);
+  // A clock that was set back ends the pause too.
+  const again = authenticator({ keys: { jwksUrl }, now: () => nowMs });
+  status = 500;
+  await expectRefused(again(await tokenOf('known')), 'auth-unavailable');
+  status = 200;
+  nowMs -= 60_000;
+  expect(await again(await tokenOf('known'))).toMatchObject(ACME);
+});
+
 it('a token is verified once a minute, is its own principal each time, and a refusal is not remembered', async () => {
   let nowMs = NOW_MS;
   const authenticate = authenticator({ now: () => nowMs });

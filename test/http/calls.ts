@@ -1,6 +1,7 @@
 // Every call under /v1, written out by hand: the tables of the tests run over these, and the drift test compares them
 // with the routes.
 import { type ClientRequest, request as httpRequest } from 'node:http';
+import type { JWTPayload } from 'jose';
 import type { Method } from '../../src/http/request.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
@@ -114,8 +115,9 @@ export async function beginPart(
   path: string,
   sent: Uint8Array | undefined,
   length: number,
+  as: JWTPayload = {},
 ): Promise<ClientRequest> {
-  const authorization = await by.authorization({ scope: 'recordings:upload' });
+  const authorization = await by.authorization({ scope: 'recordings:upload', ...as });
   const headers = { authorization, 'content-length': length };
   const request = httpRequest(`${by.url}${path}`, { method: 'PUT', headers, agent: false });
   request.on('error', () => {});
@@ -126,7 +128,7 @@ export async function beginPart(
 
 interface Sending {
   readonly url: string;
-  authorization(claims: { scope: string }): Promise<string>;
+  authorization(claims: JWTPayload): Promise<string>;
 }
 
 /** A client that sends the beginning of a file of a length that it announces. */
@@ -135,11 +137,12 @@ export async function beginSending(
   path: string,
   sent: Uint8Array | undefined,
   length: number,
+  as: JWTPayload = {},
 ): Promise<ClientRequest> {
   const request = httpRequest(`${by.url}${path}`, {
     method: 'POST',
     headers: {
-      authorization: await by.authorization({ scope: 'recordings:upload' }),
+      authorization: await by.authorization({ scope: 'recordings:upload', ...as }),
       'content-type': 'multipart/form-data; boundary=edge',
       'content-length': length + FORM_HEAD.length + FORM_TAIL.length,
     },

@@ -6,7 +6,6 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { MINUTE_MS } from '../../src/model/durations.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { ftyp } from '../kit/containers.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -17,6 +16,7 @@ import { until } from '../kit/until.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
 import { beginSending, FORM_HEAD, FORM_TAIL, formWith } from './calls.ts';
 import { expectDocumented } from './documented.ts';
+import { A_MINUTE, createLooks } from './looks.ts';
 import { settled } from './settled.ts';
 
 const store = createInterventions();
@@ -55,7 +55,8 @@ describe('a file that is sent through the service', () => {
     const file = enlargeWebm(webm, sizeBytes);
     const answers = await Promise.all([attach(created, file), attach(created, file)]);
     const stored = answers.filter(({ status }) => status === 200);
-    for (const { status } of answers) expect([200, 409]).toContain(status);
+    // One at a time: the other is refused meanwhile, or comes too late.
+    for (const { status } of answers) expect([200, 409, 503]).toContain(status);
     const whole = { ...created.recording, container: 'webm', state: 'stored', storedAt: expect.any(String), sizeBytes };
     expect(stored.length).toBeGreaterThan(0);
     expect(stored.map(({ body }) => body)).toEqual(stored.map(() => whole));
@@ -64,7 +65,7 @@ describe('a file that is sent through the service', () => {
   });
 
   it('streams: while the store is slow the client waits, and memory holds two parts', async () => {
-    const narrow = await startApi({ content: { max: 2 }, wrap: store.wrap });
+    const narrow = await startApi({ maxContentUploads: 2, wrap: store.wrap });
     const created = await narrow.create();
     const file = enlargeWebm(webm, 45 * MIB);
     let sentBytes = 0;
@@ -227,20 +228,11 @@ it('a client that asks before it sends the file is told to go on, or refused wit
 });
 
 describe('a file that stops coming', () => {
-  /** The service's check for idle uploads; the test runs it by hand. */
-  const looks = new Set<() => void>();
-  const every = (_ms: number, look: () => void) => {
-    looks.add(look);
-    return () => looks.delete(look);
-  };
+  const looks = createLooks();
   let impatient: Api;
   beforeAll(async () => {
-    impatient = await startApi({ content: { every }, wrap: store.wrap });
+    impatient = await startApi({ every: looks.every, wrap: store.wrap });
   });
-
-  const look = () => {
-    for (const each of looks) each();
-  };
 
   it.each([
     ['before its first byte', undefined, 0],
@@ -252,7 +244,7 @@ describe('a file that stops coming', () => {
     const answer = answerOf(request);
     await until(async () => looks.size === 1 && (await partsOf(created, impatient)) === arrived);
     await until(() => {
-      look();
+      looks.look();
       return looks.size === 0;
     });
     expect(await answer).toMatchObject({ status: 408, body: { code: 'request-idle' } });
@@ -269,7 +261,7 @@ describe('a file that stops coming', () => {
     const { buffers } = impatient.service.context.proxiedUploads;
     await until(() => buffers.taken === 2);
     await settled(() => buffers.waiting);
-    for (let count = 0; count < 3; count += 1) look();
+    looks.look(3 * A_MINUTE);
     held.release();
     expect((await sending).body).toMatchObject({ state: 'stored', sizeBytes: 12 * MIB });
   });
@@ -277,41 +269,60 @@ describe('a file that stops coming', () => {
 
 describe('more files at once', () => {
   const file = enlargeWebm(webm, 8 * MIB);
+  const KIB = 1024;
   /** So few that they arrive at once: when a buffer is taken, none of them is on its way any more. */
-  const FIRST_BYTES = 1024;
-  const beginOne = (created: CreatedRecording, by: Api) =>
-    begin(created, file.subarray(0, FIRST_BYTES), file.length, by);
+  const FIRST_BYTES = KIB;
+  const beginOne = (created: CreatedRecording, by: Api, sub = 'tester') =>
+    beginSending(by, `${created.path}/content`, file.subarray(0, FIRST_BYTES), file.length, { sub });
+  const attachAs = (sub: string, { path }: CreatedRecording, bytes: Uint8Array, by: Api) =>
+    by.raw('POST', `${path}/content`, { ...formWith(bytes), as: { sub, scope: 'recordings:upload' } });
 
-  it('than may be sent are refused with 503 and Retry-After, until one of them has ended', async () => {
-    const crowded = await startApi({ content: { max: 2 } });
+  it('than one caller may send are refused with 503 and Retry-After, until they have ended; others send', async () => {
+    const crowded = await startApi({ maxContentUploads: 16 });
     const { buffers } = crowded.service.context.proxiedUploads;
-    const stalled = [await beginOne(await crowded.create(), crowded), await beginOne(await crowded.create(), crowded)];
-    await until(() => buffers.taken === 2);
+    const stalled: ClientRequest[] = [];
+    for (let count = 0; count < 4; count += 1) stalled.push(await beginOne(await crowded.create(), crowded));
+    // Of the memory they have their share too.
+    await until(() => buffers.taken === 2 && buffers.waiting === 2);
     const created = await crowded.create();
     const refused = await attach(created, webm, crowded);
-    expect(refused.body).toMatchObject({ status: 503, code: 'uploads-busy' });
+    expect(refused.body).toMatchObject({ status: 503, code: 'uploads-busy', detail: expect.stringMatching(/token/) });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    stalled[0]?.destroy();
+    expect((await attachAs('another', await crowded.create(), webm, crowded)).status).toBe(200);
+    for (const request of stalled) request.destroy();
     await until(async () => (await attach(created, webm, crowded)).status === 200);
-    stalled[1]?.destroy();
+  });
+
+  it('of one recording are refused while the first comes', async () => {
+    const created = await api.create();
+    const first = await beginOne(created, api);
+    const answer = answerOf(first);
+    await until(() => api.service.context.proxiedUploads.buffers.taken === 1);
+    expect((await attach(created, webm)).body).toMatchObject({ status: 503, code: 'uploads-busy' });
+    first.write(file.subarray(FIRST_BYTES));
+    first.end(FORM_TAIL);
+    expect(await answer).toMatchObject({ status: 200 });
+    await expectKept(created, file);
   });
 
   it('than there is memory for wait; one that comes too slowly meanwhile is refused, the others come through', async () => {
-    let nowMs = 0;
-    const shared = await startApi({ content: { max: 3, now: () => nowMs } });
+    const looks = createLooks();
+    const shared = await startApi({ maxContentUploads: 4, every: looks.every });
     const { buffers } = shared.service.context.proxiedUploads;
     const [created, waiting] = [await shared.create(), await shared.create()];
-    const slow = await beginOne(await shared.create(), shared);
-    const another = await beginOne(created, shared);
+    const slow = await beginOne(await shared.create(), shared, 'slow');
+    const another = await beginOne(created, shared, 'another');
     await until(() => buffers.taken === 2);
-    const answered = attach(waiting, file, shared);
+    const answered = attachAs('waiting', waiting, file, shared);
     await until(() => buffers.waiting === 1);
-    nowMs += 6 * MINUTE_MS;
-    slow.write(file.subarray(FIRST_BYTES, 2 * MIB));
+    // 2 KiB a second, which is enough where nobody waits, and 32.
+    slow.write(file.subarray(FIRST_BYTES, 2 * 60 * KIB));
+    another.write(file.subarray(FIRST_BYTES, 32 * 60 * KIB));
+    await settled(() => (slow.socket?.bytesWritten ?? 0) + (another.socket?.bytesWritten ?? 0));
+    looks.look(A_MINUTE);
     expect(await answerOf(slow)).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
     expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
-    // It is as slow, but no other upload waits any more.
-    another.write(file.subarray(FIRST_BYTES));
+    another.write(file.subarray(32 * 60 * KIB));
     another.end(FORM_TAIL);
     expect(await answerOf(another)).toMatchObject({ status: 200 });
     for (const each of [created, waiting]) await expectKept(each, file, shared);

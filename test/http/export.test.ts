@@ -16,6 +16,7 @@ import { recordingKey } from '../kit/keys.ts';
 import { until } from '../kit/until.ts';
 import { type Api, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
+import { A_MINUTE, createLooks } from './looks.ts';
 import { settled } from './settled.ts';
 
 const DESK = { scope: 'privacy:manage', sub: 'desk' };
@@ -296,6 +297,83 @@ describe('the archive', () => {
     expect(opened(await download('huge')).has(0, huge)).toBe(true);
     expect(ranges - 15).toBeLessThanOrEqual(stoppedAt + 1);
     expect(api.logged('"level":"error"')).toBe(errors);
+  });
+});
+
+describe('many exports at once', () => {
+  const exportAs = (by: Api, tenant: string, headers: Record<string, string>) =>
+    by.raw('GET', pathOf('p-1'), { as: { ...DESK, tenant }, headers });
+
+  it('do not read what the others write meanwhile', async () => {
+    const own = createInterventions();
+    const by = await startApi({ wrap: own.wrap });
+    await by.store({}, webm, { participantId: 'p-1' });
+    await by.call('get', pathOf('p-1'), { as: DESK });
+    const held = own.holdNext('put');
+    const first = by.call<Exported>('get', pathOf('p-1'), { as: DESK });
+    await held.reached;
+    const second = await by.call<Exported>('get', pathOf('p-1'), { as: DESK });
+    held.release();
+    const logOf = ({ body }: { body: Exported }) => body.recordings[0]?.accessLog.map(({ at }) => at);
+    expect(logOf(await first)).toHaveLength(2);
+    expect(logOf(second)).toHaveLength(2);
+    expect(logOf(await by.call<Exported>('get', pathOf('p-1'), { as: DESK }))).toHaveLength(4);
+  });
+
+  it('are refused from the third of a tenant and the ninth of the process on, until one of them has ended', async () => {
+    const own = createInterventions();
+    const by = await startApi({ wrap: own.wrap });
+    const tenants = ['acme', 'acme', 'one', 'one', 'two', 'two', 'three', 'three'];
+    for (const tenant of new Set(tenants)) await by.store({ tenant }, webm, { participantId: 'p-1' });
+    const open = [];
+    for (const tenant of tenants) {
+      const held = own.holdNext('put');
+      const answer = exportAs(by, tenant, {});
+      await held.reached;
+      open.push({ held, answer });
+      if (open.length !== 2) continue;
+      const refused = await exportAs(by, tenant, {});
+      expectProblem(refused, 503, 'exports-busy');
+      expect(refused.headers['retry-after']).toBe('10');
+      expect(refused.body.detail).toMatch(/your tenant/);
+    }
+    expectProblem(await exportAs(by, 'four', {}), 503, 'exports-busy');
+    open[0]?.held.release();
+    expect((await open[0]?.answer)?.status).toBe(200);
+    expect((await exportAs(by, 'four', {})).status).toBe(200);
+    // A head takes no place.
+    const head = await fetch(by.url + pathOf('p-1'), { method: 'HEAD', headers: await authorized(by, 'one') });
+    expect(head.status).toBe(200);
+    for (const { held } of open) held.release();
+    await Promise.all(open.map(({ answer }) => answer));
+    expect((await exportAs(by, 'one', {})).status).toBe(200);
+  });
+
+  it('of a client that takes nothing for a minute are cut, and make room', async () => {
+    const looks = createLooks();
+    const by = await startApi({ every: looks.every });
+    await by.store({}, enlargeWebm(webm, 60 * MIB), { participantId: 'p-1' });
+    const headers = await authorized(by);
+    const open = [];
+    for (const _ of ['first', 'second']) {
+      const request = get(`${by.url}${pathOf('p-1')}?format=zip`, { headers, agent: false });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      open.push({ request, response });
+    }
+    const [stalled, read] = open;
+    read?.response.resume();
+    await once(read?.response as IncomingMessage, 'end');
+    await until(() => looks.size === 1);
+    await settled(() => stalled?.request.socket?.bytesRead ?? 0);
+    // In the first minute it has taken what fits into the sockets.
+    looks.look(2 * A_MINUTE);
+    await until(() => by.logged('"aborted":true') === 1);
+    expect(looks.size).toBe(0);
+    const cut = once(stalled?.response as IncomingMessage, 'error');
+    stalled?.response.resume();
+    expect(await cut).toMatchObject([{ code: 'ECONNRESET' }]);
+    expect(by.logged('"level":"error"')).toBe(0);
+    expect((await by.call('get', pathOf('p-1'), { as: DESK })).status).toBe(200);
   });
 });
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { enlargeWebm } from '../../demo/webm.ts';
-import { MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import { SECOND_MS } from '../../src/model/durations.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
@@ -17,6 +17,7 @@ import { type Answer, type Api, type CreatedRecording, startApi } from './api.ts
 import { beginPart } from './calls.ts';
 import { expectDocumented } from './documented.ts';
 import { expectProblem } from './expectations.ts';
+import { A_MINUTE, createLooks } from './looks.ts';
 import { settled } from './settled.ts';
 
 const PART = 5 * MIB;
@@ -161,19 +162,11 @@ describe('a part of which the client sends less than it announced', () => {
   });
 
   describe('and then nothing', () => {
-    /** The service's check for silence; the test runs it by hand. */
-    const looks = new Set<() => void>();
-    const every = (_ms: number, look: () => void) => {
-      looks.add(look);
-      return () => looks.delete(look);
-    };
+    const looks = createLooks();
     let impatient: Api;
     beforeAll(async () => {
-      impatient = await startApi({ content: { every, max: 1 }, wrap: store.wrap });
+      impatient = await startApi({ every: looks.every, maxContentUploads: 1, wrap: store.wrap });
     });
-    const look = () => {
-      for (const each of looks) each();
-    };
 
     it.each([
       ['no byte', undefined],
@@ -185,7 +178,7 @@ describe('a part of which the client sends less than it announced', () => {
       const answer = answerOf(request);
       await until(() => looks.size === 1);
       await until(() => {
-        look();
+        looks.look();
         return looks.size === 0;
       });
       expectProblem(await answer, 408, 'request-idle');
@@ -200,7 +193,7 @@ describe('a part of which the client sends less than it announced', () => {
       const sending = put(created, 1, replaced, impatient);
       await held.reached;
       await settled(() => looks.size);
-      for (let count = 0; count < 3; count += 1) look();
+      looks.look(3 * A_MINUTE);
       held.release();
       expect((await sending).body).toMatchObject({ sizeBytes: PART });
     });
@@ -230,29 +223,31 @@ describe('a part of which the client sends less than it announced', () => {
     });
   });
 
-  it('lasts too long when it keeps others from beginning, measured from its head, and not otherwise', async () => {
-    let nowMs = 0;
-    const narrow = await startApi({ content: { max: 1, now: () => nowMs } });
-    const created = await narrow.create();
-    const slow = async () => {
-      const request = await begin(created, replaced.subarray(0, 1000), PART, narrow);
-      await until(async () => (await put(created, 2, webm, narrow)).status === 503);
-      return request;
-    };
-    const first = await slow();
-    const refused = await put(created, 2, webm, narrow);
+  it('gives way when it is slow and another is refused for it, and not otherwise', async () => {
+    const looks = createLooks();
+    const narrow = await startApi({ maxContentUploads: 2, every: looks.every });
+    const [created, others] = [await narrow.create(), await narrow.create()];
+    const as = { sub: 'another', scope: 'recordings:upload' };
+    const putAs = () => narrow.raw('PUT', `${others.path}/parts/1`, { body: webm, as });
+    const slow = await begin(created, replaced.subarray(0, 1000), PART, narrow);
+    await until(() => looks.size === 1);
+    /** 2 KiB a second. */
+    async function aMinute(number: number) {
+      slow.write(replaced.subarray(number * 120 * 1024, (number + 1) * 120 * 1024));
+      await settled(() => slow.socket?.bytesWritten ?? 0);
+      looks.look(A_MINUTE);
+    }
+    await aMinute(0);
+    // Their own share is full: nobody else is kept out.
+    expectProblem(await put(others, 1, webm, narrow), 503, 'uploads-busy');
+    await aMinute(1);
+    expect(looks.size).toBe(1);
+    const refused = await putAs();
     expectProblem(refused, 503, 'uploads-busy');
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    nowMs += 6 * MINUTE_MS;
-    first.write(replaced.subarray(1000, 2000));
-    expectProblem(await answerOf(first), 503, 'uploads-busy');
-    const wide = await startApi({ content: { max: 2, now: () => nowMs } });
-    const alone = await wide.create();
-    const second = await begin(alone, replaced.subarray(0, 1000), PART, wide);
-    await until(async () => (await put(alone, 2, webm, wide)).status === 200);
-    nowMs += 6 * MINUTE_MS;
-    second.end(replaced.subarray(1000));
-    expect(await answerOf(second)).toMatchObject({ status: 200 });
+    await aMinute(2);
+    expectProblem(await answerOf(slow), 503, 'uploads-busy');
+    expect((await putAs()).status).toBe(200);
   });
 });
 

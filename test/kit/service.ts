@@ -8,7 +8,7 @@ import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts
 import { completeRecording } from '../../src/recordings/complete.ts';
 import type { Caller, CountedEvent, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
-import type { ProxiedUploadLimits } from '../../src/recordings/part-buffers.ts';
+import type { Holder } from '../../src/recordings/places.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
 import {
   type ContextSettings,
@@ -26,6 +26,7 @@ import { openMemoryBucket, type TestStore } from './memory-bucket.ts';
 import type { MemoryStoreOptions } from './memory-store.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
+export const HOLDER: Holder = { tenant: 'acme', caller: 'tester' };
 
 export const mediaKey = (ref: RecordingRef) => recordingKey(ref, 'media');
 
@@ -33,7 +34,8 @@ export type TestService = ReturnType<typeof startTestService>;
 
 export interface TestServiceOptions {
   readonly uploads?: Partial<UploadSettings>;
-  readonly content?: Partial<ProxiedUploadLimits>;
+  /** Uploads through the service at once. Default: 32. */
+  readonly maxContentUploads?: number | undefined;
   readonly sweep?: Partial<SweepContext>;
   readonly policy?: Partial<RecordingsContext['policy']>;
   readonly memory?: Omit<MemoryStoreOptions, 'now'>;
@@ -59,7 +61,7 @@ export function startTestService(options: TestServiceOptions = {}) {
     uploads: { ...defaults.uploads, ...ownUploads, ...options.uploads },
     webhooks: new Map([...events].map(([tenant, wanted]) => [tenant, { events: wanted }])),
   };
-  const memory = processMemory({ max: 32, now, every: clock.every, ...options.content }, clock);
+  const memory = processMemory({ maxContentUploads: options.maxContentUploads ?? 32 }, clock);
   const counted: CountedEvent[] = [];
   const onEvent = (event: CountedEvent) => void counted.push(event);
   const onAudited = (record: AuditRecord) => void audited.push(record);

@@ -13,6 +13,7 @@ import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 const CALLER = { tenant: 'acme', actor: 'desk', requestId: 'r1' };
+const HOLDER = { tenant: 'acme', caller: 'desk' };
 
 let service: RetentionService;
 beforeEach(() => {
@@ -31,7 +32,7 @@ test('a link that could live for less than a second is refused as expired, and t
 test('a proxied upload that the store fails is no upload that was ended', async () => {
   const ref = await service.begin();
   const store = failing(service.store, 'uploadPart', '', 'SlowDown');
-  const upload = await openProxiedUpload({ ...service.context, store }, ref);
+  const upload = await openProxiedUpload({ ...service.context, store }, ref, HOLDER);
   async function* file() {
     yield webm;
   }
@@ -46,16 +47,16 @@ test('a proxied upload holds no more memory than one request can bring, whatever
   const { buffers } = service.context.proxiedUploads;
   const taken: number[] = [];
   const take = buffers.take.bind(buffers);
-  buffers.take = (sizeBytes) => {
+  buffers.take = (sizeBytes, holder) => {
     taken.push(sizeBytes);
-    return take(sizeBytes);
+    return take(sizeBytes, holder);
   };
   async function* file() {
     yield webm;
   }
   await service.put(key, JSON.stringify({ ...manifest, partSizeBytes: 5 * 1024 * MIB }));
   service.context.manifestCache.clear();
-  const upload = await openProxiedUpload(service.context, ref);
+  const upload = await openProxiedUpload(service.context, ref, HOLDER);
   await upload.write(file());
   expect(await upload.complete()).toMatchObject({ state: 'stored', sizeBytes: webm.length });
   expect(taken).toEqual([6 * MIB]);
@@ -63,7 +64,7 @@ test('a proxied upload holds no more memory than one request can bring, whatever
   const other = await service.begin({ attempt: 'a2' });
   await service.put(recordingKey(other, 'manifest'), JSON.stringify({ ...manifest, partSizeBytes: 1e12 }));
   service.context.manifestCache.clear();
-  await expect(openProxiedUpload(service.context, other)).rejects.toMatchObject({ code: 'recording-unreadable' });
+  await expect(openProxiedUpload(service.context, other, HOLDER)).rejects.toMatchObject({ code: 'recording-unreadable' });
 });
 
 test('a timeline that cannot be read is shown as none, and a receipt that cannot be read proves nothing', async () => {

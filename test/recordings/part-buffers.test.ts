@@ -4,47 +4,58 @@ import { expect, test } from '@jest/globals';
 import { PartBuffers } from '../../src/recordings/part-buffers.ts';
 
 const PART_BYTES = 32 * 1024;
+const ANNA = { tenant: 'acme', caller: 'anna' };
+const BEN = { tenant: 'acme', caller: 'ben' };
+const CLEO = { tenant: 'acme', caller: 'cleo' };
+const OTHER = { tenant: 'other', caller: 'olga' };
 
 test('buffers are used again while some are in use, unless another size is asked for, and let go at rest', async () => {
   const buffers = new PartBuffers(2);
-  const [kept, given] = await Promise.all([buffers.take(PART_BYTES), buffers.take(PART_BYTES)]);
-  const next = buffers.take(PART_BYTES);
+  const [kept, given] = await Promise.all([buffers.take(PART_BYTES, ANNA), buffers.take(PART_BYTES, ANNA)]);
+  const next = buffers.take(PART_BYTES, ANNA);
   expect(buffers.waiting).toBe(1);
-  buffers.give(given);
+  buffers.give(given, ANNA);
   expect(await next).toBe(given);
-  buffers.give(given);
-  const larger = await buffers.take(2 * PART_BYTES);
+  buffers.give(given, ANNA);
+  const larger = await buffers.take(2 * PART_BYTES, ANNA);
   expect(larger).toHaveLength(2 * PART_BYTES);
-  buffers.give(larger);
-  buffers.give(kept);
-  expect([kept, given]).not.toContain(await buffers.take(PART_BYTES));
+  buffers.give(larger, ANNA);
+  buffers.give(kept, ANNA);
+  expect([kept, given]).not.toContain(await buffers.take(PART_BYTES, ANNA));
 });
 
 test('whoever waits first is served first', async () => {
   const buffers = new PartBuffers(1);
-  const given = await buffers.take(PART_BYTES);
+  const given = await buffers.take(PART_BYTES, ANNA);
   const served: string[] = [];
   const waiting = ['first', 'second'].map(async (name) => {
-    const buffer = await buffers.take(PART_BYTES);
+    const buffer = await buffers.take(PART_BYTES, ANNA);
     served.push(name);
-    buffers.give(buffer);
+    buffers.give(buffer, ANNA);
   });
-  buffers.give(given);
+  buffers.give(given, ANNA);
   await Promise.all(waiting);
   expect(served).toEqual(['first', 'second']);
 });
 
-test('parts that come more slowly than 16 KiB a second give way to others, if others wait', async () => {
-  let nowMs = 0;
-  const buffers = new PartBuffers(1, () => nowMs);
-  const given = await buffers.take(PART_BYTES);
-  const isInTime = () => buffers.requireProgress(0, PART_BYTES);
-  nowMs = 2001;
-  isInTime();
-  const waiting = buffers.take(PART_BYTES);
-  expect(isInTime).toThrow(expect.objectContaining({ code: 'uploads-busy' }));
-  nowMs = 2000;
-  isInTime();
-  buffers.give(given);
-  await waiting;
+test('a caller has a quarter of them and a tenant three; who is at a limit waits, and others pass', async () => {
+  const buffers = new PartBuffers(8);
+  const taken = await Promise.all([ANNA, ANNA, BEN, BEN].map((holder) => buffers.take(PART_BYTES, holder)));
+  const third = buffers.take(PART_BYTES, ANNA);
+  expect(buffers.waiting).toBe(1);
+  // It is her own two that she waits for, so nobody has to be quick for her.
+  for (const holder of [ANNA, BEN, OTHER]) expect(buffers.keepsOthersWaiting(holder)).toBe(false);
+  await Promise.all([buffers.take(PART_BYTES, CLEO), buffers.take(PART_BYTES, CLEO)]);
+  const fourth = buffers.take(PART_BYTES, { tenant: 'acme', caller: 'dan' });
+  await buffers.take(PART_BYTES, OTHER);
+  expect(buffers).toMatchObject({ taken: 7, waiting: 2 });
+  for (const holder of [ANNA, BEN, CLEO]) expect(buffers.keepsOthersWaiting(holder)).toBe(true);
+  expect(buffers.keepsOthersWaiting(OTHER)).toBe(false);
+  buffers.give(taken[2] as Buffer, BEN);
+  await fourth;
+  buffers.give(taken[3] as Buffer, BEN);
+  expect(buffers.waiting).toBe(1);
+  buffers.give(taken[0] as Buffer, ANNA);
+  await third;
+  expect(buffers).toMatchObject({ taken: 6, waiting: 0 });
 });

@@ -14,7 +14,7 @@ import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts'
 import { MIB, webm } from '../kit/fixtures.ts';
 import { meanwhile } from '../kit/interventions.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
-import { CALLER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
+import { CALLER, HOLDER, startTestService, type TestService, uploadParts } from '../kit/service.ts';
 
 const PART = { partNumber: 1, sizeBytes: 1000 };
 const DELETED = { code: 'recording-deleted', data: { receipt: { reason: 'consent-withdrawn' } } };
@@ -39,7 +39,7 @@ test('another replica that knows the upload refuses every late call, and within 
   await uploadParts(service.context, ref, [webm]);
   const early = await urlFrom(replica, ref);
   expect(await listUploadedParts(replica, ref)).toHaveLength(1);
-  const content = await openProxiedUpload(replica, ref);
+  const content = await openProxiedUpload(replica, ref, HOLDER);
   await withdraw(ref);
   for (const url of [early, await urlFrom(replica, ref)]) {
     const { status } = await service.testStore.fetch(url, { method: 'PUT', body: new Uint8Array(PART.sizeBytes) });
@@ -47,7 +47,7 @@ test('another replica that knows the upload refuses every late call, and within 
   }
   await expect(listUploadedParts(replica, ref)).rejects.toMatchObject(DELETED);
   await expect(completeRecording(replica, ref, {})).rejects.toMatchObject(DELETED);
-  await expect(openProxiedUpload(replica, ref)).rejects.toMatchObject(DELETED);
+  await expect(openProxiedUpload(replica, ref, HOLDER)).rejects.toMatchObject(DELETED);
   await expect(content.write(Readable.from([new Uint8Array(6 * MIB)]))).rejects.toMatchObject({ code: 'upload-gone' });
   service.clock.advance(SECOND_MS + 1);
   for (const context of [replica, service.context])

@@ -67,6 +67,43 @@ describe('the HTTP server', () => {
     await cut;
   });
 
+  test('closes the connection that has been idle for longest for a new one above its limit, and none that is in use', async () => {
+    const narrow = await startHttpServer(
+      async (request, response) => {
+        isHeld = request.url === '/held';
+        if (isHeld) await held.promise;
+        response.end('answered');
+      },
+      { host: '127.0.0.1', port: 0, maxConnections: 3 },
+    );
+    const at = `http://127.0.0.1:${narrow.port}`;
+    const open = async () => {
+      const socket = connect(narrow.port, '127.0.0.1');
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      return { socket, closed: once(socket, 'close') };
+    };
+    const used = await open();
+    used.socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+    const [answer] = await once(used.socket, 'data');
+    expect(String(answer)).toMatch(/200 OK/);
+    const silent = await open();
+    const busy = probe(`${at}/held`);
+    await until(() => isHeld);
+    expect((await probe(at)).status).toBe(200);
+    await used.closed;
+    expect(silent.socket.destroyed).toBe(false);
+    const alsoBusy = [probe(`${at}/held`)];
+    await silent.closed.catch(() => {});
+    isHeld = false;
+    alsoBusy.push(probe(`${at}/held`));
+    await until(() => isHeld);
+    await expect(probe(at)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    held.resolve();
+    for (const { status } of await Promise.all([busy, ...alsoBusy])) expect(status).toBe(200);
+    await narrow.close(0);
+  });
+
   test('is not held up by connections that are idle or on which nothing was ever sent', async () => {
     const silent = connect(server.port, '127.0.0.1');
     await once(silent, 'connect');
@@ -136,10 +173,10 @@ async function startReplica(service: TestService, port = 0) {
 }
 
 test('a rolling restart loses no request, and every recording that was answered as complete is stored', async () => {
-  const first = startTestService();
+  const first = startTestService({ maxContentUploads: 400 });
   // Behind a load balancer: round robin over the replicas that were ready when it last looked, retrying nothing.
   const slots = await Promise.all(
-    [first, startTestService({ on: first })].map(async (service) => {
+    [first, startTestService({ on: first, maxContentUploads: 400 })].map(async (service) => {
       return { service, replica: await startReplica(service), isReady: true, inHand: 0, served: 0 };
     }),
   );

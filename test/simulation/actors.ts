@@ -135,7 +135,7 @@ async function finish(taking: Taking, ref: RecordingRef, sent?: { bodies: Uint8A
 async function upload(taking: Taking, ref: RecordingRef, bodies: readonly Uint8Array[]): Promise<void> {
   const { model, world } = taking.simulation;
   const answer = await callService(taking, ref, 'content', async (context, by) => {
-    const content = await openProxiedUpload(context, ref, by);
+    const content = await openProxiedUpload(context, ref, { tenant: ref.tenant, caller: 'simulated' }, by);
     await content.write(Readable.from(bodies));
     return content.complete();
   });

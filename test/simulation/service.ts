@@ -9,7 +9,8 @@ import type { AttemptRef } from '../../src/model/ids.ts';
 import type { PartToSign } from '../../src/objectstore/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
-import { ProxiedUploads } from '../../src/recordings/part-buffers.ts';
+import { ExportPlaces } from '../../src/recordings/export-places.ts';
+import { ProxiedUploads } from '../../src/recordings/proxied-uploads.ts';
 import { type ContextSettings, recordingsContext, sweepContext } from '../../src/runtime/contexts.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
@@ -176,7 +177,8 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
       manifestCache: process.manifests,
       containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ max: 1 }),
       openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
-      proxiedUploads: new ProxiedUploads({ max: 1, idleMs: MINUTE_MS }),
+      proxiedUploads: new ProxiedUploads({ max: 1 }),
+      exportPlaces: new ExportPlaces(),
     },
   });
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { type OpenRead, peek } from './data-files.ts';
 import type { S3Error } from './errors.ts';
+import { dropBody } from './unread-body.ts';
 import { element, xmlDocument } from './xml.ts';
 
 export interface Reply {
@@ -51,7 +52,12 @@ export async function sendReply(
   }
   if (typeof body === 'string') {
     response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
-    response.end(body);
+    if (incoming.complete) response.end(body);
+    else {
+      response.write(body);
+      await dropBody(incoming);
+      response.end();
+    }
     await finished(response);
     return;
   }

@@ -16,6 +16,7 @@ import { RequestBody } from './request-body.ts';
 import { RequestHead } from './request-head.ts';
 import { checkHeaders, findOperation } from './routes.ts';
 import { verifySignature } from './sigv4.ts';
+import { mayBeLong } from './unread-body.ts';
 
 export interface EmbeddedS3Credential {
   readonly accessKeyId: string;
@@ -168,7 +169,7 @@ class Endpoint {
     };
     const send = async (reply: Reply) => {
       // A client without its 100 Continue may send the body or not: the next bytes could be the body or a request.
-      if (awaitsContinue || this.#closing) response.setHeader('Connection', 'close');
+      if (awaitsContinue || this.#closing || mayBeLong(incoming)) response.setHeader('Connection', 'close');
       await sendReply(incoming, response, reply);
     };
     try {
@@ -177,8 +178,7 @@ class Endpoint {
       if (response.headersSent) throw error;
       await send(errorReply(asS3Error(error), resourceOf(incoming), requestId));
     }
-    // The rest of a refused body is read and dropped: closing on a client that still sends would lose the response.
-    if (!incoming.complete) incoming.resume();
+    if (!incoming.complete) incoming.destroy();
   }
 
   async #reply(incoming: IncomingMessage, response: ServerResponse, onStart: () => void): Promise<Reply> {

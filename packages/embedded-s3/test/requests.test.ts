@@ -154,6 +154,31 @@ describe('a body', () => {
     const port = answers[0]?.port;
     expect(answers).toEqual([400, 200].map((status) => ({ status, port })));
   });
+
+  test('refused is not read on for long: the client sees why, and the connection ends', async () => {
+    const { sign, sendHead } = await startStore();
+    const wrong = { ...ROOT, secretAccessKey: 'wrong' };
+    const head = await sign('PUT k', { headers: UNSIGNED, credentials: wrong });
+    const floods = sendHead(head, { 'content-length': '100000000' });
+    const drips = sendHead(head, { 'content-length': '1000' });
+    let sent = 0;
+    const flood = () => {
+      for (sent += 65536; floods.write(Buffer.alloc(65536)); ) sent += 65536;
+    };
+    for (const socket of [floods, drips]) socket.on('error', () => {});
+    floods.on('drain', flood);
+    flood();
+    const [first] = await once(floods, 'data');
+    expect(String(first)).toMatch(/^HTTP\/1.1 403 .*^connection: close/ims);
+    const ended = [floods, drips].map((socket) => once(socket, 'close'));
+    const dripping = setInterval(() => drips.write('x'), 500);
+    drips.resume();
+    floods.resume();
+    await Promise.all(ended.map((closed) => closed.catch(() => {})));
+    clearInterval(dripping);
+    // Beside the eight MiB that are read the sockets of the machine hold some.
+    expect(sent).toBeLessThan(50_000_000);
+  });
 });
 
 test('a listing continues from its token or its marker, and has the ETag of each object', async () => {

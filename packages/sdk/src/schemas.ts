@@ -21,7 +21,9 @@ export type ProblemCode =
   | 'content-too-large'
   | 'content-type-not-allowed'
   | 'cross-origin'
+  | 'daily-limit'
   | 'erasure-incomplete'
+  | 'exports-busy'
   | 'file-missing'
   | 'headers-too-large'
   | 'idempotency-key-reused'
@@ -496,7 +498,7 @@ export interface ParticipantExport {
      */
     file: string | null;
     /**
-     * Everything that the audit trail has about the recording, this export included.
+     * Everything that the audit trail had about the recording when the export began, and this export.
      */
     accessLog: AccessLogEntry[];
   }[];
@@ -635,6 +637,10 @@ export interface Problem {
    * How many bytes one request may have.
    */
   maxContentBytes?: number;
+  /**
+   * How often it may be done a day.
+   */
+  limit?: number;
   /**
    * What could not be deleted yet.
    */

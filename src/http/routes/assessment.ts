@@ -1,5 +1,6 @@
 // The assessment of an attempt, from which the retention is counted.
 import { assessAttempt, readAssessment } from '../../recordings/assess.ts';
+import { ASSESSMENTS } from '../daily-limits.ts';
 import { operation } from '../operation.ts';
 import { assessment, assessmentBody } from '../schemas.ts';
 
@@ -14,6 +15,7 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
     '`assessment-ends-recordings`, which names them. Name them in `confirm` where the time is right all the same. Every ' +
     'assessment is in the audit trail, with the caller.',
   scopes: ['assessments:write'],
+  perDay: ASSESSMENTS,
   body: { schema: assessmentBody },
   success: { description: 'The assessment, and until when the recordings are kept.', schema: assessment },
   problems: [

@@ -3,6 +3,7 @@ import { eraseParticipant } from '../../recordings/erase-participant.ts';
 import { exportDocument, exportHead } from '../../recordings/export.ts';
 import { exportArchive } from '../../recordings/export-archive.ts';
 import { listParticipantRecordings } from '../../recordings/list.ts';
+import { ERASURES, EXPORTS } from '../daily-limits.ts';
 import { type Operation, operation } from '../operation.ts';
 import { eraseQuery, exportQuery, listQuery, participantErasure, participantExport } from '../schemas.ts';
 import { PAGE, pageOf } from './recordings.ts';
@@ -35,6 +36,7 @@ function eraseAt(path: ErasurePath, operationId: string, summary: string): Opera
     summary,
     description: DESCRIPTION,
     scopes: ['privacy:manage'],
+    perDay: ERASURES,
     query: eraseQuery,
     success: {
       description: 'Nothing is held of the participant.',
@@ -71,6 +73,8 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
     '`includeRestricted` is `true`: for the data subject, or a legal claim.',
   scopes: ['privacy:manage'],
   query: exportQuery,
+  perDay: EXPORTS,
+  problems: ['exports-busy'],
   // Only the document has playback links: the service reads the media of an archive itself.
   handsOut: ({ format }) => format !== 'zip',
   success: {
@@ -81,11 +85,12 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
   },
   async handle({ ctx, caller, ref, query: { format, includeRestricted } }) {
     const name = `participant-${ref.participant}`;
+    const inTurn = <Chunk>(chunks: AsyncIterable<Chunk>) => ctx.exportPlaces.during(ref.tenant, chunks);
     if (format === 'zip') {
       const chunks = exportArchive(ctx, caller, ref, { includeRestricted });
-      return { contentType: ZIP, fileName: `${name}.zip`, chunks };
+      return { contentType: ZIP, fileName: `${name}.zip`, chunks: inTurn(chunks) };
     }
     const chunks = exportDocument(ctx, caller, ref, { includeRestricted });
-    return { contentType: 'application/json', fileName: `${name}.json`, chunks };
+    return { contentType: 'application/json', fileName: `${name}.json`, chunks: inTurn(chunks) };
   },
 });

@@ -8,6 +8,7 @@ import { presignPlayback } from '../../recordings/playback.ts';
 import { readRecording } from '../../recordings/read.ts';
 import { liftRestriction, restrictRecording } from '../../recordings/restriction.ts';
 import { type Principal, requireScope } from '../auth.ts';
+import { DELETIONS, LINKS, RESTRICTIONS } from '../daily-limits.ts';
 import { type Operation, operation } from '../operation.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
@@ -74,6 +75,7 @@ export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
     'Each call makes another.',
   scopes: ['recordings:review'],
   handsOut: true,
+  perDay: LINKS,
   body: { schema: playbackLinkBody, optional: true },
   success: { status: 201, description: 'The link.', schema: playbackLink },
   problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
@@ -88,6 +90,7 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
     'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too. Of a restricted ' +
     'recording the privacy desk decides: without `privacy:manage` the answer is 423, and the request is in the access log.',
   scopes: ['privacy:manage', 'recordings:upload'],
+  perDay: DELETIONS,
   query: eraseQuery,
   success: { description: 'The receipt.', schema: receipt },
   problems: ['reason-not-allowed', 'recording-being-created', 'recording-restricted', 'recording-unreadable'],
@@ -113,6 +116,7 @@ export const restrict = operation('put', '/v1/exams/{exam}/attempts/{attempt}/re
     'kept, and its deadline does not change: it is deleted on time. Safe to repeat: the first reason is kept, each call ' +
     'is in the audit trail.',
   scopes: ['privacy:manage'],
+  perDay: RESTRICTIONS,
   body: { schema: restrictionBody },
   success: {
     description: 'The recording.',
@@ -130,6 +134,7 @@ export const lift = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/rec
     'It can be played again, until its deadline. The reason is optional, in the query or in the body: not every client ' +
     'can send a body with DELETE. Safe to repeat.',
   scopes: ['privacy:manage'],
+  perDay: RESTRICTIONS,
   query: liftRestrictionQuery,
   body: { schema: liftRestrictionBody, optional: true },
   success: { description: 'The recording.', schema: recording },

@@ -1,6 +1,7 @@
 // Uploads from creation to completion: parts to presigned URLs or through the service, or one file through the service.
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../../model/errors.ts';
+import { recordingId } from '../../model/ids.ts';
 import { completeRecording } from '../../recordings/complete.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { abortRecording } from '../../recordings/delete.ts';
@@ -8,6 +9,7 @@ import { openProxiedPart } from '../../recordings/proxied-part.ts';
 import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
 import { requireParticipant } from '../auth.ts';
+import { COMPLETIONS, CREATIONS, DELETIONS } from '../daily-limits.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
 import { announcedBytes, receivePart } from '../part-body.ts';
@@ -45,6 +47,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'and to which policy. Each call starts another recording, unless it repeats an earlier `Idempotency-Key`.',
   scopes: ['recordings:upload'],
   handsOut: true,
+  perDay: CREATIONS,
   keepsToParticipant: true,
   headers: createRecordingHeaders,
   body: { schema: createRecordingBody, precheck: refuseWithoutConsent },
@@ -143,11 +146,12 @@ export const putPart = operation(
       'recording-stored',
       'upload-gone',
     ],
-    handle({ ctx, ref: { partNumber, ...ref }, req, res }) {
+    handle({ ctx, principal, ref: { partNumber, ...ref }, req, every }) {
       const sizeBytes = announcedBytes(req);
-      return ctx.proxiedUploads.run(async () => {
+      const uploader = { tenant: ref.tenant, caller: principal.id };
+      return ctx.proxiedUploads.run(uploader, async (turn) => {
         const part = await openProxiedPart(ctx, ref, { partNumber, sizeBytes });
-        return receivePart(req, res, ctx.proxiedUploads, (bytes) => part.write(bytes));
+        return receivePart(req, { every, turn }, (bytes) => part.write(bytes));
       });
     },
   },
@@ -184,6 +188,7 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
     'kept with the recording. Safe to repeat: the response is the same. `container` says what the content is, whatever ' +
     'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`.',
   scopes: ['recordings:upload'],
+  perDay: COMPLETIONS,
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING, ...OF_COMPLETION],
@@ -196,6 +201,7 @@ export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/reco
   summary: 'Give up an upload',
   description: 'The parts that had arrived are deleted, unless the recording is restricted. Safe to repeat.',
   scopes: ['recordings:upload'],
+  perDay: DELETIONS,
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
   problems: [
     'recording-deleted',
@@ -231,15 +237,16 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     ...OF_COMPLETION,
     'parts-left-over',
   ],
-  async handle({ ctx, caller, ref, req, res }) {
+  async handle({ ctx, principal, caller, ref, req, res, every }) {
     if (!req.is('multipart/form-data')) {
       const message = 'Send the recording as multipart/form-data, in the field "file".';
       throw new ServiceError('unsupported-media-type', message);
     }
-    return ctx.proxiedUploads.run(async () => {
-      const upload = await openProxiedUpload(ctx, ref, caller);
+    const uploader = { tenant: ref.tenant, caller: principal.id, file: recordingId(ref) };
+    return ctx.proxiedUploads.run(uploader, async (turn) => {
+      const upload = await openProxiedUpload(ctx, ref, uploader, caller);
       const limits = { ...ctx.uploads, partSizeBytes: upload.partSizeBytes };
-      await receiveFile(req, res, limits, ctx.proxiedUploads, (file) => upload.write(file));
+      await receiveFile(req, res, limits, { every, turn }, (file) => upload.write(file));
       return upload.complete();
     });
   },

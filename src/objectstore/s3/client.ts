@@ -1,9 +1,11 @@
 // The SDK's client as this service needs it: checksums only where required, retries with a budget, every attempt counted,
 // and every failure a StoreError.
 import { createHash } from 'node:crypto';
+import { finished, type Readable } from 'node:stream';
 import { S3Client, type ServiceInputTypes, type ServiceOutputTypes } from '@aws-sdk/client-s3';
 import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { BuildMiddleware, DeserializeMiddleware, InitializeMiddleware } from '@smithy/types';
+import { FairShare } from '../fair-share.ts';
 import { requireTimeLeft } from '../request-deadline.ts';
 import { expectRootElement, operationOf, storeCodeOf, toStoreError } from './responses.ts';
 
@@ -87,6 +89,11 @@ export function createS3Client(
   middlewareStack.addRelativeTo(expectRootElement, { ...beforeTheSdkReads, name: 'expectRootElement' });
   // Outermost, so that `client.send` throws nothing else.
   middlewareStack.add(throwStoreErrors, { step: 'initialize', priority: 'high', name: 'throwStoreErrors' });
+  middlewareStack.add(takeTurns(new FairShare(MAX_SOCKETS)), {
+    step: 'initialize',
+    priority: 'low',
+    name: 'takeTurns',
+  });
   return client;
 }
 
@@ -97,6 +104,23 @@ const throwStoreErrors: InitializeMiddleware<ServiceInputTypes, ServiceOutputTyp
       throw toStoreError(operation, error);
     });
 };
+
+/** A body that is streamed holds its connection until it ends. */
+function takeTurns(share: FairShare): InitializeMiddleware<ServiceInputTypes, ServiceOutputTypes> {
+  return (next) => async (args) => {
+    const give = await share.take();
+    try {
+      const result = await next(args);
+      const { Body: body } = result.output as { Body?: Readable };
+      if (body) finished(body, give);
+      else give();
+      return result;
+    } catch (error) {
+      give();
+      throw error;
+    }
+  };
+}
 
 const useContentMd5: BuildMiddleware<ServiceInputTypes, ServiceOutputTypes> = (next, context) => {
   if (!MD5_OPERATIONS.has(operationOf(context))) return next;
