@@ -64,7 +64,9 @@ test('a proxied upload holds no more memory than one request can bring, whatever
   const other = await service.begin({ attempt: 'a2' });
   await service.put(recordingKey(other, 'manifest'), JSON.stringify({ ...manifest, partSizeBytes: 1e12 }));
   service.context.manifestCache.clear();
-  await expect(openProxiedUpload(service.context, other, HOLDER)).rejects.toMatchObject({ code: 'recording-unreadable' });
+  await expect(openProxiedUpload(service.context, other, HOLDER)).rejects.toMatchObject({
+    code: 'recording-unreadable',
+  });
 });
 
 test('a timeline that cannot be read is shown as none, and a receipt that cannot be read proves nothing', async () => {

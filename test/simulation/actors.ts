@@ -4,9 +4,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations
 import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
-import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
-import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
+import { abortRecording, eraseRecording, withdrawRecording } from '../../src/recordings/delete.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
@@ -21,6 +20,7 @@ import type { Process } from './world.ts';
 
 const TENANTS = ['acme', 'beta'];
 const TRIES = 3;
+const REFUSED_DELETIONS = new Set(['recording-being-created', 'recording-restricted']);
 const WRONG_BY_MS = [-400 * DAY_MS, -DAY_MS, -10 * MINUTE_MS, 10 * MINUTE_MS, 2 * HOUR_MS, 365 * DAY_MS];
 
 export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>>> = {
@@ -176,9 +176,11 @@ async function erase(taking: Taking, ref: RecordingRef): Promise<void> {
   const { model, world } = taking.simulation;
   const known = model.know(ref);
   known.deletionsAsked += 1;
-  const reason = taking.random.pick(['erasure', 'consent-withdrawn'] as const);
-  const answer = await callService(taking, ref, 'erase', (...by) => eraseRecording(...by, ref, reason));
-  if ('refused' in answer && answer.refused.code === 'recording-being-created') known.deletionsAsked -= 1;
+  const isWithdrawal = taking.random.chance(0.5);
+  const answer = await callService(taking, ref, 'erase', (...by) =>
+    isWithdrawal ? withdrawRecording(...by, ref) : eraseRecording(...by, ref, 'erasure'),
+  );
+  if ('refused' in answer && REFUSED_DELETIONS.has(answer.refused.code)) known.deletionsAsked -= 1;
   if (!('value' in answer)) return;
   world.count('erased');
   erasureIsWhole(model, ref);
@@ -189,9 +191,24 @@ async function assess(taking: Taking): Promise<void> {
   const attempt = anAttempt(taking);
   const agoMs = random.pick([0, 0, MINUTE_MS, HOUR_MS, DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 9 * DAY_MS, 11 * DAY_MS]);
   const completedAtMs = simulation.world.nowMs - agoMs;
-  const call = (context: RecordingsContext, caller: Caller) =>
-    assessAttempt(context, caller, attempt, { completedAtMs });
-  await again(taking, () => callService(taking, attempt, 'assess', call));
+  const isConfirmed = random.chance(0.5);
+  let confirm: string[] = [];
+  await again(
+    taking,
+    async () => {
+      const answer = await callService(taking, attempt, 'assess', (context, caller) =>
+        assessAttempt(context, caller, attempt, { completedAtMs, confirm }),
+      );
+      if ('refused' in answer && answer.refused.code === 'assessment-ends-recordings') {
+        simulation.world.count('contradicted');
+        confirm = (answer.refused.data as { recordings: { recordingId: string }[] }).recordings.map(
+          ({ recordingId }) => recordingId,
+        );
+      }
+      return answer;
+    },
+    isConfirmed ? ['assessment-ends-recordings'] : [],
+  );
   for (const { ref } of simulation.model.of(attempt)) tagsTellTheDeadline(simulation, ref);
 }
 

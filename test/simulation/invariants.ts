@@ -4,7 +4,7 @@ import { DUE_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import { type AttemptRef, createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import type { SweepReport } from '../../src/sweeper/report.ts';
 import { keysIn, type StoreCall } from '../kit/interventions.ts';
-import { attemptPrefix, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
+import { attemptPrefix, participantKey, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { PART_SIZE_BYTES } from './plan.ts';
 import type { Effect, Request, World } from './world.ts';
@@ -42,6 +42,7 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
   const written = isWrite ? parseKey(key) : undefined;
   if (written?.type === 'assessed' || written?.type === 'recording') touched.push(written.ref);
   for (const attempt of touched) everyLiveRecordingHasADueEntry(model, attempt);
+  if (written?.type === 'recording' && written.object === 'manifest') itsParticipantLeadsToIt(model, key, written.ref);
   if (written?.type === 'receipt') aReceiptMeansThatNothingIsLeft(model, written.ref);
   if (written?.type === 'recording' && method !== 'createMultipartUpload')
     deletedStaysDeleted(model, effect, written.ref, written.object);
@@ -151,6 +152,15 @@ function everyLiveRecordingHasADueEntry(model: Model, attempt: AttemptRef): void
     const detail = `${recordingPrefix(ref)} is due at ${new Date(deadlineMs).toISOString()}, its first entry is ${told}`;
     must(firstMs <= deadlineMs, 'every live recording has a due entry at or before its deadline', detail);
   }
+}
+
+/** From its manifest on a recording is found by whoever asks for its participant: an erasure never says that nothing is held. */
+function itsParticipantLeadsToIt(model: Model, key: string, ref: RecordingRef): void {
+  const manifest = parseDocument('manifest', model.store.peek(key) ?? new Uint8Array(), ref);
+  // One that comes after its deletion is judged as such.
+  if (!manifest || model.know(ref).doomedMs !== undefined) return;
+  const isFound = model.store.peek(participantKey(manifest.participantId, ref)) !== undefined;
+  must(isFound, 'a participant leads to its recordings', recordingPrefix(ref));
 }
 
 /** A receipt implies that there are no data any more: a mark that a request adds meanwhile goes with the next sweep. */

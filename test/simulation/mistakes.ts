@@ -191,7 +191,10 @@ export const MISTAKES: readonly Mistake[] = [
   // The order of writes.
   mistake('create', 1, 'create writes no due entry', withoutPut('due-attempt')),
   mistake('create', 1, 'create writes its due entry after the manifest', putAfter('due-attempt', 'manifest')),
-  mistake('create', 6, 'create writes the marker before the manifest', putAfter('manifest', 'participant')),
+  mistake('create', 1, 'create writes the manifest before the marker', putAfter('participant', 'manifest')),
+  mistake('assess', 1, 'assess writes no audit event', withoutPut('audit-attempt')),
+  mistake('erase', 1, 'erase writes no audit event', withoutPut('audit')),
+  mistake('abort', 1, 'abort writes no audit event', withoutPut('audit')),
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
   mistake('assess', 16, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
   mistake('sweep', 18, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
