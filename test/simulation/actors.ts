@@ -74,8 +74,11 @@ async function record(taking: Taking): Promise<void> {
   const pauseMs = random.pick([0, 0, 100, 5 * SECOND_MS, 20 * MINUTE_MS]);
 
   if (idempotencyKey !== undefined) simulation.model.expectKey(attempt, idempotencyKey);
+  const isAssessed = () => simulation.model.store.keysUnder(`${attemptPrefix(attempt)}assessed/`).length > 0;
   const created = await again(taking, async () => {
+    const wasAssessed = isAssessed();
     const answer = await callService(taking, attempt, 'create', (...by) => createRecording(...by, attempt, input));
+    must(!('value' in answer && wasAssessed && isAssessed()), 'nothing begins in an assessed attempt', attempt.attempt);
     if ('lost' in answer) simulation.model.leaveRepairs();
     if ('value' in answer) {
       const { recordingId } = answer.value.recording;
