@@ -362,7 +362,13 @@ export const problemMembers = {
     description: 'The deadline that the assessment would set.',
   }),
   recordings: z
-    .array(z.object({ recordingId, createdAt: time, deleteBy: time.describe('Its deadline, which stays.') }))
+    .array(
+      z.object({
+        recordingId,
+        createdAt: time.meta({ example: '2026-11-02T09:00:00.000Z' }),
+        deleteBy: time.meta({ example: '2026-12-02T09:00:00.000Z', description: 'Its deadline, which stays.' }),
+      }),
+    )
     .describe('What the assessment would end early.'),
 } satisfies Record<ProblemMember, z.ZodType>;
 
