@@ -52,7 +52,7 @@ const NEVER_CACHED = 'private, no-store';
 
 /**
  * Enqueues, writes the participant index entry, opens the upload, writes the manifest, and lists again for what could not
- * see it begin: a deletion, an assessment, another creation (ARCHITECTURE, "create"). A crash in between leaves only what
+ * see it begin: a deletion, an assessment, another creation; then says in the index that it is whole (ARCHITECTURE, "create"). A crash in between leaves only what
  * the sweeper finds. Without a key each call makes another recording.
  * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `recording-deleted`,
  * `attempt-of-another-participant`, and as `findEarlierTry`.
@@ -83,9 +83,7 @@ export async function createRecording(
   const ref = { ...attemptRef, tenant: caller.tenant, recording: id };
   const { contentType, participantId } = input;
   await bucket.queue.enqueueCreation(ref, participantId, before.deadlineMs(ref));
-  // Where it may have to give way to another, only its last write says that it need not any more.
-  const isContested = keyed !== undefined || input.isOfOneParticipant === true;
-  await bucket.putParticipant(participantId, ref, { isBegun: isContested });
+  await bucket.putParticipant(participantId, ref, { isBegun: true });
   const uploadOptions = { contentType, cacheControl: NEVER_CACHED };
   const uploadId = await context.store.createMultipartUpload(bucket.mediaKey(ref), uploadOptions);
   const manifest: Manifest = {
@@ -111,7 +109,8 @@ export async function createRecording(
   if (input.isOfOneParticipant) {
     await requireOnlyParticipant(context, bucket, own, { before, after, elapsedMs: since });
   }
-  if (isContested) await bucket.putParticipant(participantId, ref);
+  // Until now it might have given way; nobody else may say that it is whole.
+  await bucket.putParticipant(participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
   if (keyed) requireInTime(elapsedMs);
   context.manifestCache.set(recordingId(ref), manifest);

@@ -124,6 +124,8 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
 
 interface IndexEntry {
   readonly key: string;
+  /** Its creation had not come to its end. */
+  readonly isBegun: boolean;
   readonly ref: RecordingRef;
 }
 
@@ -131,21 +133,22 @@ interface IndexEntry {
 async function verifyParticipants(run: VerifyRun): Promise<void> {
   for await (const window of inBatches(keysIn(run.bucket.store, 'participants'), run.windowKeys)) {
     const entries: IndexEntry[] = [];
-    for (const { key, parsed, lastModifiedMs } of window) {
+    for (const { key, parsed, lastModifiedMs, sizeBytes } of window) {
       if (parsed?.type !== 'participant') await run.report('unknown-key', key, 'in the folder of participants');
-      else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref });
+      else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref, isBegun: sizeBytes > 0 });
     }
     const stored = await storedAmong(
       run.bucket.store,
       entries.map(({ ref }) => ref),
     );
     const strays = entries.filter(({ ref }) => !stored.has(recordingId(ref)));
-    const expected = strays.length === 0 ? new Set() : await leftByCreations(run, strays);
+    const begun = strays.filter(({ isBegun }) => isBegun);
+    const expected = begun.length === 0 ? new Set() : await leftByCreations(run, begun);
     for (const stray of strays) if (!expected.has(stray.key)) await reportParticipant(run, stray);
   }
 }
 
-/** Those of creations that died before their manifest: the queue leads to them. What has a receipt was deleted since. */
+/** Those of creations that died before their manifest: the queue leads to them. */
 async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): Promise<ReadonlySet<string>> {
   const { bucket } = run;
   const byRecording = new Map(strays.map((stray) => [recordingId(stray.ref), stray]));
@@ -155,8 +158,7 @@ async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): P
     const { recording, participant } = entry.creation;
     const ref = { ...entry.ref, recording };
     const stray = byRecording.get(recordingId(ref));
-    if (stray?.key !== bucket.participantName(participant, ref)) continue;
-    if ((await bucket.readReceipt(ref)) === undefined) expected.add(stray.key);
+    if (stray && stray.key === bucket.participantName(participant, ref)) expected.add(stray.key);
   }
   return expected;
 }
