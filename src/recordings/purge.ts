@@ -210,12 +210,17 @@ class Purge {
       job.progress = { step: 'proven-before', receipt: known };
       return;
     }
-    // No one has the id of a creation that died before its manifest, and no part of it, or of what was given up, ever arrived.
-    const isDiscarded = async () =>
-      candidate.state.items.length === 0 || (!hadMedia && candidate.hasIntent === true && (await this.#saysEmpty(ref)));
-    if (!known && deleted.bytes === 0 && (await isDiscarded())) {
-      job.progress = { step: 'was-empty' };
-      return;
+    if (!known && !hadMedia && deleted.bytes === 0) {
+      // Read now: an erasure, which needs a receipt, may have replaced the intent of an abort.
+      const intent = candidate.hasIntent ? await this.#bucket.read(ref, 'deleting') : undefined;
+      // Another purge has finished since the listing, with a receipt or without.
+      if (candidate.hasIntent && !intent) return fail(job, { code: 'overtaken' });
+      // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
+      const isDiscarded = intent && intent !== 'unreadable' && intent.isEmpty;
+      if (isDiscarded || candidate.state.items.length === 0) {
+        job.progress = { step: 'was-empty' };
+        return;
+      }
     }
     const noncurrent = state.items.filter(({ isNoncurrent }) => isNoncurrent).length;
     const draft: UnchainedReceipt = {
@@ -231,12 +236,6 @@ class Purge {
       actor: known?.actor ?? candidate.actor,
     };
     job.progress = { step: 'drafted', draft };
-  }
-
-  /** Read now: an erasure, which needs a receipt, may have replaced the intent of an abort. */
-  async #saysEmpty(ref: RecordingRef): Promise<boolean> {
-    const intent = await this.#bucket.read(ref, 'deleting');
-    return intent !== undefined && intent !== 'unreadable' && intent.isEmpty === true;
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
