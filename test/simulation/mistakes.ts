@@ -320,7 +320,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 555, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 40, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
-  mistake('erase', 169, 'erase ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('erase', 4841, 'erase ignores what could not be deleted', deleteFailuresIgnored),
   // Others.
   mistake('erase', 1, 'erase lists beyond its tenant', (store) => ({
     async list(prefix, options) {
