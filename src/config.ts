@@ -1,11 +1,11 @@
 // The settings of the service, one row each. docs/settings.md and the chart's schema are written from this table.
-import { validate as isCron } from 'node-cron';
 import { MAX_KEY_BYTES } from './bucket/layout.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
 import { MAX_PART_NUMBER, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
+import { isCron } from './runtime/schedule.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;

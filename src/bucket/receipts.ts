@@ -1,5 +1,6 @@
 // Deletion receipts: written after their index, chained by hash within a run, so that a missing or changed one shows.
 import { createHash } from 'node:crypto';
+import { SECOND_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { fromKeyTime, toKeyTime } from '../model/times.ts';
 import type { DeletionQueue } from './deletion-queue.ts';
@@ -79,6 +80,16 @@ function chained({ run, first, previous }: Place, drafts: readonly UnchainedRece
     return receipt;
   });
   return { receipts, last };
+}
+
+/** How long after its deadline a recording was deleted, in milliseconds; 0 when it was in time. */
+export function latenessOf({ deadline, deletedAt }: Pick<Receipt, 'deadline' | 'deletedAt'>): number {
+  return Math.max(0, Date.parse(deletedAt) - Date.parse(deadline));
+}
+
+/** Whole seconds, rounded up: what was late is never reported as 0. */
+export function inSeconds(latenessMs: number): number {
+  return Math.ceil(latenessMs / SECOND_MS);
 }
 
 /** Whether more batches of receipts may belong to this run. */

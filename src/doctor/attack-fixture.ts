@@ -1,5 +1,6 @@
 // Shared by all attacks: their fixture, and the verdict on responses and on the state of the store afterwards.
 import { SECOND_MS } from '../model/durations.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import type { UploadedPart } from '../objectstore/object-store.ts';
 import { ok, type Verdict } from './check.ts';
 import { type AttackDependencies, type DoctorCheck, writingCheck } from './context.ts';
@@ -128,7 +129,7 @@ export async function untilExpired(
   remedy: string,
 ): Promise<Verdict> {
   const expiresMs = expiryOf(url);
-  const giveUpMs = now() + PATIENCE_MS;
+  const elapsedMs = startStopwatch(now);
   for (;;) {
     const response = await send();
     if (![200, 206].includes(response.status)) return verdictOn({ responses: [response], harm: undefined }, remedy);
@@ -137,7 +138,7 @@ export async function untilExpired(
     if (timeMs > expiresMs + TOLERANCE_MS) {
       return verdictOn({ responses: [response], harm: 'the URL still works after its time' }, remedy);
     }
-    if (now() > giveUpMs || signal?.aborted) return unproven("the store's clock did not come to the expiry");
+    if (elapsedMs() > PATIENCE_MS || signal?.aborted) return unproven("the store's clock did not come to the expiry");
     await wait(POLL_MS);
   }
 }

@@ -1,11 +1,12 @@
 // The Express application: what every request passes, and the calls that are served.
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import { MemoryStore, rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { MINUTE_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
+import { createSetBackDetector } from '../model/set-back.ts';
 import type { Authenticator } from './auth.ts';
 import type { Serving } from './operation.ts';
 import { problemHandler } from './problems.ts';
@@ -125,8 +126,12 @@ function identify(authenticate: Authenticator): RequestHandler {
  * told what is wrong with a token. It costs no more than the response that there are too many: no body is read for it, the
  * store is not asked.
  */
+/** By the wall clock, as the library counts: a minute that was begun before the clock was set back would last until it is over. */
 function limitRate(requestsPerMinute: number): RequestHandler {
-  return rateLimit({
+  const store = new MemoryStore();
+  const wasSetBack = createSetBackDetector(() => Date.now());
+  const limit = rateLimit({
+    store,
     windowMs: MINUTE_MS,
     limit: requestsPerMinute,
     standardHeaders: 'draft-8',
@@ -140,4 +145,8 @@ function limitRate(requestsPerMinute: number): RequestHandler {
     // Express trusts no proxy by default; the library must not report a forwarded request as a mistake.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
   });
+  return (req, res, next) => {
+    if (wasSetBack()) void store.resetAll();
+    return limit(req, res, next);
+  };
 }

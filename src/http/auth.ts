@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { id } from '../model/recording.ts';
+import { createSetBackDetector } from '../model/set-back.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { invalidToken, readUnverified, signedPartOf } from './token-form.ts';
 
 export const SCOPES = {
@@ -78,12 +80,12 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
     const signedHash = hash('sha256', signedPartOf(token));
     const known = verified.get(signedHash);
     // Another signature of the same text must be verified: it may be none.
-    if (known?.tokenHash === tokenHash && now() < known.untilMs) return known.principal;
+    if (known?.tokenHash === tokenHash && isGood(known, now())) return known.principal;
     readUnverified(token, now());
     const payload = await verify(token);
     const principal = principalOf(payload, signedHash, options);
-    const untilMs = Math.min((payload.exp ?? 0) * SECOND_MS, now() + TOKEN_KEPT_FOR_MS);
-    verified.set(signedHash, { principal, tokenHash, untilMs });
+    const expiresMs = (payload.exp ?? 0) * SECOND_MS;
+    verified.set(signedHash, { principal, tokenHash, expiresMs, elapsedMs: startStopwatch(now) });
     return principal;
   };
 }
@@ -91,12 +93,18 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
 interface Verified {
   readonly principal: Principal;
   readonly tokenHash: string;
-  readonly untilMs: number;
+  readonly expiresMs: number;
+  /** Since it was verified. */
+  readonly elapsedMs: () => number;
+}
+
+function isGood({ expiresMs, elapsedMs }: Verified, nowMs: number): boolean {
+  return nowMs < expiresMs && elapsedMs() < TOKEN_KEPT_FOR_MS;
 }
 
 function createVerifier({ keys, issuer, audience, now }: AuthOptions): (token: string) => Promise<JWTPayload> {
   const isRemote = 'jwksUrl' in keys;
-  const getKey = isRemote ? remoteKeys(keys.jwksUrl) : sharedKey(keys.sharedSecret);
+  const getKey = isRemote ? remoteKeys(keys.jwksUrl, now) : sharedKey(keys.sharedSecret);
   const checks = {
     algorithms: isRemote ? PUBLIC_KEY_ALGORITHMS : SHARED_SECRET_ALGORITHMS,
     requiredClaims: ['exp'],
@@ -122,10 +130,16 @@ function sharedKey(secret: string): JWTVerifyGetKey {
 /** A token that names no key of the issuer, or a type of key that jose does not know. */
 const OF_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
-/** jose keeps the keys and fetches them again for an unknown key id, at most every half minute. */
-function remoteKeys(url: URL): JWTVerifyGetKey {
-  const getKey = createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS });
+/**
+ * jose keeps the keys and fetches them again for an unknown key id, at most every half minute: by the wall clock, so that one
+ * that was set back would keep withdrawn keys, and new ones out, for as long as it was set back.
+ */
+function remoteKeys(url: URL, now: () => number): JWTVerifyGetKey {
+  const fetchAnew = () => createRemoteJWKSet(url, { timeoutDuration: JWKS_TIMEOUT_MS });
+  const wasSetBack = createSetBackDetector(now);
+  let getKey = fetchAnew();
   return async (header, token) => {
+    if (wasSetBack()) getKey = fetchAnew();
     try {
       return await getKey(header, token);
     } catch (error) {

@@ -12,7 +12,8 @@ const BY_SUBJECT = [
   ['host', 'port', 'version', 'signal', 'schedule', 'endpoint', 'bucket', 'region'],
   // A run of the sweeper or the verifier.
   ['startedAt', 'finishedAt', 'dryRun', 'due', 'recordings', 'objects', 'versions', 'bytes', 'kept'],
-  ['failed', 'overdue', 'oldestOverdueSeconds', 'requests', 'requestsPerRecording', 'count'],
+  ['late', 'greatestLatenessSeconds', 'provenBefore', 'empty', 'failed', 'overdue', 'oldestOverdueSeconds'],
+  ['requests', 'requestsPerRecording', 'count'],
 ] as const;
 export const LOG_FIELDS = BY_SUBJECT.flat();
 

@@ -1,19 +1,20 @@
 // Limits how long a request may call the store: after its deadline no further call is sent.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { StoreError } from './store-error.ts';
 
 /** The `storeCode` of a call that was not made because its request had lasted too long. */
 export const PAST_DEADLINE = 'RequestPastDeadline';
 
 /** The deadline of a request. It applies to all async work that the request started, also after its response. */
-const deadlines = new AsyncLocalStorage<{ readonly atMs: number; readonly now: () => number }>();
+const deadlines = new AsyncLocalStorage<{ readonly elapsedMs: () => number; readonly limitMs: number }>();
 
 /**
- * Runs `act`; after `limitMs` it can make no store call. Measured by the wall clock, which continues while a process or its
- * machine is suspended; a timer would not.
+ * Runs `act`; after `limitMs` it can make no store call, also when its machine was suspended meanwhile, and when its clock
+ * was set back.
  */
 export function withinTime<T>(limitMs: number, now: () => number, act: () => T): T {
-  return deadlines.run({ atMs: now() + limitMs, now }, act);
+  return deadlines.run({ elapsedMs: startStopwatch(now), limitMs }, act);
 }
 
 /**
@@ -22,5 +23,6 @@ export function withinTime<T>(limitMs: number, now: () => number, act: () => T):
  */
 export function requireTimeLeft(operation: string): void {
   const deadline = deadlines.getStore();
-  if (deadline && deadline.now() >= deadline.atMs) throw new StoreError('unavailable', operation, PAST_DEADLINE);
+  if (deadline && deadline.elapsedMs() >= deadline.limitMs)
+    throw new StoreError('unavailable', operation, PAST_DEADLINE);
 }

@@ -46,6 +46,8 @@ export type CountedEvent =
   | 'recording-created'
   | 'recording-stored'
   | 'recording-unrecognized'
+  /** On request, after its deadline. */
+  | 'recording-deleted-late'
   | 'part-url'
   | 'link-issued'
   | 'link-refused';

@@ -8,6 +8,7 @@ import { type AttemptRef, newRecordingId, type RecordingRef, recordingId } from 
 import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { consentAt } from './consent.ts';
 import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
@@ -98,21 +99,21 @@ export async function createRecording(
     partSizeBytes: context.uploads.partSizeBytes,
     uploadId,
   };
-  const writtenAtMs = context.now();
+  const elapsedMs = startStopwatch(context.now);
   await bucket.write(ref, 'manifest', manifest);
   const own = { state: emptyState(ref), manifest };
   const after = await bucket.attempt(ref);
   requireNotDeleted(after, ref);
-  const since = keyed && writtenAtMs;
+  const since = keyed && elapsedMs;
   if (after.assessedAtMs !== undefined) await giveWay(context, bucket, own, since);
   requireUnassessed(after);
-  if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, writtenAtMs });
+  if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, elapsedMs });
   if (input.isOfOneParticipant) {
-    await requireOnlyParticipant(context, bucket, own, { before, after, writtenAtMs: since });
+    await requireOnlyParticipant(context, bucket, own, { before, after, elapsedMs: since });
   }
   if (isContested) await bucket.putParticipant(participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
-  if (keyed) requireInTime(context, writtenAtMs);
+  if (keyed) requireInTime(elapsedMs);
   context.manifestCache.set(recordingId(ref), manifest);
   context.openUploadCache.set(recordingId(ref), Promise.resolve(manifest));
   context.onEvent?.('recording-created', 1);

@@ -15,8 +15,8 @@ export function mayBeBeingCreated({ now }: Pick<RecordingsContext, 'now'>, { rec
 }
 
 /** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
-export function requireInTime({ now }: Pick<RecordingsContext, 'now'>, writtenAtMs: number): void {
-  if (now() - writtenAtMs > DECIDES_WITHIN_MS) throw stillBeingCreated();
+export function requireInTime(elapsedMs: () => number): void {
+  if (elapsedMs() > DECIDES_WITHIN_MS) throw stillBeingCreated();
 }
 
 export function stillBeingCreated(): ServiceError {

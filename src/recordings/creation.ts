@@ -14,21 +14,21 @@ export interface Try {
 
 /**
  * Deletes what this request has begun, unless another request has finished it meanwhile.
- * @param writtenAtMs when its manifest was written; undefined: it has no key, so no other request can finish it
+ * @param elapsedMs since its manifest was written; undefined: it has no key, so no other request can finish it
  * @throws ServiceError `recording-being-created` when another request may have
  */
 export async function giveWay(
   context: RecordingsContext,
   bucket: Bucket,
   { state: { ref }, manifest }: Try,
-  writtenAtMs: number | undefined,
+  elapsedMs: (() => number) | undefined,
 ): Promise<void> {
-  if (writtenAtMs === undefined) return discardRecording(context, ref, { actor: 'service', isCreator: true });
+  if (elapsedMs === undefined) return discardRecording(context, ref, { actor: 'service', isCreator: true });
   const requireStill = async () => {
     const entry = await bucket.participantEntry(manifest, ref);
-    requireInTime(context, writtenAtMs);
+    requireInTime(elapsedMs);
     if (entry) throw stillBeingCreated();
   };
-  requireInTime(context, writtenAtMs);
+  requireInTime(elapsedMs);
   await discardRecording(context, ref, { actor: 'service', isCreator: true, requireStill });
 }

@@ -2,6 +2,7 @@
 import { isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket, DELETION } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
+import { latenessOf } from '../bucket/receipts.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
@@ -9,7 +10,7 @@ import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
 import { mayBeBeingCreated, stillBeingCreated } from './creation-time.ts';
-import { type PurgeOutcome, purgeRecordings } from './purge.ts';
+import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
 
 /**
@@ -132,6 +133,8 @@ async function deleteOrDiscard(
   const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);
+  const own = outcome && ownReceiptOf(outcome);
+  if (own && latenessOf(own) > 0) context.onEvent?.('recording-deleted-late', 1);
   return requireDeleted(bucket, ref, outcome);
 }
 
@@ -142,7 +145,7 @@ async function requireDeleted(
 ): Promise<Receipt | undefined> {
   if (outcome && outcome.result !== 'failed') {
     await requireAbsent(bucket, ref);
-    return outcome.result === 'deleted' ? outcome.receipt : undefined;
+    return outcome.result === 'was-empty' ? undefined : outcome.receipt;
   }
   const failure = outcome?.failure ?? { code: 'no-receipt' };
   // A second read distinguishes a damaged manifest from a damaged response.

@@ -162,11 +162,11 @@ export async function requireAlone(
   context: RecordingsContext,
   bucket: Bucket,
   own: Try,
-  { random, after, writtenAtMs }: { random: RandomBytes; after: Attempt; writtenAtMs: number },
+  { random, after, elapsedMs }: { random: RandomBytes; after: Attempt; elapsedMs: () => number },
 ): Promise<void> {
-  requireInTime(context, writtenAtMs);
+  requireInTime(elapsedMs);
   if (madeUnder(random, after).every((state) => state.ref.recording === own.state.ref.recording)) return;
-  await giveWay(context, bucket, own, writtenAtMs);
+  await giveWay(context, bucket, own, elapsedMs);
   throw stillBeingCreated();
 }
 

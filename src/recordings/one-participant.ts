@@ -42,14 +42,14 @@ export async function requireNoOther(
  * being created gives way itself, and is waited for. So none is left, or one, as a rule the older.
  * @param before the listing at the beginning, whose recordings were accepted
  * @param after a listing after the manifest was written
- * @param writtenAtMs when it was written; undefined: no other request can finish this creation
+ * @param elapsedMs since it was written; undefined: no other request can finish this creation
  * @throws ServiceError `attempt-of-another-participant`, `recording-being-created`; its recording is deleted then
  */
 export async function requireOnlyParticipant(
   context: RecordingsContext,
   bucket: Bucket,
   own: Try,
-  { before, after, writtenAtMs }: { before: Attempt; after: Attempt; writtenAtMs: number | undefined },
+  { before, after, elapsedMs }: { before: Attempt; after: Attempt; elapsedMs: (() => number) | undefined },
 ): Promise<void> {
   const { ref } = own.state;
   const accepted = new Set(before.recordings.filter(isKept).map((state) => state.ref.recording)).add(ref.recording);
@@ -59,7 +59,7 @@ export async function requireOnlyParticipant(
     if (!oldest) return;
     const isLost = oldest.state.ref.recording < ref.recording || (await isAnyWhole(bucket, [oldest, ...younger]));
     if (isLost || look === MAX_LOOKS) {
-      await giveWay(context, bucket, own, writtenAtMs);
+      await giveWay(context, bucket, own, elapsedMs);
       throw isLost ? ofAnother() : stillBeingCreated();
     }
     attempt = await bucket.attempt(ref);

@@ -8,6 +8,7 @@ import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { type DeleteTarget, endUpload, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isOutage, isStoreError, meaningOf } from '../objectstore/store-error.ts';
@@ -36,12 +37,23 @@ export interface DeletedCount {
   readonly bytes: number;
 }
 
-export type PurgeOutcome = { readonly ref: RecordingRef; readonly deleted: DeletedCount } & (
+export type PurgeOutcome = {
+  readonly ref: RecordingRef;
+  readonly deleted: DeletedCount;
+} /** This purge wrote the receipt. */ & (
   | { readonly result: 'deleted'; readonly receipt: Receipt }
+  /** Another purge wrote the receipt: one at the same time, or one that died or failed behind it. */
+  | { readonly result: 'proven-before'; readonly receipt: Receipt }
   /** Nothing was ever recorded: a creation that died before its manifest, or was given up at once. There is no receipt. */
   | { readonly result: 'was-empty' }
-  | { readonly result: 'failed'; readonly failure: Failure }
+  /** `receipt`: what this purge wrote before it failed, where it came as far as that. */
+  | { readonly result: 'failed'; readonly failure: Failure; readonly receipt: Receipt | undefined }
 );
+
+/** The receipt that this purge wrote; each proves one deletion. */
+export function ownReceiptOf(outcome: PurgeOutcome): Receipt | undefined {
+  return outcome.result === 'deleted' || outcome.result === 'failed' ? outcome.receipt : undefined;
+}
 
 /** How far one recording is. A step acts on jobs that have not failed. */
 type Progress =
@@ -50,6 +62,7 @@ type Progress =
   | { readonly step: 'was-empty' }
   | { readonly step: 'drafted'; readonly draft: UnchainedReceipt }
   | { readonly step: 'proven'; readonly receipt: Receipt }
+  | { readonly step: 'proven-before'; readonly receipt: Receipt }
   | { readonly step: 'failed'; readonly failure: Failure };
 
 interface PurgeJob {
@@ -63,9 +76,13 @@ interface PurgeJob {
    */
   deferred: Failure | undefined;
   deletedAtMs: number;
+  /** Milliseconds since then. */
+  elapsedMs: () => number;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
   readonly deleted: { objects: number; versions: number; bytes: number };
+  /** What this purge wrote. */
+  receipt: Receipt | undefined;
 }
 
 interface Drafted {
@@ -154,7 +171,10 @@ class Purge {
   async #deleteContents(): Promise<void> {
     let rest = this.#jobs;
     for (let round = 0; rest.length > 0; round += 1) {
-      for (const job of rest) job.deletedAtMs = this.#context.now();
+      for (const job of rest) {
+        job.deletedAtMs = this.#context.now();
+        job.elapsedMs = startStopwatch(this.#context.now);
+      }
       await this.#deleteBatch(contents, rest);
       const listings = new Map<string, Promise<Attempt>>();
       await this.#each(async (job) => {
@@ -187,7 +207,7 @@ class Purge {
     const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
     const known = stored === 'unreadable' ? undefined : stored;
     if (known && (!hadMedia || isProven)) {
-      job.progress = { step: 'proven', receipt: known };
+      job.progress = { step: 'proven-before', receipt: known };
       return;
     }
     // No one has the id of a creation that died before its manifest, and no part of it, or of what was given up, ever arrived.
@@ -220,8 +240,8 @@ class Purge {
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
-  #isSuperseded({ deletedAtMs }: PurgeJob): boolean {
-    return this.#context.now() - deletedAtMs > MAX_LISTING_AGE_MS;
+  #isSuperseded({ elapsedMs }: PurgeJob): boolean {
+    return elapsedMs() > MAX_LISTING_AGE_MS;
   }
 
   /** Before the receipts, so that a crash in between repeats the events, under the same ids, rather than lose them. */
@@ -256,6 +276,7 @@ class Purge {
         const receipt = receiptOf.get(job);
         if (!receipt) return;
         await this.#bucket.putReceipt(receipt);
+        job.receipt = receipt;
         job.progress = { step: 'proven', receipt };
       });
     } catch (error) {
@@ -325,8 +346,10 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     manifest: undefined,
     deferred: undefined,
     deletedAtMs: 0,
+    elapsedMs: () => 0,
     state: candidate.state,
     deleted: { objects: 0, versions: 0, bytes: 0 },
+    receipt: undefined,
   };
 }
 
@@ -362,15 +385,17 @@ function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTa
   deleted.bytes += sizeBytes;
 }
 
-function toOutcome({ ref, progress, deleted }: PurgeJob): PurgeOutcome {
+function toOutcome({ ref, progress, deleted, receipt }: PurgeJob): PurgeOutcome {
   switch (progress.step) {
     case 'proven':
       return { ref, deleted, result: 'deleted', receipt: progress.receipt };
+    case 'proven-before':
+      return { ref, deleted, result: 'proven-before', receipt: progress.receipt };
     case 'was-empty':
       return { ref, deleted, result: 'was-empty' };
     case 'failed':
-      return { ref, deleted, result: 'failed', failure: progress.failure };
+      return { ref, deleted, result: 'failed', failure: progress.failure, receipt };
     default:
-      return { ref, deleted, result: 'failed', failure: { code: 'no-receipt' } };
+      return { ref, deleted, result: 'failed', failure: { code: 'no-receipt' }, receipt };
   }
 }

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Readiness } from '../http/routes/service.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
@@ -65,6 +66,10 @@ export function recordingMetrics(registry: Registry): NonNullable<RecordingsCont
       'proctoring_recordings_unrecognized_total',
       'Recordings that were stored though their bytes are of no known container',
     ),
+    'recording-deleted-late': counter(
+      'proctoring_recordings_deleted_late_total',
+      'Recordings that a request deleted after their deadline; those of sweeps are in proctoring_sweep_late',
+    ),
     'part-url': counter('proctoring_part_urls_total', 'URLs for parts that were handed out'),
     'link-issued': links.labels('issued'),
     'link-refused': links.labels('refused'),
@@ -87,15 +92,16 @@ export function readyMetric(registry: Registry, isReady: () => Promise<Readiness
 
 /** Reads at most once in `keptMs`, and never twice at the same time. After a failure the last result stays. */
 function readAtMostOnceIn<T>(keptMs: number, now: () => number, read: () => Promise<T>, onRead: (result: T) => void) {
-  let nextAtMs = Number.NEGATIVE_INFINITY;
+  let elapsedMs = () => Number.POSITIVE_INFINITY;
+  let isReading = false;
   return () => {
-    const startedAtMs = now();
-    if (startedAtMs < nextAtMs) return;
-    nextAtMs = Number.POSITIVE_INFINITY;
+    if (isReading || elapsedMs() < keptMs) return;
+    isReading = true;
+    elapsedMs = startStopwatch(now);
     void read()
       .then(onRead, () => {})
       .finally(() => {
-        nextAtMs = startedAtMs + keptMs;
+        isReading = false;
       });
   };
 }
@@ -150,7 +156,7 @@ export interface DueSoonDependencies {
 
 /** Recordings that will soon be deleted unassessed, counted at most once an hour. The log has the counts by tenant. */
 export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoonDependencies) {
-  let countedAtMs = Number.NEGATIVE_INFINITY;
+  let elapsedMs = () => Number.POSITIVE_INFINITY;
   const refresh = read && readAtMostOnceIn(HOUR_MS, now, read, set);
   const name = 'proctoring_due_soon_unassessed';
   const help =
@@ -159,14 +165,14 @@ export function dueSoonMetric(registry: Registry, { logger, now, read }: DueSoon
   gauge.remove();
 
   function set({ unassessed, more }: DueSoonReport): void {
-    countedAtMs = now();
+    elapsedMs = startStopwatch(now);
     gauge.set(unassessed.reduce((sum, { count }) => sum + count, 0));
     for (const { tenant, count, earliest } of unassessed) {
       const detail = `the first by ${earliest}${more ? '; there are more' : ''}`;
       logger.warn('recordings will be deleted unassessed within 72 hours', { tenant, count, detail });
     }
   }
-  return { isStale: () => now() - countedAtMs >= HOUR_MS, set };
+  return { isStale: () => elapsedMs() >= HOUR_MS, set };
 }
 
 export function webhookMetrics(registry: Registry) {
@@ -181,12 +187,18 @@ export function webhookMetrics(registry: Registry) {
 export type SweepResult = SweepReport | 'refused' | 'failed';
 
 /** Only where this process sweeps. */
-export function sweepMetrics(registry: Registry): (result: SweepResult) => void {
+export function sweepMetrics(registry: Registry): (result: SweepResult, durationMs: number) => void {
   const gauge = (name: string, help: string) => declaring(registry).gauge(`proctoring_sweep_${name}`, help);
   const lastSuccess = gauge('last_success_timestamp_seconds', 'When a sweep last ended with nothing failed');
   const duration = gauge('duration_seconds', 'Time of the last sweep');
   const due = gauge('due', 'Recordings that were due in the last sweep');
-  const deleted = gauge('deleted', 'Recordings that the last sweep deleted');
+  const deleted = gauge('deleted', 'Recordings that the last sweep proved deleted by receipts of its own');
+  const late = gauge('late', 'Of these, those that were deleted after their deadline');
+  const greatestLateness = gauge(
+    'greatest_lateness_seconds',
+    'How long after its deadline the latest of them was deleted; 0 when none was late',
+  );
+  const provenBefore = gauge('proven_before', 'Recordings due in the last sweep that another run had proven deleted');
   const failed = gauge('failed', 'What the last sweep failed to delete; it stays due');
   const overdue = gauge('overdue', 'Of the failed, those whose deadline has passed');
   const oldestOverdue = gauge('oldest_overdue_seconds', 'How long the oldest of them is past its deadline');
@@ -198,7 +210,7 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
   );
   for (const result of ['ok', 'failed', 'refused']) runs.inc({ result }, 0);
 
-  return (swept) => {
+  return (swept, durationMs) => {
     if (typeof swept === 'string') {
       runs.inc({ result: swept });
       return;
@@ -206,9 +218,12 @@ export function sweepMetrics(registry: Registry): (result: SweepResult) => void 
     const finishedAtMs = Date.parse(swept.finishedAt);
     runs.inc({ result: swept.failed > 0 ? 'failed' : 'ok' });
     if (swept.failed === 0) lastSuccess.set(finishedAtMs / SECOND_MS);
-    duration.set((finishedAtMs - Date.parse(swept.startedAt)) / SECOND_MS);
+    duration.set(durationMs / SECOND_MS);
     due.set(swept.due);
     deleted.set(swept.deleted.recordings);
+    late.set(swept.late);
+    greatestLateness.set(swept.greatestLatenessSeconds);
+    provenBefore.set(swept.provenBefore);
     failed.set(swept.failed);
     overdue.set(swept.overdue);
     oldestOverdue.set(swept.oldestOverdueSeconds);

@@ -1,5 +1,4 @@
-// `sweep`, one run for a cron job or a person, and the schedule of the sweeps inside `serve`.
-import { schedule as scheduleCron } from 'node-cron';
+// `sweep`, one run for a cron job or a person, and the sweeps inside `serve`.
 import type { Registry } from 'prom-client';
 import type { Env } from '../config.ts';
 import type { Logger } from '../model/logger.ts';
@@ -8,6 +7,7 @@ import type { SweepReport } from '../sweeper/report.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
+import { startSchedule } from './schedule.ts';
 import { listenForStop } from './shutdown.ts';
 import { type CommandContext, onStore, type Switches } from './store.ts';
 
@@ -53,7 +53,15 @@ function toText(report: SweepReport): string {
   const each = requestsPerRecording === null ? '' : `, ${requestsPerRecording} a deletion`;
   const lines = [
     `${count} of ${report.due} due recordings ${verb} (${deleted.objects} objects, ${deleted.versions} versions, ${deleted.bytes} bytes); ` +
-      `${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ${report.requests} requests${each}`,
+      `${report.late} of them late, ${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ` +
+      `${report.requests} requests${each}`,
+    ...(report.late > 0
+      ? [`  warning: the latest was deleted ${report.greatestLatenessSeconds} s after its deadline`]
+      : []),
+    ...(report.provenBefore > 0
+      ? [`  ${report.provenBefore} had been proven deleted by another run, or a request`]
+      : []),
+    ...(report.empty > 0 ? [`  ${report.empty} were empty: creations that died before they recorded anything`] : []),
     ...(report.broughtForward > 0
       ? [`  ${report.broughtForward} attempts got an earlier queue entry: RETENTION_BY_TENANT became shorter`]
       : []),
@@ -95,39 +103,27 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
   if (settings.sweepSchedule === undefined) return undefined;
   const onSwept = sweepMetrics(metrics);
   return startSchedule(settings.sweepSchedule, async (signal) => {
+    const startedAtMs = performance.now();
     try {
       const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
-      onSwept(report);
+      onSwept(report, performance.now() - startedAtMs);
       if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });
-      const { startedAt, finishedAt, due, deleted, kept, failed, overdue, oldestOverdueSeconds } = report;
-      const { requests, requestsPerRecording } = report;
-      const counts = { due, ...deleted, kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording };
-      logger[failed > 0 ? 'error' : 'info']('swept', { startedAt, finishedAt, ...counts });
+      logSwept(logger, report);
     } catch (error) {
       const isRefused = error instanceof SweepRefused;
-      onSwept(isRefused ? 'refused' : 'failed');
+      onSwept(isRefused ? 'refused' : 'failed', performance.now() - startedAtMs);
       const code = isRefused ? error.code : 'sweep-failed';
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
     }
   });
 }
 
-/** Runs `run` on a cron schedule in UTC; a time during a run is skipped. `run` must not reject. */
-export function startSchedule(cron: string, run: (signal: AbortSignal) => Promise<void>) {
-  const stopping = new AbortController();
-  let running: Promise<void> | undefined;
-  const onTime = () => {
-    running ??= run(stopping.signal).finally(() => {
-      running = undefined;
-    });
-  };
-  const task = scheduleCron(cron, onTime, { timezone: 'Etc/UTC' });
-  return {
-    /** Safe to repeat. Resolves when a run in progress is over. */
-    async stop(): Promise<void> {
-      stopping.abort();
-      await task.destroy();
-      await running;
-    },
-  };
+/** An error while something stays due, a warning when something was deleted late. */
+export function logSwept(logger: Logger, report: SweepReport): void {
+  const { startedAt, finishedAt, due, deleted, late, greatestLatenessSeconds, provenBefore, empty } = report;
+  const { kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording } = report;
+  const proven = { due, ...deleted, late, greatestLatenessSeconds, provenBefore, empty };
+  const rest = { kept, failed, overdue, oldestOverdueSeconds, requests, requestsPerRecording };
+  const level = late > 0 ? 'warn' : 'info';
+  logger[failed > 0 ? 'error' : level]('swept', { startedAt, finishedAt, ...proven, ...rest });
 }

@@ -26,6 +26,7 @@ function toText(report: VerifyReport): string {
     '',
     `Read from ${report.startedAt} to ${report.finishedAt}, with ${requests} requests:`,
     `${recordings} recordings (${bytes} bytes) of ${attempts} attempts, ${receipts} receipts of deletions, ${auditEvents} audit events.`,
+    latenessLine(report),
     ...(report.uploadsUnlisted === null ? [] : [unlistedLine(report.uploadsUnlisted)]),
     ...report.kinds.map(({ kind, found, fixed }) => {
       const repaired = fixed > 0 ? ` (${fixed} repaired)` : '';
@@ -37,6 +38,12 @@ function toText(report: VerifyReport): string {
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function latenessLine({ late, greatestLatenessSeconds }: VerifyReport): string {
+  return late === 0
+    ? 'By their receipts, all were deleted in time.'
+    : `By their receipts, ${late} were deleted after their deadline, the latest ${greatestLatenessSeconds} s after it.`;
 }
 
 /** A note about stray uploads that could not be searched for. */

@@ -1,8 +1,9 @@
 // What a sweep did, counted while it runs and reported at its end.
 import type { DeletionReason } from '../bucket/documents.ts';
+import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { toIso } from '../model/times.ts';
 import { describeFailure, type Failure } from '../recordings/failure.ts';
-import type { DeletedCount, DeletionCandidate, PurgeOutcome } from '../recordings/purge.ts';
+import { type DeletedCount, type DeletionCandidate, ownReceiptOf, type PurgeOutcome } from '../recordings/purge.ts';
 
 export interface DueSoon {
   readonly tenant: string;
@@ -24,7 +25,19 @@ export interface SweepReport {
   readonly dryRun: boolean;
   /** Recordings that had to be deleted in this run. */
   readonly due: number;
+  /** Recordings that this run proved deleted, by a receipt of its own, and what it deleted of them and of those that failed. */
   readonly deleted: DeletedCount & { readonly recordings: number };
+  /** Of these, those that were deleted after their deadline. */
+  readonly late: number;
+  /** How long after its deadline the latest of them was deleted, in seconds, rounded up. */
+  readonly greatestLatenessSeconds: number;
+  /**
+   * Recordings that another run, or a request, had proven deleted before this run came as far: at the same time, or earlier
+   * and without reaching its end. They are counted there.
+   */
+  readonly provenBefore: number;
+  /** Creations that died before they recorded anything. They leave no receipt. */
+  readonly empty: number;
   /** Recordings that were inspected and kept. */
   readonly kept: number;
   /** Recordings, attempts and keys that could not be processed; they stay due. */
@@ -65,6 +78,9 @@ const MAX_WOULD = 1000;
 type Counted =
   | 'due'
   | 'kept'
+  | 'provenBefore'
+  | 'empty'
+  | 'late'
   | 'failed'
   | 'overdue'
   | 'salvaged'
@@ -76,6 +92,9 @@ export class Tally {
   readonly #counts: Record<Counted, number> = {
     due: 0,
     kept: 0,
+    provenBefore: 0,
+    empty: 0,
+    late: 0,
     failed: 0,
     overdue: 0,
     salvaged: 0,
@@ -84,6 +103,7 @@ export class Tally {
     auditEventsExpired: 0,
   };
   #oldestOverdueMs = 0;
+  #greatestLatenessMs = 0;
   readonly #deleted = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
   readonly #problems = new Map<string, { failure: Failure; count: number; keys: string[] }>();
   readonly #would: SweepReport['would'][number][] = [];
@@ -98,12 +118,25 @@ export class Tally {
   }
 
   purged(outcome: PurgeOutcome, prefix: string, deadlineMs: number, nowMs: number): void {
-    const { deleted } = outcome;
+    const { result, deleted } = outcome;
+    if (result === 'failed') this.overdue(outcome.failure, prefix, deadlineMs, nowMs);
+    if (result === 'was-empty') this.count('empty');
+    if (result === 'proven-before') {
+      // A store confirms the deletion of what another purge has deleted; that one counts it.
+      this.count('provenBefore');
+      return;
+    }
     this.#deleted.objects += deleted.objects;
     this.#deleted.versions += deleted.versions;
     this.#deleted.bytes += deleted.bytes;
-    if (outcome.result === 'failed') this.overdue(outcome.failure, prefix, deadlineMs, nowMs);
-    else this.#deleted.recordings += 1;
+    const receipt = ownReceiptOf(outcome);
+    if (receipt) this.#proven(latenessOf(receipt));
+  }
+
+  #proven(latenessMs: number): void {
+    this.#deleted.recordings += 1;
+    if (latenessMs > 0) this.count('late');
+    this.#greatestLatenessMs = Math.max(this.#greatestLatenessMs, latenessMs);
   }
 
   /** What stays due; it is overdue if its deadline has passed. */
@@ -147,6 +180,7 @@ export class Tally {
       dryRun: run.dryRun,
       ...this.#counts,
       deleted: { ...this.#deleted },
+      greatestLatenessSeconds: inSeconds(this.#greatestLatenessMs),
       oldestOverdueSeconds: Math.round(this.#oldestOverdueMs / 1000),
       requests: run.requests,
       // To hundredths.

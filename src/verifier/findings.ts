@@ -42,6 +42,10 @@ export interface VerifyReport {
   readonly recordings: number;
   readonly bytes: number;
   readonly receipts: number;
+  /** Of the receipts, those of recordings that were deleted after their deadline: a figure, and nothing that is wrong now. */
+  readonly late: number;
+  /** How long after its deadline the latest of them was deleted, in seconds, rounded up. */
+  readonly greatestLatenessSeconds: number;
   readonly auditEvents: number;
   /** Why the store did not list open uploads, so that stray ones are not all found; null where it did. */
   readonly uploadsUnlisted: string | null;
@@ -63,7 +67,8 @@ const WINDOW = 50_000;
 export const NOT_SHOWN = 'NotShown';
 
 export class Findings {
-  readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, auditEvents: 0 };
+  readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, late: 0, auditEvents: 0 };
+  greatestLatenessMs = 0;
   uploadsUnlisted: string | undefined;
   readonly #byKind = new Map<FindingKind, { found: number; listed: Map<string, string> }>();
 

@@ -4,7 +4,7 @@ import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
 import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
-import { beganAtOf, isSweepRun } from '../bucket/receipts.ts';
+import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
@@ -77,6 +77,8 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJu
   for (const [place, receiptKey] of index.keys.entries()) {
     const found = receipts[place];
     const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === first + place;
+    // Others may name it too; it has one place in one chain.
+    if (inChain) countLateness(run, found.receipt);
     if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await run.report('receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
     }
@@ -91,6 +93,12 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJu
     before = undefined;
   }
   return { key, first, next: first + index.keys.length, previous, last: before };
+}
+
+function countLateness({ findings }: VerifyRun, receipt: Receipt): void {
+  const latenessMs = latenessOf(receipt);
+  if (latenessMs > 0) findings.counts.late += 1;
+  findings.greatestLatenessMs = Math.max(findings.greatestLatenessMs, latenessMs);
 }
 
 async function checkChain(run: VerifyRun, name: string, batches: readonly Batch[]): Promise<void> {

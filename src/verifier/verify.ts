@@ -12,6 +12,7 @@ import {
 } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { UNDELIVERED_MS } from '../bucket/outbox.ts';
+import { inSeconds } from '../bucket/receipts.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { toIso } from '../model/times.ts';
@@ -46,6 +47,7 @@ export async function verify(context: SweepContext, { fix = false }: { fix?: boo
     startedAt: toIso(startedAtMs),
     finishedAt: toIso(context.now()),
     ...after.counts,
+    greatestLatenessSeconds: inSeconds(after.greatestLatenessMs),
     uploadsUnlisted: after.uploadsUnlisted ?? null,
     requests: context.requestCount() - requestsBefore,
     ...compare(before, after),

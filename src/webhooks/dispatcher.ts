@@ -11,6 +11,7 @@ import {
   type WaitingEvents,
 } from '../bucket/outbox.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts';
 import { isOutage, isStoreError } from '../objectstore/store-error.ts';
 import { type Endpoint, postEvent } from './endpoint.ts';
@@ -65,7 +66,14 @@ interface Progress {
   /** Ids of the events that need no further attempt. */
   readonly done: Set<string>;
   attempts: number;
-  nextMs: number;
+  /** Until the next attempt. */
+  isPaused: () => boolean;
+}
+
+/** Ends after that time, even when the clock is set back meanwhile. */
+function pauseFor(milliseconds: number, now: () => number): () => boolean {
+  const elapsedMs = startStopwatch(now);
+  return () => elapsedMs() < milliseconds;
 }
 
 /** One attempt at all waiting events of a tenant. */
@@ -82,7 +90,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
-  readonly #pauses = new Map<string, { failures: number; untilMs: number }>();
+  readonly #pauses = new Map<string, { failures: number; isPaused: () => boolean }>();
   readonly #remembered = new LRUCache<string, Progress>({ max: MAX_REMEMBERED });
   /** Read at most once a poll. */
   #versioned: Promise<boolean> | undefined;
@@ -117,12 +125,12 @@ export class Dispatcher {
 
   /** Lists the outbox and begins to deliver what is ready; one LIST while it is empty. @throws StoreError */
   async poll(): Promise<void> {
-    const { now, onBacklog } = this.#options;
+    const { onBacklog } = this.#options;
     this.#versioned = undefined;
     const waiting = await listOutbox(this.#options.store, MAX_WAITING);
     onBacklog?.([...waiting.values()].reduce((sum, own) => sum + own.length, 0));
     for (const [tenant, own] of waiting) {
-      const isPaused = (this.#pauses.get(tenant)?.untilMs ?? 0) > now();
+      const isPaused = this.#pauses.get(tenant)?.isPaused() ?? false;
       if (this.#stopping.signal.aborted || isPaused || this.#running.has(tenant)) continue;
       const round = this.#deliverAll(tenant, own).finally(() => this.#running.delete(tenant));
       this.#running.set(tenant, round);
@@ -136,7 +144,8 @@ export class Dispatcher {
     if (round.failuresInARow === 0) this.#pauses.delete(tenant);
     else if (round.failuresInARow >= MAX_FAILURES_IN_A_ROW) {
       const failures = (this.#pauses.get(tenant)?.failures ?? 0) + 1;
-      this.#pauses.set(tenant, { failures, untilMs: now() + backoffMs(failures, random(), LONGEST_PAUSE_MS) });
+      const pauseMs = backoffMs(failures, random(), LONGEST_PAUSE_MS);
+      this.#pauses.set(tenant, { failures, isPaused: pauseFor(pauseMs, now) });
     }
   }
 
@@ -147,9 +156,13 @@ export class Dispatcher {
   /** Never throws: a failure is reported, and the delivery is attempted again later. */
   async #attempt(round: Round, object: WaitingEvents): Promise<void> {
     const { now } = this.#options;
-    const progress = this.#remembered.get(object.key) ?? { done: new Set<string>(), attempts: 0, nextMs: 0 };
+    const progress = this.#remembered.get(object.key) ?? {
+      done: new Set<string>(),
+      attempts: 0,
+      isPaused: () => false,
+    };
     const isExpired = now() > object.expiresMs;
-    if (this.#isOver(round) || progress.nextMs > now() || !(round.endpoint || isExpired)) return;
+    if (this.#isOver(round) || progress.isPaused() || !(round.endpoint || isExpired)) return;
     this.#remembered.set(object.key, progress);
     try {
       if (isExpired) await this.#expire(round.tenant, object);
@@ -165,8 +178,9 @@ export class Dispatcher {
   #putOff({ expiresMs }: WaitingEvents, progress: Progress): void {
     const { now, random } = this.#options;
     progress.attempts += 1;
-    const nextMs = now() + backoffMs(progress.attempts, random());
-    progress.nextMs = now() > expiresMs ? nextMs : Math.min(nextMs, expiresMs);
+    const pauseMs = backoffMs(progress.attempts, random());
+    const leftMs = expiresMs - now();
+    progress.isPaused = pauseFor(leftMs < 0 ? pauseMs : Math.min(pauseMs, leftMs), now);
   }
 
   #report(tenant: string, code: string, event?: RecordingEvent): void {
@@ -199,7 +213,7 @@ export class Dispatcher {
       const isWanted = round.endpoint?.events.has(event.type) ?? false;
       const happened = isWanted && (await hasHappened(store, event));
       if (isWanted && !happened && Date.parse(event.timestamp) >= now() - settleMs) {
-        progress.nextMs = now() + MARKER_RETRY_MS;
+        progress.isPaused = pauseFor(MARKER_RETRY_MS, now);
         continue;
       }
       if (!happened) onResult?.('dropped', 1);

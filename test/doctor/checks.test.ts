@@ -13,6 +13,7 @@ import { StoreError, type StoreErrorCode } from '../../src/objectstore/store-err
 import { START_MS } from '../kit/clock.ts';
 import { overriding } from '../kit/interventions.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { find, RETENTION } from './support.ts';
 
 type Given = Partial<CheckContext>;
@@ -154,6 +155,18 @@ test.each([
     nowMs += ms;
   };
   expect(await untilExpired({ now: () => nowMs, wait }, url, ask, 'remedy')).toMatchObject({ outcome });
+});
+
+test('the wait for the expiry of a URL ends, though the clock was set back meanwhile', async () => {
+  const monotonic = holdMonotonicClock();
+  const headers = { date: new Date(START_MS).toUTCString() };
+  const ask = async () => ({ status: 200, code: '', headers, body: Buffer.alloc(0) });
+  const wait = (ms: number) => {
+    monotonic.advance(ms);
+    return new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  const url = 'https://store.example/a?X-Amz-Date=20260302T090000Z&X-Amz-Expires=60';
+  expect(await untilExpired({ now: () => START_MS, wait }, url, ask, 'remedy')).toMatchObject({ outcome: 'unproven' });
 });
 
 test('a report has a mark, a name and a reason on each line, a remedy below what is not ok, and fits its columns', () => {

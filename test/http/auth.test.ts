@@ -3,9 +3,12 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { type AuthOptions, createAuthenticator } from '../../src/http/auth.ts';
-import { MINUTE_MS } from '../../src/model/durations.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { type HttpServer, startHttpServer } from '../../src/runtime/http-server.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { ALL_BUT_DATE } from '../kit/clock.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { ALL_SCOPES, type Api, type CallOptions, SECRET, startApi, UNKNOWN_RECORDING } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
@@ -169,9 +172,12 @@ const servers: HttpServer[] = [];
 let api: Api;
 let pairs: Record<Alg, Awaited<ReturnType<typeof generateKeyPair>>>;
 
-async function serve(body: string, status = 200): Promise<URL> {
+async function serve(body: string, status = 200, onRequest = () => {}): Promise<URL> {
   const at = { host: '127.0.0.1', port: 0 };
-  const server = await startHttpServer((_req, res) => res.writeHead(status).end(body), at);
+  const server = await startHttpServer((_req, res) => {
+    onRequest();
+    res.writeHead(status).end(body);
+  }, at);
   servers.push(server);
   return new URL(`http://127.0.0.1:${server.port}/jwks`);
 }
@@ -283,6 +289,34 @@ it('a token is verified once a minute, is its own principal each time, and a ref
   verify.mockRestore();
 });
 
+it('a token is verified once a minute, and the keys are fetched again, when the clock was set back', async () => {
+  const monotonic = holdMonotonicClock();
+  let nowMs = NOW_MS;
+  let fetched = 0;
+  const { publicKey, privateKey } = pairs.ES256;
+  const body = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'ES256' }] });
+  const jwksUrl = await serve(body, 200, () => {
+    fetched += 1;
+  });
+  const authenticate = authenticator({ keys: { jwksUrl }, now: () => nowMs });
+  const signed = new SignJWT({ ...ACME, exp: NOW + 600 }).setProtectedHeader({ alg: 'ES256', kid: 'ES256' });
+  const token = `Bearer ${await signed.sign(privateKey)}`;
+  const verify = jest.spyOn(crypto.subtle, 'verify');
+  afterThisTest(() => verify.mockRestore());
+  const counts = async () => {
+    await authenticate(token);
+    return { verified: verify.mock.calls.length, fetched };
+  };
+  expect(await counts()).toEqual({ verified: 1, fetched: 1 });
+  nowMs -= HOUR_MS;
+  monotonic.advance(MINUTE_MS - 1);
+  expect(await counts()).toEqual({ verified: 1, fetched: 1 });
+  monotonic.advance(1);
+  expect(await counts()).toEqual({ verified: 2, fetched: 2 });
+  monotonic.advance(MINUTE_MS);
+  expect(await counts()).toEqual({ verified: 3, fetched: 2 });
+});
+
 it('a token that is bound to an exam reads what is in it, and withdraws no consent', async () => {
   const bound = async (claims: object) => ({ authorization: await signed('EdDSA', {}, { exam: 'math', ...claims }) });
   for (const path of [PATH, ATTEMPT]) expect((await api.call('get', path, await bound({}))).status).toBe(200);
@@ -318,6 +352,15 @@ describe('the rate limit', () => {
       expect(accepted).toBeLessThan(10);
     }
     expect((await limited.call('get', '/livez', { as: null })).status).toBe(200);
+  });
+
+  it('begins anew when the clock was set back: nobody waits for the minute that was', async () => {
+    jest.useFakeTimers({ now: Date.now(), doNotFake: ALL_BUT_DATE });
+    afterThisTest(() => jest.useRealTimers());
+    const caller = () => ({ as: { sub: 'by a clock that is set back' } });
+    expect(await countOf(caller)).toBe(3);
+    jest.setSystemTime(Date.now() - HOUR_MS);
+    expect(await countOf(caller)).toBe(3);
   });
 
   it('never hides why a token is refused, however many came before from the same address', async () => {

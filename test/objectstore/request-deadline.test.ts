@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { requireTimeLeft, withinTime } from '../../src/objectstore/request-deadline.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { adapterOn } from './scripted-store.ts';
 
 const BODY = new Uint8Array([1]);
@@ -38,6 +39,22 @@ it('no attempt is made after a first one that lasted too long', async () => {
   ).rejects.toMatchObject(refused);
   expect(requests).toHaveLength(1);
   expect(attempts).toEqual(['PutObject SlowDown']);
+});
+
+it('a request whose clock is set back meanwhile has no more time', () => {
+  const monotonic = holdMonotonicClock();
+  let nowMs = 5_000;
+  withinTime(
+    1_000,
+    () => nowMs,
+    () => {
+      nowMs = 0;
+      monotonic.advance(999);
+      requireTimeLeft('PutObject');
+      monotonic.advance(1);
+      expect(() => requireTimeLeft('PutObject')).toThrow();
+    },
+  );
 });
 
 it('what no request asked for has no limit, nor has a request that began in time within another', () => {

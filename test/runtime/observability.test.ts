@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import type { LogLevel } from '../../src/config.ts';
 import { requestMetrics } from '../../src/http/request.ts';
-import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { LogFields, Logger } from '../../src/model/logger.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
 import {
@@ -22,6 +22,7 @@ import { SECRET, startApi } from '../http/api.ts';
 import { bodyOf, CALLS, pathOf } from '../http/calls.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { createVirtualClock, START_MS } from '../kit/clock.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { startTestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
 import { type Collector, startCollector } from './collector.ts';
@@ -176,20 +177,56 @@ describe('the metrics', () => {
     expect([await reported(), read.mock.calls.length]).toEqual([[[], [0], [0], [began + 7319]], 3]);
   });
 
+  test('both are read again in time, though the clock was set back meanwhile', async () => {
+    const monotonic = holdMonotonicClock();
+    const registry = new Registry();
+    const now = () => START_MS;
+    const read = jest.fn(async () => ({ oldestDueMs: undefined, sweepable: 1 }));
+    const readDueSoon = jest.fn(async () => ({ unassessed: [], more: false }));
+    dueMetrics(registry, { read, now, leadMs: DAY_MS });
+    const { isStale } = dueSoonMetric(registry, { read: readDueSoon, now, logger: SILENT });
+    const calls = async () => {
+      await registry.metrics();
+      await until(async () => read.mock.results.length === read.mock.calls.length);
+      return [read.mock.calls.length, readDueSoon.mock.calls.length, isStale()];
+    };
+    await calls();
+    await until(() => !isStale());
+    monotonic.advance(MINUTE_MS - 1);
+    expect(await calls()).toEqual([1, 1, false]);
+    monotonic.advance(1);
+    expect(await calls()).toEqual([2, 1, false]);
+    monotonic.advance(HOUR_MS - MINUTE_MS);
+    expect(isStale()).toBe(true);
+    await calls();
+    await until(() => !isStale());
+    expect([read.mock.calls.length, readDueSoon.mock.calls.length]).toEqual([3, 2]);
+  });
+
   test('a sweep with failures is no success, and a refused one changes nothing but its count', async () => {
     const registry = new Registry();
     const onSwept = sweepMetrics(registry);
     const swept = (name: string) => valuesOf(registry, `sweep_${name}`);
     const times = { startedAt: '2026-11-02T09:00:00.000Z', finishedAt: '2026-11-02T09:00:02.500Z' };
-    const report = { ...(await startTestService().sweep()), ...times, failed: 1, overdue: 1, requestsPerRecording: 5 };
+    const figures = {
+      failed: 1,
+      overdue: 1,
+      requestsPerRecording: 5,
+      late: 2,
+      greatestLatenessSeconds: 90,
+      provenBefore: 3,
+    };
+    const report = { ...(await startTestService().sweep()), ...times, ...figures };
     expect(await swept('due')).toEqual([]);
-    onSwept(report);
-    onSwept('refused');
+    onSwept(report, 2500);
+    onSwept('refused', 10);
     expect(await swept('last_success_timestamp_seconds')).toEqual([]);
     expect(await swept('duration_seconds')).toEqual([2.5]);
     expect(await swept('overdue')).toEqual([1]);
+    const lateness = ['late', 'greatest_lateness_seconds', 'proven_before'];
+    expect(await Promise.all(lateness.map(swept))).toEqual([[2], [90], [3]]);
     expect(await swept('runs_total')).toEqual([0, 1, 1]);
-    onSwept({ ...report, failed: 0 });
+    onSwept({ ...report, failed: 0 }, 2500);
     expect(await swept('last_success_timestamp_seconds')).toEqual([1_793_610_002.5]);
   });
 });

@@ -138,6 +138,7 @@ describe('the start is stopped by', () => {
     [{ SETTLE_TIME: '8d', RETENTION_BY_TENANT: 'acme=7d' }, /^RETENTION_BY_TENANT \(acme\): .* SETTLE_TIME/],
     [{ UPLOAD_IDLE_LIMIT: '0s' }, /^UPLOAD_IDLE_LIMIT: "0s" .* from 1s$/],
     [{ SWEEP_SCHEDULE: 'every day' }, /^SWEEP_SCHEDULE: /],
+    [{ SWEEP_SCHEDULE: '0 0 30 2 *' }, /^SWEEP_SCHEDULE: /],
     [{ PART_SIZE_BYTES: '1048576' }, /^PART_SIZE_BYTES: .*from 5242880 to 5368709120/],
     [{ MAX_RECORDING_BYTES: '107374182400', S3_MAX_PARTS: '1000' }, /^PART_SIZE_BYTES: .*; 107374183 would do$/],
     [{ PART_URL_TTL: '13h' }, /^PART_URL_TTL: /],

@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import { createProgress, type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
+import { createLogger } from '../../src/runtime/logging.ts';
+import { createProgress, logSwept, type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
 import { reportVerify } from '../../src/runtime/verify.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { createInterventions } from '../kit/interventions.ts';
@@ -43,9 +45,32 @@ describe('the report', () => {
     expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*TimeoutError/);
     recover();
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^1 of 1 due recordings deleted/);
+    expect(written.pop()).toMatch(
+      /^1 of 1 due recordings deleted.*; 1 of them late,[\s\S]*the latest.* 93600 s after its deadline/,
+    );
     expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
-    expect(written.pop()).toMatch(/^Nothing is wrong\./);
+    expect(written.pop()).toMatch(
+      /^Nothing is wrong\.[\s\S]*1 were deleted after their deadline, the latest 93600 s after it/,
+    );
+  });
+
+  test('says what another run had proven, and what was empty; the log has both, and a warning for what was late', async () => {
+    const report = { ...(await startTestService().sweep()), provenBefore: 2, empty: 3 };
+    const { written, of } = terminal();
+    await reportSweep(async () => report, of(false));
+    expect(written.pop()).toMatch(/0 of them late[\s\S]*\n {2}2 had been proven[\s\S]*\n {2}3 were empty/);
+
+    const stream = new PassThrough();
+    const logger = createLogger({ level: 'info', now: () => 0, stream });
+    const late = { late: 1, greatestLatenessSeconds: 60 };
+    for (const wrong of [{}, late, { ...late, failed: 1 }]) logSwept(logger, { ...report, ...wrong });
+    const lines = String(stream.read()).trimEnd().split('\n');
+    const counts = { message: 'swept', provenBefore: 2, empty: 3 };
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { ...counts, level: 'info', late: 0, greatestLatenessSeconds: 0 },
+      { ...counts, level: 'warn', ...late },
+      { ...counts, level: 'error', ...late },
+    ]);
   });
 
   test.each<[string, (run: () => Promise<never>, options: ReportOptions) => Promise<number>]>([

@@ -11,6 +11,7 @@ import { readRecording } from '../../src/recordings/read.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { CALLER } from '../kit/service.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
@@ -139,13 +140,15 @@ describe('a purge that failed at its end', () => {
     const ref = await service.record();
     // Within DELETE_LEAD: past the deadline the assessment itself would delete it.
     service.clock.advance(30 * DAY_MS - HOUR_MS);
-    expect(await service.sweepOn(keeping(service.store, MANIFESTS))).toMatchObject({ failed: 1, overdue: 0 });
+    const report = await service.sweepOn(keeping(service.store, MANIFESTS));
+    expect(report).toMatchObject({ failed: 1, overdue: 0, deleted: { recordings: 1 } });
     expect(await service.keys('participants/')).toEqual([]);
     expect(await service.kinds()).not.toContain('marker-missing');
     await service.assess(ref);
     const unread = await service.sweepOn(failing(service.store, 'get', 'receipts/'));
     expect(unread).toMatchObject({ failed: 1, deleted: { recordings: 0 } });
-    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
+    const finished = await service.sweep();
+    expect(finished).toMatchObject({ due: 1, failed: 0, deleted: { recordings: 0 }, provenBefore: 1 });
     expect(await service.objectsOf(ref)).toEqual([]);
   });
 });
@@ -236,16 +239,21 @@ describe('a proof', () => {
       written = await proofs();
     };
     const moment = { when: 'before', call: 'delete', keys: recordingKey(ref, 'media') } as const;
-    expect(await overtaken(moment, other)).toMatchObject({ failed: 0 });
+    const nothing = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
+    const overtakenOne = await overtaken(moment, other);
+    expect(overtakenOne).toMatchObject({ due: 1, failed: 0, late: 0, deleted: nothing, provenBefore: 1 });
     expect(written).toHaveLength(2);
     expect(await proofs()).toEqual(written);
     expect(await service.kinds()).toEqual([]);
   });
 
-  test('is not written from a listing that is hours old', async () => {
+  test.each([
+    ['', later],
+    [', though the clock was set back meanwhile', () => holdMonotonicClock().advance(2 * HOUR_MS)],
+  ])('is not written from a listing that is hours old%s', async (_, pass) => {
     const ref = await service.record();
     service.clock.advance(31 * DAY_MS);
-    const report = await overtaken({ when: 'after', call: 'list', keys: attemptPrefix(ref) }, later);
+    const report = await overtaken({ when: 'after', call: 'list', keys: attemptPrefix(ref) }, pass);
     expect(report).toMatchObject({ problems: [{ code: 'overtaken' }] });
     expect(await service.receiptOf(ref)).toBeUndefined();
     expect(await service.sweep()).toMatchObject({ failed: 0 });

@@ -15,6 +15,7 @@ import { postEvent } from '../../src/webhooks/endpoint.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { overriding, replacing } from '../kit/interventions.ts';
 import { outboxKey, receiptKey, recordingKey } from '../kit/keys.ts';
+import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
@@ -149,6 +150,31 @@ describe('an event is delivered', () => {
 });
 
 describe('an endpoint that fails', () => {
+  test('gets the event again in time, though the clock was set back meanwhile', async () => {
+    const monotonic = holdMonotonicClock();
+    acme.answer = () => 500;
+    await add('acme');
+    await round();
+    monotonic.advance(10 * SECOND_MS - 1);
+    await round();
+    expect(acme.received).toHaveLength(1);
+    monotonic.advance(1);
+    await round();
+    expect(acme.received).toHaveLength(2);
+  });
+
+  test('is asked again after its pause, though the clock was set back meanwhile', async () => {
+    const monotonic = holdMonotonicClock();
+    acme.answer = () => 500;
+    await add('acme', 8);
+    await round();
+    const sent = acme.received.length;
+    acme.answer = () => 204;
+    monotonic.advance(10 * MINUTE_MS);
+    await round();
+    expect(acme.received.length - sent).toBe(8);
+  });
+
   test('gets the event again, later and later, under the same id and a new time', async () => {
     acme.answer = () => 500;
     const [event] = await add('acme');

@@ -1,0 +1,13 @@
+// For libraries that measure time by the wall clock: what they keep would not grow old while a clock catches up that was set back.
+import { SECOND_MS } from './durations.ts';
+
+/** The function that it returns tells whether the clock was set back since its last call, by more than a second. */
+export function createSetBackDetector(now: () => number): () => boolean {
+  let latestMs = now();
+  return () => {
+    const nowMs = now();
+    const wasSetBack = nowMs < latestMs - SECOND_MS;
+    latestMs = wasSetBack ? nowMs : Math.max(latestMs, nowMs);
+    return wasSetBack;
+  };
+}
