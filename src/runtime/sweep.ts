@@ -105,7 +105,10 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
   return startSchedule(settings.sweepSchedule, async (signal) => {
     const startedAtMs = performance.now();
     try {
-      const report = await tracing.inSpan('sweep', () => sweep(context, { signal, dueSoon: dueSoon.isStale() }));
+      // What these cost grows with what is stored.
+      const isHourly = dueSoon.isStale();
+      const options = { signal, dueSoon: isHourly, fromFuture: isHourly };
+      const report = await tracing.inSpan('sweep', () => sweep(context, options));
       onSwept(report, performance.now() - startedAtMs);
       if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });
       logSwept(logger, report);
