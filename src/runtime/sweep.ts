@@ -105,9 +105,9 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
   return startSchedule(settings.sweepSchedule, async (signal) => {
     const startedAtMs = performance.now();
     try {
-      // What need not be looked for in every run is looked for hourly.
-      const isFull = dueSoon.isStale();
-      const options = { signal, dueSoon: isFull, fromFuture: isFull };
+      // What these cost grows with what is stored.
+      const isHourly = dueSoon.isStale();
+      const options = { signal, dueSoon: isHourly, fromFuture: isHourly };
       const report = await tracing.inSpan('sweep', () => sweep(context, options));
       onSwept(report, performance.now() - startedAtMs);
       if (report.dueSoonUnassessed) dueSoon.set({ unassessed: report.dueSoonUnassessed, more: report.dueSoonMore });

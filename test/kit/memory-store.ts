@@ -13,6 +13,7 @@ import {
   type UploadedPart,
 } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { compareKeys, SortedKeys } from './sorted-keys.ts';
 
 export interface MemoryStoreOptions {
   readonly now: () => number;
@@ -50,7 +51,7 @@ export class MemoryStore implements ObjectStore {
   readonly #options: MemoryStoreOptions;
   /** Versions of each key, the latest first. */
   readonly #objects = new Map<string, Version[]>();
-  readonly #keys: string[] = [];
+  readonly #keys = new SortedKeys();
   readonly #uploads = new Map<string, Upload>();
   readonly #completed = new Map<string, string>();
   /** Keys that the store refuses to delete. */
@@ -113,10 +114,13 @@ export class MemoryStore implements ObjectStore {
   }
 
   async list(prefix: string, { startAfter, limit = MAX_KEYS }: ListOptions = {}) {
-    const all = this.#options.order === 'tree' ? this.#inTree(prefix, startAfter) : this.#readable(prefix, startAfter);
-    const page = all.slice(0, Math.min(limit, this.#options.pageKeys ?? MAX_KEYS));
+    const length = Math.min(limit, this.#options.pageKeys ?? MAX_KEYS);
+    const isTree = this.#options.order === 'tree';
+    // One more tells whether there are more.
+    const found = isTree ? this.#inTree(prefix, startAfter) : this.#readable(prefix, startAfter, length + 1);
+    const page = found.slice(0, length);
     const objects = page.map(({ key, sizeBytes, lastModifiedMs }) => ({ key, sizeBytes, lastModifiedMs }));
-    return { objects, truncated: page.length < all.length, storeTimeMs: this.now() };
+    return { objects, truncated: page.length < found.length, storeTimeMs: this.now() };
   }
 
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
@@ -243,8 +247,14 @@ export class MemoryStore implements ObjectStore {
     return upload?.key === key ? upload : undefined;
   }
 
-  #readable(prefix: string, startAfter?: string): Version[] {
-    return this.#under(prefix, startAfter).flatMap(([latest]) => (latest?.body ? [latest] : []));
+  /** At most `most` of them. */
+  #readable(prefix: string, startAfter = '', most = Number.POSITIVE_INFINITY): Version[] {
+    const found: Version[] = [];
+    this.#visit(prefix, startAfter, ([latest]) => {
+      if (latest?.body) found.push(latest);
+      return found.length < most;
+    });
+    return found;
   }
 
   #inTree(prefix: string, startAfter = ''): Version[] {
@@ -253,26 +263,19 @@ export class MemoryStore implements ObjectStore {
   }
 
   /** The versions of each key. */
-  #under(prefix: string, startAfter = ''): Version[][] {
+  #under(prefix: string): Version[][] {
     const found: Version[][] = [];
-    let place = Math.max(this.#indexFrom(prefix), this.#indexFrom(`${startAfter}\0`));
-    for (let key = this.#keys[place]; key?.startsWith(prefix); key = this.#keys[place]) {
-      found.push(this.#objects.get(key) ?? []);
-      place += 1;
-    }
+    this.#visit(prefix, '', (versions) => found.push(versions) > 0);
     return found;
   }
 
-  /** The place of the first key that is not before this one. */
-  #indexFrom(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareKeys(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** Until it returns false. */
+  #visit(prefix: string, startAfter: string, visit: (versions: Version[]) => boolean): void {
+    const after = `${startAfter}\0`;
+    this.#keys.visitFrom(
+      compareKeys(prefix, after) < 0 ? after : prefix,
+      (key) => key.startsWith(prefix) && visit(this.#objects.get(key) ?? []),
+    );
   }
 
   #write(key: string, body: Uint8Array | undefined): void {
@@ -281,13 +284,13 @@ export class MemoryStore implements ObjectStore {
     const older = this.#options.versioned ? versions : [];
     const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs: this.now() };
     this.#objects.set(key, [{ ...about, body, tags: {} }, ...(older ?? [])]);
-    if (!versions) this.#keys.splice(this.#indexFrom(key), 0, key);
+    if (!versions) this.#keys.add(key);
   }
 
   #drop(key: string, versionId: string | undefined): void {
     const left = this.#objects.get(key)?.filter((version) => versionId && version.versionId !== versionId) ?? [];
     if (left.length > 0) this.#objects.set(key, left);
-    else if (this.#objects.delete(key)) this.#keys.splice(this.#indexFrom(key), 1);
+    else if (this.#objects.delete(key)) this.#keys.delete(key);
   }
 }
 
@@ -297,11 +300,4 @@ function byKeyThenId(a: OpenUpload, b: OpenUpload): number {
 
 function compareInTree(a: string, b: string): number {
   return compareKeys(a.replaceAll('/', '\0'), b.replaceAll('/', '\0'));
-}
-
-/** The order of their UTF-8 bytes: that of JavaScript's strings, but for surrogates, which come after U+FFFF there. */
-function compareKeys(a: string, b: string): number {
-  if (a === b) return 0;
-  if (!/[\ud800-\uffff]/.test(a + b)) return a < b ? -1 : 1;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
