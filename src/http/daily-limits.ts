@@ -1,6 +1,7 @@
 // How often a day a call may repeat what it writes: the store keeps a trace of each, whatever still exists of the rest.
 import { LRUCache } from 'lru-cache';
 import { DAY_MS, SECOND_MS } from '../model/durations.ts';
+import type { ErrorCode } from '../model/errors.ts';
 
 /** Of what is counted: the names of the path's ids that name it. */
 export type Counted = 'attempt' | 'recording' | 'participant';
@@ -9,30 +10,42 @@ export interface DailyLimit {
   /** Calls with the same name share a count. */
   readonly name: string;
   readonly of: Counted;
-  /** For each of them, a day of UTC and a process. */
+  /** For each of them, a caller, a day of UTC and a process. */
   readonly max: number;
+  /** Problems that leave something all the same; other refusals do not count. */
+  readonly refusals: readonly ErrorCode[];
 }
+
+/** Of a creation that gave way, and had written by then. */
+const GAVE_WAY = [
+  'recording-being-created',
+  'recording-deleted',
+  'attempt-assessed',
+  'attempt-of-another-participant',
+] as const;
+/** Each refusal of a link is audited. */
+const AUDITED = ['recording-restricted', 'recording-expired', 'recording-deleted', 'recording-not-stored'] as const;
 
 /**
  * Creations, each of which leaves a queue entry for 30 days. An exam has a few recordings; each reload of its page may
  * begin them again, and each repetition under an Idempotency-Key counts.
  */
-export const CREATIONS: DailyLimit = { name: 'creations', of: 'attempt', max: 1000 };
+export const CREATIONS: DailyLimit = { name: 'creations', of: 'attempt', max: 1000, refusals: GAVE_WAY };
 /**
  * Playback links and their refusals, each of which is an audit event for twelve months. Three reviewers whose players ask
  * for a new link every ten minutes, day and night, make 432.
  */
-export const LINKS: DailyLimit = { name: 'playback links', of: 'recording', max: 500 };
+export const LINKS: DailyLimit = { name: 'playback links', of: 'recording', max: 500, refusals: AUDITED };
 /** A client completes once, and again after a failure; near its deadline each time may write a queue entry. */
-export const COMPLETIONS: DailyLimit = { name: 'completions', of: 'recording', max: 500 };
-/** People do these, one by one; a program that repeats one after a failure does it a few times. */
-export const RESTRICTIONS: DailyLimit = { name: 'restrictions', of: 'recording', max: 100 };
-export const ASSESSMENTS: DailyLimit = { name: 'assessments', of: 'attempt', max: 100 };
+export const COMPLETIONS: DailyLimit = { name: 'completions', of: 'recording', max: 500, refusals: ['not-a-recording'] };
+/** People do these, one by one; a program that repeats one while the store is away does it some hundred times. */
+export const RESTRICTIONS: DailyLimit = { name: 'restrictions', of: 'recording', max: 500, refusals: [] };
+export const ASSESSMENTS: DailyLimit = { name: 'assessments', of: 'attempt', max: 500, refusals: [] };
 /** Aborts too. */
-export const DELETIONS: DailyLimit = { name: 'deletions', of: 'recording', max: 100 };
-export const ERASURES: DailyLimit = { name: 'erasures', of: 'participant', max: 100 };
+export const DELETIONS: DailyLimit = { name: 'deletions', of: 'recording', max: 500, refusals: ['recording-restricted'] };
+export const ERASURES: DailyLimit = { name: 'erasures', of: 'participant', max: 500, refusals: [] };
 /** Each leaves an audit event for every recording, which every later one reads. */
-export const EXPORTS: DailyLimit = { name: 'exports', of: 'participant', max: 100 };
+export const EXPORTS: DailyLimit = { name: 'exports', of: 'participant', max: 100, refusals: [] };
 
 /** Some MB. The one that was counted longest ago is forgotten first: to have it forgotten takes as many calls about others. */
 const KEPT = 50_000;

@@ -143,7 +143,7 @@ export function operation<
     const body = (await readBody?.(req, every)) as z.output<B>;
     const caller = { tenant, actor, requestId: state.requestId };
     const act = () => handle({ ctx, principal, caller, ref, query, headers, body, req, res, every });
-    return spec.perDay ? counted(serving.dailyLimits, spec.perDay, ref, res, act) : act();
+    return spec.perDay ? counted(serving.dailyLimits, spec.perDay, { principal, ref, res }, act) : act();
   }
 
   return {
@@ -168,15 +168,19 @@ export function operation<
   }
 }
 
-/** @throws ServiceError `daily-limit` at once, or what `act` throws; a failure of the store does not count */
+/**
+ * Each caller has counts of its own, so that none can use up those of another.
+ * @throws ServiceError `daily-limit` at once, or what `act` throws; a refusal that leaves nothing does not count
+ */
 async function counted<Result>(
   limits: DailyLimits,
   limit: DailyLimit,
-  ref: Readonly<Record<string, unknown>>,
-  res: Response,
+  { principal, ref, res }: Pick<Call<string, never, never, never>, 'principal' | 'res'> & {
+    readonly ref: Readonly<Record<string, unknown>>;
+  },
   act: () => Promise<Result>,
 ): Promise<Result> {
-  const id = NAMING[limit.of].map((name) => String(ref[name])).join('/');
+  const id = [...NAMING[limit.of].map((name) => String(ref[name])), principal.id].join('/');
   if (!limits.count(limit, id)) {
     res.setHeader('Retry-After', String(limits.secondsLeft()));
     const { name, of, max } = limit;
@@ -185,7 +189,7 @@ async function counted<Result>(
   try {
     return await act();
   } catch (error) {
-    if (!(error instanceof ServiceError)) limits.takeBack(limit, id);
+    if (error instanceof ServiceError && !limit.refusals.includes(error.code)) limits.takeBack(limit, id);
     throw error;
   }
 }

@@ -331,8 +331,8 @@ const TABLE = {
     status: 429,
     title: 'This was done too often today',
     advice:
-      'The call was repeated `limit` times for the same recording, attempt or participant since midnight UTC, and each ' +
-      'time leaves a trace in the store. Check what calls in a loop. `Retry-After` leads to the next day.',
+      'This caller repeated the call `limit` times for the same recording, attempt or participant since midnight UTC, and ' +
+      'each time left a trace in the store. Check what calls in a loop. `Retry-After` leads to the next day.',
     members: ['limit'],
   },
   'headers-too-large': {

@@ -54,7 +54,8 @@ export async function assessAttempt(
     const { tenant, exam, attempt } = ref;
     const deadlineMs = before.assessedDeadlineMs(completedAtMs);
     const { actor, requestId } = caller;
-    const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}`;
+    const confirmed = confirm.length === 0 ? '' : `, ${confirm.length} confirmed to end early`;
+    const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}${confirmed}`;
     await context.audit.record({ event: 'assessed', ref: { tenant, exam, attempt }, actor, requestId, detail });
     await bucket.queue.enqueue(ref, deadlineMs);
     await bucket.putAssessment(ref, completedAtMs);
@@ -112,11 +113,14 @@ function requirePlausible(context: RecordingsContext, attempt: Attempt, complete
   }
   const [first] = attempt.recordings;
   if (first && isBefore(completedAtMs, attempt.createdAtMs(first))) {
-    throw new ServiceError('assessment-before-recording', 'An attempt cannot be assessed before its first recording.');
+    const begun = toIso(attempt.createdAtMs(first));
+    throw new ServiceError('assessment-before-recording', `The first recording of the attempt began at ${begun}.`);
   }
   const isTooOld = completedAtMs < context.now() - MAX_RETENTION_MS - MAX_CLOCK_SKEW_MS;
   if (isTooOld || (isOver(context, attempt, completedAtMs) && !attempt.recordings.some(isKept))) {
-    const detail = 'No recording of an attempt that was assessed so long ago may be held any more.';
+    const detail =
+      `Its recordings had to be deleted by ${toIso(attempt.assessedDeadlineMs(completedAtMs))}: none is held, and there is ` +
+      'nothing to assess.';
     throw new ServiceError('assessment-too-old', detail);
   }
 }
@@ -129,6 +133,8 @@ function isOver({ now }: RecordingsContext, attempt: Attempt, completedAtMs: num
 function hasLive({ now }: RecordingsContext, attempt: Attempt): boolean {
   return attempt.recordings.some((state) => attempt.isLive(state, now()));
 }
+
+const CONFIRM = 'If the time is right, name them in "confirm".';
 
 /** @throws ServiceError `assessment-ends-recordings` with those that the caller has not named */
 function requireConfirmed(
@@ -148,8 +154,8 @@ function requireConfirmed(
   );
   if (ended.length === 0) return;
   const detail = isAtOnce
-    ? `The deadline of this assessment was ${toIso(deadlineMs)}: it would have recordings deleted at once.`
-    : 'This assessment was completed before recordings of the attempt began, and would have them deleted early.';
+    ? `The deadline of this assessment was ${toIso(deadlineMs)}: it would have recordings deleted at once. ${CONFIRM}`
+    : `This assessment was completed before recordings of the attempt began: it would have them deleted early. ${CONFIRM}`;
   throw new ServiceError('assessment-ends-recordings', detail, {
     deleteBy: toIso(deadlineMs),
     recordings: ended.map((state) => {

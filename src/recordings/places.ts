@@ -17,12 +17,12 @@ export interface Holder {
 }
 
 /**
- * The shares of work of which a process does `max` at once: a caller has a quarter of it at most, a tenant three quarters,
+ * The shares of work of which a process does `max` at once: a caller has half of it at most, a tenant three quarters,
  * and each of them `least`, so that neither can keep all others out. The narrowest comes first.
  */
 export function sharesOf({ tenant, caller }: Holder, max: number, least = 1): Share[] {
   return [
-    { name: `caller ${caller}`, max: Math.max(least, Math.floor(max / 4)), isOwn: true },
+    { name: `caller ${caller}`, max: Math.max(least, Math.floor(max / 2)), isOwn: true },
     { name: `tenant ${tenant}`, max: Math.max(least, Math.floor((max * 3) / 4)) },
     { name: 'process', max },
   ];

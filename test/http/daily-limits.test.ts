@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { DailyLimits } from '../../src/http/daily-limits.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 
-const TWICE = { name: 'links', of: 'recording', max: 2 } as const;
+const TWICE = { name: 'links', of: 'recording', max: 2, refusals: [] } as const;
 
 function startCounting() {
   const clock = { nowMs: 20_000 * DAY_MS + 1 };
