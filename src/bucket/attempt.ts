@@ -38,6 +38,8 @@ export function isKept({ objects }: RecordingState): boolean {
 export class Attempt {
   readonly ref: AttemptRef;
   readonly assessments: readonly AssessmentRecord[];
+  /** Markers of assessments that are being decided: no recording begins beside one. */
+  readonly assessing: readonly StoredItem[];
   /** Oldest first. */
   readonly recordings: readonly RecordingState[];
   /** Keys under the attempt that this service cannot have made: they are kept and reported. */
@@ -56,6 +58,7 @@ export class Attempt {
     { uploads = [], storeTimeMs = Number.NaN }: { uploads?: readonly OpenUpload[]; storeTimeMs?: number } = {},
   ) {
     const assessments: AssessmentRecord[] = [];
+    const assessing: StoredItem[] = [];
     const unknownKeys: string[] = [];
     const drafts = new Map<string, Draft>();
     let assessedAtMs: number | undefined;
@@ -65,7 +68,8 @@ export class Attempt {
         const { completedAtMs } = parsed;
         assessments.push({ ...item, completedAtMs });
         if (!item.isNoncurrent) assessedAtMs = Math.min(assessedAtMs ?? completedAtMs, completedAtMs);
-      } else if (parsed?.type === 'recording') {
+      } else if (parsed?.type === 'assessing') assessing.push(item);
+      else if (parsed?.type === 'recording') {
         const draft = draftOf(drafts, parsed);
         draft.items.push({ ...item, object: parsed.object });
         if (!item.isNoncurrent) draft.objects[parsed.object] = item;
@@ -78,6 +82,7 @@ export class Attempt {
     }
     this.ref = ref;
     this.assessments = assessments;
+    this.assessing = assessing;
     this.assessedAtMs = assessedAtMs;
     this.recordings = [...drafts.values()].sort((a, b) => (a.ref.recording < b.ref.recording ? -1 : 1));
     this.#byId = drafts;
@@ -140,7 +145,7 @@ export class Attempt {
   /** Every key that the listing showed, but those of open uploads. */
   get keys(): string[] {
     const items = this.recordings.flatMap((state): readonly StoredItem[] => state.items).concat(this.assessments);
-    return items.map(({ key }) => key).concat(this.unknownKeys);
+    return [...items, ...this.assessing].map(({ key }) => key).concat(this.unknownKeys);
   }
 }
 

@@ -1,6 +1,12 @@
 // The bucket as the rest of the service sees it: attempts, recordings, documents.
 import pMap from 'p-map';
-import type { AttemptRef, ParticipantRef, RandomBytes, RecordingRef } from '../model/ids.ts';
+import {
+  type AttemptRef,
+  newUniqueName,
+  type ParticipantRef,
+  type RandomBytes,
+  type RecordingRef,
+} from '../model/ids.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import {
   type DeleteFailure,
@@ -18,7 +24,7 @@ import { Attempt, type RecordingState } from './attempt.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, parseDocument, type Receipt, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
-import { eachItem, hasObject, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
+import { eachItem, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
 
 export interface BucketContext {
   readonly store: ObjectStore;
@@ -54,6 +60,7 @@ export class Bucket {
   readonly queue: DeletionQueue;
   readonly #policy: RetentionPolicy;
   readonly #now: () => number;
+  readonly #randomBytes: RandomBytes;
   #versioned: Promise<boolean> | undefined;
 
   constructor({ store, policy, now, randomBytes }: BucketContext) {
@@ -61,6 +68,7 @@ export class Bucket {
     this.queue = new DeletionQueue(store, randomBytes);
     this.#policy = policy;
     this.#now = now;
+    this.#randomBytes = randomBytes;
   }
 
   /** One LIST of exactly the attempt's prefix; with `everything` what a purge has to delete, older versions included. */
@@ -124,7 +132,7 @@ export class Bucket {
     let own: StoredItem[] = [];
     for await (const item of items) {
       const parsed = parseKey(item.key);
-      if (parsed?.type !== 'recording' && parsed?.type !== 'assessed') {
+      if (parsed?.type !== 'recording' && parsed?.type !== 'assessed' && parsed?.type !== 'assessing') {
         await options.onUnknownKey?.(item.key);
         continue;
       }
@@ -184,6 +192,13 @@ export class Bucket {
     await this.store.put(keyOf('assessed', { ...ref, timeMs: completedAtMs }), new Uint8Array());
   }
 
+  /** Says that an assessment is being decided; the key, for `removeKey`. */
+  async markAssessing(ref: AttemptRef): Promise<string> {
+    const key = keyOf('assessing', { ...ref, unique: newUniqueName(this.#randomBytes) });
+    await this.store.put(key, new Uint8Array());
+    return key;
+  }
+
   async readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
     const body = await this.store.get(keyOf('receipt', ref));
     return body && (parseDocument('receipt', body, ref) ?? 'unreadable');
@@ -204,9 +219,12 @@ export class Bucket {
     await this.store.put(keyOf('participant', { ...ref, participant }), body);
   }
 
-  /** Whether the participant has an index entry that leads to a recording, begun or whole. */
-  hasParticipant(participant: string, ref: RecordingRef): Promise<boolean> {
-    return hasObject(this.store, keyOf('participant', { ...ref, participant }));
+  /** How old the index entry is that leads from a participant to a recording, by the store's clock; undefined: there is none. */
+  async participantEntryAgeMs(participant: string, ref: RecordingRef): Promise<number | undefined> {
+    const key = keyOf('participant', { ...ref, participant });
+    const { objects, storeTimeMs } = await this.store.list(key, { limit: 1 });
+    const [object] = objects;
+    return object?.key === key ? storeTimeMs - object.lastModifiedMs : undefined;
   }
 
   /** The index entry of a recording whose creation is whole; undefined where there is none, or one that is begun. */

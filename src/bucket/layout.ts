@@ -6,6 +6,7 @@ import { fromDay, fromKeyTime, toDay, toKeyTime } from '../model/times.ts';
 const TREE = {
   recording: 'attempts/{tenant}/{exam}/{attempt}/{recording}/{object}',
   assessed: 'attempts/{tenant}/{exam}/{attempt}/assessed/{time}',
+  assessing: 'attempts/{tenant}/{exam}/{attempt}/assessing/{unique}',
   participant: 'participants/{tenant}/{participant}/{exam}/{attempt}/{recording}',
   'due-attempt': 'due/{time}/attempt/{tenant}/{exam}/{attempt}/{unique}',
   'due-receipts': 'due/{time}/receipts/{unique}',
@@ -73,6 +74,7 @@ export type OverrideStage = 'begun' | 'done';
 export type ParsedKey =
   | { readonly type: 'recording'; readonly ref: RecordingRef; readonly object: RecordingObject }
   | { readonly type: 'assessed'; readonly ref: AttemptRef; readonly completedAtMs: number }
+  | { readonly type: 'assessing'; readonly ref: AttemptRef }
   | { readonly type: 'participant'; readonly participant: string; readonly ref: RecordingRef }
   | { readonly type: 'due-attempt'; readonly timeMs: number; readonly ref: AttemptRef; readonly unique: string }
   | { readonly type: 'due-receipts'; readonly timeMs: number; readonly unique: string }
@@ -181,6 +183,7 @@ function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
   if (!isId(tenant) || !isId(exam) || !isId(attempt)) return undefined;
   const attemptRef = { tenant, exam, attempt };
   if (type === 'assessed') return { type, ref: attemptRef, completedAtMs: timeMs };
+  if (type === 'assessing') return { type, ref: attemptRef };
   if (type === 'due-attempt') return { type, timeMs, ref: attemptRef, unique };
   if (type === 'audit-attempt') {
     const dayMs = fromDay(segments.day);

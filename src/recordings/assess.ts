@@ -51,17 +51,51 @@ export async function assessAttempt(
     return toAssessment(await bucket.attempt(ref), completedAtMs);
   }
   if (!isKnown) {
-    const { tenant, exam, attempt } = ref;
     const deadlineMs = before.assessedDeadlineMs(completedAtMs);
-    const { actor, requestId } = caller;
-    const confirmed = confirm.length === 0 ? '' : `, ${confirm.length} confirmed to end early`;
-    const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}${confirmed}`;
-    await context.audit.record({ event: 'assessed', ref: { tenant, exam, attempt }, actor, requestId, detail });
+    const write = () => writeAssessment(context, caller, ref, { completedAtMs, confirm, deadlineMs });
     await bucket.queue.enqueue(ref, deadlineMs);
-    await bucket.putAssessment(ref, completedAtMs);
+    // What begins by now began before it by so little that no deadline moves by more than a request lasts.
+    if (!isBefore(completedAtMs, context.now())) await write();
+    else {
+      await whileNoneBegins(bucket, ref, async (attempt) => {
+        requireConfirmed(context, attempt, completedAtMs, new Set(confirm));
+        await write();
+      });
+    }
   }
   const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
   return toAssessment(attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
+}
+
+/** In the audit trail before it counts. */
+async function writeAssessment(
+  context: RecordingsContext,
+  { actor, requestId }: Caller,
+  { tenant, exam, attempt }: AttemptRef,
+  { completedAtMs, confirm, deadlineMs }: Required<AssessmentReport> & { readonly deadlineMs: number },
+): Promise<void> {
+  const ref = { tenant, exam, attempt };
+  const confirmed = confirm?.length ? `, ${confirm.length} confirmed to end early` : '';
+  const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}${confirmed}`;
+  await context.audit.record({ event: 'assessed', ref, actor, requestId, detail });
+  await new Bucket(context).putAssessment(ref, completedAtMs);
+}
+
+/**
+ * Between a marker and a listing after it on the one side, a manifest and a listing after it on the other, at least one
+ * sees the other: `act` gets every recording that is answered, and those that began meanwhile give way (`createRecording`).
+ */
+async function whileNoneBegins(
+  bucket: Bucket,
+  ref: AttemptRef,
+  act: (attempt: Attempt) => Promise<void>,
+): Promise<void> {
+  const marker = await bucket.markAssessing(ref);
+  try {
+    await act(await bucket.attempt(ref));
+  } finally {
+    await bucket.removeKey(marker);
+  }
 }
 
 /** The sweeper has not come in time, and an assessment must not give such a recording a new deadline. */

@@ -10,7 +10,7 @@ import { checkParts, type StoredPart, sameEtag } from '../model/parts.ts';
 import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { type Caller, noteContent, type RecordingsContext } from './context.ts';
-import { deleteRecording } from './delete.ts';
+import { deleteRecording, requireUnrestricted } from './delete.ts';
 import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
 import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
 import { plausibleTimeline } from './timeline.ts';
@@ -170,12 +170,16 @@ async function respond(
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
     const { why } = finalized;
+    const reason = 'not-a-recording';
     const announce = async () => {
       if (!by) return;
       const { actor, requestId } = by;
       await context.audit.record({ event: 'content-refused', ref, actor, requestId, detail: why });
     };
-    await deleteRecording(context, ref, { reason: 'not-a-recording', actor: 'service', announce });
+    const requireStill = async () => {
+      if (by) await requireUnrestricted(context, by, ref, reason);
+    };
+    await deleteRecording(context, ref, { reason, actor: 'service', announce, requireStill });
     const detail = `The file ${NO_RECORDING[why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }

@@ -13,7 +13,7 @@ import { toIso } from '../model/times.ts';
 import { consentAt } from './consent.ts';
 import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
 import { giveWay } from './creation.ts';
-import { requireInTime } from './creation-time.ts';
+import { mayBeRunning, requireInTime } from './creation-time.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
 import { describe, readContent, requireRightClock } from './read.ts';
@@ -68,6 +68,7 @@ export async function createRecording(
   const before = await bucket.attempt(attemptRef);
   requireRightClock(context, before);
   requireUnassessed(before);
+  if (isBeingAssessed(before)) throw beingAssessed();
   const { idempotencyKey } = input;
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
   const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
@@ -103,8 +104,11 @@ export async function createRecording(
   const after = await bucket.attempt(ref);
   requireNotDeleted(after, ref);
   const since = keyed && elapsedMs;
-  if (after.assessedAtMs !== undefined) await giveWay(context, bucket, own, since);
-  requireUnassessed(after);
+  if (after.assessedAtMs !== undefined || isBeingAssessed(after)) {
+    await giveWay(context, bucket, own, since);
+    requireUnassessed(after);
+    throw beingAssessed();
+  }
   if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, elapsedMs });
   if (input.isOfOneParticipant) {
     await requireOnlyParticipant(context, bucket, own, { before, after, elapsedMs: since });
@@ -122,6 +126,15 @@ export async function createRecording(
 function requireUnassessed({ assessedAtMs }: Attempt): void {
   if (assessedAtMs === undefined) return;
   throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
+}
+
+/** An assessment that is being decided lists once more after its marker is written: then it sees this one, or this one sees it. */
+function isBeingAssessed({ assessing, storeTimeMs }: Attempt): boolean {
+  return assessing.some(({ lastModifiedMs }) => mayBeRunning(storeTimeMs - lastModifiedMs));
+}
+
+function beingAssessed(): ServiceError {
+  return new ServiceError('recording-being-created', 'This attempt is being assessed; send the request again.');
 }
 
 /** An erasure of its participant may have come before its manifest was answered. */

@@ -1,17 +1,16 @@
 // How long a creation may take: what it has begun may not be judged before.
 import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
-import { createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
-import type { RecordingsContext } from './context.ts';
 
 /** From the writing of its manifest on: a try that takes longer neither responds nor begins to give way. */
 const DECIDES_WITHIN_MS = 30 * SECOND_MS;
 
-/** Whether the request that creates it may still be running, by the time in its id. */
-export function mayBeBeingCreated({ now }: Pick<RecordingsContext, 'now'>, { recording }: RecordingRef): boolean {
-  const ageMs = now() - createdAtOf(recording);
-  return ageMs <= MAX_REQUEST_MS && ageMs >= -CLOCKS_AGREE_WITHIN_MS;
+/**
+ * Whether the request that wrote something may still be running.
+ * @param ageMs of what it wrote, by the store's clock alone; what has no age is young
+ */
+export function mayBeRunning(ageMs: number): boolean {
+  return !(ageMs > MAX_REQUEST_MS);
 }
 
 /** @throws ServiceError `recording-being-created` when other requests may take the try for dead */

@@ -9,7 +9,7 @@ import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
-import { mayBeBeingCreated, stillBeingCreated } from './creation-time.ts';
+import { mayBeRunning, stillBeingCreated } from './creation-time.ts';
 import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
 
@@ -43,21 +43,23 @@ export async function withdrawRecording(
   ref: RecordingRef,
 ): Promise<Receipt> {
   const reason = 'consent-withdrawn';
-  return eraseRecording(context, caller, ref, reason, async () => {
-    await requireUnrestricted(context, caller, await new Bucket(context).recording(ref), reason);
-  });
+  return eraseRecording(context, caller, ref, reason, () => requireUnrestricted(context, caller, ref, reason));
 }
 
-/** The refusal is in the audit trail, where the privacy desk finds it. @throws ServiceError `recording-restricted` */
-async function requireUnrestricted(
-  { audit }: RecordingsContext,
-  { actor, requestId }: Caller,
-  state: RecordingState | undefined,
+/**
+ * For deletions that are not the privacy desk's. The refusal is in the audit trail, where the desk finds it.
+ * @throws ServiceError `recording-restricted`
+ */
+export async function requireUnrestricted(
+  context: RecordingsContext,
+  { actor, requestId }: Pick<Caller, 'actor' | 'requestId'>,
+  ref: RecordingRef,
   reason: DeletionReason,
 ): Promise<void> {
-  if (!state?.objects.restricted || state.objects.deleting) return;
-  const { ref } = state;
-  await audit.record({ event: 'deletion-refused', ref, reason, detail: 'recording-restricted', actor, requestId });
+  const { restricted, deleting } = (await new Bucket(context).recording(ref))?.objects ?? {};
+  if (!restricted || deleting) return;
+  const detail = 'recording-restricted';
+  await context.audit.record({ event: 'deletion-refused', ref, reason, detail, actor, requestId });
   throw new ServiceError(
     'recording-restricted',
     'The privacy desk has restricted this recording, and decides about its deletion. It was not deleted.',
@@ -72,21 +74,25 @@ async function requireUnrestricted(
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
   const { actor, requestId } = caller;
   const bucket = new Bucket(context);
+  const requireStill = () => requireUnrestricted(context, caller, ref, 'aborted');
   const state = await requireNotStored(bucket, ref);
+  await requireStill();
   let isEmpty = false;
-  await requireUnrestricted(context, caller, state, 'aborted');
   if (state && isKept(state)) {
     const { uploadId } = await readManifest(context, ref);
     isEmpty = await hasNoPart(context, bucket, ref, uploadId);
+    if (!isEmpty) {
+      // Before the parts go, which nothing brings back.
+      await bucket.queue.enqueue(ref, context.now());
+      await context.audit.record({ event: 'aborted', ref, actor, requestId });
+      await requireStill();
+    }
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), uploadId);
     await requireNotStored(bucket, ref);
   }
-  if (isEmpty) await discardRecording(context, ref, { actor });
-  else {
-    const announce = () => context.audit.record({ event: 'aborted', ref, actor, requestId });
-    await deleteRecording(context, ref, { reason: 'aborted', actor, announce });
-  }
+  if (isEmpty) await discardRecording(context, ref, { actor, requireStill });
+  else await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill });
 }
 
 /** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
@@ -146,10 +152,12 @@ async function deleteOrDiscard(
   { reason, actor, isCreator, isEmpty = false, requireStill, announce }: DeletionRequest,
 ): Promise<Receipt | undefined> {
   const bucket = new Bucket(context);
-  const { manifest, deleting } = (await bucket.recording(ref))?.objects ?? {};
+  const before = await bucket.attempt(ref);
+  const { manifest, deleting } = before.recording(ref.recording)?.objects ?? {};
   // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!manifest && !deleting) return requireReceipt(context, ref);
-  if (!isCreator && !(await isCreated(context, bucket, ref))) return requireReceipt(context, ref);
+  const isOver = isCreator || !manifest || !mayBeRunning(before.storeTimeMs - manifest.lastModifiedMs);
+  if (!isOver && !(await isCreated(bucket, ref))) return requireReceipt(context, ref);
 
   const nowMs = context.now();
   forget(context, ref);
@@ -206,11 +214,10 @@ async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Pr
 }
 
 /**
- * A creation that may have to give way marks its participant index entry as whole at its end: until then it may go on.
+ * A creation marks its participant index entry as whole at its end: until then it may go on.
  * False when the entry is missing because another deletion has just finished. @throws ServiceError `recording-being-created`
  */
-async function isCreated(context: RecordingsContext, bucket: Bucket, ref: RecordingRef): Promise<boolean> {
-  if (!mayBeBeingCreated(context, ref)) return true;
+async function isCreated(bucket: Bucket, ref: RecordingRef): Promise<boolean> {
   const manifest = await bucket.read(ref, 'manifest');
   if (!manifest || manifest === 'unreadable') return true;
   if (await bucket.participantEntry(manifest, ref)) return true;

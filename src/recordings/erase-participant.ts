@@ -6,7 +6,7 @@ import { ServiceError } from '../model/errors.ts';
 import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { mayBeBeingCreated } from './creation-time.ts';
+import { mayBeRunning } from './creation-time.ts';
 import { eraseRecording } from './delete.ts';
 import { failureOf } from './failure.ts';
 
@@ -85,8 +85,8 @@ export async function eraseParticipant(
     if (!(error instanceof ServiceError)) return failureOf(error).code;
     if (error.code !== 'recording-not-found') return error.code;
     try {
-      const isBegun = mayBeBeingCreated(context, ref) && (await bucket.hasParticipant(participant.participant, ref));
-      if (isBegun) return 'recording-being-created';
+      const ageMs = await bucket.participantEntryAgeMs(participant.participant, ref);
+      if (ageMs !== undefined && mayBeRunning(ageMs)) return 'recording-being-created';
       await bucket.removeParticipant(participant.participant, ref);
       return undefined;
     } catch (refused) {

@@ -1,14 +1,18 @@
 // What claims to come from the future was written by a clock that was ahead, or by a stranger. It is kept for 30 days from
 // now at most, whatever it claims.
+import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import { inBatches } from '../bucket/listing.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { tagRecordings } from '../recordings/assess.ts';
 import type { SweepRun } from './run.ts';
 
-/** Entries that one run brings back; the next run finds the others. */
-const MAX_ENTRIES = 1000;
+/** Brought back together. */
+const BATCH_ENTRIES = 1000;
 
 /**
  * Replaces each queue entry that is later than any deadline by one of now, so that the sweep inspects its attempt; each is
@@ -21,16 +25,26 @@ export async function bringEntriesBack(run: SweepRun, head: QueuePage): Promise<
   // The run may have begun an hour ago: entries were added since.
   const nowMs = context.now();
   const latestMs = nowMs + MAX_RETENTION_MS + CLOCKS_AGREE_WITHIN_MS;
-  const entries: AttemptEntry[] = [];
-  for await (const entry of head.next === undefined ? head.entries : bucket.queue.entries({ fromMs: latestMs })) {
-    if (entry.type === 'attempt' && entry.timeMs > latestMs) entries.push(entry);
-    if (entries.length === MAX_ENTRIES || run.isStopped) break;
+  let isAny = false;
+  for await (const entries of inBatches(entriesBeyond(bucket, latestMs, head), BATCH_ENTRIES)) {
+    for (const { key } of entries) tally.problem({ code: 'from-future' }, key);
+    if (options.dryRun) continue;
+    await pMap(entries, (entry) => bucket.queue.enqueueInstead(entry, nowMs), { concurrency: STORE_CONCURRENCY });
+    await run.remove(entries.map(({ key }) => key));
+    isAny = true;
+    if (run.isStopped) break;
   }
-  for (const { key } of entries) tally.problem({ code: 'from-future' }, key);
-  if (options.dryRun || entries.length === 0) return false;
-  for (const entry of entries) await bucket.queue.enqueueInstead(entry, nowMs);
-  await run.remove(entries.map(({ key }) => key));
-  return true;
+  return isAny;
+}
+
+async function* entriesBeyond(
+  bucket: Bucket,
+  latestMs: number,
+  head: QueuePage,
+): AsyncGenerator<AttemptEntry, void, undefined> {
+  for await (const entry of head.next === undefined ? head.entries : bucket.queue.entries({ fromMs: latestMs })) {
+    if (entry.type === 'attempt' && entry.timeMs > latestMs) yield entry;
+  }
 }
 
 /** Whether a recording's id, or the assessment that counts, is of a time to come. */
@@ -46,6 +60,7 @@ export async function bound(bucket: Bucket, attempt: Attempt, nowMs: number): Pr
   await bucket.queue.enqueue(attempt.ref, nowMs);
   for (const { ref } of recordingsAhead(attempt, nowMs)) await bucket.mark(ref, 'ahead');
   if (isAhead(attempt.assessedAtMs, nowMs)) await bucket.putAssessment(attempt.ref, nowMs);
+  await tagRecordings(bucket, await bucket.attempt(attempt.ref));
 }
 
 function recordingsAhead(attempt: Attempt, nowMs: number): RecordingState[] {

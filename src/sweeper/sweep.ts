@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { DELETION } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import type { StoredItem } from '../bucket/listing.ts';
 import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -310,19 +311,26 @@ class ChunkSweep {
     const { bucket, context, startedAtMs, tally } = this.#run;
     const isDeleted = ({ ref }: RecordingState) => this.#deleted.has(recordingId(ref));
     const nothing = { records: [], entries: [] };
+    // First of all: whatever else is wrong with the attempt must not keep it.
+    if (isFromFuture(attempt, context.now()) && (await this.#bound(attempt))) return nothing;
+    const isYoung = ({ lastModifiedMs }: StoredItem) => this.#run.isYoung(this.#storeTimeMs - lastModifiedMs);
     const isIncomplete =
       candidates.some(({ state }) => !isDeleted(state)) ||
       attempt.unknownKeys.length > 0 ||
+      attempt.assessing.some(isYoung) ||
       isUnclear ||
       // An upload of this attempt may be all that is left of a recording.
       this.#uploads.source === 'unknown';
     if (isIncomplete) return nothing;
     const past = due.entries.filter(({ ageMs }) => !this.#run.isYoung(ageMs));
-    const leftBehind = past.flatMap((entry) => this.#indexEntryOf(entry, attempt));
+    const leftBehind = [
+      ...attempt.assessing.map(({ key }) => key),
+      ...past.flatMap((entry) => this.#indexEntryOf(entry, attempt)),
+    ];
     const nextMs = attempt.nextDeadlineMs(this.#deleted);
     const areRecordsOver =
       attempt.recordings.every(isDeleted) &&
-      attempt.assessments.every(({ lastModifiedMs }) => !this.#run.isYoung(this.#storeTimeMs - lastModifiedMs)) &&
+      !attempt.assessments.some(isYoung) &&
       !(nextMs !== undefined && nextMs > startedAtMs + context.leadMs);
     if (nextMs === undefined || areRecordsOver) {
       return {
@@ -331,17 +339,26 @@ class ChunkSweep {
       };
     }
     try {
-      if (isFromFuture(attempt, context.now())) {
-        tally.problem({ code: 'from-future' }, bucket.attemptName(due.ref));
-        await bound(bucket, attempt, context.now());
-        return nothing;
-      }
       if (!due.entries.some(({ timeMs }) => timeMs === nextMs)) await bucket.queue.enqueue(due.ref, nextMs);
     } catch (error) {
       tally.problem(failureOf(error), bucket.attemptName(due.ref));
       return nothing;
     }
     return { records: leftBehind, entries: past.filter(({ timeMs }) => timeMs !== nextMs).map(({ key }) => key) };
+  }
+
+  /** False where the purge left nothing to be bounded. */
+  async #bound({ ref }: Attempt): Promise<boolean> {
+    const { bucket, context, tally } = this.#run;
+    try {
+      const left = await bucket.attempt(ref);
+      if (!isFromFuture(left, context.now())) return false;
+      tally.problem({ code: 'from-future' }, bucket.attemptName(ref));
+      await bound(bucket, left, context.now());
+    } catch (error) {
+      tally.problem(failureOf(error), bucket.attemptName(ref));
+    }
+    return true;
   }
 
   /** The participant index entry of a creation that died before its manifest: nothing but its queue entry leads there. */

@@ -6,7 +6,7 @@ import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { Assessment } from '../../src/recordings/assess.ts';
 import { webm } from '../kit/fixtures.ts';
 import { createInterventions, overriding } from '../kit/interventions.ts';
-import { attemptPrefix, recordingKey } from '../kit/keys.ts';
+import { assessingKey, attemptPrefix, dueAttemptKey, recordingKey } from '../kit/keys.ts';
 import { mediaKey } from '../kit/service.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
@@ -223,9 +223,72 @@ describe('an assessment that would end recordings early', () => {
     expect((await assess(attemptPath, now(29 * DAY_MS))).status).toBe(200);
     held.release();
     expectProblem(await creating, 409, 'attempt-assessed');
+    expect(await api.service.keys(`attempts/acme/math/${attempt}/assessing/`)).toEqual([]);
     const left = await api.service.keys();
     const about = left.filter((key) => key.includes(`/${attempt}/`));
     expect(about.filter((key) => !/^(due|audit)\/|\/assessed\//.test(key))).toEqual([]);
+  });
+});
+
+describe('what begins while a back-dated assessment is decided', () => {
+  const pathOfAttempt = (attempt: string) => `/v1/exams/math/attempts/${attempt}`;
+  const begin = (attempt: string) => api.call('post', `${pathOfAttempt(attempt)}/recordings`, { body: CREATE_BODY });
+
+  /** The assessment waits before this write; `act` runs meanwhile. */
+  async function assessingBefore(attempt: string, write: string, act: () => Promise<void>) {
+    const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    store.watch('put', async (key) => {
+      if (!String(key).includes(`/${attempt}/`) || !String(key).includes(write)) return;
+      reach();
+      await released;
+    });
+    const assessing = assess(pathOfAttempt(attempt), now(29 * DAY_MS));
+    await reached;
+    try {
+      await act();
+    } finally {
+      release();
+      store.watch('put', () => {});
+    }
+    return assessing;
+  }
+
+  it('gives way where the marker is there when it looks', async () => {
+    const attempt = newAttempt();
+    const answer = await assessingBefore(attempt, '-assessed-', async () => {
+      expectProblem(await begin(attempt), 409, 'recording-being-created');
+    });
+    expect(answer.status).toBe(200);
+    expectProblem(await begin(attempt), 409, 'attempt-assessed');
+  });
+
+  it('and is answered before the marker is there, has the assessment refused, and keeps its deadline', async () => {
+    const attempt = newAttempt();
+    const begun: Awaited<ReturnType<typeof begin>>[] = [];
+    const refused = await assessingBefore(attempt, '/assessing/', async () => void begun.push(await begin(attempt)));
+    expectProblem(refused, 409, 'assessment-ends-recordings');
+    expect(begun.map(({ status }) => status)).toEqual([201]);
+    for (const { body, headers } of begun) {
+      const { deleteBy } = (body as { recording: Recording }).recording;
+      expect((await api.call<Recording>('get', String(headers.location))).body.deleteBy).toBe(deleteBy);
+    }
+    expect(await api.service.keys(`attempts/acme/math/${attempt}/ass`)).toEqual([]);
+  });
+
+  it('of an assessment that died is let begin after an hour, and a sweep takes its marker away', async () => {
+    const own = await startApi();
+    const attempt = newAttempt();
+    const ref = { tenant: 'acme', exam: 'math', attempt };
+    await own.service.store.put(dueAttemptKey(own.service.clock.now() + DAY_MS, ref, 'x'), new Uint8Array());
+    await own.service.store.put(assessingKey(ref, 'x'), new Uint8Array());
+    const again = () => own.call('post', `${pathOfAttempt(attempt)}/recordings`, { body: CREATE_BODY });
+    expectProblem(await again(), 409, 'recording-being-created');
+    own.service.clock.advance(HOUR_MS + 1);
+    expect((await again()).status).toBe(201);
+    own.service.clock.advance(2 * DAY_MS);
+    expect(await own.service.sweep()).toMatchObject({ failed: 0 });
+    expect(await own.service.keys(assessingKey(ref, ''))).toEqual([]);
   });
 });
 

@@ -9,6 +9,7 @@ export const attemptPrefix = (ref: AttemptRef) => prefixOf('recording', attemptO
 export const recordingPrefix = (ref: RecordingRef) => prefixOf('recording', ref);
 export const recordingKey = (ref: RecordingRef, object: RecordingObject) => keyOf('recording', { ...ref, object });
 export const assessedKey = (ref: AttemptRef, timeMs: number) => keyOf('assessed', { ...ref, timeMs });
+export const assessingKey = (ref: AttemptRef, unique: string) => keyOf('assessing', { ...attemptOf(ref), unique });
 export const participantPrefix = (tenant: string, participant: string) =>
   prefixOf('participant', { tenant, participant });
 export const participantKey = (participant: string, ref: RecordingRef) => keyOf('participant', { ...ref, participant });
