@@ -353,7 +353,9 @@ const TABLE = {
   'erasure-incomplete': {
     status: 503,
     title: 'Not everything could be deleted yet',
-    advice: '`failed` lists what is left, `receipts` proves the rest. Repeat the call, or leave it to the next sweep.',
+    advice:
+      '`failed` lists what is left, `receipts` proves the rest. Repeat the call until it succeeds: a recording that is just ' +
+      'being created (`recording-being-created`) is left by sweeps, and can be erased once it is there, or after an hour.',
     retryAfterSeconds: 5,
     members: ['failed', 'receipts'],
   },
