@@ -5,7 +5,7 @@ import { type AttemptRef, newUniqueName, type RandomBytes, type RecordingRef } f
 import type { AuditEvent } from '../model/recording.ts';
 import { fromDay, toDay, toIso, toKeyTime } from '../model/times.ts';
 import { type ListedObject, type ListPage, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
-import { type AuditEventDocument, idsOf, parseDocument, toBody } from './documents.ts';
+import { type AuditEventDocument, idsOf, readDocument, toBody } from './documents.ts';
 import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
 
 export interface AuditRecord {
@@ -80,9 +80,8 @@ export async function* readAuditEvents(
   for await (const event of events) if (event) yield event;
 
   async function readEvent({ key, of, dayMs, name }: ListedEvent): Promise<StoredAuditEvent | undefined> {
-    const body = await store.get(key);
-    const event = body && parseDocument('auditEvent', body, of);
-    return event && { dayMs, name, event };
+    const event = await readDocument(store, key, 'auditEvent', of);
+    return event && event !== 'unreadable' ? { dayMs, name, event } : undefined;
   }
 }
 

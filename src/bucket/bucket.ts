@@ -22,7 +22,7 @@ import {
 } from '../objectstore/object-store.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
 import { DeletionQueue } from './deletion-queue.ts';
-import { type DocumentOf, type Manifest, parseDocument, type Receipt, refOf, toBody } from './documents.ts';
+import { type DocumentOf, type Manifest, type Receipt, readDocument, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
 import { eachItem, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
 
@@ -52,7 +52,7 @@ export const DELETION = 'DeleteObject';
 
 /**
  * Made for one request or one run: it remembers whether the bucket keeps versions. Every method throws StoreError when
- * the store fails; a read gives undefined for what is absent and `unreadable` for what cannot be parsed.
+ * the store fails; a read gives undefined for what is absent and `unreadable` for what cannot be parsed, or is too large.
  */
 export class Bucket {
   /** For media, which have no document: uploads, ranges, tags, by `mediaKey`. */
@@ -172,12 +172,8 @@ export class Bucket {
 
   // Documents
 
-  async read<K extends RecordingDocument>(
-    ref: RecordingRef,
-    kind: K,
-  ): Promise<DocumentOf<K> | 'unreadable' | undefined> {
-    const body = await this.store.get(keyOf('recording', { ...ref, object: kind }));
-    return body && (parseDocument(kind, body, ref) ?? 'unreadable');
+  read<K extends RecordingDocument>(ref: RecordingRef, kind: K): Promise<DocumentOf<K> | 'unreadable' | undefined> {
+    return readDocument(this.store, keyOf('recording', { ...ref, object: kind }), kind, ref);
   }
 
   async write<K extends RecordingDocument>(ref: RecordingRef, kind: K, document: DocumentOf<K>): Promise<void> {
@@ -199,9 +195,8 @@ export class Bucket {
     return key;
   }
 
-  async readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
-    const body = await this.store.get(keyOf('receipt', ref));
-    return body && (parseDocument('receipt', body, ref) ?? 'unreadable');
+  readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
+    return readDocument(this.store, keyOf('receipt', ref), 'receipt', ref);
   }
 
   async putReceipt(receipt: Receipt): Promise<void> {

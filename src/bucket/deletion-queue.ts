@@ -9,7 +9,7 @@ import {
 } from '../model/ids.ts';
 import { toKeyTime } from '../model/times.ts';
 import { type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
-import { parseDocument, type ReceiptIndex, type RetentionOverrides, toBody } from './documents.ts';
+import { type ReceiptIndex, type RetentionOverrides, readDocument, toBody } from './documents.ts';
 import { DUE_PREFIX, keyOf, type OverrideStage, parseKey } from './layout.ts';
 import { isAscending } from './listing.ts';
 
@@ -110,11 +110,11 @@ export class DeletionQueue {
 
   /** An index of receipts; undefined where it does not exist. @throws StoreError */
   readReceiptIndex(key: string): Promise<ReceiptIndex | 'unreadable' | undefined> {
-    return this.#read('receiptIndex', key);
+    return readDocument(this.#store, key, 'receiptIndex');
   }
 
   readOverrides(key: string): Promise<RetentionOverrides | 'unreadable' | undefined> {
-    return this.#read('retentionOverrides', key);
+    return readDocument(this.#store, key, 'retentionOverrides');
   }
 
   /** Records with which overrides the queue agrees; the key of the record. @throws StoreError */
@@ -122,11 +122,6 @@ export class DeletionQueue {
     const key = keyOf('due-orders', { timeMs: 0, digest, stage });
     await this.#store.put(key, toBody(overrides));
     return key;
-  }
-
-  async #read<K extends 'receiptIndex' | 'retentionOverrides'>(kind: K, key: string) {
-    const body = await this.#store.get(key);
-    return body && (parseDocument(kind, body) ?? 'unreadable');
   }
 }
 

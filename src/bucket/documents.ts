@@ -6,6 +6,8 @@ import { readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES } from '../model/parts.ts';
 import { AUDIT_EVENTS, ERASURE_REASONS, LIMITS, RECORDING_KINDS } from '../model/recording.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
+import type { ObjectStore } from '../objectstore/object-store.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import { MAX_KEY_BYTES } from './layout.ts';
 
 const id = z.string().regex(ID_PATTERN);
@@ -192,6 +194,37 @@ export function parseDocument<K extends DocumentKind>(
 
 function recordingOf(ref: AttemptRef | RecordingRef): string | undefined {
   return 'recording' in ref ? ref.recording : undefined;
+}
+
+/**
+ * A document as it is stored; undefined where there is none. `unreadable`: it is too large for any, truncated, of another
+ * shape, or of another recording or attempt than `ref`. @throws StoreError
+ */
+export function readDocument<K extends DocumentKind>(
+  store: Pick<ObjectStore, 'get'>,
+  key: string,
+  kind: K,
+  ref?: AttemptRef | RecordingRef,
+): Promise<DocumentOf<K> | 'unreadable' | undefined> {
+  return readAs(store, key, (body) => parseDocument(kind, body, ref));
+}
+
+/**
+ * What `parse` makes of an object; undefined where there is none. `unreadable`: `parse` makes nothing of it, or it is too
+ * large to be read at all. @throws StoreError
+ */
+export async function readAs<T>(
+  store: Pick<ObjectStore, 'get'>,
+  key: string,
+  parse: (body: Uint8Array) => T | undefined,
+): Promise<T | 'unreadable' | undefined> {
+  try {
+    const body = await store.get(key);
+    return body && (parse(body) ?? 'unreadable');
+  } catch (error) {
+    if (isStoreError(error, 'too-large')) return 'unreadable';
+    throw error;
+  }
 }
 
 /** Undefined for a body that is no JSON, or of another shape. */

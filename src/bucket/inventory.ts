@@ -12,7 +12,7 @@ import {
   type UploadListingTrial,
   type UploadPage,
 } from '../objectstore/object-store.ts';
-import { parseDocument, type Receipt } from './documents.ts';
+import { parseDocument, type Receipt, readAs } from './documents.ts';
 import { ATTEMPTS_PREFIX, DOCTOR_PREFIX, keyOf, type ParsedKey, parseKey, ROOTS } from './layout.ts';
 import { hashOf } from './receipts.ts';
 
@@ -97,13 +97,14 @@ export interface StoredReceipt {
 }
 
 /** A receipt with the hash of its bytes. @throws StoreError */
-export async function readStoredReceipt(
+export function readStoredReceipt(
   store: ObjectStore,
   ref: RecordingRef,
 ): Promise<StoredReceipt | 'unreadable' | undefined> {
-  const body = await store.get(keyOf('receipt', ref));
-  const receipt = body && parseDocument('receipt', body, ref);
-  return body && (receipt ? { receipt, hash: hashOf(body) } : 'unreadable');
+  return readAs(store, keyOf('receipt', ref), (body) => {
+    const receipt = parseDocument('receipt', body, ref);
+    return receipt && { receipt, hash: hashOf(body) };
+  });
 }
 
 /**

@@ -6,14 +6,14 @@ import { ID_PATTERN, isRecordingId, newUniqueName, type RandomBytes, type Record
 import { ERASURE_REASONS } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { nextKey, type ObjectStore } from '../objectstore/object-store.ts';
-import { isStoreError } from '../objectstore/store-error.ts';
 import {
   DELETION_REASONS,
   type DeletionReason,
   idsOf,
-  parseDocument,
   parseJson,
   type Receipt,
+  readAs,
+  readDocument,
   refOf,
   toBody,
 } from './documents.ts';
@@ -105,19 +105,14 @@ export function toOutboxBody(events: readonly RecordingEvent[]): Uint8Array {
  * The events of an object, as long as it exists. `unreadable`: it is too large, truncated, of another shape, or has an event
  * that this service does not make, or one of another tenant than its key says. @throws StoreError
  */
-export async function readEvents(
+export function readEvents(
   store: Pick<ObjectStore, 'get'>,
   { tenant, key }: WaitingEvents,
 ): Promise<RecordingEvent[] | 'unreadable' | undefined> {
-  try {
-    const body = await store.get(key);
-    if (!body) return undefined;
+  return readAs(store, key, (body) => {
     const events = parseJson(outboxDocument, body)?.events;
-    return events?.every(({ data }) => data.tenantId === tenant) ? events : 'unreadable';
-  } catch (error) {
-    if (isStoreError(error, 'too-large')) return 'unreadable';
-    throw error;
-  }
+    return events?.every(({ data }) => data.tenantId === tenant) ? events : undefined;
+  });
 }
 
 export interface Outbox {
@@ -199,7 +194,6 @@ export async function hasHappened(store: ObjectStore, { type, data }: RecordingE
     const object = type === 'recording.stored' ? 'stored' : 'announced';
     return (await hasObject(store, keyOf('recording', { ...ref, object }))) || (await hasObject(store, receiptKey));
   }
-  const body = await store.get(receiptKey);
-  const receipt = body && parseDocument('receipt', body, ref);
-  return receipt !== undefined && isDeepStrictEqual(deletionEvent(receipt).data, data);
+  const receipt = await readDocument(store, receiptKey, 'receipt', ref);
+  return receipt !== undefined && receipt !== 'unreadable' && isDeepStrictEqual(deletionEvent(receipt).data, data);
 }

@@ -143,6 +143,7 @@ export function startWebhooks({ settings, opened, logger }: CommandContext, metr
     endpoints: settings.webhooks,
     settleMs: settings.settleTimeMs,
     now: Date.now,
+    mayExpire: () => opened.clockGuard?.isRight() ?? true,
     random: Math.random,
     onResult: (result, count) => deliveries.inc({ result }, count),
     onBacklog: (objects) => backlog.set(objects),

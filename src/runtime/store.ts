@@ -10,6 +10,7 @@ import type { Logger } from '../model/logger.ts';
 import { createS3Client, type OnStoreRequest, type S3Client, type S3Settings } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../objectstore/s3/presigner.ts';
+import { ClockGuard, holdFor } from './clock-guard.ts';
 import { demoOrigins } from './demo-page.ts';
 import { createLogger } from './logging.ts';
 import { readOrCreateSecret } from './secret-file.ts';
@@ -34,14 +35,16 @@ const EMBEDDED_FOLDER = 's3';
 const EMBEDDED = { region: 'local', bucket: 'recordings', keyPrefix: '', forcePathStyle: true };
 const PATIENCE_MS = 3 * SECOND_MS;
 /** Of a store that another process runs, or somebody else. */
-const NEVER_FULL = { isFull: () => false, close: async () => {} };
+const NOT_OURS = { isFull: () => false, clockGuard: undefined, close: async () => {} };
 /** Files that the log line names. */
 const MAX_NAMED = 20;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
 export async function openStore(options: OpenOptions) {
   const { settings, logger, observers = [] } = options;
-  const { s3, isFull, close } = settings.s3 ? { s3: settings.s3, ...NEVER_FULL } : await openEmbedded(options);
+  const { s3, isFull, clockGuard, close } = settings.s3
+    ? { s3: settings.s3, ...NOT_OURS }
+    : await openEmbedded(options);
   const clients: S3Client[] = [];
   function connect() {
     let requests = 0;
@@ -62,6 +65,8 @@ export async function openStore(options: OpenOptions) {
     s3,
     /** Whether the embedded store of this process refuses uploads because its disk is full. */
     isFull,
+    /** Of the embedded store of `serve`; any other store has a clock to compare with, or a process that does not last. */
+    clockGuard,
     presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
     /** Opens another connection, with its own request count and its own sockets. */
     connect,
@@ -76,6 +81,7 @@ export async function openStore(options: OpenOptions) {
 interface Opened {
   readonly s3: S3Settings;
   readonly isFull: () => boolean;
+  readonly clockGuard: ClockGuard | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -95,8 +101,10 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
   const settingsOf = (endpoint: string) => ({ ...EMBEDDED, endpoint, credentials, uploadCredentials });
   const endpointFile = join(dataDir, 's3-endpoint');
   const running = owner ? undefined : await runningEndpoint(endpointFile, patience);
-  if (running) return { s3: settingsOf(running), ...NEVER_FULL };
+  if (running) return { s3: settingsOf(running), ...NOT_OURS };
 
+  const { deleteLeadMs } = options.settings;
+  const clockGuard = owner ? new ClockGuard(holdFor(deleteLeadMs), options.logger) : undefined;
   const server = await startEmbeddedS3({
     dataDir: join(dataDir, EMBEDDED_FOLDER),
     bucket: EMBEDDED.bucket,
@@ -104,6 +112,7 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
     port: owner ? localS3Port : 0,
     credentials: [credentials, { ...uploadCredentials, uploadOnly: true }],
     allowedOrigins: [...corsOrigins, ...demoOrigins(options.settings)],
+    mayExpire: () => clockGuard?.isRight() ?? true,
     keepUnknownMs: shortestRetentionMs(options.settings),
     onDamage({ unreadable, foreign }) {
       // The files of records have hashes for names, and no ids.
@@ -116,6 +125,7 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
   return {
     s3: settingsOf(server.endpoint),
     isFull: () => server.isFull(),
+    clockGuard,
     async close() {
       if (owner) await rm(endpointFile, { force: true });
       await server.close();

@@ -9,7 +9,7 @@ import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
 import { startSchedule } from './schedule.ts';
 import { listenForStop } from './shutdown.ts';
-import { type CommandContext, onStore, type Switches } from './store.ts';
+import { type CommandContext, type OpenedStore, onStore, type Switches } from './store.ts';
 
 /** Exit code 0: all done; 1: something failed and stays due; 2: refused to run (settings, clock). */
 export function sweepCommand(flags: Switches<'dry-run' | 'json'>, env: Env): Promise<number> {
@@ -96,15 +96,26 @@ export function createProgress(terminal: { isTTY?: boolean | undefined; write(te
 }
 
 /** Undefined with SWEEP_SCHEDULE=off; recordings that will be deleted unassessed are still counted. */
-export function startSweeps({ settings, opened, logger, tracing }: CommandContext, metrics: Registry) {
-  const context = sweepContext(settings, opened.connect());
-  const read = settings.sweepSchedule === undefined ? () => findDueSoon(context) : undefined;
+export function startSweeps(
+  {
+    settings,
+    opened,
+    logger,
+    tracing,
+  }: Pick<CommandContext, 'settings' | 'logger' | 'tracing'> & {
+    readonly opened: Pick<OpenedStore, 'connect' | 'clockGuard'>;
+  },
+  metrics: Registry,
+) {
+  const connection = opened.connect();
+  const read = settings.sweepSchedule === undefined ? () => findDueSoon(sweepContext(settings, connection)) : undefined;
   const dueSoon = dueSoonMetric(metrics, { logger, now: Date.now, read });
   if (settings.sweepSchedule === undefined) return undefined;
   const onSwept = sweepMetrics(metrics);
-  return startSchedule(settings.sweepSchedule, async (signal) => {
+  async function run(signal: AbortSignal): Promise<void> {
     const startedAtMs = performance.now();
     try {
+      const context = sweepContext(settings, { ...connection, ...opened.clockGuard?.beginRun() });
       // What these cost grows with what is stored.
       const isHourly = dueSoon.isStale();
       const options = { signal, dueSoon: isHourly, fromFuture: isHourly };
@@ -116,7 +127,18 @@ export function startSweeps({ settings, opened, logger, tracing }: CommandContex
       const isRefused = error instanceof SweepRefused;
       onSwept(isRefused ? 'refused' : 'failed', performance.now() - startedAtMs);
       const code = isRefused ? error.code : 'sweep-failed';
+      // The guard has logged it, once.
+      if (code === 'clock-stepped') return;
       logger.error('the sweep did not run', { code, detail: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  return startSchedule(settings.sweepSchedule, async (signal) => {
+    await run(signal);
+    while (opened.clockGuard?.isRight() === false && !signal.aborted) {
+      // The next moment of the schedule may come after deadlines.
+      await opened.clockGuard.untilRight(signal);
+      if (!signal.aborted) await run(signal);
     }
   });
 }

@@ -20,7 +20,7 @@ import { type SweepContext, type SweepOptions, SweepRun } from './run.ts';
 /** The run that refused to begin: exit code 2, nothing was changed. */
 export class SweepRefused extends Error {
   override readonly name = 'SweepRefused';
-  readonly code: 'clock-skew' | 'no-store-clock';
+  readonly code: 'clock-skew' | 'no-store-clock' | 'clock-stepped';
 
   constructor(code: SweepRefused['code'], message: string) {
     super(message);

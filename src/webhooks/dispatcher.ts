@@ -37,6 +37,8 @@ export interface DispatcherOptions {
   /** The grace period, longer than any request lasts: an event whose act is not in the bucket by then never happened. */
   readonly settleMs: number;
   readonly now: () => number;
+  /** False while `now` may be wrong: then nothing is given up for its age. Default: always true. */
+  readonly mayExpire?: () => boolean;
   /** In [0, 1). */
   readonly random: () => number;
   readonly onResult?: (result: DeliveryResult, count: number) => void;
@@ -163,13 +165,13 @@ export class Dispatcher {
 
   /** Never throws: a failure is reported, and the delivery is attempted again later. */
   async #attempt(round: Round, object: WaitingEvents): Promise<void> {
-    const { now } = this.#options;
+    const { now, mayExpire = () => true } = this.#options;
     const progress = this.#remembered.get(object.key) ?? {
       done: new Set<string>(),
       attempts: 0,
       isPaused: () => false,
     };
-    const isExpired = now() > expiryOf(object);
+    const isExpired = mayExpire() && now() > expiryOf(object);
     if (this.#isOver(round) || progress.isPaused() || !(round.endpoint || isExpired)) return;
     this.#remembered.set(object.key, progress);
     try {
@@ -216,7 +218,8 @@ export class Dispatcher {
   }
 
   #isYoung(writtenMs: number): boolean {
-    return writtenMs >= this.#options.now() - this.#options.settleMs;
+    const { now, settleMs, mayExpire = () => true } = this.#options;
+    return !mayExpire() || writtenMs >= now() - settleMs;
   }
 
   /** Each event of an object; the object is deleted once none of them needs another attempt. */

@@ -2,17 +2,34 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { type AuditPlace, readAuditEvents } from '../../src/bucket/audit-trail.ts';
-import { endScratchUpload, receiptRef } from '../../src/bucket/inventory.ts';
-import { dueSoonEvent, listOutbox, toOutboxBody } from '../../src/bucket/outbox.ts';
+import { idsOf } from '../../src/bucket/documents.ts';
+import { endScratchUpload, readStoredReceipt, receiptRef } from '../../src/bucket/inventory.ts';
+import {
+  deletionEvent,
+  dueSoonEvent,
+  hasHappened,
+  listOutbox,
+  readEvents,
+  toOutboxBody,
+} from '../../src/bucket/outbox.ts';
 import { beganAtOf } from '../../src/bucket/receipts.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
+import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { bucketOn } from '../kit/bucket.ts';
 import { START_MS } from '../kit/clock.ts';
-import { overriding } from '../kit/interventions.ts';
-import { auditKey, dueAttemptKey, outboxKey, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
+import { failing, overriding } from '../kit/interventions.ts';
+import {
+  auditKey,
+  dueAttemptKey,
+  dueReceiptsKey,
+  outboxKey,
+  participantKey,
+  receiptKey,
+  recordingKey,
+} from '../kit/keys.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
 import { bytes } from '../objectstore/object-store-contract.ts';
 
@@ -120,16 +137,58 @@ test('whether the bucket keeps versions is read again after a failure, and then 
   expect(await bucket.isVersioned()).toBe(false);
 });
 
-test('documents that cannot be parsed are unreadable, and what is absent is undefined', async () => {
-  const store = small();
-  const ref = refOf('a1');
-  await store.put(recordingKey(ref, 'timeline'), bytes('{'));
-  await store.put(receiptKey(ref), bytes('{}'));
-  const bucket = bucketOn(store);
-  expect(await bucket.read(ref, 'timeline')).toBe('unreadable');
-  expect(await bucket.read(ref, 'restricted')).toBeUndefined();
-  expect(await bucket.readReceipt(ref)).toBe('unreadable');
-  expect(await bucket.readReceipt(refOf('a2'))).toBeUndefined();
+describe('documents', () => {
+  test.each([
+    ['truncated', bytes('{')],
+    ['of another shape', bytes('{}')],
+    ['too large', Buffer.alloc(MAX_SMALL_OBJECT_BYTES + 1, ' ')],
+  ])('that are %s are unreadable, wherever they are, and what is absent is undefined', async (_, body) => {
+    const store = small();
+    const bucket = bucketOn(store);
+    const ref = refOf('a1');
+    const index = dueReceiptsKey(START_MS, 'u');
+    const overrides = 'due/overrides';
+    const waiting = { tenant: 'acme', key: outboxKey('acme', START_MS, 'u'), writtenMs: START_MS };
+    const read = () =>
+      Promise.all([
+        bucket.read(ref, 'manifest'),
+        bucket.read(ref, 'deleting'),
+        bucket.read(ref, 'restricted'),
+        bucket.read(ref, 'timeline'),
+        bucket.read(ref, 'stored'),
+        bucket.readReceipt(ref),
+        readStoredReceipt(store, ref),
+        bucket.queue.readReceiptIndex(index),
+        bucket.queue.readOverrides(overrides),
+        readEvents(store, waiting),
+      ]);
+    expect(new Set(await read())).toEqual(new Set([undefined]));
+
+    for (const object of ['manifest', 'deleting', 'restricted', 'timeline', 'stored'] as const)
+      await store.put(recordingKey(ref, object), body);
+    for (const key of [receiptKey(ref), index, overrides, waiting.key]) await store.put(key, body);
+    expect(new Set(await read())).toEqual(new Set(['unreadable']));
+
+    const at = toIso(START_MS);
+    const counts = { objects: 0, versions: 0, bytes: 0 };
+    const times = { deadline: at, deletedAt: at, verifiedAt: at };
+    const deletion = {
+      ...idsOf(ref),
+      participantId: null,
+      reason: 'erasure',
+      actor: 'x',
+      ...times,
+      ...counts,
+    } as const;
+    expect(await hasHappened(store, deletionEvent(deletion))).toBe(false);
+    await store.put(auditKey(START_MS, ref, 'link-issued', 'u'), body);
+    expect(await Array.fromAsync(readAuditEvents(store, ref, { fromMs: START_MS, toMs: START_MS }))).toEqual([]);
+  });
+
+  test('that the store does not give are no unreadable ones', async () => {
+    const store = failing(small(), 'get', '', 'AccessDenied');
+    await expect(bucketOn(store).readReceipt(refOf('a1'))).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+  });
 });
 
 test('only what a trial left is ended as such, and only a receipt has the recording of one', async () => {

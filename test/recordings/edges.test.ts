@@ -1,15 +1,20 @@
 // Moments and answers that are rare: the last second before a deadline, a damaged document, a store that fails in between.
 import { beforeEach, expect, test } from '@jest/globals';
+import { DAY_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
+import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { readAccessLog } from '../../src/recordings/access-log.ts';
 import { eraseParticipant } from '../../src/recordings/erase-participant.ts';
+import { exportDocument } from '../../src/recordings/export.ts';
+import { listRecordings } from '../../src/recordings/list.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, meanwhile, overriding } from '../kit/interventions.ts';
-import { participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
+import { auditKey, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
 const CALLER = { tenant: 'acme', actor: 'desk', requestId: 'r1' };
@@ -76,6 +81,30 @@ test('a timeline that cannot be read is shown as none, and a receipt that cannot
   await service.erase(ref);
   await service.put(receiptKey(ref), '{');
   await expect(readRecording(service.context, ref)).rejects.toMatchObject({ code: 'recording-not-found' });
+});
+
+test('a document that is too large to be read stands in the way of nothing but its own recording', async () => {
+  const tooLarge = Buffer.alloc(MAX_SMALL_OBJECT_BYTES + 1, ' ');
+  const ref = await service.record();
+  const other = await service.record();
+  await service.put(recordingKey(ref, 'manifest'), tooLarge);
+  service.context.manifestCache.clear();
+  await service.assess(ref);
+  const { tenant, exam, attempt } = ref;
+  await service.put(auditKey(service.clock.now(), { tenant, exam, attempt }, 'assessed', 'x'), tooLarge);
+
+  await expect(readRecording(service.context, ref)).rejects.toMatchObject({ code: 'recording-unreadable' });
+  const { items } = await listRecordings(service.context, { tenant, exam }, { limit: 50 });
+  expect(items.map(({ recordingId }) => recordingId)).toContain(other.recording);
+  const log = await readAccessLog(service.context, other, { limit: 50 });
+  expect(log.items.map(({ event }) => event)).toEqual(['assessed']);
+  const exported = exportDocument(service.context, CALLER, { tenant, participant: 'p1' }, { includeRestricted: false });
+  expect((await Array.fromAsync(exported)).join('')).toContain(other.recording);
+
+  await service.after(30 * DAY_MS).sweep();
+  // As of a torn one, whose upload is not known: the manifest is left for a person.
+  expect(await service.objectsOf(ref)).toEqual([recordingKey(ref, 'manifest')]);
+  expect(await service.objectsOf(other)).toEqual([]);
 });
 
 test('an index entry of a recording that never was is removed by an erasure, and is no failure', async () => {

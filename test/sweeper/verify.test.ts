@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { type Manifest, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import { FINDING_KINDS, type Finding, type FindingKind } from '../../src/verifier/findings.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing } from '../kit/interventions.ts';
@@ -68,6 +69,27 @@ test('reports what cannot be read, and continues', async () => {
   const store = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
   const unreadable = { kind: 'unreadable', key: recordingPrefix(ref), detail: 'get: AccessDenied' };
   expect(await service.verifyOn(store)).toMatchObject({ wrong: 1, recordings: 2, findings: [unreadable] });
+});
+
+test('reports a document that is too large to be read as one that is torn, and continues', async () => {
+  const tooLarge = Buffer.alloc(MAX_SMALL_OBJECT_BYTES + 1, ' ');
+  const ref = await service.record();
+  const erased = await service.record({ attempt: 'a2' });
+  await service.record({ attempt: 'a3' });
+  service.clock.advance(2 * HOUR_MS);
+  await service.erase(erased);
+  const index = dueReceiptsKey(service.clock.now() + DAY_MS, 'x');
+  const planted = [recordingKey(ref, 'manifest'), index, receiptKey(erased)];
+  const found = async (body: Uint8Array, fix: boolean) => {
+    for (const key of planted) await service.put(key, body);
+    const { findings, recordings } = await service.verify({ fix });
+    return { findings, recordings };
+  };
+  for (const fix of [false, true]) {
+    const torn = await found(Buffer.from('{'), fix);
+    expect(torn.findings.map(({ kind }) => kind)).toEqual(['manifest-unreadable', 'unreadable', 'unreadable']);
+    expect(await found(tooLarge, fix)).toEqual(torn);
+  }
 });
 
 test('asks the store for pages, and alone for nothing but manifests, tags and receipts', async () => {

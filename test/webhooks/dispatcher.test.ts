@@ -449,6 +449,20 @@ describe('an object that no process of this service writes is dropped after the 
     await round();
     expect([results, await waiting()]).toEqual([{ expired: 1 }, []]);
   });
+
+  test('but none for its age while the clock may be wrong', async () => {
+    let mayExpire = false;
+    const careful = newDispatcher({ mayExpire: () => mayExpire });
+    await service.store.put(outboxKey('gone', service.clock.now(), 'u'), toBody({}));
+    await service.store.put(outboxKey('acme', service.clock.now(), 'u'), toBody({}));
+    service.clock.step(40 * DAY_MS);
+    await round(careful);
+    expect([results, (await waiting()).length]).toEqual([{}, 2]);
+    mayExpire = true;
+    service.clock.advance(DAY_MS);
+    await round(careful);
+    expect([results, await waiting()]).toEqual([{ expired: 2 }, []]);
+  });
 });
 
 describe('a store that fails', () => {

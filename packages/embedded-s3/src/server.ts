@@ -43,6 +43,8 @@ export interface EmbeddedS3Options {
    * Bytes that may belong to a record that cannot be read are deleted at this age, in milliseconds. 30 days when not given.
    */
   readonly keepUnknownMs?: number;
+  /** Asked before such bytes are deleted: false while `now` may be wrong. Always true when not given. */
+  readonly mayExpire?: () => boolean;
   /** Told once, at the start, of files that cannot be read, and of files that are not of this program. */
   readonly onDamage?: (damage: Damage) => void;
   /** How files are written, and how much room there is: for tests of a disk that fails. That of the file system. */
@@ -103,6 +105,7 @@ class Endpoint {
   readonly #credentials: readonly EmbeddedS3Credential[];
   readonly #region: string;
   readonly #now: () => number;
+  readonly #mayExpire: () => boolean;
   readonly #originRules: CorsRule[];
   readonly #server: Server;
   readonly #running = new Set<Promise<void>>();
@@ -114,6 +117,7 @@ class Endpoint {
     this.#credentials = options.credentials;
     this.#region = options.region ?? 'us-east-1';
     this.#now = options.now;
+    this.#mayExpire = options.mayExpire ?? (() => true);
     this.#originRules = rulesForOrigins(options.allowedOrigins ?? []);
     this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS });
     this.#server.setTimeout(INACTIVITY_MS);
@@ -192,7 +196,7 @@ class Endpoint {
     const operation = this.#permitted(head, verified.credential);
     if (head.key !== undefined) checkKey(head.key);
     checkHeaders(head, operation);
-    await this.#bucket.removeOrphans(now);
+    if (this.#mayExpire()) await this.#bucket.removeOrphans(now);
     await this.#bucket.space.check(now);
     const body = new RequestBody(incoming, head, { ...verified, onStart });
     return operation.run({ head, body, bucket: this.#bucket, key: head.key ?? '', now });

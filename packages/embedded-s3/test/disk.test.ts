@@ -141,6 +141,22 @@ describe('the data folder', () => {
       expect((await startDamaged(dataDir, { now, keepUnknownMs: 2 * DAY_MS })).damage).toEqual([]);
     });
 
+    test('what cannot be read is not deleted for its age while the clock may be wrong', async () => {
+      const { server, dataDir, inside, outcome } = await startStore();
+      await outcome('PUT k', { body: 'precious' });
+      const [name = ''] = await readdir(inside('objects'));
+      await server.close();
+      await writeFile(inside('objects', name), '');
+      let nowMs = Date.now();
+      let mayExpire = false;
+      const damaged = await startDamaged(dataDir, { now: () => nowMs, mayExpire: () => mayExpire });
+      const list = () => damaged.outcome('GET ?list-type=2', { at: nowMs });
+      nowMs += 40 * DAY_MS;
+      expect([await list(), await damaged.files()]).toEqual(['200', [expect.any(String)]]);
+      mayExpire = true;
+      expect([await list(), await damaged.files()]).toEqual(['200', []]);
+    });
+
     test('an upload whose record cannot be read takes no more parts, and is ended by its id', async () => {
       const { server, dataDir, inside, begin, outcome } = await startStore();
       const [id, gone] = [await begin('k'), await begin('l')];
