@@ -4,6 +4,7 @@ import type { Env } from '../config.ts';
 import type { Logger } from '../model/logger.ts';
 import { findDueSoon } from '../sweeper/due-soon.ts';
 import type { SweepReport } from '../sweeper/report.ts';
+import type { SweepContext } from '../sweeper/run.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
@@ -95,18 +96,14 @@ export function createProgress(terminal: { isTTY?: boolean | undefined; write(te
   };
 }
 
+export interface ScheduleContext extends Pick<CommandContext, 'settings' | 'logger' | 'tracing'> {
+  readonly opened: Partial<Pick<OpenedStore, 'clockGuard'>> & {
+    connect(): Pick<SweepContext, 'store' | 'requestCount'>;
+  };
+}
+
 /** Undefined with SWEEP_SCHEDULE=off; recordings that will be deleted unassessed are still counted. */
-export function startSweeps(
-  {
-    settings,
-    opened,
-    logger,
-    tracing,
-  }: Pick<CommandContext, 'settings' | 'logger' | 'tracing'> & {
-    readonly opened: Pick<OpenedStore, 'connect' | 'clockGuard'>;
-  },
-  metrics: Registry,
-) {
+export function startSweeps({ settings, opened, logger, tracing }: ScheduleContext, metrics: Registry) {
   const connection = opened.connect();
   const read = settings.sweepSchedule === undefined ? () => findDueSoon(sweepContext(settings, connection)) : undefined;
   const dueSoon = dueSoonMetric(metrics, { logger, now: Date.now, read });

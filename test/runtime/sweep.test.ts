@@ -6,13 +6,20 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { readSettings } from '../../src/config.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import type { ListOptions } from '../../src/objectstore/object-store.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
-import { createProgress, logSwept, type ReportOptions, reportSweep } from '../../src/runtime/sweep.ts';
+import { createRegistry } from '../../src/runtime/metrics.ts';
+import { createProgress, logSwept, type ReportOptions, reportSweep, startSweeps } from '../../src/runtime/sweep.ts';
 import { reportVerify } from '../../src/runtime/verify.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
-import { createInterventions } from '../kit/interventions.ts';
+import { afterThisTest } from '../kit/cleanup.ts';
+import { createInterventions, intercepting } from '../kit/interventions.ts';
+import { dueReceiptsKey } from '../kit/keys.ts';
+import { MemoryStore } from '../kit/memory-store.ts';
 import { startTestService } from '../kit/service.ts';
+import { until } from '../kit/until.ts';
 import { SILENT } from './process.ts';
 
 function terminal() {
@@ -21,6 +28,30 @@ function terminal() {
   const logger = { ...SILENT, error: (...line: unknown[]) => void errors.push(line) };
   return { written, errors, of: (json: boolean) => ({ json, logger, output: { write: written.push.bind(written) } }) };
 }
+
+test('the sweeps of serve read the end of a long queue in the first of an hour alone', async () => {
+  const memory = new MemoryStore({ now: Date.now, pageKeys: 2 });
+  for (const name of ['a', 'b', 'c']) {
+    await memory.put(dueReceiptsKey(Date.now() + 300 * DAY_MS, name), new Uint8Array());
+  }
+  const listed: string[] = [];
+  const store = intercepting(memory, (call, [prefix, options], go) => {
+    const { startAfter } = (options ?? {}) as ListOptions;
+    if (call === 'list' && prefix === 'due/') listed.push(startAfter === undefined ? 'head' : 'end');
+    return go();
+  });
+  const opened = { connect: () => ({ store, requestCount: () => 0 }) };
+  const settings = readSettings({ SWEEP_SCHEDULE: '* * * * * *' });
+  const tracing = { inSpan: <T>(_: string, act: () => Promise<T>) => act(), close: async () => {} };
+  const sweeps = startSweeps({ settings, opened, logger: SILENT, tracing }, createRegistry());
+  afterThisTest(async () => sweeps?.stop());
+  const heads = () => listed.filter((what) => what === 'head').length;
+  await until(() => heads() >= 2);
+  const atFirst = listed.lastIndexOf('end');
+  expect(atFirst).toBeGreaterThan(0);
+  await until(() => heads() >= 3);
+  expect(listed.lastIndexOf('end')).toBe(atFirst);
+});
 
 describe('the report', () => {
   test('warns before a loss, reports what would be deleted and what stays due; the exit code is 1 while something is overdue', async () => {

@@ -221,12 +221,12 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('abort', 36, 'abort writes no audit event', withoutPut('audit')),
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
   mistake('assess', 16, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
-  mistake('sweep', 6, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
+  mistake('sweep', 27, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 1, 'sweep writes no index of receipts', withoutPut('due-receipts')),
   mistake('erase', 97, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 1, 'sweep writes no receipts', withoutPut('receipt')),
   mistake('assess', 88, 'assess writes no tags', () => ({ tag: async () => true })),
-  mistake('complete', 988, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
+  mistake('complete', 1033, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
   mistake(DELETING, 41, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
   mistake(DELETING, 2462, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
@@ -291,7 +291,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake(SHOWING, 179, 'those who read see the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(DELETING, 9, 'sweep sees the first page of versions', answering('listVersions', { cursor: undefined })),
   mistake(DELETING, 9, 'purge keeps old versions', () => ({ isVersioned: async () => false })),
-  mistake('sweep', 775, 'sweep deletes young due entries too', {
+  mistake('sweep', 1665, 'sweep deletes young due entries too', {
     listing: ({ objects }) => ({
       objects: objects.map((object) =>
         kindOf(object.key) === 'due-attempt' ? { ...object, lastModifiedMs: object.lastModifiedMs - DAY_MS } : object,
@@ -316,8 +316,8 @@ export const MISTAKES: readonly Mistake[] = [
   }),
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('assess', 59, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 555, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
+  mistake('sweep', 116, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 40, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 4841, 'erase ignores what could not be deleted', deleteFailuresIgnored),

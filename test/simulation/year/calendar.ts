@@ -110,9 +110,11 @@ export function troubles(seed: number, days: number): Trouble[] {
   }
 }
 
-/** The same year with an outage of this length in the middle, and no other trouble beside it. */
+/** The same year with an outage of this length about the middle, and no other trouble beside it. */
 export function withOutage(planned: readonly Trouble[], days: number, hours: number): Trouble[] {
-  const fromMs = START_MS + Math.round((days / 2) * DAY_MS);
+  let fromMs = START_MS + Math.round(days / 2) * DAY_MS + 9 * HOUR_MS;
+  // What is due on the morning of a Thursday was recorded, or assessed, on working days.
+  while (new Date(fromMs).getUTCDay() !== 4) fromMs += DAY_MS;
   const untilMs = fromMs + hours * HOUR_MS;
   const isBeside = (trouble: Trouble) => trouble.fromMs < untilMs + DAY_MS && trouble.untilMs > fromMs - DAY_MS;
   return [...planned.filter((trouble) => !isBeside(trouble)), { kind: 'outage', fromMs, untilMs }];

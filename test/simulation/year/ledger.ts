@@ -51,6 +51,8 @@ export function openLedger(store: MemoryStore, now: () => number, policy: Retent
     onRequest: 0,
     late: 0,
     worstLatenessMs: 0,
+    /** How long before its deadline the last thing was gone of the one that came closest to it; negative when that was late. */
+    closestMs: Number.POSITIVE_INFINITY,
     /** Deleted before the deletion margin, and no request for it is in the audit trail. */
     early: 0,
     /** How long before their deadline the earliest of those were deleted for which nobody had asked. */
@@ -115,6 +117,7 @@ export function openLedger(store: MemoryStore, now: () => number, policy: Retent
     kept.things -= 1;
     if (kept.things > 0) return;
     settle(kept);
+    figures.closestMs = Math.min(figures.closestMs, kept.deadlineMs - now());
     if (!kept.hasPart) return;
     figures.deleted += 1;
     if (kept.isEnded) figures.onRequest += 1;

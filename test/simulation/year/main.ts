@@ -34,10 +34,11 @@ function tell({ figures, worstLatenessSeconds, verifiedAfterwards, left, remarks
   const { swept, counts } = figures;
   const of = (what: string) => counts[what] ?? 0;
   const hours = (what: string) => Math.round(of(what) / HOUR_MS);
-  const early = Math.round((figures.earliestMs / HOUR_MS) * 100) / 100;
+  const before = (ms: number) => `${(ms / HOUR_MS).toFixed(2)} h before its deadline`;
   console.log(`worst lateness                ${worstLatenessSeconds} s (${figures.late} recordings late)
 told by sweeps, receipts       ${swept.greatestLatenessSeconds} s, ${verifiedAfterwards.greatestLatenessSeconds} s
-deleted early, unasked         ${figures.early}; the earliest came ${early} h before its deadline
+deleted early, unasked         ${figures.early}; the earliest came ${before(figures.earliestMs)}
+the closest                    ${before(figures.closestMs)}
 recordings                     ${figures.created}; ${figures.deleted} with content deleted, of these ${figures.onRequest} on request
 assessments, erasures          ${of('assessments')}, ${of('erased')}; ${of('participants erased')} participants erased, ${of('restricted')} restricted
 sweeps                         ${swept.runs}; ${swept.refused} refused for a wrong clock, ${swept.failed} failed
