@@ -37,12 +37,22 @@ export const CREATIONS: DailyLimit = { name: 'creations', of: 'attempt', max: 10
  */
 export const LINKS: DailyLimit = { name: 'playback links', of: 'recording', max: 500, refusals: AUDITED };
 /** A client completes once, and again after a failure; near its deadline each time may write a queue entry. */
-export const COMPLETIONS: DailyLimit = { name: 'completions', of: 'recording', max: 500, refusals: ['not-a-recording'] };
+export const COMPLETIONS: DailyLimit = {
+  name: 'completions',
+  of: 'recording',
+  max: 500,
+  refusals: ['not-a-recording'],
+};
 /** People do these, one by one; a program that repeats one while the store is away does it some hundred times. */
 export const RESTRICTIONS: DailyLimit = { name: 'restrictions', of: 'recording', max: 500, refusals: [] };
 export const ASSESSMENTS: DailyLimit = { name: 'assessments', of: 'attempt', max: 500, refusals: [] };
 /** Aborts too. */
-export const DELETIONS: DailyLimit = { name: 'deletions', of: 'recording', max: 500, refusals: ['recording-restricted'] };
+export const DELETIONS: DailyLimit = {
+  name: 'deletions',
+  of: 'recording',
+  max: 500,
+  refusals: ['recording-restricted'],
+};
 export const ERASURES: DailyLimit = { name: 'erasures', of: 'participant', max: 500, refusals: [] };
 /** Each leaves an audit event for every recording, which every later one reads. */
 export const EXPORTS: DailyLimit = { name: 'exports', of: 'participant', max: 100, refusals: [] };

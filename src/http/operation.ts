@@ -175,7 +175,11 @@ export function operation<
 async function counted<Result>(
   limits: DailyLimits,
   limit: DailyLimit,
-  { principal, ref, res }: Pick<Call<string, never, never, never>, 'principal' | 'res'> & {
+  {
+    principal,
+    ref,
+    res,
+  }: Pick<Call<string, never, never, never>, 'principal' | 'res'> & {
     readonly ref: Readonly<Record<string, unknown>>;
   },
   act: () => Promise<Result>,
