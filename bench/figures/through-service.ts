@@ -17,7 +17,7 @@ const PART_BYTES = 5 * MIB;
 const AT_ONCE = 50;
 /** A tenant has three quarters of them. */
 const PLACES = Math.ceil((AT_ONCE * 4) / 3);
-/** As many parts as pass at once with the default of MAX_CONTENT_UPLOADS, and how often. One caller has a quarter of the places. */
+/** As many parts as pass at once with the default of MAX_CONTENT_UPLOADS, and how often. One caller has half of the places. */
 const PARTS_AT_ONCE = 32;
 const PART_ROUNDS = 2;
 const LARGE_PART_BYTES = 20 * MIB;

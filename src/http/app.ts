@@ -1,7 +1,7 @@
 // The Express application: what every request passes, and the calls that are served.
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
-import { MemoryStore, rateLimit } from 'express-rate-limit';
+import { MemoryStore, type Options, rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -134,48 +134,48 @@ function identify(authenticate: Authenticator): RequestHandler {
  * told what is wrong with a token. It costs no more than the response that there are too many: no body is read for it, the
  * store is not asked.
  */
-/** By the wall clock, as the library counts: a minute that was begun before the clock was set back would last until it is over. */
 function limitRate(requestsPerMinute: number): RequestHandler {
-  const store = new MemoryStore();
-  const wasSetBack = createSetBackDetector(() => Date.now());
-  const limit = rateLimit({
-    store,
-    windowMs: MINUTE_MS,
+  return countMinutes({
     limit: requestsPerMinute,
     standardHeaders: 'draft-8',
-    legacyHeaders: false,
     identifier: 'requests-per-minute',
-    skip: (req) => requestState(req).principal === undefined,
     keyGenerator: (req) => requestState(req).principal?.id ?? '',
     handler: (_req, _res, next) => {
       next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
     },
-    validate: VALIDATE,
   });
-  return (req, res, next) => {
-    if (wasSetBack()) void store.resetAll();
-    return limit(req, res, next);
-  };
 }
 
 /** Counts the principals of a tenant together: ten thousand of them share the process with all other tenants. */
 function limitTenantRate(requestsPerMinute: number): RequestHandler {
-  return rateLimit({
-    windowMs: MINUTE_MS,
+  return countMinutes({
     limit: requestsPerMinute,
     // The headers are about the count of the principal.
     standardHeaders: false,
-    legacyHeaders: false,
-    skip: (req) => requestState(req).principal === undefined,
     keyGenerator: (req) => requestState(req).principal?.tenant ?? '',
     handler: (_req, res, next) => {
       res.setHeader('Retry-After', String(MINUTE_MS / SECOND_MS));
       const message = `All callers of your tenant have at most ${requestsPerMinute} requests a minute. See Retry-After.`;
       next(new ServiceError('rate-limited', message));
     },
-    validate: VALIDATE,
   });
 }
 
-/** Express trusts no proxy by default; the library must not report a forwarded request as a mistake. */
-const VALIDATE = { xForwardedForHeader: false, forwardedHeader: false };
+/** By the wall clock, as the library counts: a minute that was begun before the clock was set back would last until it is over. */
+function countMinutes(options: Partial<Options>): RequestHandler {
+  const store = new MemoryStore();
+  const wasSetBack = createSetBackDetector(() => Date.now());
+  const limit = rateLimit({
+    ...options,
+    store,
+    windowMs: MINUTE_MS,
+    legacyHeaders: false,
+    skip: (req) => requestState(req).principal === undefined,
+    // Express trusts no proxy by default; the library must not report a forwarded request as a mistake.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
+  });
+  return (req, res, next) => {
+    if (wasSetBack()) void store.resetAll();
+    return limit(req, res, next);
+  };
+}

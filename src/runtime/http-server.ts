@@ -1,8 +1,9 @@
 // The HTTP server around the application: how it listens, and how it stops without losing a request.
 import { once } from 'node:events';
-import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type Every, everyInterval, watchResponse } from '../http/pace.ts';
 import { rawProblem } from '../http/problems.ts';
 import { LINGER_MS } from '../http/unread-body.ts';
 import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
@@ -17,29 +18,37 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Default: any number. */
   readonly maxConnections?: number;
+  /** Looks at the pace at which responses are taken. Default: by the process's own timers. */
+  readonly every?: Every;
 }
 
 /** @throws Error when the port is taken */
 export async function startHttpServer(
   serve: RequestListener,
-  { host, port, maxConnections = Number.POSITIVE_INFINITY }: HttpServerOptions,
+  { host, port, maxConnections = Number.POSITIVE_INFINITY, every = everyInterval }: HttpServerOptions,
 ) {
   const running = new Set<ServerResponse>();
   let draining = false;
-  const onRequest: RequestListener = (req, res) => {
+  const onRequest: RequestListener = (req, res) => connections.inTurn(req, () => run(req, res));
+  function run(req: IncomingMessage, res: ServerResponse & { req: IncomingMessage }): void {
+    const { socket } = req;
     running.add(res);
-    connections.begin(req.socket);
+    const stopWatching = watchResponse(res, every, {
+      onLook: (isStill) => connections.note(socket, { isStill }),
+      onSlow: () => socket.destroy(),
+    });
     res.once('close', () => {
+      stopWatching();
       running.delete(res);
-      connections.end(req.socket);
+      connections.end(socket);
     });
     // Node would read the rest of a body that nobody read, for as long as it comes.
     res.once('finish', () => {
-      if (!req.complete) destroyLater(req.socket, () => !req.complete);
+      if (!req.complete) destroyLater(socket, () => !req.complete);
     });
     if (draining) closeAfter(res);
     serve(req, res);
-  };
+  }
   // The time to receive a request: Node's default of five minutes is too short for a recording on a slow connection.
   const options = { requestTimeout: MAX_REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
   const connections = new Connections(maxConnections);
@@ -93,11 +102,14 @@ export async function startHttpServer(
   };
 }
 
-/** The open connections, in order of their last request. */
+/** The open connections, in order of their last request. Each has one request at a time. */
 class Connections {
   readonly #max: number;
   readonly #idle = new Set<Socket>();
-  readonly #busy = new Map<Socket, number>();
+  /** With the request that was sent ahead of the response. */
+  readonly #busy = new Map<Socket, (() => void) | undefined>();
+  /** Busy ones whose client does not take the response that is there. */
+  readonly #still = new Set<Socket>();
 
   constructor(max: number) {
     this.#max = max;
@@ -107,35 +119,63 @@ class Connections {
     return [...this.#idle, ...this.#busy.keys()];
   }
 
-  /** Where there are too many, the one that has been idle for longest is closed for it; without an idle one, it is closed itself. */
+  /**
+   * Where there are too many, the one that has been idle for longest is closed for it; without an idle one, one that does
+   * not take its response; without any of these, it is closed itself.
+   */
   add(socket: Socket): void {
     if (this.#idle.size + this.#busy.size >= this.#max) {
-      const [longestIdle = socket] = this.#idle;
-      longestIdle.destroy();
-      this.#idle.delete(longestIdle);
-      if (longestIdle === socket) return;
+      const [givesWay = socket] = this.#idle.size > 0 ? this.#idle : this.#still;
+      givesWay.destroy();
+      this.#forget(givesWay);
+      if (givesWay === socket) return;
     }
     this.#idle.add(socket);
-    socket.once('close', () => {
-      this.#idle.delete(socket);
-      this.#busy.delete(socket);
-    });
+    socket.once('close', () => this.#forget(socket));
   }
 
-  /** A client may send several requests at once. */
-  begin(socket: Socket): void {
-    this.#idle.delete(socket);
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+  /**
+   * Runs a request once the response before it has been taken. A client may send ahead (RFC 9112, 9.3.2), which browsers,
+   * SDKs and proxies do not do: one request without a body. A connection that sends more is closed, because each takes
+   * memory while it waits.
+   */
+  inTurn({ socket, headers }: IncomingMessage, run: () => void): void {
+    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    if (this.#idle.delete(socket)) {
+      this.#busy.set(socket, undefined);
+      run();
+    } else if (hasBody || this.#busy.get(socket)) {
+      socket.destroy();
+      this.#forget(socket);
+      // The rest of what a connection sent at once still arrives after it was closed.
+    } else if (this.#busy.has(socket)) this.#busy.set(socket, run);
   }
 
+  /** The response of the request that runs was taken, or its connection was closed. */
   end(socket: Socket): void {
-    const left = (this.#busy.get(socket) ?? 0) - 1;
-    if (left > 0) {
-      this.#busy.set(socket, left);
+    this.#still.delete(socket);
+    // One that is being closed serves nothing more.
+    if (!this.#busy.has(socket) || !socket.writable) return;
+    const next = this.#busy.get(socket);
+    if (next) {
+      this.#busy.set(socket, undefined);
+      next();
       return;
     }
     this.#busy.delete(socket);
-    if (!socket.destroyed) this.#idle.add(socket);
+    this.#idle.add(socket);
+  }
+
+  /** @param isStill whether its client does not take the response */
+  note(socket: Socket, { isStill }: { readonly isStill: boolean }): void {
+    if (isStill && this.#busy.has(socket)) this.#still.add(socket);
+    else this.#still.delete(socket);
+  }
+
+  #forget(socket: Socket): void {
+    this.#idle.delete(socket);
+    this.#busy.delete(socket);
+    this.#still.delete(socket);
   }
 }
 

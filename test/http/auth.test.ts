@@ -409,6 +409,16 @@ describe('the rate limit', () => {
     expect(await countOf(caller)).toBe(3);
   });
 
+  it('of a tenant begins anew then too', async () => {
+    jest.useFakeTimers({ now: Date.now(), doNotFake: ALL_BUT_DATE });
+    afterThisTest(() => jest.useRealTimers());
+    const own = await startApi({ tenantRateLimitPerMinute: 1 });
+    const statusOf = async () => (await own.call('get', PATH)).status;
+    expect([await statusOf(), await statusOf()]).toEqual([200, 429]);
+    jest.setSystemTime(Date.now() - HOUR_MS);
+    expect([await statusOf(), await statusOf()]).toEqual([200, 429]);
+  });
+
   it('never hides why a token is refused, however many came before from the same address', async () => {
     const expired = hs256({ ...ACME, exp: 1 });
     for (let count = 0; count < 4; count += 1) {

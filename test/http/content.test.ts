@@ -281,9 +281,9 @@ describe('more files at once', () => {
     const crowded = await startApi({ maxContentUploads: 16 });
     const { buffers } = crowded.service.context.proxiedUploads;
     const stalled: ClientRequest[] = [];
-    for (let count = 0; count < 4; count += 1) stalled.push(await beginOne(await crowded.create(), crowded));
+    for (let count = 0; count < 8; count += 1) stalled.push(await beginOne(await crowded.create(), crowded));
     // Of the memory they have their share too.
-    await until(() => buffers.taken === 2 && buffers.waiting === 2);
+    await until(() => buffers.taken === 2 && buffers.waiting === 6);
     const created = await crowded.create();
     const refused = await attach(created, webm, crowded);
     expect(refused.body).toMatchObject({ status: 503, code: 'uploads-busy', detail: expect.stringMatching(/token/) });
@@ -316,10 +316,13 @@ describe('more files at once', () => {
     const answered = attachAs('waiting', waiting, file, shared);
     await until(() => buffers.waiting === 1);
     // 2 KiB a second, which is enough where nobody waits, and 32.
-    slow.write(file.subarray(FIRST_BYTES, 2 * 60 * KIB));
-    another.write(file.subarray(FIRST_BYTES, 32 * 60 * KIB));
-    await settled(() => (slow.socket?.bytesWritten ?? 0) + (another.socket?.bytesWritten ?? 0));
-    looks.look(A_MINUTE);
+    for (let count = 0; count < A_MINUTE; count += 1) {
+      const sent = (kib: number) => Math.max(FIRST_BYTES, count * 10 * kib * KIB);
+      slow.write(file.subarray(sent(2), (count + 1) * 20 * KIB));
+      another.write(file.subarray(sent(32), (count + 1) * 320 * KIB));
+      await settled(() => (slow.socket?.bytesWritten ?? 0) + (another.socket?.bytesWritten ?? 0));
+      looks.look();
+    }
     expect(await answerOf(slow)).toMatchObject({ status: 503, body: { code: 'uploads-busy' } });
     expect((await answered).body).toMatchObject({ state: 'stored', sizeBytes: file.length });
     another.write(file.subarray(32 * 60 * KIB));

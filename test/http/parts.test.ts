@@ -251,6 +251,27 @@ describe('a part of which the client sends less than it announced', () => {
   });
 });
 
+it('of which nothing comes for ten seconds gives way then, when another is refused for it', async () => {
+  const looks = createLooks();
+  const narrow = await startApi({ maxContentUploads: 2, every: looks.every });
+  const [created, others] = [await narrow.create(), await narrow.create()];
+  const as = { sub: 'another', scope: 'recordings:upload' };
+  const putAs = () => narrow.raw('PUT', `${others.path}/parts/1`, { body: webm, as });
+  const silent = await begin(created, undefined, PART, narrow);
+  await until(() => looks.size === 1);
+  looks.look();
+  expectProblem(await putAs(), 503, 'uploads-busy');
+  // Something came.
+  silent.write(webm.subarray(0, 1));
+  await settled(() => silent.socket?.bytesWritten ?? 0);
+  looks.look();
+  expect(looks.size).toBe(1);
+  expectProblem(await putAs(), 503, 'uploads-busy');
+  looks.look();
+  expectProblem(await answerOf(silent), 503, 'uploads-busy');
+  expect((await putAs()).status).toBe(200);
+});
+
 describe('a part that is under way', () => {
   it('when the store fails is 503 with Retry-After, and can be sent again', async () => {
     const created = await api.create();

@@ -211,41 +211,71 @@ it('all callers of a tenant have a rate together, other tenants have theirs', as
   expect(await statusOf('a', 'other')).toBe(200);
 });
 
-it('a call that leaves a trace each time is refused when it is repeated too often in a day, and counts anew on the next', async () => {
-  const own = await startApi();
-  const { path } = await own.store();
-  const restrict = () => own.call('put', `${path}/restriction`, { body: { reason: 'contested' } });
-  for (let count = 0; count < 50; count += 1) {
-    expect((await restrict()).status).toBe(200);
-    expect((await own.call('delete', `${path}/restriction`)).status).toBe(200);
+describe('a call that leaves a trace each time', () => {
+  /** A store that can fail calls of one name. */
+  async function startFailing() {
+    const fails = { name: undefined as string | undefined };
+    const own = await startApi({
+      wrap: (store) =>
+        new Proxy(store, {
+          get(target, name, receiver) {
+            if (name === fails.name) return () => Promise.reject(new Error('away'));
+            const value: unknown = Reflect.get(target, name, receiver);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        }),
+    });
+    return { own, fails };
   }
-  const written = (await own.service.keys()).length;
-  const refused = await restrict();
-  expectProblem(refused, 429, 'daily-limit');
-  expect(refused.body).toMatchObject({ limit: 100, detail: 'There may be 100 restrictions a day of one recording.' });
-  const left = 24 * 3600 - ((own.service.clock.now() / 1000) % (24 * 3600));
-  expect(Number(refused.headers['retry-after'])).toBe(Math.ceil(left));
-  expect(await own.service.keys()).toHaveLength(written);
-  const another = await own.store();
-  expect((await own.call('put', `${another.path}/restriction`, { body: { reason: 'contested' } })).status).toBe(200);
-  own.service.clock.advance(Number(refused.headers['retry-after']) * 1000);
-  expect((await restrict()).status).toBe(200);
-});
 
-it('what the store fails does not count', async () => {
-  let isAway = true;
-  const own = await startApi({
-    wrap: (store) =>
-      new Proxy(store, {
-        get(target, name, receiver) {
-          if (name === 'list' && isAway) return () => Promise.reject(new Error('away'));
-          const value: unknown = Reflect.get(target, name, receiver);
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
-      }),
+  it('is refused when its caller repeats it too often in a day, and counts anew on the next', async () => {
+    const own = await startApi();
+    const { path } = await own.store();
+    const restrict = (sub = 'tester', at = path) =>
+      own.call('put', `${at}/restriction`, { as: { sub }, body: { reason: 'contested' } });
+    for (let count = 0; count < 250; count += 1) {
+      expect((await restrict()).status).toBe(200);
+      expect((await own.call('delete', `${path}/restriction`)).status).toBe(200);
+    }
+    const written = (await own.service.keys()).length;
+    const refused = await restrict();
+    expectProblem(refused, 429, 'daily-limit');
+    expect(refused.body).toMatchObject({ limit: 500, detail: 'There may be 500 restrictions a day of one recording.' });
+    const left = 24 * 3600 - ((own.service.clock.now() / 1000) % (24 * 3600));
+    expect(Number(refused.headers['retry-after'])).toBe(Math.ceil(left));
+    expect(await own.service.keys()).toHaveLength(written);
+    expect((await restrict('another')).status).toBe(200);
+    expect((await restrict('tester', (await own.store()).path)).status).toBe(200);
+    own.service.clock.advance(Number(refused.headers['retry-after']) * 1000);
+    expect((await restrict()).status).toBe(200);
   });
-  const create = () => own.call('post', RECORDINGS, { body: CREATE_BODY });
-  for (let count = 0; count < 1001; count += 1) expect((await create()).status).toBe(500);
-  isAway = false;
-  expect((await create()).status).toBe(201);
+
+  it('and is refused leaves none, and keeps nobody from anything', async () => {
+    const own = await startApi();
+    const { path } = await own.store();
+    for (let count = 0; count < 600; count += 1) {
+      expectProblem(await own.call('post', `${path}/abort`), 409, 'recording-stored');
+    }
+    const deleted = await own.call('delete', `${path}?reason=erasure`);
+    expect(deleted.status).toBe(200);
+  });
+
+  it('does not count for bad input', async () => {
+    const own = await startApi();
+    const { attemptPath } = await own.store();
+    const assess = (completedAt: string) => own.call('put', `${attemptPath}/assessment`, { body: { completedAt } });
+    const before = await own.service.keys();
+    for (let count = 0; count < 501; count += 1) expect((await assess('2099-01-01T00:00:00Z')).status).toBe(422);
+    expect(await own.service.keys()).toEqual(before);
+    expect((await assess(new Date(own.service.clock.now()).toISOString())).status).toBe(200);
+  });
+
+  it('counts when the store fails, because it may have left one', async () => {
+    const { own, fails } = await startFailing();
+    const create = () => own.call('post', RECORDINGS, { body: CREATE_BODY });
+    fails.name = 'list';
+    for (let count = 0; count < 1000; count += 1) expect((await create()).status).toBe(500);
+    fails.name = undefined;
+    expectProblem(await create(), 429, 'daily-limit');
+  });
 });

@@ -24,8 +24,8 @@ const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
 /** By path, then by method. */
 export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
   const api = JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
-  const json = JSON.stringify(api);
-  const page = renderDocs(api);
+  const json = Buffer.from(JSON.stringify(api));
+  const page = Buffer.from(renderDocs(api));
   return {
     '/livez': { get: (_req, res) => void res.json({ status: 'ok' }) },
     '/readyz': { get: async (_req, res) => sendReadiness(res, await readinessOf(deps)) },
