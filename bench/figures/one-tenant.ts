@@ -94,7 +94,7 @@ async function settle(service: Service) {
         const client = service.clientWith(token);
         await timed('a part URL', () => client.signParts(open, [{ partNumber: 1, sizeBytes: PART_BYTES }]));
         // Of another participant than the recordings that are created meanwhile: only its access log grows.
-        if (callers % EXPORT_EVERY === 0) {
+        if (round % Math.ceil(rounds / EXPORTS) === 0) {
           await timed('export', async () => {
             const url = `${service.url}/v1/participants/${participantOf(stored)}/export`;
             const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
@@ -108,8 +108,8 @@ async function settle(service: Service) {
   };
 }
 
-/** A participant may be exported a hundred times a day. */
-const EXPORT_EVERY = 20;
+/** About as many in each measurement: each is read by those after it. */
+const EXPORTS = 10;
 
 async function during<T>(attack: Attack, act: () => Promise<T>): Promise<T> {
   const worker = fork(new URL('../worst-caller.ts', import.meta.url), {
