@@ -8,7 +8,9 @@ recording, with a crash allowed after every call, breadth first, so a counterexa
 
 Store calls are atomic and strongly consistent (S3 since 2020, Ceph RGW). A request lasts less than the grace period
 (SETTLE_TIME): time passes only between requests; a sweep may be overtaken by time. `U`, `T`: deadline when unassessed,
-when assessed; `now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed.
+when assessed; `now` runs 0, 1, 2. T = 0 is an assessment reported so late that its deadline has passed. That the sweeper
+leaves young recordings alone is part of the protocol and not among the rules: since a creation writes the index entry first
+and looks again, no mix here needs it; it spares creations from being purged while they run.
 """
 import functools
 import itertools
@@ -23,7 +25,6 @@ RULES = {
     'enqueue_first': 'an erasure enqueues at now before it writes `deleting`',
     'participant_first': 'create writes the participant index entry before the manifest',
     'index_swept': 'with the entry of a creation that wrote no manifest the sweeper deletes its participant index entry',
-    'young_safe': 'the sweeper leaves a recording alone that was created within SETTLE_TIME',
 }
 DONE, CRASHED = 99, 98
 MIXES = [m.split() for m in ('create complete assess sweep', 'create complete erase sweep', 'create assess sweep sweep', 'create assess assess sweep')]
@@ -99,7 +100,7 @@ def check(U, T, processes, dropped=None, limit=2_000_000):
                 return s, 1 if entries else DONE, (entries, now)
             if pc == 1:                                                             # LIST the attempt
                 entries, at = local
-                due = f[DELETING] or (not (f[YOUNG] and on['young_safe']) and (deadline(f) <= at or f[MEDIA] and not f[MANIFEST]))
+                due = f[DELETING] or (not f[YOUNG] and (deadline(f) <= at or f[MEDIA] and not f[MANIFEST]))
                 if present(f): return (s, 10, (entries, at, 0, f[MANIFEST])) if due else keep(s, entries, deadline(f), f[MANIFEST])
                 return after_all(s, entries, at, f[ASSESSED], 0)
             if pc == 2: return enqueue(s, local[1], who), 3, local
