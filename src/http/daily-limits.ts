@@ -1,4 +1,4 @@
-// How often a day a call may repeat what it writes: the store keeps a trace of each, whatever still exists of the rest.
+// How often a day a caller may repeat a call that leaves something in the bucket each time.
 import { LRUCache } from 'lru-cache';
 import { DAY_MS, SECOND_MS } from '../model/durations.ts';
 import type { ErrorCode } from '../model/errors.ts';
@@ -57,7 +57,7 @@ export const ERASURES: DailyLimit = { name: 'erasures', of: 'participant', max: 
 /** Each leaves an audit event for every recording, which every later one reads. */
 export const EXPORTS: DailyLimit = { name: 'exports', of: 'participant', max: 100, refusals: [] };
 
-/** Some MB. The one that was counted longest ago is forgotten first: to have it forgotten takes as many calls about others. */
+/** Some MB. The count that was used longest ago is forgotten first. */
 const KEPT = 50_000;
 
 /** Counts of one process, from midnight to midnight in UTC. A clock that is set to another day, in any direction, begins anew. */

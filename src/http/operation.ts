@@ -175,13 +175,7 @@ export function operation<
 async function counted<Result>(
   limits: DailyLimits,
   limit: DailyLimit,
-  {
-    principal,
-    ref,
-    res,
-  }: Pick<Call<string, never, never, never>, 'principal' | 'res'> & {
-    readonly ref: Readonly<Record<string, unknown>>;
-  },
+  { principal, ref, res }: { principal: Principal; ref: Readonly<Record<string, unknown>>; res: Response },
   act: () => Promise<Result>,
 ): Promise<Result> {
   const id = [...NAMING[limit.of].map((name) => String(ref[name])), principal.id].join('/');

@@ -1,4 +1,5 @@
-// For libraries that measure time by the wall clock: what they keep would not grow old while a clock catches up that was set back.
+// For libraries that measure time by the wall clock: after it was set back, what they keep would stay young until it has
+// caught up.
 import { SECOND_MS } from './durations.ts';
 
 /** The function that it returns tells whether the clock was set back since its last call, by more than a second. */

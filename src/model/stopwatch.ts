@@ -1,9 +1,9 @@
-// How long ago something was, whatever was done to the clocks since.
+// Elapsed time, also when the machine was suspended or its clock was set.
 
 /**
- * Starts now; the function that it returns tells the milliseconds since. Of two clocks the one that says more counts: the
- * wall clock goes on while a machine is suspended, and the monotonic clock is never set back. A wall clock that is set
- * forward makes things look older than they are: what is too old, or to be done again, is so early, and never late.
+ * Starts now; the function that it returns gives the milliseconds since. The longer of two measurements counts: the wall clock
+ * goes on while a machine is suspended, and the monotonic clock is never set back. After the wall clock was set forward it
+ * gives too much: a time limit then ends early, and never late.
  * @param now milliseconds since the epoch
  */
 export function startStopwatch(now: () => number, monotonic: () => number = () => performance.now()): () => number {

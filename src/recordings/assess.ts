@@ -25,10 +25,10 @@ export interface AssessmentReport {
 }
 
 /**
- * Writes the audit event, the queue entry at the deadline, the assessment record, then the tags (ARCHITECTURE, "assess").
- * Safe to repeat: what is known is only tagged again. An earlier time than the known one counts from then on; a deadline
- * never moves later, and one that has passed is not undone: what should be deleted by now is deleted first. What it would
- * end early it ends only where the caller has confirmed that (ADR 19).
+ * Writes the queue entry at the deadline, the audit event, the assessment record, then the tags (ARCHITECTURE, "assess").
+ * Safe to repeat: a report of the time that counts already writes the tags alone. An earlier time counts from then on; a
+ * deadline never moves later. Recordings that are past their deadline are deleted first. A recording that the assessment
+ * would end early is ended only where the caller has confirmed it (ADR 19).
  * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `assessment-too-old`,
  * `assessment-ends-recordings`, `clock-skew`.
  */
@@ -38,30 +38,29 @@ export async function assessAttempt(
   ref: AttemptRef,
   { completedAtMs, confirm = [] }: AssessmentReport,
 ): Promise<Assessment> {
+  const confirmed = new Set(confirm);
   const bucket = new Bucket(context);
   const before = await bucket.attempt(ref);
   requireRightClock(context, before);
   const isKnown = completedAtMs === before.assessedAtMs;
   if (!isKnown) {
     requirePlausible(context, before, completedAtMs);
-    requireConfirmed(context, before, completedAtMs, new Set(confirm));
+    requireConfirmed(context, before, completedAtMs, confirmed);
   }
   await deleteOverdue(context, before);
-  if (isOver(context, before, completedAtMs) && !hasLive(context, before)) {
+  const isAtOnce = isOver(context, before, completedAtMs);
+  if (isAtOnce && !hasLive(context, before)) {
     return toAssessment(await bucket.attempt(ref), completedAtMs);
   }
   if (!isKnown) {
-    const deadlineMs = before.assessedDeadlineMs(completedAtMs);
-    const write = () => writeAssessment(context, caller, ref, { completedAtMs, confirm, deadlineMs });
-    await bucket.queue.enqueue(ref, deadlineMs);
-    // What begins by now began before it by so little that no deadline moves by more than a request lasts.
-    if (!isBefore(completedAtMs, context.now())) await write();
-    else {
-      await whileNoneBegins(bucket, ref, async (attempt) => {
-        requireConfirmed(context, attempt, completedAtMs, new Set(confirm));
-        await write();
-      });
-    }
+    await bucket.queue.enqueue(ref, before.assessedDeadlineMs(completedAtMs));
+    const write = async (attempt: Attempt) => {
+      requireConfirmed(context, attempt, completedAtMs, confirmed);
+      await writeAssessment(context, caller, attempt, completedAtMs, confirmed.size);
+    };
+    // Of a time that has just passed, no recording that begins now is ended earlier by more than a request lasts.
+    if (isAtOnce || isBefore(completedAtMs, context.now())) await whileNoneBegins(bucket, ref, write);
+    else await write(before);
   }
   const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
   return toAssessment(attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
@@ -71,19 +70,22 @@ export async function assessAttempt(
 async function writeAssessment(
   context: RecordingsContext,
   { actor, requestId }: Caller,
-  { tenant, exam, attempt }: AttemptRef,
-  { completedAtMs, confirm, deadlineMs }: Required<AssessmentReport> & { readonly deadlineMs: number },
+  attempt: Attempt,
+  completedAtMs: number,
+  confirmed: number,
 ): Promise<void> {
-  const ref = { tenant, exam, attempt };
-  const confirmed = confirm?.length ? `, ${confirm.length} confirmed to end early` : '';
-  const detail = `completed ${toIso(completedAtMs)}, deadline ${toIso(deadlineMs)}${confirmed}`;
+  const { tenant, exam, attempt: attemptId } = attempt.ref;
+  const ref = { tenant, exam, attempt: attemptId };
+  const deadline = toIso(attempt.assessedDeadlineMs(completedAtMs));
+  const early = confirmed === 0 ? '' : `, ${confirmed} confirmed to end early`;
+  const detail = `completed ${toIso(completedAtMs)}, deadline ${deadline}${early}`;
   await context.audit.record({ event: 'assessed', ref, actor, requestId, detail });
   await new Bucket(context).putAssessment(ref, completedAtMs);
 }
 
 /**
- * Between a marker and a listing after it on the one side, a manifest and a listing after it on the other, at least one
- * sees the other: `act` gets every recording that is answered, and those that began meanwhile give way (`createRecording`).
+ * `act` gets a listing with every recording that callers know of. An assessment writes its marker and then lists; a creation
+ * writes its manifest and then lists: of the two at least one sees the other. A creation that sees the marker gives way.
  */
 async function whileNoneBegins(
   bucket: Bucket,

@@ -51,9 +51,10 @@ export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
- * Enqueues, writes the participant index entry, opens the upload, writes the manifest, and lists again for what could not
- * see it begin: a deletion, an assessment, another creation; then says in the index that it is whole (ARCHITECTURE, "create"). A crash in between leaves only what
- * the sweeper finds. Without a key each call makes another recording.
+ * Enqueues, writes the participant index entry, opens the upload, and writes the manifest. Then it lists again: a deletion,
+ * an assessment or another creation at the same time may not have seen it. At the end the index entry says that it is whole
+ * (ARCHITECTURE, "create"). A crash in between leaves only what the sweeper finds. Without a key each call makes another
+ * recording.
  * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `recording-deleted`,
  * `attempt-of-another-participant`, and as `findEarlierTry`.
  */
@@ -113,7 +114,7 @@ export async function createRecording(
   if (input.isOfOneParticipant) {
     await requireOnlyParticipant(context, bucket, own, { before, after, elapsedMs: since });
   }
-  // Until now it might have given way; nobody else may say that it is whole.
+  // From now on it does not give way any more.
   await bucket.putParticipant(participantId, ref);
   // Otherwise another request may have taken this try for dead, and finished an older one.
   if (keyed) requireInTime(elapsedMs);
@@ -128,7 +129,7 @@ function requireUnassessed({ assessedAtMs }: Attempt): void {
   throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
 }
 
-/** An assessment that is being decided lists once more after its marker is written: then it sees this one, or this one sees it. */
+/** Whether an assessment is being decided: its marker is there, and no older than a request lasts. */
 function isBeingAssessed({ assessing, storeTimeMs }: Attempt): boolean {
   return assessing.some(({ lastModifiedMs }) => mayBeRunning(storeTimeMs - lastModifiedMs));
 }
@@ -137,7 +138,7 @@ function beingAssessed(): ServiceError {
   return new ServiceError('recording-being-created', 'This attempt is being assessed; send the request again.');
 }
 
-/** An erasure of its participant may have come before its manifest was answered. */
+/** An erasure of its participant may have deleted it since its manifest was written. */
 function requireNotDeleted(attempt: Attempt, { recording }: RecordingRef): void {
   const state = attempt.recording(recording);
   if (state && isKept(state)) return;

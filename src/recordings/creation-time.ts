@@ -1,4 +1,4 @@
-// How long a creation may take: what it has begun may not be judged before.
+// How long a creation may take, and whether the request that wrote something may still be running.
 import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 
@@ -7,7 +7,7 @@ const DECIDES_WITHIN_MS = 30 * SECOND_MS;
 
 /**
  * Whether the request that wrote something may still be running.
- * @param ageMs of what it wrote, by the store's clock alone; what has no age is young
+ * @param ageMs the age of the object that it wrote, by the store's clock; NaN counts as young
  */
 export function mayBeRunning(ageMs: number): boolean {
   return !(ageMs > MAX_REQUEST_MS);

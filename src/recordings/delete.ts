@@ -11,7 +11,7 @@ import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
 import { mayBeRunning, stillBeingCreated } from './creation-time.ts';
 import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
-import { readManifest, readReceipt } from './read.ts';
+import { readManifest, readReceipt, requireRightClock } from './read.ts';
 
 /**
  * The privacy desk's erasure (policy 9.1), of a restricted recording too. Safe to repeat: it returns the same receipt.
@@ -52,14 +52,23 @@ export async function withdrawRecording(
  */
 export async function requireUnrestricted(
   context: RecordingsContext,
-  { actor, requestId }: Pick<Caller, 'actor' | 'requestId'>,
+  by: Pick<Caller, 'actor' | 'requestId'>,
   ref: RecordingRef,
   reason: DeletionReason,
 ): Promise<void> {
-  const { restricted, deleting } = (await new Bucket(context).recording(ref))?.objects ?? {};
-  if (!restricted || deleting) return;
+  await refuseRestricted(context, by, await new Bucket(context).recording(ref), reason);
+}
+
+async function refuseRestricted(
+  { audit }: RecordingsContext,
+  { actor, requestId }: Pick<Caller, 'actor' | 'requestId'>,
+  state: RecordingState | undefined,
+  reason: DeletionReason,
+): Promise<void> {
+  if (!state?.objects.restricted || state.objects.deleting) return;
+  const { ref } = state;
   const detail = 'recording-restricted';
-  await context.audit.record({ event: 'deletion-refused', ref, reason, detail, actor, requestId });
+  await audit.record({ event: 'deletion-refused', ref, reason, detail, actor, requestId });
   throw new ServiceError(
     'recording-restricted',
     'The privacy desk has restricted this recording, and decides about its deletion. It was not deleted.',
@@ -76,7 +85,7 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
   const bucket = new Bucket(context);
   const requireStill = () => requireUnrestricted(context, caller, ref, 'aborted');
   const state = await requireNotStored(bucket, ref);
-  await requireStill();
+  await refuseRestricted(context, caller, state, 'aborted');
   let isEmpty = false;
   if (state && isKept(state)) {
     const { uploadId } = await readManifest(context, ref);
@@ -123,7 +132,7 @@ interface DeletionRequest {
   readonly announce?: () => Promise<void>;
 }
 
-/** @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`; StoreError */
+/** @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`, `clock-skew`; StoreError */
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
@@ -158,6 +167,8 @@ async function deleteOrDiscard(
   if (!manifest && !deleting) return requireReceipt(context, ref);
   const isOver = isCreator || !manifest || !mayBeRunning(before.storeTimeMs - manifest.lastModifiedMs);
   if (!isOver && !(await isCreated(bucket, ref))) return requireReceipt(context, ref);
+  // A receipt by a wrong clock would be no proof.
+  requireRightClock(context, before);
 
   const nowMs = context.now();
   forget(context, ref);

@@ -166,7 +166,7 @@ export async function requireAlone(
   requireInTime(elapsedMs);
   const rivalsIn = async (attempt: Attempt) => {
     const others = madeUnder(random, attempt).filter(({ ref }) => ref.recording !== own.state.ref.recording);
-    // One that cannot be read stands until it is gone.
+    // A try whose manifest cannot be read counts until it is gone.
     const standing = async (state: RecordingState) =>
       (await tryOf(context, state)) ?? { state, manifest: own.manifest };
     return Promise.all(others.map(standing));

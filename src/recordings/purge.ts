@@ -37,18 +37,22 @@ export interface DeletedCount {
   readonly bytes: number;
 }
 
-export type PurgeOutcome = {
+interface Purged {
   readonly ref: RecordingRef;
   readonly deleted: DeletedCount;
-} /** This purge wrote the receipt. */ & (
-  | { readonly result: 'deleted'; readonly receipt: Receipt }
-  /** Another purge wrote the receipt: one at the same time, or one that died or failed behind it. */
-  | { readonly result: 'proven-before'; readonly receipt: Receipt }
-  /** Nothing was ever recorded: a creation that died before its manifest, or was given up at once. There is no receipt. */
-  | { readonly result: 'was-empty' }
-  /** `receipt`: what this purge wrote before it failed, where it came as far as that. */
-  | { readonly result: 'failed'; readonly failure: Failure; readonly receipt: Receipt | undefined }
-);
+}
+
+/** `deleted`: this purge wrote the receipt. */
+export type PurgeOutcome = Purged &
+  (
+    | { readonly result: 'deleted'; readonly receipt: Receipt }
+    /** Another purge wrote the receipt: one at the same time, or one that died or failed behind it. */
+    | { readonly result: 'proven-before'; readonly receipt: Receipt }
+    /** Nothing was ever recorded: a creation that died before its manifest, or was given up at once. There is no receipt. */
+    | { readonly result: 'was-empty' }
+    /** `receipt`: what this purge wrote before it failed, where it came as far as that. */
+    | { readonly result: 'failed'; readonly failure: Failure; readonly receipt: Receipt | undefined }
+  );
 
 /** The receipt that this purge wrote; each proves one deletion. */
 export function ownReceiptOf(outcome: PurgeOutcome): Receipt | undefined {

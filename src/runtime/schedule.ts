@@ -87,7 +87,7 @@ export function startSchedule(
   const watching = watch();
   owe();
   return {
-    /** Safe to repeat. Resolves when a run in progress is over; what is owed then is not run any more. */
+    /** Safe to repeat. Resolves when a run in progress is over; no further run begins. */
     async stop(): Promise<void> {
       stopping.abort();
       await watching;

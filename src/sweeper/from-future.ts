@@ -1,5 +1,5 @@
-// What claims to come from the future was written by a clock that was ahead, or by a stranger. It is kept for 30 days from
-// now at most, whatever it claims.
+// Ids, assessments and queue entries of a time to come: a clock that was ahead wrote them, or a stranger. Their recordings
+// are kept for 30 days from now at most.
 import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
@@ -53,10 +53,11 @@ export function isFromFuture(attempt: Attempt, nowMs: number): boolean {
 }
 
 /**
- * Marks such recordings, so that they count as created now at the latest, and gives an attempt whose assessment is ahead one
- * of now: the claim was there before now, so it cannot be later. Enqueues first. Safe to repeat. @throws StoreError
+ * Marks recordings whose ids are ahead of the clock: they then count as created now. Where the assessment is ahead, it adds
+ * an assessment record of now, which is the earlier one. Both were there before now, so no deadline becomes too early.
+ * Enqueues first. Safe to repeat. @throws StoreError
  */
-export async function bound(bucket: Bucket, attempt: Attempt, nowMs: number): Promise<void> {
+export async function boundClaims(bucket: Bucket, attempt: Attempt, nowMs: number): Promise<void> {
   await bucket.queue.enqueue(attempt.ref, nowMs);
   for (const { ref } of recordingsAhead(attempt, nowMs)) await bucket.mark(ref, 'ahead');
   if (isAhead(attempt.assessedAtMs, nowMs)) await bucket.putAssessment(attempt.ref, nowMs);

@@ -11,7 +11,7 @@ import { failureOf } from '../recordings/failure.ts';
 import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts';
 import { findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
-import { bound, bringEntriesBack, isFromFuture } from './from-future.ts';
+import { boundClaims, bringEntriesBack, isFromFuture } from './from-future.ts';
 import { findOpenUploads, type OpenUploads, recoverAbandonedUploads } from './recover-uploads.ts';
 import type { DueSoonReport, SweepReport } from './report.ts';
 import { requeueForOverrides } from './requeue.ts';
@@ -354,7 +354,7 @@ class ChunkSweep {
       const left = await bucket.attempt(ref);
       if (!isFromFuture(left, context.now())) return false;
       tally.problem({ code: 'from-future' }, bucket.attemptName(ref));
-      await bound(bucket, left, context.now());
+      await boundClaims(bucket, left, context.now());
     } catch (error) {
       tally.problem(failureOf(error), bucket.attemptName(ref));
     }

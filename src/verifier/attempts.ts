@@ -11,7 +11,7 @@ import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
-import { bound, isFromFuture } from '../sweeper/from-future.ts';
+import { boundClaims, isFromFuture } from '../sweeper/from-future.ts';
 import type { VerifyRun } from './findings.ts';
 
 /** What the attempts of a window must have elsewhere: a queue entry in time, and an index entry for each recording. */
@@ -51,7 +51,7 @@ async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected
   const nowMs = run.context.now();
   if (isFromFuture(attempt, nowMs)) {
     await run.report('from-future', run.bucket.attemptName(ref), 'a recording or its assessment', () =>
-      bound(run.bucket, attempt, nowMs),
+      boundClaims(run.bucket, attempt, nowMs),
     );
   }
   const deadlineMs = attempt.nextDeadlineMs();

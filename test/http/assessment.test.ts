@@ -366,31 +366,35 @@ describe('a deadline', () => {
   });
 });
 
-it.each([6, -6])('by a clock %i minutes off nothing is created, assessed, completed or played', async (minutes) => {
-  let offMs = 0;
-  const wrap = (store: ObjectStore) =>
-    overriding(store, {
-      async list(...args) {
-        const page = await store.list(...args);
-        return { ...page, storeTimeMs: page.storeTimeMs + offMs };
-      },
-    });
-  const skewed = await startApi({ wrap });
-  const [stored, open] = [await skewed.store(), await skewed.create()];
-  await skewed.upload(open, webm);
-  // What was looked at a moment ago is looked at again.
-  skewed.service.clock.advance(MINUTE_MS);
-  offMs = minutes * MINUTE_MS;
-  const before = await skewed.service.keys();
-  for (const [method, path, body] of [
-    ['post', `${stored.attemptPath}/recordings`, CREATE_BODY],
-    ['put', `${stored.attemptPath}/assessment`, { completedAt: stored.recording.createdAt }],
-    ['post', `${open.path}/parts`, { parts: [{ partNumber: 1, sizeBytes: 1 }] }],
-    ['post', `${open.path}/complete`, {}],
-    ['post', `${stored.path}/playback-links`, {}],
-    ['get', stored.path, undefined],
-  ] as const) {
-    expectProblem(await skewed.call(method, path, body ? { body } : {}), 503, 'clock-skew');
-  }
-  expect(await skewed.service.keys()).toEqual(before);
-});
+it.each([6, -6])(
+  'by a clock %i minutes off nothing is created, assessed, completed, played or deleted',
+  async (minutes) => {
+    let offMs = 0;
+    const wrap = (store: ObjectStore) =>
+      overriding(store, {
+        async list(...args) {
+          const page = await store.list(...args);
+          return { ...page, storeTimeMs: page.storeTimeMs + offMs };
+        },
+      });
+    const skewed = await startApi({ wrap });
+    const [stored, open] = [await skewed.store(), await skewed.create()];
+    await skewed.upload(open, webm);
+    // What was looked at a moment ago is looked at again.
+    skewed.service.clock.advance(MINUTE_MS);
+    offMs = minutes * MINUTE_MS;
+    const before = await skewed.service.keys();
+    for (const [method, path, body] of [
+      ['post', `${stored.attemptPath}/recordings`, CREATE_BODY],
+      ['put', `${stored.attemptPath}/assessment`, { completedAt: stored.recording.createdAt }],
+      ['post', `${open.path}/parts`, { parts: [{ partNumber: 1, sizeBytes: 1 }] }],
+      ['post', `${open.path}/complete`, {}],
+      ['post', `${stored.path}/playback-links`, {}],
+      ['get', stored.path, undefined],
+      ['delete', `${stored.path}?reason=erasure`, undefined],
+    ] as const) {
+      expectProblem(await skewed.call(method, path, body ? { body } : {}), 503, 'clock-skew');
+    }
+    expect(await skewed.service.keys()).toEqual(before);
+  },
+);

@@ -114,11 +114,54 @@ describe('the erasure of a recording', () => {
     await expectNothingLeft(api.service.store, created.ref);
   });
 
-  it('that cannot be audited is not answered as done', async () => {
+  it('leaves what is restricted, also when its client replaces the content by none that can be played', async () => {
+    const created = await api.create();
+    await api.upload(created, webm);
+    await api.call('put', `${created.path}/restriction`, { body: { reason: 'case 8' }, as: DESK });
+    const picture = Buffer.from('\0\0\0\x14ftypavif\0\0\0\0mif1', 'latin1');
+    await api.upload(created, picture);
+    const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt, sub: 'candidate:1' };
+    expectProblem(await api.call('post', `${created.path}/complete`, { as }), 423, 'recording-restricted');
+    expect(await api.service.store.get(recordingKey(created.ref, 'media'))).toHaveLength(picture.length);
+    expect(await api.service.keys(recordingKey(created.ref, 'deleting'))).toEqual([]);
+    const { items } = (await api.call('get', `${created.path}/access-log`)).body;
+    const refused = { event: 'deletion-refused', actor: 'candidate:1', reason: 'not-a-recording' };
+    expect(items).toMatchObject([{ event: 'restricted' }, refused]);
+    expect((await erase(created)).status).toBe(200);
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+
+  it('is refused when a restriction arrives after it was asked for, by a candidate, and before it takes effect', async () => {
+    for (const end of ['abort', 'withdraw'] as const) {
+      const created = await api.create();
+      await api.upload(created, webm);
+      const as = { scope: 'recordings:upload', exam: 'math', attempt: created.ref.attempt };
+      // Its first write is the queue entry; the restriction comes before that one takes effect.
+      const held = store.holdNext('put');
+      const ending =
+        end === 'abort'
+          ? api.call('post', `${created.path}/abort`, { as })
+          : api.call('delete', `${created.path}?reason=consent-withdrawn`, { as });
+      await held.reached;
+      const restricted = await api.call('put', `${created.path}/restriction`, { body: { reason: 'case 9' }, as: DESK });
+      expect(restricted.status).toBe(200);
+      held.release();
+      expectProblem(await ending, 423, 'recording-restricted');
+      expect((await api.call('get', `${created.path}/parts`)).body.parts).toHaveLength(1);
+    }
+  });
+
+  it('that cannot be audited is not answered as done, and an abort that cannot leaves the parts', async () => {
     const created = await api.store();
+    const open = await api.create();
+    await api.upload(open, webm);
     const restore = store.failOn('put', 'audit/');
     expectProblem(await erase(created), 503, 'store-unavailable');
+    expectProblem(await api.call('post', `${open.path}/abort`), 503, 'store-unavailable');
     restore();
+    expect((await api.call('get', `${open.path}/parts`)).body.parts).toHaveLength(1);
+    expect((await api.call('post', `${open.path}/abort`)).status).toBe(204);
+    expect((await api.call('get', `${open.path}/access-log`)).body.items).toMatchObject([{ event: 'aborted' }]);
     expect((await erase(created)).status).toBe(200);
     expect((await api.call('get', `${created.path}/access-log`)).body.items).toMatchObject([{ event: 'erased' }]);
   });

@@ -3,13 +3,15 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
-import { newRecordingId } from '../../src/model/ids.ts';
+import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toKeyTime } from '../../src/model/times.ts';
-import { bound } from '../../src/sweeper/from-future.ts';
+import { readRecording } from '../../src/recordings/read.ts';
+import { boundClaims } from '../../src/sweeper/from-future.ts';
 import { bucketOn } from '../kit/bucket.ts';
 import { failing, keeping } from '../kit/interventions.ts';
-import { assessedKey, auditKey, dueAttemptKey, outboxKey, recordingKey } from '../kit/keys.ts';
+import { assessedKey, attemptPrefix, auditKey, dueAttemptKey, outboxKey, recordingKey } from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
+import { mediaKey } from '../kit/service.ts';
 import { type RetentionService, receiptIndex, startRetention } from './support.ts';
 
 let service: RetentionService;
@@ -80,6 +82,43 @@ test('an assessment that claims to come from the future keeps its recordings for
   await expectNothingLeft(service.store, ref);
 });
 
+test.each([
+  ['an unknown key', async (ref: RecordingRef) => void (await service.put(`${attemptPrefix(ref)}strange`))],
+  [
+    'a manifest that cannot be read',
+    async ({ attempt }: RecordingRef) => {
+      const other = await service.record({ attempt });
+      await service.put(recordingKey(other, 'manifest'), '{');
+    },
+  ],
+])('%s in its attempt keeps no such recording longer', async (_, obstruct) => {
+  const ref = await whileAhead(400 * DAY_MS, () => service.record());
+  await obstruct(ref);
+  await sweepFor(31);
+  expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
+  expect(await service.receiptOf(ref)).toMatchObject({ reason: 'retention' });
+});
+
+test('its tags tell the deadline that it was given', async () => {
+  const ref = await whileAhead(40 * DAY_MS, () => service.record());
+  await service.sweep();
+  const { deleteBy } = await readRecording(service.context, ref);
+  expect(await service.store.tags(mediaKey(ref))).toEqual({ 'delete-by': deleteBy });
+});
+
+test('thousands of forged entries hide no real one', async () => {
+  const ref = { tenant: 'acme', exam: 'forged', attempt: 'a1' };
+  const nowMs = service.clock.now();
+  for (let index = 0; index < 2500; index += 1) {
+    await service.put(dueAttemptKey(nowMs + 100 * DAY_MS + index, ref, 'x'));
+  }
+  const real = await whileAhead(400 * DAY_MS, () => service.record());
+  await service.sweep();
+  expect(await service.keys(recordingKey(real, 'ahead'))).toHaveLength(1);
+  const latest = toKeyTime(nowMs + 31 * DAY_MS);
+  expect((await service.due('attempt')).filter((key) => key > `due/${latest}`)).toEqual([]);
+});
+
 test('a dry run reports, and changes nothing', async () => {
   await whileAhead(40 * DAY_MS, () => service.record());
   const before = await service.keys();
@@ -136,5 +175,5 @@ test('a marker that the store does not take is tried again, and the attempt stay
   const attempt = await bucketOn(service.store).attempt(ref);
   expect(attempt.deadlineMs(ref)).toBeLessThanOrEqual(service.clock.now() + 30 * DAY_MS);
   // Safe to repeat.
-  await bound(bucketOn(service.store), attempt, service.clock.now());
+  await boundClaims(bucketOn(service.store), attempt, service.clock.now());
 });

@@ -30,7 +30,7 @@ export interface UploadFolders {
 interface Upload {
   readonly record: UploadRecord;
   readonly parts: Map<number, PartRecord>;
-  /** File names of parts that cannot be read: for whoever completes the upload they have not arrived. */
+  /** File names of parts that cannot be read. They are not listed, so a completion treats them as missing. */
   readonly unreadableParts: string[];
 }
 

@@ -174,6 +174,7 @@ const OF_COMPLETION: readonly ErrorCode[] = [
   'parts-changed',
   'upload-gone',
   'not-a-recording',
+  'recording-restricted',
   'recording-too-large',
 ];
 
@@ -186,7 +187,8 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   description:
     'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
     'kept with the recording. Safe to repeat: the response is the same. `container` says what the content is, whatever ' +
-    'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`.',
+    'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`; where it is restricted, the privacy desk ' +
+    'decides about it: 423.',
   scopes: ['recordings:upload'],
   perDay: COMPLETIONS,
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
@@ -209,6 +211,7 @@ export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/reco
     'recording-stored',
     'recording-restricted',
     'recording-being-created',
+    'clock-skew',
   ],
   handle: ({ ctx, caller, ref }) => abortRecording(ctx, caller, ref),
 });
