@@ -263,6 +263,19 @@ describe('what begins while a back-dated assessment is decided', () => {
     expectProblem(await begin(attempt), 409, 'attempt-assessed');
   });
 
+  it('gives way where the marker comes after its first look', async () => {
+    const attempt = newAttempt();
+    const held = store.holdNext('createMultipartUpload');
+    const creating = begin(attempt);
+    await held.reached;
+    const answer = await assessingBefore(attempt, '-assessed-', async () => {
+      held.release();
+      expectProblem(await creating, 409, 'recording-being-created');
+    });
+    expect(answer.status).toBe(200);
+    expect((await api.service.keys(attemptPrefix({ tenant: 'acme', exam: 'math', attempt }))).length).toBe(1);
+  });
+
   it('and is answered before the marker is there, has the assessment refused, and keeps its deadline', async () => {
     const attempt = newAttempt();
     const begun: Awaited<ReturnType<typeof begin>>[] = [];
