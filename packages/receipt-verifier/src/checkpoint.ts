@@ -1,0 +1,103 @@
+// A checkpoint: size and root of a log at one time, as a signed note (C2SP tlog-checkpoint, signed-note).
+import { sha256 } from '@noble/hashes/sha2.js';
+import { fromBase64, toBase64, utf8 } from './encoding.ts';
+import type { PublicKeys } from './keys.ts';
+import { HASH_BYTES } from './tree.ts';
+
+export interface Checkpoint {
+  /** Which log: `proctoring-recordings/{tenant}`. */
+  readonly origin: string;
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+const ORIGIN = 'proctoring-recordings/';
+const BODY = /^(?<origin>[^\n]+)\n(?<size>0|[1-9]\d{0,14})\n(?<root>[A-Za-z0-9+/]{43}=)\n$/;
+const SIGNATURE = /^— (?<name>[^ ]+) (?<signature>[A-Za-z0-9+/]+=*)$/;
+/** Of a signature type: Ed25519. */
+const ED25519 = 1;
+const KEY_HASH_BYTES = 4;
+const LONGEST_NOTE = 16_384;
+
+export function originOf(tenant: string): string {
+  return ORIGIN + tenant;
+}
+
+/** The text that is signed. */
+export function checkpointText({ origin, size, root }: Checkpoint): string {
+  return `${origin}\n${size}\n${toBase64(root)}\n`;
+}
+
+/** The signed note: `signature` is Ed25519 over `checkpointText`, by the key of these bytes. */
+export function toNote(checkpoint: Checkpoint, publicKey: Uint8Array, signature: Uint8Array): string {
+  const signed = toBase64(Uint8Array.of(...keyHash(checkpoint.origin, publicKey), ...signature));
+  return `${checkpointText(checkpoint)}\n— ${checkpoint.origin} ${signed}\n`;
+}
+
+export type CheckpointProblem = 'malformed' | 'other-log' | 'not-signed';
+
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+  readonly code: CheckpointProblem;
+
+  constructor(code: CheckpointProblem, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * The checkpoint of a note that one of the keys has signed for this log. Signatures of others, such as witnesses, may stand
+ * beside it. @throws CheckpointError
+ */
+export async function openCheckpoint(note: string, origin: string, keys: PublicKeys): Promise<Checkpoint> {
+  const end = note.indexOf('\n\n');
+  if (note.length > LONGEST_NOTE || end < 0 || !note.endsWith('\n')) throw malformed('it has no signature');
+  const text = note.slice(0, end + 1);
+  const { groups } = BODY.exec(text) ?? {};
+  if (!groups) throw malformed('it is not three lines: a name, a size, a hash');
+  const checkpoint = { origin: groups.origin ?? '', size: Number(groups.size), root: rootFrom(groups.root ?? '') };
+  if (checkpoint.origin !== origin) {
+    throw new CheckpointError('other-log', `the checkpoint is of the log ${checkpoint.origin}, not ${origin}`);
+  }
+  const lines = note.slice(end + 2, -1).split('\n');
+  const signatures = lines.map((line) => SIGNATURE.exec(line)?.groups);
+  if (signatures.some((signature) => !signature)) throw malformed('a line of its signatures cannot be read');
+  for (const signature of signatures) {
+    if (signature?.name === origin && (await isSigned(utf8(text), origin, signature.signature ?? '', keys)))
+      return checkpoint;
+  }
+  throw new CheckpointError('not-signed', 'no key of the set has signed the checkpoint');
+}
+
+async function isSigned(text: BufferSource, origin: string, encoded: string, keys: PublicKeys): Promise<boolean> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = fromBase64(encoded);
+  } catch {
+    return false;
+  }
+  for (const { key, bytes: publicKey } of keys.values()) {
+    if (!keyHash(origin, publicKey).every((byte, at) => byte === bytes[at])) continue;
+    if (await crypto.subtle.verify('Ed25519', key, bytes.slice(KEY_HASH_BYTES), text)) return true;
+  }
+  return false;
+}
+
+function keyHash(name: string, publicKey: Uint8Array): Uint8Array {
+  return sha256(Uint8Array.of(...utf8(`${name}\n`), ED25519, ...publicKey)).subarray(0, KEY_HASH_BYTES);
+}
+
+function rootFrom(text: string): Uint8Array {
+  try {
+    const root = fromBase64(text);
+    if (root.length === HASH_BYTES) return root;
+  } catch {
+    // Told below.
+  }
+  throw malformed('its hash cannot be read');
+}
+
+function malformed(why: string): CheckpointError {
+  return new CheckpointError('malformed', `this is not a checkpoint: ${why}`);
+}

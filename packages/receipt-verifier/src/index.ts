@@ -1,0 +1,37 @@
+// Deletion receipts that a stranger can check: signed, and leaves of an append-only log.
+export {
+  type Checkpoint,
+  CheckpointError,
+  checkpointText,
+  openCheckpoint,
+  originOf,
+  toNote,
+} from './checkpoint.ts';
+export { fromBase64, toBase64, toBase64Url } from './encoding.ts';
+export { entryBytes, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
+export { type PublicKey, type PublicKeys, readPublicKeys } from './keys.ts';
+export {
+  checkProof,
+  leadOf,
+  PROOF_PROBLEMS,
+  type ProofFile,
+  type ProofFinding,
+  type ProofOptions,
+  type ProofProblem,
+  type ProofReport,
+} from './proof.ts';
+export { openReceipt, RECEIPT_TYPE, type ReceiptClaims, ReceiptError } from './receipt.ts';
+export { type ConsistencyProof, checkConsistency, checkReceipt, type ReceiptProof } from './single.ts';
+export { type Edge, GrowingTree, type ReadTile, rootsFromTiles, TILE_WIDTH, type Tile } from './tiles.ts';
+export {
+  consistencyProof,
+  HASH_BYTES,
+  inclusionProof,
+  isSameHash,
+  leafHash,
+  nodeHash,
+  type RootOfRange,
+  rootOf,
+  verifyConsistency,
+  verifyInclusion,
+} from './tree.ts';
