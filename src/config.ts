@@ -6,6 +6,7 @@ import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-typ
 import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
 import { isCron } from './runtime/schedule.ts';
+import { readSigningKeysFile } from './runtime/signing-keys.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -192,6 +193,7 @@ const upToHalfADay = duration(SECOND_MS, 12 * HOUR_MS);
 const count = integer(1, 10_000);
 const uploads = choice('direct', 'proxy');
 const logLevel = choice('error', 'warn', 'info', 'debug');
+const signingKeysFile = { parse: readSigningKeysFile, schema: text.schema };
 const webhooksFile = { parse: readWebhooksFile, schema: text.schema };
 
 interface Setting<T> {
@@ -268,6 +270,11 @@ export const SETTINGS = {
   UPLOADS: setting(uploads, 'direct', '`proxy`: no part URL is handed out, all bytes come through the service.'),
   SHUTDOWN_DELAY: setting(delay, '5s', 'How long it serves on, not ready, after SIGTERM; at most `30s`. See below.'),
   LOG_LEVEL: setting(logLevel, 'info', 'JSON lines on stderr; never a token, a signed URL, a name.'),
+  SIGNING_KEYS_FILE: optional(
+    signingKeysFile,
+    'The keys that sign deletion receipts: [proof](proof.md). Unset, the embedded store makes one; with `S3_BUCKET` nothing is signed.',
+    'none',
+  ),
   WEBHOOKS_FILE: optional(webhooksFile, 'Where the events of each tenant go: [webhooks](webhooks.md).', 'none'),
 };
 
@@ -371,6 +378,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
     /** How traces are sent; undefined: nothing is traced. */
     traces: tracesOf(reader),
     logLevel: value.LOG_LEVEL,
+    /** The first one signs. Undefined: none is set. */
+    signingKeys: value.SIGNING_KEYS_FILE,
     /** By tenant. */
     webhooks: value.WEBHOOKS_FILE ?? new Map<string, never>(),
   };

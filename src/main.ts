@@ -38,6 +38,9 @@ const command = <const O extends Options>(described: Command<O>) => described as
 
 const json = { type: 'boolean', help: 'one JSON document on stdout' } as const;
 
+/** Of the longest name of a command. */
+const NAME_WIDTH = 'signing-key'.length + 2;
+
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: command({
     summary: 'Serve the HTTP API, and sweep on a schedule',
@@ -77,6 +80,16 @@ runs beside it, in DATA_DIR.`,
     },
     exitCodes: '0 only if the bucket is fit; 1 it is not; 2 refused to run (settings)',
     run: async (flags, env) => (await import('./runtime/doctor.ts')).doctorCommand(flags, env),
+  }),
+  'signing-key': command({
+    summary: 'Make a key that signs deletion receipts',
+    description:
+      'Prints the content of SIGNING_KEYS_FILE, which holds a private key. docs/proof.md says how to replace one.',
+    options: {
+      replace: { type: 'string', value: 'FILE', help: 'the keys until now: their public parts are kept' },
+    },
+    exitCodes: '0 done; 2 the file cannot be used',
+    run: async (flags) => (await import('./runtime/signing-key.ts')).signingKeyCommand(flags),
   }),
   token: command({
     summary: 'Make a token to try things out (shared secret only)',
@@ -121,7 +134,7 @@ function print(text: string): number {
 }
 
 function overview(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(NAME_WIDTH)}${summary}`);
   return `Usage: ${NAME} <command> [options]\n\n${lines.join('\n')}\n\n${NAME} <command> --help explains its options.`;
 }
 

@@ -41,6 +41,11 @@ volumes:
     secret:
       secretName: {{ . }}
   {{- end }}
+  {{- with .Values.signingKeysSecret }}
+  - name: signing-keys
+    secret:
+      secretName: {{ . }}
+  {{- end }}
 {{- end }}
 
 {{- define "recordings.container" -}}
@@ -63,6 +68,11 @@ volumeMounts:
   {{- if .Values.webhooksSecret }}
   - name: webhooks
     mountPath: /etc/proctoring-recordings/webhooks
+    readOnly: true
+  {{- end }}
+  {{- if .Values.signingKeysSecret }}
+  - name: signing-keys
+    mountPath: /etc/proctoring-recordings/signing-keys
     readOnly: true
   {{- end }}
 {{- end }}

@@ -41,6 +41,10 @@ The environment that is not in the ConfigMap: (list $ "S3_ACCESS_KEY_ID" …) re
 - name: WEBHOOKS_FILE
   value: /etc/proctoring-recordings/webhooks/webhooks.json
 {{- end }}
+{{- if $root.Values.signingKeysSecret }}
+- name: SIGNING_KEYS_FILE
+  value: /etc/proctoring-recordings/signing-keys/signing-keys.json
+{{- end }}
 {{- with $root.Values.env }}
 {{ toYaml . }}
 {{- end }}

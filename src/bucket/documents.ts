@@ -116,6 +116,14 @@ const receipt = z.object({
   actor,
   /** The run that wrote it, its place in that run, and the SHA-256 of the receipt before it: a missing one shows. */
   chain: z.object({ run, sequence: z.number().int().positive(), previous: sha256.nullable() }),
+  /** The last day (UTC) on which the receipt is kept. */
+  keptUntil: z.iso.date().optional(),
+  /** Random: nobody finds out by trying which receipt an entry of the log stands for. */
+  salt: z.string().max(64).optional(),
+  /** The hashes in the log of earlier receipts of the recording, which this one replaces. */
+  supersedes: z.array(z.string().max(64)).max(100).optional(),
+  /** All of the above, signed: a compact JWS. Absent where the service has no signing key. */
+  jws: z.string().max(32_768).optional(),
 });
 
 const stored = z.object({

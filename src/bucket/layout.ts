@@ -15,6 +15,10 @@ const TREE = {
   audit: 'audit/{day}/{tenant}/{exam}/{attempt}/{recording}/{unique}',
   'audit-attempt': 'audit/{day}/{tenant}/{exam}/{attempt}/attempt/{unique}',
   outbox: 'outbox/{tenant}/{time}-{unique}.json',
+  'log-head': 'log/{tenant}/heads/{rank}',
+  'log-tile': 'log/{tenant}/tile/{level}/{index}',
+  'log-entries': 'log/{tenant}/entries/{index}',
+  'log-queue': 'log-queue/{tenant}/{unique}',
 } as const;
 
 const IDS = new Set(['tenant', 'exam', 'attempt', 'participant']);
@@ -29,16 +33,24 @@ export const MAX_KEY_BYTES = Math.max(
   ),
 );
 
+/** Entries of a log; more than a service writes in a thousand years. */
+export const MAX_LOG_SIZE = 999_999_999_999;
+const NUMBER_WIDTH = String(MAX_LOG_SIZE).length;
+
 export const ATTEMPTS_PREFIX = 'attempts/';
 export const PARTICIPANTS_PREFIX = 'participants/';
 export const DUE_PREFIX = 'due/';
 export const RECEIPTS_PREFIX = 'receipts/';
 export const AUDIT_PREFIX = 'audit/';
 export const OUTBOX_PREFIX = 'outbox/';
+export const LOG_PREFIX = 'log/';
+export const LOG_QUEUE_PREFIX = 'log-queue/';
 export const ROOTS = [
   ATTEMPTS_PREFIX,
   AUDIT_PREFIX,
   DUE_PREFIX,
+  LOG_QUEUE_PREFIX,
+  LOG_PREFIX,
   OUTBOX_PREFIX,
   PARTICIPANTS_PREFIX,
   RECEIPTS_PREFIX,
@@ -82,7 +94,11 @@ export type ParsedKey =
   | { readonly type: 'receipt'; readonly ref: RecordingRef }
   | { readonly type: 'audit'; readonly dayMs: number; readonly ref: RecordingRef; readonly name: string }
   | { readonly type: 'audit-attempt'; readonly dayMs: number; readonly ref: AttemptRef; readonly name: string }
-  | { readonly type: 'outbox'; readonly tenant: string; readonly timeMs: number; readonly unique: string };
+  | { readonly type: 'outbox'; readonly tenant: string; readonly timeMs: number; readonly unique: string }
+  | { readonly type: 'log-head'; readonly tenant: string; readonly size: number }
+  | { readonly type: 'log-tile'; readonly tenant: string; readonly level: number; readonly index: number }
+  | { readonly type: 'log-entries'; readonly tenant: string; readonly index: number }
+  | { readonly type: 'log-queue'; readonly tenant: string; readonly unique: string };
 
 export type KeyType = keyof typeof TREE;
 
@@ -99,6 +115,10 @@ export interface KeyParts {
   readonly unique?: string;
   readonly digest?: string;
   readonly stage?: OverrideStage;
+  /** How many entries a log has: a head's rank, by which the largest is listed first. */
+  readonly size?: number;
+  readonly level?: number;
+  readonly index?: number;
 }
 
 /** Each kind of key as literals and, between them, the names of its parts. */
@@ -141,14 +161,22 @@ function build(type: KeyType, parts: KeyParts, isWhole: boolean): string {
 }
 
 function textOf(name: string, parts: KeyParts): string | undefined {
-  const { timeMs, object } = parts;
+  const { timeMs, object, size, level, index } = parts;
+  if (name === 'rank') return size === undefined ? undefined : numberText(MAX_LOG_SIZE - size);
+  if (name === 'index') return index === undefined ? undefined : numberText(index);
+  if (name === 'level') return level === undefined ? undefined : String(level);
   if (name === 'time') return timeMs === undefined ? undefined : toKeyTime(timeMs);
   if (name === 'day') return timeMs === undefined ? undefined : toDay(timeMs);
   if (name === 'object') return object && RECORDING_OBJECTS[object];
-  const part = parts[name as Exclude<keyof KeyParts, 'timeMs' | 'object'>];
+  const part = parts[name as Exclude<keyof KeyParts, 'timeMs' | 'object' | 'size' | 'level' | 'index'>];
   const isValid = name === 'recording' ? isRecordingId : IDS.has(name) ? isId : undefined;
   if (part === undefined || !isValid || isValid(part)) return part;
   throw new TypeError(`a key was requested with a ${name} id that is not valid`);
+}
+
+/** Of fixed width, so that keys sort by it. */
+function numberText(value: number): string {
+  return String(value).padStart(NUMBER_WIDTH, '0');
 }
 
 /** What a key means; undefined when no function of this file could have made it. */
@@ -163,7 +191,23 @@ export function parseKey(key: string): ParsedKey | undefined {
 
 /** The parts that the tree names for a kind; the others are not read for it. */
 type Segments = Readonly<Record<'tenant' | 'exam' | 'attempt' | 'recording' | 'participant' | 'object', string>> &
-  Readonly<Record<'unique' | 'digest' | 'stage' | 'day', string>> & { readonly time?: string };
+  Readonly<Record<'unique' | 'digest' | 'stage' | 'day' | 'rank' | 'level' | 'index', string>> & {
+    readonly time?: string;
+  };
+
+function toLogKey(
+  type: 'log-head' | 'log-tile' | 'log-entries',
+  tenant: string,
+  { rank, level, index }: Pick<Segments, 'rank' | 'level' | 'index'>,
+): ParsedKey | undefined {
+  const isNumber = (text: string) => text.length === NUMBER_WIDTH && /^\d+$/.test(text);
+  if (type === 'log-head') {
+    return isNumber(rank) ? { type, tenant, size: MAX_LOG_SIZE - Number(rank) } : undefined;
+  }
+  if (!isNumber(index)) return undefined;
+  if (type === 'log-entries') return { type, tenant, index: Number(index) };
+  return /^\d$/.test(level) ? { type, tenant, level: Number(level), index: Number(index) } : undefined;
+}
 
 function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
   const { tenant, exam, attempt, recording, participant, unique, digest, stage, time } = segments;
@@ -177,6 +221,12 @@ function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
       return { type, timeMs, digest, stage };
     case 'outbox':
       return isId(tenant) ? { type, tenant, timeMs, unique } : undefined;
+    case 'log-queue':
+      return isId(tenant) ? { type, tenant, unique } : undefined;
+    case 'log-head':
+    case 'log-tile':
+    case 'log-entries':
+      return isId(tenant) ? toLogKey(type, tenant, segments) : undefined;
     default:
       break;
   }

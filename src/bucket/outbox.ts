@@ -74,7 +74,13 @@ export function dueSoonEvent(ref: RecordingRef, atMs: number, deadlineMs: number
   return newEvent('recording.due-soon', toIso(atMs), { ...idsOf(ref), deleteBy: toIso(deadlineMs) });
 }
 
-export function deletionEvent(receipt: Omit<Receipt, 'chain'>): RecordingEvent {
+/** What an event tells of a receipt. */
+type DeletionFacts = Pick<
+  Receipt,
+  'tenantId' | 'examId' | 'attemptId' | 'recordingId' | 'deadline' | 'deletedAt' | 'reason'
+>;
+
+export function deletionEvent(receipt: DeletionFacts): RecordingEvent {
   const { tenantId, examId, attemptId, recordingId, deadline, deletedAt, reason } = receipt;
   const data = { tenantId, examId, attemptId, recordingId, deleteBy: deadline, deletedAt, reason };
   return newEvent(deletionType(reason), deletedAt, data);

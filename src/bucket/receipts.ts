@@ -1,13 +1,14 @@
 // Deletion receipts: written after their index, chained by hash within a run, so that a missing or changed one shows.
 import { createHash } from 'node:crypto';
-import { SECOND_MS } from '../model/durations.ts';
+import { DAY_MS, SECOND_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
-import { fromKeyTime, toKeyTime } from '../model/times.ts';
+import { fromKeyTime, toDay, toKeyTime } from '../model/times.ts';
 import type { DeletionQueue } from './deletion-queue.ts';
 import { type Receipt, refOf, toBody } from './documents.ts';
 import { keyOf } from './layout.ts';
+import type { Signer } from './signer.ts';
 
-export type UnchainedReceipt = Omit<Receipt, 'chain'>;
+export type UnchainedReceipt = Omit<Receipt, 'chain' | 'keptUntil' | 'salt' | 'jws'>;
 
 /** A deletion on request has one receipt; a sweep has as many as it deletes. */
 export type ReceiptRun = 'request' | 'sweep';
@@ -17,7 +18,11 @@ export interface ReceiptChainContext {
   readonly randomBytes: RandomBytes;
   /** How long receipts and audit events are kept (policy 8.5). */
   readonly logRetentionMs: number;
+  /** Undefined: receipts are not signed, and there is no log of them. */
+  readonly signer?: Signer | undefined;
 }
+
+const SALT_BYTES = 16;
 
 /** The place in its run that the next receipt takes. */
 interface Place {
@@ -55,9 +60,11 @@ export class ReceiptChain {
       const { now, logRetentionMs } = this.#context;
       const { run, first, previous } = this.#next ?? this.#newRun();
       this.#next = undefined;
-      const { receipts, last } = chained({ run, first, previous }, drafts);
+      const expiresAtMs = now() + logRetentionMs;
+      const { receipts, last } = await this.#chained({ run, first, previous }, drafts, expiresAtMs);
       const keys = receipts.map((receipt) => keyOf('receipt', refOf(receipt)));
-      await this.#queue.enqueueReceipts({ version: 1, run, first, previous, last, keys }, now() + logRetentionMs);
+      const index = { version: 1, run, first, previous, keys, ...(last !== null && { last }) } as const;
+      await this.#queue.enqueueReceipts(index, expiresAtMs);
       this.#next = { run, first: first + receipts.length, previous: last };
       return receipts;
     });
@@ -65,21 +72,32 @@ export class ReceiptChain {
     return appended;
   }
 
+  async #chained({ run, first, previous }: Place, drafts: readonly UnchainedReceipt[], expiresAtMs: number) {
+    const receipts: Receipt[] = [];
+    let before = previous;
+    for (const [index, draft] of drafts.entries()) {
+      const chain = { run, sequence: first + index, previous: before };
+      const receipt = await this.#signed({ ...draft, chain }, expiresAtMs);
+      receipts.push(receipt);
+      before = hashOf(toBody(receipt));
+    }
+    return { receipts, last: before };
+  }
+
+  async #signed(receipt: Receipt, expiresAtMs: number): Promise<Receipt> {
+    const { signer, randomBytes } = this.#context;
+    if (!signer) return receipt;
+    const salt = Buffer.from(randomBytes(SALT_BYTES)).toString('base64url');
+    // The day before: on the day of its expiry a receipt may be gone.
+    const { supersedes = [] } = receipt;
+    const claims = { ...receipt, supersedes, keptUntil: toDay(expiresAtMs - DAY_MS), salt };
+    return { ...claims, jws: await signer.sign('receipt', toBody(claims)) };
+  }
+
   #newRun(): Place {
     const { now, randomBytes } = this.#context;
     return { run: `${this.#kind}-${toKeyTime(now())}-${newUniqueName(randomBytes)}`, first: 1, previous: null };
   }
-}
-
-function chained({ run, first, previous }: Place, drafts: readonly UnchainedReceipt[]) {
-  let before = previous;
-  let last = '';
-  const receipts = drafts.map((draft, index): Receipt => {
-    const receipt = { ...draft, chain: { run, sequence: first + index, previous: before } };
-    before = last = hashOf(toBody(receipt));
-    return receipt;
-  });
-  return { receipts, last };
 }
 
 /** How long after its deadline a recording was deleted, in milliseconds; 0 when it was in time. */

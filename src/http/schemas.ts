@@ -320,6 +320,27 @@ export const receipt = z
       example: { run: 'request-20261103T071209409Z-4gq0v1m2c8s7t6u5', sequence: 1, previous: null },
       description: 'The run that wrote it, its position there, and the SHA-256 of the receipt before it.',
     }),
+    keptUntil: z.iso.date().optional().meta({
+      example: '2027-12-04',
+      description: 'The last day (UTC) on which the service keeps this receipt.',
+    }),
+    salt: z.string().optional().meta({
+      example: 'c2FsdCBvZiAxNiBieXRlcw',
+      description: 'Random, so that nobody finds out by trying which receipt an entry of the log stands for.',
+    }),
+    supersedes: z
+      .array(z.string())
+      .optional()
+      .meta({ example: [], description: 'The hashes of earlier receipts of the recording, which this one replaces.' }),
+    jws: z
+      .string()
+      .optional()
+      .meta({
+        example: 'eyJhbGciOiJFZERTQSJ9.eyJyZWFzb24iOiJyZXRlbnRpb24ifQ.c2lnbmF0dXJl',
+        description:
+          'All of the above, signed with a key of `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion also ' +
+          'without this service. Absent where the service has no signing key.',
+      }),
   })
   .describe('Proof that the recording is no longer retrievable.');
 

@@ -5,6 +5,7 @@ import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
+import { entryOf, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
@@ -136,6 +137,7 @@ class Purge {
     await this.#each((job) => this.#draftReceipt(job));
     await this.#writeEvents();
     await this.#writeReceipts();
+    await this.#submitReceipts();
     await this.#deleteBatch((job) => this.#participantEntry(job));
     // What makes it due is deleted last: a manifest whose deletion is refused must not become readable again.
     await this.#deleteBatch(allButCause);
@@ -238,6 +240,7 @@ class Purge {
       versions: deleted.versions + noncurrent + (known?.versions ?? 0),
       bytes: deleted.bytes + state.items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) + (known?.bytes ?? 0),
       actor: known?.actor ?? candidate.actor,
+      ...supersededBy(known),
     };
     job.progress = { step: 'drafted', draft };
   }
@@ -284,6 +287,26 @@ class Purge {
       });
     } catch (error) {
       for (const { job } of taken) fail(job, failureOf(error));
+    }
+  }
+
+  /**
+   * Behind the receipts, so that the log names none that was never written; before the manifests go, so that a crash in
+   * between leads the next sweep here again.
+   */
+  async #submitReceipts(): Promise<void> {
+    const { signer, randomBytes } = this.#context;
+    if (!signer) return;
+    const proven = this.#jobs.flatMap((job) =>
+      'receipt' in job.progress ? [{ job, receipt: job.progress.receipt }] : [],
+    );
+    for (const [tenant, own] of Map.groupBy(proven, ({ job }) => job.ref.tenant)) {
+      try {
+        const receipts = own.map(({ receipt }) => receipt);
+        await submitReceipts({ store: this.#bucket.store, signer, randomBytes }, tenant, receipts);
+      } catch (error) {
+        for (const { job } of own) fail(job, failureOf(error));
+      }
     }
   }
 
@@ -339,6 +362,12 @@ class Purge {
       else for (const job of affected) await this.#deleteBatch(targetsOf, [job]);
     }
   }
+}
+
+/** The log has the earlier receipt, of which nothing else is left. */
+function supersededBy(known: Receipt | undefined): Pick<Receipt, 'supersedes'> {
+  const entry = known && entryOf(known);
+  return entry ? { supersedes: [...(known.supersedes ?? []), entry.hash] } : {};
 }
 
 function newJob(candidate: DeletionCandidate): PurgeJob {

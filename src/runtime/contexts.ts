@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { createOutbox } from '../bucket/outbox.ts';
+import type { Signer } from '../bucket/signer.ts';
 import type { Settings } from '../config.ts';
 import type { DetectedContainer } from '../model/container.ts';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
@@ -30,6 +31,8 @@ export interface ContextParts {
   /** Milliseconds since the epoch. Default: the clock of the process. */
   readonly now?: () => number;
   readonly randomBytes?: RandomBytes;
+  /** Undefined: receipts are not signed. */
+  readonly signer?: Signer | undefined;
 }
 
 export interface RecordingsParts extends ContextParts, Pick<RecordingsContext, 'presigner' | 'onEvent'> {
@@ -39,12 +42,12 @@ export interface RecordingsParts extends ContextParts, Pick<RecordingsContext, '
 }
 
 function commonContext(settings: ContextSettings, parts: ContextParts) {
-  const { store, now = Date.now, randomBytes = bytesOfProcess } = parts;
+  const { store, now = Date.now, randomBytes = bytesOfProcess, signer } = parts;
   const { policy, logRetentionMs, deleteLeadMs: leadMs, webhooks } = settings;
   const wanted = new Map([...webhooks].map(([tenant, { events }]) => [tenant, events]));
   // Without webhooks no event is written.
   const outbox = wanted.size === 0 ? undefined : createOutbox(store, now, randomBytes, wanted);
-  return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox };
+  return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox, signer };
 }
 
 export function recordingsContext(settings: ContextSettings, parts: RecordingsParts): RecordingsContext {

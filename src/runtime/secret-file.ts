@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export const SECRET_FILES = ['auth-secret', 's3-service-key', 's3-upload-key'] as const;
+export const SECRET_FILES = ['auth-secret', 's3-service-key', 's3-upload-key', 'signing-key'] as const;
 
 const SECRET_BYTES = 32;
 /** 32 bytes in base64url. */

@@ -13,6 +13,7 @@ import { createS3Presigner } from '../objectstore/s3/presigner.ts';
 import { ClockGuard, holdFor } from './clock-guard.ts';
 import { demoOrigins } from './demo-page.ts';
 import { createLogger } from './logging.ts';
+import { openSigner } from './open-signer.ts';
 import { readOrCreateSecret } from './secret-file.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 
@@ -45,6 +46,7 @@ export async function openStore(options: OpenOptions) {
   const { s3, isFull, clockGuard, close } = settings.s3
     ? { s3: settings.s3, ...NOT_OURS }
     : await openEmbedded(options);
+  const signer = await openSigner(settings);
   const clients: S3Client[] = [];
   function connect() {
     let requests = 0;
@@ -57,7 +59,7 @@ export async function openStore(options: OpenOptions) {
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
     const store = new S3ObjectStore(client, place, (code) => logger.warn('the store lacks something', { code }));
     /** `requestCount`: every attempt at the store over this connection so far, retries included. */
-    return { store, client, requestCount: () => requests };
+    return { store, client, signer, requestCount: () => requests };
   }
   const connection = connect();
   return {

@@ -58,6 +58,10 @@ export interface SweepReport {
   readonly dueSoonMore: boolean;
   readonly receiptsExpired: number;
   readonly auditEventsExpired: number;
+  /** Receipts that came into the logs of their tenants. */
+  readonly logged: number;
+  /** The new checkpoint of each log that grew, by tenant: keep them where the store's administrator cannot reach them. At most 1000. */
+  readonly checkpoints: Readonly<Record<string, string>>;
   /** What went wrong, or is odd and stays until its deadline (uploads that cannot be completed), by code, with some of the keys. */
   readonly problems: readonly Problem[];
   /** With `--dry-run`: what would be deleted. At most 1000 are listed. */
@@ -74,6 +78,7 @@ export interface Problem {
 
 const MAX_KEYS_A_PROBLEM = 20;
 const MAX_WOULD = 1000;
+const MAX_CHECKPOINTS = 1000;
 
 type Counted =
   | 'due'
@@ -86,7 +91,8 @@ type Counted =
   | 'salvaged'
   | 'broughtForward'
   | 'receiptsExpired'
-  | 'auditEventsExpired';
+  | 'auditEventsExpired'
+  | 'logged';
 
 export class Tally {
   readonly #counts: Record<Counted, number> = {
@@ -101,11 +107,13 @@ export class Tally {
     broughtForward: 0,
     receiptsExpired: 0,
     auditEventsExpired: 0,
+    logged: 0,
   };
   #oldestOverdueMs = 0;
   #greatestLatenessMs = 0;
   readonly #deleted = { recordings: 0, objects: 0, versions: 0, bytes: 0 };
   readonly #problems = new Map<string, { failure: Failure; count: number; keys: string[] }>();
+  readonly #checkpoints = new Map<string, string>();
   readonly #would: SweepReport['would'][number][] = [];
 
   count(what: Counted, by = 1): void {
@@ -137,6 +145,12 @@ export class Tally {
     this.#deleted.recordings += 1;
     if (latenessMs > 0) this.count('late');
     this.#greatestLatenessMs = Math.max(this.#greatestLatenessMs, latenessMs);
+  }
+
+  /** The log of a tenant has grown. */
+  logged(tenant: string, entries: number, checkpoint: string): void {
+    this.count('logged', entries);
+    if (this.#checkpoints.size < MAX_CHECKPOINTS) this.#checkpoints.set(tenant, checkpoint);
   }
 
   /** What stays due; it is overdue if its deadline has passed. */
@@ -187,6 +201,7 @@ export class Tally {
       requestsPerRecording: recordings === 0 ? null : Math.round((run.requests / recordings) * 100) / 100,
       dueSoonUnassessed: run.dueSoon?.unassessed ?? null,
       dueSoonMore: run.dueSoon?.more ?? false,
+      checkpoints: Object.fromEntries(this.#checkpoints),
       problems: [...this.#problems.values()].map(({ failure: { code, operation = null }, count, keys }) => {
         return { code, operation, count, keys };
       }),

@@ -12,6 +12,7 @@ import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts'
 import { findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
 import { boundClaims, bringEntriesBack, isFromFuture } from './from-future.ts';
+import { growLogs } from './grow-logs.ts';
 import { findOpenUploads, type OpenUploads, recoverAbandonedUploads } from './recover-uploads.ts';
 import type { DueSoonReport, SweepReport } from './report.ts';
 import { requeueForOverrides } from './requeue.ts';
@@ -83,6 +84,7 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
     }
     await run.guard('salvage', () => recoverAbandonedUploads(run, uploads));
     await run.guard('audit-expiry', () => expireAuditEvents(run));
+    await growLogs(run);
   }
   return tally.toReport({
     startedAtMs,

@@ -2,6 +2,7 @@
 import type { AuditRecord } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import type { EventType } from '../../src/bucket/outbox.ts';
+import type { Signer } from '../../src/bucket/signer.ts';
 import { readSettings } from '../../src/config.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
@@ -24,6 +25,7 @@ import { MIB, webm } from './fixtures.ts';
 import { recordingKey } from './keys.ts';
 import { openMemoryBucket, type TestStore } from './memory-bucket.ts';
 import type { MemoryStoreOptions } from './memory-store.ts';
+import { testSigner } from './signer.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
 export const HOLDER: Holder = { tenant: 'acme', caller: 'tester' };
@@ -42,6 +44,8 @@ export interface TestServiceOptions {
   /** A store of the test's own, by a clock that goes with its times. Default: one in memory, by a clock that stands still. */
   readonly on?: { readonly testStore: TestStore; readonly clock: TestClock };
   readonly wrap?: (store: ObjectStore) => ObjectStore;
+  /** Signs the receipts; null: nothing is signed. Default: `testSigner`. */
+  readonly signer?: Signer | null;
   /** Which events are wanted, by tenant. Default: none, and no outbox. */
   readonly events?: ReadonlyMap<string, ReadonlySet<EventType>>;
 }
@@ -61,6 +65,7 @@ export function startTestService(options: TestServiceOptions = {}) {
     uploads: { ...defaults.uploads, ...ownUploads, ...options.uploads },
     webhooks: new Map([...events].map(([tenant, wanted]) => [tenant, { events: wanted }])),
   };
+  const signer = options.signer === null ? undefined : (options.signer ?? testSigner);
   const memory = processMemory({ maxContentUploads: options.maxContentUploads ?? 32 }, clock);
   const counted: CountedEvent[] = [];
   const onEvent = (event: CountedEvent) => void counted.push(event);
@@ -72,10 +77,11 @@ export function startTestService(options: TestServiceOptions = {}) {
     now,
     onAudited,
     onEvent,
+    signer,
   });
   const requestCount = () => testStore.requests.length;
   const sweepContext: SweepContext = {
-    ...createSweepContext(settings, { store, now, requestCount }),
+    ...createSweepContext(settings, { store, now, requestCount, signer }),
     ...options.sweep,
   };
 

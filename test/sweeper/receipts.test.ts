@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { dueReceiptsKey, receiptKey, recordingKey } from '../kit/keys.ts';
-import { type RetentionService, receiptIndex, startRetention } from './support.ts';
+import { type RetentionService, receiptIndex, startRetention, withoutLogs } from './support.ts';
 
 const LONG_AGO = 'due/20200101T000000000Z/receipts';
 
@@ -167,7 +167,7 @@ describe('receipts and audit events', () => {
     expect((await service.after(2 * MINUTE_MS).sweepOn(failing(service.store, 'delete', 'receipts/'))).failed).toBe(1);
     expect(await service.keys('due/')).toHaveLength(1);
     expect(await service.sweep()).toMatchObject({ receiptsExpired: 1, failed: 0 });
-    expect(await service.keys()).toEqual([]);
+    expect(withoutLogs(await service.keys())).toEqual([]);
   });
 
   test('that no index names, or that are kept past their time, verify finds, and --fix has them deleted in time', async () => {
@@ -183,7 +183,7 @@ describe('receipts and audit events', () => {
     await service.context.audit.record({ event: 'erased', ref: late, actor: 'a', requestId: 'q' });
     expect(new Set(await service.after(398 * DAY_MS).kinds())).toEqual(new Set(['log-overdue']));
     expect((await service.verify({ fix: true })).wrong).toBe(0);
-    expect((await service.keys()).filter((key) => !key.includes('/attempt/'))).toEqual([]);
+    expect(withoutLogs(await service.keys()).filter((key) => !key.includes('/attempt/'))).toEqual([]);
   });
 
   test('are not deleted by an index that is torn, young, or names anything else', async () => {

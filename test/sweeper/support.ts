@@ -25,6 +25,9 @@ export const ERASURE = { reason: 'erasure', actor: 'desk' } as const;
 export const receiptIndex = (keys: string[] = [], run = 'request-x') =>
   toBody({ version: 1, run, first: 1, previous: null, keys });
 
+/** Logs of receipts outlive everything that they are about. */
+export const withoutLogs = (keys: readonly string[]) => keys.filter((key) => !/^log(-queue)?\//.test(key));
+
 export type RetentionService = ReturnType<typeof startRetention>;
 type Attempt = Omit<RecordingRef, 'recording'>;
 

@@ -13,7 +13,7 @@ import { webm } from '../kit/fixtures.ts';
 import { failing, meanwhile, replacing } from '../kit/interventions.ts';
 import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
-import { type RetentionService, startRetention, timeless } from './support.ts';
+import { type RetentionService, startRetention, timeless, withoutLogs } from './support.ts';
 
 let service: RetentionService;
 beforeEach(() => {
@@ -35,7 +35,7 @@ test('an assessed recording stays until a day before its deadline, then goes who
   expect(report).toMatchObject({ due: 1, failed: 0, overdue: 0, problems: [], deleted });
   expect(report.deleted.bytes).toBeGreaterThan(webm.length);
   const left = await service.keys();
-  expect(left.filter((key) => !/^(receipts|audit|due\/[^/]+\/receipts)\//.test(key))).toEqual([]);
+  expect(withoutLogs(left).filter((key) => !/^(receipts|audit|due\/[^/]+\/receipts)\//.test(key))).toEqual([]);
   const receipt = await service.receiptOf(ref);
   const why = { reason: 'retention', actor: 'sweeper', participantId: 'p1' };
   expect(receipt).toMatchObject({ ...why, objects: 4, versions: 0, deadline: toIso(completedAtMs + 30 * DAY_MS) });
@@ -79,10 +79,10 @@ test('an entry is a hint: an attempt that was assessed late is kept, with an ent
   expect(await service.keys('due/')).toEqual([expect.stringMatching(/receipts/)]);
 });
 
-test('an idle sweep costs at most six requests, a due attempt at most six and its share of batches', async () => {
+test('an idle sweep costs at most seven requests, a due attempt at most six and its share of batches', async () => {
   await service.recordMany(10);
-  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3 + 3);
-  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3 + 3);
+  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3 + 3 + 1);
+  expect((await service.after(DAY_MS).sweep()).requests).toBeLessThanOrEqual(3 + 3 + 1);
   const { requests, deleted } = await service.after(29 * DAY_MS).sweep();
   expect(deleted.recordings).toBe(10);
   const [fixed, batches] = [3 + 1, 5];
@@ -289,7 +289,7 @@ test('in a versioned bucket sweep, erasure, expiry and verify --fix delete every
   expect((await versions('due/')).filter((key) => key.includes('/attempt/'))).toEqual([]);
   expect(await versions('attempts/')).toEqual([]);
   expect(await service.after(366 * DAY_MS).sweep()).toMatchObject({ failed: 0, receiptsExpired: 3 });
-  expect(await versions()).toEqual([]);
+  expect(withoutLogs(await versions())).toEqual([]);
 });
 
 /** What docs/operations.md says of a bucket that somebody restored from a copy, in whole or in part. */

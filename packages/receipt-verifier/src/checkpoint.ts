@@ -70,7 +70,12 @@ export async function openCheckpoint(note: string, origin: string, keys: PublicK
   throw new CheckpointError('not-signed', 'no key of the set has signed the checkpoint');
 }
 
-async function isSigned(text: BufferSource, origin: string, encoded: string, keys: PublicKeys): Promise<boolean> {
+async function isSigned(
+  text: Uint8Array<ArrayBuffer>,
+  origin: string,
+  encoded: string,
+  keys: PublicKeys,
+): Promise<boolean> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = fromBase64(encoded);

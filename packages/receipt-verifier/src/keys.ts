@@ -1,5 +1,5 @@
 // The public keys that receipts and checkpoints are checked with: a JWKS of Ed25519 keys (RFC 7517, RFC 8037).
-import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK } from 'jose';
 import { fromBase64Url } from './encoding.ts';
 
 export interface PublicKey {

@@ -1,5 +1,5 @@
 // A signed receipt: a JWS (RFC 7515) whose payload says what was deleted, when, and against which deadline.
-import { compactVerify, decodeProtectedHeader } from 'jose';
+import { type CryptoKey, compactVerify, decodeProtectedHeader } from 'jose';
 import type { PublicKeys } from './keys.ts';
 
 /** Of the JWS header: a signature over anything else is none over a receipt. */

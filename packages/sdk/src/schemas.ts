@@ -360,6 +360,22 @@ export interface Receipt {
     sequence: number;
     previous: string | null;
   };
+  /**
+   * The last day (UTC) on which the service keeps this receipt.
+   */
+  keptUntil?: string;
+  /**
+   * Random, so that nobody finds out by trying which receipt an entry of the log stands for.
+   */
+  salt?: string;
+  /**
+   * The hashes of earlier receipts of the recording, which this one replaces.
+   */
+  supersedes?: string[];
+  /**
+   * All of the above, signed with a key of `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion also without this service. Absent where the service has no signing key.
+   */
+  jws?: string;
 }
 /**
  * A receipt for each recording that this call has deleted.

@@ -1,0 +1,304 @@
+// The log of receipts, one for each tenant: an append-only Merkle tree that each sweep lets grow by what was submitted.
+import {
+  type Edge,
+  entryBytes,
+  formatEntry,
+  fromBase64,
+  type GrowingTree,
+  HASH_BYTES,
+  hashOfReceipt,
+  type LogEntry,
+  leafHash,
+  openCheckpoint,
+  originOf,
+  type PublicKeys,
+  parseEntry,
+  type ReadTile,
+  TILE_WIDTH,
+  type Tile,
+  toBase64,
+} from '@proctoring-recordings/receipt-verifier';
+import { z } from 'zod';
+import { newUniqueName, type RandomBytes } from '../model/ids.ts';
+import { type ListedObject, listAll, listPages, type ObjectStore } from '../objectstore/object-store.ts';
+import { parseJson, type Receipt, readAs, toBody } from './documents.ts';
+import { keyOf, LOG_QUEUE_PREFIX, MAX_KEY_BYTES, MAX_LOG_SIZE, parseKey, prefixOf } from './layout.ts';
+import type { Signer } from './signer.ts';
+
+const entryText = z.string().refine((text) => parseEntry(text) !== undefined);
+/** Entries of a submission, which stays under a megabyte. */
+const MAX_SUBMITTED = 10_000;
+/** More submissions than a head ever names. */
+const MAX_INCLUDED = 50_000;
+const MAX_LEVELS = 5;
+
+const submission = z.object({
+  version: z.literal(1),
+  tenantId: z.string(),
+  entries: z.array(entryText).max(MAX_SUBMITTED),
+});
+
+const hash = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]{43}=$/)
+  .transform(fromBase64);
+
+const head = z.object({
+  version: z.literal(1),
+  /** The signed note. */
+  checkpoint: z.string().max(16_384),
+  /** The last submission that is in the log: the log goes on with the next one, by the store's date and then by its key. */
+  position: z.object({ storedAtMs: z.number().int(), key: z.string().max(MAX_KEY_BYTES) }),
+  /** Keys of submissions that are in the log, and were still listed when this was written. */
+  included: z.array(z.string().max(MAX_KEY_BYTES)).max(MAX_INCLUDED),
+  /** The entries after the last whole tile. */
+  entries: z.array(entryText).max(TILE_WIDTH - 1),
+  /** Of each level above them the hashes after the last whole tile. */
+  edge: z.array(z.array(hash).max(TILE_WIDTH - 1)).max(MAX_LEVELS),
+});
+
+export type Head = z.output<typeof head> & { readonly size: number };
+
+export interface StoredHead {
+  readonly key: string;
+  readonly storedAtMs: number;
+  readonly head: Head;
+  /** Heads that this one has replaced. */
+  readonly older: readonly ListedObject[];
+}
+
+/** A submission, as it is listed. */
+export interface Submission extends ListedObject {
+  readonly tenant: string;
+}
+
+/** What the log says for a signed receipt; undefined of one without a signature. */
+export function entryOf({ jws, keptUntil }: Pick<Receipt, 'jws' | 'keptUntil'>): LogEntry | undefined {
+  return jws === undefined || keptUntil === undefined ? undefined : { keptUntil, hash: hashOfReceipt(jws) };
+}
+
+/**
+ * Submits receipts to the log of their tenant: one object for each ten thousand, signed, so that nobody without the key brings anything into the
+ * log. To submit a receipt twice makes two entries, and does no harm. @throws StoreError
+ */
+export async function submitReceipts(
+  { store, signer, randomBytes }: { store: ObjectStore; signer: Signer; randomBytes: RandomBytes },
+  tenant: string,
+  receipts: readonly Receipt[],
+): Promise<void> {
+  const entries = receipts.flatMap((receipt) => entryOf(receipt) ?? []).map(formatEntry);
+  while (entries.length > 0) {
+    const document = { version: 1, tenantId: tenant, entries: entries.splice(0, MAX_SUBMITTED) };
+    const jws = await signer.sign('submission', toBody(document));
+    await store.put(keyOf('log-queue', { tenant, unique: newUniqueName(randomBytes) }), Buffer.from(jws));
+  }
+}
+
+/** All submissions, a tenant's together, each with the store's time when it was listed. @throws StoreError */
+export async function* listSubmissions(
+  store: ObjectStore,
+  onUnknownKey: (key: string) => void,
+): AsyncGenerator<{ tenant: string; submissions: readonly Submission[]; storeTimeMs: number }, void, undefined> {
+  let own: Submission[] = [];
+  // The earliest page counts: what it shows is complete up to its time.
+  let timeMs = Number.NaN;
+  for await (const { objects, storeTimeMs } of listPages(store, LOG_QUEUE_PREFIX)) {
+    if (own.length === 0) timeMs = storeTimeMs;
+    for (const object of objects) {
+      const parsed = parseKey(object.key);
+      if (parsed?.type !== 'log-queue') {
+        onUnknownKey(object.key);
+        continue;
+      }
+      const [first] = own;
+      if (first && first.tenant !== parsed.tenant) {
+        yield { tenant: first.tenant, submissions: own, storeTimeMs: timeMs };
+        own = [];
+        timeMs = storeTimeMs;
+      }
+      own.push({ ...object, tenant: parsed.tenant });
+    }
+  }
+  const [first] = own;
+  if (first) yield { tenant: first.tenant, submissions: own, storeTimeMs: timeMs };
+}
+
+/** The log of one tenant. Every method throws StoreError when the store fails. */
+export class ReceiptLog {
+  readonly #store: ObjectStore;
+  readonly #tenant: string;
+
+  constructor(store: ObjectStore, tenant: string) {
+    this.#store = store;
+    this.#tenant = tenant;
+  }
+
+  /** What reports call it. */
+  get name(): string {
+    return prefixOf('log-head', { tenant: this.#tenant });
+  }
+
+  /** The latest head: a LIST and a GET. Undefined: the log has no entry. */
+  async head(): Promise<StoredHead | 'unreadable' | undefined> {
+    // The latest is listed first.
+    const { objects } = await this.#store.list(prefixOf('log-head', { tenant: this.#tenant }));
+    const [latest, ...older] = objects.filter(({ key }) => parseKey(key)?.type === 'log-head');
+    if (!latest) return undefined;
+    const read = await this.readHead(latest.key);
+    if (!read || read === 'unreadable') return 'unreadable';
+    return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
+  }
+
+  async readHead(key: string): Promise<Head | 'unreadable' | undefined> {
+    const parsed = parseKey(key);
+    const size = parsed?.type === 'log-head' ? parsed.size : undefined;
+    if (size === undefined) return 'unreadable';
+    return readAs(this.#store, key, (body) => {
+      const document = parseJson(head as unknown as z.ZodType<z.output<typeof head>>, body);
+      // The edge must be that of a tree of this size.
+      return document && isEdgeOf(size, document.entries.length, document.edge) ? { ...document, size } : undefined;
+    });
+  }
+
+  /** What a submission brings. `missing`: it is in the log, and was removed. @throws StoreError */
+  async readSubmission(signer: Signer, key: string): Promise<readonly string[] | 'missing' | 'forged' | 'unknown-key'> {
+    const jws = await readAs(this.#store, key, (body) => Buffer.from(body).toString('latin1'));
+    if (jws === undefined) return 'missing';
+    const opened = jws === 'unreadable' ? 'forged' : await signer.open('submission', jws);
+    if (opened === 'forged' || opened === 'unknown-key') return opened;
+    const document = parseJson(submission, opened);
+    return document?.tenantId === this.#tenant ? document.entries : 'forged';
+  }
+
+  /** Submits again what came too late to be in its place. @throws StoreError */
+  async resubmit(key: string, randomBytes: RandomBytes): Promise<void> {
+    const body = await this.#store.get(key);
+    if (body)
+      await this.#store.put(keyOf('log-queue', { tenant: this.#tenant, unique: newUniqueName(randomBytes) }), body);
+  }
+
+  async putTile({ level, index, hashes }: Tile): Promise<void> {
+    const body = new Uint8Array(hashes.length * HASH_BYTES);
+    for (const [at, one] of hashes.entries()) body.set(one, at * HASH_BYTES);
+    await this.#store.put(keyOf('log-tile', { tenant: this.#tenant, level, index }), body);
+  }
+
+  /** A whole bundle of entries, each behind its length in two bytes (C2SP tlog-tiles). */
+  async putEntries(index: number, entries: readonly string[]): Promise<void> {
+    const parts = entries.flatMap((text) => {
+      const bytes = Buffer.from(text);
+      return [Buffer.of(bytes.length >> 8, bytes.length & 0xff), bytes];
+    });
+    await this.#store.put(keyOf('log-entries', { tenant: this.#tenant, index }), Buffer.concat(parts));
+  }
+
+  /** Heads are written once, and the largest counts: a slow writer of a smaller one changes nothing. */
+  async putHead(
+    tree: GrowingTree,
+    { entries, ...rest }: Pick<Head, 'entries' | 'position' | 'included' | 'checkpoint'>,
+  ): Promise<void> {
+    const edge = tree.edge.slice(1).map((hashes) => hashes.map(toBase64));
+    const key = keyOf('log-head', { tenant: this.#tenant, size: tree.size });
+    await this.#store.put(key, toBody({ version: 1, ...rest, entries, edge }));
+  }
+
+  /** The latest checkpoint, as a signed note; null: the log has no entry. `unreadable`: there is a head that cannot be read. */
+  async checkpoint(): Promise<string | null | 'unreadable'> {
+    const stored = await this.head();
+    return stored === 'unreadable' ? stored : (stored?.head.checkpoint ?? null);
+  }
+
+  /** Every entry up to a head, in order: a GET for each 256. `unreadable`: a bundle is missing or damaged, and the rest follows. */
+  async *entries({
+    size,
+    entries,
+  }: Pick<Head, 'size' | 'entries'>): AsyncGenerator<string | 'unreadable', void, undefined> {
+    const whole = Math.floor(size / TILE_WIDTH);
+    for (let index = 0; index < whole; index += 1) yield* (await this.readEntries(index)) ?? ['unreadable'];
+    yield* entries;
+  }
+
+  /** A whole bundle; undefined where it is missing or damaged. */
+  async readEntries(index: number): Promise<readonly string[] | undefined> {
+    const key = keyOf('log-entries', { tenant: this.#tenant, index });
+    const entries = await readAs(this.#store, key, parseBundle);
+    return entries === 'unreadable' || entries?.length !== TILE_WIDTH ? undefined : entries;
+  }
+
+  /** The tiles of a head, for proofs. @throws RangeError where one is missing or damaged */
+  tilesOf({ size, entries, edge }: Head): ReadTile {
+    const cache = new Map<string, Promise<readonly Uint8Array[]>>();
+    const right = edgeOf({ entries, edge });
+    return (level, index) => {
+      const isWhole = (index + 1) * TILE_WIDTH ** (level + 1) <= size;
+      if (!isWhole) return Promise.resolve(right[level] ?? []);
+      const name = `${level}/${index}`;
+      const tile = cache.get(name) ?? this.readTile(level, index);
+      cache.set(name, tile);
+      return tile;
+    };
+  }
+
+  /** A whole tile. @throws RangeError where it is missing or damaged */
+  async readTile(level: number, index: number): Promise<readonly Uint8Array[]> {
+    const body = await this.#store.get(keyOf('log-tile', { tenant: this.#tenant, level, index }));
+    if (body?.length !== TILE_WIDTH * HASH_BYTES) throw new RangeError(`tile ${level}/${index} is not whole`);
+    return Array.from({ length: TILE_WIDTH }, (_, at) => body.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+  }
+
+  /** Where an entry is, searched from the end; undefined: it is not in the log of this head. A GET for each 256 entries. */
+  async indexOf(entry: LogEntry, { size, entries }: Pick<Head, 'size' | 'entries'>): Promise<number | undefined> {
+    const text = formatEntry(entry);
+    const within = entries.indexOf(text);
+    if (within >= 0) return size - entries.length + within;
+    for (let index = Math.floor(size / TILE_WIDTH) - 1; index >= 0; index -= 1) {
+      const place = (await this.readEntries(index))?.indexOf(text) ?? -1;
+      if (place >= 0) return index * TILE_WIDTH + place;
+    }
+    return undefined;
+  }
+
+  /** Whether a key of the set has signed this head's checkpoint, and over its size. */
+  async isSigned({ checkpoint, size }: Head, keys: PublicKeys): Promise<boolean> {
+    try {
+      return (await openCheckpoint(checkpoint, originOf(this.#tenant), keys)).size === size;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** The right edge of the tree of a head, from the hashes of its entries upwards. */
+export function edgeOf({ entries, edge }: Pick<Head, 'entries' | 'edge'>): Edge {
+  return [entries.map(leafOf), ...edge];
+}
+
+/** The hash of an entry. */
+export function leafOf(text: string): Uint8Array {
+  const entry = parseEntry(text);
+  return leafHash(entry ? entryBytes(entry) : Buffer.from(text));
+}
+
+/** All submissions of a tenant. @throws StoreError */
+export function submissionsOf(store: ObjectStore, tenant: string): AsyncGenerator<ListedObject, void, undefined> {
+  return listAll(store, prefixOf('log-queue', { tenant }));
+}
+
+function isEdgeOf(size: number, entries: number, edge: Head['edge']): boolean {
+  const counts = [entries, ...edge.map(({ length }) => length)];
+  const total = counts.reduce((sum, count, level) => sum + count * TILE_WIDTH ** level, 0);
+  return total === size && size <= MAX_LOG_SIZE;
+}
+
+/** Undefined for what is no bundle of entries. */
+function parseBundle(body: Uint8Array): string[] | undefined {
+  const entries: string[] = [];
+  for (let at = 0; at < body.length; ) {
+    const length = ((body[at] ?? 0) << 8) | (body[at + 1] ?? 0);
+    const text = Buffer.from(body.subarray(at + 2, at + 2 + length)).toString('latin1');
+    if (text.length !== length || !parseEntry(text)) return undefined;
+    entries.push(text);
+    at += 2 + length;
+  }
+  return entries;
+}

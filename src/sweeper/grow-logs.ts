@@ -1,0 +1,139 @@
+// Lets the logs of receipts grow by what was submitted, so that two sweeps at once never make two logs of one (ADR 20).
+import { GrowingTree, originOf, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
+import pMap from 'p-map';
+import { edgeOf, type Head, leafOf, listSubmissions, ReceiptLog, type Submission } from '../bucket/receipt-log.ts';
+import type { Signer } from '../bucket/signer.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import type { SweepRun } from './run.ts';
+
+/**
+ * The order of a log is that of the store's dates of its submissions, then of their keys; and only what is past the grace
+ * period is taken, when no earlier one can appear any more. So every sweep makes the same log, or a beginning of it. A LIST
+ * where nothing was submitted.
+ */
+export async function growLogs(run: SweepRun): Promise<void> {
+  const { context, options, tally } = run;
+  const { signer, store } = context;
+  if (!signer || options.dryRun) return;
+  await run.guard('log', async () => {
+    const unknown = (key: string) => tally.problem({ code: 'unknown-key' }, key);
+    for await (const { tenant, submissions, storeTimeMs } of listSubmissions(store, unknown)) {
+      if (run.isStopped) return;
+      const log = new ReceiptLog(store, tenant);
+      await run.guard(log.name, () => new LogGrowth(run, signer, tenant, log).grow(submissions, storeTimeMs));
+    }
+  });
+}
+
+/** Submissions that one head adds; the next sweep takes the rest. */
+const MAX_TAKEN = 5_000;
+/** Submissions that a head names. */
+const MAX_INCLUDED = 20_000;
+
+interface Taken {
+  readonly submission: Submission;
+  readonly entries: readonly string[];
+}
+
+class LogGrowth {
+  readonly #run: SweepRun;
+  readonly #signer: Signer;
+  readonly #tenant: string;
+  readonly #log: ReceiptLog;
+
+  constructor(run: SweepRun, signer: Signer, tenant: string, log: ReceiptLog) {
+    this.#run = run;
+    this.#signer = signer;
+    this.#tenant = tenant;
+    this.#log = log;
+  }
+
+  /** `submissions` were listed before the head is read: what was removed by then is in the log of that head, or a later one. */
+  async grow(submissions: readonly Submission[], storeTimeMs: number): Promise<void> {
+    const { tally } = this.#run;
+    const stored = await this.#log.head();
+    if (stored === 'unreadable') return tally.problem({ code: 'log-head-unreadable' }, this.#log.name);
+    const head = stored?.head;
+    const included = new Set(head?.included);
+    const open = submissions.filter(({ key }) => !included.has(key));
+    const isLate = (submission: Submission) => head !== undefined && compare(submission, head.position) <= 0;
+    const isOver = ({ lastModifiedMs }: { lastModifiedMs: number }) => !this.#run.isYoung(storeTimeMs - lastModifiedMs);
+    for (const submission of open) if (isLate(submission)) await this.#resubmit(submission);
+    const stillListed = submissions.filter(({ key }) => included.has(key)).map(({ key }) => key);
+    const ready = open.filter((submission) => !isLate(submission) && isOver(submission)).sort(compare);
+    const room = Math.max(0, Math.min(MAX_TAKEN, MAX_INCLUDED - stillListed.length));
+    const taken = await this.#read(ready.slice(0, room));
+    if (taken.length > 0) await this.#append(head, taken, stillListed);
+    if (!stored) return;
+    // Whoever listed a submission before it is removed reads a head that has it, and lists no head but the latest.
+    const isHeadOver = isOver({ lastModifiedMs: stored.storedAtMs });
+    await this.#run.remove([...(isHeadOver ? stillListed : []), ...stored.older.filter(isOver).map(({ key }) => key)]);
+  }
+
+  /** Those that can be judged, in order: the rest has to wait behind one that cannot. */
+  async #read(ready: readonly Submission[]): Promise<Taken[]> {
+    const { tally } = this.#run;
+    const read = await pMap(ready, ({ key }) => this.#log.readSubmission(this.#signer, key), {
+      concurrency: STORE_CONCURRENCY,
+    });
+    const taken: Taken[] = [];
+    for (const [at, submission] of ready.entries()) {
+      const entries = read[at] ?? 'missing';
+      // Another sweep has a later head, which has it.
+      if (entries === 'missing') return [];
+      if (entries === 'unknown-key') {
+        tally.problem({ code: 'log-key-unknown' }, submission.key);
+        return taken;
+      }
+      if (entries === 'forged') tally.problem({ code: 'log-submission-forged' }, submission.key);
+      else taken.push({ submission, entries });
+    }
+    return taken;
+  }
+
+  /** Tiles before the head that counts them. */
+  async #append(head: Head | undefined, taken: readonly Taken[], stillListed: readonly string[]): Promise<void> {
+    const tree = new GrowingTree(head?.size, head && edgeOf(head));
+    let entries = [...(head?.entries ?? [])];
+    let added = 0;
+    for (const text of taken.flatMap((one) => one.entries)) {
+      entries.push(text);
+      added += 1;
+      const tiles = tree.append(leafOf(text));
+      if (tiles.length === 0) continue;
+      await this.#log.putEntries(tree.size / TILE_WIDTH - 1, entries);
+      await pMap(tiles, (tile) => this.#log.putTile(tile));
+      entries = [];
+    }
+    const last = taken.at(-1)?.submission;
+    if (!last) return;
+    const origin = originOf(this.#tenant);
+    const checkpoint = await this.#signer.signCheckpoint({ origin, size: tree.size, root: tree.root });
+    const position = { storedAtMs: last.lastModifiedMs, key: last.key };
+    const included = [...stillListed, ...taken.map(({ submission }) => submission.key)];
+    await this.#log.putHead(tree, { checkpoint, position, included, entries });
+    this.#run.tally.logged(this.#tenant, added, checkpoint);
+  }
+
+  /** It came when its place was taken. Its new date gives it another one. */
+  async #resubmit({ key }: Submission): Promise<void> {
+    const { bucket, context, tally } = this.#run;
+    const entries = await this.#log.readSubmission(this.#signer, key);
+    if (entries === 'missing') return;
+    if (entries === 'forged') return tally.problem({ code: 'log-submission-forged' }, key);
+    if (entries === 'unknown-key') return tally.problem({ code: 'log-key-unknown' }, key);
+    await this.#log.resubmit(key, context.randomBytes);
+    await bucket.removeKey(key);
+  }
+}
+
+interface Position {
+  readonly key: string;
+  readonly lastModifiedMs?: number;
+  readonly storedAtMs?: number;
+}
+
+function compare(a: Position, b: Position): number {
+  const [aMs, bMs] = [a.lastModifiedMs ?? a.storedAtMs ?? 0, b.lastModifiedMs ?? b.storedAtMs ?? 0];
+  return aMs - bMs || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+}
