@@ -19,6 +19,7 @@ import {
 } from './documents.ts';
 import { keyOf, OUTBOX_PREFIX, parseKey, prefixOf } from './layout.ts';
 import { hasObject } from './listing.ts';
+import { entryOf } from './receipt-log.ts';
 
 export const EVENT_TYPES = ['recording.stored', 'recording.due-soon', 'recording.deleted', 'recording.erased'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
@@ -188,18 +189,27 @@ export async function listOutbox(
   }
 }
 
+/** What the bucket shows of what an event reports. */
+export interface Evidence {
+  /** Of a deletion: what the log of receipts says for its receipt; null of any other event, and of a receipt without a signature. */
+  readonly receiptHash: string | null;
+}
+
 /**
- * Whether the bucket shows what an event reports, which is written first: that the media were found whole, that the warning
- * was given, or a receipt of the deletion with the same reason and times. A receipt is also what is left of the others.
- * @throws StoreError
+ * What shows that an event happened, which is written first: that the media were found whole, that the warning was given,
+ * or a receipt of the deletion with the same reason and times. A receipt is also what is left of the others. Undefined:
+ * nothing shows it. @throws StoreError
  */
-export async function hasHappened(store: ObjectStore, { type, data }: RecordingEvent): Promise<boolean> {
+export async function evidenceOf(store: ObjectStore, { type, data }: RecordingEvent): Promise<Evidence | undefined> {
   const ref = refOf(data);
   const receiptKey = keyOf('receipt', ref);
   if (!isDeletion(type)) {
     const object = type === 'recording.stored' ? 'stored' : 'announced';
-    return (await hasObject(store, keyOf('recording', { ...ref, object }))) || (await hasObject(store, receiptKey));
+    const isShown =
+      (await hasObject(store, keyOf('recording', { ...ref, object }))) || (await hasObject(store, receiptKey));
+    return isShown ? { receiptHash: null } : undefined;
   }
   const receipt = await readDocument(store, receiptKey, 'receipt', ref);
-  return receipt !== undefined && receipt !== 'unreadable' && isDeepStrictEqual(deletionEvent(receipt).data, data);
+  if (!receipt || receipt === 'unreadable' || !isDeepStrictEqual(deletionEvent(receipt).data, data)) return undefined;
+  return { receiptHash: entryOf(receipt)?.hash ?? null };
 }

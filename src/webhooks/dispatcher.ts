@@ -4,13 +4,15 @@ import pMap from 'p-map';
 import { targetsOf } from '../bucket/listing.ts';
 import {
   type EventType,
-  hasHappened,
+  type Evidence,
+  evidenceOf,
   listOutbox,
   type RecordingEvent,
   readEvents,
   UNDELIVERED_MS,
   type WaitingEvents,
 } from '../bucket/outbox.ts';
+import { ReceiptLog } from '../bucket/receipt-log.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts';
@@ -93,6 +95,8 @@ interface Round {
   failuresInARow: number;
   /** The store is busy or cannot be reached. */
   isOutage: boolean;
+  /** The latest of the tenant's log; read once, when something is sent. */
+  checkpoint: Promise<string | null> | undefined;
 }
 
 /** Two dispatchers, in one process or two, may deliver an event twice. */
@@ -149,7 +153,13 @@ export class Dispatcher {
 
   async #deliverAll(tenant: string, waiting: readonly WaitingEvents[]): Promise<void> {
     const { now, random, endpoints } = this.#options;
-    const round: Round = { tenant, endpoint: endpoints.get(tenant), failuresInARow: 0, isOutage: false };
+    const round: Round = {
+      tenant,
+      endpoint: endpoints.get(tenant),
+      failuresInARow: 0,
+      isOutage: false,
+      checkpoint: undefined,
+    };
     await pMap(waiting, (object) => this.#attempt(round, object), { concurrency: ENDPOINT_CONCURRENCY });
     if (round.failuresInARow === 0) this.#pauses.delete(tenant);
     else if (round.failuresInARow >= MAX_FAILURES_IN_A_ROW) {
@@ -233,25 +243,29 @@ export class Dispatcher {
       if (progress.done.has(event.id)) continue;
       if (this.#isOver(round)) break;
       const isWanted = round.endpoint?.events.has(event.type) ?? false;
-      const happened = isWanted && (await hasHappened(store, event));
-      if (isWanted && !happened && this.#isYoung(object.writtenMs)) {
+      const evidence = isWanted ? await evidenceOf(store, event) : undefined;
+      if (isWanted && !evidence && this.#isYoung(object.writtenMs)) {
         progress.isPaused = pauseFor(LOOK_AGAIN_MS, now);
         continue;
       }
-      if (!happened) onResult?.('dropped', 1);
-      if (isWanted && !happened) this.#report(round.tenant, 'never-happened', event);
-      if (!happened || (await this.#deliver(round, event))) progress.done.add(event.id);
+      if (!evidence) onResult?.('dropped', 1);
+      if (isWanted && !evidence) this.#report(round.tenant, 'never-happened', event);
+      if (!evidence || (await this.#deliver(round, event, evidence))) progress.done.add(event.id);
       else failed = true;
     }
     if (failed) this.#putOff(object, progress);
     else if (events.every((event) => progress.done.has(event.id))) await this.#remove(object.key);
   }
 
-  async #deliver(round: Round, event: RecordingEvent): Promise<boolean> {
+  async #deliver(round: Round, event: RecordingEvent, { receiptHash }: Evidence): Promise<boolean> {
     const { signal } = this.#stopping;
-    const { now, onResult } = this.#options;
+    const { store, now, onResult } = this.#options;
     if (!round.endpoint) return false;
-    const code = await postEvent(round.endpoint, event, { nowMs: now(), signal });
+    round.checkpoint ??= new ReceiptLog(store, round.tenant)
+      .checkpoint()
+      .then((checkpoint) => (checkpoint === 'unreadable' ? null : checkpoint));
+    const checkpoint = await round.checkpoint;
+    const code = await postEvent(round.endpoint, { ...event, checkpoint, receiptHash }, { nowMs: now(), signal });
     if (signal.aborted && code !== undefined) return false;
     round.failuresInARow = code === undefined ? 0 : round.failuresInARow + 1;
     onResult?.(code === undefined ? 'delivered' : 'failed', 1);

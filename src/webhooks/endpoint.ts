@@ -11,6 +11,14 @@ export interface Endpoint {
   readonly events: ReadonlySet<EventType>;
 }
 
+/** What of the proof comes with each event: whoever keeps it is a witness of the log. */
+export interface Witnessed {
+  /** The latest checkpoint of the tenant's log of receipts, a signed note; null while there is none. */
+  readonly checkpoint: string | null;
+  /** Of a deletion: the hash of its signed receipt. */
+  readonly receiptHash: string | null;
+}
+
 /** The conventions advise 15 to 30 seconds. */
 const TIMEOUT_MS = 20 * SECOND_MS;
 
@@ -28,7 +36,7 @@ export interface PostOptions {
  */
 export async function postEvent(
   { url, keys }: Endpoint,
-  { id, ...payload }: RecordingEvent,
+  { id, ...payload }: RecordingEvent & Witnessed,
   { nowMs, signal, timeout = AbortSignal.timeout(TIMEOUT_MS) }: PostOptions,
 ): Promise<string | undefined> {
   const body = JSON.stringify(payload);

@@ -116,7 +116,9 @@ const filesWith = (pattern: RegExp, allowed: RegExp) =>
   SOURCES.filter((file) => !allowed.test(file) && pattern.test(codeOf(file)));
 
 test('only src/bucket writes the folders of the bucket into a key', () => {
-  expect(filesWith(/['"`](attempts|participants|due|receipts|audit|outbox|log|log-queue)\//, /^src\/bucket\//)).toEqual([]);
+  expect(filesWith(/['"`](attempts|participants|due|receipts|audit|outbox|log|log-queue)\//, /^src\/bucket\//)).toEqual(
+    [],
+  );
 });
 
 test('only what handles each refusal calls the delete of a store', () => {

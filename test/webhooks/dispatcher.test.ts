@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { hashOfReceipt } from '@proctoring-recordings/receipt-verifier';
 import { freePort } from '../../demo/free-port.ts';
 import { createReceiver, type RecordingEvent as Taken } from '../../docs/examples/webhook-receiver.ts';
 import { type DeletionReason, type Receipt, toBody } from '../../src/bucket/documents.ts';
@@ -13,6 +14,7 @@ import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { deleteRecording } from '../../src/recordings/delete.ts';
 import { backoffMs, type DeliveryFailure, Dispatcher, type DispatcherOptions } from '../../src/webhooks/dispatcher.ts';
 import { postEvent } from '../../src/webhooks/endpoint.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
@@ -94,6 +96,7 @@ async function add(tenant: string, count = 1): Promise<RecordingEvent[]> {
 
 const idsOf = (receiver: Receiver) => receiver.received.map(({ id }) => id);
 const waiting = () => service.keys('outbox/');
+const NOTHING_PROVEN = { checkpoint: null, receiptHash: null };
 const hanging = () => new Promise<number>(() => {});
 
 describe('an event is delivered', () => {
@@ -114,7 +117,7 @@ describe('an event is delivered', () => {
       'webhook-signature': expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
     });
     expect(id).toBe(`recording_due_soon_${payload.data.recordingId}`);
-    expect(JSON.parse(received?.body ?? '')).toEqual(payload);
+    expect(JSON.parse(received?.body ?? '')).toEqual({ ...payload, ...NOTHING_PROVEN });
     expect(Object.keys(payload)).toEqual(['type', 'timestamp', 'data']);
     expect(await waiting()).toEqual([]);
     expect((await service.store.listVersions('outbox/')).versions).toEqual([]);
@@ -122,6 +125,25 @@ describe('an event is delivered', () => {
     service.testStore.requests.length = 0;
     await round();
     expect(service.testStore.requests).toHaveLength(1);
+  });
+
+  test('with the latest checkpoint of the log of receipts, and a deletion with the hash of its receipt', async () => {
+    const ref = await service.record();
+    service.clock.advance(2 * HOUR_MS);
+    const { jws = '' } = await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
+    service.clock.advance(2 * HOUR_MS);
+    const { checkpoints } = await service.sweep();
+    await round();
+    const bodies = acme.received.map(({ body }) => JSON.parse(body));
+    const proofs = Object.fromEntries(
+      bodies.map(({ type, checkpoint, receiptHash }) => [type, { checkpoint, receiptHash }]),
+    );
+    const { acme: checkpoint } = checkpoints;
+    expect(proofs).toEqual({
+      'recording.stored': { checkpoint, receiptHash: null },
+      'recording.erased': { checkpoint, receiptHash: hashOfReceipt(jws) },
+    });
+    expect(checkpoint).toMatch(/^proctoring-recordings\/acme\n1\n/);
   });
 
   test('so that the receiver of the documentation takes it by either of two keys, and no other, and not with an old time', async () => {
@@ -134,7 +156,7 @@ describe('an event is delivered', () => {
     const event = newEvent();
     const { signal } = new AbortController();
     const post = (keys: readonly Uint8Array[], nowMs = Date.now()) =>
-      postEvent({ ...acme.endpoint(), url, keys }, event, { nowMs, signal });
+      postEvent({ ...acme.endpoint(), url, keys }, { ...event, ...NOTHING_PROVEN }, { nowMs, signal });
     const [own, another] = [acme.endpoint().keys, new Uint8Array(32)];
     expect(await post([...own, another])).toBeUndefined();
     expect(await post([another, ...own])).toBeUndefined();
@@ -224,10 +246,10 @@ describe('an endpoint that fails', () => {
       return hanging();
     };
     const options = { nowMs: Date.now(), signal: new AbortController().signal, timeout: timeout.signal };
-    expect(await postEvent(acme.endpoint(), newEvent(), options)).toBe('timeout');
+    expect(await postEvent(acme.endpoint(), { ...newEvent(), ...NOTHING_PROVEN }, options)).toBe('timeout');
     // Where fetch refuses an address, its message holds the whole address, with any secret in it.
     const secret = { ...acme.endpoint(), url: new URL('http://user:hidden@127.0.0.1/hook?token=hidden') };
-    expect(await postEvent(secret, newEvent(), options)).toBe('network');
+    expect(await postEvent(secret, { ...newEvent(), ...NOTHING_PROVEN }, options)).toBe('network');
   });
 
   test('or hangs does not hold up another tenant, and is cut by a stop that loses nothing', async () => {
@@ -532,6 +554,6 @@ test('a long outbox of one tenant does not hide the next, nor is it listed to it
   service.testStore.requests.length = 0;
   await round();
   expect([idsOf(beta), backlog]).toEqual([[event?.id], 1001]);
-  // Two of the outbox, one for the marker, and one with the versions of the event that was delivered.
-  expect(service.testStore.requests.filter(({ operation }) => operation === 'ListObjectsV2')).toHaveLength(4);
+  // Two of the outbox, one for the marker, one for a checkpoint, and one with the versions of the event that was delivered.
+  expect(service.testStore.requests.filter(({ operation }) => operation === 'ListObjectsV2')).toHaveLength(5);
 });
