@@ -10,6 +10,7 @@ import {
   accessLogEntry,
   attemptId,
   count,
+  deletableFrom,
   ERASURE_REASONS,
   examId,
   LIMITS,
@@ -291,7 +292,11 @@ export const assessment = z.object({
     example: '2026-11-05T14:30:00.000Z',
     description: 'The assessment that counts: the earliest one reported.',
   }),
-  deleteBy: time.meta({ example: '2026-12-05T14:30:00.000Z' }),
+  deleteBy: time.meta({
+    example: '2026-12-05T14:30:00.000Z',
+    description: 'The deadline: every recording of the attempt is deleted no later than this.',
+  }),
+  deletableFrom: deletableFrom.meta({ example: '2026-12-04T14:30:00.000Z' }),
   recordings: count.meta({ example: 2 }),
 });
 

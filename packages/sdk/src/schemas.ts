@@ -220,6 +220,10 @@ export interface Recording {
    */
   deleteBy: string;
   /**
+   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   */
+  deletableFrom: string;
+  /**
    * Whether its processing is restricted: it is kept, and cannot be played.
    */
   restricted: boolean;
@@ -314,7 +318,14 @@ export interface Assessment {
    * The assessment that counts: the earliest one reported.
    */
   completedAt: string;
+  /**
+   * The deadline: every recording of the attempt is deleted no later than this.
+   */
   deleteBy: string;
+  /**
+   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   */
+  deletableFrom: string;
   recordings: number;
 }
 /**
@@ -457,6 +468,10 @@ export interface ParticipantExport {
      * The deadline: the recording is deleted no later than this.
      */
     deleteBy: string;
+    /**
+     * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+     */
+    deletableFrom: string;
     /**
      * Whether its processing is restricted: it is kept, and cannot be played.
      */
