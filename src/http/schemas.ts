@@ -13,6 +13,7 @@ import {
   deletableFrom,
   ERASURE_REASONS,
   examId,
+  id,
   LIMITS,
   participantExport,
   participantId,
@@ -207,6 +208,19 @@ export const listQuery = z.strictObject({
   dueBefore: timeWithOffset.optional().describe('Only those that must be deleted before this time.'),
 });
 
+const receiptQuery = listQuery.pick({ cursor: true }).extend({
+  limit: listQuery.shape.limit.unwrap().optional().describe('How many at most in a page: 50 when absent.'),
+  deletedAfter: timeWithOffset.optional().describe('Only what was deleted at this time or after it.'),
+  deletedBefore: timeWithOffset.optional().describe('Only what was deleted before this time.'),
+  reason: z.enum(DELETION_REASONS).optional().describe('Only what was deleted for this reason.'),
+});
+export const receiptsOfExamQuery = receiptQuery.extend({
+  attempt: id.optional().describe('Only the receipts of this attempt.'),
+});
+export const receiptsOfParticipantQuery = receiptQuery.extend({
+  exam: id.optional().describe('Only the receipts of this exam: fewer are read.'),
+});
+
 export const pageQuery = listQuery.pick({ limit: true, cursor: true });
 
 export const eraseQuery = z.strictObject({ reason: z.enum(ERASURE_REASONS) });
@@ -327,6 +341,18 @@ export const receipt = z
     }),
   })
   .describe('Proof that the recording is no longer retrievable.');
+
+export const receiptList = z.object({
+  items: z.array(receipt),
+  unreadable: z.array(z.object({ examId, attemptId, recordingId })).meta({
+    example: [],
+    description:
+      'Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. ' +
+      'To a token that is bound to a participant they are not named.',
+  }),
+  unreadableCount: count.meta({ example: 0, description: 'How many receipts of this page could not be read.' }),
+  nextCursor,
+});
 
 export const participantErasure = z
   .object({ receipts: z.array(receipt) })

@@ -99,7 +99,7 @@ describe('a token with a participant', () => {
     await api.call('delete', `${deleted.path}?reason=erasure`);
     const before = await api.service.keys();
     for (const held of [uploading, stored, deleted]) {
-      for (const claims of call.path.includes('{exam}')
+      for (const claims of call.path.includes('{attempt}')
         ? [bound, { ...bound, ...boundTo(held.ref.attempt) }]
         : [bound]) {
         // Neither from memory nor from the store.

@@ -372,6 +372,31 @@ export interface Receipt {
     previous: string | null;
   };
 }
+export interface ReceiptList {
+  items: Receipt[];
+  /**
+   * Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. To a token that is bound to a participant they are not named.
+   */
+  unreadable: {
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+  }[];
+  /**
+   * How many receipts of this page could not be read.
+   */
+  unreadableCount: number;
+  nextCursor: string | null;
+}
 /**
  * A receipt for each recording that this call has deleted.
  */

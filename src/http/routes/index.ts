@@ -2,6 +2,7 @@
 import type { Operation } from '../operation.ts';
 import { assess, readAssessed } from './assessment.ts';
 import { eraseAll, eraseAllRecordings, exportOne, listOfParticipant } from './participants.ts';
+import { receiptsOfExam, receiptsOfParticipant } from './receipts.ts';
 import { accessLog, erase, lift, listOfAttempt, listOfExam, playback, readOne, restrict } from './recordings.ts';
 import { abort, complete, content, create, listUploaded, presign, putPart, settings } from './uploads.ts';
 
@@ -24,7 +25,9 @@ export const OPERATIONS: readonly Operation[] = [
   restrict,
   lift,
   accessLog,
+  receiptsOfExam,
   listOfParticipant,
+  receiptsOfParticipant,
   exportOne,
   eraseAll,
   eraseAllRecordings,
