@@ -324,6 +324,7 @@ const NAMED = {
   Assessment: schemas.assessment,
   Receipt: schemas.receipt,
   ReceiptList: schemas.receiptList,
+  Explanation: schemas.recordingExplanation,
   ParticipantErasure: schemas.participantErasure,
   ParticipantExport: schemas.participantExport,
   RestrictRecording: schemas.restrictionBody,

@@ -27,6 +27,7 @@ import {
 } from '../model/recording.ts';
 import { toCommonForm } from '../model/times.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../recordings/create.ts';
+import { explanation } from '../recordings/explanation.ts';
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
@@ -341,6 +342,8 @@ export const receipt = z
     }),
   })
   .describe('Proof that the recording is no longer retrievable.');
+
+export const recordingExplanation = explanation.extend({ receipt: receipt.nullable() });
 
 export const receiptList = z.object({
   items: z.array(receipt),

@@ -37,13 +37,15 @@ export function termOf(
   from: { readonly createdAtMs?: number; readonly assessedAtMs?: number | undefined },
 ): Term {
   const { createdAtMs = Number.NaN, assessedAtMs } = from;
-  const general: Bound =
+  const orderedMs = policy.byTenantMs.get(tenant);
+  const bounds: readonly Bound[] = [
     assessedAtMs === undefined
       ? { rule: 'unassessed', retentionMs: policy.unassessedMs }
-      : { rule: 'after-assessment', retentionMs: policy.afterAssessmentMs };
-  const ordered: Bound = { rule: 'tenant-order', retentionMs: policy.byTenantMs.get(tenant) ?? MAX_RETENTION_MS };
-  const ceiling: Bound = { rule: 'ceiling', retentionMs: MAX_RETENTION_MS };
-  const { rule, retentionMs } = [general, ordered, ceiling].reduce((a, b) => (b.retentionMs < a.retentionMs ? b : a));
+      : { rule: 'after-assessment', retentionMs: policy.afterAssessmentMs },
+    ...(orderedMs === undefined ? [] : [{ rule: 'tenant-order', retentionMs: orderedMs } as const]),
+    { rule: 'ceiling', retentionMs: MAX_RETENTION_MS },
+  ];
+  const { rule, retentionMs } = bounds.reduce((a, b) => (b.retentionMs < a.retentionMs ? b : a));
   const fromMs = assessedAtMs ?? createdAtMs;
   return { fromMs, retentionMs, rule, deadlineMs: fromMs + retentionMs };
 }

@@ -225,7 +225,7 @@ describe('as CSV', () => {
   it('has no pages, and takes a place among the exports', async () => {
     for (const query of ['limit=10', 'cursor=aGlzdG9yeQ']) {
       const answer = await file(`${EXAM}?${query}`);
-      expect([answer.status, (await answer.json()).code]).toEqual([422, 'invalid-request']);
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([422, 'invalid-request']);
     }
     const hold = async function* () {
       yield 'held';
@@ -233,7 +233,7 @@ describe('as CSV', () => {
     const held = ['one', 'two'].map(() => api.service.context.exportPlaces.during('acme', hold()));
     for (const one of held) await one.next();
     const busy = await file(EXAM);
-    expect([busy.status, (await busy.json()).code]).toEqual([503, 'exports-busy']);
+    expect([busy.status, ((await busy.json()) as { code: string }).code]).toEqual([503, 'exports-busy']);
     for (const one of held) await one.return();
     expect((await file(EXAM)).status).toBe(200);
   });

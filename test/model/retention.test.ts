@@ -73,7 +73,9 @@ describe('the rule that set a deadline', () => {
 
   test('is the ceiling, where a setting were to lift it', () => {
     const lax = { ...plain, afterAssessmentMs: 31 * DAY_MS, unassessedMs: 31 * DAY_MS };
-    for (const assessedAtMs of [undefined, days(1)]) expect(ruleOf(lax, 'greedy', assessedAtMs)).toBe('ceiling');
+    for (const tenant of ['greedy', 'other']) {
+      for (const assessedAtMs of [undefined, days(1)]) expect(ruleOf(lax, tenant, assessedAtMs)).toBe('ceiling');
+    }
   });
 });
 
