@@ -188,6 +188,7 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
       example: toJson(exampleOfSuccess(success)),
     },
     ...(success.orAs === undefined ? {} : { [success.orAs]: { schema: { type: 'string', format: 'binary' } } }),
+    ...(success.alsoAs === undefined ? {} : { [success.alsoAs]: { schema: TEXT } }),
   });
   return {
     description: success.description,
@@ -196,7 +197,7 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
       ...(success.recordingIdAt === undefined ? [] : (['Location'] as const)),
       ...(hasEtag(operation) ? (['ETag'] as const) : []),
       ...(isPaged(operation) ? (['Link'] as const) : []),
-      ...(success.orAs === undefined ? [] : (['Content-Disposition'] as const)),
+      ...((success.orAs ?? success.alsoAs) ? (['Content-Disposition'] as const) : []),
     ),
     ...(success.recordingIdAt === undefined ? {} : { links: linksTo(success.recordingIdAt, all) }),
     ...(success.status === 204 ? {} : { content: content() }),
@@ -322,6 +323,8 @@ const NAMED = {
   PlaybackLink: schemas.playbackLink,
   Assessment: schemas.assessment,
   Receipt: schemas.receipt,
+  ReceiptList: schemas.receiptList,
+  Explanation: schemas.recordingExplanation,
   ParticipantErasure: schemas.participantErasure,
   ParticipantExport: schemas.participantExport,
   RestrictRecording: schemas.restrictionBody,

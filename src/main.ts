@@ -70,6 +70,21 @@ runs beside it, in DATA_DIR.`,
     exitCodes: '0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock)',
     run: async (flags, env) => (await import('./runtime/verify.ts')).verifyCommand(flags, env),
   }),
+  explain: command({
+    summary: 'Say why a recording is still held, or gone',
+    description:
+      'Says by which rule a recording is kept or was deleted, what is known of it, what leads a sweep to it, and what happens next.',
+    options: {
+      tenant: { type: 'string', value: 'T', required: true, help: 'whose recording' },
+      exam: { type: 'string', value: 'E', required: true, help: 'its exam' },
+      attempt: { type: 'string', value: 'A', required: true, help: 'its attempt' },
+      recording: { type: 'string', value: 'R', required: true, help: 'its id' },
+      json,
+    },
+    exitCodes:
+      '0 all is as it should be; 1 something is wrong, or there is no such recording; 2 refused to run (settings)',
+    run: async (flags, env) => (await import('./runtime/explain.ts')).explainCommand(flags, env),
+  }),
   doctor: command({
     summary: 'Check whether the bucket is fit',
     description:

@@ -1,6 +1,6 @@
 // An attempt: what one listing shows of its recordings and assessments, and what follows for their deadlines.
 import { type AttemptRef, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
-import { deadlineOf, type RetentionPolicy } from '../model/retention.ts';
+import { deletableFromMs, type RetentionPolicy, type Term, termOf } from '../model/retention.ts';
 import { toIso } from '../model/times.ts';
 import type { ListedObject, OpenUpload } from '../objectstore/object-store.ts';
 import { type ParsedKey, parseKey, type RecordingObject } from './layout.ts';
@@ -103,18 +103,33 @@ export class Attempt {
     return Math.min(createdAtOf(ref.recording), objects.ahead?.lastModifiedMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
-  deadlineMs({ recording }: Pick<RecordingRef, 'recording'>): number {
+  /** How long a recording of this attempt is kept, and by which rule. */
+  term({ recording }: Pick<RecordingRef, 'recording'>): Term {
     const state = this.#byId.get(recording);
-    return deadlineOf(this.#policy, this.ref.tenant, {
+    return termOf(this.#policy, this.ref.tenant, {
       createdAtMs: state ? this.createdAtMs(state) : createdAtOf(recording),
       assessedAtMs: this.assessedAtMs,
     });
   }
 
+  /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
+  deadlineMs(ref: Pick<RecordingRef, 'recording'>): number {
+    return this.term(ref).deadlineMs;
+  }
+
+  /** From when on a sweep may have deleted a recording of this attempt, in milliseconds since the epoch. */
+  deletableFromMs(ref: Pick<RecordingRef, 'recording'>, leadMs: number): number {
+    return deletableFromMs(this.term(ref), leadMs);
+  }
+
+  /** How long an assessment at this time has every recording of the attempt kept. */
+  assessedTerm(assessedAtMs: number): Term {
+    return termOf(this.#policy, this.ref.tenant, { assessedAtMs });
+  }
+
   /** The deadline that an assessment at this time sets for every recording of the attempt. */
   assessedDeadlineMs(assessedAtMs: number): number {
-    return deadlineOf(this.#policy, this.ref.tenant, { assessedAtMs });
+    return this.assessedTerm(assessedAtMs).deadlineMs;
   }
 
   /** Not deleted, not being deleted, not past its deadline. */

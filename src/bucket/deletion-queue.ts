@@ -1,6 +1,7 @@
 // The deletion queue: entries under `due/`, in order of time, that lead the sweeper to everything that is ever deleted.
 import {
   type AttemptRef,
+  attemptId,
   isId,
   isRecordingId,
   newUniqueName,
@@ -10,8 +11,8 @@ import {
 import { toKeyTime } from '../model/times.ts';
 import { type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { type ReceiptIndex, type RetentionOverrides, readDocument, toBody } from './documents.ts';
-import { DUE_PREFIX, keyOf, type OverrideStage, parseKey } from './layout.ts';
-import { isAscending } from './listing.ts';
+import { DUE_PREFIX, keyOf, type OverrideStage, parseKey, prefixOf } from './layout.ts';
+import { hasObjects, isAscending } from './listing.ts';
 
 interface EntryBase {
   readonly key: string;
@@ -104,6 +105,30 @@ export class DeletionQueue {
     for (;;) {
       yield* page.entries;
       if (page.next === undefined) return;
+      page = await this.page({ after: page.next });
+    }
+  }
+
+  /**
+   * The time of an entry that leads to an attempt by `untilMs`: looked up at `timesMs`, one LIST each; then the queue is
+   * read from its head. `unknown`: it is longer than `maxPages`. @throws StoreError
+   */
+  async firstOf(
+    ref: AttemptRef,
+    { timesMs, untilMs, maxPages }: { timesMs: readonly number[]; untilMs: number; maxPages: number },
+  ): Promise<number | 'none' | 'unknown'> {
+    for (const timeMs of timesMs) {
+      if (await hasObjects(this.#store, prefixOf('due-attempt', { ...ref, timeMs }))) return timeMs;
+    }
+    let page = await this.page();
+    for (let pages = 1; ; pages += 1) {
+      const found = page.entries.find((entry) => {
+        return entry.type === 'attempt' && attemptId(entry.ref) === attemptId(ref) && entry.timeMs <= untilMs;
+      });
+      if (found) return found.timeMs;
+      const isPast = page.isAscending && (page.entries.at(-1)?.timeMs ?? untilMs) > untilMs;
+      if (isPast || page.next === undefined) return 'none';
+      if (pages === maxPages) return 'unknown';
       page = await this.page({ after: page.next });
     }
   }

@@ -44,6 +44,8 @@ const recordingEvent = z
       attemptId: id,
       recordingId: z.string().refine(isRecordingId),
       deleteBy: time,
+      /** Of a warning: from then on it may already be gone. Earlier versions did not write it. */
+      deletableFrom: time.optional(),
       /** Of a deletion. */
       deletedAt: time.optional(),
       reason: z.enum(DELETION_REASONS).optional(),
@@ -54,7 +56,8 @@ const recordingEvent = z
     reason === undefined
       ? deletedAt === undefined && !isDeletion(type)
       : deletedAt === timestamp && type === deletionType(reason),
-  );
+  )
+  .refine(({ type, data }) => data.deletableFrom === undefined || type === 'recording.due-soon');
 
 const outboxDocument = z.object({
   version: z.literal(1),
@@ -71,8 +74,14 @@ export function storedEvent(ref: RecordingRef, atMs: number, deadlineMs: number)
 }
 
 /** It was not assessed, and will be deleted soon. */
-export function dueSoonEvent(ref: RecordingRef, atMs: number, deadlineMs: number): RecordingEvent {
-  return newEvent('recording.due-soon', toIso(atMs), { ...idsOf(ref), deleteBy: toIso(deadlineMs) });
+export function dueSoonEvent(
+  ref: RecordingRef,
+  atMs: number,
+  deadlineMs: number,
+  deletableFromMs: number,
+): RecordingEvent {
+  const times = { deleteBy: toIso(deadlineMs), deletableFrom: toIso(deletableFromMs) };
+  return newEvent('recording.due-soon', toIso(atMs), { ...idsOf(ref), ...times });
 }
 
 /** What an event tells of a receipt. */

@@ -9,6 +9,7 @@ export interface StoredView {
   readonly state: 'uploading' | 'stored';
   readonly sizeBytes: number | null;
   readonly deleteBy: string;
+  readonly deletableFrom: string;
   readonly assessment: { readonly completedAt: string } | null;
   readonly timeline: (Timeline & { readonly gaps: readonly Gap[] }) | null;
 }

@@ -16,8 +16,8 @@ export async function showDeletion(
   goTo('deletion');
   showText(byId('assessed', HTMLElement), (texts) => texts.deadlineAssessed(inFull(deleteBy), fromNow(deleteBy)));
   showText(byId('sweep-lead', HTMLElement), (texts) => texts.sweepLead(lasting(leadMs)));
-  byId('due', HTMLElement).replaceChildren(...recordings.map((recording) => rowOf(recording, leadMs)));
-  const dueNow = recordings.filter((recording) => dueMs(recording, leadMs) <= Date.now()).length;
+  byId('due', HTMLElement).replaceChildren(...recordings.map(rowOf));
+  const dueNow = recordings.filter(({ deletableFrom }) => Date.parse(deletableFrom) <= Date.now()).length;
   showText(byId('sweep-now', HTMLElement), (texts) => texts.sweepNow(inDigits(dueNow), inDigits(recordings.length)));
   const left = [...recordings];
   const erased: HTMLElement[] = [];
@@ -31,11 +31,7 @@ export async function showDeletion(
   });
 }
 
-function dueMs({ deleteBy }: StoredView, leadMs: number): number {
-  return Date.parse(deleteBy) - leadMs;
-}
-
-function rowOf(recording: StoredView, leadMs: number): HTMLElement {
+function rowOf(recording: StoredView): HTMLElement {
   const row = document.createElement('tr');
   const heading = withText('th', kindText(recording.kind));
   heading.scope = 'row';
@@ -55,7 +51,7 @@ function rowOf(recording: StoredView, leadMs: number): HTMLElement {
     ),
     cell(
       (texts) => texts.sweepFrom,
-      () => inShort(dueMs(recording, leadMs)),
+      () => inShort(recording.deletableFrom),
     ),
     cell(
       (texts) => texts.sweepBy,

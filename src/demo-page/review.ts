@@ -80,7 +80,10 @@ function partsOf(recordings: readonly StoredView[]): Timed[][] {
 }
 
 function showDeadline(recordings: readonly StoredView[]): void {
-  const [deleteBy] = recordings.map((recording) => recording.deleteBy).sort();
-  if (deleteBy === undefined) return;
-  showText(byId('deadline', HTMLElement), (texts) => texts.deadlineUnassessed(inFull(deleteBy), fromNow(deleteBy)));
+  const [first] = [...recordings].sort((a, b) => Date.parse(a.deleteBy) - Date.parse(b.deleteBy));
+  if (!first) return;
+  const { deleteBy, deletableFrom } = first;
+  showText(byId('deadline', HTMLElement), (texts) =>
+    texts.deadlineUnassessed(inFull(deletableFrom), inFull(deleteBy), fromNow(deleteBy)),
+  );
 }

@@ -46,6 +46,8 @@ interface Call<Path, Query, Body, Headers> {
   readonly req: Request;
   readonly res: Response;
   readonly every: Every;
+  /** The response is to be of the type `alsoAs`. */
+  readonly isOther: boolean;
 }
 
 interface OperationSpec<
@@ -81,6 +83,8 @@ interface OperationSpec<
     readonly recordingIdAt?: string;
     /** A media type that the response may have instead of JSON: it is `Streamed`, and so is JSON. */
     readonly orAs?: string;
+    /** A media type that the response has where `Accept` prefers it to JSON: it is `Streamed` then. */
+    readonly alsoAs?: string;
   };
   /**
    * Of a call whose path names neither a recording nor a participant: it keeps itself to the participant to which a token
@@ -125,7 +129,7 @@ export function operation<
   const paged = isPaged(spec);
   const isOfExams = namesSomething({ path });
 
-  async function bodyFor(serving: Serving, state: RequestState, req: Request, res: Response) {
+  async function bodyFor(serving: Serving, state: RequestState, req: Request, res: Response, isOther: boolean) {
     const { recordings: ctx, whyClosed, every } = serving;
     const { principal } = state;
     if (!principal) throw state.refusal;
@@ -142,7 +146,7 @@ export function operation<
     const headers = (spec.headers && validate(spec.headers, req.headers, 'headers')) as z.output<H>;
     const body = (await readBody?.(req, every)) as z.output<B>;
     const caller = { tenant, actor, requestId: state.requestId };
-    const act = () => handle({ ctx, principal, caller, ref, query, headers, body, req, res, every });
+    const act = () => handle({ ctx, principal, caller, ref, query, headers, body, req, res, every, isOther });
     return spec.perDay ? counted(serving.dailyLimits, spec.perDay, { principal, ref, res }, act) : act();
   }
 
@@ -157,15 +161,23 @@ export function operation<
   };
 
   async function respond(serving: Serving, req: Request, res: Response, state: RequestState): Promise<void> {
-    const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res));
+    const isOther = prefersOther(req, res, spec.success.alsoAs);
+    const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res, isOther));
     // Outside of the time limit: a stream lasts as long as the caller reads.
-    if (spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed, serving.every);
+    if (isOther || spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed, serving.every);
     if (paged) linkToNextPage(req, res, body);
     res.status(spec.success.status ?? 200);
     if (body === undefined) res.end();
     else if (tagged) sendTagged(req, res.type('application/json'), JSON.stringify(body));
     else res.json(body);
   }
+}
+
+/** JSON unless `Accept` prefers the other type, also where it has neither. */
+function prefersOther(req: Request, res: Response, other: string | undefined): boolean {
+  if (other === undefined) return false;
+  res.vary('Accept');
+  return req.accepts(['application/json', other]) === other;
 }
 
 /**

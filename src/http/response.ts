@@ -24,8 +24,7 @@ export const RESPONSE_HEADERS = {
     example: 'no-store',
   },
   'Content-Disposition': {
-    description: 'Under which name to save it.',
-    always: true,
+    description: 'Under which name to save it, where it is a file.',
     schema: { type: 'string', pattern: '^attachment; filename=[\\w.-]+$' },
     example: 'attachment; filename=participant-p-8f3c.json',
   },
@@ -36,8 +35,7 @@ export const RESPONSE_HEADERS = {
     example: 'Mon, 02 Nov 2026 09:00:00 GMT',
   },
   ETag: {
-    description: 'For `If-None-Match`.',
-    always: true,
+    description: 'For `If-None-Match`; absent where the response is a file.',
     schema: { type: 'string', pattern: '^"[\\w-]+"$' },
     example: '"m1bT1yC0dD0bYxM4B8f3n5rJm9o"',
   },

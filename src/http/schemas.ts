@@ -10,8 +10,10 @@ import {
   accessLogEntry,
   attemptId,
   count,
+  deletableFrom,
   ERASURE_REASONS,
   examId,
+  id,
   LIMITS,
   participantExport,
   participantId,
@@ -25,6 +27,7 @@ import {
 } from '../model/recording.ts';
 import { toCommonForm } from '../model/times.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../recordings/create.ts';
+import { explanation } from '../recordings/explanation.ts';
 
 export { accessLogEntry, participantExport, playbackLink, recording };
 
@@ -206,6 +209,19 @@ export const listQuery = z.strictObject({
   dueBefore: timeWithOffset.optional().describe('Only those that must be deleted before this time.'),
 });
 
+const receiptQuery = listQuery.pick({ cursor: true }).extend({
+  limit: listQuery.shape.limit.unwrap().optional().describe('How many at most in a page: 50 when absent.'),
+  deletedAfter: timeWithOffset.optional().describe('Only what was deleted at this time or after it.'),
+  deletedBefore: timeWithOffset.optional().describe('Only what was deleted before this time.'),
+  reason: z.enum(DELETION_REASONS).optional().describe('Only what was deleted for this reason.'),
+});
+export const receiptsOfExamQuery = receiptQuery.extend({
+  attempt: id.optional().describe('Only the receipts of this attempt.'),
+});
+export const receiptsOfParticipantQuery = receiptQuery.extend({
+  exam: id.optional().describe('Only the receipts of this exam: fewer are read.'),
+});
+
 export const pageQuery = listQuery.pick({ limit: true, cursor: true });
 
 export const eraseQuery = z.strictObject({ reason: z.enum(ERASURE_REASONS) });
@@ -291,7 +307,11 @@ export const assessment = z.object({
     example: '2026-11-05T14:30:00.000Z',
     description: 'The assessment that counts: the earliest one reported.',
   }),
-  deleteBy: time.meta({ example: '2026-12-05T14:30:00.000Z' }),
+  deleteBy: time.meta({
+    example: '2026-12-05T14:30:00.000Z',
+    description: 'The deadline: every recording of the attempt is deleted no later than this.',
+  }),
+  deletableFrom: deletableFrom.meta({ example: '2026-12-04T14:30:00.000Z' }),
   recordings: count.meta({ example: 2 }),
 });
 
@@ -343,6 +363,20 @@ export const receipt = z
       }),
   })
   .describe('Proof that the recording is no longer retrievable.');
+
+export const recordingExplanation = explanation.extend({ receipt: receipt.nullable() });
+
+export const receiptList = z.object({
+  items: z.array(receipt),
+  unreadable: z.array(z.object({ examId, attemptId, recordingId })).meta({
+    example: [],
+    description:
+      'Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. ' +
+      'To a token that is bound to a participant they are not named.',
+  }),
+  unreadableCount: count.meta({ example: 0, description: 'How many receipts of this page could not be read.' }),
+  nextCursor,
+});
 
 export const participantErasure = z
   .object({ receipts: z.array(receipt) })

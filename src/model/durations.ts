@@ -1,4 +1,4 @@
-// Durations as operators write them: `30d`, `24h`, `10m`, `5s`.
+// Durations: as operators write them (`30d`, `24h`, `10m`, `5s`), and in words.
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
@@ -18,4 +18,24 @@ export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,9})([smhd])$/.exec(text);
   const unit = UNITS[match?.[2] ?? ''];
   return match && unit ? Number(match[1]) * unit : undefined;
+}
+
+const WORDS = [
+  ['day', DAY_MS],
+  ['hour', HOUR_MS],
+  ['minute', MINUTE_MS],
+  ['second', SECOND_MS],
+] as const;
+
+/** `30 days`, `1 hour 20 minutes`: its two largest units, cut. */
+export function inWords(durationMs: number): string {
+  const first = WORDS.findIndex(([, unitMs]) => durationMs >= unitMs);
+  if (first < 0) return 'less than a second';
+  let restMs = durationMs;
+  const parts = WORDS.slice(first, first + 2).flatMap(([name, unitMs]) => {
+    const number = Math.floor(restMs / unitMs);
+    restMs -= number * unitMs;
+    return number === 0 ? [] : [`${number} ${name}${number === 1 ? '' : 's'}`];
+  });
+  return parts.join(' ');
 }

@@ -70,6 +70,10 @@ export const recordingId = z.string().refine(isRecordingId).meta({
 });
 export const time = z.iso.datetime();
 export const count = z.int().nonnegative();
+/** Beside each `deleteBy`. */
+export const deletableFrom = time.describe(
+  'From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.',
+);
 
 export const recording = z.object({
   recordingId,
@@ -116,6 +120,7 @@ export const recording = z.object({
     example: '2026-12-02T09:00:00.000Z',
     description: 'The deadline: the recording is deleted no later than this.',
   }),
+  deletableFrom: deletableFrom.meta({ example: '2026-12-01T09:00:00.000Z' }),
   restricted: z.boolean().meta({
     example: false,
     description: 'Whether its processing is restricted: it is kept, and cannot be played.',

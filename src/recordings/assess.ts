@@ -4,7 +4,7 @@ import { type Attempt, isKept } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { AttemptRef, RecordingRef } from '../model/ids.ts';
-import { MAX_RETENTION_MS } from '../model/retention.ts';
+import { deletableFromMs, MAX_RETENTION_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { Caller, RecordingsContext } from './context.ts';
@@ -14,6 +14,7 @@ import { requireRightClock } from './read.ts';
 export interface Assessment {
   readonly completedAt: string;
   readonly deleteBy: string;
+  readonly deletableFrom: string;
   /** How many recordings of the attempt it applies to. */
   readonly recordings: number;
 }
@@ -50,7 +51,7 @@ export async function assessAttempt(
   await deleteOverdue(context, before);
   const isAtOnce = isOver(context, before, completedAtMs);
   if (isAtOnce && !hasLive(context, before)) {
-    return toAssessment(await bucket.attempt(ref), completedAtMs);
+    return toAssessment(context, await bucket.attempt(ref), completedAtMs);
   }
   if (!isKnown) {
     await bucket.queue.enqueue(ref, before.assessedDeadlineMs(completedAtMs));
@@ -63,7 +64,7 @@ export async function assessAttempt(
     else await write(before);
   }
   const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
-  return toAssessment(attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
+  return toAssessment(context, attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
 }
 
 /** In the audit trail before it counts. */
@@ -133,7 +134,7 @@ export async function tagRecordings(
 /** The assessment that counts. @throws ServiceError `assessment-not-found`. */
 export async function readAssessment(context: RecordingsContext, ref: AttemptRef): Promise<Assessment> {
   const attempt = await new Bucket(context).attempt(ref);
-  if (attempt.assessedAtMs !== undefined) return toAssessment(attempt, attempt.assessedAtMs);
+  if (attempt.assessedAtMs !== undefined) return toAssessment(context, attempt, attempt.assessedAtMs);
   throw new ServiceError('assessment-not-found', 'No assessment of this attempt is known.');
 }
 
@@ -209,10 +210,16 @@ function isBefore(completedAtMs: number, createdAtMs: number): boolean {
   return completedAtMs < createdAtMs - MAX_CLOCK_SKEW_MS;
 }
 
-function toAssessment(attempt: Attempt, completedAtMs: number): Assessment {
+function toAssessment(
+  { leadMs }: Pick<RecordingsContext, 'leadMs'>,
+  attempt: Attempt,
+  completedAtMs: number,
+): Assessment {
+  const term = attempt.assessedTerm(completedAtMs);
   return {
     completedAt: toIso(completedAtMs),
-    deleteBy: toIso(attempt.assessedDeadlineMs(completedAtMs)),
+    deleteBy: toIso(term.deadlineMs),
+    deletableFrom: toIso(deletableFromMs(term, leadMs)),
     recordings: attempt.recordings.filter(isKept).length,
   };
 }

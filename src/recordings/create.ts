@@ -170,7 +170,7 @@ async function respond(
     sizeBytes: partSizeBytes,
   }));
   return {
-    recording: describe({ attempt, state, manifest }, await readContent(context, { state, manifest }), null),
+    recording: describe(context, { attempt, state, manifest }, await readContent(context, { state, manifest }), null),
     upload: {
       mode: uploads.mode,
       partSizeBytes,

@@ -3,9 +3,10 @@ import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, isId, isRecordingId, type ParticipantRef, type RecordingRef } from '../model/ids.ts';
+import type { AttemptRef, ParticipantRef, RecordingRef } from '../model/ids.ts';
 import type { Recording } from '../model/recording.ts';
 import type { RecordingsContext } from './context.ts';
+import { readCursor, writeCursor } from './page-cursor.ts';
 import { type LiveRecording, readManifest, toRecording } from './read.ts';
 
 export interface ListFilter {
@@ -142,20 +143,4 @@ async function readHeld(context: RecordingsContext, attempt: Attempt, state: Rec
     if (!(error instanceof ServiceError)) throw error;
     return { ref, live: undefined, isUnreadable: error.code === 'recording-unreadable' };
   }
-}
-
-/** The last recording of a page; the tenant is not in it, and is never taken from it. */
-function writeCursor({ exam, attempt, recording }: RecordingRef): string {
-  return Buffer.from(`${exam}/${attempt}/${recording}`).toString('base64url');
-}
-
-/** @throws ServiceError `invalid-request` for what `writeCursor` has not made for this list */
-function readCursor(cursor: string, scope: { tenant: string; exam?: string; attempt?: string }): RecordingRef {
-  const [exam = '', attempt = '', recording = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split('/');
-  const isOfList = exam === (scope.exam ?? exam) && attempt === (scope.attempt ?? attempt);
-  if (isOfList && isId(exam) && isId(attempt) && isRecordingId(recording) && rest.length === 0) {
-    return { tenant: scope.tenant, exam, attempt, recording };
-  }
-  const message = 'is not a cursor of this list';
-  throw new ServiceError('invalid-request', `cursor ${message}.`, { errors: [{ path: 'cursor', message }] });
 }

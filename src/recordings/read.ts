@@ -134,7 +134,7 @@ export async function toRecording(
   context: RecordingsContext,
   live: Omit<LiveRecording, 'deadlineMs'>,
 ): Promise<Recording> {
-  return describe(live, await readContent(context, live), await readTimeline(context, live.state));
+  return describe(context, live, await readContent(context, live), await readTimeline(context, live.state));
 }
 
 async function readTimeline(context: RecordingsContext, { ref, objects }: RecordingState): Promise<Timeline | null> {
@@ -143,6 +143,7 @@ async function readTimeline(context: RecordingsContext, { ref, objects }: Record
 }
 
 export function describe(
+  { leadMs }: Pick<RecordingsContext, 'leadMs'>,
   { attempt, state, manifest }: Omit<LiveRecording, 'deadlineMs'>,
   { contentType, container }: RecordingContent,
   timeline: Timeline | null,
@@ -165,6 +166,7 @@ export function describe(
     sizeBytes: isStored(state) ? (state.objects.media?.sizeBytes ?? null) : null,
     assessment: assessedAtMs === undefined ? null : { completedAt: toIso(assessedAtMs) },
     deleteBy: toIso(attempt.deadlineMs(state.ref)),
+    deletableFrom: toIso(attempt.deletableFromMs(state.ref, leadMs)),
     restricted: state.objects.restricted !== undefined,
     truncated: state.objects.truncated !== undefined,
     timeline,

@@ -29,6 +29,7 @@ const BATCH_ATTEMPTS = 200;
 interface Unassessed {
   readonly state: RecordingState;
   readonly deadlineMs: number;
+  readonly deletableFromMs: number;
 }
 
 /**
@@ -77,11 +78,12 @@ export async function findDueSoon(context: SweepContext, options: DueSoonOptions
   return { unassessed, more };
 }
 
-function unassessedOf({ now }: SweepContext, attempt: Attempt, untilMs: number): Unassessed[] {
+function unassessedOf({ now, leadMs }: SweepContext, attempt: Attempt, untilMs: number): Unassessed[] {
   if (attempt.assessedAtMs !== undefined) return [];
   return attempt.recordings.flatMap((state) => {
     const deadlineMs = attempt.deadlineMs(state.ref);
-    return attempt.isLive(state, now()) && deadlineMs <= untilMs ? [{ state, deadlineMs }] : [];
+    if (!attempt.isLive(state, now()) || deadlineMs > untilMs) return [];
+    return [{ state, deadlineMs, deletableFromMs: attempt.deletableFromMs(state.ref, leadMs) }];
   });
 }
 
@@ -96,7 +98,9 @@ async function announce({ outbox, now }: SweepContext, bucket: Bucket, found: re
   );
   for (const [tenant, own] of Map.groupBy(wanted, ({ state }) => state.ref.tenant)) {
     const atMs = now();
-    const events = own.map(({ state, deadlineMs }) => dueSoonEvent(state.ref, atMs, deadlineMs));
+    const events = own.map(({ state, deadlineMs, deletableFromMs }) =>
+      dueSoonEvent(state.ref, atMs, deadlineMs, deletableFromMs),
+    );
     await outbox.add(tenant, events);
   }
   await pMap(

@@ -66,7 +66,7 @@ describe('listings of many pages', () => {
   test('the outbox, of which no tenant hides the next', async () => {
     const store = small();
     const [ref] = [refOf('a1')];
-    const body = toOutboxBody([dueSoonEvent(ref, START_MS, START_MS)]);
+    const body = toOutboxBody([dueSoonEvent(ref, START_MS, START_MS, START_MS)]);
     for (let index = 0; index < 7; index += 1) await store.put(outboxKey('acme', START_MS + index, `u${index}`), body);
     await store.put(outboxKey('beta', START_MS + DAY_MS, 'u'), body);
     await store.put('outbox/strange', body);

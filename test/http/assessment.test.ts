@@ -50,9 +50,11 @@ describe('an assessment', () => {
     const completedAt = now();
     const deleteBy = daysAfter(completedAt);
     const answer = await assess(attemptPath, completedAt);
-    expect(answer).toMatchObject({ status: 200, body: { completedAt, deleteBy, recordings: 3 } });
+    const deletableFrom = daysAfter(completedAt, 29);
+    expect(answer).toMatchObject({ status: 200, body: { completedAt, deleteBy, deletableFrom, recordings: 3 } });
     for (const each of [stored, second, open]) {
-      expect((await api.call('get', each.path)).body).toMatchObject({ deleteBy, assessment: { completedAt } });
+      const { body } = await api.call('get', each.path);
+      expect(body).toMatchObject({ deleteBy, deletableFrom, assessment: { completedAt } });
     }
     const completed = await api.call('post', `${open.path}/complete`);
     expect(completed.body).toMatchObject({ state: 'stored', assessment: { completedAt }, deleteBy });

@@ -99,7 +99,7 @@ describe('a token with a participant', () => {
     await api.call('delete', `${deleted.path}?reason=erasure`);
     const before = await api.service.keys();
     for (const held of [uploading, stored, deleted]) {
-      for (const claims of call.path.includes('{exam}')
+      for (const claims of call.path.includes('{attempt}')
         ? [bound, { ...bound, ...boundTo(held.ref.attempt) }]
         : [bound]) {
         // Neither from memory nor from the store.
@@ -111,7 +111,9 @@ describe('a token with a participant', () => {
   });
 
   it.each(CALLS.filter(isOfRecording))('reaches its own, and is told what there is not: $name', async (call) => {
-    const isOfStored = /^(read|playback link|complete|erase|restrict|lift a restriction|access log)$/.test(call.name);
+    const isOfStored = /^(read|playback link|complete|erase|restrict|lift a restriction|access log|explanation)$/.test(
+      call.name,
+    );
     const held = await (isOfStored ? api.store() : api.create());
     const answer = await send(call, held, { ...bound, ...boundTo(held.ref.attempt) });
     expect([200, 201, 204, PROBLEMS['not-a-recording'].status]).toContain(answer.status);

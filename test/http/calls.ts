@@ -43,6 +43,9 @@ const PART = { partNumber: 1, sizeBytes: 1000 };
 const ERASURE = { query: '?reason=erasure' };
 const FILTERS = '?limit=200&assessed=false&dueBefore=2099-01-01T10:00:00%2B01:00';
 
+const RECEIPTS =
+  '?limit=200&deletedAfter=2026-01-01T00:00:00Z&deletedBefore=2099-01-01T10:00:00%2B01:00&reason=erasure';
+
 const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'], Sent?])[] = [
   ['upload settings', 'get', '/v1/upload-settings', [UPLOAD]],
   ['create', 'post', `${ATTEMPT}/recordings`, [UPLOAD], { body: CREATE_BODY }],
@@ -62,6 +65,9 @@ const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'],
   ['restrict', 'put', `${RECORDING}/restriction`, [PRIVACY], { body: { reason: 'accuracy contested' } }],
   ['lift a restriction', 'delete', `${RECORDING}/restriction`, [PRIVACY], { query: '?reason=settled' }],
   ['access log', 'get', `${RECORDING}/access-log`, [PRIVACY]],
+  ['explanation', 'get', `${RECORDING}/explanation`, [PRIVACY]],
+  ['receipts of exam', 'get', `${EXAM}/receipts`, [PRIVACY], { query: RECEIPTS }],
+  ['receipts of participant', 'get', `${PARTICIPANT}/receipts`, [PRIVACY]],
   ['list of participant', 'get', `${PARTICIPANT}/recordings`, [PRIVACY]],
   ['export', 'get', `${PARTICIPANT}/export`, [PRIVACY]],
   ['erase participant', 'delete', PARTICIPANT, [PRIVACY], ERASURE],

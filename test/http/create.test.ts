@@ -80,6 +80,7 @@ describe('a new recording', () => {
       state: 'uploading',
       createdAt: new Date(createdAtMs).toISOString(),
       deleteBy: new Date(createdAtMs + 30 * DAY_MS).toISOString(),
+      deletableFrom: new Date(createdAtMs + 29 * DAY_MS).toISOString(),
       storedAt: null,
       sizeBytes: null,
       assessment: null,

@@ -66,6 +66,7 @@ it.each(inOrder)('$name succeeds as documented, with a limit of the rate and wit
     if (call.method !== 'get') continue;
     expect((await send(by, { ...call, method: 'head' as 'get' }, recording)).status).toBe(answer.status);
     const { etag } = answer.headers;
+    expect(etag !== undefined).toBe(operation?.success.orAs === undefined);
     if (etag === undefined) continue;
     const unchanged = await send(by, call, recording, { headers: { 'if-none-match': etag } });
     expect({ status: unchanged.status, etag: unchanged.headers.etag }).toEqual({ status: 304, etag });

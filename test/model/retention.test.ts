@@ -1,11 +1,11 @@
 // When a recording has to be gone.
 import { randomBytes } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Attempt } from '../../src/bucket/attempt.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
-import type { RetentionPolicy } from '../../src/model/retention.ts';
+import { deletableFromMs, type RetentionPolicy, termOf } from '../../src/model/retention.ts';
 import { assessedKey } from '../kit/keys.ts';
 
 const timesMs = fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) });
@@ -56,4 +56,32 @@ test('law: no setting keeps anything for more than 30 days, and no report, in wh
       expect(deadlineAfter(known.toReversed())).toBe(deadlineMs);
     }),
   );
+});
+
+describe('the rule that set a deadline', () => {
+  const ruleOf = (policy: RetentionPolicy, tenant: string, assessedAtMs?: number) =>
+    termOf(policy, tenant, { createdAtMs, assessedAtMs }).rule;
+
+  test.each([
+    ['the general retention without an assessment', 'other', undefined, 'unassessed'],
+    ['the general retention after one', 'other', days(1), 'after-assessment'],
+    ["the tenant's order, where it is shorter", 'acme', days(1), 'tenant-order'],
+    ['the general retention, where the order is longer', 'greedy', undefined, 'unassessed'],
+  ])('is %s', (_, tenant, assessedAtMs, rule) => {
+    expect(ruleOf(plain, tenant, assessedAtMs)).toBe(rule);
+  });
+
+  test('is the ceiling, where a setting were to lift it', () => {
+    const lax = { ...plain, afterAssessmentMs: 31 * DAY_MS, unassessedMs: 31 * DAY_MS };
+    for (const tenant of ['greedy', 'other']) {
+      for (const assessedAtMs of [undefined, days(1)]) expect(ruleOf(lax, tenant, assessedAtMs)).toBe('ceiling');
+    }
+  });
+});
+
+test('a recording is deletable the margin before its deadline, and never before what that is counted from', () => {
+  const term = termOf(plain, 'other', { createdAtMs });
+  expect(deletableFromMs(term, DAY_MS)).toBe(days(19));
+  expect(deletableFromMs(term, 0)).toBe(days(20));
+  expect(deletableFromMs(term, 25 * DAY_MS)).toBe(createdAtMs);
 });

@@ -148,6 +148,8 @@ describe('the binary', () => {
     ['sweep', {}, /there is no store in DATA_DIR/],
     ['serve', { PART_SIZE_BYTES: '1000' }, /^PART_SIZE_BYTES: /],
     ['token --scope privacy:manage', {}, /--tenant is missing/],
+    ['explain --tenant acme --exam math --attempt a', {}, /--recording is missing/],
+    ['explain --tenant acme --exam math --attempt a --recording 17', {}, /^--recording is not a valid id$/m],
   ])('"%s" (%j) ends with 2 and one line, and makes nothing', (line, env, text) => {
     const dataDir = mkdtempSync(join(folder, 'refused-'));
     const { code, out, err } = run(line, { ...env, DATA_DIR: dataDir });
@@ -157,7 +159,7 @@ describe('the binary', () => {
   });
 
   test('each command has help, and all have an overview', () => {
-    const commands = ['serve', 'sweep', 'verify', 'doctor', 'token'];
+    const commands = ['serve', 'sweep', 'verify', 'explain', 'doctor', 'token'];
     for (const name of commands) {
       expect(run(`${name} --help`)).toMatchObject({ code: 0, out: expect.stringMatching(`^Usage: .* ${name}`) });
     }

@@ -110,3 +110,13 @@ describe('the warning before a loss', () => {
     expect(await findDueSoon(service.sweepContext, { signal: AbortSignal.abort() })).toMatchObject({ unassessed: [] });
   });
 });
+
+test('a recording is there until its deletableFrom, and the first sweep from then on deletes it', async () => {
+  const ref = await service.record();
+  await service.after(DAY_MS).assess(ref);
+  const { deletableFrom } = await readRecording(service.context, ref);
+  service.clock.advance(Date.parse(deletableFrom) - service.clock.now() - 1);
+  expect(await service.sweep()).toMatchObject({ deleted: { recordings: 0 } });
+  expect((await readRecording(service.context, ref)).deletableFrom).toBe(deletableFrom);
+  expect(await service.after(1).sweep()).toMatchObject({ deleted: { recordings: 1 } });
+});

@@ -74,7 +74,8 @@ function newRef(tenant = 'acme') {
 }
 
 function newEvent(tenant = 'acme'): RecordingEvent {
-  return dueSoonEvent(newRef(tenant), service.clock.now(), service.clock.now() + DAY_MS);
+  const nowMs = service.clock.now();
+  return dueSoonEvent(newRef(tenant), nowMs, nowMs + 2 * DAY_MS, nowMs + DAY_MS);
 }
 
 /** In one object, after what a warning leaves in the bucket. */
@@ -368,7 +369,7 @@ describe('an event that was written before what it reports', () => {
     const events = refs.map((ref, index) => {
       if (type === 'recording.stored') return storedEvent(ref, nowMs, nowMs);
       return type === 'recording.due-soon'
-        ? dueSoonEvent(ref, nowMs, nowMs)
+        ? dueSoonEvent(ref, nowMs, nowMs, nowMs)
         : deletionEvent(receipts[index] as Receipt);
     });
     await service.context.outbox?.add('acme', events);

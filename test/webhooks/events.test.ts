@@ -43,7 +43,8 @@ describe('events are written', () => {
     const ids = { tenantId, examId, attemptId, recordingId, deleteBy: receipt?.deadline };
     const deletion = { ...ids, reason: 'retention', deletedAt: receipt?.deletedAt };
     const events = await service.events();
-    expect(events.map(({ data }) => data)).toEqual([ids, ids, deletion]);
+    const deletableFrom = new Date(Date.parse(receipt?.deadline ?? '') - DAY_MS).toISOString();
+    expect(events.map(({ data }) => data)).toEqual([ids, { ...ids, deletableFrom }, deletion]);
     // Without the random id, which may well have a p1 in it.
     expect(JSON.stringify(events).replaceAll(recordingId, '')).not.toMatch(/http|Signature|media|p1/);
     expect(await service.keys('attempts/')).toEqual([]);

@@ -220,6 +220,10 @@ export interface Recording {
    */
   deleteBy: string;
   /**
+   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   */
+  deletableFrom: string;
+  /**
    * Whether its processing is restricted: it is kept, and cannot be played.
    */
   restricted: boolean;
@@ -314,7 +318,14 @@ export interface Assessment {
    * The assessment that counts: the earliest one reported.
    */
   completedAt: string;
+  /**
+   * The deadline: every recording of the attempt is deleted no later than this.
+   */
   deleteBy: string;
+  /**
+   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   */
+  deletableFrom: string;
   recordings: number;
 }
 /**
@@ -376,6 +387,128 @@ export interface Receipt {
    * All of the above, signed with a key of `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion also without this service. Absent where the service has no signing key.
    */
   jws?: string;
+}
+export interface ReceiptList {
+  items: Receipt[];
+  /**
+   * Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. To a token that is bound to a participant they are not named.
+   */
+  unreadable: {
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+  }[];
+  /**
+   * How many receipts of this page could not be read.
+   */
+  unreadableCount: number;
+  nextCursor: string | null;
+}
+export interface Explanation {
+  /**
+   * The organisation that is the controller of these data.
+   */
+  tenantId: string;
+  /**
+   * The exam, by the id that the organisation gave.
+   */
+  examId: string;
+  /**
+   * The attempt: one sitting of the exam by the participant.
+   */
+  attemptId: string;
+  /**
+   * The id of the recording, made by the service; ids sort by creation time.
+   */
+  recordingId: string;
+  explainedAt: string;
+  /**
+   * held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a deletion; the next sweep deletes it. deleted: a receipt proves it.
+   */
+  state: 'held' | 'deletable' | 'overdue' | 'being-deleted' | 'left-over' | 'deleted';
+  /**
+   * What ends it, or has ended it. after-assessment, unassessed: the general retention. tenant-order: the shorter one that the organisation ordered. ceiling: the 30 days that no setting exceeds. retention: its deadline, of which the receipt does not say what set it. erasure, consent-withdrawn, controller-instruction: a request. aborted: its upload was given up. not-a-recording: its content was none. left-over, unknown: see `facts`.
+   */
+  rule:
+    | 'after-assessment'
+    | 'unassessed'
+    | 'tenant-order'
+    | 'ceiling'
+    | 'retention'
+    | 'aborted'
+    | 'erasure'
+    | 'consent-withdrawn'
+    | 'controller-instruction'
+    | 'not-a-recording'
+    | 'left-over'
+    | 'unknown';
+  /**
+   * The answer in plain English.
+   */
+  summary: string;
+  /**
+   * Whether an operator has to act: `facts` and `next` say why.
+   */
+  wrong: boolean;
+  /**
+   * Null where it is decided.
+   */
+  deletableFrom: string | null;
+  /**
+   * Its deadline.
+   */
+  deleteBy: string | null;
+  /**
+   * What is known, and from where.
+   */
+  facts: {
+    code:
+      | 'created'
+      | 'created-ahead'
+      | 'description-unreadable'
+      | 'uploading'
+      | 'stored'
+      | 'truncated'
+      | 'assessed'
+      | 'not-assessed'
+      | 'retention'
+      | 'margin'
+      | 'restricted'
+      | 'warned'
+      | 'deletion-requested'
+      | 'queued'
+      | 'not-queued'
+      | 'queue-not-searched'
+      | 'deleted'
+      | 'receipt-unreadable';
+    at: string | null;
+    /**
+     * Where it is known from: an object of the bucket, the listing, a setting, the receipt.
+     */
+    source: string;
+    sentence: string;
+  }[];
+  /**
+   * What happens next, in order.
+   */
+  next: {
+    code: 'assessment-counts' | 'deletable' | 'deleted-by-sweep' | 'deadline' | 'receipt-kept' | 'run-verify';
+    /**
+     * Null: at the next sweep, or at once.
+     */
+    at: string | null;
+    sentence: string;
+  }[];
+  receipt: Receipt | null;
 }
 /**
  * A receipt for each recording that this call has deleted.
@@ -473,6 +606,10 @@ export interface ParticipantExport {
      * The deadline: the recording is deleted no later than this.
      */
     deleteBy: string;
+    /**
+     * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+     */
+    deletableFrom: string;
     /**
      * Whether its processing is restricted: it is kept, and cannot be played.
      */

@@ -98,8 +98,8 @@ export const en = {
   gapFull: 'there was no room to keep the recording',
   gapOther: 'reason unknown',
   deadlineTitle: 'Deadline',
-  deadlineUnassessed: (date: string, fromNow: string) =>
-    `Not assessed yet. Without an assessment it is deleted by ${date} at the latest, ${fromNow}.`,
+  deadlineUnassessed: (from: string, date: string, fromNow: string) =>
+    `Not assessed yet. Without an assessment it may be gone from ${from} on, and is deleted by ${date} at the latest, ${fromNow}.`,
   assess: 'The assessment is complete',
   assessHint: 'From the assessment on the deadline counts: 30 days, never more.',
 

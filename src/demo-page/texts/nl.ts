@@ -104,8 +104,8 @@ export const nl: Texts = {
   gapFull: 'er was geen ruimte om de opname te bewaren',
   gapOther: 'reden onbekend',
   deadlineTitle: 'Bewaartermijn',
-  deadlineUnassessed: (date, fromNow) =>
-    `Nog niet beoordeeld. Zonder beoordeling wordt de opname uiterlijk ${date} verwijderd, ${fromNow}.`,
+  deadlineUnassessed: (from, date, fromNow) =>
+    `Nog niet beoordeeld. Zonder beoordeling kan de opname vanaf ${from} weg zijn; uiterlijk ${date}, ${fromNow}, is ze verwijderd.`,
   assess: 'De beoordeling is klaar',
   assessHint: 'Vanaf de beoordeling loopt de termijn: 30 dagen, nooit langer.',
 

@@ -2,7 +2,18 @@
 import type { Operation } from '../operation.ts';
 import { assess, readAssessed } from './assessment.ts';
 import { eraseAll, eraseAllRecordings, exportOne, listOfParticipant } from './participants.ts';
-import { accessLog, erase, lift, listOfAttempt, listOfExam, playback, readOne, restrict } from './recordings.ts';
+import { receiptsOfExam, receiptsOfParticipant } from './receipts.ts';
+import {
+  accessLog,
+  erase,
+  explain,
+  lift,
+  listOfAttempt,
+  listOfExam,
+  playback,
+  readOne,
+  restrict,
+} from './recordings.ts';
 import { abort, complete, content, create, listUploaded, presign, putPart, settings } from './uploads.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -24,7 +35,10 @@ export const OPERATIONS: readonly Operation[] = [
   restrict,
   lift,
   accessLog,
+  explain,
+  receiptsOfExam,
   listOfParticipant,
+  receiptsOfParticipant,
   exportOne,
   eraseAll,
   eraseAllRecordings,

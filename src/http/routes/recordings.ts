@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { ServiceError } from '../../model/errors.ts';
 import { readAccessLog } from '../../recordings/access-log.ts';
 import { eraseRecording, withdrawRecording } from '../../recordings/delete.ts';
+import { explainRecording } from '../../recordings/explain.ts';
 import { type ListQuery, listRecordings } from '../../recordings/list.ts';
 import { presignPlayback } from '../../recordings/playback.ts';
 import { readRecording } from '../../recordings/read.ts';
@@ -22,6 +23,7 @@ import {
   playbackLinkBody,
   receipt,
   recording,
+  recordingExplanation,
   recordingList,
   restrictionBody,
 } from '../schemas.ts';
@@ -158,4 +160,20 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
   query: pageQuery,
   success: { description: A_PAGE, schema: accessLogPage },
   handle: ({ ctx, ref, query: { limit, cursor } }) => readAccessLog(ctx, ref, { limit, cursor }),
+});
+
+export const explain = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/explanation', {
+  operationId: 'explainRecording',
+  summary: 'See why a recording is still held, or gone, and what happens next',
+  description:
+    'Which rule set its deadline, what is known of it and from where, what leads a sweep to it, and until when its receipt ' +
+    'is kept: codes for programs, with a sentence for each. After its deletion too, for as long as its receipt is kept.',
+  scopes: ['privacy:manage'],
+  success: {
+    description: 'The explanation.',
+    schema: recordingExplanation,
+    example: (explained) => ({ ...explained, receipt: null }),
+  },
+  problems: ['clock-skew'],
+  handle: ({ ctx, ref }) => explainRecording(ctx, ref),
 });

@@ -1,0 +1,207 @@
+// Why a recording is still here, or gone: the same rules as the sweeper's, and what happens next.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { DAY_MS, HOUR_MS, inWords, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
+import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
+import { explainRecording } from '../../src/recordings/explain.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
+import { receiptKey, recordingKey } from '../kit/keys.ts';
+import { CALLER, mediaKey } from '../kit/service.ts';
+import { type RetentionService, startRetention } from '../sweeper/support.ts';
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention({ policy: { byTenantMs: new Map([['brief', 14 * DAY_MS]]) } });
+});
+
+const explain = (ref: RecordingRef) => explainRecording(service.sweepContext, ref);
+async function codesOf(ref: RecordingRef) {
+  const { facts, next } = await explain(ref);
+  return { facts: facts.map(({ code }) => code), next: next.map(({ code }) => code) };
+}
+
+describe('a recording that is held', () => {
+  test('unassessed: by the retention after its creation, which an assessment would replace', async () => {
+    const ref = await service.record();
+    const createdAtMs = createdAtOf(ref.recording);
+    const explained = await explain(ref);
+    expect(explained).toMatchObject({
+      tenantId: 'acme',
+      recordingId: ref.recording,
+      state: 'held',
+      rule: 'unassessed',
+      wrong: false,
+      deletableFrom: toIso(createdAtMs + 29 * DAY_MS),
+      deleteBy: toIso(createdAtMs + 30 * DAY_MS),
+      receipt: null,
+    });
+    expect(explained.summary).toContain('30 days after its creation, because nobody has assessed its attempt');
+    expect(await codesOf(ref)).toEqual({
+      facts: ['created', 'stored', 'not-assessed', 'retention', 'margin', 'queued'],
+      next: ['assessment-counts', 'deletable', 'deadline', 'receipt-kept'],
+    });
+    const queued = explained.facts.at(-1);
+    expect(queued).toMatchObject({ at: explained.deleteBy, source: 'deletion queue' });
+    const kept = explained.next.at(-1);
+    expect(kept?.at).toBe(toIso(createdAtMs + (30 + 365) * DAY_MS));
+  });
+
+  test.each([
+    ['acme', 'after-assessment', 30],
+    ['brief', 'tenant-order', 14],
+  ])('assessed, of %s: by %s', async (tenant, rule, days) => {
+    const ref = await service.record({ tenant });
+    service.clock.advance(DAY_MS);
+    await service.assess(ref);
+    const deleteBy = toIso(service.clock.now() + days * DAY_MS);
+    expect(await explain(ref)).toMatchObject({ state: 'held', rule, deleteBy, wrong: false });
+    expect((await codesOf(ref)).next).toEqual(['deletable', 'deadline', 'receipt-kept']);
+  });
+
+  test('by the ceiling, whatever is set', async () => {
+    service = startRetention({ policy: { unassessedMs: 40 * DAY_MS } });
+    expect(await explain(await service.record())).toMatchObject({ rule: 'ceiling', wrong: false });
+  });
+
+  test('restricted: its deadline stays', async () => {
+    const ref = await service.record();
+    const before = await explain(ref);
+    await restrictRecording(service.context, CALLER, ref, 'case 7');
+    const { facts, deleteBy } = await explain(ref);
+    expect(deleteBy).toBe(before.deleteBy);
+    const restricted = facts.find(({ code }) => code === 'restricted');
+    expect(restricted?.sentence).toMatch(/by tester \("case 7"\)\. It cannot be played; its deadline stays/);
+  });
+
+  test('by an id of a time to come, once a sweep has found it', async () => {
+    service.clock.step(2 * DAY_MS);
+    const ref = await service.record();
+    service.clock.step(-2 * DAY_MS);
+    await service.sweep();
+    const seenMs = service.clock.now();
+    const { deleteBy } = await explain(ref);
+    expect(deleteBy).toBe(toIso(seenMs + 30 * DAY_MS));
+    expect((await codesOf(ref)).facts).toContain('created-ahead');
+  });
+
+  test('is found by an entry of another recording of its attempt, and by one at any earlier time', async () => {
+    const ref = await service.record();
+    const [own = ''] = await service.due('attempt');
+    await service.remove(own);
+    await service.makeDue(ref);
+    expect(await explain(ref)).toMatchObject({ wrong: false });
+    expect((await codesOf(ref)).facts).toContain('queued');
+  });
+
+  test('and to which nothing leads is wrong', async () => {
+    const ref = await service.record();
+    await service.record({ attempt: 'another' });
+    await service.remove(...(await service.due('attempt', ref)));
+    expect(await explain(ref)).toMatchObject({ state: 'held', wrong: true });
+    const { facts, next } = await codesOf(ref);
+    expect([facts.at(-1), next.at(-1)]).toEqual(['not-queued', 'run-verify']);
+  });
+
+  test('whose description cannot be read is wrong, and deleted in time all the same', async () => {
+    const ref = await service.record();
+    await service.put(recordingKey(ref, 'manifest'), '{');
+    expect(await explain(ref)).toMatchObject({ state: 'held', rule: 'unassessed', wrong: true });
+    expect((await codesOf(ref)).facts).toContain('description-unreadable');
+  });
+});
+
+describe('agrees with the sweep:', () => {
+  test('held until its time, then deletable, then deleted by the rule that it named', async () => {
+    for (const [tenant, assessed] of [
+      ['acme', false],
+      ['acme', true],
+      ['brief', true],
+    ] as const) {
+      const ref = await service.record({ tenant });
+      if (assessed) await service.after(HOUR_MS).assess(ref);
+      const { deletableFrom, rule } = await explain(ref);
+      service.clock.advance(Date.parse(deletableFrom ?? '') - service.clock.now() - 1);
+      expect(await service.sweep()).toMatchObject({ deleted: { recordings: 0 } });
+      expect(await explain(ref)).toMatchObject({ state: 'held' });
+      service.clock.advance(1);
+      expect(await explain(ref)).toMatchObject({ state: 'deletable', wrong: false, rule });
+      expect((await codesOf(ref)).next[0]).toBe('deleted-by-sweep');
+      expect(await service.sweep()).toMatchObject({ deleted: { recordings: 1 } });
+      // The assessment is not kept: the receipt has the deadline alone.
+      expect(await explain(ref)).toMatchObject({ state: 'deleted', rule: assessed ? 'retention' : rule });
+    }
+  });
+
+  test('past its deadline, and still there: overdue, and wrong', async () => {
+    const ref = await service.record();
+    service.clock.advance(30 * DAY_MS + 1);
+    expect(await explain(ref)).toMatchObject({ state: 'overdue', wrong: true });
+    expect((await explain(ref)).summary).toMatch(/This is wrong\.$/);
+    await service.sweep();
+    expect((await explain(ref)).summary).toMatch(/, less than a second after its deadline: /);
+  });
+
+  test('what a request left behind a deletion is left over, and goes with the next sweep', async () => {
+    const ref = await service.record();
+    await service.remove(recordingKey(ref, 'manifest'));
+    expect(await explain(ref)).toMatchObject({ state: 'left-over', rule: 'left-over', deletableFrom: null });
+  });
+});
+
+describe('a recording that was deleted', () => {
+  test('on request: by whom, why, and until when its receipt is kept', async () => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    const receipt = await service.receiptOf(ref);
+    const explained = await explain(ref);
+    expect(explained).toMatchObject({ state: 'deleted', rule: 'erasure', wrong: false, receipt });
+    expect(explained.facts.at(-1)?.sentence).toMatch(/by desk \(erasure\), in time: its deadline was /);
+    const keptUntil = toIso(Date.parse(receipt?.verifiedAt ?? '') + 365 * DAY_MS);
+    expect(explained.next).toMatchObject([{ code: 'receipt-kept', at: keptUntil }]);
+  });
+
+  test('is being deleted from its intent on, and cannot be kept any more', async () => {
+    const ref = await service.record();
+    const requestedAt = toIso(service.clock.now());
+    const intent = { version: 1, reason: 'consent-withdrawn', actor: 'client:7', requestedAt };
+    await service.put(recordingKey(ref, 'deleting'), JSON.stringify(intent));
+    expect(await explain(ref)).toMatchObject({
+      state: 'being-deleted',
+      rule: 'consent-withdrawn',
+      deletableFrom: null,
+      wrong: false,
+    });
+    await service.put(recordingKey(ref, 'deleting'), '{');
+    expect(await explain(ref)).toMatchObject({ state: 'being-deleted', rule: 'unknown' });
+  });
+
+  test('whose receipt cannot be read, or whose media are there, is wrong', async () => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    await service.put(mediaKey(ref), 'again');
+    expect(await explain(ref)).toMatchObject({ wrong: true, state: 'left-over' });
+    await service.remove(mediaKey(ref));
+    await service.put(receiptKey(ref), '{');
+    expect(await explain(ref)).toMatchObject({ state: 'deleted', rule: 'unknown', wrong: true, receipt: null });
+  });
+});
+
+test('a recording that never was is not found; by a wrong clock nothing is explained', async () => {
+  const ref = await service.record();
+  const unknown = { ...ref, recording: ref.recording.replace(/.$/, (last) => (last === '0' ? '1' : '0')) };
+  await expect(explain(unknown)).rejects.toMatchObject({ code: 'recording-not-found' });
+  const now = () => service.clock.now() + HOUR_MS;
+  await expect(explainRecording({ ...service.sweepContext, now }, ref)).rejects.toMatchObject({ code: 'clock-skew' });
+});
+
+test.each([
+  [0, 'less than a second'],
+  [SECOND_MS, '1 second'],
+  [24 * HOUR_MS, '1 day'],
+  [30 * DAY_MS, '30 days'],
+  [DAY_MS + HOUR_MS + MINUTE_MS, '1 day 1 hour'],
+  [DAY_MS + MINUTE_MS, '1 day'],
+  [90 * MINUTE_MS + 5 * SECOND_MS, '1 hour 30 minutes'],
+])('%i ms in words: %s', (ms, words) => {
+  expect(inWords(ms)).toBe(words);
+});
