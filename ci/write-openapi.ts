@@ -42,6 +42,7 @@ const PATH_SCHEMAS: Readonly<Record<string, JsonObject>> = {
 const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
 const OWN_PARTICIPANT = 'One that is bound to a participant reaches the recordings of that one alone.';
 const OF_ALL_PARTICIPANTS = 'One that is bound to a participant may not: the call is about all of the attempt.';
+const OF_ALL_OF_TENANT = 'A token that is bound to anything may not call: the call is about all of the tenant.';
 /** By what a path names last. */
 const BOUND_TOKENS: Readonly<Record<string, string>> = {
   exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
@@ -129,11 +130,13 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
 }
 
 /** The scopes of a token, and how it may be bound. */
-function rightsOf({ scopes, path, keepsToParticipant }: Operation): string {
+function rightsOf({ scopes, path, keepsToParticipant, isOfTenant }: Operation): string {
+  const scope = `Scope: ${scopes.map((name) => `\`${name}\``).join(' or ')}.`;
+  if (isOfTenant) return `${scope} ${OF_ALL_OF_TENANT}`;
   const resource = pathParameters(path).at(-1)?.name ?? '';
   const isOfOne = keepsToParticipant || resource === 'recording' || resource === 'participant';
   const bound = `${BOUND_TOKENS[resource]} ${isOfOne ? OWN_PARTICIPANT : OF_ALL_PARTICIPANTS}`;
-  return `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}. ${bound}`;
+  return `${scope} ${bound}`;
 }
 
 function pathParameters(path: string): DescribedParameter[] {
@@ -325,6 +328,7 @@ const NAMED = {
   Receipt: schemas.receipt,
   ReceiptList: schemas.receiptList,
   Explanation: schemas.recordingExplanation,
+  Report: schemas.report,
   ParticipantErasure: schemas.participantErasure,
   ParticipantExport: schemas.participantExport,
   RestrictRecording: schemas.restrictionBody,

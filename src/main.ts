@@ -85,6 +85,24 @@ runs beside it, in DATA_DIR.`,
       '0 all is as it should be; 1 something is wrong, or there is no such recording; 2 refused to run (settings)',
     run: async (flags, env) => (await import('./runtime/explain.ts')).explainCommand(flags, env),
   }),
+  report: command({
+    summary: 'Say whether everything of a tenant was deleted in time',
+    description:
+      'Reads what is held of a tenant and the receipts of a period, and says whether everything was deleted in time, what is held until when,\nand what could not be checked.',
+    options: {
+      tenant: { type: 'string', value: 'T', required: true, help: 'whose recordings' },
+      from: {
+        type: 'string',
+        value: 'TIME',
+        help: 'the period from this day or time on (as far back as receipts are kept)',
+      },
+      to: { type: 'string', value: 'TIME', help: 'the period before this day or time (now)' },
+      html: { type: 'string', value: 'FILE', help: 'write it as a page to this file as well' },
+      json,
+    },
+    exitCodes: '0 everything was deleted in time, and all could be checked; 1 not so; 2 refused to run (settings)',
+    run: async (flags, env) => (await import('./runtime/report.ts')).reportCommand(flags, env),
+  }),
   doctor: command({
     summary: 'Check whether the bucket is fit',
     description:

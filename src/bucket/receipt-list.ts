@@ -19,7 +19,7 @@ export interface ListedReceipt {
 export async function* listReceipts(
   store: ObjectStore,
   { tenant, exam, attempt }: ReceiptScope,
-  { after, onUnknownKey }: { after?: RecordingRef | undefined; onUnknownKey?: () => void } = {},
+  { after, onUnknownKey }: { after?: RecordingRef | undefined; onUnknownKey?: (() => void) | undefined } = {},
 ): AsyncGenerator<ListedReceipt, void, undefined> {
   // A part after one that is missing would name another folder.
   const prefix = prefixOf('receipt', { tenant, exam, attempt: exam === undefined ? undefined : attempt });

@@ -91,6 +91,8 @@ interface OperationSpec<
    * is bound. Default: such a token may not call.
    */
   readonly keepsToParticipant?: true;
+  /** Of a call whose path names nothing, and that is about all of the tenant: a bound token may not call. */
+  readonly isOfTenant?: true;
   /** Of a call that leaves something in the bucket each time it is repeated. */
   readonly perDay?: DailyLimit;
   /** The call's own problems; those of every call of its kind are added. */
@@ -127,7 +129,7 @@ export function operation<
   const reach = { keepsToParticipant: spec.keepsToParticipant === true };
   const tagged = hasEtag({ method, success: spec.success });
   const paged = isPaged(spec);
-  const isOfExams = namesSomething({ path });
+  const isOfExams = namesSomething({ path }) || spec.isOfTenant === true;
 
   async function bodyFor(serving: Serving, state: RequestState, req: Request, res: Response, isOther: boolean) {
     const { recordings: ctx, whyClosed, every } = serving;
@@ -210,7 +212,7 @@ const NAMING: Readonly<Record<DailyLimit['of'], readonly string[]>> = {
   participant: ['tenant', 'participant'],
 };
 
-/** Whether the path names an exam or a participant. All other calls are the same for every attempt, whatever a token is bound to. */
+/** Whether the path names an exam or a participant. */
 export function namesSomething({ path }: Pick<Operation, 'path'>): boolean {
   return path.includes('{');
 }

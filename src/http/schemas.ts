@@ -28,8 +28,9 @@ import {
 import { toCommonForm } from '../model/times.ts';
 import { MAX_RECORDINGS_AN_ATTEMPT } from '../recordings/create.ts';
 import { explanation } from '../recordings/explanation.ts';
+import { report } from '../recordings/report-schema.ts';
 
-export { accessLogEntry, participantExport, playbackLink, recording };
+export { accessLogEntry, participantExport, playbackLink, recording, report };
 
 /** The most part URLs of one call. */
 export const MAX_PARTS_PER_CALL = 1_000;
@@ -220,6 +221,13 @@ export const receiptsOfExamQuery = receiptQuery.extend({
 });
 export const receiptsOfParticipantQuery = receiptQuery.extend({
   exam: id.optional().describe('Only the receipts of this exam: fewer are read.'),
+});
+
+export const reportQuery = z.strictObject({
+  from: timeWithOffset
+    .optional()
+    .describe('The period from this time on. Absent: from as far back as receipts are kept.'),
+  to: timeWithOffset.optional().describe('The period before this time. Absent, or in the future: until now.'),
 });
 
 export const pageQuery = listQuery.pick({ limit: true, cursor: true });

@@ -30,6 +30,8 @@ export interface RecordingsContext extends FinalizeContext, PurgeContext {
   readonly uploads: UploadSettings;
   readonly proxiedUploads: ProxiedUploads;
   readonly exportPlaces: ExportPlaces;
+  /** Of the service, as reports name it. */
+  readonly version: string;
   /** Manifests never change, so a part URL costs no store request; entries live shortly, because they can be deleted. */
   readonly manifestCache: LRUCache<string, Manifest>;
   /** What stored media are by their content, where it is known; it never changes either. */

@@ -16,6 +16,25 @@ export class ExportPlaces {
    * @throws ServiceError `exports-busy` instead of the first
    */
   async *during<Chunk>(tenant: string, chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, undefined> {
+    const giveBack = this.#take(tenant);
+    try {
+      yield* chunks;
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** The same result; it takes a place until then. @throws ServiceError `exports-busy` */
+  async whileMaking<Result>(tenant: string, make: () => Promise<Result>): Promise<Result> {
+    const giveBack = this.#take(tenant);
+    try {
+      return await make();
+    } finally {
+      giveBack();
+    }
+  }
+
+  #take(tenant: string): () => void {
     const shares = [
       { name: 'process', max: MAX_OF_PROCESS },
       { name: `tenant ${tenant}`, max: MAX_OF_TENANT },
@@ -26,10 +45,6 @@ export class ExportPlaces {
       throw new ServiceError('exports-busy', `${full.max} exports${whose} are being read already; try again soon.`);
     }
     this.#places.take(shares);
-    try {
-      yield* chunks;
-    } finally {
-      this.#places.give(shares);
-    }
+    return () => this.#places.give(shares);
   }
 }

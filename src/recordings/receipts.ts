@@ -77,15 +77,18 @@ export interface ReadReceipt {
   readonly receipt: Receipt | 'unreadable';
 }
 
-/** All that match, and all that cannot be read, as they are consumed; a few in memory. @throws StoreError */
+/**
+ * All that match, and all that cannot be read, as they are consumed; a few in memory. `onListed` gets each that exists,
+ * whether it matches or not. @throws StoreError
+ */
 export async function* readReceipts(
   context: ReceiptsContext,
   scope: ReceiptScope,
   filter: ReceiptFilter,
-  onUnknownKey?: () => void,
+  on: { readonly onListed?: (ref: RecordingRef) => void; readonly onUnknownKey?: () => void } = {},
 ): AsyncGenerator<ReadReceipt[], void, undefined> {
-  const keys = listKeys(context.store, scope, onUnknownKey && { onUnknownKey });
-  for await (const batch of inBatches(keys, AT_ONCE)) {
+  for await (const batch of inBatches(listKeys(context.store, scope, on), AT_ONCE)) {
+    for (const { ref } of batch) on.onListed?.(ref);
     yield (await readAll(context, batch, filter)).flatMap(({ ref, receipt }) => {
       if (receipt === undefined || (receipt !== 'unreadable' && !matches(receipt, filter))) return [];
       return [{ ref, receipt }];

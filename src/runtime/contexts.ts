@@ -1,5 +1,6 @@
 // Builds the contexts of the use cases and of the sweeper from the settings.
 import { randomBytes as bytesOfProcess } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
@@ -20,6 +21,9 @@ import type { Endpoint } from '../webhooks/endpoint.ts';
 const MANIFESTS_KEPT = 20_000;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
 const OPEN_UPLOAD_TTL_MS = SECOND_MS;
+
+const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const VERSION = PACKAGE.version;
 
 type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs';
 export interface ContextSettings extends Pick<Settings, UsedSettings>, Pick<RecordingsContext, 'uploads'> {
@@ -47,7 +51,7 @@ function commonContext(settings: ContextSettings, parts: ContextParts) {
   const wanted = new Map([...webhooks].map(([tenant, { events }]) => [tenant, events]));
   // Without webhooks no event is written.
   const outbox = wanted.size === 0 ? undefined : createOutbox(store, now, randomBytes, wanted);
-  return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox, signer };
+  return { store, now, randomBytes, policy, logRetentionMs, leadMs, outbox, signer, version: VERSION };
 }
 
 export function recordingsContext(settings: ContextSettings, parts: RecordingsParts): RecordingsContext {
@@ -55,6 +59,11 @@ export function recordingsContext(settings: ContextSettings, parts: RecordingsPa
   const common = commonContext(settings, parts);
   const audit = createAuditTrail(common.store, common.now, common.randomBytes, onAudited);
   return { ...common, ...memory, presigner, audit, uploads: settings.uploads, onEvent };
+}
+
+/** For the commands that read and change nothing. */
+export function readingContext(settings: ContextSettings, parts: ContextParts) {
+  return commonContext(settings, parts);
 }
 
 export function sweepContext(

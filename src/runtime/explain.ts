@@ -2,7 +2,7 @@
 import { type Env, SettingsError } from '../config.ts';
 import { isId, isRecordingId } from '../model/ids.ts';
 import { type Explanation, explainRecording } from '../recordings/explain.ts';
-import { sweepContext } from './contexts.ts';
+import { readingContext } from './contexts.ts';
 import { onStore } from './store.ts';
 
 export interface ExplainFlags {
@@ -20,7 +20,7 @@ export function explainCommand({ json, ...flags }: ExplainFlags, env: Env): Prom
   if (!isRecordingId(recording)) invalid.push('--recording');
   if (invalid.length > 0) throw new SettingsError(invalid.map((flag) => `${flag} is not a valid id`).join('\n'));
   return onStore(env, async ({ settings, opened }) => {
-    const explained = await explainRecording(sweepContext(settings, opened), { tenant, exam, attempt, recording });
+    const explained = await explainRecording(readingContext(settings, opened), { tenant, exam, attempt, recording });
     process.stdout.write(json ? `${JSON.stringify(explained)}\n` : toText(explained));
     return explained.wrong ? 1 : 0;
   });

@@ -72,6 +72,7 @@ const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'],
   ['export', 'get', `${PARTICIPANT}/export`, [PRIVACY]],
   ['erase participant', 'delete', PARTICIPANT, [PRIVACY], ERASURE],
   ['erase recordings of participant', 'delete', `${PARTICIPANT}/recordings`, [PRIVACY], ERASURE],
+  ['report', 'get', '/v1/report', [PRIVACY]],
 ];
 
 export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCall => {

@@ -148,6 +148,8 @@ describe('the binary', () => {
     ['sweep', {}, /there is no store in DATA_DIR/],
     ['serve', { PART_SIZE_BYTES: '1000' }, /^PART_SIZE_BYTES: /],
     ['token --scope privacy:manage', {}, /--tenant is missing/],
+    ['report --tenant acme --from yesterday', {}, /^--from must be a day such as 2026-11-02/],
+    ['report --tenant acme --from 2026-02-02 --to 2026-02-01', {}, /^--from must be before --to$/m],
     ['explain --tenant acme --exam math --attempt a', {}, /--recording is missing/],
     ['explain --tenant acme --exam math --attempt a --recording 17', {}, /^--recording is not a valid id$/m],
   ])('"%s" (%j) ends with 2 and one line, and makes nothing', (line, env, text) => {
@@ -159,7 +161,7 @@ describe('the binary', () => {
   });
 
   test('each command has help, and all have an overview', () => {
-    const commands = ['serve', 'sweep', 'verify', 'explain', 'doctor', 'token'];
+    const commands = ['serve', 'sweep', 'verify', 'explain', 'report', 'doctor', 'token'];
     for (const name of commands) {
       expect(run(`${name} --help`)).toMatchObject({ code: 0, out: expect.stringMatching(`^Usage: .* ${name}`) });
     }

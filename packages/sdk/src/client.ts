@@ -8,19 +8,24 @@ import type {
   CreatedRecording,
   CreateRecording,
   DeletionReason,
+  Explanation,
   ListFilter,
+  OnUnreadable,
   PlaybackLink,
   PresignParts,
   Receipt,
+  ReceiptFilter,
+  ReceiptList,
   Recording,
   RecordingPath,
+  Report,
   SignedPart,
   UploadedPart,
   UploadSettings,
 } from './types.ts';
 
-interface Page {
-  readonly items: Recording[];
+interface Page<Item> {
+  readonly items: Item[];
   readonly nextCursor: string | null;
 }
 
@@ -133,15 +138,68 @@ export class ProctoringRecordings {
   ): AsyncGenerator<Recording, void, undefined> {
     const { exam, attempt } = at;
     const path = attempt === undefined ? `/v1/exams/${part(exam)}` : attemptPath({ exam, attempt });
+    for await (const page of this.#pages<Page<Recording>>(`${path}/recordings`, filter)) yield* page.items;
+  }
+
+  /**
+   * The receipts of what was deleted of an exam, by attempt and creation. What cannot be read is given to `onUnreadable`;
+   * without it the iteration throws at its end, so that nobody takes it for all.
+   */
+  receipts(
+    { exam }: { exam: string },
+    filter: ReceiptFilter & { readonly attempt?: string } = {},
+    onUnreadable?: OnUnreadable,
+  ): AsyncGenerator<Receipt, void, undefined> {
+    return this.#receipts(`/v1/exams/${part(exam)}/receipts`, filter, onUnreadable);
+  }
+
+  /** As `receipts`, of a participant in all exams. Reads all receipts of the tenant, or those of `exam`. */
+  participantReceipts(
+    { participant }: { participant: string },
+    filter: ReceiptFilter & { readonly exam?: string } = {},
+    onUnreadable?: OnUnreadable,
+  ): AsyncGenerator<Receipt, void, undefined> {
+    return this.#receipts(`/v1/participants/${part(participant)}/receipts`, filter, onUnreadable);
+  }
+
+  async *#receipts(
+    path: string,
+    filter: object,
+    onUnreadable: OnUnreadable | undefined,
+  ): AsyncGenerator<Receipt, void, undefined> {
+    let unreadable = 0;
+    for await (const page of this.#pages<ReceiptList>(path, filter)) {
+      yield* page.items;
+      unreadable += page.unreadableCount;
+      for (const ids of page.unreadable) onUnreadable?.(ids);
+    }
+    if (unreadable > 0 && !onUnreadable) throw new Error(`${unreadable} receipts cannot be read: these are not all`);
+  }
+
+  async *#pages<P extends Page<unknown>>(path: string, filter: object): AsyncGenerator<P, void, undefined> {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
     let cursor: string | null = null;
     do {
       if (cursor !== null) query.set('cursor', cursor);
-      const page: Page = await send(this.#options, { method: 'GET', path: `${path}/recordings?${query.toString()}` });
-      yield* page.items;
+      const page: P = await send(this.#options, { method: 'GET', path: `${path}?${query.toString()}` });
+      yield page;
       cursor = page.nextCursor;
     } while (cursor !== null);
+  }
+
+  /** Why a recording is still here, or gone, by which rule, and what happens next. */
+  explain(at: RecordingPath): Promise<Explanation> {
+    return send(this.#options, { method: 'GET', path: `${recordingPath(at)}/explanation` });
+  }
+
+  /** Whether everything of the tenant was deleted in time, and what is held until when. Default: as far back as receipts go. */
+  report({ from, to }: { readonly from?: Date | string; readonly to?: Date | string } = {}): Promise<Report> {
+    const query = new URLSearchParams();
+    for (const [name, time] of Object.entries({ from, to })) {
+      if (time !== undefined) query.set(name, typeof time === 'string' ? time : time.toISOString());
+    }
+    return send(this.#options, { method: 'GET', path: `/v1/report?${query.toString()}` });
   }
 
   /** A link that plays the recording for minutes; the audit trail records the actor and the reason. */

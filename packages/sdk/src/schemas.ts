@@ -511,6 +511,467 @@ export interface Explanation {
   receipt: Receipt | null;
 }
 /**
+ * What was recorded, deleted and is held of a tenant, and whether everything was deleted in time.
+ */
+export interface Report {
+  format: 'proctoring-recordings-report';
+  version: 1;
+  /**
+   * The organisation that is the controller of these data.
+   */
+  tenantId: string;
+  period: {
+    /**
+     * From this time on.
+     */
+    from: string;
+    /**
+     * Before this time.
+     */
+    to: string;
+  };
+  verdict: {
+    /**
+     * What the report answers.
+     */
+    question: string;
+    /**
+     * unknown: not everything could be checked.
+     */
+    answer: 'yes' | 'no' | 'unknown';
+    /**
+     * The answer in plain English.
+     */
+    summary: string;
+    /**
+     * Why the answer is not yes.
+     */
+    reasons: {
+      code:
+        | 'deleted-late'
+        | 'overdue'
+        | 'unreadable-receipts'
+        | 'unreadable-descriptions'
+        | 'unknown-keys'
+        | 'receipts-expired'
+        | 'clock';
+      sentence: string;
+    }[];
+  };
+  totals: {
+    /**
+     * Recordings that began in the period.
+     */
+    begun: number;
+    /**
+     * Of these, those of a webcam.
+     */
+    webcam: number;
+    /**
+     * Of these, those of a screen.
+     */
+    screen: number;
+    /**
+     * Of these, those of sound alone.
+     */
+    audio: number;
+    /**
+     * Of these, those whose kind is not known: a receipt does not have it.
+     */
+    kindUnknown: number;
+    /**
+     * Recordings that were deleted in the period.
+     */
+    deleted: number;
+    /**
+     * Of these, those that were deleted after their deadline.
+     */
+    late: number;
+    /**
+     * Of these, those whose deletion was requested.
+     */
+    onRequest: number;
+    /**
+     * Recordings that are still held.
+     */
+    held: number;
+    /**
+     * Of these, those whose attempt was assessed.
+     */
+    assessed: number;
+    /**
+     * Of these, those whose attempt was not assessed.
+     */
+    unassessed: number;
+    /**
+     * Of these, those past their deadline: none may be.
+     */
+    overdue: number;
+    /**
+     * The first deadline of what is held.
+     */
+    earliestDeleteBy: string | null;
+    /**
+     * The last deadline of what is held.
+     */
+    latestDeleteBy: string | null;
+    /**
+     * Held recordings whose processing is restricted.
+     */
+    restricted: number;
+    /**
+     * Held recordings whose deletion was decided, and is not proven yet.
+     */
+    beingDeleted: number;
+    /**
+     * What is left of recordings without a description; the next sweep deletes it.
+     */
+    withoutDescription: number;
+    /**
+     * How many bytes of media are held.
+     */
+    heldBytes: number;
+    /**
+     * How many bytes were deleted in the period.
+     */
+    deletedBytes: number;
+  };
+  /**
+   * Why recordings were deleted in the period.
+   */
+  reasons: {
+    reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
+    /**
+     * How many.
+     */
+    deleted: number;
+  }[];
+  /**
+   * By exam; the totals have all exams.
+   */
+  exams: {
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * Recordings that began in the period.
+     */
+    begun: number;
+    /**
+     * Of these, those of a webcam.
+     */
+    webcam: number;
+    /**
+     * Of these, those of a screen.
+     */
+    screen: number;
+    /**
+     * Of these, those of sound alone.
+     */
+    audio: number;
+    /**
+     * Of these, those whose kind is not known: a receipt does not have it.
+     */
+    kindUnknown: number;
+    /**
+     * Recordings that were deleted in the period.
+     */
+    deleted: number;
+    /**
+     * Of these, those that were deleted after their deadline.
+     */
+    late: number;
+    /**
+     * Of these, those whose deletion was requested.
+     */
+    onRequest: number;
+    /**
+     * Recordings that are still held.
+     */
+    held: number;
+    /**
+     * Of these, those whose attempt was assessed.
+     */
+    assessed: number;
+    /**
+     * Of these, those whose attempt was not assessed.
+     */
+    unassessed: number;
+    /**
+     * Of these, those past their deadline: none may be.
+     */
+    overdue: number;
+    /**
+     * The first deadline of what is held.
+     */
+    earliestDeleteBy: string | null;
+    /**
+     * The last deadline of what is held.
+     */
+    latestDeleteBy: string | null;
+  }[];
+  /**
+   * Exams without a row of their own.
+   */
+  examsLeftOut: number;
+  /**
+   * Of all deletions of the period, the one that came closest to its deadline, or furthest past it.
+   */
+  closest: {
+    /**
+     * The exam, by the id that the organisation gave.
+     */
+    examId: string;
+    /**
+     * The attempt: one sitting of the exam by the participant.
+     */
+    attemptId: string;
+    /**
+     * The id of the recording, made by the service; ids sort by creation time.
+     */
+    recordingId: string;
+    reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
+    actor: string;
+    deadline: string;
+    deletedAt: string;
+    /**
+     * How long after its deadline; 0 when it was in time.
+     */
+    lateSeconds: number;
+  } | null;
+  /**
+   * Deletions after their deadline, the latest first.
+   */
+  late: {
+    items: {
+      /**
+       * The exam, by the id that the organisation gave.
+       */
+      examId: string;
+      /**
+       * The attempt: one sitting of the exam by the participant.
+       */
+      attemptId: string;
+      /**
+       * The id of the recording, made by the service; ids sort by creation time.
+       */
+      recordingId: string;
+      reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
+      actor: string;
+      deadline: string;
+      deletedAt: string;
+      /**
+       * How long after its deadline; 0 when it was in time.
+       */
+      lateSeconds: number;
+    }[];
+    /**
+     * How many more there are.
+     */
+    leftOut: number;
+  };
+  /**
+   * Deletions that were requested, the newest first: by whom (`actor`) and why (`reason`).
+   */
+  onRequest: {
+    items: {
+      /**
+       * The exam, by the id that the organisation gave.
+       */
+      examId: string;
+      /**
+       * The attempt: one sitting of the exam by the participant.
+       */
+      attemptId: string;
+      /**
+       * The id of the recording, made by the service; ids sort by creation time.
+       */
+      recordingId: string;
+      reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
+      actor: string;
+      deadline: string;
+      deletedAt: string;
+      /**
+       * How long after its deadline; 0 when it was in time.
+       */
+      lateSeconds: number;
+    }[];
+    /**
+     * How many more there are.
+     */
+    leftOut: number;
+  };
+  /**
+   * Held recordings past their deadline, the oldest deadline first.
+   */
+  overdue: {
+    items: {
+      /**
+       * The exam, by the id that the organisation gave.
+       */
+      examId: string;
+      /**
+       * The attempt: one sitting of the exam by the participant.
+       */
+      attemptId: string;
+      /**
+       * The id of the recording, made by the service; ids sort by creation time.
+       */
+      recordingId: string;
+      /**
+       * Its deadline, which has passed.
+       */
+      deleteBy: string;
+    }[];
+    /**
+     * How many more there are.
+     */
+    leftOut: number;
+  };
+  /**
+   * Held recordings whose processing is restricted.
+   */
+  restrictions: {
+    items: {
+      /**
+       * The exam, by the id that the organisation gave.
+       */
+      examId: string;
+      /**
+       * The attempt: one sitting of the exam by the participant.
+       */
+      attemptId: string;
+      /**
+       * The id of the recording, made by the service; ids sort by creation time.
+       */
+      recordingId: string;
+      /**
+       * Since when it may not be played.
+       */
+      since: string;
+      reason: string | null;
+      actor: string | null;
+      /**
+       * Its deadline, which a restriction does not move.
+       */
+      deleteBy: string;
+    }[];
+    /**
+     * How many more there are.
+     */
+    leftOut: number;
+  };
+  notChecked: {
+    /**
+     * Receipts that exist and cannot be read.
+     */
+    unreadableReceipts: {
+      items: {
+        /**
+         * The exam, by the id that the organisation gave.
+         */
+        examId: string;
+        /**
+         * The attempt: one sitting of the exam by the participant.
+         */
+        attemptId: string;
+        /**
+         * The id of the recording, made by the service; ids sort by creation time.
+         */
+        recordingId: string;
+      }[];
+      /**
+       * How many more there are.
+       */
+      leftOut: number;
+    };
+    /**
+     * Held recordings whose description cannot be read.
+     */
+    unreadableDescriptions: {
+      items: {
+        /**
+         * The exam, by the id that the organisation gave.
+         */
+        examId: string;
+        /**
+         * The attempt: one sitting of the exam by the participant.
+         */
+        attemptId: string;
+        /**
+         * The id of the recording, made by the service; ids sort by creation time.
+         */
+        recordingId: string;
+      }[];
+      /**
+       * How many more there are.
+       */
+      leftOut: number;
+    };
+    /**
+     * Objects in the folders of the tenant that this service did not make.
+     */
+    unknownKeys: number;
+    /**
+     * The part of the period before this is not covered: receipts of deletions before it have expired.
+     */
+    receiptsExpiredBefore: string | null;
+    /**
+     * Receipts that were read and have no signature.
+     */
+    unsignedReceipts: number;
+    /**
+     * What such a report never checks.
+     */
+    notes: string[];
+  };
+  settings: {
+    /**
+     * How long recordings are kept after the assessment.
+     */
+    afterAssessmentSeconds: number;
+    /**
+     * How long recordings are kept that nobody has assessed.
+     */
+    unassessedSeconds: number;
+    /**
+     * The shorter retention that the organisation has ordered, if any.
+     */
+    tenantOrderSeconds: number | null;
+    /**
+     * The longest retention, whatever is set.
+     */
+    ceilingSeconds: number;
+    /**
+     * How long before the deadline sweeps delete.
+     */
+    deletionMarginSeconds: number;
+    /**
+     * How long receipts and the audit trail are kept.
+     */
+    logRetentionSeconds: number;
+  };
+  /**
+   * A signed state of the log of receipts; null where there is none.
+   */
+  checkpoint: string | null;
+  /**
+   * When reading began, by the clock of the service.
+   */
+  generatedAt: string;
+  /**
+   * When all was read.
+   */
+  finishedAt: string;
+  /**
+   * The clock of the store when reading began; null: it sent none.
+   */
+  storeClock: string | null;
+  serviceVersion: string;
+  howToCheck: string[];
+}
+/**
  * A receipt for each recording that this call has deleted.
  */
 export interface ParticipantErasure {

@@ -1,5 +1,5 @@
 // The calls' arguments and results. The schemas are those of the service's OpenAPI document.
-import type { ProblemCode, SignedParts, UploadedParts } from './schemas.ts';
+import type { ProblemCode, Receipt, ReceiptList, SignedParts, UploadedParts } from './schemas.ts';
 
 export type {
   Assessment,
@@ -7,11 +7,14 @@ export type {
   CreatedRecording,
   CreateRecording,
   DeletionReason,
+  Explanation,
   PlaybackLink,
   PresignParts,
   Problem,
   Receipt,
+  ReceiptList,
   Recording,
+  Report,
   UploadSettings,
 } from './schemas.ts';
 
@@ -37,3 +40,16 @@ export interface ListFilter {
   /** Recordings a page, 1 to 200; 50 when absent. */
   readonly limit?: number;
 }
+
+export interface ReceiptFilter {
+  /** Only what was deleted at this time or after it. */
+  readonly deletedAfter?: string;
+  /** Only what was deleted before this time. */
+  readonly deletedBefore?: string;
+  readonly reason?: Receipt['reason'];
+  /** Receipts a page, 1 to 200; 50 when absent. */
+  readonly limit?: number;
+}
+
+/** Gets the ids of each receipt that exists and cannot be read: the operator has to act. */
+export type OnUnreadable = (ids: ReceiptList['unreadable'][number]) => void;

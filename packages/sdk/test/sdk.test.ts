@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS } from '../../../src/model/durations.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi, UNKNOWN_RECORDING } from '../../../test/http/api.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
-import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings } from '../src/index.ts';
+import { receiptKey } from '../../../test/kit/keys.ts';
+import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings, type Receipt } from '../src/index.ts';
 import { pauseMs, retryAfterMs } from '../src/retry.ts';
 
 let api: Api;
@@ -66,6 +67,30 @@ describe('the client for servers', () => {
     expect(gone).toMatchObject({ name: 'ApiError', status: 410, code: 'recording-deleted' });
     expect((gone as ApiError).problem.receipt).toMatchObject({ recordingId: stored.recordingId });
     expect((gone as ApiError).requestId).toBeDefined();
+  });
+
+  it('reads the receipts of an exam and of a participant, and never takes those that it can read for all', async () => {
+    const recordings = await client();
+    const at = { exam: 'sdk-receipts', attempt: newAttempt() };
+    const made: string[] = [];
+    for (const participantId of ['p-1', 'p-2', 'p-1']) {
+      const { recordingId } = await recordings.upload(at, new Blob([webm]), { ...BODY, participantId });
+      await recordings.erase({ ...at, recording: recordingId }, 'erasure');
+      made.push(recordingId);
+    }
+    const idsOf = async (receipts: AsyncIterable<Receipt>) =>
+      (await Array.fromAsync(receipts)).map(({ recordingId }) => recordingId);
+    expect(await idsOf(recordings.receipts(at, { limit: 1, reason: 'erasure' }))).toEqual(made);
+    expect(await idsOf(recordings.receipts(at, { deletedBefore: '2020-01-01T00:00:00Z' }))).toEqual([]);
+    const own = recordings.participantReceipts({ participant: 'p-2' }, { exam: at.exam });
+    expect(await idsOf(own)).toEqual([made[1]]);
+
+    const ref = { tenant: 'acme', ...at, recording: made[0] ?? '' };
+    await api.service.store.put(receiptKey(ref), Buffer.from('{'));
+    await expect(idsOf(recordings.receipts(at))).rejects.toThrow('1 receipts cannot be read');
+    const unreadable: unknown[] = [];
+    expect(await idsOf(recordings.receipts(at, {}, (ids) => void unreadable.push(ids)))).toEqual(made.slice(1));
+    expect(unreadable).toEqual([{ examId: at.exam, attemptId: at.attempt, recordingId: made[0] }]);
   });
 
   it('uploads a file of several parts, lists over all pages, with filters, and reports what is missing', async () => {

@@ -14,6 +14,7 @@ import {
   readOne,
   restrict,
 } from './recordings.ts';
+import { reportOfTenant } from './report.ts';
 import { abort, complete, content, create, listUploaded, presign, putPart, settings } from './uploads.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -42,4 +43,5 @@ export const OPERATIONS: readonly Operation[] = [
   exportOne,
   eraseAll,
   eraseAllRecordings,
+  reportOfTenant,
 ];

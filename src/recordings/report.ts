@@ -1,0 +1,216 @@
+// The auditor's report of a tenant: reads what is held and the receipts of a period, and holds totals and a few rows.
+import pMap from 'p-map';
+import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { Bucket } from '../bucket/bucket.ts';
+import type { DeletionReason, Receipt } from '../bucket/documents.ts';
+import { inBatches } from '../bucket/listing.ts';
+import { inSeconds, latenessOf } from '../bucket/receipts.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { ServiceError } from '../model/errors.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { ERASURE_REASONS, type RecordingKind } from '../model/recording.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
+import type { RecordingsContext } from './context.ts';
+import { idsWithoutTenant, readReceipts } from './receipts.ts';
+import { ExamTotals } from './report-exams.ts';
+import { Listed } from './report-lists.ts';
+import type { Report, ReportedDeletion } from './report-schema.ts';
+import { HOW_TO_CHECK, NEVER_CHECKED, verdictOf } from './report-verdict.ts';
+
+export type ReportContext = Pick<
+  RecordingsContext,
+  'store' | 'policy' | 'now' | 'randomBytes' | 'leadMs' | 'logRetentionMs' | 'version'
+>;
+
+/** Times in milliseconds since the epoch. Default: from as far back as receipts are kept, until now. */
+export interface ReportPeriod {
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+const ATTEMPTS_AT_ONCE = 32;
+const ON_REQUEST: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
+
+/**
+ * Reads all of a tenant: a LIST for each 1000 keys of its recordings and of its receipts, a GET for each held recording,
+ * and one for each receipt that may be of the period. What is held is read first: what is deleted meanwhile is reported
+ * as held, and nothing is missed between the two.
+ * @throws ServiceError `invalid-request` for a period that ends before it begins; StoreError
+ */
+export async function createReport(context: ReportContext, tenant: string, period: ReportPeriod = {}): Promise<Report> {
+  return new Reading(context, tenant, period).read();
+}
+
+class Reading {
+  readonly #context: ReportContext;
+  readonly #tenant: string;
+  readonly #bucket: Bucket;
+  readonly #startedAtMs: number;
+  readonly #fromMs: number;
+  readonly #toMs: number;
+  readonly #exams = new ExamTotals();
+  readonly #sums = { restricted: 0, beingDeleted: 0, withoutDescription: 0, heldBytes: 0, deletedBytes: 0 };
+  readonly #reasons = new Map<DeletionReason, number>();
+  readonly #late = new Listed<ReportedDeletion>();
+  readonly #onRequest = new Listed<ReportedDeletion>();
+  readonly #overdue = new Listed<Report['overdue']['items'][number]>();
+  readonly #restrictions = new Listed<Report['restrictions']['items'][number]>();
+  readonly #unreadableReceipts = new Listed<ReturnType<typeof idsWithoutTenant>>();
+  readonly #unreadableDescriptions = new Listed<ReturnType<typeof idsWithoutTenant>>();
+  #closest: Receipt | undefined;
+  #unknownKeys = 0;
+  readonly #onUnknownKey = () => {
+    this.#unknownKeys += 1;
+  };
+  #unsigned = 0;
+
+  constructor(context: ReportContext, tenant: string, { fromMs, toMs }: ReportPeriod) {
+    this.#context = context;
+    this.#tenant = tenant;
+    this.#bucket = new Bucket(context);
+    this.#startedAtMs = context.now();
+    this.#toMs = Math.min(toMs ?? this.#startedAtMs, this.#startedAtMs);
+    this.#fromMs = fromMs ?? this.#receiptsSinceMs;
+    if (this.#fromMs < this.#toMs) return;
+    const message = 'Must be before "to", and before now';
+    throw new ServiceError('invalid-request', `from ${message}.`, { errors: [{ path: 'from', message }] });
+  }
+
+  /** Receipts of earlier deletions have expired. */
+  get #receiptsSinceMs(): number {
+    return this.#startedAtMs - this.#context.logRetentionMs;
+  }
+
+  async read(): Promise<Report> {
+    const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
+    await this.#readHeld();
+    await this.#readReceipts();
+    const { rows, leftOut, totals } = this.#exams.result();
+    const facts = {
+      period: { from: toIso(this.#fromMs), to: toIso(this.#toMs) },
+      totals: { ...totals, ...this.#sums },
+      closest: this.#closest ? deletionOf(this.#closest) : null,
+      notChecked: {
+        unreadableReceipts: this.#unreadableReceipts.result(),
+        unreadableDescriptions: this.#unreadableDescriptions.result(),
+        unknownKeys: this.#unknownKeys,
+        receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
+        unsignedReceipts: this.#unsigned,
+        notes: [...NEVER_CHECKED],
+      },
+      settings: this.#settings(),
+      generatedAt: toIso(this.#startedAtMs),
+      storeClock: Number.isNaN(storeTimeMs) ? null : toIso(storeTimeMs),
+    };
+    return {
+      format: 'proctoring-recordings-report',
+      version: 1,
+      tenantId: this.#tenant,
+      verdict: verdictOf(facts),
+      ...facts,
+      reasons: [...this.#reasons].map(([reason, deleted]) => ({ reason, deleted })),
+      exams: rows,
+      examsLeftOut: leftOut,
+      late: this.#late.result(),
+      onRequest: this.#onRequest.result(),
+      overdue: this.#overdue.result(),
+      restrictions: this.#restrictions.result(),
+      checkpoint: null,
+      finishedAt: toIso(this.#context.now()),
+      serviceVersion: this.#context.version,
+      howToCheck: [...HOW_TO_CHECK],
+    };
+  }
+
+  #settings(): Report['settings'] {
+    const { policy, leadMs, logRetentionMs } = this.#context;
+    const inWhole = (ms: number) => Math.round(ms / SECOND_MS);
+    const orderedMs = policy.byTenantMs.get(this.#tenant);
+    return {
+      afterAssessmentSeconds: inWhole(policy.afterAssessmentMs),
+      unassessedSeconds: inWhole(policy.unassessedMs),
+      tenantOrderSeconds: orderedMs === undefined ? null : inWhole(orderedMs),
+      ceilingSeconds: inWhole(MAX_RETENTION_MS),
+      deletionMarginSeconds: inWhole(leadMs),
+      logRetentionSeconds: inWhole(logRetentionMs),
+    };
+  }
+
+  async #readHeld(): Promise<void> {
+    const attempts = this.#bucket.attemptsIn({ tenant: this.#tenant }, { onUnknownKey: this.#onUnknownKey });
+    for await (const batch of inBatches(attempts, ATTEMPTS_AT_ONCE)) {
+      const recordings = batch.flatMap((attempt) => attempt.recordings.map((state) => ({ attempt, state })));
+      await pMap(recordings, ({ attempt, state }) => this.#addHeld(attempt, state), { concurrency: ATTEMPTS_AT_ONCE });
+    }
+  }
+
+  async #addHeld(attempt: Attempt, state: RecordingState): Promise<void> {
+    const { ref, objects } = state;
+    const deadlineMs = attempt.deadlineMs(ref);
+    const ids = idsWithoutTenant(ref);
+    const isOverdue = deadlineMs < this.#startedAtMs;
+    if (isOverdue) this.#overdue.add({ ...ids, deleteBy: toIso(deadlineMs) }, -deadlineMs);
+    this.#exams.addHeld(ref.exam, { deadlineMs, isOverdue, isAssessed: attempt.assessedAtMs !== undefined });
+    this.#sums.heldBytes += objects.media?.sizeBytes ?? 0;
+    if (objects.deleting) this.#sums.beingDeleted += 1;
+    else if (!objects.manifest) this.#sums.withoutDescription += 1;
+    const manifest = objects.manifest && (await this.#bucket.read(ref, 'manifest'));
+    if (manifest === 'unreadable') this.#unreadableDescriptions.add(ids, 0);
+    if (objects.manifest) this.#addBegun(ref, manifest && manifest !== 'unreadable' ? manifest.kind : undefined);
+    if (objects.restricted && isKept(state)) await this.#addRestriction(state, deadlineMs);
+  }
+
+  async #addRestriction({ ref, objects }: RecordingState, deadlineMs: number): Promise<void> {
+    this.#sums.restricted += 1;
+    const stored = await this.#bucket.read(ref, 'restricted');
+    const known = stored && stored !== 'unreadable' ? stored : undefined;
+    const since = known?.restrictedAt ?? toIso(objects.restricted?.lastModifiedMs ?? this.#startedAtMs);
+    const { reason = null, actor = null } = known ?? {};
+    const row = { ...idsWithoutTenant(ref), since, reason, actor, deleteBy: toIso(deadlineMs) };
+    this.#restrictions.add(row, Date.parse(since));
+  }
+
+  #addBegun({ exam, recording }: RecordingRef, kind: RecordingKind | undefined): void {
+    const createdAtMs = createdAtOf(recording);
+    if (createdAtMs >= this.#fromMs && createdAtMs < this.#toMs) this.#exams.addBegun(exam, kind);
+  }
+
+  async #readReceipts(): Promise<void> {
+    const filter = { deletedAfterMs: this.#fromMs, deletedBeforeMs: this.#toMs };
+    const batches = readReceipts(this.#context, { tenant: this.#tenant }, filter, {
+      onListed: (ref) => this.#addBegun(ref, undefined),
+      onUnknownKey: this.#onUnknownKey,
+    });
+    for await (const batch of batches) {
+      for (const { ref, receipt } of batch) {
+        if (receipt === 'unreadable') this.#unreadableReceipts.add(idsWithoutTenant(ref), 0);
+        else this.#addDeleted(receipt);
+      }
+    }
+  }
+
+  #addDeleted(receipt: Receipt): void {
+    const { examId, reason, bytes, deletedAt } = receipt;
+    const lateMs = latenessOf(receipt);
+    const isOnRequest = ON_REQUEST.has(reason);
+    this.#exams.addDeleted(examId, { isLate: lateMs > 0, isOnRequest });
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+    this.#sums.deletedBytes += bytes;
+    if (!this.#closest || overshootOf(receipt) > overshootOf(this.#closest)) this.#closest = receipt;
+    if (lateMs > 0) this.#late.add(deletionOf(receipt), lateMs);
+    if (isOnRequest) this.#onRequest.add(deletionOf(receipt), Date.parse(deletedAt));
+    if (!('jws' in receipt)) this.#unsigned += 1;
+  }
+}
+
+/** How long after its deadline it was deleted; negative when it was before. */
+function overshootOf({ deadline, deletedAt }: Receipt): number {
+  return Date.parse(deletedAt) - Date.parse(deadline);
+}
+
+function deletionOf(receipt: Receipt): ReportedDeletion {
+  const { examId, attemptId, recordingId, reason, actor, deadline, deletedAt } = receipt;
+  const lateSeconds = inSeconds(latenessOf(receipt));
+  return { examId, attemptId, recordingId, reason, actor, deadline, deletedAt, lateSeconds };
+}

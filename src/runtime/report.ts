@@ -1,0 +1,68 @@
+// `report`: the auditor's report of a tenant, as text, as JSON, or as a page in a file.
+import { writeFile } from 'node:fs/promises';
+import { type Env, SettingsError } from '../config.ts';
+import { isId } from '../model/ids.ts';
+import { createReport } from '../recordings/report.ts';
+import { reportPage } from '../recordings/report-page.ts';
+import type { Report } from '../recordings/report-schema.ts';
+import { readingContext } from './contexts.ts';
+import { onStore } from './store.ts';
+
+export interface ReportFlags {
+  readonly tenant: string;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly html?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Exit code 0: everything was deleted in time, and all was read. 1: not so. @throws SettingsError for flags that mean nothing */
+export function reportCommand({ tenant, from, to, html, json }: ReportFlags, env: Env): Promise<number> {
+  const problems = isId(tenant) ? [] : ['--tenant is not a valid id'];
+  const [fromMs, toMs] = [timeOf('from', from, problems), timeOf('to', to, problems)];
+  if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) problems.push('--from must be before --to');
+  if (fromMs !== undefined && fromMs >= Date.now()) problems.push('--from must be before now');
+  if (html !== undefined && json) problems.push('--html and --json are two forms: choose one');
+  if (problems.length > 0) throw new SettingsError(problems.join('\n'));
+  return onStore(env, async ({ settings, opened }) => {
+    const report = await createReport(readingContext(settings, opened), tenant, { fromMs, toMs });
+    if (html !== undefined) await writeFile(html, reportPage(report));
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report));
+    return report.verdict.answer === 'yes' ? 0 : 1;
+  });
+}
+
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?$/;
+
+function timeOf(name: string, text: string | undefined, problems: string[]): number | undefined {
+  if (text === undefined) return undefined;
+  const timeMs = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(timeMs))
+    problems.push(`--${name} must be a day such as 2026-11-02, or a time such as 2026-11-02T09:00:00Z`);
+  return timeMs;
+}
+
+/** The verdict, and the totals behind it. */
+export function reportText({ tenantId, period, verdict, totals, closest, notChecked }: Report): string {
+  const { begun, deleted, late, onRequest, held, assessed, unassessed, overdue } = totals;
+  const { earliestDeleteBy, latestDeleteBy, restricted } = totals;
+  const lines = [
+    `${verdict.question} ${verdict.summary}`,
+    '',
+    `${tenantId}, from ${period.from} to ${period.to}:`,
+    `  ${begun} recordings begun`,
+    `  ${deleted} deleted, ${late} of them after their deadline, ${onRequest} on request`,
+    ...(closest
+      ? [
+          `  closest to its deadline, or furthest past it: ${closest.recordingId}, deleted ${closest.deletedAt}, deadline ${closest.deadline}`,
+        ]
+      : []),
+    `  ${held} held now: ${assessed} assessed, ${unassessed} unassessed, ${restricted} restricted, ${overdue} past their deadline`,
+    ...(earliestDeleteBy === null ? [] : [`  to be deleted between ${earliestDeleteBy} and ${latestDeleteBy}`]),
+    '',
+    'Not checked:',
+    `  ${notChecked.unsignedReceipts} receipts have no signature`,
+    ...notChecked.notes.map((note) => `  ${note}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
