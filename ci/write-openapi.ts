@@ -11,7 +11,7 @@ import {
   type JsonObject,
   objectOf,
 } from '../src/http/docs.ts';
-import { hasEtag, isPaged, namesSomething, type Operation } from '../src/http/operation.ts';
+import { hasEtag, isFile, isPaged, namesSomething, type Operation } from '../src/http/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
 import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
 import { OPERATIONS } from '../src/http/routes/index.ts';
@@ -200,7 +200,7 @@ function describeSuccess(operation: Operation, all: readonly Operation[]): JsonO
       ...(success.recordingIdAt === undefined ? [] : (['Location'] as const)),
       ...(hasEtag(operation) ? (['ETag'] as const) : []),
       ...(isPaged(operation) ? (['Link'] as const) : []),
-      ...((success.orAs ?? success.alsoAs) ? (['Content-Disposition'] as const) : []),
+      ...(isFile(success) || success.alsoAs !== undefined ? (['Content-Disposition'] as const) : []),
     ),
     ...(success.recordingIdAt === undefined ? {} : { links: linksTo(success.recordingIdAt, all) }),
     ...(success.status === 204 ? {} : { content: content() }),
@@ -325,8 +325,13 @@ const NAMED = {
   RecordingList: schemas.recordingList,
   PlaybackLink: schemas.playbackLink,
   Assessment: schemas.assessment,
+  KeySet: schemas.keySet,
   Receipt: schemas.receipt,
   ReceiptList: schemas.receiptList,
+  ReceiptProof: schemas.proofOfReceipt,
+  Proof: schemas.proof,
+  Checkpoint: schemas.checkpoint,
+  ConsistencyProof: schemas.consistency,
   Explanation: schemas.recordingExplanation,
   Report: schemas.report,
   ParticipantErasure: schemas.participantErasure,
@@ -383,6 +388,10 @@ function servicePaths(): Record<string, Record<string, DescribedOperation>> {
       503: json('Not now, and why.', ready),
     }),
     '/metrics': openCall('getMetrics', 'Measurements for Prometheus', { 200: text('The text format.', 'text/plain') }),
+    '/.well-known/jwks.json': openCall('getKeys', 'The keys that sign receipts and checkpoints (RFC 7517)', {
+      200: json('The first one signs now; none where the service signs nothing.', refTo(schemas.keySet)),
+      304: UNCHANGED,
+    }),
     // A cache may keep the documents, and asks whether they have changed.
     '/openapi.json': openCall('getOpenapi', 'This document', {
       200: json('OpenAPI 3.1.', { type: 'object' }),

@@ -103,6 +103,16 @@ runs beside it, in DATA_DIR.`,
     exitCodes: '0 everything was deleted in time, and all could be checked; 1 not so; 2 refused to run (settings)',
     run: async (flags, env) => (await import('./runtime/report.ts')).reportCommand(flags, env),
   }),
+  proof: command({
+    summary: 'Write the proof of every deletion of a tenant, to be checked without this service',
+    description:
+      'Writes every signed receipt that is kept, every entry of the log of receipts and its latest checkpoint as one JSON document.\nThe package @proctoring-recordings/receipt-verifier checks it offline.',
+    options: {
+      tenant: { type: 'string', value: 'T', required: true, help: 'whose recordings' },
+    },
+    exitCodes: '0 written; 1 the log cannot be read; 2 refused to run (settings)',
+    run: async (flags, env) => (await import('./runtime/proof.ts')).proofCommand(flags, env),
+  }),
   doctor: command({
     summary: 'Check whether the bucket is fit',
     description:

@@ -208,14 +208,17 @@ export class ReceiptLog {
     return stored === 'unreadable' ? stored : (stored?.head.checkpoint ?? null);
   }
 
-  /** Every entry up to a head, in order: a GET for each 256. `unreadable`: a bundle is missing or damaged, and the rest follows. */
-  async *entries({
+  /** Every entry up to a head, in order, by bundles: a GET each. A bundle that is missing or damaged is left out. */
+  async *bundles({
     size,
     entries,
-  }: Pick<Head, 'size' | 'entries'>): AsyncGenerator<string | 'unreadable', void, undefined> {
+  }: Pick<Head, 'size' | 'entries'>): AsyncGenerator<readonly string[], void, undefined> {
     const whole = Math.floor(size / TILE_WIDTH);
-    for (let index = 0; index < whole; index += 1) yield* (await this.readEntries(index)) ?? ['unreadable'];
-    yield* entries;
+    for (let index = 0; index < whole; index += 1) {
+      const bundle = await this.readEntries(index);
+      if (bundle) yield bundle;
+    }
+    if (entries.length > 0) yield entries;
   }
 
   /** A whole bundle; undefined where it is missing or damaged. */

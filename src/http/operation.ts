@@ -83,6 +83,8 @@ interface OperationSpec<
     readonly recordingIdAt?: string;
     /** A media type that the response may have instead of JSON: it is `Streamed`, and so is JSON. */
     readonly orAs?: string;
+    /** The response is `Streamed` JSON, with a name to save it under. */
+    readonly isFile?: true;
     /** A media type that the response has where `Accept` prefers it to JSON: it is `Streamed` then. */
     readonly alsoAs?: string;
   };
@@ -166,7 +168,7 @@ export function operation<
     const isOther = prefersOther(req, res, spec.success.alsoAs);
     const body = await withinTime(limitMs, serving.recordings.now, () => bodyFor(serving, state, req, res, isOther));
     // Outside of the time limit: a stream lasts as long as the caller reads.
-    if (isOther || spec.success.orAs !== undefined) return sendStream(req, res, body as Streamed, serving.every);
+    if (isOther || isFile(spec.success)) return sendStream(req, res, body as Streamed, serving.every);
     if (paged) linkToNextPage(req, res, body);
     res.status(spec.success.status ?? 200);
     if (body === undefined) res.end();
@@ -241,7 +243,12 @@ async function requireReach(
 
 /** Reads have one, so that only changes are sent again. Streams have none: it is not known before they are sent. */
 export function hasEtag({ method, success }: Pick<Operation, 'method' | 'success'>): boolean {
-  return method === 'get' && success.orAs === undefined;
+  return method === 'get' && !isFile(success);
+}
+
+/** Whether every response of the call is a file. */
+export function isFile({ orAs, isFile: isJsonFile }: Operation['success']): boolean {
+  return orAs !== undefined || isJsonFile === true;
 }
 
 /** A page of a list: it has a cursor, and the next one in its body. */

@@ -323,6 +323,8 @@ export const assessment = z.object({
   recordings: count.meta({ example: 2 }),
 });
 
+const EXAMPLE_JWS = 'eyJhbGciOiJFZERTQSJ9.eyJyZWFzb24iOiJyZXRlbnRpb24ifQ.c2lnbmF0dXJl';
+
 export const receipt = z
   .object({
     tenantId,
@@ -371,6 +373,83 @@ export const receipt = z
       }),
   })
   .describe('Proof that the recording is no longer retrievable.');
+
+const note = z.string().meta({
+  example:
+    'proctoring-recordings/acme\n4711\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— proctoring-recordings/acme Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n',
+  description:
+    'A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.',
+});
+
+const hashes = z
+  .array(z.string())
+  .readonly()
+  .meta({
+    example: ['47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='],
+    description: 'SHA-256, in base64.',
+  });
+
+export const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).readonly() }).meta({
+  example: {
+    keys: [
+      {
+        kty: 'OKP',
+        crv: 'Ed25519',
+        x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+        kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+        use: 'sig',
+        alg: 'EdDSA',
+      },
+    ],
+  },
+  description:
+    'The public keys of the service (RFC 7517), as at `/.well-known/jwks.json`. Compare them with your own copy.',
+});
+
+export const checkpoint = z.object({
+  origin: z.string().meta({ example: 'proctoring-recordings/acme', description: 'The name of the log.' }),
+  size: count.meta({ example: 4711, description: 'How many entries the log has.' }),
+  checkpoint: note.nullable(),
+});
+
+export const consistencyQuery = z.strictObject({
+  size: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .meta({ example: 4000, description: 'The size that the older checkpoint names.' }),
+});
+export const consistency = z.object({ newer: note, hashes });
+
+export const proofOfReceipt = z.object({
+  version: z.literal(1),
+  receipt: z.string().meta({ example: EXAMPLE_JWS, description: 'The signed receipt (RFC 7515).' }),
+  inclusion: z
+    .object({
+      index: count.meta({ example: 4711, description: 'Its place in the log, from 0.' }),
+      hashes,
+      checkpoint: note,
+    })
+    .nullable(),
+  keys: keySet,
+});
+
+export const proof = z.object({
+  version: z.literal(1),
+  tenant: tenantId,
+  exportedAt: time.meta({ example: '2026-11-30T06:00:00.000Z' }),
+  checkpoint: note.nullable(),
+  entries: z.array(z.string()).meta({
+    example: ['1 2027-11-02 gZYhXKXVQx3mcsCmKHqLBzvTdf4dYjAYKDSdXhkTGQE'],
+    description:
+      'Every entry of the log, in order: a version, the last day on which its receipt is kept, and the hash of it.',
+  }),
+  receipts: z.array(z.string()).meta({ example: [EXAMPLE_JWS], description: 'Every signed receipt that is kept.' }),
+  unsigned: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt is not signed.' }),
+  unreadable: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt cannot be read.' }),
+  keys: keySet,
+});
 
 export const recordingExplanation = explanation.extend({ receipt: receipt.nullable() });
 

@@ -391,6 +391,18 @@ const TABLE = {
     advice: RETRY_LATER,
     retryAfterSeconds: 10,
   },
+  'log-unreadable': {
+    status: 503,
+    title: 'The log of receipts cannot be read',
+    advice:
+      'The operator has to look: `verify` says what is wrong. Receipts are signed by themselves, also without the log.',
+    retryAfterSeconds: 60,
+  },
+  'receipt-not-signed': {
+    status: 409,
+    title: 'The receipt is not signed',
+    advice: 'It can be read at the path of its recording, and proves nothing to those who do not trust the operator.',
+  },
   'exports-busy': {
     status: 503,
     title: 'The service makes no more exports at the moment',

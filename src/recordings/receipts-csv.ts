@@ -25,8 +25,10 @@ const COLUMNS = [
   'run',
   'sequence',
   'previous',
+  'keptUntil',
+  'jws',
 ] as const;
-type Line = Readonly<Partial<Record<(typeof COLUMNS)[number], string | number | null>>>;
+type Line = { readonly [Name in (typeof COLUMNS)[number]]?: string | number | null | undefined };
 
 /** Without `namesUnreadable` the line of an unreadable receipt has no ids. @throws StoreError; what was written until then is no whole file, and the connection is cut. */
 export async function* receiptsCsv(

@@ -135,10 +135,10 @@ export const report = z
       deletionMarginSeconds: number(86400, 'How long before the deadline sweeps delete.'),
       logRetentionSeconds: number(31536000, 'How long receipts and the audit trail are kept.'),
     }),
-    checkpoint: z
-      .string()
-      .nullable()
-      .meta({ example: null, description: 'A signed state of the log of receipts; null where there is none.' }),
+    checkpoint: z.string().nullable().meta({
+      example: null,
+      description: 'The latest checkpoint of the log of receipts, a signed note; null where there is none.',
+    }),
     generatedAt: at('2026-12-01T00:00:00.000Z', 'When reading began, by the clock of the service.'),
     finishedAt: at('2026-12-01T00:00:09.000Z', 'When all was read.'),
     storeClock: atOrNull('2026-12-01T00:00:00.000Z', 'The clock of the store when reading began; null: it sent none.'),

@@ -4,6 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
+import { ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -84,6 +85,7 @@ class Reading {
 
   async read(): Promise<Report> {
     const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
+    const checkpoint = await new ReceiptLog(this.#context.store, this.#tenant).checkpoint();
     await this.#readHeld();
     await this.#readReceipts();
     const { rows, leftOut, totals } = this.#exams.result();
@@ -116,7 +118,7 @@ class Reading {
       onRequest: this.#onRequest.result(),
       overdue: this.#overdue.result(),
       restrictions: this.#restrictions.result(),
-      checkpoint: null,
+      checkpoint: checkpoint === 'unreadable' ? null : checkpoint,
       finishedAt: toIso(this.#context.now()),
       serviceVersion: this.#context.version,
       howToCheck: [...HOW_TO_CHECK],
@@ -200,7 +202,7 @@ class Reading {
     if (!this.#closest || overshootOf(receipt) > overshootOf(this.#closest)) this.#closest = receipt;
     if (lateMs > 0) this.#late.add(deletionOf(receipt), lateMs);
     if (isOnRequest) this.#onRequest.add(deletionOf(receipt), Date.parse(deletedAt));
-    if (!('jws' in receipt)) this.#unsigned += 1;
+    if (receipt.jws === undefined) this.#unsigned += 1;
   }
 }
 

@@ -91,7 +91,7 @@ describe('the commands', () => {
     expect(printed).toContain('"state":"stored"');
     const [link = ''] = /^http\S+X-Amz-Signature=\S+$/m.exec(printed) ?? [];
     expect((await fetch(link)).status).toBe(404);
-    expect(printed).toMatch(/"deleteBy":"[^"]+","recordings":1/);
+    expect(printed).toMatch(/"deleteBy":"[^"]+","deletableFrom":"[^"]+","recordings":1/);
     expect(printed).toMatch(/^0 of 0 due recordings deleted.*\n[\s\S]*^1 of 1 due recordings deleted/m);
     expect(printed).toMatch(/"receipt":\{.*"reason":"retention".*"code":"recording-deleted"/);
   });

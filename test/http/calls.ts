@@ -73,6 +73,10 @@ const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'],
   ['erase participant', 'delete', PARTICIPANT, [PRIVACY], ERASURE],
   ['erase recordings of participant', 'delete', `${PARTICIPANT}/recordings`, [PRIVACY], ERASURE],
   ['report', 'get', '/v1/report', [PRIVACY]],
+  ['receipt proof', 'get', `${RECORDING}/receipt-proof`, [PRIVACY]],
+  ['proof', 'get', '/v1/proof', [PRIVACY]],
+  ['checkpoint', 'get', '/v1/log/checkpoint', [PRIVACY, REVIEW, ASSESS]],
+  ['consistency proof', 'get', '/v1/log/consistency', [PRIVACY, REVIEW, ASSESS], { query: '?size=0' }],
 ];
 
 export const CALLS = TABLE.map(([name, method, path, scopes, sent]): ContractCall => {

@@ -16,6 +16,7 @@ const ajv = new Ajv2020({
   formats: {
     'date-time': (text: string) => /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text)),
     'uri-reference': (text: string) => URL.canParse(text, 'http://host'),
+    date: (text: string) => /^\d{4}-\d\d-\d\d$/.test(text),
     binary: true,
   },
 });

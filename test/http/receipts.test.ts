@@ -170,7 +170,7 @@ describe('a receipt that cannot be read', () => {
     const own = { ...DESK, participant: 'stranger' };
     const path = '/v1/participants/stranger/receipts';
     expect((await list(path, own, torn)).body).toMatchObject({ items: [], unreadable: [], unreadableCount: 1 });
-    const line = new RegExp(`^acme,history,${attemptId},${recordingId},unreadable,,,,,,,,,,,,,\r$`, 'm');
+    const line = new RegExp(`^acme,history,${attemptId},${recordingId},unreadable,+\r$`, 'm');
     expect(await (await file(EXAM, DESK, torn)).text()).toMatch(line);
     expect(await (await file(path, own, torn)).text()).toMatch(/^,,,,unreadable,+\r$/m);
   });
@@ -192,7 +192,8 @@ describe('as CSV', () => {
     expect(lines.map((line) => line.split(',')[3])).toEqual(inOrder());
     const { items } = (await list(EXAM)).body;
     const cells = Object.fromEntries((head ?? '').split(',').map((name, at) => [name, lines[2]?.split(',')[at]]));
-    const { chain, ...receipt } = items[2] as Receipt;
+    // What else the signed text holds is for programs.
+    const { chain, salt: _, supersedes: __, ...receipt } = items[2] as Receipt;
     const known = Object.entries({ ...receipt, ...chain, state: 'deleted', lateSeconds: 0 });
     expect(cells).toEqual(Object.fromEntries(known.map(([name, value]) => [name, String(value ?? '')])));
     const filtered = await file(`${PERSON}?exam=history&reason=retention`);

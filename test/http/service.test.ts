@@ -27,6 +27,7 @@ it.each([
   ['/metrics', 'no-store'],
   ['/docs', 'no-cache'],
   ['/openapi.json', 'no-cache'],
+  ['/.well-known/jwks.json', 'no-cache'],
 ])('%s may be read with any token or none, and nothing else; caches: %s', async (path, cacheControl) => {
   for (const options of [{ as: null }, { authorization: 'Bearer nonsense' }]) {
     const { status, headers } = await api.call('get', path, options);

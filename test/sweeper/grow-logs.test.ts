@@ -39,7 +39,7 @@ async function headOf(tenant = 'acme'): Promise<Head> {
 async function entriesOf(tenant = 'acme'): Promise<string[]> {
   const stored = await logOf(tenant).head();
   if (!stored || stored === 'unreadable') return [];
-  return Array.fromAsync(logOf(tenant).entries(stored.head));
+  return (await Array.fromAsync(logOf(tenant).bundles(stored.head))).flat();
 }
 
 /** What a controller would take away. */

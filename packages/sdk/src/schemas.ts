@@ -31,6 +31,7 @@ export type ProblemCode =
   | 'invalid-id'
   | 'invalid-request'
   | 'length-required'
+  | 'log-unreadable'
   | 'malformed-form'
   | 'malformed-json'
   | 'malformed-path'
@@ -46,6 +47,7 @@ export type ProblemCode =
   | 'parts-missing'
   | 'rate-limited'
   | 'reason-not-allowed'
+  | 'receipt-not-signed'
   | 'recording-being-created'
   | 'recording-deleted'
   | 'recording-expired'
@@ -329,6 +331,14 @@ export interface Assessment {
   recordings: number;
 }
 /**
+ * The public keys of the service (RFC 7517), as at `/.well-known/jwks.json`. Compare them with your own copy.
+ */
+export interface KeySet {
+  keys: {
+    [k: string]: unknown;
+  }[];
+}
+/**
  * Proof that the recording is no longer retrievable.
  */
 export interface Receipt {
@@ -412,6 +422,75 @@ export interface ReceiptList {
    */
   unreadableCount: number;
   nextCursor: string | null;
+}
+export interface ReceiptProof {
+  version: 1;
+  /**
+   * The signed receipt (RFC 7515).
+   */
+  receipt: string;
+  inclusion: {
+    /**
+     * Its place in the log, from 0.
+     */
+    index: number;
+    /**
+     * SHA-256, in base64.
+     */
+    hashes: string[];
+    /**
+     * A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.
+     */
+    checkpoint: string;
+  } | null;
+  keys: KeySet;
+}
+export interface Proof {
+  version: 1;
+  /**
+   * The organisation that is the controller of these data.
+   */
+  tenant: string;
+  exportedAt: string;
+  checkpoint: string | null;
+  /**
+   * Every entry of the log, in order: a version, the last day on which its receipt is kept, and the hash of it.
+   */
+  entries: string[];
+  /**
+   * Every signed receipt that is kept.
+   */
+  receipts: string[];
+  /**
+   * Recordings whose receipt is not signed.
+   */
+  unsigned: string[];
+  /**
+   * Recordings whose receipt cannot be read.
+   */
+  unreadable: string[];
+  keys: KeySet;
+}
+export interface Checkpoint {
+  /**
+   * The name of the log.
+   */
+  origin: string;
+  /**
+   * How many entries the log has.
+   */
+  size: number;
+  checkpoint: string | null;
+}
+export interface ConsistencyProof {
+  /**
+   * A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.
+   */
+  newer: string;
+  /**
+   * SHA-256, in base64.
+   */
+  hashes: string[];
 }
 export interface Explanation {
   /**
@@ -953,7 +1032,7 @@ export interface Report {
     logRetentionSeconds: number;
   };
   /**
-   * A signed state of the log of receipts; null where there is none.
+   * The latest checkpoint of the log of receipts, a signed note; null where there is none.
    */
   checkpoint: string | null;
   /**

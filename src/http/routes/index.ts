@@ -2,6 +2,7 @@
 import type { Operation } from '../operation.ts';
 import { assess, readAssessed } from './assessment.ts';
 import { eraseAll, eraseAllRecordings, exportOne, listOfParticipant } from './participants.ts';
+import { checkpointOfLog, consistencyOfLog, proofOfRecording, proofOfTenant } from './proof.ts';
 import { receiptsOfExam, receiptsOfParticipant } from './receipts.ts';
 import {
   accessLog,
@@ -44,4 +45,8 @@ export const OPERATIONS: readonly Operation[] = [
   eraseAll,
   eraseAllRecordings,
   reportOfTenant,
+  proofOfRecording,
+  proofOfTenant,
+  checkpointOfLog,
+  consistencyOfLog,
 ];

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Response } from 'express';
 import type { Registry } from 'prom-client';
+import type { RecordingsContext } from '../../recordings/context.ts';
+import { publicKeys } from '../../recordings/proof.ts';
 import { type ApiDescription, DOCS_STYLE, renderDocs } from '../docs.ts';
 import type { Handlers } from '../request.ts';
 import { sendTagged } from '../response.ts';
@@ -15,6 +17,8 @@ export interface Readiness {
 export interface ServiceDependencies {
   /** The HTTP metrics are registered here; one application for each registry. */
   readonly metrics: Registry;
+  /** Whose signer's public keys are shown. */
+  readonly recordings: RecordingsContext;
   isReady(): Promise<Readiness>;
 }
 
@@ -25,6 +29,7 @@ const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
 export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
   const api = JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
   const json = Buffer.from(JSON.stringify(api));
+  const keys = Buffer.from(JSON.stringify(publicKeys(deps.recordings)));
   const page = Buffer.from(renderDocs(api));
   return {
     '/livez': { get: (_req, res) => void res.json({ status: 'ok' }) },
@@ -32,6 +37,7 @@ export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string
     '/metrics': {
       get: async (_req, res) => void res.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
     },
+    '/.well-known/jwks.json': { get: (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), keys) },
     '/openapi.json': { get: (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), json) },
     '/docs': {
       get(req, res) {
