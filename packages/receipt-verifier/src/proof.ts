@@ -259,11 +259,10 @@ class ProofCheck {
     for (const [hash, claims] of receipts) {
       const { recordingId, keptUntil } = claims;
       const entry = entries.get(hash);
-      const verifiedMs = Date.parse(claims.verifiedAt);
       if (entry && entry.keptUntil !== keptUntil) this.#find('receipt-contradicts-entry', recordingId);
-      if (!entry && asOfMs - verifiedMs > LOGGED_WITHIN_MS) this.#find('receipt-not-in-log', recordingId);
+      if (!entry && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
       else if (!entry) notYetLogged += 1;
-      if (verifiedMs > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
+      if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
       if (keptUntil < expiredBy) this.#find('receipt-kept-too-long', recordingId);
       const leadMs = leadOf(claims);
       if (leadMs < 0) this.#find('late', `${recordingId}, by ${Math.ceil(-leadMs / 1000)} s`);
@@ -304,6 +303,11 @@ class ProofCheck {
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */
 export function leadOf({ deadline, deletedAt }: ReceiptClaims): number {
   return Date.parse(deadline) - Date.parse(deletedAt);
+}
+
+/** Whether the log must have a receipt by that time. */
+export function isTimeToBeLogged({ verifiedAt }: ReceiptClaims, nowMs: number): boolean {
+  return nowMs - Date.parse(verifiedAt) > LOGGED_WITHIN_MS;
 }
 
 function latestOf(receipts: readonly ReceiptClaims[]): ReceiptClaims | null {
