@@ -127,7 +127,7 @@ async function takeHanded(handed: Map<string, Buffer[]>, request: IncomingMessag
 }
 
 /** A Chromium or a Firefox with a fake camera. */
-function launchOptions(name: typeof BROWSER, { args = [], ...options }: LaunchOptions = {}): LaunchOptions {
+export function launchOptions(name: typeof BROWSER, { args = [], ...options }: LaunchOptions = {}): LaunchOptions {
   const common: LaunchOptions = {
     executablePath: PATHS[name] ?? '',
     headless: true,

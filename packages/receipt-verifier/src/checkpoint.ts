@@ -17,6 +17,7 @@ const SIGNATURE = /^— (?<name>[^ ]+) (?<signature>[A-Za-z0-9+/]+=*)$/;
 /** Of a signature type: Ed25519. */
 const ED25519 = 1;
 const KEY_HASH_BYTES = 4;
+const SIGNATURE_BYTES = 64;
 const LONGEST_NOTE = 16_384;
 
 export function originOf(tenant: string): string {
@@ -51,8 +52,9 @@ export class CheckpointError extends Error {
  * beside it. @throws CheckpointError
  */
 export async function openCheckpoint(note: string, origin: string, keys: PublicKeys): Promise<Checkpoint> {
+  if (typeof note !== 'string' || note.length > LONGEST_NOTE) throw malformed('it is too long, or no text');
   const end = note.indexOf('\n\n');
-  if (note.length > LONGEST_NOTE || end < 0 || !note.endsWith('\n')) throw malformed('it has no signature');
+  if (end < 0 || !note.endsWith('\n')) throw malformed('it has no signature');
   const text = note.slice(0, end + 1);
   const { groups } = BODY.exec(text) ?? {};
   if (!groups) throw malformed('it is not three lines: a name, a size, a hash');
@@ -82,6 +84,7 @@ async function isSigned(
   } catch {
     return false;
   }
+  if (bytes.length !== KEY_HASH_BYTES + SIGNATURE_BYTES) return false;
   for (const { key, bytes: publicKey } of keys.values()) {
     if (!keyHash(origin, publicKey).every((byte, at) => byte === bytes[at])) continue;
     if (await crypto.subtle.verify('Ed25519', key, bytes.slice(KEY_HASH_BYTES), text)) return true;

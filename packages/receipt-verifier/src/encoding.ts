@@ -20,6 +20,7 @@ export function toBase64Url(bytes: Uint8Array): string {
 
 /** Of text without padding. @throws TypeError for what is no canonical base64url */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
+  if (/[+/=]/.test(text)) throw new TypeError('this is not base64url');
   const padding = '='.repeat((4 - (text.length % 4)) % 4);
   return fromBase64(text.replaceAll('-', '+').replaceAll('_', '/') + padding);
 }

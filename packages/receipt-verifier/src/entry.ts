@@ -1,6 +1,7 @@
 // An entry of the log: the hash of a signed receipt, and how long that receipt is kept. It names nobody.
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toBase64Url, utf8 } from './encoding.ts';
+import { isDay } from './shape.ts';
 
 export interface LogEntry {
   /** The last day (UTC, `2026-11-30`) on which the receipt must still be kept. */
@@ -9,7 +10,9 @@ export interface LogEntry {
   readonly hash: string;
 }
 
-const ENTRY = /^1 (\d{4}-\d{2}-\d{2}) ([\w-]{43})$/;
+/** The last of the 43 characters has four bits of the hash, and two that are zero. */
+export const RECEIPT_HASH: RegExp = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+const ENTRY_LENGTH = 56;
 
 /** The bytes that the log commits to. */
 export function entryBytes({ keptUntil, hash }: LogEntry): Uint8Array<ArrayBuffer> {
@@ -22,8 +25,10 @@ export function formatEntry({ keptUntil, hash }: LogEntry): string {
 
 /** Undefined for what is no entry of this version. */
 export function parseEntry(text: string): LogEntry | undefined {
-  const [, keptUntil, hash] = ENTRY.exec(text) ?? [];
-  return keptUntil === undefined || hash === undefined ? undefined : { keptUntil, hash };
+  if (text.length !== ENTRY_LENGTH) return undefined;
+  const entry = { keptUntil: text.slice(2, 12), hash: text.slice(13) };
+  const isEntry = formatEntry(entry) === text && isDay(entry.keptUntil) && RECEIPT_HASH.test(entry.hash);
+  return isEntry ? entry : undefined;
 }
 
 /** What stands in the log for a signed receipt. */

@@ -9,18 +9,12 @@ export {
 } from './checkpoint.ts';
 export { fromBase64, toBase64, toBase64Url } from './encoding.ts';
 export { entryBytes, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
-export { type PublicKey, type PublicKeys, readPublicKeys } from './keys.ts';
-export {
-  checkProof,
-  leadOf,
-  PROOF_PROBLEMS,
-  type ProofFile,
-  type ProofFinding,
-  type ProofOptions,
-  type ProofProblem,
-  type ProofReport,
-} from './proof.ts';
+export { hasEd25519, type PublicKey, type PublicKeys, readPublicKeys } from './keys.ts';
+export { PROOF_PROBLEMS, type ProofFinding, type ProofProblem } from './problems.ts';
+export { checkProof, leadOf, type ProofOptions, type ProofReport } from './proof.ts';
+export type { ProofFile } from './proof-file.ts';
 export { openReceipt, RECEIPT_TYPE, type ReceiptClaims, ReceiptError } from './receipt.ts';
+export { MalformedError } from './shape.ts';
 export { type ConsistencyProof, checkConsistency, checkReceipt, type ReceiptProof } from './single.ts';
 export { type Edge, GrowingTree, type ReadTile, rootsFromTiles, TILE_WIDTH, type Tile } from './tiles.ts';
 export {

@@ -1,71 +1,35 @@
 // Checks what a controller took away, without the service: all receipts of a tenant against its log.
-import type { JSONWebKeySet } from 'jose';
 import { type Checkpoint, CheckpointError, openCheckpoint, originOf } from './checkpoint.ts';
+import { utf8 } from './encoding.ts';
 import { hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
+import { findingOf, type ProofFinding, type ProofProblem } from './problems.ts';
+import { readProofFile } from './proof-file.ts';
 import { openReceipt, type ReceiptClaims, ReceiptError } from './receipt.ts';
+import { MalformedError } from './shape.ts';
 import { GrowingTree } from './tiles.ts';
 import { isSameHash, leafHash } from './tree.ts';
 
-/** The file that `GET /v1/proof` and the command `proof` write. */
-export interface ProofFile {
-  readonly version: 1;
-  readonly tenant: string;
-  readonly exportedAt: string;
-  /** The latest signed checkpoint; null where the log has no entry yet. */
-  readonly checkpoint: string | null;
-  /** Every entry of the log, in order. */
-  readonly entries: readonly string[];
-  /** Every signed receipt that is still kept. */
-  readonly receipts: readonly string[];
-  /** Receipts without a signature, by the id of their recording: written before the service had a key. */
-  readonly unsigned: readonly string[];
-  /** Receipts that cannot be read, by their key. */
-  readonly unreadable: readonly string[];
-  /** What the service says its keys are: worth something only where they agree with a copy of one's own. */
-  readonly keys: JSONWebKeySet;
-}
-
-export const PROOF_PROBLEMS = {
-  'checkpoint-missing': 'the file has entries or receipts of the log, and no checkpoint',
-  'checkpoint-not-valid': 'the checkpoint is not one that the service has signed for this log',
-  'held-checkpoint-not-valid': 'a checkpoint that you hold is not one that the service has signed for this log',
-  'log-cut-off': 'the log is shorter than a checkpoint that you hold',
-  'log-rewritten': 'the log does not begin as a checkpoint that you hold says',
-  'entries-changed': 'the entries are not those of the checkpoint',
-  'entry-unreadable': 'an entry of the log cannot be read',
-  'receipt-missing': 'an entry of the log has no receipt, though it must still be kept',
-  'receipt-not-valid': 'a receipt is not one that the service has signed',
-  'receipt-of-another-tenant': 'a receipt is of another tenant',
-  'receipt-not-in-log': 'a receipt is not in the log',
-  'receipt-contradicts-entry': 'a receipt and its entry disagree',
-  'receipts-disagree': 'a recording has two receipts, and neither replaces the other',
-  'receipt-kept-too-long': 'a receipt is there though its time has passed',
-  'receipt-not-signed': 'a receipt has no signature: it proves nothing',
-  'receipt-unreadable': 'a receipt cannot be read',
-  late: 'a recording was deleted after its deadline',
-} as const;
-export type ProofProblem = keyof typeof PROOF_PROBLEMS;
-
-export interface ProofFinding {
-  readonly problem: ProofProblem;
-  /** The recording, the place in the log, or the reason. */
-  readonly detail: string;
-}
-
 export interface ProofReport {
+  /** Empty, as `exportedAt`, where the file is not a proof. */
   readonly tenant: string;
+  /** As the file says. What has to be there by a time is judged by this time. */
   readonly exportedAt: string;
   /** What the log was when the file was made; null: it has no checkpoint that can be believed. */
   readonly checkpoint: { readonly size: number; readonly root: Uint8Array } | null;
   /** How many checkpoints of one's own the log was compared with. */
   readonly heldCheckpoints: number;
+  /** The size of the newest of them; null without one. What came into the log later is not held to any. */
+  readonly heldSize: number | null;
+  readonly entries: number;
   /** Receipts whose signature was checked and holds. */
   readonly receipts: number;
   /** Of these, those too young to be in the log. */
   readonly notYetLogged: number;
   /** Entries whose receipts are no longer kept, so that only their place in the log can be checked. */
   readonly expired: number;
+  /** Entries whose receipts a later one has replaced. */
+  readonly replaced: number;
   /** The receipt that came closest to its deadline, or went furthest past it. */
   readonly latest: ReceiptClaims | null;
   readonly findings: readonly ProofFinding[];
@@ -74,12 +38,16 @@ export interface ProofReport {
 export interface ProofOptions {
   /** Obtained elsewhere than with the file. */
   readonly keys: PublicKeys;
+  /** Whose proof it should be. Without it any tenant's is taken, and the report names it. */
+  readonly tenant?: string;
   /** Notes that were handed out earlier, with reports and webhooks. */
   readonly heldCheckpoints?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   /** Default: `openReceipt`. */
   readonly open?: typeof openReceipt;
+  /** How many of all steps are done; awaited, so that a page can be drawn. */
+  readonly onProgress?: (done: number, steps: number) => void | Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
@@ -87,73 +55,106 @@ const DAY_MS = 86_400_000;
 const LOGGED_WITHIN_MS = 2 * DAY_MS;
 /** Receipts expire with the first sweep after their time. */
 const EXPIRED_WITHIN_MS = 3 * DAY_MS;
+/** The file takes time to be made, and clocks differ. */
+const MADE_WITHIN_MS = DAY_MS;
+const ENTRIES_AT_ONCE = 1_000;
+const RECEIPTS_AT_ONCE = 100;
 
 /** Needs no network, and trusts nothing in the file. Never throws because of what the file says. */
-export async function checkProof(file: ProofFile, options: ProofOptions): Promise<ProofReport> {
-  return new ProofCheck(file, options).run();
+export async function checkProof(file: unknown, options: ProofOptions): Promise<ProofReport> {
+  const check = new ProofCheck(options);
+  try {
+    return await check.run(readProofFile(file));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return notAProof(error);
+  }
 }
 
+function notAProof({ message }: MalformedError): ProofReport {
+  const counts = { heldCheckpoints: 0, heldSize: null, entries: 0, receipts: 0, notYetLogged: 0, expired: 0 };
+  const findings = [findingOf('file-malformed', message)];
+  return { tenant: '', exportedAt: '', checkpoint: null, ...counts, replaced: 0, latest: null, findings };
+}
+
+type Proof = ReturnType<typeof readProofFile>;
+type PlacedEntry = LogEntry & { readonly place: number };
+
 class ProofCheck {
-  readonly #file: ProofFile;
   readonly #options: ProofOptions;
   readonly #findings: ProofFinding[] = [];
-  #notYetLogged = 0;
-  #expired = 0;
+  #done = 0;
+  #steps = 0;
 
-  constructor(file: ProofFile, options: ProofOptions) {
-    this.#file = file;
+  constructor(options: ProofOptions) {
     this.#options = options;
   }
 
-  async run(): Promise<ProofReport> {
-    const { tenant, exportedAt, unsigned, unreadable } = this.#file;
-    const checkpoint = await this.#openOwn();
-    const held = await this.#openHeld();
-    this.#compareLog(checkpoint, held);
-    const receipts = await this.#openReceipts();
-    this.#compareReceipts(receipts);
-    for (const recording of unsigned) this.#find('receipt-not-signed', recording);
-    for (const key of unreadable) this.#find('receipt-unreadable', key);
+  async run(file: Proof): Promise<ProofReport> {
+    const { tenant, exportedAt } = file;
+    this.#steps = file.entries.length + file.receipts.length;
+    const asOfMs = this.#asOf(file);
+    const checkpoint = await this.#openOwn(file);
+    const held = await this.#openHeld(tenant);
+    await this.#compareLog(file.entries, checkpoint, held);
+    const entries = this.#readEntries(file.entries);
+    const receipts = await this.#openReceipts(file);
+    const superseded = new Set([...receipts.values()].flatMap(({ supersedes = [] }) => supersedes));
+    this.#requireOneOfEach(receipts, superseded);
+    const notYetLogged = this.#compareWithEntries(receipts, entries, asOfMs);
+    const without = this.#accountForEntries(entries, receipts, superseded, asOfMs);
+    this.#compareTimes(receipts, entries);
+    for (const recording of file.unsigned) this.#find('receipt-not-signed', recording);
+    for (const key of file.unreadable) this.#find('receipt-unreadable', key);
     const claims = [...receipts.values()];
-    for (const receipt of claims) {
-      if (leadOf(receipt) < 0) this.#find('late', `${receipt.recordingId}, by ${Math.ceil(-leadOf(receipt) / 1000)} s`);
-    }
     return {
       tenant,
       exportedAt,
       checkpoint: checkpoint ?? null,
       heldCheckpoints: held.length,
+      heldSize: held.reduce<number | null>((largest, { size }) => Math.max(largest ?? 0, size), null),
+      entries: file.entries.length,
       receipts: claims.length,
-      notYetLogged: this.#notYetLogged,
-      expired: this.#expired,
-      latest: claims.reduce<ReceiptClaims | null>(
-        (last, one) => (last && leadOf(last) <= leadOf(one) ? last : one),
-        null,
-      ),
+      notYetLogged,
+      ...without,
+      latest: latestOf(claims),
       findings: this.#findings,
     };
   }
 
   #find(problem: ProofProblem, detail: string): void {
-    this.#findings.push({ problem, detail });
+    this.#findings.push(findingOf(problem, detail));
   }
 
-  async #openOwn(): Promise<Checkpoint | undefined> {
-    const { checkpoint, entries, receipts } = this.#file;
-    if (checkpoint !== null) return this.#open(checkpoint, 'checkpoint-not-valid');
-    if (entries.length + receipts.length > 0) this.#find('checkpoint-missing', `${entries.length} entries`);
+  async #advance(steps: number): Promise<void> {
+    this.#done += steps;
+    await this.#options.onProgress?.(this.#done, this.#steps);
+  }
+
+  /** The file is judged by the time when it was made: later no receipt in it would be missing, and each kept too long. */
+  #asOf({ tenant, exportedAt }: Proof): number {
+    const { nowMs, tenant: expected = tenant } = this.#options;
+    const exportedMs = Date.parse(exportedAt);
+    if (tenant !== expected) this.#find('file-of-another-tenant', tenant);
+    if (exportedMs > nowMs + MADE_WITHIN_MS) this.#find('file-from-future', exportedAt);
+    return Math.min(exportedMs, nowMs);
+  }
+
+  async #openOwn({ tenant, checkpoint, entries }: Proof): Promise<Checkpoint | undefined> {
+    if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint-not-valid');
+    if (entries.length > 0) this.#find('checkpoint-missing', `${entries.length} entries`);
     return undefined;
   }
 
-  async #openHeld(): Promise<Checkpoint[]> {
+  async #openHeld(tenant: string): Promise<Checkpoint[]> {
     const { heldCheckpoints = [] } = this.#options;
-    const opened = await Promise.all(heldCheckpoints.map((note) => this.#open(note, 'held-checkpoint-not-valid')));
-    return opened.filter((checkpoint) => checkpoint !== undefined);
+    const opening = heldCheckpoints.map((note) => this.#open(note, tenant, 'held-checkpoint-not-valid'));
+    return (await Promise.all(opening)).filter((checkpoint) => checkpoint !== undefined);
   }
 
-  async #open(note: string, problem: ProofProblem): Promise<Checkpoint | undefined> {
+  async #open(note: string, tenant: string, problem: ProofProblem): Promise<Checkpoint | undefined> {
     try {
-      return await openCheckpoint(note, originOf(this.#file.tenant), this.#options.keys);
+      return await openCheckpoint(note, originOf(tenant), this.#options.keys);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       this.#find(problem, error.message);
@@ -162,23 +163,27 @@ class ProofCheck {
   }
 
   /** Grows the tree once, and looks at it at each size that a checkpoint names. */
-  #compareLog(checkpoint: Checkpoint | undefined, held: readonly Checkpoint[]): void {
-    const { entries } = this.#file;
-    const bySize = Map.groupBy(held, ({ size }) => size);
+  async #compareLog(
+    entries: readonly string[],
+    checkpoint: Checkpoint | undefined,
+    held: readonly Checkpoint[],
+  ): Promise<void> {
+    const sizes = new Set(held.map(({ size }) => size));
+    const roots = new Map<number, Uint8Array>();
     const tree = new GrowingTree();
-    const encoder = new TextEncoder();
-    const compareHeld = () => {
-      for (const { root } of bySize.get(tree.size) ?? []) {
-        if (!isSameHash(root, tree.root)) this.#find('log-rewritten', `a checkpoint of ${tree.size} entries`);
+    if (sizes.has(0)) roots.set(0, tree.root);
+    for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
+      const some = entries.slice(from, from + ENTRIES_AT_ONCE);
+      for (const entry of some) {
+        tree.append(leafHash(utf8(entry)));
+        if (sizes.has(tree.size)) roots.set(tree.size, tree.root);
       }
-    };
-    compareHeld();
-    for (const entry of entries) {
-      tree.append(leafHash(encoder.encode(entry)));
-      compareHeld();
+      await this.#advance(some.length);
     }
-    for (const { size } of held) {
-      if (size > entries.length) this.#find('log-cut-off', `${entries.length} entries, and the checkpoint has ${size}`);
+    for (const { size, root } of held) {
+      const found = roots.get(size);
+      if (!found) this.#find('log-cut-off', `${entries.length} entries, and the checkpoint has ${size}`);
+      else if (!isSameHash(root, found)) this.#find('log-rewritten', `a checkpoint of ${size} entries`);
     }
     if (!checkpoint) return;
     if (checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)) {
@@ -186,71 +191,133 @@ class ProofCheck {
     }
   }
 
-  /** By their hashes, those that are what they should be. */
-  async #openReceipts(): Promise<Map<string, ReceiptClaims>> {
-    const { receipts, tenant } = this.#file;
-    const { keys, open = openReceipt } = this.#options;
-    const opened = new Map<string, ReceiptClaims>();
-    for (const [place, jws] of receipts.entries()) {
-      try {
-        const claims = await open(jws, keys);
-        if (claims.tenantId === tenant) opened.set(hashOfReceipt(jws), claims);
-        else this.#find('receipt-of-another-tenant', claims.recordingId);
-      } catch (error) {
-        if (!(error instanceof ReceiptError)) throw error;
-        this.#find('receipt-not-valid', `receipt ${place + 1} of the file: ${error.message}`);
+  #readEntries(texts: readonly string[]): Map<string, PlacedEntry> {
+    const read = new Map<string, PlacedEntry>();
+    for (const [place, text] of texts.entries()) {
+      const entry = parseEntry(text);
+      if (!entry) {
+        this.#find('entry-unreadable', `entry ${place}`);
+        continue;
       }
+      // A receipt that was submitted twice has two entries, which say the same.
+      const first = read.get(entry.hash);
+      if (!first) read.set(entry.hash, { ...entry, place });
+      else if (first.keptUntil !== entry.keptUntil) {
+        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${place}`);
+      }
+    }
+    return read;
+  }
+
+  /** By their hashes, those that are what they should be. */
+  async #openReceipts({ receipts, tenant }: Proof): Promise<Map<string, ReceiptClaims>> {
+    const opened = new Map<string, ReceiptClaims>();
+    for (let from = 0; from < receipts.length; from += RECEIPTS_AT_ONCE) {
+      const some = receipts.slice(from, from + RECEIPTS_AT_ONCE);
+      const read = await Promise.all(some.map((jws, at) => this.#openReceipt(jws, from + at)));
+      for (const [at, claims] of read.entries()) {
+        if (!claims) continue;
+        const hash = hashOfReceipt(some[at] as string);
+        if (claims.tenantId !== tenant) this.#find('receipt-of-another-tenant', claims.recordingId);
+        else if (opened.has(hash)) this.#find('receipt-twice', claims.recordingId);
+        else opened.set(hash, claims);
+      }
+      await this.#advance(some.length);
     }
     return opened;
   }
 
-  #compareReceipts(receipts: ReadonlyMap<string, ReceiptClaims>): void {
-    const entries = this.#readEntries();
-    const superseded = new Set([...receipts.values()].flatMap(({ supersedes = [] }) => supersedes));
-    this.#requireOneOfEach(receipts, superseded);
-    for (const [hash, claims] of receipts) this.#compareWithEntry(claims, entries.get(hash));
-    const today = dayOf(this.#options.nowMs);
-    for (const [hash, { keptUntil, place }] of entries) {
-      if (receipts.has(hash) || superseded.has(hash)) continue;
-      if (keptUntil < today) this.#expired += 1;
-      else this.#find('receipt-missing', `entry ${place}, to be kept until ${keptUntil}`);
+  async #openReceipt(jws: string, place: number): Promise<ReceiptClaims | undefined> {
+    const { keys, open = openReceipt } = this.#options;
+    try {
+      return await open(jws, keys);
+    } catch (error) {
+      if (!(error instanceof ReceiptError)) throw error;
+      this.#find('receipt-not-valid', `receipt ${place + 1} of the file: ${error.message}`);
+      return undefined;
     }
-  }
-
-  #readEntries(): Map<string, LogEntry & { readonly place: number }> {
-    const read = new Map<string, LogEntry & { readonly place: number }>();
-    for (const [place, text] of this.#file.entries.entries()) {
-      const entry = parseEntry(text);
-      if (!entry) this.#find('entry-unreadable', `entry ${place}`);
-      // A receipt that was submitted twice has two entries.
-      else if (!read.has(entry.hash)) read.set(entry.hash, { ...entry, place });
-    }
-    return read;
   }
 
   #requireOneOfEach(receipts: ReadonlyMap<string, ReceiptClaims>, superseded: ReadonlySet<string>): void {
     const seen = new Set<string>();
     for (const [hash, { examId, attemptId, recordingId }] of receipts) {
-      if (superseded.has(hash)) continue;
       const recording = `${examId}/${attemptId}/${recordingId}`;
-      if (seen.has(recording)) this.#find('receipts-disagree', recording);
-      seen.add(recording);
+      if (superseded.has(hash)) this.#find('receipt-replaced', recording);
+      else if (seen.has(recording)) this.#find('receipts-disagree', recording);
+      else seen.add(recording);
     }
   }
 
-  #compareWithEntry(claims: ReceiptClaims, entry: LogEntry | undefined): void {
-    const { recordingId, keptUntil } = claims;
-    const ageMs = this.#options.nowMs - Date.parse(claims.verifiedAt);
-    if (!entry && ageMs > LOGGED_WITHIN_MS) this.#find('receipt-not-in-log', recordingId);
-    else if (!entry) this.#notYetLogged += 1;
-    else if (entry.keptUntil !== keptUntil) this.#find('receipt-contradicts-entry', recordingId);
-    if (keptUntil < dayOf(this.#options.nowMs - EXPIRED_WITHIN_MS)) this.#find('receipt-kept-too-long', recordingId);
+  /** Returns how many are too young to be in the log. */
+  #compareWithEntries(
+    receipts: ReadonlyMap<string, ReceiptClaims>,
+    entries: ReadonlyMap<string, PlacedEntry>,
+    asOfMs: number,
+  ): number {
+    const expiredBy = dayOf(asOfMs - EXPIRED_WITHIN_MS);
+    let notYetLogged = 0;
+    for (const [hash, claims] of receipts) {
+      const { recordingId, keptUntil } = claims;
+      const entry = entries.get(hash);
+      if (entry && entry.keptUntil !== keptUntil) this.#find('receipt-contradicts-entry', recordingId);
+      if (!entry && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
+      else if (!entry) notYetLogged += 1;
+      if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
+      if (keptUntil < expiredBy) this.#find('receipt-kept-too-long', recordingId);
+      const leadMs = leadOf(claims);
+      if (leadMs < 0) this.#find('late', `${recordingId}, by ${Math.ceil(-leadMs / 1000)} s`);
+    }
+    return notYetLogged;
+  }
+
+  #accountForEntries(
+    entries: ReadonlyMap<string, PlacedEntry>,
+    receipts: ReadonlyMap<string, ReceiptClaims>,
+    superseded: ReadonlySet<string>,
+    asOfMs: number,
+  ): { expired: number; replaced: number } {
+    const today = dayOf(asOfMs);
+    let [expired, replaced] = [0, 0];
+    for (const [hash, { keptUntil, place }] of entries) {
+      if (receipts.has(hash)) continue;
+      if (superseded.has(hash)) replaced += 1;
+      else if (keptUntil < today) expired += 1;
+      else this.#find('receipt-missing', `entry ${place}, to be kept until ${keptUntil}`);
+    }
+    return { expired, replaced };
+  }
+
+  /** An entry comes into the log while its receipt is kept: after receipts that are younger than that it cannot. */
+  #compareTimes(receipts: ReadonlyMap<string, ReceiptClaims>, entries: ReadonlyMap<string, PlacedEntry>): void {
+    let loggedMs = 0;
+    for (const [hash, { keptUntil, place }] of entries) {
+      const claims = receipts.get(hash);
+      if (claims) loggedMs = Math.max(loggedMs, Date.parse(claims.verifiedAt));
+      else if (Date.parse(keptUntil) + DAY_MS < loggedMs - LOGGED_WITHIN_MS) {
+        this.#find('entry-out-of-time', `entry ${place}`);
+      }
+    }
   }
 }
 
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */
 export function leadOf({ deadline, deletedAt }: ReceiptClaims): number {
   return Date.parse(deadline) - Date.parse(deletedAt);
+}
+
+/** Whether the log must have a receipt by that time. */
+export function isTimeToBeLogged({ verifiedAt }: ReceiptClaims, nowMs: number): boolean {
+  return nowMs - Date.parse(verifiedAt) > LOGGED_WITHIN_MS;
+}
+
+function latestOf(receipts: readonly ReceiptClaims[]): ReceiptClaims | null {
+  let latest: ReceiptClaims | null = null;
+  let shortestMs = Number.POSITIVE_INFINITY;
+  for (const receipt of receipts) {
+    const leadMs = leadOf(receipt);
+    if (leadMs < shortestMs) [latest, shortestMs] = [receipt, leadMs];
+  }
+  return latest;
 }
 
 function dayOf(timeMs: number): string {

@@ -1,6 +1,9 @@
 // A signed receipt: a JWS (RFC 7515) whose payload says what was deleted, when, and against which deadline.
 import { type CryptoKey, compactVerify, decodeProtectedHeader } from 'jose';
+import { fromBase64Url } from './encoding.ts';
+import { RECEIPT_HASH } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
+import { isDay, isTime } from './shape.ts';
 
 /** Of the JWS header: a signature over anything else is none over a receipt. */
 export const RECEIPT_TYPE = 'proctoring-deletion-receipt+jws';
@@ -44,6 +47,7 @@ export class ReceiptError extends Error {
 
 /** What a key of the set has signed. @throws ReceiptError */
 export async function openReceipt(jws: string, keys: PublicKeys): Promise<ReceiptClaims> {
+  if (!isCanonical(jws)) throw new ReceiptError('malformed', 'this is not a JWS');
   const key = keyOf(jws, keys);
   let payload: Uint8Array;
   try {
@@ -54,6 +58,16 @@ export async function openReceipt(jws: string, keys: PublicKeys): Promise<Receip
   const claims = claimsOf(payload);
   if (!claims) throw new ReceiptError('malformed', 'the signed text is not a receipt');
   return claims;
+}
+
+/** Of the texts that decode to one receipt there is one: the log has the hash of the text. */
+function isCanonical(jws: string): boolean {
+  const parts = typeof jws === 'string' && jws.length <= LONGEST_RECEIPT ? jws.split('.') : [];
+  try {
+    return parts.length === 3 && parts.map(fromBase64Url)[2]?.length === SIGNATURE_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 function keyOf(jws: string, keys: PublicKeys): CryptoKey {
@@ -69,10 +83,11 @@ function keyOf(jws: string, keys: PublicKeys): CryptoKey {
   return key.key;
 }
 
+const COUNTS = ['objects', 'versions', 'bytes'] as const;
 const TEXTS = ['tenantId', 'examId', 'attemptId', 'recordingId', 'reason', 'actor', 'salt'] as const;
 const TIMES = ['deadline', 'deletedAt', 'verifiedAt'] as const;
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const LONGEST_RECEIPT = 65_536;
+const SIGNATURE_BYTES = 64;
 
 function claimsOf(payload: Uint8Array): ReceiptClaims | undefined {
   let claims: Record<string, unknown>;
@@ -85,11 +100,15 @@ function claimsOf(payload: Uint8Array): ReceiptClaims | undefined {
   const { participantId, keptUntil, supersedes = [] } = claims;
   const isReceipt =
     TEXTS.every((name) => typeof claims[name] === 'string') &&
-    TIMES.every((name) => typeof claims[name] === 'string' && TIME.test(claims[name])) &&
-    typeof keptUntil === 'string' &&
-    DAY.test(keptUntil) &&
+    TIMES.every((name) => isTime(claims[name])) &&
+    COUNTS.every((name) => isCount(claims[name])) &&
+    isDay(keptUntil) &&
     (participantId === null || typeof participantId === 'string') &&
     Array.isArray(supersedes) &&
-    supersedes.every((hash) => typeof hash === 'string');
+    supersedes.every((hash) => typeof hash === 'string' && RECEIPT_HASH.test(hash));
   return isReceipt ? (claims as unknown as ReceiptClaims) : undefined;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

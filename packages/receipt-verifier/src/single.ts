@@ -5,7 +5,8 @@ import { fromBase64 } from './encoding.ts';
 import { entryBytes, hashOfReceipt } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
 import { openReceipt, type ReceiptClaims } from './receipt.ts';
-import { leafHash, verifyConsistency, verifyInclusion } from './tree.ts';
+import { listOfTexts, MalformedError, membersOf, text } from './shape.ts';
+import { HASH_BYTES, leafHash, verifyConsistency, verifyInclusion } from './tree.ts';
 
 /** A receipt with its audit path (RFC 6962, 2.1.1) to a checkpoint. */
 export interface ReceiptProof {
@@ -30,40 +31,46 @@ export interface ConsistencyProof {
   readonly hashes: readonly string[];
 }
 
-/** What the receipt says, and whether the log of its checkpoint has it. @throws ReceiptError, CheckpointError */
+/** Two for each bit of the largest size. */
+const MOST_HASHES = 128;
+
+/**
+ * What the receipt says, and whether the log of its checkpoint has it; false also where the proof does not claim it.
+ * @throws ReceiptError, CheckpointError, MalformedError
+ */
 export async function checkReceipt(
-  { receipt, inclusion }: Pick<ReceiptProof, 'receipt' | 'inclusion'>,
+  file: Pick<ReceiptProof, 'receipt' | 'inclusion'>,
   keys: PublicKeys,
 ): Promise<{ claims: ReceiptClaims; isInLog: boolean }> {
-  const claims = await openReceipt(receipt, keys);
-  if (!inclusion) return { claims, isInLog: false };
-  const { size, root } = await openCheckpoint(inclusion.checkpoint, originOf(claims.tenantId), keys);
-  const leaf = leafHash(entryBytes({ keptUntil: claims.keptUntil, hash: hashOfReceipt(receipt) }));
-  const proof = hashesOf(inclusion.hashes);
-  return {
-    claims,
-    isInLog: proof !== undefined && verifyInclusion({ index: inclusion.index, size, leaf, root, proof }),
-  };
-}
-
-/** Whether the newer checkpoint only adds to the older one. @throws CheckpointError */
-export async function checkConsistency(
-  { older, newer, hashes }: ConsistencyProof,
-  tenant: string,
-  keys: PublicKeys,
-): Promise<boolean> {
-  const [first, second] = [
-    await openCheckpoint(older, originOf(tenant), keys),
-    await openCheckpoint(newer, originOf(tenant), keys),
-  ];
+  const { receipt, inclusion } = membersOf(file, 'the file');
+  const jws = text(receipt, 'receipt');
+  const claims = await openReceipt(jws, keys);
+  if (inclusion === null) return { claims, isInLog: false };
+  const { index, hashes, checkpoint } = membersOf(inclusion, '"inclusion"');
+  if (typeof index !== 'number') throw new MalformedError('"index" is not a number');
   const proof = hashesOf(hashes);
-  return proof !== undefined && verifyConsistency({ first, second, proof });
+  const { size, root } = await openCheckpoint(text(checkpoint, 'checkpoint'), originOf(claims.tenantId), keys);
+  const leaf = leafHash(entryBytes({ keptUntil: claims.keptUntil, hash: hashOfReceipt(jws) }));
+  return { claims, isInLog: verifyInclusion({ index, size, leaf, root, proof }) };
 }
 
-function hashesOf(hashes: readonly string[]): Uint8Array[] | undefined {
-  try {
-    return hashes.map(fromBase64);
-  } catch {
-    return undefined;
-  }
+/** Whether the newer checkpoint only adds to the older one. @throws CheckpointError, MalformedError */
+export async function checkConsistency(file: ConsistencyProof, tenant: string, keys: PublicKeys): Promise<boolean> {
+  const { older, newer, hashes } = membersOf(file, 'the file');
+  const proof = hashesOf(hashes);
+  const first = await openCheckpoint(text(older, 'older'), originOf(tenant), keys);
+  const second = await openCheckpoint(text(newer, 'newer'), originOf(tenant), keys);
+  return verifyConsistency({ first, second, proof });
+}
+
+function hashesOf(value: unknown): Uint8Array[] {
+  return listOfTexts(value, 'hashes', MOST_HASHES).map((encoded, place) => {
+    try {
+      const hash = fromBase64(encoded);
+      if (hash.length === HASH_BYTES) return hash;
+    } catch {
+      // Told below.
+    }
+    throw new MalformedError(`item ${place} of "hashes" is not a hash`);
+  });
 }

@@ -1,0 +1,43 @@
+// What was chosen, dropped or pasted, whichever field it came through: a proof, keys, checkpoints.
+import { notesIn } from '../notes.ts';
+
+export interface NamedText {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Chosen {
+  proof?: NamedText;
+  keys?: NamedText;
+  checkpoints: NamedText[];
+}
+
+/** A file that was dropped says itself what it is; one that cannot be read is taken for the proof, and refused as that. */
+export function take(chosen: Chosen, file: NamedText): void {
+  const kind = kindOf(file.text);
+  if (kind === 'checkpoints') chosen.checkpoints.push(file);
+  else chosen[kind] = file;
+}
+
+export async function readFiles(files: Iterable<File>): Promise<NamedText[]> {
+  return Promise.all([...files].map(async (file) => ({ name: file.name, text: await file.text() })));
+}
+
+function kindOf(text: string): 'proof' | 'keys' | 'checkpoints' {
+  try {
+    const value = JSON.parse(text);
+    if ('entries' in value) return 'proof';
+    if ('keys' in value) return 'keys';
+  } catch {
+    // A note, or nothing that can be read.
+  }
+  return hasNotes(text) ? 'checkpoints' : 'proof';
+}
+
+function hasNotes(text: string): boolean {
+  try {
+    return notesIn(text).length > 0;
+  } catch {
+    return false;
+  }
+}

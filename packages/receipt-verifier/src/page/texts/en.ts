@@ -1,0 +1,53 @@
+// The words of the page in English, but for those of the verdict.
+export const en = {
+  title: 'Check the proof of deletions',
+  skip: 'Skip to the check',
+  about:
+    'This page checks that recordings were deleted on time, and that no deletion receipt was removed or changed. It works without a network: nothing that you choose leaves this computer. You may drop files anywhere on it.',
+  languageLabel: 'Language',
+  proofTitle: '1. The proof',
+  proofLabel: 'Proof file',
+  proofHint: 'The JSON file that the recordings service gave your organisation.',
+  tenantLabel: 'Your organisation’s name in the service (tenant)',
+  tenantHint: 'May be left empty. Otherwise the proof of another organisation is refused.',
+  keysTitle: '2. The keys of the service',
+  keysFileLabel: 'File with public keys',
+  keysTextLabel: 'Or paste the keys',
+  keysHint:
+    'A file such as jwks.json, which you got in another way than the proof: at an earlier time, or from the address that the service publishes.',
+  trustLabel: 'I have no keys. Take those of the proof; this shows only that the file agrees with itself.',
+  checkpointsTitle: '3. Checkpoints that you kept',
+  checkpointsFileLabel: 'Files with checkpoints',
+  checkpointsTextLabel: 'Or paste checkpoints',
+  checkpointsHint:
+    'Signed notes, or webhooks that brought one. Without any it cannot be seen whether an old log was put in the place of a newer one.',
+  check: 'Check',
+  checking: 'Checking…',
+  progressLabel: 'Checked so far',
+  progress: (done: string, steps: string) => `${done} of ${steps} entries and receipts`,
+  print: 'Print or save as PDF',
+  detailsTitle: 'Details',
+  detailFile: 'File',
+  detailHash: 'SHA-256 of the file',
+  detailSize: 'Entries in the log',
+  detailRoot: 'Root hash of the log',
+  detailReceipts: 'Receipts with a valid signature',
+  detailHeld: 'Your own checkpoints',
+  detailKeys: 'Keys (RFC 7638 thumbprints)',
+  detailChecked: 'Checked on',
+  chosen: (name: string, what: string) => `${name}: ${what}`,
+  isProof: 'the proof',
+  areKeys: 'keys',
+  isCheckpoint: 'checkpoint',
+  noProof: 'Choose the proof file first.',
+  noKeys: 'Give the keys of the service, or say that you have none.',
+  unreadable: (name: string, why: string) => `${name} cannot be used: ${why}.`,
+  notJson: 'this is not JSON',
+  noEd25519:
+    'This browser cannot check Ed25519 signatures, so it cannot check a proof. Use a newer one (Chrome or Edge 137, Firefox 130, Safari 17, or later), or the command receipt-verifier.',
+  pastedKeys: 'What was pasted as keys',
+  pastedCheckpoints: 'What was pasted as checkpoints',
+  keysOfProof: 'The proof’s own set of keys',
+};
+
+export type Texts = typeof en;

@@ -1,0 +1,54 @@
+// De woorden van de pagina in het Nederlands, behalve die van het oordeel: the words of the page in Dutch.
+import type { Texts } from './en.ts';
+
+export const nl: Texts = {
+  title: 'Controleer het bewijs van verwijderingen',
+  skip: 'Naar de controle',
+  about:
+    'Deze pagina controleert of opnamen op tijd zijn verwijderd en of geen verwijderingsbewijs is weggehaald of gewijzigd. Ze werkt zonder netwerk: niets van wat u kiest, verlaat deze computer. U kunt bestanden overal op de pagina neerzetten.',
+  languageLabel: 'Taal',
+  proofTitle: '1. Het bewijs',
+  proofLabel: 'Bewijsbestand',
+  proofHint: 'Het JSON-bestand dat uw organisatie van de opnamedienst heeft gekregen.',
+  tenantLabel: 'De naam van uw organisatie in de dienst (tenant)',
+  tenantHint: 'Mag leeg blijven. Anders wordt het bewijs van een andere organisatie geweigerd.',
+  keysTitle: '2. De sleutels van de dienst',
+  keysFileLabel: 'Bestand met openbare sleutels',
+  keysTextLabel: 'Of plak de sleutels',
+  keysHint:
+    'Een bestand zoals jwks.json, dat u langs een andere weg dan het bewijs hebt gekregen: eerder, of van het adres dat de dienst bekendmaakt.',
+  trustLabel:
+    'Ik heb geen sleutels. Neem die uit het bewijs; dan blijkt alleen dat het bestand met zichzelf overeenstemt.',
+  checkpointsTitle: '3. Controlepunten die u hebt bewaard',
+  checkpointsFileLabel: 'Bestanden met controlepunten',
+  checkpointsTextLabel: 'Of plak controlepunten',
+  checkpointsHint:
+    'Ondertekende notities, of webhooks waarin er een zat. Zonder controlepunt is niet te zien of een oud logboek voor een nieuwer is ingewisseld.',
+  check: 'Controleren',
+  checking: 'Bezig met controleren…',
+  progressLabel: 'Tot nu toe gecontroleerd',
+  progress: (done, steps) => `${done} van ${steps} regels en verwijderingsbewijzen`,
+  print: 'Afdrukken of als PDF bewaren',
+  detailsTitle: 'Gegevens',
+  detailFile: 'Bestand',
+  detailHash: 'SHA-256 van het bestand',
+  detailSize: 'Regels in het logboek',
+  detailRoot: 'Hoofdhash van het logboek',
+  detailReceipts: 'Verwijderingsbewijzen met een geldige handtekening',
+  detailHeld: 'Uw eigen controlepunten',
+  detailKeys: 'Sleutels (RFC 7638-vingerafdrukken)',
+  detailChecked: 'Gecontroleerd op',
+  chosen: (name, what) => `${name}: ${what}`,
+  isProof: 'het bewijs',
+  areKeys: 'sleutels',
+  isCheckpoint: 'controlepunt',
+  noProof: 'Kies eerst het bewijsbestand.',
+  noKeys: 'Geef de sleutels van de dienst, of geef aan dat u ze niet hebt.',
+  unreadable: (name, why) => `${name} is niet te gebruiken: ${why}.`,
+  notJson: 'dit is geen JSON',
+  noEd25519:
+    'Deze browser kan geen Ed25519-handtekeningen controleren, en dus ook geen bewijs. Gebruik een nieuwere (Chrome of Edge 137, Firefox 130, Safari 17, of later), of de opdracht receipt-verifier.',
+  pastedKeys: 'Wat als sleutels is geplakt',
+  pastedCheckpoints: 'Wat als controlepunten is geplakt',
+  keysOfProof: 'De sleutels uit het bewijs zelf',
+};

@@ -1,0 +1,42 @@
+// What can be wrong with a proof, and how a finding names it.
+
+export const PROOF_PROBLEMS = {
+  'file-malformed': 'the file is not a proof',
+  'file-of-another-tenant': 'the file is the proof of another tenant',
+  'file-from-future': 'the file says that it was made at a time to come',
+  'checkpoint-missing': 'the log has entries, and no checkpoint',
+  'checkpoint-not-valid': 'the checkpoint is not one that the service has signed for this log',
+  'held-checkpoint-not-valid': 'a checkpoint that you hold is not one that the service has signed for this log',
+  'log-cut-off': 'the log is shorter than a checkpoint that you hold',
+  'log-rewritten': 'the log does not begin as a checkpoint that you hold says',
+  'entries-changed': 'the entries are not those of the checkpoint',
+  'entry-unreadable': 'an entry of the log cannot be read',
+  'entry-out-of-time': 'an entry had expired before it came into the log',
+  'receipt-missing': 'an entry of the log has no receipt, though it must still be kept',
+  'receipt-not-valid': 'a receipt is not one that the service has signed',
+  'receipt-of-another-tenant': 'a receipt is of another tenant',
+  'receipt-not-in-log': 'a receipt is not in the log',
+  'receipt-contradicts-entry': 'a receipt and its entry disagree',
+  'receipts-disagree': 'a recording has two receipts, and neither replaces the other',
+  'receipt-twice': 'a receipt is there twice',
+  'receipt-replaced': 'a receipt is there that a later one has replaced',
+  'receipt-from-future': 'a receipt is of a time after the file was made',
+  'receipt-kept-too-long': 'a receipt is there though its time has passed',
+  'receipt-not-signed': 'a receipt has no signature: it proves nothing',
+  'receipt-unreadable': 'a receipt cannot be read',
+  late: 'a recording was deleted after its deadline',
+} as const;
+export type ProofProblem = keyof typeof PROOF_PROBLEMS;
+
+export interface ProofFinding {
+  readonly problem: ProofProblem;
+  /** The recording, the place in the log, or the reason. Shown as it is: it has nothing that cannot be printed. */
+  readonly detail: string;
+}
+
+const LONGEST_DETAIL = 300;
+
+/** The detail may be from the file, and could write over a terminal or turn the direction of a line. */
+export function findingOf(problem: ProofProblem, detail: string): ProofFinding {
+  return { problem, detail: detail.slice(0, LONGEST_DETAIL).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD') };
+}

@@ -1,0 +1,155 @@
+// A report in words that ask for no knowledge of logs or signatures: the verdict first.
+import type { ProofProblem } from './problems.ts';
+import { leadOf, type ProofReport } from './proof.ts';
+import type { ReceiptClaims } from './receipt.ts';
+import type { Words } from './words/en.ts';
+
+export interface Verdict {
+  readonly holds: boolean;
+  readonly headline: string;
+  /** Of whom and when. */
+  readonly subject: string;
+  readonly checked: readonly string[];
+  readonly notChecked: readonly string[];
+  readonly latest: string;
+  readonly findings: readonly { readonly title: string; readonly details: readonly string[] }[];
+}
+
+export interface Circumstances {
+  /** They came with the proof, and not from elsewhere. */
+  readonly areKeysFromFile: boolean;
+}
+
+const DETAILS_SHOWN = 10;
+const UNITS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const;
+
+export function verdictOf(report: ProofReport, circumstances: Circumstances, words: Words): Verdict {
+  const { tenant, exportedAt, latest, findings } = report;
+  const holds = findings.length === 0;
+  const isProof = tenant !== '';
+  return {
+    holds,
+    headline: holds ? words.holds : words.fails,
+    subject: isProof ? words.whose(tenant, inFull(exportedAt, words)) : words.notAProof,
+    checked: isProof ? checkedOf(report, words) : [],
+    notChecked: isProof ? notCheckedOf(report, circumstances, words) : [],
+    latest: latest ? sentenceOf(latest, words) : words.noneDeleted,
+    findings: groupsOf(report, words),
+  };
+}
+
+/** Which question a problem answers with no; those of the file leave nothing to ask. */
+const QUESTIONS: Readonly<Record<ProofProblem, 'file' | 'log' | 'held' | 'receipts' | 'complete' | 'deadlines'>> = {
+  'file-malformed': 'file',
+  'file-of-another-tenant': 'file',
+  'file-from-future': 'file',
+  'checkpoint-missing': 'log',
+  'checkpoint-not-valid': 'log',
+  'entries-changed': 'log',
+  'entry-unreadable': 'log',
+  'entry-out-of-time': 'log',
+  'held-checkpoint-not-valid': 'held',
+  'log-cut-off': 'held',
+  'log-rewritten': 'held',
+  'receipt-not-valid': 'receipts',
+  'receipt-of-another-tenant': 'receipts',
+  'receipt-not-in-log': 'receipts',
+  'receipt-contradicts-entry': 'receipts',
+  'receipts-disagree': 'receipts',
+  'receipt-twice': 'receipts',
+  'receipt-replaced': 'receipts',
+  'receipt-from-future': 'receipts',
+  'receipt-kept-too-long': 'receipts',
+  'receipt-not-signed': 'receipts',
+  'receipt-unreadable': 'receipts',
+  'receipt-missing': 'complete',
+  late: 'deadlines',
+};
+
+function checkedOf(report: ProofReport, words: Words): string[] {
+  const { entries, heldSize, heldCheckpoints, receipts, findings } = report;
+  const denied = new Set(findings.map(({ problem }) => QUESTIONS[problem]));
+  const covered = counted(Math.min(heldSize ?? 0, entries), words.entry, words);
+  const checkpoints = counted(heldCheckpoints, words.checkpoint, words);
+  const hasHeld = heldSize !== null || denied.has('held');
+  return [
+    words.answered(words.askedLog(counted(entries, words.entry, words)), !denied.has('log')),
+    ...(hasHeld ? [words.answered(words.askedHeld(checkpoints, covered), !denied.has('held'))] : []),
+    words.answered(words.askedReceipts(counted(receipts, words.receipt, words)), !denied.has('receipts')),
+    words.answered(words.askedComplete, !denied.has('complete')),
+    words.answered(words.askedDeadlines, !denied.has('deadlines')),
+  ];
+}
+
+function notCheckedOf(report: ProofReport, { areKeysFromFile }: Circumstances, words: Words): string[] {
+  const { entries, heldSize, expired, replaced, notYetLogged } = report;
+  const uncovered = entries - (heldSize ?? 0);
+  const receipts = (count: number) => counted(count, words.receipt, words);
+  return [
+    ...(areKeysFromFile ? [words.keysFromFile] : []),
+    ...(heldSize === null ? [words.notHeld] : []),
+    ...(heldSize !== null && uncovered > 0 ? [words.notCovered(counted(uncovered, words.entry, words))] : []),
+    ...(notYetLogged > 0 ? [words.notYetLogged(receipts(notYetLogged))] : []),
+    ...(expired > 0 ? [words.expired(receipts(expired))] : []),
+    ...(replaced > 0 ? [words.replaced(receipts(replaced))] : []),
+    words.beyond,
+  ];
+}
+
+/** When a recording was deleted, against its deadline. */
+export function sentenceOf(claims: ReceiptClaims, words: Words): string {
+  const leadMs = leadOf(claims);
+  const sentence = leadMs < 0 ? words.after : words.before;
+  const times = [inFull(claims.deletedAt, words), lasting(Math.abs(leadMs), words), inFull(claims.deadline, words)];
+  const [deletedAt = '', lead = '', deadline = ''] = times;
+  return sentence(claims.recordingId, deletedAt, lead, deadline);
+}
+
+function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] {
+  const byProblem = new Map<ProofProblem, string[]>();
+  for (const { problem, detail } of findings) {
+    const details = byProblem.get(problem) ?? [];
+    details.push(detail);
+    byProblem.set(problem, details);
+  }
+  return [...byProblem].map(([problem, details]) => {
+    const shown = details.slice(0, DETAILS_SHOWN);
+    const more = details.length - shown.length;
+    return {
+      title: words.found(words.problems[problem], inDigits(details.length, words)),
+      details: more > 0 ? [...shown, words.more(inDigits(more, words))] : shown,
+    };
+  });
+}
+
+/** Such as `30 November 2026 at 12:00 UTC`. */
+export function inFull(time: string, { locale }: Words): string {
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
+  return `${format.format(new Date(time))} UTC`;
+}
+
+/** In the two largest units, such as `2 days, 3 hours`. */
+function lasting(durationMs: number, { locale }: Words): string {
+  let leftMs = Math.max(durationMs, 1_000);
+  const parts: string[] = [];
+  for (const [unit, unitMs] of UNITS) {
+    const count = Math.floor(leftMs / unitMs);
+    leftMs -= count * unitMs;
+    const format = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' });
+    if (count > 0 && parts.length < 2) parts.push(format.format(count));
+  }
+  return parts.join(', ');
+}
+
+function counted(count: number, [one = '', several = '']: readonly string[], words: Words): string {
+  return `${inDigits(count, words)} ${count === 1 ? one : several}`;
+}
+
+function inDigits(count: number, { locale }: Words): string {
+  return new Intl.NumberFormat(locale).format(count);
+}

@@ -1,0 +1,89 @@
+// De woorden van de opdracht en van de pagina in het Nederlands: the words of the command and of the page in Dutch.
+import type { Words } from './en.ts';
+
+export const nl: Words = {
+  locale: 'nl-NL',
+  holds: 'Het bewijs klopt.',
+  fails: 'Het bewijs klopt niet.',
+  whose: (tenant, madeAt) => `Organisatie ${tenant}. Het bestand is volgens zijn eigen opgave gemaakt op ${madeAt}.`,
+  notAProof: 'Het bestand is niet als bewijs te lezen.',
+  checkedTitle: 'Wat is gecontroleerd',
+  notCheckedTitle: 'Wat niet kon worden gecontroleerd',
+  latestTitle: 'De verwijdering die het dichtst bij haar termijn kwam',
+  findingsTitle: 'Wat is gevonden',
+
+  askedLog: (entries) =>
+    `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
+  askedHeld: (checkpoints, entries) =>
+    `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
+  askedReceipts: (receipts) =>
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek? De handtekeningen van ${receipts} kloppen.`,
+  askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
+  askedDeadlines: 'Is elke opname met een verwijderingsbewijs vóór haar termijn verwijderd?',
+  answered: (question, isSo) => `${question} ${isSo ? 'Ja.' : 'Nee.'}`,
+
+  notHeld:
+    'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
+  notCovered: (entries) =>
+    `Of de laatste ${entries} van het logboek zijn herschreven: die zijn jonger dan uw nieuwste controlepunt.`,
+  keysFromFile:
+    'Wie heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
+  expired: (receipts) =>
+    `Wat er stond in ${receipts} waarvan de bewaartijd voorbij is: die worden niet meer bewaard, en alleen hun plaats in het logboek is gecontroleerd.`,
+  replaced: (receipts) =>
+    `Wat er stond in ${receipts} die door een later verwijderingsbewijs van dezelfde opname zijn vervangen: alleen hun plaats in het logboek is gecontroleerd.`,
+  notYetLogged: (receipts) =>
+    `Of ${receipts} in het logboek komen: de handtekeningen kloppen, maar ze zijn daarvoor nog te nieuw.`,
+  beyond:
+    'Of er opnamen waren waarvan de dienst niets wist, en of iemand er eerder een heeft gekopieerd. Dat kan geen verwijderingsbewijs laten zien.',
+
+  before: (recording, deletedAt, lead, deadline) =>
+    `Opname ${recording} is verwijderd op ${deletedAt}, ${lead} vóór de termijn van ${deadline}.`,
+  after: (recording, deletedAt, lead, deadline) =>
+    `Opname ${recording} is verwijderd op ${deletedAt}, ${lead} na de termijn van ${deadline}.`,
+  noneDeleted: 'Het bestand bevat geen verwijderingsbewijs met een geldige handtekening.',
+  found: (problem, count) => `${problem} (${count})`,
+  more: (count) => `en nog ${count}`,
+
+  receiptHolds: 'Het verwijderingsbewijs klopt.',
+  receiptFails: 'Het verwijderingsbewijs klopt niet.',
+  receiptSigned: (tenant, exam, attempt) =>
+    `De dienst heeft het ondertekend. Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
+  receiptInLog: 'Het staat in het logboek dat de dienst heeft ondertekend.',
+  receiptWaiting: 'Het is nog te nieuw om in het logboek te staan. Vraag over twee dagen opnieuw om het bewijs.',
+  receiptNotInLog: 'Er is niet aangetoond dat het in het logboek staat dat de dienst heeft ondertekend.',
+  consistencyHolds: (tenant) =>
+    `Het nieuwere controlepunt klopt. Het logboek van ${tenant} begint zoals het oudere zegt: er is alleen aan toegevoegd.`,
+  consistencyFails:
+    'Het nieuwere controlepunt klopt niet. Er is niet aangetoond dat zijn logboek begint zoals het oudere zegt.',
+
+  entry: ['regel', 'regels'],
+  receipt: ['verwijderingsbewijs', 'verwijderingsbewijzen'],
+  checkpoint: ['controlepunt', 'controlepunten'],
+  problems: {
+    'file-malformed': 'het bestand is geen bewijs',
+    'file-of-another-tenant': 'het bestand is het bewijs van een andere organisatie',
+    'file-from-future': 'het bestand zegt dat het in de toekomst is gemaakt',
+    'checkpoint-missing': 'het logboek heeft regels, maar geen controlepunt',
+    'checkpoint-not-valid': 'het controlepunt is niet door de dienst voor dit logboek ondertekend',
+    'held-checkpoint-not-valid': 'een controlepunt uit uw bezit is niet door de dienst voor dit logboek ondertekend',
+    'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
+    'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
+    'entries-changed': 'de regels zijn niet die van het controlepunt',
+    'entry-unreadable': 'een regel van het logboek is niet te lezen',
+    'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',
+    'receipt-missing': 'bij een regel van het logboek ontbreekt het verwijderingsbewijs, dat nog bewaard moet worden',
+    'receipt-not-valid': 'een verwijderingsbewijs is niet door de dienst ondertekend',
+    'receipt-of-another-tenant': 'een verwijderingsbewijs is van een andere organisatie',
+    'receipt-not-in-log': 'een verwijderingsbewijs staat niet in het logboek',
+    'receipt-contradicts-entry': 'een verwijderingsbewijs en zijn regel spreken elkaar tegen',
+    'receipts-disagree': 'een opname heeft twee verwijderingsbewijzen, en geen van beide vervangt het andere',
+    'receipt-twice': 'een verwijderingsbewijs is er twee keer',
+    'receipt-replaced': 'er is een verwijderingsbewijs dat door een later is vervangen',
+    'receipt-from-future': 'een verwijderingsbewijs is van na het moment waarop het bestand is gemaakt',
+    'receipt-kept-too-long': 'een verwijderingsbewijs is er nog, hoewel zijn bewaartijd voorbij is',
+    'receipt-not-signed': 'een verwijderingsbewijs heeft geen handtekening en bewijst dus niets',
+    'receipt-unreadable': 'een verwijderingsbewijs is niet te lezen',
+    late: 'een opname is na haar termijn verwijderd',
+  },
+};

@@ -1,0 +1,131 @@
+// What the check of a whole proof reports, finds and leaves open, without an attacker: those are in attacks.ts.
+import { describe, expect, test } from '@jest/globals';
+import {
+  checkProof,
+  type ProofFile,
+  type ReceiptClaims,
+  readPublicKeys,
+} from '@proctoring-recordings/receipt-verifier';
+import { checkpointOf, claimsOf, DAY_MS, type Deletion, deletionOf, makeKey, NOW_MS, TENANT } from './service.ts';
+
+const key = makeKey();
+const keys = await readPublicKeys({ keys: [key.jwk] });
+
+function proofOf(deletions: readonly Deletion[], more: Partial<ProofFile> = {}): ProofFile {
+  const entries = deletions.map(({ entry }) => entry);
+  return {
+    version: 1,
+    tenant: TENANT,
+    exportedAt: new Date(NOW_MS).toISOString(),
+    checkpoint: entries.length === 0 ? null : checkpointOf(entries, key),
+    entries,
+    receipts: deletions.map(({ jws }) => jws),
+    unsigned: [],
+    unreadable: [],
+    keys: { keys: [key.jwk] },
+    ...more,
+  };
+}
+
+const deletion = (name: string, daysAgo: number, more: Partial<ReceiptClaims> = {}) =>
+  deletionOf(claimsOf(name, NOW_MS - daysAgo * DAY_MS, more), key);
+const check = (file: unknown, options: { nowMs?: number; heldCheckpoints?: string[] } = {}) =>
+  checkProof(file, { keys, nowMs: NOW_MS, ...options });
+const problemsOf = async (...args: Parameters<typeof check>) =>
+  (await check(...args)).findings.map(({ problem }) => problem);
+
+const EARLIER = [deletion('a', 30), deletion('b', 20), deletion('c', 10)];
+
+test('an honest proof is reported with what was checked, and the deletion closest to its deadline', async () => {
+  const close = deletion('close', 5, { deadline: new Date(NOW_MS - 5 * DAY_MS + 60_000).toISOString() });
+  const file = proofOf([...EARLIER, close], {});
+  const held = [checkpointOf(file.entries.slice(0, 2), key), checkpointOf([], key)];
+  expect(await check(file, { heldCheckpoints: held })).toEqual({
+    tenant: TENANT,
+    exportedAt: '2026-11-30T12:00:00.000Z',
+    checkpoint: expect.objectContaining({ size: 4 }),
+    heldCheckpoints: 2,
+    heldSize: 2,
+    entries: 4,
+    receipts: 4,
+    notYetLogged: 0,
+    expired: 0,
+    replaced: 0,
+    latest: close.claims,
+    findings: [],
+  });
+});
+
+test('a tenant without a deletion has an empty proof, and its first receipts need no log yet', async () => {
+  expect(await check(proofOf([]))).toMatchObject({ findings: [], checkpoint: null, latest: null });
+  const young = deletion('young', 1);
+  expect(await check(proofOf([], { receipts: [young.jws] }))).toMatchObject({ findings: [], notYetLogged: 1 });
+  const held = [checkpointOf([], key)];
+  expect(await check(proofOf([]), { heldCheckpoints: held })).toMatchObject({ findings: [], heldSize: 0 });
+});
+
+test('a deletion after its deadline is found, with how late it was', async () => {
+  const late = deletion('late', 5, { deadline: new Date(NOW_MS - 5 * DAY_MS - 90_000).toISOString() });
+  const { findings, latest } = await check(proofOf([...EARLIER, late]));
+  expect(findings).toEqual([{ problem: 'late', detail: 'recording-late, by 90 s' }]);
+  expect(latest).toEqual(late.claims);
+});
+
+test('a file is judged by the time when it was made, also when it is checked years later', async () => {
+  const file = proofOf(EARLIER, { receipts: [...EARLIER.map(({ jws }) => jws), deletion('young', 1).jws] });
+  expect(await problemsOf(file, { nowMs: NOW_MS + 1_000 * DAY_MS })).toEqual([]);
+  expect(await problemsOf(file, { nowMs: NOW_MS - DAY_MS / 2 })).toEqual([]);
+});
+
+test('a receipt that was submitted to the log twice has two entries', async () => {
+  expect(await problemsOf(proofOf([...EARLIER, ...EARLIER], { receipts: EARLIER.map(({ jws }) => jws) }))).toEqual([]);
+});
+
+test('a receipt without a signature, or that cannot be read, is found and named without what could write over a terminal', async () => {
+  const { findings } = await check(
+    proofOf(EARLIER, { unsigned: ['a\u001B[2Jb'], unreadable: ['\u202Ex'.repeat(500)] }),
+  );
+  expect(findings[0]).toEqual({ problem: 'receipt-not-signed', detail: 'a\uFFFD[2Jb' });
+  expect(findings[1]?.problem).toBe('receipt-unreadable');
+  expect(findings[1]?.detail).toHaveLength(300);
+});
+
+test('a checkpoint of one’s own that is no checkpoint, or of another log, is found', async () => {
+  const held = ['x', checkpointOf([], key, 'college'), checkpointOf([], makeKey())];
+  expect(await problemsOf(proofOf(EARLIER), { heldCheckpoints: held })).toEqual(
+    held.map(() => 'held-checkpoint-not-valid'),
+  );
+});
+
+test('progress is told up to the end, and waited for', async () => {
+  const told: number[] = [];
+  let running = 0;
+  const onProgress = async (done: number, steps: number) => {
+    running += 1;
+    expect(running).toBe(1);
+    await Promise.resolve();
+    told.push(done / steps);
+    running -= 1;
+  };
+  await checkProof(proofOf(EARLIER), { keys, nowMs: NOW_MS, onProgress });
+  expect(told).toEqual([0.5, 1]);
+});
+
+describe('what is not a proof', () => {
+  const file = proofOf(EARLIER);
+  const values = [undefined, null, true, 7, '', 'x', [], {}, [file], { ...file, entries: undefined }];
+
+  test.each(values)('%j is found to be none', async (value) => {
+    expect(await check(value)).toMatchObject({ tenant: '', findings: [{ problem: 'file-malformed' }] });
+  });
+
+  const wrong = [undefined, null, true, -1, 1e300, 'x', '\u0000', [], {}, [null], [[]], [{}], ['x'], Array(3)];
+  test.each(Object.keys(file))('whatever stands in its member %s, there is a report', async (name) => {
+    for (const value of wrong) {
+      const report = await check({ ...file, [name]: value });
+      expect(Array.isArray(report.findings)).toBe(true);
+      const isNeutral = name === 'keys' || (Array.isArray(value) && value.length === 0 && /^un/.test(name));
+      expect([name, value, report.findings.length > 0]).toEqual([name, value, !isNeutral]);
+    }
+  });
+});

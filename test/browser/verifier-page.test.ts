@@ -1,0 +1,226 @@
+// The page that checks proofs, opened from the disk without a network: what it says of good files, tampered ones and large ones.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { install } from '../../packages/receipt-verifier/test/service.ts';
+import { BROWSER, launchOptions } from './site.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+const AXE = await readFile(join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8');
+const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
+  nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))))`;
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 390, height: 844 };
+
+const { file, checkpoints, keys } = install(200);
+const large = install(10_000);
+const CONTENTS = {
+  'proof.json': file,
+  'tampered.json': { ...file, receipts: file.receipts.slice(3), unsigned: ['<b id="injected">x</b>'] },
+  'large.json': large.file,
+  'large-keys.json': large.keys,
+  'keys.json': keys,
+  'older.note': checkpoints[5],
+  'latest.note': checkpoints.at(-1),
+  'broken.json': '{',
+};
+type Name = keyof typeof CONTENTS;
+
+let folder: string;
+let browser: Browser;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'verifier-page-'));
+  const rolldown = join(ROOT, 'node_modules/.bin/rolldown');
+  await promisify(execFile)(rolldown, ['-c', 'rolldown.page.js', '--dir', folder], {
+    cwd: join(ROOT, 'packages/receipt-verifier'),
+  });
+  for (const [name, content] of Object.entries(CONTENTS)) {
+    await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+  browser = await puppeteer.launch(launchOptions(BROWSER));
+});
+afterAll(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, maxRetries: 5 });
+});
+
+/** `complaints`: what the browser refused or threw, and what the page asked for besides itself. */
+async function visit(language = 'en', script = ''): Promise<{ page: Page; complaints: string[] }> {
+  const page = await (await browser.createBrowserContext()).newPage();
+  page.setDefaultTimeout(0);
+  const complaints: string[] = [];
+  const url = `file://${join(folder, 'verifier.html')}`;
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('request', (request) => {
+    if (request.url() !== url && !request.url().startsWith('data:')) complaints.push(request.url());
+  });
+  await page.setViewport(WIDE);
+  await page.setOfflineMode(true);
+  await page.evaluateOnNewDocument(script);
+  await page.goto(url);
+  await page.click(`[data-language=${language}]`);
+  return { page, complaints };
+}
+
+async function choose(page: Page, id: string, ...names: Name[]): Promise<void> {
+  const input = await page.waitForSelector(`input#${id}`);
+  await input?.uploadFile(...names.map((name) => join(folder, name)));
+  const shown = `#${id.replace('-file', '')}-chosen`;
+  await page.waitForFunction(
+    `document.querySelector('${shown}').textContent.includes(${JSON.stringify(names.at(-1))})`,
+  );
+}
+
+/** As it is displayed. */
+const textOf = async (page: Page, selector: string) =>
+  String(await page.evaluate(`document.querySelector(${JSON.stringify(selector)}).innerText`));
+const fill = (page: Page, selector: string, text: string) =>
+  page.evaluate(`document.querySelector('${selector}').value = ${JSON.stringify(text)}`);
+
+async function check(page: Page): Promise<string> {
+  await page.focus('#check');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#result:not([hidden])');
+  await page.waitForFunction("document.activeElement.id === 'headline'");
+  return textOf(page, '#result');
+}
+
+async function refusal(page: Page): Promise<string> {
+  await page.click('#check');
+  await page.waitForFunction(
+    "document.querySelector('#problem').textContent !== '' && !document.querySelector('#check').disabled",
+  );
+  expect(await page.$('#result[hidden]')).not.toBeNull();
+  return textOf(page, '#problem');
+}
+
+/** In light and dark mode axe finds nothing wrong, and on a phone nothing overflows. */
+async function look(page: Page): Promise<void> {
+  for (const value of ['light', 'dark']) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
+    for (const viewport of [NARROW, WIDE]) {
+      await page.setViewport(viewport);
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    }
+    await page.evaluate(AXE);
+    expect(await page.evaluate(AXE_RUN)).toEqual([]);
+  }
+}
+
+test.each([
+  ['en', /^✓ The proof holds\.\s+Organisation \(tenant\) university\./, /Yes\./, /3 hours before its deadline/],
+  ['nl', /^✓ Het bewijs klopt\.\s+Organisatie university\./, /Ja\./, /3 uur vóór de termijn/],
+])('a good file holds, in %s', async (language, verdict, answer, latest) => {
+  const { page, complaints } = await visit(language);
+  await look(page);
+  await choose(page, 'proof', 'proof.json');
+  await choose(page, 'keys-file', 'keys.json');
+  await choose(page, 'checkpoints-file', 'older.note', 'latest.note');
+  await page.type('#tenant', 'university');
+  const result = await check(page);
+  for (const words of [verdict, answer, latest]) expect(result).toMatch(words);
+  expect(result).toContain(file.checkpoint?.split('\n')[2]);
+  await look(page);
+  expect(complaints).toEqual([]);
+});
+
+test('a tampered file does not hold, and nothing of it becomes a part of the page', async () => {
+  const { page, complaints } = await visit();
+  await choose(page, 'proof', 'tampered.json');
+  await choose(page, 'keys-file', 'keys.json');
+  const result = await check(page);
+  expect(result).toMatch(/^✗ The proof does not hold\./);
+  expect(result).toMatch(/it must still be kept \(3\)/);
+  expect(result).toContain('<b id="injected">x</b>');
+  expect(await page.$('#injected')).toBeNull();
+  await look(page);
+  await page.click('[data-language=nl]');
+  expect(await textOf(page, '#result')).toMatch(/^✗ Het bewijs klopt niet\./);
+  // The next file takes its place.
+  await choose(page, 'proof', 'proof.json');
+  await page.click('[data-language=en]');
+  expect(await check(page)).toMatch(/^✓ The proof holds\./);
+  expect(complaints).toEqual([]);
+});
+
+test('keys and checkpoints may be pasted, also as the webhook that brought one, and files be dropped anywhere', async () => {
+  const { page, complaints } = await visit();
+  const dropped = [
+    ['proof.json', JSON.stringify(file)],
+    ['older.note', checkpoints[5]],
+  ];
+  await page.evaluate(`{
+    const dataTransfer = new DataTransfer();
+    for (const [name, text] of ${JSON.stringify(dropped)}) dataTransfer.items.add(new File([text], name));
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+  }`);
+  await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent === 'older.note: checkpoint'");
+  await fill(page, '#keys-text', JSON.stringify(keys));
+  const webhook = JSON.stringify({ type: 'recording.deleted', checkpoint: checkpoints.at(-1) });
+  await fill(page, '#checkpoints-text', webhook);
+  expect(await check(page)).toMatch(
+    /Does the log agree with 2 checkpoints of your own\? The newest covers 200 entries\. Yes/,
+  );
+  expect(complaints).toEqual([]);
+});
+
+test('10,000 receipts are checked while the page goes on answering', async () => {
+  const { page, complaints } = await visit();
+  await choose(page, 'proof', 'large.json');
+  await choose(page, 'keys-file', 'large-keys.json');
+  await page.evaluate(`
+    globalThis.seen = new Set();
+    new MutationObserver(() => seen.add(document.querySelector('#progress-text').textContent))
+      .observe(document.querySelector('#progress-text'), { childList: true });`);
+  expect(await check(page)).toMatch(/^✓ The proof holds\./);
+  // Each text was drawn, or could have been: the page gave way in between.
+  expect(await page.evaluate('seen.size')).toBeGreaterThan(5);
+  expect(complaints).toEqual([]);
+});
+
+describe('what is missing or cannot be used is said', () => {
+  test('no proof, no keys, keys of the proof alone', async () => {
+    const { page } = await visit();
+    expect(await refusal(page)).toMatch(/Choose the proof file first/);
+    await choose(page, 'proof', 'proof.json');
+    expect(await refusal(page)).toMatch(/Give the keys of the service/);
+    await look(page);
+    await page.click('#trust');
+    expect(await check(page)).toMatch(/Who has signed\. The keys came with the proof/);
+  });
+
+  test('files that are something else', async () => {
+    const { page } = await visit();
+    await choose(page, 'proof', 'broken.json');
+    expect(await refusal(page)).toMatch(/broken\.json cannot be used: this is not JSON/);
+    await choose(page, 'proof', 'proof.json');
+    await choose(page, 'keys-file', 'proof.json');
+    expect(await refusal(page)).toMatch(/proof\.json cannot be used: this is not a set of keys/);
+    await choose(page, 'keys-file', 'keys.json');
+    await choose(page, 'checkpoints-file', 'keys.json');
+    await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent === 'keys.json: checkpoint'");
+    expect(await refusal(page)).toMatch(/keys\.json cannot be used: the JSON has no member "checkpoint"/);
+  });
+
+  test('a browser that has no Ed25519', async () => {
+    const { page } = await visit('en', 'crypto.subtle.importKey = () => Promise.reject(new Error("unknown"))');
+    await page.waitForSelector('#check:disabled');
+    expect(await textOf(page, '#problem')).toMatch(/This browser cannot check Ed25519 signatures/);
+    await look(page);
+  });
+});
+
+test('on paper there is the verdict, and no form', async () => {
+  const { page } = await visit();
+  await choose(page, 'proof', 'proof.json');
+  await choose(page, 'keys-file', 'keys.json');
+  await check(page);
+  await page.emulateMediaType('print');
+  expect(await page.evaluate("getComputedStyle(document.querySelector('#form')).display")).toBe('none');
+  expect(await textOf(page, 'body')).toMatch(/The proof holds/);
+});
