@@ -538,7 +538,8 @@ export interface Report {
         | 'unreadable-descriptions'
         | 'unknown-keys'
         | 'receipts-expired'
-        | 'clock';
+        | 'clock'
+        | 'nothing-known';
       sentence: string;
     }[];
   };
