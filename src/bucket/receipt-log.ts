@@ -2,11 +2,11 @@
 import {
   type Edge,
   entryBytes,
+  entryOfReceipt,
   formatEntry,
   fromBase64,
   type GrowingTree,
   HASH_BYTES,
-  hashOfReceipt,
   type LogEntry,
   leafHash,
   openCheckpoint,
@@ -73,8 +73,8 @@ export interface Submission extends ListedObject {
 }
 
 /** What the log says for a signed receipt; undefined of one without a signature. */
-export function entryOf({ jws, keptUntil }: Pick<Receipt, 'jws' | 'keptUntil'>): LogEntry | undefined {
-  return jws === undefined || keptUntil === undefined ? undefined : { keptUntil, hash: hashOfReceipt(jws) };
+export function entryOf({ jws, keptUntil, ...receipt }: Receipt): LogEntry | undefined {
+  return jws === undefined || keptUntil === undefined ? undefined : entryOfReceipt(jws, { ...receipt, keptUntil });
 }
 
 /**

@@ -24,7 +24,7 @@ p { margin: .4rem 0; }
 .no { color: var(--no); background: var(--no-back); }
 .unknown { color: var(--unknown); background: var(--unknown-back); }
 .wrong { color: var(--no); font-weight: 600; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; padding: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; padding: 0; }
 .figures div { padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--shade); }
 .figures dt { color: var(--soft); font-size: .85rem; }
 .figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
@@ -35,6 +35,7 @@ th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align
 thead th { background: var(--shade); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .id { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+td.id, td.why { min-width: 8rem; }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
 li { margin: .2rem 0; }
@@ -47,7 +48,7 @@ footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--li
   body { max-width: none; padding: 0; font-size: 10pt; }
   h1 { font-size: 17pt; } h2 { margin-top: 14pt; font-size: 12.5pt; break-after: avoid; }
   table { font-size: 8pt; } th, td { padding: 2.5pt 3.5pt; }
-  .time { white-space: normal; }
+  .time { white-space: normal; } td.id, td.why { min-width: 0; }
   .scroll { overflow: visible; }
   thead { display: table-header-group; } tfoot { display: table-row-group; }
   tr, .verdict, .figures div { break-inside: avoid; }
@@ -62,12 +63,6 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-const ANSWERS: Readonly<Record<Report['verdict']['answer'], string>> = {
-  yes: 'Yes',
-  no: 'No',
-  unknown: 'Not everything could be checked',
-};
-
 export function reportPage(report: Report): string {
   const { tenantId, period, verdict } = report;
   return [
@@ -79,7 +74,7 @@ export function reportPage(report: Report): string {
     `<title>Deletion report: ${escaped(tenantId)}, ${escaped(dayOf(period.to))}</title><style>${STYLE}</style></head><body><main>`,
     `<h1>Deletion of exam recordings: ${escaped(tenantId)}</h1>`,
     `<p class="about">Period: from ${time(period.from)} to ${time(period.to)}. All times are UTC.</p>`,
-    `<section class="verdict ${verdict.answer}"><h2>${escaped(verdict.question)} ${ANSWERS[verdict.answer]}.</h2>`,
+    `<section class="verdict ${verdict.answer}"><h2>${escaped(verdict.question)}</h2>`,
     `<p>${escaped(verdict.summary)}</p></section>`,
     figures(report),
     promise(report),
@@ -110,7 +105,7 @@ function figures({ totals }: Report): string {
     ...(earliestDeleteBy === null || latestDeleteBy === null
       ? []
       : [
-          `<div><dt>Held until</dt><dd class="small">between ${time(earliestDeleteBy)} and ${time(latestDeleteBy)}</dd></div>`,
+          `<div><dt>To be deleted by</dt><dd class="small">${day(earliestDeleteBy)} to ${day(latestDeleteBy)}</dd></div>`,
         ]),
   ];
   return `<dl class="figures">${entries.join('')}</dl>`;
@@ -123,15 +118,14 @@ function promise({ settings }: Report): string {
   return section(
     'The rules that were checked',
     list([
-      `A recording is deleted at most ${least(afterAssessmentSeconds)} after the assessment of its attempt was completed (policy 8.4).`,
-      `One that nobody assesses is deleted at most ${least(unassessedSeconds)} after it was made (policy 3.4).`,
-      ...(tenantOrderSeconds === null
-        ? []
-        : [`The organisation has ordered ${words(tenantOrderSeconds)}, whether assessed or not, where that is less.`]),
-      `Nothing is kept for more than ${words(ceilingSeconds)}. A restriction keeps nothing longer.`,
+      `The privacy policy allows at most ${words(ceilingSeconds)} after the assessment of an attempt was completed (8.4), and ` +
+        `${words(ceilingSeconds)} after it was made for a recording that nobody assesses (3.4). A restriction allows no more.`,
+      `Set for this organisation: ${least(afterAssessmentSeconds)} after the assessment, ${least(unassessedSeconds)} after it was ` +
+        `made without one${tenantOrderSeconds === null ? '' : ', as the organisation has ordered where that is less'}.`,
       `Deletion begins ${words(deletionMarginSeconds)} before the deadline, so that an outage breaks no promise.`,
-      `The receipt of each deletion is kept for ${words(logRetentionSeconds)}, as the logs are (policy 8.5), then deleted.`,
-      'These are the settings of today. A deadline in a receipt is the one that applied when its recording was deleted.',
+      `The receipt of each deletion is kept for ${words(logRetentionSeconds)}, as logs are (8.5), then deleted.`,
+      'These are the settings of today. A deadline in a receipt is the one that applied when its recording was deleted. A ' +
+        'shorter retention applies at once: what had been held for longer by then is reported as late.',
     ]),
   );
 }
@@ -239,7 +233,7 @@ function restrictionsOf({ restrictions }: Report): string {
   const rows = restrictions.items.map((row) => [
     ...idCells(row),
     timeCell(row.since),
-    `<td>${escaped(row.reason ?? 'cannot be read')}<br>${id(row.actor ?? '')}</td>`,
+    `<td class="why">${escaped(row.reason ?? 'cannot be read')}<br>${id(row.actor ?? '')}</td>`,
     timeCell(row.deleteBy),
   ]);
   return section('Restricted: held, and not played', table(head, rows) + leftOut(restrictions.leftOut));
@@ -304,7 +298,7 @@ function idCell(text: string): string {
 }
 
 function whyCell({ reason, actor }: ReportedDeletion): string {
-  return `<td>${escaped(reason)}<br>${id(actor)}</td>`;
+  return `<td class="why">${escaped(reason)}<br>${id(actor)}</td>`;
 }
 
 function timeCell(iso: string | null): string {
@@ -372,6 +366,10 @@ function id(text: string): string {
 
 function time(iso: string, withSeconds = false): string {
   return `<time class="time" datetime="${escaped(iso)}">${escaped(`${dayOf(iso)} ${iso.slice(11, withSeconds ? 19 : 16)}`)}</time>`;
+}
+
+function day(iso: string): string {
+  return `<time class="time" datetime="${escaped(iso)}">${escaped(dayOf(iso))}</time>`;
 }
 
 function dayOf(iso: string): string {

@@ -64,6 +64,7 @@ export const VERDICT_REASONS = [
   'unknown-keys',
   'receipts-expired',
   'clock',
+  'nothing-known',
 ] as const;
 
 export const report = z

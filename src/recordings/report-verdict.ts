@@ -39,7 +39,7 @@ function summaryOf(answer: Report['verdict']['answer'], facts: Facts, reasons: r
       : `${allOf(deleted, 'recording')} that ${were(deleted)} deleted in this period ${were(deleted)} deleted before ${deleted === 1 ? 'its' : 'their'} deadline.`;
   const ofHeld =
     held === 0
-      ? 'No recording is held any more.'
+      ? 'No recording is held now.'
       : held === 1
         ? 'The one recording that is still held is not past its deadline.'
         : `None of the ${inDigits(held)} recordings that are still held is past its deadline.`;
@@ -66,12 +66,18 @@ function brokenOf({ totals: { late, overdue }, closest }: Facts): Reason[] {
 }
 
 /** What keeps the answer from being yes. */
-function openOf({ notChecked, generatedAt, storeClock }: Facts): Reason[] {
+function openOf({ totals, notChecked, generatedAt, storeClock }: Facts): Reason[] {
   const receipts = numberOf(notChecked.unreadableReceipts);
   const descriptions = numberOf(notChecked.unreadableDescriptions);
   const { unknownKeys, receiptsExpiredBefore: before } = notChecked;
   const isClockRight = storeClock !== null && !clocksDiffer(Date.parse(generatedAt), Date.parse(storeClock));
+  const isNothingKnown = totals.begun + totals.deleted + totals.held === 0;
   return [
+    ...reasonIf(
+      isNothingKnown,
+      'nothing-known',
+      'Nothing is known of this organisation in this period, so there is nothing to confirm: is its name right?',
+    ),
     ...reasonIf(receipts > 0, 'unreadable-receipts', `${some(receipts, 'receipt')} cannot be read.`),
     ...reasonIf(descriptions > 0, 'unreadable-descriptions', `${some(descriptions, 'held recording')} cannot be read.`),
     ...reasonIf(

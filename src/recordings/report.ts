@@ -35,8 +35,8 @@ const ON_REQUEST: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
 
 /**
  * Reads all of a tenant: a LIST for each 1000 keys of its recordings and of its receipts, a GET for each held recording,
- * and one for each receipt that may be of the period. What is held is read first: what is deleted meanwhile is reported
- * as held, and nothing is missed between the two.
+ * and one for each receipt that may be of the period. What is held is read first, so nothing is missed between the two: what
+ * is deleted meanwhile may be reported as both.
  * @throws ServiceError `invalid-request` for a period that ends before it begins; StoreError
  */
 export async function createReport(context: ReportContext, tenant: string, period: ReportPeriod = {}): Promise<Report> {
@@ -49,6 +49,7 @@ class Reading {
   readonly #bucket: Bucket;
   readonly #startedAtMs: number;
   readonly #fromMs: number;
+  /** Infinite of a period until now: what is deleted while this reads is in it, or it would be in neither list. */
   readonly #toMs: number;
   readonly #exams = new ExamTotals();
   readonly #sums = { restricted: 0, beingDeleted: 0, withoutDescription: 0, heldBytes: 0, deletedBytes: 0 };
@@ -71,9 +72,9 @@ class Reading {
     this.#tenant = tenant;
     this.#bucket = new Bucket(context);
     this.#startedAtMs = context.now();
-    this.#toMs = Math.min(toMs ?? this.#startedAtMs, this.#startedAtMs);
+    this.#toMs = toMs !== undefined && toMs < this.#startedAtMs ? toMs : Number.POSITIVE_INFINITY;
     this.#fromMs = fromMs ?? this.#receiptsSinceMs;
-    if (this.#fromMs < this.#toMs) return;
+    if (this.#fromMs < Math.min(this.#toMs, this.#startedAtMs)) return;
     const message = 'Must be before "to", and before now';
     throw new ServiceError('invalid-request', `from ${message}.`, { errors: [{ path: 'from', message }] });
   }
@@ -88,9 +89,10 @@ class Reading {
     const checkpoint = await new ReceiptLog(this.#context.store, this.#tenant).checkpoint();
     await this.#readHeld();
     await this.#readReceipts();
+    const finishedAtMs = this.#context.now();
     const { rows, leftOut, totals } = this.#exams.result();
     const facts = {
-      period: { from: toIso(this.#fromMs), to: toIso(this.#toMs) },
+      period: { from: toIso(this.#fromMs), to: toIso(Math.min(this.#toMs, finishedAtMs)) },
       totals: { ...totals, ...this.#sums },
       closest: this.#closest ? deletionOf(this.#closest) : null,
       notChecked: {
@@ -119,7 +121,7 @@ class Reading {
       overdue: this.#overdue.result(),
       restrictions: this.#restrictions.result(),
       checkpoint: checkpoint === 'unreadable' ? null : checkpoint,
-      finishedAt: toIso(this.#context.now()),
+      finishedAt: toIso(finishedAtMs),
       serviceVersion: this.#context.version,
       howToCheck: [...HOW_TO_CHECK],
     };

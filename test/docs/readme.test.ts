@@ -153,8 +153,20 @@ describe('the commands', () => {
     expect(JSON.parse(await order(`reason=${reason}`, client, withdrawn))).toMatchObject({ reason });
     const events = ['exported', 'restricted', 'exported', 'exported', 'unrestricted'];
     expect(JSON.parse(await order('/access-log'))).toMatchObject({ items: events.map((event) => ({ event })) });
+    expect(JSON.parse(await order('/explanation'))).toMatchObject({ state: 'held', rule: 'unassessed', wrong: false });
     expect(JSON.parse(await order('$P?reason=erasure'))).toMatchObject({ receipts: [{ recordingId: kept }] });
     expect(await held()).toEqual({ items: [], nextCursor: null });
+    const both = { items: [{ recordingId: kept }, { recordingId: withdrawn }], nextCursor: null, unreadable: [] };
+    expect(JSON.parse(await order('$P/receipts"'))).toMatchObject(both);
+    expect(JSON.parse(await order('deletedAfter='))).toMatchObject({ items: [{ recordingId: kept }] });
+    await order('text/csv');
+    const csv = await readFile(join(installation.dataDir, `receipts-${EXAM}.csv`), 'utf8');
+    expect(csv.trimEnd().split('\r\n')).toHaveLength(3);
+    await order('/v1/report"');
+    const report = await readFile(join(installation.dataDir, 'report.html'), 'utf8');
+    expect(report).toContain(
+      'Yes. All 2 recordings that were deleted in this period were deleted before their deadline.',
+    );
     expect([...left]).toEqual([]);
   });
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
   checkProof,
   consistencyProof,
+  entryOfReceipt,
   formatEntry,
   hashOfReceipt,
   openCheckpoint,
@@ -86,7 +87,7 @@ test('a receipt is signed, comes into the log of its tenant after the grace peri
   const report = await service.after(HOUR_MS + MINUTE_MS).sweep();
   expect(report).toMatchObject({ logged: 1, failed: 0 });
   expect(report.checkpoints).toEqual({ acme: await logOf().checkpoint() });
-  expect(await entriesOf()).toEqual([formatEntry({ keptUntil: claims.keptUntil, hash: hashOfReceipt(jws ?? '') })]);
+  expect(await entriesOf()).toEqual([formatEntry(entryOfReceipt(jws ?? '', claims))]);
   const checkpoint = await openCheckpoint(report.checkpoints.acme ?? '', originOf('acme'), keys);
   expect(checkpoint.size).toBe(1);
   expect(await findingsOf()).toEqual([]);
@@ -125,7 +126,11 @@ test('a log grows across the borders of its tiles, and every checkpoint that was
   const held: string[] = [];
   const receipt = (await erase(1))[0] as Receipt;
   for (let round = 0; round < 8; round += 1) {
-    const many = Array.from({ length: 97 }, (_, index) => ({ ...receipt, jws: `${receipt.jws}${round}-${index}` }));
+    const many = Array.from({ length: 97 }, (_, index) => ({
+      ...receipt,
+      recordingId: `${round}-${index}`,
+      jws: `${receipt.jws}${round}-${index}`,
+    }));
     await submitReceipts({ ...service.context, signer: testSigner }, 'acme', many);
     const { checkpoints } = await service.after(2 * HOUR_MS).sweep();
     held.push(checkpoints.acme ?? '');
@@ -292,6 +297,26 @@ test('a receipt that replaces another names it', async () => {
   await service.after(2 * HOUR_MS).sweep();
   expect(await entriesOf()).toHaveLength(2);
   expect(await findingsOf()).toEqual([]);
+});
+
+test('two purges of one recording at once write two receipts, of which one stays and proves as much', async () => {
+  const ref = await service.record();
+  service.clock.advance(2 * HOUR_MS);
+  let isFirst = true;
+  // The second purge runs from its beginning to its end while the first is about to write its receipt.
+  const overtaken = replacing(service.store, 'put', 'receipts/', async (go) => {
+    if (isFirst) {
+      isFirst = false;
+      await service.erase(ref);
+    }
+    return go();
+  });
+  await service.erase(ref, overtaken);
+  await service.after(2 * HOUR_MS).sweep();
+  const hashes = (await entriesOf()).map((entry) => parseEntry(entry)?.hash);
+  expect(new Set(hashes).size).toBe(2);
+  const report = await checkProof(await proofOf(), { keys, nowMs: service.clock.now() });
+  expect(report).toMatchObject({ findings: [], receipts: 1, replaced: 1 });
 });
 
 test('a log outlives its receipts, and says for how long each was kept', async () => {

@@ -1,7 +1,7 @@
 // Checks what a controller took away, without the service: all receipts of a tenant against its log.
 import { type Checkpoint, CheckpointError, openCheckpoint, originOf } from './checkpoint.ts';
 import { utf8 } from './encoding.ts';
-import { hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
+import { entryOfReceipt, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
 import { findingOf, type ProofFinding, type ProofProblem } from './problems.ts';
 import { readProofFile } from './proof-file.ts';
@@ -202,7 +202,7 @@ class ProofCheck {
       // A receipt that was submitted twice has two entries, which say the same.
       const first = read.get(entry.hash);
       if (!first) read.set(entry.hash, { ...entry, place });
-      else if (first.keptUntil !== entry.keptUntil) {
+      else if (formatEntry(first) !== text) {
         this.#find('receipt-contradicts-entry', `entries ${first.place} and ${place}`);
       }
     }
@@ -259,7 +259,8 @@ class ProofCheck {
     for (const [hash, claims] of receipts) {
       const { recordingId, keptUntil } = claims;
       const entry = entries.get(hash);
-      if (entry && entry.keptUntil !== keptUntil) this.#find('receipt-contradicts-entry', recordingId);
+      if (entry && formatEntry(entry) !== formatEntry({ ...entryOfReceipt('', claims), hash }))
+        this.#find('receipt-contradicts-entry', recordingId);
       if (!entry && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
       else if (!entry) notYetLogged += 1;
       if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
@@ -277,10 +278,12 @@ class ProofCheck {
     asOfMs: number,
   ): { expired: number; replaced: number } {
     const today = dayOf(asOfMs);
+    // Two purges of one recording at once write a receipt each, and one of them stays: it proves as much.
+    const generations = new Map([...receipts].map(([, claims]) => [recordingHash(claims), generationOf(claims)]));
     let [expired, replaced] = [0, 0];
-    for (const [hash, { keptUntil, place }] of entries) {
+    for (const [hash, { keptUntil, place, recording, generation }] of entries) {
       if (receipts.has(hash)) continue;
-      if (superseded.has(hash)) replaced += 1;
+      if (superseded.has(hash) || (generations.get(recording) ?? -1) >= generation) replaced += 1;
       else if (keptUntil < today) expired += 1;
       else this.#find('receipt-missing', `entry ${place}, to be kept until ${keptUntil}`);
     }
@@ -298,6 +301,14 @@ class ProofCheck {
       }
     }
   }
+}
+
+function recordingHash(claims: ReceiptClaims): string {
+  return entryOfReceipt('', claims).recording;
+}
+
+function generationOf({ supersedes = [] }: ReceiptClaims): number {
+  return supersedes.length;
 }
 
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */

@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import {
   type Checkpoint,
   checkpointText,
+  entryOfReceipt,
   formatEntry,
   GrowingTree,
   hashOfReceipt,
@@ -85,8 +86,8 @@ export function claimsOf(name: string | number, deletedMs: number, more: Partial
   };
 }
 
-export function entryOf(jws: string, keptUntil: string): string {
-  return formatEntry({ keptUntil, hash: hashOfReceipt(jws) });
+export function entryOf(jws: string, claims: ReceiptClaims): string {
+  return formatEntry(entryOfReceipt(jws, claims));
 }
 
 export interface Deletion {
@@ -97,7 +98,7 @@ export interface Deletion {
 
 export function deletionOf(claims: ReceiptClaims, key: SigningKey): Deletion {
   const jws = signReceipt(claims, key);
-  return { jws, claims, entry: entryOf(jws, claims.keptUntil) };
+  return { jws, claims, entry: entryOf(jws, claims) };
 }
 
 export interface Installation {

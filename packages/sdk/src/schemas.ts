@@ -633,7 +633,8 @@ export interface Report {
         | 'unreadable-descriptions'
         | 'unknown-keys'
         | 'receipts-expired'
-        | 'clock';
+        | 'clock'
+        | 'nothing-known';
       sentence: string;
     }[];
   };

@@ -1,0 +1,290 @@
+// The auditor's report: yes only over what was read; what was late, requested, held, overdue, and what could not be checked.
+import { createHash } from 'node:crypto';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Receipt } from '../../src/bucket/documents.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
+import { createReport, type ReportPeriod } from '../../src/recordings/report.ts';
+import { MAX_EXAMS } from '../../src/recordings/report-exams.ts';
+import { MAX_ROWS } from '../../src/recordings/report-lists.ts';
+import { reportPage } from '../../src/recordings/report-page.ts';
+import type { Report } from '../../src/recordings/report-schema.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
+import { reportText } from '../../src/runtime/report.ts';
+import { overriding } from '../kit/interventions.ts';
+import { receiptKey, recordingKey } from '../kit/keys.ts';
+import { CALLER } from '../kit/service.ts';
+import { type RetentionService, startRetention, timeless } from '../sweeper/support.ts';
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+const report = (period?: ReportPeriod, tenant = 'acme') => createReport(service.context, tenant, period);
+const codesOf = ({ verdict }: Report) => verdict.reasons.map(({ code }) => code);
+
+/** Rewrites a receipt. */
+async function forge(ref: RecordingRef, change: Partial<Receipt>): Promise<void> {
+  await service.put(receiptKey(ref), JSON.stringify({ ...(await service.receiptOf(ref)), ...change }));
+}
+
+describe('the verdict', () => {
+  test('is yes where all was deleted in time, nothing held is overdue, and all could be read', async () => {
+    const first = await service.record();
+    await service.record({ exam: 'law', attempt: 'a2' });
+    service.clock.advance(29 * DAY_MS + HOUR_MS);
+    await service.sweep();
+    const held = await service.record({ exam: 'law', attempt: 'a3' });
+    await service.after(HOUR_MS).assess(held);
+    const made = await report();
+    expect(made.verdict).toMatchObject({ answer: 'yes', reasons: [] });
+    expect(made.verdict.summary).toBe(
+      'Yes. All 2 recordings that were deleted in this period were deleted before their deadline. ' +
+        'The one recording that is still held is not past its deadline.',
+    );
+    const deleteBy = toIso(service.clock.now() + 30 * DAY_MS);
+    const sums = { begun: 3, webcam: 1, kindUnknown: 2, deleted: 2, late: 0, held: 1, assessed: 1, overdue: 0 };
+    expect(made.totals).toMatchObject({ ...sums, earliestDeleteBy: deleteBy, latestDeleteBy: deleteBy });
+    expect(made.exams).toMatchObject([
+      { examId: 'law', begun: 2, deleted: 1, held: 1 },
+      { examId: 'math', begun: 1, deleted: 1, held: 0, earliestDeleteBy: null },
+    ]);
+    expect(made.reasons).toEqual([{ reason: 'retention', deleted: 2 }]);
+    const closest = await service.receiptOf(first);
+    expect(made.closest).toMatchObject({ recordingId: first.recording, deletedAt: closest?.deletedAt, lateSeconds: 0 });
+    expect(made).toMatchObject({ checkpoint: null, serviceVersion: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    expect(made.settings).toMatchObject({ ceilingSeconds: 2_592_000, deletionMarginSeconds: 86_400 });
+  });
+
+  test('is no where something was deleted late, and names it with how late it was', async () => {
+    const late = await service.record();
+    const inTime = await service.record({ attempt: 'a2' });
+    await service.after(HOUR_MS).erase(inTime);
+    service.clock.advance(30 * DAY_MS + 2 * HOUR_MS);
+    await service.sweep();
+    const made = await report();
+    expect(made.verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'deleted-late' }] });
+    expect(made.verdict.summary).toBe('No. 1 recording was deleted after the deadline, the latest 3 hours after it.');
+    expect(made.late).toMatchObject({ items: [{ recordingId: late.recording }], leftOut: 0 });
+    expect(made.closest).toMatchObject({ recordingId: late.recording, lateSeconds: made.late.items[0]?.lateSeconds });
+    expect(made.exams).toMatchObject([{ examId: 'math', deleted: 2, late: 1, onRequest: 1 }]);
+  });
+
+  test('is no while something is past its deadline and still there, whatever is left of it', async () => {
+    const ref = await service.record();
+    const leftOver = await service.record({ attempt: 'a2' });
+    await service.remove(recordingKey(leftOver, 'manifest'));
+    service.clock.advance(30 * DAY_MS + MINUTE_MS);
+    const made = await report();
+    expect(made.verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'overdue' }] });
+    expect(made.verdict.summary).toBe('No. 2 recordings are past the deadline and still there.');
+    const deleteBy = toIso(createdAtOf(ref.recording) + 30 * DAY_MS);
+    expect(made.overdue.items[0]).toMatchObject({ recordingId: ref.recording, deleteBy });
+    expect(made.totals).toMatchObject({ held: 2, overdue: 2, withoutDescription: 1 });
+  });
+
+  test.each<[string, string, (ref: RecordingRef, held: RecordingRef) => Promise<unknown>]>([
+    ['a receipt that cannot be read', 'unreadable-receipts', (ref) => service.put(receiptKey(ref), '{')],
+    ['a receipt of another recording', 'unreadable-receipts', (ref) => forge(ref, { attemptId: 'another' })],
+    [
+      'a description that cannot be read',
+      'unreadable-descriptions',
+      (_, held) => service.put(recordingKey(held, 'manifest'), '{'),
+    ],
+    ['an object that is not ours', 'unknown-keys', () => service.put('receipts/acme/math/stranger.json', '{}')],
+    ['an object beside recordings', 'unknown-keys', () => service.put('attempts/acme/math/a1/what/is/this', '{}')],
+  ])('is never yes over %s', async (_, code, spoil) => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    const held = await service.record({ attempt: 'a2' });
+    expect((await report()).verdict.answer).toBe('yes');
+    await spoil(ref, held);
+    const made = await report();
+    expect([made.verdict.answer, codesOf(made)]).toEqual(['unknown', [code]]);
+    expect(made.verdict.summary).toMatch(/^Not everything could be checked\. 1 [\s\S]* Of what could be read: /);
+  });
+
+  test('is no, with what could not be read, where both are so', async () => {
+    const [late, torn] = [await service.record(), await service.record({ attempt: 'a2' })];
+    service.clock.advance(31 * DAY_MS);
+    await service.sweep();
+    await service.put(receiptKey(torn), '{');
+    const made = await report();
+    expect([made.verdict.answer, codesOf(made)]).toEqual(['no', ['deleted-late', 'unreadable-receipts']]);
+    const { tenant: _, exam: examId, attempt: attemptId, recording: recordingId } = torn;
+    expect(made.notChecked.unreadableReceipts.items).toEqual([{ examId, attemptId, recordingId }]);
+    expect(made.late.items.map((row) => row.recordingId)).toEqual([late.recording]);
+  });
+
+  test('is not yes over a time whose receipts have expired, or of an organisation of which nothing is known', async () => {
+    await service.after(400 * DAY_MS).record();
+    const made = await report({ fromMs: service.clock.now() - 366 * DAY_MS });
+    expect([made.verdict.answer, codesOf(made)]).toEqual(['unknown', ['receipts-expired']]);
+    expect(made.notChecked.receiptsExpiredBefore).toBe(toIso(service.clock.now() - 365 * DAY_MS));
+    expect(codesOf(await report())).toEqual([]);
+    expect(codesOf(await report({}, 'nobody'))).toEqual(['nothing-known']);
+  });
+
+  test('is not yes by a clock that the store does not confirm', async () => {
+    await service.record();
+    const now = () => service.clock.now() + 6 * MINUTE_MS;
+    expect(codesOf(await createReport({ ...service.context, now }, 'acme'))).toEqual(['clock']);
+    const store = timeless(service.store);
+    expect(codesOf(await createReport({ ...service.context, store }, 'acme'))).toEqual(['clock']);
+  });
+
+  test('fails where the store does: no report is made of a part', async () => {
+    await service.erase(await service.record());
+    const store = overriding(service.store, { get: () => Promise.reject(new Error('away')) });
+    await expect(createReport({ ...service.context, store }, 'acme')).rejects.toThrow('away');
+  });
+});
+
+describe('the period', () => {
+  test('is half open, by the times of deletion and of creation; a later deletion is not in it', async () => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    const deletedMs = Date.parse((await service.receiptOf(ref))?.deletedAt ?? '');
+    const createdMs = createdAtOf(ref.recording);
+    service.clock.advance(HOUR_MS);
+    const countsIn = async (fromMs: number, toMs: number) => {
+      const { begun, deleted } = (await report({ fromMs, toMs })).totals;
+      return { begun, deleted };
+    };
+    expect(await countsIn(createdMs, deletedMs)).toEqual({ begun: 1, deleted: 0 });
+    expect(await countsIn(createdMs, deletedMs + 1)).toEqual({ begun: 1, deleted: 1 });
+    expect(await countsIn(createdMs + 1, deletedMs + 1)).toEqual({ begun: 0, deleted: 1 });
+    expect(await countsIn(deletedMs + 1, service.clock.now())).toEqual({ begun: 0, deleted: 0 });
+    for (const toMs of [deletedMs, deletedMs - 1]) {
+      await expect(report({ fromMs: deletedMs, toMs })).rejects.toMatchObject({ code: 'invalid-request' });
+    }
+    await expect(report({ fromMs: service.clock.now() })).rejects.toMatchObject({ code: 'invalid-request' });
+  });
+
+  test('until now has what is deleted while the report is made', async () => {
+    const ref = await service.record();
+    service.clock.advance(HOUR_MS);
+    const store = overriding(service.store, {
+      async list(prefix, options) {
+        if (prefix === 'attempts/acme/') await service.after(MINUTE_MS).erase(ref);
+        return service.store.list(prefix, options);
+      },
+    });
+    const { totals, period } = await createReport({ ...service.context, store }, 'acme');
+    expect(totals).toMatchObject({ begun: 1, deleted: 1, held: 0 });
+    expect(period.to).toBe(toIso(service.clock.now()));
+  });
+
+  test('reads no receipt that its listing shows to be of another time', async () => {
+    await service.erase(await service.record());
+    service.clock.advance(10 * DAY_MS);
+    service.testStore.requests.length = 0;
+    await report({ fromMs: service.clock.now() - DAY_MS });
+    expect(service.testStore.requests.map(({ operation }) => operation)).toEqual(Array(3).fill('ListObjectsV2'));
+  });
+});
+
+test('what was requested is listed with who and why, what is restricted too; another tenant is not in it', async () => {
+  const [first, second] = [await service.record(), await service.record({ attempt: 'a2' })];
+  await service.after(HOUR_MS).erase(first);
+  await service.after(HOUR_MS).erase(second);
+  const held = await service.record({ attempt: 'a3' });
+  await restrictRecording(service.context, CALLER, held, 'case 7');
+  await service.record({ tenant: 'other' });
+  const made = await report();
+  expect(made.onRequest).toMatchObject({
+    items: [{ recordingId: second.recording, reason: 'erasure', actor: 'desk' }, { recordingId: first.recording }],
+    leftOut: 0,
+  });
+  const deleteBy = toIso(createdAtOf(held.recording) + 30 * DAY_MS);
+  const restriction = { recordingId: held.recording, reason: 'case 7', actor: 'tester', deleteBy };
+  expect(made.restrictions.items).toMatchObject([restriction]);
+  expect(made.totals).toMatchObject({ held: 1, unassessed: 1, restricted: 1, onRequest: 2 });
+  expect(made.notChecked.unsignedReceipts).toBe(2);
+});
+
+test('rows are as many as people read, and the worst; the totals have all', async () => {
+  const [ref] = [await service.record()];
+  await service.after(HOUR_MS).erase(ref);
+  const receipt = (await service.receiptOf(ref)) as Receipt;
+  const deadlineMs = Date.parse(receipt.deadline);
+  service.clock.advance(31 * DAY_MS);
+  const many = 2 * MAX_ROWS + 50;
+  for (let index = 0; index < many; index += 1) {
+    const copy = { ...ref, exam: `exam-${index}` };
+    const late = { ...receipt, examId: copy.exam, deletedAt: toIso(deadlineMs + (index + 1) * 1000) };
+    await service.put(receiptKey(copy), JSON.stringify(late));
+  }
+  const made = await report();
+  expect(made.late).toMatchObject({ leftOut: many - MAX_ROWS });
+  expect(made.late.items.map(({ lateSeconds }) => lateSeconds)).toEqual(
+    Array.from({ length: MAX_ROWS }, (_, index) => many - index),
+  );
+  expect(made.totals).toMatchObject({ deleted: many + 1, late: many });
+  expect(made.verdict.summary).toContain(
+    `${many} recordings were deleted after the deadline, the latest 4 minutes 10 seconds`,
+  );
+  const page = reportPage(made);
+  expect(page).toContain(`Here are ${MAX_ROWS}; ${many - MAX_ROWS} more are left out.`);
+});
+
+test('exams beyond a number have no row of their own, and are in the totals', async () => {
+  const ref = await service.record();
+  await service.erase(ref);
+  const receipt = (await service.receiptOf(ref)) as Receipt;
+  for (let index = 0; index < MAX_EXAMS + 10; index += 1) {
+    const examId = `exam-${index}`;
+    await service.put(receiptKey({ ...ref, exam: examId }), JSON.stringify({ ...receipt, examId }));
+  }
+  service.clock.advance(1);
+  const { exams, examsLeftOut, totals } = await report();
+  expect([exams.length, examsLeftOut, totals.deleted]).toEqual([MAX_EXAMS, 11, MAX_EXAMS + 11]);
+});
+
+describe('the page', () => {
+  test('is one document without scripts, whose policy allows its own style alone', async () => {
+    await service.erase(await service.record());
+    service.clock.advance(1);
+    const page = reportPage(await report());
+    const [, style = ''] = /<style>([\s\S]*)<\/style>/.exec(page) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+    const [, policy = ''] = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page) ?? [];
+    expect(policy.replaceAll('&#39;', "'")).toContain(`default-src 'none'; style-src 'sha256-${hash}'`);
+    expect(page).not.toMatch(/<script|<link|<img|<iframe|\son\w+=|\sstyle=|url\(|@import|https?:/i);
+    expect(style).toMatch(/@page \{ size: A4/);
+    expect(page).toContain('Yes. The one recording that was deleted in this period was deleted before its deadline.');
+  });
+
+  test('escapes whatever it shows', async () => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    await forge(ref, { actor: '<img src=x onerror=alert(1)>"\'&' });
+    const held = await service.record({ attempt: 'a2' });
+    await restrictRecording(service.context, CALLER, held, '</td><script>alert(2)</script>');
+    const page = reportPage(await report());
+    expect(page).not.toMatch(/<img|<script/);
+    expect(page).toContain('&#60;img src=x onerror=alert(1)&#62;&#34;&#39;&#38;');
+    expect(page).toContain('&#60;/td&#62;&#60;script&#62;');
+  });
+
+  test('names what is wrong where it stands', async () => {
+    const torn = await service.record();
+    await service.after(HOUR_MS).erase(torn);
+    await service.put(receiptKey(torn), '{');
+    await service.record({ attempt: 'a2' });
+    service.clock.advance(31 * DAY_MS);
+    const page = reportPage(await report());
+    expect(page).toContain('class="verdict no"');
+    expect(page).toContain('These recordings had to be gone by now, and are still there.');
+    expect(page).toMatch(/1 receipts cannot be read<\/strong>: <span class="id">math\/a1\//);
+  });
+});
+
+test('as text it begins with the question and the answer', async () => {
+  await service.record();
+  const text = reportText(await report());
+  expect(text).toMatch(/^Was everything deleted in time\? Yes\. No recording was deleted in this period\. The one /);
+  expect(text).toMatch(/1 held now: 0 assessed, 1 unassessed, 0 restricted, 0 past their deadline/);
+});
