@@ -1,12 +1,14 @@
 // The log of receipts, one for each tenant: an append-only Merkle tree that each sweep lets grow by what was submitted.
 import {
+  CheckpointError,
   type Edge,
   entryBytes,
   entryOfReceipt,
   formatEntry,
   fromBase64,
-  type GrowingTree,
+  GrowingTree,
   HASH_BYTES,
+  isSameHash,
   type LogEntry,
   leafHash,
   openCheckpoint,
@@ -123,14 +125,19 @@ export async function* listSubmissions(
   if (first) yield { tenant: first.tenant, submissions: own, storeTimeMs: timeMs };
 }
 
-/** The log of one tenant. Every method throws StoreError when the store fails. */
+/**
+ * The log of one tenant. Every method throws StoreError when the store fails. With `keys`, a head whose checkpoint none of
+ * them has signed, or does not belong to it, is unreadable: what is built upon a head must be what was signed.
+ */
 export class ReceiptLog {
   readonly #store: ObjectStore;
   readonly #tenant: string;
+  readonly #keys: PublicKeys | undefined;
 
-  constructor(store: ObjectStore, tenant: string) {
+  constructor(store: ObjectStore, tenant: string, keys?: PublicKeys) {
     this.#store = store;
     this.#tenant = tenant;
+    this.#keys = keys;
   }
 
   /** What reports call it. */
@@ -145,7 +152,7 @@ export class ReceiptLog {
     const [latest, ...older] = objects.filter(({ key }) => parseKey(key)?.type === 'log-head');
     if (!latest) return undefined;
     const read = await this.readHead(latest.key);
-    if (!read || read === 'unreadable') return 'unreadable';
+    if (!read || read === 'unreadable' || !(await this.#isTrue(read))) return 'unreadable';
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
 
@@ -261,12 +268,14 @@ export class ReceiptLog {
     return undefined;
   }
 
-  /** Whether a key of the set has signed this head's checkpoint, and over its size. */
-  async isSigned({ checkpoint, size }: Head, keys: PublicKeys): Promise<boolean> {
+  async #isTrue(head: Head): Promise<boolean> {
+    if (!this.#keys) return true;
     try {
-      return (await openCheckpoint(checkpoint, originOf(this.#tenant), keys)).size === size;
-    } catch {
-      return false;
+      const { size, root } = await openCheckpoint(head.checkpoint, originOf(this.#tenant), this.#keys);
+      return size === head.size && isSameHash(root, new GrowingTree(size, edgeOf(head)).root);
+    } catch (error) {
+      if (error instanceof CheckpointError) return false;
+      throw error;
     }
   }
 }

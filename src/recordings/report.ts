@@ -21,7 +21,7 @@ import { HOW_TO_CHECK, NEVER_CHECKED, verdictOf } from './report-verdict.ts';
 
 export type ReportContext = Pick<
   RecordingsContext,
-  'store' | 'policy' | 'now' | 'randomBytes' | 'leadMs' | 'logRetentionMs' | 'version'
+  'store' | 'policy' | 'now' | 'randomBytes' | 'leadMs' | 'logRetentionMs' | 'version' | 'signer'
 >;
 
 /** Times in milliseconds since the epoch. Default: from as far back as receipts are kept, until now. */
@@ -86,7 +86,7 @@ class Reading {
 
   async read(): Promise<Report> {
     const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
-    const checkpoint = await new ReceiptLog(this.#context.store, this.#tenant).checkpoint();
+    const checkpoint = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer?.keys).checkpoint();
     await this.#readHeld();
     await this.#readReceipts();
     const finishedAtMs = this.#context.now();

@@ -5,6 +5,7 @@ import {
   consistencyProof,
   entryOfReceipt,
   formatEntry,
+  GrowingTree,
   hashOfReceipt,
   openCheckpoint,
   openReceipt,
@@ -15,7 +16,7 @@ import {
   verifyConsistency,
 } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../../src/bucket/documents.ts';
-import { entryOf, type Head, ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
+import { entryOf, type Head, leafOf, ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
@@ -267,6 +268,32 @@ test('a head that cannot be read, or a store that fails, stops a log and nothing
   await service.store.put(head, good ?? new Uint8Array());
   const failingStore = failing(service.store, 'put', 'log/');
   expect((await service.sweepOn(failingStore)).failed).toBe(1);
+  expect((await service.sweep()).logged).toBe(1);
+  expect(await findingsOf()).toEqual([]);
+});
+
+test('a head that no key has signed, or whose entries are not those of its checkpoint, is not built upon', async () => {
+  await erase(2);
+  await service.after(2 * HOUR_MS).sweep();
+  const [key = ''] = await service.keys('log/acme/heads/');
+  const good = (await service.store.get(key)) ?? new Uint8Array();
+  const head = JSON.parse(Buffer.from(good).toString());
+  const [first, second] = head.entries;
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const root = new GrowingTree(2, [head.entries.map(leafOf)]).root;
+  const forged = await stranger.signCheckpoint({ origin: originOf('acme'), size: 2, root });
+  await erase(1);
+  service.clock.advance(2 * HOUR_MS);
+  for (const changed of [{ checkpoint: forged }, { entries: [second, first] }, { entries: [first, first] }]) {
+    await service.put(key, JSON.stringify({ ...head, ...changed }));
+    const report = await service.sweep();
+    expect(report.problems).toEqual([expect.objectContaining({ code: 'log-head-unreadable' })]);
+  }
+  // A longer log that nobody has signed hides the true one, and is not believed either.
+  await service.put('log/acme/heads/999999999990', JSON.stringify(head));
+  expect((await service.sweep()).problems).toEqual([expect.objectContaining({ code: 'log-head-unreadable' })]);
+  await service.remove('log/acme/heads/999999999990');
+  await service.store.put(key, good);
   expect((await service.sweep()).logged).toBe(1);
   expect(await findingsOf()).toEqual([]);
 });
