@@ -5,7 +5,7 @@ import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import { explainRecording } from '../../src/recordings/explain.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
-import { receiptKey, recordingKey } from '../kit/keys.ts';
+import { dueAttemptKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER, mediaKey } from '../kit/service.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -91,6 +91,14 @@ describe('a recording that is held', () => {
     await service.makeDue(ref);
     expect(await explain(ref)).toMatchObject({ wrong: false });
     expect((await codesOf(ref)).facts).toContain('queued');
+  });
+
+  test('and to which only a later entry leads is wrong: it would be found too late', async () => {
+    const ref = await service.record();
+    await service.remove(...(await service.due('attempt', ref)));
+    await service.put(dueAttemptKey(createdAtOf(ref.recording) + 30 * DAY_MS + 1, ref, 'late'));
+    expect(await explain(ref)).toMatchObject({ wrong: true });
+    expect((await codesOf(ref)).facts).toContain('not-queued');
   });
 
   test('and to which nothing leads is wrong', async () => {
