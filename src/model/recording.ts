@@ -72,7 +72,7 @@ export const time = z.iso.datetime();
 export const count = z.int().nonnegative();
 /** Beside each `deleteBy`. */
 export const deletableFrom = time.describe(
-  'From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.',
+  'From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.',
 );
 
 export const recording = z.object({

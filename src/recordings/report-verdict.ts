@@ -8,7 +8,9 @@ type Reason = Report['verdict']['reasons'][number];
 
 /** What such a report never checks. */
 export const NEVER_CHECKED: readonly string[] = [
-  'Whether a receipt is missing or was changed: the operator runs `verify`, which follows the chain of all receipts.',
+  'Whether a receipt is missing or was changed, or what it proves deleted is there again: the operator runs `verify`, ' +
+    'which follows the chain of all receipts.',
+  'Recordings that began while this report was made: they may be missing.',
   'Uploads that belong to no recording: `verify` searches them.',
   'Copies outside of the store, such as exports and backups: they are not under the control of this service.',
 ];

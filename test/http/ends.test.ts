@@ -163,6 +163,7 @@ describe.each([
       else if (call.name === 'explanation') expect(answer).toMatchObject({ status: 200, body: { state: 'deleted' } });
       else if (call.name === 'abort') expect(answer.status).toBe(204);
       else if (call.name === 'access log') expect(answer).toMatchObject({ status: 200, body: { nextCursor: null } });
+      else if (call.name === 'explanation') expect(answer).toMatchObject({ status: 200, body: { receipt } });
       else {
         expectProblem(answer, 410, 'recording-deleted');
         expect(answer.body.receipt).toEqual(receipt);

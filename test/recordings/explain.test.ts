@@ -5,7 +5,7 @@ import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import { explainRecording } from '../../src/recordings/explain.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
-import { receiptKey, recordingKey } from '../kit/keys.ts';
+import { dueAttemptKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER, mediaKey } from '../kit/service.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -93,13 +93,30 @@ describe('a recording that is held', () => {
     expect((await codesOf(ref)).facts).toContain('queued');
   });
 
+  test('and to which only a later entry leads is wrong: it would be found too late', async () => {
+    const ref = await service.record();
+    await service.remove(...(await service.due('attempt', ref)));
+    await service.put(dueAttemptKey(createdAtOf(ref.recording) + 30 * DAY_MS + 1, ref, 'late'));
+    expect(await explain(ref)).toMatchObject({ wrong: true });
+    expect((await codesOf(ref)).facts).toContain('not-queued');
+  });
+
   test('and to which nothing leads is wrong', async () => {
     const ref = await service.record();
-    await service.record({ attempt: 'another' });
+    await service.makeDue({ ...ref, attempt: 'another' });
     await service.remove(...(await service.due('attempt', ref)));
     expect(await explain(ref)).toMatchObject({ state: 'held', wrong: true });
     const { facts, next } = await codesOf(ref);
     expect([facts.at(-1), next.at(-1)]).toEqual(['not-queued', 'run-verify']);
+  });
+
+  test('in a queue that is too long to be searched is not called wrong', async () => {
+    service = startRetention({ memory: { pageKeys: 2 } });
+    const ref = await service.record();
+    await service.remove(...(await service.due('attempt', ref)));
+    for (let index = 0; index < 101; index += 1) await service.makeDue({ ...ref, attempt: `b${index}` });
+    expect(await explain(ref)).toMatchObject({ wrong: false });
+    expect((await codesOf(ref)).facts).toContain('queue-not-searched');
   });
 
   test('whose description cannot be read is wrong, and deleted in time all the same', async () => {

@@ -18,7 +18,8 @@ test('the compiled service finds that the embedded store has all it needs, tags 
   afterThisTest(() => rm(compiled, { recursive: true, force: true }));
   const options = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(compiled, 'dist')];
   await promisify(execFile)(join(ROOT, 'node_modules/.bin/tsc'), options, { cwd: ROOT });
-  await copyFile(join(ROOT, 'openapi.json'), join(compiled, 'openapi.json'));
+  // As in the image.
+  for (const file of ['openapi.json', 'package.json']) await copyFile(join(ROOT, file), join(compiled, file));
   const installation = await install();
   afterThisTest(() => installation.remove());
   const args = ['--conditions=source', join(compiled, 'dist/main.js'), 'serve'];

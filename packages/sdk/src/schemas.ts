@@ -222,7 +222,7 @@ export interface Recording {
    */
   deleteBy: string;
   /**
-   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
    */
   deletableFrom: string;
   /**
@@ -325,7 +325,7 @@ export interface Assessment {
    */
   deleteBy: string;
   /**
-   * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+   * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
    */
   deletableFrom: string;
   recordings: number;
@@ -1148,7 +1148,7 @@ export interface ParticipantExport {
      */
     deleteBy: string;
     /**
-     * From this time on the recording may already be gone: the first sweep after it deletes it. Look at it before this.
+     * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
      */
     deletableFrom: string;
     /**
