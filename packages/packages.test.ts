@@ -1,5 +1,6 @@
 // Each package as those who install it have it: packed, alone in a folder, imported, and its types checked.
 import { execFile } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { glob, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -14,6 +15,9 @@ interface Manifest {
   readonly engines?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
 }
+
+/** What a package has besides its library. */
+const PROGRAMS: Record<string, readonly string[]> = { 'receipt-verifier': ['dist/cli.js', 'dist/verifier.html'] };
 
 /** Of each package: a program, which prints `works`. */
 const CONSUMERS: Record<string, string> = {
@@ -52,6 +56,14 @@ const CONSUMERS: Record<string, string> = {
     const ids = { exam: 'e', attempt: 'a', participantId: 'p', kind: 'webcam', consent } as const;
     const options = await open({ service: 'http://service.test', ...ids, getToken: async () => 't' });
     if (options.getChunkSize() === 5 && RecordingError) console.log('works');`,
+  'receipt-verifier': `
+    import { checkProof, type ProofReport, readPublicKeys } from '${SCOPE}/receipt-verifier';
+    const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';
+    const keys = await readPublicKeys({ keys: [{ kty: 'OKP', crv: 'Ed25519', x }] });
+    const report: ProofReport = await checkProof({}, { keys, nowMs: 0 });
+    // @ts-expect-error there is no check without keys
+    export const wrong = () => checkProof({}, { nowMs: 0 });
+    if (keys.has('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k') && report.findings.length === 1) console.log('works');`,
   'embedded-s3': `
     import { type EmbeddedS3, startEmbeddedS3 } from '${SCOPE}/embedded-s3';
     const credentials = [{ accessKeyId: 'id', secretAccessKey: 'secret' }];
@@ -91,23 +103,27 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
   test('has its code, its types and its README, and nothing that it does not need', async () => {
     const files = await readdir(installed, { recursive: true });
     const built = ['dist', 'dist/index.d.ts', 'dist/index.js', 'dist/index.js.map'];
-    expect(files.sort()).toEqual(['LICENSE', 'README.md', ...built, 'package.json']);
-    expect(await readFile(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(
-      /^(?:import|export) .*from |import\(/m,
-    );
+    const expected = ['LICENSE', 'README.md', ...built, ...(PROGRAMS[name] ?? []), 'package.json'];
+    expect(files.sort()).toEqual(expected.sort());
     const needs = {
       'exam-client': [undefined, {}],
       uppy: [undefined, {}],
       sdk: ['>=18', {}],
+      'receipt-verifier': ['>=20.19', { '@noble/hashes': expect.any(String), jose: expect.any(String) }],
       'embedded-s3': ['>=24', expect.any(Object)],
     };
     const { engines, dependencies = {} } = manifest;
     expect([engines?.node, dependencies]).toEqual(needs[name as keyof typeof needs]);
+    const types = await readFile(join(installed, 'dist/index.d.ts'), 'utf8');
+    const imported = [...types.matchAll(/(?:^(?:import|export) .*from |import\()["']([^"']+)/gm)].map(
+      ([, from = '']) => from,
+    );
+    expect(imported.filter((from) => !Object.hasOwn(dependencies, from))).toEqual([]);
   });
 
   test.each(['node16', 'bundler'])('is typed for a consumer that resolves modules as %s does', async (resolution) => {
     const module = resolution === 'bundler' ? 'esnext' : 'node16';
-    const isOfBrowsers = name === 'exam-client' || name === 'uppy';
+    const isOfBrowsers = ['exam-client', 'uppy', 'receipt-verifier'].includes(name);
     const types = isOfBrowsers ? '' : 'node';
     const lib = isOfBrowsers ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
     const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', lib];
@@ -125,6 +141,32 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
     const { stdout } = await run(process.execPath, ['--no-warnings', ...imports, 'consumer.ts'], { cwd: place });
     expect(stdout).toBe('works\n');
   });
+});
+
+test('the command of the checker runs as it is installed', async () => {
+  const installed = join(work, 'receipt-verifier', 'node_modules', SCOPE, 'receipt-verifier');
+  const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+  const { stdout } = await run(process.execPath, [join(installed, bin['receipt-verifier']), '--help']);
+  expect(stdout).toMatch(/^Usage:\n {2}receipt-verifier check FILE/);
+});
+
+test('the page of the checker lets in its own script and style, and nothing else', async () => {
+  const installed = join(work, 'receipt-verifier', 'node_modules', SCOPE, 'receipt-verifier');
+  const page = await readFile(join(installed, 'dist/verifier.html'), 'utf8');
+  const hashOf = (tag: string) => {
+    const [, text = ''] = new RegExp(`<${tag}(?: type="module")?>([\\s\\S]*?)</${tag}>`).exec(page) ?? [];
+    expect(text).not.toBe('');
+    return `'sha256-${hash('sha256', text, 'base64')}'`;
+  };
+  expect(/Content-Security-Policy" content="([^"]+)"/.exec(page)?.[1]?.split('; ')).toEqual([
+    "default-src 'none'",
+    `script-src ${hashOf('script')}`,
+    `style-src ${hashOf('style')}`,
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+  ]);
+  expect(page).not.toMatch(/(?:src|href)="(?!#|data:)/);
 });
 
 async function linkDependency(place: string, name: string): Promise<void> {

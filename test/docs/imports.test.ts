@@ -10,6 +10,11 @@ const SCOPE = '@proctoring-recordings/';
 const LIBRARIES = [
   // Any at all: who installs one of these installs one package.
   [/^(?!src\/|packages\/|node:)/, /^(?!packages\/(exam-client|sdk|uppy)\/)/],
+  // What checks proofs needs little: a hash, and what reads a JWS.
+  [/^(?!src\/|packages\/|node:|jose$|@noble\/hashes\/)/, /^(?!packages\/receipt-verifier\/)/],
+  // It runs in a page too, but for its command.
+  [/^node:/, /^(?!packages\/receipt-verifier\/src\/(?!cli\.ts|command\.ts))/],
+  [/^@noble\//, /^packages\/receipt-verifier\//],
   [/^@(aws-sdk|smithy)\//, /^src\/objectstore\/s3\//],
   [/^(express|multer|cors|helmet)$/, /^src\/http\//],
   [/^prom-client$/, /^src\/((http|runtime)\/|\w+\.ts$)/],
