@@ -2,9 +2,10 @@
 import { pMapIterable } from 'p-map';
 import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
-import type { AuditEvent } from '../model/recording.ts';
-import { fromDay, toDay, toIso, toKeyTime } from '../model/times.ts';
+import { AUDIT_EVENTS, type AuditEvent } from '../model/recording.ts';
+import { fromDay, fromKeyTime, toDay, toIso, toKeyTime } from '../model/times.ts';
 import { type ListedObject, type ListPage, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
+import { AuditChains } from './audit-chain.ts';
 import { type AuditEventDocument, idsOf, readDocument, toBody } from './documents.ts';
 import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
 
@@ -24,23 +25,37 @@ export interface AuditTrail {
   record(record: AuditRecord): Promise<void>;
 }
 
-/** `onRecorded` gets each stored event, for the log's audit channel. */
+/** `onRecorded` gets each stored event, for the log's audit channel; `chains` are those of the process. */
 export function createAuditTrail(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'put'>,
   now: () => number,
   randomBytes: RandomBytes,
   onRecorded: (record: AuditRecord) => void = () => {},
+  chains = new AuditChains(),
 ): AuditTrail {
   return {
     async record(record) {
       const atMs = now();
       const { ref, ...rest } = record;
-      const name = `${toKeyTime(atMs)}-${record.event}-${newUniqueName(randomBytes)}.json`;
+      const unique = newUniqueName(randomBytes);
+      const name = `${toKeyTime(atMs)}-${record.event}-${unique}.json`;
       const key = keyOf(keyTypeOf(ref), { ...ref, timeMs: atMs, unique: name });
-      await store.put(key, toBody({ at: toIso(atMs), ...idsOf(ref), ...rest }));
+      await chains.append(
+        { tenant: ref.tenant, atMs, unique },
+        (chain) => toBody({ at: toIso(atMs), ...idsOf(ref), ...rest, chain }),
+        (body) => store.put(key, body),
+      );
       onRecorded(record);
     },
   };
+}
+
+/** What the name of an event says, `{time}-{event}-{unique}.json`; undefined of a name that this service does not make. */
+export function parseEventName(name: string): { readonly atMs: number; readonly event: AuditEvent } | undefined {
+  const [, time = '', event, unique] = /^([^-]+)-(.+)-([^-]+)\.json$/.exec(name) ?? [];
+  const atMs = fromKeyTime(time);
+  const known = AUDIT_EVENTS.find((each) => each === event);
+  return atMs === undefined || !known || !unique ? undefined : { atMs, event: known };
 }
 
 /** Events of an attempt are beside those of its recordings. */
