@@ -144,9 +144,10 @@ const stored = z.object({
   parts: z.array(z.object({ partNumber, etag })).max(MAX_PART_NUMBER),
   /** What the media are by their content; version 0.1 did not write it. */
   container: z.enum(DETECTED_CONTAINERS).optional(),
-  /** The media and the manifest as they were listed then; absent in what earlier versions wrote. */
+  /** The media, the manifest and the timeline as they were listed then; absent in what earlier versions wrote. */
   media: z.object({ sizeBytes: byteCount, etag: etag.optional() }).optional(),
   manifestEtag: etag.optional(),
+  timelineEtag: etag.optional(),
 });
 
 const receiptIndex = z.object({

@@ -19,3 +19,10 @@ export function parseDuration(text: string): number | undefined {
   const unit = UNITS[match?.[2] ?? ''];
   return match && unit ? Number(match[1]) * unit : undefined;
 }
+
+/** `30d`, in the largest unit that is exact. */
+export function formatDuration(durationMs: number): string {
+  const units = Object.entries({ d: DAY_MS, h: HOUR_MS, m: MINUTE_MS });
+  const [unit, unitMs] = units.find(([, ms]) => durationMs >= ms && durationMs % ms === 0) ?? ['s', SECOND_MS];
+  return `${durationMs / unitMs}${unit}`;
+}

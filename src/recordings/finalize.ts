@@ -78,6 +78,7 @@ export async function finalizeRecording(
       container: found,
       media: { sizeBytes: media.sizeBytes, etag: media.etag },
       manifestEtag: state.objects.manifest?.etag,
+      timelineEtag: state.objects.timeline?.etag,
     });
   }
   await store.tag(mediaKey, attempt.tagsOf(ref));

@@ -62,6 +62,25 @@ export class MemoryStore implements ObjectStore {
     this.#options = options;
   }
 
+  /** A function that puts every object and upload back as it is now; what is compared by a version or an upload id is the same. */
+  snapshot(): () => void {
+    const objects = [...this.#objects].map(([key, versions]) => [key, versions.map((version) => ({ ...version }))] as const);
+    const uploads = [...this.#uploads].map(([id, upload]) => [id, { ...upload, parts: new Map(upload.parts) }] as const);
+    return () => {
+      for (const key of this.#objects.keys()) this.#keys.delete(key);
+      this.#objects.clear();
+      this.#uploads.clear();
+      for (const [key, versions] of objects) {
+        this.#objects.set(
+          key,
+          versions.map((version) => ({ ...version })),
+        );
+        this.#keys.add(key);
+      }
+      for (const [id, upload] of uploads) this.#uploads.set(id, { ...upload, parts: new Map(upload.parts) });
+    };
+  }
+
   /** The store's clock. */
   now(): number {
     const nowMs = this.#options.now();
