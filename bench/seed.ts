@@ -52,7 +52,7 @@ async function seedRecording(
     consent: { givenAt: createdAt, policyVersion: '1' },
     createdAt,
     partSizeBytes: 5 * 1024 * 1024,
-    uploadId: 'seeded',
+    uploadId: `seeded-${ref.recording}`,
   };
   await store.put(dueAttemptKey(deadlineMs, ref, newUniqueName(randomBytes)), new Uint8Array());
   await store.put(recordingKey(ref, 'manifest'), toBody(manifest));

@@ -1,6 +1,6 @@
 // The settings of the service, one row each. docs/settings.md and the chart's schema are written from this table.
 import { MAX_KEY_BYTES } from './bucket/layout.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from './model/durations.ts';
+import { formatDuration, HOUR_MS, parseDuration, SECOND_MS } from './model/durations.ts';
 import { ID_PATTERN, isId } from './model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
 import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
@@ -500,11 +500,4 @@ function tracesOf(reader: Reader) {
   reader.read('OTEL_TRACES_SAMPLER_ARG', matching(/^(0(\.\d+)?|1(\.0+)?)$/, 'a number from 0 to 1'));
   const protocol = reader.read('OTEL_EXPORTER_OTLP_PROTOCOL', TRACES_PROTOCOL, 'http/protobuf');
   return reader.read('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', TRACES_PROTOCOL, protocol);
-}
-
-/** `30d`, in the largest unit that is exact. */
-function formatDuration(durationMs: number): string {
-  const units = Object.entries({ d: DAY_MS, h: HOUR_MS, m: MINUTE_MS });
-  const [unit, unitMs] = units.find(([, ms]) => durationMs >= ms && durationMs % ms === 0) ?? ['s', SECOND_MS];
-  return `${durationMs / unitMs}${unit}`;
 }

@@ -2,11 +2,13 @@
 import { pMapIterable } from 'p-map';
 import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
-import type { AuditEvent } from '../model/recording.ts';
-import { fromDay, toDay, toIso, toKeyTime } from '../model/times.ts';
+import { AUDIT_EVENTS, type AuditEvent } from '../model/recording.ts';
+import { fromDay, fromKeyTime, toDay, toIso, toKeyTime } from '../model/times.ts';
 import { type ListedObject, type ListPage, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
-import { type AuditEventDocument, idsOf, readDocument, toBody } from './documents.ts';
-import { AUDIT_PREFIX, keyOf, parseKey, prefixOf } from './layout.ts';
+import { AuditChains } from './audit-chain.ts';
+import { type AuditEventDocument, idsOf, parseDocument, readAs, readDocument, toBody } from './documents.ts';
+import { AUDIT_PREFIX, keyOf, type ParsedKey, parseKey, prefixOf } from './layout.ts';
+import { hashOf } from './receipts.ts';
 
 export interface AuditRecord {
   readonly event: AuditEvent;
@@ -24,23 +26,37 @@ export interface AuditTrail {
   record(record: AuditRecord): Promise<void>;
 }
 
-/** `onRecorded` gets each stored event, for the log's audit channel. */
+/** `onRecorded` gets each stored event, for the log's audit channel; `chains` are those of the process. */
 export function createAuditTrail(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'put'>,
   now: () => number,
   randomBytes: RandomBytes,
   onRecorded: (record: AuditRecord) => void = () => {},
+  chains = new AuditChains(),
 ): AuditTrail {
   return {
     async record(record) {
       const atMs = now();
       const { ref, ...rest } = record;
-      const name = `${toKeyTime(atMs)}-${record.event}-${newUniqueName(randomBytes)}.json`;
+      const unique = newUniqueName(randomBytes);
+      const name = `${toKeyTime(atMs)}-${record.event}-${unique}.json`;
       const key = keyOf(keyTypeOf(ref), { ...ref, timeMs: atMs, unique: name });
-      await store.put(key, toBody({ at: toIso(atMs), ...idsOf(ref), ...rest }));
+      await chains.append(
+        { tenant: ref.tenant, atMs, unique },
+        (chain) => toBody({ at: toIso(atMs), ...idsOf(ref), ...rest, chain }),
+        (body) => store.put(key, body),
+      );
       onRecorded(record);
     },
   };
+}
+
+/** What the name of an event says, `{time}-{event}-{unique}.json`; undefined of a name that this service does not make. */
+export function parseEventName(name: string): { readonly atMs: number; readonly event: AuditEvent } | undefined {
+  const [, time = '', rest = ''] = /^([^-]+)-(.+)\.json$/.exec(name) ?? [];
+  const atMs = fromKeyTime(time);
+  const event = AUDIT_EVENTS.find((each) => rest.startsWith(`${each}-`));
+  return atMs === undefined || !event ? undefined : { atMs, event };
 }
 
 /** Events of an attempt are beside those of its recordings. */
@@ -152,6 +168,32 @@ function daysOf(fromMs: number, toMs: number, after: AuditPlace | undefined): nu
   return days;
 }
 
+/** An event with the hash of its bytes, of whatever recording or attempt it says that it is. */
+export interface HashedEvent {
+  readonly event: AuditEventDocument;
+  readonly hash: string;
+}
+
+/** Undefined where there is none; `unreadable` where it is none. @throws StoreError */
+export function readHashedEvent(store: ObjectStore, key: string): Promise<HashedEvent | 'unreadable' | undefined> {
+  return readAs(store, key, (body) => {
+    const event = parseDocument('auditEvent', body);
+    return event && { event, hash: hashOf(body) };
+  });
+}
+
+type EventKey = ParsedKey & { readonly type: 'audit' | 'audit-attempt' };
+
+/** Whether a key is one of the audit trail. */
+export function isEventKey(parsed: ParsedKey | undefined): parsed is EventKey {
+  return parsed?.type === 'audit' || parsed?.type === 'audit-attempt';
+}
+
+/** The keys of a tenant's events of one day. @throws StoreError */
+export async function* eventKeysOf(store: ObjectStore, tenant: string, dayMs: number): AsyncGenerator<string, void> {
+  for await (const { key } of listAll(store, prefixOf('audit', { tenant, timeMs: dayMs }))) yield key;
+}
+
 /** One LIST of the trail, oldest day first. `dayMs` is undefined of a key that this service cannot have made. */
 export async function listAuditTrail(
   store: ObjectStore,
@@ -160,7 +202,7 @@ export async function listAuditTrail(
   const page = await store.list(AUDIT_PREFIX, { startAfter: after, limit });
   const events = page.objects.map(({ key }) => {
     const parsed = parseKey(key);
-    return { key, dayMs: parsed?.type === 'audit' || parsed?.type === 'audit-attempt' ? parsed.dayMs : undefined };
+    return { key, dayMs: isEventKey(parsed) ? parsed.dayMs : undefined };
   });
   return { events, next: nextKey(page) };
 }

@@ -47,6 +47,11 @@ export type OnRefused = (failure: DeleteFailure) => void;
 /** The body of a participant index entry until its creation is whole. */
 const BEGUN = Buffer.from('begun');
 
+/** Whether an index entry can have a body of this size: a whole one has none. */
+export function isIndexBody(sizeBytes: number): boolean {
+  return sizeBytes === 0 || sizeBytes === BEGUN.length;
+}
+
 /** What the store calls a refused deletion, in a batch or alone. */
 export const DELETION = 'DeleteObject';
 

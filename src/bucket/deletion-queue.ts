@@ -9,7 +9,7 @@ import {
   type RecordingRef,
 } from '../model/ids.ts';
 import { toKeyTime } from '../model/times.ts';
-import { type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
+import { type ListedObject, type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { type ReceiptIndex, type RetentionOverrides, readDocument, toBody } from './documents.ts';
 import { DUE_PREFIX, keyOf, type OverrideStage, parseKey, prefixOf } from './layout.ts';
 import { hasObjects, isAscending } from './listing.ts';
@@ -18,6 +18,9 @@ interface EntryBase {
   readonly key: string;
   /** By the store's clock when it listed; NaN where it sent none. */
   readonly ageMs: number;
+  /** When it was written, by the store's clock. */
+  readonly writtenMs: number;
+  readonly sizeBytes: number;
 }
 
 export interface Creation {
@@ -153,31 +156,31 @@ export class DeletionQueue {
 function toQueuePage(page: ListPage): QueuePage {
   const { objects, storeTimeMs } = page;
   return {
-    entries: objects.map(({ key, lastModifiedMs }) => toEntry(key, storeTimeMs - lastModifiedMs)),
+    entries: objects.map((object) => toEntry(object, storeTimeMs)),
     isAscending: isAscending(objects),
     next: nextKey(page),
     storeTimeMs,
   };
 }
 
-function toEntry(key: string, ageMs: number): QueueEntry {
+function toEntry({ key, lastModifiedMs, sizeBytes }: ListedObject, storeTimeMs: number): QueueEntry {
   const parsed = parseKey(key);
+  const base = { key, ageMs: storeTimeMs - lastModifiedMs, writtenMs: lastModifiedMs, sizeBytes };
   switch (parsed?.type) {
     case 'due-attempt':
       return {
         type: 'attempt',
-        key,
-        ageMs,
+        ...base,
         timeMs: parsed.timeMs,
         ref: parsed.ref,
         creation: creationOf(parsed.unique),
       };
     case 'due-receipts':
-      return { type: 'receipts', key, ageMs, timeMs: parsed.timeMs };
+      return { type: 'receipts', ...base, timeMs: parsed.timeMs };
     case 'due-orders':
-      return { type: 'overrides', key, ageMs, timeMs: parsed.timeMs, digest: parsed.digest, stage: parsed.stage };
+      return { type: 'overrides', ...base, timeMs: parsed.timeMs, digest: parsed.digest, stage: parsed.stage };
     default:
-      return { type: 'unknown', key, ageMs, timeMs: Number.NEGATIVE_INFINITY };
+      return { type: 'unknown', ...base, timeMs: Number.NEGATIVE_INFINITY };
   }
 }
 

@@ -88,6 +88,24 @@ const restriction = z.object({
   restrictedAt: time,
 });
 
+/** A place in a run; 1 is its beginning. */
+const place = z.number().int().positive().max(1e9);
+const places = z.array(place).max(1_000);
+
+/** Where an event stands among those of its process, its tenant and its day (`AuditChains`). */
+const auditChainPlace = z.object({
+  run,
+  sequence: place,
+  /** The SHA-256 of the event before it; null at the beginning of a run. */
+  previous: sha256.nullable(),
+  /** Places before it that its writer failed to store. */
+  lost: places.optional(),
+  /** Places before it of which its writer did not know yet whether they are stored. */
+  pending: places.optional(),
+  /** The last event that its process stored in the run before this one. */
+  after: z.object({ run, sequence: place, hash: sha256 }).optional(),
+});
+
 const auditEvent = z.object({
   ...ids,
   /** Absent of an event of the whole attempt. */
@@ -99,6 +117,8 @@ const auditEvent = z.object({
   reason: text.optional(),
   /** A sentence of the service. */
   detail: z.string().max(1_000).optional(),
+  /** Absent in what earlier versions wrote. */
+  chain: auditChainPlace.optional(),
 });
 
 const receipt = z.object({
@@ -132,6 +152,10 @@ const stored = z.object({
   parts: z.array(z.object({ partNumber, etag })).max(MAX_PART_NUMBER),
   /** What the media are by their content; version 0.1 did not write it. */
   container: z.enum(DETECTED_CONTAINERS).optional(),
+  /** The media, the manifest and the timeline as they were listed then; absent in what earlier versions wrote. */
+  media: z.object({ sizeBytes: byteCount, etag: etag.optional() }).optional(),
+  manifestEtag: etag.optional(),
+  timelineEtag: etag.optional(),
 });
 
 const receiptIndex = z.object({
@@ -177,6 +201,9 @@ export type Manifest = DocumentOf<'manifest'>;
 export type Restriction = DocumentOf<'restricted'>;
 /** Who did what to a recording or an attempt, or was refused. */
 export type AuditEventDocument = DocumentOf<'auditEvent'>;
+export type AuditChainPlace = z.infer<typeof auditChainPlace>;
+/** When the media were found whole, of which parts, and what they are. */
+export type StoredMark = DocumentOf<'stored'>;
 /** The proof of a deletion, and the tombstone of the recording. */
 export type Receipt = DocumentOf<'receipt'>;
 /** Which receipts were written together, in order, and expire together. */

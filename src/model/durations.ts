@@ -39,3 +39,10 @@ export function inWords(durationMs: number): string {
   });
   return parts.join(' ');
 }
+
+/** `30d`, in the largest unit that is exact. */
+export function formatDuration(durationMs: number): string {
+  const units = Object.entries({ d: DAY_MS, h: HOUR_MS, m: MINUTE_MS });
+  const [unit, unitMs] = units.find(([, ms]) => durationMs >= ms && durationMs % ms === 0) ?? ['s', SECOND_MS];
+  return `${durationMs / unitMs}${unit}`;
+}

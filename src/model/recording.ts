@@ -25,6 +25,7 @@ export const AUDIT_EVENTS = [
   'deletion-refused',
   'exported',
   'foreign-attempt-refused',
+  'repaired',
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 
@@ -171,7 +172,7 @@ export const accessLogEntry = z.object({
       'erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, ' +
       'because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. ' +
       'content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, ' +
-      'which set its deadline.',
+      'which set its deadline. repaired: the operator had something put right that was found wrong in the store.',
   }),
   actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
   reason: z.string().nullable().meta({

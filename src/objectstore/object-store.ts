@@ -132,6 +132,8 @@ export interface ListedObject {
   readonly sizeBytes: number;
   /** By the store's clock. */
   readonly lastModifiedMs: number;
+  /** Of what it is made differs from store to store; it changes with the content. Undefined where the store lists none. */
+  readonly etag?: string | undefined;
 }
 
 export interface ListPage {

@@ -13,6 +13,9 @@ import { mayBeRunning, stillBeingCreated } from './creation-time.ts';
 import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt, requireRightClock } from './read.ts';
 
+/** Of an event `erased`: where nothing had arrived, and its client gives it up as well, there may be no receipt. */
+export const WITHOUT_MEDIA = 'it was not stored';
+
 /**
  * The privacy desk's erasure (policy 9.1), of a restricted recording too. Safe to repeat: it returns the same receipt.
  * @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
@@ -29,7 +32,10 @@ export async function eraseRecording(
     reason,
     actor,
     ...(requireStill && { requireStill }),
-    announce: () => context.audit.record({ event: 'erased', ref, reason, actor, requestId }),
+    announce: (hasMedia) => {
+      const detail = hasMedia ? undefined : WITHOUT_MEDIA;
+      return context.audit.record({ event: 'erased', ref, reason, actor, requestId, detail });
+    },
   });
 }
 
@@ -129,7 +135,8 @@ interface DeletionRequest {
   readonly isEmpty?: boolean;
   /** Right before the deletion intent: throws when it is not to be deleted any more. */
   readonly requireStill?: () => Promise<void>;
-  readonly announce?: () => Promise<void>;
+  /** Writes the audit event. */
+  readonly announce?: (hasMedia: boolean) => Promise<void>;
 }
 
 /** @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`, `clock-skew`; StoreError */
@@ -162,7 +169,7 @@ async function deleteOrDiscard(
 ): Promise<Receipt | undefined> {
   const bucket = new Bucket(context);
   const before = await bucket.attempt(ref);
-  const { manifest, deleting } = before.recording(ref.recording)?.objects ?? {};
+  const { manifest, media, deleting } = before.recording(ref.recording)?.objects ?? {};
   // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!manifest && !deleting) return requireReceipt(context, ref);
   const isOver = isCreator || !manifest || !mayBeRunning(before.storeTimeMs - manifest.lastModifiedMs);
@@ -175,7 +182,7 @@ async function deleteOrDiscard(
   await bucket.queue.enqueue(ref, nowMs);
   if (announce) {
     if (!deleting) await requireStill?.();
-    await announce();
+    await announce(media !== undefined);
   }
   if (!deleting) {
     await requireStill?.();

@@ -72,7 +72,14 @@ export async function finalizeRecording(
     const of = isOfThese ? parts.map(({ partNumber, etag }) => ({ partNumber, etag })) : [];
     // Before the marker, so that no event is lost: it is delivered only once the marker exists.
     await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
-    await bucket.write(ref, 'stored', { version: 1, parts: of, container: found });
+    await bucket.write(ref, 'stored', {
+      version: 1,
+      parts: of,
+      container: found,
+      media: { sizeBytes: media.sizeBytes, etag: media.etag },
+      manifestEtag: state.objects.manifest?.etag,
+      timelineEtag: state.objects.timeline?.etag,
+    });
   }
   await store.tag(mediaKey, attempt.tagsOf(ref));
   const later = await bucket.attempt(ref);

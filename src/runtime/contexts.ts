@@ -2,6 +2,7 @@
 import { randomBytes as bytesOfProcess } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import { AuditChains } from '../bucket/audit-chain.ts';
 import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { createOutbox } from '../bucket/outbox.ts';
@@ -56,9 +57,10 @@ function commonContext(settings: ContextSettings, parts: ContextParts) {
 
 export function recordingsContext(settings: ContextSettings, parts: RecordingsParts): RecordingsContext {
   const { presigner, memory, onAudited, onEvent = () => {} } = parts;
+  const { auditChains, ...caches } = memory;
   const common = commonContext(settings, parts);
-  const audit = createAuditTrail(common.store, common.now, common.randomBytes, onAudited);
-  return { ...common, ...memory, presigner, audit, uploads: settings.uploads, onEvent };
+  const audit = createAuditTrail(common.store, common.now, common.randomBytes, onAudited, auditChains);
+  return { ...common, ...caches, presigner, audit, uploads: settings.uploads, onEvent };
 }
 
 /** For the commands that read and change nothing. */
@@ -80,6 +82,7 @@ export function processMemory(limits: { readonly maxContentUploads: number }, cl
   return {
     proxiedUploads: new ProxiedUploads({ max: limits.maxContentUploads }),
     exportPlaces: new ExportPlaces(),
+    auditChains: new AuditChains(),
     manifestCache: new LRUCache<string, Manifest>({ ...kept, ttl: MINUTE_MS }),
     containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ ...kept, ttl: MINUTE_MS }),
     openUploadCache: new LRUCache<string, Promise<Manifest>>({ ...kept, ttl: OPEN_UPLOAD_TTL_MS }),

@@ -8,6 +8,7 @@ import type { SweepContext } from '../sweeper/run.ts';
 import { SweepRefused, sweep } from '../sweeper/sweep.ts';
 import { sweepContext } from './contexts.ts';
 import { dueSoonMetric, sweepMetrics } from './metrics.ts';
+import { progressLine, type Terminal } from './progress.ts';
 import { startSchedule } from './schedule.ts';
 import { listenForStop } from './shutdown.ts';
 import { type CommandContext, type OpenedStore, onStore, type Switches } from './store.ts';
@@ -80,21 +81,13 @@ function toText(report: SweepReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** ECMA-48: move to the first column, and erase to the end of the line. */
-const FRESH_LINE = '\r\u001b[K';
-
-/** Shows the progress of a sweep on one line that is overwritten; without a terminal it writes nothing. */
-export function createProgress(terminal: { isTTY?: boolean | undefined; write(text: string): unknown }) {
-  const write = (text: string) => {
-    if (terminal.isTTY) terminal.write(FRESH_LINE + text);
-  };
-  return {
-    show: ({ due, deleted, failed }: { due: number; deleted: number; failed: number }) =>
-      write(`${deleted} of ${due} deleted, ${failed} failed`),
-    /** Clears the line. Safe to repeat. */
-    clear: () => write(''),
-  };
-}
+/** Shows the progress of a sweep. */
+export const createProgress = (terminal: Terminal) =>
+  progressLine(
+    terminal,
+    ({ due, deleted, failed }: { due: number; deleted: number; failed: number }) =>
+      `${deleted} of ${due} deleted, ${failed} failed`,
+  );
 
 export interface ScheduleContext extends Pick<CommandContext, 'settings' | 'logger' | 'tracing'> {
   readonly opened: Partial<Pick<OpenedStore, 'clockGuard'>> & {

@@ -5,6 +5,7 @@ import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import { inBatches } from '../bucket/listing.ts';
+import { recordingId } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -55,13 +56,15 @@ export function isFromFuture(attempt: Attempt, nowMs: number): boolean {
 /**
  * Marks recordings whose ids are ahead of the clock: they then count as created now. Where the assessment is ahead, it adds
  * an assessment record of now, which is the earlier one. Both were there before now, so no deadline becomes too early.
- * Enqueues first. Safe to repeat. @throws StoreError
+ * Enqueues first. The tags of those recordings are written again; where the assessment is ahead, they stay as they are, and
+ * tell what was promised before it. Safe to repeat. @throws StoreError
  */
 export async function boundClaims(bucket: Bucket, attempt: Attempt, nowMs: number): Promise<void> {
   await bucket.queue.enqueue(attempt.ref, nowMs);
+  const ahead = new Set(recordingsAhead(attempt, nowMs).map(({ ref }) => recordingId(ref)));
   for (const { ref } of recordingsAhead(attempt, nowMs)) await bucket.mark(ref, 'ahead');
   if (isAhead(attempt.assessedAtMs, nowMs)) await bucket.putAssessment(attempt.ref, nowMs);
-  await tagRecordings(bucket, await bucket.attempt(attempt.ref));
+  await tagRecordings(bucket, await bucket.attempt(attempt.ref), (ref) => ahead.has(recordingId(ref)));
 }
 
 function recordingsAhead(attempt: Attempt, nowMs: number): RecordingState[] {

@@ -147,7 +147,7 @@ function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: Due
 }
 
 /** Of a deletion whose intent cannot be read. */
-const UNKNOWN_INTENT = { reason: 'controller-instruction', actor: 'unknown' } as const;
+export const UNKNOWN_INTENT = { reason: 'controller-instruction', actor: 'unknown' } as const;
 
 /** Attempts that are processed together: inspected, purged, listed again, acknowledged. */
 class ChunkSweep {

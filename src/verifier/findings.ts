@@ -1,31 +1,63 @@
-// What `verify` found, counted in full and listed up to a limit; and what its checks share.
-import { Bucket } from '../bucket/bucket.ts';
-import type { AttemptRef } from '../model/ids.ts';
-import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
-import { isStoreError } from '../objectstore/store-error.ts';
-import type { SweepContext } from '../sweeper/run.ts';
+// What `verify` found and what it did not check, counted in full and listed up to a limit.
 
 export const FINDING_KINDS = {
   overdue: 'kept past its deadline',
   'no-due-entry': 'nothing would delete it by its deadline',
+  'deletion-stuck': 'it is being deleted, and nothing leads the sweeper to it',
+  'deadline-moved': 'it was promised to be deleted earlier',
   'from-future': 'it claims to be of a time to come',
+  'impossible-time': 'a time that cannot be true',
+  'media-missing': 'it is marked as stored, and its media are gone',
+  'media-changed': 'its media are not those that were stored',
+  'stored-missing': 'its media are there, and not marked as stored',
   'media-without-manifest': 'left over, without a manifest',
   'manifest-unreadable': 'its manifest cannot be read',
+  'manifest-changed': 'its manifest is not as it was written',
   'wrong-tags': 'the tags do not match its deadline',
+  'wrong-timeline': 'its timeline cannot be true',
+  'wrong-body': 'a body where none belongs',
   'stray-upload': 'an open upload that belongs to no recording',
   'marker-missing': 'a request of its participant would not find it',
   'stray-marker': "a participant's marker without a recording",
+  'wrong-participant': 'it is in the index of another participant',
+  'restriction-missing': 'the audit trail says that it is restricted, and it is not',
+  'restriction-unproven': 'it is restricted, and the audit trail does not say so',
+  'assessment-missing': 'the audit trail says when it was assessed, and nothing else does',
+  'assessment-unproven': 'an assessment of which the audit trail does not know',
+  'assessing-left': 'nothing would remove the marker of this assessment',
+  'erasure-unfinished': 'the audit trail says that its erasure was requested, and it is kept',
+  'deletion-unproven': 'its deletion was requested, and the audit trail does not say so',
+  'recording-vanished': 'the audit trail knows it, and neither it nor a receipt is there',
   'receipt-but-objects': 'a receipt says that it is deleted, and it is there',
   'receipt-missing': 'deleted, and its receipt is missing',
   'receipt-changed': 'a receipt does not fit the one before it',
   'receipt-without-expiry': 'nothing would ever delete this receipt',
+  'audit-missing': 'an audit event is missing from its chain',
+  'audit-changed': 'an audit event does not fit its key, or its chain',
+  'audit-unchained': 'an audit event without a place in a chain',
   'log-overdue': 'a receipt or audit event kept past its time',
   'event-overdue': 'an event for a webhook, kept past its time',
+  'event-unproven': 'an event for a webhook of what did not happen',
   'unknown-key': 'not a key of this service',
   unreadable: 'could not be read',
 } as const;
 
 export type FindingKind = keyof typeof FINDING_KINDS;
+
+/** What was counted, and could not be checked. */
+export const NOT_CHECKED = {
+  'being-deleted': 'recordings that are being deleted',
+  tags: 'recordings whose tags the store did not return',
+  'media-size': 'recordings whose size was not kept when they were stored (earlier versions)',
+  'media-etag': 'recordings whose media have an ETag that cannot be compared',
+  'manifest-etag': 'manifests whose ETag cannot be compared',
+  unaudited: 'restrictions, assessments and deletions from before the audit trail had their events',
+  'events-unchained': 'audit events of earlier versions, which are in no chain',
+  'chain-ends': 'ends of chains of audit events that are named by others',
+  'receipts-unread': 'receipts that could not be read',
+} as const;
+
+export type NotChecked = keyof typeof NOT_CHECKED;
 
 export interface Finding {
   readonly kind: FindingKind;
@@ -40,6 +72,12 @@ export interface VerifyReport {
   readonly finishedAt: string;
   readonly attempts: number;
   readonly recordings: number;
+  /** Of the recordings, those that were checked. */
+  readonly checked: number;
+  /** Of the recordings, those that are younger than the grace period: only their deadlines were checked. */
+  readonly tooYoung: number;
+  /** The grace period, in seconds. */
+  readonly settleSeconds: number;
   readonly bytes: number;
   readonly receipts: number;
   /** Of the receipts, those of recordings that were deleted after their deadline: a figure, and nothing that is wrong now. */
@@ -47,6 +85,8 @@ export interface VerifyReport {
   /** How long after its deadline the latest of them was deleted, in seconds, rounded up. */
   readonly greatestLatenessSeconds: number;
   readonly auditEvents: number;
+  /** What was counted, and could not be checked, of each sort. */
+  readonly notChecked: readonly { readonly what: NotChecked; readonly count: number }[];
   /** Why the store did not list open uploads, so that stray ones are not all found; null where it did. */
   readonly uploadsUnlisted: string | null;
   readonly requests: number;
@@ -61,22 +101,38 @@ export interface VerifyReport {
 /** Findings of a kind that are listed; all are counted. Bounds the memory of a run over a ruined bucket. */
 export const MAX_LISTED = 1000;
 
-const WINDOW = 50_000;
-
 /** A listing by folder shows no upload that is open in it. */
 export const NOT_SHOWN = 'NotShown';
 
 export class Findings {
-  readonly counts = { attempts: 0, recordings: 0, bytes: 0, receipts: 0, late: 0, auditEvents: 0 };
+  readonly counts = {
+    attempts: 0,
+    recordings: 0,
+    checked: 0,
+    tooYoung: 0,
+    bytes: 0,
+    receipts: 0,
+    late: 0,
+    auditEvents: 0,
+  };
   greatestLatenessMs = 0;
   uploadsUnlisted: string | undefined;
   readonly #byKind = new Map<FindingKind, { found: number; listed: Map<string, string> }>();
+  readonly #notChecked = new Map<NotChecked, number>();
 
   add(kind: FindingKind, key: string, detail: string): void {
     const entry = this.#byKind.get(kind) ?? { found: 0, listed: new Map<string, string>() };
     entry.found += 1;
     if (entry.listed.size < MAX_LISTED) entry.listed.set(key, detail);
     this.#byKind.set(kind, entry);
+  }
+
+  skip(what: NotChecked): void {
+    this.#notChecked.set(what, (this.#notChecked.get(what) ?? 0) + 1);
+  }
+
+  get notChecked(): VerifyReport['notChecked'] {
+    return [...this.#notChecked].map(([what, count]) => ({ what, count }));
   }
 
   get kinds(): FindingKind[] {
@@ -107,47 +163,4 @@ export function compare(before: Findings, after: Findings): Pick<VerifyReport, '
       }),
     ),
   };
-}
-
-/** What the checks of one reading share. */
-export class VerifyRun {
-  readonly context: SweepContext;
-  readonly bucket: Bucket;
-  readonly findings = new Findings();
-  /** How many keys are held in memory at once, to be searched in another folder of the bucket. */
-  readonly windowKeys: number;
-  readonly #repair: boolean;
-
-  constructor(context: SweepContext, repair: boolean) {
-    this.context = context;
-    this.bucket = new Bucket(context);
-    this.windowKeys = context.windowKeys ?? WINDOW;
-    this.#repair = repair;
-  }
-
-  /** Younger things may belong to a request that is still running: they are not judged. What has no time is young. */
-  isYoung(timeMs: number): boolean {
-    return !(this.context.now() - timeMs > this.context.settleMs);
-  }
-
-  /** Whether something claims a time to come; processes may be off by some minutes from each other. */
-  isFromFuture(timeMs: number): boolean {
-    return timeMs > this.context.now() + CLOCKS_AGREE_WITHIN_MS;
-  }
-
-  /** Reports, and in a repairing run repairs: what the store refuses stays as it is, and is found again. */
-  async report(kind: FindingKind, key: string, detail: string, repair?: () => Promise<unknown>): Promise<void> {
-    this.findings.add(kind, key, detail);
-    if (!this.#repair || !repair) return;
-    try {
-      await repair();
-    } catch (error) {
-      if (!isStoreError(error) || error.code === 'unavailable') throw error;
-    }
-  }
-
-  /** Leads the sweeper to an attempt: only the sweeper deletes. */
-  enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
-    return this.bucket.queue.enqueue(ref, timeMs);
-  }
 }

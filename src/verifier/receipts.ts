@@ -5,12 +5,14 @@ import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
 import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
-import { DAY_MS } from '../model/durations.ts';
-import type { RecordingRef } from '../model/ids.ts';
+import { DAY_MS, HOUR_MS } from '../model/durations.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
-import type { VerifyRun } from './findings.ts';
+import { Claims } from './claims.ts';
+import { eventsOf, isDiscard } from './recording.ts';
+import { isAfter, type VerifyRun } from './run.ts';
 
 /** Entries of the queue whose indexes are read together. */
 const PAGE = 1000;
@@ -18,6 +20,9 @@ const PAGE = 1000;
 const OVERLAP_MS = 7 * DAY_MS;
 /** Of a receipt that cannot be read. */
 const UNKNOWN_PLACE: Receipt['chain'] = { run: 'unknown', sequence: 1, previous: null };
+
+/** A receipt that says that it has a place in another run than the index which names it. */
+type Elsewhere = Map<string, Receipt['chain']>;
 
 /** The receipts of one index: a link of a sweep's chain. */
 interface Batch {
@@ -38,22 +43,28 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
   const batches = new Map<string, Batch[]>();
   // Batches that are being written, or are about to expire, have neighbours that do not exist yet or no longer.
   const partial = new Set<string>();
+  const elsewhere: Elsewhere = new Map();
+  const claims = new Claims(run);
+  let areAllRead = true;
   for await (const entry of run.bucket.queue.entries()) {
     const { key, timeMs } = entry;
-    if (entry.type === 'unknown') await run.report('unknown-key', key, 'in the deletion queue');
-    if (entry.type === 'attempt' && run.isFromFuture(timeMs - MAX_RETENTION_MS)) {
-      await run.report('from-future', key, 'an entry of the deletion queue');
+    if (entry.type !== 'receipts') {
+      await checkEntry(run, entry);
+      continue;
     }
-    if (entry.type !== 'receipts') continue;
     try {
       const index = await run.bucket.queue.readReceiptIndex(key);
-      if (index === 'unreadable') await run.report('unreadable', key, 'an index of receipts');
-      else if (index) {
-        if (run.isFromFuture(beganAtOf(index.run) ?? 0)) await run.report('from-future', key, 'an index of receipts');
+      if (index === 'unreadable') {
+        areAllRead = false;
+        await run.report('unreadable', key, 'an index of receipts');
+      } else if (index) {
+        const beganMs = beganAtOf(index.run) ?? 0;
+        if (run.isFromFuture(beganMs)) await run.report('from-future', key, 'an index of receipts');
+        else await run.reportIfAhead(key, 'the time of its run', beganMs, entry.writtenMs);
         const isYoung = !(entry.ageMs > run.context.settleMs);
         // Two sweeps that overlapped may both name a receipt: it expires with the one that wrote it last.
         const isJudged = !isYoung && timeMs > nowMs + OVERLAP_MS;
-        const batch = await checkBatch(run, key, index, isJudged);
+        const batch = await checkBatch(run, entry, index, isJudged, { elsewhere, claims });
         if (isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
         if (isYoung || timeMs <= nowMs + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
       }
@@ -61,8 +72,43 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
       await run.report('unreadable', key, describeFailure(failureOf(error)));
     }
     if (timeMs + DAY_MS <= nowMs) await run.report('log-overdue', key, 'an index of receipts');
+    run.progress();
   }
+  await claims.flush();
+  // One that cannot be read may have named them.
+  if (areAllRead) await checkElsewhere(run, elsewhere);
   for (const [name, chain] of batches) if (!partial.has(name)) await checkChain(run, name, chain);
+}
+
+/** An entry of the queue that leads to an attempt, or is the record of retention overrides. */
+async function checkEntry(run: VerifyRun, entry: QueueEntry): Promise<void> {
+  const { key, timeMs, sizeBytes, writtenMs } = entry;
+  if (entry.type === 'unknown') await run.report('unknown-key', key, 'in the deletion queue');
+  if (entry.type === 'overrides' && (await run.bucket.queue.readOverrides(key)) === 'unreadable') {
+    await run.report('unreadable', key, 'the record of retention overrides');
+  }
+  if (entry.type !== 'attempt') return;
+  if (sizeBytes > 0) await run.report('wrong-body', key, `${sizeBytes} bytes`);
+  const latestMs = timeMs - MAX_RETENTION_MS;
+  if (run.isFromFuture(latestMs)) await run.report('from-future', key, 'an entry of the deletion queue');
+  else if (isAfter(latestMs, writtenMs)) await run.report('impossible-time', key, 'later than any deadline of its time');
+}
+
+/** Each of these must have the place that it claims, in an index of that run. */
+async function checkElsewhere(run: VerifyRun, elsewhere: Elsewhere): Promise<void> {
+  if (elsewhere.size === 0) return;
+  for await (const { key, type } of run.bucket.queue.entries()) {
+    const index = type === 'receipts' ? await run.bucket.queue.readReceiptIndex(key) : undefined;
+    if (!index || index === 'unreadable') continue;
+    for (const [place, name] of index.keys.entries()) {
+      const chain = elsewhere.get(name);
+      if (chain?.run === index.run && chain.sequence === index.first + place) elsewhere.delete(name);
+    }
+  }
+  for (const [key, { run: name, sequence }] of elsewhere) {
+    const detail = `it says that it is receipt ${sequence} of run ${name}, and is not`;
+    if (await hasObject(run.bucket.store, key)) await run.report('receipt-changed', key, detail);
+  }
 }
 
 /** The first batches of a sweep that lasted for days may have expired long before the last. */
@@ -70,7 +116,13 @@ function isExpiring({ context: { now, logRetentionMs } }: VerifyRun, name: strin
   return (beganAtOf(name) ?? now()) + logRetentionMs <= now() + DAY_MS;
 }
 
-async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJudged: boolean): Promise<Batch> {
+async function checkBatch(
+  run: VerifyRun,
+  { key, writtenMs }: QueueEntry,
+  index: ReceiptIndex,
+  isJudged: boolean,
+  { elsewhere, claims }: { readonly elsewhere: Elsewhere; readonly claims: Claims },
+): Promise<Batch> {
   const { first, previous } = index;
   const receipts = await pMap(index.keys, (key) => readReceipt(run, key), { concurrency: STORE_CONCURRENCY });
   let before: string | null | undefined = previous;
@@ -78,7 +130,11 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJu
     const found = receipts[place];
     const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === first + place;
     // Others may name it too; it has one place in one chain.
-    if (inChain) countLateness(run, found.receipt);
+    if (found && inChain) {
+      countLateness(run, found.receipt);
+      await checkTimes(run, receiptKey, found.receipt, writtenMs);
+      await claimEvent(run, receiptKey, found.receipt, claims);
+    } else if (found && elsewhere.size < run.windowKeys) elsewhere.set(receiptKey, found.receipt.chain);
     if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await run.report('receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
     }
@@ -101,6 +157,38 @@ function countLateness({ findings }: VerifyRun, receipt: Receipt): void {
   findings.greatestLatenessMs = Math.max(findings.greatestLatenessMs, latenessMs);
 }
 
+/** `indexedMs`: when its index was written, which comes after the proof of the deletion and before the receipt. */
+async function checkTimes(run: VerifyRun, key: string, receipt: Receipt, indexedMs: number): Promise<void> {
+  const [createdMs, deadlineMs, deletedMs, verifiedMs] = [
+    createdAtOf(receipt.recordingId),
+    Date.parse(receipt.deadline),
+    Date.parse(receipt.deletedAt),
+    Date.parse(receipt.verifiedAt),
+  ];
+  const wrong = [
+    isAfter(deletedMs, verifiedMs) && 'it was deleted after that was verified',
+    isAfter(verifiedMs, indexedMs) && 'it was verified after its index was written',
+    // It may have waited for other batches: a purge gives up after an hour.
+    isAfter(beganAtOf(receipt.chain.run) ?? 0, verifiedMs + HOUR_MS) && 'it was verified long before its run began',
+    // An id of a time to come counts as created when a sweep found it.
+    isAfter(createdMs, deletedMs) && deadlineMs >= createdMs && 'it was deleted before it was created',
+    // An assessment comes before the deletion, and its deadline is at most 30 days later.
+    isAfter(deadlineMs, deletedMs + MAX_RETENTION_MS) && 'its deadline is more than 30 days after its deletion',
+    isAfter(createdMs - MAX_RETENTION_MS, deadlineMs) && 'its deadline is long before it was created',
+  ].find((what) => what !== false);
+  if (wrong) await run.report('impossible-time', key, wrong);
+}
+
+/** What was deleted on request was requested. */
+async function claimEvent({ bucket }: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+  const events = eventsOf(receipt);
+  const ref = receiptRef(key);
+  if (!ref || events.length === 0 || isDiscard(receipt)) return;
+  const isStill = () => hasObject(bucket.store, key);
+  const times = { atMs: Date.parse(receipt.deletedAt), eventFromMs: createdAtOf(ref.recording) };
+  await claims.add({ kind: 'deletion-unproven', key, ref, events, ...times, isStill });
+}
+
 async function checkChain(run: VerifyRun, name: string, batches: readonly Batch[]): Promise<void> {
   let next = 1;
   let last: string | null | undefined = null;
@@ -118,6 +206,7 @@ async function readReceipt(run: VerifyRun, key: string): Promise<StoredReceipt |
   const ref = receiptRef(key);
   const stored = ref && (await readStoredReceipt(run.bucket.store, ref));
   if (stored !== 'unreadable') return stored;
+  run.findings.skip('receipts-unread');
   await run.report('unreadable', key, 'a receipt');
   return undefined;
 }
@@ -133,19 +222,24 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
   const { bucket } = run;
   for await (const window of inBatches(keysIn(bucket.store, 'receipts'), run.windowKeys)) {
     const unnamed = new Set<string>();
-    for (const { key, parsed } of window) {
+    for (const { key, parsed, lastModifiedMs } of window) {
       if (parsed?.type !== 'receipt') {
         await run.report('unknown-key', key, 'in the folder of receipts');
         continue;
       }
       run.findings.counts.receipts += 1;
       unnamed.add(key);
+      await run.reportIfAhead(key, 'the time in its id', createdAtOf(parsed.ref.recording), lastModifiedMs);
     }
+    run.progress();
     for await (const keys of namedKeys(run)) for (const key of keys) unnamed.delete(key);
     for (const key of unnamed) {
       // A sweep may have expired it with its index since it was listed.
       if (!(await hasObject(bucket.store, key))) continue;
-      await run.report('receipt-without-expiry', key, 'no index names it', () => addToIndex(run, key));
+      await run.report('receipt-without-expiry', key, 'no index names it', {
+        of: receiptRef(key),
+        act: () => addToIndex(run, key),
+      });
     }
   }
 }

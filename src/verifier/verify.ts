@@ -1,5 +1,7 @@
 // Reads the whole bucket and proves or disproves the promise: nothing is kept past its deadline, and nothing is lost.
 
+import { createAuditTrail } from '../bucket/audit-trail.ts';
+import { isIndexBody } from '../bucket/bucket.ts';
 import {
   endScratchUpload,
   isScratch,
@@ -11,59 +13,77 @@ import {
   storedAmong,
 } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
-import { UNDELIVERED_MS } from '../bucket/outbox.ts';
 import { inSeconds } from '../bucket/receipts.ts';
-import { DAY_MS } from '../model/durations.ts';
+import { SECOND_MS } from '../model/durations.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
-import { toIso } from '../model/times.ts';
+import { toIso, toKeyTime } from '../model/times.ts';
 import { isDispensable } from '../objectstore/needs.ts';
 import { endUpload } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 import { guardClock, sweep } from '../sweeper/sweep.ts';
 import { verifyAttempts } from './attempts.ts';
-import { compare, type Findings, NOT_SHOWN, type VerifyReport, VerifyRun } from './findings.ts';
+import { compare, type FindingKind, type Findings, NOT_SHOWN, type VerifyReport } from './findings.ts';
+import { verifyOutbox } from './outbox.ts';
 import { verifyReceiptIndexes, verifyReceipts } from './receipts.ts';
+import { type OnProgress, type Repairs, VerifyRun } from './run.ts';
+import { verifyAuditTrail } from './trail.ts';
+
+export interface VerifyOptions {
+  /** Repairs what can be repaired, and sweeps. Default: false. */
+  readonly fix?: boolean;
+  readonly onProgress?: OnProgress;
+  /** Gets what was repaired, when it was. */
+  readonly onRepaired?: (kind: FindingKind, key: string) => void;
+}
 
 /**
- * Reads every key; each manifest, receipt and set of tags. Memory is bounded, whatever the bucket holds.
+ * Reads every key, and each document. Memory is bounded, whatever the bucket holds.
  *
  * With `fix`: adds queue and index entries, writes tags again, ends stray uploads; then sweeps, which deletes what is due
- * and nothing else; then reads again, and reports what is left. What cannot be read, and keys of others, are kept.
+ * and nothing else; then reads again, and reports what is left. Each repair is an audit event first. What cannot be read,
+ * keys of others, and whatever may be the trace of a manipulation are kept; nothing moves towards a later deadline.
  * @throws StoreError when the bucket cannot be listed; SweepRefused when the clock is wrong
  */
-export async function verify(context: SweepContext, { fix = false }: { fix?: boolean } = {}): Promise<VerifyReport> {
+export async function verify(context: SweepContext, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const { fix = false, onProgress, onRepaired = () => {} } = options;
   const startedAtMs = context.now();
   const requestsBefore = context.requestCount();
-  const before = await readAll(context, fix);
+  const audit = createAuditTrail(context.store, context.now, context.randomBytes);
+  const repairs: Repairs = { audit, requestId: `verify-${toKeyTime(startedAtMs)}`, onRepaired };
+  const readAll = (isRepairing: boolean) =>
+    readBucket(new VerifyRun(context, { repairs: isRepairing ? repairs : undefined, onProgress }));
+  const before = await readAll(fix);
   let after = before;
   if (fix && before.kinds.length > 0) {
     await sweep(context);
     // A recording that the sweep deletes can leave an index entry that no manifest named: a second reading finds it.
-    await readAll(context, true);
-    after = await readAll(context, false);
+    await readAll(true);
+    after = await readAll(false);
   }
   return {
     startedAt: toIso(startedAtMs),
     finishedAt: toIso(context.now()),
     ...after.counts,
+    settleSeconds: context.settleMs / SECOND_MS,
     greatestLatenessSeconds: inSeconds(after.greatestLatenessMs),
+    notChecked: after.notChecked,
     uploadsUnlisted: after.uploadsUnlisted ?? null,
     requests: context.requestCount() - requestsBefore,
     ...compare(before, after),
   };
 }
 
-async function readAll(context: SweepContext, repair: boolean): Promise<Findings> {
-  const run = new VerifyRun(context, repair);
+async function readBucket(run: VerifyRun): Promise<Findings> {
+  const { bucket, context } = run;
   // Before anything is judged by this clock, or repaired.
-  guardClock(context.now(), (await run.bucket.queue.page({ limit: 1 })).storeTimeMs);
+  guardClock(context.now(), (await bucket.queue.page({ limit: 1 })).storeTimeMs);
   await verifyAttempts(run);
   await verifyUploads(run);
   await verifyParticipants(run);
   await verifyReceiptIndexes(run);
   await verifyReceipts(run);
-  await verifyAuditEvents(run);
+  await verifyAuditTrail(run);
   await verifyOutbox(run);
   await reportOtherKeys(run);
   return run.findings;
@@ -91,9 +111,10 @@ async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
     const { ref } = parsed;
     for (const { key, uploadId, initiatedMs } of await openUploadsAt(bucket.store, bucket.mediaKey(ref))) {
       if (run.isYoung(initiatedMs)) continue;
-      await run.report('stray-upload', key, 'its recording has a receipt', () =>
-        endUpload(bucket.store, key, uploadId),
-      );
+      await run.report('stray-upload', key, 'its recording has a receipt', {
+        of: ref,
+        act: () => endUpload(bucket.store, key, uploadId),
+      });
     }
   }
 }
@@ -114,9 +135,9 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
       const manifest = await bucket.read(ref, 'manifest');
       if (manifest === 'unreadable' || manifest?.uploadId === uploadId) continue;
       const detail = `opened ${toIso(initiatedMs)}, no manifest names it`;
-      await run.report('stray-upload', key, detail, () => endUpload(bucket.store, key, uploadId));
+      await run.report('stray-upload', key, detail, { of: ref, act: () => endUpload(bucket.store, key, uploadId) });
     } else if (isScratch(key)) {
-      await run.report('stray-upload', key, 'left by a trial', () => endScratchUpload(bucket.store, upload));
+      await run.report('stray-upload', key, 'left by a trial', { act: () => endScratchUpload(bucket.store, upload) });
     } else await run.report('stray-upload', key, 'at no key of this service');
   }
   return listed;
@@ -134,8 +155,12 @@ async function verifyParticipants(run: VerifyRun): Promise<void> {
   for await (const window of inBatches(keysIn(run.bucket.store, 'participants'), run.windowKeys)) {
     const entries: IndexEntry[] = [];
     for (const { key, parsed, lastModifiedMs, sizeBytes } of window) {
-      if (parsed?.type !== 'participant') await run.report('unknown-key', key, 'in the folder of participants');
-      else if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref, isBegun: sizeBytes > 0 });
+      if (parsed?.type !== 'participant') {
+        await run.report('unknown-key', key, 'in the folder of participants');
+        continue;
+      }
+      if (!isIndexBody(sizeBytes)) await run.report('wrong-body', key, `${sizeBytes} bytes`);
+      if (!run.isYoung(lastModifiedMs)) entries.push({ key, ref: parsed.ref, isBegun: sizeBytes > 0 });
     }
     const stored = await storedAmong(
       run.bucket.store,
@@ -167,32 +192,8 @@ async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): P
 async function reportParticipant(run: VerifyRun, { key, ref }: IndexEntry): Promise<void> {
   const { bucket } = run;
   if ((await bucket.hasRecording(ref)) || !(await hasObject(bucket.store, key))) return;
-  await run.report('stray-marker', key, 'its recording is deleted', () => bucket.removeKey(key));
-}
-
-async function verifyAuditEvents(run: VerifyRun): Promise<void> {
-  const { context, findings } = run;
-  for await (const { key, parsed } of keysIn(context.store, 'audit')) {
-    if (parsed?.type !== 'audit' && parsed?.type !== 'audit-attempt') {
-      await run.report('unknown-key', key, 'in the audit trail');
-      continue;
-    }
-    findings.counts.auditEvents += 1;
-    const isOverdue = parsed.dayMs + 2 * DAY_MS + context.logRetentionMs <= context.now();
-    if (isOverdue) await run.report('log-overdue', key, 'an audit event');
-    if (run.isFromFuture(parsed.dayMs)) await run.report('from-future', key, 'an audit event');
-  }
-}
-
-/** Events that were neither delivered nor given up: the server that would give them up has no webhooks any more. */
-async function verifyOutbox(run: VerifyRun): Promise<void> {
-  const { bucket, context } = run;
-  for await (const { key, parsed, lastModifiedMs } of keysIn(context.store, 'outbox')) {
-    if (parsed?.type !== 'outbox') await run.report('unknown-key', key, 'in the outbox');
-    else if (Math.min(parsed.timeMs, lastModifiedMs) + UNDELIVERED_MS + DAY_MS <= context.now()) {
-      await run.report('event-overdue', key, 'never delivered', () => bucket.removeKey(key));
-    } else if (run.isFromFuture(parsed.timeMs)) await run.report('from-future', key, 'an event for a webhook');
-  }
+  const repair = { of: ref, act: () => bucket.removeKey(key) };
+  await run.report('stray-marker', key, 'its recording is deleted', repair);
 }
 
 /** Keys outside of every known folder. */
@@ -201,6 +202,6 @@ async function reportOtherKeys(run: VerifyRun): Promise<void> {
   for await (const { key, lastModifiedMs } of otherKeys(bucket.store)) {
     if (!isScratch(key)) await run.report('unknown-key', key, 'in no folder of this service');
     else if (!run.isYoung(lastModifiedMs))
-      await run.report('unknown-key', key, 'left by a trial', () => bucket.removeKey(key));
+      await run.report('unknown-key', key, 'left by a trial', { act: () => bucket.removeKey(key) });
   }
 }

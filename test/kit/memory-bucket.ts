@@ -24,6 +24,8 @@ export interface TestStore {
     url: string,
     request?: { method?: string; body?: Uint8Array; headers?: Record<string, string> },
   ): Promise<Response>;
+  /** Of a store in memory: a function that puts everything back as it is now. */
+  readonly snapshot?: () => () => void;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -110,6 +112,7 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
       return answer;
     }),
     requests,
+    snapshot: () => memory.snapshot(),
     presigner: {
       presignPart: async (key, part, seconds) =>
         issue(await signer.presignPart(key, part, seconds), { key, part }, seconds),

@@ -62,6 +62,25 @@ export class MemoryStore implements ObjectStore {
     this.#options = options;
   }
 
+  /** A function that puts every object and upload back as it is now; what is compared by a version or an upload id is the same. */
+  snapshot(): () => void {
+    const objects = [...this.#objects].map(([key, versions]) => [key, versions.map((version) => ({ ...version }))] as const);
+    const uploads = [...this.#uploads].map(([id, upload]) => [id, { ...upload, parts: new Map(upload.parts) }] as const);
+    return () => {
+      for (const key of this.#objects.keys()) this.#keys.delete(key);
+      this.#objects.clear();
+      this.#uploads.clear();
+      for (const [key, versions] of objects) {
+        this.#objects.set(
+          key,
+          versions.map((version) => ({ ...version })),
+        );
+        this.#keys.add(key);
+      }
+      for (const [id, upload] of uploads) this.#uploads.set(id, { ...upload, parts: new Map(upload.parts) });
+    };
+  }
+
   /** The store's clock. */
   now(): number {
     const nowMs = this.#options.now();
@@ -119,14 +138,16 @@ export class MemoryStore implements ObjectStore {
     // One more tells whether there are more.
     const found = isTree ? this.#inTree(prefix, startAfter) : this.#readable(prefix, startAfter, length + 1);
     const page = found.slice(0, length);
-    const objects = page.map(({ key, sizeBytes, lastModifiedMs }) => ({ key, sizeBytes, lastModifiedMs }));
+    const objects = page.map(({ key, sizeBytes, lastModifiedMs, etag }) => {
+      return { key, sizeBytes, lastModifiedMs, etag };
+    });
     return { objects, truncated: page.length < found.length, storeTimeMs: this.now() };
   }
 
   async listVersions(prefix: string, { cursor }: { cursor?: string | undefined } = {}) {
     const all = this.#under(prefix).flatMap((versions) =>
-      versions.map(({ key, versionId, sizeBytes, lastModifiedMs, body }, index) => {
-        const about = { key, versionId, sizeBytes, lastModifiedMs };
+      versions.map(({ key, versionId, sizeBytes, lastModifiedMs, etag, body }, index) => {
+        const about = { key, versionId, sizeBytes, lastModifiedMs, etag };
         return { ...about, isLatest: index === 0, isDeleteMarker: body === undefined };
       }),
     );
@@ -209,7 +230,8 @@ export class MemoryStore implements ObjectStore {
     });
     this.#uploads.delete(uploadId);
     this.#completed.set(uploadId, key);
-    this.#write(key, new Uint8Array(Buffer.concat(bodies)));
+    const hashes = parts.map((part) => Buffer.from(part.etag.replaceAll('"', ''), 'hex'));
+    this.#write(key, new Uint8Array(Buffer.concat(bodies)), `"${hash('md5', Buffer.concat(hashes))}-${parts.length}"`);
     return true;
   }
 
@@ -278,11 +300,11 @@ export class MemoryStore implements ObjectStore {
     );
   }
 
-  #write(key: string, body: Uint8Array | undefined): void {
+  #write(key: string, body: Uint8Array | undefined, etag = body && `"${hash('md5', body)}"`): void {
     const versionId = this.#options.versioned ? this.#newName('version') : 'null';
     const versions = this.#objects.get(key);
     const older = this.#options.versioned ? versions : [];
-    const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs: this.now() };
+    const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs: this.now(), etag };
     this.#objects.set(key, [{ ...about, body, tags: {} }, ...(older ?? [])]);
     if (!versions) this.#keys.add(key);
   }

@@ -1,5 +1,6 @@
 // The real service and sweeper on the simulated world: the contexts that the use cases are given, one for each request.
 import { LRUCache } from 'lru-cache';
+import { AuditChains } from '../../src/bucket/audit-chain.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { readSettings } from '../../src/config.ts';
 import type { DetectedContainer } from '../../src/model/container.ts';
@@ -47,7 +48,7 @@ export function newSimulation(seed: number, options: HistoryOptions) {
   const model = new Model(store, rules);
   const onEffect = (effect: Effect) => checkEffect(model, world, effect);
   const world: World = new World(START_MS, { store, trace, rates, without, onCall: tenantsStayApart, onEffect });
-  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined });
+  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined, auditChains: undefined });
   const replicas = [process('replica-1'), process('replica-2')] as const;
   const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
   const clients = process('client');
@@ -166,6 +167,7 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
   const { now } = means;
   const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
   process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
+  process.auditChains ??= new AuditChains();
   return recordingsContext(settingsOf(rules), {
     ...means,
     presigner: {
@@ -175,6 +177,7 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
     },
     memory: {
       manifestCache: process.manifests,
+      auditChains: process.auditChains,
       containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ max: 1 }),
       openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
       proxiedUploads: new ProxiedUploads({ max: 1 }),

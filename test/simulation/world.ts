@@ -1,5 +1,6 @@
 // The simulated world: one clock, a few processes, and a queue of store calls that take effect, fail or die as a seed decides.
 import type { LRUCache } from 'lru-cache';
+import type { AuditChains } from '../../src/bucket/audit-chain.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/objectstore/object-store.ts';
@@ -27,6 +28,7 @@ export interface Process {
   skewMs: number;
   /** The process's memory, which a crash loses. */
   manifests: LRUCache<string, Manifest> | undefined;
+  auditChains: AuditChains | undefined;
 }
 
 interface About {
@@ -189,6 +191,7 @@ export class World {
 
   crash(process: Process): void {
     process.manifests = undefined;
+    process.auditChains = undefined;
     this.count('crashes');
     this.#options.trace.add(this.nowMs, process.name, 'crashes');
     for (const request of this.#requests) {

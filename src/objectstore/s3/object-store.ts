@@ -154,6 +154,7 @@ export class S3ObjectStore implements ObjectStore {
       key: this.#keyOf(operation, prefix, object.Key),
       sizeBytes: object.Size,
       lastModifiedMs: object.LastModified.getTime(),
+      etag: object.ETag,
     }));
     // A store that ignores StartAfter would send the same page again and again.
     if (startAfter !== undefined && objects.some(({ key }) => key === startAfter)) throw unreadable(operation);
@@ -175,12 +176,13 @@ export class S3ObjectStore implements ObjectStore {
     );
     const listed = [
       ...(output.Versions ?? []).map((version) => ({ ...version, isDeleteMarker: false })),
-      ...(output.DeleteMarkers ?? []).map((marker) => ({ ...marker, Size: 0, isDeleteMarker: true })),
+      ...(output.DeleteMarkers ?? []).map((marker) => ({ ...marker, Size: 0, ETag: undefined, isDeleteMarker: true })),
     ];
     const versions = wholeItems(operation, listed, 'Key', 'Size', 'LastModified', 'IsLatest').map((version) => ({
       key: this.#keyOf(operation, prefix, version.Key),
       sizeBytes: version.Size,
       lastModifiedMs: version.LastModified.getTime(),
+      etag: version.ETag,
       versionId: version.VersionId,
       isLatest: version.IsLatest,
       isDeleteMarker: version.isDeleteMarker,

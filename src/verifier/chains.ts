@@ -1,0 +1,202 @@
+// Checks the chains of audit events, a day at a time: by sums, and event by event only where the sums do not add up.
+import pMap from 'p-map';
+import { dayOfRun } from '../bucket/audit-chain.ts';
+import { eventKeysOf, type HashedEvent, readHashedEvent } from '../bucket/audit-trail.ts';
+import type { AuditChainPlace } from '../bucket/documents.ts';
+import { inBatches } from '../bucket/listing.ts';
+import { DAY_MS } from '../model/durations.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import type { VerifyRun } from './run.ts';
+
+/** Sums of hashes are taken modulo this: whoever can make two sums meet can as well write a whole run again. */
+const MODULUS = 2n ** 256n;
+
+interface Sums {
+  readonly tenant: string;
+  readonly run: string;
+  readonly dayMs: number;
+  count: number;
+  places: number;
+  hashes: bigint;
+  previous: bigint;
+  beginnings: number;
+  last: number;
+  lastHash: string;
+}
+
+/** An event as a chain knows it. */
+export interface ChainedEvent extends HashedEvent {
+  readonly key: string;
+  readonly tenant: string;
+}
+
+/** That a process says where the run ended that it had before. */
+interface NamedEnd {
+  readonly tenant: string;
+  readonly key: string;
+  readonly end: NonNullable<AuditChainPlace['after']>;
+}
+
+/** The runs of one day at a time; of runs that are over, their ends, `windowKeys` at most. */
+export class Chains {
+  readonly #run: VerifyRun;
+  #sums = new Map<string, Sums>();
+  #named: NamedEnd[] = [];
+  readonly #ends = new Map<string, { readonly last: number; readonly hash: string }>();
+  /** The first day of which an event has a place in a chain. */
+  #sinceMs: number | undefined;
+
+  constructor(run: VerifyRun) {
+    this.#run = run;
+  }
+
+  /** Events come day after day, in any order within one. */
+  async add({ event, hash, key, tenant }: ChainedEvent, dayMs: number): Promise<void> {
+    const { chain } = event;
+    if (!chain) return this.#addUnchained(key, dayMs);
+    this.#sinceMs ??= dayMs;
+    if (dayOfRun(chain.run) !== dayMs) {
+      return this.#run.report('audit-changed', key, `its chain is of another day: ${chain.run}`);
+    }
+    const id = `${tenant}/${chain.run}`;
+    const sums = this.#sums.get(id) ?? newSums(tenant, chain.run, dayMs);
+    this.#sums.set(id, sums);
+    sums.count += 1;
+    sums.places += chain.sequence;
+    sums.hashes = plus(sums.hashes, hash);
+    if (chain.previous === null) sums.beginnings += 1;
+    else sums.previous = plus(sums.previous, chain.previous);
+    if (chain.sequence >= sums.last) {
+      sums.last = chain.sequence;
+      sums.lastHash = hash;
+    }
+    if (chain.after && this.#named.length < this.#run.windowKeys) {
+      this.#named.push({ tenant, key, end: chain.after });
+    } else if (chain.after) this.#run.findings.skip('chain-ends');
+  }
+
+  /** A day is over, or the trail. */
+  async close(): Promise<void> {
+    const sums = [...this.#sums.values()];
+    this.#sums = new Map();
+    for (const each of sums) {
+      if (!addsUp(each) && !this.#isExpiring(each.dayMs)) await checkRun(this.#run, each);
+      if (this.#ends.size < this.#run.windowKeys) {
+        this.#ends.set(`${each.tenant}/${each.run}`, { last: each.last, hash: each.lastHash });
+      }
+    }
+    const named = this.#named;
+    this.#named = [];
+    for (const each of named) await this.#checkEnd(each);
+  }
+
+  /** The processes of an upgrade are replaced within a day. */
+  async #addUnchained(key: string, dayMs: number): Promise<void> {
+    if (this.#sinceMs !== undefined && dayMs > this.#sinceMs + DAY_MS) {
+      await this.#run.report('audit-unchained', key, 'all events have one since a day before');
+    } else this.#run.findings.skip('events-unchained');
+  }
+
+  async #checkEnd({ tenant, key, end }: NamedEnd): Promise<void> {
+    const dayMs = dayOfRun(end.run);
+    if (dayMs === undefined) return this.#run.report('audit-changed', key, `no run is called ${end.run}`);
+    if (this.#isExpiring(dayMs)) return this.#run.findings.skip('chain-ends');
+    const known = this.#ends.get(`${tenant}/${end.run}`);
+    if (known && isEnd(known, end)) return;
+    // It may have been listed before its last events were written.
+    const places = await readRun(this.#run, tenant, dayMs, end.run);
+    const last = Math.max(0, ...places.keys());
+    const [placed] = places.get(last) ?? [];
+    if (placed && isEnd({ last, hash: placed.hash }, end)) return;
+    if (placed && last === end.sequence) {
+      await this.#run.report('audit-changed', placed.key, `the last of run ${end.run}, as ${key} says`);
+    } else await this.#run.report('audit-missing', key, `place ${end.sequence} of run ${end.run}, which it names`);
+  }
+
+  #isExpiring(dayMs: number): boolean {
+    return this.#run.isExpiring(dayMs + DAY_MS, DAY_MS);
+  }
+}
+
+function isEnd({ last, hash }: { last: number; hash: string }, end: NamedEnd['end']): boolean {
+  return last > end.sequence || (last === end.sequence && hash === end.hash);
+}
+
+function newSums(tenant: string, run: string, dayMs: number): Sums {
+  const none = { count: 0, places: 0, hashes: 0n, previous: 0n, beginnings: 0, last: 0, lastHash: '' };
+  return { tenant, run, dayMs, ...none };
+}
+
+function plus(sum: bigint, hash: string): bigint {
+  return (sum + BigInt(`0x${hash}`)) % MODULUS;
+}
+
+/** Whether each place is taken once, and the hash of each event but the last is the `previous` of another. */
+function addsUp({ count, places, hashes, previous, beginnings, last, lastHash }: Sums): boolean {
+  const areWhole = count === last && places === (last * (last + 1)) / 2 && beginnings === 1;
+  return areWhole && hashes === plus(previous, lastHash);
+}
+
+interface Placed {
+  readonly key: string;
+  readonly hash: string;
+  readonly chain: AuditChainPlace;
+  readonly atMs: number;
+}
+
+/** Lists and reads the events of a run anew: a run has few enough to be held in memory. */
+async function readRun(
+  { bucket }: VerifyRun,
+  tenant: string,
+  dayMs: number,
+  run: string,
+): Promise<Map<number, Placed[]>> {
+  const places = new Map<number, Placed[]>();
+  for await (const keys of inBatches(eventKeysOf(bucket.store, tenant, dayMs), STORE_CONCURRENCY)) {
+    const read = await pMap(keys, async (key) => ({ key, found: await readHashedEvent(bucket.store, key) }));
+    for (const { key, found } of read) {
+      if (!found || found === 'unreadable' || found.event.chain?.run !== run) continue;
+      const { event, hash } = found;
+      const { chain } = found.event;
+      const placed = { key, hash, chain, atMs: Date.parse(event.at) };
+      // A store may give a page twice.
+      const others = (places.get(chain.sequence) ?? []).filter((other) => other.key !== key);
+      places.set(chain.sequence, [...others, placed]);
+    }
+  }
+  return places;
+}
+
+/** Names what does not add up. What is younger than the grace period may be on its way. */
+async function checkRun(run: VerifyRun, { tenant, run: name, dayMs }: Sums): Promise<void> {
+  const places = await readRun(run, tenant, dayMs, name);
+  const all = [...places.values()].flat();
+  const latest = all.reduce<Placed | undefined>((a, b) => (a && a.chain.sequence >= b.chain.sequence ? a : b), undefined);
+  const excused = new Set([...all.flatMap(({ chain }) => chain.lost ?? []), ...(latest?.chain.pending ?? [])]);
+  const judged = all.filter(({ atMs }) => !run.isYoung(atMs)).map(({ chain }) => chain.sequence);
+  const end = Math.max(0, ...judged);
+  let missingFrom: number | undefined;
+  for (let sequence = 1; sequence <= end; sequence += 1) {
+    const [placed, ...others] = places.get(sequence) ?? [];
+    if (!placed) {
+      if (!excused.has(sequence)) missingFrom ??= sequence;
+      continue;
+    }
+    if (missingFrom !== undefined) {
+      const which = missingFrom === sequence - 1 ? `place ${missingFrom}` : `places ${missingFrom} to ${sequence - 1}`;
+      await run.report('audit-missing', placed.key, `${which} of run ${name}, before it`);
+      missingFrom = undefined;
+    }
+    for (const { key } of others) {
+      await run.report('audit-changed', key, `${placed.key} has the same place ${sequence} in run ${name}`);
+    }
+    const before = places.get(sequence - 1);
+    const isFirst = sequence === 1;
+    const isLinked = isFirst
+      ? placed.chain.previous === null
+      : !before || before.some(({ hash }) => hash === placed.chain.previous);
+    if (isLinked) continue;
+    const which = isFirst ? 'it is not the beginning' : `it, or the one after it, ${placed.key}`;
+    await run.report('audit-changed', before?.[0]?.key ?? placed.key, `${which} of run ${name}`);
+  }
+}
