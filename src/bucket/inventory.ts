@@ -16,7 +16,7 @@ import { parseDocument, type Receipt, readAs } from './documents.ts';
 import { ATTEMPTS_PREFIX, DOCTOR_PREFIX, keyOf, type ParsedKey, parseKey, ROOTS } from './layout.ts';
 import { hashOf } from './receipts.ts';
 
-export type Folder = 'attempts' | 'audit' | 'due' | 'outbox' | 'participants' | 'receipts';
+export type Folder = 'attempts' | 'audit' | 'due' | 'log' | 'log-queue' | 'outbox' | 'participants' | 'receipts';
 
 /** `parsed` is undefined of a key that this service cannot have made. */
 export type InventoryKey = ListedObject & { readonly parsed: ParsedKey | undefined };

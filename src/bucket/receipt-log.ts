@@ -1,4 +1,5 @@
 // The log of receipts, one for each tenant: an append-only Merkle tree that each sweep lets grow by what was submitted.
+import { isDeepStrictEqual } from 'node:util';
 import {
   CheckpointError,
   type Edge,
@@ -23,7 +24,7 @@ import {
 import { z } from 'zod';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { type ListedObject, listAll, listPages, type ObjectStore } from '../objectstore/object-store.ts';
-import { parseJson, type Receipt, readAs, toBody } from './documents.ts';
+import { parseDocument, parseJson, type Receipt, readAs, toBody } from './documents.ts';
 import { keyOf, LOG_QUEUE_PREFIX, MAX_KEY_BYTES, MAX_LOG_SIZE, parseKey, prefixOf } from './layout.ts';
 import type { Signer } from './signer.ts';
 
@@ -278,6 +279,16 @@ export class ReceiptLog {
       throw error;
     }
   }
+}
+
+/** Whether the signature of a receipt is over exactly what it says besides. */
+export async function agreesWithItsSignature(
+  signer: Signer,
+  { jws = '', ...receipt }: Receipt,
+): Promise<'yes' | 'forged' | 'unknown-key'> {
+  const signed = await signer.open('receipt', jws);
+  if (signed === 'forged' || signed === 'unknown-key') return signed;
+  return isDeepStrictEqual(parseDocument('receipt', signed), receipt) ? 'yes' : 'forged';
 }
 
 /** The right edge of the tree of a head, from the hashes of its entries upwards. */

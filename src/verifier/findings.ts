@@ -32,6 +32,12 @@ export const FINDING_KINDS = {
   'receipt-missing': 'deleted, and its receipt is missing',
   'receipt-changed': 'a receipt does not fit the one before it',
   'receipt-without-expiry': 'nothing would ever delete this receipt',
+  'receipt-forged': 'a receipt is not as the service has signed it',
+  'receipt-not-in-log': 'a receipt never came into the log of receipts',
+  'log-head-unreadable': 'a log of receipts cannot be read',
+  'log-changed': 'a log of receipts is not as the service has signed it',
+  'log-submission-forged': 'no key of the service has signed what is to come into a log',
+  'log-submission-waiting': 'receipts that no sweep has brought into their log',
   'audit-missing': 'an audit event is missing from its chain',
   'audit-changed': 'an audit event does not fit its key, or its chain',
   'audit-unchained': 'an audit event without a place in a chain',
@@ -55,6 +61,8 @@ export const NOT_CHECKED = {
   'events-unchained': 'audit events of earlier versions, which are in no chain',
   'chain-ends': 'ends of chains of audit events that are named by others',
   'receipts-unread': 'receipts that could not be read',
+  'receipts-unsigned': 'receipts without a signature',
+  signatures: 'receipts whose signature could not be checked, for want of the key',
 } as const;
 
 export type NotChecked = keyof typeof NOT_CHECKED;

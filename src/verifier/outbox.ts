@@ -1,7 +1,8 @@
 // Checks the outbox: events that wait for webhooks are parsed, and tell of what the bucket shows.
-import { type InventoryKey, keysIn } from '../bucket/inventory.ts';
-import { hasHappened, type RecordingEvent, readEvents, UNDELIVERED_MS } from '../bucket/outbox.ts';
+
 import { refOf } from '../bucket/documents.ts';
+import { type InventoryKey, keysIn } from '../bucket/inventory.ts';
+import { evidenceOf, type RecordingEvent, readEvents, UNDELIVERED_MS } from '../bucket/outbox.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { VerifyRun } from './run.ts';
 
@@ -34,7 +35,7 @@ async function reportUnproven(run: VerifyRun, key: string, { id, type }: Recordi
 /** An event is written first: what it tells of may have failed since, and be done again with times of its own. */
 async function isBorneOut({ bucket }: VerifyRun, event: RecordingEvent): Promise<boolean> {
   const { type, data } = event;
-  if (await hasHappened(bucket.store, event)) return true;
+  if (await evidenceOf(bucket.store, event)) return true;
   const ref = refOf(data);
   if (await bucket.hasRecording(ref)) return true;
   const receipt = await bucket.readReceipt(ref);

@@ -11,6 +11,7 @@ import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
+import type { LogCheck } from './logs.ts';
 import { eventsOf, isDiscard } from './recording.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
@@ -38,7 +39,7 @@ interface Batch {
  * Reads the indexes of receipts and each receipt in them: one GET a receipt. Holds a few words in memory for each batch
  * of a sweep, to find out whether one is missing between two others.
  */
-export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
+export async function verifyReceiptIndexes(run: VerifyRun, logs: LogCheck): Promise<void> {
   const nowMs = run.context.now();
   const batches = new Map<string, Batch[]>();
   // Batches that are being written, or are about to expire, have neighbours that do not exist yet or no longer.
@@ -64,7 +65,7 @@ export async function verifyReceiptIndexes(run: VerifyRun): Promise<void> {
         const isYoung = !(entry.ageMs > run.context.settleMs);
         // Two sweeps that overlapped may both name a receipt: it expires with the one that wrote it last.
         const isJudged = !isYoung && timeMs > nowMs + OVERLAP_MS;
-        const batch = await checkBatch(run, entry, index, isJudged, { elsewhere, claims });
+        const batch = await checkBatch(run, entry, index, isJudged, { elsewhere, claims, logs });
         if (isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
         if (isYoung || timeMs <= nowMs + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
       }
@@ -91,7 +92,8 @@ async function checkEntry(run: VerifyRun, entry: QueueEntry): Promise<void> {
   if (sizeBytes > 0) await run.report('wrong-body', key, `${sizeBytes} bytes`);
   const latestMs = timeMs - MAX_RETENTION_MS;
   if (run.isFromFuture(latestMs)) await run.report('from-future', key, 'an entry of the deletion queue');
-  else if (isAfter(latestMs, writtenMs)) await run.report('impossible-time', key, 'later than any deadline of its time');
+  else if (isAfter(latestMs, writtenMs))
+    await run.report('impossible-time', key, 'later than any deadline of its time');
 }
 
 /** Each of these must have the place that it claims, in an index of that run. */
@@ -121,7 +123,7 @@ async function checkBatch(
   { key, writtenMs }: QueueEntry,
   index: ReceiptIndex,
   isJudged: boolean,
-  { elsewhere, claims }: { readonly elsewhere: Elsewhere; readonly claims: Claims },
+  { elsewhere, claims, logs }: { readonly elsewhere: Elsewhere; readonly claims: Claims; readonly logs: LogCheck },
 ): Promise<Batch> {
   const { first, previous } = index;
   const receipts = await pMap(index.keys, (key) => readReceipt(run, key), { concurrency: STORE_CONCURRENCY });
@@ -129,6 +131,7 @@ async function checkBatch(
   for (const [place, receiptKey] of index.keys.entries()) {
     const found = receipts[place];
     const inChain = found?.receipt.chain.run === index.run && found.receipt.chain.sequence === first + place;
+    if (found) await logs.see(receiptKey, found.receipt);
     // Others may name it too; it has one place in one chain.
     if (found && inChain) {
       countLateness(run, found.receipt);

@@ -139,9 +139,14 @@ async function checkMark(run: VerifyRun, attempt: Attempt, { ref, objects }: Rec
     if (!(await isStill({ media: false, stored: true })) || (await bucket.readReceipt(ref))) return undefined;
     await run.report('media-missing', stored.key, `stored at ${toIso(stored.lastModifiedMs)}`);
   }
-  const isLong = context.now() - (media?.lastModifiedMs ?? context.now()) > context.uploadIdleLimitMs + context.settleMs;
+  const isLong =
+    context.now() - (media?.lastModifiedMs ?? context.now()) > context.uploadIdleLimitMs + context.settleMs;
   if (media && !stored && !isEnding && isLong && (await isStill({ media: true, stored: false }))) {
-    await run.report('stored-missing', media.key, 'it is reported as uploading; any call that reads it looks at its media');
+    await run.report(
+      'stored-missing',
+      media.key,
+      'it is reported as uploading; any call that reads it looks at its media',
+    );
   }
   if (!stored) return undefined;
   const mark = await bucket.read(ref, 'stored');
@@ -180,7 +185,13 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
   const restriction = await bucket.read(ref, 'restricted');
   if (!restriction) return;
   if (restriction === 'unreadable') await run.report('unreadable', restricted.key, 'a restriction');
-  else await run.reportIfAhead(restricted.key, 'its time', Date.parse(restriction.restrictedAt), restricted.lastModifiedMs);
+  else
+    await run.reportIfAhead(
+      restricted.key,
+      'its time',
+      Date.parse(restriction.restrictedAt),
+      restricted.lastModifiedMs,
+    );
   const isStill = async () => (await bucket.recording(ref))?.objects.restricted !== undefined;
   await claims.add({
     kind: 'restriction-unproven',
@@ -208,7 +219,8 @@ async function checkTimeline(
     return now !== undefined && isKept(now) && is(now.objects);
   };
   if (!listed) {
-    if (knownEtag === undefined || !(await isWrong(({ stored, timeline }) => stored !== undefined && !timeline))) return;
+    if (knownEtag === undefined || !(await isWrong(({ stored, timeline }) => stored !== undefined && !timeline)))
+      return;
     return run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
   }
   if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;

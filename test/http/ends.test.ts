@@ -160,7 +160,6 @@ describe.each([
       const answer = await api.raw(call.method.toUpperCase(), pathOf(call, created.ref), bodyOf(call));
       if (call.name === 'erase') expect(answer).toMatchObject({ status: 200, body: receipt as object });
       else if (call.name === 'receipt proof') expect(answer).toMatchObject({ status: 200, body: { inclusion: null } });
-      else if (call.name === 'explanation') expect(answer).toMatchObject({ status: 200, body: { state: 'deleted' } });
       else if (call.name === 'abort') expect(answer.status).toBe(204);
       else if (call.name === 'access log') expect(answer).toMatchObject({ status: 200, body: { nextCursor: null } });
       else if (call.name === 'explanation') expect(answer).toMatchObject({ status: 200, body: { receipt } });

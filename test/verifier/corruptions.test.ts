@@ -73,8 +73,10 @@ test('there are enough of them, each with a name of its own, and of every kind o
 
 test('SECURITY.md has those that are not detectable, with the reason', async () => {
   const page = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
-  const hidden = CORRUPTIONS.flatMap(({ name, found }) => ('undetectable' in found ? [[name, found.undetectable]] : []));
+  const hidden = CORRUPTIONS.flatMap(({ name, found }) =>
+    'undetectable' in found ? [[name, found.undetectable]] : [],
+  );
   const [, section = ''] = page.split('## What `verify` cannot see');
-  const rows = [...section.split('\n## ')[0]?.matchAll(/^\| (.+) \| (.+) \|$/gm) ?? []].slice(2);
+  const rows = [...(section.split('\n## ')[0]?.matchAll(/^\| (.+) \| (.+) \|$/gm) ?? [])].slice(2);
   expect(rows.map(([, name, reason]) => [name, reason])).toEqual(hidden);
 });

@@ -424,7 +424,10 @@ const DEADLINES: Corruption[] = [
     name: 'the tags tell of an assessment that there is not',
     found: ['deadline-moved'],
     async plant(bucket) {
-      const tags = { ...(await tagsOf(bucket, bucket.silent)), 'assessment-completed-at': toIso(bucket.now() - DAY_MS) };
+      const tags = {
+        ...(await tagsOf(bucket, bucket.silent)),
+        'assessment-completed-at': toIso(bucket.now() - DAY_MS),
+      };
       await bucket.store.tag(mediaKey(bucket.silent), tags);
     },
   },
@@ -472,8 +475,17 @@ const DEADLINES: Corruption[] = [
       await bucket.put(manifestOf(ref), toBody({ ...manifest, recordingId: ref.recording, createdAt, uploadId: 'x' }));
       await replaceMedia(bucket, ref, media);
       const mark = await bucket.json(recordingKey(silent, 'stored'));
-      await bucket.put(recordingKey(ref, 'stored'), toBody({ version: 1, container: mark.container, parts: [], media: {
-        sizeBytes: media.length } }));
+      await bucket.put(
+        recordingKey(ref, 'stored'),
+        toBody({
+          version: 1,
+          container: mark.container,
+          parts: [],
+          media: {
+            sizeBytes: media.length,
+          },
+        }),
+      );
       const deadline = bucket.now() - 3 * HOUR_MS + 30 * DAY_MS;
       await bucket.store.tag(mediaKey(ref), { 'delete-by': toIso(deadline) });
       const gone = await everythingOf(bucket, silent);
@@ -648,7 +660,16 @@ const OTHER_OBJECTS: Corruption[] = [
     found: { undetectable: NOT_KEPT },
     plant: (bucket) => bucket.put(recordingKey(bucket.played, 'truncated')),
   },
-  ...['', 'attempts/', 'attempts/acme/math/played/', 'receipts/acme/', 'due/', 'participants/acme/', 'audit/', 'outbox/'].map(
+  ...[
+    '',
+    'attempts/',
+    'attempts/acme/math/played/',
+    'receipts/acme/',
+    'due/',
+    'participants/acme/',
+    'audit/',
+    'outbox/',
+  ].map(
     (folder): Corruption => ({
       name: `a foreign key is in "${folder}"`,
       found: ['unknown-key'],
@@ -682,7 +703,10 @@ const RECEIPTS: Corruption[] = [
     name: 'a receipt of a request is changed',
     found: ['receipt-changed'],
     plant: (bucket, random) =>
-      bucket.edit(receiptKey(random.pick([bucket.erased, bucket.another])), random.pick([{ bytes: 1 }, { objects: 9 }])),
+      bucket.edit(
+        receiptKey(random.pick([bucket.erased, bucket.another])),
+        random.pick([{ bytes: 1 }, { objects: 9 }]),
+      ),
   },
   {
     name: 'a receipt is torn',
@@ -729,7 +753,13 @@ const RECEIPTS: Corruption[] = [
     plant: (bucket) =>
       bucket.put(
         dueReceiptsKey(bucket.now() + 300 * DAY_MS, 'x'),
-        toBody({ version: 1, run: `request-${toKeyTime(bucket.now() + DAY_MS)}-x`, first: 1, previous: null, keys: [] }),
+        toBody({
+          version: 1,
+          run: `request-${toKeyTime(bucket.now() + DAY_MS)}-x`,
+          first: 1,
+          previous: null,
+          keys: [],
+        }),
       ),
   },
   {
@@ -1004,7 +1034,9 @@ const TRAIL: Corruption[] = [
     found: ['audit-changed'],
     async plant(bucket) {
       const all = await events(bucket, /^audit\/2026-03-04\/acme\//);
-      const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
+      const placed = await Promise.all(
+        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
+      );
       const [, second, third] = placed.toSorted((a, b) => (a.chain?.sequence ?? 0) - (b.chain?.sequence ?? 0));
       assert(second && third);
       await bucket.remove(second.key);
@@ -1051,7 +1083,9 @@ const TRAIL: Corruption[] = [
     found: { undetectable: NO_ANCHOR },
     async plant(bucket) {
       const all = await events(bucket, /^audit\/2026-03-07\/beta\//);
-      const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
+      const placed = await Promise.all(
+        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
+      );
       let previous: string | null = null;
       for (const { key, chain, ...event } of placed.toSorted(
         (a, b) => (a.chain?.sequence ?? 0) - (b.chain?.sequence ?? 0),
@@ -1130,4 +1164,3 @@ export const CORRUPTIONS: readonly Corruption[] = [
   ...TRAIL,
   ...OUTBOX,
 ];
-

@@ -1,0 +1,106 @@
+// The entries of all logs whose receipts must still be kept, in some twenty bytes each.
+import type { LogEntry } from '@proctoring-recordings/receipt-verifier';
+
+/** The first eight bytes of a hash: of a million entries two agree by chance once in thirty million. */
+const PREFIX_BYTES = 8;
+
+/** An entry, as much as is kept of it. */
+export interface LiveEntry {
+  readonly tenant: string;
+  readonly place: number;
+  readonly recording: bigint;
+  readonly generation: number;
+}
+
+export class LiveEntries {
+  readonly #tenants: string[] = [];
+  #count = 0;
+  #hashes = new BigUint64Array(1024);
+  #recordings = new BigUint64Array(1024);
+  #places = new Uint32Array(1024);
+  #owners = new Uint32Array(1024);
+  #generations = new Uint16Array(1024);
+  /** The places in the arrays, in order of their hashes; undefined while entries are added. */
+  #order: Uint32Array | undefined;
+  #seen = new Uint8Array(0);
+
+  add(tenant: string, place: number, { hash, recording, generation }: LogEntry): void {
+    if (this.#tenants.at(-1) !== tenant) this.#tenants.push(tenant);
+    if (this.#count === this.#hashes.length) this.#grow();
+    const at = this.#count;
+    this.#hashes[at] = prefixOf(hash);
+    this.#recordings[at] = prefixOf(recording);
+    this.#places[at] = place;
+    this.#owners[at] = this.#tenants.length - 1;
+    this.#generations[at] = generation;
+    this.#count += 1;
+    this.#order = undefined;
+  }
+
+  /** Marks each entry of this hash; false where there is none. */
+  see(hash: string): boolean {
+    const order = this.#sorted();
+    const wanted = prefixOf(hash);
+    let [low, high] = [0, order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#hashAt(order, middle) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    let isFound = false;
+    for (; low < order.length && this.#hashAt(order, low) === wanted; low += 1) {
+      this.#seen[order[low] as number] = 1;
+      isFound = true;
+    }
+    return isFound;
+  }
+
+  /** Those that were not marked, in the order in which they were added. */
+  *unseen(): Generator<LiveEntry, void, undefined> {
+    this.#sorted();
+    for (let at = 0; at < this.#count; at += 1) {
+      if (this.#seen[at] === 1) continue;
+      yield {
+        tenant: this.#tenants[this.#owners[at] as number] as string,
+        place: this.#places[at] as number,
+        recording: this.#recordings[at] as bigint,
+        generation: this.#generations[at] as number,
+      };
+    }
+  }
+
+  #hashAt(order: Uint32Array, place: number): bigint {
+    return this.#hashes[order[place] as number] as bigint;
+  }
+
+  #sorted(): Uint32Array {
+    if (this.#order) return this.#order;
+    const order = Uint32Array.from({ length: this.#count }, (_, at) => at);
+    order.sort((a, b) => {
+      const [first, second] = [this.#hashes[a] as bigint, this.#hashes[b] as bigint];
+      return first < second ? -1 : first > second ? 1 : 0;
+    });
+    this.#order = order;
+    this.#seen = new Uint8Array(this.#count);
+    return order;
+  }
+
+  #grow(): void {
+    const width = this.#count * 2;
+    this.#hashes = extended(this.#hashes, new BigUint64Array(width));
+    this.#recordings = extended(this.#recordings, new BigUint64Array(width));
+    this.#places = extended(this.#places, new Uint32Array(width));
+    this.#owners = extended(this.#owners, new Uint32Array(width));
+    this.#generations = extended(this.#generations, new Uint16Array(width));
+  }
+}
+
+function extended<T extends { set(from: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Of a hash in base64url. */
+export function prefixOf(hash: string): bigint {
+  return Buffer.from(hash, 'base64url').subarray(0, PREFIX_BYTES).readBigUInt64BE();
+}

@@ -1,0 +1,164 @@
+// Checks the logs of receipts: heads, tiles and entries agree, and entries and receipts lead to each other.
+import {
+  entryOfReceipt,
+  GrowingTree,
+  isSameHash,
+  parseEntry,
+  TILE_WIDTH,
+} from '@proctoring-recordings/receipt-verifier';
+import type { Receipt } from '../bucket/documents.ts';
+import { keysIn, receiptRef } from '../bucket/inventory.ts';
+import { agreesWithItsSignature, entryOf, type Head, leafOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import { DAY_MS } from '../model/durations.ts';
+import { toDay } from '../model/times.ts';
+import { LiveEntries, type LiveEntry, prefixOf } from './live-entries.ts';
+import type { VerifyRun } from './run.ts';
+
+/** A receipt comes into its log with the first sweep after the grace period; sweeps may be a day apart. */
+const LOGGED_WITHIN_MS = 2 * DAY_MS;
+
+/** The logs are read before the receipts: what is in a log then has its receipt. */
+export class LogCheck {
+  readonly #run: VerifyRun;
+  readonly #live = new LiveEntries();
+  /** Tenants whose log could not be read to its end: which receipts it has is not known. */
+  readonly #unread = new Set<string>();
+
+  constructor(run: VerifyRun) {
+    this.#run = run;
+  }
+
+  /** Lists `log/`: for each head that counts, and for each 256 entries, two GETs. */
+  async readLogs(): Promise<void> {
+    const run = this.#run;
+    let tenant: string | undefined;
+    for await (const { key, parsed } of keysIn(run.bucket.store, 'log')) {
+      if (parsed?.type !== 'log-head' && parsed?.type !== 'log-tile' && parsed?.type !== 'log-entries') {
+        await run.report('unknown-key', key, 'in the folder of logs');
+      } else if (parsed.tenant !== tenant) {
+        tenant = parsed.tenant;
+        await this.#readLog(tenant);
+      }
+    }
+    await this.#checkSubmissions();
+  }
+
+  async #readLog(tenant: string): Promise<void> {
+    const run = this.#run;
+    const { store, signer } = run.context;
+    const log = new ReceiptLog(store, tenant, signer?.keys);
+    const stored = await log.head();
+    if (stored && stored !== 'unreadable') return this.#readEntries(tenant, log, stored.head);
+    this.#unread.add(tenant);
+    const detail = stored ? 'it is torn, or no key has signed its checkpoint' : 'its tiles are there, and no head';
+    await run.report('log-head-unreadable', log.name, detail);
+  }
+
+  /** Grows the tree again, and compares each tile that it fills. */
+  async #readEntries(tenant: string, log: ReceiptLog, head: Head): Promise<void> {
+    const tree = new GrowingTree();
+    const wholeBundles = Math.floor(head.size / TILE_WIDTH);
+    for (let index = 0; index < wholeBundles; index += 1) {
+      const bundle = await log.readEntries(index);
+      if (!bundle) {
+        this.#unread.add(tenant);
+        await this.#run.report('log-changed', log.name, `entries from ${index * TILE_WIDTH} on are missing or damaged`);
+        return;
+      }
+      for (const entry of bundle) await this.#take(tenant, log, tree, entry);
+    }
+    for (const entry of head.entries) await this.#take(tenant, log, tree, entry);
+    const signed = new GrowingTree(head.size, [head.entries.map(leafOf), ...head.edge]);
+    if (!isSameHash(tree.root, signed.root)) {
+      await this.#run.report('log-changed', log.name, 'its entries are not those of its checkpoint');
+    }
+  }
+
+  async #take(tenant: string, log: ReceiptLog, tree: GrowingTree, text: string): Promise<void> {
+    const place = tree.size;
+    const entry = parseEntry(text);
+    if (entry && entry.keptUntil >= toDay(this.#run.context.now())) this.#live.add(tenant, place, entry);
+    for (const { level, index, hashes } of tree.append(leafOf(text))) {
+      const stored = await log.readTile(level, index).catch((error: unknown) => {
+        if (error instanceof RangeError) return [];
+        throw error;
+      });
+      if (hashes.every((hash, at) => stored[at] && isSameHash(hash, stored[at]))) continue;
+      await this.#run.report('log-changed', log.name, `tile ${level}/${index} is missing or damaged`);
+    }
+  }
+
+  /** What should have come into a log by now, and did not. */
+  async #checkSubmissions(): Promise<void> {
+    const run = this.#run;
+    const { store, signer } = run.context;
+    for await (const { key, parsed, lastModifiedMs } of keysIn(store, 'log-queue')) {
+      if (parsed?.type !== 'log-queue') {
+        await run.report('unknown-key', key, 'among the submissions to logs');
+        continue;
+      }
+      if (!signer) continue;
+      const entries = await new ReceiptLog(store, parsed.tenant).readSubmission(signer, key);
+      if (entries === 'forged') await run.report('log-submission-forged', key, 'no key has signed it');
+      const isOver = run.context.now() - lastModifiedMs > LOGGED_WITHIN_MS + run.context.settleMs;
+      if (isOver && entries !== 'missing' && entries !== 'forged') {
+        await run.report('log-submission-waiting', key, 'no sweep took it');
+      }
+    }
+  }
+
+  /** A receipt that was read: its signature is over what it says, and its log has it. */
+  async see(key: string, receipt: Receipt): Promise<void> {
+    const run = this.#run;
+    const { signer } = run.context;
+    const entry = entryOf(receipt);
+    if (!entry) return run.findings.skip('receipts-unsigned');
+    if (!signer) return run.findings.skip('signatures');
+    const agreement = await agreesWithItsSignature(signer, receipt);
+    if (agreement === 'unknown-key')
+      await run.report('receipt-forged', key, 'no key of SIGNING_KEYS_FILE has signed it');
+    if (agreement === 'forged') await run.report('receipt-forged', key, 'its signature is not over what it says');
+    if (this.#live.see(entry.hash) || this.#unread.has(receipt.tenantId)) return;
+    const ageMs = run.context.now() - Date.parse(receipt.verifiedAt);
+    const isKept = entry.keptUntil >= toDay(run.context.now());
+    if (isKept && ageMs > LOGGED_WITHIN_MS + run.context.settleMs) {
+      await run.report('receipt-not-in-log', key, `verified ${receipt.verifiedAt}`);
+    }
+  }
+
+  /** After all receipts: entries whose receipt must still be kept, and was not seen. Costs requests only where there are some. */
+  async finish(): Promise<void> {
+    const { windowKeys } = this.#run;
+    let window: LiveEntry[] = [];
+    for (const entry of this.#live.unseen()) {
+      window.push(entry);
+      if (window.length < windowKeys) continue;
+      await this.#reportMissing(window);
+      window = [];
+    }
+    if (window.length > 0) await this.#reportMissing(window);
+  }
+
+  /** Two purges of one recording at once write a receipt each, and one of them stays: it proves as much. */
+  async #reportMissing(entries: readonly LiveEntry[]): Promise<void> {
+    const run = this.#run;
+    const missing = Map.groupBy(entries, ({ recording }) => recording);
+    for await (const { key } of keysIn(run.bucket.store, 'receipts')) {
+      const ref = receiptRef(key);
+      const claims = ref && { recordingId: ref.recording, keptUntil: '' };
+      const recording = claims && prefixOf(entryOfReceipt('', claims).recording);
+      const own = recording === undefined ? undefined : missing.get(recording);
+      if (!ref || recording === undefined || !own) continue;
+      const receipt = await run.bucket.readReceipt(ref);
+      const generation = receipt && receipt !== 'unreadable' ? (receipt.supersedes?.length ?? 0) : -1;
+      missing.set(
+        recording,
+        own.filter((entry) => entry.generation > generation),
+      );
+    }
+    for (const { tenant, place } of [...missing.values()].flat()) {
+      const name = new ReceiptLog(run.bucket.store, tenant).name;
+      await run.report('receipt-missing', name, `entry ${place} of the log has no receipt`);
+    }
+  }
+}
