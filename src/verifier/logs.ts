@@ -23,6 +23,8 @@ export class LogCheck {
   readonly #live = new LiveEntries();
   /** Tenants whose log could not be read to its end: which receipts it has is not known. */
   readonly #unread = new Set<string>();
+  /** Submissions that are in a log, and will be removed. */
+  readonly #included = new Set<string>();
 
   constructor(run: VerifyRun) {
     this.#run = run;
@@ -48,7 +50,10 @@ export class LogCheck {
     const { store, signer } = run.context;
     const log = new ReceiptLog(store, tenant, signer?.keys);
     const stored = await log.head();
-    if (stored && stored !== 'unreadable') return this.#readEntries(tenant, log, stored.head);
+    if (stored && stored !== 'unreadable') {
+      for (const key of stored.head.included) this.#included.add(key);
+      return this.#readEntries(tenant, log, stored.head);
+    }
     this.#unread.add(tenant);
     const detail = stored ? 'it is torn, or no key has signed its checkpoint' : 'its tiles are there, and no head';
     await run.report('log-head-unreadable', log.name, detail);
@@ -97,7 +102,7 @@ export class LogCheck {
         await run.report('unknown-key', key, 'among the submissions to logs');
         continue;
       }
-      if (!signer) continue;
+      if (!signer || this.#included.has(key)) continue;
       const entries = await new ReceiptLog(store, parsed.tenant).readSubmission(signer, key);
       if (entries === 'forged') await run.report('log-submission-forged', key, 'no key has signed it');
       const isOver = run.context.now() - lastModifiedMs > LOGGED_WITHIN_MS + run.context.settleMs;
