@@ -36,6 +36,7 @@ thead th { background: var(--shade); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .id { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 td.id, td.why { min-width: 8rem; }
+td.why, h1, p { overflow-wrap: anywhere; }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
 li { margin: .2rem 0; }
