@@ -36,6 +36,7 @@ thead th { background: var(--shade); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .id { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 td.id, td.why { min-width: 8rem; }
+td.why, h1, p { overflow-wrap: anywhere; }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
 li { margin: .2rem 0; }
@@ -95,13 +96,13 @@ export function reportPage(report: Report): string {
 
 function figures({ totals }: Report): string {
   const { begun, deleted, held, late, overdue, earliestDeleteBy, latestDeleteBy } = totals;
-  const glaring = (number: number) => (number > 0 ? ' class="wrong"' : '');
+  const classOf = (number: number) => (number > 0 ? ' class="wrong"' : '');
   const entries = [
     `<div><dt>Recordings begun</dt><dd>${inDigits(begun)}</dd></div>`,
     `<div><dt>Deleted</dt><dd>${inDigits(deleted)}</dd></div>`,
-    `<div><dt>Deleted after the deadline</dt><dd${glaring(late)}>${inDigits(late)}</dd></div>`,
+    `<div><dt>Deleted after the deadline</dt><dd${classOf(late)}>${inDigits(late)}</dd></div>`,
     `<div><dt>Still held</dt><dd>${inDigits(held)}</dd></div>`,
-    `<div><dt>Past the deadline now</dt><dd${glaring(overdue)}>${inDigits(overdue)}</dd></div>`,
+    `<div><dt>Past the deadline now</dt><dd${classOf(overdue)}>${inDigits(overdue)}</dd></div>`,
     ...(earliestDeleteBy === null || latestDeleteBy === null
       ? []
       : [
@@ -133,9 +134,9 @@ function promise({ settings }: Report): string {
 function overdueOf({ overdue }: Report): string {
   if (overdue.items.length === 0) return '';
   const rows = overdue.items.map((row) => [...idCells(row), timeCell(row.deleteBy)]);
-  const about = '<p class="wrong">These recordings had to be gone by now, and are still there.</p>';
+  const before = '<p class="wrong">These recordings had to be gone by now, and are still there.</p>';
   const head = [...ID_HEAD, 'Had to be deleted by'];
-  return section('Past their deadline, and still held', about + table(head, rows) + leftOut(overdue.leftOut));
+  return tabled('Past their deadline, and still held', { head, rows, before, after: leftOut(overdue.leftOut) });
 }
 
 function lateOf({ late }: Report): string {
@@ -148,7 +149,7 @@ function lateOf({ late }: Report): string {
     `<td class="wrong">${words(row.lateSeconds)}</td>`,
     whyCell(row),
   ]);
-  return section('Deleted after their deadline', table(head, rows) + leftOut(late.leftOut));
+  return tabled('Deleted after their deadline', { head, rows, after: leftOut(late.leftOut) });
 }
 
 function examsOf({ exams, examsLeftOut, totals }: Report): string {
@@ -163,12 +164,10 @@ function examsOf({ exams, examsLeftOut, totals }: Report): string {
     ...['Begun', 'Webcam', 'Screen', 'Audio', 'Kind unknown', 'Deleted', 'On request', 'Late'].map(ofNumbers),
   ];
   const rows = exams.map((exam) => [idCell(exam.examId), ...rowOf(exam)]);
-  return section(
-    'Recorded and deleted in the period, by exam',
-    table(head, rows, ['<th scope="row">All exams</th>', ...rowOf(totals)]) +
-      examsLeft(examsLeftOut) +
-      '<p class="about">The kind of a recording is known while it is held: a receipt does not have it.</p>',
-  );
+  const about = '<p class="about">The kind of a recording is known while it is held: a receipt does not have it.</p>';
+  const foot = ['<th scope="row">All exams</th>', ...rowOf(totals)];
+  const title = 'Recorded and deleted in the period, by exam';
+  return tabled(title, { head, rows, foot, after: examsLeft(examsLeftOut) + about });
 }
 
 function deletionsOf({ reasons, closest, totals }: Report): string {
@@ -177,13 +176,12 @@ function deletionsOf({ reasons, closest, totals }: Report): string {
   const rows = reasons
     .toSorted((a, b) => b.deleted - a.deleted)
     .map(({ reason, deleted }) => [`<td>${escaped(MEANING[reason])}</td>`, numberCell(deleted)]);
-  return section(
-    'Why recordings were deleted',
-    table(['Why', ofNumbers('Deleted')], rows, ['<th scope="row">All</th>', numberCell(totals.deleted)]) +
-      `<p>Of all deletions the one that ${closest.lateSeconds > 0 ? 'went furthest past' : 'came closest to'} its deadline: ` +
-      `recording ${id(closest.recordingId)} of exam ${id(closest.examId)}, deleted at ${time(closest.deletedAt)}, ` +
-      `${distance(closest)} its deadline ${time(closest.deadline)}.</p>`,
-  );
+  const after =
+    `<p>Of all deletions the one that ${closest.lateSeconds > 0 ? 'went furthest past' : 'came closest to'} its deadline: ` +
+    `recording ${id(closest.recordingId)} of exam ${id(closest.examId)}, deleted at ${time(closest.deletedAt)}, ` +
+    `${distance(closest)} its deadline ${time(closest.deadline)}.</p>`;
+  const foot = ['<th scope="row">All</th>', numberCell(totals.deleted)];
+  return tabled('Why recordings were deleted', { head: ['Why', ofNumbers('Deleted')], rows, foot, after });
 }
 
 function distance({ deadline, deletedAt, lateSeconds }: ReportedDeletion): string {
@@ -195,7 +193,7 @@ function onRequestOf({ onRequest }: Report): string {
   if (onRequest.items.length === 0) return section('Deleted on request', '<p>None in this period.</p>');
   const head = [...ID_HEAD, 'Deleted', 'Why, by whom'];
   const rows = onRequest.items.map((row) => [...idCells(row), timeCell(row.deletedAt), whyCell(row)]);
-  return section('Deleted on request', table(head, rows) + leftOut(onRequest.leftOut));
+  return tabled('Deleted on request', { head, rows, after: leftOut(onRequest.leftOut) });
 }
 
 function heldOf({ exams, examsLeftOut, totals }: Report): string {
@@ -216,15 +214,13 @@ function heldOf({ exams, examsLeftOut, totals }: Report): string {
   ];
   const rows = exams.filter((exam) => exam.held > 0).map((exam) => [idCell(exam.examId), ...rowOf(exam)]);
   const notes = [
-    ...(beingDeleted > 0 ? [`Of these, ${inDigits(beingDeleted)} are being deleted: the next sweep proves it.`] : []),
-    ...(withoutDescription > 0
-      ? [`Of these, ${inDigits(withoutDescription)} are left over, and deleted by the next sweep.`]
-      : []),
+    ...(beingDeleted > 0 ? [`Being deleted, and proven by the next sweep: ${inDigits(beingDeleted)}.`] : []),
+    ...(withoutDescription > 0 ? [`Left over, and deleted by the next sweep: ${inDigits(withoutDescription)}.`] : []),
     'An assessment that is reported from now on sets a new deadline for its attempt; it never moves one to a later time than the rules above allow.',
   ];
-  const all = ['<th scope="row">All exams</th>', ...rowOf(totals)];
+  const foot = ['<th scope="row">All exams</th>', ...rowOf(totals)];
   const about = notes.map((note) => `<p class="about">${escaped(note)}</p>`).join('');
-  return section('Still held, and until when', table(head, rows, all) + examsLeft(examsLeftOut) + about);
+  return tabled('Still held, and until when', { head, rows, foot, after: examsLeft(examsLeftOut) + about });
 }
 
 function restrictionsOf({ restrictions }: Report): string {
@@ -236,25 +232,25 @@ function restrictionsOf({ restrictions }: Report): string {
     `<td class="why">${escaped(row.reason ?? 'cannot be read')}<br>${id(row.actor ?? '')}</td>`,
     timeCell(row.deleteBy),
   ]);
-  return section('Restricted: held, and not played', table(head, rows) + leftOut(restrictions.leftOut));
+  return tabled('Restricted: held, and not played', { head, rows, after: leftOut(restrictions.leftOut) });
 }
 
 function notCheckedOf({ notChecked }: Report): string {
   const { unreadableReceipts, unreadableDescriptions, unknownKeys, receiptsExpiredBefore, unsignedReceipts, notes } =
     notChecked;
   const found = [
-    ...unread('receipts cannot be read', unreadableReceipts),
-    ...unread('descriptions of held recordings cannot be read', unreadableDescriptions),
-    ...(unknownKeys > 0
-      ? [`<strong class="wrong">${inDigits(unknownKeys)} objects were not made by this service.</strong>`]
-      : []),
+    ...unread('Receipts that cannot be read', unreadableReceipts),
+    ...unread('Held recordings whose description cannot be read', unreadableDescriptions),
+    ...(unknownKeys > 0 ? [glaring(`Objects that this service did not make: ${inDigits(unknownKeys)}.`)] : []),
     ...(receiptsExpiredBefore === null
       ? []
       : [
-          `<strong class="wrong">Nothing is known of deletions before ${time(receiptsExpiredBefore)}: their receipts have expired.</strong>`,
+          glaring(
+            `Deletions before ${shown(receiptsExpiredBefore)}: their receipts have expired, and nothing is known.`,
+          ),
         ]),
     ...(unsignedReceipts > 0
-      ? [`${inDigits(unsignedReceipts)} receipts have no signature: they prove as much as the store is trusted.`]
+      ? [`Receipts without a signature: ${inDigits(unsignedReceipts)}. They prove as much as the store is trusted.`]
       : []),
     ...notes.map(prose),
   ];
@@ -265,7 +261,11 @@ function unread(what: string, { items, leftOut: more }: Report['notChecked']['un
   if (items.length === 0) return [];
   const names = items.map(({ examId, attemptId, recordingId }) => id(`${examId}/${attemptId}/${recordingId}`));
   const rest = more > 0 ? `, and ${inDigits(more)} more` : '';
-  return [`<strong class="wrong">${inDigits(items.length + more)} ${what}</strong>: ${names.join(', ')}${rest}.`];
+  return [`${glaring(`${what}: ${inDigits(items.length + more)}.`)} ${names.join(', ')}${rest}.`];
+}
+
+function glaring(text: string): string {
+  return `<strong class="wrong">${escaped(text)}</strong>`;
 }
 
 function footerOf({ generatedAt, finishedAt, storeClock, serviceVersion, checkpoint }: Report): string {
@@ -322,12 +322,17 @@ function ofNumbers(text: string): Heading {
   return { text, isOfNumbers: true };
 }
 
-/** Cells are HTML; headings are text. */
-function table(
-  head: readonly (string | Heading)[],
-  rows: readonly (readonly string[])[],
-  foot?: readonly string[],
-): string {
+interface Table {
+  readonly head: readonly (string | Heading)[];
+  /** Cells, in HTML. */
+  readonly rows: readonly (readonly string[])[];
+  readonly foot?: readonly string[];
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** A section with a table, which can be scrolled without a mouse where it is too wide. */
+function tabled(title: string, { head, rows, foot, before = '', after = '' }: Table): string {
   const headings = head.map((heading) =>
     typeof heading === 'string'
       ? `<th scope="col">${escaped(heading)}</th>`
@@ -335,16 +340,18 @@ function table(
   );
   const lines = rows.map((cells) => `<tr>${cells.join('')}</tr>`).join('\n');
   const end = foot ? `<tfoot><tr>${foot.join('')}</tr></tfoot>` : '';
-  return `<div class="scroll"><table><thead><tr>${headings.join('')}</tr></thead><tbody>${lines}</tbody>${end}</table></div>`;
+  const table = `<table><thead><tr>${headings.join('')}</tr></thead><tbody>${lines}</tbody>${end}</table>`;
+  const scrolled = `<div class="scroll" tabindex="0" role="region" aria-label="${escaped(title)}">${table}</div>`;
+  return section(title, before + scrolled + after);
 }
 
 function leftOut(count: number): string {
   if (count === 0) return '';
-  return `<p>Here are ${inDigits(MAX_ROWS)}; ${inDigits(count)} more are left out. All are in the receipts as CSV: see the end of this page.</p>`;
+  return `<p>Here are ${inDigits(MAX_ROWS)}; left out: ${inDigits(count)}. All are in the receipts as CSV: see the end of this page.</p>`;
 }
 
 function examsLeft(count: number): string {
-  return count === 0 ? '' : `<p>${inDigits(count)} more exams have no row of their own; the totals have them.</p>`;
+  return count === 0 ? '' : `<p>Exams without a row of their own: ${inDigits(count)}. The totals have them.</p>`;
 }
 
 function section(title: string, content: string): string {
@@ -365,7 +372,11 @@ function id(text: string): string {
 }
 
 function time(iso: string, withSeconds = false): string {
-  return `<time class="time" datetime="${escaped(iso)}">${escaped(`${dayOf(iso)} ${iso.slice(11, withSeconds ? 19 : 16)}`)}</time>`;
+  return `<time class="time" datetime="${escaped(iso)}">${escaped(shown(iso, withSeconds))}</time>`;
+}
+
+function shown(iso: string, withSeconds = false): string {
+  return `${dayOf(iso)} ${iso.slice(11, withSeconds ? 19 : 16)}`;
 }
 
 function day(iso: string): string {

@@ -4,7 +4,7 @@ import { type Env, SettingsError } from '../config.ts';
 import { isId } from '../model/ids.ts';
 import { createReport } from '../recordings/report.ts';
 import { reportPage } from '../recordings/report-page.ts';
-import type { Report } from '../recordings/report-schema.ts';
+import type { Report, ReportedDeletion } from '../recordings/report-schema.ts';
 import { readingContext } from './contexts.ts';
 import { onStore } from './store.ts';
 
@@ -46,23 +46,34 @@ function timeOf(name: string, text: string | undefined, problems: string[]): num
 export function reportText({ tenantId, period, verdict, totals, closest, notChecked }: Report): string {
   const { begun, deleted, late, onRequest, held, assessed, unassessed, overdue } = totals;
   const { earliestDeleteBy, latestDeleteBy, restricted } = totals;
+  const numbers: readonly (readonly [string, number])[] = [
+    ['Recordings begun', begun],
+    ['Deleted', deleted],
+    ['  after their deadline', late],
+    ['  on request', onRequest],
+    ['Held now', held],
+    ['  assessed', assessed],
+    ['  unassessed', unassessed],
+    ['  restricted', restricted],
+    ['  past their deadline', overdue],
+  ];
   const lines = [
     `${verdict.question} ${verdict.summary}`,
     '',
-    `${tenantId}, from ${period.from} to ${period.to}:`,
-    `  ${begun} recordings begun`,
-    `  ${deleted} deleted, ${late} of them after their deadline, ${onRequest} on request`,
+    `${tenantId}, from ${period.from} to ${period.to}`,
+    ...numbers.map(([name, number]) => `${name.padEnd(24)}${String(number).padStart(10)}`),
+    ...(earliestDeleteBy === null ? [] : [`To be deleted between ${earliestDeleteBy} and ${latestDeleteBy}`]),
     ...(closest
-      ? [
-          `  closest to its deadline, or furthest past it: ${closest.recordingId}, deleted ${closest.deletedAt}, deadline ${closest.deadline}`,
-        ]
+      ? [`${closestOf(closest)}: ${closest.recordingId}, deleted ${closest.deletedAt}, deadline ${closest.deadline}`]
       : []),
-    `  ${held} held now: ${assessed} assessed, ${unassessed} unassessed, ${restricted} restricted, ${overdue} past their deadline`,
-    ...(earliestDeleteBy === null ? [] : [`  to be deleted between ${earliestDeleteBy} and ${latestDeleteBy}`]),
     '',
     'Not checked:',
-    `  ${notChecked.unsignedReceipts} receipts have no signature`,
+    `  Receipts without a signature: ${notChecked.unsignedReceipts}.`,
     ...notChecked.notes.map((note) => `  ${note}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function closestOf({ lateSeconds }: ReportedDeletion): string {
+  return lateSeconds > 0 ? 'Furthest past its deadline' : 'Closest to its deadline';
 }

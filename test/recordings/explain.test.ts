@@ -73,6 +73,29 @@ describe('a recording that is held', () => {
     expect(restricted?.sentence).toMatch(/by tester \("case 7"\)\. It cannot be played; its deadline stays/);
   });
 
+  test('while it is sent, and when its client never came back', async () => {
+    const ref = await service.uploaded();
+    expect((await codesOf(ref)).facts).toContain('uploading');
+    await service.after(3 * HOUR_MS).sweep();
+    expect((await codesOf(ref)).facts).toEqual(expect.arrayContaining(['stored', 'truncated']));
+  });
+
+  test('after the warning that it will be deleted unassessed', async () => {
+    service = startRetention({ events: new Map([['acme', new Set(['recording.due-soon'])]]) });
+    const ref = await service.record();
+    await service.after(27 * DAY_MS).sweep();
+    expect((await codesOf(ref)).facts).toContain('warned');
+  });
+
+  test('restricted, by whom and why cannot be read', async () => {
+    const ref = await service.record();
+    await service.put(recordingKey(ref, 'restricted'), '{');
+    const { facts } = await explain(ref);
+    expect(facts.find(({ code }) => code === 'restricted')?.sentence).toMatch(
+      /is restricted since \S+Z\. It cannot be/,
+    );
+  });
+
   test('by an id of a time to come, once a sweep has found it', async () => {
     service.clock.step(2 * DAY_MS);
     const ref = await service.record();

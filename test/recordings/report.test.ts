@@ -227,7 +227,7 @@ test('rows are as many as people read, and the worst; the totals have all', asyn
     `${many} recordings were deleted after the deadline, the latest 4 minutes 10 seconds`,
   );
   const page = reportPage(made);
-  expect(page).toContain(`Here are ${MAX_ROWS}; ${many - MAX_ROWS} more are left out.`);
+  expect(page).toContain(`Here are ${MAX_ROWS}; left out: ${many - MAX_ROWS}.`);
 });
 
 test('exams beyond a number have no row of their own, and are in the totals', async () => {
@@ -269,6 +269,49 @@ describe('the page', () => {
     expect(page).toContain('&#60;/td&#62;&#60;script&#62;');
   });
 
+  test('says what is being deleted or left over, what is not known, and what the organisation has ordered', async () => {
+    service = startRetention({ policy: { byTenantMs: new Map([['acme', 14 * DAY_MS]]) } });
+    service.clock.advance(400 * DAY_MS);
+    const [ref, leftOver, contested] = [await service.record(), await service.record(), await service.record()];
+    await service.put(recordingKey(ref, 'deleting'), '{}');
+    await service.remove(recordingKey(leftOver, 'manifest'));
+    await service.put(recordingKey(contested, 'restricted'), '{');
+    await service.put('receipts/acme/math/stranger.json', '{}');
+    await service.put(recordingKey(contested, 'manifest'), '{');
+    const made = await report({ fromMs: service.clock.now() - 370 * DAY_MS });
+    expect(made.totals).toMatchObject({ held: 3, beingDeleted: 1, withoutDescription: 1, restricted: 1 });
+    expect(made.restrictions.items).toMatchObject([{ reason: null, actor: null }]);
+    const page = reportPage(made);
+    for (const part of [
+      'Set for this organisation: 14 days after the assessment, 14 days after it was made without one, as the organisation',
+      'Being deleted, and proven by the next sweep: 1.',
+      'Left over, and deleted by the next sweep: 1.',
+      'Objects that this service did not make: 1.',
+      'Held recordings whose description cannot be read: 1.',
+      'their receipts have expired, and nothing is known.',
+      'cannot be read<br>',
+    ]) {
+      expect(page).toContain(part);
+    }
+  });
+
+  test('says how far the worst deletion was past its deadline', async () => {
+    await service.record();
+    service.clock.advance(30 * DAY_MS + 3 * HOUR_MS);
+    await service.sweep();
+    expect(reportPage(await report())).toMatch(
+      /went furthest past its deadline: [\s\S]*3 hours after<\/span> its deadline/,
+    );
+  });
+
+  test('shows what could not be read, up to a number', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    for (let index = 0; index < MAX_ROWS + 5; index += 1)
+      await service.put(receiptKey({ ...ref, exam: `e${index}` }), '{');
+    expect(reportPage(await report())).toMatch(/Receipts that cannot be read: 105\.<\/strong> [\s\S]*, and 5 more\./);
+  });
+
   test('names what is wrong where it stands', async () => {
     const torn = await service.record();
     await service.after(HOUR_MS).erase(torn);
@@ -278,7 +321,7 @@ describe('the page', () => {
     const page = reportPage(await report());
     expect(page).toContain('class="verdict no"');
     expect(page).toContain('These recordings had to be gone by now, and are still there.');
-    expect(page).toMatch(/1 receipts cannot be read<\/strong>: <span class="id">math\/a1\//);
+    expect(page).toMatch(/Receipts that cannot be read: 1\.<\/strong> <span class="id">math\/a1\//);
   });
 });
 
@@ -286,5 +329,8 @@ test('as text it begins with the question and the answer', async () => {
   await service.record();
   const text = reportText(await report());
   expect(text).toMatch(/^Was everything deleted in time\? Yes\. No recording was deleted in this period\. The one /);
-  expect(text).toMatch(/1 held now: 0 assessed, 1 unassessed, 0 restricted, 0 past their deadline/);
+  expect(text).toMatch(/^Held now +1\n +assessed +0\n +unassessed +1$/m);
+  service.clock.advance(31 * DAY_MS);
+  await service.sweep();
+  expect(reportText(await report())).toMatch(/^Furthest past its deadline: \w{36}, deleted /m);
 });
