@@ -40,6 +40,8 @@ Nothing is sent or fetched. Exit code: 0 it holds, 1 it does not, 2 the command 
 const HOLDS = 0;
 const FAILS = 1;
 const WRONG_USE = 2;
+/** Some editors begin files with it. */
+const BYTE_ORDER_MARK = '\uFEFF';
 const LANGUAGES = { en, nl } as const;
 
 class UsageError extends Error {}
@@ -81,7 +83,7 @@ class Command {
       return HOLDS;
     }
     const { holds, text, json } = await this.#resultOf(name, files);
-    out(this.#values.json ? `${JSON.stringify({ holds, ...json }, undefined, 2)}\n` : text);
+    out(this.#values.json ? `${printable(JSON.stringify({ holds, ...json }, undefined, 2))}\n` : text);
     return holds ? HOLDS : FAILS;
   }
 
@@ -106,8 +108,9 @@ class Command {
     const keys = await this.#keys(file);
     const heldCheckpoints = (await Promise.all(paths.map((kept) => this.#readNotes(kept)))).flat();
     const expected = tenant === undefined ? {} : { tenant };
-    const report = await checkProof(file, { keys, heldCheckpoints, nowMs: this.#surroundings.nowMs, ...expected });
-    const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined }, words);
+    const { nowMs } = this.#surroundings;
+    const report = await checkProof(file, { keys, heldCheckpoints, nowMs, ...expected });
+    const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined, nowMs }, words);
     const { checkpoint } = report;
     const root = checkpoint && { size: checkpoint.size, root: toBase64(checkpoint.root) };
     return { holds: verdict.holds, text: inLines(verdict, words), json: { ...report, checkpoint: root } };
@@ -198,7 +201,8 @@ class Command {
 
   async #read(path: string): Promise<string> {
     try {
-      return await this.#surroundings.readFile(path);
+      const text = await this.#surroundings.readFile(path);
+      return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
     } catch (error) {
       throw new UsageError(`${path} cannot be read: ${(error as Error).message}`);
     }
@@ -228,9 +232,9 @@ function parse(args: readonly string[]) {
 function inLines({ headline, subject, checked, notChecked, latest, findings }: Verdict, words: typeof en): string {
   const list = (items: readonly string[]) => items.map((item) => `  - ${item}`);
   const part = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', `${title}:`, ...lines]);
-  const found = findings.flatMap(({ title, details }) => [
+  const found = findings.flatMap(({ title, details, more }) => [
     `  - ${title}`,
-    ...details.map((detail) => `      ${detail}`),
+    ...[...details, ...more].map((detail) => `      ${detail}`),
   ]);
   return `${[
     headline,

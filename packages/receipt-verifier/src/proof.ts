@@ -97,13 +97,14 @@ class ProofCheck {
     const checkpoint = await this.#openOwn(file);
     const held = await this.#openHeld(tenant);
     await this.#compareLog(file.entries, checkpoint, held);
-    const entries = this.#readEntries(file.entries);
+    const placed = this.#readEntries(file.entries);
+    const entries = this.#byHash(placed);
     const receipts = await this.#openReceipts(file);
     const superseded = new Set([...receipts.values()].flatMap(({ supersedes = [] }) => supersedes));
     this.#requireOneOfEach(receipts, superseded);
     const notYetLogged = this.#compareWithEntries(receipts, entries, asOfMs);
     const without = this.#accountForEntries(entries, receipts, superseded, asOfMs);
-    this.#compareTimes(receipts, entries);
+    this.#compareTimes(receipts, placed);
     for (const recording of file.unsigned) this.#find('receipt-not-signed', recording);
     for (const key of file.unreadable) this.#find('receipt-unreadable', key);
     const claims = [...receipts.values()];
@@ -191,22 +192,27 @@ class ProofCheck {
     }
   }
 
-  #readEntries(texts: readonly string[]): Map<string, PlacedEntry> {
-    const read = new Map<string, PlacedEntry>();
+  #readEntries(texts: readonly string[]): PlacedEntry[] {
+    const read: PlacedEntry[] = [];
     for (const [place, text] of texts.entries()) {
       const entry = parseEntry(text);
-      if (!entry) {
-        this.#find('entry-unreadable', `entry ${place}`);
-        continue;
-      }
-      // A receipt that was submitted twice has two entries, which say the same.
-      const first = read.get(entry.hash);
-      if (!first) read.set(entry.hash, { ...entry, place });
-      else if (first.keptUntil !== entry.keptUntil) {
-        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${place}`);
-      }
+      if (entry) read.push({ ...entry, place });
+      else this.#find('entry-unreadable', `entry ${place}`);
     }
     return read;
+  }
+
+  /** A receipt that was submitted twice has two entries, which say the same. */
+  #byHash(entries: readonly PlacedEntry[]): Map<string, PlacedEntry> {
+    const byHash = new Map<string, PlacedEntry>();
+    for (const entry of entries) {
+      const first = byHash.get(entry.hash);
+      if (!first) byHash.set(entry.hash, entry);
+      else if (first.keptUntil !== entry.keptUntil) {
+        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${entry.place}`);
+      }
+    }
+    return byHash;
   }
 
   /** By their hashes, those that are what they should be. */
@@ -288,9 +294,9 @@ class ProofCheck {
   }
 
   /** An entry comes into the log while its receipt is kept: after receipts that are younger than that it cannot. */
-  #compareTimes(receipts: ReadonlyMap<string, ReceiptClaims>, entries: ReadonlyMap<string, PlacedEntry>): void {
+  #compareTimes(receipts: ReadonlyMap<string, ReceiptClaims>, entries: readonly PlacedEntry[]): void {
     let loggedMs = 0;
-    for (const [hash, { keptUntil, place }] of entries) {
+    for (const { hash, keptUntil, place } of entries) {
       const claims = receipts.get(hash);
       if (claims) loggedMs = Math.max(loggedMs, Date.parse(claims.verifiedAt));
       else if (Date.parse(keptUntil) + DAY_MS < loggedMs - LOGGED_WITHIN_MS) {

@@ -64,7 +64,7 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
   ],
   'the time of an entry is not compared': [
     'proof',
-    'this.#compareTimes(receipts, entries);',
+    'this.#compareTimes(receipts, placed);',
     '',
     'an expired entry is added, and the service signs',
   ],
@@ -113,7 +113,7 @@ describe('a checker in which', () => {
       setup({ onLoad }) {
         onLoad({ filter: new RegExp(`receipt-verifier/src/${file}\\.ts$`) }, async ({ path }) => {
           const source = await readFile(path, 'utf8');
-          expect(source.split(code)).toHaveLength(2);
+          expect(source.split(code).length).toBe(2);
           return { contents: source.replace(code, () => instead), loader: 'ts' };
         });
       },

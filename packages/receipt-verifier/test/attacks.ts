@@ -132,6 +132,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.entries.push(madeUpEntry(scene.below, '2025-11-01'));
     goOn(draft, scene, 1 + scene.below(scene.later.length));
   }),
+  'an entry that has expired is repeated, and the service signs': finds('entry-out-of-time', (draft, scene) => {
+    draft.entries.push(draft.entries[scene.below(draft.entries.length / 20)] ?? '');
+    goOn(draft, scene, 1 + scene.below(scene.later.length));
+  }),
   'an entry is added, and the service signs': finds('receipt-missing', (draft, scene) => {
     draft.entries.push(madeUpEntry(scene.below, '2027-11-01'));
     goOn(draft, scene, 1 + scene.below(scene.later.length));

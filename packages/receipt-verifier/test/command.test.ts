@@ -29,6 +29,8 @@ const FILES: Record<string, unknown> = {
   'webhook.json': { type: 'recording.deleted', data: { checkpoint: checkpoints[5] } },
   'fork.note': checkpointOf(file.entries.slice(1), key),
   'not-json.json': '{',
+  'marked.json': `\uFEFF${JSON.stringify(file)}`,
+  'deep.json': `${'{"data":'.repeat(1e5)}1${'}'.repeat(1e5)}`,
   'receipt.json': {
     version: 1,
     receipt: deletions[place]?.jws,
@@ -45,7 +47,9 @@ const FILES: Record<string, unknown> = {
   'step.json': { hashes: (await consistencyProof(16, leaves.length, rootOfRange)).map(toBase64) },
 };
 
-async function runs(...args: string[]) {
+const runs = (...args: string[]) => runsAt(NOW_MS, ...args);
+
+async function runsAt(nowMs: number, ...args: string[]) {
   let [out, err] = ['', ''];
   const code = await run(args, {
     readFile: async (path) => {
@@ -53,7 +57,7 @@ async function runs(...args: string[]) {
       if (content === undefined) throw new Error('no such file');
       return typeof content === 'string' ? content : JSON.stringify(content);
     },
-    nowMs: NOW_MS,
+    nowMs,
     out: (text) => {
       out += text;
     },
@@ -116,6 +120,16 @@ describe('check', () => {
     expect(await runs('check', 'proof.json', ...KEYS, '--tenant', 'college')).toMatchObject({ code: 1 });
   });
 
+  test('of a file that was put away: it holds, and what came since is not in it', async () => {
+    const { code, out } = await runsAt(NOW_MS + 90 * DAY_MS, 'check', 'proof.json', ...KEYS);
+    expect(code).toBe(0);
+    expect(out).toMatch(/What happened since the file was made, by its own account 90 days ago\./);
+  });
+
+  test('of a file that begins with a byte order mark', async () => {
+    expect(await runs('check', 'marked.json', ...KEYS)).toMatchObject({ code: 0 });
+  });
+
   test('in Dutch', async () => {
     const { out } = await runs('check', 'tampered.json', ...KEYS, '--language', 'nl');
     expect(out).toMatch(/^Het bewijs klopt niet\.\nOrganisatie university\./);
@@ -169,6 +183,7 @@ test.each([
   [['check', 'proof.json', '--keys', 'no-keys.json']],
   [['check', 'no-keys.json', '--trust-keys-in-file']],
   [['check', 'proof.json', ...KEYS, '--checkpoint', 'keys.json']],
+  [['check', 'proof.json', ...KEYS, '--checkpoint', 'deep.json']],
   [['consistency', 'old.note', 'latest.note', 'step.json', '--trust-keys-in-file']],
 ])('is not used rightly: %j', async (args) => {
   const { code, out, err } = await runs(...args);
