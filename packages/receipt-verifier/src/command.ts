@@ -22,11 +22,11 @@ export interface Surroundings {
 export const USAGE = `Usage:
   receipt-verifier check FILE --keys JWKS [--tenant TENANT] [--checkpoint FILE]... [--json] [--language en|nl]
   receipt-verifier receipt FILE --keys JWKS [--json] [--language en|nl]
-  receipt-verifier consistency OLD NEW PROOF --keys JWKS [--json]
+  receipt-verifier consistency OLD [NEW] PROOF --keys JWKS [--json] [--language en|nl]
 
 check         all receipts of a tenant against its log: the file that GET /v1/proof gives
 receipt       one receipt, and its place in the log
-consistency   that the log of the checkpoint NEW only adds to that of the checkpoint OLD
+consistency   that the log of the checkpoint NEW, by default the one in PROOF, only adds to that of the checkpoint OLD
 
 --keys        the public keys of the service, which you got in another way than the proof: its /.well-known/jwks.json
 --checkpoint  a checkpoint that you have kept: a signed note, or the webhook that brought it
@@ -88,10 +88,11 @@ class Command {
   }
 
   #resultOf(name: string | undefined, files: readonly string[]): Promise<Result> {
-    const [first = '', second = '', third = ''] = files;
+    const [first = '', second = '', third] = files;
     if (name === 'check' && files.length === 1) return this.#check(first);
     if (name === 'receipt' && files.length === 1) return this.#receipt(first);
-    if (name === 'consistency' && files.length === 3) return this.#consistency(first, second, third);
+    if (name === 'consistency' && files.length === 2) return this.#consistency(first, undefined, second);
+    if (name === 'consistency' && files.length === 3) return this.#consistency(first, second, third ?? '');
     throw new UsageError(name === undefined ? 'What is to be checked?' : 'These are not the right arguments.');
   }
 
@@ -140,15 +141,16 @@ class Command {
     });
   }
 
-  async #consistency(oldPath: string, newPath: string, proofPath: string): Promise<Result> {
+  async #consistency(oldPath: string, newPath: string | undefined, proofPath: string): Promise<Result> {
     const words = this.#words;
-    const [[older = ''], [newer = '']] = [await this.#readNotes(oldPath), await this.#readNotes(newPath)];
+    const [older = ''] = await this.#readNotes(oldPath);
+    const [own] = newPath === undefined ? [] : await this.#readNotes(newPath);
     const proof = await this.#readJson(proofPath);
     const keys = await this.#keys(undefined);
     const tenant = this.#values.tenant ?? older.split('\n')[0]?.split('/').slice(1).join('/') ?? '';
     return this.#unlessRefused(async () => {
-      const { hashes } = membersOf(proof, 'the proof');
-      const holds = await checkConsistency({ older, newer, hashes: hashes as string[] }, tenant, keys);
+      const { newer = '', hashes } = membersOf(proof, 'the proof') as { newer?: string; hashes: string[] };
+      const holds = await checkConsistency({ older, newer: own ?? newer, hashes }, tenant, keys);
       const text = holds ? words.consistencyHolds(tenant) : words.consistencyFails;
       return { holds, text: `${printable(text)}\n`, json: { tenant } };
     });

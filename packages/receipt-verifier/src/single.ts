@@ -2,7 +2,7 @@
 import type { JSONWebKeySet } from 'jose';
 import { openCheckpoint, originOf } from './checkpoint.ts';
 import { fromBase64 } from './encoding.ts';
-import { entryBytes, hashOfReceipt } from './entry.ts';
+import { entryBytes, entryOfReceipt } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
 import { openReceipt, type ReceiptClaims } from './receipt.ts';
 import { listOfTexts, MalformedError, membersOf, text } from './shape.ts';
@@ -50,7 +50,7 @@ export async function checkReceipt(
   if (typeof index !== 'number') throw new MalformedError('"index" is not a number');
   const proof = hashesOf(hashes);
   const { size, root } = await openCheckpoint(text(checkpoint, 'checkpoint'), originOf(claims.tenantId), keys);
-  const leaf = leafHash(entryBytes({ keptUntil: claims.keptUntil, hash: hashOfReceipt(jws) }));
+  const leaf = leafHash(entryBytes(entryOfReceipt(jws, claims)));
   return { claims, isInLog: verifyInclusion({ index, size, leaf, root, proof }) };
 }
 

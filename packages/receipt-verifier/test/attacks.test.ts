@@ -45,7 +45,7 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
   ],
   'a receipt may be missing': [
     'proof',
-    'else if (keptUntil < today)',
+    'else if (entry.keptUntil < today)',
     'else if (true)',
     'a receipt is removed, and the service goes on',
   ],
@@ -55,12 +55,24 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
     'false',
     'a receipt of another tenant is put in',
   ],
-  'a receipt may be there twice': ['proof', 'opened.has(hash)', 'false', 'a receipt is there twice'],
+  'a receipt may be there twice': ['proof', 'opened.has(entry.hash)', 'false', 'a receipt is there twice'],
   'a replaced receipt counts': [
     'proof',
-    'superseded.has(hash)) this',
-    'false) this',
+    'standIns.supersede(entry)) this.#find',
+    'false) this.#find',
     'a receipt that was replaced is put back',
+  ],
+  'a receipt supersedes those of any recording': [
+    'proof',
+    'return this.#superseded.has(',
+    'return [...this.#superseded].some((one) => one.endsWith(hash)) || this.#superseded.has(',
+    'a receipt is made to supersede that of another recording, which is removed',
+  ],
+  'a receipt stands for every other of its recording': [
+    'proof',
+    'Math.abs(otherMs - dayMs) <= AT_ONCE_MS',
+    'otherMs + dayMs > 0',
+    'a recording is deleted again, and its first receipt removed',
   ],
   'the time of an entry is not compared': [
     'proof',

@@ -194,6 +194,22 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     const newer = own.deletions.find(({ claims }) => claims.supersedes?.includes(hashOfReceipt(earlier.jws)));
     draft.receipts = draft.receipts.map((jws) => (jws === newer?.jws ? earlier.jws : jws));
   }),
+  'a receipt is made to supersede that of another recording, which is removed': finds(
+    'receipt-missing',
+    (draft, scene) => {
+      const { place, deletion } = keptBy(draft, scene);
+      draft.receipts.splice(place, 1);
+      const claims = claimsOf('accomplice', NOW_MS - DAY_MS, { supersedes: [hashOfReceipt(deletion.jws)] });
+      draft.receipts.push(deletionOf(claims, scene.own.key).jws);
+    },
+  ),
+  'a recording is deleted again, and its first receipt removed': finds('receipt-missing', (draft, scene) => {
+    const { place, deletion } = keptBy(draft, scene, 0.9);
+    draft.receipts.splice(place, 1);
+    const { examId, attemptId, recordingId } = deletion.claims;
+    const again = claimsOf('again', NOW_MS - DAY_MS, { examId, attemptId, recordingId });
+    draft.receipts.push(deletionOf(again, scene.own.key).jws);
+  }),
   'a receipt loses its signature': finds(['receipt-missing'], (draft, scene) => {
     const { place, deletion } = keptBy(draft, scene);
     draft.receipts.splice(place, 1);
@@ -398,10 +414,10 @@ function sizeOf(note: string): number {
   return Number(note.split('\n')[1]);
 }
 
-/** A receipt of the file that is logged. */
-function keptBy({ receipts }: Draft, { own, below }: Scene): { place: number; deletion: Deletion } {
+/** A receipt of the file that is logged, among so much of the oldest. */
+function keptBy({ receipts }: Draft, { own, below }: Scene, share = 1): { place: number; deletion: Deletion } {
   const byJws = new Map(own.deletions.map((deletion) => [deletion.jws, deletion]));
-  const place = below(receipts.length - 2);
+  const place = below(Math.floor((receipts.length - 2) * share));
   return { place, deletion: byJws.get(receipts[place] ?? '') as Deletion };
 }
 
@@ -416,7 +432,7 @@ function pickOf<Item>(items: readonly Item[], below: Scene['below']): Item {
 
 function madeUpEntry(below: Scene['below'], keptUntil: string): string {
   const hash = hashOfReceipt(`made up ${below(1e9)}`);
-  const entry = `1 ${keptUntil} ${hash}`;
+  const entry = `1 ${keptUntil} ${hash} ${hash} 0`;
   return parseEntry(entry) || keptUntil === '2027-02-31' ? entry : '';
 }
 

@@ -44,6 +44,10 @@ const FILES: Record<string, unknown> = {
   'young.json': { version: 1, receipt: file.receipts.at(-1), inclusion: null, keys },
   'unlogged.json': { version: 1, receipt: deletions[place - 20]?.jws, inclusion: null, keys },
   'late.json': { version: 1, receipt: late.jws, inclusion: null, keys },
+  'whole-step.json': {
+    newer: checkpoints.at(-1),
+    hashes: (await consistencyProof(16, leaves.length, rootOfRange)).map(toBase64),
+  },
   'step.json': { hashes: (await consistencyProof(16, leaves.length, rootOfRange)).map(toBase64) },
 };
 
@@ -164,6 +168,8 @@ describe('receipt', () => {
 test('consistency: the newer log only adds to the older, or it is not shown to', async () => {
   const { code, out } = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS);
   expect([code, out]).toEqual([0, expect.stringMatching(/^The newer checkpoint holds\. The log of university/)]);
+  expect(await runs('consistency', 'old.note', 'whole-step.json', ...KEYS)).toMatchObject({ code: 0, out });
+  expect(await runs('consistency', 'old.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   expect(await runs('consistency', 'old.note', 'fork.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   const other = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS, '--tenant', 'college');
   expect(other.code).toBe(1);

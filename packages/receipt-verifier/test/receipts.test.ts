@@ -115,18 +115,25 @@ describe('a set of keys', () => {
   });
 });
 
-test('an entry is a day and a hash, and nothing more', () => {
-  expect(parseEntry(`1 2026-11-30 ${HASH}`)).toEqual({ keptUntil: '2026-11-30', hash: HASH });
+test('an entry is a day, two hashes and a number, and nothing more', () => {
+  const [hash, recording] = [HASH, hashOfReceipt('another')];
+  const text = `1 2026-11-30 ${hash} ${recording} 12`;
+  expect(parseEntry(text)).toEqual({ keptUntil: '2026-11-30', hash, recording, generation: 12 });
+  // Another text for the same bytes.
+  const respelt = `${HASH.slice(0, -1)}${HASH.endsWith('A') ? 'B' : String.fromCharCode(HASH.charCodeAt(42) + 1)}`;
   const wrong = [
     '',
-    `2 2026-11-30 ${HASH}`,
-    `1 2026-11-31 ${HASH}`,
-    `1 2026-11-30 ${HASH} `,
-    ` 1 2026-11-30 ${HASH}`,
-    `1 2026-11-30  ${HASH}`.slice(0, 56),
-    `1 2026-11-30 ${HASH}\n`,
-    // Another text for the same bytes.
-    `1 2026-11-30 ${HASH.slice(0, -1)}${HASH.endsWith('A') ? 'B' : String.fromCharCode(HASH.charCodeAt(42) + 1)}`,
+    text.replace('1 ', '2 '),
+    text.replace('11-30', '11-31'),
+    `${text} `,
+    ` ${text}`,
+    text.replace(' ', '  '),
+    `${text}\n`,
+    text.replace(HASH, respelt),
+    text.replace(recording, respelt),
+    text.replace(' 12', ' 012'),
+    text.replace(' 12', ' 1e3'),
+    text.replace(' 12', ''),
   ];
   expect(wrong.map(parseEntry)).toEqual(wrong.map(() => undefined));
 });
