@@ -22,11 +22,11 @@ export interface Surroundings {
 export const USAGE = `Usage:
   receipt-verifier check FILE --keys JWKS [--tenant TENANT] [--checkpoint FILE]... [--json] [--language en|nl]
   receipt-verifier receipt FILE --keys JWKS [--json] [--language en|nl]
-  receipt-verifier consistency OLD NEW PROOF --keys JWKS [--json]
+  receipt-verifier consistency OLD [NEW] PROOF --keys JWKS [--json] [--language en|nl]
 
 check         all receipts of a tenant against its log: the file that GET /v1/proof gives
 receipt       one receipt, and its place in the log
-consistency   that the log of the checkpoint NEW only adds to that of the checkpoint OLD
+consistency   that the log of the checkpoint NEW, by default the one in PROOF, only adds to that of the checkpoint OLD
 
 --keys        the public keys of the service, which you got in another way than the proof: its /.well-known/jwks.json
 --checkpoint  a checkpoint that you have kept: a signed note, or the webhook that brought it
@@ -40,6 +40,8 @@ Nothing is sent or fetched. Exit code: 0 it holds, 1 it does not, 2 the command 
 const HOLDS = 0;
 const FAILS = 1;
 const WRONG_USE = 2;
+/** Some editors begin files with it. */
+const BYTE_ORDER_MARK = '\uFEFF';
 const LANGUAGES = { en, nl } as const;
 
 class UsageError extends Error {}
@@ -81,15 +83,16 @@ class Command {
       return HOLDS;
     }
     const { holds, text, json } = await this.#resultOf(name, files);
-    out(this.#values.json ? `${JSON.stringify({ holds, ...json }, undefined, 2)}\n` : text);
+    out(this.#values.json ? `${printable(JSON.stringify({ holds, ...json }, undefined, 2))}\n` : text);
     return holds ? HOLDS : FAILS;
   }
 
   #resultOf(name: string | undefined, files: readonly string[]): Promise<Result> {
-    const [first = '', second = '', third = ''] = files;
+    const [first = '', second = '', third] = files;
     if (name === 'check' && files.length === 1) return this.#check(first);
     if (name === 'receipt' && files.length === 1) return this.#receipt(first);
-    if (name === 'consistency' && files.length === 3) return this.#consistency(first, second, third);
+    if (name === 'consistency' && files.length === 2) return this.#consistency(first, undefined, second);
+    if (name === 'consistency' && files.length === 3) return this.#consistency(first, second, third ?? '');
     throw new UsageError(name === undefined ? 'What is to be checked?' : 'These are not the right arguments.');
   }
 
@@ -106,8 +109,9 @@ class Command {
     const keys = await this.#keys(file);
     const heldCheckpoints = (await Promise.all(paths.map((kept) => this.#readNotes(kept)))).flat();
     const expected = tenant === undefined ? {} : { tenant };
-    const report = await checkProof(file, { keys, heldCheckpoints, nowMs: this.#surroundings.nowMs, ...expected });
-    const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined }, words);
+    const { nowMs } = this.#surroundings;
+    const report = await checkProof(file, { keys, heldCheckpoints, nowMs, ...expected });
+    const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined, nowMs }, words);
     const { checkpoint } = report;
     const root = checkpoint && { size: checkpoint.size, root: toBase64(checkpoint.root) };
     return { holds: verdict.holds, text: inLines(verdict, words), json: { ...report, checkpoint: root } };
@@ -137,15 +141,16 @@ class Command {
     });
   }
 
-  async #consistency(oldPath: string, newPath: string, proofPath: string): Promise<Result> {
+  async #consistency(oldPath: string, newPath: string | undefined, proofPath: string): Promise<Result> {
     const words = this.#words;
-    const [[older = ''], [newer = '']] = [await this.#readNotes(oldPath), await this.#readNotes(newPath)];
+    const [older = ''] = await this.#readNotes(oldPath);
+    const [own] = newPath === undefined ? [] : await this.#readNotes(newPath);
     const proof = await this.#readJson(proofPath);
     const keys = await this.#keys(undefined);
     const tenant = this.#values.tenant ?? older.split('\n')[0]?.split('/').slice(1).join('/') ?? '';
     return this.#unlessRefused(async () => {
-      const { hashes } = membersOf(proof, 'the proof');
-      const holds = await checkConsistency({ older, newer, hashes: hashes as string[] }, tenant, keys);
+      const { newer = '', hashes } = membersOf(proof, 'the proof') as { newer?: string; hashes: string[] };
+      const holds = await checkConsistency({ older, newer: own ?? newer, hashes }, tenant, keys);
       const text = holds ? words.consistencyHolds(tenant) : words.consistencyFails;
       return { holds, text: `${printable(text)}\n`, json: { tenant } };
     });
@@ -198,7 +203,8 @@ class Command {
 
   async #read(path: string): Promise<string> {
     try {
-      return await this.#surroundings.readFile(path);
+      const text = await this.#surroundings.readFile(path);
+      return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
     } catch (error) {
       throw new UsageError(`${path} cannot be read: ${(error as Error).message}`);
     }
@@ -228,9 +234,9 @@ function parse(args: readonly string[]) {
 function inLines({ headline, subject, checked, notChecked, latest, findings }: Verdict, words: typeof en): string {
   const list = (items: readonly string[]) => items.map((item) => `  - ${item}`);
   const part = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', `${title}:`, ...lines]);
-  const found = findings.flatMap(({ title, details }) => [
+  const found = findings.flatMap(({ title, details, more }) => [
     `  - ${title}`,
-    ...details.map((detail) => `      ${detail}`),
+    ...[...details, ...more].map((detail) => `      ${detail}`),
   ]);
   return `${[
     headline,

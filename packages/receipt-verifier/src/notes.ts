@@ -23,8 +23,8 @@ function memberOf(text: string): string {
 /** Of the JSON itself, or of the event in it. */
 function checkpointOf(value: unknown): string | undefined {
   const { checkpoint, data } = (value ?? {}) as Record<string, unknown>;
-  if (typeof checkpoint === 'string') return checkpoint;
-  return data === undefined ? undefined : checkpointOf(data);
+  const { checkpoint: inEvent } = (data ?? {}) as Record<string, unknown>;
+  return [checkpoint, inEvent].find((note) => typeof note === 'string');
 }
 
 function parse(text: string): unknown {

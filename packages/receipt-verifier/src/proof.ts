@@ -1,7 +1,7 @@
 // Checks what a controller took away, without the service: all receipts of a tenant against its log.
 import { type Checkpoint, CheckpointError, openCheckpoint, originOf } from './checkpoint.ts';
 import { utf8 } from './encoding.ts';
-import { entryOfReceipt, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
+import { entryOfReceipt, formatEntry, type LogEntry, parseEntry } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
 import { findingOf, type ProofFinding, type ProofProblem } from './problems.ts';
 import { readProofFile } from './proof-file.ts';
@@ -28,7 +28,7 @@ export interface ProofReport {
   readonly notYetLogged: number;
   /** Entries whose receipts are no longer kept, so that only their place in the log can be checked. */
   readonly expired: number;
-  /** Entries whose receipts a later one has replaced. */
+  /** Entries for whose receipts another one of the same recording stands. */
   readonly replaced: number;
   /** The receipt that came closest to its deadline, or went furthest past it. */
   readonly latest: ReceiptClaims | null;
@@ -57,6 +57,8 @@ const LOGGED_WITHIN_MS = 2 * DAY_MS;
 const EXPIRED_WITHIN_MS = 3 * DAY_MS;
 /** The file takes time to be made, and clocks differ. */
 const MADE_WITHIN_MS = DAY_MS;
+/** Receipts of one recording by purges at once are kept until days that are no further apart. */
+const AT_ONCE_MS = 2 * DAY_MS;
 const ENTRIES_AT_ONCE = 1_000;
 const RECEIPTS_AT_ONCE = 100;
 
@@ -79,6 +81,9 @@ function notAProof({ message }: MalformedError): ProofReport {
 
 type Proof = ReturnType<typeof readProofFile>;
 type PlacedEntry = LogEntry & { readonly place: number };
+/** By the hashes of their texts. */
+type Entries = ReadonlyMap<string, PlacedEntry>;
+type Receipts = ReadonlyMap<string, { readonly claims: ReceiptClaims; readonly entry: LogEntry }>;
 
 class ProofCheck {
   readonly #options: ProofOptions;
@@ -97,16 +102,17 @@ class ProofCheck {
     const checkpoint = await this.#openOwn(file);
     const held = await this.#openHeld(tenant);
     await this.#compareLog(file.entries, checkpoint, held);
-    const entries = this.#readEntries(file.entries);
+    const placed = this.#readEntries(file.entries);
+    const entries = this.#byHash(placed);
     const receipts = await this.#openReceipts(file);
-    const superseded = new Set([...receipts.values()].flatMap(({ supersedes = [] }) => supersedes));
-    this.#requireOneOfEach(receipts, superseded);
+    const standIns = new StandIns(receipts, entries);
+    this.#requireOneOfEach(receipts, standIns);
     const notYetLogged = this.#compareWithEntries(receipts, entries, asOfMs);
-    const without = this.#accountForEntries(entries, receipts, superseded, asOfMs);
-    this.#compareTimes(receipts, entries);
+    const without = this.#accountForEntries(entries, receipts, standIns, asOfMs);
+    this.#compareTimes(receipts, placed);
     for (const recording of file.unsigned) this.#find('receipt-not-signed', recording);
     for (const key of file.unreadable) this.#find('receipt-unreadable', key);
-    const claims = [...receipts.values()];
+    const claims = [...receipts.values()].map((receipt) => receipt.claims);
     return {
       tenant,
       exportedAt,
@@ -191,36 +197,41 @@ class ProofCheck {
     }
   }
 
-  #readEntries(texts: readonly string[]): Map<string, PlacedEntry> {
-    const read = new Map<string, PlacedEntry>();
+  #readEntries(texts: readonly string[]): PlacedEntry[] {
+    const read: PlacedEntry[] = [];
     for (const [place, text] of texts.entries()) {
       const entry = parseEntry(text);
-      if (!entry) {
-        this.#find('entry-unreadable', `entry ${place}`);
-        continue;
-      }
-      // A receipt that was submitted twice has two entries, which say the same.
-      const first = read.get(entry.hash);
-      if (!first) read.set(entry.hash, { ...entry, place });
-      else if (formatEntry(first) !== text) {
-        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${place}`);
-      }
+      if (entry) read.push({ ...entry, place });
+      else this.#find('entry-unreadable', `entry ${place}`);
     }
     return read;
   }
 
+  /** A receipt that was submitted twice has two entries, which say the same. */
+  #byHash(entries: readonly PlacedEntry[]): Map<string, PlacedEntry> {
+    const byHash = new Map<string, PlacedEntry>();
+    for (const entry of entries) {
+      const first = byHash.get(entry.hash);
+      if (!first) byHash.set(entry.hash, entry);
+      else if (formatEntry(first) !== formatEntry(entry)) {
+        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${entry.place}`);
+      }
+    }
+    return byHash;
+  }
+
   /** By their hashes, those that are what they should be. */
-  async #openReceipts({ receipts, tenant }: Proof): Promise<Map<string, ReceiptClaims>> {
-    const opened = new Map<string, ReceiptClaims>();
+  async #openReceipts({ receipts, tenant }: Proof): Promise<Receipts> {
+    const opened = new Map<string, { claims: ReceiptClaims; entry: LogEntry }>();
     for (let from = 0; from < receipts.length; from += RECEIPTS_AT_ONCE) {
       const some = receipts.slice(from, from + RECEIPTS_AT_ONCE);
       const read = await Promise.all(some.map((jws, at) => this.#openReceipt(jws, from + at)));
       for (const [at, claims] of read.entries()) {
         if (!claims) continue;
-        const hash = hashOfReceipt(some[at] as string);
+        const entry = entryOfReceipt(some[at] as string, claims);
         if (claims.tenantId !== tenant) this.#find('receipt-of-another-tenant', claims.recordingId);
-        else if (opened.has(hash)) this.#find('receipt-twice', claims.recordingId);
-        else opened.set(hash, claims);
+        else if (opened.has(entry.hash)) this.#find('receipt-twice', claims.recordingId);
+        else opened.set(entry.hash, { claims, entry });
       }
       await this.#advance(some.length);
     }
@@ -238,31 +249,26 @@ class ProofCheck {
     }
   }
 
-  #requireOneOfEach(receipts: ReadonlyMap<string, ReceiptClaims>, superseded: ReadonlySet<string>): void {
+  #requireOneOfEach(receipts: Receipts, standIns: StandIns): void {
     const seen = new Set<string>();
-    for (const [hash, { examId, attemptId, recordingId }] of receipts) {
-      const recording = `${examId}/${attemptId}/${recordingId}`;
-      if (superseded.has(hash)) this.#find('receipt-replaced', recording);
+    for (const { claims, entry } of receipts.values()) {
+      const recording = `${claims.examId}/${claims.attemptId}/${claims.recordingId}`;
+      if (standIns.supersede(entry)) this.#find('receipt-replaced', recording);
       else if (seen.has(recording)) this.#find('receipts-disagree', recording);
       else seen.add(recording);
     }
   }
 
   /** Returns how many are too young to be in the log. */
-  #compareWithEntries(
-    receipts: ReadonlyMap<string, ReceiptClaims>,
-    entries: ReadonlyMap<string, PlacedEntry>,
-    asOfMs: number,
-  ): number {
+  #compareWithEntries(receipts: Receipts, entries: Entries, asOfMs: number): number {
     const expiredBy = dayOf(asOfMs - EXPIRED_WITHIN_MS);
     let notYetLogged = 0;
-    for (const [hash, claims] of receipts) {
+    for (const { claims, entry } of receipts.values()) {
       const { recordingId, keptUntil } = claims;
-      const entry = entries.get(hash);
-      if (entry && formatEntry(entry) !== formatEntry({ ...entryOfReceipt('', claims), hash }))
-        this.#find('receipt-contradicts-entry', recordingId);
-      if (!entry && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
-      else if (!entry) notYetLogged += 1;
+      const logged = entries.get(entry.hash);
+      if (logged && formatEntry(logged) !== formatEntry(entry)) this.#find('receipt-contradicts-entry', recordingId);
+      if (!logged && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
+      else if (!logged) notYetLogged += 1;
       if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
       if (keptUntil < expiredBy) this.#find('receipt-kept-too-long', recordingId);
       const leadMs = leadOf(claims);
@@ -272,30 +278,28 @@ class ProofCheck {
   }
 
   #accountForEntries(
-    entries: ReadonlyMap<string, PlacedEntry>,
-    receipts: ReadonlyMap<string, ReceiptClaims>,
-    superseded: ReadonlySet<string>,
+    entries: Entries,
+    receipts: Receipts,
+    standIns: StandIns,
     asOfMs: number,
   ): { expired: number; replaced: number } {
     const today = dayOf(asOfMs);
-    // Two purges of one recording at once write a receipt each, and one of them stays: it proves as much.
-    const generations = new Map([...receipts].map(([, claims]) => [recordingHash(claims), generationOf(claims)]));
     let [expired, replaced] = [0, 0];
-    for (const [hash, { keptUntil, place, recording, generation }] of entries) {
-      if (receipts.has(hash)) continue;
-      if (superseded.has(hash) || (generations.get(recording) ?? -1) >= generation) replaced += 1;
-      else if (keptUntil < today) expired += 1;
-      else this.#find('receipt-missing', `entry ${place}, to be kept until ${keptUntil}`);
+    for (const entry of entries.values()) {
+      if (receipts.has(entry.hash)) continue;
+      if (standIns.stand(entry)) replaced += 1;
+      else if (entry.keptUntil < today) expired += 1;
+      else this.#find('receipt-missing', `entry ${entry.place}, to be kept until ${entry.keptUntil}`);
     }
     return { expired, replaced };
   }
 
   /** An entry comes into the log while its receipt is kept: after receipts that are younger than that it cannot. */
-  #compareTimes(receipts: ReadonlyMap<string, ReceiptClaims>, entries: ReadonlyMap<string, PlacedEntry>): void {
+  #compareTimes(receipts: Receipts, entries: readonly PlacedEntry[]): void {
     let loggedMs = 0;
-    for (const [hash, { keptUntil, place }] of entries) {
-      const claims = receipts.get(hash);
-      if (claims) loggedMs = Math.max(loggedMs, Date.parse(claims.verifiedAt));
+    for (const { hash, keptUntil, place } of entries) {
+      const receipt = receipts.get(hash);
+      if (receipt) loggedMs = Math.max(loggedMs, Date.parse(receipt.claims.verifiedAt));
       else if (Date.parse(keptUntil) + DAY_MS < loggedMs - LOGGED_WITHIN_MS) {
         this.#find('entry-out-of-time', `entry ${place}`);
       }
@@ -303,12 +307,44 @@ class ProofCheck {
   }
 }
 
-function recordingHash(claims: ReceiptClaims): string {
-  return entryOfReceipt('', claims).recording;
+/**
+ * Which receipts stand for others of the same recording. One names those that it supersedes: nothing that it says of another
+ * recording counts, because whoever can write to the store may have had a hand in it. And two purges of a recording at once
+ * write a receipt each, of which one stays.
+ */
+class StandIns {
+  readonly #superseded = new Set<string>();
+  /** The days of receipts that are there or superseded, by recording and generation. */
+  readonly #days = new Map<string, number[]>();
+
+  constructor(receipts: Receipts, entries: Entries) {
+    for (const { claims, entry } of receipts.values()) {
+      for (const hash of claims.supersedes ?? []) this.#superseded.add(`${entry.recording} ${hash}`);
+      this.#addDay(entry);
+    }
+    for (const entry of entries.values()) if (this.supersede(entry)) this.#addDay(entry);
+  }
+
+  supersede({ recording, hash }: LogEntry): boolean {
+    return this.#superseded.has(`${recording} ${hash}`);
+  }
+
+  /** For one that is not there. */
+  stand(entry: LogEntry): boolean {
+    const dayMs = Date.parse(entry.keptUntil);
+    const days = this.#days.get(generationOf(entry)) ?? [];
+    return this.supersede(entry) || days.some((otherMs) => Math.abs(otherMs - dayMs) <= AT_ONCE_MS);
+  }
+
+  #addDay(entry: LogEntry): void {
+    const days = this.#days.get(generationOf(entry)) ?? [];
+    days.push(Date.parse(entry.keptUntil));
+    this.#days.set(generationOf(entry), days);
+  }
 }
 
-function generationOf({ supersedes = [] }: ReceiptClaims): number {
-  return supersedes.length;
+function generationOf({ recording, generation }: LogEntry): string {
+  return `${recording} ${generation}`;
 }
 
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */

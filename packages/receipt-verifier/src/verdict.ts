@@ -12,15 +12,22 @@ export interface Verdict {
   readonly checked: readonly string[];
   readonly notChecked: readonly string[];
   readonly latest: string;
-  readonly findings: readonly { readonly title: string; readonly details: readonly string[] }[];
+  readonly findings: readonly {
+    readonly title: string;
+    readonly details: readonly string[];
+    readonly more: readonly string[];
+  }[];
 }
 
 export interface Circumstances {
   /** They came with the proof, and not from elsewhere. */
   readonly areKeysFromFile: boolean;
+  readonly nowMs: number;
 }
 
 const DETAILS_SHOWN = 10;
+/** A file of this age leaves out what somebody who reads the verdict may take for included. */
+const OLD_MS = 86_400_000;
 const UNITS = [
   ['day', 86_400_000],
   ['hour', 3_600_000],
@@ -86,7 +93,8 @@ function checkedOf(report: ProofReport, words: Words): string[] {
   ];
 }
 
-function notCheckedOf(report: ProofReport, { areKeysFromFile }: Circumstances, words: Words): string[] {
+function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumstances, words: Words): string[] {
+  const ageMs = nowMs - Date.parse(report.exportedAt);
   const { entries, heldSize, expired, replaced, notYetLogged } = report;
   const uncovered = entries - (heldSize ?? 0);
   const receipts = (count: number) => counted(count, words.receipt, words);
@@ -94,6 +102,7 @@ function notCheckedOf(report: ProofReport, { areKeysFromFile }: Circumstances, w
     ...(areKeysFromFile ? [words.keysFromFile] : []),
     ...(heldSize === null ? [words.notHeld] : []),
     ...(heldSize !== null && uncovered > 0 ? [words.notCovered(counted(uncovered, words.entry, words))] : []),
+    ...(ageMs > OLD_MS ? [words.since(lasting(ageMs, words))] : []),
     ...(notYetLogged > 0 ? [words.notYetLogged(receipts(notYetLogged))] : []),
     ...(expired > 0 ? [words.expired(receipts(expired))] : []),
     ...(replaced > 0 ? [words.replaced(receipts(replaced))] : []),
@@ -122,7 +131,8 @@ function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] 
     const more = details.length - shown.length;
     return {
       title: words.found(words.problems[problem], inDigits(details.length, words)),
-      details: more > 0 ? [...shown, words.more(inDigits(more, words))] : shown,
+      details: shown,
+      more: more > 0 ? [words.more(inDigits(more, words))] : [],
     };
   });
 }

@@ -132,6 +132,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.entries.push(madeUpEntry(scene.below, '2025-11-01'));
     goOn(draft, scene, 1 + scene.below(scene.later.length));
   }),
+  'an entry that has expired is repeated, and the service signs': finds('entry-out-of-time', (draft, scene) => {
+    draft.entries.push(draft.entries[scene.below(draft.entries.length / 20)] ?? '');
+    goOn(draft, scene, 1 + scene.below(scene.later.length));
+  }),
   'an entry is added, and the service signs': finds('receipt-missing', (draft, scene) => {
     draft.entries.push(madeUpEntry(scene.below, '2027-11-01'));
     goOn(draft, scene, 1 + scene.below(scene.later.length));
@@ -189,6 +193,22 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     const earlier = replacedRecently(own, below);
     const newer = own.deletions.find(({ claims }) => claims.supersedes?.includes(hashOfReceipt(earlier.jws)));
     draft.receipts = draft.receipts.map((jws) => (jws === newer?.jws ? earlier.jws : jws));
+  }),
+  'a receipt is made to supersede that of another recording, which is removed': finds(
+    'receipt-missing',
+    (draft, scene) => {
+      const { place, deletion } = keptBy(draft, scene);
+      draft.receipts.splice(place, 1);
+      const claims = claimsOf('accomplice', NOW_MS - DAY_MS, { supersedes: [hashOfReceipt(deletion.jws)] });
+      draft.receipts.push(deletionOf(claims, scene.own.key).jws);
+    },
+  ),
+  'a recording is deleted again, and its first receipt removed': finds('receipt-missing', (draft, scene) => {
+    const { place, deletion } = keptBy(draft, scene, 0.9);
+    draft.receipts.splice(place, 1);
+    const { examId, attemptId, recordingId } = deletion.claims;
+    const again = claimsOf('again', NOW_MS - DAY_MS, { examId, attemptId, recordingId });
+    draft.receipts.push(deletionOf(again, scene.own.key).jws);
   }),
   'a receipt loses its signature': finds(['receipt-missing'], (draft, scene) => {
     const { place, deletion } = keptBy(draft, scene);
@@ -394,10 +414,10 @@ function sizeOf(note: string): number {
   return Number(note.split('\n')[1]);
 }
 
-/** A receipt of the file that is logged. */
-function keptBy({ receipts }: Draft, { own, below }: Scene): { place: number; deletion: Deletion } {
+/** A receipt of the file that is logged, among so much of the oldest. */
+function keptBy({ receipts }: Draft, { own, below }: Scene, share = 1): { place: number; deletion: Deletion } {
   const byJws = new Map(own.deletions.map((deletion) => [deletion.jws, deletion]));
-  const place = below(receipts.length - 2);
+  const place = below(Math.floor((receipts.length - 2) * share));
   return { place, deletion: byJws.get(receipts[place] ?? '') as Deletion };
 }
 

@@ -29,6 +29,8 @@ const FILES: Record<string, unknown> = {
   'webhook.json': { type: 'recording.deleted', data: { checkpoint: checkpoints[5] } },
   'fork.note': checkpointOf(file.entries.slice(1), key),
   'not-json.json': '{',
+  'marked.json': `\uFEFF${JSON.stringify(file)}`,
+  'deep.json': `${'{"data":'.repeat(1e5)}1${'}'.repeat(1e5)}`,
   'receipt.json': {
     version: 1,
     receipt: deletions[place]?.jws,
@@ -42,10 +44,16 @@ const FILES: Record<string, unknown> = {
   'young.json': { version: 1, receipt: file.receipts.at(-1), inclusion: null, keys },
   'unlogged.json': { version: 1, receipt: deletions[place - 20]?.jws, inclusion: null, keys },
   'late.json': { version: 1, receipt: late.jws, inclusion: null, keys },
+  'whole-step.json': {
+    newer: checkpoints.at(-1),
+    hashes: (await consistencyProof(16, leaves.length, rootOfRange)).map(toBase64),
+  },
   'step.json': { hashes: (await consistencyProof(16, leaves.length, rootOfRange)).map(toBase64) },
 };
 
-async function runs(...args: string[]) {
+const runs = (...args: string[]) => runsAt(NOW_MS, ...args);
+
+async function runsAt(nowMs: number, ...args: string[]) {
   let [out, err] = ['', ''];
   const code = await run(args, {
     readFile: async (path) => {
@@ -53,7 +61,7 @@ async function runs(...args: string[]) {
       if (content === undefined) throw new Error('no such file');
       return typeof content === 'string' ? content : JSON.stringify(content);
     },
-    nowMs: NOW_MS,
+    nowMs,
     out: (text) => {
       out += text;
     },
@@ -116,6 +124,16 @@ describe('check', () => {
     expect(await runs('check', 'proof.json', ...KEYS, '--tenant', 'college')).toMatchObject({ code: 1 });
   });
 
+  test('of a file that was put away: it holds, and what came since is not in it', async () => {
+    const { code, out } = await runsAt(NOW_MS + 90 * DAY_MS, 'check', 'proof.json', ...KEYS);
+    expect(code).toBe(0);
+    expect(out).toMatch(/What happened since the file was made, by its own account 90 days ago\./);
+  });
+
+  test('of a file that begins with a byte order mark', async () => {
+    expect(await runs('check', 'marked.json', ...KEYS)).toMatchObject({ code: 0 });
+  });
+
   test('in Dutch', async () => {
     const { out } = await runs('check', 'tampered.json', ...KEYS, '--language', 'nl');
     expect(out).toMatch(/^Het bewijs klopt niet\.\nOrganisatie university\./);
@@ -150,6 +168,8 @@ describe('receipt', () => {
 test('consistency: the newer log only adds to the older, or it is not shown to', async () => {
   const { code, out } = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS);
   expect([code, out]).toEqual([0, expect.stringMatching(/^The newer checkpoint holds\. The log of university/)]);
+  expect(await runs('consistency', 'old.note', 'whole-step.json', ...KEYS)).toMatchObject({ code: 0, out });
+  expect(await runs('consistency', 'old.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   expect(await runs('consistency', 'old.note', 'fork.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   const other = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS, '--tenant', 'college');
   expect(other.code).toBe(1);
@@ -169,6 +189,7 @@ test.each([
   [['check', 'proof.json', '--keys', 'no-keys.json']],
   [['check', 'no-keys.json', '--trust-keys-in-file']],
   [['check', 'proof.json', ...KEYS, '--checkpoint', 'keys.json']],
+  [['check', 'proof.json', ...KEYS, '--checkpoint', 'deep.json']],
   [['consistency', 'old.note', 'latest.note', 'step.json', '--trust-keys-in-file']],
 ])('is not used rightly: %j', async (args) => {
   const { code, out, err } = await runs(...args);

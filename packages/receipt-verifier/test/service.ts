@@ -116,13 +116,15 @@ export interface Installation {
 
 /**
  * A tenant's deletions over 400 days, one after the other. Receipts of the first 35 days have expired, one in 50 was replaced
- * later, the key changed in the middle, and the last two are too young to be in the log.
+ * later, of one in 70 there were two purges at once, the key changed in the middle, and the last two are too young to be in
+ * the log.
  */
 export function install(receipts: number): Installation {
   const [oldKey, key] = [makeKey(), makeKey()];
   const spanMs = 400 * DAY_MS;
   const deletions: Deletion[] = [];
   const replaced: Deletion[] = [];
+  const overwritten: Deletion[] = [];
   const entries: string[] = [];
   const checkpoints: string[] = [];
   const tree = new GrowingTree();
@@ -134,7 +136,10 @@ export function install(receipts: number): Installation {
     const again = earlier && { ...earlier.claims, supersedes: [hashOfReceipt(earlier.jws)] };
     const claims = claimsOf(earlier ? at - 20 : at, deletedMs, again && pick(again));
     if (earlier) replaced.push(earlier);
-    const deletion = deletionOf(claims, signing);
+    // The other purge has written its receipt just before, and it was overwritten.
+    const twin = at > 100 && at % 70 === 5 ? deletions[at - 1] : undefined;
+    const deletion = deletionOf(twin ? { ...twin.claims, salt: claims.salt } : claims, signing);
+    if (twin) overwritten.push(twin);
     deletions.push(deletion);
     entries.push(deletion.entry);
     tree.append(leafHash(Buffer.from(deletion.entry)));
@@ -145,7 +150,7 @@ export function install(receipts: number): Installation {
   const latest = signCheckpoint({ origin: originOf(TENANT), size: tree.size, root: tree.root }, key);
   checkpoints.push(latest);
   const today = new Date(NOW_MS).toISOString().slice(0, 10);
-  const gone = new Set(replaced);
+  const gone = new Set([...replaced, ...overwritten]);
   const kept = deletions.filter((deletion) => deletion.claims.keptUntil >= today && !gone.has(deletion));
   const young = ['young-1', 'young-2'].map((name) => deletionOf(claimsOf(name, NOW_MS - 3_600_000), key));
   const keys = { keys: [oldKey.jwk, key.jwk] };

@@ -4,6 +4,7 @@ import { notesIn } from '../notes.ts';
 export interface NamedText {
   readonly name: string;
   readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface Chosen {
@@ -20,7 +21,12 @@ export function take(chosen: Chosen, file: NamedText): void {
 }
 
 export async function readFiles(files: Iterable<File>): Promise<NamedText[]> {
-  return Promise.all([...files].map(async (file) => ({ name: file.name, text: await file.text() })));
+  return Promise.all([...files].map(readFile));
+}
+
+async function readFile(file: File): Promise<NamedText> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  return { name: file.name, bytes, text: new TextDecoder().decode(bytes) };
 }
 
 function kindOf(text: string): 'proof' | 'keys' | 'checkpoints' {

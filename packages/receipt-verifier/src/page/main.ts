@@ -1,6 +1,5 @@
 // The page that checks a proof: files in, verdict out, without a network.
 import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8 } from '../encoding.ts';
 import { hasEd25519, type PublicKeys, readPublicKeys } from '../keys.ts';
 import { notesIn } from '../notes.ts';
 import { checkProof } from '../proof.ts';
@@ -76,8 +75,8 @@ async function check(): Promise<void> {
     show();
     byId('headline', HTMLElement).focus();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    problem = error.say;
+    const why = String(error);
+    problem = error instanceof Refusal ? error.say : (texts) => texts.unreadable(texts.proofLabel, why);
     show();
   } finally {
     byId('progress', HTMLElement).hidden = true;
@@ -103,7 +102,7 @@ async function resultOf(): Promise<Result> {
     keys,
     areKeysFromFile: !own,
     fileName: proof.name,
-    fileHash: inHex(sha256(utf8(proof.text))),
+    fileHash: inHex(sha256(proof.bytes)),
     checkedAt: new Date(nowMs).toISOString(),
   };
 }
@@ -123,7 +122,7 @@ function showingProgress(): (done: number, steps: number) => Promise<void> {
   };
 }
 
-function ownKeys(): NamedText | undefined {
+function ownKeys(): Pick<NamedText, 'name' | 'text'> | undefined {
   const text = byId('keys-text', HTMLTextAreaElement).value.trim();
   return text === '' ? chosen.keys : { name: inLanguage().texts.pastedKeys, text };
 }
@@ -152,7 +151,7 @@ function checkpoints(): string[] {
   });
 }
 
-function parse({ name, text }: NamedText): unknown {
+function parse({ name, text }: Pick<NamedText, 'name' | 'text'>): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -2,7 +2,7 @@
 import { toBase64 } from '../encoding.ts';
 import type { PublicKeys } from '../keys.ts';
 import type { ProofReport } from '../proof.ts';
-import { inFull, verdictOf } from '../verdict.ts';
+import { inFull, type Verdict, verdictOf } from '../verdict.ts';
 import { inLanguage } from './texts.ts';
 
 export interface Result {
@@ -16,10 +16,10 @@ export interface Result {
 
 export function showResult(section: HTMLElement, result: Result): void {
   const { texts, words } = inLanguage();
-  const { report, areKeysFromFile } = result;
+  const { report, areKeysFromFile, checkedAt } = result;
   const { holds, headline, subject, findings, latest, checked, notChecked } = verdictOf(
     report,
-    { areKeysFromFile },
+    { areKeysFromFile, nowMs: Date.parse(checkedAt) },
     words,
   );
   const heading = element('h2', `${holds ? '✓' : '✗'} ${headline}`);
@@ -27,7 +27,7 @@ export function showResult(section: HTMLElement, result: Result): void {
   heading.tabIndex = -1;
   const verdict = element('div', heading, element('p', subject));
   verdict.className = holds ? 'verdict' : 'verdict fails';
-  const found = element('ul', ...findings.map(({ title, details }) => element('li', title, list(details))));
+  const found = element('ul', ...findings.map(foundOf));
   found.className = 'found';
   const print = element('button', texts.print);
   print.type = 'button';
@@ -42,6 +42,13 @@ export function showResult(section: HTMLElement, result: Result): void {
     print,
   );
   section.hidden = false;
+}
+
+function foundOf({ title, details, more }: Verdict['findings'][number]): HTMLLIElement {
+  const items = list([...details, ...more]);
+  // What the checker quotes is in English, whatever the language of the page.
+  for (const item of [...items.children].slice(0, details.length)) item.setAttribute('lang', 'en');
+  return element('li', title, items);
 }
 
 function detailsOf({ report, keys, fileName, fileHash, checkedAt }: Result): HTMLDListElement {

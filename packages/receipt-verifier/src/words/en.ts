@@ -29,6 +29,7 @@ export const en = {
     `Whether ${entries} at the end of the log were written anew: they are younger than the newest checkpoint of your own.`,
   keysFromFile:
     'Who has signed. The keys came with the proof, so whoever made the proof may have made the keys. Get them in another way, and check again.',
+  since: (age: string) => `What happened since the file was made, by its own account ${age} ago.`,
   expired: (receipts: string) =>
     `What was in ${receipts} whose time has passed: they are no longer kept, and only their place in the log was checked.`,
   replaced: (receipts: string) =>

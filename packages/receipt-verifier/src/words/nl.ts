@@ -28,6 +28,7 @@ export const nl: Words = {
     `Of de laatste ${entries} van het logboek zijn herschreven: die zijn jonger dan uw nieuwste controlepunt.`,
   keysFromFile:
     'Wie heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
+  since: (age) => `Wat er is gebeurd sinds het bestand is gemaakt, volgens zijn eigen opgave ${age} geleden.`,
   expired: (receipts) =>
     `Wat er stond in ${receipts} waarvan de bewaartijd voorbij is: die worden niet meer bewaard, en alleen hun plaats in het logboek is gecontroleerd.`,
   replaced: (receipts) =>
