@@ -29,8 +29,8 @@ const MAX_QUEUE_PAGES = 50;
 const MAX_LOOKED_UP = 20;
 
 /**
- * Costs a LIST, GetBucketVersioning, at most four GETs, and one LIST for each deadline of the attempt until a queue entry is found; without
- * one at any of them the queue is read up to the deadline.
+ * Costs a LIST, GetBucketVersioning, at most four GETs, and one LIST for each deadline of the attempt until a queue entry is
+ * found; without one at any of them the queue is read up to the deadline.
  * @throws ServiceError `recording-not-found` for one that never was, `clock-skew`
  */
 export async function explainRecording(context: ExplainContext, ref: RecordingRef): Promise<Explanation> {
