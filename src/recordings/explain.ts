@@ -29,14 +29,17 @@ const MAX_QUEUE_PAGES = 50;
 const MAX_LOOKED_UP = 20;
 
 /**
- * Costs a LIST, at most four GETs, and one LIST for each deadline of the attempt until a queue entry is found; without
- * one at any of them the queue is read up to the deadline.
+ * Costs a LIST, GetBucketVersioning, at most four GETs, and one LIST for each deadline of the attempt until a queue entry is
+ * found; without one at any of them the queue is read up to the deadline.
  * @throws ServiceError `recording-not-found` for one that never was, `clock-skew`
  */
 export async function explainRecording(context: ExplainContext, ref: RecordingRef): Promise<Explanation> {
   const bucket = new Bucket(context);
-  const attempt = await bucket.attempt(ref);
-  requireRightClock(context, attempt);
+  // What only has older versions left is still there.
+  const attempt = await bucket.attempt(ref, { everything: true });
+  // Of a listing of versions there is none.
+  const isUntimed = Number.isNaN(attempt.storeTimeMs);
+  requireRightClock(context, isUntimed ? await bucket.queue.page({ limit: 1 }) : attempt);
   const state = attempt.recording(ref.recording);
   const receipt = await bucket.readReceipt(ref);
   const about = { ...(idsOf(ref) as DocumentIds), explainedAt: toIso(context.now()) };
@@ -68,7 +71,7 @@ async function explainHeld(
   ];
   const as = stateOf(context, state, term, fromMs);
   const readable = receipt === 'unreadable' ? null : (receipt ?? null);
-  const isContradicted = receipt !== undefined && objects.media !== undefined;
+  const isContradicted = receipt !== undefined && state.items.some(({ object }) => object === 'media');
   const wrong =
     as === 'overdue' || isContradicted || facts.some(({ code }) => WRONG.has(code)) || receipt === 'unreadable';
   const next = [

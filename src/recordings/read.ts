@@ -23,7 +23,10 @@ export interface LiveRecording {
  * By a wrong clock a recording would get a deadline that is no promise, or be taken for past it.
  * @throws ServiceError `clock-skew`
  */
-export function requireRightClock({ now }: Pick<RecordingsContext, 'now'>, { storeTimeMs }: Attempt): void {
+export function requireRightClock(
+  { now }: Pick<RecordingsContext, 'now'>,
+  { storeTimeMs }: Pick<Attempt, 'storeTimeMs'>,
+): void {
   if (!clocksDiffer(now(), storeTimeMs)) return;
   throw new ServiceError(
     'clock-skew',

@@ -30,7 +30,10 @@ const COLUMNS = [
 ] as const;
 type Line = { readonly [Name in (typeof COLUMNS)[number]]?: string | number | null | undefined };
 
-/** Without `namesUnreadable` the line of an unreadable receipt has no ids. @throws StoreError; what was written until then is no whole file, and the connection is cut. */
+/**
+ * Without `namesUnreadable` the line of an unreadable receipt has no ids.
+ * @throws StoreError; what was written until then is no whole file, and the connection is cut.
+ */
 export async function* receiptsCsv(
   context: ReceiptsContext,
   scope: ReceiptScope,

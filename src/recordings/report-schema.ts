@@ -92,7 +92,7 @@ export const report = z
       restricted: number(1, 'Held recordings whose processing is restricted.'),
       beingDeleted: number(0, 'Held recordings whose deletion was decided, and is not proven yet.'),
       withoutDescription: number(0, 'What is left of recordings without a description; the next sweep deletes it.'),
-      heldBytes: number(5662310400, 'How many bytes of media are held.'),
+      heldBytes: number(5662310400, 'How many bytes of media are held, older versions included.'),
       deletedBytes: number(5662324880, 'How many bytes were deleted in the period.'),
     }),
     reasons: z

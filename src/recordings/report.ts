@@ -142,7 +142,9 @@ class Reading {
   }
 
   async #readHeld(): Promise<void> {
-    const attempts = this.#bucket.attemptsIn({ tenant: this.#tenant }, { onUnknownKey: this.#onUnknownKey });
+    // What only has older versions left is still there.
+    const versions = await this.#bucket.isVersioned();
+    const attempts = this.#bucket.attemptsIn({ tenant: this.#tenant }, { versions, onUnknownKey: this.#onUnknownKey });
     for await (const batch of inBatches(attempts, ATTEMPTS_AT_ONCE)) {
       const recordings = batch.flatMap((attempt) => attempt.recordings.map((state) => ({ attempt, state })));
       await pMap(recordings, ({ attempt, state }) => this.#addHeld(attempt, state), { concurrency: ATTEMPTS_AT_ONCE });
@@ -156,7 +158,7 @@ class Reading {
     const isOverdue = deadlineMs < this.#startedAtMs;
     if (isOverdue) this.#overdue.add({ ...ids, deleteBy: toIso(deadlineMs) }, -deadlineMs);
     this.#exams.addHeld(ref.exam, { deadlineMs, isOverdue, isAssessed: attempt.assessedAtMs !== undefined });
-    this.#sums.heldBytes += objects.media?.sizeBytes ?? 0;
+    for (const { object, sizeBytes } of state.items) if (object === 'media') this.#sums.heldBytes += sizeBytes;
     if (objects.deleting) this.#sums.beingDeleted += 1;
     else if (!objects.manifest) this.#sums.withoutDescription += 1;
     const manifest = objects.manifest && (await this.#bucket.read(ref, 'manifest'));

@@ -188,6 +188,18 @@ describe('agrees with the sweep:', () => {
   });
 });
 
+test('what only has older versions left is not gone; the clock is compared in a versioned bucket too', async () => {
+  service = startRetention({ memory: { versioned: true } });
+  const ref = await service.record();
+  const now = () => service.clock.now() + HOUR_MS;
+  await expect(explainRecording({ ...service.sweepContext, now }, ref)).rejects.toMatchObject({ code: 'clock-skew' });
+  await service.remove(...(await service.objectsOf(ref)));
+  expect(await explain(ref)).toMatchObject({ state: 'left-over', receipt: null });
+  await service.after(3 * HOUR_MS).makeDue(ref);
+  await service.sweep();
+  expect(await explain(ref)).toMatchObject({ state: 'deleted', wrong: false });
+});
+
 describe('a recording that was deleted', () => {
   test('on request: by whom, why, and until when its receipt is kept', async () => {
     const ref = await service.record();

@@ -71,7 +71,7 @@ describe('the report', () => {
     expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
     expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
     expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/^\d+ things are wrong[\s\S]*overdue/);
+    expect(written.pop()).toMatch(/^1 thing is wrong[\s\S]*overdue/);
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
     expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*TimeoutError/);
     recover();

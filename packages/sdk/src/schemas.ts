@@ -708,7 +708,7 @@ export interface Report {
      */
     withoutDescription: number;
     /**
-     * How many bytes of media are held.
+     * How many bytes of media are held, older versions included.
      */
     heldBytes: number;
     /**
