@@ -41,6 +41,7 @@ td.why, h1, p { overflow-wrap: anywhere; }
 tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
 li { margin: .2rem 0; }
 code { font: .92em ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+footer pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .87rem; }
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
@@ -236,10 +237,20 @@ function restrictionsOf({ restrictions }: Report): string {
 }
 
 function notCheckedOf({ notChecked }: Report): string {
-  const { unreadableReceipts, unreadableDescriptions, unknownKeys, receiptsExpiredBefore, unsignedReceipts, notes } =
-    notChecked;
+  const {
+    unreadableReceipts,
+    changedReceipts,
+    isLogUnreadable,
+    unreadableDescriptions,
+    unknownKeys,
+    receiptsExpiredBefore,
+    unsignedReceipts,
+    notes,
+  } = notChecked;
   const found = [
     ...unread('Receipts that cannot be read', unreadableReceipts),
+    ...unread('Receipts that somebody else has changed or made', changedReceipts),
+    ...(isLogUnreadable ? [glaring('The log of receipts is damaged.')] : []),
     ...unread('Held recordings whose description cannot be read', unreadableDescriptions),
     ...(unknownKeys > 0 ? [glaring(`Objects that this service did not make: ${inDigits(unknownKeys)}.`)] : []),
     ...(receiptsExpiredBefore === null
@@ -271,10 +282,13 @@ function glaring(text: string): string {
 function footerOf({ generatedAt, finishedAt, storeClock, serviceVersion, checkpoint }: Report): string {
   const clock =
     storeClock === null ? 'The store sent no time.' : `The clock of the store said ${time(storeClock, true)}.`;
-  const proof = checkpoint === null ? '' : ` State of the log of receipts: <code>${escaped(checkpoint)}</code>.`;
+  const proof =
+    checkpoint === null
+      ? ''
+      : ` Checkpoint of the log of receipts, to be kept:</p><pre>${escaped(checkpoint)}</pre><p>`;
   return (
-    `<footer>Made by proctoring-recordings ${escaped(serviceVersion)}, from ${time(generatedAt, true)} to ` +
-    `${time(finishedAt, true)}, by the clock of the service. ${clock}${proof}</footer>`
+    `<footer><p>Made by proctoring-recordings ${escaped(serviceVersion)}, from ${time(generatedAt, true)} to ` +
+    `${time(finishedAt, true)}, by the clock of the service. ${clock}${proof}</p></footer>`
   );
 }
 

@@ -60,6 +60,8 @@ export const VERDICT_REASONS = [
   'deleted-late',
   'overdue',
   'unreadable-receipts',
+  'changed-receipts',
+  'log-unreadable',
   'unreadable-descriptions',
   'unknown-keys',
   'receipts-expired',
@@ -114,6 +116,10 @@ export const report = z
     restrictions: listed(restriction, 'Held recordings whose processing is restricted.'),
     notChecked: z.object({
       unreadableReceipts: listed(z.object(ids), 'Receipts that exist and cannot be read.'),
+      changedReceipts: listed(
+        z.object(ids),
+        'Receipts that are not as the service has signed them: somebody else has changed or made them. They are not counted.',
+      ),
       unreadableDescriptions: listed(z.object(ids), 'Held recordings whose description cannot be read.'),
       unknownKeys: number(0, 'Objects in the folders of the tenant that this service did not make.'),
       receiptsExpiredBefore: atOrNull(
@@ -121,6 +127,7 @@ export const report = z
         'The part of the period before this is not covered: receipts of deletions before it have expired.',
       ),
       unsignedReceipts: number(20, 'Receipts that were read and have no signature.'),
+      isLogUnreadable: z.boolean().meta({ example: false, description: 'Whether the log of receipts is damaged.' }),
       notes: z
         .array(z.string())
         .meta({ example: ['Whether a receipt is missing is checked by `verify`, which the operator runs.'] })

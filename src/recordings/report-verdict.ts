@@ -8,8 +8,9 @@ type Reason = Report['verdict']['reasons'][number];
 
 /** What such a report never checks. */
 export const NEVER_CHECKED: readonly string[] = [
-  'Whether a receipt is missing or was changed, or what it proves deleted is there again: the operator runs `verify`, ' +
-    'which follows the chain of all receipts.',
+  'Whether a receipt is missing: take the proof away with `GET /v1/proof`, and check it with the program ' +
+    '`receipt-verifier` and the checkpoints that you have kept.',
+  'Whether what a receipt proves deleted is there again: the operator runs `verify`.',
   'Recordings that began while this report was made: they may be missing.',
   'Uploads that belong to no recording: `verify` searches them.',
   'Copies outside of the store, such as exports and backups: they are not under the control of this service.',
@@ -18,6 +19,8 @@ export const NEVER_CHECKED: readonly string[] = [
 export const HOW_TO_CHECK: readonly string[] = [
   'Take the receipts of an exam with `GET /v1/exams/{exam}/receipts` and `Accept: text/csv`. Count them, and compare ' +
     '`deletedAt` with `deadline` in each line: the numbers are those of this report.',
+  'Keep the checkpoint of this report. Take the proof with `GET /v1/proof`, and check it with `receipt-verifier`: it needs ' +
+    'neither this service nor its operator, and finds every receipt that was changed or removed since.',
   'Ask for a recording that a receipt names: the service answers 410 with the same receipt.',
   'Ask why a single recording is held or gone with `GET …/recordings/{recording}/explanation`.',
   'Ask the operator for the output of `verify` of the same day: it says "Nothing is wrong" over the whole bucket.',
@@ -70,6 +73,7 @@ function brokenOf({ totals: { late, overdue }, closest }: Facts): Reason[] {
 /** What keeps the answer from being yes. */
 function openOf({ totals, notChecked, generatedAt, storeClock }: Facts): Reason[] {
   const receipts = numberOf(notChecked.unreadableReceipts);
+  const changed = numberOf(notChecked.changedReceipts);
   const descriptions = numberOf(notChecked.unreadableDescriptions);
   const { unknownKeys, receiptsExpiredBefore: before } = notChecked;
   const isClockRight = storeClock !== null && !clocksDiffer(Date.parse(generatedAt), Date.parse(storeClock));
@@ -81,6 +85,12 @@ function openOf({ totals, notChecked, generatedAt, storeClock }: Facts): Reason[
       'Nothing is known of this organisation in this period, so there is nothing to confirm: is its name right?',
     ),
     ...reasonIf(receipts > 0, 'unreadable-receipts', `${some(receipts, 'receipt')} cannot be read.`),
+    ...reasonIf(
+      changed > 0,
+      'changed-receipts',
+      `${some(changed, 'receipt')} ${were(changed)} changed by somebody else: the signature is not over what is there.`,
+    ),
+    ...reasonIf(notChecked.isLogUnreadable, 'log-unreadable', 'The log of receipts is damaged.'),
     ...reasonIf(descriptions > 0, 'unreadable-descriptions', `${some(descriptions, 'held recording')} cannot be read.`),
     ...reasonIf(
       unknownKeys > 0,

@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { ReceiptLog } from '../bucket/receipt-log.ts';
+import { agreesWithItsSignature, ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -59,6 +59,7 @@ class Reading {
   readonly #overdue = new Listed<Report['overdue']['items'][number]>();
   readonly #restrictions = new Listed<Report['restrictions']['items'][number]>();
   readonly #unreadableReceipts = new Listed<ReturnType<typeof idsWithoutTenant>>();
+  readonly #changedReceipts = new Listed<ReturnType<typeof idsWithoutTenant>>();
   readonly #unreadableDescriptions = new Listed<ReturnType<typeof idsWithoutTenant>>();
   #closest: Receipt | undefined;
   #unknownKeys = 0;
@@ -97,10 +98,12 @@ class Reading {
       closest: this.#closest ? deletionOf(this.#closest) : null,
       notChecked: {
         unreadableReceipts: this.#unreadableReceipts.result(),
+        changedReceipts: this.#changedReceipts.result(),
         unreadableDescriptions: this.#unreadableDescriptions.result(),
         unknownKeys: this.#unknownKeys,
         receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
         unsignedReceipts: this.#unsigned,
+        isLogUnreadable: checkpoint === 'unreadable',
         notes: [...NEVER_CHECKED],
       },
       settings: this.#settings(),
@@ -191,9 +194,17 @@ class Reading {
     for await (const batch of batches) {
       for (const { ref, receipt } of batch) {
         if (receipt === 'unreadable') this.#unreadableReceipts.add(idsWithoutTenant(ref), 0);
+        else if (await this.#isChanged(receipt)) this.#changedReceipts.add(idsWithoutTenant(ref), 0);
         else this.#addDeleted(receipt);
       }
     }
+  }
+
+  /** Its signature is not over what it says, or by no key of this service. One without a signature is counted. */
+  async #isChanged(receipt: Receipt): Promise<boolean> {
+    const { signer } = this.#context;
+    if (!signer || receipt.jws === undefined) return false;
+    return (await agreesWithItsSignature(signer, receipt)) !== 'yes';
   }
 
   #addDeleted(receipt: Receipt): void {

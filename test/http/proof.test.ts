@@ -13,6 +13,7 @@ import {
 import type { JSONWebKeySet } from 'jose';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { LatestCheckpoint } from '../../src/recordings/proof.ts';
+import type { Report } from '../../src/recordings/report-schema.ts';
 import { createInterventions } from '../kit/interventions.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { type Api, type CreatedRecording, startApi } from './api.ts';
@@ -151,6 +152,24 @@ describe('after deletions and sweeps', () => {
     expect(await findingsOf(await takeProof())).toEqual([]);
   });
 
+  it('a receipt that was changed is in the report, and is no deletion that it counts', async () => {
+    const key = receiptKey((deleted[0] as CreatedRecording).ref);
+    const stored = await api.service.store.get(key);
+    const text = Buffer.from(stored ?? []).toString();
+    await api.service.store.put(
+      key,
+      Buffer.from(text.replace(/"deletedAt":"[^"]+"/, '"deletedAt":"2026-03-02T09:00:00.000Z"')),
+    );
+    const { body } = await api.call<Report>('get', '/v1/report');
+    expect(body.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'changed-receipts' }] });
+    expect([body.totals.deleted, body.notChecked.changedReceipts.items.length]).toEqual([6, 1]);
+    const headers = { authorization: await api.authorization(), accept: 'text/html' };
+    const page = await fetch(`${api.url}/v1/report`, { headers });
+    expect(await page.text()).toContain('Receipts that somebody else has changed or made: 1.');
+    await api.service.store.put(key, stored ?? new Uint8Array());
+    expect((await api.call<Report>('get', '/v1/report')).body.verdict.answer).toBe('yes');
+  });
+
   it('a log that cannot be read is told, and never taken for an empty one', async () => {
     const [head = ''] = await api.service.keys('log/acme/heads/');
     const body = await api.service.store.get(head);
@@ -163,6 +182,10 @@ describe('after deletions and sweeps', () => {
     ]) {
       expectProblem(await api.call('get', path), 503, 'log-unreadable');
     }
+    expect((await api.call<Report>('get', '/v1/report')).body.verdict).toMatchObject({
+      answer: 'unknown',
+      reasons: [{ code: 'log-unreadable' }],
+    });
     await api.service.store.put(head, body ?? new Uint8Array());
   });
 

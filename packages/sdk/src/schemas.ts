@@ -630,6 +630,8 @@ export interface Report {
         | 'deleted-late'
         | 'overdue'
         | 'unreadable-receipts'
+        | 'changed-receipts'
+        | 'log-unreadable'
         | 'unreadable-descriptions'
         | 'unknown-keys'
         | 'receipts-expired'
@@ -967,6 +969,29 @@ export interface Report {
       leftOut: number;
     };
     /**
+     * Receipts that are not as the service has signed them: somebody else has changed or made them. They are not counted.
+     */
+    changedReceipts: {
+      items: {
+        /**
+         * The exam, by the id that the organisation gave.
+         */
+        examId: string;
+        /**
+         * The attempt: one sitting of the exam by the participant.
+         */
+        attemptId: string;
+        /**
+         * The id of the recording, made by the service; ids sort by creation time.
+         */
+        recordingId: string;
+      }[];
+      /**
+       * How many more there are.
+       */
+      leftOut: number;
+    };
+    /**
      * Held recordings whose description cannot be read.
      */
     unreadableDescriptions: {
@@ -1001,6 +1026,10 @@ export interface Report {
      * Receipts that were read and have no signature.
      */
     unsignedReceipts: number;
+    /**
+     * Whether the log of receipts is damaged.
+     */
+    isLogUnreadable: boolean;
     /**
      * What such a report never checks.
      */
@@ -1220,7 +1249,7 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline.
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline. repaired: the operator had something put right that was found wrong in the store.
    */
   event:
     | 'assessed'
@@ -1234,7 +1263,8 @@ export interface AccessLogEntry {
     | 'unrestricted'
     | 'deletion-refused'
     | 'exported'
-    | 'foreign-attempt-refused';
+    | 'foreign-attempt-refused'
+    | 'repaired';
   /**
    * Who did it, by an opaque id of the organisation.
    */
