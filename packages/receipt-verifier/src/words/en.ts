@@ -17,6 +17,7 @@ export const en = {
     `Is the log, which has ${entries}, the one that the service has signed, with nothing changed, removed, inserted or moved?`,
   askedHeld: (checkpoints: string, entries: string) =>
     `Does the log agree with ${checkpoints} of your own? The newest covers ${entries}.`,
+  askedKept: (receipts: string) => `Can ${receipts} whose hashes your webhooks name be found?`,
   askedReceipts: (receipts: string) =>
     `Are all receipts signed by the service, of this organisation, and in the log? The signatures of ${receipts} hold.`,
   askedComplete: 'Is every receipt there that must still be kept?',

@@ -16,6 +16,7 @@ export const nl: Words = {
     `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
   askedHeld: (checkpoints, entries) =>
     `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
+  askedKept: (receipts) => `Is ${receipts} waarvan uw webhooks de hash noemen, terug te vinden?`,
   askedReceipts: (receipts) =>
     `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek? De handtekeningen van ${receipts} kloppen.`,
   askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
@@ -70,6 +71,8 @@ export const nl: Words = {
     'held-checkpoint-not-valid': 'een controlepunt uit uw bezit is niet door de dienst voor dit logboek ondertekend',
     'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
     'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
+    'held-receipt-missing':
+      'een verwijderingsbewijs waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
     'entries-changed': 'de regels zijn niet die van het controlepunt',
     'entry-unreadable': 'een regel van het logboek is niet te lezen',
     'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',
