@@ -204,7 +204,9 @@ describe('what is missing or cannot be used is said', () => {
     await choose(page, 'keys-file', 'keys.json');
     await choose(page, 'checkpoints-file', 'keys.json');
     await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent === 'keys.json: checkpoint'");
-    expect(await refusal(page)).toMatch(/keys\.json cannot be used: the JSON has no member "checkpoint"/);
+    expect(await refusal(page)).toMatch(
+      /keys\.json cannot be used: the JSON has no member "checkpoint" or "receiptHash"/,
+    );
   });
 
   test('a browser that has no Ed25519', async () => {

@@ -3,6 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { run } from './command.ts';
 
+// Whoever reads the output may stop before its end, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 process.exitCode = await run(process.argv.slice(2), {
   readFile: (path) => readFile(path, 'utf8'),
   nowMs: Date.now(),

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { CheckpointError } from './checkpoint.ts';
 import { toBase64 } from './encoding.ts';
+import { type Kept, keptIn } from './kept.ts';
 import { type PublicKeys, readPublicKeys } from './keys.ts';
-import { notesIn } from './notes.ts';
 import { checkProof, isTimeToBeLogged, leadOf } from './proof.ts';
 import { ReceiptError } from './receipt.ts';
 import { MalformedError, membersOf } from './shape.ts';
@@ -29,7 +29,7 @@ receipt       one receipt, and its place in the log
 consistency   that the log of the checkpoint NEW, by default the one in PROOF, only adds to that of the checkpoint OLD
 
 --keys        the public keys of the service, which you got in another way than the proof: its /.well-known/jwks.json
---checkpoint  a checkpoint that you have kept: a signed note, or the webhook that brought it
+--checkpoint  what you have kept: a checkpoint, or webhooks (one, a list, or one in each line) that brought one
 --tenant      whose proof it should be
 --trust-keys-in-file   instead of --keys; proves only that the file agrees with itself
 --json        the result as JSON
@@ -107,10 +107,14 @@ class Command {
     const { tenant, checkpoint: paths = [] } = this.#values;
     const file = await this.#readJson(path);
     const keys = await this.#keys(file);
-    const heldCheckpoints = (await Promise.all(paths.map((kept) => this.#readNotes(kept)))).flat();
+    const kept = await Promise.all(paths.map((kept) => this.#readKept(kept)));
+    const held = {
+      heldCheckpoints: kept.flatMap(({ checkpoints }) => checkpoints),
+      heldReceipts: kept.flatMap(({ receipts }) => receipts),
+    };
     const expected = tenant === undefined ? {} : { tenant };
     const { nowMs } = this.#surroundings;
-    const report = await checkProof(file, { keys, heldCheckpoints, nowMs, ...expected });
+    const report = await checkProof(file, { keys, ...held, nowMs, ...expected });
     const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined, nowMs }, words);
     const { checkpoint } = report;
     const root = checkpoint && { size: checkpoint.size, root: toBase64(checkpoint.root) };
@@ -143,8 +147,8 @@ class Command {
 
   async #consistency(oldPath: string, newPath: string | undefined, proofPath: string): Promise<Result> {
     const words = this.#words;
-    const [older = ''] = await this.#readNotes(oldPath);
-    const [own] = newPath === undefined ? [] : await this.#readNotes(newPath);
+    const [older = ''] = (await this.#readKept(oldPath)).checkpoints;
+    const [own] = newPath === undefined ? [] : (await this.#readKept(newPath)).checkpoints;
     const proof = await this.#readJson(proofPath);
     const keys = await this.#keys(undefined);
     const tenant = this.#values.tenant ?? older.split('\n')[0]?.split('/').slice(1).join('/') ?? '';
@@ -183,10 +187,10 @@ class Command {
     }
   }
 
-  async #readNotes(path: string): Promise<string[]> {
+  async #readKept(path: string): Promise<Kept> {
     const text = await this.#read(path);
     try {
-      return notesIn(text);
+      return keptIn(text);
     } catch (error) {
       throw new UsageError(`${path}: ${(error as Error).message}`);
     }

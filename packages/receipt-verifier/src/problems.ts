@@ -9,6 +9,7 @@ export const PROOF_PROBLEMS = {
   'held-checkpoint-not-valid': 'a checkpoint that you hold is not one that the service has signed for this log',
   'log-cut-off': 'the log is shorter than a checkpoint that you hold',
   'log-rewritten': 'the log does not begin as a checkpoint that you hold says',
+  'held-receipt-missing': 'a receipt that you hold the hash of is neither in the file nor in the log',
   'entries-changed': 'the entries are not those of the checkpoint',
   'entry-unreadable': 'an entry of the log cannot be read',
   'entry-out-of-time': 'an entry had expired before it came into the log',

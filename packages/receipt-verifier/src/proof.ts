@@ -21,6 +21,8 @@ export interface ProofReport {
   readonly heldCheckpoints: number;
   /** The size of the newest of them; null without one. What came into the log later is not held to any. */
   readonly heldSize: number | null;
+  /** How many receipts of which one holds the hash were looked for. */
+  readonly heldReceipts: number;
   readonly entries: number;
   /** Receipts whose signature was checked and holds. */
   readonly receipts: number;
@@ -42,6 +44,8 @@ export interface ProofOptions {
   readonly tenant?: string;
   /** Notes that were handed out earlier, with reports and webhooks. */
   readonly heldCheckpoints?: readonly string[];
+  /** Hashes of receipts that were handed out earlier, with webhooks. */
+  readonly heldReceipts?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   /** Default: `openReceipt`. */
@@ -74,9 +78,10 @@ export async function checkProof(file: unknown, options: ProofOptions): Promise<
 }
 
 function notAProof({ message }: MalformedError): ProofReport {
-  const counts = { heldCheckpoints: 0, heldSize: null, entries: 0, receipts: 0, notYetLogged: 0, expired: 0 };
+  const held = { heldCheckpoints: 0, heldSize: null, heldReceipts: 0 };
+  const counts = { entries: 0, receipts: 0, notYetLogged: 0, expired: 0 };
   const findings = [findingOf('file-malformed', message)];
-  return { tenant: '', exportedAt: '', checkpoint: null, ...counts, replaced: 0, latest: null, findings };
+  return { tenant: '', exportedAt: '', checkpoint: null, ...held, ...counts, replaced: 0, latest: null, findings };
 }
 
 type Proof = ReturnType<typeof readProofFile>;
@@ -107,6 +112,7 @@ class ProofCheck {
     const receipts = await this.#openReceipts(file);
     const standIns = new StandIns(receipts, entries);
     this.#requireOneOfEach(receipts, standIns);
+    const heldReceipts = this.#lookForHeld(receipts, entries);
     const notYetLogged = this.#compareWithEntries(receipts, entries, asOfMs);
     const without = this.#accountForEntries(entries, receipts, standIns, asOfMs);
     this.#compareTimes(receipts, placed);
@@ -119,6 +125,7 @@ class ProofCheck {
       checkpoint: checkpoint ?? null,
       heldCheckpoints: held.length,
       heldSize: held.reduce<number | null>((largest, { size }) => Math.max(largest ?? 0, size), null),
+      heldReceipts,
       entries: file.entries.length,
       receipts: claims.length,
       notYetLogged,
@@ -247,6 +254,17 @@ class ProofCheck {
       this.#find('receipt-not-valid', `receipt ${place + 1} of the file: ${error.message}`);
       return undefined;
     }
+  }
+
+  /** A webhook may name a receipt before it is in the log, and one that another has replaced since. Returns how many. */
+  #lookForHeld(receipts: Receipts, entries: Entries): number {
+    const held = new Set(this.#options.heldReceipts);
+    const superseded = new Set([...receipts.values()].flatMap(({ claims }) => claims.supersedes ?? []));
+    for (const hash of held) {
+      const isThere = receipts.has(hash) || entries.has(hash) || superseded.has(hash);
+      if (!isThere) this.#find('held-receipt-missing', hash);
+    }
+    return held.size;
   }
 
   #requireOneOfEach(receipts: Receipts, standIns: StandIns): void {

@@ -51,7 +51,9 @@ export function verdictOf(report: ProofReport, circumstances: Circumstances, wor
 }
 
 /** Which question a problem answers with no; those of the file leave nothing to ask. */
-const QUESTIONS: Readonly<Record<ProofProblem, 'file' | 'log' | 'held' | 'receipts' | 'complete' | 'deadlines'>> = {
+const QUESTIONS: Readonly<
+  Record<ProofProblem, 'file' | 'log' | 'held' | 'kept' | 'receipts' | 'complete' | 'deadlines'>
+> = {
   'file-malformed': 'file',
   'file-of-another-tenant': 'file',
   'file-from-future': 'file',
@@ -63,6 +65,7 @@ const QUESTIONS: Readonly<Record<ProofProblem, 'file' | 'log' | 'held' | 'receip
   'held-checkpoint-not-valid': 'held',
   'log-cut-off': 'held',
   'log-rewritten': 'held',
+  'held-receipt-missing': 'kept',
   'receipt-not-valid': 'receipts',
   'receipt-of-another-tenant': 'receipts',
   'receipt-not-in-log': 'receipts',
@@ -79,7 +82,7 @@ const QUESTIONS: Readonly<Record<ProofProblem, 'file' | 'log' | 'held' | 'receip
 };
 
 function checkedOf(report: ProofReport, words: Words): string[] {
-  const { entries, heldSize, heldCheckpoints, receipts, findings } = report;
+  const { entries, heldSize, heldCheckpoints, heldReceipts, receipts, findings } = report;
   const denied = new Set(findings.map(({ problem }) => QUESTIONS[problem]));
   const covered = counted(Math.min(heldSize ?? 0, entries), words.entry, words);
   const checkpoints = counted(heldCheckpoints, words.checkpoint, words);
@@ -87,6 +90,9 @@ function checkedOf(report: ProofReport, words: Words): string[] {
   return [
     words.answered(words.askedLog(counted(entries, words.entry, words)), !denied.has('log')),
     ...(hasHeld ? [words.answered(words.askedHeld(checkpoints, covered), !denied.has('held'))] : []),
+    ...(heldReceipts > 0
+      ? [words.answered(words.askedKept(counted(heldReceipts, words.receipt, words)), !denied.has('kept'))]
+      : []),
     words.answered(words.askedReceipts(counted(receipts, words.receipt, words)), !denied.has('receipts')),
     words.answered(words.askedComplete, !denied.has('complete')),
     words.answered(words.askedDeadlines, !denied.has('deadlines')),

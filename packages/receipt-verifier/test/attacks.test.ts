@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as verifier from '@proctoring-recordings/receipt-verifier';
-import { build, type Plugin } from 'esbuild';
+import { build as bundle, type Plugin } from 'esbuild';
 import { ATTACKS, openArena, type Verifier } from './attacks.ts';
 
 const KINDS = Object.keys(ATTACKS);
@@ -122,15 +122,15 @@ describe('a checker in which', () => {
   test.each(Object.entries(MISTAKES))('%s is noticed', async (name, [file, code, instead, missed]) => {
     const plugin: Plugin = {
       name: 'mistake',
-      setup({ onLoad }) {
-        onLoad({ filter: new RegExp(`receipt-verifier/src/${file}\\.ts$`) }, async ({ path }) => {
+      setup(build) {
+        build.onLoad({ filter: new RegExp(`receipt-verifier/src/${file}\\.ts$`) }, async ({ path }) => {
           const source = await readFile(path, 'utf8');
           expect(source.split(code).length).toBe(2);
           return { contents: source.replace(code, () => instead), loader: 'ts' };
         });
       },
     };
-    const { outputFiles } = await build({
+    const { outputFiles } = await bundle({
       entryPoints: [new URL('../src/index.ts', import.meta.url).pathname],
       bundle: true,
       format: 'esm',

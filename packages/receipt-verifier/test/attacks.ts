@@ -219,6 +219,9 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.receipts.pop();
     draft.unsigned = ['recording-young-2'];
   }),
+  'a receipt that a webhook has named is removed before it is in the log': finds('held-receipt-missing', (draft) =>
+    draft.receipts.pop(),
+  ),
   'a receipt is made unreadable': finds('receipt-unreadable', (draft) => {
     draft.receipts.pop();
     draft.unreadable = ['receipts/university/math/attempt-young-2/recording-young-2.json'];
@@ -329,7 +332,10 @@ export interface Arena {
   attack(kind: string, seed: number): Promise<Outcome>;
 }
 
-/** An installation, whose controller has the keys, the latest checkpoint and some older ones; each attack finds it as it was. */
+/**
+ * An installation, whose controller has the keys, the latest checkpoint, some older ones and the latest webhooks. Each attack
+ * finds it as it was.
+ */
 export async function openArena(verifier: Verifier, receipts: number): Promise<Arena> {
   const own = install(receipts);
   const keys = await verifier.readPublicKeys(own.keys);
@@ -339,8 +345,9 @@ export async function openArena(verifier: Verifier, receipts: number): Promise<A
     opened.set(jws, opening);
     return opening;
   };
+  const heldReceipts = own.file.receipts.slice(-20).map(hashOfReceipt);
   const check = (file: unknown, held: readonly string[]) =>
-    verifier.checkProof(file, { keys, tenant: TENANT, nowMs: NOW_MS, heldCheckpoints: held, open });
+    verifier.checkProof(file, { keys, tenant: TENANT, nowMs: NOW_MS, heldCheckpoints: held, heldReceipts, open });
   const scene = {
     own,
     other: otherTenant(own),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   consistencyProof,
+  hashOfReceipt,
   inclusionProof,
   leafHash,
   type ProofFile,
@@ -12,6 +13,7 @@ import { run } from '../src/command.ts';
 import { checkpointOf, claimsOf, DAY_MS, deletionOf, install, makeKey, NOW_MS, TENANT } from './service.ts';
 
 const { file, checkpoints, keys, key, deletions } = install(120);
+const hashes = deletions.map(({ jws }) => hashOfReceipt(jws));
 const leaves = file.entries.map((entry) => leafHash(Buffer.from(entry)));
 const rootOfRange = async (start: number, end: number) => rootOf(leaves.slice(start, end));
 const late = deletionOf(claimsOf('late', NOW_MS - DAY_MS, { deadline: '2026-11-29T10:00:00.000Z' }), key);
@@ -26,7 +28,10 @@ const FILES: Record<string, unknown> = {
   'old.note': checkpoints[5],
   'latest.note': checkpoints.at(-1),
   'all.notes': checkpoints.join('\n'),
-  'webhook.json': { type: 'recording.deleted', data: { checkpoint: checkpoints[5] } },
+  'webhook.json': { type: 'recording.deleted', checkpoint: checkpoints[5], receiptHash: null },
+  'webhooks.jsonl': [7, 99, 30].map((at) => JSON.stringify({ checkpoint: null, receiptHash: hashes[at] })).join('\n'),
+  'webhooks.json': [{ checkpoint: checkpoints[5], receiptHash: hashOfReceipt('gone') }],
+  'no-hash.json': { receiptHash: 'x' },
   'fork.note': checkpointOf(file.entries.slice(1), key),
   'not-json.json': '{',
   'marked.json': `\uFEFF${JSON.stringify(file)}`,
@@ -107,6 +112,15 @@ describe('check', () => {
       checkpoint: { size: 120, root: expect.any(String) },
       findings: [{ problem: 'log-rewritten' }],
     });
+  });
+
+  test('against receipts that webhooks have named', async () => {
+    const whole = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.jsonl');
+    expect(whole.code).toBe(0);
+    expect(whole.out).toMatch(/Can 3 receipts whose hashes your webhooks name be found\? Yes\./);
+    const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.json');
+    expect(code).toBe(1);
+    expect(out).toMatch(/neither in the file nor in the log \(1\)/);
   });
 
   test('asks for keys from elsewhere, and says so when there are none', async () => {
@@ -190,6 +204,8 @@ test.each([
   [['check', 'no-keys.json', '--trust-keys-in-file']],
   [['check', 'proof.json', ...KEYS, '--checkpoint', 'keys.json']],
   [['check', 'proof.json', ...KEYS, '--checkpoint', 'deep.json']],
+  [['check', 'proof.json', ...KEYS, '--checkpoint', 'no-hash.json']],
+  [['check', 'proof.json', ...KEYS, '--checkpoint', 'not-json.json']],
   [['consistency', 'old.note', 'latest.note', 'step.json', '--trust-keys-in-file']],
 ])('is not used rightly: %j', async (args) => {
   const { code, out, err } = await runs(...args);

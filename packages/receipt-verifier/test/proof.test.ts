@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   checkProof,
+  hashOfReceipt,
   type ProofFile,
   type ReceiptClaims,
   readPublicKeys,
@@ -29,7 +30,7 @@ function proofOf(deletions: readonly Deletion[], more: Partial<ProofFile> = {}):
 
 const deletion = (name: string, daysAgo: number, more: Partial<ReceiptClaims> = {}) =>
   deletionOf(claimsOf(name, NOW_MS - daysAgo * DAY_MS, more), key);
-const check = (file: unknown, options: { nowMs?: number; heldCheckpoints?: string[] } = {}) =>
+const check = (file: unknown, options: { nowMs?: number; heldCheckpoints?: string[]; heldReceipts?: string[] } = {}) =>
   checkProof(file, { keys, nowMs: NOW_MS, ...options });
 const problemsOf = async (...args: Parameters<typeof check>) =>
   (await check(...args)).findings.map(({ problem }) => problem);
@@ -46,6 +47,7 @@ test('an honest proof is reported with what was checked, and the deletion closes
     checkpoint: expect.objectContaining({ size: 4 }),
     heldCheckpoints: 2,
     heldSize: 2,
+    heldReceipts: 0,
     entries: 4,
     receipts: 4,
     notYetLogged: 0,
@@ -97,6 +99,18 @@ test('a checkpoint of one’s own that is no checkpoint, or of another log, is f
   );
 });
 
+test('a receipt that a webhook has named is looked for, also while it is too young for the log', async () => {
+  const [young, gone] = [deletion('young', 1), deletion('gone', 1)];
+  const again = deletionOf({ ...gone.claims, supersedes: [hashOfReceipt(gone.jws)] }, key);
+  const heldReceipts = [...EARLIER, young, gone].map(({ jws }) => hashOfReceipt(jws));
+  const receipts = [...EARLIER, young].map(({ jws }) => jws);
+  expect(await check(proofOf(EARLIER, { receipts }), { heldReceipts })).toMatchObject({
+    heldReceipts: 5,
+    findings: [{ problem: 'held-receipt-missing', detail: hashOfReceipt(gone.jws) }],
+  });
+  expect(await problemsOf(proofOf(EARLIER, { receipts: [...receipts, again.jws] }), { heldReceipts })).toEqual([]);
+});
+
 test('progress is told up to the end, and waited for', async () => {
   const told: number[] = [];
   let running = 0;
@@ -124,7 +138,7 @@ describe('what is not a proof', () => {
     for (const value of wrong) {
       const report = await check({ ...file, [name]: value });
       expect(Array.isArray(report.findings)).toBe(true);
-      const isNeutral = name === 'keys' || (Array.isArray(value) && value.length === 0 && /^un/.test(name));
+      const isNeutral = name === 'keys' || (Array.isArray(value) && value.length === 0 && name.startsWith('un'));
       expect([name, value, report.findings.length > 0]).toEqual([name, value, !isNeutral]);
     }
   });

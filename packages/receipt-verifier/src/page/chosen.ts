@@ -1,5 +1,5 @@
 // What was chosen, dropped or pasted, whichever field it came through: a proof, keys, checkpoints.
-import { notesIn } from '../notes.ts';
+import { keptIn } from '../kept.ts';
 
 export interface NamedText {
   readonly name: string;
@@ -37,12 +37,13 @@ function kindOf(text: string): 'proof' | 'keys' | 'checkpoints' {
   } catch {
     // A note, or nothing that can be read.
   }
-  return hasNotes(text) ? 'checkpoints' : 'proof';
+  return isKept(text) ? 'checkpoints' : 'proof';
 }
 
-function hasNotes(text: string): boolean {
+function isKept(text: string): boolean {
   try {
-    return notesIn(text).length > 0;
+    keptIn(text);
+    return true;
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 // The page that checks a proof: files in, verdict out, without a network.
 import { sha256 } from '@noble/hashes/sha2.js';
+import { type Kept, keptIn } from '../kept.ts';
 import { hasEd25519, type PublicKeys, readPublicKeys } from '../keys.ts';
-import { notesIn } from '../notes.ts';
 import { checkProof } from '../proof.ts';
 import { type Chosen, type NamedText, readFiles, take } from './chosen.ts';
 import { type Result, showResult } from './result.ts';
@@ -95,7 +95,14 @@ async function resultOf(): Promise<Result> {
   const tenant = byId('tenant', HTMLInputElement).value.trim();
   const nowMs = Date.now();
   byId('progress', HTMLElement).hidden = false;
-  const options = { keys, nowMs, heldCheckpoints: checkpoints(), onProgress: showingProgress() };
+  const kept = allKept();
+  const options = {
+    keys,
+    nowMs,
+    heldCheckpoints: kept.flatMap(({ checkpoints }) => checkpoints),
+    heldReceipts: kept.flatMap(({ receipts }) => receipts),
+    onProgress: showingProgress(),
+  };
   const report = await checkProof(file, tenant === '' ? options : { ...options, tenant });
   return {
     report,
@@ -139,12 +146,12 @@ async function keysOf(set: unknown, name: string): Promise<PublicKeys> {
   }
 }
 
-function checkpoints(): string[] {
+function allKept(): Kept[] {
   const text = byId('checkpoints-text', HTMLTextAreaElement).value.trim();
   const pasted = text === '' ? [] : [{ name: inLanguage().texts.pastedCheckpoints, text }];
-  return [...chosen.checkpoints, ...pasted].flatMap((kept) => {
+  return [...chosen.checkpoints, ...pasted].map((kept) => {
     try {
-      return notesIn(kept.text);
+      return keptIn(kept.text);
     } catch (error) {
       throw new Refusal((texts) => texts.unreadable(kept.name, (error as Error).message));
     }

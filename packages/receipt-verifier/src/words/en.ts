@@ -17,6 +17,7 @@ export const en = {
     `Is the log, which has ${entries}, the one that the service has signed, with nothing changed, removed, inserted or moved?`,
   askedHeld: (checkpoints: string, entries: string) =>
     `Does the log agree with ${checkpoints} of your own? The newest covers ${entries}.`,
+  askedKept: (receipts: string) => `Can ${receipts} whose hashes your webhooks name be found?`,
   askedReceipts: (receipts: string) =>
     `Are all receipts signed by the service, of this organisation, and in the log? The signatures of ${receipts} hold.`,
   askedComplete: 'Is every receipt there that must still be kept?',
@@ -31,11 +32,11 @@ export const en = {
     'Who has signed. The keys came with the proof, so whoever made the proof may have made the keys. Get them in another way, and check again.',
   since: (age: string) => `What happened since the file was made, by its own account ${age} ago.`,
   expired: (receipts: string) =>
-    `What was in ${receipts} whose time has passed: they are no longer kept, and only their place in the log was checked.`,
+    `What was in ${receipts} whose time has passed. Such receipts are no longer kept; only their places in the log were checked.`,
   replaced: (receipts: string) =>
-    `What was in ${receipts} that a later receipt for the same recording has replaced: only their place in the log was checked.`,
+    `What was in ${receipts} for which another of the same recording stands; only their places in the log were checked.`,
   notYetLogged: (receipts: string) =>
-    `Whether ${receipts} will come into the log: their signatures hold, and they are too young for it.`,
+    `The place in the log of ${receipts}, too young to have one. Each signature holds.`,
   beyond:
     'Whether there were recordings of which the service knew nothing, and whether somebody had copied one before. No receipt can show that.',
 

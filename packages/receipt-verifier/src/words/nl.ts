@@ -16,6 +16,7 @@ export const nl: Words = {
     `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
   askedHeld: (checkpoints, entries) =>
     `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
+  askedKept: (receipts) => `Is er een spoor van ${receipts} waarvan uw webhooks de hash noemen?`,
   askedReceipts: (receipts) =>
     `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek? De handtekeningen van ${receipts} kloppen.`,
   askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
@@ -30,11 +31,11 @@ export const nl: Words = {
     'Wie heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
   since: (age) => `Wat er is gebeurd sinds het bestand is gemaakt, volgens zijn eigen opgave ${age} geleden.`,
   expired: (receipts) =>
-    `Wat er stond in ${receipts} waarvan de bewaartijd voorbij is: die worden niet meer bewaard, en alleen hun plaats in het logboek is gecontroleerd.`,
+    `Wat er stond in ${receipts} waarvan de bewaartijd voorbij is. Zulke bewijzen worden niet meer bewaard; alleen hun plaats in het logboek is gecontroleerd.`,
   replaced: (receipts) =>
-    `Wat er stond in ${receipts} die door een later verwijderingsbewijs van dezelfde opname zijn vervangen: alleen hun plaats in het logboek is gecontroleerd.`,
+    `Wat er stond in ${receipts} waarvoor een ander van dezelfde opname in de plaats is gekomen; alleen hun plaats in het logboek is gecontroleerd.`,
   notYetLogged: (receipts) =>
-    `Of ${receipts} in het logboek komen: de handtekeningen kloppen, maar ze zijn daarvoor nog te nieuw.`,
+    `De plaats in het logboek van ${receipts}, te nieuw om er een te hebben. Elke handtekening klopt.`,
   beyond:
     'Of er opnamen waren waarvan de dienst niets wist, en of iemand er eerder een heeft gekopieerd. Dat kan geen verwijderingsbewijs laten zien.',
 
@@ -70,6 +71,8 @@ export const nl: Words = {
     'held-checkpoint-not-valid': 'een controlepunt uit uw bezit is niet door de dienst voor dit logboek ondertekend',
     'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
     'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
+    'held-receipt-missing':
+      'een verwijderingsbewijs waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
     'entries-changed': 'de regels zijn niet die van het controlepunt',
     'entry-unreadable': 'een regel van het logboek is niet te lezen',
     'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',

@@ -13,6 +13,10 @@ with open(sys.argv[1], encoding="utf-8") as file:
 key = OKPKey.import_key(given["keys"]["keys"][0])
 
 
+def hash_of(text):
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
 def claims_of(receipt):
     opened = jws.deserialize_compact(receipt, key, algorithms=["EdDSA"])
     assert opened.protected["typ"] == "proctoring-deletion-receipt+jws"
@@ -24,8 +28,9 @@ for receipt in given["receipts"]:
     text = receipt["jws"]
     claims = claims_of(text)
     assert claims == receipt["claims"]
-    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    assert receipt["entry"] == f"1 {claims['keptUntil']} {digest}"
+    generation = len(claims.get("supersedes", []))
+    entry = ["1", claims["keptUntil"], hash_of(text), hash_of(claims["recordingId"]), str(generation)]
+    assert receipt["entry"] == " ".join(entry)
     header, payload, signature = text.split(".")
     changed = ".".join([header, payload, signature[:9] + ("B" if signature[9] == "A" else "A") + signature[10:]])
     try:
