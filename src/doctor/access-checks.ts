@@ -82,6 +82,14 @@ export const ACCESS_CHECKS: readonly DoctorCheck[] = [
           'Set both to what your issuer writes into the tokens for this service.',
         ),
   ),
+  readingCheck('signed-receipts', 'receipts are signed', async ({ settings: { isSigning } }) =>
+    isSigning
+      ? ok('Deletion receipts are signed, and come into a log.')
+      : warning(
+          'Deletion receipts are not signed: nobody but you can tell whether one is true.',
+          'Make a key with the command `signing-key`, and set SIGNING_KEYS_FILE (docs/proof.md).',
+        ),
+  ),
   readingCheck('transport', 'encrypted on the way', async ({ presigner }) => {
     const { protocol, hostname } = await unsignedUrl(presigner);
     if (protocol === 'https:') return ok('URLs for browsers are https.');

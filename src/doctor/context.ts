@@ -45,6 +45,8 @@ export interface DoctorSettings {
   readonly logRetentionMs: number;
   /** Settings without which tokens for other services are accepted. */
   readonly unchecked: readonly string[];
+  /** Whether receipts are signed. */
+  readonly isSigning: boolean;
 }
 
 export interface TrialContext extends Pick<TrialDependencies, 'store' | 'now'> {

@@ -22,6 +22,7 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
     const { auth, corsOrigins, uploads, policy, logRetentionMs } = settings;
     const { unchecked } = auth;
+    const isSigning = opened.signer !== undefined;
     const maxPartNumber = maxPartsFor(uploads.maxRecordingBytes, uploads.partSizeBytes);
     let hasBatchDelete = true;
     const deps: DoctorDependencies = {
@@ -32,7 +33,7 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
       inspection: inspectBucket(client, s3),
       uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, place),
       hasBatchDelete: () => hasBatchDelete,
-      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs, unchecked },
+      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs, unchecked, isSigning },
     };
     try {
       const report = await examine(deps, { fix: flags.fix === true });

@@ -46,6 +46,11 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const { keys, unchecked } = settings.auth;
   for (const name of unchecked)
     logger.warn('tokens for other services are accepted', { code: 'token-unchecked', detail: `${name} is not set` });
+  if (!opened.signer)
+    logger.warn('deletion receipts are not signed', {
+      code: 'receipts-unsigned',
+      detail: 'SIGNING_KEYS_FILE is not set',
+    });
   const secret = keys.mode === 'jwks' ? undefined : await secretOf(settings);
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;

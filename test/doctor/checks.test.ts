@@ -67,8 +67,22 @@ const aclFails = (code: StoreErrorCode) => bucket({ publicGrants: () => failing(
 const urlsAt = (url: string): Given => ({
   presigner: { presignPlayback: async () => url, presignPart: async () => url },
 });
+const unsigned = (): Given => {
+  return {
+    settings: {
+      corsOrigins: [],
+      uploads: 'direct',
+      maxPartNumber: 2048,
+      unchecked: [],
+      isSigning: false,
+      ...RETENTION,
+    },
+  };
+};
 const withUnchecked = (...unchecked: string[]): Given => {
-  return { settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, unchecked, ...RETENTION } };
+  return {
+    settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, unchecked, isSigning: true, ...RETENTION },
+  };
 };
 const clockOff = (ms: number): Given => ({ store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + ms });
 
@@ -104,6 +118,8 @@ test.each<[id: string, what: string, given: Given, status: CheckStatus, words: s
   ['bucket-acl', 'that may not be read', aclFails('access-denied'), 'warning', 'GetBucketAcl'],
   ['bucket-acl', 'while the store is down', aclFails('unavailable'), 'failed', 'GetBucketAcl'],
   ['bucket-acl', 'that fails', aclFails('unexpected'), 'failed', 'GetBucketAcl'],
+  ['signed-receipts', 'with a key', withUnchecked(), 'ok', ''],
+  ['signed-receipts', 'without a key', unsigned(), 'warning', 'not signed'],
   ['tokens', 'with both checks', withUnchecked(), 'ok', ''],
   ['tokens', 'of any audience', withUnchecked('AUTH_AUDIENCE'), 'warning', 'AUTH_AUDIENCE is not set'],
   [

@@ -58,6 +58,7 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
       uploads: 'direct',
       maxPartNumber: 2048,
       unchecked: [],
+      isSigning: true,
       ...RETENTION,
       ...options.settings,
     },
