@@ -4,7 +4,9 @@ import { type ClientOptions, send } from './send.ts';
 import type {
   Assessment,
   AttemptPath,
+  Checkpoint,
   CompleteRecording,
+  ConsistencyProof,
   CreatedRecording,
   CreateRecording,
   DeletionReason,
@@ -13,9 +15,11 @@ import type {
   OnUnreadable,
   PlaybackLink,
   PresignParts,
+  Proof,
   Receipt,
   ReceiptFilter,
   ReceiptList,
+  ReceiptProof,
   Recording,
   RecordingPath,
   Report,
@@ -200,6 +204,29 @@ export class ProctoringRecordings {
       if (time !== undefined) query.set(name, typeof time === 'string' ? time : time.toISOString());
     }
     return send(this.#options, { method: 'GET', path: `/v1/report?${query.toString()}` });
+  }
+
+  /**
+   * The proof of every deletion of the tenant, to be checked without the service; with ten thousand receipts some 15 MB. The
+   * package `@proctoring-recordings/receipt-verifier` checks it.
+   */
+  proof(): Promise<Proof> {
+    return send(this.#options, { method: 'GET', path: '/v1/proof' });
+  }
+
+  /** The signed receipt of a deletion, and its path to the latest checkpoint of the log. */
+  receiptProof(at: RecordingPath): Promise<ReceiptProof> {
+    return send(this.#options, { method: 'GET', path: `${recordingPath(at)}/receipt-proof` });
+  }
+
+  /** The latest checkpoint of the log of receipts: keep it, and you are a witness. */
+  checkpoint(): Promise<Checkpoint> {
+    return send(this.#options, { method: 'GET', path: '/v1/log/checkpoint' });
+  }
+
+  /** That the log has only grown since it had `size` entries, as an older checkpoint says. */
+  consistencyProof(size: number): Promise<ConsistencyProof> {
+    return send(this.#options, { method: 'GET', path: `/v1/log/consistency?size=${size}` });
   }
 
   /** A link that plays the recording for minutes; the audit trail records the actor and the reason. */

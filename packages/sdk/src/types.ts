@@ -3,7 +3,9 @@ import type { ProblemCode, Receipt, ReceiptList, SignedParts, UploadedParts } fr
 
 export type {
   Assessment,
+  Checkpoint,
   CompleteRecording,
+  ConsistencyProof,
   CreatedRecording,
   CreateRecording,
   DeletionReason,
@@ -11,8 +13,10 @@ export type {
   PlaybackLink,
   PresignParts,
   Problem,
+  Proof,
   Receipt,
   ReceiptList,
+  ReceiptProof,
   Recording,
   Report,
   UploadSettings,

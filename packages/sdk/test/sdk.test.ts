@@ -1,6 +1,7 @@
 // The client for servers against the real service: what a first integration does, and what it meets on a bad day.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { DAY_MS } from '../../../src/model/durations.ts';
+import { checkProof, checkReceipt, readPublicKeys } from '@proctoring-recordings/receipt-verifier';
+import { DAY_MS, HOUR_MS } from '../../../src/model/durations.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi, UNKNOWN_RECORDING } from '../../../test/http/api.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
 import { receiptKey } from '../../../test/kit/keys.ts';
@@ -91,6 +92,27 @@ describe('the client for servers', () => {
     const unreadable: unknown[] = [];
     expect(await idsOf(recordings.receipts(at, {}, (ids) => void unreadable.push(ids)))).toEqual(made.slice(1));
     expect(unreadable).toEqual([{ examId: at.exam, attemptId: at.attempt, recordingId: made[0] }]);
+  });
+
+  it('takes the proof away, which holds, and the latest checkpoint', async () => {
+    const ofTenant = async () => {
+      const bearer = await api.authorization({ tenant: 'proven' });
+      return client({ token: bearer.replace('Bearer ', '') });
+    };
+    let recordings = await ofTenant();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const { recordingId: recording } = await recordings.upload(at, new Blob([webm]), BODY);
+    await recordings.erase({ ...at, recording }, 'erasure');
+    api.service.clock.advance(2 * HOUR_MS);
+    await api.service.sweep();
+    recordings = await ofTenant();
+    const { checkpoint, size } = await recordings.checkpoint();
+    const keys = await readPublicKeys((await recordings.proof()).keys);
+    const options = { keys, nowMs: api.service.clock.now(), heldCheckpoints: [checkpoint ?? ''] };
+    expect(await checkProof(await recordings.proof(), options)).toMatchObject({ findings: [], entries: size });
+    const proof = await recordings.receiptProof({ ...at, recording });
+    expect((await checkReceipt(proof, keys)).claims).toMatchObject({ recordingId: recording, reason: 'erasure' });
+    expect(await recordings.consistencyProof(size)).toEqual({ newer: checkpoint, hashes: [] });
   });
 
   it('uploads a file of several parts, lists over all pages, with filters, and reports what is missing', async () => {
