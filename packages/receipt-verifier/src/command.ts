@@ -134,7 +134,7 @@ class Command {
       const { tenantId, examId, attemptId } = claims;
       const place = isInLog ? words.receiptInLog : isWaiting ? words.receiptWaiting : words.receiptNotInLog;
       const lines = [
-        holds ? words.receiptHolds : words.receiptFails,
+        holds ? words.receiptHolds : isInLog || isWaiting ? words.receiptLate : words.receiptFails,
         '',
         words.receiptSigned(tenantId, examId, attemptId),
         place,

@@ -41,13 +41,19 @@ export function verdictOf(report: ProofReport, circumstances: Circumstances, wor
   const isProof = tenant !== '';
   return {
     holds,
-    headline: holds ? words.holds : words.fails,
+    headline: headlineOf(findings, words),
     subject: isProof ? words.whose(tenant, inFull(exportedAt, words)) : words.notAProof,
     checked: isProof ? checkedOf(report, words) : [],
     notChecked: isProof ? notCheckedOf(report, circumstances, words) : [],
     latest: latest ? sentenceOf(latest, words) : words.noneDeleted,
     findings: groupsOf(report, words),
   };
+}
+
+/** A proof may be genuine, and show that the promise was broken. */
+function headlineOf(findings: ProofReport['findings'], words: Words): string {
+  if (findings.length === 0) return words.holds;
+  return findings.every(({ problem }) => problem === 'late') ? words.late : words.fails;
 }
 
 /** Which question a problem answers with no; those of the file leave nothing to ask. */

@@ -4,6 +4,7 @@ import { PROOF_PROBLEMS, type ProofProblem } from '../problems.ts';
 export const en = {
   locale: 'en-GB',
   holds: 'The proof holds.',
+  late: 'The proof is genuine. It shows that not everything was deleted in time.',
   fails: 'The proof does not hold.',
   whose: (tenant: string, madeAt: string) =>
     `Organisation (tenant) ${tenant}. The file says that it was made on ${madeAt}.`,
@@ -49,6 +50,7 @@ export const en = {
   more: (count: string) => `and ${count} more`,
 
   receiptHolds: 'The receipt holds.',
+  receiptLate: 'The receipt is genuine. It shows a deletion that came too late.',
   receiptFails: 'The receipt does not hold.',
   receiptSigned: (tenant: string, exam: string, attempt: string) =>
     `The service has signed it. Organisation (tenant) ${tenant}, exam ${exam}, attempt ${attempt}.`,

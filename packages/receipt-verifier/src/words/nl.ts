@@ -4,6 +4,7 @@ import type { Words } from './en.ts';
 export const nl: Words = {
   locale: 'nl-NL',
   holds: 'Het bewijs klopt.',
+  late: 'Het bewijs is echt. Het laat zien dat niet alles op tijd is verwijderd.',
   fails: 'Het bewijs klopt niet.',
   whose: (tenant, madeAt) => `Organisatie ${tenant}. Het bestand is volgens zijn eigen opgave gemaakt op ${madeAt}.`,
   notAProof: 'Het bestand is niet als bewijs te lezen.',
@@ -48,6 +49,7 @@ export const nl: Words = {
   more: (count) => `en nog ${count}`,
 
   receiptHolds: 'Het verwijderingsbewijs klopt.',
+  receiptLate: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
   receiptFails: 'Het verwijderingsbewijs klopt niet.',
   receiptSigned: (tenant, exam, attempt) =>
     `De dienst heeft het ondertekend. Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
