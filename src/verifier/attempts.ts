@@ -173,8 +173,13 @@ async function reconcileQueue(run: VerifyRun, { entries, participants }: Expecte
     if (entry.type !== 'attempt') continue;
     const id = attemptId(entry.ref);
     if (entry.timeMs <= (entries.get(id)?.byMs ?? Number.NEGATIVE_INFINITY)) entries.delete(id);
-    const manifest = entry.creation && participants.get(recordingId({ ...entry.ref, recording: entry.creation.recording }));
-    if (!manifest || manifest.participantId === entry.creation?.participant || foreign.has(recordingId(refOf(manifest))))
+    const manifest =
+      entry.creation && participants.get(recordingId({ ...entry.ref, recording: entry.creation.recording }));
+    if (
+      !manifest ||
+      manifest.participantId === entry.creation?.participant ||
+      foreign.has(recordingId(refOf(manifest)))
+    )
       continue;
     foreign.add(recordingId(refOf(manifest)));
     const detail = `it was created for another participant, as ${entry.key} says`;
@@ -193,7 +198,8 @@ async function reportUnled(run: VerifyRun, { ref, kind, byMs }: NeededEntry): Pr
     const isStuck = attempt.recordings.some(
       ({ objects: { deleting } }) => deleting && !run.isYoung(deleting.lastModifiedMs),
     );
-    if (isStuck) await run.report(kind, name, `no entry of the queue is before ${toIso(byMs)}`, run.enqueue(ref, nowMs));
+    if (isStuck)
+      await run.report(kind, name, `no entry of the queue is before ${toIso(byMs)}`, run.enqueue(ref, nowMs));
     return;
   }
   const deadlineMs = attempt.nextDeadlineMs();
@@ -265,4 +271,3 @@ async function reconcileReceipts(run: VerifyRun, recordings: ReadonlyMap<string,
     await run.report('receipt-but-objects', bucket.recordingName(ref), 'its receipt exists', repair);
   }
 }
-

@@ -171,7 +171,10 @@ async function readRun(
 async function checkRun(run: VerifyRun, { tenant, run: name, dayMs }: Sums): Promise<void> {
   const places = await readRun(run, tenant, dayMs, name);
   const all = [...places.values()].flat();
-  const latest = all.reduce<Placed | undefined>((a, b) => (a && a.chain.sequence >= b.chain.sequence ? a : b), undefined);
+  const latest = all.reduce<Placed | undefined>(
+    (a, b) => (a && a.chain.sequence >= b.chain.sequence ? a : b),
+    undefined,
+  );
   const excused = new Set([...all.flatMap(({ chain }) => chain.lost ?? []), ...(latest?.chain.pending ?? [])]);
   const judged = all.filter(({ atMs }) => !run.isYoung(atMs)).map(({ chain }) => chain.sequence);
   const end = Math.max(0, ...judged);

@@ -70,6 +70,7 @@ export class Claims {
     const sinceMs = Math.min(...events.map((event) => since.get(event) ?? Number.POSITIVE_INFINITY));
     // The processes of an upgrade are replaced within a day.
     if (atMs <= sinceMs + DAY_MS || this.#run.isExpiring(eventFromMs, MARGIN_MS)) this.#run.findings.skip('unaudited');
-    else if (await isStill()) await this.#run.report(kind, key, `no event ${events.join(' or ')} is in the audit trail`);
+    else if (await isStill())
+      await this.#run.report(kind, key, `no event ${events.join(' or ')} is in the audit trail`);
   }
 }

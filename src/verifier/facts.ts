@@ -183,7 +183,9 @@ function isBroken(
   { completedMs, deadlineMs }: Promised,
 ): 'assessment-missing' | 'deadline-moved' | undefined {
   if (!attempt.recordings.some(isKept)) return undefined;
-  const counts = attempt.assessments.some(({ completedAtMs, isNoncurrent }) => !isNoncurrent && completedAtMs <= completedMs);
+  const counts = attempt.assessments.some(
+    ({ completedAtMs, isNoncurrent }) => !isNoncurrent && completedAtMs <= completedMs,
+  );
   if (!counts) return 'assessment-missing';
   return latestOf(attempt) > deadlineMs ? 'deadline-moved' : undefined;
 }

@@ -1,7 +1,8 @@
 // Checks the outbox: events that wait for webhooks are parsed, and tell of what the bucket shows.
+
+import { refOf } from '../bucket/documents.ts';
 import { type InventoryKey, keysIn } from '../bucket/inventory.ts';
 import { hasHappened, type RecordingEvent, readEvents, UNDELIVERED_MS } from '../bucket/outbox.ts';
-import { refOf } from '../bucket/documents.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { VerifyRun } from './run.ts';
 

@@ -11,7 +11,7 @@ import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
-import { eventsOf, isDiscard } from './recording.ts';
+import { eventsOf, isDiscard, isOfUnknown } from './recording.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Entries of the queue whose indexes are read together. */
@@ -91,7 +91,8 @@ async function checkEntry(run: VerifyRun, entry: QueueEntry): Promise<void> {
   if (sizeBytes > 0) await run.report('wrong-body', key, `${sizeBytes} bytes`);
   const latestMs = timeMs - MAX_RETENTION_MS;
   if (run.isFromFuture(latestMs)) await run.report('from-future', key, 'an entry of the deletion queue');
-  else if (isAfter(latestMs, writtenMs)) await run.report('impossible-time', key, 'later than any deadline of its time');
+  else if (isAfter(latestMs, writtenMs))
+    await run.report('impossible-time', key, 'later than any deadline of its time');
 }
 
 /** Each of these must have the place that it claims, in an index of that run. */
@@ -180,10 +181,13 @@ async function checkTimes(run: VerifyRun, key: string, receipt: Receipt, indexed
 }
 
 /** What was deleted on request was requested. */
-async function claimEvent({ bucket }: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+async function claimEvent(run: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+  const { bucket, context } = run;
   const events = eventsOf(receipt);
   const ref = receiptRef(key);
-  if (!ref || events.length === 0 || isDiscard(receipt)) return;
+  // The sweeper could not read the intent, and it was due all the same.
+  const wasDue = Date.parse(receipt.deletedAt) >= Date.parse(receipt.deadline) - context.leadMs;
+  if (!ref || events.length === 0 || isDiscard(receipt) || (isOfUnknown(receipt) && wasDue)) return;
   const isStill = () => hasObject(bucket.store, key);
   const times = { atMs: Date.parse(receipt.deletedAt), eventFromMs: createdAtOf(ref.recording) };
   await claims.add({ kind: 'deletion-unproven', key, ref, events, ...times, isStill });

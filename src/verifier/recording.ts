@@ -28,10 +28,15 @@ const REQUESTS: readonly AuditEvent[] = ['erased', 'aborted', 'content-refused']
 
 /** The audit event that is before each deletion on request; any where the sweeper could not read the intent. */
 export function eventsOf({ reason, actor }: { reason: DeletionReason; actor: string }): readonly AuditEvent[] {
-  if (actor === UNKNOWN_INTENT.actor) return REQUESTS;
+  if (isOfUnknown({ actor })) return REQUESTS;
   if (reason === 'retention') return [];
   if (reason === 'aborted') return ['aborted'];
   return reason === 'not-a-recording' ? ['content-refused'] : ['erased'];
+}
+
+/** Whether the sweeper deleted by an intent that it could not read. */
+export function isOfUnknown({ actor }: { actor: string }): boolean {
+  return actor === UNKNOWN_INTENT.actor;
 }
 
 export interface CheckedRecording {
@@ -139,9 +144,14 @@ async function checkMark(run: VerifyRun, attempt: Attempt, { ref, objects }: Rec
     if (!(await isStill({ media: false, stored: true })) || (await bucket.readReceipt(ref))) return undefined;
     await run.report('media-missing', stored.key, `stored at ${toIso(stored.lastModifiedMs)}`);
   }
-  const isLong = context.now() - (media?.lastModifiedMs ?? context.now()) > context.uploadIdleLimitMs + context.settleMs;
+  const isLong =
+    context.now() - (media?.lastModifiedMs ?? context.now()) > context.uploadIdleLimitMs + context.settleMs;
   if (media && !stored && !isEnding && isLong && (await isStill({ media: true, stored: false }))) {
-    await run.report('stored-missing', media.key, 'it is reported as uploading; any call that reads it looks at its media');
+    await run.report(
+      'stored-missing',
+      media.key,
+      'it is reported as uploading; any call that reads it looks at its media',
+    );
   }
   if (!stored) return undefined;
   const mark = await bucket.read(ref, 'stored');
@@ -180,7 +190,13 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
   const restriction = await bucket.read(ref, 'restricted');
   if (!restriction) return;
   if (restriction === 'unreadable') await run.report('unreadable', restricted.key, 'a restriction');
-  else await run.reportIfAhead(restricted.key, 'its time', Date.parse(restriction.restrictedAt), restricted.lastModifiedMs);
+  else
+    await run.reportIfAhead(
+      restricted.key,
+      'its time',
+      Date.parse(restriction.restrictedAt),
+      restricted.lastModifiedMs,
+    );
   const isStill = async () => (await bucket.recording(ref))?.objects.restricted !== undefined;
   await claims.add({
     kind: 'restriction-unproven',
@@ -208,7 +224,8 @@ async function checkTimeline(
     return now !== undefined && isKept(now) && is(now.objects);
   };
   if (!listed) {
-    if (knownEtag === undefined || !(await isWrong(({ stored, timeline }) => stored !== undefined && !timeline))) return;
+    if (knownEtag === undefined || !(await isWrong(({ stored, timeline }) => stored !== undefined && !timeline)))
+      return;
     return run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
   }
   if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;

@@ -64,8 +64,12 @@ export class MemoryStore implements ObjectStore {
 
   /** A function that puts every object and upload back as it is now; what is compared by a version or an upload id is the same. */
   snapshot(): () => void {
-    const objects = [...this.#objects].map(([key, versions]) => [key, versions.map((version) => ({ ...version }))] as const);
-    const uploads = [...this.#uploads].map(([id, upload]) => [id, { ...upload, parts: new Map(upload.parts) }] as const);
+    const objects = [...this.#objects].map(
+      ([key, versions]) => [key, versions.map((version) => ({ ...version }))] as const,
+    );
+    const uploads = [...this.#uploads].map(
+      ([id, upload]) => [id, { ...upload, parts: new Map(upload.parts) }] as const,
+    );
     return () => {
       for (const key of this.#objects.keys()) this.#keys.delete(key);
       this.#objects.clear();

@@ -526,7 +526,7 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline.
+   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline. repaired: the operator had something put right that was found wrong in the store.
    */
   event:
     | 'assessed'
@@ -540,7 +540,8 @@ export interface AccessLogEntry {
     | 'unrestricted'
     | 'deletion-refused'
     | 'exported'
-    | 'foreign-attempt-refused';
+    | 'foreign-attempt-refused'
+    | 'repaired';
   /**
    * Who did it, by an opaque id of the organisation.
    */
