@@ -62,9 +62,15 @@ runs beside it, in DATA_DIR.`,
   }),
   verify: command({
     summary: 'Read the whole bucket and prove or disprove the promise',
-    description: 'Searches for overdue media, orphans, attempts without a queue entry, wrong tags and stray uploads.',
+    description: `Reads every key and every document, and compares them: what is overdue, missing, left over, forged or changed, and what
+the audit trail says and the bucket does not show. Of recordings younger than SETTLE_TIME only the deadlines are checked;
+the first line, and \`checked\` and \`tooYoung\` of --json, say how many there are. What else could not be checked is counted
+under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
     options: {
-      fix: { type: 'boolean', help: 'repair what can be repaired, and sweep; nothing is deleted that is not due' },
+      fix: {
+        type: 'boolean',
+        help: 'repair what can be repaired, each with an audit event, and sweep; no deadline moves later',
+      },
       json,
     },
     exitCodes: '0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock)',

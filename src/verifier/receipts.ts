@@ -7,12 +7,12 @@ import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
 import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { MAX_RETENTION_MS } from '../model/retention.ts';
+import { deadlineOf, MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
 import type { LogCheck } from './logs.ts';
-import { eventsOf, isDiscard } from './recording.ts';
+import { eventsOf, isDiscard, isOfUnknown } from './recording.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Entries of the queue whose indexes are read together. */
@@ -182,11 +182,27 @@ async function checkTimes(run: VerifyRun, key: string, receipt: Receipt, indexed
   if (wrong) await run.report('impossible-time', key, wrong);
 }
 
+/** The media, the manifest, the mark and the intent of a stored recording. */
+const OBJECTS_OF_STORED = 4;
+
+/**
+ * An intent that could not be read may be that of a deletion which was due, perhaps before an assessment, or of a creation
+ * which gave way.
+ */
+function mayBeUnrequested({ context: { policy, leadMs } }: VerifyRun, receipt: Receipt): boolean {
+  const { deletedAt, deadline, objects, tenantId, recordingId } = receipt;
+  const unassessedMs = deadlineOf(policy, tenantId, { createdAtMs: createdAtOf(recordingId) });
+  const dueMs = Math.min(Date.parse(deadline), unassessedMs) - leadMs;
+  return Date.parse(deletedAt) >= dueMs || objects < OBJECTS_OF_STORED;
+}
+
 /** What was deleted on request was requested. */
-async function claimEvent({ bucket }: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+async function claimEvent(run: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+  const { bucket } = run;
   const events = eventsOf(receipt);
   const ref = receiptRef(key);
   if (!ref || events.length === 0 || isDiscard(receipt)) return;
+  if (isOfUnknown(receipt) && mayBeUnrequested(run, receipt)) return;
   const isStill = () => hasObject(bucket.store, key);
   const times = { atMs: Date.parse(receipt.deletedAt), eventFromMs: createdAtOf(ref.recording) };
   await claims.add({ kind: 'deletion-unproven', key, ref, events, ...times, isStill });

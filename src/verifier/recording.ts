@@ -28,10 +28,15 @@ const REQUESTS: readonly AuditEvent[] = ['erased', 'aborted', 'content-refused']
 
 /** The audit event that is before each deletion on request; any where the sweeper could not read the intent. */
 export function eventsOf({ reason, actor }: { reason: DeletionReason; actor: string }): readonly AuditEvent[] {
-  if (actor === UNKNOWN_INTENT.actor) return REQUESTS;
+  if (isOfUnknown({ actor })) return REQUESTS;
   if (reason === 'retention') return [];
   if (reason === 'aborted') return ['aborted'];
   return reason === 'not-a-recording' ? ['content-refused'] : ['erased'];
+}
+
+/** Whether the sweeper deleted by an intent that it could not read. */
+export function isOfUnknown({ actor }: { actor: string }): boolean {
+  return actor === UNKNOWN_INTENT.actor;
 }
 
 export interface CheckedRecording {

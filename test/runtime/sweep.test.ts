@@ -71,7 +71,7 @@ describe('the report', () => {
     expect(await reportSweep(() => service.sweep({ dryRun: true }), of(false))).toBe(0);
     expect(written.pop()).toMatch(/^1 of 1 due recordings would be deleted[\s\S]*retention, deadline/);
     expect(await reportVerify(() => service.verify(), of(false))).toBe(1);
-    expect(written.pop()).toMatch(/^1 thing is wrong[\s\S]*overdue/);
+    expect(written.pop()).toMatch(/^1 thing is wrong, with 1 recording checked[\s\S]*overdue/);
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(1);
     expect(written.pop()).toMatch(/1 failed, 1 overdue[\s\S]*TimeoutError/);
     recover();
@@ -81,7 +81,7 @@ describe('the report', () => {
     );
     expect(await reportVerify(() => service.verify(), of(false))).toBe(0);
     expect(written.pop()).toMatch(
-      /^Nothing is wrong\.[\s\S]*1 were deleted after their deadline, the latest 93600 s after it/,
+      /^Nothing is wrong with the 0 recordings[\s\S]*1 was deleted after the deadline, the latest 93600 s after it/,
     );
   });
 

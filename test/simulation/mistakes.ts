@@ -221,7 +221,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('abort', 36, 'abort writes no audit event', withoutPut('audit')),
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
   mistake('assess', 16, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
-  mistake('sweep', 27, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
+  mistake('sweep', 40, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 1, 'sweep writes no index of receipts', withoutPut('due-receipts')),
   mistake('erase', 97, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 1, 'sweep writes no receipts', withoutPut('receipt')),

@@ -21,11 +21,23 @@ export const OPTIONS: TestServiceOptions = {
   events: new Map([['acme', EVENTS]]),
 };
 
+/** After that nothing that was planted is younger than the grace period, or than an upload may be idle. */
+export const LATER_MS = 4 * HOUR_MS;
+
 export type Built = Awaited<ReturnType<typeof build>>;
 
-/** Six days of two tenants. Nothing is younger than the grace period at the end, but for one recording. */
-export async function build(service: TestService) {
+/**
+ * Six days of two tenants, from nine o'clock on. Nothing is younger than the grace period at the end, but for one recording.
+ * `settle` is called whenever the clock was turned: dates of a store may be in whole seconds.
+ */
+export async function build(service: TestService, settle = async () => {}) {
   const { clock, context, store } = service;
+  const advance = async (ms: number) => {
+    clock.advance(ms);
+    await settle();
+  };
+  await advance((9 * HOUR_MS + DAY_MS - (clock.now() % DAY_MS)) % DAY_MS);
+  const startMs = clock.now();
   const by = (tenant: string) => ({ ...CALLER, tenant });
   const whole = {
     timeline: () => {
@@ -62,7 +74,7 @@ export async function build(service: TestService) {
   const swept: RecordingRef[] = [];
   for (const attempt of ['b1', 'b2', 'b3', 'b4']) swept.push(await record({ tenant: 'beta', attempt }, 'q1'));
   for (const ref of swept.slice(0, 2)) await play(ref);
-  clock.advance(2 * HOUR_MS);
+  await advance(2 * HOUR_MS);
   await assess(assessed);
   await liftRestriction(context, by('acme'), lifted, 'settled');
   await abortRecording(context, by('acme'), aborted);
@@ -70,7 +82,7 @@ export async function build(service: TestService) {
   const beta: RecordingRef[] = [];
   // The days after it.
   for (let day = 1; day <= 5; day += 1) {
-    clock.advance(DAY_MS);
+    await advance(DAY_MS);
     await service.sweep();
     await play(played);
     await play(second);
@@ -80,17 +92,17 @@ export async function build(service: TestService) {
     await play(beta.at(-1) as RecordingRef);
   }
   const another = await record({ attempt: 'erased' }, 'p6');
-  clock.advance(2 * HOUR_MS);
+  await advance(2 * HOUR_MS);
   await eraseRecording(context, by('acme'), another, 'controller-instruction');
   await play(played);
   await play(beta.at(-1) as RecordingRef);
-  clock.advance(3 * HOUR_MS);
+  await advance(3 * HOUR_MS);
   await service.sweep();
-  clock.advance(2 * HOUR_MS);
+  await advance(2 * HOUR_MS);
   const young = await record({ attempt: 'young' }, 'p7');
   const stored = [played, second, restricted, lifted, assessed, silent, abandoned];
   const refs = { played, second, restricted, lifted, assessed, silent, uploading, abandoned, erased, another, young };
-  return { ...refs, stored, swept, beta, ...reach(service) };
+  return { ...refs, stored, swept, beta, ...reach(service, startMs) };
 }
 
 async function uploadOf(store: ObjectStore, ref: RecordingRef): Promise<string> {
@@ -100,7 +112,7 @@ async function uploadOf(store: ObjectStore, ref: RecordingRef): Promise<string> 
 }
 
 /** What a person with a key of the store can do. */
-function reach({ clock, store }: TestService) {
+function reach({ clock, store }: TestService, startMs: number) {
   const keys = async (pattern: RegExp, prefix = '') => {
     const all = await Array.fromAsync(listAll(store, prefix));
     return all.map(({ key }) => key).filter((key) => pattern.test(key));
@@ -118,6 +130,8 @@ function reach({ clock, store }: TestService) {
   const json = async <T = Record<string, unknown>>(key: string) => JSON.parse((await body(key)).toString()) as T;
   return {
     now: () => clock.now(),
+    /** A day of the bucket, as audit events have it; the first is 0, the last 5. */
+    day: (number: number) => new Date(startMs + number * DAY_MS).toISOString().slice(0, 10),
     store,
     keys,
     body,

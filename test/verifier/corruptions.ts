@@ -5,9 +5,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type AuditEventDocument, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
 import { deletionEvent, toOutboxBody } from '../../src/bucket/outbox.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { createdAtOf, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso, toKeyTime } from '../../src/model/times.ts';
-import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
+import { MAX_SMALL_OBJECT_BYTES, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { FindingKind } from '../../src/verifier/findings.ts';
 import {
   assessedKey,
@@ -36,6 +36,10 @@ const NO_ANCHOR = 'whoever may write can write it all again: the chains have no 
 const NOT_KEPT = 'nothing else in the bucket keeps it';
 const NEVER_SEEN = 'no event and no receipt tells that it was there';
 const LIKE_A_CRASH = 'a process that died leaves the same';
+
+/** Those of some days of the bucket, whose keys go on so. */
+const eventsOn = (bucket: Built, days: readonly number[], rest: string) =>
+  events(bucket, new RegExp(`^audit/(${days.map((day) => bucket.day(day)).join('|')})${rest}`));
 
 const hashOf = (body: Uint8Array) => createHash('sha256').update(body).digest('hex');
 const attemptOf = ({ tenant, exam, attempt }: RecordingRef) => ({ tenant, exam, attempt });
@@ -70,13 +74,15 @@ async function everythingOf(bucket: Built, ref: RecordingRef): Promise<string[]>
   return [...own, ...index, ...(await dueOf(bucket, ref))];
 }
 
-/** Uploads other media of the same size, as the service does. */
-async function replaceMedia(bucket: Built, ref: RecordingRef, body: Uint8Array): Promise<void> {
-  const key = mediaKey(ref);
-  const uploadId = await bucket.store.createMultipartUpload(key, { contentType: 'video/webm' });
-  const etag = await bucket.store.uploadPart(key, uploadId, 1, body);
-  await bucket.store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, etag, sizeBytes: body.length }]);
+/** Uploads media as a client does, in one part. */
+export async function putMedia(store: ObjectStore, key: string, body: Uint8Array): Promise<void> {
+  const uploadId = await store.createMultipartUpload(key, { contentType: 'video/webm' });
+  const etag = await store.uploadPart(key, uploadId, 1, body);
+  await store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, etag, sizeBytes: body.length }]);
 }
+
+const replaceMedia = (bucket: Built, ref: RecordingRef, body: Uint8Array) =>
+  putMedia(bucket.store, mediaKey(ref), body);
 
 async function mediaOf(bucket: Built, ref: RecordingRef): Promise<Buffer> {
   return bucket.body(mediaKey(ref));
@@ -200,10 +206,15 @@ const MEDIA: Corruption[] = [
 ];
 
 const manifestOf = (ref: RecordingRef) => recordingKey(ref, 'manifest');
-const editManifest = (name: string, found: readonly FindingKind[], change: object): Corruption => ({
+const editManifest = (
+  name: string,
+  found: readonly FindingKind[],
+  change: object | ((bucket: Built) => object),
+): Corruption => ({
   name,
   found,
-  plant: (bucket, random) => bucket.edit(manifestOf(random.pick(bucket.stored)), change),
+  plant: (bucket, random) =>
+    bucket.edit(manifestOf(random.pick(bucket.stored)), typeof change === 'function' ? change(bucket) : change),
 });
 
 const MANIFESTS: Corruption[] = [
@@ -232,18 +243,18 @@ const MANIFESTS: Corruption[] = [
     plant: async (bucket) => bucket.put(manifestOf(bucket.played), await bucket.body(manifestOf(bucket.silent))),
   },
   editManifest('a manifest names another tenant', ['manifest-unreadable'], { tenantId: 'beta' }),
-  editManifest('a manifest says that it was created later', ['manifest-unreadable'], {
-    createdAt: '2026-03-06T00:00:00.000Z',
-  }),
+  editManifest('a manifest says that it was created later', ['manifest-unreadable'], (bucket) => ({
+    createdAt: `${bucket.day(4)}T00:00:00.000Z`,
+  })),
   editManifest('a manifest has a type that browsers run', ['manifest-unreadable'], { contentType: 'text/html' }),
   editManifest('a manifest has another type', ['manifest-changed'], { contentType: 'audio/webm' }),
   editManifest('a manifest has another kind', ['manifest-changed'], { kind: 'screen' }),
   editManifest('a manifest has another policy of consent', ['manifest-changed'], {
     consent: { givenAt: '2026-01-01T00:00:00Z', policyVersion: '8' },
   }),
-  editManifest('a manifest has consent of later', ['manifest-changed'], {
-    consent: { givenAt: '2026-03-06T00:00:00Z', policyVersion: '7' },
-  }),
+  editManifest('a manifest has consent of later', ['manifest-changed'], (bucket) => ({
+    consent: { givenAt: `${bucket.day(4)}T00:00:00Z`, policyVersion: '7' },
+  })),
   editManifest('a manifest names another participant', ['wrong-participant'], { participantId: 'p9' }),
   editManifest('a manifest names another upload', ['manifest-changed'], { uploadId: 'other' }),
   {
@@ -394,7 +405,7 @@ const DEADLINES: Corruption[] = [
     name: 'an assessment is of a time to come',
     found: ['from-future'],
     plant: (bucket, random) =>
-      bucket.put(assessedKey(attemptOf(bucket.silent), bucket.now() + random.between(3, 99) * HOUR_MS)),
+      bucket.put(assessedKey(attemptOf(bucket.silent), bucket.now() + random.between(5, 99) * HOUR_MS)),
   },
   {
     name: 'an assessment was written before its time',
@@ -449,7 +460,7 @@ const DEADLINES: Corruption[] = [
     name: 'a recording has an id of a time to come',
     found: ['from-future'],
     async plant(bucket, random) {
-      const ref = freshRef(bucket, 'ahead', -random.between(3, 99) * HOUR_MS);
+      const ref = freshRef(bucket, 'ahead', -random.between(5, 99) * HOUR_MS);
       await bucket.put(mediaKey(ref), 'media');
     },
   },
@@ -457,9 +468,9 @@ const DEADLINES: Corruption[] = [
     name: 'a recording was written before the time in its id',
     found: ['impossible-time'],
     async plant(bucket) {
-      const ref = freshRef(bucket, 'silent', -30 * 60_000);
+      const ref = freshRef(bucket, 'silent', -HOUR_MS / 2);
       const manifest = await bucket.json(manifestOf(bucket.silent));
-      const createdAt = toIso(bucket.now() + 30 * 60_000);
+      const createdAt = toIso(createdAtOf(ref.recording));
       await bucket.put(manifestOf(ref), toBody({ ...manifest, recordingId: ref.recording, createdAt, uploadId: 'x' }));
     },
   },
@@ -469,8 +480,9 @@ const DEADLINES: Corruption[] = [
     async plant(bucket) {
       const { silent } = bucket;
       const ref = freshRef(bucket, 'silent');
+      const bornMs = createdAtOf(ref.recording);
       const manifest = await bucket.json(manifestOf(silent));
-      const createdAt = toIso(bucket.now() - 3 * HOUR_MS);
+      const createdAt = toIso(bornMs);
       const media = await mediaOf(bucket, silent);
       await bucket.put(manifestOf(ref), toBody({ ...manifest, recordingId: ref.recording, createdAt, uploadId: 'x' }));
       await replaceMedia(bucket, ref, media);
@@ -486,12 +498,12 @@ const DEADLINES: Corruption[] = [
           },
         }),
       );
-      const deadline = bucket.now() - 3 * HOUR_MS + 30 * DAY_MS;
+      const deadline = bornMs + 30 * DAY_MS;
       await bucket.store.tag(mediaKey(ref), { 'delete-by': toIso(deadline) });
       const gone = await everythingOf(bucket, silent);
       await bucket.put(participantKey('p4', ref));
       await bucket.put(dueAttemptKey(deadline, ref, `${ref.recording}-p4`));
-      await bucket.remove(...gone, ...(await bucket.keys(/\/none$/, 'outbox/none')).concat(manifestOf(silent)));
+      await bucket.remove(...gone);
       await forgetEvents(bucket, silent);
     },
   },
@@ -724,7 +736,7 @@ const RECEIPTS: Corruption[] = [
     async plant(bucket, random) {
       const key = receiptKey(random.pick([...bucket.swept, bucket.erased]));
       const { chain } = await bucket.json<Receipt>(key);
-      await bucket.edit(key, { chain: { ...chain, run: 'sweep-20260302T110000014Z-other' } });
+      await bucket.edit(key, { chain: { ...chain, run: `sweep-${toKeyTime(bucket.now() - DAY_MS)}-other` } });
     },
   },
   {
@@ -799,12 +811,12 @@ const RECEIPTS: Corruption[] = [
   {
     name: 'a receipt has an impossible deadline, and its index agrees',
     found: ['impossible-time'],
-    plant: (bucket) => rewrite(bucket, bucket.erased, { deadline: '2026-12-01T00:00:00.000Z' }),
+    plant: (bucket) => rewrite(bucket, bucket.erased, { deadline: toIso(bucket.now() + 200 * DAY_MS) }),
   },
   {
     name: 'a receipt is of a deletion before the creation, and its index agrees',
     found: ['impossible-time'],
-    plant: (bucket) => rewrite(bucket, bucket.erased, { deletedAt: '2026-03-01T00:00:00.000Z' }),
+    plant: (bucket) => rewrite(bucket, bucket.erased, { deletedAt: toIso(bucket.now() - 9 * DAY_MS) }),
   },
   {
     name: 'a receipt is of a deletion after its index was written, and the index agrees',
@@ -850,12 +862,12 @@ const RECEIPTS: Corruption[] = [
 const LINKS = /-link-issued-/;
 /** An event in the middle of a run: of acme on a day on which it had several, neither the first nor the last of them. */
 async function middleOf(bucket: Built, random: Random): Promise<string> {
-  const all = await events(bucket, /^audit\/2026-03-0[3-6]\/acme\//);
+  const all = await eventsOn(bucket, [1, 2, 3, 4], '/acme/');
   const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
   return random.pick(placed.filter(({ chain }) => chain?.sequence === 2)).key;
 }
-async function lastOf(bucket: Built, day: string): Promise<string> {
-  const all = await events(bucket, new RegExp(`^audit/${day}/acme/`));
+async function lastOf(bucket: Built, day: number): Promise<string> {
+  const all = await eventsOn(bucket, [day], '/acme/');
   const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
   const last = placed.toSorted((a, b) => (b.chain?.sequence ?? 0) - (a.chain?.sequence ?? 0))[0];
   assert(last);
@@ -884,8 +896,7 @@ const TRAIL: Corruption[] = [
     name: 'the first audit event of a run is removed',
     found: ['audit-missing'],
     async plant(bucket, random) {
-      const day = `2026-03-0${random.between(3, 6)}`;
-      const all = await events(bucket, new RegExp(`^audit/${day}/acme/`));
+      const all = await eventsOn(bucket, [random.between(1, 4)], '/acme/');
       for (const key of all) {
         if ((await bucket.json<AuditEventDocument>(key)).chain?.sequence === 1) await bucket.remove(key);
       }
@@ -894,23 +905,22 @@ const TRAIL: Corruption[] = [
   {
     name: 'the last audit event of a day is removed, and its process went on',
     found: ['audit-missing'],
-    plant: async (bucket, random) => bucket.remove(await lastOf(bucket, `2026-03-0${random.between(2, 6)}`)),
+    plant: async (bucket, random) => bucket.remove(await lastOf(bucket, random.between(0, 4))),
   },
   {
     name: 'all audit events of a day are removed, and their process went on',
     found: ['audit-missing'],
-    plant: async (bucket, random) =>
-      bucket.remove(...(await events(bucket, new RegExp(`^audit/2026-03-0${random.between(3, 6)}/acme/`)))),
+    plant: async (bucket, random) => bucket.remove(...(await eventsOn(bucket, [random.between(1, 4)], '/acme/'))),
   },
   {
     name: 'the last audit event of a process is removed',
     found: { undetectable: 'its process has not written since: nothing names the end of its chain' },
-    plant: async (bucket) => bucket.remove(await lastOf(bucket, '2026-03-07')),
+    plant: async (bucket) => bucket.remove(await lastOf(bucket, 5)),
   },
   {
     name: 'the audit event of an erasure is removed',
     found: ['deletion-unproven', 'audit-missing'],
-    plant: async (bucket) => bucket.remove(...(await events(bucket, /2026-03-07.*-erased-/))),
+    plant: async (bucket) => bucket.remove(...(await eventsOn(bucket, [5], '/.*-erased-'))),
   },
   {
     name: 'the audit event of an assessment is removed',
@@ -928,14 +938,14 @@ const TRAIL: Corruption[] = [
       name: `${what} of an audit event is changed`,
       found: ['audit-changed'],
       plant: async (bucket, random) =>
-        bucket.edit(random.pick(await events(bucket, /2026-03-0[2-6]\/acme.*-link-issued-/)), change),
+        bucket.edit(random.pick(await eventsOn(bucket, [0, 1, 2, 3, 4], '/acme.*-link-issued-')), change),
     }),
   ),
   {
     name: 'the time of an audit event is changed',
     found: ['audit-changed'],
     plant: async (bucket, random) =>
-      bucket.edit(random.pick(await events(bucket, LINKS)), { at: '2026-03-04T00:00:00.000Z' }),
+      bucket.edit(random.pick(await events(bucket, LINKS)), { at: `${bucket.day(2)}T00:00:00.000Z` }),
   },
   {
     name: 'an audit event tells of another act',
@@ -970,7 +980,7 @@ const TRAIL: Corruption[] = [
     name: 'an audit event is filed with another recording, and names it',
     found: ['audit-changed'],
     async plant(bucket, random) {
-      const days = await events(bucket, new RegExp(`2026-03-0[3-6].*${bucket.played.recording}`));
+      const days = await eventsOn(bucket, [1, 2, 3, 4], `/.*${bucket.played.recording}`);
       const key = random.pick(days);
       const to = key.replace(bucket.played.recording, bucket.second.recording);
       await bucket.move(key, to);
@@ -989,15 +999,13 @@ const TRAIL: Corruption[] = [
     name: 'an audit event is filed on another day',
     found: ['audit-changed'],
     async plant(bucket, random) {
-      const [from, to] = random.pick([
-        ['03', '04'],
-        ['05', '04'],
-      ] as const);
-      const key = random.pick(await events(bucket, new RegExp(`^audit/2026-03-${from}/acme`)));
-      const moved = key.replace(`2026-03-${from}`, `2026-03-${to}`).replace(`202603${from}`, `202603${to}`);
+      const from = random.pick([1, 3]);
+      const key = random.pick(await eventsOn(bucket, [from], '/acme'));
+      const [is, was] = [bucket.day(2), bucket.day(from)];
+      const moved = key.replace(was, is).replace(was.replaceAll('-', ''), is.replaceAll('-', ''));
       await bucket.move(key, moved);
       const { at } = await bucket.json<AuditEventDocument>(moved);
-      await bucket.edit(moved, { at: at.replace(`2026-03-${from}`, `2026-03-${to}`) });
+      await bucket.edit(moved, { at: at.replace(was, is) });
     },
   },
   {
@@ -1014,7 +1022,7 @@ const TRAIL: Corruption[] = [
     found: ['audit-changed'],
     async plant(bucket, random) {
       const ref = random.pick(bucket.stored);
-      const { chain } = await bucket.json<AuditEventDocument>(random.pick(await events(bucket, /2026-03-07\/acme/)));
+      const { chain } = await bucket.json<AuditEventDocument>(random.pick(await eventsOn(bucket, [5], '/acme')));
       await bucket.put(auditKey(bucket.now(), ref, 'link-issued', 'forged'), auditBody(bucket, ref, { chain }));
     },
   },
@@ -1022,8 +1030,7 @@ const TRAIL: Corruption[] = [
     name: 'the order of two audit events is changed',
     found: ['audit-changed'],
     async plant(bucket, random) {
-      const day = `2026-03-0${random.between(3, 6)}`;
-      const [a = '', b = ''] = await events(bucket, new RegExp(`^audit/${day}/acme/math/played/`));
+      const [a = '', b = ''] = await eventsOn(bucket, [random.between(1, 4)], '/acme/math/played/');
       const [one, other] = [await bucket.json<AuditEventDocument>(a), await bucket.json<AuditEventDocument>(b)];
       await bucket.edit(a, { chain: other.chain });
       await bucket.edit(b, { chain: one.chain });
@@ -1033,7 +1040,7 @@ const TRAIL: Corruption[] = [
     name: 'an audit event is removed, and the next one says that it was lost',
     found: ['audit-changed'],
     async plant(bucket) {
-      const all = await events(bucket, /^audit\/2026-03-04\/acme\//);
+      const all = await eventsOn(bucket, [2], '/acme/');
       const placed = await Promise.all(
         all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
       );
@@ -1047,7 +1054,7 @@ const TRAIL: Corruption[] = [
     name: 'an audit event is of a time to come',
     found: ['from-future'],
     async plant(bucket, random) {
-      const atMs = bucket.now() + random.between(3, 99) * HOUR_MS;
+      const atMs = bucket.now() + random.between(5, 99) * HOUR_MS;
       await bucket.put(
         auditKey(atMs, bucket.silent, 'link-issued', 'forged'),
         auditBody(bucket, bucket.silent, { at: toIso(atMs) }),
@@ -1082,7 +1089,7 @@ const TRAIL: Corruption[] = [
     name: 'all events of a run are written again with an actor of another name',
     found: { undetectable: NO_ANCHOR },
     async plant(bucket) {
-      const all = await events(bucket, /^audit\/2026-03-07\/beta\//);
+      const all = await eventsOn(bucket, [5], '/beta/');
       const placed = await Promise.all(
         all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
       );
