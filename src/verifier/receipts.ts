@@ -7,7 +7,7 @@ import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
 import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { deadlineOf, MAX_RETENTION_MS } from '../model/retention.ts';
+import { MAX_RETENTION_MS, termOf } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
@@ -191,7 +191,7 @@ const OBJECTS_OF_STORED = 4;
  */
 function mayBeUnrequested({ context: { policy, leadMs } }: VerifyRun, receipt: Receipt): boolean {
   const { deletedAt, deadline, objects, tenantId, recordingId } = receipt;
-  const unassessedMs = deadlineOf(policy, tenantId, { createdAtMs: createdAtOf(recordingId) });
+  const unassessedMs = termOf(policy, tenantId, { createdAtMs: createdAtOf(recordingId) }).deadlineMs;
   const dueMs = Math.min(Date.parse(deadline), unassessedMs) - leadMs;
   return Date.parse(deletedAt) >= dueMs || objects < OBJECTS_OF_STORED;
 }
