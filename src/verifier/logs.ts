@@ -10,6 +10,7 @@ import type { Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
 import { agreesWithItsSignature, entryOf, type Head, leafOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
+import type { RecordingRef } from '../model/ids.ts';
 import { toDay } from '../model/times.ts';
 import { LiveEntries, type LiveEntry, prefixOf } from './live-entries.ts';
 import type { VerifyRun } from './run.ts';
@@ -144,6 +145,15 @@ export class LogCheck {
     if (window.length > 0) await this.#reportMissing(window);
   }
 
+  /** How many receipts the one of a recording replaces; less than none where no key has signed what is there. */
+  async #generationOf(ref: RecordingRef): Promise<number> {
+    const { bucket, context } = this.#run;
+    const receipt = await bucket.readReceipt(ref);
+    if (!receipt || receipt === 'unreadable' || !receipt.jws) return -1;
+    const isTrue = !context.signer || (await agreesWithItsSignature(context.signer, receipt)) === 'yes';
+    return isTrue ? (receipt.supersedes?.length ?? 0) : -1;
+  }
+
   /** Two purges of one recording at once write a receipt each, and one of them stays: it proves as much. */
   async #reportMissing(entries: readonly LiveEntry[]): Promise<void> {
     const run = this.#run;
@@ -154,8 +164,7 @@ export class LogCheck {
       const recording = claims && prefixOf(entryOfReceipt('', claims).recording);
       const own = recording === undefined ? undefined : missing.get(recording);
       if (!ref || recording === undefined || !own) continue;
-      const receipt = await run.bucket.readReceipt(ref);
-      const generation = receipt && receipt !== 'unreadable' ? (receipt.supersedes?.length ?? 0) : -1;
+      const generation = await this.#generationOf(ref);
       missing.set(
         recording,
         own.filter((entry) => entry.generation > generation),

@@ -1,9 +1,11 @@
 // A bucket with everything in it, as the service and its sweeps leave it after some days; and what a corruption needs to reach it.
 import { strict as assert } from 'node:assert';
-import { toBody } from '../../src/bucket/documents.ts';
+import { type Receipt, toBody } from '../../src/bucket/documents.ts';
 import type { EventType } from '../../src/bucket/outbox.ts';
+import { submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
-import type { AttemptRef, RecordingRef } from '../../src/model/ids.ts';
+import { type AttemptRef, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
@@ -80,6 +82,7 @@ export async function build(service: TestService, settle = async () => {}) {
   await abortRecording(context, by('acme'), aborted);
   await eraseRecording(context, by('acme'), erased, 'erasure');
   const beta: RecordingRef[] = [];
+  await submitExpired(service);
   // The days after it.
   for (let day = 1; day <= 5; day += 1) {
     await advance(DAY_MS);
@@ -103,6 +106,18 @@ export async function build(service: TestService, settle = async () => {}) {
   const stored = [played, second, restricted, lifted, assessed, silent, abandoned];
   const refs = { played, second, restricted, lifted, assessed, silent, uploading, abandoned, erased, another, young };
   return { ...refs, stored, swept, beta, ...reach(service, startMs) };
+}
+
+/** Receipts of the year before last, which have expired: enough for the log of their tenant to have whole tiles. */
+async function submitExpired({ context, clock }: TestService): Promise<void> {
+  const { signer } = context;
+  if (!signer) return;
+  const bornMs = clock.now() - 800 * DAY_MS;
+  const expired = Array.from({ length: 270 }, (_, index) => {
+    const recordingId = newRecordingId(bornMs + index, (length) => Buffer.alloc(length, index));
+    return { recordingId, keptUntil: toIso(bornMs + 400 * DAY_MS).slice(0, 10), jws: `expired ${index}` } as Receipt;
+  });
+  await submitReceipts({ ...context, signer }, 'acme', expired);
 }
 
 async function uploadOf(store: ObjectStore, ref: RecordingRef): Promise<string> {

@@ -2,8 +2,11 @@
 // planted, and what `verify` finds of it, or why it cannot.
 import { strict as assert } from 'node:assert';
 import { createHash, randomUUID } from 'node:crypto';
+import { GrowingTree, originOf } from '@proctoring-recordings/receipt-verifier';
 import { type AuditEventDocument, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
 import { deletionEvent, toOutboxBody } from '../../src/bucket/outbox.ts';
+import { leafOf } from '../../src/bucket/receipt-log.ts';
+import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso, toKeyTime } from '../../src/model/times.ts';
@@ -22,6 +25,7 @@ import {
   recordingPrefix,
 } from '../kit/keys.ts';
 import { mediaKey } from '../kit/service.ts';
+import { privateJwk } from '../kit/signer.ts';
 import type { Random } from '../simulation/random.ts';
 import type { Built } from './bucket.ts';
 
@@ -828,7 +832,7 @@ const RECEIPTS: Corruption[] = [
   },
   {
     name: 'a receipt has another participant, and its index agrees',
-    found: { undetectable: NO_ANCHOR },
+    found: ['receipt-forged'],
     plant: (bucket) => rewrite(bucket, bucket.erased, { participantId: 'p9' }),
   },
   {
@@ -849,13 +853,133 @@ const RECEIPTS: Corruption[] = [
   },
   {
     name: 'the last receipts of a run and their index are removed, and nobody had played them',
-    found: { undetectable: NEVER_SEEN },
+    found: ['receipt-missing'],
     async plant(bucket) {
       // Of an abort there is an event, which proves nothing: two at once may have found nothing to delete.
       const [key = ''] = await bucket.keys(/\/aborted\//, 'receipts/');
       await bucket.remove((await indexOf(bucket, key)).key, key);
       await forgetEvents(bucket, { ...bucket.erased, recording: key.split('/').at(-1)?.replace('.json', '') ?? '' });
     },
+  },
+];
+
+const headOf = async (bucket: Built, tenant: string) => {
+  const [head = ''] = await bucket.keys(/./, `log/${tenant}/heads/`);
+  return head;
+};
+/** Another bit in the middle of an object. */
+async function spoil(bucket: Built, key: string, random: Random): Promise<void> {
+  const body = await bucket.body(key);
+  const at = random.between(0, body.length - 1);
+  body.writeUInt8(body.readUInt8(at) ^ 1, at);
+  await bucket.put(key, body);
+}
+const stranger = await createSigner([privateJwk('stranger')]);
+
+const LOGS: Corruption[] = [
+  {
+    name: 'the signature of a receipt is removed, and its index agrees',
+    found: ['receipt-missing'],
+    plant: (bucket) => rewrite(bucket, bucket.erased, { jws: undefined }),
+  },
+  {
+    name: 'a receipt is signed by somebody else, and its index agrees',
+    found: ['receipt-forged', 'receipt-not-in-log'],
+    async plant(bucket) {
+      const { jws: _, ...claims } = await bucket.json<Receipt>(receiptKey(bucket.erased));
+      const forged = { ...claims, participantId: 'p9' };
+      await rewrite(bucket, bucket.erased, { ...forged, jws: await stranger.sign('receipt', toBody(forged)) });
+    },
+  },
+  {
+    name: 'a receipt has the signature of another, and its index agrees',
+    found: ['receipt-forged'],
+    async plant(bucket, random) {
+      const { jws } = await bucket.json<Receipt>(receiptKey(random.pick(bucket.swept)));
+      await rewrite(bucket, bucket.erased, { jws });
+    },
+  },
+  {
+    name: 'the head of a log is torn',
+    found: ['log-head-unreadable'],
+    plant: async (bucket, random) => spoil(bucket, await headOf(bucket, random.pick(['acme', 'beta'])), random),
+  },
+  {
+    name: 'the head of a log leaves out an entry',
+    found: ['log-head-unreadable'],
+    async plant(bucket) {
+      const head = await headOf(bucket, 'acme');
+      const { entries } = await bucket.json<{ entries: string[] }>(head);
+      await bucket.edit(head, { entries: entries.slice(1) });
+    },
+  },
+  {
+    name: 'the head of a log has its entries in another order',
+    found: ['log-head-unreadable'],
+    async plant(bucket) {
+      const head = await headOf(bucket, 'acme');
+      const { entries } = await bucket.json<{ entries: string[] }>(head);
+      await bucket.edit(head, { entries: entries.toReversed() });
+    },
+  },
+  {
+    name: 'the head of a log is signed by somebody else',
+    found: ['log-head-unreadable'],
+    async plant(bucket) {
+      const head = await headOf(bucket, 'beta');
+      const { entries } = await bucket.json<{ entries: string[] }>(head);
+      const root = new GrowingTree(entries.length, [entries.map(leafOf)]).root;
+      const checkpoint = await stranger.signCheckpoint({ origin: originOf('beta'), size: entries.length, root });
+      await bucket.edit(head, { checkpoint });
+    },
+  },
+  {
+    name: 'a log has the head of another tenant',
+    found: ['log-head-unreadable'],
+    plant: async (bucket) => bucket.put(await headOf(bucket, 'acme'), await bucket.body(await headOf(bucket, 'beta'))),
+  },
+  {
+    name: 'a longer log is made up',
+    found: ['log-head-unreadable'],
+    async plant(bucket) {
+      await bucket.put('log/acme/heads/999999990000', await bucket.body(await headOf(bucket, 'acme')));
+    },
+  },
+  {
+    name: 'the heads of a long log are removed',
+    found: ['log-head-unreadable'],
+    plant: async (bucket) => bucket.remove(...(await bucket.keys(/./, 'log/acme/heads/'))),
+  },
+  {
+    name: 'a short log is removed',
+    found: ['receipt-not-in-log'],
+    plant: async (bucket) => bucket.remove(...(await bucket.keys(/./, 'log/beta/'))),
+  },
+  ...(['tile/0', 'entries'] as const).flatMap((folder): Corruption[] => [
+    {
+      name: `${folder} of a log is removed`,
+      found: ['log-changed'],
+      plant: async (bucket) => bucket.remove(...(await bucket.keys(/./, `log/acme/${folder}/`))),
+    },
+    {
+      name: `${folder} of a log is changed`,
+      found: ['log-changed'],
+      async plant(bucket, random) {
+        const [key = ''] = await bucket.keys(/./, `log/acme/${folder}/`);
+        await spoil(bucket, key, random);
+      },
+    },
+  ]),
+  {
+    name: 'something that no key has signed is submitted to a log',
+    found: ['log-submission-forged'],
+    plant: (bucket) => bucket.put('log-queue/acme/made-up', 'eyJhbGciOiJub25lIn0.e30.'),
+  },
+  {
+    name: 'something else is put among the logs',
+    found: ['unknown-key'],
+    plant: (bucket, random) =>
+      bucket.put(random.pick(['log/acme/heads/1', 'log/acme/x', 'log-queue/acme', 'log/x/y/z']), 'x'),
   },
 ];
 
@@ -1168,6 +1292,7 @@ export const CORRUPTIONS: readonly Corruption[] = [
   ...DELETIONS,
   ...OTHER_OBJECTS,
   ...RECEIPTS,
+  ...LOGS,
   ...TRAIL,
   ...OUTBOX,
 ];
