@@ -5,7 +5,7 @@ import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
-import { entryOf, submitReceipts } from '../bucket/receipt-log.ts';
+import { agreesWithItsSignature, entryOf, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
@@ -211,7 +211,7 @@ class Purge {
     // The manifest is deleted after the receipt: another purge has proven this deletion meanwhile.
     const isProven = manifest !== undefined && !state.objects.manifest;
     const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
-    const known = stored === 'unreadable' ? undefined : stored;
+    const known = stored === undefined || stored === 'unreadable' ? undefined : await this.#believed(stored);
     if (known && (!hadMedia || isProven)) {
       job.progress = { step: 'proven-before', receipt: known };
       return;
@@ -243,6 +243,13 @@ class Purge {
       ...supersededBy(known),
     };
     job.progress = { step: 'drafted', draft };
+  }
+
+  /** Where receipts are signed, one that is not proves nothing: whoever can write to the bucket may have put it there. */
+  async #believed(receipt: Receipt): Promise<Receipt | undefined> {
+    const { signer } = this.#context;
+    if (!signer) return receipt;
+    return (await agreesWithItsSignature(signer, receipt)) === 'yes' ? receipt : undefined;
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */
@@ -281,6 +288,8 @@ class Purge {
       await this.#each(async (job) => {
         const receipt = receiptOf.get(job);
         if (!receipt) return;
+        // Suspended behind the index: the receipt that another has written by now is in the log.
+        if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
         await this.#bucket.putReceipt(receipt);
         job.receipt = receipt;
         job.progress = { step: 'proven', receipt };

@@ -1,5 +1,6 @@
-// The entries of all logs whose receipts must still be kept, in some twenty bytes each.
+// The entries of all logs whose receipts must still be kept, in some thirty bytes each.
 import type { LogEntry } from '@proctoring-recordings/receipt-verifier';
+import { DAY_MS } from '../model/durations.ts';
 
 /** The first eight bytes of a hash: of a million entries two agree by chance once in thirty million. */
 const PREFIX_BYTES = 8;
@@ -8,7 +9,10 @@ const PREFIX_BYTES = 8;
 export interface LiveEntry {
   readonly tenant: string;
   readonly place: number;
+  readonly hash: bigint;
   readonly recording: bigint;
+  /** Days since the epoch. */
+  readonly keptUntilDay: number;
   readonly generation: number;
 }
 
@@ -20,11 +24,12 @@ export class LiveEntries {
   #places = new Uint32Array(1024);
   #owners = new Uint32Array(1024);
   #generations = new Uint16Array(1024);
+  #days = new Uint32Array(1024);
   /** The places in the arrays, in order of their hashes; undefined while entries are added. */
   #order: Uint32Array | undefined;
   #seen = new Uint8Array(0);
 
-  add(tenant: string, place: number, { hash, recording, generation }: LogEntry): void {
+  add(tenant: string, place: number, { hash, recording, generation, keptUntil }: LogEntry): void {
     if (this.#tenants.at(-1) !== tenant) this.#tenants.push(tenant);
     if (this.#count === this.#hashes.length) this.#grow();
     const at = this.#count;
@@ -33,6 +38,7 @@ export class LiveEntries {
     this.#places[at] = place;
     this.#owners[at] = this.#tenants.length - 1;
     this.#generations[at] = generation;
+    this.#days[at] = dayOf(keptUntil);
     this.#count += 1;
     this.#order = undefined;
   }
@@ -63,6 +69,8 @@ export class LiveEntries {
       yield {
         tenant: this.#tenants[this.#owners[at] as number] as string,
         place: this.#places[at] as number,
+        hash: this.#hashes[at] as bigint,
+        keptUntilDay: this.#days[at] as number,
         recording: this.#recordings[at] as bigint,
         generation: this.#generations[at] as number,
       };
@@ -92,12 +100,18 @@ export class LiveEntries {
     this.#places = extended(this.#places, new Uint32Array(width));
     this.#owners = extended(this.#owners, new Uint32Array(width));
     this.#generations = extended(this.#generations, new Uint16Array(width));
+    this.#days = extended(this.#days, new Uint32Array(width));
   }
 }
 
 function extended<T extends { set(from: T): void }>(from: T, to: T): T {
   to.set(from);
   return to;
+}
+
+/** Days since the epoch, of `2026-11-30`. */
+export function dayOf(keptUntil: string): number {
+  return Math.floor(Date.parse(keptUntil) / DAY_MS);
 }
 
 /** Of a hash in base64url. */

@@ -12,11 +12,14 @@ import { agreesWithItsSignature, entryOf, type Head, leafOf, ReceiptLog } from '
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { toDay } from '../model/times.ts';
-import { LiveEntries, type LiveEntry, prefixOf } from './live-entries.ts';
+import { dayOf, LiveEntries, type LiveEntry, prefixOf } from './live-entries.ts';
 import type { VerifyRun } from './run.ts';
 
 /** A receipt comes into its log with the first sweep after the grace period; sweeps may be a day apart. */
 const LOGGED_WITHIN_MS = 2 * DAY_MS;
+
+/** Receipts of purges at once are kept until days that are no further apart. */
+const AT_ONCE_DAYS = 2;
 
 /** The logs are read before the receipts: what is in a log then has its receipt. */
 export class LogCheck {
@@ -145,13 +148,13 @@ export class LogCheck {
     if (window.length > 0) await this.#reportMissing(window);
   }
 
-  /** How many receipts the one of a recording replaces; less than none where no key has signed what is there. */
-  async #generationOf(ref: RecordingRef): Promise<number> {
+  /** The receipt of a recording, where a key has signed it. */
+  async #signedReceipt(ref: RecordingRef): Promise<Receipt | undefined> {
     const { bucket, context } = this.#run;
     const receipt = await bucket.readReceipt(ref);
-    if (!receipt || receipt === 'unreadable' || !receipt.jws) return -1;
-    const isTrue = !context.signer || (await agreesWithItsSignature(context.signer, receipt)) === 'yes';
-    return isTrue ? (receipt.supersedes?.length ?? 0) : -1;
+    if (!receipt || receipt === 'unreadable' || !receipt.jws) return undefined;
+    if (!context.signer) return receipt;
+    return (await agreesWithItsSignature(context.signer, receipt)) === 'yes' ? receipt : undefined;
   }
 
   /** Two purges of one recording at once write a receipt each, and one of them stays: it proves as much. */
@@ -164,10 +167,11 @@ export class LogCheck {
       const recording = claims && prefixOf(entryOfReceipt('', claims).recording);
       const own = recording === undefined ? undefined : missing.get(recording);
       if (!ref || recording === undefined || !own) continue;
-      const generation = await this.#generationOf(ref);
+      const receipt = await this.#signedReceipt(ref);
+      if (!receipt) continue;
       missing.set(
         recording,
-        own.filter((entry) => entry.generation > generation),
+        own.filter((entry) => !standsFor(receipt, entry)),
       );
     }
     for (const { tenant, place } of [...missing.values()].flat()) {
@@ -175,4 +179,11 @@ export class LogCheck {
       await run.report('receipt-missing', name, `entry ${place} of the log has no receipt`);
     }
   }
+}
+
+/** Whether a receipt replaces that of an entry, or was written by another purge of the recording at the same time. */
+function standsFor(receipt: Receipt, { hash, generation, keptUntilDay }: LiveEntry): boolean {
+  const { supersedes = [], keptUntil = '' } = receipt;
+  if (supersedes.some((superseded) => prefixOf(superseded) === hash)) return true;
+  return supersedes.length === generation && Math.abs(dayOf(keptUntil) - keptUntilDay) <= AT_ONCE_DAYS;
 }

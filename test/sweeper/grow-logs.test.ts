@@ -21,6 +21,7 @@ import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
+import { receiptKey } from '../kit/keys.ts';
 import { createSyncSigner, privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
@@ -98,9 +99,8 @@ test('an entry of the log names nobody, and is not found out by trying', async (
   const [receipt] = await erase(1);
   await service.after(2 * HOUR_MS).sweep();
   const [entry = ''] = await entriesOf();
-  for (const id of [receipt?.recordingId, receipt?.participantId, receipt?.examId, receipt?.attemptId]) {
-    expect(entry).not.toContain(id);
-  }
+  for (const id of [receipt?.recordingId, receipt?.attemptId]) expect(entry).not.toContain(id);
+  expect(entry).toMatch(/^1 \d{4}-\d{2}-\d{2} [\w-]{43} [\w-]{43} 0$/);
   expect(receipt?.salt).toMatch(/^[\w-]{22}$/);
 });
 
@@ -324,6 +324,30 @@ test('a receipt that replaces another names it', async () => {
   await service.after(2 * HOUR_MS).sweep();
   expect(await entriesOf()).toHaveLength(2);
   expect(await findingsOf()).toEqual([]);
+});
+
+test('nothing is taken over, or brought into the log, from a receipt that no key has signed', async () => {
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const { jws: _, ...signed } = (await erase(1))[0] as Receipt;
+  const planted = {
+    ...signed,
+    deadline: '2030-01-01T00:00:00.000Z',
+    actor: 'planted',
+  };
+  for (const [place, sign] of [undefined, testSigner, stranger].entries()) {
+    const ref = await service.begin({ attempt: `planted-${place}` });
+    const claims = { ...planted, recordingId: ref.recording, attemptId: ref.attempt };
+    // One has the signature of another receipt, one that of a stranger.
+    const jws = await sign?.sign('receipt', Buffer.from(JSON.stringify(sign === stranger ? claims : planted)));
+    await service.put(receiptKey(ref), JSON.stringify({ ...claims, jws }));
+    const made = await service.after(2 * HOUR_MS).erase(ref);
+    expect(made).toMatchObject({ actor: 'desk', supersedes: [] });
+    expect(await openReceipt(made.jws ?? '', keys)).toMatchObject({
+      recordingId: ref.recording,
+      deadline: made.deadline,
+    });
+    expect(made.deadline).not.toBe(planted.deadline);
+  }
 });
 
 test('two purges of one recording at once write two receipts, of which one stays and proves as much', async () => {

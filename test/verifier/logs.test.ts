@@ -173,7 +173,7 @@ test('entries are found by their hashes, however many there are, and the rest is
     Buffer.from(String(index).padStart(32, '0')).toString('base64url').split('').reverse().join('');
   for (let index = 0; index < 3000; index += 1) {
     live.add(index < 2000 ? 'a' : 'b', index, {
-      keptUntil: '',
+      keptUntil: '2026-11-30',
       hash: hash(index),
       recording: hash(index),
       generation: index % 3,
