@@ -32,14 +32,30 @@ function createShiftedClock() {
   };
 }
 
-/** Converts every time in an answer to what the shifted clock showed at that moment; changes nothing else. */
+/** Dates may be in whole seconds. */
+const PRECISION_MS = 1000;
+
+/**
+ * Converts every time in an answer to what the shifted clock showed at that moment; changes nothing else. The time of an
+ * object that was written through this store is known to the millisecond, so that it is not taken for one from before a turn.
+ */
 function seenThrough(clock: ReturnType<typeof createShiftedClock>, store: ObjectStore): ObjectStore {
-  const seen = (value: unknown, name = ''): unknown => {
+  const writes = new Map<string, number[]>();
+  const exactly = (realMs: number, key: unknown) =>
+    writes.get(String(key))?.findLast((writtenMs) => Math.abs(writtenMs - realMs) < PRECISION_MS) ?? realMs;
+  const seen = (value: unknown, name = '', key?: unknown): unknown => {
     if (name === 'storeTimeMs') return Number(value) + clock.now() - Date.now();
-    if (name === 'lastModifiedMs' || name === 'initiatedMs') return clock.at(Number(value));
+    if (name === 'lastModifiedMs') return clock.at(exactly(Number(value), key));
+    if (name === 'initiatedMs') return clock.at(Number(value));
     if (Array.isArray(value)) return value.map((item) => seen(item));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, seen(member, key)]));
+    const of = 'key' in value ? value.key : undefined;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, seen(member, key, of)]));
   };
-  return intercepting(store, async (call, _, go) => (call.startsWith('list') ? seen(await go()) : go()));
+  return intercepting(store, async (call, [key], go) => {
+    if (call === 'put' || call === 'completeMultipartUpload') {
+      writes.set(String(key), [...(writes.get(String(key)) ?? []), Date.now()]);
+    }
+    return call.startsWith('list') ? seen(await go()) : go();
+  });
 }

@@ -184,6 +184,25 @@ export function describeObjectStore(
       expect(await keysUnder(`${prefix}nothing`)).toEqual([]);
     });
 
+    test('listings tell an ETag of each object that changes with its content, and with nothing else', async () => {
+      const key = newPrefix();
+      const etagOf = async () => (await store.list(key)).objects[0]?.etag;
+      await store.put(key, Buffer.from('one'));
+      const first = await etagOf();
+      await store.tag(key, { a: 'b' });
+      expect(await etagOf()).toBe(first);
+      await store.put(key, Buffer.from('two'));
+      expect(await etagOf()).not.toBe(first);
+      await store.put(key, Buffer.from('one'));
+      expect(await etagOf()).toBe(first);
+      const uploadId = await store.createMultipartUpload(key, { contentType: 'video/webm' });
+      const etag = await store.uploadPart(key, uploadId, 1, Buffer.from('one'));
+      await store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, etag, sizeBytes: 3 }]);
+      expect(await etagOf()).not.toBe(first);
+      expect((await allVersions(store, key))[0]?.etag).toBe(await etagOf());
+      await store.delete([{ key }]);
+    });
+
     test('listings tell the size and the time of each object, by its only version too, and the clock of the store', async () => {
       const prefix = newPrefix();
       expect(await store.isVersioned()).toBe(false);

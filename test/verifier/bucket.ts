@@ -28,17 +28,10 @@ export const LATER_MS = 4 * HOUR_MS;
 
 export type Built = Awaited<ReturnType<typeof build>>;
 
-/**
- * Six days of two tenants, from nine o'clock on. Nothing is younger than the grace period at the end, but for one recording.
- * `settle` is called whenever the clock was turned: dates of a store may be in whole seconds.
- */
-export async function build(service: TestService, settle = async () => {}) {
+/** Six days of two tenants, from nine o'clock on. Nothing is younger than the grace period at the end, but for one recording. */
+export async function build(service: TestService) {
   const { clock, context, store } = service;
-  const advance = async (ms: number) => {
-    clock.advance(ms);
-    await settle();
-  };
-  await advance((9 * HOUR_MS + DAY_MS - (clock.now() % DAY_MS)) % DAY_MS);
+  clock.advance((9 * HOUR_MS + DAY_MS - (clock.now() % DAY_MS)) % DAY_MS);
   const startMs = clock.now();
   const by = (tenant: string) => ({ ...CALLER, tenant });
   const whole = {
@@ -76,7 +69,7 @@ export async function build(service: TestService, settle = async () => {}) {
   const swept: RecordingRef[] = [];
   for (const attempt of ['b1', 'b2', 'b3', 'b4']) swept.push(await record({ tenant: 'beta', attempt }, 'q1'));
   for (const ref of swept.slice(0, 2)) await play(ref);
-  await advance(2 * HOUR_MS);
+  clock.advance(2 * HOUR_MS);
   await assess(assessed);
   await liftRestriction(context, by('acme'), lifted, 'settled');
   await abortRecording(context, by('acme'), aborted);
@@ -85,7 +78,7 @@ export async function build(service: TestService, settle = async () => {}) {
   await submitExpired(service);
   // The days after it.
   for (let day = 1; day <= 5; day += 1) {
-    await advance(DAY_MS);
+    clock.advance(DAY_MS);
     await service.sweep();
     await play(played);
     await play(second);
@@ -95,13 +88,13 @@ export async function build(service: TestService, settle = async () => {}) {
     await play(beta.at(-1) as RecordingRef);
   }
   const another = await record({ attempt: 'erased' }, 'p6');
-  await advance(2 * HOUR_MS);
+  clock.advance(2 * HOUR_MS);
   await eraseRecording(context, by('acme'), another, 'controller-instruction');
   await play(played);
   await play(beta.at(-1) as RecordingRef);
-  await advance(3 * HOUR_MS);
+  clock.advance(3 * HOUR_MS);
   await service.sweep();
-  await advance(2 * HOUR_MS);
+  clock.advance(2 * HOUR_MS);
   const young = await record({ attempt: 'young' }, 'p7');
   const stored = [played, second, restricted, lifted, assessed, silent, abandoned];
   const refs = { played, second, restricted, lifted, assessed, silent, uploading, abandoned, erased, another, young };

@@ -1,6 +1,5 @@
 // The corruptions on a real store: the embedded one, or the one that TEST_S3_ENDPOINT names. Some of them, or, where
 // TEST_ALL_CORRUPTIONS is set, all: `ci/contracts` does so.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { TestService } from '../kit/service.ts';
@@ -23,14 +22,11 @@ let restore: () => Promise<void>;
 
 beforeAll(async () => {
   service = startServiceOn(await openTestStore(), OPTIONS);
-  bucket = await build(service, settle);
+  bucket = await build(service);
   restore = await remember(service.testStore.store);
 });
 
 afterAll(() => service.close());
-
-/** Dates of objects may be in whole seconds: what is written from now on is dated after the clock was turned. */
-const settle = () => sleep(1_100);
 
 const isMedia = (key: string) => key.endsWith('/media');
 
@@ -66,7 +62,6 @@ async function kindsLater(): Promise<string[]> {
   service.clock.step(LATER_MS);
   const { findings } = await service.verify();
   service.clock.step(-LATER_MS);
-  await settle();
   return findings.map(({ kind }) => kind);
 }
 
