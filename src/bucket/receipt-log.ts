@@ -21,13 +21,13 @@ import {
 import { z } from 'zod';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { type ListedObject, listAll, listPages, type ObjectStore } from '../objectstore/object-store.ts';
-import { parseJson, type Receipt, readAs, toBody } from './documents.ts';
+import { parseJson, type Receipt, readAs, refOf, toBody } from './documents.ts';
 import { keyOf, LOG_QUEUE_PREFIX, MAX_KEY_BYTES, MAX_LOG_SIZE, parseKey, prefixOf } from './layout.ts';
 import type { Signer } from './signer.ts';
 
 const entryText = z.string().refine((text) => parseEntry(text) !== undefined);
-/** Entries of a submission, which stays under a megabyte. */
-const MAX_SUBMITTED = 10_000;
+/** Receipts of a submission, which stays under a megabyte. */
+const MAX_SUBMITTED = 2_500;
 /** More submissions than a head ever names. */
 const MAX_INCLUDED = 50_000;
 const MAX_LEVELS = 5;
@@ -36,6 +36,8 @@ const submission = z.object({
   version: z.literal(1),
   tenantId: z.string(),
   entries: z.array(entryText).max(MAX_SUBMITTED),
+  /** The keys of the receipts that the entries stand for. */
+  receipts: z.array(z.string().max(MAX_KEY_BYTES)).max(MAX_SUBMITTED),
 });
 
 const hash = z
@@ -67,6 +69,9 @@ export interface StoredHead {
   readonly older: readonly ListedObject[];
 }
 
+/** What a submission brings: entries, and the key of the receipt of each. */
+export type Submitted = Pick<z.output<typeof submission>, 'entries' | 'receipts'>;
+
 /** A submission, as it is listed. */
 export interface Submission extends ListedObject {
   readonly tenant: string;
@@ -78,7 +83,7 @@ export function entryOf({ jws, keptUntil }: Pick<Receipt, 'jws' | 'keptUntil'>):
 }
 
 /**
- * Submits receipts to the log of their tenant: one object for each ten thousand, signed, so that nobody without the key brings anything into the
+ * Submits receipts to the log of their tenant: one object for each 2,500, signed, so that nobody without the key brings anything into the
  * log. To submit a receipt twice makes two entries, and does no harm. @throws StoreError
  */
 export async function submitReceipts(
@@ -86,9 +91,14 @@ export async function submitReceipts(
   tenant: string,
   receipts: readonly Receipt[],
 ): Promise<void> {
-  const entries = receipts.flatMap((receipt) => entryOf(receipt) ?? []).map(formatEntry);
-  while (entries.length > 0) {
-    const document = { version: 1, tenantId: tenant, entries: entries.splice(0, MAX_SUBMITTED) };
+  const signed = receipts.flatMap((receipt) => {
+    const entry = entryOf(receipt);
+    return entry ? [{ entry: formatEntry(entry), key: keyOf('receipt', refOf(receipt)) }] : [];
+  });
+  while (signed.length > 0) {
+    const some = signed.splice(0, MAX_SUBMITTED);
+    const entries = some.map(({ entry }) => entry);
+    const document = { version: 1, tenantId: tenant, entries, receipts: some.map(({ key }) => key) };
     const jws = await signer.sign('submission', toBody(document));
     await store.put(keyOf('log-queue', { tenant, unique: newUniqueName(randomBytes) }), Buffer.from(jws));
   }
@@ -161,13 +171,15 @@ export class ReceiptLog {
   }
 
   /** What a submission brings. `missing`: it is in the log, and was removed. @throws StoreError */
-  async readSubmission(signer: Signer, key: string): Promise<readonly string[] | 'missing' | 'forged' | 'unknown-key'> {
+  async readSubmission(signer: Signer, key: string): Promise<Submitted | 'missing' | 'forged' | 'unknown-key'> {
     const jws = await readAs(this.#store, key, (body) => Buffer.from(body).toString('latin1'));
     if (jws === undefined) return 'missing';
     const opened = jws === 'unreadable' ? 'forged' : await signer.open('submission', jws);
     if (opened === 'forged' || opened === 'unknown-key') return opened;
     const document = parseJson(submission, opened);
-    return document?.tenantId === this.#tenant ? document.entries : 'forged';
+    return document?.tenantId === this.#tenant && document.entries.length === document.receipts.length
+      ? document
+      : 'forged';
   }
 
   /** Submits again what came too late to be in its place. @throws StoreError */

@@ -100,6 +100,13 @@ export class ReceiptChain {
   }
 }
 
+/** The same receipt, which also replaces others: to the byte, whoever makes it, so that it may be made twice at once. */
+export async function replacing(signer: Signer, receipt: Receipt, hashes: readonly string[]): Promise<Receipt> {
+  const { jws: _, ...rest } = receipt;
+  const claims = { ...rest, supersedes: [...(receipt.supersedes ?? []), ...hashes] };
+  return { ...claims, jws: await signer.sign('receipt', toBody(claims)) };
+}
+
 /** How long after its deadline a recording was deleted, in milliseconds; 0 when it was in time. */
 export function latenessOf({ deadline, deletedAt }: Pick<Receipt, 'deadline' | 'deletedAt'>): number {
   return Math.max(0, Date.parse(deletedAt) - Date.parse(deadline));

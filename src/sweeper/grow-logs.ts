@@ -1,8 +1,21 @@
 // Lets the logs of receipts grow by what was submitted, so that two sweeps at once never make two logs of one (ADR 20).
-import { GrowingTree, originOf, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
+import { GrowingTree, originOf, parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
 import pMap from 'p-map';
-import { edgeOf, type Head, leafOf, listSubmissions, ReceiptLog, type Submission } from '../bucket/receipt-log.ts';
+import type { Receipt } from '../bucket/documents.ts';
+import { receiptRef } from '../bucket/inventory.ts';
+import {
+  edgeOf,
+  entryOf,
+  type Head,
+  leafOf,
+  listSubmissions,
+  ReceiptLog,
+  type Submission,
+  submitReceipts,
+} from '../bucket/receipt-log.ts';
+import { replacing } from '../bucket/receipts.ts';
 import type { Signer } from '../bucket/signer.ts';
+import type { RecordingRef } from '../model/ids.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { SweepRun } from './run.ts';
 
@@ -33,6 +46,12 @@ const MAX_INCLUDED = 20_000;
 interface Taken {
   readonly submission: Submission;
   readonly entries: readonly string[];
+}
+
+/** Hashes in the log of receipts of one recording. */
+interface Logged {
+  readonly ref: RecordingRef;
+  readonly hashes: ReadonlySet<string>;
 }
 
 class LogGrowth {
@@ -66,8 +85,43 @@ class LogGrowth {
     if (taken.length > 0) await this.#append(head, taken, stillListed);
     if (!stored) return;
     // Whoever listed a submission before it is removed reads a head that has it, and lists no head but the latest.
-    const isHeadOver = isOver({ lastModifiedMs: stored.storedAtMs });
-    await this.#run.remove([...(isHeadOver ? stillListed : []), ...stored.older.filter(isOver).map(({ key }) => key)]);
+    const removable = isOver({ lastModifiedMs: stored.storedAtMs }) ? stillListed : [];
+    await this.#reconcile(removable);
+    await this.#run.remove([...removable, ...stored.older.filter(isOver).map(({ key }) => key)]);
+  }
+
+  /**
+   * Two purges of one recording at once leave two receipts in the log, and one of them in the bucket: by now both have
+   * ended, and the one that stands is signed again so that it names the other. A GET for each receipt.
+   */
+  async #reconcile(keys: readonly string[]): Promise<void> {
+    const { context } = this.#run;
+    const read = await pMap(keys, (key) => this.#log.readSubmission(this.#signer, key), {
+      concurrency: STORE_CONCURRENCY,
+    });
+    const submitted = read.filter((one) => typeof one !== 'string');
+    const names = submitted.flatMap(({ entries, receipts }) =>
+      receipts.map((key, at) => ({ key, entry: entries[at] })),
+    );
+    const logged = [...Map.groupBy(names, ({ key }) => key)].flatMap(([key, own]): Logged[] => {
+      const ref = receiptRef(key);
+      const hashes = own.flatMap(({ entry = '' }) => parseEntry(entry)?.hash ?? []);
+      return ref?.tenant === this.#tenant ? [{ ref, hashes: new Set(hashes) }] : [];
+    });
+    const found = await pMap(logged, (one) => this.#replacementOf(one), { concurrency: STORE_CONCURRENCY });
+    const replacements = found.filter((receipt) => receipt !== undefined);
+    // A crash in between repeats both: the submissions that lead here are still listed.
+    await submitReceipts({ ...context, signer: this.#signer }, this.#tenant, replacements);
+    await pMap(replacements, (receipt) => this.#run.bucket.putReceipt(receipt), { concurrency: STORE_CONCURRENCY });
+  }
+
+  /** Undefined where the receipt that stands is one of those, or names them. */
+  async #replacementOf({ ref, hashes }: Logged): Promise<Receipt | undefined> {
+    const receipt = await this.#run.bucket.readReceipt(ref);
+    const own = receipt && receipt !== 'unreadable' ? entryOf(receipt) : undefined;
+    if (!receipt || receipt === 'unreadable' || !own) return undefined;
+    const lost = [...hashes].filter((hash) => hash !== own.hash && !receipt.supersedes?.includes(hash)).sort();
+    return lost.length === 0 ? undefined : replacing(this.#signer, receipt, [own.hash, ...lost]);
   }
 
   /** Those that can be judged, in order: the rest has to wait behind one that cannot. */
@@ -78,15 +132,15 @@ class LogGrowth {
     });
     const taken: Taken[] = [];
     for (const [at, submission] of ready.entries()) {
-      const entries = read[at] ?? 'missing';
+      const submitted = read[at] ?? 'missing';
       // Another sweep has a later head, which has it.
-      if (entries === 'missing') return [];
-      if (entries === 'unknown-key') {
+      if (submitted === 'missing') return [];
+      if (submitted === 'unknown-key') {
         tally.problem({ code: 'log-key-unknown' }, submission.key);
         return taken;
       }
-      if (entries === 'forged') tally.problem({ code: 'log-submission-forged' }, submission.key);
-      else taken.push({ submission, entries });
+      if (submitted === 'forged') tally.problem({ code: 'log-submission-forged' }, submission.key);
+      else taken.push({ submission, entries: submitted.entries });
     }
     return taken;
   }
@@ -118,10 +172,10 @@ class LogGrowth {
   /** It came when its place was taken. Its new date gives it another one. */
   async #resubmit({ key }: Submission): Promise<void> {
     const { bucket, context, tally } = this.#run;
-    const entries = await this.#log.readSubmission(this.#signer, key);
-    if (entries === 'missing') return;
-    if (entries === 'forged') return tally.problem({ code: 'log-submission-forged' }, key);
-    if (entries === 'unknown-key') return tally.problem({ code: 'log-key-unknown' }, key);
+    const submitted = await this.#log.readSubmission(this.#signer, key);
+    if (submitted === 'missing') return;
+    if (submitted === 'forged') return tally.problem({ code: 'log-submission-forged' }, key);
+    if (submitted === 'unknown-key') return tally.problem({ code: 'log-key-unknown' }, key);
     await this.#log.resubmit(key, context.randomBytes);
     await bucket.removeKey(key);
   }

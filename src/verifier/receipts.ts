@@ -85,8 +85,9 @@ async function checkBatch(run: VerifyRun, key: string, index: ReceiptIndex, isJu
     const ref = receiptRef(receiptKey);
     if (!found && !ref) await run.report('unknown-key', receiptKey, 'named by an index of receipts');
     if (!found && ref && isJudged) await reportMissing(run, receiptKey, ref);
-    // Of a receipt that a later run wrote again, or that was never written, the hash in this chain is not known.
-    before = found && inChain ? found.hash : undefined;
+    // Of a receipt that was written or signed again, or that was never written, the hash in this chain is not known.
+    const isAgain = (found?.receipt.supersedes ?? []).length > 0;
+    before = found && inChain && !isAgain ? found.hash : undefined;
   }
   if (index.last !== undefined && before !== undefined && before !== index.last) {
     await run.report('receipt-changed', index.keys.at(-1) ?? key, `the last of its index in run ${index.run}`);

@@ -17,6 +17,7 @@ import type { Receipt } from '../../src/bucket/documents.ts';
 import { entryOf, type Head, ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
+import { newRecordingId } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { createSyncSigner, privateJwk, testSigner } from '../kit/signer.ts';
@@ -125,7 +126,11 @@ test('a log grows across the borders of its tiles, and every checkpoint that was
   const held: string[] = [];
   const receipt = (await erase(1))[0] as Receipt;
   for (let round = 0; round < 8; round += 1) {
-    const many = Array.from({ length: 97 }, (_, index) => ({ ...receipt, jws: `${receipt.jws}${round}-${index}` }));
+    const many = Array.from({ length: 97 }, (_, index) => ({
+      ...receipt,
+      recordingId: newRecordingId(0, service.context.randomBytes),
+      jws: `${receipt.jws}${round}-${index}`,
+    }));
     await submitReceipts({ ...service.context, signer: testSigner }, 'acme', many);
     const { checkpoints } = await service.after(2 * HOUR_MS).sweep();
     held.push(checkpoints.acme ?? '');
@@ -227,11 +232,11 @@ test('what comes too late to be in its place is submitted again, and takes anoth
 });
 
 test('only what a key of the service has signed comes into a log, for the tenant that it names', async () => {
-  await erase(1);
+  const [erased] = await erase(1);
   const [own = ''] = await service.keys('log-queue/');
   const body = (await service.store.get(own)) ?? new Uint8Array();
   const stranger = await createSigner([privateJwk('stranger')]);
-  const receipt = { keptUntil: '2027-01-01', jws: 'x' } as Receipt;
+  const receipt = { ...erased, jws: 'x' } as Receipt;
   await service.put('log-queue/acme/garbage', 'x');
   await service.put('log-queue/acme/torn', body.slice(0, 99));
   await service.put('log-queue/beta/of-another-tenant', body);
@@ -276,6 +281,21 @@ test('a purge whose submission failed is repeated, and its receipt comes into th
   expect(await service.objectsOf(ref)).toEqual([]);
   await service.after(2 * HOUR_MS).sweep();
   expect(await entriesOf()).toHaveLength(1);
+  expect(await findingsOf()).toEqual([]);
+});
+
+test('of two sweeps that prove one deletion at once, every entry has its receipt, or one that replaces it', async () => {
+  await service.record();
+  service.clock.advance(29.5 * DAY_MS);
+  await Promise.all([service.sweep(), service.sweep()]);
+  await service.after(2 * HOUR_MS).sweep();
+  await service.after(2 * HOUR_MS).sweep();
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await entriesOf()).toHaveLength(3);
+  expect(await findingsOf()).toEqual([]);
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await service.keys('log-queue/')).toEqual([]);
+  expect(await service.kinds()).toEqual([]);
   expect(await findingsOf()).toEqual([]);
 });
 
