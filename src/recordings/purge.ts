@@ -281,6 +281,8 @@ class Purge {
       await this.#each(async (job) => {
         const receipt = receiptOf.get(job);
         if (!receipt) return;
+        // Suspended behind the index: the receipt that another has written by now is in the log.
+        if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
         await this.#bucket.putReceipt(receipt);
         job.receipt = receipt;
         job.progress = { step: 'proven', receipt };

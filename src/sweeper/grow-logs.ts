@@ -108,20 +108,25 @@ class LogGrowth {
       const hashes = own.flatMap(({ entry = '' }) => parseEntry(entry)?.hash ?? []);
       return ref?.tenant === this.#tenant ? [{ ref, hashes: new Set(hashes) }] : [];
     });
-    const found = await pMap(logged, (one) => this.#replacementOf(one), { concurrency: STORE_CONCURRENCY });
-    const replacements = found.filter((receipt) => receipt !== undefined);
-    // A crash in between repeats both: the submissions that lead here are still listed.
-    await submitReceipts({ ...context, signer: this.#signer }, this.#tenant, replacements);
-    await pMap(replacements, (receipt) => this.#run.bucket.putReceipt(receipt), { concurrency: STORE_CONCURRENCY });
+    const found = await pMap(logged, (one) => this.#settle(one), { concurrency: STORE_CONCURRENCY });
+    const unlogged = found.filter((receipt) => receipt !== undefined);
+    await submitReceipts({ ...context, signer: this.#signer }, this.#tenant, unlogged);
   }
 
-  /** Undefined where the receipt that stands is one of those, or names them. */
-  async #replacementOf({ ref, hashes }: Logged): Promise<Receipt | undefined> {
-    const receipt = await this.#run.bucket.readReceipt(ref);
+  /**
+   * The receipt that stands, where it may not be in the log yet. A crash before it is submitted repeats this: the submissions
+   * that lead here are still listed.
+   */
+  async #settle({ ref, hashes }: Logged): Promise<Receipt | undefined> {
+    const { bucket } = this.#run;
+    const receipt = await bucket.readReceipt(ref);
     const own = receipt && receipt !== 'unreadable' ? entryOf(receipt) : undefined;
     if (!receipt || receipt === 'unreadable' || !own) return undefined;
     const lost = [...hashes].filter((hash) => hash !== own.hash && !receipt.supersedes?.includes(hash)).sort();
-    return lost.length === 0 ? undefined : replacing(this.#signer, receipt, [own.hash, ...lost]);
+    if (lost.length === 0) return hashes.has(own.hash) ? undefined : receipt;
+    const replacement = await replacing(this.#signer, receipt, [own.hash, ...lost]);
+    await bucket.putReceipt(replacement);
+    return replacement;
   }
 
   /** Those that can be judged, in order: the rest has to wait behind one that cannot. */
