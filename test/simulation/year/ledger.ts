@@ -28,6 +28,8 @@ interface Kept {
   /** An upload with parts was aborted so long before the deletion margin: its end has to be in the audit trail in the end. */
   abortedBeforeMs: number;
   isCounted: boolean;
+  /** As its receipt has it. */
+  provenDeadline: string | undefined;
 }
 
 interface KeptAttempt {
@@ -91,6 +93,7 @@ export function openLedger(store: MemoryStore, now: () => number, policy: Retent
       isEnded: false,
       abortedBeforeMs: 0,
       isCounted: false,
+      provenDeadline: undefined,
     };
     figures.created += 1;
     recordings.set(ref.recording, kept);
@@ -159,6 +162,9 @@ export function openLedger(store: MemoryStore, now: () => number, policy: Retent
   function prove(ref: RecordingRef, key: string): void {
     const receipt = parseDocument('receipt', store.peek(key) ?? new Uint8Array(), ref);
     const kept = know(ref);
+    // One that a sweep signs again says what it said.
+    if (receipt?.supersedes?.length && receipt.deadline === kept.provenDeadline) return;
+    kept.provenDeadline = receipt?.deadline;
     figures.receipts += 1;
     const deadlineMs = Date.parse(receipt?.deadline ?? '');
     const isRight =
