@@ -19,7 +19,7 @@ import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
-import { failing, overriding, replacing } from '../kit/interventions.ts';
+import { failing, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { createSyncSigner, privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
@@ -296,6 +296,20 @@ test('of two sweeps that prove one deletion at once, every entry has its receipt
   await service.after(2 * HOUR_MS).sweep();
   expect(await service.keys('log-queue/')).toEqual([]);
   expect(await service.kinds()).toEqual([]);
+  expect(await findingsOf()).toEqual([]);
+});
+
+test('a sweep that was suspended behind its index of receipts writes none over that of another', async () => {
+  await service.record();
+  service.clock.advance(29.5 * DAY_MS);
+  const others = async () => {
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) await service.after(2 * HOUR_MS).sweep();
+  };
+  const index = { when: 'after', call: 'put', keys: /^due\/.*\/receipts\// } as const;
+  const report = await meanwhile(service.store, index, others, (store) => service.sweepOn(store));
+  expect(report.problems.map(({ code }) => code)).toEqual(['overtaken']);
+  for (let sweeps = 0; sweeps < 4; sweeps += 1) await service.after(2 * HOUR_MS).sweep();
+  expect(await entriesOf()).toHaveLength(1);
   expect(await findingsOf()).toEqual([]);
 });
 
