@@ -380,7 +380,7 @@ export const MISTAKES: readonly Mistake[] = [
     put: async (key, body) =>
       store.put(
         key,
-        kindOf(key) === 'log-head' ? toBody({ ...JSON.parse(`${Buffer.from(body)}`), included: [] }) : body,
+        kindOf(key) === 'log-head' ? toBody({ ...JSON.parse(Buffer.from(body).toString()), included: [] }) : body,
       ),
   })),
   mistake('sweep', 3888, 'the head that was written last counts, and not the largest', {
