@@ -25,6 +25,8 @@ export interface MemoryStoreOptions {
   readonly remembersCompletions?: boolean;
   /** Times of objects, and the store's own, in whole seconds: `Last-Modified` and `Date` have no more. */
   readonly wholeSeconds?: boolean;
+  /** The date of what is written to a key now; a store may date an object when its PUT begins. Default: the store's clock. */
+  readonly dateOf?: (key: string) => number;
   /** At most this many keys a page; S3 may always answer with fewer than were asked for. */
   readonly pageKeys?: number;
   /** Folder before folder, as a file system has them (SeaweedFS): `x/1` comes before `x-1/1`. Default: by bytes, as S3. */
@@ -87,8 +89,11 @@ export class MemoryStore implements ObjectStore {
 
   /** The store's clock. */
   now(): number {
-    const nowMs = this.#options.now();
-    return this.#options.wholeSeconds ? Math.floor(nowMs / 1000) * 1000 : nowMs;
+    return this.#told(this.#options.now());
+  }
+
+  #told(timeMs: number): number {
+    return this.#options.wholeSeconds ? Math.floor(timeMs / 1000) * 1000 : timeMs;
   }
 
   /** The current body of a key; undefined if there is none. */
@@ -308,7 +313,8 @@ export class MemoryStore implements ObjectStore {
     const versionId = this.#options.versioned ? this.#newName('version') : 'null';
     const versions = this.#objects.get(key);
     const older = this.#options.versioned ? versions : [];
-    const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs: this.now(), etag };
+    const lastModifiedMs = this.#told(this.#options.dateOf?.(key) ?? this.#options.now());
+    const about = { key, versionId, sizeBytes: body?.length ?? 0, lastModifiedMs, etag };
     this.#objects.set(key, [{ ...about, body, tags: {} }, ...(older ?? [])]);
     if (!versions) this.#keys.add(key);
   }

@@ -9,13 +9,14 @@ import { abortRecording, eraseRecording, withdrawRecording } from '../../src/rec
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
-import { erasureIsWhole, must, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
+import { erasureIsWhole, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepBy, verifyOnce } from './operators.ts';
 import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
 import type { Random } from './random.ts';
 import { restrict, review } from './reviewers.ts';
 import { type Answer, callService, type PartUrl, putPart, type Taking } from './service.ts';
+import { must } from './violation.ts';
 import type { Process } from './world.ts';
 
 const TENANTS = ['acme', 'beta'];

@@ -1,17 +1,19 @@
 // One history from its seed: the steps of its plan, then quiet, and what must be true at the end.
 
-import { ATTEMPTS_PREFIX, parseKey } from '../../src/bucket/layout.ts';
+import { ATTEMPTS_PREFIX, LOG_QUEUE_PREFIX, parseKey } from '../../src/bucket/layout.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import type { Finding, FindingKind } from '../../src/verifier/findings.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { ACTORS } from './actors.ts';
-import { must, tagsTellTheDeadline, Violation } from './invariants.ts';
+import { tagsTellTheDeadline } from './invariants.ts';
+import { checkLogProof, Logs, type Proof } from './logs.ts';
 import type { Model } from './model.ts';
 import { sweepBy } from './operators.ts';
 import type { Step } from './plan.ts';
 import { newRandom } from './random.ts';
 import { type HistoryOptions, newSimulation, runCommand, type Simulation, type Taking } from './service.ts';
+import { must, Violation } from './violation.ts';
 
 export type History = Awaited<ReturnType<typeof runHistory>>;
 
@@ -19,6 +21,7 @@ export type History = Awaited<ReturnType<typeof runHistory>>;
 export async function runHistory(seed: number, options: HistoryOptions = {}) {
   const simulation = newSimulation(seed, options);
   const { world, trace } = simulation;
+  await simulation.model.logs?.begin('acme', simulation.logs?.begunWith ?? 0, seed);
   const steps = simulation.steps.filter(({ number }) => !options.without?.has(stepName(number)));
   for (const step of steps) {
     world.at(step.atMs, () => {
@@ -27,8 +30,12 @@ export async function runHistory(seed: number, options: HistoryOptions = {}) {
     });
   }
   await world.run();
-  run(simulation, { number: 0, kind: 'sweep', atMs: 0 }, conclude);
+  const proofs: Proof[] = [];
+  run(simulation, { number: 0, kind: 'sweep', atMs: 0 }, (taking) => conclude(taking, proofs));
   await world.run();
+  // Here, where the order of events does not depend on it: whoever checks proofs has other threads verify signatures.
+  if (!world.violation)
+    for (const proof of proofs) await checkLogProof(proof).catch((error: Error) => world.fail(error));
   const { violation } = world;
   if (violation && !(violation instanceof Violation)) throw new Error(`seed ${seed}`, { cause: violation });
   return {
@@ -50,7 +57,7 @@ function run(simulation: Simulation, step: Step, act: (taking: Taking) => Promis
 }
 
 /** Faults stop and clocks are right: within two sweeps everything due is gone, whatever is poisoned; the rest is whole. */
-async function conclude(taking: Taking): Promise<void> {
+async function conclude(taking: Taking, proofs: Proof[]): Promise<void> {
   const { simulation } = taking;
   const { world, model, rules, replicas, sweepers } = simulation;
   world.isQuiet = true;
@@ -65,11 +72,30 @@ async function conclude(taking: Taking): Promise<void> {
   });
   await world.sleep(Math.max(rules.unassessedMs, rules.afterAssessmentMs));
   await twoSweeps(taking);
+  proofs.push(...(await settleLogs(taking)));
   onlyProofsAreLeft(model);
   await nothingIsWrong(taking, () => false);
   await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
   await twoSweeps(taking);
+  proofs.push(...(await settleLogs(taking)));
   onlyWhatIsPoisonedIsLeft(model);
+}
+
+/** Submitted, in a head that is past the grace period, and removed: three sweeps; as many again for what was signed again. */
+const MOST_LOG_SWEEPS = 8;
+
+/** After enough sweeps every submission is in the log. */
+async function settleLogs(taking: Taking): Promise<readonly Proof[]> {
+  const { sweepers, model, world } = taking.simulation;
+  const { logs, store } = model;
+  if (!logs) return [];
+  for (let sweeps = 0; sweeps < MOST_LOG_SWEEPS && !logs.isSettled(); sweeps += 1) {
+    await sweepBy(taking, sweepers[0]);
+    await world.sleep(2 * HOUR_MS);
+  }
+  // Where a manifest cannot be deleted, each sweep proves the deletion once more.
+  must(logs.isSettled() || store.refusedKeys.size > 0, 'what is submitted comes into the log', '');
+  return logs.proofs();
 }
 
 async function twoSweeps(taking: Taking): Promise<void> {
@@ -125,7 +151,9 @@ function isExcused(model: Model, key: string): boolean {
 
 function onlyProofsAreLeft(model: Model): void {
   const isProof = (key: string) => /^(receipts|audit)\/|^due\/[^/]+\/(receipts|orders)\//.test(key);
-  const keys = model.store.keysUnder('').filter((key) => !isProof(key));
+  const isLogged = (key: string) =>
+    Logs.isOfLog(key) || (key.startsWith(LOG_QUEUE_PREFIX) && model.store.refusedKeys.size > 0);
+  const keys = model.store.keysUnder('').filter((key) => !isProof(key) && !isLogged(key));
   const uploads = model.store.uploadsToEnd('').map(({ key }) => key);
   const left = [...keys, ...uploads].find((key) => !isExcused(model, key));
   must(left === undefined, 'everything due is gone within two sweeps', left ?? '');
@@ -141,6 +169,8 @@ function onlyWhatIsPoisonedIsLeft(model: Model): void {
   if (model.store.refusedKeys.size > 0) return;
   // The head of the queue says which retention it was made for; it names nobody, and stays.
   const isOrders = (key: string) => /^due\/[^/]+\/orders\//.test(key);
-  const left = model.store.keysUnder('').filter((key) => !isOrders(key) && !isExcused(model, key));
+  const left = model.store
+    .keysUnder('')
+    .filter((key) => !isOrders(key) && !Logs.isOfLog(key) && !isExcused(model, key));
   must(left.length === 0, 'proofs go after their time', left.join(' '));
 }

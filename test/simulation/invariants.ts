@@ -7,26 +7,15 @@ import { keysIn, type StoreCall } from '../kit/interventions.ts';
 import { attemptPrefix, participantKey, receiptKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { PART_SIZE_BYTES } from './plan.ts';
+import { must, Violation } from './violation.ts';
 import type { Effect, Request, World } from './world.ts';
-
-export class Violation extends Error {
-  override readonly name = 'Violation';
-  readonly invariant: string;
-
-  constructor(invariant: string, detail: string) {
-    super(`${invariant}: ${detail}`);
-    this.invariant = invariant;
-  }
-}
-
-export function must(holds: boolean, invariant: string, detail: string): void {
-  if (!holds) throw new Violation(invariant, detail);
-}
 
 /** After each effect on the store. */
 export function checkEffect(model: Model, world: World, effect: Effect): void {
   learn(model, world, effect);
   const { method, key, gone, aborted } = effect;
+  if (method === 'put') model.logs?.written(key, world.nowMs - effect.sentMs > model.rules.settleMs);
+  for (const name of gone) model.logs?.deleted(name);
   const touched: AttemptRef[] = [];
   for (const name of gone) {
     const parsed = parseKey(name);
@@ -183,7 +172,8 @@ export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, a
   if (tenant === undefined || method === 'isVersioned') return;
   for (const key of keysIn(args)) {
     const parsed = parseKey(key);
-    const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : undefined;
+    const ofLog = parsed && 'tenant' in parsed ? parsed.tenant : undefined;
+    const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : ofLog;
     const isShared = parsed?.type === 'due-receipts';
     const isPrefix = method.startsWith('list') && /^(attempts|participants|receipts)\//.test(key);
     const isOwn = owner === undefined ? isPrefix && key.split('/')[1] === tenant : owner === tenant;

@@ -1,8 +1,8 @@
 // Deliberate mistakes that the simulator has to catch, each made at the ports: between the code and its store, or in the
 // context that it is given. So they do not depend on how the code is written.
 import { type Manifest, parseDocument, toBody } from '../../src/bucket/documents.ts';
-import { ATTEMPTS_PREFIX, parseKey } from '../../src/bucket/layout.ts';
-import { DAY_MS } from '../../src/model/durations.ts';
+import { ATTEMPTS_PREFIX, LOG_QUEUE_PREFIX, parseKey } from '../../src/bucket/layout.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import type { StoredPart } from '../../src/model/parts.ts';
 import { toIso } from '../../src/model/times.ts';
@@ -192,6 +192,33 @@ const madeUp = ({ tenant, exam, attempt, recording }: RecordingRef): Manifest =>
   uploadId: 'none',
 });
 
+/** What a listing of submissions shows, changed one by one. */
+const submissions = (change: (object: ListPage['objects'][number], page: ListPage) => number): Calls =>
+  listing((page, prefix) =>
+    prefix.startsWith(LOG_QUEUE_PREFIX)
+      ? { objects: page.objects.map((object) => ({ ...object, lastModifiedMs: change(object, page) })) }
+      : {},
+  );
+
+/** The heads that were there when the sweep began. */
+const headsReadFirst: Calls = (store) => {
+  const heads = new Map<string, ListPage>();
+  return {
+    async list(prefix, options) {
+      if (heads.size === 0) {
+        for (const tenant of ['acme', 'beta']) {
+          const own = `log/${tenant}/heads/`;
+          heads.set(own, await store.list(own));
+        }
+      }
+      return heads.get(prefix) ?? store.list(prefix, options);
+    },
+  };
+};
+
+const includedIn = (head: Uint8Array | undefined) =>
+  (JSON.parse(Buffer.from(head ?? '{}').toString()) as { included?: string[] }).included ?? [];
+
 type WithPolicy = Pick<RecordingsContext, 'policy'>;
 const everyTenantAlike = ({ policy }: WithPolicy) => ({ policy: { ...policy, byTenantMs: new Map<string, number>() } });
 const laterPolicy = ({ policy }: WithPolicy) =>
@@ -222,9 +249,9 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
   mistake('assess', 16, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
   mistake('sweep', 40, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
-  mistake('sweep', 1, 'sweep writes no index of receipts', withoutPut('due-receipts')),
+  mistake('sweep', 2, 'sweep writes no index of receipts', withoutPut('due-receipts')),
   mistake('erase', 97, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
-  mistake('sweep', 1, 'sweep writes no receipts', withoutPut('receipt')),
+  mistake('sweep', 2, 'sweep writes no receipts', withoutPut('receipt')),
   mistake('assess', 88, 'assess writes no tags', () => ({ tag: async () => true })),
   mistake('complete', 1033, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
@@ -253,7 +280,7 @@ export const MISTAKES: readonly Mistake[] = [
   })),
   mistake('complete', 58, 'complete does not see a deletion', hidden('deleting')),
   mistake('complete', 13, 'complete believes every part to be there', closed),
-  mistake('sweep', 121, 'salvage completes an upload with a hole', closed),
+  mistake('sweep', 72, 'salvage completes an upload with a hole', closed),
   mistake('abort', 494, 'abort does not look again after its end', hiddenAfter('abortMultipartUpload', ['media'], 1)),
   mistake(DELETING, 1, 'purge believes that every upload is gone', () => ({ listParts: async () => undefined })),
   mistake(DELETING, 6, 'nobody sees an upload that no manifest names', answering(UPLOADS, { uploads: [] })),
@@ -302,7 +329,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 193, 'sweep believes its own clock', (store, now) =>
     listing(() => ({ storeTimeMs: now() }))(store, now),
   ),
-  mistake('sweep', 15, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
+  mistake('sweep', 16, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
   mistake('sweep', 4, 'sweep comes a day too late', { command: () => ({ leadMs: 0 }) }),
   mistake('sweep', 2, 'sweep does not know what a tenant agreed', { command: everyTenantAlike }),
   mistake('create', 2, 'create does not know what a tenant agreed', { service: everyTenantAlike }),
@@ -321,6 +348,58 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 40, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 4841, 'erase ignores what could not be deleted', deleteFailuresIgnored),
+  // The logs of receipts.
+  mistake('sweep', 17, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
+  mistake(
+    'sweep',
+    1277,
+    'sweep takes what is young into the log',
+    submissions(({ lastModifiedMs }) => lastModifiedMs - DAY_MS),
+  ),
+  mistake(
+    'sweep',
+    1,
+    'sweep orders the log by the names of submissions alone',
+    submissions(({ lastModifiedMs }, { storeTimeMs }) => (storeTimeMs - lastModifiedMs > HOUR_MS ? 0 : lastModifiedMs)),
+  ),
+  mistake('sweep', 1, 'sweep sees the first page of what was submitted', onePage(LOG_QUEUE_PREFIX)),
+  mistake('sweep', 1, 'sweep forgets which submissions are in the log', (store) => ({
+    put: async (key, body) =>
+      store.put(
+        key,
+        kindOf(key) === 'log-head' ? toBody({ ...JSON.parse(Buffer.from(body).toString()), included: [] }) : body,
+      ),
+  })),
+  mistake('sweep', 3888, 'the head that was written last counts, and not the largest', {
+    listing: ({ objects }, prefix) => ({
+      objects: prefix.startsWith('log/') ? objects.toSorted((a, b) => b.lastModifiedMs - a.lastModifiedMs) : objects,
+    }),
+  }),
+  mistake('sweep', 1, 'sweep deletes submissions before the head that names them', (store) => ({
+    async put(key, body) {
+      if (kindOf(key) === 'log-head') await store.delete(includedIn(body).map((name) => ({ key: name })));
+      return store.put(key, body);
+    },
+  })),
+  mistake('sweep', 218, 'sweep skips a submission that it could not read', (store) => ({
+    get: (key) => (kindOf(key) === 'log-queue' ? store.get(key).catch(() => Buffer.from('x')) : store.get(key)),
+  })),
+  mistake('sweep', 1, 'sweep writes bundles after the head that counts them', putAfter('log-entries', 'log-head')),
+  mistake('sweep', 1, 'sweep writes no bundles', withoutPut('log-entries')),
+  mistake('sweep', 1, 'sweep never removes what is in the log', withoutDelete('log-queue')),
+  mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
+  mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
+  mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
+  mistake('sweep', 351, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake(DELETING, 80, 'purge submits no receipt that another has written', (store) => {
+    let hasWritten = false;
+    return {
+      async put(key, ...rest) {
+        hasWritten ||= kindOf(key) === 'receipt';
+        if (kindOf(key) !== 'log-queue' || hasWritten) await store.put(key, ...rest);
+      },
+    };
+  }),
   // Others.
   mistake('erase', 1, 'erase lists beyond its tenant', (store) => ({
     async list(prefix, options) {

@@ -8,6 +8,7 @@ import { keyedRandom } from '../../src/recordings/idempotency.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
+import { Logs } from './logs.ts';
 import type { Request } from './world.ts';
 
 /** The rules of a history. */
@@ -47,6 +48,8 @@ type Known = ReturnType<typeof newKnown>;
 
 export class Model {
   readonly store: MemoryStore;
+  /** Undefined where the service has no key to sign with. */
+  readonly logs: Logs | undefined;
   readonly rules: Rules;
   readonly recordings = new Map<string, Known>();
   /** Keys that nobody can read or may delete: they stay, and are reported. */
@@ -64,8 +67,9 @@ export class Model {
   /** Two were at work at the same time. */
   hadSweepsAtOnce = false;
 
-  constructor(store: MemoryStore, rules: Rules) {
+  constructor(store: MemoryStore, rules: Rules, { isSigned = false } = {}) {
     this.store = store;
+    this.logs = isSigned ? new Logs(store) : undefined;
     this.rules = rules;
   }
 

@@ -4,9 +4,10 @@ import { MAX_CLOCK_SKEW_MS } from '../../src/model/times.ts';
 import type { SweepReport } from '../../src/sweeper/report.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { verify } from '../../src/verifier/verify.ts';
-import { aSweepLeavesNothingDue, must } from './invariants.ts';
+import { aSweepLeavesNothingDue } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { runCommand, type Taking } from './service.ts';
+import { must } from './violation.ts';
 import type { Process } from './world.ts';
 
 /** A run of one of the two sweepers; both may be at work. */

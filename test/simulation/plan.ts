@@ -68,8 +68,41 @@ export function newPlan(seed: number) {
       wholeSeconds: random.chance(0.5),
       listsUploads: newRandom(seed, 1000).pick(LISTS_UPLOADS),
     },
-    steps: newSteps(random),
+    ...withLogs(newSteps(random), seed),
   };
+}
+
+const SIGNED = 0.25;
+/** A tenant of long standing has a log that is about to fill a tile of 256, or nothing. */
+const BEGUN_WITH = [0, 0, 0, 250, 254, 255, 300] as const;
+/** After what was submitted has become old enough for the log, and after the head that has it has. */
+const LOG_GAPS_MS = [61, 61, 65, 90, 121, 125, 181, 200, 1440].map((minutes) => minutes * MINUTE_MS);
+
+/** From a step to when something of it is due. */
+const DUE_GAPS_MS = [0, 0, 2, 9, 29].map((days) => days * DAY_MS + MINUTE_MS);
+
+/**
+ * Some services sign receipts. Logs grow where sweeps come an hour after others: those are steps of their own, from random
+ * numbers of their own, beside the others. Erasures submit while sweeps list.
+ */
+function withLogs(steps: readonly Step[], seed: number) {
+  const random = newRandom(seed, 1001);
+  if (!random.chance(SIGNED)) return { steps, logs: undefined };
+  const more: Step[] = [];
+  const add = (kind: StepKind, atMs: number) => void more.push({ number: 2001 + more.length, kind, atMs });
+  for (let meetings = random.between(2, 4); meetings > 0; meetings -= 1) {
+    let atMs = random.pick(steps).atMs + random.pick(DUE_GAPS_MS);
+    for (let left = random.between(2, 4); left > 0; left -= 1) {
+      const spreadMs = random.pick(MEETINGS_MS);
+      for (let sweeps = random.between(1, 2); sweeps > 0; sweeps -= 1) add('sweep', atMs + random.between(0, spreadMs));
+      if (random.chance(0.3)) add('erase', atMs + random.between(0, spreadMs));
+      if (random.chance(0.3)) add('erase', atMs + random.between(0, spreadMs));
+      atMs += random.pick(LOG_GAPS_MS);
+    }
+  }
+  // Submissions and heads are dated when their PUT begins.
+  const areDatedEarly = random.chance(0.5);
+  return { steps: [...steps, ...more], logs: { begunWith: random.pick(BEGUN_WITH), areDatedEarly } };
 }
 
 function newSteps(random: Random): Step[] {

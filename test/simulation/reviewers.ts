@@ -7,9 +7,10 @@ import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { recordingKey } from '../kit/keys.ts';
-import { must, storedMeansWhole } from './invariants.ts';
+import { storedMeansWhole } from './invariants.ts';
 import { CLOCK_TOLERANCE_MS, type Model } from './model.ts';
 import { callService, type Simulation, type Taking } from './service.ts';
+import { must } from './violation.ts';
 
 /** What is known of a recording when a request begins. Its answer must fit this state or a later one. */
 function before({ world, model }: Simulation, ref: RecordingRef) {

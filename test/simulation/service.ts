@@ -18,12 +18,13 @@ import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { overriding } from '../kit/interventions.ts';
 import { attemptPrefix } from '../kit/keys.ts';
 import { MemoryStore } from '../kit/memory-store.ts';
-import { checkEffect, tenantsStayApart, Violation } from './invariants.ts';
+import { checkEffect, tenantsStayApart } from './invariants.ts';
 import type { Mistake, UseCase } from './mistakes.ts';
 import { Model, REQUEST_LIMIT_MS, type Rules } from './model.ts';
 import { newPlan, PART_SIZE_BYTES, START_MS, type Step } from './plan.ts';
 import { newRandom, type Random } from './random.ts';
 import { Trace } from './trace.ts';
+import { Violation } from './violation.ts';
 import { ConnectionLost, type Effect, type Process, World } from './world.ts';
 
 export interface HistoryOptions {
@@ -36,23 +37,27 @@ export interface HistoryOptions {
 }
 
 const DEFAULTS = readSettings({});
+/** An object is shown before the grace period is over. */
+const MOST_EARLY_MS = 55 * MINUTE_MS;
 
 /** One history while it runs. */
 export type Simulation = ReturnType<typeof newSimulation>;
 
 export function newSimulation(seed: number, options: HistoryOptions) {
   const { without = new Set<string>(), mistake, clocksJump } = options;
-  const { rules, sizes, rates, steps, ...plan } = newPlan(seed);
+  const { rules, sizes, rates, steps, logs, ...plan } = newPlan(seed);
   const trace = new Trace();
-  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs });
-  const model = new Model(store, rules);
+  const dateOf = (key: string) =>
+    logs?.areDatedEarly && key.startsWith('log') ? Math.max(world.sentMs, world.nowMs - MOST_EARLY_MS) : world.nowMs;
+  const store = new MemoryStore({ ...plan.store, now: () => world.nowMs, dateOf });
+  const model = new Model(store, rules, { isSigned: logs !== undefined });
   const onEffect = (effect: Effect) => checkEffect(model, world, effect);
   const world: World = new World(START_MS, { store, trace, rates, without, onCall: tenantsStayApart, onEffect });
   const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined, auditChains: undefined });
   const replicas = [process('replica-1'), process('replica-2')] as const;
   const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
   const clients = process('client');
-  return { seed, steps, world, trace, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
+  return { seed, steps, logs, world, trace, model, rules, sizes, replicas, sweepers, clients, mistake, clocksJump };
 }
 
 /** A step while it is taken: its own random numbers, and its requests by number. */
@@ -72,8 +77,8 @@ export interface PartUrl extends PartToSign {
   readonly untilMs: number;
 }
 
-/** A request's store, clock and randomness: all three of its process, with the mistake planted. */
-type Means = Pick<SweepContext, 'store' | 'now' | 'randomBytes'>;
+/** A request's store, clock, randomness and key: all of its process, with the mistake planted. */
+type Means = Pick<SweepContext, 'store' | 'now' | 'randomBytes' | 'signer'>;
 
 /** A call of the API: it reaches one of the replicas, and lasts at most an hour. */
 export function callService<T>(
@@ -136,12 +141,13 @@ async function ask<T>(
   };
   const { bytes: randomBytes } = newRandom(seed, step.number, taking.requests, 1);
   const now = () => world.nowMs + process.skewMs;
+  const signer = simulation.model.logs?.signer;
   // What `verify` finds at the end decides whether the history was correct.
   const isJudge = what === 'verify' && world.isQuiet;
   const mistake = !isJudge && simulation.mistake?.by.some((each) => each === what) ? simulation.mistake : undefined;
   try {
     const value = await world.request(process, about, (store) =>
-      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes }, mistake),
+      act({ store: overriding(store, mistake?.store?.(store, now) ?? {}), now, randomBytes, signer }, mistake),
     );
     return { value };
   } catch (error) {

@@ -58,6 +58,8 @@ export interface Effect {
   readonly key: string;
   /** What could be read before, and cannot now. */
   readonly gone: readonly string[];
+  /** When it was sent: its process may have been suspended since. */
+  readonly sentMs: number;
   /** It came after its caller had given up, or a second time. */
   readonly isLate: boolean;
   /** An open upload that was aborted. */
@@ -65,7 +67,7 @@ export interface Effect {
 }
 
 /** A store call on its way. */
-interface Call extends Pick<Effect, 'request' | 'method'> {
+interface Call extends Pick<Effect, 'request' | 'method' | 'sentMs'> {
   readonly args: readonly unknown[];
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -88,6 +90,8 @@ interface WorldOptions {
 
 export class World {
   nowMs: number;
+  /** When the call was sent that takes effect now. */
+  sentMs = 0;
   /** After this nothing fails any more, and everything is quick. */
   isQuiet = false;
   /** The first thing that went wrong; the world stands still from then on. */
@@ -176,7 +180,9 @@ export class World {
     this.#requests.add(request);
     if (about.limitMs !== undefined) this.at(request.endsByMs, () => this.#kill(request));
     const store = intercepting(this.#options.store, (method, args) => {
-      return new Promise((answer, refuse) => this.#send({ request, method, args, resolve: answer, reject: refuse }));
+      return new Promise((answer, refuse) =>
+        this.#send({ request, method, sentMs: this.nowMs, args, resolve: answer, reject: refuse }),
+      );
     });
     act(store).finally(close).then(resolve, reject);
     return promise;
@@ -290,8 +296,9 @@ export class World {
   /** Takes effect on the store at once, and answers the caller. */
   #apply(call: Call, remark?: string): void {
     const { store, onEffect } = this.#options;
-    const { request, method, args, resolve, reject } = call;
+    const { request, method, sentMs, args, resolve, reject } = call;
     this.count('calls');
+    this.sentMs = sentMs;
     const [first, uploadId] = args;
     const key = typeof first === 'string' ? first : '';
     const targets = method === 'delete' ? new Set(keysIn(args)) : [];
@@ -303,7 +310,7 @@ export class World {
     const gone = readable.filter((name) => store.peek(name) === undefined);
     this.#note(request, remark ? `${describe(call)}: ${remark}` : describe(call));
     const isLate = remark?.startsWith('arrives') === true;
-    if (!isRead(method)) onEffect({ request, method, key, gone, isLate, aborted });
+    if (!isRead(method)) onEffect({ request, method, key, sentMs, gone, isLate, aborted });
   }
 }
 

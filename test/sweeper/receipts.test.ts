@@ -87,9 +87,10 @@ test.each([
   ['20 minutes', 20 * MINUTE_MS],
   ['three days', 3 * DAY_MS],
 ])('a sweep with %s between its batches is not reported when its first receipts expire', async (_, betweenMs) => {
-  startInBatches(async (write) => {
+  startInBatches(async (write, batch) => {
     await write();
-    service.clock.advance(betweenMs);
+    // Where that is longer than a listing counts, the receipts of the batch are left to the next sweep.
+    if (batch <= 3) service.clock.advance(betweenMs);
   });
   await sweepMany(11);
   const batches = (await service.due('receipts')).map((key) => parseKey(key));

@@ -6,7 +6,7 @@ import { newRandom, type Random } from '../random.ts';
 export const START_MS = Date.UTC(2026, 0, 1);
 
 /** Tenants and how many of the exams are theirs; what they order is in `RETENTION_BY_TENANT`. */
-const TENANTS = { north: 40, south: 25, east: 12, west: 10, isle: 8, hill: 5 };
+export const TENANTS = { north: 40, south: 25, east: 12, west: 10, isle: 8, hill: 5 };
 export const RETENTION_BY_TENANT = 'isle=3d,hill=10d,west=21d';
 
 export interface Exam {

@@ -30,7 +30,7 @@ function secondsSince(thenMs: number): number {
   return Math.round((performance.now() - thenMs) / 1000);
 }
 
-function tell({ figures, worstLatenessSeconds, verifiedAfterwards, left, remarks, broken, digest }: Year): void {
+function tell({ figures, worstLatenessSeconds, verifiedAfterwards, left, log, remarks, broken, digest }: Year): void {
   const { swept, counts } = figures;
   const of = (what: string) => counts[what] ?? 0;
   const hours = (what: string) => Math.round(of(what) / HOUR_MS);
@@ -42,6 +42,7 @@ the closest                    ${before(figures.closestMs)}
 recordings                     ${figures.created}; ${figures.deleted} with content deleted, of these ${figures.onRequest} on request
 assessments, erasures          ${of('assessments')}, ${of('erased')}; ${of('participants erased')} participants erased, ${of('restricted')} restricted
 sweeps                         ${swept.runs}; ${swept.refused} refused for a wrong clock, ${swept.failed} failed
+entries of the logs            ${log.entries}
 requests of the sweeps         ${swept.requests}: ${(swept.requests / figures.deleted).toFixed(1)} a deletion, those that found nothing included
 outages of the store           ${of('outage')}, ${hours('outage-ms')} h
 suspensions of a machine       ${of('suspend')}, ${hours('suspend-ms')} h

@@ -70,6 +70,15 @@ export const MISTAKES: readonly (Mistake & { readonly breaks: Promised; readonly
     service: () => ({ audit: { record: async () => {} } }),
   },
   {
+    name: 'a sweep submits none of its receipts',
+    breaks: 'the receipts and the log of each tenant prove each other',
+    sweeper: ({ store }) => ({
+      store: overriding(store, {
+        put: async (key, body) => (key.startsWith('log-queue/') ? undefined : store.put(key, body)),
+      }),
+    }),
+  },
+  {
     name: 'receipts have the deadline of another rule',
     breaks: 'every receipt has the true deadline',
     sweeper: ({ policy }) => ({ policy: { ...policy, byTenantMs: new Map() } }),

@@ -1,5 +1,6 @@
 // A process of the service on one machine: the real use cases, and the real schedule with the real sweep.
 import { DUE_PREFIX } from '../../../src/bucket/layout.ts';
+import type { Signer } from '../../../src/bucket/signer.ts';
 import { DAY_MS, MAX_REQUEST_MS, SECOND_MS } from '../../../src/model/durations.ts';
 import type { RandomBytes } from '../../../src/model/ids.ts';
 import { startStopwatch } from '../../../src/model/stopwatch.ts';
@@ -38,6 +39,8 @@ export interface Surroundings {
   readonly settings: ContextSettings;
   readonly cron: string;
   readonly mistake: Mistake | undefined;
+  /** Signs receipts; the logs are judged by all that it ever signed. */
+  readonly signer: Signer;
   /** Since when the store has not answered; undefined while it does. */
   outageSinceMs: number | undefined;
   /** Makes a call of the store. */
@@ -131,11 +134,13 @@ export function startReplica(all: Surroundings, machine: Machine, randomBytes: R
     memory: processMemory({ maxContentUploads: 1 }, { now: () => machine.monotonicMs() }),
     now,
     randomBytes,
+    signer: all.signer,
   });
   const forSweeps = sweepContext(settings, {
     store: connect(all, sweeping),
     now,
     randomBytes,
+    signer: all.signer,
     requestCount: () => sweeping.requests,
   });
   const callers = new Set<(error: Error) => void>();

@@ -6,9 +6,10 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/model/durati
 import { type ContextSettings, sweepContext } from '../../../src/runtime/contexts.ts';
 import { verify } from '../../../src/verifier/verify.ts';
 import { MemoryStore } from '../../kit/memory-store.ts';
+import { checkLogProof, Logs } from '../logs.ts';
 import { PART_SIZE_BYTES } from '../plan.ts';
 import { newRandom } from '../random.ts';
-import { exams, RETENTION_BY_TENANT, START_MS, type Trouble, troubles } from './calendar.ts';
+import { exams, RETENTION_BY_TENANT, START_MS, TENANTS, type Trouble, troubles } from './calendar.ts';
 import { openLedger } from './ledger.ts';
 import { Machine } from './machine.ts';
 import { holdExam } from './people.ts';
@@ -63,6 +64,7 @@ export async function simulateYear(options: YearOptions) {
   const endMs = START_MS + days * DAY_MS;
 
   const date = install({ now: START_MS, toFake: ['Date'] });
+  const logs = new Logs(memory);
   const all: Surroundings = {
     timeline,
     memory,
@@ -70,6 +72,7 @@ export async function simulateYear(options: YearOptions) {
     settings,
     cron: defaults.sweepSchedule ?? '',
     mistake,
+    signer: logs.signer,
     outageSinceMs: undefined,
     observe: ledger.observe,
     setDate: (timeMs) => date.setSystemTime(timeMs),
@@ -174,17 +177,19 @@ export async function simulateYear(options: YearOptions) {
     ledger.close();
     date.setSystemTime(now());
     const verifiedAfterwards = await verify(judge);
-    const left = memory.keysUnder('').filter((key) => !isProof(key));
+    const log = await judgeLogs(logs, Object.keys(TENANTS));
+    const left = memory.keysUnder('').filter((key) => !isProof(key) && !Logs.isOfLog(key));
     const uploads = memory.openUploads('').map(({ key }) => key);
     const figures = { ...ledger.figures, swept, counts: Object.fromEntries(counts) };
-    const kept = promises({ ...figures, verified, verifiedAfterwards, left: left.length + uploads.length });
+    const kept = promises({ ...figures, verified, verifiedAfterwards, log, left: left.length + uploads.length });
     return {
       figures,
       worstLatenessSeconds: inSeconds(figures.worstLatenessMs),
       verified,
       verifiedAfterwards,
       left: [...left, ...uploads],
-      remarks: ledger.remarks,
+      log,
+      remarks: [...ledger.remarks, ...log.remarks],
       /** Over every write, in order and with its time: two runs of one seed have the same. */
       digest: ledger.digest(),
       broken: Object.entries(kept).flatMap(([promise, isKept]) => (isKept ? [] : [promise])),
@@ -195,6 +200,17 @@ export async function simulateYear(options: YearOptions) {
   }
 }
 
+/** What each tenant could prove at the end, to somebody who holds every checkpoint. */
+async function judgeLogs(logs: Logs, tenants: readonly string[]) {
+  const remarks: string[] = [];
+  let entries = 0;
+  for (const proof of await logs.proofs(tenants)) {
+    entries += proof.file.entries.length;
+    await checkLogProof(proof).catch((error: Error) => remarks.push(error.message));
+  }
+  return { entries, remarks, isSettled: logs.isSettled() };
+}
+
 function isProof(key: string): boolean {
   return /^(receipts|audit)\/|^due\/[^/]+\/(receipts|orders)\//.test(key);
 }
@@ -203,6 +219,7 @@ type Judged = ReturnType<typeof openLedger>['figures'] & {
   readonly swept: { readonly late: number; readonly greatestLatenessSeconds: number };
   readonly verified: Awaited<ReturnType<typeof verify>>;
   readonly verifiedAfterwards: Awaited<ReturnType<typeof verify>>;
+  readonly log: Awaited<ReturnType<typeof judgeLogs>>;
   readonly left: number;
 };
 
@@ -218,6 +235,7 @@ function promises(year: Judged) {
     'the sweeps report no lateness': year.swept.late === 0 && year.swept.greatestLatenessSeconds === 0,
     'every receipt has the true deadline': year.receiptsWrong === 0,
     'verify finds nothing': verified.wrong === 0 && verifiedAfterwards.wrong === 0,
+    'the receipts and the log of each tenant prove each other': year.log.remarks.length === 0 && year.log.isSettled,
     'a month later nothing but proofs is left': year.left === 0,
   };
 }
