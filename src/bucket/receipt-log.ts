@@ -34,6 +34,7 @@ const MAX_SUBMITTED = 10_000;
 /** More submissions than a head ever names. */
 const MAX_INCLUDED = 50_000;
 const MAX_LEVELS = 5;
+const MAX_LISTINGS = 3;
 
 const submission = z.object({
   version: z.literal(1),
@@ -147,12 +148,14 @@ export class ReceiptLog {
   }
 
   /** The latest head: a LIST and a GET. Undefined: the log has no entry. */
-  async head(): Promise<StoredHead | 'unreadable' | undefined> {
+  async head(attempt = 1): Promise<StoredHead | 'unreadable' | undefined> {
     // The latest is listed first.
     const { objects } = await this.#store.list(prefixOf('log-head', { tenant: this.#tenant }));
     const [latest, ...older] = objects.filter(({ key }) => parseKey(key)?.type === 'log-head');
     if (!latest) return undefined;
     const read = await this.readHead(latest.key);
+    // A later one has replaced it since it was listed.
+    if (!read && attempt < MAX_LISTINGS) return this.head(attempt + 1);
     if (!read || read === 'unreadable' || !(await this.#isTrue(read))) return 'unreadable';
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
@@ -208,12 +211,6 @@ export class ReceiptLog {
     const edge = tree.edge.slice(1).map((hashes) => hashes.map(toBase64));
     const key = keyOf('log-head', { tenant: this.#tenant, size: tree.size });
     await this.#store.put(key, toBody({ version: 1, ...rest, entries, edge }));
-  }
-
-  /** The latest checkpoint, as a signed note; null: the log has no entry. `unreadable`: there is a head that cannot be read. */
-  async checkpoint(): Promise<string | null | 'unreadable'> {
-    const stored = await this.head();
-    return stored === 'unreadable' ? stored : (stored?.head.checkpoint ?? null);
   }
 
   /** Every entry up to a head, in order, by bundles: a GET each. A bundle that is missing or damaged is left out. */
@@ -324,4 +321,9 @@ function parseBundle(body: Uint8Array): string[] | undefined {
     at += 2 + length;
   }
   return entries;
+}
+
+/** The latest checkpoint, as a signed note; null where there is none that can be believed. */
+export function checkpointOf(stored: StoredHead | 'unreadable' | undefined): string | null {
+  return stored === undefined || stored === 'unreadable' ? null : stored.head.checkpoint;
 }

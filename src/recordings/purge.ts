@@ -373,10 +373,13 @@ class Purge {
   }
 }
 
+/** Of a receipt that can be read again. */
+const MAX_SUPERSEDED = 100;
+
 /** The log has the earlier receipt, of which nothing else is left. */
 function supersededBy(known: Receipt | undefined): Pick<Receipt, 'supersedes'> {
   const entry = known && entryOf(known);
-  return entry ? { supersedes: [...(known.supersedes ?? []), entry.hash] } : {};
+  return entry ? { supersedes: [...(known.supersedes ?? []), entry.hash].slice(-MAX_SUPERSEDED) } : {};
 }
 
 function newJob(candidate: DeletionCandidate): PurgeJob {

@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import type { DeletionReason, Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { agreesWithItsSignature, ReceiptLog } from '../bucket/receipt-log.ts';
+import { agreesWithItsSignature, checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -87,7 +87,7 @@ class Reading {
 
   async read(): Promise<Report> {
     const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
-    const checkpoint = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer?.keys).checkpoint();
+    const head = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer?.keys).head();
     await this.#readHeld();
     await this.#readReceipts();
     const finishedAtMs = this.#context.now();
@@ -103,7 +103,7 @@ class Reading {
         unknownKeys: this.#unknownKeys,
         receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
         unsignedReceipts: this.#unsigned,
-        isLogUnreadable: checkpoint === 'unreadable',
+        isLogUnreadable: head === 'unreadable',
         notes: [...NEVER_CHECKED],
       },
       settings: this.#settings(),
@@ -123,7 +123,7 @@ class Reading {
       onRequest: this.#onRequest.result(),
       overdue: this.#overdue.result(),
       restrictions: this.#restrictions.result(),
-      checkpoint: checkpoint === 'unreadable' ? null : checkpoint,
+      checkpoint: checkpointOf(head),
       finishedAt: toIso(finishedAtMs),
       serviceVersion: this.#context.version,
       howToCheck: [...HOW_TO_CHECK],

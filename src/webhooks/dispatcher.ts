@@ -12,7 +12,7 @@ import {
   UNDELIVERED_MS,
   type WaitingEvents,
 } from '../bucket/outbox.ts';
-import { ReceiptLog } from '../bucket/receipt-log.ts';
+import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts';
@@ -261,9 +261,7 @@ export class Dispatcher {
     const { signal } = this.#stopping;
     const { store, now, onResult } = this.#options;
     if (!round.endpoint) return false;
-    round.checkpoint ??= new ReceiptLog(store, round.tenant)
-      .checkpoint()
-      .then((checkpoint) => (checkpoint === 'unreadable' ? null : checkpoint));
+    round.checkpoint ??= new ReceiptLog(store, round.tenant).head().then(checkpointOf);
     const checkpoint = await round.checkpoint;
     const code = await postEvent(round.endpoint, { ...event, checkpoint, receiptHash }, { nowMs: now(), signal });
     if (signal.aborted && code !== undefined) return false;

@@ -89,7 +89,7 @@ describe('a receipt', () => {
 
   test('that does not say what was signed, or is signed by another, is forged', async () => {
     const stranger = await createSigner([privateJwk('test')]);
-    const other = await createSigner([privateJwk('stranger'), ...[privateJwk('test')]]);
+    const other = await createSigner([privateJwk('stranger'), privateJwk('test')]);
     expect(
       await during(() => change(receiptOf(0), (body) => Buffer.from(body.toString().replace('desk', 'nobody')))),
     ).toContain('receipt-forged');
