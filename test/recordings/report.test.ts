@@ -1,7 +1,7 @@
 // The auditor's report: yes only over what was read; what was late, requested, held, overdue, and what could not be checked.
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { Receipt } from '../../src/bucket/documents.ts';
+import { DELETION_REASONS, type Receipt } from '../../src/bucket/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
@@ -10,6 +10,7 @@ import { MAX_EXAMS } from '../../src/recordings/report-exams.ts';
 import { MAX_ROWS } from '../../src/recordings/report-lists.ts';
 import { reportPage } from '../../src/recordings/report-page.ts';
 import type { Report } from '../../src/recordings/report-schema.ts';
+import { minuteOf } from '../../src/recordings/report-verdict.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { reportText } from '../../src/runtime/report.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -42,17 +43,19 @@ describe('the verdict', () => {
     const made = await report();
     expect(made.verdict).toMatchObject({ answer: 'yes', reasons: [] });
     expect(made.verdict.summary).toBe(
-      'Yes. All 2 recordings that were deleted in this period were deleted before their deadline. ' +
-        'The one recording that is still held is not past its deadline.',
+      'Yes, by the receipts. Each of the 2 receipts of this period shows a deletion no later than its deadline. ' +
+        `The one recording held at ${minuteOf(made.generatedAt)} UTC is not past its deadline.`,
     );
     const deleteBy = toIso(service.clock.now() + 30 * DAY_MS);
-    const sums = { begun: 3, webcam: 1, kindUnknown: 2, deleted: 2, late: 0, held: 1, assessed: 1, overdue: 0 };
+    const sums = { begun: 3, webcam: 1, kindUnknown: 0, deleted: 2, late: 0, held: 1, assessed: 1, overdue: 0 };
     expect(made.totals).toMatchObject({ ...sums, earliestDeleteBy: deleteBy, latestDeleteBy: deleteBy });
     expect(made.exams).toMatchObject([
       { examId: 'law', begun: 2, deleted: 1, held: 1 },
       { examId: 'math', begun: 1, deleted: 1, held: 0, earliestDeleteBy: null },
     ]);
-    expect(made.reasons).toEqual([{ reason: 'retention', deleted: 2 }]);
+    expect(made.reasons).toEqual(
+      DELETION_REASONS.map((reason) => ({ reason, deleted: reason === 'retention' ? 2 : 0 })),
+    );
     const closest = await service.receiptOf(first);
     expect(made.closest).toMatchObject({ recordingId: first.recording, deletedAt: closest?.deletedAt, lateSeconds: 0 });
     expect(made).toMatchObject({ checkpoint: null, serviceVersion: expect.stringMatching(/^\d+\.\d+\.\d+/) });
@@ -267,7 +270,9 @@ describe('the page', () => {
     expect(policy.replaceAll('&#39;', "'")).toContain(`default-src 'none'; style-src 'sha256-${hash}'`);
     expect(page).not.toMatch(/<script|<link|<img|<iframe|\son\w+=|\sstyle=|url\(|@import|https?:/i);
     expect(style).toMatch(/@page \{ size: A4/);
-    expect(page).toContain('Yes. The one recording that was deleted in this period was deleted before its deadline.');
+    expect(page).toContain(
+      'Yes, by the receipts. The one receipt of this period shows a deletion no later than its deadline.',
+    );
   });
 
   test('escapes whatever it shows', async () => {
@@ -296,13 +301,15 @@ describe('the page', () => {
     expect(made.restrictions.items).toMatchObject([{ reason: null, actor: null }]);
     const page = reportPage(made);
     for (const part of [
-      'Set for this organisation: 14 days after the assessment, 14 days after it was made without one, as the organisation',
+      'For this organisation the service is set to 14 days after the assessment, and to 14 days after recording, if it is never',
+      'The organisation has ordered at most 14 days.',
+      'By kind: webcam 1, unknown 2.',
       'Being deleted, and proven by the next sweep: 1.',
       'Left over, and deleted by the next sweep: 1.',
       'Objects that this service did not make: 1.',
       'Held recordings whose description cannot be read: 1.',
       'their receipts have expired, and nothing is known.',
-      'cannot be read<br>',
+      '<span>cannot be read</span>',
     ]) {
       expect(page).toContain(part);
     }
@@ -313,7 +320,7 @@ describe('the page', () => {
     service.clock.advance(30 * DAY_MS + 3 * HOUR_MS);
     await service.sweep();
     expect(reportPage(await report())).toMatch(
-      /went furthest past its deadline: [\s\S]*3 hours after<\/span> its deadline/,
+      /<dt>Furthest past its deadline<\/dt>[\s\S]*3 hours after it<\/span>[\s\S]*Furthest past its deadline: recording/,
     );
   });
 
@@ -341,7 +348,9 @@ describe('the page', () => {
 test('as text it begins with the question and the answer', async () => {
   await service.record();
   const text = reportText(await report());
-  expect(text).toMatch(/^Was everything deleted in time\? Yes\. No recording was deleted in this period\. The one /);
+  expect(text).toMatch(
+    /^Was everything deleted in time\? Yes, by the receipts\. No receipt shows a deletion in this period\. The one /,
+  );
   expect(text).toMatch(/^Held now +1\n +assessed +0\n +unassessed +1$/m);
   service.clock.advance(31 * DAY_MS);
   await service.sweep();
