@@ -78,6 +78,19 @@ test('its policy lets its style through and scripts not, and axe finds nothing w
   }
 });
 
+test('on a phone a row of a wide table is a card: nothing is out of sight, and each value has its name beside it', async () => {
+  const page = await open(390);
+  const hidden = `[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).length`;
+  expect(await page.evaluate(hidden)).toBe(0);
+  const unnamed = `[...document.querySelectorAll('.cards td')].filter((cell) => {
+    const { content, display } = getComputedStyle(cell, '::before');
+    return display === 'none' || JSON.parse(content) !== cell.dataset.of || cell.dataset.of === '';
+  }).length`;
+  expect(await page.evaluate("document.querySelectorAll('.cards td').length")).toBeGreaterThan(100);
+  expect(await page.evaluate(unnamed)).toBe(0);
+  await page.close();
+});
+
 test('on paper no column is cut off, and each page of a table has its head', async () => {
   const page = await open(PAPER_PX);
   await page.emulateMediaType('print');
@@ -87,6 +100,7 @@ test('on paper no column is cut off, and each page of a table has its head', asy
   );
   expect(cut).toBe(0);
   expect(await page.evaluate("getComputedStyle(document.querySelector('thead')).display")).toBe('table-header-group');
+  expect(await page.evaluate("getComputedStyle(document.querySelector('td .time')).whiteSpace")).toBe('nowrap');
   const pdf = Buffer.from(await page.pdf({ preferCSSPageSize: true })).toString('latin1');
   expect(pdf.match(/\/Type ?\/Page\b/g)?.length).toBeGreaterThan(2);
   await page.close();

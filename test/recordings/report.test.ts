@@ -4,12 +4,14 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DELETION_REASONS, type Receipt } from '../../src/bucket/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
-import { toIso } from '../../src/model/times.ts';
+import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { createReport, type ReportPeriod } from '../../src/recordings/report.ts';
 import { MAX_EXAMS } from '../../src/recordings/report-exams.ts';
 import { MAX_ROWS } from '../../src/recordings/report-lists.ts';
 import { reportPage } from '../../src/recordings/report-page.ts';
 import type { Report } from '../../src/recordings/report-schema.ts';
+import { styleOf } from '../../src/recordings/report-style.ts';
 import { minuteOf } from '../../src/recordings/report-verdict.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { reportText } from '../../src/runtime/report.ts';
@@ -157,6 +159,69 @@ describe('the verdict', () => {
   });
 });
 
+describe('what the answer rests on', () => {
+  test('is said beside it: a missing receipt is seen by the checker, where there is a log that shows it', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    const noLog = /missing is not seen by this report, and there is no log of receipts that would show it\.$/;
+    expect((await report()).verdict.limit).toMatch(noLog);
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const made = await report();
+    expect(made.checkpoint).toContain('proctoring-recordings/acme\n1\n');
+    expect(made.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
+    expect(reportText(made)).toContain(made.verdict.limit);
+    expect(reportPage(made)).toContain(made.verdict.limit);
+  });
+
+  test('is what was compared: signatures only by who has a key, or else they are counted', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    service.clock.advance(1);
+    const made = await report();
+    expect(made.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 0 });
+    expect(made.compared.join(' ')).toContain(
+      'For each receipt with a signature: the signature with what the receipt says',
+    );
+    const keyless = await createReport({ ...service.context, signer: undefined }, 'acme');
+    expect(keyless.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 1 });
+    expect(keyless.compared.join(' ')).toContain('No signature of a receipt was checked');
+    expect(reportPage(keyless)).toContain('whose signature was not checked, because no key was given: 1.');
+  });
+});
+
+describe('until when what is held is kept', () => {
+  test('of an unassessed recording is until the assessment that comes last sets it, and no longer', async () => {
+    const ref = await service.record();
+    const { totals } = await report();
+    const deadlineMs = createdAtOf(ref.recording) + 30 * DAY_MS;
+    expect(totals.latestDeleteBy).toBe(toIso(deadlineMs));
+    service.clock.advance(deadlineMs - 2 - service.clock.now());
+    const lastMs = service.clock.now() + MAX_CLOCK_SKEW_MS;
+    await expect(service.assess(ref, lastMs + 10 * MINUTE_MS)).rejects.toMatchObject({ code: 'assessment-in-future' });
+    const { deleteBy } = await service.assess(ref, lastMs);
+    expect(Date.parse(totals.latestDeleteByIfAssessed ?? '') - Date.parse(deleteBy)).toBeLessThan(10);
+    expect(deleteBy < (totals.latestDeleteByIfAssessed ?? '')).toBe(true);
+    expect((await report()).totals).toMatchObject({ latestDeleteBy: deleteBy, latestDeleteByIfAssessed: null });
+  });
+
+  test('is not extended by an assessment of what is overdue', async () => {
+    await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const { totals } = await report();
+    expect(totals).toMatchObject({ overdue: 1, unassessed: 1, latestDeleteByIfAssessed: null });
+  });
+
+  test('begins with the time from which a sweep may delete it, as the recording itself says', async () => {
+    const first = await service.record();
+    await service.after(HOUR_MS).record({ exam: 'law' });
+    const { deletableFrom } = await readRecording(service.context, first);
+    const { totals, exams } = await report();
+    expect(totals.earliestDeletableFrom).toBe(deletableFrom);
+    expect(exams.find(({ examId }) => examId === 'math')?.earliestDeletableFrom).toBe(deletableFrom);
+  });
+});
+
 describe('the period', () => {
   test('is half open, by the times of deletion and of creation; a later deletion is not in it', async () => {
     const ref = await service.record();
@@ -273,6 +338,54 @@ describe('the page', () => {
     expect(page).toContain(
       'Yes, by the receipts. The one receipt of this period shows a deletion no later than its deadline.',
     );
+  });
+
+  test('begins with the answer, the numbers and what is held, and ends with what was requested', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    await service.record({ attempt: 'a2' });
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const made = await report();
+    const page = reportPage(made);
+    expect([...page.matchAll(/<h2>([^<]*)<\/h2>/g)].map(([, title]) => title)).toEqual([
+      'Was everything deleted in time?',
+      'Still held, and until when',
+      'What was not checked',
+      'Recorded and deleted in the period, by exam',
+      'Deleted after their deadline',
+      'Why recordings were deleted',
+      'What was compared',
+      'The rules',
+      'How to check this report',
+      'Checkpoint',
+      'Deleted on request',
+    ]);
+    expect(page).toContain(`Report <span class="id">${made.number}</span>`);
+    expect(page).toContain('<strong>Organisation (tenant) acme</strong>');
+    expect(page).toMatch(/<dt>Number of entries<\/dt><dd><span class="id">1<\/span>/);
+    expect(page).toMatch(/<dt>Deadlines of what is held<\/dt><dd class="small"><time [^>]*>[^<]{16}<\/time><\/dd>/);
+    expect(page).toContain('Erasure (9.1)');
+    expect(page).toMatch(/Withdrawal of consent \(9\.2\)<\/span><\/td><td [^>]*><span>0</);
+  });
+
+  test('shows a day once where two times are of one', async () => {
+    await service.record();
+    await service.after(HOUR_MS).record({ attempt: 'a2' });
+    const [, span = ''] =
+      /<dt>Deadlines of what is held<\/dt><dd [^>]*>(.*?)<\/dd>/.exec(reportPage(await report())) ?? [];
+    expect(span.replace(/<[^>]*>/g, '')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d to \d\d:\d\d$/);
+  });
+
+  test('has no column of what never happened', async () => {
+    await service.record();
+    expect(reportPage(await report())).not.toContain('data-of="On request"');
+  });
+
+  test('cannot be left from the line at the foot of its paper', () => {
+    const style = styleOf('a"; } </style>\\');
+    expect(style).toContain(String.raw`content: "a\22 \3b  \7d  \3c /style\3e \5c ";`);
+    expect(style).not.toContain('<');
   });
 
   test('escapes whatever it shows', async () => {
