@@ -10,7 +10,7 @@ export function comparedWith({ areSignaturesChecked }: { readonly areSignaturesC
       'assessment of its attempt or, without one, from the beginning of the recording.',
     areSignaturesChecked
       ? 'For each receipt with a signature: the signature with what the receipt says, by the public keys of the service.'
-      : 'No signature of a receipt was checked: no key was given to the program that made this report.',
+      : 'No signature was checked, of a receipt or of the checkpoint: no key was given to the program that made this report.',
     'Not compared: the time at which an attempt was assessed, which the assessment system reported, with that system. ' +
       'Only its own records show whether that time was right.',
   ];

@@ -255,7 +255,7 @@ function reasonsOf({ reasons, closest, totals }: Report): string {
 }
 
 const MEANING: Readonly<Record<ReportedDeletion['reason'], string>> = {
-  retention: 'Its retention ended (8.4, 3.4)',
+  retention: 'Retention ended (8.4, 3.4)',
   erasure: 'Erasure (9.1)',
   'consent-withdrawn': 'Withdrawal of consent (9.2)',
   'controller-instruction': 'Instruction of the organisation (2.2)',

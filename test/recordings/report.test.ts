@@ -185,7 +185,7 @@ describe('what the answer rests on', () => {
     );
     const keyless = await createReport({ ...service.context, signer: undefined }, 'acme');
     expect(keyless.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 1 });
-    expect(keyless.compared.join(' ')).toContain('No signature of a receipt was checked');
+    expect(keyless.compared.join(' ')).toContain('No signature was checked, of a receipt or of the checkpoint');
     expect(reportPage(keyless)).toContain('whose signature was not checked, because no key was given: 1.');
   });
 });
