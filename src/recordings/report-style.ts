@@ -38,7 +38,7 @@ th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align
 thead th { background: var(--shade); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .id { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-td.id { min-width: 6rem; }
+td.id { min-width: 6rem; } td.why { min-width: 8rem; }
 .why { overflow-wrap: anywhere; }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
@@ -53,13 +53,14 @@ footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--li
 
 /** Each row of a wide table becomes a card, in which every value has the name of its column beside it. */
 const PHONE = `
-@media screen and (max-width: 44rem) {
+@media screen and (max-width: 52rem) {
   body { padding: 1.25rem 1rem 3rem; }
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .5rem; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards tfoot, .cards tr { display: block; }
-  .cards td, .cards tfoot th { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .2rem 0; min-width: 0; }
+  .cards td, .cards tfoot th { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .2rem 0; }
   .cards td::before { content: attr(data-of); flex: none; max-width: 45%; color: var(--soft); font: 400 .87rem/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
+  .cards td.id, .cards td.why { min-width: 0; }
   .cards td > span { text-align: right; min-width: 0; }
   .cards tr { margin: 0 0 .6rem; padding: .4rem .7rem; border: 1px solid var(--line); border-radius: .4rem; }
   .cards tfoot tr { border-width: 2px; }
@@ -74,7 +75,7 @@ const PAPER = `
   body { max-width: none; padding: 0; font-size: 10pt; }
   p, li { max-width: none; orphans: 3; widows: 3; }
   h1 { font-size: 17pt; } h2 { margin-top: 14pt; font-size: 12.5pt; break-after: avoid; }
-  table { font-size: 7.5pt; } th, td { padding: 2.5pt 3pt; } td.id { min-width: 0; }
+  table { font-size: 7.5pt; } th, td { padding: 2.5pt 3pt; } td.id, td.why { min-width: 0; }
   pre { font-size: 7.5pt; } .call, .lines, footer { font-size: 8.5pt; }
   .figures { grid-template-columns: repeat(4, 1fr); gap: 5pt; margin-top: 9pt; }
   .scroll { overflow: visible; background: none; }

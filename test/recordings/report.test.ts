@@ -348,7 +348,7 @@ describe('the page', () => {
     await service.sweep();
     const made = await report();
     const page = reportPage(made);
-    expect([...page.matchAll(/<h2>([^<]*)<\/h2>/g)].map(([, title]) => title)).toEqual([
+    expect(Array.from(page.matchAll(/<h2>([^<]*)<\/h2>/g), ([, title]) => title)).toEqual([
       'Was everything deleted in time?',
       'Still held, and until when',
       'What was not checked',
