@@ -1,7 +1,6 @@
 // The log of receipts, one for each tenant: an append-only Merkle tree that each sweep lets grow by what was submitted.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  CheckpointError,
   type Edge,
   entryBytes,
   entryOfReceipt,
@@ -12,9 +11,7 @@ import {
   isSameHash,
   type LogEntry,
   leafHash,
-  openCheckpoint,
   originOf,
-  type PublicKeys,
   parseEntry,
   type ReadTile,
   TILE_WIDTH,
@@ -128,18 +125,18 @@ export async function* listSubmissions(
 }
 
 /**
- * The log of one tenant. Every method throws StoreError when the store fails. With `keys`, a head whose checkpoint none of
- * them has signed, or does not belong to it, is unreadable: what is built upon a head must be what was signed.
+ * The log of one tenant. Every method throws StoreError when the store fails. With a signer, a head whose checkpoint none of
+ * its keys has signed, or does not belong to it, is unreadable: what is built upon a head must be what was signed.
  */
 export class ReceiptLog {
   readonly #store: ObjectStore;
   readonly #tenant: string;
-  readonly #keys: PublicKeys | undefined;
+  readonly #signer: Signer | undefined;
 
-  constructor(store: ObjectStore, tenant: string, keys?: PublicKeys) {
+  constructor(store: ObjectStore, tenant: string, signer?: Signer) {
     this.#store = store;
     this.#tenant = tenant;
-    this.#keys = keys;
+    this.#signer = signer;
   }
 
   /** What reports call it. */
@@ -267,14 +264,9 @@ export class ReceiptLog {
   }
 
   async #isTrue(head: Head): Promise<boolean> {
-    if (!this.#keys) return true;
-    try {
-      const { size, root } = await openCheckpoint(head.checkpoint, originOf(this.#tenant), this.#keys);
-      return size === head.size && isSameHash(root, new GrowingTree(size, edgeOf(head)).root);
-    } catch (error) {
-      if (error instanceof CheckpointError) return false;
-      throw error;
-    }
+    if (!this.#signer) return true;
+    const signed = await this.#signer.openCheckpoint(head.checkpoint, originOf(this.#tenant));
+    return signed?.size === head.size && isSameHash(signed.root, new GrowingTree(head.size, edgeOf(head)).root);
   }
 }
 

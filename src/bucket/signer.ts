@@ -1,7 +1,9 @@
 // The key that signs receipts, submissions to the log and checkpoints: Ed25519, as JWS (RFC 7515) and as signed notes.
 import {
   type Checkpoint,
+  CheckpointError,
   checkpointText,
+  openCheckpoint,
   type PublicKeys,
   RECEIPT_TYPE,
   readPublicKeys,
@@ -31,6 +33,8 @@ export interface Signer {
   open(type: SignedType, jws: string): Promise<Uint8Array | 'unknown-key' | 'forged'>;
   /** The signed note of a checkpoint. */
   signCheckpoint(checkpoint: Checkpoint): Promise<string>;
+  /** What a note says of the log of that name; undefined where no key has signed it. */
+  openCheckpoint(note: string, origin: string): Promise<Checkpoint | undefined>;
   /** This key and those it replaced, by their RFC 7638 thumbprints. */
   readonly keys: PublicKeys;
   /** The same, as a JWKS (RFC 7517). */
@@ -66,6 +70,14 @@ export async function createSigner(keys: readonly JWK[]): Promise<Signer> {
         return (await compactVerify(jws, known.key, { algorithms: [ALGORITHM] })).payload;
       } catch {
         return 'forged';
+      }
+    },
+    async openCheckpoint(note, origin) {
+      try {
+        return await openCheckpoint(note, origin, publicKeys);
+      } catch (error) {
+        if (error instanceof CheckpointError) return undefined;
+        throw error;
       }
     },
     async signCheckpoint(checkpoint) {

@@ -37,7 +37,7 @@ export async function latestCheckpoint(
   { store, signer }: Pick<ProofContext, 'store' | 'signer'>,
   tenant: string,
 ): Promise<LatestCheckpoint> {
-  const head = await readHead(new ReceiptLog(store, tenant, signer?.keys));
+  const head = await readHead(new ReceiptLog(store, tenant, signer));
   return { origin: originOf(tenant), size: head?.size ?? 0, checkpoint: head?.checkpoint ?? null };
 }
 
@@ -46,7 +46,7 @@ export async function latestCheckpoint(
  * meanwhile are too young to be in it. @throws ServiceError `log-unreadable` before the first chunk; StoreError
  */
 export async function* proofFile(context: ProofContext, tenant: string): AsyncGenerator<string, void, undefined> {
-  const log = new ReceiptLog(context.store, tenant, context.signer?.keys);
+  const log = new ReceiptLog(context.store, tenant, context.signer);
   const head = await readHead(log);
   const file = { version: 1, tenant, exportedAt: toIso(context.now()), checkpoint: head?.checkpoint ?? null };
   yield `${JSON.stringify(file).slice(0, -1)},"entries":[`;
@@ -84,7 +84,7 @@ export async function receiptProof(context: ProofContext, ref: RecordingRef): Pr
   if (!entry || receipt.jws === undefined) {
     throw new ServiceError('receipt-not-signed', 'It was written when the service had no key that signs receipts.');
   }
-  const log = new ReceiptLog(context.store, ref.tenant, context.signer?.keys);
+  const log = new ReceiptLog(context.store, ref.tenant, context.signer);
   const head = await readHead(log);
   const index = head && (await log.indexOf(entry, head));
   const inclusion =
@@ -100,7 +100,7 @@ export async function consistencyFrom(
   tenant: string,
   size: number,
 ): Promise<Omit<ConsistencyProof, 'older'>> {
-  const log = new ReceiptLog(store, tenant, signer?.keys);
+  const log = new ReceiptLog(store, tenant, signer);
   const head = await readHead(log);
   if (!head || size > head.size) {
     const errors = [{ path: 'size', message: `The log has ${head?.size ?? 0} entries` }];

@@ -6,43 +6,62 @@ import type { ReportedExam } from './report-schema.ts';
 /** Exams with a row of their own. */
 export const MAX_EXAMS = 500;
 
-type Counted = Exclude<keyof ReportedExam, 'examId' | 'earliestDeleteBy' | 'latestDeleteBy'>;
+type Time = 'earliestDeletableFrom' | 'earliestDeleteBy' | 'latestDeleteBy' | 'latestDeleteByIfAssessed';
+type Counted = Exclude<keyof ReportedExam, 'examId' | Time>;
 const COUNTED = [
   'begun',
-  'webcam',
-  'screen',
-  'audio',
-  'kindUnknown',
   'deleted',
   'late',
   'onRequest',
   'held',
   'assessed',
   'unassessed',
+  'webcam',
+  'screen',
+  'audio',
+  'kindUnknown',
   'overdue',
 ] as const satisfies readonly Counted[];
 
+/** Times in milliseconds since the epoch. */
+export interface HeldTimes {
+  readonly deletableFromMs: number;
+  readonly deadlineMs: number;
+  /** The latest deadline that an assessment can still set. Undefined: none can. */
+  readonly latestIfAssessedMs: number | undefined;
+}
+
 class Sums {
   readonly counts = Object.fromEntries(COUNTED.map((name) => [name, 0])) as Record<Counted, number>;
-  #earliestMs = Number.POSITIVE_INFINITY;
-  #latestMs = Number.NEGATIVE_INFINITY;
+  readonly #times: Partial<Record<Time, number>> = {};
 
   count(...names: readonly Counted[]): void {
     for (const name of names) this.counts[name] += 1;
   }
 
-  hold(deadlineMs: number): void {
-    this.#earliestMs = Math.min(this.#earliestMs, deadlineMs);
-    this.#latestMs = Math.max(this.#latestMs, deadlineMs);
+  hold({ deletableFromMs, deadlineMs, latestIfAssessedMs }: HeldTimes): void {
+    this.#choose('earliestDeletableFrom', Math.min, deletableFromMs);
+    this.#choose('earliestDeleteBy', Math.min, deadlineMs);
+    this.#choose('latestDeleteBy', Math.max, deadlineMs);
+    if (latestIfAssessedMs !== undefined) this.#choose('latestDeleteByIfAssessed', Math.max, latestIfAssessedMs);
   }
 
   result(): Omit<ReportedExam, 'examId'> {
-    const isAny = this.counts.held > 0;
+    const timeOf = (name: Time) => {
+      const timeMs = this.#times[name];
+      return timeMs === undefined ? null : toIso(timeMs);
+    };
     return {
       ...this.counts,
-      earliestDeleteBy: isAny ? toIso(this.#earliestMs) : null,
-      latestDeleteBy: isAny ? toIso(this.#latestMs) : null,
+      earliestDeletableFrom: timeOf('earliestDeletableFrom'),
+      earliestDeleteBy: timeOf('earliestDeleteBy'),
+      latestDeleteBy: timeOf('latestDeleteBy'),
+      latestDeleteByIfAssessed: timeOf('latestDeleteByIfAssessed'),
     };
+  }
+
+  #choose(name: Time, choose: (a: number, b: number) => number, timeMs: number): void {
+    this.#times[name] = choose(this.#times[name] ?? timeMs, timeMs);
   }
 }
 
@@ -52,19 +71,21 @@ export class ExamTotals {
   /** Their names alone. */
   readonly #leftOut = new Set<string>();
 
-  addBegun(exam: string, kind: RecordingKind | undefined): void {
-    this.#each(exam, (sums) => sums.count('begun', kind ?? 'kindUnknown'));
+  addBegun(exam: string): void {
+    this.#each(exam, (sums) => sums.count('begun'));
   }
 
-  addHeld(exam: string, held: { deadlineMs: number; isOverdue: boolean; isAssessed: boolean }): void {
+  addHeld(exam: string, held: HeldTimes & { isOverdue: boolean; isAssessed: boolean }): void {
     this.#each(exam, (sums) => {
-      sums.count(
-        'held',
-        held.isAssessed ? 'assessed' : 'unassessed',
-        ...(held.isOverdue ? (['overdue'] as const) : []),
-      );
-      sums.hold(held.deadlineMs);
+      sums.count('held', held.isAssessed ? 'assessed' : 'unassessed');
+      if (held.isOverdue) sums.count('overdue');
+      sums.hold(held);
     });
+  }
+
+  /** Of one that is held; undefined where nothing says it. */
+  addKind(exam: string, kind: RecordingKind | undefined): void {
+    this.#each(exam, (sums) => sums.count(kind ?? 'kindUnknown'));
   }
 
   addDeleted(exam: string, { isLate, isOnRequest }: { isLate: boolean; isOnRequest: boolean }): void {

@@ -1,252 +1,180 @@
-// The report as one page for people: no scripts, nothing that it would load; for a screen, a dark one, and A4 paper.
+// The report as one page for people: no scripts, nothing that it would load; for a screen, a phone, and A4 paper.
 import { createHash } from 'node:crypto';
-import { inWords, SECOND_MS } from '../model/durations.ts';
+import { SECOND_MS } from '../model/durations.ts';
+import { retentionOf, rulesOf } from './report-checks.ts';
+import {
+  about,
+  type Cell,
+  type Column,
+  escaped,
+  glaring,
+  glaringCell,
+  id,
+  idCell,
+  list,
+  numberCell,
+  prose,
+  section,
+  tabled,
+  time,
+  timeCell,
+  timeSpan,
+  words,
+} from './report-html.ts';
 import { MAX_ROWS } from './report-lists.ts';
-import type { Report, ReportedDeletion } from './report-schema.ts';
-import { inDigits } from './report-verdict.ts';
-
-const STYLE = `
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #fff; --shade: #f6f8fa;
-  --yes: #116329; --yes-back: #dafbe1; --no: #a40e26; --no-back: #ffebe9; --unknown: #7a4d00; --unknown-back: #fff3cd; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9ba4ae; --line: #3d444d; --paper: #0d1117; --shade: #161b22;
-  --yes: #6fdd8b; --yes-back: #12301c; --no: #ff9492; --no-back: #3c1618; --unknown: #f0c36d; --unknown-back: #332810; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem 4rem; font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif;
-  color: var(--ink); background: var(--paper); }
-h1 { margin: 0; font-size: 1.6rem; line-height: 1.25; }
-h2 { margin: 2.25rem 0 .5rem; font-size: 1.15rem; }
-p { margin: .4rem 0; }
-.about { color: var(--soft); }
-.verdict { margin: 1.5rem 0 0; padding: 1rem 1.25rem; border: 2px solid; border-radius: .5rem; }
-.verdict h2 { margin: 0 0 .25rem; font-size: 1rem; font-weight: 600; }
-.verdict p { margin: .25rem 0 0; font-size: 1.15rem; line-height: 1.45; }
-.yes { color: var(--yes); background: var(--yes-back); }
-.no { color: var(--no); background: var(--no-back); }
-.unknown { color: var(--unknown); background: var(--unknown-back); }
-.wrong { color: var(--no); font-weight: 600; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; padding: 0; }
-.figures div { padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--shade); }
-.figures dt { color: var(--soft); font-size: .85rem; }
-.figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
-.figures .small { font-size: .95rem; font-weight: 500; }
-.scroll { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: .87rem; }
-th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-thead th { background: var(--shade); font-weight: 600; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.id { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-td.id, td.why { min-width: 8rem; }
-td.why, h1, p { overflow-wrap: anywhere; }
-.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-tfoot th, tfoot td { border-top: 2px solid var(--line); font-weight: 600; }
-li { margin: .2rem 0; }
-code { font: .92em ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-footer pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .87rem; }
-@page { size: A4; margin: 15mm 14mm; }
-@media print {
-  :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --shade: #f2f2f2;
-    --yes: #0b4f20; --yes-back: #fff; --no: #8f0a1f; --no-back: #fff; --unknown: #5f3c00; --unknown-back: #fff; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  h1 { font-size: 17pt; } h2 { margin-top: 14pt; font-size: 12.5pt; break-after: avoid; }
-  table { font-size: 8pt; } th, td { padding: 2.5pt 3.5pt; }
-  .time { white-space: normal; } td.id, td.why { min-width: 0; }
-  .scroll { overflow: visible; }
-  thead { display: table-header-group; } tfoot { display: table-row-group; }
-  tr, .verdict, .figures div { break-inside: avoid; }
-  .verdict p { font-size: 12pt; } .figures dd { font-size: 13pt; } .figures .small { font-size: 9.5pt; }
-}
-`;
-
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+import type { Report, ReportedDeletion, ReportedExam } from './report-schema.ts';
+import { styleOf } from './report-style.ts';
+import { inDigits, minuteOf } from './report-verdict.ts';
 
 export function reportPage(report: Report): string {
-  const { tenantId, period, verdict } = report;
+  const { tenantId, number, period, verdict, generatedAt } = report;
+  const organisation = `Organisation (tenant) ${tenantId}`;
+  const style = styleOf(`${organisation}, report of ${minuteOf(generatedAt)} UTC`);
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
-    `<meta http-equiv="Content-Security-Policy" content="${escaped(POLICY)}">`,
+    `<meta http-equiv="Content-Security-Policy" content="${escaped(policyOf(style))}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="referrer" content="no-referrer">',
-    `<title>Deletion report: ${escaped(tenantId)}, ${escaped(dayOf(period.to))}</title><style>${STYLE}</style></head><body><main>`,
-    `<h1>Deletion of exam recordings: ${escaped(tenantId)}</h1>`,
-    `<p class="about">Period: from ${time(period.from)} to ${time(period.to)}. All times are UTC.</p>`,
+    `<title>Deletion report: ${escaped(tenantId)}, ${escaped(generatedAt.slice(0, 10))}</title><style>${style}</style></head><body><main>`,
+    '<h1>Deletion of exam recordings</h1>',
+    `<p><strong>${escaped(organisation)}</strong></p>`,
+    `<p class="about">Period: from ${time(period.from)} to ${time(period.to)}. All times are UTC.</p><p class="about">Report ${id(number)}</p>`,
     `<section class="verdict ${verdict.answer}"><h2>${escaped(verdict.question)}</h2>`,
-    `<p>${escaped(verdict.summary)}</p></section>`,
+    `<p>${escaped(verdict.summary)}</p><p class="limit">${escaped(verdict.limit)}</p></section>`,
     figures(report),
-    promise(report),
     overdueOf(report),
-    lateOf(report),
-    examsOf(report),
-    deletionsOf(report),
-    onRequestOf(report),
     heldOf(report),
     restrictionsOf(report),
     notCheckedOf(report),
-    section('How to check this report', list(report.howToCheck)),
+    examsOf(report),
+    lateOf(report),
+    reasonsOf(report),
+    section('What was compared', list(report.compared.map(prose))),
+    section('The rules', list(rulesOf(report.settings).map(prose))),
+    howToCheckOf(report),
+    checkpointOf(report),
+    onRequestOf(report),
     footerOf(report),
     '</main></body></html>',
     '',
   ].join('\n');
 }
 
-function figures({ totals }: Report): string {
-  const { begun, deleted, held, late, overdue, earliestDeleteBy, latestDeleteBy } = totals;
-  const classOf = (number: number) => (number > 0 ? ' class="wrong"' : '');
+function policyOf(style: string): string {
+  const hash = createHash('sha256').update(style).digest('base64');
+  return [`default-src 'none'`, `style-src 'sha256-${hash}'`, `base-uri 'none'`, `form-action 'none'`].join('; ');
+}
+
+function figures({ totals, closest }: Report): string {
+  const { begun, deleted, held, late, overdue } = totals;
+  const { earliestDeletableFrom, earliestDeleteBy, latestDeleteBy } = totals;
+  const looksOf = (number: number) => (number > 0 ? 'wrong' : '');
+  const figure = (name: string, html: string, looks = '') =>
+    `<div><dt>${escaped(name)}</dt><dd class="${looks}">${html}</dd></div>`;
   const entries = [
-    `<div><dt>Recordings begun</dt><dd>${inDigits(begun)}</dd></div>`,
-    `<div><dt>Deleted</dt><dd>${inDigits(deleted)}</dd></div>`,
-    `<div><dt>Deleted after the deadline</dt><dd${classOf(late)}>${inDigits(late)}</dd></div>`,
-    `<div><dt>Still held</dt><dd>${inDigits(held)}</dd></div>`,
-    `<div><dt>Past the deadline now</dt><dd${classOf(overdue)}>${inDigits(overdue)}</dd></div>`,
-    ...(earliestDeleteBy === null || latestDeleteBy === null
-      ? []
-      : [
-          `<div><dt>To be deleted by</dt><dd class="small">${day(earliestDeleteBy)} to ${day(latestDeleteBy)}</dd></div>`,
-        ]),
+    figure('Deleted', inDigits(deleted)),
+    figure('Deleted after the deadline', inDigits(late), looksOf(late)),
+    ...(closest ? [figure(closestOf(closest), distance(closest), 'small')] : []),
+    figure('Still held', inDigits(held)),
+    figure('Past the deadline now', inDigits(overdue), looksOf(overdue)),
+    ...(earliestDeleteBy !== null && latestDeleteBy !== null
+      ? [figure('Deadlines of what is held', timeSpan(earliestDeleteBy, latestDeleteBy), 'small')]
+      : []),
+    ...(earliestDeletableFrom === null ? [] : [figure('May be gone from', time(earliestDeletableFrom), 'small')]),
+    figure('Begun in the period', inDigits(begun)),
   ];
   return `<dl class="figures">${entries.join('')}</dl>`;
 }
 
-function promise({ settings }: Report): string {
-  const { afterAssessmentSeconds, unassessedSeconds, tenantOrderSeconds, ceilingSeconds } = settings;
-  const { deletionMarginSeconds, logRetentionSeconds } = settings;
-  const least = (seconds: number) => words(Math.min(seconds, tenantOrderSeconds ?? seconds, ceilingSeconds));
-  return section(
-    'The rules that were checked',
-    list([
-      `The privacy policy allows at most ${words(ceilingSeconds)} after the assessment of an attempt was completed (8.4), and ` +
-        `${words(ceilingSeconds)} after it was made for a recording that nobody assesses (3.4). A restriction allows no more.`,
-      `Set for this organisation: ${least(afterAssessmentSeconds)} after the assessment, ${least(unassessedSeconds)} after it was ` +
-        `made without one${tenantOrderSeconds === null ? '' : ', as the organisation has ordered where that is less'}.`,
-      `Deletion begins ${words(deletionMarginSeconds)} before the deadline, so that an outage breaks no promise.`,
-      `The receipt of each deletion is kept for ${words(logRetentionSeconds)}, as logs are (8.5), then deleted.`,
-      'These are the settings of today. A deadline in a receipt is the one that applied when its recording was deleted. A ' +
-        'shorter retention applies at once: what had been held for longer by then is reported as late.',
-    ]),
-  );
+function closestOf({ lateSeconds }: ReportedDeletion): string {
+  return lateSeconds > 0 ? 'Furthest past its deadline' : 'Closest to its deadline';
+}
+
+function distance({ deadline, deletedAt, lateSeconds }: ReportedDeletion): string {
+  if (lateSeconds > 0) return `<span class="wrong">${words(lateSeconds)} after it</span>`;
+  const beforeMs = Date.parse(deadline) - Date.parse(deletedAt);
+  return beforeMs === 0 ? 'right at it' : `${words(beforeMs / SECOND_MS)} before it`;
 }
 
 function overdueOf({ overdue }: Report): string {
   if (overdue.items.length === 0) return '';
-  const rows = overdue.items.map((row) => [...idCells(row), timeCell(row.deleteBy)]);
   const before = '<p class="wrong">These recordings had to be gone by now, and are still there.</p>';
-  const head = [...ID_HEAD, 'Had to be deleted by'];
-  return tabled('Past their deadline, and still held', { head, rows, before, after: leftOut(overdue.leftOut) });
-}
-
-function lateOf({ late }: Report): string {
-  if (late.items.length === 0) return '';
-  const head = [...ID_HEAD, 'Deadline', 'Deleted', 'Late by', 'Why, by whom'];
-  const rows = late.items.map((row) => [
-    ...idCells(row),
-    timeCell(row.deadline),
-    timeCell(row.deletedAt),
-    `<td class="wrong">${words(row.lateSeconds)}</td>`,
-    whyCell(row),
-  ]);
-  return tabled('Deleted after their deadline', { head, rows, after: leftOut(late.leftOut) });
-}
-
-function examsOf({ exams, examsLeftOut, totals }: Report): string {
-  const rowOf = (sums: Omit<Report['exams'][number], 'examId'>) => [
-    ...[sums.begun, sums.webcam, sums.screen, sums.audio, sums.kindUnknown, sums.deleted, sums.onRequest].map(
-      numberCell,
-    ),
-    glaringCell(sums.late),
+  const columns: Column<Report['overdue']['items'][number]>[] = [
+    { name: 'Had to be deleted by', cell: ({ deleteBy }) => timeCell(deleteBy) },
+    ...ID_COLUMNS,
   ];
-  const head = [
-    'Exam',
-    ...['Begun', 'Webcam', 'Screen', 'Audio', 'Kind unknown', 'Deleted', 'On request', 'Late'].map(ofNumbers),
-  ];
-  const rows = exams.map((exam) => [idCell(exam.examId), ...rowOf(exam)]);
-  const about = '<p class="about">The kind of a recording is known while it is held: a receipt does not have it.</p>';
-  const foot = ['<th scope="row">All exams</th>', ...rowOf(totals)];
-  const title = 'Recorded and deleted in the period, by exam';
-  return tabled(title, { head, rows, foot, after: examsLeft(examsLeftOut) + about });
+  return tabled('Past their deadline, and still held', {
+    columns,
+    rows: overdue.items,
+    before,
+    after: leftOut(overdue.leftOut),
+  });
 }
 
-function deletionsOf({ reasons, closest, totals }: Report): string {
-  if (closest === null)
-    return section('Why recordings were deleted', '<p>No recording was deleted in this period.</p>');
-  const rows = reasons
-    .toSorted((a, b) => b.deleted - a.deleted)
-    .map(({ reason, deleted }) => [`<td>${escaped(MEANING[reason])}</td>`, numberCell(deleted)]);
-  const after =
-    `<p>Of all deletions the one that ${closest.lateSeconds > 0 ? 'went furthest past' : 'came closest to'} its deadline: ` +
-    `recording ${id(closest.recordingId)} of exam ${id(closest.examId)}, deleted at ${time(closest.deletedAt)}, ` +
-    `${distance(closest)} its deadline ${time(closest.deadline)}.</p>`;
-  const foot = ['<th scope="row">All</th>', numberCell(totals.deleted)];
-  return tabled('Why recordings were deleted', { head: ['Why', ofNumbers('Deleted')], rows, foot, after });
-}
-
-function distance({ deadline, deletedAt, lateSeconds }: ReportedDeletion): string {
-  if (lateSeconds > 0) return `<span class="wrong">${words(lateSeconds)} after</span>`;
-  return `${words((Date.parse(deadline) - Date.parse(deletedAt)) / SECOND_MS)} before`;
-}
-
-function onRequestOf({ onRequest }: Report): string {
-  if (onRequest.items.length === 0) return section('Deleted on request', '<p>None in this period.</p>');
-  const head = [...ID_HEAD, 'Deleted', 'Why, by whom'];
-  const rows = onRequest.items.map((row) => [...idCells(row), timeCell(row.deletedAt), whyCell(row)]);
-  return tabled('Deleted on request', { head, rows, after: leftOut(onRequest.leftOut) });
-}
-
-function heldOf({ exams, examsLeftOut, totals }: Report): string {
-  const { held, beingDeleted, withoutDescription } = totals;
+function heldOf({ exams, examsLeftOut, totals, settings }: Report): string {
+  const { held, beingDeleted, withoutDescription, unassessed, latestDeleteByIfAssessed } = totals;
   if (held === 0) return section('Still held', '<p>No recording is held.</p>');
-  const rowOf = (sums: Omit<Report['exams'][number], 'examId'>) => [
-    ...[sums.held, sums.assessed, sums.unassessed].map(numberCell),
-    timeCell(sums.earliestDeleteBy),
-    timeCell(sums.latestDeleteBy),
-    glaringCell(sums.overdue),
-  ];
-  const head = [
-    'Exam',
-    ...['Held', 'Assessed', 'Unassessed'].map(ofNumbers),
-    'First deleted by',
-    'Last deleted by',
-    ofNumbers('Past deadline'),
-  ];
-  const rows = exams.filter((exam) => exam.held > 0).map((exam) => [idCell(exam.examId), ...rowOf(exam)]);
+  const { afterAssessment, unassessed: withoutAssessment } = retentionOf(settings);
+  const kinds = [
+    ['webcam', totals.webcam],
+    ['screen', totals.screen],
+    ['audio', totals.audio],
+    ['unknown', totals.kindUnknown],
+  ] as const;
+  const byKind = kinds.filter(([, number]) => number > 0).map(([kind, number]) => `${kind} ${inDigits(number)}`);
   const notes = [
+    `By kind: ${byKind.join(', ')}.`,
     ...(beingDeleted > 0 ? [`Being deleted, and proven by the next sweep: ${inDigits(beingDeleted)}.`] : []),
     ...(withoutDescription > 0 ? [`Left over, and deleted by the next sweep: ${inDigits(withoutDescription)}.`] : []),
-    'An assessment that is reported from now on sets a new deadline for its attempt; it never moves one to a later time than the rules above allow.',
+    'A recording may be gone a while before its deadline: see “The rules”.',
+    ...(latestDeleteByIfAssessed === null
+      ? []
+      : [
+          `The deadline of an unassessed recording is not final (${inDigits(unassessed)} of those held). Now it is ${withoutAssessment} ` +
+            `after recording. An assessment that is completed before that deadline sets a new one: ${afterAssessment} after ` +
+            `the assessment. For what is held now that is until ${minuteOf(latestDeleteByIfAssessed)} at most, which ` +
+            'includes the five minutes by which the clock of the assessment system may be ahead.',
+        ]),
+    'The deadline of an assessed recording only ever moves to an earlier time.',
   ];
-  const foot = ['<th scope="row">All exams</th>', ...rowOf(totals)];
-  const about = notes.map((note) => `<p class="about">${escaped(note)}</p>`).join('');
-  return tabled('Still held, and until when', { head, rows, foot, after: examsLeft(examsLeftOut) + about });
+  const columns: Column<Omit<ReportedExam, 'examId'> & { examId?: string }>[] = [
+    { name: 'Exam', cell: ({ examId = '' }) => idCell(examId) },
+    numbers('Held', (sums) => numberCell(sums.held)),
+    numbers('Past deadline', (sums) => glaringCell(sums.overdue)),
+    { name: 'May be gone from', cell: (sums) => timeCell(sums.earliestDeletableFrom) },
+    { name: 'Earliest deadline', cell: (sums) => timeCell(sums.earliestDeleteBy) },
+    { name: 'Latest deadline', cell: (sums) => timeCell(sums.latestDeleteBy) },
+    numbers('Assessed', (sums) => numberCell(sums.assessed)),
+    numbers('Unassessed', (sums) => numberCell(sums.unassessed)),
+  ];
+  return tabled('Still held, and until when', {
+    columns,
+    rows: exams.filter((exam) => exam.held > 0),
+    total: { name: 'All exams', row: totals },
+    after: examsLeft(examsLeftOut) + about(...notes),
+  });
 }
 
 function restrictionsOf({ restrictions }: Report): string {
   if (restrictions.items.length === 0) return '';
-  const head = [...ID_HEAD, 'Since', 'Why, by whom', 'Deleted by'];
-  const rows = restrictions.items.map((row) => [
-    ...idCells(row),
-    timeCell(row.since),
-    `<td class="why">${escaped(row.reason ?? 'cannot be read')}<br>${id(row.actor ?? '')}</td>`,
-    timeCell(row.deleteBy),
-  ]);
-  return tabled('Restricted: held, and not played', { head, rows, after: leftOut(restrictions.leftOut) });
+  const columns: Column<Report['restrictions']['items'][number]>[] = [
+    { name: 'Deadline', cell: ({ deleteBy }) => timeCell(deleteBy) },
+    { name: 'Since', cell: ({ since }) => timeCell(since) },
+    { name: 'Why', cell: ({ reason }) => ({ html: escaped(reason ?? 'cannot be read'), look: 'why' }) },
+    { name: 'By (account)', cell: ({ actor }) => idCell(actor ?? 'cannot be read') },
+    ...ID_COLUMNS,
+  ];
+  return tabled('Restricted: held, and not played', {
+    columns,
+    rows: restrictions.items,
+    after: leftOut(restrictions.leftOut),
+  });
 }
 
 function notCheckedOf({ notChecked }: Report): string {
-  const {
-    unreadableReceipts,
-    changedReceipts,
-    isLogUnreadable,
-    unreadableDescriptions,
-    unknownKeys,
-    receiptsExpiredBefore,
-    unsignedReceipts,
-    notes,
-  } = notChecked;
+  const { unreadableReceipts, changedReceipts, isLogUnreadable, unreadableDescriptions, unknownKeys } = notChecked;
+  const { receiptsExpiredBefore, unsignedReceipts, uncheckedSignatures, notes } = notChecked;
   const found = [
     ...unread('Receipts that cannot be read', unreadableReceipts),
     ...unread('Receipts that somebody else has changed or made', changedReceipts),
@@ -257,15 +185,18 @@ function notCheckedOf({ notChecked }: Report): string {
       ? []
       : [
           glaring(
-            `Deletions before ${shown(receiptsExpiredBefore)}: their receipts have expired, and nothing is known.`,
+            `Deletions before ${minuteOf(receiptsExpiredBefore)}: their receipts have expired, and nothing is known.`,
           ),
         ]),
     ...(unsignedReceipts > 0
       ? [`Receipts without a signature: ${inDigits(unsignedReceipts)}. They prove as much as the store is trusted.`]
       : []),
+    ...(uncheckedSignatures > 0
+      ? [`Receipts whose signature was not checked, because no key was given: ${inDigits(uncheckedSignatures)}.`]
+      : []),
     ...notes.map(prose),
   ];
-  return section('What was not checked', `<ul>${found.map((item) => `<li>${item}</li>`).join('')}</ul>`);
+  return section('What was not checked', list(found), found.length < 15);
 }
 
 function unread(what: string, { items, leftOut: more }: Report['notChecked']['unreadableReceipts']): string[] {
@@ -275,136 +206,142 @@ function unread(what: string, { items, leftOut: more }: Report['notChecked']['un
   return [`${glaring(`${what}: ${inDigits(items.length + more)}.`)} ${names.join(', ')}${rest}.`];
 }
 
-function glaring(text: string): string {
-  return `<strong class="wrong">${escaped(text)}</strong>`;
+function examsOf({ exams, examsLeftOut, totals }: Report): string {
+  const columns: Column<Omit<ReportedExam, 'examId'> & { examId?: string }>[] = [
+    { name: 'Exam', cell: ({ examId = '' }) => idCell(examId) },
+    numbers('Deleted', (sums) => numberCell(sums.deleted)),
+    numbers('Late', (sums) => glaringCell(sums.late)),
+    ...(totals.onRequest > 0
+      ? [numbers<Omit<ReportedExam, 'examId'>>('On request', (sums) => numberCell(sums.onRequest))]
+      : []),
+    numbers('Begun', (sums) => numberCell(sums.begun)),
+  ];
+  const note =
+    'Begun: recordings that began in the period, and are still held or have a receipt. One that was lost without a ' +
+    'receipt is in neither, and is not counted; nor is one that was given up before anything of it arrived.';
+  return tabled('Recorded and deleted in the period, by exam', {
+    columns,
+    rows: exams.filter(({ begun, deleted }) => begun + deleted > 0),
+    total: { name: 'All exams', row: totals },
+    after: examsLeft(examsLeftOut) + about(note),
+  });
 }
 
-function footerOf({ generatedAt, finishedAt, storeClock, serviceVersion, checkpoint }: Report): string {
-  const clock =
-    storeClock === null ? 'The store sent no time.' : `The clock of the store said ${time(storeClock, true)}.`;
-  const proof =
-    checkpoint === null
-      ? ''
-      : ` Checkpoint of the log of receipts, to be kept:</p><pre>${escaped(checkpoint)}</pre><p>`;
-  return (
-    `<footer><p>Made by proctoring-recordings ${escaped(serviceVersion)}, from ${time(generatedAt, true)} to ` +
-    `${time(finishedAt, true)}, by the clock of the service. ${clock}${proof}</p></footer>`
-  );
+function lateOf({ late }: Report): string {
+  const title = 'Deleted after their deadline';
+  if (late.items.length === 0) return section(title, '<p>None, by the receipts of this period.</p>', true);
+  const columns: Column<ReportedDeletion>[] = [
+    { name: 'Late by', cell: ({ lateSeconds }) => ({ html: words(lateSeconds), look: 'wrong' }) },
+    { name: 'Deadline', cell: ({ deadline }) => timeCell(deadline) },
+    { name: 'Deleted', cell: ({ deletedAt }) => timeCell(deletedAt) },
+    { name: 'Why', cell: whyCell },
+    { name: 'By (account)', cell: ({ actor }) => idCell(actor) },
+    ...ID_COLUMNS,
+  ];
+  return tabled(title, { columns, rows: late.items, after: leftOut(late.leftOut) });
+}
+
+function reasonsOf({ reasons, closest, totals }: Report): string {
+  const title = 'Why recordings were deleted';
+  const columns: Column<{ readonly reason?: ReportedDeletion['reason']; readonly deleted: number }>[] = [
+    { name: 'Why', cell: ({ reason }) => ({ html: reason ? escaped(MEANING[reason]) : '' }) },
+    numbers('Deleted', ({ deleted }) => numberCell(deleted)),
+  ];
+  const after = closest
+    ? `<p>${closestOf(closest)}: recording ${id(closest.recordingId)} of exam ${id(closest.examId)}, with the deadline ` +
+      `${time(closest.deadline, true)}, deleted at ${time(closest.deletedAt, true)}: ${distance(closest)}.</p>`
+    : '';
+  return tabled(title, { columns, rows: reasons, total: { name: 'All', row: totals }, after });
 }
 
 const MEANING: Readonly<Record<ReportedDeletion['reason'], string>> = {
-  retention: 'Its time was over (retention)',
-  erasure: 'Erasure requested (erasure)',
-  'consent-withdrawn': 'Consent withdrawn (consent-withdrawn)',
-  'controller-instruction': 'Instruction of the organisation (controller-instruction)',
-  aborted: 'Its upload was given up (aborted)',
-  'not-a-recording': 'Its content was no recording (not-a-recording)',
+  retention: 'Retention ended (8.4, 3.4)',
+  erasure: 'Erasure (9.1)',
+  'consent-withdrawn': 'Withdrawal of consent (9.2)',
+  'controller-instruction': 'Instruction of the organisation (2.2)',
+  aborted: 'Its upload was given up',
+  'not-a-recording': 'Its content was no recording',
 };
 
-const ID_HEAD = ['Exam', 'Attempt', 'Recording'];
-
-function idCells(row: { readonly examId: string; readonly attemptId: string; readonly recordingId: string }): string[] {
-  return [row.examId, row.attemptId, row.recordingId].map(idCell);
+function howToCheckOf({ howToCheck }: Report): string {
+  const steps = howToCheck.map(({ step, call }) => `<li>${prose(step)}<span class="call">${prose(call)}</span></li>`);
+  return section('How to check this report', `<ol>${steps.join('')}</ol>`);
 }
 
-function idCell(text: string): string {
-  return `<td class="id">${escaped(text)}</td>`;
+/** A signed note: three lines, an empty one, and signatures. */
+function checkpointOf({ checkpoint, notChecked }: Report): string {
+  if (checkpoint === null) {
+    const why = notChecked.isLogUnreadable
+      ? 'The log of receipts is damaged, so this report has no checkpoint.'
+      : 'There is no log of receipts, so this report has no checkpoint.';
+    return section('Checkpoint', `<p>${why}</p>`, true);
+  }
+  const [log = '', entries = '', hash = '', , ...signatures] = checkpoint.trimEnd().split('\n');
+  const named = [
+    ['Log', log],
+    ['Number of entries', entries],
+    ['Hash over all of them', hash],
+    ...signatures.map((signature) => ['Signature', signature] as const),
+  ] as const;
+  const lines = named.map(([name, text]) => `<dt>${escaped(name)}</dt><dd>${id(text)}</dd>`).join('');
+  const content =
+    '<p>The state of the log of receipts when this report was made, signed by the service. These are its parts:</p>' +
+    `<dl class="lines">${lines}</dl><p>And this is the text to keep, as it stands:</p><pre>${escaped(checkpoint)}</pre>`;
+  return section('Checkpoint', content, true);
 }
 
-function whyCell({ reason, actor }: ReportedDeletion): string {
-  return `<td class="why">${escaped(reason)}<br>${id(actor)}</td>`;
-}
-
-function timeCell(iso: string | null): string {
-  return `<td>${iso === null ? '–' : time(iso)}</td>`;
-}
-
-function numberCell(number: number): string {
-  return `<td class="number">${inDigits(number)}</td>`;
-}
-
-function glaringCell(number: number): string {
-  return number > 0 ? `<td class="number wrong">${inDigits(number)}</td>` : numberCell(number);
-}
-
-interface Heading {
-  readonly text: string;
-  readonly isOfNumbers: true;
-}
-
-function ofNumbers(text: string): Heading {
-  return { text, isOfNumbers: true };
-}
-
-interface Table {
-  readonly head: readonly (string | Heading)[];
-  /** Cells, in HTML. */
-  readonly rows: readonly (readonly string[])[];
-  readonly foot?: readonly string[];
-  readonly before?: string;
-  readonly after?: string;
-}
-
-/** A section with a table, which can be scrolled without a mouse where it is too wide. */
-function tabled(title: string, { head, rows, foot, before = '', after = '' }: Table): string {
-  const headings = head.map((heading) =>
-    typeof heading === 'string'
-      ? `<th scope="col">${escaped(heading)}</th>`
-      : `<th scope="col" class="number">${escaped(heading.text)}</th>`,
+function onRequestOf({ onRequest }: Report): string {
+  const title = 'Deleted on request';
+  if (onRequest.items.length === 0) return section(title, '<p>None in this period.</p>', true);
+  const columns: Column<ReportedDeletion>[] = [
+    { name: 'Deleted', cell: ({ deletedAt }) => timeCell(deletedAt) },
+    { name: 'Why', cell: whyCell },
+    { name: 'By (account)', cell: ({ actor }) => idCell(actor) },
+    {
+      name: 'Exam / attempt / recording',
+      cell: ({ examId, attemptId, recordingId }) => idCell(`${examId}/${attemptId}/${recordingId}`),
+    },
+  ];
+  const after = about(
+    'The account is the one that the organisation’s own token named in the request. A name that is no opaque id is shown as a hash: `sha256:…`.',
+    'How long a deletion took after it was asked for is not in this report. The access log of a recording has the time of ' +
+      'the request: `GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log`, the event `erased`.',
   );
-  const lines = rows.map((cells) => `<tr>${cells.join('')}</tr>`).join('\n');
-  const end = foot ? `<tfoot><tr>${foot.join('')}</tr></tfoot>` : '';
-  const table = `<table><thead><tr>${headings.join('')}</tr></thead><tbody>${lines}</tbody>${end}</table>`;
-  const scrolled = `<div class="scroll" tabindex="0" role="region" aria-label="${escaped(title)}">${table}</div>`;
-  return section(title, before + scrolled + after);
+  return tabled(title, { columns, rows: onRequest.items, after: leftOut(onRequest.leftOut) + after });
+}
+
+function footerOf({ number, generatedAt, finishedAt, storeClock, serviceVersion }: Report): string {
+  const clock =
+    storeClock === null ? 'The store sent no time.' : `The clock of the store said ${time(storeClock, true)}.`;
+  return (
+    `<footer><p>Report ${id(number)}, made by proctoring-recordings ${escaped(serviceVersion)} from ` +
+    `${time(generatedAt, true)} to ${time(finishedAt, true)}, by the clock of the service. ${clock}</p></footer>`
+  );
+}
+
+const ID_COLUMNS: readonly Column<{
+  readonly examId: string;
+  readonly attemptId: string;
+  readonly recordingId: string;
+}>[] = [
+  { name: 'Exam', cell: ({ examId }) => idCell(examId) },
+  { name: 'Attempt', cell: ({ attemptId }) => idCell(attemptId) },
+  { name: 'Recording', cell: ({ recordingId }) => idCell(recordingId) },
+];
+
+function numbers<Row>(name: string, cell: (row: Row) => Cell): Column<Row> {
+  return { name, cell, isOfNumbers: true };
+}
+
+function whyCell({ reason }: ReportedDeletion): Cell {
+  return { html: escaped(MEANING[reason]), look: 'why' };
 }
 
 function leftOut(count: number): string {
   if (count === 0) return '';
-  return `<p>Here are ${inDigits(MAX_ROWS)}; left out: ${inDigits(count)}. All are in the receipts as CSV: see the end of this page.</p>`;
+  return `<p>Here are ${inDigits(MAX_ROWS)}; left out: ${inDigits(count)}. All are in the receipts: see “How to check this report”.</p>`;
 }
 
 function examsLeft(count: number): string {
   return count === 0 ? '' : `<p>Exams without a row of their own: ${inDigits(count)}. The totals have them.</p>`;
-}
-
-function section(title: string, content: string): string {
-  return `<section><h2>${escaped(title)}</h2>${content}</section>`;
-}
-
-function list(items: readonly string[]): string {
-  return `<ul>${items.map((item) => `<li>${prose(item)}</li>`).join('')}</ul>`;
-}
-
-/** Escaped text in which `code` means what it means in Markdown. */
-function prose(text: string): string {
-  return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
-}
-
-function id(text: string): string {
-  return `<span class="id">${escaped(text)}</span>`;
-}
-
-function time(iso: string, withSeconds = false): string {
-  return `<time class="time" datetime="${escaped(iso)}">${escaped(shown(iso, withSeconds))}</time>`;
-}
-
-function shown(iso: string, withSeconds = false): string {
-  return `${dayOf(iso)} ${iso.slice(11, withSeconds ? 19 : 16)}`;
-}
-
-function day(iso: string): string {
-  return `<time class="time" datetime="${escaped(iso)}">${escaped(dayOf(iso))}</time>`;
-}
-
-function dayOf(iso: string): string {
-  return iso.slice(0, 10);
-}
-
-function words(seconds: number): string {
-  return inWords(seconds * SECOND_MS);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

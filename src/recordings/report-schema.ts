@@ -39,20 +39,31 @@ const listed = <T extends z.ZodType>(items: T, description: string) =>
 
 const byExam = z.object({
   examId,
-  begun: number(40, 'Recordings that began in the period.'),
-  webcam: number(10, 'Of these, those of a webcam.'),
-  screen: number(10, 'Of these, those of a screen.'),
-  audio: number(0, 'Of these, those of sound alone.'),
-  kindUnknown: number(20, 'Of these, those whose kind is not known: a receipt does not have it.'),
+  begun: number(
+    40,
+    'Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.',
+  ),
   deleted: number(20, 'Recordings that were deleted in the period.'),
   late: number(0, 'Of these, those that were deleted after their deadline.'),
   onRequest: number(1, 'Of these, those whose deletion was requested.'),
   held: number(20, 'Recordings that are still held.'),
   assessed: number(12, 'Of these, those whose attempt was assessed.'),
   unassessed: number(8, 'Of these, those whose attempt was not assessed.'),
-  overdue: number(0, 'Of these, those past their deadline: none may be.'),
-  earliestDeleteBy: atOrNull('2026-12-02T09:00:00.000Z', 'The first deadline of what is held.'),
-  latestDeleteBy: atOrNull('2026-12-24T09:00:00.000Z', 'The last deadline of what is held.'),
+  webcam: number(10, 'Of those that are held, those of a webcam.'),
+  screen: number(10, 'Of those that are held, those of a screen.'),
+  audio: number(0, 'Of those that are held, those of sound alone.'),
+  kindUnknown: number(0, 'Of those that are held, those without a description that can be read.'),
+  overdue: number(0, 'Of those that are held, those past their deadline: none may be.'),
+  earliestDeletableFrom: atOrNull(
+    '2026-12-01T09:00:00.000Z',
+    'From then on a sweep may have deleted some of what is held.',
+  ),
+  earliestDeleteBy: atOrNull('2026-12-02T09:00:00.000Z', 'The earliest deadline of what is held.'),
+  latestDeleteBy: atOrNull('2026-12-24T09:00:00.000Z', 'The latest deadline of what is held, as things are now.'),
+  latestDeleteByIfAssessed: atOrNull(
+    '2027-01-23T09:05:00.000Z',
+    'The latest deadline that an assessment can still give to what is held unassessed; null where nothing is.',
+  ),
 });
 
 export const VERDICTS = ['yes', 'no', 'unknown'] as const;
@@ -73,6 +84,10 @@ export const report = z
   .object({
     format: z.literal('proctoring-recordings-report'),
     version: z.literal(1),
+    number: sentence(
+      'acme/2025-12-01/2026-12-01/20261201T000000000Z',
+      'Names this report: whose, of which days, made when.',
+    ),
     tenantId,
     period: z.object({
       from: at('2025-12-01T00:00:00.000Z', 'From this time on.'),
@@ -82,9 +97,13 @@ export const report = z
       question: sentence('Was everything deleted in time?', 'What the report answers.'),
       answer: z.enum(VERDICTS).meta({ example: 'yes', description: 'unknown: not everything could be checked.' }),
       summary: sentence(
-        'Yes. All 20 recordings that were deleted in this period were deleted before their deadline. None of the 20 ' +
-          'recordings that are still held is past its deadline.',
+        'Yes, by the receipts. Each of the 20 receipts of this period shows a deletion no later than its deadline. None of ' +
+          'the 20 recordings held at 2026-12-01 00:00 UTC is past its deadline.',
         'The answer in plain English.',
+      ),
+      limit: sentence(
+        'A receipt that is missing is not seen by this report, but by the checker of the proof: see “How to check this report”.',
+        'What the answer does not rest on.',
       ),
       reasons: z
         .array(z.object({ code: z.enum(VERDICT_REASONS), sentence: z.string() }))
@@ -101,7 +120,7 @@ export const report = z
       .array(
         z.object({ reason: z.enum(DELETION_REASONS).meta({ example: 'retention' }), deleted: number(19, 'How many.') }),
       )
-      .describe('Why recordings were deleted in the period.'),
+      .describe('Why recordings were deleted in the period: every reason, also those of which there is no deletion.'),
     exams: z.array(byExam).describe('By exam; the totals have all exams.'),
     examsLeftOut: number(0, 'Exams without a row of their own.'),
     closest: deletion
@@ -126,7 +145,8 @@ export const report = z
         '2025-12-01T00:00:00.000Z',
         'The part of the period before this is not covered: receipts of deletions before it have expired.',
       ),
-      unsignedReceipts: number(20, 'Receipts that were read and have no signature.'),
+      unsignedReceipts: number(0, 'Receipts that were read and have no signature.'),
+      uncheckedSignatures: number(0, 'Receipts whose signature was not checked, because no key was given.'),
       isLogUnreadable: z.boolean().meta({ example: false, description: 'Whether the log of receipts is damaged.' }),
       notes: z
         .array(z.string())
@@ -151,9 +171,16 @@ export const report = z
     finishedAt: at('2026-12-01T00:00:09.000Z', 'When all was read.'),
     storeClock: atOrNull('2026-12-01T00:00:00.000Z', 'The clock of the store when reading began; null: it sent none.'),
     serviceVersion: z.string().meta({ example: '0.1.0' }),
-    howToCheck: z.array(z.string()).meta({
+    compared: z
+      .array(z.string())
+      .meta({ example: ['For each deletion: the time of the deletion with the deadline. Both are in its receipt.'] })
+      .describe('What was compared with what.'),
+    howToCheck: z.array(z.object({ step: z.string(), call: z.string().describe('By which calls or commands.') })).meta({
       example: [
-        'Take all receipts with `GET /v1/exams/{exam}/receipts` and `Accept: text/csv`, and compare the counts.',
+        {
+          step: 'Ask for a recording that a receipt names: the service should say that it is gone, with the same receipt.',
+          call: '`GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}`, answered with 410.',
+        },
       ],
     }),
   })

@@ -3,54 +3,44 @@ import { inWords, SECOND_MS } from '../model/durations.ts';
 import { clocksDiffer } from '../model/times.ts';
 import type { Report } from './report-schema.ts';
 
-type Facts = Pick<Report, 'totals' | 'notChecked' | 'closest' | 'generatedAt' | 'storeClock'>;
+type Facts = Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'>;
 type Reason = Report['verdict']['reasons'][number];
-
-/** What such a report never checks. */
-export const NEVER_CHECKED: readonly string[] = [
-  'Whether a receipt is missing: take the proof away with `GET /v1/proof`, and check it with the program ' +
-    '`receipt-verifier` and the checkpoints that you have kept.',
-  'Whether what a receipt proves deleted is there again: the operator runs `verify`.',
-  'Recordings that began while this report was made: they may be missing.',
-  'Uploads that belong to no recording: `verify` searches them.',
-  'Copies outside of the store, such as exports and backups: they are not under the control of this service.',
-];
-
-export const HOW_TO_CHECK: readonly string[] = [
-  'Take the receipts of an exam with `GET /v1/exams/{exam}/receipts` and `Accept: text/csv`. Count them, and compare ' +
-    '`deletedAt` with `deadline` in each line: the numbers are those of this report.',
-  'Keep the checkpoint of this report. Take the proof with `GET /v1/proof`, and check it with `receipt-verifier`: it needs ' +
-    'neither this service nor its operator, and finds every receipt that was changed or removed since.',
-  'Ask for a recording that a receipt names: the service answers 410 with the same receipt.',
-  'Ask why a single recording is held or gone with `GET …/recordings/{recording}/explanation`.',
-  'Ask the operator for the output of `verify` of the same day: it says "Nothing is wrong" over the whole bucket.',
-];
 
 export function verdictOf(facts: Facts): Report['verdict'] {
   const broken = brokenOf(facts);
   const open = openOf(facts);
   const answer = broken.length > 0 ? 'no' : open.length > 0 ? 'unknown' : 'yes';
   const reasons = [...broken, ...open];
-  return { question: 'Was everything deleted in time?', answer, summary: summaryOf(answer, facts, reasons), reasons };
+  const summary = summaryOf(answer, facts, reasons);
+  return { question: 'Was everything deleted in time?', answer, summary, limit: limitOf(facts), reasons };
 }
 
 function summaryOf(answer: Report['verdict']['answer'], facts: Facts, reasons: readonly Reason[]): string {
-  const { deleted, held } = facts.totals;
   const why = reasons.map(({ sentence }) => sentence).join(' ');
   if (answer === 'no') return `No. ${why}`;
-  const ofDeleted =
-    deleted === 0
-      ? 'No recording was deleted in this period.'
-      : `${allOf(deleted, 'recording')} that ${were(deleted)} deleted in this period ${were(deleted)} deleted before ${deleted === 1 ? 'its' : 'their'} deadline.`;
-  const ofHeld =
-    held === 0
-      ? 'No recording is held now.'
-      : held === 1
-        ? 'The one recording that is still held is not past its deadline.'
-        : `None of the ${inDigits(held)} recordings that are still held is past its deadline.`;
-  return answer === 'yes'
-    ? `Yes. ${ofDeleted} ${ofHeld}`
-    : `Not everything could be checked. ${why} Of what could be read: ${ofDeleted} ${ofHeld}`;
+  const found = `${ofDeletedIn(facts)} ${ofHeldIn(facts)}`;
+  if (answer === 'yes') return `Yes, by the receipts. ${found}`;
+  return `Not everything could be checked. ${why} Of what could be read: ${found}`;
+}
+
+function ofDeletedIn({ totals: { deleted } }: Facts): string {
+  if (deleted === 0) return 'No receipt shows a deletion in this period.';
+  const receipts = deleted === 1 ? 'The one receipt' : `Each of the ${inDigits(deleted)} receipts`;
+  return `${receipts} of this period shows a deletion no later than its deadline.`;
+}
+
+function ofHeldIn({ totals: { held }, generatedAt }: Facts): string {
+  const at = `at ${minuteOf(generatedAt)} UTC`;
+  if (held === 0) return `No recording was held ${at}.`;
+  if (held === 1) return `The one recording held ${at} is not past its deadline.`;
+  return `None of the ${inDigits(held)} recordings held ${at} is past its deadline.`;
+}
+
+/** What the answer does not rest on. */
+function limitOf({ checkpoint, notChecked }: Facts): string {
+  return checkpoint === null && !notChecked.isLogUnreadable
+    ? 'A receipt that is missing is not seen by this report, and there is no log of receipts that would show it.'
+    : 'A receipt that is missing is not seen by this report, but by the checker of the proof: see “How to check this report”.';
 }
 
 /** What breaks the promise. */
@@ -118,10 +108,6 @@ function some(number: number, noun: string): string {
   return `${inDigits(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-function allOf(number: number, noun: string): string {
-  return number === 1 ? `The one ${noun}` : `All ${some(number, noun)}`;
-}
-
 function were(number: number): string {
   return number === 1 ? 'was' : 'were';
 }
@@ -129,4 +115,9 @@ function were(number: number): string {
 /** `10,000` */
 export function inDigits(number: number): string {
   return number.toLocaleString('en');
+}
+
+/** `2026-12-01 09:03` of a time in UTC. */
+export function minuteOf(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 }

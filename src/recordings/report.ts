@@ -2,22 +2,23 @@
 import pMap from 'p-map';
 import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import type { DeletionReason, Receipt } from '../bucket/documents.ts';
+import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
 import { agreesWithItsSignature, checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { ERASURE_REASONS, type RecordingKind } from '../model/recording.ts';
+import { ERASURE_REASONS } from '../model/recording.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
-import { toIso } from '../model/times.ts';
+import { MAX_CLOCK_SKEW_MS, toDay, toIso, toKeyTime } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { idsWithoutTenant, readReceipts } from './receipts.ts';
+import { comparedWith, HOW_TO_CHECK, NEVER_CHECKED } from './report-checks.ts';
 import { ExamTotals } from './report-exams.ts';
 import { Listed } from './report-lists.ts';
 import type { Report, ReportedDeletion } from './report-schema.ts';
-import { HOW_TO_CHECK, NEVER_CHECKED, verdictOf } from './report-verdict.ts';
+import { verdictOf } from './report-verdict.ts';
 
 export type ReportContext = Pick<
   RecordingsContext,
@@ -67,6 +68,7 @@ class Reading {
     this.#unknownKeys += 1;
   };
   #unsigned = 0;
+  #uncheckedSignatures = 0;
 
   constructor(context: ReportContext, tenant: string, { fromMs, toMs }: ReportPeriod) {
     this.#context = context;
@@ -87,7 +89,7 @@ class Reading {
 
   async read(): Promise<Report> {
     const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
-    const head = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer?.keys).head();
+    const head = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer).head();
     await this.#readHeld();
     await this.#readReceipts();
     const finishedAtMs = this.#context.now();
@@ -103,31 +105,38 @@ class Reading {
         unknownKeys: this.#unknownKeys,
         receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
         unsignedReceipts: this.#unsigned,
+        uncheckedSignatures: this.#uncheckedSignatures,
         isLogUnreadable: head === 'unreadable',
         notes: [...NEVER_CHECKED],
       },
       settings: this.#settings(),
+      checkpoint: checkpointOf(head),
       generatedAt: toIso(this.#startedAtMs),
       storeClock: Number.isNaN(storeTimeMs) ? null : toIso(storeTimeMs),
     };
     return {
       format: 'proctoring-recordings-report',
       version: 1,
+      number: this.#numberOf(facts.period),
       tenantId: this.#tenant,
       verdict: verdictOf(facts),
       ...facts,
-      reasons: [...this.#reasons].map(([reason, deleted]) => ({ reason, deleted })),
+      reasons: DELETION_REASONS.map((reason) => ({ reason, deleted: this.#reasons.get(reason) ?? 0 })),
       exams: rows,
       examsLeftOut: leftOut,
       late: this.#late.result(),
       onRequest: this.#onRequest.result(),
       overdue: this.#overdue.result(),
       restrictions: this.#restrictions.result(),
-      checkpoint: checkpointOf(head),
       finishedAt: toIso(finishedAtMs),
       serviceVersion: this.#context.version,
-      howToCheck: [...HOW_TO_CHECK],
+      compared: comparedWith({ areSignaturesChecked: this.#context.signer !== undefined }),
+      howToCheck: HOW_TO_CHECK.map((step) => ({ ...step })),
     };
+  }
+
+  #numberOf({ from, to }: Report['period']): string {
+    return [this.#tenant, toDay(Date.parse(from)), toDay(Date.parse(to)), toKeyTime(this.#startedAtMs)].join('/');
   }
 
   #settings(): Report['settings'] {
@@ -160,13 +169,19 @@ class Reading {
     const ids = idsWithoutTenant(ref);
     const isOverdue = deadlineMs < this.#startedAtMs;
     if (isOverdue) this.#overdue.add({ ...ids, deleteBy: toIso(deadlineMs) }, -deadlineMs);
-    this.#exams.addHeld(ref.exam, { deadlineMs, isOverdue, isAssessed: attempt.assessedAtMs !== undefined });
+    const isAssessed = attempt.assessedAtMs !== undefined;
+    const deletableFromMs = attempt.deletableFromMs(ref, this.#context.leadMs);
+    // One that is completed just before the deadline, by a clock that is as far ahead as a clock may be.
+    const latestIfAssessedMs =
+      isAssessed || isOverdue ? undefined : attempt.assessedDeadlineMs(deadlineMs + MAX_CLOCK_SKEW_MS);
+    this.#exams.addHeld(ref.exam, { deletableFromMs, deadlineMs, latestIfAssessedMs, isOverdue, isAssessed });
     for (const { object, sizeBytes } of state.items) if (object === 'media') this.#sums.heldBytes += sizeBytes;
     if (objects.deleting) this.#sums.beingDeleted += 1;
     else if (!objects.manifest) this.#sums.withoutDescription += 1;
     const manifest = objects.manifest && (await this.#bucket.read(ref, 'manifest'));
     if (manifest === 'unreadable') this.#unreadableDescriptions.add(ids, 0);
-    if (objects.manifest) this.#addBegun(ref, manifest && manifest !== 'unreadable' ? manifest.kind : undefined);
+    this.#exams.addKind(ref.exam, manifest && manifest !== 'unreadable' ? manifest.kind : undefined);
+    if (objects.manifest) this.#addBegun(ref);
     if (objects.restricted && isKept(state)) await this.#addRestriction(state, deadlineMs);
   }
 
@@ -180,15 +195,15 @@ class Reading {
     this.#restrictions.add(row, Date.parse(since));
   }
 
-  #addBegun({ exam, recording }: RecordingRef, kind: RecordingKind | undefined): void {
+  #addBegun({ exam, recording }: RecordingRef): void {
     const createdAtMs = createdAtOf(recording);
-    if (createdAtMs >= this.#fromMs && createdAtMs < this.#toMs) this.#exams.addBegun(exam, kind);
+    if (createdAtMs >= this.#fromMs && createdAtMs < this.#toMs) this.#exams.addBegun(exam);
   }
 
   async #readReceipts(): Promise<void> {
     const filter = { deletedAfterMs: this.#fromMs, deletedBeforeMs: this.#toMs };
     const batches = readReceipts(this.#context, { tenant: this.#tenant }, filter, {
-      onListed: (ref) => this.#addBegun(ref, undefined),
+      onListed: (ref) => this.#addBegun(ref),
       onUnknownKey: this.#onUnknownKey,
     });
     for await (const batch of batches) {
@@ -200,7 +215,7 @@ class Reading {
     }
   }
 
-  /** Its signature is not over what it says, or by no key of this service. One without a signature is counted. */
+  /** Its signature is not over what it says, or by no key of this service. */
   async #isChanged(receipt: Receipt): Promise<boolean> {
     const { signer } = this.#context;
     if (!signer || receipt.jws === undefined) return false;
@@ -218,6 +233,7 @@ class Reading {
     if (lateMs > 0) this.#late.add(deletionOf(receipt), lateMs);
     if (isOnRequest) this.#onRequest.add(deletionOf(receipt), Date.parse(deletedAt));
     if (receipt.jws === undefined) this.#unsigned += 1;
+    else if (!this.#context.signer) this.#uncheckedSignatures += 1;
   }
 }
 

@@ -43,9 +43,9 @@ function timeOf(name: string, text: string | undefined, problems: string[]): num
 }
 
 /** The verdict, and the totals behind it. */
-export function reportText({ tenantId, period, verdict, totals, closest, notChecked }: Report): string {
+export function reportText({ number, tenantId, period, verdict, totals, closest, notChecked }: Report): string {
   const { begun, deleted, late, onRequest, held, assessed, unassessed, overdue } = totals;
-  const { earliestDeleteBy, latestDeleteBy, restricted } = totals;
+  const { earliestDeletableFrom, earliestDeleteBy, latestDeleteBy, latestDeleteByIfAssessed, restricted } = totals;
   const numbers: readonly (readonly [string, number])[] = [
     ['Recordings begun', begun],
     ['Deleted', deleted],
@@ -57,18 +57,27 @@ export function reportText({ tenantId, period, verdict, totals, closest, notChec
     ['  restricted', restricted],
     ['  past their deadline', overdue],
   ];
+  const times: readonly (readonly [string, string | null])[] = [
+    ['May be gone from', earliestDeletableFrom],
+    ['Earliest deadline', earliestDeleteBy],
+    ['Latest deadline', latestDeleteBy],
+    ['  if assessed later', latestDeleteByIfAssessed],
+  ];
   const lines = [
     `${verdict.question} ${verdict.summary}`,
+    verdict.limit,
     '',
-    `${tenantId}, from ${period.from} to ${period.to}`,
-    ...numbers.map(([name, number]) => `${name.padEnd(24)}${String(number).padStart(10)}`),
-    ...(earliestDeleteBy === null ? [] : [`To be deleted between ${earliestDeleteBy} and ${latestDeleteBy}`]),
+    `Report ${number}`,
+    `Organisation (tenant) ${tenantId}, from ${period.from} to ${period.to}`,
+    ...numbers.map(([name, count]) => `${name.padEnd(24)}${String(count).padStart(10)}`),
+    ...times.flatMap(([name, at]) => (at === null ? [] : [`${name.padEnd(24)}${at}`])),
     ...(closest
       ? [`${closestOf(closest)}: ${closest.recordingId}, deleted ${closest.deletedAt}, deadline ${closest.deadline}`]
       : []),
     '',
     'Not checked:',
     `  Receipts without a signature: ${notChecked.unsignedReceipts}.`,
+    `  Receipts whose signature was not checked: ${notChecked.uncheckedSignatures}.`,
     ...notChecked.notes.map((note) => `  ${note}`),
   ];
   return `${lines.join('\n')}\n`;

@@ -19,7 +19,7 @@ export async function growLogs(run: SweepRun): Promise<void> {
     const unknown = (key: string) => tally.problem({ code: 'unknown-key' }, key);
     for await (const { tenant, submissions, storeTimeMs } of listSubmissions(store, unknown)) {
       if (run.isStopped) return;
-      const log = new ReceiptLog(store, tenant, signer.keys);
+      const log = new ReceiptLog(store, tenant, signer);
       await run.guard(log.name, () => new LogGrowth(run, signer, tenant, log).grow(submissions, storeTimeMs));
     }
   });

@@ -52,7 +52,7 @@ export class LogCheck {
   async #readLog(tenant: string): Promise<void> {
     const run = this.#run;
     const { store, signer } = run.context;
-    const log = new ReceiptLog(store, tenant, signer?.keys);
+    const log = new ReceiptLog(store, tenant, signer);
     const stored = await log.head();
     if (stored && stored !== 'unreadable') {
       for (const key of stored.head.included) this.#included.add(key);

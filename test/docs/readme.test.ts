@@ -165,7 +165,7 @@ describe('the commands', () => {
     await order('/v1/report"');
     const report = await readFile(join(installation.dataDir, 'report.html'), 'utf8');
     expect(report).toContain(
-      'Yes. All 2 recordings that were deleted in this period were deleted before their deadline.',
+      'Yes, by the receipts. Each of the 2 receipts of this period shows a deletion no later than its deadline.',
     );
     expect([...left]).toEqual([]);
   });

@@ -1,6 +1,6 @@
 // Keys that tests sign with: one that is always the same, and a signer that never waits, for the simulator.
 import { createHash, createPrivateKey, type KeyObject, sign, verify } from 'node:crypto';
-import { checkpointText, toNote } from '@proctoring-recordings/receipt-verifier';
+import { checkpointText, fromBase64, toNote } from '@proctoring-recordings/receipt-verifier';
 import type { JWK } from 'jose';
 import { createSigner, SIGNED_TYPES, type Signer } from '../../src/bucket/signer.ts';
 import { publicPart } from '../../src/runtime/signing-keys.ts';
@@ -34,6 +34,13 @@ export function createSyncSigner(signer: Signer, jwk: JWK): Signer {
       const input = Buffer.from(`${header}.${payload}`);
       if (!isOfType || !verify(null, input, key, Buffer.from(signature, 'base64url'))) return 'forged';
       return Buffer.from(payload, 'base64url');
+    },
+    async openCheckpoint(note, origin) {
+      const end = note.indexOf('\n\n') + 1;
+      const [name = '', size = '', root = ''] = note.slice(0, end).split('\n');
+      const signature = Buffer.from(note.slice(end).trim().split(' ').at(-1) ?? '', 'base64').subarray(4);
+      if (name !== origin || !verify(null, Buffer.from(note.slice(0, end)), key, signature)) return undefined;
+      return { origin, size: Number(size), root: fromBase64(root) };
     },
     async signCheckpoint(checkpoint) {
       return toNote(checkpoint, own.bytes, sign(null, Buffer.from(checkpointText(checkpoint)), key));

@@ -1,15 +1,18 @@
 // The auditor's report: yes only over what was read; what was late, requested, held, overdue, and what could not be checked.
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { Receipt } from '../../src/bucket/documents.ts';
+import { DELETION_REASONS, type Receipt } from '../../src/bucket/documents.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
-import { toIso } from '../../src/model/times.ts';
+import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
+import { readRecording } from '../../src/recordings/read.ts';
 import { createReport, type ReportPeriod } from '../../src/recordings/report.ts';
 import { MAX_EXAMS } from '../../src/recordings/report-exams.ts';
 import { MAX_ROWS } from '../../src/recordings/report-lists.ts';
 import { reportPage } from '../../src/recordings/report-page.ts';
 import type { Report } from '../../src/recordings/report-schema.ts';
+import { styleOf } from '../../src/recordings/report-style.ts';
+import { minuteOf } from '../../src/recordings/report-verdict.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { reportText } from '../../src/runtime/report.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -42,17 +45,19 @@ describe('the verdict', () => {
     const made = await report();
     expect(made.verdict).toMatchObject({ answer: 'yes', reasons: [] });
     expect(made.verdict.summary).toBe(
-      'Yes. All 2 recordings that were deleted in this period were deleted before their deadline. ' +
-        'The one recording that is still held is not past its deadline.',
+      'Yes, by the receipts. Each of the 2 receipts of this period shows a deletion no later than its deadline. ' +
+        `The one recording held at ${minuteOf(made.generatedAt)} UTC is not past its deadline.`,
     );
     const deleteBy = toIso(service.clock.now() + 30 * DAY_MS);
-    const sums = { begun: 3, webcam: 1, kindUnknown: 2, deleted: 2, late: 0, held: 1, assessed: 1, overdue: 0 };
+    const sums = { begun: 3, webcam: 1, kindUnknown: 0, deleted: 2, late: 0, held: 1, assessed: 1, overdue: 0 };
     expect(made.totals).toMatchObject({ ...sums, earliestDeleteBy: deleteBy, latestDeleteBy: deleteBy });
     expect(made.exams).toMatchObject([
       { examId: 'law', begun: 2, deleted: 1, held: 1 },
       { examId: 'math', begun: 1, deleted: 1, held: 0, earliestDeleteBy: null },
     ]);
-    expect(made.reasons).toEqual([{ reason: 'retention', deleted: 2 }]);
+    expect(made.reasons).toEqual(
+      DELETION_REASONS.map((reason) => ({ reason, deleted: reason === 'retention' ? 2 : 0 })),
+    );
     const closest = await service.receiptOf(first);
     expect(made.closest).toMatchObject({ recordingId: first.recording, deletedAt: closest?.deletedAt, lateSeconds: 0 });
     expect(made).toMatchObject({ checkpoint: null, serviceVersion: expect.stringMatching(/^\d+\.\d+\.\d+/) });
@@ -151,6 +156,69 @@ describe('the verdict', () => {
     await service.erase(await service.record());
     const store = overriding(service.store, { get: () => Promise.reject(new Error('away')) });
     await expect(createReport({ ...service.context, store }, 'acme')).rejects.toThrow('away');
+  });
+});
+
+describe('what the answer rests on', () => {
+  test('is said beside it: a missing receipt is seen by the checker, where there is a log that shows it', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    const noLog = /missing is not seen by this report, and there is no log of receipts that would show it\.$/;
+    expect((await report()).verdict.limit).toMatch(noLog);
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const made = await report();
+    expect(made.checkpoint).toContain('proctoring-recordings/acme\n1\n');
+    expect(made.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
+    expect(reportText(made)).toContain(made.verdict.limit);
+    expect(reportPage(made)).toContain(made.verdict.limit);
+  });
+
+  test('is what was compared: signatures only by who has a key, or else they are counted', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    service.clock.advance(1);
+    const made = await report();
+    expect(made.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 0 });
+    expect(made.compared.join(' ')).toContain(
+      'For each receipt with a signature: the signature with what the receipt says',
+    );
+    const keyless = await createReport({ ...service.context, signer: undefined }, 'acme');
+    expect(keyless.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 1 });
+    expect(keyless.compared.join(' ')).toContain('No signature was checked, of a receipt or of the checkpoint');
+    expect(reportPage(keyless)).toContain('whose signature was not checked, because no key was given: 1.');
+  });
+});
+
+describe('until when what is held is kept', () => {
+  test('of an unassessed recording is until the assessment that comes last sets it, and no longer', async () => {
+    const ref = await service.record();
+    const { totals } = await report();
+    const deadlineMs = createdAtOf(ref.recording) + 30 * DAY_MS;
+    expect(totals.latestDeleteBy).toBe(toIso(deadlineMs));
+    service.clock.advance(deadlineMs - 2 - service.clock.now());
+    const lastMs = service.clock.now() + MAX_CLOCK_SKEW_MS;
+    await expect(service.assess(ref, lastMs + 10 * MINUTE_MS)).rejects.toMatchObject({ code: 'assessment-in-future' });
+    const { deleteBy } = await service.assess(ref, lastMs);
+    expect(Date.parse(totals.latestDeleteByIfAssessed ?? '') - Date.parse(deleteBy)).toBeLessThan(10);
+    expect(deleteBy < (totals.latestDeleteByIfAssessed ?? '')).toBe(true);
+    expect((await report()).totals).toMatchObject({ latestDeleteBy: deleteBy, latestDeleteByIfAssessed: null });
+  });
+
+  test('is not extended by an assessment of what is overdue', async () => {
+    await service.record();
+    service.clock.advance(31 * DAY_MS);
+    const { totals } = await report();
+    expect(totals).toMatchObject({ overdue: 1, unassessed: 1, latestDeleteByIfAssessed: null });
+  });
+
+  test('begins with the time from which a sweep may delete it, as the recording itself says', async () => {
+    const first = await service.record();
+    await service.after(HOUR_MS).record({ exam: 'law' });
+    const { deletableFrom } = await readRecording(service.context, first);
+    const { totals, exams } = await report();
+    expect(totals.earliestDeletableFrom).toBe(deletableFrom);
+    expect(exams.find(({ examId }) => examId === 'math')?.earliestDeletableFrom).toBe(deletableFrom);
   });
 });
 
@@ -267,7 +335,57 @@ describe('the page', () => {
     expect(policy.replaceAll('&#39;', "'")).toContain(`default-src 'none'; style-src 'sha256-${hash}'`);
     expect(page).not.toMatch(/<script|<link|<img|<iframe|\son\w+=|\sstyle=|url\(|@import|https?:/i);
     expect(style).toMatch(/@page \{ size: A4/);
-    expect(page).toContain('Yes. The one recording that was deleted in this period was deleted before its deadline.');
+    expect(page).toContain(
+      'Yes, by the receipts. The one receipt of this period shows a deletion no later than its deadline.',
+    );
+  });
+
+  test('begins with the answer, the numbers and what is held, and ends with what was requested', async () => {
+    service = startRetention();
+    await service.after(HOUR_MS).erase(await service.record());
+    await service.record({ attempt: 'a2' });
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const made = await report();
+    const page = reportPage(made);
+    expect(Array.from(page.matchAll(/<h2>([^<]*)<\/h2>/g), ([, title]) => title)).toEqual([
+      'Was everything deleted in time?',
+      'Still held, and until when',
+      'What was not checked',
+      'Recorded and deleted in the period, by exam',
+      'Deleted after their deadline',
+      'Why recordings were deleted',
+      'What was compared',
+      'The rules',
+      'How to check this report',
+      'Checkpoint',
+      'Deleted on request',
+    ]);
+    expect(page).toContain(`Report <span class="id">${made.number}</span>`);
+    expect(page).toContain('<strong>Organisation (tenant) acme</strong>');
+    expect(page).toMatch(/<dt>Number of entries<\/dt><dd><span class="id">1<\/span>/);
+    expect(page).toMatch(/<dt>Deadlines of what is held<\/dt><dd class="small"><time [^>]*>[^<]{16}<\/time><\/dd>/);
+    expect(page).toContain('Erasure (9.1)');
+    expect(page).toMatch(/Withdrawal of consent \(9\.2\)<\/span><\/td><td [^>]*><span>0</);
+  });
+
+  test('shows a day once where two times are of one', async () => {
+    await service.record();
+    await service.after(HOUR_MS).record({ attempt: 'a2' });
+    const [, span = ''] =
+      /<dt>Deadlines of what is held<\/dt><dd [^>]*>(.*?)<\/dd>/.exec(reportPage(await report())) ?? [];
+    expect(span.replace(/<[^>]*>/g, '')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d to \d\d:\d\d$/);
+  });
+
+  test('has no column of what never happened', async () => {
+    await service.record();
+    expect(reportPage(await report())).not.toContain('data-of="On request"');
+  });
+
+  test('cannot be left from the line at the foot of its paper', () => {
+    const style = styleOf('a"; } </style>\\');
+    expect(style).toContain(String.raw`content: "a\22 \3b  \7d  \3c /style\3e \5c ";`);
+    expect(style).not.toContain('<');
   });
 
   test('escapes whatever it shows', async () => {
@@ -296,13 +414,15 @@ describe('the page', () => {
     expect(made.restrictions.items).toMatchObject([{ reason: null, actor: null }]);
     const page = reportPage(made);
     for (const part of [
-      'Set for this organisation: 14 days after the assessment, 14 days after it was made without one, as the organisation',
+      'For this organisation the service is set to 14 days after the assessment, and to 14 days after recording, if it is never',
+      'The organisation has ordered at most 14 days.',
+      'By kind: webcam 1, unknown 2.',
       'Being deleted, and proven by the next sweep: 1.',
       'Left over, and deleted by the next sweep: 1.',
       'Objects that this service did not make: 1.',
       'Held recordings whose description cannot be read: 1.',
       'their receipts have expired, and nothing is known.',
-      'cannot be read<br>',
+      '<span>cannot be read</span>',
     ]) {
       expect(page).toContain(part);
     }
@@ -313,7 +433,7 @@ describe('the page', () => {
     service.clock.advance(30 * DAY_MS + 3 * HOUR_MS);
     await service.sweep();
     expect(reportPage(await report())).toMatch(
-      /went furthest past its deadline: [\s\S]*3 hours after<\/span> its deadline/,
+      /<dt>Furthest past its deadline<\/dt>[\s\S]*3 hours after it<\/span>[\s\S]*Furthest past its deadline: recording/,
     );
   });
 
@@ -341,7 +461,9 @@ describe('the page', () => {
 test('as text it begins with the question and the answer', async () => {
   await service.record();
   const text = reportText(await report());
-  expect(text).toMatch(/^Was everything deleted in time\? Yes\. No recording was deleted in this period\. The one /);
+  expect(text).toMatch(
+    /^Was everything deleted in time\? Yes, by the receipts\. No receipt shows a deletion in this period\. The one /,
+  );
   expect(text).toMatch(/^Held now +1\n +assessed +0\n +unassessed +1$/m);
   service.clock.advance(31 * DAY_MS);
   await service.sweep();

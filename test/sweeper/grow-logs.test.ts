@@ -402,5 +402,11 @@ test('the signer of the simulator signs as the real one does', async () => {
   expect(await sync.open('submission', jws)).toEqual(await testSigner.open('submission', jws));
   expect([await sync.open('receipt', jws), await testSigner.open('receipt', jws)]).toEqual(['forged', 'forged']);
   const checkpoint = { origin: originOf('acme'), size: 3, root: new Uint8Array(32) };
-  expect(await sync.signCheckpoint(checkpoint)).toBe(await testSigner.signCheckpoint(checkpoint));
+  const note = await sync.signCheckpoint(checkpoint);
+  expect(note).toBe(await testSigner.signCheckpoint(checkpoint));
+  expect(await sync.openCheckpoint(note, checkpoint.origin)).toEqual(checkpoint);
+  expect(await testSigner.openCheckpoint(note, checkpoint.origin)).toEqual(checkpoint);
+  for (const signer of [sync, testSigner]) {
+    expect(await signer.openCheckpoint(note.replace('\n3\n', '\n4\n'), checkpoint.origin)).toBeUndefined();
+  }
 });

@@ -596,6 +596,10 @@ export interface Report {
   format: 'proctoring-recordings-report';
   version: 1;
   /**
+   * Names this report: whose, of which days, made when.
+   */
+  number: string;
+  /**
    * The organisation that is the controller of these data.
    */
   tenantId: string;
@@ -623,6 +627,10 @@ export interface Report {
      */
     summary: string;
     /**
+     * What the answer does not rest on.
+     */
+    limit: string;
+    /**
      * Why the answer is not yes.
      */
     reasons: {
@@ -642,25 +650,9 @@ export interface Report {
   };
   totals: {
     /**
-     * Recordings that began in the period.
+     * Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.
      */
     begun: number;
-    /**
-     * Of these, those of a webcam.
-     */
-    webcam: number;
-    /**
-     * Of these, those of a screen.
-     */
-    screen: number;
-    /**
-     * Of these, those of sound alone.
-     */
-    audio: number;
-    /**
-     * Of these, those whose kind is not known: a receipt does not have it.
-     */
-    kindUnknown: number;
     /**
      * Recordings that were deleted in the period.
      */
@@ -686,17 +678,41 @@ export interface Report {
      */
     unassessed: number;
     /**
-     * Of these, those past their deadline: none may be.
+     * Of those that are held, those of a webcam.
+     */
+    webcam: number;
+    /**
+     * Of those that are held, those of a screen.
+     */
+    screen: number;
+    /**
+     * Of those that are held, those of sound alone.
+     */
+    audio: number;
+    /**
+     * Of those that are held, those without a description that can be read.
+     */
+    kindUnknown: number;
+    /**
+     * Of those that are held, those past their deadline: none may be.
      */
     overdue: number;
     /**
-     * The first deadline of what is held.
+     * From then on a sweep may have deleted some of what is held.
+     */
+    earliestDeletableFrom: string | null;
+    /**
+     * The earliest deadline of what is held.
      */
     earliestDeleteBy: string | null;
     /**
-     * The last deadline of what is held.
+     * The latest deadline of what is held, as things are now.
      */
     latestDeleteBy: string | null;
+    /**
+     * The latest deadline that an assessment can still give to what is held unassessed; null where nothing is.
+     */
+    latestDeleteByIfAssessed: string | null;
     /**
      * Held recordings whose processing is restricted.
      */
@@ -719,7 +735,7 @@ export interface Report {
     deletedBytes: number;
   };
   /**
-   * Why recordings were deleted in the period.
+   * Why recordings were deleted in the period: every reason, also those of which there is no deletion.
    */
   reasons: {
     reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
@@ -737,25 +753,9 @@ export interface Report {
      */
     examId: string;
     /**
-     * Recordings that began in the period.
+     * Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.
      */
     begun: number;
-    /**
-     * Of these, those of a webcam.
-     */
-    webcam: number;
-    /**
-     * Of these, those of a screen.
-     */
-    screen: number;
-    /**
-     * Of these, those of sound alone.
-     */
-    audio: number;
-    /**
-     * Of these, those whose kind is not known: a receipt does not have it.
-     */
-    kindUnknown: number;
     /**
      * Recordings that were deleted in the period.
      */
@@ -781,17 +781,41 @@ export interface Report {
      */
     unassessed: number;
     /**
-     * Of these, those past their deadline: none may be.
+     * Of those that are held, those of a webcam.
+     */
+    webcam: number;
+    /**
+     * Of those that are held, those of a screen.
+     */
+    screen: number;
+    /**
+     * Of those that are held, those of sound alone.
+     */
+    audio: number;
+    /**
+     * Of those that are held, those without a description that can be read.
+     */
+    kindUnknown: number;
+    /**
+     * Of those that are held, those past their deadline: none may be.
      */
     overdue: number;
     /**
-     * The first deadline of what is held.
+     * From then on a sweep may have deleted some of what is held.
+     */
+    earliestDeletableFrom: string | null;
+    /**
+     * The earliest deadline of what is held.
      */
     earliestDeleteBy: string | null;
     /**
-     * The last deadline of what is held.
+     * The latest deadline of what is held, as things are now.
      */
     latestDeleteBy: string | null;
+    /**
+     * The latest deadline that an assessment can still give to what is held unassessed; null where nothing is.
+     */
+    latestDeleteByIfAssessed: string | null;
   }[];
   /**
    * Exams without a row of their own.
@@ -1027,6 +1051,10 @@ export interface Report {
      */
     unsignedReceipts: number;
     /**
+     * Receipts whose signature was not checked, because no key was given.
+     */
+    uncheckedSignatures: number;
+    /**
      * Whether the log of receipts is damaged.
      */
     isLogUnreadable: boolean;
@@ -1078,7 +1106,17 @@ export interface Report {
    */
   storeClock: string | null;
   serviceVersion: string;
-  howToCheck: string[];
+  /**
+   * What was compared with what.
+   */
+  compared: string[];
+  howToCheck: {
+    step: string;
+    /**
+     * By which calls or commands.
+     */
+    call: string;
+  }[];
 }
 /**
  * A receipt for each recording that this call has deleted.

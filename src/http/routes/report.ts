@@ -10,8 +10,9 @@ export const reportOfTenant = operation('get', '/v1/report', {
   operationId: 'getReport',
   summary: 'See whether everything was deleted in time, and what is held until when',
   description:
-    'For an auditor: a verdict, what was recorded and deleted in the period, deletions on request and late ones, what is ' +
-    'still held, and what could not be checked. It never says yes over something that it has not read. `Accept: ' +
+    'For an auditor: a verdict and what it rests on, what was recorded and deleted in the period, deletions on request and ' +
+    'late ones, what is still held and until when, what was compared and what not, and how to check it. It never says yes ' +
+    'over something that it has not read, and does not see that a receipt is missing: the proof shows that. `Accept: ' +
     'text/html`: the same as one page to print. It reads every held recording and every receipt of the period, so it may ' +
     'take minutes; the command `report` has no limit of time.',
   scopes: ['privacy:manage'],
