@@ -53,7 +53,7 @@ describe.each([
     expect(receipt?.bytes).toBeGreaterThan(2 * webm.length);
     service.clock.advance(366 * DAY_MS);
     expect(await service.sweep()).toMatchObject({ failed: 0, receiptsExpired: 3, auditEventsExpired: 2 });
-    expect(await versions()).toEqual([]);
+    expect((await versions()).filter((key) => !/^log(-queue)?\//.test(key))).toEqual([]);
   });
 
   test('verify finds versions of a recording that a plain delete left, and --fix or the next sweep makes them go', async () => {
