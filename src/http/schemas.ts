@@ -441,9 +441,11 @@ export const proof = z.object({
   exportedAt: time.meta({ example: '2026-11-30T06:00:00.000Z' }),
   checkpoint: note.nullable(),
   entries: z.array(z.string()).meta({
-    example: ['1 2027-11-02 gZYhXKXVQx3mcsCmKHqLBzvTdf4dYjAYKDSdXhkTGQE'],
+    example: [
+      '1 2027-11-02 gZYhXKXVQx3mcsCmKHqLBzvTdf4dYjAYKDSdXhkTGQE CsUYapGGPo4dkMgIAUqomXajj7h2fB2MPA3j2jxq2I8 0 86400',
+    ],
     description:
-      'Every entry of the log, in order: a version, the last day on which its receipt is kept, and the hash of it.',
+      'Every entry of the log, in order: a version, the last day on which its receipt is kept, the hash of it, that of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.',
   }),
   receipts: z.array(z.string()).meta({ example: [EXAMPLE_JWS], description: 'Every signed receipt that is kept.' }),
   unsigned: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt is not signed.' }),

@@ -27,6 +27,7 @@ export class LiveEntries {
   #days = new Uint32Array(1024);
   /** The places in the arrays, in order of their hashes; undefined while entries are added. */
   #order: Uint32Array | undefined;
+  #byRecording: Uint32Array | undefined;
   #seen = new Uint8Array(0);
 
   add(tenant: string, place: number, { hash, recording, generation, keptUntil }: LogEntry): void {
@@ -41,24 +42,25 @@ export class LiveEntries {
     this.#days[at] = dayOf(keptUntil);
     this.#count += 1;
     this.#order = undefined;
+    this.#byRecording = undefined;
   }
 
   /** Marks each entry of this hash; false where there is none. */
   see(hash: string): boolean {
-    const order = this.#sorted();
-    const wanted = prefixOf(hash);
-    let [low, high] = [0, order.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#hashAt(order, middle) < wanted) low = middle + 1;
-      else high = middle;
+    const found = [...this.#allOf(this.#sorted(), this.#hashes, prefixOf(hash))];
+    for (const at of found) this.#seen[at] = 1;
+    return found.length > 0;
+  }
+
+  /** Whether there is an entry of a recording and a generation that is kept until about this day. */
+  hasNear({ recording, generation, keptUntil }: LogEntry, days: number): boolean {
+    const wanted = prefixOf(recording);
+    this.#byRecording ??= sortedBy(this.#recordings, this.#count);
+    for (const at of this.#allOf(this.#byRecording, this.#recordings, wanted)) {
+      const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= days;
+      if (isNear && this.#generations[at] === generation) return true;
     }
-    let isFound = false;
-    for (; low < order.length && this.#hashAt(order, low) === wanted; low += 1) {
-      this.#seen[order[low] as number] = 1;
-      isFound = true;
-    }
-    return isFound;
+    return false;
   }
 
   /** Those that were not marked, in the order in which they were added. */
@@ -77,20 +79,24 @@ export class LiveEntries {
     }
   }
 
-  #hashAt(order: Uint32Array, place: number): bigint {
-    return this.#hashes[order[place] as number] as bigint;
+  /** The places of a value, by binary search. */
+  *#allOf(order: Uint32Array, values: BigUint64Array, wanted: bigint): Generator<number, void, undefined> {
+    const valueAt = (place: number) => values[order[place] as number] as bigint;
+    let [low, high] = [0, order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (valueAt(middle) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < order.length && valueAt(low) === wanted; low += 1) yield order[low] as number;
   }
 
   #sorted(): Uint32Array {
-    if (this.#order) return this.#order;
-    const order = Uint32Array.from({ length: this.#count }, (_, at) => at);
-    order.sort((a, b) => {
-      const [first, second] = [this.#hashes[a] as bigint, this.#hashes[b] as bigint];
-      return first < second ? -1 : first > second ? 1 : 0;
-    });
-    this.#order = order;
-    this.#seen = new Uint8Array(this.#count);
-    return order;
+    if (!this.#order) {
+      this.#order = sortedBy(this.#hashes, this.#count);
+      this.#seen = new Uint8Array(this.#count);
+    }
+    return this.#order;
   }
 
   #grow(): void {
@@ -102,6 +108,13 @@ export class LiveEntries {
     this.#generations = extended(this.#generations, new Uint16Array(width));
     this.#days = extended(this.#days, new Uint32Array(width));
   }
+}
+
+function sortedBy(values: BigUint64Array, count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) => {
+    const [first, second] = [values[a] as bigint, values[b] as bigint];
+    return first < second ? -1 : first > second ? 1 : 0;
+  });
 }
 
 function extended<T extends { set(from: T): void }>(from: T, to: T): T {

@@ -1,14 +1,21 @@
 // Checks the logs of receipts: heads, tiles and entries agree, and entries and receipts lead to each other.
 import {
-  entryOfReceipt,
   GrowingTree,
+  hashOfRecording,
   isSameHash,
   parseEntry,
   TILE_WIDTH,
 } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
-import { agreesWithItsSignature, entryOf, type Head, leafOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import {
+  agreesWithItsSignature,
+  entryOf,
+  type Head,
+  leafOf,
+  ReceiptLog,
+  submitReceipts,
+} from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { toDay } from '../model/times.ts';
@@ -127,11 +134,20 @@ export class LogCheck {
     if (agreement === 'unknown-key')
       await run.report('receipt-forged', key, 'no key of SIGNING_KEYS_FILE has signed it');
     if (agreement === 'forged') await run.report('receipt-forged', key, 'its signature is not over what it says');
-    if (this.#live.see(entry.hash) || this.#unread.has(receipt.tenantId)) return;
+    const isKnown = this.#live.see(entry.hash) || this.#live.hasNear(entry, AT_ONCE_DAYS);
+    if (isKnown || this.#unread.has(receipt.tenantId)) return;
     const ageMs = run.context.now() - Date.parse(receipt.verifiedAt);
     const isKept = entry.keptUntil >= toDay(run.context.now());
     if (isKept && ageMs > LOGGED_WITHIN_MS + run.context.settleMs) {
-      await run.report('receipt-not-in-log', key, `verified ${receipt.verifiedAt}`);
+      const { context } = run;
+      // Signed it is, and true: it comes into the log late.
+      const act = () => submitReceipts({ ...context, signer }, receipt.tenantId, [receipt]);
+      await run.report(
+        'receipt-not-in-log',
+        key,
+        `verified ${receipt.verifiedAt}`,
+        agreement === 'yes' ? { act } : undefined,
+      );
     }
   }
 
@@ -163,8 +179,7 @@ export class LogCheck {
     const missing = Map.groupBy(entries, ({ recording }) => recording);
     for await (const { key } of keysIn(run.bucket.store, 'receipts')) {
       const ref = receiptRef(key);
-      const claims = ref && { recordingId: ref.recording, keptUntil: '' };
-      const recording = claims && prefixOf(entryOfReceipt('', claims).recording);
+      const recording = ref && prefixOf(hashOfRecording(ref.recording));
       const own = recording === undefined ? undefined : missing.get(recording);
       if (!ref || recording === undefined || !own) continue;
       const receipt = await this.#signedReceipt(ref);

@@ -77,9 +77,10 @@ export class Logs {
     const { bytes: randomBytes } = newRandom(seed, 1003);
     const ids = { tenantId: tenant, examId: 'exam', attemptId: 'a1' };
     const recordingId = newRecordingId(LONG_AGO_MS, randomBytes);
+    const times = { deadline: '2025-01-31T00:00:00.000Z', deletedAt: '2025-01-30T00:00:00.000Z' };
     const receipts = Array.from(
       { length: count },
-      (_, index) => ({ ...ids, recordingId, keptUntil: '2025-12-01', jws: `${index}` }) as Receipt,
+      (_, index) => ({ ...ids, ...times, recordingId, keptUntil: '2025-12-01', jws: `${index}` }) as Receipt,
     );
     for (const receipt of receipts) this.#receipts.add(entryOf(receipt)?.hash ?? '');
     await submitReceipts({ store: this.#store, signer: SIGNER, randomBytes }, tenant, receipts);

@@ -108,7 +108,13 @@ async function submitExpired({ context, clock }: TestService): Promise<void> {
   const bornMs = clock.now() - 800 * DAY_MS;
   const expired = Array.from({ length: 270 }, (_, index) => {
     const recordingId = newRecordingId(bornMs + index, (length) => Buffer.alloc(length, index));
-    return { recordingId, keptUntil: toIso(bornMs + 400 * DAY_MS).slice(0, 10), jws: `expired ${index}` } as Receipt;
+    const times = { deadline: toIso(bornMs + DAY_MS), deletedAt: toIso(bornMs) };
+    return {
+      ...times,
+      recordingId,
+      keptUntil: toIso(bornMs + 400 * DAY_MS).slice(0, 10),
+      jws: `expired ${index}`,
+    } as Receipt;
   });
   await submitReceipts({ ...context, signer }, 'acme', expired);
 }

@@ -12,39 +12,59 @@ export interface LogEntry {
   readonly recording: string;
   /** How many earlier receipts of the recording this one replaces. */
   readonly generation: number;
+  /**
+   * How many seconds before its deadline the recording was deleted, rounded down; negative when it was late. It is here so
+   * that no later receipt can hide it, and it outlives all receipts.
+   */
+  readonly leadSeconds: number;
 }
 
 /** The last of the 43 characters has four bits of the hash, and two that are zero. */
 export const RECEIPT_HASH: RegExp = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
-const ENTRY = /^1 (?<keptUntil>\S{10}) (?<hash>\S{43}) (?<recording>\S{43}) (?<generation>0|[1-9]\d{0,2})$/;
+const ENTRY =
+  /^1 (?<keptUntil>\S{10}) (?<hash>\S{43}) (?<recording>\S{43}) (?<generation>0|[1-9]\d{0,2}) (?<lead>0|-?[1-9]\d{0,11})$/;
 
 /** The bytes that the log commits to. */
 export function entryBytes(entry: LogEntry): Uint8Array<ArrayBuffer> {
   return utf8(formatEntry(entry));
 }
 
-export function formatEntry({ keptUntil, hash, recording, generation }: LogEntry): string {
-  return `1 ${keptUntil} ${hash} ${recording} ${generation}`;
+export function formatEntry({ keptUntil, hash, recording, generation, leadSeconds }: LogEntry): string {
+  return `1 ${keptUntil} ${hash} ${recording} ${generation} ${leadSeconds}`;
 }
 
 /** Undefined for what is no entry of this version. */
 export function parseEntry(text: string): LogEntry | undefined {
-  const { keptUntil = '', hash = '', recording = '', generation } = ENTRY.exec(text)?.groups ?? {};
+  const { keptUntil = '', hash = '', recording = '', generation, lead } = ENTRY.exec(text)?.groups ?? {};
   const isEntry = isDay(keptUntil) && RECEIPT_HASH.test(hash) && RECEIPT_HASH.test(recording);
-  return isEntry ? { keptUntil, hash, recording, generation: Number(generation) } : undefined;
+  if (!isEntry) return undefined;
+  return { keptUntil, hash, recording, generation: Number(generation), leadSeconds: Number(lead) };
 }
 
 /** What of a receipt its entry is made from. */
 interface LoggedReceipt {
   readonly recordingId: string;
   readonly keptUntil: string;
+  readonly deadline: string;
+  readonly deletedAt: string;
   readonly supersedes?: readonly string[] | undefined;
 }
 
 /** The entry of a signed receipt. */
-export function entryOfReceipt(jws: string, { recordingId, keptUntil, supersedes = [] }: LoggedReceipt): LogEntry {
-  const recording = toBase64Url(sha256(utf8(recordingId)));
-  return { keptUntil, hash: hashOfReceipt(jws), recording, generation: supersedes.length };
+export function entryOfReceipt(jws: string, receipt: LoggedReceipt): LogEntry {
+  const { recordingId, keptUntil, deadline, deletedAt, supersedes = [] } = receipt;
+  return {
+    keptUntil,
+    hash: hashOfReceipt(jws),
+    recording: hashOfRecording(recordingId),
+    generation: supersedes.length,
+    leadSeconds: Math.floor((Date.parse(deadline) - Date.parse(deletedAt)) / 1000),
+  };
+}
+
+/** What stands in the log for a recording. */
+export function hashOfRecording(recordingId: string): string {
+  return toBase64Url(sha256(utf8(recordingId)));
 }
 
 /** What stands in the log for a signed receipt. */

@@ -8,7 +8,15 @@ export {
   toNote,
 } from './checkpoint.ts';
 export { fromBase64, toBase64, toBase64Url } from './encoding.ts';
-export { entryBytes, entryOfReceipt, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
+export {
+  entryBytes,
+  entryOfReceipt,
+  formatEntry,
+  hashOfReceipt,
+  hashOfRecording,
+  type LogEntry,
+  parseEntry,
+} from './entry.ts';
 export { hasEd25519, type PublicKey, type PublicKeys, readPublicKeys } from './keys.ts';
 export { PROOF_PROBLEMS, type ProofFinding, type ProofProblem } from './problems.ts';
 export { checkProof, leadOf, type ProofOptions, type ProofReport } from './proof.ts';

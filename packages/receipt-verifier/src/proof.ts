@@ -280,13 +280,16 @@ class ProofCheck {
   /** Returns how many are too young to be in the log. */
   #compareWithEntries(receipts: Receipts, entries: Entries, asOfMs: number): number {
     const expiredBy = dayOf(asOfMs - EXPIRED_WITHIN_MS);
+    // Of two purges at once one may bring its receipt into the log, and the other's may be the one that stays.
+    const twins = new AtOnce(entries.values());
     let notYetLogged = 0;
     for (const { claims, entry } of receipts.values()) {
       const { recordingId, keptUntil } = claims;
       const logged = entries.get(entry.hash);
       if (logged && formatEntry(logged) !== formatEntry(entry)) this.#find('receipt-contradicts-entry', recordingId);
-      if (!logged && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
-      else if (!logged) notYetLogged += 1;
+      const isLogged = logged !== undefined || twins.hasNear(entry);
+      if (!isLogged && isTimeToBeLogged(claims, asOfMs)) this.#find('receipt-not-in-log', recordingId);
+      else if (!isLogged) notYetLogged += 1;
       if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
       if (keptUntil < expiredBy) this.#find('receipt-kept-too-long', recordingId);
       const leadMs = leadOf(claims);
@@ -305,6 +308,7 @@ class ProofCheck {
     let [expired, replaced] = [0, 0];
     for (const entry of entries.values()) {
       if (receipts.has(entry.hash)) continue;
+      if (entry.leadSeconds < 0) this.#find('late', `entry ${entry.place}, by ${-entry.leadSeconds} s`);
       if (standIns.stand(entry)) replaced += 1;
       else if (entry.keptUntil < today) expired += 1;
       else this.#find('receipt-missing', `entry ${entry.place}, to be kept until ${entry.keptUntil}`);
@@ -332,15 +336,15 @@ class ProofCheck {
  */
 class StandIns {
   readonly #superseded = new Set<string>();
-  /** The days of receipts that are there or superseded, by recording and generation. */
-  readonly #days = new Map<string, number[]>();
+  /** Those that are there, or superseded. */
+  readonly #present = new AtOnce();
 
   constructor(receipts: Receipts, entries: Entries) {
     for (const { claims, entry } of receipts.values()) {
       for (const hash of claims.supersedes ?? []) this.#superseded.add(`${entry.recording} ${hash}`);
-      this.#addDay(entry);
+      this.#present.add(entry);
     }
-    for (const entry of entries.values()) if (this.supersede(entry)) this.#addDay(entry);
+    for (const entry of entries.values()) if (this.supersede(entry)) this.#present.add(entry);
   }
 
   supersede({ recording, hash }: LogEntry): boolean {
@@ -349,15 +353,28 @@ class StandIns {
 
   /** For one that is not there. */
   stand(entry: LogEntry): boolean {
-    const dayMs = Date.parse(entry.keptUntil);
-    const days = this.#days.get(generationOf(entry)) ?? [];
-    return this.supersede(entry) || days.some((otherMs) => Math.abs(otherMs - dayMs) <= AT_ONCE_MS);
+    return this.supersede(entry) || this.#present.hasNear(entry);
+  }
+}
+
+/** Receipts of one recording and generation that are kept until about the same day are of purges at once. */
+class AtOnce {
+  readonly #days = new Map<string, number[]>();
+
+  constructor(entries: Iterable<LogEntry> = []) {
+    for (const entry of entries) this.add(entry);
   }
 
-  #addDay(entry: LogEntry): void {
+  add(entry: LogEntry): void {
     const days = this.#days.get(generationOf(entry)) ?? [];
     days.push(Date.parse(entry.keptUntil));
     this.#days.set(generationOf(entry), days);
+  }
+
+  hasNear(entry: LogEntry): boolean {
+    const dayMs = Date.parse(entry.keptUntil);
+    const days = this.#days.get(generationOf(entry)) ?? [];
+    return days.some((otherMs) => Math.abs(otherMs - dayMs) <= AT_ONCE_MS);
   }
 }
 

@@ -439,7 +439,7 @@ function pickOf<Item>(items: readonly Item[], below: Scene['below']): Item {
 
 function madeUpEntry(below: Scene['below'], keptUntil: string): string {
   const hash = hashOfReceipt(`made up ${below(1e9)}`);
-  const entry = `1 ${keptUntil} ${hash} ${hash} 0`;
+  const entry = `1 ${keptUntil} ${hash} ${hash} 0 86400`;
   return parseEntry(entry) || keptUntil === '2027-02-31' ? entry : '';
 }
 

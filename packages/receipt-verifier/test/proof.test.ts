@@ -143,3 +143,39 @@ describe('what is not a proof', () => {
     }
   });
 });
+
+test('whoever has the signing key cannot hide a late deletion behind a receipt that says otherwise', async () => {
+  const deadline = new Date(NOW_MS - 6 * DAY_MS).toISOString();
+  const late = deletion('late', 5, { deadline });
+  const better = deletion('late', 5, { deadline: new Date(NOW_MS - 4 * DAY_MS).toISOString() });
+  const replacing = deletion('late', 5, { ...better.claims, supersedes: [hashOfReceipt(late.jws)] });
+  const log = [...EARLIER, late];
+  const honest = proofOf(log);
+  expect(await problemsOf(honest)).toEqual(['late']);
+  // In place of the other, in the log as well, as one that supersedes it, or not at all, when its time has passed.
+  expect(await problemsOf({ ...honest, receipts: [...EARLIER, better].map(({ jws }) => jws) })).toEqual(['late']);
+  for (const one of [better, replacing]) {
+    const file = proofOf([...log, one]);
+    expect(await problemsOf({ ...file, receipts: [...EARLIER, one].map(({ jws }) => jws) })).toEqual(['late']);
+  }
+  const years = { nowMs: NOW_MS + 800 * DAY_MS };
+  const later = { ...honest, exportedAt: new Date(years.nowMs).toISOString(), receipts: [] };
+  expect(await problemsOf(later, years)).toEqual(['late']);
+});
+
+test('of two purges at once either receipt proves the deletion, whichever of them the log has', async () => {
+  const [first, second] = [deletion('twin', 5), deletion('twin', 5, { objects: 3 })];
+  for (const [logged, there] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const file = proofOf([...EARLIER, logged]);
+    const receipts = [...EARLIER, there].map(({ jws }) => jws);
+    expect(await check({ ...file, receipts })).toMatchObject({ findings: [], replaced: 1 });
+  }
+  // One of months later is no twin.
+  const other = deletion('twin', 65);
+  const file = proofOf([...EARLIER, other]);
+  const receipts = [...EARLIER, first].map(({ jws }) => jws);
+  expect(await problemsOf({ ...file, receipts })).toEqual(['receipt-not-in-log', 'receipt-missing']);
+});

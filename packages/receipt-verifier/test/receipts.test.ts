@@ -115,10 +115,10 @@ describe('a set of keys', () => {
   });
 });
 
-test('an entry is a day, two hashes and a number, and nothing more', () => {
+test('an entry is a day, two hashes and two numbers, and nothing more', () => {
   const [hash, recording] = [HASH, hashOfReceipt('another')];
-  const text = `1 2026-11-30 ${hash} ${recording} 12`;
-  expect(parseEntry(text)).toEqual({ keptUntil: '2026-11-30', hash, recording, generation: 12 });
+  const text = `1 2026-11-30 ${hash} ${recording} 12 -3`;
+  expect(parseEntry(text)).toEqual({ keptUntil: '2026-11-30', hash, recording, generation: 12, leadSeconds: -3 });
   // Another text for the same bytes.
   const respelt = `${HASH.slice(0, -1)}${HASH.endsWith('A') ? 'B' : String.fromCharCode(HASH.charCodeAt(42) + 1)}`;
   const wrong = [
@@ -134,6 +134,9 @@ test('an entry is a day, two hashes and a number, and nothing more', () => {
     text.replace(' 12', ' 012'),
     text.replace(' 12', ' 1e3'),
     text.replace(' 12', ''),
+    text.replace(' -3', ' -0'),
+    text.replace(' -3', ' 03'),
+    text.replace(' -3', ''),
   ];
   expect(wrong.map(parseEntry)).toEqual(wrong.map(() => undefined));
 });

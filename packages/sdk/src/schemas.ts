@@ -454,7 +454,7 @@ export interface Proof {
   exportedAt: string;
   checkpoint: string | null;
   /**
-   * Every entry of the log, in order: a version, the last day on which its receipt is kept, and the hash of it.
+   * Every entry of the log, in order: a version, the last day on which its receipt is kept, the hash of it, that of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.
    */
   entries: string[];
   /**
