@@ -362,7 +362,7 @@ export const MISTAKES: readonly Mistake[] = [
     'sweep orders the log by the names of submissions alone',
     submissions(({ lastModifiedMs }, { storeTimeMs }) => (storeTimeMs - lastModifiedMs > HOUR_MS ? 0 : lastModifiedMs)),
   ),
-  mistake('sweep', 1, 'sweep sees the first page of what was submitted', onePage(LOG_QUEUE_PREFIX)),
+  mistake('sweep', 2, 'sweep sees the first page of what was submitted', onePage(LOG_QUEUE_PREFIX)),
   mistake('sweep', 1, 'sweep forgets which submissions are in the log', (store) => ({
     put: async (key, body) =>
       store.put(
@@ -370,11 +370,6 @@ export const MISTAKES: readonly Mistake[] = [
         kindOf(key) === 'log-head' ? toBody({ ...JSON.parse(Buffer.from(body).toString()), included: [] }) : body,
       ),
   })),
-  mistake('sweep', 3888, 'the head that was written last counts, and not the largest', {
-    listing: ({ objects }, prefix) => ({
-      objects: prefix.startsWith('log/') ? objects.toSorted((a, b) => b.lastModifiedMs - a.lastModifiedMs) : objects,
-    }),
-  }),
   mistake('sweep', 1, 'sweep deletes submissions before the head that names them', (store) => ({
     async put(key, body) {
       if (kindOf(key) === 'log-head') await store.delete(includedIn(body).map((name) => ({ key: name })));
