@@ -68,6 +68,9 @@ export interface StoredHead {
   readonly older: readonly ListedObject[];
 }
 
+/** `unreadable`: torn, or not what a key has signed. `unknown-key`: it is signed by a key that this process does not have. */
+export type HeadProblem = 'unreadable' | 'unknown-key';
+
 /** A submission, as it is listed. */
 export interface Submission extends ListedObject {
   readonly tenant: string;
@@ -145,7 +148,7 @@ export class ReceiptLog {
   }
 
   /** The latest head: a LIST and a GET. Undefined: the log has no entry. */
-  async head(attempt = 1): Promise<StoredHead | 'unreadable' | undefined> {
+  async head(attempt = 1): Promise<StoredHead | HeadProblem | undefined> {
     // The latest is listed first.
     const { objects } = await this.#store.list(prefixOf('log-head', { tenant: this.#tenant }));
     const [latest, ...older] = objects.filter(({ key }) => parseKey(key)?.type === 'log-head');
@@ -153,7 +156,9 @@ export class ReceiptLog {
     const read = await this.readHead(latest.key);
     // A later one has replaced it since it was listed.
     if (!read && attempt < MAX_LISTINGS) return this.head(attempt + 1);
-    if (!read || read === 'unreadable' || !(await this.#isTrue(read))) return 'unreadable';
+    if (!read || read === 'unreadable') return 'unreadable';
+    const state = await this.#stateOf(read);
+    if (state !== 'true') return state;
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
 
@@ -263,10 +268,12 @@ export class ReceiptLog {
     return undefined;
   }
 
-  async #isTrue(head: Head): Promise<boolean> {
-    if (!this.#signer) return true;
+  async #stateOf(head: Head): Promise<'true' | HeadProblem> {
+    if (!this.#signer) return 'true';
     const signed = await this.#signer.openCheckpoint(head.checkpoint, originOf(this.#tenant));
-    return signed?.size === head.size && isSameHash(signed.root, new GrowingTree(head.size, edgeOf(head)).root);
+    if (signed === 'unknown-key') return signed;
+    if (signed === 'forged' || signed.size !== head.size) return 'unreadable';
+    return isSameHash(signed.root, new GrowingTree(head.size, edgeOf(head)).root) ? 'true' : 'unreadable';
   }
 }
 
@@ -279,6 +286,16 @@ export async function agreesWithItsSignature(
   if (signed === 'forged' || signed === 'unknown-key') return signed;
   return isDeepStrictEqual(parseDocument('receipt', signed), receipt) ? 'yes' : 'forged';
 }
+
+/** Whether somebody else has changed a signed receipt. One that is signed by a key that this process lacks, or by none, is not. */
+export async function isForged(signer: Signer | undefined, receipt: Receipt): Promise<boolean> {
+  return (
+    signer !== undefined && receipt.jws !== undefined && (await agreesWithItsSignature(signer, receipt)) === 'forged'
+  );
+}
+
+/** Receipts of purges at once are kept until days that are no further apart. */
+export const AT_ONCE_DAYS = 2;
 
 /** The right edge of the tree of a head, from the hashes of its entries upwards. */
 export function edgeOf({ entries, edge }: Pick<Head, 'entries' | 'edge'>): Edge {
@@ -316,6 +333,6 @@ function parseBundle(body: Uint8Array): string[] | undefined {
 }
 
 /** The latest checkpoint, as a signed note; null where there is none that can be believed. */
-export function checkpointOf(stored: StoredHead | 'unreadable' | undefined): string | null {
-  return stored === undefined || stored === 'unreadable' ? null : stored.head.checkpoint;
+export function checkpointOf(stored: StoredHead | HeadProblem | undefined): string | null {
+  return stored === undefined || typeof stored === 'string' ? null : stored.head.checkpoint;
 }

@@ -33,8 +33,8 @@ export interface Signer {
   open(type: SignedType, jws: string): Promise<Uint8Array | 'unknown-key' | 'forged'>;
   /** The signed note of a checkpoint. */
   signCheckpoint(checkpoint: Checkpoint): Promise<string>;
-  /** What a note says of the log of that name; undefined where no key has signed it. */
-  openCheckpoint(note: string, origin: string): Promise<Checkpoint | undefined>;
+  /** What a note says of the log of that name; `unknown-key` and `forged` as of `open`. */
+  openCheckpoint(note: string, origin: string): Promise<Checkpoint | 'unknown-key' | 'forged'>;
   /** This key and those it replaced, by their RFC 7638 thumbprints. */
   readonly keys: PublicKeys;
   /** The same, as a JWKS (RFC 7517). */
@@ -76,7 +76,7 @@ export async function createSigner(keys: readonly JWK[]): Promise<Signer> {
       try {
         return await openCheckpoint(note, origin, publicKeys);
       } catch (error) {
-        if (error instanceof CheckpointError) return undefined;
+        if (error instanceof CheckpointError) return error.code === 'unknown-key' ? 'unknown-key' : 'forged';
         throw error;
       }
     },

@@ -43,7 +43,7 @@ export async function* receiptsCsv(
   yield csvLine(COLUMNS);
   for await (const batch of readReceipts(context, scope, filter)) {
     const lines = batch.map(({ ref, receipt }) => {
-      if (receipt !== 'unreadable') return lineOf(receipt);
+      if (typeof receipt !== 'string') return lineOf(receipt);
       return { ...(namesUnreadable && idsOf(ref)), state: 'unreadable' };
     });
     if (lines.length > 0) yield lines.map((line: Line) => csvLine(COLUMNS.map((name) => line[name] ?? null))).join('');

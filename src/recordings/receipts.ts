@@ -4,13 +4,14 @@ import { Bucket } from '../bucket/bucket.ts';
 import { type DeletionReason, type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
 import { type ListedReceipt, listReceipts as listKeys, type ReceiptScope } from '../bucket/receipt-list.ts';
+import { isForged } from '../bucket/receipt-log.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { readCursor, writeCursor } from './page-cursor.ts';
 
 /** What the receipts of a tenant are read with; the commands have no more. */
-export type ReceiptsContext = Pick<RecordingsContext, 'store' | 'policy' | 'now' | 'randomBytes'>;
+export type ReceiptsContext = Pick<RecordingsContext, 'store' | 'policy' | 'now' | 'randomBytes' | 'signer'>;
 
 export interface ReceiptFilter {
   /** Only what was deleted at this time or after it. */
@@ -31,7 +32,7 @@ export type UnreadableReceipt = Omit<DocumentIds, 'tenantId'>;
 
 export interface ReceiptPage {
   readonly items: Receipt[];
-  /** Receipts that exist and cannot be read; whether they match the filter is not known. */
+  /** Receipts that exist and cannot be read, or were changed; whether they match the filter is not known. */
   readonly unreadable: UnreadableReceipt[];
   readonly nextCursor: string | null;
 }
@@ -61,7 +62,7 @@ export async function listReceipts(
   for await (const batch of inBatches(listKeys(context.store, scope, { after }), Math.min(limit, AT_ONCE))) {
     for (const { ref, receipt } of await readAll(context, batch, filter)) {
       if (receipt !== undefined) read += 1;
-      if (receipt === 'unreadable') unreadable.push(idsWithoutTenant(ref));
+      if (typeof receipt === 'string') unreadable.push(idsWithoutTenant(ref));
       else if (receipt && matches(receipt, filter)) items.push(receipt);
       if (items.length + unreadable.length === limit) return endAt(ref);
     }
@@ -74,7 +75,8 @@ export async function listReceipts(
 
 export interface ReadReceipt {
   readonly ref: RecordingRef;
-  readonly receipt: Receipt | 'unreadable';
+  /** `changed`: it says something else than what was signed. */
+  readonly receipt: Receipt | 'unreadable' | 'changed';
 }
 
 /**
@@ -90,7 +92,7 @@ export async function* readReceipts(
   for await (const batch of inBatches(listKeys(context.store, scope, on), AT_ONCE)) {
     for (const { ref } of batch) on.onListed?.(ref);
     yield (await readAll(context, batch, filter)).flatMap(({ ref, receipt }) => {
-      if (receipt === undefined || (receipt !== 'unreadable' && !matches(receipt, filter))) return [];
+      if (receipt === undefined || (typeof receipt !== 'string' && !matches(receipt, filter))) return [];
       return [{ ref, receipt }];
     });
   }
@@ -101,7 +103,8 @@ function readAll(context: ReceiptsContext, listed: readonly ListedReceipt[], fil
   const bucket = new Bucket(context);
   return pMap(listed, async (one) => {
     const receipt = mayMatch(one, filter) ? await bucket.readReceipt(one.ref) : undefined;
-    return { ref: one.ref, receipt };
+    const isChanged = receipt && receipt !== 'unreadable' && (await isForged(context.signer, receipt));
+    return { ref: one.ref, receipt: isChanged ? ('changed' as const) : receipt };
   });
 }
 

@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { agreesWithItsSignature, checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -209,17 +209,10 @@ class Reading {
     for await (const batch of batches) {
       for (const { ref, receipt } of batch) {
         if (receipt === 'unreadable') this.#unreadableReceipts.add(idsWithoutTenant(ref), 0);
-        else if (await this.#isChanged(receipt)) this.#changedReceipts.add(idsWithoutTenant(ref), 0);
+        else if (receipt === 'changed') this.#changedReceipts.add(idsWithoutTenant(ref), 0);
         else this.#addDeleted(receipt);
       }
     }
-  }
-
-  /** Its signature is not over what it says, or by no key of this service. */
-  async #isChanged(receipt: Receipt): Promise<boolean> {
-    const { signer } = this.#context;
-    if (!signer || receipt.jws === undefined) return false;
-    return (await agreesWithItsSignature(signer, receipt)) !== 'yes';
   }
 
   #addDeleted(receipt: Receipt): void {

@@ -52,7 +52,10 @@ class LogGrowth {
   async grow(submissions: readonly Submission[], storeTimeMs: number): Promise<void> {
     const { tally } = this.#run;
     const stored = await this.#log.head();
-    if (stored === 'unreadable') return tally.problem({ code: 'log-head-unreadable' }, this.#log.name);
+    if (typeof stored === 'string') {
+      const code = stored === 'unknown-key' ? 'log-key-unknown' : 'log-head-unreadable';
+      return tally.problem({ code }, this.#log.name);
+    }
     const head = stored?.head;
     const included = new Set(head?.included);
     const open = submissions.filter(({ key }) => !included.has(key));

@@ -4,6 +4,7 @@ import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { DELETION } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { StoredItem } from '../bucket/listing.ts';
+import { agreesWithItsSignature } from '../bucket/receipt-log.ts';
 import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -246,7 +247,10 @@ class ChunkSweep {
     try {
       // An assessment between a purge that failed near its end and the next sweep keeps nothing any longer.
       const receipt = await bucket.readReceipt(state.ref);
-      return receipt && receipt !== 'unreadable' ? candidate : 'keep';
+      if (!receipt || receipt === 'unreadable') return 'keep';
+      // Somebody else may have put it there, to have an upload deleted.
+      const isTrue = !context.signer || (await agreesWithItsSignature(context.signer, receipt)) === 'yes';
+      return isTrue ? candidate : 'keep';
     } catch (error) {
       tally.problem(failureOf(error), bucket.recordingName(state.ref));
       return 'unclear';

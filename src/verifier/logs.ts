@@ -6,9 +6,11 @@ import {
   parseEntry,
   TILE_WIDTH,
 } from '@proctoring-recordings/receipt-verifier';
-import type { Receipt } from '../bucket/documents.ts';
+import { type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
+import { dayOf, LiveEntries, type LiveEntry, prefixOf } from '../bucket/live-entries.ts';
 import {
+  AT_ONCE_DAYS,
   agreesWithItsSignature,
   entryOf,
   type Head,
@@ -19,14 +21,16 @@ import {
 import { DAY_MS } from '../model/durations.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import { toDay } from '../model/times.ts';
-import { dayOf, LiveEntries, type LiveEntry, prefixOf } from './live-entries.ts';
 import type { VerifyRun } from './run.ts';
 
 /** A receipt comes into its log with the first sweep after the grace period; sweeps may be a day apart. */
 const LOGGED_WITHIN_MS = 2 * DAY_MS;
 
-/** Receipts of purges at once are kept until days that are no further apart. */
-const AT_ONCE_DAYS = 2;
+const HEAD_PROBLEMS = {
+  missing: 'its tiles are there, and no head',
+  unreadable: 'it is torn, or not what a key has signed',
+  'unknown-key': 'it is signed by a key that is not in SIGNING_KEYS_FILE',
+} as const;
 
 /** The logs are read before the receipts: what is in a log then has its receipt. */
 export class LogCheck {
@@ -61,12 +65,12 @@ export class LogCheck {
     const { store, signer } = run.context;
     const log = new ReceiptLog(store, tenant, signer);
     const stored = await log.head();
-    if (stored && stored !== 'unreadable') {
+    if (stored && typeof stored !== 'string') {
       for (const key of stored.head.included) this.#included.add(key);
       return this.#readEntries(tenant, log, stored.head);
     }
     this.#unread.add(tenant);
-    const detail = stored ? 'it is torn, or no key has signed its checkpoint' : 'its tiles are there, and no head';
+    const detail = HEAD_PROBLEMS[stored ?? 'missing'];
     await run.report('log-head-unreadable', log.name, detail);
   }
 
@@ -179,7 +183,7 @@ export class LogCheck {
     const missing = Map.groupBy(entries, ({ recording }) => recording);
     for await (const { key } of keysIn(run.bucket.store, 'receipts')) {
       const ref = receiptRef(key);
-      const recording = ref && prefixOf(hashOfRecording(ref.recording));
+      const recording = ref && prefixOf(hashOfRecording(idsOf(ref) as DocumentIds));
       const own = recording === undefined ? undefined : missing.get(recording);
       if (!ref || recording === undefined || !own) continue;
       const receipt = await this.#signedReceipt(ref);

@@ -39,7 +39,7 @@ export function createSyncSigner(signer: Signer, jwk: JWK): Signer {
       const end = note.indexOf('\n\n') + 1;
       const [name = '', size = '', root = ''] = note.slice(0, end).split('\n');
       const signature = Buffer.from(note.slice(end).trim().split(' ').at(-1) ?? '', 'base64').subarray(4);
-      if (name !== origin || !verify(null, Buffer.from(note.slice(0, end)), key, signature)) return undefined;
+      if (name !== origin || !verify(null, Buffer.from(note.slice(0, end)), key, signature)) return 'forged';
       return { origin, size: Number(size), root: fromBase64(root) };
     },
     async signCheckpoint(checkpoint) {

@@ -193,8 +193,8 @@ export class Logs {
     for (const tenant of tenants) {
       const log = new ReceiptLog(this.#store, tenant);
       const stored = await log.head();
-      must(stored !== 'unreadable', 'a log can be read', tenant);
-      const head = stored === 'unreadable' ? undefined : stored?.head;
+      must(typeof stored !== 'string', 'a log can be read', tenant);
+      const head = typeof stored === 'string' ? undefined : stored?.head;
       const receipts = this.#store.keysUnder(`receipts/${tenant}/`).map((key) => {
         const parsed = parseKey(key);
         return parsed?.type === 'receipt' ? parseDocument('receipt', this.#body(key), parsed.ref) : undefined;

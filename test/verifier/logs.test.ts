@@ -1,11 +1,11 @@
 // What `verify` finds in the logs of receipts, and between them and the receipts.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Receipt } from '../../src/bucket/documents.ts';
+import { LiveEntries } from '../../src/bucket/live-entries.ts';
 import { submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { LiveEntries } from '../../src/verifier/live-entries.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';

@@ -35,7 +35,7 @@ export function toNote(checkpoint: Checkpoint, publicKey: Uint8Array, signature:
   return `${checkpointText(checkpoint)}\n— ${checkpoint.origin} ${signed}\n`;
 }
 
-export type CheckpointProblem = 'malformed' | 'other-log' | 'not-signed';
+export type CheckpointProblem = 'malformed' | 'other-log' | 'not-signed' | 'unknown-key';
 
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
@@ -65,31 +65,33 @@ export async function openCheckpoint(note: string, origin: string, keys: PublicK
   const lines = note.slice(end + 2, -1).split('\n');
   const signatures = lines.map((line) => SIGNATURE.exec(line)?.groups);
   if (signatures.some((signature) => !signature)) throw malformed('a line of its signatures cannot be read');
-  for (const signature of signatures) {
-    if (signature?.name === origin && (await isSigned(utf8(text), origin, signature.signature ?? '', keys)))
-      return checkpoint;
-  }
+  const own = signatures.filter((signature) => signature?.name === origin);
+  const states = await Promise.all(own.map((one) => stateOf(utf8(text), origin, one?.signature ?? '', keys)));
+  if (states.includes('signed')) return checkpoint;
+  if (states.includes('unknown-key'))
+    throw new CheckpointError('unknown-key', 'the checkpoint is signed by a key that is not in the set');
   throw new CheckpointError('not-signed', 'no key of the set has signed the checkpoint');
 }
 
-async function isSigned(
+/** `unknown-key`: the hash of its key is that of none in the set. */
+async function stateOf(
   text: Uint8Array<ArrayBuffer>,
   origin: string,
   encoded: string,
   keys: PublicKeys,
-): Promise<boolean> {
+): Promise<'signed' | 'forged' | 'unknown-key'> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = fromBase64(encoded);
   } catch {
-    return false;
+    return 'forged';
   }
-  if (bytes.length !== KEY_HASH_BYTES + SIGNATURE_BYTES) return false;
-  for (const { key, bytes: publicKey } of keys.values()) {
-    if (!keyHash(origin, publicKey).every((byte, at) => byte === bytes[at])) continue;
-    if (await crypto.subtle.verify('Ed25519', key, bytes.slice(KEY_HASH_BYTES), text)) return true;
+  if (bytes.length !== KEY_HASH_BYTES + SIGNATURE_BYTES) return 'forged';
+  const named = [...keys.values()].filter((one) => keyHash(origin, one.bytes).every((byte, at) => byte === bytes[at]));
+  for (const { key } of named) {
+    if (await crypto.subtle.verify('Ed25519', key, bytes.slice(KEY_HASH_BYTES), text)) return 'signed';
   }
-  return false;
+  return named.length === 0 ? 'unknown-key' : 'forged';
 }
 
 function keyHash(name: string, publicKey: Uint8Array): Uint8Array {

@@ -8,7 +8,7 @@ export interface LogEntry {
   readonly keptUntil: string;
   /** SHA-256 of the signed receipt, which holds a random salt; base64url. */
   readonly hash: string;
-  /** SHA-256 of the recording's id, of which 128 bits are random; base64url. */
+  /** SHA-256 of `tenant/exam/attempt/recording`, of which 128 bits are random; base64url. */
   readonly recording: string;
   /** How many earlier receipts of the recording this one replaces. */
   readonly generation: number;
@@ -41,9 +41,16 @@ export function parseEntry(text: string): LogEntry | undefined {
   return { keptUntil, hash, recording, generation: Number(generation), leadSeconds: Number(lead) };
 }
 
-/** What of a receipt its entry is made from. */
-interface LoggedReceipt {
+/** What names a recording: ids, without a slash. */
+export interface RecordingIds {
+  readonly tenantId: string;
+  readonly examId: string;
+  readonly attemptId: string;
   readonly recordingId: string;
+}
+
+/** What of a receipt its entry is made from. */
+interface LoggedReceipt extends RecordingIds {
   readonly keptUntil: string;
   readonly deadline: string;
   readonly deletedAt: string;
@@ -52,19 +59,19 @@ interface LoggedReceipt {
 
 /** The entry of a signed receipt. */
 export function entryOfReceipt(jws: string, receipt: LoggedReceipt): LogEntry {
-  const { recordingId, keptUntil, deadline, deletedAt, supersedes = [] } = receipt;
+  const { keptUntil, deadline, deletedAt, supersedes = [] } = receipt;
   return {
     keptUntil,
     hash: hashOfReceipt(jws),
-    recording: hashOfRecording(recordingId),
+    recording: hashOfRecording(receipt),
     generation: supersedes.length,
     leadSeconds: Math.floor((Date.parse(deadline) - Date.parse(deletedAt)) / 1000),
   };
 }
 
 /** What stands in the log for a recording. */
-export function hashOfRecording(recordingId: string): string {
-  return toBase64Url(sha256(utf8(recordingId)));
+export function hashOfRecording({ tenantId, examId, attemptId, recordingId }: RecordingIds): string {
+  return toBase64Url(sha256(utf8([tenantId, examId, attemptId, recordingId].join('/'))));
 }
 
 /** What stands in the log for a signed receipt. */

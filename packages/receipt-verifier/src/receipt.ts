@@ -84,7 +84,8 @@ function keyOf(jws: string, keys: PublicKeys): CryptoKey {
 }
 
 const COUNTS = ['objects', 'versions', 'bytes'] as const;
-const TEXTS = ['tenantId', 'examId', 'attemptId', 'recordingId', 'reason', 'actor', 'salt'] as const;
+const IDS = ['tenantId', 'examId', 'attemptId', 'recordingId'] as const;
+const TEXTS = ['reason', 'actor', 'salt'] as const;
 const TIMES = ['deadline', 'deletedAt', 'verifiedAt'] as const;
 const LONGEST_RECEIPT = 65_536;
 const SIGNATURE_BYTES = 64;
@@ -99,6 +100,7 @@ function claimsOf(payload: Uint8Array): ReceiptClaims | undefined {
   if (typeof claims !== 'object' || claims === null) return undefined;
   const { participantId, keptUntil, supersedes = [] } = claims;
   const isReceipt =
+    IDS.every((name) => isId(claims[name])) &&
     TEXTS.every((name) => typeof claims[name] === 'string') &&
     TIMES.every((name) => isTime(claims[name])) &&
     COUNTS.every((name) => isCount(claims[name])) &&
@@ -107,6 +109,11 @@ function claimsOf(payload: Uint8Array): ReceiptClaims | undefined {
     Array.isArray(supersedes) &&
     supersedes.every((hash) => typeof hash === 'string' && RECEIPT_HASH.test(hash));
   return isReceipt ? (claims as unknown as ReceiptClaims) : undefined;
+}
+
+/** Ids are joined with slashes where they name a recording. */
+function isId(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('/');
 }
 
 function isCount(value: unknown): boolean {

@@ -108,7 +108,13 @@ test('a receipt that a webhook has named is looked for, also while it is too you
     heldReceipts: 5,
     findings: [{ problem: 'held-receipt-missing', detail: hashOfReceipt(gone.jws) }],
   });
-  expect(await problemsOf(proofOf(EARLIER, { receipts: [...receipts, again.jws] }), { heldReceipts })).toEqual([]);
+  // That another receipt says that it replaces it is no trace of it.
+  expect(await problemsOf(proofOf(EARLIER, { receipts: [...receipts, again.jws] }), { heldReceipts })).toEqual([
+    'held-receipt-missing',
+  ]);
+  expect(
+    await problemsOf(proofOf([...EARLIER, gone], { receipts: [...receipts, again.jws] }), { heldReceipts }),
+  ).toEqual([]);
 });
 
 test('progress is told up to the end, and waited for', async () => {

@@ -3,6 +3,8 @@ import base64
 import hashlib
 import json
 import sys
+from datetime import datetime
+from math import floor
 
 from joserfc import jws
 from joserfc.errors import BadSignatureError
@@ -17,6 +19,10 @@ def hash_of(text):
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
+def time_of(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def claims_of(receipt):
     opened = jws.deserialize_compact(receipt, key, algorithms=["EdDSA"])
     assert opened.protected["typ"] == "proctoring-deletion-receipt+jws"
@@ -29,7 +35,9 @@ for receipt in given["receipts"]:
     claims = claims_of(text)
     assert claims == receipt["claims"]
     generation = len(claims.get("supersedes", []))
-    entry = ["1", claims["keptUntil"], hash_of(text), hash_of(claims["recordingId"]), str(generation)]
+    recording = "/".join(claims[name] for name in ("tenantId", "examId", "attemptId", "recordingId"))
+    lead = floor((time_of(claims["deadline"]) - time_of(claims["deletedAt"])).total_seconds())
+    entry = ["1", claims["keptUntil"], hash_of(text), hash_of(recording), str(generation), str(lead)]
     assert receipt["entry"] == " ".join(entry)
     header, payload, signature = text.split(".")
     changed = ".".join([header, payload, signature[:9] + ("B" if signature[9] == "A" else "A") + signature[10:]])

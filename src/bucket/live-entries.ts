@@ -52,15 +52,27 @@ export class LiveEntries {
     return found.length > 0;
   }
 
+  /** Marks what a receipt stands for: its own entry, those that it supersedes, and those of its twins; false where it is none. */
+  account(entry: LogEntry, supersedes: readonly string[], days: number): boolean {
+    const isOwn = this.see(entry.hash);
+    for (const hash of supersedes) this.see(hash);
+    const twins = [...this.#nearOf(entry, days)];
+    for (const at of twins) this.#seen[at] = 1;
+    return isOwn || twins.length > 0;
+  }
+
   /** Whether there is an entry of a recording and a generation that is kept until about this day. */
-  hasNear({ recording, generation, keptUntil }: LogEntry, days: number): boolean {
-    const wanted = prefixOf(recording);
+  hasNear(entry: LogEntry, days: number): boolean {
+    return this.#nearOf(entry, days).next().done === false;
+  }
+
+  *#nearOf({ recording, generation, keptUntil }: LogEntry, days: number): Generator<number, void, undefined> {
+    this.#sorted();
     this.#byRecording ??= sortedBy(this.#recordings, this.#count);
-    for (const at of this.#allOf(this.#byRecording, this.#recordings, wanted)) {
+    for (const at of this.#allOf(this.#byRecording, this.#recordings, prefixOf(recording))) {
       const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= days;
-      if (isNear && this.#generations[at] === generation) return true;
+      if (isNear && this.#generations[at] === generation) yield at;
     }
-    return false;
   }
 
   /** Those that were not marked, in the order in which they were added. */
