@@ -6,6 +6,10 @@ export interface RecordingEvent {
   type: 'recording.stored' | 'recording.due-soon' | 'recording.deleted' | 'recording.erased';
   timestamp: string;
   data: { tenantId: string; examId: string; attemptId: string; recordingId: string; deleteBy: string };
+  /** The latest checkpoint of your log of receipts: keep it, and you are a witness. */
+  checkpoint?: string | null;
+  /** Of a deletion: the hash of its signed receipt. */
+  receiptHash?: string | null;
 }
 
 /** `take` keeps the event, unless it has one of that id already: the same event may arrive twice. */
