@@ -222,7 +222,8 @@ function toParsed(type: KeyType, segments: Segments): ParsedKey | undefined {
     case 'outbox':
       return isId(tenant) ? { type, tenant, timeMs, unique } : undefined;
     case 'log-queue':
-      return isId(tenant) ? { type, tenant, unique } : undefined;
+      // Heads name these keys, and are read only with keys of this length.
+      return isId(tenant) && unique.length <= OTHER_BYTES ? { type, tenant, unique } : undefined;
     case 'log-head':
     case 'log-tile':
     case 'log-entries':

@@ -159,6 +159,8 @@ export class ReceiptLog {
     if (!read || read === 'unreadable') return 'unreadable';
     const state = await this.#stateOf(read);
     if (state !== 'true') return state;
+    // Its submissions were there before it. The position is not signed, and one to come would keep all others out.
+    if (read.position.storedAtMs > latest.lastModifiedMs) return 'unreadable';
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
 
@@ -215,7 +217,7 @@ export class ReceiptLog {
     await this.#store.put(key, toBody({ version: 1, ...rest, entries, edge }));
   }
 
-  /** Every entry up to a head, in order, by bundles: a GET each. A bundle that is missing or damaged is left out. */
+  /** Every entry up to a head, in order, by bundles: a GET each. Ends before a bundle that is missing or damaged. */
   async *bundles({
     size,
     entries,
@@ -223,7 +225,8 @@ export class ReceiptLog {
     const whole = Math.floor(size / TILE_WIDTH);
     for (let index = 0; index < whole; index += 1) {
       const bundle = await this.readEntries(index);
-      if (bundle) yield bundle;
+      if (!bundle) return;
+      yield bundle;
     }
     if (entries.length > 0) yield entries;
   }
@@ -256,13 +259,18 @@ export class ReceiptLog {
     return Array.from({ length: TILE_WIDTH }, (_, at) => body.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES));
   }
 
-  /** Where an entry is, searched from the end; undefined: it is not in the log of this head. A GET for each 256 entries. */
+  /**
+   * Where an entry is, searched from the end; undefined: it is not in the log of this head. A GET for each 256 entries.
+   * @throws RangeError where some on the way are missing or damaged
+   */
   async indexOf(entry: LogEntry, { size, entries }: Pick<Head, 'size' | 'entries'>): Promise<number | undefined> {
     const text = formatEntry(entry);
     const within = entries.indexOf(text);
     if (within >= 0) return size - entries.length + within;
     for (let index = Math.floor(size / TILE_WIDTH) - 1; index >= 0; index -= 1) {
-      const place = (await this.readEntries(index))?.indexOf(text) ?? -1;
+      const bundle = await this.readEntries(index);
+      if (!bundle) throw new RangeError(`bundle ${index} is not whole`);
+      const place = bundle.indexOf(text);
       if (place >= 0) return index * TILE_WIDTH + place;
     }
     return undefined;

@@ -87,7 +87,7 @@ export async function receiptProof(context: ProofContext, ref: RecordingRef): Pr
   }
   const log = new ReceiptLog(context.store, ref.tenant, context.signer);
   const head = await readHead(log);
-  const index = head && (await log.indexOf(entry, head));
+  const index = head && (await whole(log.indexOf(entry, head)));
   const inclusion =
     head === undefined || index === undefined
       ? null
@@ -115,10 +115,14 @@ function inclusionOf(log: ReceiptLog, head: Head, index: number): Promise<Uint8A
   return inclusionProof(index, head.size, rootsFromTiles(log.tilesOf(head)));
 }
 
-/** @throws ServiceError `log-unreadable` where a tile is missing */
 async function hashesOf(proof: Promise<Uint8Array[]>): Promise<string[]> {
+  return (await whole(proof)).map(toBase64);
+}
+
+/** @throws ServiceError `log-unreadable` where a tile or a bundle is missing */
+async function whole<T>(reading: Promise<T>): Promise<T> {
   try {
-    return (await proof).map(toBase64);
+    return await reading;
   } catch (error) {
     if (error instanceof RangeError) throw unreadable();
     throw error;

@@ -72,6 +72,7 @@ export const VERDICT_REASONS = [
   'overdue',
   'unreadable-receipts',
   'changed-receipts',
+  'unsigned-receipts',
   'log-unreadable',
   'unreadable-descriptions',
   'unknown-keys',

@@ -3,7 +3,10 @@ import { inWords, SECOND_MS } from '../model/durations.ts';
 import { clocksDiffer } from '../model/times.ts';
 import type { Report } from './report-schema.ts';
 
-type Facts = Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'>;
+interface Facts extends Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'> {
+  /** Whether the service has a key, or has had one: then a receipt without a signature may be one that lost it. */
+  readonly isSigning: boolean;
+}
 type Reason = Report['verdict']['reasons'][number];
 
 export function verdictOf(facts: Facts): Report['verdict'] {
@@ -61,7 +64,7 @@ function brokenOf({ totals: { late, overdue }, closest }: Facts): Reason[] {
 }
 
 /** What keeps the answer from being yes. */
-function openOf({ totals, notChecked, generatedAt, storeClock }: Facts): Reason[] {
+function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Facts): Reason[] {
   const receipts = numberOf(notChecked.unreadableReceipts);
   const changed = numberOf(notChecked.changedReceipts);
   const descriptions = numberOf(notChecked.unreadableDescriptions);
@@ -79,6 +82,11 @@ function openOf({ totals, notChecked, generatedAt, storeClock }: Facts): Reason[
       changed > 0,
       'changed-receipts',
       `${some(changed, 'receipt')} ${were(changed)} changed by somebody else: the signature is not over what is there.`,
+    ),
+    ...reasonIf(
+      isSigning && notChecked.unsignedReceipts > 0,
+      'unsigned-receipts',
+      `${some(notChecked.unsignedReceipts, 'receipt')} ${have(notChecked.unsignedReceipts)} no signature, though this service signs: ${they(notChecked.unsignedReceipts)} from before it did, or changed.`,
     ),
     ...reasonIf(notChecked.isLogUnreadable, 'log-unreadable', 'The log of receipts is damaged.'),
     ...reasonIf(descriptions > 0, 'unreadable-descriptions', `${some(descriptions, 'held recording')} cannot be read.`),
@@ -106,6 +114,14 @@ function numberOf({ items, leftOut }: { readonly items: readonly unknown[]; read
 
 function some(number: number, noun: string): string {
   return `${inDigits(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function have(number: number): string {
+  return number === 1 ? 'has' : 'have';
+}
+
+function they(number: number): string {
+  return number === 1 ? 'it is' : 'they are';
 }
 
 function were(number: number): string {

@@ -119,7 +119,7 @@ class Reading {
       version: 1,
       number: this.#numberOf(facts.period),
       tenantId: this.#tenant,
-      verdict: verdictOf(facts),
+      verdict: verdictOf({ ...facts, isSigning: this.#context.signer !== undefined || head !== undefined }),
       ...facts,
       reasons: DELETION_REASONS.map((reason) => ({ reason, deleted: this.#reasons.get(reason) ?? 0 })),
       exams: rows,

@@ -1,6 +1,6 @@
 // `signing-key`: makes a key that signs receipts, also one that replaces another.
 import { SettingsError } from '../config.ts';
-import { newSigningKeys, readSigningKeysFile } from './signing-keys.ts';
+import { newSigningKeys, readReplacedKeys } from './signing-keys.ts';
 
 /** Writes the content of SIGNING_KEYS_FILE to stdout. It holds a private key. @throws SettingsError for a bad `--replace` */
 export async function signingKeyCommand({ replace }: { readonly replace?: string | undefined }): Promise<number> {
@@ -12,7 +12,7 @@ export async function signingKeyCommand({ replace }: { readonly replace?: string
 
 function read(path: string) {
   try {
-    return readSigningKeysFile(path);
+    return readReplacedKeys(path);
   } catch (error) {
     throw new SettingsError(`--replace: ${(error as Error).message}`);
   }

@@ -23,6 +23,13 @@ export function readSigningKeysFile(path: string): readonly JWK[] {
   return data.keys.map(({ kty, crv, x, d }) => ({ kty, crv, x, ...(d !== undefined && { d }) }));
 }
 
+/** The keys that another one replaces: those of a JWKS, or the one that the embedded store's service has in DATA_DIR. @throws as above */
+export function readReplacedKeys(path: string): readonly JWK[] {
+  const content = readText(path)?.trim() ?? '';
+  if (!base64url32.safeParse(content).success) return readSigningKeysFile(path);
+  return [{ kty: 'OKP', crv: 'Ed25519', x: publicPart(content), d: content }];
+}
+
 /** A JWKS with a new key first; `old` keys keep their public part, so that what they signed can still be checked. */
 export async function newSigningKeys(old: readonly JWK[]): Promise<{ keys: JWK[] }> {
   const { privateKey } = generateKeyPairSync('ed25519');
@@ -42,9 +49,17 @@ export function publicPart(d: string): string {
   return x;
 }
 
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readText(path) ?? '');
   } catch {
     throw new Error('is not a file of JSON that can be read');
   }

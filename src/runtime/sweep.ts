@@ -38,7 +38,7 @@ export function reporting<R>(refused: string, textOf: (report: R) => string, isW
   return async (run: () => Promise<R>, { json, logger, output }: ReportOptions): Promise<number> => {
     try {
       const report = await run();
-      output.write(json ? `${JSON.stringify(report)}\n` : textOf(report));
+      output.write(json ? `${JSON.stringify(report)}\n` : printable(textOf(report)));
       return isWrong(report) ? 1 : 0;
     } catch (error) {
       if (!(error instanceof SweepRefused)) throw error;
@@ -46,6 +46,11 @@ export function reporting<R>(refused: string, textOf: (report: R) => string, isW
       return 2;
     }
   };
+}
+
+/** Keys of a bucket may write over a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\P{C}\n]/gu, '\uFFFD');
 }
 
 function toText(report: SweepReport): string {

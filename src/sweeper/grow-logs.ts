@@ -1,6 +1,7 @@
 // Lets the logs of receipts grow by what was submitted, so that two sweeps at once never make two logs of one (ADR 20).
 import { GrowingTree, originOf, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
 import pMap from 'p-map';
+import { LOG_PREFIX } from '../bucket/layout.ts';
 import { edgeOf, type Head, leafOf, listSubmissions, ReceiptLog, type Submission } from '../bucket/receipt-log.ts';
 import type { Signer } from '../bucket/signer.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -14,7 +15,8 @@ import type { SweepRun } from './run.ts';
 export async function growLogs(run: SweepRun): Promise<void> {
   const { context, options, tally } = run;
   const { signer, store } = context;
-  if (!signer || options.dryRun) return;
+  if (options.dryRun) return;
+  if (!signer) return run.guard('log', () => requireNoLog(run));
   await run.guard('log', async () => {
     const unknown = (key: string) => tally.problem({ code: 'unknown-key' }, key);
     for await (const { tenant, submissions, storeTimeMs } of listSubmissions(store, unknown)) {
@@ -25,8 +27,15 @@ export async function growLogs(run: SweepRun): Promise<void> {
   });
 }
 
-/** Submissions that one head adds; the next sweep takes the rest. */
+/** Where there is a log, a service without a key would leave it as it is, and write receipts that prove nothing. A LIST. */
+async function requireNoLog({ context: { store }, tally }: SweepRun): Promise<void> {
+  const { objects } = await store.list(LOG_PREFIX, { limit: 1 });
+  if (objects.length > 0) tally.problem({ code: 'signing-key-missing' }, LOG_PREFIX);
+}
+
+/** Submissions, and entries, that one head adds, about; the next sweep takes the rest. */
 const MAX_TAKEN = 5_000;
+const MAX_ENTRIES = 50_000;
 /** Submissions that a head names. */
 const MAX_INCLUDED = 20_000;
 
@@ -65,7 +74,7 @@ class LogGrowth {
     const stillListed = submissions.filter(({ key }) => included.has(key)).map(({ key }) => key);
     const ready = open.filter((submission) => !isLate(submission) && isOver(submission)).sort(compare);
     const room = Math.max(0, Math.min(MAX_TAKEN, MAX_INCLUDED - stillListed.length));
-    const taken = await this.#read(ready.slice(0, room));
+    const taken = await this.#take(ready, room);
     if (taken.length > 0) await this.#append(head, taken, stillListed);
     if (!stored) return;
     // Whoever listed a submission before it is removed reads a head that has it, and lists no head but the latest.
@@ -73,23 +82,30 @@ class LogGrowth {
     await this.#run.remove([...(isHeadOver ? stillListed : []), ...stored.older.filter(isOver).map(({ key }) => key)]);
   }
 
-  /** Those that can be judged, in order: the rest has to wait behind one that cannot. */
-  async #read(ready: readonly Submission[]): Promise<Taken[]> {
+  /** Those that can be judged, in order: the rest has to wait behind one that cannot. What is forged takes no one's place. */
+  async #take(ready: readonly Submission[], room: number): Promise<Taken[]> {
     const { tally } = this.#run;
-    const read = await pMap(ready, ({ key }) => this.#log.readSubmission(this.#signer, key), {
-      concurrency: STORE_CONCURRENCY,
-    });
     const taken: Taken[] = [];
-    for (const [at, submission] of ready.entries()) {
-      const entries = read[at] ?? 'missing';
-      // Another sweep has a later head, which has it.
-      if (entries === 'missing') return [];
-      if (entries === 'unknown-key') {
-        tally.problem({ code: 'log-key-unknown' }, submission.key);
-        return taken;
+    let added = 0;
+    for (let from = 0; from < ready.length; from += STORE_CONCURRENCY) {
+      const some = ready.slice(from, from + STORE_CONCURRENCY);
+      const read = await pMap(some, ({ key }) => this.#log.readSubmission(this.#signer, key));
+      for (const [at, submission] of some.entries()) {
+        const entries = read[at] ?? 'missing';
+        // Another sweep has a later head, which has it.
+        if (entries === 'missing') return [];
+        if (entries === 'unknown-key') {
+          tally.problem({ code: 'log-key-unknown' }, submission.key);
+          return taken;
+        }
+        if (entries === 'forged') {
+          tally.problem({ code: 'log-submission-forged' }, submission.key);
+          continue;
+        }
+        if (taken.length >= room || added >= MAX_ENTRIES) return taken;
+        taken.push({ submission, entries });
+        added += entries.length;
       }
-      if (entries === 'forged') tally.problem({ code: 'log-submission-forged' }, submission.key);
-      else taken.push({ submission, entries });
     }
     return taken;
   }

@@ -1,4 +1,5 @@
 // Checks the chains of audit events, a day at a time: by sums, and event by event only where the sums do not add up.
+import { createHmac, randomBytes } from 'node:crypto';
 import pMap from 'p-map';
 import { dayOfRun } from '../bucket/audit-chain.ts';
 import { eventKeysOf, type HashedEvent, readHashedEvent } from '../bucket/audit-trail.ts';
@@ -8,7 +9,7 @@ import { DAY_MS } from '../model/durations.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { VerifyRun } from './run.ts';
 
-/** Sums of hashes are taken modulo this: whoever can make two sums meet can as well write a whole run again. */
+/** Sums are taken modulo this. */
 const MODULUS = 2n ** 256n;
 
 interface Sums {
@@ -17,8 +18,10 @@ interface Sums {
   readonly dayMs: number;
   count: number;
   places: number;
-  hashes: bigint;
-  previous: bigint;
+  /** Of each event: its place, and its hash. */
+  placed: bigint;
+  /** Of each event but the first: the place before it, and the hash that it says is there. */
+  linked: bigint;
   beginnings: number;
   last: number;
   lastHash: string;
@@ -40,6 +43,8 @@ interface NamedEnd {
 /** The runs of one day at a time; of runs that are over, their ends, `windowKeys` at most. */
 export class Chains {
   readonly #run: VerifyRun;
+  /** Of this run alone, so that nobody can choose events whose sums meet. */
+  readonly #key = randomBytes(32);
   #sums = new Map<string, Sums>();
   #named: NamedEnd[] = [];
   readonly #ends = new Map<string, { readonly last: number; readonly hash: string }>();
@@ -63,9 +68,9 @@ export class Chains {
     this.#sums.set(id, sums);
     sums.count += 1;
     sums.places += chain.sequence;
-    sums.hashes = plus(sums.hashes, hash);
+    sums.placed = this.#plus(sums.placed, chain.sequence, hash);
     if (chain.previous === null) sums.beginnings += 1;
-    else sums.previous = plus(sums.previous, chain.previous);
+    else sums.linked = this.#plus(sums.linked, chain.sequence - 1, chain.previous);
     if (chain.sequence >= sums.last) {
       sums.last = chain.sequence;
       sums.lastHash = hash;
@@ -80,7 +85,7 @@ export class Chains {
     const sums = [...this.#sums.values()];
     this.#sums = new Map();
     for (const each of sums) {
-      if (!addsUp(each) && !this.#isExpiring(each.dayMs)) await checkRun(this.#run, each);
+      if (!this.#addsUp(each) && !this.#isExpiring(each.dayMs)) await checkRun(this.#run, each);
       if (this.#ends.size < this.#run.windowKeys) {
         this.#ends.set(`${each.tenant}/${each.run}`, { last: each.last, hash: each.lastHash });
       }
@@ -113,6 +118,17 @@ export class Chains {
     } else await this.#run.report('audit-missing', key, `place ${end.sequence} of run ${end.run}, which it names`);
   }
 
+  #plus(sum: bigint, place: number, hash: string): bigint {
+    const mac = createHmac('sha256', this.#key).update(`${place} ${hash}`).digest('hex');
+    return (sum + BigInt(`0x${mac}`)) % MODULUS;
+  }
+
+  /** Whether each place is taken once, and each event but the last is the one that the event at the next place follows. */
+  #addsUp({ count, places, placed, linked, beginnings, last, lastHash }: Sums): boolean {
+    const areWhole = count === last && places === (last * (last + 1)) / 2 && beginnings === 1;
+    return areWhole && placed === this.#plus(linked, last, lastHash);
+  }
+
   #isExpiring(dayMs: number): boolean {
     return this.#run.isExpiring(dayMs + DAY_MS, DAY_MS);
   }
@@ -123,18 +139,8 @@ function isEnd({ last, hash }: { last: number; hash: string }, end: NamedEnd['en
 }
 
 function newSums(tenant: string, run: string, dayMs: number): Sums {
-  const none = { count: 0, places: 0, hashes: 0n, previous: 0n, beginnings: 0, last: 0, lastHash: '' };
+  const none = { count: 0, places: 0, placed: 0n, linked: 0n, beginnings: 0, last: 0, lastHash: '' };
   return { tenant, run, dayMs, ...none };
-}
-
-function plus(sum: bigint, hash: string): bigint {
-  return (sum + BigInt(`0x${hash}`)) % MODULUS;
-}
-
-/** Whether each place is taken once, and the hash of each event but the last is the `previous` of another. */
-function addsUp({ count, places, hashes, previous, beginnings, last, lastHash }: Sums): boolean {
-  const areWhole = count === last && places === (last * (last + 1)) / 2 && beginnings === 1;
-  return areWhole && hashes === plus(previous, lastHash);
 }
 
 interface Placed {

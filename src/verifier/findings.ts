@@ -34,6 +34,8 @@ export const FINDING_KINDS = {
   'receipt-without-expiry': 'nothing would ever delete this receipt',
   'receipt-forged': 'a receipt is not as the service has signed it',
   'receipt-not-in-log': 'a receipt never came into the log of receipts',
+  'log-key-missing': 'there is a log of receipts, and SIGNING_KEYS_FILE is not set',
+  'log-key-unknown': 'signed by a key that is not in SIGNING_KEYS_FILE',
   'log-head-unreadable': 'a log of receipts cannot be read',
   'log-changed': 'a log of receipts is not as the service has signed it',
   'log-submission-forged': 'no key of the service has signed what is to come into a log',

@@ -29,7 +29,6 @@ const LOGGED_WITHIN_MS = 2 * DAY_MS;
 const HEAD_PROBLEMS = {
   missing: 'its tiles are there, and no head',
   unreadable: 'it is torn, or not what a key has signed',
-  'unknown-key': 'it is signed by a key that is not in SIGNING_KEYS_FILE',
 } as const;
 
 /** The logs are read before the receipts: what is in a log then has its receipt. */
@@ -49,10 +48,15 @@ export class LogCheck {
   async readLogs(): Promise<void> {
     const run = this.#run;
     let tenant: string | undefined;
+    let isFirst = run.context.signer === undefined;
     for await (const { key, parsed } of keysIn(run.bucket.store, 'log')) {
       if (parsed?.type !== 'log-head' && parsed?.type !== 'log-tile' && parsed?.type !== 'log-entries') {
         await run.report('unknown-key', key, 'in the folder of logs');
-      } else if (parsed.tenant !== tenant) {
+        continue;
+      }
+      if (isFirst) await run.report('log-key-missing', key, 'no signature can be checked');
+      isFirst = false;
+      if (parsed.tenant !== tenant) {
         tenant = parsed.tenant;
         await this.#readLog(tenant);
       }
@@ -70,8 +74,8 @@ export class LogCheck {
       return this.#readEntries(tenant, log, stored.head);
     }
     this.#unread.add(tenant);
-    const detail = HEAD_PROBLEMS[stored ?? 'missing'];
-    await run.report('log-head-unreadable', log.name, detail);
+    if (stored === 'unknown-key') return run.report('log-key-unknown', log.name, 'its latest head');
+    await run.report('log-head-unreadable', log.name, HEAD_PROBLEMS[stored ?? 'missing']);
   }
 
   /** Grows the tree again, and compares each tile that it fills. */
@@ -120,6 +124,7 @@ export class LogCheck {
       if (!signer || this.#included.has(key)) continue;
       const entries = await new ReceiptLog(store, parsed.tenant).readSubmission(signer, key);
       if (entries === 'forged') await run.report('log-submission-forged', key, 'no key has signed it');
+      if (entries === 'unknown-key') await run.report('log-key-unknown', key, 'a submission');
       const isOver = run.context.now() - lastModifiedMs > LOGGED_WITHIN_MS + run.context.settleMs;
       if (isOver && entries !== 'missing' && entries !== 'forged') {
         await run.report('log-submission-waiting', key, 'no sweep took it');
@@ -136,7 +141,7 @@ export class LogCheck {
     if (!signer) return run.findings.skip('signatures');
     const agreement = await agreesWithItsSignature(signer, receipt);
     if (agreement === 'unknown-key')
-      await run.report('receipt-forged', key, 'no key of SIGNING_KEYS_FILE has signed it');
+      await run.report('log-key-unknown', key, 'a receipt: a key is missing, or the receipt is not of this service');
     if (agreement === 'forged') await run.report('receipt-forged', key, 'its signature is not over what it says');
     const isKnown = this.#live.see(entry.hash) || this.#live.hasNear(entry, AT_ONCE_DAYS);
     if (isKnown || this.#unread.has(receipt.tenantId)) return;
@@ -150,7 +155,7 @@ export class LogCheck {
         'receipt-not-in-log',
         key,
         `verified ${receipt.verifiedAt}`,
-        agreement === 'yes' ? { act } : undefined,
+        agreement === 'yes' ? { of: receiptRef(key), act } : undefined,
       );
     }
   }

@@ -1,8 +1,10 @@
 // Checks one recording: its objects by what a listing shows of them, its documents, its tags.
 import { createHash } from 'node:crypto';
 import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { readAuditEvents } from '../bucket/audit-trail.ts';
 import {
   type DeletionReason,
+  type DocumentOf,
   type Manifest,
   parseDocument,
   readAs,
@@ -11,14 +13,13 @@ import {
 } from '../bucket/documents.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
-import { toIso } from '../model/times.ts';
+import { CLOCKS_AGREE_WITHIN_MS, toIso } from '../model/times.ts';
 import type { ListedObject } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
 import { UNKNOWN_INTENT } from '../sweeper/sweep.ts';
 import type { Claims } from './claims.ts';
 import { type Comparison, compareDocument, compareEtags, compareSizes } from './media.ts';
-import { isAudited } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Objects that have no body. */
@@ -190,13 +191,13 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
   const restriction = await bucket.read(ref, 'restricted');
   if (!restriction) return;
   if (restriction === 'unreadable') await run.report('unreadable', restricted.key, 'a restriction');
-  else
-    await run.reportIfAhead(
-      restricted.key,
-      'its time',
-      Date.parse(restriction.restrictedAt),
-      restricted.lastModifiedMs,
-    );
+  else {
+    const atMs = Date.parse(restriction.restrictedAt);
+    await run.reportIfAhead(restricted.key, 'its time', atMs, restricted.lastModifiedMs);
+    if (await isContradicted(run, ref, restriction)) {
+      await run.report('restriction-unproven', restricted.key, 'the audit trail has another reason, or another actor');
+    }
+  }
   const isStill = async () => (await bucket.recording(ref))?.objects.restricted !== undefined;
   await claims.add({
     kind: 'restriction-unproven',
@@ -207,6 +208,22 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
     eventFromMs: createdAtOf(ref.recording),
     isStill,
   });
+}
+
+/** Whether the recording was restricted, and never so: two LISTs for each day since. */
+async function isContradicted(
+  { bucket, context }: VerifyRun,
+  ref: RecordingRef,
+  { reason, actor, restrictedAt }: DocumentOf<'restricted'>,
+): Promise<boolean> {
+  const times = { fromMs: Date.parse(restrictedAt) - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
+  let isRestricted = false;
+  for await (const { event } of readAuditEvents(bucket.store, ref, times)) {
+    if (event.event !== 'restricted') continue;
+    if (event.reason === reason && event.actor === actor) return false;
+    isRestricted = true;
+  }
+  return isRestricted;
 }
 
 /** It is read only where the mark does not show that it is the one that was stored. */
@@ -263,7 +280,8 @@ async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): P
   const now = await bucket.attempt(ref);
   const wanted = now.tagsOf(ref);
   if (agree(tags, wanted)) return;
-  if (isEarlier(tags, wanted) && !(await isOutdated(run, now, tags))) {
+  // Also where a writer died between an assessment and the tags: nothing tells that from tags that somebody else kept.
+  if (isEarlier(tags, wanted)) {
     const told = tags['delete-by'] ?? 'no delete-by';
     return run.report('deadline-moved', key, `its tags say ${told}, the facts say ${wanted['delete-by']}`);
   }
@@ -285,13 +303,6 @@ function isEarlier(tags: Tags, wanted: Tags): boolean {
   const isBefore = (name: string) =>
     tags[name] !== undefined && Date.parse(tags[name]) < (Date.parse(wanted[name] ?? '') || Number.POSITIVE_INFINITY);
   return isBefore('delete-by') || isBefore('assessment-completed-at');
-}
-
-/** Whether they are those of before an assessment, which kept it longer, and whose writer died before the tags. */
-async function isOutdated(run: VerifyRun, attempt: Attempt, tags: Tags): Promise<boolean> {
-  const { assessedAtMs } = attempt;
-  if (assessedAtMs === undefined || tags['assessment-completed-at'] !== undefined) return false;
-  return isAudited(run, attempt, { completedAtMs: assessedAtMs });
 }
 
 /** A short name for an upload id, so that many are held in little memory. */

@@ -139,12 +139,19 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
       const manifest = await bucket.read(ref, 'manifest');
       if (manifest === 'unreadable' || manifest?.uploadId === uploadId) continue;
       const detail = `opened ${toIso(initiatedMs)}, no manifest names it`;
-      await run.report('stray-upload', key, detail, { of: ref, act: () => endUpload(bucket.store, key, uploadId) });
+      const end = { of: ref, act: () => endUpload(bucket.store, key, uploadId) };
+      await run.report('stray-upload', key, detail, (await isNeeded(run, ref)) ? undefined : end);
     } else if (isScratch(key)) {
       await run.report('stray-upload', key, 'left by a trial', { act: () => endScratchUpload(bucket.store, upload) });
     } else await run.report('stray-upload', key, 'at no key of this service');
   }
   return listed;
+}
+
+/** Whether an upload at its key may hold its media: it has a manifest, which may have been changed, and nothing is stored. */
+async function isNeeded({ bucket }: VerifyRun, ref: RecordingRef): Promise<boolean> {
+  const state = await bucket.recording(ref);
+  return state?.objects.manifest !== undefined && state.objects.stored === undefined;
 }
 
 interface IndexEntry {

@@ -613,7 +613,7 @@ const DELETIONS: Corruption[] = [
   },
   {
     name: 'the reason of a restriction is another',
-    found: { undetectable: NOT_KEPT },
+    found: ['restriction-unproven'],
     plant: (bucket) => bucket.edit(recordingKey(bucket.restricted, 'restricted'), { reason: 'other' }),
   },
   {
