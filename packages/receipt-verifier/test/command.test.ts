@@ -283,7 +283,7 @@ describe('a file of another kind is wrong input, and no finding', () => {
   test.each([
     [
       'check receipt.json',
-      'receipt.json: this is a receipt proof: one receipt with its place in the log: use `receipt`.',
+      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
     ],
     ['check keys.json', 'keys.json: this is a set of keys: give it with --keys.'],
     ['check whole-step.json', 'whole-step.json: this is a step between two checkpoints: use `consistency`.'],
@@ -314,7 +314,7 @@ describe('a file of another kind is wrong input, and no finding', () => {
     ],
     [
       'check proof.json --checkpoint receipt.json',
-      'receipt.json: this is a receipt proof: one receipt with its place in the log: use `receipt`.',
+      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
     ],
     ['check proof.json --checkpoint cut.note', 'cut.note: this is not a checkpoint: it has no signature.'],
     [

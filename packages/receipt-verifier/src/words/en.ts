@@ -69,8 +69,8 @@ export const en = {
   onlyAddedTo: 'Does the log of the newer checkpoint begin as the older one says, and was it only added to? Yes.',
   beyondStep: 'What the entries say, and whether their receipts are there. A whole proof shows that.',
   steps: {
-    'not-shown': (older: string, newer: string, _size: string) =>
-      `It is not shown that the log of ${newer} begins as the checkpoint of ${older} says.`,
+    'not-shown': (older: string, newer: string, size: string) =>
+      `It is not shown that the log of ${newer} begins as the checkpoint of ${older} says. If the step was made for another size, ask for the one with size=${size}.`,
     'other-sizes': (older: string, newer: string, size: string) =>
       `The step was made for other sizes than these: its hashes cannot lead from ${older} to ${newer}. Ask for the one with size=${size}.`,
     backwards: (older: string, newer: string, _size: string) =>
@@ -79,7 +79,7 @@ export const en = {
 
   kinds: {
     proof: 'a whole proof',
-    receipt: 'a receipt proof: one receipt with its place in the log',
+    receipt: 'a receipt proof (one receipt, with its place in the log)',
     unplaced: 'a receipt without its place in the log',
     step: 'a step between two checkpoints',
     keys: 'a set of keys',

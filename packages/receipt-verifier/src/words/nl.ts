@@ -66,8 +66,8 @@ export const nl: Words = {
     'Begint het logboek van het nieuwere controlepunt zoals het oudere zegt, en is er alleen aan toegevoegd? Ja.',
   beyondStep: 'Wat er in de regels staat, en of hun verwijderingsbewijzen er zijn. Dat laat een volledig bewijs zien.',
   steps: {
-    'not-shown': (older, newer) =>
-      `Er is niet aangetoond dat het logboek van ${newer} begint zoals het controlepunt van ${older} zegt.`,
+    'not-shown': (older, newer, size) =>
+      `Er is niet aangetoond dat het logboek van ${newer} begint zoals het controlepunt van ${older} zegt. Is de stap voor een andere grootte gemaakt, vraag dan om die met size=${size}.`,
     'other-sizes': (older, newer, size) =>
       `De stap is voor andere groottes gemaakt: met deze hashes kom je niet van ${older} naar ${newer}. Vraag om de stap met size=${size}.`,
     backwards: (older, newer) =>
@@ -76,7 +76,7 @@ export const nl: Words = {
 
   kinds: {
     proof: 'een volledig bewijs',
-    receipt: 'één verwijderingsbewijs met zijn plaats in het logboek',
+    receipt: 'één verwijderingsbewijs, met zijn plaats in het logboek',
     unplaced: 'een verwijderingsbewijs zonder zijn plaats in het logboek',
     step: 'een stap tussen twee controlepunten',
     keys: 'een set sleutels',
