@@ -139,8 +139,8 @@ class Command {
     const report = await reportOnReceipt(file, { keys, ...this.#tenant, nowMs: this.#surroundings.nowMs });
     const verdict = verdictOfReceipt(report, { areKeysFromFile: this.#areKeysFromFile }, words);
     if ('refusal' in report) return { verdict, json: problemOf(report) };
-    const { claims, place } = report;
-    return { verdict, json: { isInLog: place === 'logged', isInTime: leadOf(claims) >= 0, claims } };
+    const { claims, place, isExpected } = report;
+    return { verdict, json: { isInLog: place === 'logged', isInTime: leadOf(claims) >= 0, isExpected, claims } };
   }
 
   async #consistency(oldPath: string, newPath: string | undefined, stepPath: string): Promise<Result> {

@@ -223,6 +223,8 @@ describe('receipt', () => {
     expect(await runs('receipt', 'receipt.json', ...KEYS, '--tenant', TENANT)).toMatchObject({ code: 0 });
     const { code, out } = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college');
     expect([code, out]).toEqual([1, expect.stringMatching(/^The receipt does not hold\.[\s\S]+of another tenant/)]);
+    const json = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college', '--json');
+    expect(JSON.parse(json.out)).toMatchObject({ holds: false, isInLog: true, isInTime: true, isExpected: false });
   });
 
   test('says what it leaves open', async () => {
