@@ -45,6 +45,7 @@ const CONTENTS = {
   'moved.json': { ...receipt, inclusion: { ...inclusion, index: 3 } },
   'late.json': { ...receipt, receipt: late.jws, inclusion: null },
   'step.json': step,
+  'half-step.json': { hashes: step.hashes },
   'report.html': '<!doctype html>\n\n<p>All was deleted in time.</p>',
 };
 type Name = keyof typeof CONTENTS;
@@ -225,6 +226,9 @@ test('the step from an older checkpoint is checked', async () => {
     /^✓ The newer checkpoint holds\.\s+The log of organisation \(tenant\) university, from 26 entries to 200 entries/,
   );
   await look(page);
+  await choose(page, 'proof', 'half-step.json');
+  expect(await refusal(page)).toMatch(/^The step brings no newer checkpoint/);
+  await choose(page, 'proof', 'step.json');
   await choose(page, 'checkpoints-file', 'latest.note');
   expect(await check(page)).toMatch(/^✗ The newer checkpoint does not hold\.[\s\S]+made for other sizes/);
   await page.click('[data-language=nl]');

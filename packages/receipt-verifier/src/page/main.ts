@@ -126,10 +126,11 @@ async function checkOne(file: unknown, given: Given): Promise<Checked> {
   return { verdictIn: (words) => verdictOfReceipt(report, given, words), facts: () => [] };
 }
 
-async function checkStep(step: { newer: string; hashes: string[] }, given: Given): Promise<Checked> {
+async function checkStep({ newer, hashes }: { newer?: string; hashes: string[] }, given: Given): Promise<Checked> {
   const [older, ...others] = allKept().flatMap(({ checkpoints }) => checkpoints);
   if (older === undefined || others.length > 0) throw new Notice((texts) => texts.oneCheckpoint);
-  const report = await reportOnStep({ ...step, older }, given);
+  if (newer === undefined) throw new Notice((texts) => texts.noNewer);
+  const report = await reportOnStep({ older, newer, hashes }, given);
   return { verdictIn: (words) => verdictOfStep(report, words), facts: () => [] };
 }
 

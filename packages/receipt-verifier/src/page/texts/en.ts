@@ -52,8 +52,9 @@ export const en = {
     kept: 'Choose it under 3.',
     page: 'Copy the checkpoint from it, and paste that under 3.',
   } as Readonly<Record<Exclude<Kind, 'unknown'>, string>>,
+  noNewer: 'The step brings no newer checkpoint. Get it again from the service: it is made with one.',
   oneCheckpoint:
-    'Give one checkpoint under 3: the older one, which the step begins at. The newer one comes with the step.',
+    'Give one checkpoint under 3: the older one, where the step begins. The newer one comes with the step.',
   noEd25519:
     'This browser cannot check Ed25519 signatures, so it cannot check a proof. Use a newer one (Chrome or Edge 137, Firefox 130, Safari 17, or later), or the command receipt-verifier.',
   pastedKeys: 'What was pasted as keys',

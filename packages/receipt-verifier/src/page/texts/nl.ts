@@ -53,6 +53,7 @@ export const nl: Texts = {
     kept: 'Kies het bij 3.',
     page: 'Kopieer het controlepunt eruit, en plak dat bij 3.',
   },
+  noNewer: 'In de stap zit geen nieuwer controlepunt. Haal de stap opnieuw bij de dienst: die levert er een mee.',
   oneCheckpoint: 'Geef bij 3 één controlepunt: het oudere, waar de stap begint. Het nieuwere zit in de stap.',
   noEd25519:
     'Deze browser kan geen Ed25519-handtekeningen controleren, en dus ook geen bewijs. Gebruik een nieuwere (Chrome of Edge 137, Firefox 130, Safari 17, of later), of de opdracht receipt-verifier.',
