@@ -3,7 +3,8 @@ import { inWords, SECOND_MS } from '../model/durations.ts';
 import { clocksDiffer } from '../model/times.ts';
 import type { Report } from './report-schema.ts';
 
-interface Facts extends Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'> {
+interface Facts
+  extends Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'> {
   /** Whether the service has a key, or has had one: then a receipt without a signature may be one that lost it. */
   readonly isSigning: boolean;
 }

@@ -1,12 +1,14 @@
-// The page that checks proofs, opened from the disk without a network: what it says of good files, tampered ones and large ones.
+// The page that checks proofs, receipts and steps, opened from the disk without a network: what it says of good files, tampered
+// ones, large ones and those of another kind.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { consistencyProof, inclusionProof, leafHash, rootOf, toBase64 } from '@proctoring-recordings/receipt-verifier';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
-import { install } from '../../packages/receipt-verifier/test/service.ts';
+import { claimsOf, DAY_MS, deletionOf, install } from '../../packages/receipt-verifier/test/service.ts';
 import { BROWSER, launchOptions } from './site.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -16,7 +18,18 @@ const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, no
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
 
-const { file, checkpoints, keys } = install(200);
+const { file, checkpoints, keys, key, deletions } = install(200);
+const leaves = file.entries.map((entry) => leafHash(Buffer.from(entry)));
+const rootOfRange = async (start: number, end: number) => rootOf(leaves.slice(start, end));
+const place = 150;
+const inclusion = {
+  index: place,
+  hashes: (await inclusionProof(place, leaves.length, rootOfRange)).map(toBase64),
+  checkpoint: file.checkpoint,
+};
+const receipt = { version: 1, receipt: deletions[place]?.jws, inclusion, keys };
+const late = deletionOf(claimsOf('late', Date.now() - DAY_MS, { deadline: '2026-01-01T00:00:00.000Z' }), key);
+const step = { newer: checkpoints.at(-1), hashes: (await consistencyProof(26, 200, rootOfRange)).map(toBase64) };
 const large = install(10_000);
 const CONTENTS = {
   'proof.json': file,
@@ -27,8 +40,20 @@ const CONTENTS = {
   'older.note': checkpoints[5],
   'latest.note': checkpoints.at(-1),
   'broken.json': '{',
+  'other.json': {},
+  'receipt.json': receipt,
+  'moved.json': { ...receipt, inclusion: { ...inclusion, index: 3 } },
+  'late.json': { ...receipt, receipt: late.jws, inclusion: null },
+  'step.json': step,
+  'half-step.json': { hashes: step.hashes },
+  'report.html': '<!doctype html>\n\n<p>All was deleted in time.</p>',
 };
 type Name = keyof typeof CONTENTS;
+
+function textIn(name: Name): string {
+  const content = CONTENTS[name];
+  return typeof content === 'string' ? content : JSON.stringify(content);
+}
 
 let folder: string;
 let browser: Browser;
@@ -38,8 +63,8 @@ beforeAll(async () => {
   await promisify(execFile)(rolldown, ['-c', 'rolldown.page.js', '--dir', folder], {
     cwd: join(ROOT, 'packages/receipt-verifier'),
   });
-  for (const [name, content] of Object.entries(CONTENTS)) {
-    await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+  for (const name of Object.keys(CONTENTS)) {
+    await writeFile(join(folder, name), textIn(name as Name));
   }
   browser = await puppeteer.launch(launchOptions(BROWSER));
 });
@@ -81,6 +106,16 @@ const textOf = async (page: Page, selector: string) =>
   String(await page.evaluate(`document.querySelector(${JSON.stringify(selector)}).innerText`));
 const fill = (page: Page, selector: string, text: string) =>
   page.evaluate(`document.querySelector('${selector}').value = ${JSON.stringify(text)}`);
+
+/** Anywhere on the page. */
+const drop = (page: Page, ...names: Name[]) =>
+  page.evaluate(`{
+    const dataTransfer = new DataTransfer();
+    for (const [name, text] of ${JSON.stringify(names.map((name) => [name, textIn(name)]))}) {
+      dataTransfer.items.add(new File([text], name));
+    }
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+  }`);
 
 async function check(page: Page): Promise<string> {
   await page.focus('#check');
@@ -140,7 +175,7 @@ test('a tampered file does not hold, and nothing of it becomes a part of the pag
   expect(await page.$('#injected')).toBeNull();
   await look(page);
   await page.click('[data-language=nl]');
-  expect(await textOf(page, '#result')).toMatch(/^✗ Het bewijs klopt niet\./);
+  expect(await textOf(page, '#result')).toMatch(/^✗ Het bewijs klopt niet\.[\s\S]+regel \d+, te bewaren tot en met/);
   // The next file takes its place.
   await choose(page, 'proof', 'proof.json');
   await page.click('[data-language=en]');
@@ -150,22 +185,54 @@ test('a tampered file does not hold, and nothing of it becomes a part of the pag
 
 test('keys and checkpoints may be pasted, also as the webhook that brought one, and files be dropped anywhere', async () => {
   const { page, complaints } = await visit();
-  const dropped = [
-    ['proof.json', JSON.stringify(file)],
-    ['older.note', checkpoints[5]],
-  ];
-  await page.evaluate(`{
-    const dataTransfer = new DataTransfer();
-    for (const [name, text] of ${JSON.stringify(dropped)}) dataTransfer.items.add(new File([text], name));
-    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
-  }`);
-  await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent === 'older.note: checkpoint'");
+  await drop(page, 'proof.json', 'older.note');
+  await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent.startsWith('older.note: ')");
   await fill(page, '#keys-text', JSON.stringify(keys));
   const webhook = JSON.stringify({ type: 'recording.deleted', checkpoint: checkpoints.at(-1) });
   await fill(page, '#checkpoints-text', webhook);
   expect(await check(page)).toMatch(
     /Does the log agree with 2 checkpoints of your own\? The newest covers 200 entries\. Yes/,
   );
+  expect(complaints).toEqual([]);
+});
+
+test('a single receipt is checked, and what it leaves open is said', async () => {
+  const { page, complaints } = await visit();
+  await drop(page, 'receipt.json', 'keys.json');
+  await page.waitForFunction("document.querySelector('#proof-chosen').textContent.includes('one receipt')");
+  const whole = await check(page);
+  expect(whole).toMatch(/^✓ The receipt holds\.\s+The service has signed it\. Organisation \(tenant\) university/);
+  expect(whole).toMatch(/The deletion\s+Recording \S+ was deleted on [^,]+, 3 hours before its deadline/);
+  expect(whole).toMatch(/It is in the log[\s\S]+Whether other receipts were removed or changed/);
+  await look(page);
+  await choose(page, 'proof', 'moved.json');
+  expect(await check(page)).toMatch(/^✗ The receipt does not hold\.[\s\S]+It is not shown to be in the log/);
+  await choose(page, 'proof', 'late.json');
+  expect(await check(page)).toMatch(/^✗ The receipt is genuine\. It shows a deletion that came too late\./);
+  await page.click('[data-language=nl]');
+  expect(await textOf(page, '#result')).toMatch(/^✗ Het verwijderingsbewijs is echt\./);
+  await page.type('#tenant', 'college');
+  expect(await check(page)).toMatch(/^✗ Het verwijderingsbewijs klopt niet\.[\s\S]+van een andere organisatie/);
+  expect(complaints).toEqual([]);
+});
+
+test('the step from an older checkpoint is checked', async () => {
+  const { page, complaints } = await visit();
+  await drop(page, 'step.json', 'keys.json');
+  await page.waitForFunction("document.querySelector('#proof-chosen').textContent.startsWith('step.json')");
+  expect(await refusal(page)).toMatch(/^Give one checkpoint under 3: the older one/);
+  await choose(page, 'checkpoints-file', 'older.note');
+  expect(await check(page)).toMatch(
+    /^✓ The newer checkpoint holds\.\s+The log of organisation \(tenant\) university, from 26 entries to 200 entries/,
+  );
+  await look(page);
+  await choose(page, 'proof', 'half-step.json');
+  expect(await refusal(page)).toMatch(/^The step brings no newer checkpoint/);
+  await choose(page, 'proof', 'step.json');
+  await choose(page, 'checkpoints-file', 'latest.note');
+  expect(await check(page)).toMatch(/^✗ The newer checkpoint does not hold\.[\s\S]+made for other sizes/);
+  await page.click('[data-language=nl]');
+  expect(await textOf(page, '#result')).toMatch(/^✗ Het nieuwere controlepunt klopt niet\.[\s\S]+andere groottes/);
   expect(complaints).toEqual([]);
 });
 
@@ -200,13 +267,20 @@ describe('what is missing or cannot be used is said', () => {
     expect(await refusal(page)).toMatch(/broken\.json cannot be used: this is not JSON/);
     await choose(page, 'proof', 'proof.json');
     await choose(page, 'keys-file', 'proof.json');
-    expect(await refusal(page)).toMatch(/proof\.json cannot be used: this is not a set of keys/);
+    expect(await refusal(page)).toMatch(/^proof\.json is a whole proof\. Choose it under 1\.$/);
     await choose(page, 'keys-file', 'keys.json');
     await choose(page, 'checkpoints-file', 'keys.json');
-    await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent === 'keys.json: checkpoint'");
+    expect(await refusal(page)).toMatch(/^keys\.json is a set of keys\. Choose it under 2\.$/);
+    await choose(page, 'checkpoints-file', 'report.html');
     expect(await refusal(page)).toMatch(
-      /keys\.json cannot be used: the JSON has no member "checkpoint" or "receiptHash"/,
+      /^report\.html is a page to read \(HTML or PDF\)\. Copy the checkpoint from it/,
     );
+    await choose(page, 'proof', 'other.json');
+    expect(await refusal(page)).toMatch(/^other\.json cannot be used: it is no proof, no receipt proof and no step\.$/);
+    await choose(page, 'proof', 'older.note');
+    expect(await refusal(page)).toMatch(/^older\.note is a checkpoint[^.]+\. Choose it under 3\.$/);
+    await page.click('[data-language=nl]');
+    expect(await textOf(page, '#problem')).toMatch(/^older\.note is een controlepunt[^.]+\. Kies het bij 3\.$/);
   });
 
   test('a browser that has no Ed25519', async () => {

@@ -1,7 +1,9 @@
 // A checkpoint: size and root of a log at one time, as a signed note (C2SP tlog-checkpoint, signed-note).
 import { sha256 } from '@noble/hashes/sha2.js';
+import type { Detail } from './details.ts';
 import { fromBase64, toBase64, utf8 } from './encoding.ts';
 import type { PublicKeys } from './keys.ts';
+import { Refusal } from './refusal.ts';
 import { HASH_BYTES } from './tree.ts';
 
 export interface Checkpoint {
@@ -37,12 +39,12 @@ export function toNote(checkpoint: Checkpoint, publicKey: Uint8Array, signature:
 
 export type CheckpointProblem = 'malformed' | 'other-log' | 'not-signed' | 'unknown-key';
 
-export class CheckpointError extends Error {
+export class CheckpointError extends Refusal {
   override readonly name = 'CheckpointError';
   readonly code: CheckpointProblem;
 
-  constructor(code: CheckpointProblem, message: string) {
-    super(message);
+  constructor(code: CheckpointProblem, detail: Detail) {
+    super(detail);
     this.code = code;
   }
 }
@@ -52,25 +54,41 @@ export class CheckpointError extends Error {
  * beside it. @throws CheckpointError
  */
 export async function openCheckpoint(note: string, origin: string, keys: PublicKeys): Promise<Checkpoint> {
-  if (typeof note !== 'string' || note.length > LONGEST_NOTE) throw malformed('it is too long, or no text');
+  const { checkpoint, text, signatures } = readNote(note);
+  if (checkpoint.origin !== origin) {
+    throw new CheckpointError('other-log', ['otherLog', checkpoint.origin, origin]);
+  }
+  const own = signatures.filter(({ name }) => name === origin);
+  const states = await Promise.all(own.map(({ signature }) => stateOf(utf8(text), origin, signature, keys)));
+  if (states.includes('signed')) return checkpoint;
+  if (states.includes('unknown-key')) throw new CheckpointError('unknown-key', ['noteOfUnknownKey']);
+  throw new CheckpointError('not-signed', ['noteNotSigned']);
+}
+
+interface Note {
+  readonly checkpoint: Checkpoint;
+  /** What is signed. */
+  readonly text: string;
+  readonly signatures: readonly { readonly name: string; readonly signature: string }[];
+}
+
+/** What a note says, whoever has signed it. @throws CheckpointError */
+export function readNote(note: string): Note {
+  if (typeof note !== 'string' || note.length > LONGEST_NOTE) throw malformed(['noteTooLong']);
   const end = note.indexOf('\n\n');
-  if (end < 0 || !note.endsWith('\n')) throw malformed('it has no signature');
+  if (end < 0 || !note.endsWith('\n')) throw malformed(['noteWithoutSignature']);
   const text = note.slice(0, end + 1);
   const { groups } = BODY.exec(text) ?? {};
-  if (!groups) throw malformed('it is not three lines: a name, a size, a hash');
+  if (!groups) throw malformed(['noteWithoutLines']);
   const checkpoint = { origin: groups.origin ?? '', size: Number(groups.size), root: rootFrom(groups.root ?? '') };
-  if (checkpoint.origin !== origin) {
-    throw new CheckpointError('other-log', `the checkpoint is of the log ${checkpoint.origin}, not ${origin}`);
-  }
   const lines = note.slice(end + 2, -1).split('\n');
-  const signatures = lines.map((line) => SIGNATURE.exec(line)?.groups);
-  if (signatures.some((signature) => !signature)) throw malformed('a line of its signatures cannot be read');
-  const own = signatures.filter((signature) => signature?.name === origin);
-  const states = await Promise.all(own.map((one) => stateOf(utf8(text), origin, one?.signature ?? '', keys)));
-  if (states.includes('signed')) return checkpoint;
-  if (states.includes('unknown-key'))
-    throw new CheckpointError('unknown-key', 'the checkpoint is signed by a key that is not in the set');
-  throw new CheckpointError('not-signed', 'no key of the set has signed the checkpoint');
+  return { checkpoint, text, signatures: lines.map(signatureFrom) };
+}
+
+function signatureFrom(line: string): Note['signatures'][number] {
+  const { name = '', signature = '' } = SIGNATURE.exec(line)?.groups ?? {};
+  if (name === '') throw malformed(['noteUnreadable']);
+  return { name, signature };
 }
 
 /** `unknown-key`: the hash of its key is that of none in the set. */
@@ -105,9 +123,9 @@ function rootFrom(text: string): Uint8Array {
   } catch {
     // Told below.
   }
-  throw malformed('its hash cannot be read');
+  throw malformed(['noteWithoutHash']);
 }
 
-function malformed(why: string): CheckpointError {
-  return new CheckpointError('malformed', `this is not a checkpoint: ${why}`);
+function malformed(detail: Detail): CheckpointError {
+  return new CheckpointError('malformed', detail);
 }

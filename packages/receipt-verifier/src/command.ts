@@ -1,14 +1,14 @@
 // The command `receipt-verifier`: a proof, one receipt, or the step between two checkpoints, checked without a network.
 import { parseArgs } from 'node:util';
-import { CheckpointError } from './checkpoint.ts';
+import { DETAILS, inWords } from './details.ts';
 import { toBase64 } from './encoding.ts';
 import { type Kept, keptIn } from './kept.ts';
 import { type PublicKeys, readPublicKeys } from './keys.ts';
-import { checkProof, isTimeToBeLogged, leadOf } from './proof.ts';
-import { ReceiptError } from './receipt.ts';
-import { MalformedError, membersOf } from './shape.ts';
-import { checkConsistency, checkReceipt } from './single.ts';
-import { sentenceOf, type Verdict, verdictOf } from './verdict.ts';
+import { type Kind, kindOf } from './kind.ts';
+import { checkProof, leadOf } from './proof.ts';
+import { type Refused, reportOnReceipt, reportOnStep } from './single-report.ts';
+import { verdictOfReceipt, verdictOfStep } from './single-verdict.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 import { en } from './words/en.ts';
 import { nl } from './words/nl.ts';
 
@@ -34,7 +34,7 @@ consistency   that the log of the checkpoint NEW, by default the one in PROOF, o
 --trust-keys-in-file   instead of --keys; proves only that the file agrees with itself
 --json        the result as JSON
 
-Nothing is sent or fetched. Exit code: 0 it holds, 1 it does not, 2 the command was not used rightly.
+Nothing is sent or fetched. Exit code: 0 it holds, 1 it does not, 2 the command was not used rightly, or a file is of another kind.
 `;
 
 const HOLDS = 0;
@@ -44,6 +44,17 @@ const WRONG_USE = 2;
 const BYTE_ORDER_MARK = '\uFEFF';
 const LANGUAGES = { en, nl } as const;
 
+/** What each kind of file is for. */
+const ADVICE: Readonly<Record<Exclude<Kind, 'unknown'>, string>> = {
+  proof: 'use `check`',
+  receipt: 'use `receipt`',
+  unplaced: 'get its `receipt-proof` from the service, and use `receipt`',
+  step: 'use `consistency`',
+  keys: 'give it with --keys',
+  kept: 'give it with --checkpoint, or to `consistency`',
+  page: 'copy the checkpoint from it into a file of its own',
+};
+
 class UsageError extends Error {}
 
 /** Returns the exit code. Never throws because of what arguments or files say. */
@@ -52,14 +63,13 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     return await new Command(args, surroundings).run();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    surroundings.err(`${printable(error.message)}\n\n${USAGE}`);
+    surroundings.err(`${printable(error.message)}\nHow it is used: receipt-verifier --help\n`);
     return WRONG_USE;
   }
 }
 
 interface Result {
-  readonly holds: boolean;
-  readonly text: string;
+  readonly verdict: Verdict;
   readonly json: Record<string, unknown>;
 }
 
@@ -82,8 +92,10 @@ class Command {
       out(USAGE);
       return HOLDS;
     }
-    const { holds, text, json } = await this.#resultOf(name, files);
-    out(this.#values.json ? `${printable(JSON.stringify({ holds, ...json }, undefined, 2))}\n` : text);
+    const { verdict, json } = await this.#resultOf(name, files);
+    const { holds } = verdict;
+    const asJson = () => `${printable(JSON.stringify({ holds, ...json }, undefined, 2))}\n`;
+    out(this.#values.json ? asJson() : inLines(verdict, this.#words));
     return holds ? HOLDS : FAILS;
   }
 
@@ -104,73 +116,52 @@ class Command {
 
   async #check(path: string): Promise<Result> {
     const words = this.#words;
-    const { tenant, checkpoint: paths = [] } = this.#values;
-    const file = await this.#readJson(path);
+    const file = await this.#readJson(path, 'proof');
     const keys = await this.#keys(file);
-    const kept = await Promise.all(paths.map((kept) => this.#readKept(kept)));
+    const kept = await Promise.all((this.#values.checkpoint ?? []).map((kept) => this.#readKept(kept)));
     const held = {
       heldCheckpoints: kept.flatMap(({ checkpoints }) => checkpoints),
       heldReceipts: kept.flatMap(({ receipts }) => receipts),
     };
-    const expected = tenant === undefined ? {} : { tenant };
     const { nowMs } = this.#surroundings;
-    const report = await checkProof(file, { keys, ...held, nowMs, ...expected });
-    const verdict = verdictOf(report, { areKeysFromFile: this.#values.keys === undefined, nowMs }, words);
+    const report = await checkProof(file, { keys, ...held, nowMs, ...this.#tenant });
+    const verdict = verdictOf(report, { areKeysFromFile: this.#areKeysFromFile, nowMs }, words);
     const { checkpoint } = report;
     const root = checkpoint && { size: checkpoint.size, root: toBase64(checkpoint.root) };
-    return { holds: verdict.holds, text: inLines(verdict, words), json: { ...report, checkpoint: root } };
+    const findings = report.findings.map(({ problem, detail }) => ({ problem, detail }));
+    return { verdict, json: { ...report, checkpoint: root, findings } };
   }
 
   async #receipt(path: string): Promise<Result> {
     const words = this.#words;
-    const file = await this.#readJson(path);
+    const file = await this.#readJson(path, 'receipt');
     const keys = await this.#keys(file);
-    return this.#unlessRefused(async () => {
-      const { claims, isInLog } = await checkReceipt(file as Parameters<typeof checkReceipt>[0], keys);
-      const isWaiting =
-        (file as { inclusion: unknown }).inclusion === null && !isTimeToBeLogged(claims, this.#surroundings.nowMs);
-      const isInTime = leadOf(claims) >= 0;
-      const holds = isInTime && (isInLog || isWaiting);
-      const { tenantId, examId, attemptId } = claims;
-      const place = isInLog ? words.receiptInLog : isWaiting ? words.receiptWaiting : words.receiptNotInLog;
-      const lines = [
-        holds ? words.receiptHolds : isInLog || isWaiting ? words.receiptLate : words.receiptFails,
-        '',
-        words.receiptSigned(tenantId, examId, attemptId),
-        place,
-        sentenceOf(claims, words),
-        ...(this.#values.keys === undefined ? [words.keysFromFile] : []),
-      ];
-      return { holds, text: `${lines.map(printable).join('\n')}\n`, json: { isInLog, isInTime, claims } };
-    });
+    const report = await reportOnReceipt(file, { keys, ...this.#tenant, nowMs: this.#surroundings.nowMs });
+    const verdict = verdictOfReceipt(report, { areKeysFromFile: this.#areKeysFromFile }, words);
+    if ('refusal' in report) return { verdict, json: problemOf(report) };
+    const { claims, place, isExpected } = report;
+    return { verdict, json: { isInLog: place === 'logged', isInTime: leadOf(claims) >= 0, isExpected, claims } };
   }
 
-  async #consistency(oldPath: string, newPath: string | undefined, proofPath: string): Promise<Result> {
+  async #consistency(oldPath: string, newPath: string | undefined, stepPath: string): Promise<Result> {
     const words = this.#words;
-    const [older = ''] = (await this.#readKept(oldPath)).checkpoints;
-    const [own] = newPath === undefined ? [] : (await this.#readKept(newPath)).checkpoints;
-    const proof = await this.#readJson(proofPath);
+    const older = await this.#readCheckpoint(oldPath);
+    const own = newPath === undefined ? undefined : await this.#readCheckpoint(newPath);
+    const step = (await this.#readJson(stepPath, 'step')) as { newer?: string; hashes: string[] };
+    const newer = own ?? step.newer;
+    if (newer === undefined) throw new UsageError(`${stepPath} brings no newer checkpoint: give one as NEW.`);
     const keys = await this.#keys(undefined);
-    const tenant = this.#values.tenant ?? older.split('\n')[0]?.split('/').slice(1).join('/') ?? '';
-    return this.#unlessRefused(async () => {
-      const { newer = '', hashes } = membersOf(proof, 'the proof') as { newer?: string; hashes: string[] };
-      const holds = await checkConsistency({ older, newer: own ?? newer, hashes }, tenant, keys);
-      const text = holds ? words.consistencyHolds(tenant) : words.consistencyFails;
-      return { holds, text: `${printable(text)}\n`, json: { tenant } };
-    });
+    const report = await reportOnStep({ older, newer, hashes: step.hashes }, { keys, ...this.#tenant });
+    return { verdict: verdictOfStep(report, words), json: 'refusal' in report ? problemOf(report) : { ...report } };
   }
 
-  /** What a signature or a shape refuses does not hold. */
-  async #unlessRefused(check: () => Promise<Result>): Promise<Result> {
-    try {
-      return await check();
-    } catch (error) {
-      const isRefusal =
-        error instanceof ReceiptError || error instanceof CheckpointError || error instanceof MalformedError;
-      if (!isRefusal) throw error;
-      const text = `${this.#words.fails}\n\n${printable(error.message)}\n`;
-      return { holds: false, text, json: { problem: error.message } };
-    }
+  get #tenant(): { tenant?: string } {
+    const { tenant } = this.#values;
+    return tenant === undefined ? {} : { tenant };
+  }
+
+  get #areKeysFromFile(): boolean {
+    return this.#values.keys === undefined;
   }
 
   async #keys(file: unknown): Promise<PublicKeys> {
@@ -179,11 +170,12 @@ class Command {
       throw new UsageError('--keys is missing: keys that come with a proof prove nothing about who has signed it.');
     }
     if (path !== undefined && trusts) throw new UsageError('Give --keys or --trust-keys-in-file, not both.');
-    const set = path === undefined ? (file as { keys?: unknown } | undefined)?.keys : await this.#readJson(path);
+    const set =
+      path === undefined ? (file as { keys?: unknown } | undefined)?.keys : await this.#readJson(path, 'keys');
     try {
       return await readPublicKeys(set);
     } catch (error) {
-      throw new UsageError(`${path ?? 'the file'}: ${(error as Error).message}`);
+      throw new UsageError(`${path ?? 'the file'}: ${(error as Error).message}.`);
     }
   }
 
@@ -192,17 +184,25 @@ class Command {
     try {
       return keptIn(text);
     } catch (error) {
-      throw new UsageError(`${path}: ${(error as Error).message}`);
+      const kind = kindOf(text);
+      throw kind === 'unknown' ? new UsageError(`${path}: ${(error as Error).message}.`) : otherKind(path, kind);
     }
   }
 
-  async #readJson(path: string): Promise<unknown> {
+  async #readCheckpoint(path: string): Promise<string> {
+    const { checkpoints } = await this.#readKept(path);
+    const [checkpoint, ...others] = checkpoints;
+    if (checkpoint !== undefined && others.length === 0) return checkpoint;
+    throw new UsageError(`${path} has ${checkpoints.length} checkpoints, and one is needed.`);
+  }
+
+  async #readJson(path: string, expected: Kind): Promise<unknown> {
     const text = await this.#read(path);
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw new UsageError(`${path} is not JSON.`);
-    }
+    const kind = kindOf(text);
+    if (kind !== expected && kind !== 'unknown') throw otherKind(path, kind);
+    const value = parsed(path, text);
+    if (kind !== expected) throw new UsageError(`${path}: this is not ${en.kinds[expected]}.`);
+    return value;
   }
 
   async #read(path: string): Promise<string> {
@@ -213,6 +213,23 @@ class Command {
       throw new UsageError(`${path} cannot be read: ${(error as Error).message}`);
     }
   }
+}
+
+/** A file that is something else says nothing against a proof. */
+function otherKind(path: string, kind: keyof typeof ADVICE): UsageError {
+  return new UsageError(`${path}: this is ${en.kinds[kind]}: ${ADVICE[kind]}.`);
+}
+
+function parsed(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${path} is not JSON.`);
+  }
+}
+
+function problemOf({ refusal }: Refused): Record<string, unknown> {
+  return { problem: inWords([refusal], DETAILS) };
 }
 
 function parse(args: readonly string[]) {
@@ -244,9 +261,9 @@ function inLines({ headline, subject, checked, notChecked, latest, findings }: V
   ]);
   return `${[
     headline,
-    subject,
+    ...(subject === '' ? [] : [subject]),
     ...part(words.findingsTitle, found),
-    ...part(words.latestTitle, [`  ${latest}`]),
+    ...(latest ? part(latest.title, [`  ${latest.sentence}`]) : []),
     ...part(words.checkedTitle, list(checked)),
     ...part(words.notCheckedTitle, list(notChecked)),
   ]

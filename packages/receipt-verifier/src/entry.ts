@@ -65,8 +65,13 @@ export function entryOfReceipt(jws: string, receipt: LoggedReceipt): LogEntry {
     hash: hashOfReceipt(jws),
     recording: hashOfRecording(receipt),
     generation: supersedes.length,
-    leadSeconds: Math.floor((Date.parse(deadline) - Date.parse(deletedAt)) / 1000),
+    leadSeconds: leadSecondsOf({ deadline, deletedAt }),
   };
+}
+
+/** How long before its deadline a recording was deleted, rounded down; negative when it was late, then rounded up. */
+export function leadSecondsOf({ deadline, deletedAt }: Pick<LoggedReceipt, 'deadline' | 'deletedAt'>): number {
+  return Math.floor((Date.parse(deadline) - Date.parse(deletedAt)) / 1000);
 }
 
 /** What stands in the log for a recording. */

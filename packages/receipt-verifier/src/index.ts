@@ -7,6 +7,7 @@ export {
   originOf,
   toNote,
 } from './checkpoint.ts';
+export type { Detail, DetailPart } from './details.ts';
 export { fromBase64, toBase64, toBase64Url } from './encoding.ts';
 export {
   entryBytes,

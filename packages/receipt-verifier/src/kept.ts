@@ -1,25 +1,44 @@
 // What people keep as witnesses: signed notes, or webhooks and reports, which have a checkpoint, the hash of a receipt, or both.
+import { CheckpointError, readNote } from './checkpoint.ts';
 import { RECEIPT_HASH } from './entry.ts';
 import { MalformedError } from './shape.ts';
 
 export interface Kept {
-  /** Their signatures still have to be checked. */
+  /** They can be read; their signatures still have to be checked. */
   readonly checkpoints: readonly string[];
   readonly receipts: readonly string[];
 }
 
-const FIRST_LINE = /\n(?=proctoring-recordings\/)/;
+/** Of a note; a line that was wrapped may begin like it. */
+const FIRST_LINE = /(?<!— *)\n(?=proctoring-recordings\/)/;
+const BEFORE_SIGNATURE = /\s*\n(?=—\s)/;
+const SIGNATURE = /^—\s+(?<name>\S+)\s+(?<signature>[\s\S]+)$/;
 
 /** @throws MalformedError */
 export function keptIn(file: string): Kept {
   const text = file.replaceAll('\r\n', '\n').trim();
-  if (/^[{[]/.test(text)) return inJson(text);
-  const checkpoints = text.split(FIRST_LINE).map((note) => {
-    if (!note.includes('\n\n')) throw new MalformedError('this is neither a checkpoint nor JSON that has one');
-    // An editor or a form may have taken the end of the last line, or added lines.
-    return `${note.trimEnd()}\n`;
+  const kept = /^[{[]/.test(text) ? inJson(text) : { checkpoints: text.split(FIRST_LINE).map(unwrapped), receipts: [] };
+  for (const note of kept.checkpoints) requireReadable(note);
+  return kept;
+}
+
+/** As it was written, though a page, a form or an editor has wrapped its signatures or taken empty lines. */
+function unwrapped(note: string): string {
+  const [text = '', ...signatures] = note.trimEnd().split(BEFORE_SIGNATURE);
+  if (signatures.length === 0) return `${text}\n`;
+  const lines = signatures.map((wrapped) => {
+    const { name, signature } = SIGNATURE.exec(wrapped)?.groups ?? {};
+    return signature === undefined ? wrapped : `— ${name} ${signature.replaceAll(/\s/g, '')}`;
   });
-  return { checkpoints, receipts: [] };
+  return `${text}\n\n${lines.join('\n')}\n`;
+}
+
+function requireReadable(note: string): void {
+  try {
+    readNote(note);
+  } catch (error) {
+    throw error instanceof CheckpointError ? new MalformedError(error.detail) : error;
+  }
 }
 
 /** One value, a list of them, or one in each line. */
@@ -27,10 +46,8 @@ function inJson(text: string): Kept {
   const values = parsed(text).map((value) => (value ?? {}) as Record<string, unknown>);
   const checkpoints = values.map(({ checkpoint }) => checkpoint).filter((note) => typeof note === 'string');
   const receipts = values.map(({ receiptHash }) => receiptHash).filter((hash) => typeof hash === 'string');
-  if (checkpoints.length + receipts.length === 0) {
-    throw new MalformedError('the JSON has no member "checkpoint" or "receiptHash" that is a text');
-  }
-  if (!receipts.every((hash) => RECEIPT_HASH.test(hash))) throw new MalformedError('a "receiptHash" is not a hash');
+  if (checkpoints.length + receipts.length === 0) throw new MalformedError(['nothingKept']);
+  if (!receipts.every((hash) => RECEIPT_HASH.test(hash))) throw new MalformedError(['noHash']);
   return { checkpoints, receipts };
 }
 
@@ -43,6 +60,6 @@ function parsed(text: string): unknown[] {
   try {
     return text.split('\n').map((line) => JSON.parse(line));
   } catch {
-    throw new MalformedError('this is not JSON');
+    throw new MalformedError(['notJson']);
   }
 }

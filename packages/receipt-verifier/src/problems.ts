@@ -1,4 +1,5 @@
 // What can be wrong with a proof, and how a finding names it.
+import { DETAILS, type DetailPart, inWords } from './details.ts';
 
 export const PROOF_PROBLEMS = {
   'file-malformed': 'the file is not a proof',
@@ -33,11 +34,10 @@ export interface ProofFinding {
   readonly problem: ProofProblem;
   /** The recording, the place in the log, or the reason. Shown as it is: it has nothing that cannot be printed. */
   readonly detail: string;
+  /** What the detail is made of, to be said in another language. */
+  readonly parts: readonly DetailPart[];
 }
 
-const LONGEST_DETAIL = 300;
-
-/** The detail may be from the file, and could write over a terminal or turn the direction of a line. */
-export function findingOf(problem: ProofProblem, detail: string): ProofFinding {
-  return { problem, detail: detail.slice(0, LONGEST_DETAIL).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD') };
+export function findingOf(problem: ProofProblem, ...parts: readonly DetailPart[]): ProofFinding {
+  return { problem, detail: inWords(parts, DETAILS), parts };
 }

@@ -26,9 +26,9 @@ const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 /** All of the file but its keys, which nothing in it can vouch for. @throws MalformedError */
 export function readProofFile(value: unknown): Omit<ProofFile, 'version' | 'keys'> {
-  const file = membersOf(value, 'the file');
-  if (file.version !== 1) throw new MalformedError('it is not a proof of version 1');
-  if (typeof file.tenant !== 'string' || !TENANT.test(file.tenant)) throw new MalformedError('it names no tenant');
+  const file = membersOf(value, ['fileNoObject']);
+  if (file.version !== 1) throw new MalformedError(['otherVersion']);
+  if (typeof file.tenant !== 'string' || !TENANT.test(file.tenant)) throw new MalformedError(['noTenant']);
   return {
     tenant: file.tenant,
     exportedAt: time(file.exportedAt, 'exportedAt'),

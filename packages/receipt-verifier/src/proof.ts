@@ -1,5 +1,6 @@
 // Checks what a controller took away, without the service: all receipts of a tenant against its log.
 import { type Checkpoint, CheckpointError, openCheckpoint, originOf } from './checkpoint.ts';
+import type { DetailPart } from './details.ts';
 import { utf8 } from './encoding.ts';
 import { entryOfReceipt, formatEntry, type LogEntry, parseEntry } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
@@ -77,10 +78,10 @@ export async function checkProof(file: unknown, options: ProofOptions): Promise<
   }
 }
 
-function notAProof({ message }: MalformedError): ProofReport {
+function notAProof({ detail }: MalformedError): ProofReport {
   const held = { heldCheckpoints: 0, heldSize: null, heldReceipts: 0 };
   const counts = { entries: 0, receipts: 0, notYetLogged: 0, expired: 0 };
-  const findings = [findingOf('file-malformed', message)];
+  const findings = [findingOf('file-malformed', detail)];
   return { tenant: '', exportedAt: '', checkpoint: null, ...held, ...counts, replaced: 0, latest: null, findings };
 }
 
@@ -135,8 +136,8 @@ class ProofCheck {
     };
   }
 
-  #find(problem: ProofProblem, detail: string): void {
-    this.#findings.push(findingOf(problem, detail));
+  #find(problem: ProofProblem, ...detail: readonly DetailPart[]): void {
+    this.#findings.push(findingOf(problem, ...detail));
   }
 
   async #advance(steps: number): Promise<void> {
@@ -155,7 +156,7 @@ class ProofCheck {
 
   async #openOwn({ tenant, checkpoint, entries }: Proof): Promise<Checkpoint | undefined> {
     if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint-not-valid');
-    if (entries.length > 0) this.#find('checkpoint-missing', `${entries.length} entries`);
+    if (entries.length > 0) this.#find('checkpoint-missing', ['entries', entries.length]);
     return undefined;
   }
 
@@ -170,7 +171,7 @@ class ProofCheck {
       return await openCheckpoint(note, originOf(tenant), this.#options.keys);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      this.#find(problem, error.message);
+      this.#find(problem, error.detail);
       return undefined;
     }
   }
@@ -195,12 +196,12 @@ class ProofCheck {
     }
     for (const { size, root } of held) {
       const found = roots.get(size);
-      if (!found) this.#find('log-cut-off', `${entries.length} entries, and the checkpoint has ${size}`);
-      else if (!isSameHash(root, found)) this.#find('log-rewritten', `a checkpoint of ${size} entries`);
+      if (!found) this.#find('log-cut-off', ['sizes', entries.length, size]);
+      else if (!isSameHash(root, found)) this.#find('log-rewritten', ['checkpointOf', size]);
     }
     if (!checkpoint) return;
     if (checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)) {
-      this.#find('entries-changed', `${entries.length} entries, and the checkpoint has ${checkpoint.size}`);
+      this.#find('entries-changed', ['sizes', entries.length, checkpoint.size]);
     }
   }
 
@@ -209,7 +210,7 @@ class ProofCheck {
     for (const [place, text] of texts.entries()) {
       const entry = parseEntry(text);
       if (entry) read.push({ ...entry, place });
-      else this.#find('entry-unreadable', `entry ${place}`);
+      else this.#find('entry-unreadable', ['entry', place]);
     }
     return read;
   }
@@ -221,7 +222,7 @@ class ProofCheck {
       const first = byHash.get(entry.hash);
       if (!first) byHash.set(entry.hash, entry);
       else if (formatEntry(first) !== formatEntry(entry)) {
-        this.#find('receipt-contradicts-entry', `entries ${first.place} and ${entry.place}`);
+        this.#find('receipt-contradicts-entry', ['twoEntries', first.place, entry.place]);
       }
     }
     return byHash;
@@ -251,7 +252,7 @@ class ProofCheck {
       return await open(jws, keys);
     } catch (error) {
       if (!(error instanceof ReceiptError)) throw error;
-      this.#find('receipt-not-valid', `receipt ${place + 1} of the file: ${error.message}`);
+      this.#find('receipt-not-valid', ['receiptAt', place + 1], error.detail);
       return undefined;
     }
   }
@@ -293,8 +294,7 @@ class ProofCheck {
       else if (!isLogged) notYetLogged += 1;
       if (Date.parse(claims.verifiedAt) > asOfMs + MADE_WITHIN_MS) this.#find('receipt-from-future', recordingId);
       if (keptUntil < expiredBy) this.#find('receipt-kept-too-long', recordingId);
-      const leadMs = leadOf(claims);
-      if (leadMs < 0) this.#find('late', `${recordingId}, by ${Math.ceil(-leadMs / 1000)} s`);
+      if (entry.leadSeconds < 0) this.#find('late', ['late', recordingId, -entry.leadSeconds]);
     }
     return notYetLogged;
   }
@@ -309,10 +309,10 @@ class ProofCheck {
     let [expired, replaced] = [0, 0];
     for (const entry of entries.values()) {
       if (receipts.has(entry.hash)) continue;
-      if (entry.leadSeconds < 0) this.#find('late', `entry ${entry.place}, by ${-entry.leadSeconds} s`);
+      if (entry.leadSeconds < 0) this.#find('late', ['lateEntry', entry.place, -entry.leadSeconds]);
       if (standIns.stand(entry)) replaced += 1;
       else if (entry.keptUntil < today) expired += 1;
-      else this.#find('receipt-missing', `entry ${entry.place}, to be kept until ${entry.keptUntil}`);
+      else this.#find('receipt-missing', ['keptUntil', entry.place, entry.keptUntil]);
     }
     return { expired, replaced };
   }
@@ -324,7 +324,7 @@ class ProofCheck {
       const receipt = receipts.get(hash);
       if (receipt) loggedMs = Math.max(loggedMs, Date.parse(receipt.claims.verifiedAt));
       else if (Date.parse(keptUntil) + DAY_MS < loggedMs - LOGGED_WITHIN_MS) {
-        this.#find('entry-out-of-time', `entry ${place}`);
+        this.#find('entry-out-of-time', ['entry', place]);
       }
     }
   }

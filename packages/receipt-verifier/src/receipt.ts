@@ -1,8 +1,10 @@
 // A signed receipt: a JWS (RFC 7515) whose payload says what was deleted, when, and against which deadline.
 import { type CryptoKey, compactVerify, decodeProtectedHeader } from 'jose';
+import type { Detail } from './details.ts';
 import { fromBase64Url } from './encoding.ts';
 import { RECEIPT_HASH } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
+import { Refusal } from './refusal.ts';
 import { isDay, isTime } from './shape.ts';
 
 /** Of the JWS header: a signature over anything else is none over a receipt. */
@@ -35,28 +37,28 @@ export interface ReceiptClaims {
 
 export type ReceiptProblem = 'malformed' | 'unknown-key' | 'not-signed';
 
-export class ReceiptError extends Error {
+export class ReceiptError extends Refusal {
   override readonly name = 'ReceiptError';
   readonly code: ReceiptProblem;
 
-  constructor(code: ReceiptProblem, message: string) {
-    super(message);
+  constructor(code: ReceiptProblem, detail: Detail) {
+    super(detail);
     this.code = code;
   }
 }
 
 /** What a key of the set has signed. @throws ReceiptError */
 export async function openReceipt(jws: string, keys: PublicKeys): Promise<ReceiptClaims> {
-  if (!isCanonical(jws)) throw new ReceiptError('malformed', 'this is not a JWS');
+  if (!isCanonical(jws)) throw new ReceiptError('malformed', ['noJws']);
   const key = keyOf(jws, keys);
   let payload: Uint8Array;
   try {
     ({ payload } = await compactVerify(jws, key, { algorithms: ['EdDSA', 'Ed25519'] }));
   } catch {
-    throw new ReceiptError('not-signed', 'the signature is not over this receipt');
+    throw new ReceiptError('not-signed', ['receiptNotSigned']);
   }
   const claims = claimsOf(payload);
-  if (!claims) throw new ReceiptError('malformed', 'the signed text is not a receipt');
+  if (!claims) throw new ReceiptError('malformed', ['noReceipt']);
   return claims;
 }
 
@@ -75,11 +77,11 @@ function keyOf(jws: string, keys: PublicKeys): CryptoKey {
   try {
     header = decodeProtectedHeader(jws);
   } catch {
-    throw new ReceiptError('malformed', 'this is not a JWS');
+    throw new ReceiptError('malformed', ['noJws']);
   }
-  if (header.typ !== RECEIPT_TYPE) throw new ReceiptError('malformed', 'this is not a JWS of a receipt');
+  if (header.typ !== RECEIPT_TYPE) throw new ReceiptError('malformed', ['jwsOfOther']);
   const key = keys.get(header.kid ?? '');
-  if (!key) throw new ReceiptError('unknown-key', 'it is signed by a key that is not in the set');
+  if (!key) throw new ReceiptError('unknown-key', ['unknownKey']);
   return key.key;
 }
 

@@ -1,6 +1,8 @@
 // Whether a value from a file has the shape that it should have. Nothing else in a file is looked at before.
+import type { Detail } from './details.ts';
+import { Refusal } from './refusal.ts';
 
-export class MalformedError extends Error {
+export class MalformedError extends Refusal {
   override readonly name = 'MalformedError';
 }
 
@@ -8,15 +10,15 @@ const MOST_TEXTS = 10_000_000;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** The functions that follow throw MalformedError, with the name of the member. */
-export function membersOf(value: unknown, name: string): Record<string, unknown> {
+/** The functions that follow throw MalformedError. */
+export function membersOf(value: unknown, otherwise: Detail): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new MalformedError(`${name} is not an object`);
+  throw new MalformedError(otherwise);
 }
 
 export function text(value: unknown, name: string): string {
   if (typeof value === 'string') return value;
-  throw new MalformedError(`"${name}" is not a text`);
+  throw new MalformedError(['noText', name]);
 }
 
 export function textOrNull(value: unknown, name: string): string | null {
@@ -25,14 +27,14 @@ export function textOrNull(value: unknown, name: string): string | null {
 
 export function time(value: unknown, name: string): string {
   if (isTime(value)) return value;
-  throw new MalformedError(`"${name}" is not a time`);
+  throw new MalformedError(['noTime', name]);
 }
 
 export function listOfTexts(value: unknown, name: string, most: number = MOST_TEXTS): readonly string[] {
-  if (!Array.isArray(value)) throw new MalformedError(`"${name}" is not a list`);
-  if (value.length > most) throw new MalformedError(`"${name}" has more than ${most} items`);
+  if (!Array.isArray(value)) throw new MalformedError(['noList', name]);
+  if (value.length > most) throw new MalformedError(['listTooLong', name, most]);
   const wrong = value.findIndex((item) => typeof item !== 'string');
-  if (wrong >= 0) throw new MalformedError(`item ${wrong} of "${name}" is not a text`);
+  if (wrong >= 0) throw new MalformedError(['itemNoText', wrong, name]);
   return value;
 }
 

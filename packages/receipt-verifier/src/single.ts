@@ -1,6 +1,6 @@
 // Checks one receipt, or the step from one checkpoint to another, without the rest of the log.
 import type { JSONWebKeySet } from 'jose';
-import { openCheckpoint, originOf } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint, originOf } from './checkpoint.ts';
 import { fromBase64 } from './encoding.ts';
 import { entryBytes, entryOfReceipt } from './entry.ts';
 import type { PublicKeys } from './keys.ts';
@@ -42,12 +42,12 @@ export async function checkReceipt(
   file: Pick<ReceiptProof, 'receipt' | 'inclusion'>,
   keys: PublicKeys,
 ): Promise<{ claims: ReceiptClaims; isInLog: boolean }> {
-  const { receipt, inclusion } = membersOf(file, 'the file');
+  const { receipt, inclusion } = membersOf(file, ['fileNoObject']);
   const jws = text(receipt, 'receipt');
   const claims = await openReceipt(jws, keys);
   if (inclusion === null) return { claims, isInLog: false };
-  const { index, hashes, checkpoint } = membersOf(inclusion, '"inclusion"');
-  if (typeof index !== 'number') throw new MalformedError('"index" is not a number');
+  const { index, hashes, checkpoint } = membersOf(inclusion, ['noObject', 'inclusion']);
+  if (typeof index !== 'number') throw new MalformedError(['noNumber', 'index']);
   const proof = hashesOf(hashes);
   const { size, root } = await openCheckpoint(text(checkpoint, 'checkpoint'), originOf(claims.tenantId), keys);
   const leaf = leafHash(entryBytes(entryOfReceipt(jws, claims)));
@@ -56,11 +56,20 @@ export async function checkReceipt(
 
 /** Whether the newer checkpoint only adds to the older one. @throws CheckpointError, MalformedError */
 export async function checkConsistency(file: ConsistencyProof, tenant: string, keys: PublicKeys): Promise<boolean> {
-  const { older, newer, hashes } = membersOf(file, 'the file');
+  return verifyConsistency(await openConsistency(file, tenant, keys));
+}
+
+/** Both checkpoints, signed for the log of the tenant, and what should lead from one to the other. */
+export async function openConsistency(
+  file: ConsistencyProof,
+  tenant: string,
+  keys: PublicKeys,
+): Promise<{ first: Checkpoint; second: Checkpoint; proof: readonly Uint8Array[] }> {
+  const { older, newer, hashes } = membersOf(file, ['fileNoObject']);
   const proof = hashesOf(hashes);
   const first = await openCheckpoint(text(older, 'older'), originOf(tenant), keys);
   const second = await openCheckpoint(text(newer, 'newer'), originOf(tenant), keys);
-  return verifyConsistency({ first, second, proof });
+  return { first, second, proof };
 }
 
 function hashesOf(value: unknown): Uint8Array[] {
@@ -71,6 +80,6 @@ function hashesOf(value: unknown): Uint8Array[] {
     } catch {
       // Told below.
     }
-    throw new MalformedError(`item ${place} of "hashes" is not a hash`);
+    throw new MalformedError(['itemNoHash', place, 'hashes']);
   });
 }

@@ -59,21 +59,32 @@ export async function inclusionProof(index: number, size: number, rootOfRange: R
 /** That the tree of `first` entries is the beginning of the tree of `second` (2.1.2). Empty where one is empty or both are one. */
 export async function consistencyProof(first: number, second: number, rootOfRange: RootOfRange): Promise<Uint8Array[]> {
   const proof: Uint8Array[] = [];
+  for (const [start, end] of rangesBetween(first, second)) proof.push(await rootOfRange(start, end));
+  return proof;
+}
+
+/** How many hashes the proof from the tree of `first` entries to that of `second` has. */
+export function consistencyLength(first: number, second: number): number {
+  return rangesBetween(first, second).length;
+}
+
+function rangesBetween(first: number, second: number): [start: number, end: number][] {
+  const ranges: [number, number][] = [];
   let [start, end] = [0, second];
   if (first === 0) return [];
   while (first !== end) {
     const split = start + largestPowerOfTwoBelow(end - start);
     if (first <= split) {
-      proof.push(await rootOfRange(split, end));
+      ranges.push([split, end]);
       end = split;
     } else {
-      proof.push(await rootOfRange(start, split));
+      ranges.push([start, split]);
       start = split;
     }
   }
   // The first tree itself is known to whoever checks, unless it is not a whole subtree.
-  if (start > 0) proof.push(await rootOfRange(start, end));
-  return proof.reverse();
+  if (start > 0) ranges.push([start, end]);
+  return ranges.reverse();
 }
 
 interface Inclusion {

@@ -1,17 +1,19 @@
 // A report in words that ask for no knowledge of logs or signatures: the verdict first.
+import { type DetailPart, inWords } from './details.ts';
+import { leadSecondsOf } from './entry.ts';
 import type { ProofProblem } from './problems.ts';
-import { leadOf, type ProofReport } from './proof.ts';
+import type { ProofReport } from './proof.ts';
 import type { ReceiptClaims } from './receipt.ts';
 import type { Words } from './words/en.ts';
 
 export interface Verdict {
   readonly holds: boolean;
   readonly headline: string;
-  /** Of whom and when. */
+  /** Of whom and when; empty where nothing can be believed. */
   readonly subject: string;
   readonly checked: readonly string[];
   readonly notChecked: readonly string[];
-  readonly latest: string;
+  readonly latest: { readonly title: string; readonly sentence: string } | null;
   readonly findings: readonly {
     readonly title: string;
     readonly details: readonly string[];
@@ -28,12 +30,8 @@ export interface Circumstances {
 const DETAILS_SHOWN = 10;
 /** A file of this age leaves out what somebody who reads the verdict may take for included. */
 const OLD_MS = 86_400_000;
-const UNITS = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-  ['second', 1_000],
-] as const;
+const SECOND = ['second', 1_000] as const;
+const UNITS = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], SECOND] as const;
 
 export function verdictOf(report: ProofReport, circumstances: Circumstances, words: Words): Verdict {
   const { tenant, exportedAt, latest, findings } = report;
@@ -45,7 +43,7 @@ export function verdictOf(report: ProofReport, circumstances: Circumstances, wor
     subject: isProof ? words.whose(tenant, inFull(exportedAt, words)) : words.notAProof,
     checked: isProof ? checkedOf(report, words) : [],
     notChecked: isProof ? notCheckedOf(report, circumstances, words) : [],
-    latest: latest ? sentenceOf(latest, words) : words.noneDeleted,
+    latest: { title: words.latestTitle, sentence: latest ? sentenceOf(latest, words) : words.noneDeleted },
     findings: groupsOf(report, words),
   };
 }
@@ -124,18 +122,17 @@ function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumsta
 
 /** When a recording was deleted, against its deadline. */
 export function sentenceOf(claims: ReceiptClaims, words: Words): string {
-  const leadMs = leadOf(claims);
-  const sentence = leadMs < 0 ? words.after : words.before;
-  const times = [inFull(claims.deletedAt, words), lasting(Math.abs(leadMs), words), inFull(claims.deadline, words)];
-  const [deletedAt = '', lead = '', deadline = ''] = times;
-  return sentence(claims.recordingId, deletedAt, lead, deadline);
+  const leadMs = leadSecondsOf(claims) * 1_000;
+  const [sentence, lead] =
+    leadMs < 0 ? [words.after, lasting(-leadMs, words, Math.ceil)] : [words.before, lasting(leadMs, words)];
+  return sentence(claims.recordingId, inFull(claims.deletedAt, words), lead, inFull(claims.deadline, words));
 }
 
 function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] {
-  const byProblem = new Map<ProofProblem, string[]>();
-  for (const { problem, detail } of findings) {
+  const byProblem = new Map<ProofProblem, (readonly DetailPart[])[]>();
+  for (const { problem, parts } of findings) {
     const details = byProblem.get(problem) ?? [];
-    details.push(detail);
+    details.push(parts);
     byProblem.set(problem, details);
   }
   return [...byProblem].map(([problem, details]) => {
@@ -143,7 +140,7 @@ function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] 
     const more = details.length - shown.length;
     return {
       title: words.found(words.problems[problem], inDigits(details.length, words)),
-      details: shown,
+      details: shown.map((parts) => inWords(parts, words.details)),
       more: more > 0 ? [words.more(inDigits(more, words))] : [],
     };
   });
@@ -156,8 +153,10 @@ export function inFull(time: string, { locale }: Words): string {
 }
 
 /** In the two largest units, such as `2 days, 3 hours`. */
-function lasting(durationMs: number, { locale }: Words): string {
-  let leftMs = Math.max(durationMs, 1_000);
+function lasting(durationMs: number, { locale }: Words, round = Math.floor): string {
+  const largest = UNITS.findIndex(([, unitMs]) => durationMs >= unitMs);
+  const [, smallestMs] = UNITS[largest + 1] ?? SECOND;
+  let leftMs = Math.max(round(durationMs / smallestMs) * smallestMs, 1_000);
   const parts: string[] = [];
   for (const [unit, unitMs] of UNITS) {
     const count = Math.floor(leftMs / unitMs);
@@ -168,7 +167,7 @@ function lasting(durationMs: number, { locale }: Words): string {
   return parts.join(', ');
 }
 
-function counted(count: number, [one = '', several = '']: readonly string[], words: Words): string {
+export function counted(count: number, [one = '', several = '']: readonly string[], words: Words): string {
   return `${inDigits(count, words)} ${count === 1 ? one : several}`;
 }
 

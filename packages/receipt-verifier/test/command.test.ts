@@ -19,6 +19,11 @@ const rootOfRange = async (start: number, end: number) => rootOf(leaves.slice(st
 const late = deletionOf(claimsOf('late', NOW_MS - DAY_MS, { deadline: '2026-11-29T10:00:00.000Z' }), key);
 const tampered: ProofFile = { ...file, receipts: file.receipts.slice(12), unsigned: ['\u001B[2J\u202Egone'] };
 const place = 119;
+const latest = checkpoints.at(-1) ?? '';
+const [wrappedAt, wrappedAgainAt] = [latest.length - 60, latest.length - 20];
+const wrapped = `${latest.slice(0, wrappedAt)}\n${latest.slice(wrappedAt)}`;
+const veryLate = deletionOf(claimsOf('very-late', NOW_MS - DAY_MS, { deadline: '2026-11-28T08:20:00.000Z' }), key);
+const lateBy27 = deletionOf(claimsOf('late', NOW_MS - DAY_MS, { deadline: '2026-11-29T11:59:33.500Z' }), key);
 const FILES: Record<string, unknown> = {
   'proof.json': file,
   'tampered.json': tampered,
@@ -32,6 +37,24 @@ const FILES: Record<string, unknown> = {
   'webhooks.jsonl': [7, 99, 30].map((at) => JSON.stringify({ checkpoint: null, receiptHash: hashes[at] })).join('\n'),
   'webhooks.json': [{ checkpoint: checkpoints[5], receiptHash: hashOfReceipt('gone') }],
   'no-hash.json': { receiptHash: 'x' },
+  'early.note': checkpointOf(file.entries.slice(0, 3), key),
+  'wrapped.note': wrapped,
+  'wrapped-at-name.note': latest.replace('\n— ', '\n—\n').replace(/ (?=\S+\n$)/, '\n  '),
+  'wrapped-twice.note':
+    `${latest.slice(0, wrappedAt)}\n ${latest.slice(wrappedAt, wrappedAgainAt)}\n\n${latest.slice(wrappedAgainAt)}`
+      .replace('\n\n—', '\n—')
+      .replaceAll('\n', '\r\n'),
+  'wrapped-proof.json': { ...file, checkpoint: wrapped },
+  'forged.note': checkpointOf(file.entries, makeKey()),
+  'cut.note': latest.split('\n\n')[0],
+  'spoiled-webhook.json': { checkpoint: latest.split('\n\n')[0] },
+  'report.html': '<!doctype html>\n\n<p>All was deleted in time.</p>\n',
+  'report.pdf': '%PDF-1.7\n\n',
+  'spoiled.json': { ...file, receipts: 7 },
+  'spoiled-receipt.json': { version: 1, receipt: deletions[place]?.jws, keys },
+  'late-proof.json': { ...file, receipts: [...file.receipts, lateBy27.jws] },
+  'hours-late.json': { version: 1, receipt: veryLate.jws, inclusion: null, keys },
+  'alone.json': { recordingId: 'recording-1', jws: deletions[1]?.jws },
   'fork.note': checkpointOf(file.entries.slice(1), key),
   'not-json.json': '{',
   'marked.json': `\uFEFF${JSON.stringify(file)}`,
@@ -153,10 +176,33 @@ describe('check', () => {
     expect(out).toMatch(/^Het bewijs klopt niet\.\nOrganisatie university\./);
   });
 
-  test('of a file that is no proof', async () => {
-    const { code, out } = await runs('check', 'keys.json', ...KEYS);
+  test('of a proof that cannot be read', async () => {
+    const { code, out } = await runs('check', 'spoiled.json', ...KEYS, '--language', 'nl');
     expect(code).toBe(1);
-    expect(out).toMatch(/^The proof does not hold\.\nThe file cannot be read as a proof\./);
+    expect(out).toMatch(/^Het bewijs klopt niet\.\nHet bestand is niet als bewijs te lezen\./);
+    expect(out).toMatch(/"receipts" is geen lijst/);
+  });
+
+  test('with the seconds of a late deletion rounded up, once, and in the language of the rest', async () => {
+    const english = await runs('check', 'late-proof.json', ...KEYS);
+    expect(english.out).toMatch(/recording-late, by 27 s\n[\s\S]+27 seconds after its deadline/);
+    const dutch = await runs('check', 'late-proof.json', ...KEYS, '--language', 'nl');
+    expect(dutch.out).toMatch(/recording-late, 27 s te laat\n[\s\S]+27 seconden na de termijn/);
+    const hours = await runs('receipt', 'hours-late.json', ...KEYS);
+    expect(hours.out).toMatch(/1 day, 4 hours after its deadline/);
+  });
+
+  test('against a checkpoint copied from a page that wrapped it, though not with such a one in the proof', async () => {
+    for (const path of ['wrapped.note', 'wrapped-at-name.note', 'wrapped-twice.note']) {
+      const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', path);
+      expect([path, code]).toEqual([path, 0]);
+      expect(out).toMatch(/The newest covers 120 entries\. Yes\./);
+    }
+    expect(await runs('check', 'wrapped-proof.json', ...KEYS)).toMatchObject({ code: 1 });
+  });
+
+  test('against a checkpoint that can be read, and that the service has not signed: it does not hold', async () => {
+    expect(await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'forged.note')).toMatchObject({ code: 1 });
   });
 });
 
@@ -166,27 +212,126 @@ describe('receipt', () => {
     ['young.json', 0, /^The receipt holds\.[\s\S]+too young to be in the log/],
     ['unlogged.json', 1, /^The receipt does not hold\.[\s\S]+not shown to be in the log/],
     ['late.json', 1, /^The receipt is genuine. It shows a deletion that came too late\.[\s\S]+after its deadline/],
-    ['proof.json', 1, /^The proof does not hold\.\n\n"receipt" is not a text/],
+    ['spoiled-receipt.json', 1, /^The receipt does not hold\.\n\nWhat was found:\n {2}- "inclusion" is not an object/],
   ])('of %s: exit code %i', async (path, expected, words) => {
     const { code, out } = await runs('receipt', path, ...KEYS);
     expect(out).toMatch(words);
     expect(code).toBe(expected);
   });
 
+  test('of another tenant than the one that was named', async () => {
+    expect(await runs('receipt', 'receipt.json', ...KEYS, '--tenant', TENANT)).toMatchObject({ code: 0 });
+    const { code, out } = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college');
+    expect([code, out]).toEqual([1, expect.stringMatching(/^The receipt does not hold\.[\s\S]+of another tenant/)]);
+    const json = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college', '--json');
+    expect(JSON.parse(json.out)).toMatchObject({ holds: false, isInLog: true, isInTime: true, isExpected: false });
+  });
+
+  test('says what it leaves open', async () => {
+    const { out } = await runs('receipt', 'receipt.json', '--trust-keys-in-file');
+    expect(out).toMatch(
+      /What could not be checked:\n.+The keys came with the proof.+\n.+Whether other receipts were removed/,
+    );
+  });
+
   test('with keys of another', async () => {
     const { code, out } = await runs('receipt', 'receipt.json', '--keys', 'other-keys.json');
-    expect([code, out]).toEqual([1, 'The proof does not hold.\n\nit is signed by a key that is not in the set\n']);
+    expect([code, out]).toEqual([
+      1,
+      'The receipt does not hold.\n\nWhat was found:\n  - it is signed by a key that is not in the set\n',
+    ]);
+    const dutch = await runs('receipt', 'receipt.json', '--keys', 'other-keys.json', '--language', 'nl');
+    expect(dutch.out).toMatch(/ondertekend met een sleutel die niet in de set zit/);
   });
 });
 
 test('consistency: the newer log only adds to the older, or it is not shown to', async () => {
   const { code, out } = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS);
-  expect([code, out]).toEqual([0, expect.stringMatching(/^The newer checkpoint holds\. The log of university/)]);
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(
+      /^The newer checkpoint holds\.\nThe log of organisation \(tenant\) university, from 16 entries/,
+    ),
+  ]);
   expect(await runs('consistency', 'old.note', 'whole-step.json', ...KEYS)).toMatchObject({ code: 0, out });
-  expect(await runs('consistency', 'old.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   expect(await runs('consistency', 'old.note', 'fork.note', 'step.json', ...KEYS)).toMatchObject({ code: 1 });
   const other = await runs('consistency', 'old.note', 'latest.note', 'step.json', ...KEYS, '--tenant', 'college');
   expect(other.code).toBe(1);
+});
+
+test.each([
+  [
+    'a step made for another size',
+    ['early.note', 'latest.note', 'step.json'],
+    /made for other sizes[^.]+from 3 entries to 120 entries\. Ask for the one with size=3\./,
+  ],
+  [
+    'checkpoints that were swapped',
+    ['latest.note', 'old.note', 'step.json'],
+    /the older one has 120 entries, the newer one 16 entries\. Perhaps they were swapped/,
+  ],
+  [
+    'another log of the size',
+    ['old.note', 'fork.note', 'step.json'],
+    /not shown that the log of 119 entries begins as the checkpoint of 16 entries says/,
+  ],
+])('consistency: of %s it says so', async (_name, files, words) => {
+  const { code, out } = await runs('consistency', ...files, ...KEYS);
+  expect([code, out]).toEqual([1, expect.stringMatching(words)]);
+  expect(out).toMatch(/^The newer checkpoint does not hold\./);
+});
+
+describe('a file of another kind is wrong input, and no finding', () => {
+  test.each([
+    [
+      'check receipt.json',
+      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
+    ],
+    ['check keys.json', 'keys.json: this is a set of keys: give it with --keys.'],
+    ['check whole-step.json', 'whole-step.json: this is a step between two checkpoints: use `consistency`.'],
+    [
+      'check old.note',
+      'old.note: this is a checkpoint, or something that brought one: give it with --checkpoint, or to `consistency`.',
+    ],
+    [
+      'check report.html',
+      'report.html: this is a page to read (HTML or PDF): copy the checkpoint from it into a file of its own.',
+    ],
+    ['check no-keys.json', 'no-keys.json: this is not a whole proof.'],
+    ['receipt proof.json', 'proof.json: this is a whole proof: use `check`.'],
+    [
+      'receipt alone.json',
+      'alone.json: this is a receipt without its place in the log: get its `receipt-proof` from the service, and use `receipt`.',
+    ],
+    ['consistency old.note proof.json', 'proof.json: this is a whole proof: use `check`.'],
+    ['consistency old.note step.json', 'step.json brings no newer checkpoint: give one as NEW.'],
+    ['consistency all.notes latest.note step.json', 'all.notes has 41 checkpoints, and one is needed.'],
+    [
+      'check proof.json --checkpoint report.html',
+      'report.html: this is a page to read (HTML or PDF): copy the checkpoint from it into a file of its own.',
+    ],
+    [
+      'check proof.json --checkpoint report.pdf',
+      'report.pdf: this is a page to read (HTML or PDF): copy the checkpoint from it into a file of its own.',
+    ],
+    [
+      'check proof.json --checkpoint receipt.json',
+      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
+    ],
+    ['check proof.json --checkpoint cut.note', 'cut.note: this is not a checkpoint: it has no signature.'],
+    [
+      'check proof.json --checkpoint spoiled-webhook.json',
+      'spoiled-webhook.json: this is not a checkpoint: it has no signature.',
+    ],
+  ])('%s', async (line, said) => {
+    const { code, out, err } = await runs(...line.split(' '), ...KEYS);
+    expect([code, out, err]).toEqual([2, '', `${said}\nHow it is used: receipt-verifier --help\n`]);
+  });
+
+  test('keys', async () => {
+    const { code, err } = await runs('check', 'proof.json', '--keys', 'proof.json');
+    expect([code, err]).toEqual([2, expect.stringMatching(/^proof\.json: this is a whole proof/)]);
+  });
 });
 
 test.each([
@@ -210,7 +355,7 @@ test.each([
 ])('is not used rightly: %j', async (args) => {
   const { code, out, err } = await runs(...args);
   expect([code, out]).toEqual([2, '']);
-  expect(err).toMatch(/Usage:/);
+  expect(err).toMatch(/^[^\n]+\nHow it is used: receipt-verifier --help\n$/);
 });
 
 test('says how it is used when asked', async () => {

@@ -1,23 +1,25 @@
-// What was chosen, dropped or pasted, whichever field it came through: a proof, keys, checkpoints.
-import { keptIn } from '../kept.ts';
+// What was chosen, dropped or pasted, whichever field it came through: something to check, keys, checkpoints.
+import { type Kind, kindOf } from '../kind.ts';
 
 export interface NamedText {
   readonly name: string;
   readonly text: string;
   readonly bytes: Uint8Array;
+  readonly kind: Kind;
 }
 
 export interface Chosen {
+  /** A whole proof, a receipt proof, or a step. */
   proof?: NamedText;
   keys?: NamedText;
   checkpoints: NamedText[];
 }
 
-/** A file that was dropped says itself what it is; one that cannot be read is taken for the proof, and refused as that. */
+/** A file that was dropped says itself what it is; one that is of no use is taken for the proof, and refused as that. */
 export function take(chosen: Chosen, file: NamedText): void {
-  const kind = kindOf(file.text);
-  if (kind === 'checkpoints') chosen.checkpoints.push(file);
-  else chosen[kind] = file;
+  if (file.kind === 'kept') chosen.checkpoints.push(file);
+  else if (file.kind === 'keys') chosen.keys = file;
+  else chosen.proof = file;
 }
 
 export async function readFiles(files: Iterable<File>): Promise<NamedText[]> {
@@ -26,25 +28,6 @@ export async function readFiles(files: Iterable<File>): Promise<NamedText[]> {
 
 async function readFile(file: File): Promise<NamedText> {
   const bytes = new Uint8Array(await file.arrayBuffer());
-  return { name: file.name, bytes, text: new TextDecoder().decode(bytes) };
-}
-
-function kindOf(text: string): 'proof' | 'keys' | 'checkpoints' {
-  try {
-    const value = JSON.parse(text);
-    if ('entries' in value) return 'proof';
-    if ('keys' in value) return 'keys';
-  } catch {
-    // A note, or nothing that can be read.
-  }
-  return isKept(text) ? 'checkpoints' : 'proof';
-}
-
-function isKept(text: string): boolean {
-  try {
-    keptIn(text);
-    return true;
-  } catch {
-    return false;
-  }
+  const text = new TextDecoder().decode(bytes);
+  return { name: file.name, bytes, text, kind: kindOf(text) };
 }

@@ -1,11 +1,15 @@
-// The page that checks a proof: files in, verdict out, without a network.
+// The page that checks a proof, a receipt or a step: files in, verdict out, without a network.
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type Kept, keptIn } from '../kept.ts';
 import { hasEd25519, type PublicKeys, readPublicKeys } from '../keys.ts';
 import { checkProof } from '../proof.ts';
+import { MalformedError } from '../shape.ts';
+import { reportOnReceipt, reportOnStep } from '../single-report.ts';
+import { verdictOfReceipt, verdictOfStep } from '../single-verdict.ts';
+import { verdictOf } from '../verdict.ts';
 import { type Chosen, type NamedText, readFiles, take } from './chosen.ts';
-import { type Result, showResult } from './result.ts';
-import type { Texts } from './texts/en.ts';
+import { cannotUse, Notice } from './notice.ts';
+import { factsOf, type Result, showResult } from './result.ts';
 import { inLanguage, showTexts } from './texts.ts';
 
 /** As long as a page may keep still before it is drawn again. */
@@ -16,18 +20,8 @@ const checkButton = byId('check', HTMLButtonElement);
 const bar = byId('bar', HTMLProgressElement);
 const section = byId('result', HTMLElement);
 const chosen: Chosen = { checkpoints: [] };
-let problem: ((texts: Texts) => string) | undefined;
+let problem: Notice['say'] | undefined;
 let result: Result | undefined;
-
-/** What the page says when something that was given cannot be used. */
-class Refusal extends Error {
-  readonly say: (texts: Texts) => string;
-
-  constructor(say: (texts: Texts) => string) {
-    super();
-    this.say = say;
-  }
-}
 
 showTexts(show);
 choose('proof', ([file]) => set('proof', file));
@@ -52,15 +46,15 @@ if (!(await hasEd25519())) {
 }
 
 function show(): void {
-  const { texts } = inLanguage();
-  byId('problem', HTMLElement).textContent = problem?.(texts) ?? '';
-  const show = (id: string, files: (NamedText | undefined)[], what: string) => {
-    const names = files.flatMap((file) => (file ? [texts.chosen(file.name, what)] : []));
+  const { texts, words } = inLanguage();
+  byId('problem', HTMLElement).textContent = problem?.(texts, words) ?? '';
+  const show = (id: string, files: (NamedText | undefined)[]) => {
+    const names = files.flatMap((file) => (file ? [texts.chosen(file.name, words.kinds[file.kind])] : []));
     byId(id, HTMLElement).textContent = names.join(' · ');
   };
-  show('proof-chosen', [chosen.proof], texts.isProof);
-  show('keys-chosen', [chosen.keys], texts.areKeys);
-  show('checkpoints-chosen', chosen.checkpoints, texts.isCheckpoint);
+  show('proof-chosen', [chosen.proof]);
+  show('keys-chosen', [chosen.keys]);
+  show('checkpoints-chosen', chosen.checkpoints);
   if (result) showResult(section, result);
 }
 
@@ -76,7 +70,7 @@ async function check(): Promise<void> {
     byId('headline', HTMLElement).focus();
   } catch (error) {
     const why = String(error);
-    problem = error instanceof Refusal ? error.say : (texts) => texts.unreadable(texts.proofLabel, why);
+    problem = error instanceof Notice ? error.say : (texts) => texts.unreadable(texts.proofLabel, why);
     show();
   } finally {
     byId('progress', HTMLElement).hidden = true;
@@ -86,32 +80,62 @@ async function check(): Promise<void> {
 
 async function resultOf(): Promise<Result> {
   const { proof } = chosen;
-  if (!proof) throw new Refusal((texts) => texts.noProof);
-  const file = parse(proof);
-  const isTrusting = byId('trust', HTMLInputElement).checked;
+  if (!proof) throw new Notice((texts) => texts.noProof);
+  const checks = { proof: checkWhole, receipt: checkOne, step: checkStep };
+  if (!isOneOf(checks, proof.kind))
+    throw cannotUse(proof, 'proof', new MalformedError([isJson(proof) ? 'nothingToCheck' : 'notJson']));
+  const file = JSON.parse(proof.text);
   const own = ownKeys();
-  const keys = own ? await keysOf(parse(own), own.name) : isTrusting ? await keysInProof(file) : undefined;
-  if (!keys) throw new Refusal((texts) => texts.noKeys);
+  const isTrusting = byId('trust', HTMLInputElement).checked;
+  const keys = own ? await keysOf(own) : isTrusting ? await keysInProof(file) : undefined;
+  if (!keys) throw new Notice((texts) => texts.noKeys);
   const tenant = byId('tenant', HTMLInputElement).value.trim();
   const nowMs = Date.now();
-  byId('progress', HTMLElement).hidden = false;
-  const kept = allKept();
-  const options = {
-    keys,
-    nowMs,
-    heldCheckpoints: kept.flatMap(({ checkpoints }) => checkpoints),
-    heldReceipts: kept.flatMap(({ receipts }) => receipts),
-    onProgress: showingProgress(),
-  };
-  const report = await checkProof(file, tenant === '' ? options : { ...options, tenant });
+  const given = { keys, nowMs, areKeysFromFile: !own, ...(tenant === '' ? {} : { tenant }) };
   return {
-    report,
+    ...(await checks[proof.kind](file, given)),
     keys,
-    areKeysFromFile: !own,
     fileName: proof.name,
     fileHash: inHex(sha256(proof.bytes)),
     checkedAt: new Date(nowMs).toISOString(),
   };
+}
+
+interface Given {
+  readonly keys: PublicKeys;
+  readonly nowMs: number;
+  readonly areKeysFromFile: boolean;
+  readonly tenant?: string;
+}
+type Checked = Pick<Result, 'verdictIn' | 'facts'>;
+
+async function checkWhole(file: unknown, given: Given): Promise<Checked> {
+  const kept = allKept();
+  byId('progress', HTMLElement).hidden = false;
+  const report = await checkProof(file, {
+    ...given,
+    heldCheckpoints: kept.flatMap(({ checkpoints }) => checkpoints),
+    heldReceipts: kept.flatMap(({ receipts }) => receipts),
+    onProgress: showingProgress(),
+  });
+  return { verdictIn: (words) => verdictOf(report, given, words), facts: factsOf(report) };
+}
+
+async function checkOne(file: unknown, given: Given): Promise<Checked> {
+  const report = await reportOnReceipt(file, given);
+  return { verdictIn: (words) => verdictOfReceipt(report, given, words), facts: () => [] };
+}
+
+async function checkStep({ newer, hashes }: { newer?: string; hashes: string[] }, given: Given): Promise<Checked> {
+  const [older, ...others] = allKept().flatMap(({ checkpoints }) => checkpoints);
+  if (older === undefined || others.length > 0) throw new Notice((texts) => texts.oneCheckpoint);
+  if (newer === undefined) throw new Notice((texts) => texts.noNewer);
+  const report = await reportOnStep({ older, newer, hashes }, given);
+  return { verdictIn: (words) => verdictOfStep(report, words), facts: () => [] };
+}
+
+function isOneOf<Names extends object>(names: Names, name: PropertyKey): name is keyof Names {
+  return Object.hasOwn(names, name);
 }
 
 /** Lets the page be drawn, and answer, every so often. */
@@ -134,15 +158,21 @@ function ownKeys(): Pick<NamedText, 'name' | 'text'> | undefined {
   return text === '' ? chosen.keys : { name: inLanguage().texts.pastedKeys, text };
 }
 
-function keysInProof(file: unknown): Promise<PublicKeys> {
-  return keysOf((file as { keys?: unknown } | null)?.keys, inLanguage().texts.keysOfProof);
+/** A step has none. */
+async function keysInProof(file: { keys?: unknown }): Promise<PublicKeys> {
+  try {
+    return await readPublicKeys(file.keys);
+  } catch (error) {
+    throw new Notice((texts) => texts.unreadable(texts.keysOfProof, (error as Error).message));
+  }
 }
 
-async function keysOf(set: unknown, name: string): Promise<PublicKeys> {
+async function keysOf(own: Pick<NamedText, 'name' | 'text'>): Promise<PublicKeys> {
+  if (!isJson(own)) throw cannotUse(own, 'keys', new MalformedError(['notJson']));
   try {
-    return await readPublicKeys(set);
+    return await readPublicKeys(JSON.parse(own.text));
   } catch (error) {
-    throw new Refusal((texts) => texts.unreadable(name, (error as Error).message));
+    throw cannotUse(own, 'keys', error);
   }
 }
 
@@ -153,16 +183,17 @@ function allKept(): Kept[] {
     try {
       return keptIn(kept.text);
     } catch (error) {
-      throw new Refusal((texts) => texts.unreadable(kept.name, (error as Error).message));
+      throw cannotUse(kept, 'kept', error);
     }
   });
 }
 
-function parse({ name, text }: Pick<NamedText, 'name' | 'text'>): unknown {
+function isJson({ text }: Pick<NamedText, 'text'>): boolean {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return true;
   } catch {
-    throw new Refusal((texts) => texts.unreadable(name, texts.notJson));
+    return false;
   }
 }
 

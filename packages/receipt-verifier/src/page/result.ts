@@ -2,13 +2,17 @@
 import { toBase64 } from '../encoding.ts';
 import type { PublicKeys } from '../keys.ts';
 import type { ProofReport } from '../proof.ts';
-import { inFull, type Verdict, verdictOf } from '../verdict.ts';
+import { inFull, type Verdict } from '../verdict.ts';
+import type { Words } from '../words/en.ts';
+import type { Texts } from './texts/en.ts';
 import { inLanguage } from './texts.ts';
 
+type Fact = readonly [name: string, value: string];
+
 export interface Result {
-  readonly report: ProofReport;
+  readonly verdictIn: (words: Words) => Verdict;
+  readonly facts: (texts: Texts, words: Words) => Fact[];
   readonly keys: PublicKeys;
-  readonly areKeysFromFile: boolean;
   readonly fileName: string;
   readonly fileHash: string;
   readonly checkedAt: string;
@@ -16,12 +20,7 @@ export interface Result {
 
 export function showResult(section: HTMLElement, result: Result): void {
   const { texts, words } = inLanguage();
-  const { report, areKeysFromFile, checkedAt } = result;
-  const { holds, headline, subject, findings, latest, checked, notChecked } = verdictOf(
-    report,
-    { areKeysFromFile, nowMs: Date.parse(checkedAt) },
-    words,
-  );
+  const { holds, headline, subject, findings, latest, checked, notChecked } = result.verdictIn(words);
   const heading = element('h2', `${holds ? '✓' : '✗'} ${headline}`);
   heading.id = 'headline';
   heading.tabIndex = -1;
@@ -35,7 +34,7 @@ export function showResult(section: HTMLElement, result: Result): void {
   section.replaceChildren(
     verdict,
     ...part(words.findingsTitle, findings.length > 0 && found),
-    ...part(words.latestTitle, element('p', latest)),
+    ...(latest ? part(latest.title, element('p', latest.sentence)) : []),
     ...part(words.checkedTitle, checked.length > 0 && list(checked)),
     ...part(words.notCheckedTitle, notChecked.length > 0 && list(notChecked)),
     ...part(texts.detailsTitle, detailsOf(result)),
@@ -45,22 +44,29 @@ export function showResult(section: HTMLElement, result: Result): void {
 }
 
 function foundOf({ title, details, more }: Verdict['findings'][number]): HTMLLIElement {
-  const items = list([...details, ...more]);
-  // What the checker quotes is in English, whatever the language of the page.
-  for (const item of [...items.children].slice(0, details.length)) item.setAttribute('lang', 'en');
-  return element('li', title, items);
+  const items = [...details, ...more];
+  return element('li', title, ...(items.length > 0 ? [list(items)] : []));
 }
 
-function detailsOf({ report, keys, fileName, fileHash, checkedAt }: Result): HTMLDListElement {
+/** What a whole proof has. */
+export function factsOf({ entries, checkpoint, receipts, heldCheckpoints }: ProofReport): Result['facts'] {
+  return (texts, { locale }) => {
+    const count = (number: number) => new Intl.NumberFormat(locale).format(number);
+    return [
+      [texts.detailSize, count(entries)],
+      [texts.detailRoot, checkpoint ? toBase64(checkpoint.root) : '–'],
+      [texts.detailReceipts, count(receipts)],
+      [texts.detailHeld, count(heldCheckpoints)],
+    ];
+  };
+}
+
+function detailsOf({ facts, keys, fileName, fileHash, checkedAt }: Result): HTMLDListElement {
   const { texts, words } = inLanguage();
-  const count = (number: number) => new Intl.NumberFormat(words.locale).format(number);
-  const details: [string, string][] = [
+  const details: Fact[] = [
     [texts.detailFile, fileName],
     [texts.detailHash, fileHash],
-    [texts.detailSize, count(report.entries)],
-    [texts.detailRoot, report.checkpoint ? toBase64(report.checkpoint.root) : '–'],
-    [texts.detailReceipts, count(report.receipts)],
-    [texts.detailHeld, count(report.heldCheckpoints)],
+    ...facts(texts, words),
     [texts.detailKeys, [...keys.keys()].join(', ')],
     [texts.detailChecked, inFull(checkedAt, words)],
   ];

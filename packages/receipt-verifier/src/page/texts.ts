@@ -18,7 +18,11 @@ export function showTexts(show: () => void): void {
   const buttons = [...document.querySelectorAll<HTMLButtonElement>('[data-language]')];
   function showAll(): void {
     const { texts } = inLanguage();
-    const textOf = (name = '') => String(texts[name as keyof Texts]);
+    const textOf = (name = '') => {
+      const text = texts[name as keyof Texts];
+      if (typeof text !== 'string') throw new Error(`there is no text ${name}`);
+      return text;
+    };
     document.documentElement.lang = language;
     document.title = texts.title;
     for (const element of document.querySelectorAll<HTMLElement>('[data-text]')) {

@@ -1,4 +1,6 @@
 // The words of the command and of the page in English.
+import { DETAILS, type Details } from '../details.ts';
+import type { Kind } from '../kind.ts';
 import { PROOF_PROBLEMS, type ProofProblem } from '../problems.ts';
 
 export const en = {
@@ -57,13 +59,38 @@ export const en = {
   receiptInLog: 'It is in the log that the service has signed.',
   receiptWaiting: 'It is too young to be in the log. Ask for its proof again in two days.',
   receiptNotInLog: 'It is not shown to be in the log that the service has signed.',
-  consistencyHolds: (tenant: string) =>
-    `The newer checkpoint holds. The log of ${tenant} begins as the older one says: it was only added to.`,
-  consistencyFails: 'The newer checkpoint does not hold. It is not shown that its log begins as the older one says.',
+  deletionTitle: 'The deletion',
+  beyondReceipt:
+    'Whether other receipts were removed or changed, and whether the log agrees with checkpoints of your own. A whole proof shows that.',
+  consistencyHolds: 'The newer checkpoint holds.',
+  consistencyFails: 'The newer checkpoint does not hold.',
+  consistencyOf: (tenant: string, older: string, newer: string) =>
+    `The log of organisation (tenant) ${tenant}, from ${older} to ${newer}.`,
+  onlyAddedTo: 'Does the log of the newer checkpoint begin as the older one says, and was it only added to? Yes.',
+  beyondStep: 'What the entries say, and whether their receipts are there. A whole proof shows that.',
+  steps: {
+    'not-shown': (older: string, newer: string, size: string) =>
+      `It is not shown that the log of ${newer} begins as the checkpoint of ${older} says. If the step was made for another size, ask for the one with size=${size}.`,
+    'other-sizes': (older: string, newer: string, size: string) =>
+      `The step was made for other sizes than these: its hashes cannot lead from ${older} to ${newer}. Ask for the one with size=${size}.`,
+    backwards: (older: string, newer: string, _size: string) =>
+      `The checkpoint given as the older one has ${older}, the newer one ${newer}. Perhaps they were swapped.`,
+  },
 
+  kinds: {
+    proof: 'a whole proof',
+    receipt: 'a receipt proof (one receipt, with its place in the log)',
+    unplaced: 'a receipt without its place in the log',
+    step: 'a step between two checkpoints',
+    keys: 'a set of keys',
+    kept: 'a checkpoint, or something that brought one',
+    page: 'a page to read (HTML or PDF)',
+    unknown: 'a file of another kind',
+  } as Readonly<Record<Kind, string>>,
   entry: ['entry', 'entries'] as readonly string[],
   receipt: ['receipt', 'receipts'] as readonly string[],
   checkpoint: ['checkpoint', 'checkpoints'] as readonly string[],
+  details: DETAILS as Details,
   problems: PROOF_PROBLEMS as Readonly<Record<ProofProblem, string>>,
 };
 

@@ -56,14 +56,79 @@ export const nl: Words = {
   receiptInLog: 'Het staat in het logboek dat de dienst heeft ondertekend.',
   receiptWaiting: 'Het is nog te nieuw om in het logboek te staan. Vraag over twee dagen opnieuw om het bewijs.',
   receiptNotInLog: 'Er is niet aangetoond dat het in het logboek staat dat de dienst heeft ondertekend.',
-  consistencyHolds: (tenant) =>
-    `Het nieuwere controlepunt klopt. Het logboek van ${tenant} begint zoals het oudere zegt: er is alleen aan toegevoegd.`,
-  consistencyFails:
-    'Het nieuwere controlepunt klopt niet. Er is niet aangetoond dat zijn logboek begint zoals het oudere zegt.',
+  deletionTitle: 'De verwijdering',
+  beyondReceipt:
+    'Of andere verwijderingsbewijzen zijn weggehaald of gewijzigd, en of het logboek overeenkomt met controlepunten van uzelf. Dat laat een volledig bewijs zien.',
+  consistencyHolds: 'Het nieuwere controlepunt klopt.',
+  consistencyFails: 'Het nieuwere controlepunt klopt niet.',
+  consistencyOf: (tenant, older, newer) => `Het logboek van organisatie ${tenant}, van ${older} naar ${newer}.`,
+  onlyAddedTo:
+    'Begint het logboek van het nieuwere controlepunt zoals het oudere zegt, en is er alleen aan toegevoegd? Ja.',
+  beyondStep: 'Wat er in de regels staat, en of hun verwijderingsbewijzen er zijn. Dat laat een volledig bewijs zien.',
+  steps: {
+    'not-shown': (older, newer, size) =>
+      `Er is niet aangetoond dat het logboek van ${newer} begint zoals het controlepunt van ${older} zegt. Is de stap voor een andere grootte gemaakt, vraag dan om die met size=${size}.`,
+    'other-sizes': (older, newer, size) =>
+      `De stap is voor andere groottes gemaakt: met deze hashes kom je niet van ${older} naar ${newer}. Vraag om de stap met size=${size}.`,
+    backwards: (older, newer) =>
+      `Het controlepunt dat het oudere moet zijn, heeft ${older}, het nieuwere ${newer}. Misschien zijn ze verwisseld.`,
+  },
 
+  kinds: {
+    proof: 'een volledig bewijs',
+    receipt: 'één verwijderingsbewijs, met zijn plaats in het logboek',
+    unplaced: 'een verwijderingsbewijs zonder zijn plaats in het logboek',
+    step: 'een stap tussen twee controlepunten',
+    keys: 'een set sleutels',
+    kept: 'een controlepunt, of iets waar er een in zat',
+    page: 'een pagina om te lezen (HTML of PDF)',
+    unknown: 'een bestand van een andere soort',
+  },
   entry: ['regel', 'regels'],
   receipt: ['verwijderingsbewijs', 'verwijderingsbewijzen'],
   checkpoint: ['controlepunt', 'controlepunten'],
+  details: {
+    entry: (place) => `regel ${place}`,
+    entries: (count) => `${count} regels`,
+    twoEntries: (one, other) => `regel ${one} en regel ${other}`,
+    keptUntil: (place, day) => `regel ${place}, te bewaren tot en met ${day}`,
+    sizes: (entries, size) => `${entries} regels, en het controlepunt heeft er ${size}`,
+    checkpointOf: (size) => `een controlepunt van ${size} regels`,
+    late: (recording, seconds) => `${recording}, ${seconds} s te laat`,
+    lateEntry: (place, seconds) => `regel ${place}, ${seconds} s te laat`,
+    receiptAt: (number) => `verwijderingsbewijs ${number} van het bestand`,
+
+    noJws: () => 'dit is geen JWS',
+    jwsOfOther: () => 'dit is geen JWS van een verwijderingsbewijs',
+    unknownKey: () => 'het is ondertekend met een sleutel die niet in de set zit',
+    receiptNotSigned: () => 'de handtekening hoort niet bij dit verwijderingsbewijs',
+    noReceipt: () => 'de ondertekende tekst is geen verwijderingsbewijs',
+
+    noteTooLong: () => 'dit is geen controlepunt: het is te lang, of geen tekst',
+    noteWithoutSignature: () => 'dit is geen controlepunt: het heeft geen handtekening',
+    noteWithoutLines: () => 'dit is geen controlepunt: het zijn geen drie regels met een naam, een grootte en een hash',
+    noteUnreadable: () => 'dit is geen controlepunt: een regel met een handtekening is niet te lezen',
+    noteWithoutHash: () => 'dit is geen controlepunt: de hash is niet te lezen',
+    otherLog: (found, expected) => `het controlepunt is van het logboek ${found}, niet van ${expected}`,
+    noteOfUnknownKey: () => 'het controlepunt is ondertekend met een sleutel die niet in de set zit',
+    noteNotSigned: () => 'geen sleutel van de set heeft het controlepunt ondertekend',
+
+    fileNoObject: () => 'het bestand is geen object',
+    noObject: (name) => `"${name}" is geen object`,
+    noText: (name) => `"${name}" is geen tekst`,
+    noTime: (name) => `"${name}" is geen tijdstip`,
+    noNumber: (name) => `"${name}" is geen getal`,
+    noList: (name) => `"${name}" is geen lijst`,
+    listTooLong: (name, most) => `"${name}" heeft meer dan ${most} onderdelen`,
+    itemNoText: (place, name) => `onderdeel ${place} van "${name}" is geen tekst`,
+    itemNoHash: (place, name) => `onderdeel ${place} van "${name}" is geen hash`,
+    otherVersion: () => 'het is geen bewijs van versie 1',
+    noTenant: () => 'er staat geen organisatie in',
+    notJson: () => 'dit is geen JSON',
+    nothingToCheck: () => 'het is geen bewijs, geen verwijderingsbewijs en geen stap',
+    nothingKept: () => 'de JSON heeft geen tekst met de naam "checkpoint" of "receiptHash"',
+    noHash: () => 'een "receiptHash" is geen hash',
+  },
   problems: {
     'file-malformed': 'het bestand is geen bewijs',
     'file-of-another-tenant': 'het bestand is het bewijs van een andere organisatie',

@@ -1,13 +1,16 @@
 // The words of the page in English, but for those of the verdict.
+import type { Kind } from '../../kind.ts';
+
 export const en = {
   title: 'Check the proof of deletions',
   skip: 'Skip to the check',
   about:
     'This page checks that recordings were deleted on time, and that no deletion receipt was removed or changed. It works without a network: nothing that you choose leaves this computer. You may drop files anywhere on it.',
   languageLabel: 'Language',
-  proofTitle: '1. The proof',
+  proofTitle: '1. What to check',
   proofLabel: 'Proof file',
-  proofHint: 'The JSON file that the recordings service gave your organisation.',
+  proofHint:
+    'The JSON file that the recordings service gave your organisation: a whole proof, the proof of one receipt, or the step between two checkpoints.',
   tenantLabel: 'Your organisation’s name in the service (tenant)',
   tenantHint: 'May be left empty. Otherwise the proof of another organisation is refused.',
   keysTitle: '2. The keys of the service',
@@ -36,13 +39,22 @@ export const en = {
   detailKeys: 'Keys (RFC 7638 thumbprints)',
   detailChecked: 'Checked on',
   chosen: (name: string, what: string) => `${name}: ${what}`,
-  isProof: 'the proof',
-  areKeys: 'keys',
-  isCheckpoint: 'checkpoint',
   noProof: 'Choose the proof file first.',
   noKeys: 'Give the keys of the service, or say that you have none.',
   unreadable: (name: string, why: string) => `${name} cannot be used: ${why}.`,
-  notJson: 'this is not JSON',
+  otherKind: (name: string, what: string, advice: string) => `${name} is ${what}. ${advice}`,
+  advice: {
+    proof: 'Choose it under 1.',
+    receipt: 'Choose it under 1.',
+    unplaced: 'Ask the service for its receipt-proof, and choose that under 1.',
+    step: 'Choose it under 1.',
+    keys: 'Choose it under 2.',
+    kept: 'Choose it under 3.',
+    page: 'Copy the checkpoint from it, and paste that under 3.',
+  } as Readonly<Record<Exclude<Kind, 'unknown'>, string>>,
+  noNewer: 'The step brings no newer checkpoint. Get it again from the service: it is made with one.',
+  oneCheckpoint:
+    'Give one checkpoint under 3: the older one, where the step begins. The newer one comes with the step.',
   noEd25519:
     'This browser cannot check Ed25519 signatures, so it cannot check a proof. Use a newer one (Chrome or Edge 137, Firefox 130, Safari 17, or later), or the command receipt-verifier.',
   pastedKeys: 'What was pasted as keys',
