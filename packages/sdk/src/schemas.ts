@@ -639,6 +639,7 @@ export interface Report {
         | 'overdue'
         | 'unreadable-receipts'
         | 'changed-receipts'
+        | 'unsigned-receipts'
         | 'log-unreadable'
         | 'unreadable-descriptions'
         | 'unknown-keys'
