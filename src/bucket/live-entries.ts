@@ -34,8 +34,8 @@ export class LiveEntries {
     if (this.#tenants.at(-1) !== tenant) this.#tenants.push(tenant);
     if (this.#count === this.#hashes.length) this.#grow();
     const at = this.#count;
-    this.#hashes[at] = prefixOf(hash);
-    this.#recordings[at] = prefixOf(recording);
+    this.#hashes[at] = hashPrefixOf(hash);
+    this.#recordings[at] = hashPrefixOf(recording);
     this.#places[at] = place;
     this.#owners[at] = this.#tenants.length - 1;
     this.#generations[at] = generation;
@@ -47,7 +47,7 @@ export class LiveEntries {
 
   /** Marks each entry of this hash; false where there is none. */
   see(hash: string): boolean {
-    const found = [...this.#allOf(this.#sorted(), this.#hashes, prefixOf(hash))];
+    const found = [...this.#allOf(this.#sorted(), this.#hashes, hashPrefixOf(hash))];
     for (const at of found) this.#seen[at] = 1;
     return found.length > 0;
   }
@@ -69,7 +69,7 @@ export class LiveEntries {
   *#nearOf({ recording, generation, keptUntil }: LogEntry, days: number): Generator<number, void, undefined> {
     this.#sorted();
     this.#byRecording ??= sortedBy(this.#recordings, this.#count);
-    for (const at of this.#allOf(this.#byRecording, this.#recordings, prefixOf(recording))) {
+    for (const at of this.#allOf(this.#byRecording, this.#recordings, hashPrefixOf(recording))) {
       const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= days;
       if (isNear && this.#generations[at] === generation) yield at;
     }
@@ -140,6 +140,6 @@ export function dayOf(keptUntil: string): number {
 }
 
 /** Of a hash in base64url. */
-export function prefixOf(hash: string): bigint {
+export function hashPrefixOf(hash: string): bigint {
   return Buffer.from(hash, 'base64url').subarray(0, PREFIX_BYTES).readBigUInt64BE();
 }

@@ -8,7 +8,7 @@ import {
 } from '@proctoring-recordings/receipt-verifier';
 import { type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
-import { dayOf, LiveEntries, type LiveEntry, prefixOf } from '../bucket/live-entries.ts';
+import { dayOf, hashPrefixOf, LiveEntries, type LiveEntry } from '../bucket/live-entries.ts';
 import {
   AT_ONCE_DAYS,
   agreesWithItsSignature,
@@ -188,7 +188,7 @@ export class LogCheck {
     const missing = Map.groupBy(entries, ({ recording }) => recording);
     for await (const { key } of keysIn(run.bucket.store, 'receipts')) {
       const ref = receiptRef(key);
-      const recording = ref && prefixOf(hashOfRecording(idsOf(ref) as DocumentIds));
+      const recording = ref && hashPrefixOf(hashOfRecording(idsOf(ref) as DocumentIds));
       const own = recording === undefined ? undefined : missing.get(recording);
       if (!ref || recording === undefined || !own) continue;
       const receipt = await this.#signedReceipt(ref);
@@ -208,6 +208,6 @@ export class LogCheck {
 /** Whether a receipt replaces that of an entry, or was written by another purge of the recording at the same time. */
 function standsFor(receipt: Receipt, { hash, generation, keptUntilDay }: LiveEntry): boolean {
   const { supersedes = [], keptUntil = '' } = receipt;
-  if (supersedes.some((superseded) => prefixOf(superseded) === hash)) return true;
+  if (supersedes.some((superseded) => hashPrefixOf(superseded) === hash)) return true;
   return supersedes.length === generation && Math.abs(dayOf(keptUntil) - keptUntilDay) <= AT_ONCE_DAYS;
 }

@@ -267,6 +267,21 @@ describe('the period', () => {
   });
 });
 
+test('a receipt that may have lost its signature keeps the answer from being yes, once the service signs', async () => {
+  const ref = await service.record();
+  await service.after(HOUR_MS).erase(ref);
+  service.clock.advance(1);
+  const { jws: _, ...unsigned } = (await service.receiptOf(ref)) as Receipt;
+  await service.put(receiptKey(ref), JSON.stringify(unsigned));
+  const withoutKey = { ...service.context, signer: undefined };
+  expect((await createReport(withoutKey, 'acme')).verdict).toMatchObject({ answer: 'yes' });
+  const { signer } = startRetention().context;
+  expect((await createReport({ ...service.context, signer }, 'acme')).verdict).toMatchObject({
+    answer: 'unknown',
+    reasons: [{ code: 'unsigned-receipts', sentence: expect.stringMatching(/^1 receipt has no signature/) }],
+  });
+});
+
 test('what was requested is listed with who and why, what is restricted too; another tenant is not in it', async () => {
   const [first, second] = [await service.record(), await service.record({ attempt: 'a2' })];
   await service.after(HOUR_MS).erase(first);

@@ -20,6 +20,7 @@ import { checkpointOf, entryOf, type Head, leafOf, ReceiptLog, submitReceipts } 
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { sweep } from '../../src/sweeper/sweep.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { createSyncSigner, privateJwk, testSigner } from '../kit/signer.ts';
@@ -252,6 +253,45 @@ test('only what a key of the service has signed comes into a log, for the tenant
   const waiting = await service.after(2 * HOUR_MS).sweep();
   expect(waiting.problems.map(({ code }) => code).sort()).toEqual(['log-key-unknown', 'log-submission-forged']);
   expect((await entriesOf()).length).toBe(1);
+});
+
+test('what is no submission takes the place of none, however much there is of it', async () => {
+  await erase(1);
+  const [submission = ''] = await service.keys('log-queue/');
+  for (let at = 0; at < 5_100; at += 1) await service.put(`log-queue/acme/-${at}`, 'x');
+  service.clock.advance(1);
+  const body = (await service.store.get(submission)) ?? new Uint8Array();
+  await service.remove(submission);
+  await service.store.put(submission, body);
+  expect((await service.after(2 * HOUR_MS).sweep()).logged).toBe(1);
+});
+
+test('a submission whose name no head could hold is none', async () => {
+  await erase(1);
+  await service.put(`log-queue/acme/${'x'.repeat(900)}`, 'x');
+  const report = await service.after(2 * HOUR_MS).sweep();
+  expect(report.problems).toEqual([expect.objectContaining({ code: 'unknown-key' })]);
+  expect(report.logged).toBe(1);
+});
+
+test('a head that says that it goes on from a time to come is not believed: it would keep all others out', async () => {
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  const [key = ''] = await service.keys('log/acme/heads/');
+  const head = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString());
+  const position = { ...head.position, storedAtMs: service.clock.now() + DAY_MS };
+  await service.put(key, JSON.stringify({ ...head, position }));
+  await erase(1);
+  const { problems } = await service.after(2 * HOUR_MS).sweep();
+  expect(problems).toEqual([expect.objectContaining({ code: 'log-head-unreadable' })]);
+});
+
+test('a sweep without a key tells that there is a log', async () => {
+  const keyless = () => sweep({ ...service.sweepContext, signer: undefined });
+  expect((await keyless()).problems).toEqual([]);
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  expect((await keyless()).problems).toEqual([expect.objectContaining({ code: 'signing-key-missing' })]);
 });
 
 test('a head that cannot be read, or a store that fails, stops a log and nothing else', async () => {

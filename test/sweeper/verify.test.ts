@@ -59,7 +59,8 @@ test('leaves a stray marker or upload alone while it is young, and an upload tha
   service.clock.advance(2 * HOUR_MS);
   const strays = ['stray-marker', 'stray-upload', 'stray-upload'];
   expect(await service.kinds({ fix: true })).toEqual(['manifest-unreadable', ...strays]);
-  expect(await service.kinds()).toEqual(['manifest-unreadable', 'stray-upload']);
+  // One of two at a recording that is not stored may be the true one: an altered manifest must not have it ended.
+  expect(await service.kinds()).toEqual(['manifest-unreadable', 'stray-upload', 'stray-upload']);
   expect((await service.openUploads()).map(({ key }) => key)).toContain(mediaKey(torn));
 });
 

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { AuditChains } from '../../src/bucket/audit-chain.ts';
 import { type AuditTrail, createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import type { AuditEventDocument } from '../../src/bucket/documents.ts';
+import { hashOf } from '../../src/bucket/receipts.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
@@ -110,6 +111,30 @@ test('the first event of a new day names the last one before it, until one that 
   expect(fourth).not.toHaveProperty('after');
   service.clock.advance(2 * HOUR_MS);
   expect(await auditKinds(service)).toEqual([]);
+});
+
+test('events that are linked in another order than their places show, though each is linked to one', async () => {
+  const service = startTestService();
+  const trail = startProcess(service);
+  for (const attempt of ['a', 'b', 'c', 'd']) {
+    await trail.record({ event: 'exported', ref: ref(attempt), ...BY });
+    service.clock.advance(1);
+  }
+  const keys = await service.keys('audit/');
+  const [first = '', second = '', third = '', fourth = ''] = keys;
+  const hash = async (key: string) => hashOf((await service.store.get(key)) ?? new Uint8Array());
+  const link = async (key: string, before: string) => {
+    const event = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString());
+    const chain = { ...event.chain, previous: await hash(before) };
+    await service.store.put(key, Buffer.from(JSON.stringify({ ...event, chain })));
+  };
+  service.clock.advance(2 * HOUR_MS);
+  expect(await auditKinds(service)).toEqual([]);
+  await link(third, first);
+  await link(second, third);
+  await link(fourth, second);
+  service.clock.advance(2 * HOUR_MS);
+  expect(await auditKinds(service)).toContain('audit-changed');
 });
 
 test('a process remembers a bounded number of tenants, of events of a run and of writes without an answer', async () => {

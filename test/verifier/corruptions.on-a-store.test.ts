@@ -11,10 +11,14 @@ import { CORRUPTIONS, putMedia } from './corruptions.ts';
 
 /** One of so many on the embedded store, in an ordinary run. */
 const EVERY = process.env.TEST_ALL_CORRUPTIONS ? 1 : 12;
-/** An upload that was ended cannot be opened again under its id. */
-const chosen = CORRUPTIONS.filter(
-  ({ name }, index) => index % EVERY === 0 && name !== 'an upload that is not completed is ended',
-);
+/**
+ * An upload that was ended cannot be opened again under its id. And the embedded store's dates of uploads never go back, as
+ * the clock does here after each: one that is begun would stay young.
+ */
+const isLeftOut = (name: string) =>
+  name === 'an upload that is not completed is ended' ||
+  (name.startsWith('an upload is begun') && !process.env.TEST_S3_ENDPOINT);
+const chosen = CORRUPTIONS.filter(({ name }, index) => index % EVERY === 0 && !isLeftOut(name));
 
 let service: TestService;
 let bucket: Built;

@@ -1,8 +1,10 @@
 // What somebody with a key of the store can do to hide, keep, destroy or re-attribute something: each by a name, how it is
 // planted, and what `verify` finds of it, or why it cannot.
 import { strict as assert } from 'node:assert';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { GrowingTree, originOf } from '@proctoring-recordings/receipt-verifier';
+import { AuditChains } from '../../src/bucket/audit-chain.ts';
+import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import { type AuditEventDocument, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
 import { deletionEvent, toOutboxBody } from '../../src/bucket/outbox.ts';
 import { leafOf } from '../../src/bucket/receipt-log.ts';
@@ -884,7 +886,7 @@ const LOGS: Corruption[] = [
   },
   {
     name: 'a receipt is signed by somebody else, and its index agrees',
-    found: ['receipt-forged'],
+    found: ['log-key-unknown'],
     async plant(bucket) {
       const { jws: _, ...claims } = await bucket.json<Receipt>(receiptKey(bucket.erased));
       const forged = { ...claims, participantId: 'p9' };
@@ -924,7 +926,7 @@ const LOGS: Corruption[] = [
   },
   {
     name: 'the head of a log is signed by somebody else',
-    found: ['log-head-unreadable'],
+    found: ['log-key-unknown'],
     async plant(bucket) {
       const head = await headOf(bucket, 'beta');
       const { entries } = await bucket.json<{ entries: string[] }>(head);
@@ -1226,6 +1228,17 @@ const TRAIL: Corruption[] = [
         await bucket.put(key, body);
       }
     },
+  },
+  {
+    name: 'an audit event tells of what nobody did, as the first of a new process',
+    found: { undetectable: NO_ANCHOR },
+    plant: (bucket) =>
+      createAuditTrail(bucket.store, bucket.now, randomBytes, undefined, new AuditChains()).record({
+        event: 'exported',
+        ref: bucket.played,
+        actor: 'somebody',
+        requestId: 'q',
+      }),
   },
 ];
 

@@ -6,6 +6,7 @@ import { submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { verify } from '../../src/verifier/verify.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
@@ -87,7 +88,7 @@ describe('a receipt', () => {
     expect(found).toContain('receipt-missing');
   });
 
-  test('that does not say what was signed, or is signed by another, is forged', async () => {
+  test('that does not say what was signed, is forged, and one that is signed by another key is told apart', async () => {
     const stranger = await createSigner([privateJwk('test')]);
     const other = await createSigner([privateJwk('stranger'), privateJwk('test')]);
     expect(
@@ -100,7 +101,7 @@ describe('a receipt', () => {
         ...wrong,
         jws: await by.sign('receipt', Buffer.from(JSON.stringify({ ...claims, ...wrong }))),
       });
-    expect(await during(async () => service.put(receiptOf(0), await signed(other, {})))).toContain('receipt-forged');
+    expect(await during(async () => service.put(receiptOf(0), await signed(other, {})))).toContain('log-key-unknown');
     // Whoever has the key itself can write a twin of a receipt; what the log says of it, such as its lead, stays.
     expect(await during(async () => service.put(receiptOf(0), await signed(stranger, { bytes: 1 })))).toEqual(
       expect.arrayContaining(['receipt-changed']),
@@ -119,6 +120,11 @@ describe('a receipt', () => {
     for (const key of await service.keys())
       kept.push({ key, body: (await service.store.get(key)) ?? new Uint8Array() });
   });
+});
+
+test('where there is a log and no key, that is found once', async () => {
+  const { findings } = await verify({ ...service.sweepContext, signer: undefined });
+  expect(findings.filter(({ kind }) => kind.startsWith('log-'))).toMatchObject([{ kind: 'log-key-missing' }]);
 });
 
 describe('a log', () => {
