@@ -4,7 +4,7 @@ import { Bucket } from '../bucket/bucket.ts';
 import { type DeletionReason, type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
 import { type ListedReceipt, listReceipts as listKeys, type ReceiptScope } from '../bucket/receipt-list.ts';
-import { isForged } from '../bucket/receipt-log.ts';
+import { agreesWithItsSignature } from '../bucket/receipt-log.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
@@ -77,6 +77,8 @@ export interface ReadReceipt {
   readonly ref: RecordingRef;
   /** `changed`: it says something else than what was signed. */
   readonly receipt: Receipt | 'unreadable' | 'changed';
+  /** Whether it has a signature that could not be checked, for want of the key. */
+  readonly isUnchecked: boolean;
 }
 
 /**
@@ -91,9 +93,9 @@ export async function* readReceipts(
 ): AsyncGenerator<ReadReceipt[], void, undefined> {
   for await (const batch of inBatches(listKeys(context.store, scope, on), AT_ONCE)) {
     for (const { ref } of batch) on.onListed?.(ref);
-    yield (await readAll(context, batch, filter)).flatMap(({ ref, receipt }) => {
+    yield (await readAll(context, batch, filter)).flatMap(({ ref, receipt, isUnchecked }) => {
       if (receipt === undefined || (typeof receipt !== 'string' && !matches(receipt, filter))) return [];
-      return [{ ref, receipt }];
+      return [{ ref, receipt, isUnchecked }];
     });
   }
 }
@@ -103,8 +105,14 @@ function readAll(context: ReceiptsContext, listed: readonly ListedReceipt[], fil
   const bucket = new Bucket(context);
   return pMap(listed, async (one) => {
     const receipt = mayMatch(one, filter) ? await bucket.readReceipt(one.ref) : undefined;
-    const isChanged = receipt && receipt !== 'unreadable' && (await isForged(context.signer, receipt));
-    return { ref: one.ref, receipt: isChanged ? ('changed' as const) : receipt };
+    const isSigned = receipt !== undefined && receipt !== 'unreadable' && receipt.jws !== undefined;
+    const { signer } = context;
+    const agreement = isSigned && signer ? await agreesWithItsSignature(signer, receipt) : 'unknown-key';
+    return {
+      ref: one.ref,
+      receipt: agreement === 'forged' ? ('changed' as const) : receipt,
+      isUnchecked: isSigned && agreement === 'unknown-key',
+    };
   });
 }
 

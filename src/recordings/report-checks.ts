@@ -2,7 +2,13 @@
 import { inWords, SECOND_MS } from '../model/durations.ts';
 import type { Report } from './report-schema.ts';
 
-export function comparedWith({ areSignaturesChecked }: { readonly areSignaturesChecked: boolean }): string[] {
+export function comparedWith({
+  areSignaturesChecked,
+  isLogCompared,
+}: {
+  readonly areSignaturesChecked: boolean;
+  readonly isLogCompared: boolean;
+}): string[] {
   return [
     'For each deletion: the time of the deletion with the deadline. Both are in its receipt. The service computed that ' +
       'deadline when it deleted the recording; it is not computed again here.',
@@ -11,6 +17,9 @@ export function comparedWith({ areSignaturesChecked }: { readonly areSignaturesC
     areSignaturesChecked
       ? 'For each receipt with a signature: the signature with what the receipt says, by the public keys of the service.'
       : 'No signature was checked, of a receipt or of the checkpoint: no key was given to the program that made this report.',
+    ...(isLogCompared
+      ? ['For each deletion in the log of receipts: whether there is a receipt of it, and whether it was late.']
+      : []),
     'Not compared: the time at which an attempt was assessed, which the assessment system reported, with that system. ' +
       'Only its own records show whether that time was right.',
   ];
@@ -49,8 +58,14 @@ function words(seconds: number): string {
 }
 
 /** What no report checks. */
-export const NEVER_CHECKED: readonly string[] = [
-  'Whether a receipt is missing. The checker of the proof finds that out.',
+export function neverChecked({ isLogCompared }: { readonly isLogCompared: boolean }): string[] {
+  const what = isLogCompared
+    ? 'Whether a receipt is missing that never came into the log, or that the log was made to forget.'
+    : 'Whether a receipt is missing.';
+  return [`${what} The checker of the proof finds that out.`, ...NEVER_CHECKED];
+}
+
+const NEVER_CHECKED: readonly string[] = [
   'Whether the deadlines in receipts, and the times of assessment behind them, were right.',
   'Whether something that was deleted is in the store again. The operator checks that with `verify`.',
   'Recordings that began while this report was made. They may be missing.',

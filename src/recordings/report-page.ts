@@ -174,11 +174,18 @@ function restrictionsOf({ restrictions }: Report): string {
 
 function notCheckedOf({ notChecked }: Report): string {
   const { unreadableReceipts, changedReceipts, isLogUnreadable, unreadableDescriptions, unknownKeys } = notChecked;
-  const { receiptsExpiredBefore, unsignedReceipts, uncheckedSignatures, notes } = notChecked;
+  const { receiptsExpiredBefore, unsignedReceipts, uncheckedSignatures, missingReceipts, lateInLog, notes } =
+    notChecked;
   const found = [
     ...unread('Receipts that cannot be read', unreadableReceipts),
     ...unread('Receipts that somebody else has changed or made', changedReceipts),
-    ...(isLogUnreadable ? [glaring('The log of receipts is damaged.')] : []),
+    ...(isLogUnreadable
+      ? [glaring('The log of receipts is damaged, or signed by a key that this service does not have.')]
+      : []),
+    ...(missingReceipts
+      ? [glaring(`Deletions in the log of receipts without a receipt that can be read: ${inDigits(missingReceipts)}.`)]
+      : []),
+    ...(lateInLog ? [glaring(`Deletions after their deadline, by the log of receipts: ${inDigits(lateInLog)}.`)] : []),
     ...unread('Held recordings whose description cannot be read', unreadableDescriptions),
     ...(unknownKeys > 0 ? [glaring(`Objects that this service did not make: ${inDigits(unknownKeys)}.`)] : []),
     ...(receiptsExpiredBefore === null
@@ -192,7 +199,7 @@ function notCheckedOf({ notChecked }: Report): string {
       ? [`Receipts without a signature: ${inDigits(unsignedReceipts)}. They prove as much as the store is trusted.`]
       : []),
     ...(uncheckedSignatures > 0
-      ? [`Receipts whose signature was not checked, because no key was given: ${inDigits(uncheckedSignatures)}.`]
+      ? [`Receipts whose signature was not checked, because the key was not given: ${inDigits(uncheckedSignatures)}.`]
       : []),
     ...notes.map(prose),
   ];

@@ -73,6 +73,9 @@ export const VERDICT_REASONS = [
   'unreadable-receipts',
   'changed-receipts',
   'unsigned-receipts',
+  'unchecked-signatures',
+  'missing-receipts',
+  'late-in-log',
   'log-unreadable',
   'unreadable-descriptions',
   'unknown-keys',
@@ -147,8 +150,21 @@ export const report = z
         'The part of the period before this is not covered: receipts of deletions before it have expired.',
       ),
       unsignedReceipts: number(0, 'Receipts that were read and have no signature.'),
-      uncheckedSignatures: number(0, 'Receipts whose signature was not checked, because no key was given.'),
-      isLogUnreadable: z.boolean().meta({ example: false, description: 'Whether the log of receipts is damaged.' }),
+      uncheckedSignatures: number(0, 'Receipts whose signature was not checked, because the key was not given.'),
+      isLogUnreadable: z
+        .boolean()
+        .meta({ example: false, description: 'Whether the log of receipts is damaged, or signed by an unknown key.' }),
+      missingReceipts: count.nullable().meta({
+        example: 0,
+        description:
+          'Deletions in the log for which there is no receipt that can be read. Null: it was not compared, because there is no ' +
+          'log, or the period is a part of what it has.',
+      }),
+      lateInLog: count.nullable().meta({
+        example: 0,
+        description:
+          'Deletions after their deadline that the log has, whatever the receipts say. Null: it was not compared.',
+      }),
       notes: z
         .array(z.string())
         .meta({ example: ['Whether a receipt is missing is checked by `verify`, which the operator runs.'] })

@@ -42,19 +42,28 @@ function ofHeldIn({ totals: { held }, generatedAt }: Facts): string {
 
 /** What the answer does not rest on. */
 function limitOf({ checkpoint, notChecked }: Facts): string {
+  if (notChecked.missingReceipts !== null) {
+    return 'Receipts were compared with the log of the service itself. That nobody wrote that log again is seen by the checker of the proof: see “How to check this report”.';
+  }
   return checkpoint === null && !notChecked.isLogUnreadable
     ? 'A receipt that is missing is not seen by this report, and there is no log of receipts that would show it.'
     : 'A receipt that is missing is not seen by this report, but by the checker of the proof: see “How to check this report”.';
 }
 
 /** What breaks the promise. */
-function brokenOf({ totals: { late, overdue }, closest }: Facts): Reason[] {
+function brokenOf({ totals: { late, overdue }, closest, notChecked }: Facts): Reason[] {
+  const lateInLog = notChecked.lateInLog ?? 0;
   const latest = inWords((closest?.lateSeconds ?? 0) * SECOND_MS);
   return [
     ...reasonIf(
       late > 0,
       'deleted-late',
       `${some(late, 'recording')} ${were(late)} deleted after the deadline, the latest ${latest} after it.`,
+    ),
+    ...reasonIf(
+      lateInLog > late,
+      'late-in-log',
+      `The log of receipts has ${some(lateInLog, 'entry', 'entries')} of deletions after the deadline.`,
     ),
     ...reasonIf(
       overdue > 0,
@@ -69,6 +78,7 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
   const receipts = numberOf(notChecked.unreadableReceipts);
   const changed = numberOf(notChecked.changedReceipts);
   const descriptions = numberOf(notChecked.unreadableDescriptions);
+  const missing = notChecked.missingReceipts ?? 0;
   const { unknownKeys, receiptsExpiredBefore: before } = notChecked;
   const isClockRight = storeClock !== null && !clocksDiffer(Date.parse(generatedAt), Date.parse(storeClock));
   const isNothingKnown = totals.begun + totals.deleted + totals.held === 0;
@@ -89,7 +99,21 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
       'unsigned-receipts',
       `${some(notChecked.unsignedReceipts, 'receipt')} ${have(notChecked.unsignedReceipts)} no signature, though this service signs: ${they(notChecked.unsignedReceipts)} from before it did, or changed.`,
     ),
-    ...reasonIf(notChecked.isLogUnreadable, 'log-unreadable', 'The log of receipts is damaged.'),
+    ...reasonIf(
+      notChecked.uncheckedSignatures > 0,
+      'unchecked-signatures',
+      `${some(notChecked.uncheckedSignatures, 'receipt')} ${have(notChecked.uncheckedSignatures)} a signature by a key that was not given, so nobody knows whether it is true.`,
+    ),
+    ...reasonIf(
+      missing > 0,
+      'missing-receipts',
+      `The log of receipts has ${some(missing, 'entry', 'entries')} without a receipt that can be read.`,
+    ),
+    ...reasonIf(
+      notChecked.isLogUnreadable,
+      'log-unreadable',
+      'The log of receipts is damaged, or signed by a key that this service does not have.',
+    ),
     ...reasonIf(descriptions > 0, 'unreadable-descriptions', `${some(descriptions, 'held recording')} cannot be read.`),
     ...reasonIf(
       unknownKeys > 0,
@@ -113,8 +137,8 @@ function numberOf({ items, leftOut }: { readonly items: readonly unknown[]; read
   return items.length + leftOut;
 }
 
-function some(number: number, noun: string): string {
-  return `${inDigits(number)} ${noun}${number === 1 ? '' : 's'}`;
+function some(number: number, noun: string, nouns = `${noun}s`): string {
+  return `${inDigits(number)} ${number === 1 ? noun : nouns}`;
 }
 
 function have(number: number): string {

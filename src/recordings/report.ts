@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import { checkpointOf, type HeadProblem, ReceiptLog, type StoredHead } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -14,9 +14,10 @@ import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS, toDay, toIso, toKeyTime } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 import { idsWithoutTenant, readReceipts } from './receipts.ts';
-import { comparedWith, HOW_TO_CHECK, NEVER_CHECKED } from './report-checks.ts';
+import { comparedWith, HOW_TO_CHECK, neverChecked } from './report-checks.ts';
 import { ExamTotals } from './report-exams.ts';
 import { Listed } from './report-lists.ts';
+import { LogComparison } from './report-log.ts';
 import type { Report, ReportedDeletion } from './report-schema.ts';
 import { verdictOf } from './report-verdict.ts';
 
@@ -36,7 +37,7 @@ const ON_REQUEST: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
 
 /**
  * Reads all of a tenant: a LIST for each 1000 keys of its recordings and of its receipts, a GET for each held recording,
- * and one for each receipt that may be of the period. What is held is read first, so nothing is missed between the two: what
+ * and one for each receipt that may be of the period. For the whole time that receipts are kept also one for each 256 entries of the log. What is held is read first, so nothing is missed between the two: what
  * is deleted meanwhile may be reported as both.
  * @throws ServiceError `invalid-request` for a period that ends before it begins; StoreError
  */
@@ -89,9 +90,12 @@ class Reading {
 
   async read(): Promise<Report> {
     const { storeTimeMs } = await this.#bucket.queue.page({ limit: 1 });
-    const head = await new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer).head();
+    const log = new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer);
+    const head = await log.head();
     await this.#readHeld();
-    await this.#readReceipts();
+    // Before the receipts: what is in the log then has one.
+    const comparison = this.#isWhole ? await this.#readLog(log, head) : undefined;
+    await this.#readReceipts(comparison);
     const finishedAtMs = this.#context.now();
     const { rows, leftOut, totals } = this.#exams.result();
     const facts = {
@@ -106,8 +110,9 @@ class Reading {
         receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
         unsignedReceipts: this.#unsigned,
         uncheckedSignatures: this.#uncheckedSignatures,
-        isLogUnreadable: head === 'unreadable',
-        notes: [...NEVER_CHECKED],
+        isLogUnreadable: typeof head === 'string' || comparison === 'unreadable',
+        ...comparedLog(comparison),
+        notes: neverChecked({ isLogCompared: typeof comparison === 'object' }),
       },
       settings: this.#settings(),
       checkpoint: checkpointOf(head),
@@ -130,7 +135,10 @@ class Reading {
       restrictions: this.#restrictions.result(),
       finishedAt: toIso(finishedAtMs),
       serviceVersion: this.#context.version,
-      compared: comparedWith({ areSignaturesChecked: this.#context.signer !== undefined }),
+      compared: comparedWith({
+        areSignaturesChecked: this.#context.signer !== undefined,
+        isLogCompared: typeof comparison === 'object',
+      }),
       howToCheck: HOW_TO_CHECK.map((step) => ({ ...step })),
     };
   }
@@ -200,17 +208,34 @@ class Reading {
     if (createdAtMs >= this.#fromMs && createdAtMs < this.#toMs) this.#exams.addBegun(exam);
   }
 
-  async #readReceipts(): Promise<void> {
-    const filter = { deletedAfterMs: this.#fromMs, deletedBeforeMs: this.#toMs };
+  /** All receipts that are kept are of the period. */
+  get #isWhole(): boolean {
+    return this.#fromMs <= this.#receiptsSinceMs && this.#toMs === Number.POSITIVE_INFINITY;
+  }
+
+  async #readLog(log: ReceiptLog, head: StoredHead | HeadProblem | undefined): Promise<ComparedLog> {
+    if (head === undefined || typeof head === 'string') return undefined;
+    return (await LogComparison.read(log, this.#tenant, head.head, this.#startedAtMs)) ?? 'unreadable';
+  }
+
+  async #readReceipts(comparison: ComparedLog): Promise<void> {
+    // A receipt may be kept for longer than is set now, and stands for its entry all the same.
+    const deletedAfterMs = typeof comparison === 'object' ? undefined : this.#fromMs;
+    const filter = { deletedAfterMs, deletedBeforeMs: this.#toMs };
     const batches = readReceipts(this.#context, { tenant: this.#tenant }, filter, {
       onListed: (ref) => this.#addBegun(ref),
       onUnknownKey: this.#onUnknownKey,
     });
     for await (const batch of batches) {
-      for (const { ref, receipt } of batch) {
+      for (const { ref, receipt, isUnchecked } of batch) {
         if (receipt === 'unreadable') this.#unreadableReceipts.add(idsWithoutTenant(ref), 0);
         else if (receipt === 'changed') this.#changedReceipts.add(idsWithoutTenant(ref), 0);
-        else this.#addDeleted(receipt);
+        else {
+          if (typeof comparison === 'object') comparison.see(receipt);
+          if (Date.parse(receipt.deletedAt) < this.#fromMs) continue;
+          if (isUnchecked) this.#uncheckedSignatures += 1;
+          this.#addDeleted(receipt);
+        }
       }
     }
   }
@@ -226,8 +251,15 @@ class Reading {
     if (lateMs > 0) this.#late.add(deletionOf(receipt), lateMs);
     if (isOnRequest) this.#onRequest.add(deletionOf(receipt), Date.parse(deletedAt));
     if (receipt.jws === undefined) this.#unsigned += 1;
-    else if (!this.#context.signer) this.#uncheckedSignatures += 1;
   }
+}
+
+/** Undefined: there is no log, or the period is a part of what it has. */
+type ComparedLog = LogComparison | 'unreadable' | undefined;
+
+function comparedLog(comparison: ComparedLog): Pick<Report['notChecked'], 'missingReceipts' | 'lateInLog'> {
+  if (typeof comparison !== 'object') return { missingReceipts: null, lateInLog: null };
+  return { missingReceipts: comparison.countMissing(), lateInLog: comparison.late };
 }
 
 /** How long after its deadline it was deleted; negative when it was before. */

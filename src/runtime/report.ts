@@ -78,6 +78,12 @@ export function reportText({ number, tenantId, period, verdict, totals, closest,
     'Not checked:',
     `  Receipts without a signature: ${notChecked.unsignedReceipts}.`,
     `  Receipts whose signature was not checked: ${notChecked.uncheckedSignatures}.`,
+    ...(notChecked.missingReceipts === null
+      ? []
+      : [
+          `  Deletions in the log of receipts without a receipt that can be read: ${notChecked.missingReceipts}.`,
+          `  Deletions after their deadline, by the log of receipts: ${notChecked.lateInLog}.`,
+        ]),
     ...notChecked.notes.map((note) => `  ${note}`),
   ];
   return `${lines.join('\n')}\n`;

@@ -161,7 +161,10 @@ describe('after deletions and sweeps', () => {
       Buffer.from(text.replace(/"deletedAt":"[^"]+"/, '"deletedAt":"2026-03-02T09:00:00.000Z"')),
     );
     const { body } = await api.call<Report>('get', '/v1/report');
-    expect(body.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'changed-receipts' }] });
+    expect(body.verdict).toMatchObject({
+      answer: 'unknown',
+      reasons: [{ code: 'changed-receipts' }, { code: 'missing-receipts' }],
+    });
     expect([body.totals.deleted, body.notChecked.changedReceipts.items.length]).toEqual([6, 1]);
     const headers = { authorization: await api.authorization(), accept: 'text/html' };
     const page = await fetch(`${api.url}/v1/report`, { headers });

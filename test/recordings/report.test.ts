@@ -1,7 +1,9 @@
 // The auditor's report: yes only over what was read; what was late, requested, held, overdue, and what could not be checked.
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { DELETION_REASONS, type Receipt } from '../../src/bucket/documents.ts';
+import { DELETION_REASONS, type Receipt, toBody } from '../../src/bucket/documents.ts';
+import { submitReceipts } from '../../src/bucket/receipt-log.ts';
+import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
@@ -18,6 +20,7 @@ import { reportText } from '../../src/runtime/report.ts';
 import { overriding } from '../kit/interventions.ts';
 import { receiptKey, recordingKey } from '../kit/keys.ts';
 import { CALLER } from '../kit/service.ts';
+import { privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention, timeless } from '../sweeper/support.ts';
 
 let service: RetentionService;
@@ -169,7 +172,11 @@ describe('what the answer rests on', () => {
     await service.sweep();
     const made = await report();
     expect(made.checkpoint).toContain('proctoring-recordings/acme\n1\n');
-    expect(made.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
+    expect(made.verdict.limit).toMatch(
+      /^Receipts were compared with the log .* is seen by the checker of the proof: see /,
+    );
+    const part = await report({ fromMs: service.clock.now() - DAY_MS });
+    expect(part.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
     expect(reportText(made)).toContain(made.verdict.limit);
     expect(reportPage(made)).toContain(made.verdict.limit);
   });
@@ -186,7 +193,7 @@ describe('what the answer rests on', () => {
     const keyless = await createReport({ ...service.context, signer: undefined }, 'acme');
     expect(keyless.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 1 });
     expect(keyless.compared.join(' ')).toContain('No signature was checked, of a receipt or of the checkpoint');
-    expect(reportPage(keyless)).toContain('whose signature was not checked, because no key was given: 1.');
+    expect(reportPage(keyless)).toContain('whose signature was not checked, because the key was not given: 1.');
   });
 });
 
@@ -279,6 +286,65 @@ test('a receipt that may have lost its signature keeps the answer from being yes
   expect((await createReport({ ...service.context, signer }, 'acme')).verdict).toMatchObject({
     answer: 'unknown',
     reasons: [{ code: 'unsigned-receipts', sentence: expect.stringMatching(/^1 receipt has no signature/) }],
+  });
+});
+
+describe('what the log of receipts says', () => {
+  const reportOf = (signer = service.context.signer) => createReport({ ...service.context, signer }, 'acme');
+  const refs: RecordingRef[] = [];
+  const keyOf = (at: number) => receiptKey(refs[at] as RecordingRef);
+
+  beforeEach(async () => {
+    service = startRetention();
+    refs.length = 0;
+    for (const attempt of ['a1', 'a2', 'a3']) {
+      const ref = await service.record({ attempt });
+      service.clock.advance(HOUR_MS);
+      await service.erase(ref);
+      refs.push(ref);
+    }
+    await service.after(2 * HOUR_MS).sweep();
+  });
+
+  test('is compared with the receipts: one that was removed keeps the answer from being yes', async () => {
+    const whole = await reportOf();
+    expect(whole.notChecked).toMatchObject({ missingReceipts: 0, lateInLog: 0 });
+    expect(whole.verdict).toMatchObject({ answer: 'yes', limit: expect.stringMatching(/^Receipts were compared/) });
+    await service.remove(keyOf(1));
+    const made = await reportOf();
+    expect(made.notChecked.missingReceipts).toBe(1);
+    expect(made.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'missing-receipts' }] });
+    expect(reportPage(made)).toContain('without a receipt that can be read: 1.');
+    expect(reportText(made)).toContain('without a receipt that can be read: 1.');
+  });
+
+  test('of a deletion that was late stays, whatever becomes of its receipt', async () => {
+    const receipt = (await service.receiptOf(refs[0] as RecordingRef)) as Receipt;
+    const { jws: _, ...claims } = { ...receipt, deadline: toIso(Date.parse(receipt.deletedAt) - DAY_MS) };
+    const jws = await testSigner.sign('receipt', toBody(claims));
+    await submitReceipts({ ...service.context, signer: testSigner }, 'acme', [{ ...claims, jws }]);
+    await service.after(2 * HOUR_MS).sweep();
+    const made = await reportOf();
+    expect(made.notChecked).toMatchObject({ missingReceipts: 0, lateInLog: 1 });
+    expect(made.verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'late-in-log' }] });
+  });
+
+  test('is not compared with the receipts of a part of its time, nor where it is damaged, which is told', async () => {
+    const fromMs = service.clock.now() - DAY_MS;
+    expect((await createReport(service.context, 'acme', { fromMs })).notChecked.missingReceipts).toBeNull();
+    const [head = ''] = await service.keys('log/acme/heads/');
+    await service.put(head, '{');
+    const made = await reportOf();
+    expect(made.notChecked).toMatchObject({ missingReceipts: null, isLogUnreadable: true });
+    expect(made.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'log-unreadable' }] });
+  });
+
+  test('by a key that was not given is neither believed nor called damaged', async () => {
+    const made = await reportOf(await createSigner([privateJwk('stranger')]));
+    expect(made.notChecked).toMatchObject({ uncheckedSignatures: 3, missingReceipts: null, isLogUnreadable: true });
+    expect(made.notChecked.changedReceipts.items).toEqual([]);
+    const codes = made.verdict.reasons.map(({ code }) => code);
+    expect(codes).toEqual(['unchecked-signatures', 'log-unreadable']);
   });
 });
 

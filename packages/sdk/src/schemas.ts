@@ -640,6 +640,9 @@ export interface Report {
         | 'unreadable-receipts'
         | 'changed-receipts'
         | 'unsigned-receipts'
+        | 'unchecked-signatures'
+        | 'missing-receipts'
+        | 'late-in-log'
         | 'log-unreadable'
         | 'unreadable-descriptions'
         | 'unknown-keys'
@@ -1052,13 +1055,21 @@ export interface Report {
      */
     unsignedReceipts: number;
     /**
-     * Receipts whose signature was not checked, because no key was given.
+     * Receipts whose signature was not checked, because the key was not given.
      */
     uncheckedSignatures: number;
     /**
-     * Whether the log of receipts is damaged.
+     * Whether the log of receipts is damaged, or signed by an unknown key.
      */
     isLogUnreadable: boolean;
+    /**
+     * Deletions in the log for which there is no receipt that can be read. Null: it was not compared, because there is no log, or the period is a part of what it has.
+     */
+    missingReceipts: number | null;
+    /**
+     * Deletions after their deadline that the log has, whatever the receipts say. Null: it was not compared.
+     */
+    lateInLog: number | null;
     /**
      * What such a report never checks.
      */

@@ -1,0 +1,56 @@
+// What the log of receipts says besides the receipts of a report: deletions whose receipt is missing, and those that were late.
+import { parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
+import type { Receipt } from '../bucket/documents.ts';
+import { LiveEntries } from '../bucket/live-entries.ts';
+import { AT_ONCE_DAYS, entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
+import { DAY_MS } from '../model/durations.ts';
+import { toDay } from '../model/times.ts';
+
+/** Entries come into the log by the days of their deletions, but for what sweeps are behind. */
+const IN_ORDER_WITHIN_MS = 3 * DAY_MS;
+
+/** The entries whose receipts are kept for longer than this day: about fifty bytes each in memory. */
+export class LogComparison {
+  readonly #live = new LiveEntries();
+  #late = 0;
+
+  private constructor() {}
+
+  /** Reads the log backwards as far as its receipts are kept, 256 entries a GET. Undefined where some are missing or damaged. */
+  static async read(log: ReceiptLog, tenant: string, head: Head, nowMs: number): Promise<LogComparison | undefined> {
+    const comparison = new LogComparison();
+    const [today, longBefore] = [toDay(nowMs), toDay(nowMs - IN_ORDER_WITHIN_MS)];
+    let entries: readonly string[] | undefined = head.entries;
+    for (let index = Math.floor(head.size / TILE_WIDTH) - 1; ; index -= 1) {
+      let isOver = entries.length > 0;
+      for (const [at, text] of entries.entries()) {
+        const entry = parseEntry(text);
+        if (!entry) return undefined;
+        if (entry.keptUntil >= longBefore) isOver = false;
+        // What expires today may be gone before its receipt is read.
+        if (entry.keptUntil <= today) continue;
+        comparison.#live.add(tenant, (index + 1) * TILE_WIDTH + at, entry);
+        if (entry.leadSeconds < 0) comparison.#late += 1;
+      }
+      if (isOver || index < 0) return comparison;
+      entries = await log.readEntries(index);
+      if (!entries) return undefined;
+    }
+  }
+
+  /** Each receipt that is there. */
+  see(receipt: Receipt): void {
+    const entry = entryOf(receipt);
+    if (entry) this.#live.account(entry, receipt.supersedes ?? [], AT_ONCE_DAYS);
+  }
+
+  /** Entries of deletions after their deadline, whatever their receipts say. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** After all receipts: entries for which none stands. */
+  countMissing(): number {
+    return [...this.#live.unseen()].length;
+  }
+}
