@@ -20,6 +20,7 @@ import { tagRecordings } from '../recordings/assess.ts';
 import { UNKNOWN_INTENT } from '../sweeper/sweep.ts';
 import type { Claims } from './claims.ts';
 import { type Comparison, compareDocument, compareEtags, compareSizes } from './media.ts';
+import { isAudited } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Objects that have no body. */
@@ -280,13 +281,13 @@ async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): P
   const now = await bucket.attempt(ref);
   const wanted = now.tagsOf(ref);
   if (agree(tags, wanted)) return;
-  // Also where a writer died between an assessment and the tags: nothing tells that from tags that somebody else kept.
-  if (isEarlier(tags, wanted)) {
-    const told = tags['delete-by'] ?? 'no delete-by';
+  const told = tags['delete-by'] ?? 'no delete-by';
+  if (isEarlier(tags, wanted) && !(await isOutdated(run, now, tags))) {
     return run.report('deadline-moved', key, `its tags say ${told}, the facts say ${wanted['delete-by']}`);
   }
   const isWanted = ({ recording }: RecordingRef) => recording === ref.recording;
-  await run.report('wrong-tags', key, `delete-by should be ${wanted['delete-by']}`, {
+  // The event of the repair has it: what the tags said is not lost with them.
+  await run.report('wrong-tags', key, `its tags say ${told}, delete-by should be ${wanted['delete-by']}`, {
     of: ref,
     act: async () => tagRecordings(bucket, await bucket.attempt(ref), isWanted),
   });
@@ -303,6 +304,13 @@ function isEarlier(tags: Tags, wanted: Tags): boolean {
   const isBefore = (name: string) =>
     tags[name] !== undefined && Date.parse(tags[name]) < (Date.parse(wanted[name] ?? '') || Number.POSITIVE_INFINITY);
   return isBefore('delete-by') || isBefore('assessment-completed-at');
+}
+
+/** Whether they are those of before an assessment, which kept it longer, and whose writer died before the tags. */
+async function isOutdated(run: VerifyRun, attempt: Attempt, tags: Tags): Promise<boolean> {
+  const { assessedAtMs } = attempt;
+  if (assessedAtMs === undefined || tags['assessment-completed-at'] !== undefined) return false;
+  return isAudited(run, attempt, { completedAtMs: assessedAtMs });
 }
 
 /** A short name for an upload id, so that many are held in little memory. */

@@ -115,8 +115,8 @@ const REPORTED_TO_THE_END = new Set(['upload-has-holes', 'salvaged-is-no-recordi
 /** What a crash leaves, and the deadline or `verify --fix` puts right. */
 const NOT_YET: ReadonlySet<FindingKind> = new Set([
   ...(['marker-missing', 'wrong-tags', 'stray-upload', 'stored-missing'] as const),
-  // A crash between an event and the act, a restriction and its event, or an assessment and its tags; the caller repeats.
-  ...(['assessment-missing', 'deadline-moved', 'erasure-unfinished', 'restriction-unproven'] as const),
+  // A crash between an event and the act, or between a restriction and its event; the caller repeats.
+  ...(['assessment-missing', 'erasure-unfinished', 'restriction-unproven'] as const),
 ]);
 const LEAVINGS: ReadonlySet<FindingKind> = new Set(['receipt-but-objects', 'media-without-manifest']);
 

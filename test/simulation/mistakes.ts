@@ -403,7 +403,6 @@ export const MISTAKES: readonly Mistake[] = [
       return { ...page, objects: page.objects.filter(({ key }) => key.startsWith(prefix)) };
     },
   })),
-  mistake('verify', 83, 'verify ends uploads that a manifest names', unread('manifest')),
   mistake('verify', 81, 'verify repairs by a retention that is twice as long', { command: laterPolicy }),
   mistake('verify', 7, 'verify repairs with a later deadline', (store) => ({
     put: (key, ...rest) => store.put(kindOf(key) === 'due-attempt' ? aYearLater(key) : key, ...rest),

@@ -168,7 +168,10 @@ export async function simulateYear(options: YearOptions) {
     }
   }
 
-  const judge = sweepContext({ ...settings, policy }, { store: memory, now, randomBytes, requestCount: () => 0 });
+  const judge = sweepContext(
+    { ...settings, policy },
+    { store: memory, now, randomBytes, requestCount: () => 0, signer: logs.signer },
+  );
   try {
     await runUntil(endMs);
     date.setSystemTime(now());
