@@ -1,5 +1,5 @@
 // The corruptions on a real store: the embedded one, or the one that TEST_S3_ENDPOINT names. Some of them, or, where
-// TEST_ALL_CORRUPTIONS is set, all: `ci/contracts` does so.
+// TEST_ALL_CORRUPTIONS is set, all: `ci/full` does so.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { TestService } from '../kit/service.ts';
@@ -9,7 +9,7 @@ import { newRandom } from '../simulation/random.ts';
 import { type Built, build, LATER_MS, OPTIONS } from './bucket.ts';
 import { CORRUPTIONS, putMedia } from './corruptions.ts';
 
-/** One of so many on the embedded store, in an ordinary run. */
+/** One of so many in an ordinary run. */
 const EVERY = process.env.TEST_ALL_CORRUPTIONS ? 1 : 12;
 /**
  * An upload that was ended cannot be opened again under its id. And the embedded store's dates of uploads never go back, as
