@@ -68,11 +68,14 @@ class LogGrowth {
     const head = stored?.head;
     const included = new Set(head?.included);
     const open = submissions.filter(({ key }) => !included.has(key));
-    const isLate = (submission: Submission) => head !== undefined && compare(submission, head.position) <= 0;
+    const isLate = (submission: Submission) =>
+      head !== undefined && compare(positionOf(submission), head.position) <= 0;
     const isOver = ({ lastModifiedMs }: { lastModifiedMs: number }) => !this.#run.isYoung(storeTimeMs - lastModifiedMs);
     for (const submission of open) if (isLate(submission)) await this.#resubmit(submission);
     const stillListed = submissions.filter(({ key }) => included.has(key)).map(({ key }) => key);
-    const ready = open.filter((submission) => !isLate(submission) && isOver(submission)).sort(compare);
+    const ready = open
+      .filter((submission) => !isLate(submission) && isOver(submission))
+      .sort((a, b) => compare(positionOf(a), positionOf(b)));
     const room = Math.max(0, Math.min(MAX_TAKEN, MAX_INCLUDED - stillListed.length));
     const taken = await this.#take(ready, room);
     if (taken.length > 0) await this.#append(head, taken, stillListed);
@@ -128,7 +131,7 @@ class LogGrowth {
     if (!last) return;
     const origin = originOf(this.#tenant);
     const checkpoint = await this.#signer.signCheckpoint({ origin, size: tree.size, root: tree.root });
-    const position = { storedAtMs: last.lastModifiedMs, key: last.key };
+    const position = positionOf(last);
     const included = [...stillListed, ...taken.map(({ submission }) => submission.key)];
     await this.#log.putHead(tree, { checkpoint, position, included, entries });
     this.#run.tally.logged(this.#tenant, added, checkpoint);
@@ -147,12 +150,14 @@ class LogGrowth {
 }
 
 interface Position {
+  readonly storedAtMs: number;
   readonly key: string;
-  readonly lastModifiedMs?: number;
-  readonly storedAtMs?: number;
+}
+
+function positionOf({ key, lastModifiedMs }: Submission): Position {
+  return { storedAtMs: lastModifiedMs, key };
 }
 
 function compare(a: Position, b: Position): number {
-  const [aMs, bMs] = [a.lastModifiedMs ?? a.storedAtMs ?? 0, b.lastModifiedMs ?? b.storedAtMs ?? 0];
-  return aMs - bMs || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+  return a.storedAtMs - b.storedAtMs || Number(a.key > b.key) - Number(a.key < b.key);
 }

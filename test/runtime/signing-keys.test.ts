@@ -47,6 +47,12 @@ test.each([
   expect(() => readSigningKeysFile(fileOf(content))).toThrow(why);
 });
 
+test('a signer needs a private key of Ed25519 first', async () => {
+  const [{ d: _, ...isPublic } = {}] = (await newSigningKeys([])).keys;
+  await expect(createSigner([isPublic])).rejects.toThrow(TypeError);
+  await expect(createSigner([])).rejects.toThrow(TypeError);
+});
+
 test('a key that is not private, not whole, or named twice is refused', async () => {
   const { keys } = await newSigningKeys([]);
   const [own, other] = [keys[0], (await newSigningKeys([])).keys[0]];

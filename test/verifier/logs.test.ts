@@ -1,8 +1,9 @@
 // What `verify` finds in the logs of receipts, and between them and the receipts.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type LogEntry, parseEntry } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../../src/bucket/documents.ts';
 import { LiveEntries } from '../../src/bucket/live-entries.ts';
-import { submitReceipts } from '../../src/bucket/receipt-log.ts';
+import { ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
@@ -125,6 +126,20 @@ describe('a receipt', () => {
 test('where there is a log and no key, that is found once', async () => {
   const { findings } = await verify({ ...service.sweepContext, signer: undefined });
   expect(findings.filter(({ kind }) => kind.startsWith('log-'))).toMatchObject([{ kind: 'log-key-missing' }]);
+});
+
+test('a log of which a bundle of entries is missing ends before it, and does not say what is not in it', async () => {
+  const log = new ReceiptLog(service.store, 'acme', testSigner);
+  const stored = await log.head();
+  if (!stored || typeof stored === 'string') throw new Error('there is no head');
+  const first = parseEntry((await log.readEntries(0))?.[0] ?? '') as LogEntry;
+  expect(await log.indexOf(first, stored.head)).toBe(0);
+  expect(await log.indexOf({ ...first, generation: 7 }, stored.head)).toBeUndefined();
+  await during(async () => {
+    await service.remove('log/acme/entries/000000000000');
+    await expect(log.indexOf(first, stored.head)).rejects.toThrow(RangeError);
+    expect(await Array.fromAsync(log.bundles(stored.head))).toEqual([]);
+  });
 });
 
 describe('a log', () => {
