@@ -25,6 +25,8 @@ import { DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, type Receipt, readDocument, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
 import { eachItem, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
+import { isForged } from './receipt-log.ts';
+import type { Signer } from './signer.ts';
 
 export interface BucketContext {
   readonly store: ObjectStore;
@@ -32,6 +34,8 @@ export interface BucketContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
+  /** With it a receipt that somebody else has changed is unreadable. */
+  readonly signer?: Signer | undefined;
 }
 
 /** Documents under a recording's prefix. */
@@ -66,14 +70,16 @@ export class Bucket {
   readonly #policy: RetentionPolicy;
   readonly #now: () => number;
   readonly #randomBytes: RandomBytes;
+  readonly #signer: Signer | undefined;
   #versioned: Promise<boolean> | undefined;
 
-  constructor({ store, policy, now, randomBytes }: BucketContext) {
+  constructor({ store, policy, now, randomBytes, signer }: BucketContext) {
     this.store = store;
     this.queue = new DeletionQueue(store, randomBytes);
     this.#policy = policy;
     this.#now = now;
     this.#randomBytes = randomBytes;
+    this.#signer = signer;
   }
 
   /** One LIST of exactly the attempt's prefix; with `everything` what a purge has to delete, older versions included. */
@@ -200,8 +206,10 @@ export class Bucket {
     return key;
   }
 
-  readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
-    return readDocument(this.store, keyOf('receipt', ref), 'receipt', ref);
+  async readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
+    const receipt = await readDocument(this.store, keyOf('receipt', ref), 'receipt', ref);
+    if (receipt === undefined || receipt === 'unreadable') return receipt;
+    return (await isForged(this.#signer, receipt)) ? 'unreadable' : receipt;
   }
 
   async putReceipt(receipt: Receipt): Promise<void> {

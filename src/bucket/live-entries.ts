@@ -1,19 +1,16 @@
-// The entries of all logs whose receipts must still be kept, in some thirty bytes each.
+// The entries of logs whose receipts must still be kept, in some thirty bytes each, and which of them have a receipt.
 import type { LogEntry } from '@proctoring-recordings/receipt-verifier';
 import { DAY_MS } from '../model/durations.ts';
 
 /** The first eight bytes of a hash: of a million entries two agree by chance once in thirty million. */
 const PREFIX_BYTES = 8;
+/** Two purges of a recording at once write a receipt each, one of which stays. They are kept until days no further apart. */
+const AT_ONCE_DAYS = 2;
 
-/** An entry, as much as is kept of it. */
 export interface LiveEntry {
   readonly tenant: string;
+  /** Counted from 0. */
   readonly place: number;
-  readonly hash: bigint;
-  readonly recording: bigint;
-  /** Days since the epoch. */
-  readonly keptUntilDay: number;
-  readonly generation: number;
 }
 
 export class LiveEntries {
@@ -25,88 +22,71 @@ export class LiveEntries {
   #owners = new Uint32Array(1024);
   #generations = new Uint16Array(1024);
   #days = new Uint32Array(1024);
-  /** The places in the arrays, in order of their hashes; undefined while entries are added. */
+  /** The places in the arrays, in order of their recordings; undefined while entries are added. */
   #order: Uint32Array | undefined;
-  #byRecording: Uint32Array | undefined;
-  #seen = new Uint8Array(0);
+  #accounted = new Uint8Array(0);
 
+  /** Before the first `account`. */
   add(tenant: string, place: number, { hash, recording, generation, keptUntil }: LogEntry): void {
     if (this.#tenants.at(-1) !== tenant) this.#tenants.push(tenant);
     if (this.#count === this.#hashes.length) this.#grow();
     const at = this.#count;
-    this.#hashes[at] = hashPrefixOf(hash);
-    this.#recordings[at] = hashPrefixOf(recording);
+    this.#hashes[at] = prefixOf(hash);
+    this.#recordings[at] = prefixOf(recording);
     this.#places[at] = place;
     this.#owners[at] = this.#tenants.length - 1;
     this.#generations[at] = generation;
     this.#days[at] = dayOf(keptUntil);
     this.#count += 1;
     this.#order = undefined;
-    this.#byRecording = undefined;
   }
 
-  /** Marks each entry of this hash; false where there is none. */
-  see(hash: string): boolean {
-    const found = [...this.#allOf(this.#sorted(), this.#hashes, hashPrefixOf(hash))];
-    for (const at of found) this.#seen[at] = 1;
-    return found.length > 0;
-  }
-
-  /** Marks what a receipt stands for: its own entry, those that it supersedes, and those of its twins; false where it is none. */
-  account(entry: LogEntry, supersedes: readonly string[], days: number): boolean {
-    const isOwn = this.see(entry.hash);
-    for (const hash of supersedes) this.see(hash);
-    const twins = [...this.#nearOf(entry, days)];
-    for (const at of twins) this.#seen[at] = 1;
-    return isOwn || twins.length > 0;
-  }
-
-  /** Whether there is an entry of a recording and a generation that is kept until about this day. */
-  hasNear(entry: LogEntry, days: number): boolean {
-    return this.#nearOf(entry, days).next().done === false;
-  }
-
-  *#nearOf({ recording, generation, keptUntil }: LogEntry, days: number): Generator<number, void, undefined> {
-    this.#sorted();
-    this.#byRecording ??= sortedBy(this.#recordings, this.#count);
-    for (const at of this.#allOf(this.#byRecording, this.#recordings, hashPrefixOf(recording))) {
-      const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= days;
-      if (isNear && this.#generations[at] === generation) yield at;
+  /**
+   * Accounts for the entries of a recording for which a receipt stands: its own, those that it supersedes, and that of
+   * another purge at the same time. Returns whether there is one of its own, or of that other purge.
+   */
+  account({ hash, recording, generation, keptUntil }: LogEntry, supersedes: readonly string[] = []): boolean {
+    const [own, superseded] = [prefixOf(hash), new Set(supersedes.map(prefixOf))];
+    let isKnown = false;
+    for (const at of this.#entriesOf(prefixOf(recording))) {
+      const known = this.#hashes[at] as bigint;
+      const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= AT_ONCE_DAYS;
+      const isItself = known === own || (isNear && this.#generations[at] === generation);
+      if (isItself) isKnown = true;
+      if (isItself || superseded.has(known)) this.#accounted[at] = 1;
     }
+    return isKnown;
   }
 
-  /** Those that were not marked, in the order in which they were added. */
-  *unseen(): Generator<LiveEntry, void, undefined> {
+  /** Those that no receipt stands for, in the order in which they were added. */
+  *unaccounted(): Generator<LiveEntry, void, undefined> {
     this.#sorted();
     for (let at = 0; at < this.#count; at += 1) {
-      if (this.#seen[at] === 1) continue;
+      if (this.#accounted[at] === 1) continue;
       yield {
         tenant: this.#tenants[this.#owners[at] as number] as string,
         place: this.#places[at] as number,
-        hash: this.#hashes[at] as bigint,
-        keptUntilDay: this.#days[at] as number,
-        recording: this.#recordings[at] as bigint,
-        generation: this.#generations[at] as number,
       };
     }
   }
 
-  /** The places of a value, by binary search. */
-  *#allOf(order: Uint32Array, values: BigUint64Array, wanted: bigint): Generator<number, void, undefined> {
-    const valueAt = (place: number) => values[order[place] as number] as bigint;
+  /** By binary search. */
+  *#entriesOf(recording: bigint): Generator<number, void, undefined> {
+    const order = this.#sorted();
+    const recordingAt = (place: number) => this.#recordings[order[place] as number] as bigint;
     let [low, high] = [0, order.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (valueAt(middle) < wanted) low = middle + 1;
+      if (recordingAt(middle) < recording) low = middle + 1;
       else high = middle;
     }
-    for (; low < order.length && valueAt(low) === wanted; low += 1) yield order[low] as number;
+    for (; low < order.length && recordingAt(low) === recording; low += 1) yield order[low] as number;
   }
 
   #sorted(): Uint32Array {
     if (!this.#order) {
-      this.#order = sortedBy(this.#hashes, this.#count);
-      this.#seen = new Uint8Array(this.#count);
+      this.#order = sortedBy(this.#recordings, this.#count);
+      this.#accounted = new Uint8Array(this.#count);
     }
     return this.#order;
   }
@@ -135,11 +115,11 @@ function extended<T extends { set(from: T): void }>(from: T, to: T): T {
 }
 
 /** Days since the epoch, of `2026-11-30`. */
-export function dayOf(keptUntil: string): number {
+function dayOf(keptUntil: string): number {
   return Math.floor(Date.parse(keptUntil) / DAY_MS);
 }
 
 /** Of a hash in base64url. */
-export function hashPrefixOf(hash: string): bigint {
+function prefixOf(hash: string): bigint {
   return Buffer.from(hash, 'base64url').subarray(0, PREFIX_BYTES).readBigUInt64BE();
 }

@@ -19,7 +19,8 @@ import {
 } from './documents.ts';
 import { keyOf, OUTBOX_PREFIX, parseKey, prefixOf } from './layout.ts';
 import { hasObject } from './listing.ts';
-import { entryOf } from './receipt-log.ts';
+import { entryOf, isForged } from './receipt-log.ts';
+import type { Signer } from './signer.ts';
 
 export const EVENT_TYPES = ['recording.stored', 'recording.due-soon', 'recording.deleted', 'recording.erased'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
@@ -206,10 +207,13 @@ export interface Evidence {
 
 /**
  * What shows that an event happened, which is written first: that the media were found whole, that the warning was given,
- * or a receipt of the deletion with the same reason and times. A receipt is also what is left of the others. Undefined:
+ * or a receipt of the deletion with the same reason and times, that nobody has changed. A receipt is also what is left of the others. Undefined:
  * nothing shows it. @throws StoreError
  */
-export async function evidenceOf(store: ObjectStore, { type, data }: RecordingEvent): Promise<Evidence | undefined> {
+export async function evidenceOf(
+  { store, signer }: { readonly store: ObjectStore; readonly signer?: Signer | undefined },
+  { type, data }: RecordingEvent,
+): Promise<Evidence | undefined> {
   const ref = refOf(data);
   const receiptKey = keyOf('receipt', ref);
   if (!isDeletion(type)) {
@@ -220,5 +224,6 @@ export async function evidenceOf(store: ObjectStore, { type, data }: RecordingEv
   }
   const receipt = await readDocument(store, receiptKey, 'receipt', ref);
   if (!receipt || receipt === 'unreadable' || !isDeepStrictEqual(deletionEvent(receipt).data, data)) return undefined;
+  if (await isForged(signer, receipt)) return undefined;
   return { receiptHash: entryOf(receipt)?.hash ?? null };
 }

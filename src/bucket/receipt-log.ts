@@ -302,9 +302,6 @@ export async function isForged(signer: Signer | undefined, receipt: Receipt): Pr
   );
 }
 
-/** Receipts of purges at once are kept until days that are no further apart. */
-export const AT_ONCE_DAYS = 2;
-
 /** The right edge of the tree of a head, from the hashes of its entries upwards. */
 export function edgeOf({ entries, edge }: Pick<Head, 'entries' | 'edge'>): Edge {
   return [entries.map(leafOf), ...edge];

@@ -3,7 +3,6 @@ import type { z } from 'zod';
 import { type Attempt, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type DocumentIds, type DocumentOf, idsOf, type Receipt } from '../bucket/documents.ts';
-import { isForged } from '../bucket/receipt-log.ts';
 import { latenessOf } from '../bucket/receipts.ts';
 import { inWords } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -42,9 +41,7 @@ export async function explainRecording(context: ExplainContext, ref: RecordingRe
   const isUntimed = Number.isNaN(attempt.storeTimeMs);
   requireRightClock(context, isUntimed ? await bucket.queue.page({ limit: 1 }) : attempt);
   const state = attempt.recording(ref.recording);
-  const stored = await bucket.readReceipt(ref);
-  const isChanged = stored && stored !== 'unreadable' && (await isForged(context.signer, stored));
-  const receipt = isChanged ? 'unreadable' : stored;
+  const receipt = await bucket.readReceipt(ref);
   const about = { ...(idsOf(ref) as DocumentIds), explainedAt: toIso(context.now()) };
   if (state) return { ...about, ...(await explainHeld(context, bucket, attempt, state, receipt)) };
   if (receipt) return { ...about, ...explainDeleted(context, attempt, ref, receipt) };

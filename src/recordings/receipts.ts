@@ -102,7 +102,8 @@ export async function* readReceipts(
 
 /** Undefined: it cannot match, or has expired since it was listed. */
 function readAll(context: ReceiptsContext, listed: readonly ListedReceipt[], filter: ReceiptFilter) {
-  const bucket = new Bucket(context);
+  // Whether one was changed is judged here: a list says so.
+  const bucket = new Bucket({ ...context, signer: undefined });
   return pMap(listed, async (one) => {
     const receipt = mayMatch(one, filter) ? await bucket.readReceipt(one.ref) : undefined;
     const isSigned = receipt !== undefined && receipt !== 'unreadable' && receipt.jws !== undefined;

@@ -2,7 +2,7 @@
 import { parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../bucket/documents.ts';
 import { LiveEntries } from '../bucket/live-entries.ts';
-import { AT_ONCE_DAYS, entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
+import { entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { toDay } from '../model/times.ts';
 
@@ -41,7 +41,7 @@ export class LogComparison {
   /** Each receipt that is there. */
   see(receipt: Receipt): void {
     const entry = entryOf(receipt);
-    if (entry) this.#live.account(entry, receipt.supersedes ?? [], AT_ONCE_DAYS);
+    if (entry) this.#live.account(entry, receipt.supersedes);
   }
 
   /** Entries of deletions after their deadline, whatever their receipts say. */
@@ -51,6 +51,6 @@ export class LogComparison {
 
   /** After all receipts: entries for which none stands. */
   countMissing(): number {
-    return [...this.#live.unseen()].length;
+    return [...this.#live.unaccounted()].length;
   }
 }

@@ -145,6 +145,7 @@ export function startWebhooks({ settings, opened, logger }: CommandContext, metr
   const { deliveries, backlog } = webhookMetrics(metrics);
   const dispatcher = new Dispatcher({
     store: opened.store,
+    signer: opened.signer,
     endpoints: settings.webhooks,
     settleMs: settings.settleTimeMs,
     now: Date.now,

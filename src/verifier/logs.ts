@@ -1,16 +1,9 @@
 // Checks the logs of receipts: heads, tiles and entries agree, and entries and receipts lead to each other.
-import {
-  GrowingTree,
-  hashOfRecording,
-  isSameHash,
-  parseEntry,
-  TILE_WIDTH,
-} from '@proctoring-recordings/receipt-verifier';
-import { type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
+import { GrowingTree, isSameHash, parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
+import type { Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
-import { dayOf, hashPrefixOf, LiveEntries, type LiveEntry } from '../bucket/live-entries.ts';
+import { LiveEntries } from '../bucket/live-entries.ts';
 import {
-  AT_ONCE_DAYS,
   agreesWithItsSignature,
   entryOf,
   type Head,
@@ -19,7 +12,6 @@ import {
   submitReceipts,
 } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
-import type { RecordingRef } from '../model/ids.ts';
 import { toDay } from '../model/times.ts';
 import type { VerifyRun } from './run.ts';
 
@@ -135,79 +127,31 @@ export class LogCheck {
   /** A receipt that was read: its signature is over what it says, and its log has it. */
   async see(key: string, receipt: Receipt): Promise<void> {
     const run = this.#run;
-    const { signer } = run.context;
+    const { context, findings } = run;
+    const { signer } = context;
     const entry = entryOf(receipt);
-    if (!entry) return run.findings.skip('receipts-unsigned');
-    if (!signer) return run.findings.skip('signatures');
-    const agreement = await agreesWithItsSignature(signer, receipt);
+    if (!entry) return findings.skip('receipts-unsigned');
+    if (!signer) findings.skip('signatures');
+    const agreement = signer && (await agreesWithItsSignature(signer, receipt));
+    if (agreement === 'forged') return run.report('receipt-forged', key, 'its signature is not over what it says');
     if (agreement === 'unknown-key')
       await run.report('log-key-unknown', key, 'a receipt: a key is missing, or the receipt is not of this service');
-    if (agreement === 'forged') await run.report('receipt-forged', key, 'its signature is not over what it says');
-    const isKnown = this.#live.see(entry.hash) || this.#live.hasNear(entry, AT_ONCE_DAYS);
-    if (isKnown || this.#unread.has(receipt.tenantId)) return;
-    const ageMs = run.context.now() - Date.parse(receipt.verifiedAt);
-    const isKept = entry.keptUntil >= toDay(run.context.now());
-    if (isKept && ageMs > LOGGED_WITHIN_MS + run.context.settleMs) {
-      const { context } = run;
-      // Signed it is, and true: it comes into the log late.
-      const act = () => submitReceipts({ ...context, signer }, receipt.tenantId, [receipt]);
-      await run.report(
-        'receipt-not-in-log',
-        key,
-        `verified ${receipt.verifiedAt}`,
-        agreement === 'yes' ? { of: receiptRef(key), act } : undefined,
-      );
-    }
+    const isKnown = this.#live.account(entry, receipt.supersedes);
+    if (isKnown || !signer || this.#unread.has(receipt.tenantId)) return;
+    const ageMs = context.now() - Date.parse(receipt.verifiedAt);
+    const isKept = entry.keptUntil >= toDay(context.now());
+    if (!isKept || ageMs <= LOGGED_WITHIN_MS + context.settleMs) return;
+    // Signed it is, and true: it comes into the log late.
+    const act = () => submitReceipts({ ...context, signer }, receipt.tenantId, [receipt]);
+    const repair = agreement === 'yes' ? { of: receiptRef(key), act } : undefined;
+    await run.report('receipt-not-in-log', key, `verified ${receipt.verifiedAt}`, repair);
   }
 
-  /** After all receipts: entries whose receipt must still be kept, and was not seen. Costs requests only where there are some. */
+  /** After all receipts: entries whose receipt must still be kept, and for which none stands. */
   async finish(): Promise<void> {
-    const { windowKeys } = this.#run;
-    let window: LiveEntry[] = [];
-    for (const entry of this.#live.unseen()) {
-      window.push(entry);
-      if (window.length < windowKeys) continue;
-      await this.#reportMissing(window);
-      window = [];
-    }
-    if (window.length > 0) await this.#reportMissing(window);
-  }
-
-  /** The receipt of a recording, where a key has signed it. */
-  async #signedReceipt(ref: RecordingRef): Promise<Receipt | undefined> {
-    const { bucket, context } = this.#run;
-    const receipt = await bucket.readReceipt(ref);
-    if (!receipt || receipt === 'unreadable' || !receipt.jws) return undefined;
-    if (!context.signer) return receipt;
-    return (await agreesWithItsSignature(context.signer, receipt)) === 'yes' ? receipt : undefined;
-  }
-
-  /** Two purges of one recording at once write a receipt each, and one of them stays: it proves as much. */
-  async #reportMissing(entries: readonly LiveEntry[]): Promise<void> {
-    const run = this.#run;
-    const missing = Map.groupBy(entries, ({ recording }) => recording);
-    for await (const { key } of keysIn(run.bucket.store, 'receipts')) {
-      const ref = receiptRef(key);
-      const recording = ref && hashPrefixOf(hashOfRecording(idsOf(ref) as DocumentIds));
-      const own = recording === undefined ? undefined : missing.get(recording);
-      if (!ref || recording === undefined || !own) continue;
-      const receipt = await this.#signedReceipt(ref);
-      if (!receipt) continue;
-      missing.set(
-        recording,
-        own.filter((entry) => !standsFor(receipt, entry)),
-      );
-    }
-    for (const { tenant, place } of [...missing.values()].flat()) {
-      const name = new ReceiptLog(run.bucket.store, tenant).name;
-      await run.report('receipt-missing', name, `entry ${place} of the log has no receipt`);
+    for (const { tenant, place } of this.#live.unaccounted()) {
+      const name = new ReceiptLog(this.#run.bucket.store, tenant).name;
+      await this.#run.report('receipt-missing', name, `entry ${place} of the log has no receipt`);
     }
   }
-}
-
-/** Whether a receipt replaces that of an entry, or was written by another purge of the recording at the same time. */
-function standsFor(receipt: Receipt, { hash, generation, keptUntilDay }: LiveEntry): boolean {
-  const { supersedes = [], keptUntil = '' } = receipt;
-  if (supersedes.some((superseded) => hashPrefixOf(superseded) === hash)) return true;
-  return supersedes.length === generation && Math.abs(dayOf(keptUntil) - keptUntilDay) <= AT_ONCE_DAYS;
 }

@@ -33,9 +33,9 @@ async function reportUnproven(run: VerifyRun, key: string, { id, type }: Recordi
 }
 
 /** An event is written first: what it tells of may have failed since, and be done again with times of its own. */
-async function isBorneOut({ bucket }: VerifyRun, event: RecordingEvent): Promise<boolean> {
+async function isBorneOut({ bucket, context }: VerifyRun, event: RecordingEvent): Promise<boolean> {
   const { type, data } = event;
-  if (await evidenceOf(bucket.store, event)) return true;
+  if (await evidenceOf(context, event)) return true;
   const ref = refOf(data);
   if (await bucket.hasRecording(ref)) return true;
   const receipt = await bucket.readReceipt(ref);

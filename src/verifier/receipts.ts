@@ -236,8 +236,11 @@ async function reportMissing(run: VerifyRun, key: string, ref: RecordingRef): Pr
   if (!isLeft && !isStored) await run.report('receipt-missing', key, 'its index names it');
 }
 
-/** Lists the receipts: an index must name each. The indexes are read once for every `windowKeys` receipts. */
-export async function verifyReceipts(run: VerifyRun): Promise<void> {
+/**
+ * Lists the receipts: an index must name each. The indexes are read once for every `windowKeys` receipts. One that none
+ * names was not read with its index.
+ */
+export async function verifyReceipts(run: VerifyRun, logs: LogCheck): Promise<void> {
   const { bucket } = run;
   for await (const window of inBatches(keysIn(bucket.store, 'receipts'), run.windowKeys)) {
     const unnamed = new Set<string>();
@@ -255,6 +258,8 @@ export async function verifyReceipts(run: VerifyRun): Promise<void> {
     for (const key of unnamed) {
       // A sweep may have expired it with its index since it was listed.
       if (!(await hasObject(bucket.store, key))) continue;
+      const found = await readReceipt(run, key);
+      if (found) await logs.see(key, found.receipt);
       await run.report('receipt-without-expiry', key, 'no index names it', {
         of: receiptRef(key),
         act: () => addToIndex(run, key),

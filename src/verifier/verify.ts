@@ -85,8 +85,8 @@ async function readBucket(run: VerifyRun): Promise<Findings> {
   const logs = new LogCheck(run);
   await logs.readLogs();
   await verifyReceiptIndexes(run, logs);
+  await verifyReceipts(run, logs);
   await logs.finish();
-  await verifyReceipts(run);
   await verifyAuditTrail(run);
   await verifyOutbox(run);
   await reportOtherKeys(run);

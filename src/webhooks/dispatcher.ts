@@ -13,6 +13,7 @@ import {
   type WaitingEvents,
 } from '../bucket/outbox.ts';
 import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import type { Signer } from '../bucket/signer.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { deleteOrThrow, type ObjectStore } from '../objectstore/object-store.ts';
@@ -35,6 +36,8 @@ export interface DeliveryFailure {
 
 export interface DispatcherOptions {
   readonly store: ObjectStore;
+  /** With it nothing is told by a receipt that somebody else has changed, or with a checkpoint that none of its keys has signed. */
+  readonly signer: Signer | undefined;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** The grace period, longer than any request lasts: an event whose act is not in the bucket by then never happened. */
   readonly settleMs: number;
@@ -243,7 +246,7 @@ export class Dispatcher {
       if (progress.done.has(event.id)) continue;
       if (this.#isOver(round)) break;
       const isWanted = round.endpoint?.events.has(event.type) ?? false;
-      const evidence = isWanted ? await evidenceOf(store, event) : undefined;
+      const evidence = isWanted ? await evidenceOf(this.#options, event) : undefined;
       if (isWanted && !evidence && this.#isYoung(object.writtenMs)) {
         progress.isPaused = pauseFor(LOOK_AGAIN_MS, now);
         continue;
@@ -259,9 +262,9 @@ export class Dispatcher {
 
   async #deliver(round: Round, event: RecordingEvent, { receiptHash }: Evidence): Promise<boolean> {
     const { signal } = this.#stopping;
-    const { store, now, onResult } = this.#options;
+    const { store, signer, now, onResult } = this.#options;
     if (!round.endpoint) return false;
-    round.checkpoint ??= new ReceiptLog(store, round.tenant).head().then(checkpointOf);
+    round.checkpoint ??= new ReceiptLog(store, round.tenant, signer).head().then(checkpointOf);
     const checkpoint = await round.checkpoint;
     const code = await postEvent(round.endpoint, { ...event, checkpoint, receiptHash }, { nowMs: now(), signal });
     if (signal.aborted && code !== undefined) return false;

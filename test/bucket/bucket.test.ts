@@ -180,7 +180,7 @@ describe('documents', () => {
       ...times,
       ...counts,
     } as const;
-    expect(await evidenceOf(store, deletionEvent(deletion))).toBeUndefined();
+    expect(await evidenceOf({ store }, deletionEvent(deletion))).toBeUndefined();
     await store.put(auditKey(START_MS, ref, 'link-issued', 'u'), body);
     expect(await Array.fromAsync(readAuditEvents(store, ref, { fromMs: START_MS, toMs: START_MS }))).toEqual([]);
   });

@@ -566,7 +566,7 @@ const DELETIONS: Corruption[] = [
   },
   {
     name: 'a receipt is forged of what is there',
-    found: ['receipt-but-objects'],
+    found: ['receipt-forged', 'receipt-without-expiry'],
     async plant(bucket, random) {
       const ref = random.pick(bucket.stored);
       const receipt = await bucket.json<Receipt>(receiptKey(bucket.erased));

@@ -188,24 +188,36 @@ test('without the key signatures are not checked, and that is said', async () =>
   expect(notChecked.map(({ what }) => what)).toContain('signatures');
 });
 
-test('entries are found by their hashes, however many there are, and the rest is told in order', () => {
+test('entries are found by their recordings, however many there are, and the rest is told in order', () => {
   const live = new LiveEntries();
   const hash = (index: number) =>
     Buffer.from(String(index).padStart(32, '0')).toString('base64url').split('').reverse().join('');
+  const entry = (index: number, change: Partial<LogEntry> = {}) => ({
+    keptUntil: '2026-11-30',
+    hash: hash(index),
+    recording: hash(index),
+    generation: 0,
+    leadSeconds: 0,
+    ...change,
+  });
+  for (let index = 0; index < 3000; index += 1) live.add(index < 2000 ? 'a' : 'b', index, entry(index));
+  // Of another purge at once, of another generation, and of another day.
+  const twin = { hash: hash(5000), keptUntil: '2026-12-02' };
   for (let index = 0; index < 3000; index += 1) {
-    live.add(index < 2000 ? 'a' : 'b', index, {
-      keptUntil: '2026-11-30',
-      hash: hash(index),
-      recording: hash(index),
-      generation: index % 3,
-      leadSeconds: 0,
-    });
+    if (index % 1000 !== 7) expect(live.account(entry(index, index % 2 === 0 ? {} : twin))).toBe(true);
   }
-  for (let index = 0; index < 3000; index += 1) if (index % 1000 !== 7) expect(live.see(hash(index))).toBe(true);
-  expect(live.see(hash(3001))).toBe(false);
-  expect([...live.unseen()].map(({ tenant, place, generation }) => ({ tenant, place, generation }))).toEqual([
-    { tenant: 'a', place: 7, generation: 1 },
-    { tenant: 'a', place: 1007, generation: 2 },
-    { tenant: 'b', place: 2007, generation: 0 },
-  ]);
+  for (const change of [{ generation: 1 }, { keptUntil: '2026-12-03' }]) {
+    expect(live.account(entry(7, { hash: hash(5000), ...change }))).toBe(false);
+  }
+  expect(live.account(entry(3001))).toBe(false);
+  // What a receipt of another recording says that it supersedes counts for nothing.
+  live.account(entry(8), [hash(7)]);
+  const open = [
+    { tenant: 'a', place: 7 },
+    { tenant: 'a', place: 1007 },
+    { tenant: 'b', place: 2007 },
+  ];
+  expect([...live.unaccounted()]).toEqual(open);
+  live.account(entry(7, { hash: hash(5000), generation: 1 }), [hash(7)]);
+  expect([...live.unaccounted()]).toEqual(open.slice(1));
 });

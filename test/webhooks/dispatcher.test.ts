@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { hashOfReceipt } from '@proctoring-recordings/receipt-verifier';
+import { hashOfReceipt, originOf } from '@proctoring-recordings/receipt-verifier';
 import { freePort } from '../../demo/free-port.ts';
 import { createReceiver, type RecordingEvent as Taken } from '../../docs/examples/webhook-receiver.ts';
 import { type DeletionReason, type Receipt, toBody } from '../../src/bucket/documents.ts';
 import { deletionEvent, dueSoonEvent, EVENT_TYPES, type RecordingEvent, storedEvent } from '../../src/bucket/outbox.ts';
+import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
@@ -22,6 +23,7 @@ import { overriding, replacing } from '../kit/interventions.ts';
 import { outboxKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { startTestService, type TestService } from '../kit/service.ts';
+import { privateJwk } from '../kit/signer.ts';
 import { until } from '../kit/until.ts';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.ts';
 
@@ -50,6 +52,7 @@ function newDispatcher(options: Partial<DispatcherOptions> = {}) {
   return new Dispatcher({
     store: service.store,
     endpoints: new Map(Object.entries({ acme: acme.endpoint(), beta: beta.endpoint() })),
+    signer: service.context.signer,
     settleMs: HOUR_MS,
     now: service.clock.now,
     random: () => 0,
@@ -145,6 +148,33 @@ describe('an event is delivered', () => {
       'recording.erased': { checkpoint, receiptHash: hashOfReceipt(jws) },
     });
     expect(checkpoint).toMatch(/^proctoring-recordings\/acme\n1\n/);
+  });
+
+  test('without a checkpoint that no key has signed, and not at all where its receipt was changed', async () => {
+    const [erased, changed] = [await service.record(), await service.record({ attempt: 'a2' })];
+    service.clock.advance(2 * HOUR_MS);
+    for (const ref of [erased, changed]) {
+      await deleteRecording(service.context, ref, { reason: 'erasure', actor: 'desk' });
+    }
+    service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const rewrite = async (key: string, change: object) => {
+      const document = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString());
+      await service.store.put(key, Buffer.from(JSON.stringify({ ...document, ...change })));
+    };
+    const [head = ''] = await service.keys('log/acme/heads/');
+    const stranger = await createSigner([privateJwk('stranger')]);
+    const size = 2;
+    const checkpoint = await stranger.signCheckpoint({ origin: originOf('acme'), size, root: new Uint8Array(32) });
+    await rewrite(head, { checkpoint });
+    await rewrite(receiptKey(changed), { actor: 'nobody' });
+    await round();
+    const told = acme.received.map(({ body }) => JSON.parse(body));
+    expect(told.map((body) => body.checkpoint)).toEqual([null, null, null]);
+    expect(told.filter(({ type }) => type === 'recording.erased')).toMatchObject([
+      { data: { recordingId: erased.recording } },
+    ]);
+    expect(failures).toMatchObject([{ code: 'never-happened', recording: changed.recording }]);
   });
 
   test('so that the receiver of the documentation takes it by either of two keys, and no other, and not with an old time', async () => {
