@@ -168,13 +168,13 @@ function daysOf(fromMs: number, toMs: number, after: AuditPlace | undefined): nu
   return days;
 }
 
-/** An event with the hash of its bytes, of whatever recording or attempt it says that it is. */
+/** An event and the hash of its bytes. Whether it fits its key is not checked. */
 export interface HashedEvent {
   readonly event: AuditEventDocument;
   readonly hash: string;
 }
 
-/** Undefined where there is none; `unreadable` where it is none. @throws StoreError */
+/** Undefined: the key does not exist. `unreadable`: its body is not an audit event. @throws StoreError */
 export function readHashedEvent(store: ObjectStore, key: string): Promise<HashedEvent | 'unreadable' | undefined> {
   return readAs(store, key, (body) => {
     const event = parseDocument('auditEvent', body);

@@ -34,7 +34,7 @@ export interface BucketContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
-  /** With it a receipt that somebody else has changed is unreadable. */
+  /** With a signer, a receipt that was changed is read as `unreadable`. */
   readonly signer?: Signer | undefined;
 }
 

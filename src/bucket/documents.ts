@@ -98,9 +98,9 @@ const auditChainPlace = z.object({
   sequence: place,
   /** The SHA-256 of the event before it; null at the beginning of a run. */
   previous: sha256.nullable(),
-  /** Places before it that its writer failed to store. */
+  /** Earlier places whose writes failed. */
   lost: places.optional(),
-  /** Places before it of which its writer did not know yet whether they are stored. */
+  /** Earlier places whose writes had not been answered yet. */
   pending: places.optional(),
   /** The last event that its process stored in the run before this one. */
   after: z.object({ run, sequence: place, hash: sha256 }).optional(),
@@ -138,7 +138,7 @@ const receipt = z.object({
   chain: z.object({ run, sequence: z.number().int().positive(), previous: sha256.nullable() }),
   /** The last day (UTC) on which the receipt is kept. */
   keptUntil: z.iso.date().optional(),
-  /** Random: nobody finds out by trying which receipt an entry of the log stands for. */
+  /** Random, so that the hash in the log cannot be found by guessing the receipt. */
   salt: z.string().max(64).optional(),
   /** The hashes in the log of earlier receipts of the recording, which this one replaces. */
   supersedes: z.array(z.string().max(64)).max(100).optional(),

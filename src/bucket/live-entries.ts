@@ -4,7 +4,7 @@ import { DAY_MS } from '../model/durations.ts';
 
 /** The first eight bytes of a hash: of a million entries two agree by chance once in thirty million. */
 const PREFIX_BYTES = 8;
-/** Two purges of a recording at once write a receipt each, one of which stays. They are kept until days no further apart. */
+/** Two simultaneous purges of a recording each write a receipt, and one replaces the other. Their last days differ by at most this. */
 const AT_ONCE_DAYS = 2;
 
 export interface LiveEntry {
@@ -42,8 +42,8 @@ export class LiveEntries {
   }
 
   /**
-   * Accounts for the entries of a recording for which a receipt stands: its own, those that it supersedes, and that of
-   * another purge at the same time. Returns whether there is one of its own, or of that other purge.
+   * Marks the entries that a receipt accounts for: its own, those of the receipts that it supersedes, and that of a
+   * simultaneous purge of the same recording. Returns whether its own or that of a simultaneous purge was found.
    */
   account({ hash, recording, generation, keptUntil }: LogEntry, supersedes: readonly string[] = []): boolean {
     const [own, superseded] = [prefixOf(hash), new Set(supersedes.map(prefixOf))];
@@ -58,7 +58,7 @@ export class LiveEntries {
     return isKnown;
   }
 
-  /** Those that no receipt stands for, in the order in which they were added. */
+  /** The entries without a receipt, in the order in which they were added. */
   *unaccounted(): Generator<LiveEntry, void, undefined> {
     this.#sorted();
     for (let at = 0; at < this.#count; at += 1) {

@@ -85,7 +85,7 @@ export function dueSoonEvent(
   return newEvent('recording.due-soon', toIso(atMs), { ...idsOf(ref), ...times });
 }
 
-/** What an event tells of a receipt. */
+/** The members of a receipt that its event repeats. */
 type DeletionFacts = Pick<
   Receipt,
   'tenantId' | 'examId' | 'attemptId' | 'recordingId' | 'deadline' | 'deletedAt' | 'reason'
@@ -199,16 +199,16 @@ export async function listOutbox(
   }
 }
 
-/** What the bucket shows of what an event reports. */
+/** What in the bucket proves that an event happened. */
 export interface Evidence {
   /** Of a deletion: what the log of receipts says for its receipt; null of any other event, and of a receipt without a signature. */
   readonly receiptHash: string | null;
 }
 
 /**
- * What shows that an event happened, which is written first: that the media were found whole, that the warning was given,
- * or a receipt of the deletion with the same reason and times, that nobody has changed. A receipt is also what is left of the others. Undefined:
- * nothing shows it. @throws StoreError
+ * Events are written before their act. This looks for the act: the media were found whole, the warning was given, or there
+ * is an unchanged receipt with the reason and the times of the event. After a deletion its receipt also proves the other
+ * events. Undefined: nothing proves it. @throws StoreError
  */
 export async function evidenceOf(
   { store, signer }: { readonly store: ObjectStore; readonly signer?: Signer | undefined },

@@ -82,8 +82,9 @@ export function entryOf({ jws, keptUntil, ...receipt }: Receipt): LogEntry | und
 }
 
 /**
- * Submits receipts to the log of their tenant: one object for each ten thousand, signed, so that nobody without the key brings anything into the
- * log. To submit a receipt twice makes two entries, and does no harm. @throws StoreError
+ * Submits receipts to the log of their tenant, in one signed object for each ten thousand. The signature keeps everyone
+ * without the key from adding to the log. Safe to repeat: a receipt that is submitted twice has two equal entries.
+ * @throws StoreError
  */
 export async function submitReceipts(
   { store, signer, randomBytes }: { store: ObjectStore; signer: Signer; randomBytes: RandomBytes },
@@ -285,7 +286,7 @@ export class ReceiptLog {
   }
 }
 
-/** Whether the signature of a receipt is over exactly what it says besides. */
+/** Compares the members of a receipt with the claims that its signature covers. */
 export async function agreesWithItsSignature(
   signer: Signer,
   { jws = '', ...receipt }: Receipt,
@@ -295,7 +296,7 @@ export async function agreesWithItsSignature(
   return isDeepStrictEqual(parseDocument('receipt', signed), receipt) ? 'yes' : 'forged';
 }
 
-/** Whether somebody else has changed a signed receipt. One that is signed by a key that this process lacks, or by none, is not. */
+/** Whether a signed receipt was changed. False without a signature, without a signer, and where the key is unknown. */
 export async function isForged(signer: Signer | undefined, receipt: Receipt): Promise<boolean> {
   return (
     signer !== undefined && receipt.jws !== undefined && (await agreesWithItsSignature(signer, receipt)) === 'forged'
@@ -337,7 +338,7 @@ function parseBundle(body: Uint8Array): string[] | undefined {
   return entries;
 }
 
-/** The latest checkpoint, as a signed note; null where there is none that can be believed. */
+/** The latest checkpoint, as a signed note; null without one, and where the head cannot be verified. */
 export function checkpointOf(stored: StoredHead | HeadProblem | undefined): string | null {
   return stored === undefined || typeof stored === 'string' ? null : stored.head.checkpoint;
 }

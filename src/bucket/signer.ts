@@ -19,7 +19,7 @@ import {
   type JWK,
 } from 'jose';
 
-/** What a JWS is over: a signature over one kind of document is none over another. */
+/** The `typ` of each kind of signed document, so that a signature of one kind is not accepted for another. */
 export const SIGNED_TYPES = { receipt: RECEIPT_TYPE, submission: 'proctoring-log-submission+jws' } as const;
 export type SignedType = keyof typeof SIGNED_TYPES;
 

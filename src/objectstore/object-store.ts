@@ -132,7 +132,7 @@ export interface ListedObject {
   readonly sizeBytes: number;
   /** By the store's clock. */
   readonly lastModifiedMs: number;
-  /** Of what it is made differs from store to store; it changes with the content. Undefined where the store lists none. */
+  /** Changes with the content; how it is computed depends on the store. Undefined where the store lists none. */
   readonly etag?: string | undefined;
 }
 

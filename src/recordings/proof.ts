@@ -61,7 +61,7 @@ export async function* proofFile(context: ProofContext, tenant: string): AsyncGe
   separator = '';
   const unsigned: string[] = [];
   const unreadable: string[] = [];
-  // What was signed is handed out whatever stands around it: the checker judges the signatures.
+  // Without the signer: changed receipts are exported too, and the checker verifies every signature itself.
   for await (const batch of readReceipts({ ...context, signer: undefined }, { tenant }, {})) {
     for (const { ref, receipt } of batch) {
       if (typeof receipt === 'string') unreadable.push(`${ref.exam}/${ref.attempt}/${ref.recording}`);

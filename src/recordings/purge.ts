@@ -47,7 +47,7 @@ interface Purged {
 export type PurgeOutcome = Purged &
   (
     | { readonly result: 'deleted'; readonly receipt: Receipt }
-    /** Another purge wrote the receipt: one at the same time, or one that died or failed behind it. */
+    /** Another purge wrote the receipt: a simultaneous one, or one that died or failed after the receipt. */
     | { readonly result: 'proven-before'; readonly receipt: Receipt }
     /** Nothing was ever recorded: a creation that died before its manifest, or was given up at once. There is no receipt. */
     | { readonly result: 'was-empty' }
@@ -245,7 +245,7 @@ class Purge {
     job.progress = { step: 'drafted', draft };
   }
 
-  /** Where receipts are signed, one that is not proves nothing: whoever can write to the bucket may have put it there. */
+  /** With a signer only a signed receipt counts: anyone who can write to the bucket could have written another. */
   async #believed(receipt: Receipt): Promise<Receipt | undefined> {
     const { signer } = this.#context;
     if (!signer) return receipt;
@@ -288,7 +288,7 @@ class Purge {
       await this.#each(async (job) => {
         const receipt = receiptOf.get(job);
         if (!receipt) return;
-        // Suspended behind the index: the receipt that another has written by now is in the log.
+        // It was suspended after the index was written: another purge may have written the receipt, which is in the log.
         if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
         await this.#bucket.putReceipt(receipt);
         job.receipt = receipt;
@@ -300,8 +300,8 @@ class Purge {
   }
 
   /**
-   * Behind the receipts, so that the log names none that was never written; before the manifests go, so that a crash in
-   * between leads the next sweep here again.
+   * After the receipts, so that the log has no entry without a receipt. Before the manifests are deleted, so that after a
+   * crash in between the next sweep submits them.
    */
   async #submitReceipts(): Promise<void> {
     const { signer, randomBytes } = this.#context;
@@ -376,7 +376,7 @@ class Purge {
 /** Of a receipt that can be read again. */
 const MAX_SUPERSEDED = 100;
 
-/** The log has the earlier receipt, of which nothing else is left. */
+/** The new receipt overwrites the earlier one, so it names the hash that the log has of it. */
 function supersededBy(known: Receipt | undefined): Pick<Receipt, 'supersedes'> {
   const entry = known && entryOf(known);
   return entry ? { supersedes: [...(known.supersedes ?? []), entry.hash].slice(-MAX_SUPERSEDED) } : {};

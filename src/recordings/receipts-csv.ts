@@ -5,7 +5,7 @@ import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { csvLine } from '../model/csv.ts';
 import { type ReceiptFilter, type ReceiptsContext, readReceipts } from './receipts.ts';
 
-/** `lateSeconds`: 0 when it was in time. `state`: `deleted`, or `unreadable` of a receipt of which nothing else is known. */
+/** `lateSeconds`: 0 when it was in time. `state`: `deleted`, or `unreadable`, and then the other cells are empty. */
 const COLUMNS = [
   'tenantId',
   'examId',

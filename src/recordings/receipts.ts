@@ -77,7 +77,7 @@ export interface ReadReceipt {
   readonly ref: RecordingRef;
   /** `changed`: it says something else than what was signed. */
   readonly receipt: Receipt | 'unreadable' | 'changed';
-  /** Whether it has a signature that could not be checked, for want of the key. */
+  /** Whether it has a signature that could not be verified because the key is not known. */
   readonly isUnchecked: boolean;
 }
 

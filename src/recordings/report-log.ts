@@ -38,18 +38,18 @@ export class LogComparison {
     }
   }
 
-  /** Each receipt that is there. */
+  /** Call it with every receipt. */
   see(receipt: Receipt): void {
     const entry = entryOf(receipt);
     if (entry) this.#live.account(entry, receipt.supersedes);
   }
 
-  /** Entries of deletions after their deadline, whatever their receipts say. */
+  /** How many entries are of deletions after their deadline. */
   get late(): number {
     return this.#late;
   }
 
-  /** After all receipts: entries for which none stands. */
+  /** How many entries have no receipt. Call it after every receipt was passed to `see`. */
   countMissing(): number {
     return [...this.#live.unaccounted()].length;
   }

@@ -5,7 +5,7 @@ import type { Report } from './report-schema.ts';
 
 interface Facts
   extends Pick<Report, 'totals' | 'notChecked' | 'closest' | 'checkpoint' | 'generatedAt' | 'storeClock'> {
-  /** Whether the service has a key, or has had one: then a receipt without a signature may be one that lost it. */
+  /** Whether the service has, or had, a signing key. Then a receipt without a signature may have been stripped of it. */
   readonly isSigning: boolean;
 }
 type Reason = Report['verdict']['reasons'][number];

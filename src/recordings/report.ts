@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { checkpointOf, type HeadProblem, ReceiptLog, type StoredHead } from '../bucket/receipt-log.ts';
+import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -37,7 +37,8 @@ const ON_REQUEST: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
 
 /**
  * Reads all of a tenant: a LIST for each 1000 keys of its recordings and of its receipts, a GET for each held recording,
- * and one for each receipt that may be of the period. For the whole time that receipts are kept also one for each 256 entries of the log. What is held is read first, so nothing is missed between the two: what
+ * and one for each receipt that may be of the period. For the whole time that receipts are kept
+ * also one for each 256 entries of the log. What is held is read first, so nothing is missed between the two: what
  * is deleted meanwhile may be reported as both.
  * @throws ServiceError `invalid-request` for a period that ends before it begins; StoreError
  */
@@ -94,7 +95,10 @@ class Reading {
     const head = await log.head();
     await this.#readHeld();
     // Before the receipts: what is in the log then has one.
-    const comparison = this.#isWhole ? await this.#readLog(log, head) : undefined;
+    const canCompare = this.#isWhole && head !== undefined && typeof head !== 'string';
+    const comparison = canCompare
+      ? await LogComparison.read(log, this.#tenant, head.head, this.#startedAtMs)
+      : undefined;
     await this.#readReceipts(comparison);
     const finishedAtMs = this.#context.now();
     const { rows, leftOut, totals } = this.#exams.result();
@@ -110,9 +114,10 @@ class Reading {
         receiptsExpiredBefore: this.#fromMs < this.#receiptsSinceMs ? toIso(this.#receiptsSinceMs) : null,
         unsignedReceipts: this.#unsigned,
         uncheckedSignatures: this.#uncheckedSignatures,
-        isLogUnreadable: typeof head === 'string' || comparison === 'unreadable',
-        ...comparedLog(comparison),
-        notes: neverChecked({ isLogCompared: typeof comparison === 'object' }),
+        isLogUnreadable: typeof head === 'string' || (canCompare && !comparison),
+        missingReceipts: comparison?.countMissing() ?? null,
+        lateInLog: comparison?.late ?? null,
+        notes: neverChecked({ isLogCompared: comparison !== undefined }),
       },
       settings: this.#settings(),
       checkpoint: checkpointOf(head),
@@ -137,7 +142,7 @@ class Reading {
       serviceVersion: this.#context.version,
       compared: comparedWith({
         areSignaturesChecked: this.#context.signer !== undefined,
-        isLogCompared: typeof comparison === 'object',
+        isLogCompared: comparison !== undefined,
       }),
       howToCheck: HOW_TO_CHECK.map((step) => ({ ...step })),
     };
@@ -213,14 +218,9 @@ class Reading {
     return this.#fromMs <= this.#receiptsSinceMs && this.#toMs === Number.POSITIVE_INFINITY;
   }
 
-  async #readLog(log: ReceiptLog, head: StoredHead | HeadProblem | undefined): Promise<ComparedLog> {
-    if (head === undefined || typeof head === 'string') return undefined;
-    return (await LogComparison.read(log, this.#tenant, head.head, this.#startedAtMs)) ?? 'unreadable';
-  }
-
-  async #readReceipts(comparison: ComparedLog): Promise<void> {
-    // A receipt may be kept for longer than is set now, and stands for its entry all the same.
-    const deletedAfterMs = typeof comparison === 'object' ? undefined : this.#fromMs;
+  async #readReceipts(comparison: LogComparison | undefined): Promise<void> {
+    // LOG_RETENTION may have been longer: receipts from before the period still account for their entries.
+    const deletedAfterMs = comparison ? undefined : this.#fromMs;
     const filter = { deletedAfterMs, deletedBeforeMs: this.#toMs };
     const batches = readReceipts(this.#context, { tenant: this.#tenant }, filter, {
       onListed: (ref) => this.#addBegun(ref),
@@ -231,7 +231,7 @@ class Reading {
         if (receipt === 'unreadable') this.#unreadableReceipts.add(idsWithoutTenant(ref), 0);
         else if (receipt === 'changed') this.#changedReceipts.add(idsWithoutTenant(ref), 0);
         else {
-          if (typeof comparison === 'object') comparison.see(receipt);
+          comparison?.see(receipt);
           if (Date.parse(receipt.deletedAt) < this.#fromMs) continue;
           if (isUnchecked) this.#uncheckedSignatures += 1;
           this.#addDeleted(receipt);
@@ -252,14 +252,6 @@ class Reading {
     if (isOnRequest) this.#onRequest.add(deletionOf(receipt), Date.parse(deletedAt));
     if (receipt.jws === undefined) this.#unsigned += 1;
   }
-}
-
-/** Undefined: there is no log, or the period is a part of what it has. */
-type ComparedLog = LogComparison | 'unreadable' | undefined;
-
-function comparedLog(comparison: ComparedLog): Pick<Report['notChecked'], 'missingReceipts' | 'lateInLog'> {
-  if (typeof comparison !== 'object') return { missingReceipts: null, lateInLog: null };
-  return { missingReceipts: comparison.countMissing(), lateInLog: comparison.late };
 }
 
 /** How long after its deadline it was deleted; negative when it was before. */

@@ -23,7 +23,7 @@ export function readSigningKeysFile(path: string): readonly JWK[] {
   return data.keys.map(({ kty, crv, x, d }) => ({ kty, crv, x, ...(d !== undefined && { d }) }));
 }
 
-/** The keys that another one replaces: those of a JWKS, or the one that the embedded store's service has in DATA_DIR. @throws as above */
+/** The keys that a new key replaces: a JWKS, or the file `signing-key` of a DATA_DIR. @throws Error as `readSigningKeysFile` */
 export function readReplacedKeys(path: string): readonly JWK[] {
   const content = readText(path)?.trim() ?? '';
   if (!base64url32.safeParse(content).success) return readSigningKeysFile(path);

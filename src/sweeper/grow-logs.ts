@@ -85,7 +85,7 @@ class LogGrowth {
     await this.#run.remove([...(isHeadOver ? stillListed : []), ...stored.older.filter(isOver).map(({ key }) => key)]);
   }
 
-  /** Those that can be judged, in order: the rest has to wait behind one that cannot. What is forged takes no one's place. */
+  /** Reads submissions in order, up to the first whose key is unknown. Forged ones are skipped and do not count. */
   async #take(ready: readonly Submission[], room: number): Promise<Taken[]> {
     const { tally } = this.#run;
     const taken: Taken[] = [];

@@ -43,7 +43,7 @@ interface NamedEnd {
 /** The runs of one day at a time; of runs that are over, their ends, `windowKeys` at most. */
 export class Chains {
   readonly #run: VerifyRun;
-  /** Of this run alone, so that nobody can choose events whose sums meet. */
+  /** New in each run, so that nobody can construct events with equal sums. */
   readonly #key = randomBytes(32);
   #sums = new Map<string, Sums>();
   #named: NamedEnd[] = [];
@@ -123,7 +123,7 @@ export class Chains {
     return (sum + BigInt(`0x${mac}`)) % MODULUS;
   }
 
-  /** Whether each place is taken once, and each event but the last is the one that the event at the next place follows. */
+  /** Whether every place is taken once, and every event names the hash of the event at the place before it. */
   #addsUp({ count, places, placed, linked, beginnings, last, lastHash }: Sums): boolean {
     const areWhole = count === last && places === (last * (last + 1)) / 2 && beginnings === 1;
     return areWhole && placed === this.#plus(linked, last, lastHash);

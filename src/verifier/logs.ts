@@ -1,4 +1,4 @@
-// Checks the logs of receipts: heads, tiles and entries agree, and entries and receipts lead to each other.
+// Checks the logs of receipts: heads, tiles and entries agree; every entry has its receipt, and every receipt its entry.
 import { GrowingTree, isSameHash, parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../bucket/documents.ts';
 import { keysIn, receiptRef } from '../bucket/inventory.ts';
@@ -124,7 +124,7 @@ export class LogCheck {
     }
   }
 
-  /** A receipt that was read: its signature is over what it says, and its log has it. */
+  /** Call it with every receipt: checks its signature, and that its log has an entry of it. */
   async see(key: string, receipt: Receipt): Promise<void> {
     const run = this.#run;
     const { context, findings } = run;
@@ -147,7 +147,7 @@ export class LogCheck {
     await run.report('receipt-not-in-log', key, `verified ${receipt.verifiedAt}`, repair);
   }
 
-  /** After all receipts: entries whose receipt must still be kept, and for which none stands. */
+  /** After all receipts: reports the entries whose receipt must still be kept and is missing. */
   async finish(): Promise<void> {
     for (const { tenant, place } of this.#live.unaccounted()) {
       const name = new ReceiptLog(this.#run.bucket.store, tenant).name;

@@ -22,7 +22,7 @@ const OVERLAP_MS = 7 * DAY_MS;
 /** Of a receipt that cannot be read. */
 const UNKNOWN_PLACE: Receipt['chain'] = { run: 'unknown', sequence: 1, previous: null };
 
-/** A receipt that says that it has a place in another run than the index which names it. */
+/** Receipts whose stated run is not the run of the index that names them, by key. */
 type Elsewhere = Map<string, Receipt['chain']>;
 
 /** The receipts of one index: a link of a sweep's chain. */
@@ -96,7 +96,7 @@ async function checkEntry(run: VerifyRun, entry: QueueEntry): Promise<void> {
     await run.report('impossible-time', key, 'later than any deadline of its time');
 }
 
-/** Each of these must have the place that it claims, in an index of that run. */
+/** Each must be named by an index of its run, at the place that it states. */
 async function checkElsewhere(run: VerifyRun, elsewhere: Elsewhere): Promise<void> {
   if (elsewhere.size === 0) return;
   for await (const { key, type } of run.bucket.queue.entries()) {

@@ -30,7 +30,7 @@ export async function verifyAuditTrail(run: VerifyRun): Promise<void> {
   await facts.flush();
 }
 
-/** Undefined where there is none to check any further. */
+/** Undefined where nothing is left to check. */
 async function readEvent(run: VerifyRun, object: InventoryKey) {
   const { key, parsed, lastModifiedMs } = object;
   const named = isEventKey(parsed) ? parseEventName(parsed.name) : undefined;

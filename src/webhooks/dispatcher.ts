@@ -36,7 +36,7 @@ export interface DeliveryFailure {
 
 export interface DispatcherOptions {
   readonly store: ObjectStore;
-  /** With it nothing is told by a receipt that somebody else has changed, or with a checkpoint that none of its keys has signed. */
+  /** Verifies receipts and checkpoints before events report them. Undefined: the service signs nothing. */
   readonly signer: Signer | undefined;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** The grace period, longer than any request lasts: an event whose act is not in the bucket by then never happened. */

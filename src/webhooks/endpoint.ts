@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly events: ReadonlySet<EventType>;
 }
 
-/** What of the proof comes with each event: whoever keeps it is a witness of the log. */
+/** The proof that comes with each event. A receiver who keeps it is a witness of the log. */
 export interface Witnessed {
   /** The latest checkpoint of the tenant's log of receipts, a signed note; null while there is none. */
   readonly checkpoint: string | null;

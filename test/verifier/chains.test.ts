@@ -40,6 +40,13 @@ function unreliable({ store }: TestService, random: Random): ObjectStore {
   });
 }
 
+/** Its writes fail while the outage is on. */
+const failingDuring = ({ store }: TestService, outage: { readonly isOn: boolean }) =>
+  overriding(store, {
+    put: async (...args) =>
+      outage.isOn ? Promise.reject(new StoreError('unavailable', 'PutObject', 'SlowDown')) : store.put(...args),
+  });
+
 test('events that are written at once are one chain, and none waits for another', async () => {
   const service = startTestService();
   const held: (() => void)[] = [];
@@ -64,17 +71,13 @@ test('events that are written at once are one chain, and none waits for another'
 
 test('a process that goes on names what it failed to store, and only that is excused', async () => {
   const service = startTestService();
-  let isDown = false;
-  const store = overriding(service.store, {
-    put: async (...args) =>
-      isDown ? Promise.reject(new StoreError('unavailable', 'PutObject', 'SlowDown')) : service.store.put(...args),
-  });
-  const trail = startProcess(service, store);
+  const outage = { isOn: false };
+  const trail = startProcess(service, failingDuring(service, outage));
   const write = (attempt: string) => trail.record({ event: 'exported', ref: ref(attempt), ...BY });
   await write('a');
-  isDown = true;
+  outage.isOn = true;
   await expect(write('b')).rejects.toThrow();
-  isDown = false;
+  outage.isOn = false;
   await write('c');
   await write('d');
   const keys = await service.keys('audit/');
@@ -90,19 +93,15 @@ test('a process that goes on names what it failed to store, and only that is exc
 
 test('the first event of a new day names the last one before it, until one that does so is stored', async () => {
   const service = startTestService();
-  let isDown = false;
-  const store = overriding(service.store, {
-    put: async (...args) =>
-      isDown ? Promise.reject(new StoreError('unavailable', 'PutObject', 'SlowDown')) : service.store.put(...args),
-  });
-  const trail = startProcess(service, store);
+  const outage = { isOn: false };
+  const trail = startProcess(service, failingDuring(service, outage));
   const write = (attempt: string) => trail.record({ event: 'exported', ref: ref(attempt), ...BY });
   await write('a');
   await write('b');
   service.clock.advance(DAY_MS);
-  isDown = true;
+  outage.isOn = true;
   await expect(write('c')).rejects.toThrow();
-  isDown = false;
+  outage.isOn = false;
   await write('d');
   await write('e');
   const keys = await service.keys('audit/');

@@ -72,7 +72,7 @@ interface Note {
   readonly signatures: readonly { readonly name: string; readonly signature: string }[];
 }
 
-/** What a note says, whoever has signed it. @throws CheckpointError */
+/** Parses a signed note. Its signatures are not verified. @throws CheckpointError */
 export function readNote(note: string): Note {
   if (typeof note !== 'string' || note.length > LONGEST_NOTE) throw malformed(['noteTooLong']);
   const end = note.indexOf('\n\n');

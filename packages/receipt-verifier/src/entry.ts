@@ -41,7 +41,7 @@ export function parseEntry(text: string): LogEntry | undefined {
   return { keptUntil, hash, recording, generation: Number(generation), leadSeconds: Number(lead) };
 }
 
-/** What names a recording: ids, without a slash. */
+/** The ids that together name a recording. None has a slash. */
 export interface RecordingIds {
   readonly tenantId: string;
   readonly examId: string;
@@ -49,7 +49,7 @@ export interface RecordingIds {
   readonly recordingId: string;
 }
 
-/** What of a receipt its entry is made from. */
+/** The claims of a receipt that its entry is made from. */
 interface LoggedReceipt extends RecordingIds {
   readonly keptUntil: string;
   readonly deadline: string;
@@ -74,12 +74,12 @@ export function leadSecondsOf({ deadline, deletedAt }: Pick<LoggedReceipt, 'dead
   return Math.floor((Date.parse(deadline) - Date.parse(deletedAt)) / 1000);
 }
 
-/** What stands in the log for a recording. */
+/** The hash of a recording in the log: of `tenant/exam/attempt/recording`. */
 export function hashOfRecording({ tenantId, examId, attemptId, recordingId }: RecordingIds): string {
   return toBase64Url(sha256(utf8([tenantId, examId, attemptId, recordingId].join('/'))));
 }
 
-/** What stands in the log for a signed receipt. */
+/** The hash of a signed receipt in the log. */
 export function hashOfReceipt(jws: string): string {
   return toBase64Url(sha256(utf8(jws)));
 }

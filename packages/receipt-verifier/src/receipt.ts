@@ -47,7 +47,7 @@ export class ReceiptError extends Refusal {
   }
 }
 
-/** What a key of the set has signed. @throws ReceiptError */
+/** Verifies a signed receipt and parses its claims. @throws ReceiptError */
 export async function openReceipt(jws: string, keys: PublicKeys): Promise<ReceiptClaims> {
   if (!isCanonical(jws)) throw new ReceiptError('malformed', ['noJws']);
   const key = keyOf(jws, keys);
