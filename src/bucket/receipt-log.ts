@@ -152,9 +152,13 @@ export class ReceiptLog {
   async head(attempt = 1): Promise<StoredHead | HeadProblem | undefined> {
     // The latest is listed first.
     const { objects } = await this.#store.list(prefixOf('log-head', { tenant: this.#tenant }));
-    const [latest, ...older] = objects.filter(({ key }) => parseKey(key)?.type === 'log-head');
+    const heads = objects.flatMap((object) => {
+      const parsed = parseKey(object.key);
+      return parsed?.type === 'log-head' ? [{ ...object, size: parsed.size }] : [];
+    });
+    const [latest, ...older] = heads;
     if (!latest) return undefined;
-    const read = await this.readHead(latest.key);
+    const read = await this.#readHead(latest);
     // A later one has replaced it since it was listed.
     if (!read && attempt < MAX_LISTINGS) return this.head(attempt + 1);
     if (!read || read === 'unreadable') return 'unreadable';
@@ -165,10 +169,7 @@ export class ReceiptLog {
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
 
-  async readHead(key: string): Promise<Head | 'unreadable' | undefined> {
-    const parsed = parseKey(key);
-    const size = parsed?.type === 'log-head' ? parsed.size : undefined;
-    if (size === undefined) return 'unreadable';
+  #readHead({ key, size }: { key: string; size: number }): Promise<Head | 'unreadable' | undefined> {
     return readAs(this.#store, key, (body) => {
       const document = parseJson(head as unknown as z.ZodType<z.output<typeof head>>, body);
       // The edge must be that of a tree of this size.

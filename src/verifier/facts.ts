@@ -125,13 +125,13 @@ export class EventFacts {
   }
 
   async #checkKept({ objects, ref }: RecordingState, { lastMs }: RecordingFacts): Promise<void> {
-    const { bucket, report } = { bucket: this.#run.bucket, report: this.#run.report.bind(this.#run) };
+    const run = this.#run;
     if (!objects.restricted && isLast(lastMs, 'restricted', 'unrestricted') && (await this.#isRestricted(ref))) {
-      await report('restriction-missing', bucket.recordingName(ref), 'it may be played');
+      await run.report('restriction-missing', run.bucket.recordingName(ref), 'it may be played');
     }
     if (isLast(lastMs, 'erased', 'deletion-refused') && (await this.#isHeld(ref))) {
       const detail = `requested at ${toIso(lastMs.get('erased') ?? 0)}`;
-      await report('erasure-unfinished', bucket.recordingName(ref), detail);
+      await run.report('erasure-unfinished', run.bucket.recordingName(ref), detail);
     }
   }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { parseEventName } from '../../src/bucket/audit-trail.ts';
 import {
   keyOf,
   MAX_KEY_BYTES,
@@ -67,6 +68,8 @@ describe('keys', () => {
       keys.participantPrefix(place.tenant, 'p'),
       keys.receiptKey(place),
       keys.auditPrefix(5, place),
+      prefixOf('log-head', { tenant: place.tenant }),
+      prefixOf('log-queue', { tenant: place.tenant }),
     ];
     fc.assert(
       fc.property(refs, refs, (a, b) => {
@@ -91,6 +94,7 @@ describe('keys', () => {
     fc.assert(
       fc.property(refs, timesMs, ids, noises, (place, timeMs, participant, { noise, at }) => {
         const { recording: _, ...attempt } = place;
+        const { tenant } = place;
         const [unique, digest] = ['u1', '0123456789abcdef'];
         const named = { dayMs: fromDay(toDay(timeMs)), name: `${toKeyTime(timeMs)}-link-issued-u1.json` };
         const made: [string, object][] = [
@@ -101,6 +105,10 @@ describe('keys', () => {
           [keys.outboxKey(place.tenant, timeMs, unique), { type: 'outbox', tenant: place.tenant, timeMs, unique }],
           [keys.receiptKey(place), { type: 'receipt', ref: place }],
           [keyOf('audit', { ...place, timeMs, unique: named.name }), { type: 'audit', ref: place, ...named }],
+          [keyOf('log-head', { tenant, size: at }), { type: 'log-head', tenant, size: at }],
+          [keyOf('log-tile', { tenant, level: 1, index: at }), { type: 'log-tile', tenant, level: 1, index: at }],
+          [keyOf('log-entries', { tenant, index: at }), { type: 'log-entries', tenant, index: at }],
+          [keyOf('log-queue', { tenant, unique }), { type: 'log-queue', tenant, unique }],
         ];
         for (const object of Object.keys(RECORDING_OBJECTS) as RecordingObject[])
           made.push([keys.recordingKey(place, object), { type: 'recording', ref: place, object }]);
@@ -116,7 +124,7 @@ describe('keys', () => {
           const segments = key.split('/');
           const others = segments.flatMap((_segment, index) => {
             // The last segment of these is whatever the writer called it.
-            const isFree = /^(due|audit)$/.test(segments[0] ?? '') && index === segments.length - 1;
+            const isFree = /^(due|audit|log-queue)$/.test(segments[0] ?? '') && index === segments.length - 1;
             return (isFree ? [''] : ['', '-', '-.json']).map((other) => segments.with(index, other).join('/'));
           });
           return [`${key}/x`, segments.slice(0, -1).join('/'), ...others];
@@ -129,6 +137,14 @@ describe('keys', () => {
       }),
     );
   });
+
+  test.each([
+    '',
+    'link-issued.json',
+    '20260101T000000000Z-',
+    '20260101T000000000Z-danced-u.json',
+    'x-link-issued-u.json',
+  ])('of the audit trail with the name %j tell of no event', (name) => expect(parseEventName(name)).toBeUndefined());
 
   // What callers may not send is in test/http/refusals.test.ts.
   test.each(['../x', 'a/b', '', '-a', 'a\n', 'a b', 'a'.repeat(65)])('are not made with the id %j', (id) => {

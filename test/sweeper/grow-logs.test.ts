@@ -266,6 +266,37 @@ test('what is no submission takes the place of none, however much there is of it
   expect((await service.after(2 * HOUR_MS).sweep()).logged).toBe(1);
 });
 
+test('what another sweep has removed since it was listed is in a later head: nothing is appended to this one', async () => {
+  await erase(2);
+  service.clock.advance(2 * HOUR_MS);
+  const [submission = ''] = await service.keys('log-queue/');
+  const get: ObjectStore['get'] = async (key) => (key === submission ? undefined : service.store.get(key));
+  const report = await service.sweepOn(overriding(service.store, { get }));
+  expect([report.logged, report.failed, report.problems]).toEqual([0, 0, []]);
+  expect((await service.sweep()).logged).toBe(2);
+});
+
+test('what comes behind its place and is no submission, or by an unknown key, is told, and left where it is', async () => {
+  const stranger = await createSigner([privateJwk('stranger')]);
+  await service.put('log-queue/acme/forged', 'x');
+  await submitReceipts({ ...service.context, signer: stranger }, 'acme', [
+    { keptUntil: '2027-01-01', jws: 'x' } as Receipt,
+  ]);
+  const left = await service.keys('log-queue/');
+  const bodies = await Promise.all(
+    left.map(async (key) => ({ key, body: (await service.store.get(key)) ?? new Uint8Array() })),
+  );
+  await service.remove(...left);
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  service.clock.step(-3 * HOUR_MS);
+  for (const { key, body } of bodies) await service.store.put(key, body);
+  service.clock.step(3 * HOUR_MS);
+  const { problems } = await service.sweep();
+  expect(problems.map(({ code }) => code).sort()).toEqual(['log-key-unknown', 'log-submission-forged']);
+  expect(await service.keys('log-queue/')).toEqual(expect.arrayContaining(left));
+});
+
 test('a submission whose name no head could hold is none', async () => {
   await erase(1);
   await service.put(`log-queue/acme/${'x'.repeat(900)}`, 'x');
