@@ -361,8 +361,10 @@ const TABLE = {
   },
   'recording-unreadable': {
     status: 503,
-    title: 'The stored description of the recording cannot be read',
-    advice: 'Its description is damaged. It is deleted on time all the same. Report it to the operator.',
+    title: 'What is stored about the recording cannot be read',
+    advice:
+      'Its description, or the receipt of its deletion, is damaged. A recording is deleted on time all the same. Report it ' +
+      'to the operator.',
   },
   'store-unavailable': {
     status: 503,

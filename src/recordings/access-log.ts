@@ -15,7 +15,6 @@ import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AccessLogEntry } from '../model/recording.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
-import { readReceipt } from './read.ts';
 
 export interface AccessLogPage {
   readonly items: AccessLogEntry[];
@@ -69,8 +68,10 @@ function toEntry({ at, event, actor, reason, detail, requestId }: AuditEventDocu
 
 /** It exists, is being deleted, or left a receipt. */
 async function requireKnown(context: RecordingsContext, ref: RecordingRef): Promise<void> {
-  const objects = (await new Bucket(context).recording(ref))?.objects;
-  if (objects?.manifest || objects?.deleting || (await readReceipt(context, ref))) return;
+  const bucket = new Bucket(context);
+  const objects = (await bucket.recording(ref))?.objects;
+  // What the receipt says does not matter here, nor whether it can be read.
+  if (objects?.manifest || objects?.deleting || (await bucket.readReceipt(ref))) return;
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 

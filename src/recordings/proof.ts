@@ -76,7 +76,7 @@ export async function* proofFile(context: ProofContext, tenant: string): AsyncGe
   yield `],${JSON.stringify({ unsigned, unreadable, keys: { keys } }).slice(1)}\n`;
 }
 
-/** @throws ServiceError `recording-not-found`, `receipt-not-signed`, `log-unreadable` */
+/** @throws ServiceError `recording-not-found`, `recording-unreadable`, `receipt-not-signed`, `log-unreadable` */
 export async function receiptProof(context: ProofContext, ref: RecordingRef): Promise<ReceiptProof> {
   const receipt = await new Bucket(context).readReceipt(ref);
   if (receipt === 'unreadable') throw new ServiceError('recording-unreadable', 'The receipt cannot be read.');

@@ -59,10 +59,11 @@ async function absenceOf(context: RecordingsContext, ref: RecordingRef, state?: 
   return new ServiceError('recording-not-found', 'There is no such recording.');
 }
 
-/** Undefined where there is none, and where it cannot be read: `verify` reports that. */
+/** Undefined where there is none. @throws ServiceError `recording-unreadable` where it cannot be read, or was changed */
 export async function readReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt | undefined> {
   const receipt = await new Bucket(context).readReceipt(ref);
-  return receipt === 'unreadable' ? undefined : receipt;
+  if (receipt !== 'unreadable') return receipt;
+  throw new ServiceError('recording-unreadable', 'There is a receipt of its deletion, and it cannot be read.');
 }
 
 /** From memory where it was read shortly before. @throws ServiceError as `readLive` */

@@ -166,6 +166,10 @@ describe('after deletions and sweeps', () => {
       reasons: [{ code: 'changed-receipts' }, { code: 'missing-receipts' }],
     });
     expect([body.totals.deleted, body.notChecked.changedReceipts.items.length]).toEqual([6, 1]);
+    expectProblem(await api.call('get', `${deleted[0]?.path}/receipt-proof`), 503, 'recording-unreadable');
+    expectProblem(await api.call('get', deleted[0]?.path ?? ''), 503, 'recording-unreadable');
+    expectProblem(await api.call('delete', `${deleted[0]?.path}?reason=erasure`), 503, 'recording-unreadable');
+    expect((await api.call('get', `${deleted[0]?.path}/access-log`)).status).toBe(200);
     const headers = { authorization: await api.authorization(), accept: 'text/html' };
     const page = await fetch(`${api.url}/v1/report`, { headers });
     expect(await page.text()).toContain('Receipts that somebody else has changed or made: 1.');

@@ -80,7 +80,7 @@ test('a timeline that cannot be read is shown as none, and a receipt that cannot
   expect(await readRecording(service.context, ref)).toMatchObject({ state: 'stored', timeline: null });
   await service.erase(ref);
   await service.put(receiptKey(ref), '{');
-  await expect(readRecording(service.context, ref)).rejects.toMatchObject({ code: 'recording-not-found' });
+  await expect(readRecording(service.context, ref)).rejects.toMatchObject({ code: 'recording-unreadable' });
 });
 
 test('a document that is too large to be read stands in the way of nothing but its own recording', async () => {

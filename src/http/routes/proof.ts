@@ -58,7 +58,7 @@ export const proofOfRecording = operation(
       'Its signed receipt, and the path from it to the latest checkpoint of the log (RFC 6962, 2.1.1); `inclusion` is null ' +
       `while the receipt is too young to be in the log. ${OFFLINE}`,
     scopes: ['privacy:manage'],
-    problems: ['receipt-not-signed', 'log-unreadable'],
+    problems: ['recording-unreadable', 'receipt-not-signed', 'log-unreadable'],
     success: { description: 'The proof.', schema: proofOfReceipt },
     handle: ({ ctx, ref }) => receiptProof(ctx, ref),
   },

@@ -12,9 +12,10 @@ export const reportOfTenant = operation('get', '/v1/report', {
   description:
     'For an auditor: a verdict and what it rests on, what was recorded and deleted in the period, deletions on request and ' +
     'late ones, what is still held and until when, what was compared and what not, and how to check it. It never says yes ' +
-    'over something that it has not read, and does not see that a receipt is missing: the proof shows that. `Accept: ' +
-    'text/html`: the same as one page to print. It reads every held recording and every receipt of the period, so it may ' +
-    'take minutes; the command `report` has no limit of time.',
+    'over something that it has not read. Without `from` and `to` it also compares the receipts with their log, so that a ' +
+    'missing one is counted; over a part of that time only the proof shows it. `Accept: text/html`: the same as one page ' +
+    'to print. It reads every held recording and every receipt of the period, so it may take minutes; the command ' +
+    '`report` has no limit of time.',
   scopes: ['privacy:manage'],
   isOfTenant: true,
   query: reportQuery,
