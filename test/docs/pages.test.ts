@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { CAPABILITIES, type Capability } from '../../src/objectstore/needs.ts';
+import { FINDING_KINDS, NOT_CHECKED } from '../../src/verifier/findings.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -33,6 +34,15 @@ test.each(['needed', 'optional'])(
     expect(await read('docs/stores.md')).toContain(`\n${head}${rows.join('\n')}\n\n`);
   },
 );
+
+test.each([
+  ['what `verify` finds', '| Found |', '#### Not checked', Object.keys(FINDING_KINDS)],
+  ['what `verify` cannot check', '| `what` |', '### ProctoringVerifyNotSucceeded', Object.keys(NOT_CHECKED)],
+])('the page on operations explains all of %s, and nothing else', async (_, from, to, codes) => {
+  const [section = ''] = (await read('docs/operations.md')).split(from).slice(1).join(from).split(to);
+  const firstCells = section.match(/^\| `.*?\|/gm) ?? [];
+  expect(new Set(namesOf(firstCells.join('\n'), /(?<=`)[a-z-]+(?=`)/g))).toEqual(new Set(codes));
+});
 
 test('the index of decisions has all of them', async () => {
   const index = await read('docs/adr/README.md');
@@ -91,7 +101,8 @@ test('every path that a page or a comment names exists', async () => {
   for (const file of [...PAGES, ...SOURCES]) {
     const text = await read(file);
     const prose = file.endsWith('.md') ? text : (text.match(COMMENT) ?? []).join('\n');
-    const named = namesOf(prose, PATH);
+    // What is built is there only after a build.
+    const named = namesOf(prose, PATH).filter((path) => !path.includes('/dist/'));
     paths += named.length;
     missing.push(...named.filter((path) => !exists(path)).map((path) => `${file}: ${path}`));
   }

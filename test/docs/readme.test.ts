@@ -1,17 +1,16 @@
 // The front door tells the truth: each command of these pages is run as it stands there, each example in TypeScript too.
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { SCOPES } from '../http/calls.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
 import { callerOf, type Installation, install } from '../runtime/process.ts';
+import { blocksOf, paste, ROOT, run } from './blocks.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
 const PAGES = ['README.md', 'docs/integrations.md', 'docs/running.md', 'docs/sdk.md', 'docs/settings.md'];
 
 /** What cannot be run from within a test, and the step of CI that runs it instead. */
@@ -51,12 +50,8 @@ afterAll(async () => {
   await installation.remove();
 });
 
-/** Code blocks of a language, or of a language with a flag: `sh run`. */
 async function blocks(page: string, language: string): Promise<string[]> {
-  const text = await readFile(join(ROOT, page), 'utf8');
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) =>
-    block.replaceAll('http://localhost:8080', url),
-  );
+  return (await blocksOf(page, language)).map((block) => block.replaceAll('http://localhost:8080', url));
 }
 
 /** The command lines of a block, without the comments that end or fill them. */
@@ -71,18 +66,9 @@ function isElsewhere(block: string): boolean {
   return listed.length > 0;
 }
 
-/** What a program printed. */
-async function run(file: string, args: readonly string[], given: NodeJS.ProcessEnv = {}, cwd = ROOT): Promise<string> {
-  return (await promisify(execFile)(file, args, { cwd, env: { ...installation.env, ...given } })).stdout;
-}
-
-/** Pastes every block into one shell, in order. */
-function paste(script: readonly string[], given?: NodeJS.ProcessEnv, cwd?: string): Promise<string> {
-  return run('bash', ['--norc', '-euo', 'pipefail', '-c', script.join('\necho\n')], given, cwd);
-}
-
 async function pasteBlocks(page: string): Promise<string> {
-  return paste((await blocks(page, 'sh')).filter((block) => block.trim() !== 'npm start' && !isElsewhere(block)));
+  const commands = (await blocks(page, 'sh')).filter((block) => block.trim() !== 'npm start' && !isElsewhere(block));
+  return paste(commands, installation.env);
 }
 
 describe('the commands', () => {
@@ -100,7 +86,7 @@ describe('the commands', () => {
     await until(() => output.includes('/assessment"'));
     const lines = output.split('\n').filter((line) => /^(A=|curl)/.test(line));
     expect(lines).toHaveLength(4);
-    const printed = await paste(lines);
+    const printed = await paste(lines, installation.env);
     expect(printed).toMatch(/^recording [0-9a-v]{36}$/m);
     for (const part of ['"state":"stored"', '"url":"http', '"deleteBy":']) expect(printed).toContain(part);
     expect(output).not.toContain((await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim());
@@ -130,7 +116,7 @@ describe('the commands', () => {
       const found = [...commands].filter((command) => command.includes(part));
       expect({ part, found }).toEqual({ part, found: [expect.any(String)] });
       for (const command of found) left.delete(command);
-      const given = { EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` };
+      const given = { ...installation.env, EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` };
       return paste(found, given, installation.dataDir);
     }
     const held = async () => JSON.parse(await order('$P/recordings"'));
@@ -190,11 +176,12 @@ test('the examples in TypeScript are typed, and run', async () => {
   for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
   const config = { extends: join(ROOT, 'tsconfig.json'), include: ['src'] };
   await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
-  await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place]).catch(({ stdout }) => {
+  await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place], installation.env).catch(({ stdout }) => {
     throw new Error(stdout);
   });
   const token = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', SCOPES.join(' ')];
-  const given = { API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token)).trim() };
+  const { env } = installation;
+  const given = { ...env, API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token, env)).trim() };
   const printed: string[] = [];
   for (const example of examples) {
     const args = ['--conditions=source', '--no-warnings', '--input-type=module-typescript', '-e', example];

@@ -108,7 +108,7 @@ describe('check', () => {
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^The proof holds\.\nOrganisation \(tenant\) university\./);
     expect(out).toMatch(/Does the log agree with 1 checkpoint of your own\? The newest covers 16 entries\. Yes\./);
-    expect(out).toMatch(/Whether 104 entries at the end of the log were written anew/);
+    expect(out).toContain('Whether the end of the log (104 entries) was written anew');
     expect(out).toMatch(/Recording \S+ was deleted on [^,]+, 3 hours before its deadline/);
     expect(out).not.toMatch(/No\./);
   });

@@ -30,7 +30,7 @@ export const en = {
   notHeld:
     'Whether this is the latest log, and whether all of it was written anew. Keep the checkpoints that the service sends with webhooks and reports, and check the next proof against them.',
   notCovered: (entries: string) =>
-    `Whether ${entries} at the end of the log were written anew: they are younger than the newest checkpoint of your own.`,
+    `Whether the end of the log (${entries}) was written anew: it is younger than the newest checkpoint of your own.`,
   keysFromFile:
     'Who has signed. The keys came with the proof, so whoever made the proof may have made the keys. Get them in another way, and check again.',
   since: (age: string) => `What happened since the file was made, by its own account ${age} ago.`,

@@ -27,7 +27,7 @@ export const nl: Words = {
   notHeld:
     'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
   notCovered: (entries) =>
-    `Of de laatste ${entries} van het logboek zijn herschreven: die zijn jonger dan uw nieuwste controlepunt.`,
+    `Of het einde van het logboek (${entries}) is herschreven: het is jonger dan uw nieuwste controlepunt.`,
   keysFromFile:
     'Wie heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
   since: (age) => `Wat er is gebeurd sinds het bestand is gemaakt, volgens zijn eigen opgave ${age} geleden.`,
