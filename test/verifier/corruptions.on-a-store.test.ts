@@ -10,7 +10,7 @@ import { type Built, build, LATER_MS, OPTIONS } from './bucket.ts';
 import { CORRUPTIONS, putMedia } from './corruptions.ts';
 
 /** One of so many in an ordinary run. */
-const EVERY = process.env.TEST_ALL_CORRUPTIONS ? 1 : 12;
+const EVERY = process.env.TEST_ALL_CORRUPTIONS ? 1 : 24;
 /**
  * An upload that was ended cannot be opened again under its id. And the embedded store's dates of uploads never go back, as
  * the clock does here after each: one that is begun would stay young.

@@ -48,6 +48,6 @@ test('an outage that is longer than the deletion margin is told in seconds, alik
 });
 
 test.each(MISTAKES)('it is caught that $name', async (mistake) => {
-  const { broken } = await simulateYear({ ...WEEKS, recordings: 200, mistake, troubles: mistake.troubles });
+  const { broken } = await simulateYear({ ...WEEKS, days: 10, recordings: 200, mistake, troubles: mistake.troubles });
   expect(broken).toContain(mistake.breaks);
 });

@@ -4,8 +4,8 @@ import { MISTAKES } from './mistakes.ts';
 import { judge, RULES } from './oracle.ts';
 import { Session } from './session.ts';
 
-const SESSIONS = 40;
-const CLEAN_SESSIONS = 10;
+const SESSIONS = 25;
+const CLEAN_SESSIONS = 5;
 const seeds = (count: number) => Array.from({ length: count }, (_, place) => place + 1);
 
 test.each(seeds(SESSIONS))('every rule holds in session %d', async (seed) => {
