@@ -35,11 +35,11 @@ export function rulesOf(settings: Report['settings']): string[] {
     `For this organisation the service is set to ${afterAssessment} after the assessment, and to ${unassessed} after ` +
       `recording, if it is never assessed.${tenantOrderSeconds === null ? '' : ` The organisation has ordered at most ${words(tenantOrderSeconds)}.`}`,
     'Restricting a recording (no playback) does not extend its deadline.',
-    `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline, so that an outage makes nothing late.`,
+    `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline. An outage that is shorter makes nothing late.`,
     `The policy keeps logs for 12 months (8.5). Here each receipt is kept for ${words(logRetentionSeconds)}, then deleted.`,
     'These are the settings of today; a receipt has the deadline that applied when its recording was deleted. When an ' +
-      'organisation orders a shorter retention, it also holds for what is already recorded. What has been kept for longer ' +
-      'by then gets a deadline that has passed, and is reported as late.',
+      'organisation orders a shorter retention, it also holds for what is already recorded. What is older than that by ' +
+      'then is past its new deadline, and is reported as late.',
   ];
 }
 
@@ -60,12 +60,13 @@ function words(seconds: number): string {
 /** What no report checks. */
 export function neverChecked({ isLogCompared }: { readonly isLogCompared: boolean }): string[] {
   const what = isLogCompared
-    ? 'Whether a receipt is missing that never came into the log, or that the log was made to forget.'
+    ? 'Whether the log of receipts was written anew, without some of them.'
     : 'Whether a receipt is missing.';
   return [`${what} The checker of the proof finds that out.`, ...NEVER_CHECKED];
 }
 
 const NEVER_CHECKED: readonly string[] = [
+  'Whether a receipt was removed before it came into the log. The operator checks that with `verify`.',
   'Whether the deadlines in receipts, and the times of assessment behind them, were right.',
   'Whether something that was deleted is in the store again. The operator checks that with `verify`.',
   'Recordings that began while this report was made. They may be missing.',
@@ -75,8 +76,8 @@ const NEVER_CHECKED: readonly string[] = [
 
 export const HOW_TO_CHECK: Readonly<Report['howToCheck']> = [
   {
-    step: 'Download the receipts of each exam as a table, and compare in each line the time of the deletion with the deadline: the numbers should be those of this report.',
-    call: '`GET /v1/exams/{exam}/receipts?deletedAfter={from}&deletedBefore={to}` with `Accept: text/csv`, at the address of the service. The columns are `deletedAt` and `deadline`.',
+    step: 'Download the receipts of each exam as a table, and compare in each line the time of the deletion with the deadline: the numbers should be those of this report. Do it soon, because receipts are deleted too: see “The rules”.',
+    call: '`GET /v1/exams/{exam}/receipts?deletedAfter={from}&deletedBefore={to}` with `Accept: text/csv`, at the address of the service. Compare the columns `deletedAt` and `deadline`.',
   },
   {
     step: 'Compare the times of assessment with those in the assessment system.',
@@ -84,7 +85,7 @@ export const HOW_TO_CHECK: Readonly<Report['howToCheck']> = [
   },
   {
     step: 'Keep the checkpoint of this report where the operator cannot change it.',
-    call: 'The text at “Checkpoint”, or the whole report as JSON: `GET /v1/report`.',
+    call: 'The text at “Checkpoint”, or the whole report as JSON, in a file `report.json`: `GET /v1/report`.',
   },
   {
     step: 'Download the public keys of the service once, early, and compare them with the operator by another way, such as the contract.',

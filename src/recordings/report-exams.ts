@@ -3,6 +3,9 @@ import type { RecordingKind } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { ReportedExam } from './report-schema.ts';
 
+/** `exam-2` before `exam-10`. */
+const collator = new Intl.Collator('en', { numeric: true });
+
 /** Exams with a row of their own. */
 export const MAX_EXAMS = 500;
 
@@ -100,7 +103,9 @@ export class ExamTotals {
   result() {
     const rows = [...this.#byExam].map(([examId, sums]): ReportedExam => ({ examId, ...sums.result() }));
     const isWrong = ({ late, overdue }: ReportedExam) => late + overdue > 0;
-    const byName = rows.toSorted((a, b) => Number(isWrong(b)) - Number(isWrong(a)) || (a.examId < b.examId ? -1 : 1));
+    const byName = rows.toSorted(
+      (a, b) => Number(isWrong(b)) - Number(isWrong(a)) || collator.compare(a.examId, b.examId),
+    );
     return { rows: byName, leftOut: this.#leftOut.size, totals: this.#all.result() };
   }
 

@@ -6,19 +6,28 @@ import { entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { toDay } from '../model/times.ts';
 
-/** Entries come into the log by the days of their deletions, but for what sweeps are behind. */
+/** Entries come into the log by the days of their deletions, but for what sweeps are behind: no longer than this. */
 const IN_ORDER_WITHIN_MS = 3 * DAY_MS;
 
 /** The entries whose receipts are kept for longer than this day: about fifty bytes each in memory. */
 export class LogComparison {
   readonly #live = new LiveEntries();
   #late = 0;
+  readonly #loggedBeforeMs: number;
+  #unlogged = 0;
 
-  private constructor() {}
+  private constructor(nowMs: number) {
+    this.#loggedBeforeMs = nowMs - IN_ORDER_WITHIN_MS;
+  }
+
+  /** With a log that there is not: every receipt is missing in it. */
+  static ofNone(nowMs: number): LogComparison {
+    return new LogComparison(nowMs);
+  }
 
   /** Reads the log backwards as far as its receipts are kept, 256 entries a GET. Undefined where some are missing or damaged. */
   static async read(log: ReceiptLog, tenant: string, head: Head, nowMs: number): Promise<LogComparison | undefined> {
-    const comparison = new LogComparison();
+    const comparison = new LogComparison(nowMs);
     const [today, longBefore] = [toDay(nowMs), toDay(nowMs - IN_ORDER_WITHIN_MS)];
     let entries: readonly string[] | undefined = head.entries;
     for (let index = Math.floor(head.size / TILE_WIDTH) - 1; ; index -= 1) {
@@ -41,7 +50,13 @@ export class LogComparison {
   /** Call it with every receipt. */
   see(receipt: Receipt): void {
     const entry = entryOf(receipt);
-    if (entry) this.#live.account(entry, receipt.supersedes);
+    const isLogged = !entry || this.#live.account(entry, receipt.supersedes);
+    if (!isLogged && Date.parse(receipt.verifiedAt) < this.#loggedBeforeMs) this.#unlogged += 1;
+  }
+
+  /** How many signed receipts should be in the log, and are not. Call it after every receipt was passed to `see`. */
+  get unlogged(): number {
+    return this.#unlogged;
   }
 
   /** How many entries are of deletions after their deadline. */

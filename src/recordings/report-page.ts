@@ -47,14 +47,14 @@ export function reportPage(report: Report): string {
     heldOf(report),
     restrictionsOf(report),
     notCheckedOf(report),
+    section('What was compared', list(report.compared.map(prose))),
     examsOf(report),
     lateOf(report),
     reasonsOf(report),
-    section('What was compared', list(report.compared.map(prose))),
+    onRequestOf(report),
     section('The rules', list(rulesOf(report.settings).map(prose))),
     howToCheckOf(report),
     checkpointOf(report),
-    onRequestOf(report),
     footerOf(report),
     '</main></body></html>',
     '',
@@ -66,21 +66,28 @@ function policyOf(style: string): string {
   return [`default-src 'none'`, `style-src 'sha256-${hash}'`, `base-uri 'none'`, `form-action 'none'`].join('; ');
 }
 
-function figures({ totals, closest }: Report): string {
-  const { begun, deleted, held, late, overdue } = totals;
-  const { earliestDeletableFrom, earliestDeleteBy, latestDeleteBy } = totals;
+function figures({ totals, closest, notChecked: { missingReceipts } }: Report): string {
+  const { begun, deleted, held, late, onRequest, overdue } = totals;
+  const { earliestDeletableFrom, earliestDeleteBy, latestDeleteBy, latestDeleteByIfAssessed } = totals;
   const looksOf = (number: number) => (number > 0 ? 'wrong' : '');
   const figure = (name: string, html: string, looks = '') =>
     `<div><dt>${escaped(name)}</dt><dd class="${looks}">${html}</dd></div>`;
   const entries = [
-    figure('Deleted', inDigits(deleted)),
+    figure('Deleted, by receipts', inDigits(deleted)),
+    ...(missingReceipts
+      ? [figure('Deleted, without a receipt that can be read', inDigits(missingReceipts), 'wrong')]
+      : []),
     figure('Deleted after the deadline', inDigits(late), looksOf(late)),
     ...(closest ? [figure(closestOf(closest), distance(closest), 'small')] : []),
+    figure('Deleted on request', inDigits(onRequest)),
     figure('Still held', inDigits(held)),
     figure('Past the deadline now', inDigits(overdue), looksOf(overdue)),
     ...(earliestDeleteBy !== null && latestDeleteBy !== null
       ? [figure('Deadlines of what is held', timeSpan(earliestDeleteBy, latestDeleteBy), 'small')]
       : []),
+    ...(latestDeleteByIfAssessed === null
+      ? []
+      : [figure('Latest deadline, if assessed later', time(latestDeleteByIfAssessed), 'small')]),
     ...(earliestDeletableFrom === null ? [] : [figure('May be gone from', time(earliestDeletableFrom), 'small')]),
     figure('Begun in the period', inDigits(begun)),
   ];
@@ -168,14 +175,14 @@ function restrictionsOf({ restrictions }: Report): string {
   return tabled('Restricted: held, and not played', {
     columns,
     rows: restrictions.items,
-    after: leftOut(restrictions.leftOut),
+    after: `${leftOut(restrictions.leftOut)}<p>A restriction does not extend the deadline. What is needed longer has to be exported before it.</p>`,
   });
 }
 
-function notCheckedOf({ notChecked }: Report): string {
+function notCheckedOf({ notChecked, totals }: Report): string {
   const { unreadableReceipts, changedReceipts, isLogUnreadable, unreadableDescriptions, unknownKeys } = notChecked;
-  const { receiptsExpiredBefore, unsignedReceipts, uncheckedSignatures, missingReceipts, lateInLog, notes } =
-    notChecked;
+  const { receiptsExpiredBefore, unsignedReceipts, uncheckedSignatures, notes } = notChecked;
+  const { missingReceipts, lateInLog, unloggedReceipts } = notChecked;
   const found = [
     ...unread('Receipts that cannot be read', unreadableReceipts),
     ...unread('Receipts that somebody else has changed or made', changedReceipts),
@@ -185,7 +192,12 @@ function notCheckedOf({ notChecked }: Report): string {
     ...(missingReceipts
       ? [glaring(`Deletions in the log of receipts without a receipt that can be read: ${inDigits(missingReceipts)}.`)]
       : []),
-    ...(lateInLog ? [glaring(`Deletions after their deadline, by the log of receipts: ${inDigits(lateInLog)}.`)] : []),
+    ...(unloggedReceipts
+      ? [glaring(`Signed receipts that should be in the log by now, and are not: ${inDigits(unloggedReceipts)}.`)]
+      : []),
+    ...(lateInLog && lateInLog > totals.late
+      ? [glaring(`Late deletions in the log that no receipt here tells of: ${inDigits(lateInLog - totals.late)}.`)]
+      : []),
     ...unread('Held recordings whose description cannot be read', unreadableDescriptions),
     ...(unknownKeys > 0 ? [glaring(`Objects that this service did not make: ${inDigits(unknownKeys)}.`)] : []),
     ...(receiptsExpiredBefore === null
@@ -224,8 +236,8 @@ function examsOf({ exams, examsLeftOut, totals }: Report): string {
     numbers('Begun', (sums) => numberCell(sums.begun)),
   ];
   const note =
-    'Begun: recordings that began in the period, and are still held or have a receipt. One that was lost without a ' +
-    'receipt is in neither, and is not counted; nor is one that was given up before anything of it arrived.';
+    'Begun: recordings that began in the period, and are still held or have a receipt. A recording that was lost without ' +
+    'a receipt is not counted; nor is one that was given up before anything of it arrived.';
   return tabled('Recorded and deleted in the period, by exam', {
     columns,
     rows: exams.filter(({ begun, deleted }) => begun + deleted > 0),
@@ -251,7 +263,7 @@ function lateOf({ late }: Report): string {
 function reasonsOf({ reasons, closest, totals }: Report): string {
   const title = 'Why recordings were deleted';
   const columns: Column<{ readonly reason?: ReportedDeletion['reason']; readonly deleted: number }>[] = [
-    { name: 'Why', cell: ({ reason }) => ({ html: reason ? escaped(MEANING[reason]) : '' }) },
+    { name: 'Why (clause of the policy)', cell: ({ reason }) => ({ html: reason ? escaped(MEANING[reason]) : '' }) },
     numbers('Deleted', ({ deleted }) => numberCell(deleted)),
   ];
   const after = closest
@@ -310,7 +322,7 @@ function onRequestOf({ onRequest }: Report): string {
     },
   ];
   const after = about(
-    'The account is the one that the organisation’s own token named in the request. A name that is no opaque id is shown as a hash: `sha256:…`.',
+    'The account is the one in the token with which a system of the organisation made the request. A name that is no opaque id is shown as a hash: `sha256:…`.',
     'How long a deletion took after it was asked for is not in this report. The access log of a recording has the time of ' +
       'the request: `GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log`, the event `erased`.',
   );

@@ -75,6 +75,7 @@ export const VERDICT_REASONS = [
   'unsigned-receipts',
   'unchecked-signatures',
   'missing-receipts',
+  'unlogged-receipts',
   'late-in-log',
   'log-unreadable',
   'unreadable-descriptions',
@@ -164,6 +165,11 @@ export const report = z
         example: 0,
         description:
           'Deletions after their deadline that the log has, whatever the receipts say. Null: it was not compared.',
+      }),
+      unloggedReceipts: count.nullable().meta({
+        example: 0,
+        description:
+          'Signed receipts that are older than three days, and are not in the log. Null: it was not compared.',
       }),
       notes: z
         .array(z.string())

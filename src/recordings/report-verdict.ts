@@ -21,10 +21,11 @@ export function verdictOf(facts: Facts): Report['verdict'] {
 
 function summaryOf(answer: Report['verdict']['answer'], facts: Facts, reasons: readonly Reason[]): string {
   const why = reasons.map(({ sentence }) => sentence).join(' ');
-  if (answer === 'no') return `No. ${why}`;
-  const found = `${ofDeletedIn(facts)} ${ofHeldIn(facts)}`;
-  if (answer === 'yes') return `Yes, by the receipts. ${found}`;
-  return `Not everything could be checked. ${why} Of what could be read: ${found}`;
+  const held = ofHeldIn(facts);
+  if (answer === 'no') return `No. ${why}${facts.totals.overdue > 0 ? '' : ` ${held}`}`;
+  const deleted = ofDeletedIn(facts);
+  if (answer === 'yes') return `Yes, by the receipts. ${deleted} ${held}`;
+  return `Not everything could be checked. ${why} What could be read says this. ${deleted} ${held}`;
 }
 
 function ofDeletedIn({ totals: { deleted } }: Facts): string {
@@ -43,7 +44,7 @@ function ofHeldIn({ totals: { held }, generatedAt }: Facts): string {
 /** What the answer does not rest on. */
 function limitOf({ checkpoint, notChecked }: Facts): string {
   if (notChecked.missingReceipts !== null) {
-    return 'Receipts were compared with the log of the service itself. That nobody wrote that log again is seen by the checker of the proof: see “How to check this report”.';
+    return 'Receipts were compared with the log of the service itself. Whoever controls the service could have written that log anew. Only the checker of the proof would show that: see “How to check this report”.';
   }
   return checkpoint === null && !notChecked.isLogUnreadable
     ? 'A receipt that is missing is not seen by this report, and there is no log of receipts that would show it.'
@@ -58,7 +59,9 @@ function brokenOf({ totals: { late, overdue }, closest, notChecked }: Facts): Re
     ...reasonIf(
       late > 0,
       'deleted-late',
-      `${some(late, 'recording')} ${were(late)} deleted after the deadline, the latest ${latest} after it.`,
+      late === 1
+        ? `1 recording was deleted ${latest} after its deadline.`
+        : `${inDigits(late)} recordings were deleted after their deadlines, up to ${latest} after them.`,
     ),
     ...reasonIf(
       lateInLog > late,
@@ -79,6 +82,7 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
   const changed = numberOf(notChecked.changedReceipts);
   const descriptions = numberOf(notChecked.unreadableDescriptions);
   const missing = notChecked.missingReceipts ?? 0;
+  const unlogged = notChecked.unloggedReceipts ?? 0;
   const { unknownKeys, receiptsExpiredBefore: before } = notChecked;
   const isClockRight = storeClock !== null && !clocksDiffer(Date.parse(generatedAt), Date.parse(storeClock));
   const isNothingKnown = totals.begun + totals.deleted + totals.held === 0;
@@ -108,6 +112,11 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
       missing > 0,
       'missing-receipts',
       `The log of receipts has ${some(missing, 'entry', 'entries')} without a receipt that can be read.`,
+    ),
+    ...reasonIf(
+      unlogged > 0,
+      'unlogged-receipts',
+      `${some(unlogged, 'signed receipt')} ${were(unlogged)} never brought into the log, or the log has lost ${unlogged === 1 ? 'it' : 'them'}.`,
     ),
     ...reasonIf(
       notChecked.isLogUnreadable,

@@ -4,7 +4,7 @@ import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts'
 import { Bucket } from '../bucket/bucket.ts';
 import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
-import { checkpointOf, ReceiptLog } from '../bucket/receipt-log.ts';
+import { checkpointOf, ReceiptLog, type StoredHead } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -94,11 +94,10 @@ class Reading {
     const log = new ReceiptLog(this.#context.store, this.#tenant, this.#context.signer);
     const head = await log.head();
     await this.#readHeld();
+    const hasLog = head !== undefined;
+    const canCompare = this.#isWhole && typeof head !== 'string';
     // Before the receipts: what is in the log then has one.
-    const canCompare = this.#isWhole && head !== undefined && typeof head !== 'string';
-    const comparison = canCompare
-      ? await LogComparison.read(log, this.#tenant, head.head, this.#startedAtMs)
-      : undefined;
+    const comparison = canCompare ? await this.#readLog(log, head) : undefined;
     await this.#readReceipts(comparison);
     const finishedAtMs = this.#context.now();
     const { rows, leftOut, totals } = this.#exams.result();
@@ -115,9 +114,10 @@ class Reading {
         unsignedReceipts: this.#unsigned,
         uncheckedSignatures: this.#uncheckedSignatures,
         isLogUnreadable: typeof head === 'string' || (canCompare && !comparison),
-        missingReceipts: comparison?.countMissing() ?? null,
-        lateInLog: comparison?.late ?? null,
-        notes: neverChecked({ isLogCompared: comparison !== undefined }),
+        missingReceipts: (hasLog ? comparison?.countMissing() : undefined) ?? null,
+        lateInLog: (hasLog ? comparison?.late : undefined) ?? null,
+        unloggedReceipts: comparison?.unlogged ?? null,
+        notes: neverChecked({ isLogCompared: hasLog && comparison !== undefined }),
       },
       settings: this.#settings(),
       checkpoint: checkpointOf(head),
@@ -129,7 +129,7 @@ class Reading {
       version: 1,
       number: this.#numberOf(facts.period),
       tenantId: this.#tenant,
-      verdict: verdictOf({ ...facts, isSigning: this.#context.signer !== undefined || head !== undefined }),
+      verdict: verdictOf({ ...facts, isSigning: this.#context.signer !== undefined || hasLog }),
       ...facts,
       reasons: DELETION_REASONS.map((reason) => ({ reason, deleted: this.#reasons.get(reason) ?? 0 })),
       exams: rows,
@@ -142,10 +142,16 @@ class Reading {
       serviceVersion: this.#context.version,
       compared: comparedWith({
         areSignaturesChecked: this.#context.signer !== undefined,
-        isLogCompared: comparison !== undefined,
+        isLogCompared: hasLog && comparison !== undefined,
       }),
       howToCheck: HOW_TO_CHECK.map((step) => ({ ...step })),
     };
+  }
+
+  async #readLog(log: ReceiptLog, head: StoredHead | undefined): Promise<LogComparison | undefined> {
+    return head
+      ? LogComparison.read(log, this.#tenant, head.head, this.#startedAtMs)
+      : LogComparison.ofNone(this.#startedAtMs);
   }
 
   #numberOf({ from, to }: Report['period']): string {

@@ -82,7 +82,7 @@ export function reportText({ number, tenantId, period, verdict, totals, closest,
       ? []
       : [
           `  Deletions in the log of receipts without a receipt that can be read: ${notChecked.missingReceipts}.`,
-          `  Deletions after their deadline, by the log of receipts: ${notChecked.lateInLog}.`,
+          `  Late deletions in the log that no receipt here tells of: ${Math.max((notChecked.lateInLog ?? 0) - late, 0)}.`,
         ]),
     ...notChecked.notes.map((note) => `  ${note}`),
   ];

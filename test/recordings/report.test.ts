@@ -75,7 +75,9 @@ describe('the verdict', () => {
     await service.sweep();
     const made = await report();
     expect(made.verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'deleted-late' }] });
-    expect(made.verdict.summary).toBe('No. 1 recording was deleted after the deadline, the latest 3 hours after it.');
+    expect(made.verdict.summary).toBe(
+      `No. 1 recording was deleted 3 hours after its deadline. No recording was held at ${minuteOf(made.generatedAt)} UTC.`,
+    );
     expect(made.late).toMatchObject({ items: [{ recordingId: late.recording }], leftOut: 0 });
     expect(made.closest).toMatchObject({ recordingId: late.recording, lateSeconds: made.late.items[0]?.lateSeconds });
     expect(made.exams).toMatchObject([{ examId: 'math', deleted: 2, late: 1, onRequest: 1 }]);
@@ -123,7 +125,9 @@ describe('the verdict', () => {
     await spoil(ref, held);
     const made = await report();
     expect([made.verdict.answer, codesOf(made)]).toEqual(['unknown', [code]]);
-    expect(made.verdict.summary).toMatch(/^Not everything could be checked\. 1 [\s\S]* Of what could be read: /);
+    expect(made.verdict.summary).toMatch(
+      /^Not everything could be checked\. 1 [\s\S]* What could be read says this\. /,
+    );
   });
 
   test('is no, with what could not be read, where both are so', async () => {
@@ -173,7 +177,7 @@ describe('what the answer rests on', () => {
     const made = await report();
     expect(made.checkpoint).toContain('proctoring-recordings/acme\n1\n');
     expect(made.verdict.limit).toMatch(
-      /^Receipts were compared with the log .* is seen by the checker of the proof: see /,
+      /^Receipts were compared with the log .* Only the checker of the proof would show that: see /,
     );
     const part = await report({ fromMs: service.clock.now() - DAY_MS });
     expect(part.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
@@ -318,6 +322,26 @@ describe('what the log of receipts says', () => {
     expect(reportText(made)).toContain('without a receipt that can be read: 1.');
   });
 
+  test('that has lost its entries, or all of itself, keeps the answer from being yes', async () => {
+    const early = await service.keys('log/acme/heads/');
+    const before = await Promise.all(early.map(async (key) => [key, await service.store.get(key)] as const));
+    const late = await service.record({ attempt: 'a4' });
+    await service.after(HOUR_MS).erase(late);
+    await service.after(4 * DAY_MS).sweep();
+    expect((await reportOf()).verdict).toMatchObject({ answer: 'yes', reasons: [] });
+    for (const key of await service.keys('log/acme/heads/')) await service.remove(key);
+    for (const [key, body] of before) await service.put(key, body ?? new Uint8Array());
+    const rolledBack = await reportOf();
+    expect(rolledBack.notChecked).toMatchObject({ missingReceipts: 0, unloggedReceipts: 1 });
+    expect(rolledBack.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'unlogged-receipts' }] });
+    for (const key of await service.keys('log/')) await service.remove(key);
+    const without = await reportOf();
+    expect(without.notChecked).toMatchObject({ missingReceipts: null, unloggedReceipts: 4 });
+    expect(without.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'unlogged-receipts' }] });
+    const page = reportPage(without);
+    expect(page).toContain('Signed receipts that should be in the log by now, and are not: 4.');
+  });
+
   test('of a deletion that was late stays, whatever becomes of its receipt', async () => {
     const receipt = (await service.receiptOf(refs[0] as RecordingRef)) as Receipt;
     const { jws: _, ...claims } = { ...receipt, deadline: toIso(Date.parse(receipt.deletedAt) - DAY_MS) };
@@ -386,7 +410,7 @@ test('rows are as many as people read, and the worst; the totals have all', asyn
   );
   expect(made.totals).toMatchObject({ deleted: many + 1, late: many });
   expect(made.verdict.summary).toContain(
-    `${many} recordings were deleted after the deadline, the latest 4 minutes 10 seconds`,
+    `${many} recordings were deleted after their deadlines, up to 4 minutes 10 seconds after them.`,
   );
   const page = reportPage(made);
   expect(page).toContain(`Here are ${MAX_ROWS}; left out: ${many - MAX_ROWS}.`);
@@ -421,7 +445,7 @@ describe('the page', () => {
     );
   });
 
-  test('begins with the answer, the numbers and what is held, and ends with what was requested', async () => {
+  test('begins with the answer, the numbers, what is held and what was not checked, and ends with how to check it', async () => {
     service = startRetention();
     await service.after(HOUR_MS).erase(await service.record());
     await service.record({ attempt: 'a2' });
@@ -433,14 +457,14 @@ describe('the page', () => {
       'Was everything deleted in time?',
       'Still held, and until when',
       'What was not checked',
+      'What was compared',
       'Recorded and deleted in the period, by exam',
       'Deleted after their deadline',
       'Why recordings were deleted',
-      'What was compared',
+      'Deleted on request',
       'The rules',
       'How to check this report',
       'Checkpoint',
-      'Deleted on request',
     ]);
     expect(page).toContain(`Report <span class="id">${made.number}</span>`);
     expect(page).toContain('<strong>Organisation (tenant) acme</strong>');

@@ -642,6 +642,7 @@ export interface Report {
         | 'unsigned-receipts'
         | 'unchecked-signatures'
         | 'missing-receipts'
+        | 'unlogged-receipts'
         | 'late-in-log'
         | 'log-unreadable'
         | 'unreadable-descriptions'
@@ -1070,6 +1071,10 @@ export interface Report {
      * Deletions after their deadline that the log has, whatever the receipts say. Null: it was not compared.
      */
     lateInLog: number | null;
+    /**
+     * Signed receipts that are older than three days, and are not in the log. Null: it was not compared.
+     */
+    unloggedReceipts: number | null;
     /**
      * What such a report never checks.
      */
