@@ -117,6 +117,18 @@ export class Attempt {
     return this.term(ref).deadlineMs;
   }
 
+  /** The deadline that had passed, or not, at an earlier time: assessments that were written later do not count. */
+  deadlineAtMs({ recording }: Pick<RecordingRef, 'recording'>, atMs: number): number {
+    const state = this.#byId.get(recording);
+    const known = this.assessments.filter(
+      ({ isNoncurrent, lastModifiedMs }) => !isNoncurrent && lastModifiedMs <= atMs,
+    );
+    return termOf(this.#policy, this.ref.tenant, {
+      createdAtMs: state ? this.createdAtMs(state) : createdAtOf(recording),
+      assessedAtMs: known.length === 0 ? undefined : Math.min(...known.map(({ completedAtMs }) => completedAtMs)),
+    }).deadlineMs;
+  }
+
   /** From when on a sweep may have deleted a recording of this attempt, in milliseconds since the epoch. */
   deletableFromMs(ref: Pick<RecordingRef, 'recording'>, leadMs: number): number {
     return deletableFromMs(this.term(ref), leadMs);

@@ -234,7 +234,8 @@ class Purge {
       participantId: manifest?.participantId ?? known?.participantId ?? null,
       reason: known?.reason ?? candidate.reason,
       deadline: known?.deadline ?? toIso(candidate.deadlineMs),
-      deletedAt: known?.deletedAt ?? toIso(job.deletedAtMs),
+      // What was there again, after an earlier deletion, was there until now.
+      deletedAt: toIso(job.deletedAtMs),
       verifiedAt: toIso(this.#context.now()),
       objects: deleted.objects + state.items.length - noncurrent + (manifest ? 1 : 0) + (known?.objects ?? 0),
       versions: deleted.versions + noncurrent + (known?.versions ?? 0),

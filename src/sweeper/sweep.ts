@@ -225,14 +225,27 @@ class ChunkSweep {
     if (state.objects.deleting) {
       // The intent is what counts; its reason and actor are for the receipt.
       const intent = await bucket.read(state.ref, 'deleting').catch(() => undefined);
-      const { reason, actor } = intent && intent !== 'unreadable' ? intent : UNKNOWN_INTENT;
-      // A young one may have opened its upload since the uploads were listed.
-      return { state, areUploadsListed: isListing && !wasYoung, deadlineMs, reason, actor, hasIntent: true };
+      const known = intent && intent !== 'unreadable' ? intent : undefined;
+      const { reason, actor } = known ?? UNKNOWN_INTENT;
+      // What was overdue stays late, whatever was assessed since.
+      const wasDueMs =
+        known?.reason === 'retention' ? attempt.deadlineAtMs(state.ref, Date.parse(known.requestedAt)) : deadlineMs;
+      return {
+        state,
+        // A young one may have opened its upload since the uploads were listed.
+        areUploadsListed: isListing && !wasYoung,
+        deadlineMs: Math.min(wasDueMs, deadlineMs),
+        reason,
+        actor,
+        hasIntent: true,
+      };
     }
     // A run may last longer than the recording was young when it began: what is left of a deletion is deleted all the same.
     if (this.#run.isYoung(context.now() - createdAtMs)) return 'keep';
-    // Every other object is written after the manifest: without one, they are what a request left after a deletion.
-    const isLeftOver = state.items.length > 0 && !state.objects.manifest;
+    const { manifest, media, stored } = state.objects;
+    // Every other object is written after the manifest: without one, they are what a request left after a deletion. Or the
+    // manifest of a recording was lost: that is deleted by its deadline, and not before it.
+    const isLeftOver = state.items.length > 0 && !manifest && !media && !stored;
     const isDue = deadlineMs <= startedAtMs + context.leadMs && !wasYoung;
     const candidate: DeletionCandidate = {
       state,
@@ -243,7 +256,7 @@ class ChunkSweep {
     };
     if (isDue || isLeftOver) return candidate;
     // An open upload proves nothing: it was listed before the attempt, and a purge may have ended it since.
-    if (state.objects.media) return 'keep';
+    if (media && manifest) return 'keep';
     try {
       // An assessment between a purge that failed near its end and the next sweep keeps nothing any longer.
       const receipt = await bucket.readReceipt(state.ref);

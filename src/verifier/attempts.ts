@@ -232,7 +232,7 @@ async function reconcileParticipants(
   for (const [id, manifest] of missing) {
     const ref = refOf(manifest);
     // A purge deletes the index entry after its receipt, and the manifest after that.
-    if (!(await isHeld(run, ref)) || (await hasReceipt(run, ref))) continue;
+    if (!(await isHeld(run, ref)) || (await run.isDeleted(ref))) continue;
     const name = bucket.participantName(manifest.participantId, ref);
     const act = () => putParticipant(run, manifest.participantId, ref);
     // Whose recording it is must not be decided by what may have been changed.
@@ -248,12 +248,7 @@ async function isHeld({ bucket }: VerifyRun, ref: RecordingRef): Promise<boolean
 /** A purge that began meanwhile has written its receipt before it deleted the index entry: then it deletes no other. */
 async function putParticipant(run: VerifyRun, participant: string, ref: RecordingRef): Promise<void> {
   await run.bucket.putParticipant(participant, ref);
-  if (await hasReceipt(run, ref)) await run.bucket.removeParticipant(participant, ref);
-}
-
-async function hasReceipt({ bucket }: VerifyRun, ref: RecordingRef): Promise<boolean> {
-  const receipt = await bucket.readReceipt(ref);
-  return receipt !== undefined && receipt !== 'unreadable';
+  if (await run.isDeleted(ref)) await run.bucket.removeParticipant(participant, ref);
 }
 
 /** What a receipt proves deleted must be deleted. */

@@ -4,18 +4,16 @@ import { isKept } from '../bucket/attempt.ts';
 import { readAuditEvents } from '../bucket/audit-trail.ts';
 import type { AuditEventDocument } from '../bucket/documents.ts';
 import { keysIn } from '../bucket/inventory.ts';
-import { DAY_MS, HOUR_MS } from '../model/durations.ts';
+import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { CLOCKS_AGREE_WITHIN_MS, toIso } from '../model/times.ts';
 import { WITHOUT_MEDIA } from '../recordings/delete.ts';
-import { isAudited, type Promised, promiseIn } from './promises.ts';
+import { AT_ONCE_MS, isAudited, type Promised, promiseIn } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Events expire by whole days. */
 const MARGIN_MS = 2 * DAY_MS;
-/** Two requests at once may have taken effect in another order than their events have: a request lasts an hour at most. */
-const AT_ONCE_MS = HOUR_MS + CLOCKS_AGREE_WITHIN_MS;
 
 /**
  * Events of what is or was held: without the recording there is a receipt. Not `aborted`: of two aborts at once one may have

@@ -1,8 +1,14 @@
 // What assessments were answered with, as the audit trail tells it.
 import type { AssessmentRecord, Attempt } from '../bucket/attempt.ts';
 import { readAuditEvents } from '../bucket/audit-trail.ts';
+import { HOUR_MS } from '../model/durations.ts';
+import { createdAtOf } from '../model/ids.ts';
+import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import type { VerifyRun } from './run.ts';
+
+/** An event and its act, or the events of two requests at once, are at most this far apart: a request lasts an hour at most. */
+export const AT_ONCE_MS = HOUR_MS + CLOCKS_AGREE_WITHIN_MS;
 
 export interface Promised {
   readonly completedMs: number;
@@ -26,7 +32,10 @@ export async function isAudited(
   { completedAtMs }: Pick<AssessmentRecord, 'completedAtMs'>,
 ): Promise<boolean> {
   if (!first) return true;
-  const times = { fromMs: completedAtMs - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
+  // A time that was read from the bucket must not decide how many days are listed.
+  const earliestMs = createdAtOf(first.ref.recording) - MAX_RETENTION_MS;
+  const fromMs = Math.max(completedAtMs, earliestMs) - CLOCKS_AGREE_WITHIN_MS;
+  const times = { fromMs, toMs: context.now() };
   for await (const { event } of readAuditEvents(bucket.store, first.ref, times)) {
     if (event.event === 'assessed' && promiseIn(event.detail ?? '')?.completedMs === completedAtMs) return true;
   }

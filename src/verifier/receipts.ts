@@ -5,7 +5,7 @@ import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
 import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
-import { DAY_MS, HOUR_MS } from '../model/durations.ts';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { MAX_RETENTION_MS, termOf } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -136,7 +136,9 @@ async function checkBatch(
     if (found && inChain) {
       countLateness(run, found.receipt);
       await checkTimes(run, receiptKey, found.receipt, writtenMs);
+      await checkEarly(run, receiptKey, found.receipt);
       await claimEvent(run, receiptKey, found.receipt, claims);
+      await claimAssessment(run, receiptKey, found.receipt, claims);
     } else if (found && elsewhere.size < run.windowKeys) elsewhere.set(receiptKey, found.receipt.chain);
     if (found && inChain && before !== undefined && found.receipt.chain.previous !== before) {
       await run.report('receipt-changed', receiptKey, `it, or the one before it in run ${index.run}`);
@@ -196,12 +198,44 @@ function mayBeUnrequested({ context: { policy, leadMs } }: VerifyRun, receipt: R
   return Date.parse(deletedAt) >= dueMs || objects < OBJECTS_OF_STORED;
 }
 
+/** Whoever can write to the bucket can have a recording deleted; its receipt tells. */
+async function checkEarly(run: VerifyRun, key: string, receipt: Receipt): Promise<void> {
+  const { reason, objects, deadline, deletedAt, recordingId } = receipt;
+  if (reason !== 'retention' || isOfUnknown(receipt) || objects < OBJECTS_OF_STORED) return;
+  const deletedMs = Date.parse(deletedAt);
+  // A clock that was far ahead made the id; then a sweep bounded it.
+  if (deletedMs >= Date.parse(deadline) - run.longestLeadMs || createdAtOf(recordingId) > deletedMs) return;
+  await run.report('deleted-early', key, `deleted at ${deletedAt}, its deadline was ${deadline}`);
+}
+
+/** A deadline that is earlier than that of an unassessed recording comes from an assessment, or from a shorter retention. */
+async function claimAssessment(run: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
+  const { bucket, context, findings } = run;
+  const ref = receiptRef(key);
+  if (!ref || receipt.reason !== 'retention') return;
+  const createdAtMs = createdAtOf(ref.recording);
+  const deadlineMs = Date.parse(receipt.deadline);
+  if (deadlineMs >= termOf(context.policy, ref.tenant, { createdAtMs }).deadlineMs) return;
+  // Retentions are whole seconds: an order that was lifted since counted from the creation.
+  if ((deadlineMs - createdAtMs) % SECOND_MS === 0) return findings.skip('shorter-retention');
+  const { tenant, exam, attempt } = ref;
+  await claims.add({
+    kind: 'assessment-unproven',
+    key,
+    ref: { tenant, exam, attempt },
+    events: ['assessed'],
+    atMs: Date.parse(receipt.deletedAt),
+    eventFromMs: createdAtMs,
+    isStill: () => hasObject(bucket.store, key),
+  });
+}
+
 /** What was deleted on request was requested. */
 async function claimEvent(run: VerifyRun, key: string, receipt: Receipt, claims: Claims): Promise<void> {
   const { bucket } = run;
   const events = eventsOf(receipt);
   const ref = receiptRef(key);
-  if (!ref || events.length === 0 || isDiscard(receipt)) return;
+  if (!ref || events.length === 0 || (isDiscard(receipt) && receipt.objects < OBJECTS_OF_STORED)) return;
   if (isOfUnknown(receipt) && mayBeUnrequested(run, receipt)) return;
   const isStill = () => hasObject(bucket.store, key);
   const times = { atMs: Date.parse(receipt.deletedAt), eventFromMs: createdAtOf(ref.recording) };

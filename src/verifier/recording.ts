@@ -20,7 +20,7 @@ import { tagRecordings } from '../recordings/assess.ts';
 import { UNKNOWN_INTENT } from '../sweeper/sweep.ts';
 import type { Claims } from './claims.ts';
 import { type Comparison, compareDocument, compareEtags, compareSizes } from './media.ts';
-import { isAudited } from './promises.ts';
+import { AT_ONCE_MS, isAudited } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Objects that have no body. */
@@ -64,14 +64,17 @@ export async function checkRecording(
   if (objects.deleting) {
     findings.counts.checked += 1;
     findings.skip('being-deleted');
-    await checkIntent(run, ref, objects.deleting, claims);
+    await checkIntent(run, attempt, ref, objects.deleting, claims);
     return { manifest: undefined, isBeingDeleted: !run.isYoung(objects.deleting.lastModifiedMs) };
   }
   findings.counts.checked += 1;
   if (!objects.manifest) {
     const names = Object.keys(objects).join(', ') || 'older versions only';
-    const repair = run.enqueue(ref, run.context.now());
-    await run.report('media-without-manifest', bucket.recordingName(ref), names, repair);
+    const isLeftOver = await run.isDeleted(ref);
+    // Only the sweeper deletes, and what no receipt proves deleted only by its deadline.
+    const repair = run.enqueue(ref, isLeftOver ? run.context.now() : attempt.deadlineMs(ref));
+    const what = isLeftOver ? 'left after its deletion' : 'its manifest is gone';
+    await run.report('media-without-manifest', bucket.recordingName(ref), `${what}: ${names}`, repair);
     return { manifest: undefined, isBeingDeleted: false };
   }
   const createdAtMs = createdAtOf(ref.recording);
@@ -111,17 +114,28 @@ function readManifest(
 }
 
 /** An intent that cannot be read deletes all the same; it does not say for whom. */
-async function checkIntent(run: VerifyRun, ref: RecordingRef, intent: ListedObject, claims: Claims): Promise<void> {
+async function checkIntent(
+  run: VerifyRun,
+  attempt: Attempt,
+  ref: RecordingRef,
+  intent: ListedObject,
+  claims: Claims,
+): Promise<void> {
   if (run.isYoung(intent.lastModifiedMs)) return;
   const { bucket } = run;
   const deleting = await bucket.read(ref, 'deleting');
   if (!deleting) return;
   if (deleting === 'unreadable') return run.report('unreadable', intent.key, 'a deletion intent');
   await run.reportIfAhead(intent.key, 'its time', Date.parse(deleting.requestedAt), intent.lastModifiedMs);
+  const atMs = Date.parse(deleting.requestedAt);
+  const deadlineMs = attempt.deadlineAtMs(ref, atMs);
+  if (deleting.reason === 'retention' && atMs < deadlineMs - run.longestLeadMs) {
+    const detail = `for its retention, at ${deleting.requestedAt}; its deadline is ${toIso(deadlineMs)}`;
+    await run.report('deleted-early', intent.key, detail);
+  }
   const events = eventsOf(deleting);
   if (events.length === 0 || isDiscard(deleting)) return;
   const isStill = async () => (await bucket.recording(ref))?.objects.deleting !== undefined;
-  const atMs = Date.parse(deleting.requestedAt);
   const eventFromMs = createdAtOf(ref.recording);
   await claims.add({ kind: 'deletion-unproven', key: intent.key, ref, events, atMs, eventFromMs, isStill });
 }
@@ -155,7 +169,10 @@ async function checkMark(run: VerifyRun, attempt: Attempt, { ref, objects }: Rec
       'it is reported as uploading; any call that reads it looks at its media',
     );
   }
-  if (!stored) return undefined;
+  if (!stored) {
+    run.findings.skip('unmarked');
+    return undefined;
+  }
   const mark = await bucket.read(ref, 'stored');
   if (mark === 'unreadable') await run.report('unreadable', stored.key, 'the mark of a stored recording');
   return mark === 'unreadable' ? undefined : mark;
@@ -195,8 +212,14 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
   else {
     const atMs = Date.parse(restriction.restrictedAt);
     await run.reportIfAhead(restricted.key, 'its time', atMs, restricted.lastModifiedMs);
-    if (await isContradicted(run, ref, restriction)) {
-      await run.report('restriction-unproven', restricted.key, 'the audit trail has another reason, or another actor');
+    if (isAfter(createdAtOf(ref.recording), atMs)) {
+      await run.report('impossible-time', restricted.key, 'it was restricted before it was created');
+    } else if (await isContradicted(run, ref, restriction)) {
+      await run.report(
+        'restriction-unproven',
+        restricted.key,
+        'the audit trail has another time, another reason, or another actor',
+      );
     }
   }
   const isStill = async () => (await bucket.recording(ref))?.objects.restricted !== undefined;
@@ -211,17 +234,18 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
   });
 }
 
-/** Whether the recording was restricted, and never so: two LISTs for each day since. */
+/** Whether the recording was restricted, and never so: two LISTs for each day since it was created. */
 async function isContradicted(
   { bucket, context }: VerifyRun,
   ref: RecordingRef,
   { reason, actor, restrictedAt }: DocumentOf<'restricted'>,
 ): Promise<boolean> {
-  const times = { fromMs: Date.parse(restrictedAt) - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
+  const times = { fromMs: createdAtOf(ref.recording) - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
+  const isAtOnce = (at: string) => Math.abs(Date.parse(at) - Date.parse(restrictedAt)) <= AT_ONCE_MS;
   let isRestricted = false;
   for await (const { event } of readAuditEvents(bucket.store, ref, times)) {
     if (event.event !== 'restricted') continue;
-    if (event.reason === reason && event.actor === actor) return false;
+    if (event.reason === reason && event.actor === actor && isAtOnce(event.at)) return false;
     isRestricted = true;
   }
   return isRestricted;
@@ -257,6 +281,7 @@ async function checkTimeline(
   if (!read) return;
   if (read === 'unreadable') return run.report('unreadable', listed.key, 'a timeline');
   const found = knownEtag === undefined ? undefined : compareDocument(listed, read.body, knownEtag);
+  if (found === 'incomparable') run.findings.skip('timeline-etag');
   if (typeof found === 'object') await run.report('wrong-timeline', listed.key, found.changed);
   else if (!isPossible(read.timeline)) await run.report('wrong-timeline', listed.key, 'it ends before it begins');
 }

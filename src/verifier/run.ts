@@ -1,6 +1,7 @@
 // What the checks of one reading share: the bucket, the clock, what was found, and how it is repaired.
 import type { AuditTrail } from '../bucket/audit-trail.ts';
 import { Bucket } from '../bucket/bucket.ts';
+import { DAY_MS } from '../model/durations.ts';
 import type { AttemptRef, RecordingRef } from '../model/ids.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
@@ -100,6 +101,17 @@ export class VerifyRun {
   async reportIfAhead(key: string, what: string, timeMs: number, writtenMs: number): Promise<void> {
     if (!isAfter(timeMs, writtenMs)) return;
     await this.report('impossible-time', key, `${what} is after it was written`);
+  }
+
+  /** How long before a deadline a sweep may have deleted: `DELETE_LEAD` may have been longer than it is. */
+  get longestLeadMs(): number {
+    return Math.max(this.context.leadMs, 3 * DAY_MS);
+  }
+
+  /** Whether a receipt proves it. One that cannot be read, or was changed, proves nothing. */
+  async isDeleted(ref: RecordingRef): Promise<boolean> {
+    const receipt = await this.bucket.readReceipt(ref);
+    return receipt !== undefined && receipt !== 'unreadable';
   }
 
   /** Leads the sweeper to an attempt: only the sweeper deletes. */

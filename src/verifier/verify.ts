@@ -14,8 +14,8 @@ import {
 } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { inSeconds } from '../bucket/receipts.ts';
-import { SECOND_MS } from '../model/durations.ts';
-import { type RecordingRef, recordingId } from '../model/ids.ts';
+import { DAY_MS, SECOND_MS } from '../model/durations.ts';
+import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import { toIso, toKeyTime } from '../model/times.ts';
 import { isDispensable } from '../objectstore/needs.ts';
 import { endUpload } from '../objectstore/object-store.ts';
@@ -199,10 +199,14 @@ async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): P
   return expected;
 }
 
-/** A purge deletes the index entry before the manifest: one that outlives its recording was left behind. */
-async function reportParticipant(run: VerifyRun, { key, ref }: IndexEntry): Promise<void> {
+/** A purge deletes the index entry after its receipt: one of a whole recording without either is all that is left of it. */
+async function reportParticipant(run: VerifyRun, { key, ref, isBegun }: IndexEntry): Promise<void> {
   const { bucket } = run;
   if ((await bucket.hasRecording(ref)) || !(await hasObject(bucket.store, key))) return;
+  const isExpired = run.isExpiring(createdAtOf(ref.recording), 2 * DAY_MS);
+  if (!isBegun && !isExpired && !(await run.isDeleted(ref))) {
+    return run.report('recording-vanished', bucket.recordingName(ref), `${key} tells of it`);
+  }
   const repair = { of: ref, act: () => bucket.removeKey(key) };
   await run.report('stray-marker', key, 'its recording is deleted', repair);
 }

@@ -1,9 +1,14 @@
 // What cannot be deleted is kept, counted and reported; everything else is deleted on time.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { createdAtOf } from '../../src/model/ids.ts';
+import { toIso } from '../../src/model/times.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { assessAttempt } from '../../src/recordings/assess.ts';
 import { failing, keeping, overriding, replacing } from '../kit/interventions.ts';
 import { recordingKey, recordingPrefix } from '../kit/keys.ts';
+import { CALLER } from '../kit/service.ts';
 import { ERASURE, type RetentionService, startRetention } from './support.ts';
 
 let service: RetentionService;
@@ -121,7 +126,20 @@ describe('an index entry goes only after what it leads to', () => {
 });
 
 describe('a purge', () => {
-  test('that crashed after its receipt, or whose media come back, is finished, and its receipt counts all', async () => {
+  test('of what was overdue tells that it was late, although an assessment has come since', async () => {
+    const ref = await service.record();
+    service.clock.advance(30 * DAY_MS + HOUR_MS);
+    const assess = (on: ObjectStore) =>
+      assessAttempt({ ...service.context, store: on }, CALLER, ref, { completedAtMs: service.clock.now() - HOUR_MS });
+    await expect(assess(failing(service.store, 'delete'))).rejects.toMatchObject({ code: 'unavailable' });
+    await service.after(HOUR_MS).assess({ ...ref }, service.clock.now() - HOUR_MS);
+    await service.sweep();
+    expect(await service.objectsOf(ref)).toEqual([]);
+    const { deadline } = (await service.receiptOf(ref)) ?? {};
+    expect(deadline).toBe(toIso(createdAtOf(ref.recording) + 30 * DAY_MS));
+  });
+
+  test('that crashed after its receipt, or whose media come back, is finished, and its receipt counts all until then', async () => {
     const ref = await service.record();
     service.clock.advance(2 * HOUR_MS);
     const manifest = await service.store.get(recordingKey(ref, 'manifest'));
@@ -134,8 +152,13 @@ describe('a purge', () => {
     await service.put(recordingKey(ref, 'media'), 'again');
     await service.makeDue(ref);
     expect(await service.sweep()).toMatchObject({ due: 1, failed: 0 });
-    const { deletedAt, bytes } = receipt;
-    const merged = { ...ERASURE, deletedAt, participantId: 'p1', bytes: bytes + 'again'.length };
+    const { bytes } = receipt;
+    const merged = {
+      ...ERASURE,
+      deletedAt: toIso(service.clock.now()),
+      participantId: 'p1',
+      bytes: bytes + 'again'.length,
+    };
     expect(await service.receiptOf(ref)).toMatchObject(merged);
     expect(await service.objectsOf(ref)).toEqual([]);
   });

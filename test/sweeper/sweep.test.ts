@@ -272,12 +272,28 @@ describe('abandoned uploads', () => {
   });
 });
 
+test('a recording whose manifest is lost is deleted by its deadline, and not when a sweep happens to come earlier', async () => {
+  const lost = await service.record({ attempt: 'a2' });
+  await service.remove(recordingKey(lost, 'manifest'));
+  service.clock.advance(2 * HOUR_MS);
+  await service.makeDue(lost);
+  expect(await service.sweep()).toMatchObject({ due: 0, failed: 0 });
+  await service.verify({ fix: true });
+  await service.after(25 * DAY_MS).sweep();
+  expect(await service.objectsOf(lost)).toContain(recordingKey(lost, 'media'));
+  await service.after(5 * DAY_MS - 2 * HOUR_MS).sweep();
+  expect(await service.objectsOf(lost)).toEqual([]);
+  const { deletedAt = '', deadline = '' } = (await service.receiptOf(lost)) ?? {};
+  expect(deletedAt <= deadline).toBe(true);
+});
+
 test('in a versioned bucket sweep, erasure, expiry and verify --fix delete everything by its version', async () => {
   service = startRetention({ memory: { versioned: true } });
   const versions = async (prefix = '') => (await service.store.listVersions(prefix)).versions.map(({ key }) => key);
   const erased = await service.uploaded();
   const orphan = await service.record({ attempt: 'a2' });
-  await service.remove(recordingKey(orphan, 'manifest'));
+  await service.after(2 * HOUR_MS).erase(orphan);
+  await service.put(recordingKey(orphan, 'media'), 'again');
   await service.put(participantKey('p2', orphan));
   await service.after(2 * HOUR_MS).erase(erased);
   expect(await service.verify({ fix: true })).toMatchObject({ wrong: 0 });

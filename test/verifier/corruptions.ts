@@ -26,7 +26,7 @@ import {
   recordingKey,
   recordingPrefix,
 } from '../kit/keys.ts';
-import { mediaKey } from '../kit/service.ts';
+import { CALLER, mediaKey } from '../kit/service.ts';
 import { privateJwk } from '../kit/signer.ts';
 import type { Random } from '../simulation/random.ts';
 import type { Built } from './bucket.ts';
@@ -319,8 +319,21 @@ const MANIFESTS: Corruption[] = [
   },
   {
     name: 'an index entry leads to nothing',
-    found: ['stray-marker'],
+    found: ['recording-vanished'],
     plant: (bucket) => bucket.put(participantKey('p9', freshRef(bucket, 'nothing'))),
+  },
+  {
+    name: 'the index entry of what was erased is written again',
+    found: ['stray-marker'],
+    plant: (bucket) => bucket.put(participantKey('p9', bucket.erased)),
+  },
+  {
+    name: 'a recording that nobody played vanishes, and its index entry is left',
+    found: ['recording-vanished'],
+    plant: async (bucket) => {
+      const { exam, attempt } = bucket.silent;
+      await bucket.remove(...(await bucket.keys(/./, `attempts/acme/${exam}/${attempt}/`)));
+    },
   },
   {
     name: 'an index entry has a body',
@@ -525,12 +538,23 @@ async function forgetEvents(bucket: Built, { recording }: RecordingRef): Promise
 const intent = (bucket: Built, change: object = {}) =>
   toBody({ version: 1, reason: 'erasure', actor: 'nobody', requestedAt: toIso(bucket.now()), ...change });
 
+const restrictionOf = (ref: RecordingRef) => recordingKey(ref, 'restricted');
+
 const DELETIONS: Corruption[] = [
   {
     name: 'a deletion intent is written, and nothing leads to it',
     found: ['deletion-stuck'],
     plant: (bucket, random) =>
       bucket.put(recordingKey(random.pick(bucket.stored), 'deleting'), intent(bucket, { reason: 'retention' })),
+  },
+  {
+    name: 'a deletion intent says that its retention has ended',
+    found: ['deleted-early'],
+    async plant(bucket, random) {
+      const ref = random.pick(bucket.stored);
+      await bucket.put(dueAttemptKey(bucket.now(), ref, 'now'));
+      await bucket.put(recordingKey(ref, 'deleting'), intent(bucket, { reason: 'retention', actor: 'sweeper' }));
+    },
   },
   {
     name: 'a deletion on request is forged',
@@ -619,11 +643,30 @@ const DELETIONS: Corruption[] = [
     plant: (bucket) => bucket.edit(recordingKey(bucket.restricted, 'restricted'), { reason: 'other' }),
   },
   {
-    name: 'a restriction that was lifted is written again',
-    found: { undetectable: LIKE_A_CRASH },
+    name: 'a restriction is of a time before its recording',
+    found: ['impossible-time'],
+    plant: (bucket) => bucket.edit(restrictionOf(bucket.restricted), { restrictedAt: '1900-01-01T00:00:00.000Z' }),
+  },
+  {
+    name: 'a restriction says that it is younger',
+    found: ['restriction-unproven'],
+    plant: (bucket) => bucket.edit(restrictionOf(bucket.restricted), { restrictedAt: toIso(bucket.now() - DAY_MS) }),
+  },
+  {
+    name: 'a restriction that was lifted is written again, by somebody else',
+    found: ['restriction-unproven'],
     async plant(bucket) {
       const body = { version: 1, reason: 'x', actor: 'nobody', restrictedAt: toIso(bucket.now()) };
-      await bucket.put(recordingKey(bucket.lifted, 'restricted'), toBody(body));
+      await bucket.put(restrictionOf(bucket.lifted), toBody(body));
+    },
+  },
+  {
+    name: 'a restriction that was lifted is put back',
+    found: { undetectable: LIKE_A_CRASH },
+    async plant(bucket) {
+      const { restrictedAt } = await bucket.json<{ restrictedAt: string }>(restrictionOf(bucket.restricted));
+      const body = { version: 1, reason: 'a mistake', actor: CALLER.actor, restrictedAt };
+      await bucket.put(restrictionOf(bucket.lifted), toBody(body));
     },
   },
 ];
