@@ -13,6 +13,14 @@ export interface LiveEntry {
   readonly place: number;
 }
 
+interface Purge {
+  /** The beginning of the hash of its receipt. */
+  readonly hash: bigint;
+  readonly generation: number;
+  /** The last day of its receipt, in days since the epoch. */
+  readonly day: number;
+}
+
 export class LiveEntries {
   readonly #tenants: string[] = [];
   #count = 0;
@@ -42,20 +50,30 @@ export class LiveEntries {
   }
 
   /**
-   * Marks the entries that a receipt accounts for: its own, those of the receipts that it supersedes, and that of a
-   * simultaneous purge of the same recording. Returns whether its own or that of a simultaneous purge was found.
+   * Marks the entries that a receipt accounts for: its own, those of the receipts that it supersedes, and those of purges of
+   * the same recording that were simultaneous with any of these. Returns whether its own or that of a simultaneous purge
+   * was found.
    */
   account({ hash, recording, generation, keptUntil }: LogEntry, supersedes: readonly string[] = []): boolean {
-    const [own, superseded] = [prefixOf(hash), new Set(supersedes.map(prefixOf))];
+    const superseded = new Set(supersedes.map(prefixOf));
+    const entries = [...this.#entriesOf(prefixOf(recording))];
+    const own = { hash: prefixOf(hash), generation, day: dayOf(keptUntil) };
+    const stands = [own, ...entries.map((at) => this.#purgeAt(at)).filter((purge) => superseded.has(purge.hash))];
     let isKnown = false;
-    for (const at of this.#entriesOf(prefixOf(recording))) {
-      const known = this.#hashes[at] as bigint;
-      const isNear = Math.abs((this.#days[at] as number) - dayOf(keptUntil)) <= AT_ONCE_DAYS;
-      const isItself = known === own || (isNear && this.#generations[at] === generation);
-      if (isItself) isKnown = true;
-      if (isItself || superseded.has(known)) this.#accounted[at] = 1;
+    for (const at of entries) {
+      const purge = this.#purgeAt(at);
+      if (isAtOnce(purge, own)) isKnown = true;
+      if (stands.some((stand) => isAtOnce(purge, stand))) this.#accounted[at] = 1;
     }
     return isKnown;
+  }
+
+  #purgeAt(at: number): Purge {
+    return {
+      hash: this.#hashes[at] as bigint,
+      generation: this.#generations[at] as number,
+      day: this.#days[at] as number,
+    };
   }
 
   /** The entries without a receipt, in the order in which they were added. */
@@ -100,6 +118,11 @@ export class LiveEntries {
     this.#generations = extended(this.#generations, new Uint16Array(width));
     this.#days = extended(this.#days, new Uint32Array(width));
   }
+}
+
+function isAtOnce(purge: Purge, other: Purge): boolean {
+  if (purge.hash === other.hash) return true;
+  return purge.generation === other.generation && Math.abs(purge.day - other.day) <= AT_ONCE_DAYS;
 }
 
 function sortedBy(values: BigUint64Array, count: number): Uint32Array {
