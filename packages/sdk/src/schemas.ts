@@ -484,9 +484,9 @@ export interface Checkpoint {
 }
 export interface ConsistencyProof {
   /**
-   * A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.
+   * The latest checkpoint; null while the log has no entry.
    */
-  newer: string;
+  newer: string | null;
   /**
    * SHA-256, in base64.
    */
