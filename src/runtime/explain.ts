@@ -1,7 +1,8 @@
 // `explain`: why one recording is still held, or gone, for the operator who was asked.
 import { type Env, SettingsError } from '../config.ts';
 import { isId, isRecordingId } from '../model/ids.ts';
-import { type Explanation, explainRecording } from '../recordings/explain.ts';
+import { explainRecording } from '../recordings/explain.ts';
+import type { Explanation } from '../recordings/explanation.ts';
 import { readingContext } from './contexts.ts';
 import { onStore } from './store.ts';
 
