@@ -14,7 +14,7 @@ export interface ExplainFlags {
   readonly json?: boolean | undefined;
 }
 
-/** Exit code 1: something is wrong. @throws SettingsError; ServiceError `recording-not-found` */
+/** Exit code 1: something is wrong. @throws SettingsError; ServiceError `recording-not-found`, `clock-skew`; StoreError */
 export function explainCommand({ json, ...flags }: ExplainFlags, env: Env): Promise<number> {
   const { tenant, exam, attempt, recording } = flags;
   const invalid = Object.entries({ tenant, exam, attempt }).flatMap(([name, id]) => (isId(id) ? [] : `--${name}`));
