@@ -72,9 +72,9 @@ runs beside it, in DATA_DIR.`,
     summary: 'Read the whole bucket and prove or disprove the promise',
     description: `Reads every key and every document, and compares them: what is overdue, missing, left over, forged or changed, and what
 the audit trail says and the bucket does not show. It reads no media: their sizes and ETags are compared as the store lists
-them, so that bytes that were damaged on the store's own disks are not seen. Of recordings younger than SETTLE_TIME only the deadlines are checked;
-the first line, and \`checked\` and \`tooYoung\` of --json, say how many there are. What else could not be checked is counted
-under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
+them, so it does not see bytes that were damaged on the store's disks. Of recordings younger than SETTLE_TIME only the
+deadlines are checked; the first line, and \`checked\` and \`tooYoung\` of --json, say how many there are. What else could not be
+checked is counted under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
     options: {
       fix: {
         type: 'boolean',
