@@ -353,9 +353,9 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
   return objectOf(toJson(z.toJSONSchema(schema, { io, override: adapt })));
 }
 
-/** The pattern says at length what `format: date-time` says; the examples of calls are put together from those of members. */
+/** The pattern says at length what `format` says of times; the examples of calls are put together from those of members. */
 function adapt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+  if (jsonSchema.format === 'date-time' || jsonSchema.format === 'date') delete jsonSchema.pattern;
   delete jsonSchema.example;
 }
 

@@ -2,6 +2,7 @@
 // The binary: a table of commands, the help made from it, and a message and an exit code for what a command throws.
 import { parseArgs } from 'node:util';
 import { type Env, SettingsError } from './config.ts';
+import { ServiceError } from './model/errors.ts';
 import { isStoreError } from './objectstore/store-error.ts';
 
 const NAME = 'proctoring-recordings';
@@ -29,6 +30,8 @@ interface Command<O = Options> {
   readonly description: string;
   readonly options: O;
   readonly exitCodes?: string;
+  /** Of any failure. Default: 2, because 1 is an answer. */
+  readonly failsWith?: 1;
   /** Loads the command's own modules when it is called: a token needs no S3 client. Resolves with the exit code. */
   readonly run: (flags: Flags<O>, env: Env) => Promise<number>;
 }
@@ -37,6 +40,9 @@ interface Command<O = Options> {
 const command = <const O extends Options>(described: Command<O>) => described as unknown as Command;
 
 const json = { type: 'boolean', help: 'one JSON document on stdout' } as const;
+
+const COULD_NOT =
+  'it could not be done (settings, a clock, a store that does not answer, output that cannot be written)';
 
 /** Of the longest name of a command. */
 const NAME_WIDTH = 'signing-key'.length + 2;
@@ -47,6 +53,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     description: `Serves the HTTP API and, unless SWEEP_SCHEDULE is off, sweeps on that schedule. Without S3_BUCKET the embedded store
 runs beside it, in DATA_DIR.`,
     options: {},
+    failsWith: 1,
     run: async (_flags, env) => (await import('./runtime/serve.ts')).serveCommand(env),
   }),
   sweep: command({
@@ -57,15 +64,17 @@ runs beside it, in DATA_DIR.`,
       'dry-run': { type: 'boolean', help: 'show what would be deleted, and delete nothing' },
       json,
     },
-    exitCodes: '0 all done; 1 something failed and stays due; 2 refused to run (settings, clock)',
+    exitCodes: `0 all done; 1 something failed and stays due, or the store did not answer; 2 refused to run (settings, clock)`,
+    failsWith: 1,
     run: async (flags, env) => (await import('./runtime/sweep.ts')).sweepCommand(flags, env),
   }),
   verify: command({
     summary: 'Read the whole bucket and prove or disprove the promise',
     description: `Reads every key and every document, and compares them: what is overdue, missing, left over, forged or changed, and what
-the audit trail says and the bucket does not show. Of recordings younger than SETTLE_TIME only the deadlines are checked;
-the first line, and \`checked\` and \`tooYoung\` of --json, say how many there are. What else could not be checked is counted
-under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
+the audit trail says and the bucket does not show. It reads no media: their sizes and ETags are compared as the store lists
+them, so it does not see bytes that were damaged on the store's disks. Of recordings younger than SETTLE_TIME only the
+deadlines are checked; the first line, and \`checked\` and \`tooYoung\` of --json, say how many there are. What else could not be
+checked is counted under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
     options: {
       fix: {
         type: 'boolean',
@@ -73,7 +82,7 @@ under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
       },
       json,
     },
-    exitCodes: '0 only if nothing is wrong; 1 something is; 2 refused to run (settings, clock)',
+    exitCodes: `0 only if nothing is wrong; 1 something is; 2 ${COULD_NOT}`,
     run: async (flags, env) => (await import('./runtime/verify.ts')).verifyCommand(flags, env),
   }),
   explain: command({
@@ -87,8 +96,7 @@ under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
       recording: { type: 'string', value: 'R', required: true, help: 'its id' },
       json,
     },
-    exitCodes:
-      '0 all is as it should be; 1 something is wrong, or there is no such recording; 2 refused to run (settings)',
+    exitCodes: `0 all is as it should be; 1 something is wrong, or there is no such recording; 2 ${COULD_NOT}`,
     run: async (flags, env) => (await import('./runtime/explain.ts')).explainCommand(flags, env),
   }),
   report: command({
@@ -106,7 +114,7 @@ under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
       html: { type: 'string', value: 'FILE', help: 'write it as a page to this file as well' },
       json,
     },
-    exitCodes: '0 everything was deleted in time, and all could be checked; 1 not so; 2 refused to run (settings)',
+    exitCodes: `0 everything was deleted in time, and all could be checked; 1 not so; 2 ${COULD_NOT}`,
     run: async (flags, env) => (await import('./runtime/report.ts')).reportCommand(flags, env),
   }),
   proof: command({
@@ -116,7 +124,7 @@ under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
     options: {
       tenant: { type: 'string', value: 'T', required: true, help: 'whose recordings' },
     },
-    exitCodes: '0 written; 1 the log cannot be read; 2 refused to run (settings)',
+    exitCodes: `0 written; 1 the log cannot be read; 2 ${COULD_NOT}`,
     run: async (flags, env) => (await import('./runtime/proof.ts')).proofCommand(flags, env),
   }),
   doctor: command({
@@ -127,7 +135,7 @@ under \`notChecked\`. SECURITY.md lists what nobody can see in a bucket.`,
       fix: { type: 'boolean', help: 'set CORS and the lifecycle rule for stray uploads, and nothing else' },
       json,
     },
-    exitCodes: '0 only if the bucket is fit; 1 it is not; 2 refused to run (settings)',
+    exitCodes: `0 only if the bucket is fit; 1 it is not; 2 ${COULD_NOT}`,
     run: async (flags, env) => (await import('./runtime/doctor.ts')).doctorCommand(flags, env),
   }),
   'signing-key': command({
@@ -173,7 +181,9 @@ async function main([name = '', ...args]: string[], env: Env): Promise<number> {
     if (missing) return misused(`--${missing[0]} is missing: ${missing[1].help}`, name);
     return await found.run(values as Flags<Options>, env);
   } catch (error) {
-    return report(error, name);
+    // It was reported when it happened.
+    if (error === outputError) return 2;
+    return report(error, name, found.failsWith ?? 2);
   }
 }
 
@@ -204,8 +214,8 @@ function helpOf(name: string, { description, options, exitCodes }: Command): str
   ].join('\n\n');
 }
 
-/** 2: invalid flags or settings, and nothing was done. 1: any other failure. */
-function report(error: unknown, name: string): number {
+/** 1: the answer is no. 2: there is none. */
+function report(error: unknown, name: string, failureCode: number): number {
   if (error instanceof SettingsError) {
     process.stderr.write(`${error.message}\n`);
     return 2;
@@ -215,10 +225,10 @@ function report(error: unknown, name: string): number {
   if (code.startsWith('ERR_PARSE_ARGS_')) return misused(message.replace(/\n[\s\S]*/, ''), name);
   if (isStoreError(error)) {
     process.stderr.write(`${NAME}: the store: ${message}; ${NAME} doctor explains more\n`);
-    return code === 'no-such-bucket' || code === 'access-denied' ? 2 : 1;
+    return code === 'no-such-bucket' || code === 'access-denied' ? 2 : failureCode;
   }
   process.stderr.write(`${NAME}: ${message}\n`);
-  return 1;
+  return error instanceof ServiceError && error.code !== 'clock-skew' ? 1 : failureCode;
 }
 
 function misused(problem: string, name = ''): number {
@@ -226,4 +236,12 @@ function misused(problem: string, name = ''): number {
   return 2;
 }
 
-process.exitCode = await main(process.argv.slice(2), process.env);
+let outputError: unknown;
+// Without it, Node would end with 1.
+process.stdout.on('error', (error) => {
+  outputError = error;
+  process.stderr.write(`${NAME}: the output cannot be written: ${error.message}\n`);
+  process.exitCode = 2;
+});
+const exitCode = await main(process.argv.slice(2), process.env);
+process.exitCode ??= exitCode;

@@ -3,11 +3,10 @@ import { parse as parseContentType } from 'content-type';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../model/errors.ts';
+import { type Mistake, mistakesOf, whatToSend } from './mistakes.ts';
 import { type Every, watchBody } from './pace.ts';
 
 const MAX_MISTAKES = 20;
-/** Names of unknown members come from the caller, so their length is limited. */
-const MAX_NAME_LENGTH = 64;
 /** Enough for every body but lists of parts. */
 const SMALL_BODY_BYTES = 64 * 1024;
 
@@ -15,45 +14,17 @@ const SMALL_BODY_BYTES = 64 * 1024;
 export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const result = schema.safeParse(value, { error: whatToSend });
   if (result.success) return result.data;
-  const errors = mistakesOf(result.error).slice(0, MAX_MISTAKES);
-  throw new ServiceError('invalid-request', detailOf(what, errors), { errors });
+  throw notValid(what, mistakesOf(result.error).slice(0, MAX_MISTAKES));
+}
+
+export function notValid(what: string, errors: readonly Mistake[]): ServiceError {
+  return new ServiceError('invalid-request', detailOf(what, errors), { errors });
 }
 
 /** With the first mistake, for those who are shown the detail alone. */
 function detailOf(what: string, [first]: readonly Mistake[]): string {
   const place = first?.path ? `${first.path}: ` : '';
   return `The ${what} is not valid; see errors. ${place}${first?.message}.`;
-}
-
-interface Mistake {
-  /** `parts.0.sizeBytes`; '' for the whole. */
-  readonly path: string;
-  readonly message: string;
-}
-
-interface RawMistake {
-  readonly code?: string;
-  readonly expected?: unknown;
-  readonly input?: unknown;
-  readonly path?: readonly PropertyKey[] | undefined;
-}
-
-/** Of mistakes that many clients make; undefined: what the schema says. */
-function whatToSend({ code, expected, input, path = [] }: RawMistake): string | undefined {
-  if (code !== 'invalid_type') return undefined;
-  if (input === undefined) return path.length === 0 ? 'Is missing: send a JSON object' : 'Is missing';
-  if (expected === 'object' && Array.isArray(input)) return 'Must be an object: send {}, not [], where it is empty';
-  return input === null ? `Must not be null: expected ${String(expected)}` : undefined;
-}
-
-function mistakesOf(error: z.ZodError): Mistake[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return [{ path: issue.path.join('.'), message: issue.message }];
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key.slice(0, MAX_NAME_LENGTH)].join('.'),
-      message: 'Is not known here',
-    }));
-  });
 }
 
 export interface JsonBody<Schema extends z.ZodType> {

@@ -43,6 +43,25 @@ const timeWithOffset = z
   .max(LIMITS.time, TIME_EXPECTED)
   .transform(toCommonForm)
   .pipe(z.iso.datetime({ offset: true, error: TIME_EXPECTED }).max(LIMITS.time));
+
+const DAY_OR_TIME_EXPECTED =
+  'Must be a day in UTC, such as 2026-11-02, or a time with its offset from UTC (RFC 3339), such as ' +
+  '2026-11-02T09:00:00Z or, because a + in a query is a space, 2026-11-02T10:00:00%2B01:00';
+/** Of a query. A day is its first moment in UTC, as `Date.parse` reads it. */
+const timeInQuery = z.union([z.iso.date(DAY_OR_TIME_EXPECTED), timeWithOffset], { error: DAY_OR_TIME_EXPECTED });
+
+/** The other way round, a period has nothing in it, which reads as if nothing had happened. */
+function inOrder<Q extends z.ZodObject>(
+  query: Q,
+  first: keyof z.output<Q> & string,
+  second: keyof z.output<Q> & string,
+): Q {
+  const at = (time: unknown) => Date.parse(String(time));
+  // One that is absent is NaN, and in any order.
+  const isInOrder = (asked: z.output<Q>) => !(at(asked[first]) >= at(asked[second]));
+  return query.refine(isInOrder, { path: [first], error: `Must be before ${second}` });
+}
+
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
 const partNumber = z.int().min(1).max(MAX_PART_NUMBER).meta({ example: 1 });
 /** As it is in a path. */
@@ -207,28 +226,36 @@ export const listQuery = z.strictObject({
     .describe('How many at most.'),
   cursor: z.string().min(1).max(512).optional().describe('`nextCursor` of the page before.'),
   assessed: flag.optional().describe('Only those with, or only those without, an assessment.'),
-  dueBefore: timeWithOffset.optional().describe('Only those that must be deleted before this time.'),
+  dueBefore: timeInQuery.optional().describe('Only those that must be deleted before this time.'),
 });
 
 const receiptQuery = listQuery.pick({ cursor: true }).extend({
   limit: listQuery.shape.limit.unwrap().optional().describe('How many at most in a page: 50 when absent.'),
-  deletedAfter: timeWithOffset.optional().describe('Only what was deleted at this time or after it.'),
-  deletedBefore: timeWithOffset.optional().describe('Only what was deleted before this time.'),
+  deletedAfter: timeInQuery.optional().describe('Only what was deleted at this time or after it.'),
+  deletedBefore: timeInQuery.optional().describe('Only what was deleted before this time.'),
   reason: z.enum(DELETION_REASONS).optional().describe('Only what was deleted for this reason.'),
 });
-export const receiptsOfExamQuery = receiptQuery.extend({
-  attempt: id.optional().describe('Only the receipts of this attempt.'),
-});
-export const receiptsOfParticipantQuery = receiptQuery.extend({
-  exam: id.optional().describe('Only the receipts of this exam: fewer are read.'),
-});
+export const receiptsOfExamQuery = inOrder(
+  receiptQuery.extend({ attempt: id.optional().describe('Only the receipts of this attempt.') }),
+  'deletedAfter',
+  'deletedBefore',
+);
+export const receiptsOfParticipantQuery = inOrder(
+  receiptQuery.extend({ exam: id.optional().describe('Only the receipts of this exam: fewer are read.') }),
+  'deletedAfter',
+  'deletedBefore',
+);
 
-export const reportQuery = z.strictObject({
-  from: timeWithOffset
-    .optional()
-    .describe('The period from this time on. Absent: from as far back as receipts are kept.'),
-  to: timeWithOffset.optional().describe('The period before this time. Absent, or in the future: until now.'),
-});
+export const reportQuery = inOrder(
+  z.strictObject({
+    from: timeInQuery
+      .optional()
+      .describe('The period from this time on. Absent: from as far back as receipts are kept.'),
+    to: timeInQuery.optional().describe('The period before this time. Absent, or in the future: until now.'),
+  }),
+  'from',
+  'to',
+);
 
 export const pageQuery = listQuery.pick({ limit: true, cursor: true });
 
@@ -413,14 +440,17 @@ export const checkpoint = z.object({
 });
 
 export const consistencyQuery = z.strictObject({
-  size: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(Number.MAX_SAFE_INTEGER)
+  size: z
+    .string()
+    .regex(/^\d{1,15}$/, 'Must be a whole number, the size that the older checkpoint names')
+    .transform(Number)
+    .pipe(count)
     .meta({ example: 4000, description: 'The size that the older checkpoint names.' }),
 });
-export const consistency = z.object({ newer: note, hashes });
+export const consistency = z.object({
+  newer: note.nullable().describe('The latest checkpoint; null while the log has no entry.'),
+  hashes,
+});
 
 export const proofOfReceipt = z.object({
   version: z.literal(1),

@@ -21,9 +21,13 @@ export interface AccessLogPage {
   readonly nextCursor: string | null;
 }
 
+/** What the audit trail of a recording is read with. */
+export type TrailContext = Pick<RecordingsContext, 'store' | 'now' | 'logRetentionMs'>;
+
 /**
- * One page of what is known of a recording's use, oldest first; after its deletion too, for as long as its receipt is
- * kept, and of the assessments of its attempt. Costs two LISTs for each day since its creation, several at once. @throws ServiceError `recording-not-found`.
+ * One page of what is known of a recording's use, oldest first; after its deletion too, for as long as the audit trail has
+ * it, and of the assessments of its attempt. Costs two LISTs for each day since its creation, several at once.
+ * @throws ServiceError `recording-not-found`
  */
 export async function readAccessLog(
   context: RecordingsContext,
@@ -49,10 +53,18 @@ export async function* accessLogOf(
   for await (const { event } of accessesOf(context, ref, { untilMs })) yield toEntry(event);
 }
 
-function accessesOf(
-  context: RecordingsContext,
+/** The events of the recording itself, without those of its whole attempt. */
+export async function* eventsOf(
+  context: TrailContext,
   ref: RecordingRef,
-  range: { readonly after?: AuditPlace | undefined; readonly untilMs?: number },
+): AsyncGenerator<AuditEventDocument, void, undefined> {
+  for await (const { event } of accessesOf(context, ref)) if (event.recordingId !== undefined) yield event;
+}
+
+function accessesOf(
+  context: TrailContext,
+  ref: RecordingRef,
+  range: { readonly after?: AuditPlace | undefined; readonly untilMs?: number } = {},
 ): AsyncIterable<StoredAuditEvent> {
   const nowMs = context.now();
   // Each process may be off by this much from the store: near midnight another one wrote into another day.
@@ -66,12 +78,13 @@ function toEntry({ at, event, actor, reason, detail, requestId }: AuditEventDocu
   return { at, event, actor, reason: reason ?? null, detail: detail ?? null, requestId };
 }
 
-/** It exists, is being deleted, or left a receipt. */
+/** It exists, is being deleted, or left a receipt or, where somebody has removed that, an event. */
 async function requireKnown(context: RecordingsContext, ref: RecordingRef): Promise<void> {
   const bucket = new Bucket(context);
   const objects = (await bucket.recording(ref))?.objects;
   // What the receipt says does not matter here, nor whether it can be read.
   if (objects?.manifest || objects?.deleting || (await bucket.readReceipt(ref))) return;
+  for await (const _ of eventsOf(context, ref)) return;
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
 

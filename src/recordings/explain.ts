@@ -1,16 +1,23 @@
 // Why a recording is still here, or gone, by which rule, and what happens next; by the functions that the sweeper uses.
-import type { z } from 'zod';
 import { type Attempt, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type DocumentIds, type DocumentOf, idsOf, type Receipt } from '../bucket/documents.ts';
 import { latenessOf } from '../bucket/receipts.ts';
-import { inWords } from '../model/durations.ts';
+import { DAY_MS, inWords } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { deletableFromMs, type RetentionRule, type Term } from '../model/retention.ts';
-import { toIso } from '../model/times.ts';
+import { toDay, toIso } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
-import type { ExplainedRule, ExplainedState, explanation } from './explanation.ts';
+import { explainVanished } from './explain-vanished.ts';
+import {
+  type Explained,
+  type ExplainedRule,
+  type ExplainedState,
+  type Explanation,
+  type Fact,
+  fact,
+} from './explanation.ts';
 import { requireRightClock } from './read.ts';
 
 export type ExplainContext = Pick<
@@ -18,8 +25,6 @@ export type ExplainContext = Pick<
   'store' | 'policy' | 'now' | 'randomBytes' | 'leadMs' | 'logRetentionMs' | 'signer'
 >;
 
-export type Explanation = z.output<typeof explanation> & { readonly receipt: Receipt | null };
-type Fact = Explanation['facts'][number];
 type Step = Explanation['next'][number];
 type Deletion = DocumentOf<'deleting'>;
 
@@ -30,7 +35,8 @@ const MAX_LOOKED_UP = 20;
 
 /**
  * Costs a LIST, GetBucketVersioning, at most four GETs, and one LIST for each deadline of the attempt until a queue entry is
- * found; without one at any of them the queue is read up to the deadline.
+ * found; without one at any of them the queue is read up to the deadline. Of what is gone without a receipt the audit
+ * trail is read.
  * @throws ServiceError `recording-not-found` for one that never was, `clock-skew`
  */
 export async function explainRecording(context: ExplainContext, ref: RecordingRef): Promise<Explanation> {
@@ -45,10 +51,10 @@ export async function explainRecording(context: ExplainContext, ref: RecordingRe
   const about = { ...(idsOf(ref) as DocumentIds), explainedAt: toIso(context.now()) };
   if (state) return { ...about, ...(await explainHeld(context, bucket, attempt, state, receipt)) };
   if (receipt) return { ...about, ...explainDeleted(context, attempt, ref, receipt) };
+  const vanished = await explainVanished(context, ref);
+  if (vanished) return { ...about, ...vanished };
   throw new ServiceError('recording-not-found', 'There is no such recording.');
 }
-
-type Explained = Omit<Explanation, keyof DocumentIds | 'explainedAt'>;
 
 async function explainHeld(
   context: ExplainContext,
@@ -76,8 +82,8 @@ async function explainHeld(
     as === 'overdue' || isContradicted || facts.some(({ code }) => WRONG.has(code)) || receipt === 'unreadable';
   const next = [
     ...stepsOf(as, attempt, term, fromMs),
-    step('receipt-kept', term.deadlineMs + context.logRetentionMs, (at) => {
-      return `The receipt of its deletion will then be kept for ${inWords(context.logRetentionMs)}, until about ${at} at the latest.`;
+    receiptKept(lastDayOf(context, term.deadlineMs), (day) => {
+      return `The receipt of its deletion will then be kept for ${inWords(context.logRetentionMs)}, until about ${day} at the latest.`;
     }),
     ...(wrong ? [RUN_VERIFY] : []),
   ];
@@ -207,6 +213,8 @@ const MEANING: Readonly<Record<RetentionRule, (length: string) => string>> = {
 
 function factOfMargin({ leadMs }: ExplainContext, fromMs: number): Fact {
   return fact('margin', fromMs, 'DELETE_LEAD', (at) => {
+    if (leadMs === 0)
+      return `There is no margin before the deadline: sweeps delete from ${at} on, and an outage then breaks it.`;
     return `Sweeps delete ${inWords(leadMs)} before the deadline, so that an outage breaks no promise: from ${at} on.`;
   });
 }
@@ -317,8 +325,8 @@ function explainDeleted(
     deleteBy: deadline,
     facts,
     next: [
-      step('receipt-kept', Date.parse(verifiedAt) + context.logRetentionMs, (at) => {
-        return `Its receipt is kept for ${inWords(context.logRetentionMs)}, until about ${at}; then nothing is known of it.`;
+      receiptKept(receipt.keptUntil ?? lastDayOf(context, Date.parse(verifiedAt)), (day) => {
+        return `Its receipt is kept until ${day}; then nothing is known of it.`;
       }),
     ],
     receipt,
@@ -378,12 +386,17 @@ function summaryOf(as: ExplainedState, rule: ExplainedRule, attempt: Attempt, te
   }
 }
 
-function fact(code: Fact['code'], atMs: number, source: string, sentenceOf: (at: string) => string): Fact {
-  const at = toIso(atMs);
-  return { code, at, source, sentence: sentenceOf(at) };
-}
-
 function step(code: Step['code'], atMs: number, sentenceOf: (at: string) => string): Step {
   const at = toIso(atMs);
   return { code, at, sentence: sentenceOf(at) };
+}
+
+/** The last day on which the receipt of what is deleted then is kept, as receipts themselves say it (`keptUntil`). */
+function lastDayOf({ logRetentionMs }: ExplainContext, deletedMs: number): string {
+  return toDay(deletedMs + logRetentionMs - DAY_MS);
+}
+
+/** Until the end of a day. */
+function receiptKept(day: string, sentenceOf: (day: string) => string): Step {
+  return { code: 'receipt-kept', at: toIso(Date.parse(day) + DAY_MS), sentence: sentenceOf(day) };
 }

@@ -1,10 +1,11 @@
 // What an explanation of a recording has: stable codes for programs, and a sentence beside each for people.
 import { z } from 'zod';
-import { DELETION_REASONS } from '../bucket/documents.ts';
+import { DELETION_REASONS, type DocumentIds, type Receipt } from '../bucket/documents.ts';
 import { attemptId, examId, recordingId, tenantId, time } from '../model/recording.ts';
 import { RETENTION_RULES } from '../model/retention.ts';
+import { toIso } from '../model/times.ts';
 
-export const STATES = ['held', 'deletable', 'overdue', 'being-deleted', 'left-over', 'deleted'] as const;
+export const STATES = ['held', 'deletable', 'overdue', 'being-deleted', 'left-over', 'deleted', 'vanished'] as const;
 export type ExplainedState = (typeof STATES)[number];
 
 /** What ended it, or will: a rule of retention, a request, or that it is no recording any more. */
@@ -30,6 +31,7 @@ export const FACTS = [
   'queue-not-searched',
   'deleted',
   'receipt-unreadable',
+  'audited',
 ] as const;
 
 export const NEXT_STEPS = [
@@ -54,7 +56,8 @@ export const explanation = z.object({
     description:
       'held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still ' +
       'there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a ' +
-      'deletion; the next sweep deletes it. deleted: a receipt proves it.',
+      'deletion; the next sweep deletes it. deleted: a receipt proves it. vanished: neither it nor a receipt is there, and ' +
+      'the audit trail knows it.',
   }),
   rule: z.enum(RULES).meta({
     example: 'after-assessment',
@@ -101,3 +104,13 @@ export const explanation = z.object({
     )
     .describe('What happens next, in order.'),
 });
+
+export type Explanation = z.output<typeof explanation> & { readonly receipt: Receipt | null };
+/** What is said of a recording, beside which one it is. */
+export type Explained = Omit<Explanation, keyof DocumentIds | 'explainedAt'>;
+export type Fact = Explanation['facts'][number];
+
+export function fact(code: Fact['code'], atMs: number, source: string, sentenceOf: (at: string) => string): Fact {
+  const at = toIso(atMs);
+  return { code, at, source, sentence: sentenceOf(at) };
+}

@@ -95,18 +95,25 @@ export async function receiptProof(context: ProofContext, ref: RecordingRef): Pr
   return { version: 1, receipt: receipt.jws, inclusion, keys: publicKeys(context) };
 }
 
+export interface ConsistencyFrom extends Pick<ConsistencyProof, 'hashes'> {
+  /** Null while the log has no entry. */
+  readonly newer: string | null;
+}
+
 /** From the tree of `size` entries to the latest. @throws ServiceError `invalid-request`, `log-unreadable` */
 export async function consistencyFrom(
   { store, signer }: Pick<ProofContext, 'store' | 'signer'>,
   tenant: string,
   size: number,
-): Promise<Omit<ConsistencyProof, 'older'>> {
+): Promise<ConsistencyFrom> {
   const log = new ReceiptLog(store, tenant, signer);
   const head = await readHead(log);
-  if (!head || size > head.size) {
-    const errors = [{ path: 'size', message: `The log has ${head?.size ?? 0} entries` }];
+  const known = head?.size ?? 0;
+  if (size > known) {
+    const errors = [{ path: 'size', message: `The log has ${known} ${known === 1 ? 'entry' : 'entries'}` }];
     throw new ServiceError('invalid-request', 'The log has fewer entries than that.', { errors });
   }
+  if (!head) return { newer: null, hashes: [] };
   const hashes = consistencyProof(size, head.size, rootsFromTiles(log.tilesOf(head)));
   return { newer: head.checkpoint, hashes: await hashesOf(hashes) };
 }

@@ -13,7 +13,10 @@ import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { listenForStop } from './shutdown.ts';
 import { type OpenedStore, onStore, type Switches } from './store.ts';
 
-/** Exit code 0 only if the bucket is fit; 1 if not, or it was stopped. A stop removes the throw-away keys first. */
+/** The check that the store responds, without which nothing is known of it. */
+const REACHABLE = 'reachable';
+
+/** Exit code 0 only if the bucket is fit; 1 if not; 2 if that is not known. A stop removes the throw-away keys first. */
 export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, opened }) => {
     const { client, s3 } = opened;
@@ -38,7 +41,9 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
     try {
       const report = await examine(deps, { fix: flags.fix === true });
       process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : toTable(report, process.stdout.columns));
-      return report.fit && !stop.signal.aborted ? 0 : 1;
+      const isReached = report.checks.every(({ id, status }) => id !== REACHABLE || status === 'ok');
+      if (!isReached || stop.signal.aborted) return 2;
+      return report.fit ? 0 : 1;
     } finally {
       uploadClient?.destroy();
     }

@@ -1,7 +1,8 @@
 // `explain`: why one recording is still held, or gone, for the operator who was asked.
 import { type Env, SettingsError } from '../config.ts';
 import { isId, isRecordingId } from '../model/ids.ts';
-import { type Explanation, explainRecording } from '../recordings/explain.ts';
+import { explainRecording } from '../recordings/explain.ts';
+import type { Explanation } from '../recordings/explanation.ts';
 import { readingContext } from './contexts.ts';
 import { onStore } from './store.ts';
 
@@ -13,7 +14,7 @@ export interface ExplainFlags {
   readonly json?: boolean | undefined;
 }
 
-/** Exit code 1: something is wrong. @throws SettingsError; ServiceError `recording-not-found` */
+/** Exit code 1: something is wrong. @throws SettingsError; ServiceError `recording-not-found`, `clock-skew`; StoreError */
 export function explainCommand({ json, ...flags }: ExplainFlags, env: Env): Promise<number> {
   const { tenant, exam, attempt, recording } = flags;
   const invalid = Object.entries({ tenant, exam, attempt }).flatMap(([name, id]) => (isId(id) ? [] : `--${name}`));

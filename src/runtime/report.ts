@@ -1,5 +1,5 @@
 // `report`: the auditor's report of a tenant, as text, as JSON, or as a page in a file.
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { type Env, SettingsError } from '../config.ts';
 import { isId } from '../model/ids.ts';
 import { createReport } from '../recordings/report.ts';
@@ -25,11 +25,22 @@ export function reportCommand({ tenant, from, to, html, json }: ReportFlags, env
   if (html !== undefined && json) problems.push('--html and --json are two forms: choose one');
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   return onStore(env, async ({ settings, opened }) => {
+    // First of all: reading may take minutes.
+    if (html !== undefined) await requireWritable(html);
     const report = await createReport(readingContext(settings, opened), tenant, { fromMs, toMs });
-    if (html !== undefined) await writeFile(html, reportPage(report));
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report));
+    if (html !== undefined) await writeFile(html, reportPage(report));
     return report.verdict.answer === 'yes' ? 0 : 1;
   });
+}
+
+/** What the file holds stays until there is a report. @throws SettingsError */
+async function requireWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new SettingsError(`--html: ${path} cannot be written (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?$/;

@@ -1,8 +1,8 @@
 // Keys that sign receipts: read from SIGNING_KEYS_FILE, a JWKS, and made.
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { z } from 'zod';
+import { readJsonFile, readTextFile } from './json-file.ts';
 
 const base64url32 = z.string().regex(/^[\w-]{43}$/);
 const key = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: base64url32, d: base64url32.optional() });
@@ -12,7 +12,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** The first key signs. @throws Error that says what is wrong, and shows nothing of the file */
 export function readSigningKeysFile(path: string): readonly JWK[] {
-  const { data } = file.safeParse(readJson(path));
+  const { data } = file.safeParse(readJsonFile(path));
   if (!data) throw new Error('must be a JWKS of Ed25519 keys, {"keys":[{"kty":"OKP","crv":"Ed25519","x":…,"d":…}]}');
   const [own] = data.keys;
   if (!own?.d) throw new Error('its first key must be a private one, with "d": it signs');
@@ -25,7 +25,7 @@ export function readSigningKeysFile(path: string): readonly JWK[] {
 
 /** The keys that a new key replaces: a JWKS, or the file `signing-key` of a DATA_DIR. @throws Error as `readSigningKeysFile` */
 export function readReplacedKeys(path: string): readonly JWK[] {
-  const content = readText(path)?.trim() ?? '';
+  const content = readTextFile(path).trim();
   if (!base64url32.safeParse(content).success) return readSigningKeysFile(path);
   return [{ kty: 'OKP', crv: 'Ed25519', x: publicPart(content), d: content }];
 }
@@ -47,20 +47,4 @@ export function publicPart(d: string): string {
   const der = Buffer.concat([PKCS8_PREFIX, Buffer.from(d, 'base64url')]);
   const { x = '' } = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({ format: 'jwk' });
   return x;
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readText(path) ?? '');
-  } catch {
-    throw new Error('is not a file of JSON that can be read');
-  }
 }

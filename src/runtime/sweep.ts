@@ -70,7 +70,9 @@ function toText(report: SweepReport): string {
       : []),
     ...(report.empty > 0 ? [`  ${report.empty} were empty: creations that died before they recorded anything`] : []),
     ...(report.broughtForward > 0
-      ? [`  ${report.broughtForward} attempts got an earlier queue entry: RETENTION_BY_TENANT became shorter`]
+      ? [
+          `  ${report.broughtForward} attempts ${report.dryRun ? 'would get' : 'got'} an earlier queue entry: RETENTION_BY_TENANT became shorter`,
+        ]
       : []),
     ...(report.dueSoonUnassessed ?? []).map(
       ({ tenant, count: unassessed, earliest }) =>

@@ -1,9 +1,9 @@
 // Reads WEBHOOKS_FILE, a mounted secret with the endpoints of events. Messages show only tenants' ids of it.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../bucket/outbox.ts';
 import { ID_PATTERN } from '../model/ids.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
+import { readJsonFile } from './json-file.ts';
 
 /** The limits of the Standard Webhooks conventions. */
 const MIN_KEY_BYTES = 24;
@@ -42,19 +42,11 @@ const endpoint = z
 
 const file = z.record(z.string().regex(ID_PATTERN, 'is no id of a tenant'), endpoint);
 
-/** The endpoints by tenant. @throws Error whose message has the expected form, and no content of the file */
+/** The endpoints by tenant. @throws Error whose message has the expected form, the path at most, and no content of the file */
 export function readWebhooksFile(path: string): ReadonlyMap<string, Endpoint> {
-  const { data, error } = file.safeParse(readJson(path));
+  const { data, error } = file.safeParse(readJsonFile(path));
   const [issue] = error?.issues ?? [];
   if (!issue) return new Map(Object.entries(data ?? {}));
   const { message } = (issue.code === 'invalid_union' && issue.errors[0]?.[0]) || issue;
   throw new Error(`${issue.path.join('.') || 'the file'}: ${message}`);
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    throw new Error('is not a file of JSON that can be read');
-  }
 }

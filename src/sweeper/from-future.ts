@@ -10,7 +10,7 @@ import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { tagRecordings } from '../recordings/assess.ts';
-import type { SweepRun } from './run.ts';
+import type { Foresee, SweepRun } from './run.ts';
 
 /** Brought back together. */
 const BATCH_ENTRIES = 1000;
@@ -19,9 +19,10 @@ const BATCH_ENTRIES = 1000;
  * Replaces each queue entry that is later than any deadline by one of now, so that the sweep inspects its attempt; each is
  * reported. The new entry is written first, and protects a writer that may still be running as the old one did. Safe to
  * repeat. Costs nothing while the queue fits into one page; else a LIST for every 1000 entries that are more than 30 days
- * away, which are those of receipts. Resolves with whether there were any. @throws StoreError
+ * away, which are those of receipts. Resolves with whether there were any. A dry run replaces none, and has them inspected
+ * by `foresee`. @throws StoreError
  */
-export async function bringEntriesBack(run: SweepRun, head: QueuePage): Promise<boolean> {
+export async function bringEntriesBack(run: SweepRun, head: QueuePage, foresee: Foresee): Promise<boolean> {
   const { bucket, context, options, tally } = run;
   // The run may have begun an hour ago: entries were added since.
   const nowMs = context.now();
@@ -29,7 +30,10 @@ export async function bringEntriesBack(run: SweepRun, head: QueuePage): Promise<
   let isAny = false;
   for await (const entries of inBatches(entriesBeyond(bucket, latestMs, head), BATCH_ENTRIES)) {
     for (const { key } of entries) tally.problem({ code: 'from-future' }, key);
-    if (options.dryRun) continue;
+    if (options.dryRun) {
+      await foresee(entries);
+      continue;
+    }
     await pMap(entries, (entry) => bucket.queue.enqueueInstead(entry, nowMs), { concurrency: STORE_CONCURRENCY });
     await run.remove(entries.map(({ key }) => key));
     isAny = true;

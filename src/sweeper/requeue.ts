@@ -8,7 +8,7 @@ import { DAY_MS } from '../model/durations.ts';
 import { attemptId } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
-import type { SweepRun } from './run.ts';
+import type { Foresee, SweepRun } from './run.ts';
 
 /** Attempts listed together. */
 const BATCH_ATTEMPTS = 200;
@@ -22,23 +22,25 @@ type OverridesEntry = QueueEntry & { readonly type: 'overrides' };
  * this costs nothing. After one, the queue is read once, and the attempts of the tenants whose retention became shorter;
  * each that lacks an entry at its deadline is given one. After the grace period that is done once more, for what processes
  * with the old setting wrote meanwhile. Entries are only added: a crash, or a second sweep at the same time, does no harm,
- * and the record is written last. Resolves with whether there may be new entries.
+ * and the record is written last. Resolves with whether there may be new entries. A dry run writes none, and has those
+ * that would be due inspected by `foresee`.
  */
-export async function requeueForOverrides(run: SweepRun, head: QueuePage): Promise<boolean> {
+export async function requeueForOverrides(run: SweepRun, head: QueuePage, foresee: Foresee): Promise<boolean> {
   const { bucket, context } = run;
   const { queue } = bucket;
   const overrides = Object.fromEntries([...context.policy.byTenantMs].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const digest = createHash('sha256').update(JSON.stringify(overrides)).digest('hex').slice(0, 16);
   const records = head.entries.filter((entry) => entry.type === 'overrides');
   const isNeeded = Object.keys(overrides).length > 0;
-  if (run.options.dryRun || (records.length === 0 ? !isNeeded : isCurrent(run, records, digest))) return false;
+  if (records.length === 0 ? !isNeeded : isCurrent(run, records, digest)) return false;
   let changed = false;
   await run.guard('orders of tenants', async () => {
     const documents = await Promise.all(records.map(({ key }) => queue.readOverrides(key)));
     const shortened = shortenedSince(overrides, documents);
     const isSecond = records.length === 1 && records[0]?.digest === digest;
     changed = shortened.length > 0;
-    if (changed && !(await requeue(run, new Set(shortened)))) return;
+    if (changed && !(await requeue(run, new Set(shortened), foresee))) return;
+    if (run.options.dryRun) return;
     const isDone = !changed || isSecond;
     const document: RetentionOverrides = { version: 1, retentionMs: overrides, shortened: isDone ? [] : shortened };
     const key = isNeeded ? await queue.putOverrides(digest, isDone ? 'done' : 'begun', document) : undefined;
@@ -71,19 +73,26 @@ function shortenedSince(
 }
 
 /** False when the sweep was stopped. @throws StoreError */
-async function requeue(run: SweepRun, tenants: ReadonlySet<string>): Promise<boolean> {
-  const { bucket, tally } = run;
+async function requeue(run: SweepRun, tenants: ReadonlySet<string>, foresee: Foresee): Promise<boolean> {
+  const { bucket, context, options, startedAtMs, tally } = run;
   for await (const batch of inBatches(firstEntries(run, tenants), BATCH_ATTEMPTS)) {
     if (run.isStopped) return false;
     const entries = new Map(batch.map((entry) => [attemptId(entry.ref), entry]));
     const attempts = await bucket.attempts(batch.map(({ ref }) => ref));
+    const brought = attempts.flatMap((attempt): AttemptEntry[] => {
+      const deadlineMs = attempt.nextDeadlineMs();
+      const entry = entries.get(attemptId(attempt.ref));
+      return deadlineMs === undefined || !entry || deadlineMs >= entry.timeMs ? [] : [{ ...entry, timeMs: deadlineMs }];
+    });
+    if (options.dryRun) {
+      tally.count('broughtForward', brought.length);
+      await foresee(brought.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs));
+      continue;
+    }
     await pMap(
-      attempts,
-      async (attempt) => {
-        const deadlineMs = attempt.nextDeadlineMs();
-        const entry = entries.get(attemptId(attempt.ref));
-        if (deadlineMs === undefined || !entry || deadlineMs >= entry.timeMs) return;
-        await bucket.queue.enqueue(attempt.ref, deadlineMs);
+      brought,
+      async ({ ref, timeMs }) => {
+        await bucket.queue.enqueue(ref, timeMs);
         tally.count('broughtForward');
       },
       { concurrency: STORE_CONCURRENCY },

@@ -1,5 +1,6 @@
 // What the steps of one sweep share: its context, its bucket, its tally, and how it deletes what the queue leads to.
 import { Bucket, type BucketContext, DELETION } from '../bucket/bucket.ts';
+import type { AttemptEntry } from '../bucket/deletion-queue.ts';
 import { ReceiptChain } from '../bucket/receipts.ts';
 import { isOutage, isStoreError } from '../objectstore/store-error.ts';
 import { failureOf } from '../recordings/failure.ts';
@@ -35,11 +36,16 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Inspects what entries lead to that a dry run does not write. */
+export type Foresee = (entries: readonly AttemptEntry[]) => Promise<void>;
+
 export class SweepRun {
   readonly context: SweepContext;
   readonly options: SweepOptions;
   readonly bucket: Bucket;
   readonly tally = new Tally();
+  /** Attempts that a dry run has inspected: it deletes nothing, so that later entries would have them counted again. */
+  readonly foreseen = new Set<string>();
   /** One for all receipts of the run. */
   readonly chain: ReceiptChain;
   /** What is due is judged by the time at which the run began. */

@@ -17,7 +17,7 @@ import { growLogs } from './grow-logs.ts';
 import { findOpenUploads, type OpenUploads, recoverAbandonedUploads } from './recover-uploads.ts';
 import type { DueSoonReport, SweepReport } from './report.ts';
 import { requeueForOverrides } from './requeue.ts';
-import { type SweepContext, type SweepOptions, SweepRun } from './run.ts';
+import { type Foresee, type SweepContext, type SweepOptions, SweepRun } from './run.ts';
 
 /** The run that refused to begin: exit code 2, nothing was changed. */
 export class SweepRefused extends Error {
@@ -65,8 +65,10 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   guardClock(context.now(), page.storeTimeMs);
   // What is due is judged by the time at which the run began: the clock may have been set since.
   guardClock(Math.max(startedAtMs, context.now()), page.storeTimeMs);
-  const isBack = options.fromFuture !== false && (await bringEntriesBack(run, page));
-  if ((await requeueForOverrides(run, page)) || isBack) page = await bucket.queue.page();
+  const head = page;
+  const foresee: Foresee = (entries) => sweepPage(run, uploads, head, entries);
+  const isBack = options.fromFuture !== false && (await bringEntriesBack(run, head, foresee));
+  if ((await requeueForOverrides(run, head, foresee)) || isBack) page = await bucket.queue.page();
   for (;;) {
     const due = page.entries.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs);
     await sweepPage(run, uploads, page, due);
@@ -117,6 +119,7 @@ async function sweepPage(
   const expired: QueueEntry[] = [];
   for (const entry of due) {
     if (entry.type === 'attempt') {
+      if (run.foreseen.has(attemptId(entry.ref))) continue;
       const attempt = attempts.get(attemptId(entry.ref)) ?? { ref: entry.ref, entries: [] };
       attempt.entries.push(entry);
       attempts.set(attemptId(entry.ref), attempt);
@@ -124,6 +127,7 @@ async function sweepPage(
       if (entry.timeMs <= run.startedAtMs && !run.isYoung(entry.ageMs)) expired.push(entry);
     } else if (entry.type === 'unknown') tally.problem({ code: 'unknown-key' }, entry.key);
   }
+  if (run.options.dryRun) for (const id of attempts.keys()) run.foreseen.add(id);
   const all = [...attempts.values()];
   const size = context.chunkAttempts ?? CHUNK_ATTEMPTS;
   const chunks = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>

@@ -84,9 +84,9 @@ test('on a store with holes doctor exits with 1 and prints no secret, and serve 
   expect(await unfit.stop('SIGTERM')).toBe(0);
 });
 
-test('while the store is down doctor exits with 1, and serve waits; it ends when it finds that the store locks objects', async () => {
+test('while the store is down doctor exits with 2, because nothing is known of the bucket, and serve waits; it ends when it finds that the store locks objects', async () => {
   await installOnHoled({ status: 503 });
-  expect(await installation.run('doctor')).toMatchObject({ code: 1, stdout: expect.stringContaining('is NOT fit') });
+  expect(await installation.run('doctor')).toMatchObject({ code: 2, stdout: expect.stringContaining('is NOT fit') });
   expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
   const waiting = installation.launch();
   const closed = once(waiting.process, 'close');

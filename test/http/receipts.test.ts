@@ -101,10 +101,28 @@ describe('the receipts of an exam', () => {
     ] as const) {
       expect({ query, found: idsOf((await list(`${EXAM}?${query}`)).body) }).toEqual({ query, found });
     }
-    for (const query of ['reason=whim', 'deletedAfter=2026-01-01', 'attempt=a/b', 'limit=0', 'cursor=x', 'exam=a']) {
+    for (const query of ['reason=whim', 'deletedAfter=2026-01', 'attempt=a/b', 'limit=0', 'cursor=x', 'exam=a']) {
       expectProblem(await list(`${EXAM}?${query}`), 422, 'invalid-request');
     }
   });
+
+  it.each([EXAM, PERSON])(
+    '%s: are those from a day on, and never an empty list for a period that is none',
+    async (path) => {
+      const deletedAt = (await list(path)).body.items.map((one) => one.deletedAt).toSorted();
+      const [day = ''] = deletedAt.at(-1)?.split('T') ?? [];
+      const since = (await list(`${path}?deletedAfter=${day}`)).body.items;
+      expect(since.map((one) => one.deletedAt)).toEqual(deletedAt.filter((at) => at >= day));
+      for (const as of ['application/json', 'text/csv']) {
+        const query = 'deletedAfter=2026-12-01T00:00:00Z&deletedBefore=2026-01-01T00:00:00Z';
+        const headers = { authorization: await api.authorization(DESK), accept: as };
+        const answer = await fetch(`${api.url}${path}?${query}`, { headers });
+        const body = (await answer.json()) as { code: string; errors: unknown };
+        expect([answer.status, body.code]).toEqual([422, 'invalid-request']);
+        expect(body.errors).toEqual([{ path: 'deletedAfter', message: 'Must be before deletedBefore' }]);
+      }
+    },
+  );
 
   it('cost no GET where the dates of the listing show that they do not match', async () => {
     const { testStore } = api.service;
@@ -211,7 +229,15 @@ describe('as CSV', () => {
       ['+1', `"'+1"`],
       ['-1', `"'-1"`],
       ['@SUM(1)', `"'@SUM(1)"`],
-      ['\t=1', `"'\t=1"`],
+      ['\t=1', `"'\t'=1"`],
+      ["x;=cmd|'/C calc'!A0", `"x;'=cmd|'/C calc'!A0"`],
+      ['x; =1', `"x; '=1"`],
+      ['x;"=1";+1', `"x;""'=1"";'+1"`],
+      ['x\r\n-1\t@A1', `"x\r\n'-1\t'@A1"`],
+      ['x|=1,+1', `"x|'=1,'+1"`],
+      ['x\u0000=1', `"x\u0000'=1"`],
+      ['x;\uff1d1', `"x;'\uff1d1"`],
+      ['a-b=c+d@e', '"a-b=c+d@e"'],
       ['a,b', '"a,b"'],
       ['a;b', '"a;b"'],
       ['a\r\nb', '"a\r\nb"'],

@@ -2,7 +2,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS, inWords, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
-import { toIso } from '../../src/model/times.ts';
+import type { AuditEvent } from '../../src/model/recording.ts';
+import { toDay, toIso } from '../../src/model/times.ts';
+import { readAccessLog } from '../../src/recordings/access-log.ts';
+import { eraseRecording } from '../../src/recordings/delete.ts';
 import { explainRecording } from '../../src/recordings/explain.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { dueAttemptKey, receiptKey, recordingKey } from '../kit/keys.ts';
@@ -43,7 +46,9 @@ describe('a recording that is held', () => {
     const queued = explained.facts.at(-1);
     expect(queued).toMatchObject({ at: explained.deleteBy, source: 'deletion queue' });
     const kept = explained.next.at(-1);
-    expect(kept?.at).toBe(toIso(createdAtMs + (30 + 365) * DAY_MS));
+    // To the end of the day before the last moment, as receipts say it.
+    expect(kept?.at).toBe(`${toDay(createdAtMs + (30 + 365) * DAY_MS)}T00:00:00.000Z`);
+    expect(kept?.sentence).toMatch(/kept for 365 days, until about \d{4}-\d\d-\d\d at the latest\.$/);
   });
 
   test.each([
@@ -61,6 +66,14 @@ describe('a recording that is held', () => {
   test('by the ceiling, whatever is set', async () => {
     service = startRetention({ policy: { unassessedMs: 40 * DAY_MS } });
     expect(await explain(await service.record())).toMatchObject({ rule: 'ceiling', wrong: false });
+  });
+
+  test('without a margin: that there is none', async () => {
+    const ref = await service.record();
+    const { facts, deleteBy } = await explainRecording({ ...service.sweepContext, leadMs: 0 }, ref);
+    const margin = facts.find(({ code }) => code === 'margin');
+    expect(margin?.at).toBe(deleteBy);
+    expect(margin?.sentence).toMatch(/^There is no margin before the deadline/);
   });
 
   test('restricted: its deadline stays', async () => {
@@ -208,8 +221,18 @@ describe('a recording that was deleted', () => {
     const explained = await explain(ref);
     expect(explained).toMatchObject({ state: 'deleted', rule: 'erasure', wrong: false, receipt });
     expect(explained.facts.at(-1)?.sentence).toMatch(/by desk \(erasure\), in time: its deadline was /);
-    const keptUntil = toIso(Date.parse(receipt?.verifiedAt ?? '') + 365 * DAY_MS);
-    expect(explained.next).toMatchObject([{ code: 'receipt-kept', at: keptUntil }]);
+    const lastDay = toDay(Date.parse(receipt?.verifiedAt ?? '') + 364 * DAY_MS);
+    expect(explained.next).toMatchObject([{ code: 'receipt-kept', at: toIso(Date.parse(lastDay) + DAY_MS) }]);
+    expect(explained.next[0]?.sentence).toBe(`Its receipt is kept until ${lastDay}; then nothing is known of it.`);
+  });
+
+  test('is said to be kept until the day that its receipt says, whatever is set since', async () => {
+    const ref = await service.record();
+    await service.after(HOUR_MS).erase(ref);
+    const { keptUntil } = (await service.receiptOf(ref)) ?? {};
+    expect(keptUntil).toMatch(/^\d{4}-\d\d-\d\d$/);
+    const { next } = await explainRecording({ ...service.sweepContext, logRetentionMs: 500 * DAY_MS }, ref);
+    expect(next[0]?.sentence).toContain(`is kept until ${keptUntil};`);
   });
 
   test('is being deleted from its intent on, and cannot be kept any more', async () => {
@@ -235,6 +258,48 @@ describe('a recording that was deleted', () => {
     await service.remove(mediaKey(ref));
     await service.put(receiptKey(ref), '{');
     expect(await explain(ref)).toMatchObject({ state: 'deleted', rule: 'unknown', wrong: true, receipt: null });
+  });
+});
+
+describe('a recording that is gone without a receipt', () => {
+  async function vanished(event?: AuditEvent) {
+    const ref = await service.record();
+    if (event) await service.context.audit.record({ event, ref, ...CALLER });
+    else await eraseRecording(service.context, CALLER, ref, 'erasure');
+    await service.remove(...(await service.objectsOf(ref)), receiptKey(ref));
+    return ref;
+  }
+
+  test('is named by the audit trail, which is wrong', async () => {
+    const ref = await vanished();
+    const explained = await explain(ref);
+    expect(explained).toMatchObject({ state: 'vanished', rule: 'unknown', wrong: true, deleteBy: null, receipt: null });
+    expect(explained.summary).toMatch(/^The audit trail knows it, and neither it nor a receipt .* This is wrong\.$/);
+    expect(explained.facts.at(-1)?.sentence).toMatch(/in the audit trail is erased, by tester at /);
+    expect(await codesOf(ref)).toEqual({ facts: ['created', 'audited'], next: ['run-verify'] });
+    expect(await service.after(2 * HOUR_MS).kinds()).toContain('recording-vanished');
+    const log = await readAccessLog(service.context, ref, { limit: 1 });
+    expect(log.items).toMatchObject([{ event: 'erased' }]);
+    const rest = await readAccessLog(service.context, ref, { limit: 1, cursor: log.nextCursor ?? '' });
+    expect(rest).toEqual({ items: [], nextCursor: null });
+  });
+
+  test('is not called wrong where it may have left none, or where that has expired', async () => {
+    const ref = await vanished('aborted');
+    expect(await explain(ref)).toMatchObject({ state: 'vanished', wrong: false, next: [] });
+    const old = await vanished();
+    service.after(364 * DAY_MS);
+    expect(await explain(old)).toMatchObject({ state: 'vanished', wrong: false });
+  });
+
+  test('is not found where the audit trail knows its attempt alone', async () => {
+    const ref = await service.record();
+    await service.assess(ref);
+    await service.remove(...(await service.objectsOf(ref)));
+    await expect(explain(ref)).rejects.toMatchObject({ code: 'recording-not-found' });
+    await expect(readAccessLog(service.context, ref, { limit: 1 })).rejects.toMatchObject({
+      code: 'recording-not-found',
+    });
   });
 });
 

@@ -45,3 +45,9 @@ test('report: the verdict is the exit code; as a page in a file, and as JSON', a
   expect(await installation.run('report', '--tenant', 'nobody')).toMatchObject({ code: 1 });
   expect(await report('--html', file, '--json')).toMatchObject({ code: 2, stdout: '' });
 });
+
+test('report: a page that cannot be written is one line, before anything is read, and no verdict', async () => {
+  const file = join(installation.dataDir, 'nowhere', 'report.html');
+  const failed = await installation.run('report', '--tenant', 'acme', '--html', file);
+  expect(failed).toMatchObject({ code: 2, stdout: '', stderr: `--html: ${file} cannot be written (ENOENT)\n` });
+});

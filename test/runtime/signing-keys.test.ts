@@ -38,10 +38,10 @@ test('the key of the embedded store can be replaced as well, and takes its logs 
 });
 
 test.each([
-  ['', /JSON that can be read/],
-  ['{', /JSON that can be read/],
+  ['', /is not JSON/],
+  ['{', /is not JSON/],
   [{ keys: [] }, /must be a JWKS/],
-  ['A'.repeat(42), /JSON that can be read/],
+  ['A'.repeat(42), /is not JSON/],
 ])('%j is refused by one clear line', (content, why) => {
   expect(() => readReplacedKeys(fileOf(content))).toThrow(why);
   expect(() => readSigningKeysFile(fileOf(content))).toThrow(why);

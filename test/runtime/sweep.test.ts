@@ -1,6 +1,6 @@
 // What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -14,6 +14,7 @@ import { createRegistry } from '../../src/runtime/metrics.ts';
 import { createProgress, logSwept, type ReportOptions, reportSweep, startSweeps } from '../../src/runtime/sweep.ts';
 import { reportVerify } from '../../src/runtime/verify.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
+import { UNKNOWN_RECORDING } from '../http/calls.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { createInterventions, intercepting } from '../kit/interventions.ts';
 import { dueReceiptsKey } from '../kit/keys.ts';
@@ -158,6 +159,37 @@ describe('the binary', () => {
     expect({ code, out, lines: err.trimEnd().split('\n').length }).toEqual({ code: 2, out: '', lines: 1 });
     expect(err).toMatch(text);
     expect(readdirSync(dataDir)).toEqual([]);
+  });
+
+  const DOWN = {
+    S3_ENDPOINT: 'http://127.0.0.1:9',
+    S3_BUCKET: 'recordings',
+    S3_REGION: 'local',
+    S3_ACCESS_KEY_ID: 'id',
+    S3_SECRET_ACCESS_KEY: 'secret',
+  };
+  test.each([
+    ['verify', 2],
+    ['report --tenant acme', 2],
+    ['proof --tenant acme', 2],
+    [`explain --tenant acme --exam math --attempt a --recording ${UNKNOWN_RECORDING}`, 2],
+    // What was due stays due.
+    ['sweep', 1],
+  ])('"%s" ends with %i and one line while the store does not answer: that is no answer', (line, code) => {
+    const ended = run(line, DOWN);
+    expect({ ...ended, lines: ended.err.trimEnd().split('\n').length }).toMatchObject({ code, out: '', lines: 1 });
+    expect(ended.err).toMatch(/the store: \w+ failed: ECONNREFUSED/);
+  });
+
+  test('output that cannot be written is no answer either', () => {
+    const full = openSync('/dev/full', 'w');
+    const args = ['--conditions=source', 'src/main.ts', '--help'];
+    const { status, stderr } = spawnSync(process.execPath, args, { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringMatching(/^.*cannot be written: ENOSPC.*\n$/),
+    });
   });
 
   test('each command has help, and all have an overview', () => {

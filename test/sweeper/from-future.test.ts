@@ -9,7 +9,15 @@ import { readRecording } from '../../src/recordings/read.ts';
 import { boundClaims } from '../../src/sweeper/from-future.ts';
 import { bucketOn } from '../kit/bucket.ts';
 import { failing, keeping } from '../kit/interventions.ts';
-import { assessedKey, attemptPrefix, auditKey, dueAttemptKey, outboxKey, recordingKey } from '../kit/keys.ts';
+import {
+  assessedKey,
+  attemptPrefix,
+  auditKey,
+  dueAttemptKey,
+  outboxKey,
+  recordingKey,
+  recordingPrefix,
+} from '../kit/keys.ts';
 import { expectNothingLeft } from '../kit/nothing-left.ts';
 import { mediaKey } from '../kit/service.ts';
 import { type RetentionService, receiptIndex, startRetention } from './support.ts';
@@ -124,6 +132,15 @@ test('a dry run reports, and changes nothing', async () => {
   const before = await service.keys();
   expect(await service.sweepOn(service.store, { dryRun: true })).toMatchObject({ problems: [FROM_FUTURE] });
   expect(await service.keys()).toEqual(before);
+});
+
+test('a dry run foresees the deletion of what only an entry of the future leads to', async () => {
+  const ref = await service.record();
+  await service.remove(...(await service.due('attempt')));
+  await service.put(dueAttemptKey(service.clock.now() + 90 * DAY_MS, ref, 'x'));
+  service.clock.advance(30 * DAY_MS);
+  expect(await service.sweep({ dryRun: true })).toMatchObject({ due: 1, would: [{ key: recordingPrefix(ref) }] });
+  expect(await service.sweep()).toMatchObject({ due: 1, deleted: { recordings: 1 } });
 });
 
 test('an entry of the future that leads nowhere is taken away, once an entry of now has the attempt inspected', async () => {

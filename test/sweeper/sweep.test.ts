@@ -108,6 +108,18 @@ test('a dry run deletes, completes and expires nothing, and reports what would b
   expect(await dryRunAfter(400 * DAY_MS)).toMatchObject({ receiptsExpired: 1, auditEventsExpired: 1 });
 });
 
+test('a dry run counts once what several entries lead to, on one page of the queue or on several', async () => {
+  for (const pageKeys of [1000, 2]) {
+    service = startRetention({ memory: { pageKeys } });
+    const ref = await service.record();
+    for (const name of ['a', 'b', 'c'])
+      await service.put(dueAttemptKey(service.clock.now() + Number(name === 'b'), ref, name));
+    service.clock.advance(30 * DAY_MS);
+    expect(await service.sweep({ dryRun: true })).toMatchObject({ due: 1, would: [{ key: recordingPrefix(ref) }] });
+    expect(await service.sweep()).toMatchObject({ due: 1 });
+  }
+});
+
 test('by a wrong clock, or without the store’s, sweep and verify refuse, and nothing goes', async () => {
   await service.record();
   // An upload that verify --fix would end.

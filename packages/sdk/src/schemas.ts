@@ -484,9 +484,9 @@ export interface Checkpoint {
 }
 export interface ConsistencyProof {
   /**
-   * A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.
+   * The latest checkpoint; null while the log has no entry.
    */
-  newer: string;
+  newer: string | null;
   /**
    * SHA-256, in base64.
    */
@@ -511,9 +511,9 @@ export interface Explanation {
   recordingId: string;
   explainedAt: string;
   /**
-   * held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a deletion; the next sweep deletes it. deleted: a receipt proves it.
+   * held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a deletion; the next sweep deletes it. deleted: a receipt proves it. vanished: neither it nor a receipt is there, and the audit trail knows it.
    */
-  state: 'held' | 'deletable' | 'overdue' | 'being-deleted' | 'left-over' | 'deleted';
+  state: 'held' | 'deletable' | 'overdue' | 'being-deleted' | 'left-over' | 'deleted' | 'vanished';
   /**
    * What ends it, or has ended it. after-assessment, unassessed: the general retention. tenant-order: the shorter one that the organisation ordered. ceiling: the 30 days that no setting exceeds. retention: its deadline, of which the receipt does not say what set it. erasure, consent-withdrawn, controller-instruction: a request. aborted: its upload was given up. not-a-recording: its content was none. left-over, unknown: see `facts`.
    */
@@ -568,7 +568,8 @@ export interface Explanation {
       | 'not-queued'
       | 'queue-not-searched'
       | 'deleted'
-      | 'receipt-unreadable';
+      | 'receipt-unreadable'
+      | 'audited';
     at: string | null;
     /**
      * Where it is known from: an object of the bucket, the listing, a setting, the receipt.

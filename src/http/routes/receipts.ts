@@ -18,7 +18,7 @@ const SUCCESS = {
 };
 const ABOUT_FORMS =
   'A receipt is kept for twelve months (`LOG_RETENTION`), then deleted. `Accept: text/csv`: all that match in one file ' +
-  'with a header row, written as they are read; cells that a spreadsheet would run begin with an apostrophe. A file ' +
+  'with a header row, written as they are read; what a spreadsheet would run has an apostrophe before it. A file ' +
   'whose connection was cut is not whole.';
 
 export const receiptsOfExam = operation('get', '/v1/exams/{exam}/receipts', {

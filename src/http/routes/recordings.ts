@@ -155,7 +155,8 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
   summary: 'See who was given access to a recording, and why',
   description:
     'Every link that was issued or refused, exports, restrictions, who requested a deletion, and who was refused one; ' +
-    'oldest first. After the deletion of the recording too, for as long as its receipt is kept.',
+    'oldest first. After the deletion of the recording too, for as long as its receipt is kept, also where somebody has ' +
+    'removed the receipt.',
   scopes: ['privacy:manage'],
   query: pageQuery,
   success: { description: A_PAGE, schema: accessLogPage },

@@ -1,6 +1,7 @@
 // The auditor's report: whether everything of a tenant was deleted in time, as JSON and as a page.
 import { createReport } from '../../recordings/report.ts';
 import { reportPage } from '../../recordings/report-page.ts';
+import { notValid } from '../input.ts';
 import { operation } from '../operation.ts';
 import { report, reportQuery } from '../schemas.ts';
 
@@ -26,6 +27,9 @@ export const reportOfTenant = operation('get', '/v1/report', {
       fromMs: from === undefined ? undefined : Date.parse(from),
       toMs: to === undefined ? undefined : Date.parse(to),
     };
+    if (period.fromMs !== undefined && period.fromMs >= ctx.now()) {
+      throw notValid('query', [{ path: 'from', message: 'Must be before now' }]);
+    }
     const made = await ctx.exportPlaces.whileMaking(tenant, () => createReport(ctx, tenant, period));
     if (!isOther) return made;
     const day = made.generatedAt.slice(0, 10);
