@@ -110,7 +110,7 @@ export class Chains {
     if (known && isEnd(known, end)) return;
     // It may have been listed before its last events were written.
     const places = await readRun(this.#run, tenant, dayMs, end.run);
-    const last = Math.max(0, ...places.keys());
+    const last = greatestOf(places.keys());
     const [placed] = places.get(last) ?? [];
     if (placed && isEnd({ last, hash: placed.hash }, end)) return;
     if (placed && last === end.sequence) {
@@ -141,6 +141,13 @@ function isEnd({ last, hash }: { last: number; hash: string }, end: NamedEnd['en
 function newSums(tenant: string, run: string, dayMs: number): Sums {
   const none = { count: 0, places: 0, placed: 0n, linked: 0n, beginnings: 0, last: 0, lastHash: '' };
   return { tenant, run, dayMs, ...none };
+}
+
+/** 0 of none. Somebody may have written more events than a call takes arguments. */
+function greatestOf(numbers: Iterable<number>): number {
+  let greatest = 0;
+  for (const number of numbers) greatest = Math.max(greatest, number);
+  return greatest;
 }
 
 interface Placed {
@@ -183,19 +190,18 @@ async function checkRun(run: VerifyRun, { tenant, run: name, dayMs }: Sums): Pro
   );
   const excused = new Set([...all.flatMap(({ chain }) => chain.lost ?? []), ...(latest?.chain.pending ?? [])]);
   const judged = all.filter(({ atMs }) => !run.isYoung(atMs)).map(({ chain }) => chain.sequence);
-  const end = Math.max(0, ...judged);
-  let missingFrom: number | undefined;
-  for (let sequence = 1; sequence <= end; sequence += 1) {
+  const end = greatestOf(judged);
+  let next = 1;
+  // An event may claim a place far away: only those that there are, and that are excused, are counted through.
+  for (const sequence of [...places.keys()].sort((a, b) => a - b)) {
     const [placed, ...others] = places.get(sequence) ?? [];
-    if (!placed) {
-      if (!excused.has(sequence)) missingFrom ??= sequence;
-      continue;
-    }
-    if (missingFrom !== undefined) {
-      const which = missingFrom === sequence - 1 ? `place ${missingFrom}` : `places ${missingFrom} to ${sequence - 1}`;
+    if (!placed || sequence > end) continue;
+    while (next < sequence && excused.has(next)) next += 1;
+    if (next < sequence) {
+      const which = next === sequence - 1 ? `place ${next}` : `places ${next} to ${sequence - 1}`;
       await run.report('audit-missing', placed.key, `${which} of run ${name}, before it`);
-      missingFrom = undefined;
     }
+    next = sequence + 1;
     for (const { key } of others) {
       await run.report('audit-changed', key, `${placed.key} has the same place ${sequence} in run ${name}`);
     }

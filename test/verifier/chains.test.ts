@@ -136,6 +136,23 @@ test('events that are linked in another order than their places show, though eac
   expect(await auditKinds(service)).toContain('audit-changed');
 });
 
+test('an event that claims a place far away costs no more than the events that there are', async () => {
+  const service = startTestService();
+  const trail = startProcess(service);
+  for (const attempt of ['a', 'b', 'c']) await trail.record({ event: 'exported', ref: ref(attempt), ...BY });
+  const [, , last = ''] = await service.keys('audit/');
+  const event = JSON.parse(Buffer.from((await service.store.get(last)) ?? []).toString());
+  const far = { ...event, chain: { ...event.chain, sequence: 1_000_000_000, lost: [4] } };
+  await service.store.put(last, Buffer.from(JSON.stringify(far)));
+  service.clock.advance(2 * HOUR_MS);
+  const startedAtMs = performance.now();
+  const { findings } = await service.verify();
+  expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+  expect(findings).toMatchObject([
+    { kind: 'audit-missing', key: last, detail: `places 3 to 999999999 of run ${event.chain.run}, before it` },
+  ]);
+});
+
 test('a process remembers a bounded number of tenants, of events of a run and of writes without an answer', async () => {
   const chains = new AuditChains();
   const runs = new Map<string, number>();
