@@ -66,7 +66,7 @@ export const NOT_CHECKED = {
   'events-unchained': 'audit events of earlier versions, which are in no chain',
   'chain-ends': 'ends of chains of audit events that are named by others',
   'receipts-unread': 'receipts that could not be read',
-  'receipts-unsigned': 'receipts without a signature, from before there was a key',
+  'receipts-unsigned': 'receipts without a signature',
   'receipts-unlogged': 'signed receipts that are not in the log yet',
   signatures: 'receipts whose signature could not be checked, for want of the key',
 } as const;

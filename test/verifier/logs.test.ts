@@ -1,13 +1,13 @@
 // What `verify` finds in the logs of receipts, and between them and the receipts.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type LogEntry, parseEntry } from '@proctoring-recordings/receipt-verifier';
+import { type LogEntry, originOf, parseEntry } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../../src/bucket/documents.ts';
 import { LiveEntries } from '../../src/bucket/live-entries.ts';
 import { ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { toDay } from '../../src/model/times.ts';
+import { toDay, toIso } from '../../src/model/times.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { privateJwk, testSigner } from '../kit/signer.ts';
@@ -148,6 +148,43 @@ test('what a head does not count yet is of a sweep that is at work, unless it is
   await young.put('log/acme/tile/0/000000000000', new Uint8Array(8193));
   await young.put('log/acme/entries/000000000000', new Uint8Array(31_000));
   expect(await young.kinds()).toEqual(['unknown-key', 'unknown-key']);
+});
+
+test('an earlier head of the log that was left, or put back, is none that is wrong; one by an unknown key is told', async () => {
+  const long = startRetention();
+  const submit = (count: number, name: string) => {
+    const at = toIso(long.clock.now() - DAY_MS);
+    const receipts = Array.from({ length: count }, (_, index) => ({
+      keptUntil: at.slice(0, 10),
+      deadline: at,
+      deletedAt: at,
+      jws: `${name} ${index}`,
+    }));
+    return submitReceipts({ ...long.context, signer: testSigner }, 'acme', receipts as Receipt[]);
+  };
+  await submit(300, 'early');
+  await long.after(2 * HOUR_MS).sweep();
+  const [early = ''] = await long.keys('log/acme/heads/');
+  const body = (await long.store.get(early)) ?? new Uint8Array();
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    await submit(300, `later ${sweeps}`);
+    await long.after(2 * HOUR_MS).sweep();
+  }
+  expect(await long.keys('log/acme/heads/')).not.toContain(early);
+  await long.put(early, body);
+  long.clock.advance(2 * HOUR_MS);
+  expect(await long.kinds()).toEqual([]);
+  // Of the log as it was, no tile may be missing; that one is said to be so, and nothing of the head.
+  await long.remove('log/acme/tile/0/000000000000');
+  expect(await long.kinds()).toEqual(['log-changed']);
+
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const document = JSON.parse(Buffer.from(body).toString());
+  const signed = await testSigner.openCheckpoint(document.checkpoint, originOf('acme'));
+  if (typeof signed === 'string') throw new Error(signed);
+  await long.put(early, JSON.stringify({ ...document, checkpoint: await stranger.signCheckpoint(signed) }));
+  long.clock.advance(2 * HOUR_MS);
+  expect(await long.kinds()).toEqual(['log-changed', 'log-key-unknown']);
 });
 
 test('what waits for its log is not submitted again, however often verify repairs', async () => {
