@@ -22,6 +22,7 @@ RULES = {
     'list_first': 'the head is read after the submissions were listed',
     'first_page': 'the age of a submission is counted to the first page of the listing',
     'by_date': 'the order is that of dates, and then of keys',
+    'own_date': 'whether the receipts of a submission had expired is counted to its own date, not to the time of the sweep',
     'included': 'a head names the submissions that it has and that are still listed',
     'missing': 'a sweep takes nothing when a submission that it listed has gone',
     'largest': 'the largest head counts, not the one that was written last',
@@ -43,6 +44,8 @@ def check(submissions, sweeps, grace, last_tick, is_paged, dropped=None, limit=3
     # `entries` of a head are those after its last whole bundle; `position` is the last submission that is in the log.
     def over(date, at): return at - date >= grace or not on['grace']
     def rank(sub): return (sub[1], sub[0]) if on['by_date'] else (0, sub[0])
+    # The receipts of submission 0 expire: one of a later date is an old one that somebody has put back, and stays in the queue.
+    def expired(sub, at): return sub[0] == 0 and (sub[1] if on['own_date'] else at) > grace
     def latest(heads): return max(heads, key=lambda h: h[0] if on['largest'] else h[5]) if heads else (0, (), None, frozenset(), 0, 0)
 
     def sweep(pc, local, store, now):
@@ -57,6 +60,7 @@ def check(submissions, sweeps, grace, last_tick, is_paged, dropped=None, limit=3
         if pc == 3:                                                                                                  # the head
             first, at, listed = local
             size, entries, position, included, written, _ = first[0] if first else latest(heads)
+            listed = frozenset(s for s in listed if not expired(s, at))
             fresh = sorted((s for s in listed if s[0] not in included and (position is None or rank(s) > position) and over(s[1], at)), key=rank)
             late = frozenset(s for s in listed if s[0] not in included and position is not None and rank(s) <= position)
             named = frozenset(s for s in listed if s[0] in included)
@@ -113,9 +117,9 @@ def check(submissions, sweeps, grace, last_tick, is_paged, dropped=None, limit=3
         else:
             end = after_sweeps(store, now)
             last = log_of(latest(end[1]), end[2])
-            sent = [i for i, w in enumerate(writers) if w and w[1]]
+            sent = [i for i, w in enumerate(writers) if w and w[1] and not expired((i, w[0]), w[0])]
             if last is None or sorted(last) != sent: broken.setdefault('a submission is lost, or in the log twice, if all die here', state)
-            elif end[0]: broken.setdefault('the queue is never empty if all die here', state)
+            elif any(not expired(s, s[1]) for s in end[0]): broken.setdefault('the queue is never empty if all die here', state)
             elif last[:len(longest)] != longest: broken.setdefault('the log forks if all die here', state)
         if broken and dropped: break
         following = []

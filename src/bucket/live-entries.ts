@@ -1,4 +1,5 @@
-// The entries of logs whose receipts must still be kept, in some thirty bytes each, and which of them have a receipt.
+// The entries of logs whose receipts must still be kept, in some fifty bytes each: which of them have a receipt, and which
+// entries came into their log after they had expired.
 import type { LogEntry } from '@proctoring-recordings/receipt-verifier';
 import { DAY_MS } from '../model/durations.ts';
 
@@ -6,6 +7,10 @@ import { DAY_MS } from '../model/durations.ts';
 const PREFIX_BYTES = 8;
 /** Two simultaneous purges of a recording each write a receipt, and one replaces the other. Their last days differ by at most this. */
 const AT_ONCE_DAYS = 2;
+/** A receipt is in its log that long after it was written. Its entry had not expired then. */
+const LOGGED_WITHIN_MS = 2 * DAY_MS;
+/** Of no entry. */
+const NO_DAY = 2 ** 32 - 1;
 
 export interface LiveEntry {
   readonly tenant: string;
@@ -30,6 +35,11 @@ export class LiveEntries {
   #owners = new Uint32Array(1024);
   #generations = new Uint16Array(1024);
   #days = new Uint32Array(1024);
+  /** When the receipt of an entry was written; 0 while it has none. */
+  #writtenMs = new Float64Array(1024);
+  /** Of the expired entries between an entry and the next: the earliest last day, and where that is. */
+  #expiredDays = new Uint32Array(1024);
+  #expiredPlaces = new Uint32Array(1024);
   /** The places in the arrays, in order of their recordings; undefined while entries are added. */
   #order: Uint32Array | undefined;
   #accounted = new Uint8Array(0);
@@ -45,16 +55,31 @@ export class LiveEntries {
     this.#owners[at] = this.#tenants.length - 1;
     this.#generations[at] = generation;
     this.#days[at] = dayOf(keptUntil);
+    this.#expiredDays[at] = NO_DAY;
     this.#count += 1;
     this.#order = undefined;
+  }
+
+  /** An entry whose receipt has expired; in order with those that are added. */
+  pass(tenant: string, place: number, { keptUntil }: LogEntry): void {
+    const before = this.#count - 1;
+    if (this.#tenants[this.#owners[before] ?? -1] !== tenant) return;
+    const day = dayOf(keptUntil);
+    if (day >= (this.#expiredDays[before] as number)) return;
+    this.#expiredDays[before] = day;
+    this.#expiredPlaces[before] = place;
   }
 
   /**
    * Marks the entries that a receipt accounts for: its own, those of the receipts that it supersedes, and those of purges of
    * the same recording that were simultaneous with any of these. Returns whether its own or that of a simultaneous purge
-   * was found.
+   * was found. `writtenMs`: when the receipt was written, for `outOfTime`.
    */
-  account({ hash, recording, generation, keptUntil }: LogEntry, supersedes: readonly string[] = []): boolean {
+  account(
+    { hash, recording, generation, keptUntil }: LogEntry,
+    supersedes: readonly string[] = [],
+    writtenMs = 0,
+  ): boolean {
     const superseded = new Set(supersedes.map(prefixOf));
     const entries = [...this.#entriesOf(prefixOf(recording))];
     const own = { hash: prefixOf(hash), generation, day: dayOf(keptUntil) };
@@ -63,6 +88,7 @@ export class LiveEntries {
     for (const at of entries) {
       const purge = this.#purgeAt(at);
       if (isAtOnce(purge, own)) isKnown = true;
+      if (purge.hash === own.hash) this.#writtenMs[at] = writtenMs;
       if (stands.some((stand) => isAtOnce(purge, stand))) this.#accounted[at] = 1;
     }
     return isKnown;
@@ -76,16 +102,34 @@ export class LiveEntries {
     };
   }
 
-  /** The entries without a receipt, in the order in which they were added. */
-  *unaccounted(): Generator<LiveEntry, void, undefined> {
+  /** The entries without a receipt that is kept until that day or longer, in the order in which they were added. */
+  *unaccounted(since = ''): Generator<LiveEntry, void, undefined> {
     this.#sorted();
+    const sinceDay = since === '' ? 0 : dayOf(since);
     for (let at = 0; at < this.#count; at += 1) {
-      if (this.#accounted[at] === 1) continue;
-      yield {
-        tenant: this.#tenants[this.#owners[at] as number] as string,
-        place: this.#places[at] as number,
-      };
+      if (this.#accounted[at] === 1 || (this.#days[at] as number) < sinceDay) continue;
+      yield { tenant: this.#tenantAt(at), place: this.#places[at] as number };
     }
+  }
+
+  /**
+   * The entries that had expired before they came into their log: they stand behind one whose receipt is younger. Between
+   * two that are live the earliest only. After all receipts.
+   */
+  *outOfTime(): Generator<LiveEntry, void, undefined> {
+    let loggedMs = 0;
+    for (let at = 0; at < this.#count; at += 1) {
+      if (this.#owners[at] !== this.#owners[at - 1]) loggedMs = 0;
+      loggedMs = Math.max(loggedMs, this.#writtenMs[at] as number);
+      const endMs = ((this.#expiredDays[at] as number) + 1) * DAY_MS;
+      if (endMs < loggedMs - LOGGED_WITHIN_MS) {
+        yield { tenant: this.#tenantAt(at), place: this.#expiredPlaces[at] as number };
+      }
+    }
+  }
+
+  #tenantAt(at: number): string {
+    return this.#tenants[this.#owners[at] as number] as string;
   }
 
   /** By binary search. */
@@ -117,6 +161,9 @@ export class LiveEntries {
     this.#owners = extended(this.#owners, new Uint32Array(width));
     this.#generations = extended(this.#generations, new Uint16Array(width));
     this.#days = extended(this.#days, new Uint32Array(width));
+    this.#writtenMs = extended(this.#writtenMs, new Float64Array(width));
+    this.#expiredDays = extended(this.#expiredDays, new Uint32Array(width));
+    this.#expiredPlaces = extended(this.#expiredPlaces, new Uint32Array(width));
   }
 }
 

@@ -19,6 +19,7 @@ import {
   toBase64,
 } from '@proctoring-recordings/receipt-verifier';
 import { z } from 'zod';
+import { DAY_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { type ListedObject, listAll, listPages, type ObjectStore } from '../objectstore/object-store.ts';
 import { parseDocument, parseJson, type Receipt, readAs, toBody } from './documents.ts';
@@ -68,8 +69,12 @@ export interface StoredHead {
   readonly older: readonly ListedObject[];
 }
 
+export type ListedHead = Pick<ListedObject, 'key' | 'lastModifiedMs'> & { readonly size: number };
+
 /** `unreadable`: torn, or not what a key has signed. `unknown-key`: it is signed by a key that this process does not have. */
 export type HeadProblem = 'unreadable' | 'unknown-key';
+
+export type SubmissionProblem = 'missing' | 'forged' | 'expired' | 'unknown-key';
 
 /** A submission, as it is listed. */
 export interface Submission extends ListedObject {
@@ -158,33 +163,44 @@ export class ReceiptLog {
     });
     const [latest, ...older] = heads;
     if (!latest) return undefined;
-    const read = await this.#readHead(latest);
+    const read = await this.readHead(latest);
     // A later one has replaced it since it was listed.
     if (!read && attempt < MAX_LISTINGS) return this.head(attempt + 1);
-    if (!read || read === 'unreadable') return 'unreadable';
-    const state = await this.#stateOf(read);
-    if (state !== 'true') return state;
-    // Its submissions were there before it. The position is not signed, and one to come would keep all others out.
-    if (read.position.storedAtMs > latest.lastModifiedMs) return 'unreadable';
+    if (!read || typeof read === 'string') return read ?? 'unreadable';
     return { key: latest.key, storedAtMs: latest.lastModifiedMs, head: read, older };
   }
 
-  #readHead({ key, size }: { key: string; size: number }): Promise<Head | 'unreadable' | undefined> {
-    return readAs(this.#store, key, (body) => {
+  /** One of the heads, as it is listed. Undefined: it was removed. */
+  async readHead({ key, size, lastModifiedMs }: ListedHead): Promise<Head | HeadProblem | undefined> {
+    const read = await readAs(this.#store, key, (body) => {
       const document = parseJson(head as unknown as z.ZodType<z.output<typeof head>>, body);
       // The edge must be that of a tree of this size.
       return document && isEdgeOf(size, document.entries.length, document.edge) ? { ...document, size } : undefined;
     });
+    if (!read || read === 'unreadable') return read;
+    const state = await this.#stateOf(read);
+    if (state !== 'true') return state;
+    // Its submissions were there before it. The position is not signed, and one to come would keep all others out.
+    return read.position.storedAtMs > lastModifiedMs ? 'unreadable' : read;
   }
 
-  /** What a submission brings. `missing`: it is in the log, and was removed. @throws StoreError */
-  async readSubmission(signer: Signer, key: string): Promise<readonly string[] | 'missing' | 'forged' | 'unknown-key'> {
+  /**
+   * What a submission brings: the entries that had not expired at its date. That is the store's, so every sweep takes the
+   * same. `missing`: it is in the log, and was removed. `expired`: it was there before, and somebody has put it back.
+   * @throws StoreError
+   */
+  async readSubmission(
+    signer: Signer,
+    { key, lastModifiedMs }: Pick<ListedObject, 'key' | 'lastModifiedMs'>,
+  ): Promise<readonly string[] | SubmissionProblem> {
     const jws = await readAs(this.#store, key, (body) => Buffer.from(body).toString('latin1'));
     if (jws === undefined) return 'missing';
     const opened = jws === 'unreadable' ? 'forged' : await signer.open('submission', jws);
     if (opened === 'forged' || opened === 'unknown-key') return opened;
     const document = parseJson(submission, opened);
-    return document?.tenantId === this.#tenant ? document.entries : 'forged';
+    if (document?.tenantId !== this.#tenant) return 'forged';
+    const entries = document.entries.filter((text) => !hadExpired(text, lastModifiedMs));
+    return entries.length > 0 ? entries : 'expired';
   }
 
   /** Submits again what came too late to be in its place. @throws StoreError */
@@ -307,6 +323,12 @@ export async function isForged(signer: Signer | undefined, receipt: Receipt): Pr
 /** The right edge of the tree of a head, from the hashes of its entries upwards. */
 export function edgeOf({ entries, edge }: Pick<Head, 'entries' | 'edge'>): Edge {
   return [entries.map(leafOf), ...edge];
+}
+
+/** Whether the receipt of an entry was no longer kept. Receipts may be kept for less than a day, and clocks differ: a day more. */
+function hadExpired(text: string, atMs: number): boolean {
+  const entry = parseEntry(text);
+  return entry !== undefined && Date.parse(entry.keptUntil) + 2 * DAY_MS <= atMs;
 }
 
 /** The hash of an entry. */

@@ -85,14 +85,14 @@ class LogGrowth {
     await this.#run.remove([...(isHeadOver ? stillListed : []), ...stored.older.filter(isOver).map(({ key }) => key)]);
   }
 
-  /** Reads submissions in order, up to the first whose key is unknown. Forged ones are skipped and do not count. */
+  /** Reads submissions in order, up to the first whose key is unknown. Forged and expired ones are skipped and do not count. */
   async #take(ready: readonly Submission[], room: number): Promise<Taken[]> {
     const { tally } = this.#run;
     const taken: Taken[] = [];
     let added = 0;
     for (let from = 0; from < ready.length; from += STORE_CONCURRENCY) {
       const some = ready.slice(from, from + STORE_CONCURRENCY);
-      const read = await pMap(some, ({ key }) => this.#log.readSubmission(this.#signer, key));
+      const read = await pMap(some, (submission) => this.#log.readSubmission(this.#signer, submission));
       for (const [at, submission] of some.entries()) {
         const entries = read[at] ?? 'missing';
         // Another sweep has a later head, which has it.
@@ -101,8 +101,8 @@ class LogGrowth {
           tally.problem({ code: 'log-key-unknown' }, submission.key);
           return taken;
         }
-        if (entries === 'forged') {
-          tally.problem({ code: 'log-submission-forged' }, submission.key);
+        if (entries === 'forged' || entries === 'expired') {
+          tally.problem({ code: `log-submission-${entries}` }, submission.key);
           continue;
         }
         if (taken.length >= room || added >= MAX_ENTRIES) return taken;
@@ -138,11 +138,12 @@ class LogGrowth {
   }
 
   /** It came when its place was taken. Its new date gives it another one. */
-  async #resubmit({ key }: Submission): Promise<void> {
+  async #resubmit(submission: Submission): Promise<void> {
     const { bucket, context, tally } = this.#run;
-    const entries = await this.#log.readSubmission(this.#signer, key);
+    const { key } = submission;
+    const entries = await this.#log.readSubmission(this.#signer, submission);
     if (entries === 'missing') return;
-    if (entries === 'forged') return tally.problem({ code: 'log-submission-forged' }, key);
+    if (entries === 'forged' || entries === 'expired') return tally.problem({ code: `log-submission-${entries}` }, key);
     if (entries === 'unknown-key') return tally.problem({ code: 'log-key-unknown' }, key);
     await this.#log.resubmit(key, context.randomBytes);
     await bucket.removeKey(key);

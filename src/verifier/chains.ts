@@ -40,6 +40,9 @@ interface NamedEnd {
   readonly end: NonNullable<AuditChainPlace['after']>;
 }
 
+/** An end that was not among what was read. */
+type DoubtedEnd = NamedEnd & { readonly dayMs: number };
+
 /** The runs of one day at a time; of runs that are over, their ends, `windowKeys` at most. */
 export class Chains {
   readonly #run: VerifyRun;
@@ -92,7 +95,17 @@ export class Chains {
     }
     const named = this.#named;
     this.#named = [];
-    for (const each of named) await this.#checkEnd(each);
+    const doubted: DoubtedEnd[] = [];
+    for (const each of named) {
+      const dayMs = dayOfRun(each.end.run);
+      const known = this.#ends.get(`${each.tenant}/${each.end.run}`);
+      if (dayMs === undefined) await this.#run.report('audit-changed', each.key, `no run is called ${each.end.run}`);
+      else if (this.#isExpiring(dayMs)) this.#run.findings.skip('chain-ends');
+      else if (!known || !isEnd(known, each.end)) doubted.push({ ...each, dayMs });
+    }
+    // They may have been listed before their last events were written: each day is read once more.
+    const byDay = Map.groupBy(doubted, ({ tenant, dayMs }) => `${tenant}/${dayMs}`);
+    for (const ofDay of byDay.values()) await checkEnds(this.#run, ofDay);
   }
 
   /** The processes of an upgrade are replaced within a day. */
@@ -100,22 +113,6 @@ export class Chains {
     if (this.#sinceMs !== undefined && dayMs > this.#sinceMs + DAY_MS) {
       await this.#run.report('audit-unchained', key, 'all events have one since a day before');
     } else this.#run.findings.skip('events-unchained');
-  }
-
-  async #checkEnd({ tenant, key, end }: NamedEnd): Promise<void> {
-    const dayMs = dayOfRun(end.run);
-    if (dayMs === undefined) return this.#run.report('audit-changed', key, `no run is called ${end.run}`);
-    if (this.#isExpiring(dayMs)) return this.#run.findings.skip('chain-ends');
-    const known = this.#ends.get(`${tenant}/${end.run}`);
-    if (known && isEnd(known, end)) return;
-    // It may have been listed before its last events were written.
-    const places = await readRun(this.#run, tenant, dayMs, end.run);
-    const last = Math.max(0, ...places.keys());
-    const [placed] = places.get(last) ?? [];
-    if (placed && isEnd({ last, hash: placed.hash }, end)) return;
-    if (placed && last === end.sequence) {
-      await this.#run.report('audit-changed', placed.key, `the last of run ${end.run}, as ${key} says`);
-    } else await this.#run.report('audit-missing', key, `place ${end.sequence} of run ${end.run}, which it names`);
   }
 
   #plus(sum: bigint, place: number, hash: string): bigint {
@@ -150,27 +147,59 @@ interface Placed {
   readonly atMs: number;
 }
 
-/** Lists and reads the events of a run anew: a run has few enough to be held in memory. */
-async function readRun(
+/** Lists and reads the events of a day anew. */
+async function* placedOn(
   { bucket }: VerifyRun,
+  tenant: string,
+  dayMs: number,
+): AsyncGenerator<Placed, void, undefined> {
+  for await (const keys of inBatches(eventKeysOf(bucket.store, tenant, dayMs), STORE_CONCURRENCY)) {
+    const read = await pMap(keys, async (key) => ({ key, found: await readHashedEvent(bucket.store, key) }));
+    for (const { key, found } of read) {
+      if (!found || found === 'unreadable' || !found.event.chain) continue;
+      const { event, hash } = found;
+      yield { key, hash, chain: found.event.chain, atMs: Date.parse(event.at) };
+    }
+  }
+}
+
+/** A run has few enough events to be held in memory. */
+async function readRun(
+  verifyRun: VerifyRun,
   tenant: string,
   dayMs: number,
   run: string,
 ): Promise<Map<number, Placed[]>> {
   const places = new Map<number, Placed[]>();
-  for await (const keys of inBatches(eventKeysOf(bucket.store, tenant, dayMs), STORE_CONCURRENCY)) {
-    const read = await pMap(keys, async (key) => ({ key, found: await readHashedEvent(bucket.store, key) }));
-    for (const { key, found } of read) {
-      if (!found || found === 'unreadable' || found.event.chain?.run !== run) continue;
-      const { event, hash } = found;
-      const { chain } = found.event;
-      const placed = { key, hash, chain, atMs: Date.parse(event.at) };
-      // A store may give a page twice.
-      const others = (places.get(chain.sequence) ?? []).filter((other) => other.key !== key);
-      places.set(chain.sequence, [...others, placed]);
-    }
+  for await (const placed of placedOn(verifyRun, tenant, dayMs)) {
+    const { chain, key } = placed;
+    if (chain.run !== run) continue;
+    // A store may give a page twice.
+    const others = (places.get(chain.sequence) ?? []).filter((other) => other.key !== key);
+    places.set(chain.sequence, [...others, placed]);
   }
   return places;
+}
+
+/** Of one tenant, and all of one day. */
+async function checkEnds(run: VerifyRun, named: readonly DoubtedEnd[]): Promise<void> {
+  const [first] = named;
+  if (!first) return;
+  const wanted = new Set(named.map(({ end }) => end.run));
+  const ends = new Map<string, Placed>();
+  for await (const placed of placedOn(run, first.tenant, first.dayMs)) {
+    const { chain } = placed;
+    if (wanted.has(chain.run) && chain.sequence > (ends.get(chain.run)?.chain.sequence ?? 0))
+      ends.set(chain.run, placed);
+  }
+  for (const { key, end } of named) {
+    const placed = ends.get(end.run);
+    const last = placed?.chain.sequence ?? 0;
+    if (placed && isEnd({ last, hash: placed.hash }, end)) continue;
+    if (placed && last === end.sequence) {
+      await run.report('audit-changed', placed.key, `the last of run ${end.run}, as ${key} says`);
+    } else await run.report('audit-missing', key, `place ${end.sequence} of run ${end.run}, which it names`);
+  }
 }
 
 /** Names what does not add up. What is younger than the grace period may be on its way. */
@@ -183,19 +212,19 @@ async function checkRun(run: VerifyRun, { tenant, run: name, dayMs }: Sums): Pro
   );
   const excused = new Set([...all.flatMap(({ chain }) => chain.lost ?? []), ...(latest?.chain.pending ?? [])]);
   const judged = all.filter(({ atMs }) => !run.isYoung(atMs)).map(({ chain }) => chain.sequence);
-  const end = Math.max(0, ...judged);
-  let missingFrom: number | undefined;
-  for (let sequence = 1; sequence <= end; sequence += 1) {
+  // Somebody may have written more events than a call takes arguments.
+  const end = judged.reduce((greatest, sequence) => Math.max(greatest, sequence), 0);
+  let next = 1;
+  // An event may claim a place far away: only those that there are, and that are excused, are counted through.
+  for (const sequence of [...places.keys()].sort((a, b) => a - b)) {
     const [placed, ...others] = places.get(sequence) ?? [];
-    if (!placed) {
-      if (!excused.has(sequence)) missingFrom ??= sequence;
-      continue;
-    }
-    if (missingFrom !== undefined) {
-      const which = missingFrom === sequence - 1 ? `place ${missingFrom}` : `places ${missingFrom} to ${sequence - 1}`;
+    if (!placed || sequence > end) continue;
+    while (next < sequence && excused.has(next)) next += 1;
+    if (next < sequence) {
+      const which = next === sequence - 1 ? `place ${next}` : `places ${next} to ${sequence - 1}`;
       await run.report('audit-missing', placed.key, `${which} of run ${name}, before it`);
-      missingFrom = undefined;
     }
+    next = sequence + 1;
     for (const { key } of others) {
       await run.report('audit-changed', key, `${placed.key} has the same place ${sequence} in run ${name}`);
     }

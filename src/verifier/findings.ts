@@ -35,11 +35,14 @@ export const FINDING_KINDS = {
   'receipt-without-expiry': 'nothing would ever delete this receipt',
   'receipt-forged': 'a receipt is not as the service has signed it',
   'receipt-not-in-log': 'a receipt never came into the log of receipts',
+  'receipt-unsigned': 'a receipt without a signature, though receipts are signed since earlier',
   'log-key-missing': 'there is a log of receipts, and SIGNING_KEYS_FILE is not set',
   'log-key-unknown': 'signed by a key that is not in SIGNING_KEYS_FILE',
   'log-head-unreadable': 'a log of receipts cannot be read',
   'log-changed': 'a log of receipts is not as the service has signed it',
+  'log-entry-expired': 'an entry came into its log after its receipt had expired',
   'log-submission-forged': 'no key of the service has signed what is to come into a log',
+  'log-submission-expired': 'receipts that had expired when somebody submitted them to their log',
   'log-submission-waiting': 'receipts that no sweep has brought into their log',
   'audit-missing': 'an audit event is missing from its chain',
   'audit-changed': 'an audit event does not fit its key, or its chain',
@@ -68,6 +71,7 @@ export const NOT_CHECKED = {
   'chain-ends': 'ends of chains of audit events that are named by others',
   'receipts-unread': 'receipts that could not be read',
   'receipts-unsigned': 'receipts without a signature',
+  'receipts-unlogged': 'signed receipts that are not in the log yet',
   signatures: 'receipts whose signature could not be checked, for want of the key',
 } as const;
 

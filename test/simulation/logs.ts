@@ -80,7 +80,7 @@ export class Logs {
     const times = { deadline: '2025-01-31T00:00:00.000Z', deletedAt: '2025-01-30T00:00:00.000Z' };
     const receipts = Array.from(
       { length: count },
-      (_, index) => ({ ...ids, ...times, recordingId, keptUntil: '2025-12-01', jws: `${index}` }) as Receipt,
+      (_, index) => ({ ...ids, ...times, recordingId, keptUntil: '2025-12-31', jws: `${index}` }) as Receipt,
     );
     for (const receipt of receipts) this.#receipts.add(entryOf(receipt)?.hash ?? '');
     await submitReceipts({ store: this.#store, signer: SIGNER, randomBytes }, tenant, receipts);

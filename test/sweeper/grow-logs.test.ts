@@ -255,6 +255,37 @@ test('only what a key of the service has signed comes into a log, for the tenant
   expect((await entriesOf()).length).toBe(1);
 });
 
+test('a submission that is put back when its receipts have expired is told, and its entries never come into the log again', async () => {
+  await erase(1);
+  const [key = ''] = await service.keys('log-queue/');
+  const body = (await service.store.get(key)) ?? new Uint8Array();
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) await service.after(2 * HOUR_MS).sweep();
+  await service.after(400 * DAY_MS).sweep();
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  await service.put('log-queue/acme/put-back', body);
+  const report = await service.after(2 * HOUR_MS).sweep();
+  expect(report).toMatchObject({ logged: 0, problems: [{ code: 'log-submission-expired' }] });
+  // Behind its place it is none either.
+  service.clock.step(-5 * HOUR_MS);
+  await service.put('log-queue/acme/put-back', body);
+  service.clock.step(5 * HOUR_MS);
+  expect((await service.sweep()).problems).toEqual([expect.objectContaining({ code: 'log-submission-expired' })]);
+  expect(await entriesOf()).toHaveLength(2);
+  expect(await findingsOf()).toEqual([]);
+});
+
+test('whether receipts had expired is counted to the date of their submission: a log that waited for long takes them', async () => {
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  await erase(1);
+  expect((await service.after(400 * DAY_MS).sweep()).logged).toBe(1);
+  await erase(1);
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await entriesOf()).toHaveLength(3);
+  expect(await findingsOf()).toEqual([]);
+});
+
 test('what is no submission takes the place of none, however much there is of it', async () => {
   await erase(1);
   const [submission = ''] = await service.keys('log-queue/');

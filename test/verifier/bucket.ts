@@ -5,7 +5,7 @@ import type { EventType } from '../../src/bucket/outbox.ts';
 import { submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { type AttemptRef, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { toIso } from '../../src/model/times.ts';
+import { toDay, toIso } from '../../src/model/times.ts';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
@@ -75,6 +75,8 @@ export async function build(service: TestService) {
   await abortRecording(context, by('acme'), aborted);
   await eraseRecording(context, by('acme'), erased, 'erasure');
   const beta: RecordingRef[] = [];
+  let unseen: RecordingRef | undefined;
+  const earlierLog = new Map<string, Uint8Array>();
   await submitExpired(service);
   // The days after it.
   for (let day = 1; day <= 5; day += 1) {
@@ -83,6 +85,11 @@ export async function build(service: TestService) {
     await play(played);
     await play(second);
     await play(assessed);
+    if (day === 1) unseen = await record({ tenant: 'beta', attempt: 'unseen' }, 'q3');
+    // It has what was swept the day before.
+    if (day === 4)
+      for (const { key } of await Array.fromAsync(listAll(store, 'log/beta/')))
+        earlierLog.set(key, (await store.get(key)) ?? new Uint8Array());
     if (day < 3) continue;
     beta.push(await record({ tenant: 'beta', attempt: `c${day}` }, 'q2'));
     await play(beta.at(-1) as RecordingRef);
@@ -98,23 +105,19 @@ export async function build(service: TestService) {
   const young = await record({ attempt: 'young' }, 'p7');
   const stored = [played, second, restricted, lifted, assessed, silent, abandoned];
   const refs = { played, second, restricted, lifted, assessed, silent, uploading, abandoned, erased, another, young };
-  return { ...refs, stored, swept, beta, ...reach(service, startMs) };
+  assert(unseen);
+  return { ...refs, stored, swept, beta, unseen, earlierLog, ...reach(service, startMs) };
 }
 
-/** Receipts of the year before last, which have expired: enough for the log of their tenant to have whole tiles. */
+/** Receipts that were kept until yesterday, and are gone: enough for the log of their tenant to have whole tiles. */
 async function submitExpired({ context, clock }: TestService): Promise<void> {
   const { signer } = context;
   if (!signer) return;
-  const bornMs = clock.now() - 800 * DAY_MS;
+  const yesterdayMs = clock.now() - DAY_MS;
   const expired = Array.from({ length: 270 }, (_, index) => {
-    const recordingId = newRecordingId(bornMs + index, (length) => Buffer.alloc(length, index));
-    const times = { deadline: toIso(bornMs + DAY_MS), deletedAt: toIso(bornMs) };
-    return {
-      ...times,
-      recordingId,
-      keptUntil: toIso(bornMs + 400 * DAY_MS).slice(0, 10),
-      jws: `expired ${index}`,
-    } as Receipt;
+    const recordingId = newRecordingId(yesterdayMs + index, (length) => Buffer.alloc(length, index));
+    const times = { deadline: toIso(yesterdayMs + DAY_MS), deletedAt: toIso(yesterdayMs) };
+    return { ...times, recordingId, keptUntil: toDay(yesterdayMs), jws: `expired ${index}` } as Receipt;
   });
   await submitReceipts({ ...context, signer }, 'acme', expired);
 }

@@ -136,6 +136,41 @@ test('events that are linked in another order than their places show, though eac
   expect(await auditKinds(service)).toContain('audit-changed');
 });
 
+test('an event that claims a place far away costs no more than the events that there are', async () => {
+  const service = startTestService();
+  const trail = startProcess(service);
+  for (const attempt of ['a', 'b', 'c']) await trail.record({ event: 'exported', ref: ref(attempt), ...BY });
+  const [, , last = ''] = await service.keys('audit/');
+  const event = JSON.parse(Buffer.from((await service.store.get(last)) ?? []).toString());
+  const far = { ...event, chain: { ...event.chain, sequence: 1_000_000_000, lost: [4] } };
+  await service.store.put(last, Buffer.from(JSON.stringify(far)));
+  service.clock.advance(2 * HOUR_MS);
+  const startedAtMs = performance.now();
+  const { findings } = await service.verify();
+  expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+  expect(findings).toMatchObject([
+    { kind: 'audit-missing', key: last, detail: `places 3 to 999999999 of run ${event.chain.run}, before it` },
+  ]);
+});
+
+test('events that name ends of runs which never were cost one more reading of their day, however many they are', async () => {
+  const service = startTestService();
+  const trail = startProcess(service);
+  for (let event = 0; event < 20; event += 1) await trail.record({ event: 'exported', ref: ref('a'), ...BY });
+  service.clock.advance(2 * HOUR_MS);
+  const { requests } = await service.verify();
+  for (const [index, key] of (await service.keys('audit/')).entries()) {
+    const event = JSON.parse(Buffer.from((await service.store.get(key)) ?? []).toString());
+    const after = { run: `${event.at.slice(0, 10)}-never${index}`, sequence: 1, hash: '0'.repeat(64) };
+    await service.store.put(key, Buffer.from(JSON.stringify({ ...event, chain: { ...event.chain, after } })));
+  }
+  service.clock.advance(2 * HOUR_MS);
+  const report = await service.verify();
+  expect(report.findings.filter(({ kind }) => kind === 'audit-missing')).toHaveLength(20);
+  // The run that does not add up any more is read again as well.
+  expect(report.requests).toBeLessThan(requests + 2 * 21 + 1);
+});
+
 test('a process remembers a bounded number of tenants, of events of a run and of writes without an answer', async () => {
   const chains = new AuditChains();
   const runs = new Map<string, number>();

@@ -2,16 +2,17 @@
 // planted, and what `verify` finds of it, or why it cannot.
 import { strict as assert } from 'node:assert';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { GrowingTree, originOf } from '@proctoring-recordings/receipt-verifier';
+import { formatEntry, GrowingTree, hashOfReceipt, originOf } from '@proctoring-recordings/receipt-verifier';
 import { AuditChains } from '../../src/bucket/audit-chain.ts';
 import { createAuditTrail } from '../../src/bucket/audit-trail.ts';
 import { type AuditEventDocument, type Receipt, type ReceiptIndex, toBody } from '../../src/bucket/documents.ts';
+import { keyOf } from '../../src/bucket/layout.ts';
 import { deletionEvent, toOutboxBody } from '../../src/bucket/outbox.ts';
 import { leafOf } from '../../src/bucket/receipt-log.ts';
-import { createSigner } from '../../src/bucket/signer.ts';
+import { createSigner, type Signer } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf, newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
-import { toIso, toKeyTime } from '../../src/model/times.ts';
+import { toDay, toIso, toKeyTime } from '../../src/model/times.ts';
 import { MAX_SMALL_OBJECT_BYTES, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { FindingKind } from '../../src/verifier/findings.ts';
 import {
@@ -27,7 +28,7 @@ import {
   recordingPrefix,
 } from '../kit/keys.ts';
 import { CALLER, mediaKey } from '../kit/service.ts';
-import { privateJwk } from '../kit/signer.ts';
+import { privateJwk, testSigner } from '../kit/signer.ts';
 import type { Random } from '../simulation/random.ts';
 import type { Built } from './bucket.ts';
 
@@ -41,6 +42,7 @@ export interface Corruption {
 const NO_ANCHOR = 'whoever may write can write it all again: the chains have no anchor outside of the bucket';
 const NOT_KEPT = 'nothing else in the bucket keeps it';
 const NEVER_SEEN = 'no event and no receipt tells that it was there';
+const NOTHING_FOLLOWS = 'its process has not written since: nothing names the end of its chain';
 const LIKE_A_CRASH = 'a process that died leaves the same';
 
 /** Those of some days of the bucket, whose keys go on so. */
@@ -921,7 +923,100 @@ async function spoil(bucket: Built, key: string, random: Random): Promise<void> 
 }
 const stranger = await createSigner([privateJwk('stranger')]);
 
+const headKey = (tenant: string, size: number) => keyOf('log-head', { tenant, size });
+/** Who has the key itself signs a head: what the service would have done upon another history. */
+async function putHead(bucket: Built, tenant: string, entries: readonly string[]): Promise<void> {
+  const root = new GrowingTree(entries.length, [entries.map(leafOf)]).root;
+  const checkpoint = await testSigner.signCheckpoint({ origin: originOf(tenant), size: entries.length, root });
+  const latest = await bucket.json(await headOf(bucket, tenant));
+  await bucket.put(headKey(tenant, entries.length), toBody({ ...latest, entries, checkpoint }));
+}
+/** An entry of a receipt that was kept until more than a year ago. */
+const entryOfLongAgo = (bucket: Built) =>
+  formatEntry({
+    keptUntil: toDay(bucket.now() - 400 * DAY_MS),
+    hash: hashOfReceipt('long ago'),
+    recording: hashOfReceipt('a recording'),
+    generation: 0,
+    leadSeconds: 0,
+  });
+/** What only the key signs: for an old one, it was kept. */
+async function putSubmission(bucket: Built, signer: Signer, entries: readonly string[]): Promise<void> {
+  const jws = await signer.sign('submission', toBody({ version: 1, tenantId: 'acme', entries }));
+  await bucket.put('log-queue/acme/submitted', jws);
+}
+
 const LOGS: Corruption[] = [
+  {
+    name: 'a recording that was played is destroyed, and has a receipt without a signature, with an index',
+    found: ['receipt-unsigned'],
+    async plant(bucket) {
+      const { played } = bucket;
+      await bucket.remove(...(await everythingOf(bucket, played)));
+      const at = toIso(bucket.now());
+      const run = `sweep-${toKeyTime(bucket.now())}-forged`;
+      const { jws: _, keptUntil: __, ...receipt } = await bucket.json<Receipt>(receiptKey(bucket.erased));
+      const body = toBody({
+        ...receipt,
+        attemptId: played.attempt,
+        recordingId: played.recording,
+        reason: 'retention',
+        deadline: toIso(bucket.now() + 20 * DAY_MS),
+        deletedAt: at,
+        verifiedAt: at,
+        chain: { run, sequence: 1, previous: null },
+      });
+      await bucket.put(receiptKey(played), body);
+      const index = { version: 1, run, first: 1, previous: null, last: hashOf(body), keys: [receiptKey(played)] };
+      await bucket.put(dueReceiptsKey(bucket.now() + 365 * DAY_MS, 'forged'), toBody(index));
+    },
+  },
+  {
+    name: 'a log is set back to an earlier head, and the receipts since then are removed with their indexes',
+    found: { undetectable: 'the service has signed that head as well: a checkpoint that somebody holds shows it' },
+    async plant(bucket) {
+      const receipt = receiptKey(bucket.unseen);
+      await bucket.remove((await indexOf(bucket, receipt)).key, receipt);
+      await bucket.remove(...(await bucket.keys(/^log(-queue)?\/beta\//, 'log')));
+      for (const [key, body] of bucket.earlierLog) await bucket.put(key, body);
+    },
+  },
+  {
+    name: 'a log has a receipt again that had expired',
+    found: ['log-entry-expired'],
+    async plant(bucket) {
+      const { entries } = await bucket.json<{ entries: string[] }>(await headOf(bucket, 'beta'));
+      await putHead(bucket, 'beta', [...entries, entryOfLongAgo(bucket)]);
+    },
+  },
+  {
+    name: 'a head of another history of a log is put beside its own',
+    found: ['log-changed'],
+    plant: (bucket) => putHead(bucket, 'beta', [entryOfLongAgo(bucket)]),
+  },
+  ...[
+    'heads/999999999990',
+    'heads/999999999999',
+    'entries/000000000777',
+    'tile/0/000000000001',
+    'tile/9/000000000000',
+  ].map(
+    (name): Corruption => ({
+      name: `media are hidden in ${name} of a log`,
+      found: ['unknown-key'],
+      plant: async (bucket) => bucket.put(`log/acme/${name}`, await mediaOf(bucket, bucket.played)),
+    }),
+  ),
+  {
+    name: 'receipts that have expired are submitted to a log again',
+    found: ['log-submission-expired'],
+    plant: (bucket) => putSubmission(bucket, testSigner, [entryOfLongAgo(bucket)]),
+  },
+  {
+    name: 'something that somebody else has signed is submitted to a log',
+    found: ['log-key-unknown'],
+    plant: (bucket) => putSubmission(bucket, stranger, [entryOfLongAgo(bucket)]),
+  },
   {
     name: 'the signature of a receipt is removed, and its index agrees',
     found: ['receipt-missing'],
@@ -1083,8 +1178,28 @@ const TRAIL: Corruption[] = [
   },
   {
     name: 'the last audit event of a process is removed',
-    found: { undetectable: 'its process has not written since: nothing names the end of its chain' },
+    found: { undetectable: NOTHING_FOLLOWS },
     plant: async (bucket) => bucket.remove(await lastOf(bucket, 5)),
+  },
+  {
+    name: 'the last audit event of a process is changed',
+    found: { undetectable: NOTHING_FOLLOWS },
+    plant: async (bucket) => bucket.edit(await lastOf(bucket, 5), { actor: 'other' }),
+  },
+  {
+    name: 'the last audit event of a process says that others were lost, and those are removed',
+    found: { undetectable: NOTHING_FOLLOWS },
+    async plant(bucket) {
+      const all = await eventsOn(bucket, [5], '/acme/');
+      const placed = await Promise.all(
+        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
+      );
+      const lost = [2, 3];
+      await bucket.remove(...placed.flatMap(({ key, chain }) => (lost.includes(chain?.sequence ?? 0) ? key : [])));
+      const last = await lastOf(bucket, 5);
+      const { chain } = await bucket.json<AuditEventDocument>(last);
+      await bucket.edit(last, { chain: { ...chain, lost } });
+    },
   },
   {
     name: 'the audit event of an erasure is removed',

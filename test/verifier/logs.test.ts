@@ -1,12 +1,13 @@
 // What `verify` finds in the logs of receipts, and between them and the receipts.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type LogEntry, parseEntry } from '@proctoring-recordings/receipt-verifier';
+import { type LogEntry, originOf, parseEntry } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../../src/bucket/documents.ts';
 import { LiveEntries } from '../../src/bucket/live-entries.ts';
 import { ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId, type RecordingRef } from '../../src/model/ids.ts';
+import { toDay, toIso } from '../../src/model/times.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { receiptKey } from '../kit/keys.ts';
 import { privateJwk, testSigner } from '../kit/signer.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const expired = Array.from({ length: 300 }, (_, index) => ({
     ...receipt,
     recordingId: newRecordingId(index, (count) => Buffer.alloc(count, index)),
-    keptUntil: '2026-01-01',
+    keptUntil: toDay(service.clock.now() - DAY_MS),
     jws: `${receipt?.jws}${index}`,
   })) as Receipt[];
   await submitReceipts({ ...service.context, signer: testSigner }, 'acme', expired);
@@ -121,6 +122,118 @@ describe('a receipt', () => {
     for (const key of await service.keys())
       kept.push({ key, body: (await service.store.get(key)) ?? new Uint8Array() });
   });
+});
+
+test('a signed receipt that is not in the log yet is counted', async () => {
+  const young = startRetention();
+  const ref = await young.record();
+  await young.after(2 * HOUR_MS).erase(ref);
+  young.clock.advance(2 * HOUR_MS);
+  const unlogged = { what: 'receipts-unlogged', count: 1 };
+  expect((await young.verify()).notChecked).toContainEqual(unlogged);
+  await young.sweep();
+  expect((await young.verify()).notChecked).not.toContainEqual(unlogged);
+  await young.remove(...(await young.keys('log')));
+  expect(await young.verify()).toMatchObject({ findings: [], notChecked: expect.arrayContaining([unlogged]) });
+});
+
+test('what a head does not count yet is of a sweep that is at work, unless it is too large for that', async () => {
+  const young = startRetention();
+  const ref = await young.record();
+  await young.after(2 * HOUR_MS).erase(ref);
+  await young.after(2 * HOUR_MS).sweep();
+  await young.put('log/acme/tile/0/000000000000', new Uint8Array(8192));
+  await young.put('log/acme/entries/000000000000', new Uint8Array(30_000));
+  expect(await young.kinds()).toEqual([]);
+  await young.put('log/acme/tile/0/000000000000', new Uint8Array(8193));
+  await young.put('log/acme/entries/000000000000', new Uint8Array(31_000));
+  expect(await young.kinds()).toEqual(['unknown-key', 'unknown-key']);
+});
+
+test('an earlier head of the log that was left, or put back, is none that is wrong; one by an unknown key is told', async () => {
+  const long = startRetention();
+  const submit = (count: number, name: string) => {
+    const at = toIso(long.clock.now() - DAY_MS);
+    const receipts = Array.from({ length: count }, (_, index) => ({
+      keptUntil: at.slice(0, 10),
+      deadline: at,
+      deletedAt: at,
+      jws: `${name} ${index}`,
+    }));
+    return submitReceipts({ ...long.context, signer: testSigner }, 'acme', receipts as Receipt[]);
+  };
+  await submit(300, 'early');
+  await long.after(2 * HOUR_MS).sweep();
+  const [early = ''] = await long.keys('log/acme/heads/');
+  const body = (await long.store.get(early)) ?? new Uint8Array();
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    await submit(300, `later ${sweeps}`);
+    await long.after(2 * HOUR_MS).sweep();
+  }
+  expect(await long.keys('log/acme/heads/')).not.toContain(early);
+  await long.put(early, body);
+  long.clock.advance(2 * HOUR_MS);
+  expect(await long.kinds()).toEqual([]);
+  // Of the log as it was, no tile may be missing; that one is said to be so, and nothing of the head.
+  await long.remove('log/acme/tile/0/000000000000');
+  expect(await long.kinds()).toEqual(['log-changed']);
+
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const document = JSON.parse(Buffer.from(body).toString());
+  const signed = await testSigner.openCheckpoint(document.checkpoint, originOf('acme'));
+  if (typeof signed === 'string') throw new Error(signed);
+  await long.put(early, JSON.stringify({ ...document, checkpoint: await stranger.signCheckpoint(signed) }));
+  long.clock.advance(2 * HOUR_MS);
+  expect(await long.kinds()).toEqual(['log-changed', 'log-key-unknown']);
+});
+
+test('what waits for its log is not submitted again, however often verify repairs', async () => {
+  const waiting = startRetention();
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const ref = await waiting.record();
+  await submitReceipts({ ...waiting.context, signer: stranger }, 'acme', [
+    { keptUntil: '2027-01-01', jws: 'x' } as Receipt,
+  ]);
+  await waiting.after(2 * HOUR_MS).erase(ref);
+  await waiting.after(4 * DAY_MS).sweep();
+  const kinds = ['log-key-unknown', 'log-submission-waiting', 'log-submission-waiting', 'receipt-not-in-log'];
+  expect(await waiting.kinds()).toEqual(kinds);
+  const queue = await waiting.keys('log-queue/');
+  for (let times = 0; times < 2; times += 1) expect(await waiting.kinds({ fix: true })).toEqual(kinds);
+  expect(await waiting.keys('log-queue/')).toEqual(queue);
+  // Nobody ever had that key: without the object the log goes on.
+  const unknown = (await waiting.verify()).findings.find(({ kind }) => kind === 'log-key-unknown');
+  await waiting.remove(unknown?.key ?? '');
+  await waiting.sweep();
+  expect(await waiting.kinds()).toEqual([]);
+});
+
+test('receipts without a signature are of before there was a key, or are found', async () => {
+  const keyless = startRetention({ signer: null });
+  const refs: RecordingRef[] = [];
+  for (let index = 0; index < 5; index += 1) refs.push(await keyless.record({ attempt: `a${index}` }));
+  const [before, signed, rolledOut, later, last] = refs as [
+    RecordingRef,
+    RecordingRef,
+    RecordingRef,
+    RecordingRef,
+    RecordingRef,
+  ];
+  const signing = startRetention({ on: keyless });
+  await keyless.after(2 * HOUR_MS).erase(before);
+  await signing.after(HOUR_MS).erase(signed);
+  await keyless.after(DAY_MS).erase(rolledOut);
+  await keyless.after(2 * DAY_MS).erase(later);
+  await keyless.after(DAY_MS).erase(last);
+  await signing.after(2 * HOUR_MS).sweep();
+  // However few receipts are held in memory at once.
+  for (const windowKeys of [1, 2, 50]) {
+    const { findings, notChecked } = await verify({ ...signing.sweepContext, windowKeys });
+    const found = findings.map(({ kind, key }) => `${kind} ${key}`).toSorted();
+    const expected = windowKeys === 1 ? [last] : [later, last];
+    expect(found).toEqual(expected.map((ref) => `receipt-unsigned ${receiptKey(ref)}`));
+    expect(notChecked).toContainEqual({ what: 'receipts-unsigned', count: windowKeys === 1 ? 3 : 2 });
+  }
 });
 
 test('where there is a log and no key, that is found once', async () => {
@@ -220,4 +333,47 @@ test('entries are found by their recordings, however many there are, and the res
   expect([...live.unaccounted()]).toEqual(open);
   live.account(entry(7, { hash: hash(5000), generation: 1 }), [hash(7)]);
   expect([...live.unaccounted()]).toEqual(open.slice(1));
+});
+
+describe('an entry that had expired before it came into its log', () => {
+  const DAY0_MS = Date.UTC(2026, 10, 1);
+  const day = (number: number) => toDay(DAY0_MS + number * DAY_MS);
+  const entry = (index: number, keptUntil: string): LogEntry => {
+    const hash = Buffer.alloc(32, index).toString('base64url');
+    return { keptUntil, hash, recording: hash, generation: 0, leadSeconds: 0 };
+  };
+  /** Entries that are kept until a day, and of which each that is live has a receipt of the day that is given. */
+  function outOfTime(log: readonly { tenant?: string; keptUntil: number; writtenOn?: number }[]) {
+    const live = new LiveEntries();
+    for (const [place, { tenant = 'acme', keptUntil, writtenOn }] of log.entries()) {
+      if (writtenOn === undefined) live.pass(tenant, place, entry(place, day(keptUntil)));
+      else live.add(tenant, place, entry(place, day(keptUntil)));
+    }
+    for (const [place, { keptUntil, writtenOn }] of log.entries()) {
+      if (writtenOn !== undefined) live.account(entry(place, day(keptUntil)), [], DAY0_MS + writtenOn * DAY_MS);
+    }
+    return [...live.outOfTime()].map(({ place }) => place);
+  }
+  const young = { keptUntil: 400, writtenOn: 35 };
+
+  test.each([
+    ['stands behind a younger receipt', [young, { keptUntil: 31 }], [1]],
+    ['stands before it', [{ keptUntil: 31 }, young], []],
+    ['expired a moment before it was logged, as clocks and sweeps have it', [young, { keptUntil: 32 }], []],
+    ['is of another tenant', [young, { tenant: 'beta', keptUntil: 1 }, { ...young, tenant: 'beta' }], []],
+    [
+      'is followed by others',
+      [young, { keptUntil: 9 }, { keptUntil: 5 }, { keptUntil: 7 }, young, { keptUntil: 1 }],
+      [2, 5],
+    ],
+    [
+      'stands behind a live one, before which there is a younger',
+      [young, { ...young, writtenOn: 1 }, { keptUntil: 3 }],
+      [2],
+    ],
+    // Receipts are kept for a shorter time since then.
+    ['was kept for less time than those before it', [{ ...young, writtenOn: 1 }, { keptUntil: 3 }], []],
+  ])('is found where it %s', (_, log, places) => {
+    expect(outOfTime(log)).toEqual(places);
+  });
 });
