@@ -4,6 +4,9 @@ import { DAY_MS } from './durations.ts';
 /** Policy 8.4 and 3.4: nothing is kept longer than this, whatever a setting says. */
 export const MAX_RETENTION_MS = 30 * DAY_MS;
 
+/** From creation to the latest deadline: of a recording that is assessed just before that of an unassessed one. */
+export const MAX_LIFE_MS = 2 * MAX_RETENTION_MS;
+
 export interface RetentionPolicy {
   /** From the completed assessment to the deadline, in milliseconds; at most `MAX_RETENTION_MS`. */
   readonly afterAssessmentMs: number;

@@ -13,6 +13,7 @@ import { DAY_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AccessLogEntry } from '../model/recording.ts';
+import { MAX_LIFE_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import type { RecordingsContext } from './context.ts';
 
@@ -53,22 +54,29 @@ export async function* accessLogOf(
   for await (const { event } of accessesOf(context, ref, { untilMs })) yield toEntry(event);
 }
 
-/** The events of the recording itself, without those of its whole attempt. */
+/**
+ * The events of the recording itself, from the time in which it can have been kept, without those of its whole attempt. Of an
+ * id that nobody has given out it costs as much: 120 LISTs at most.
+ */
 export async function* eventsOf(
   context: TrailContext,
   ref: RecordingRef,
 ): AsyncGenerator<AuditEventDocument, void, undefined> {
-  for await (const { event } of accessesOf(context, ref)) if (event.recordingId !== undefined) yield event;
+  const toMs = createdAtOf(ref.recording) + MAX_LIFE_MS + DAY_MS;
+  for await (const { event } of accessesOf(context, ref, { toMs })) if (event.recordingId !== undefined) yield event;
 }
 
 function accessesOf(
   context: TrailContext,
   ref: RecordingRef,
-  range: { readonly after?: AuditPlace | undefined; readonly untilMs?: number } = {},
+  {
+    toMs: lastMs = Number.POSITIVE_INFINITY,
+    ...range
+  }: { readonly toMs?: number; readonly after?: AuditPlace | undefined; readonly untilMs?: number } = {},
 ): AsyncIterable<StoredAuditEvent> {
   const nowMs = context.now();
   // Each process may be off by this much from the store: near midnight another one wrote into another day.
-  const toMs = nowMs + 2 * MAX_CLOCK_SKEW_MS;
+  const toMs = Math.min(lastMs, nowMs + 2 * MAX_CLOCK_SKEW_MS);
   // The sweep deletes whole days: what is older is deleted, or about to be.
   const fromMs = Math.max(createdAtOf(ref.recording) - 2 * MAX_CLOCK_SKEW_MS, nowMs - context.logRetentionMs - DAY_MS);
   return readAuditEvents(context.store, ref, { fromMs, toMs, ...range });

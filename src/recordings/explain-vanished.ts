@@ -12,7 +12,7 @@ const PROOFS_OF_BEING: ReadonlySet<AuditEvent> = new Set(['link-issued', 'erased
 /** Events expire by whole days, and may be there for a day or two after the receipt. */
 const MARGIN_MS = 2 * DAY_MS;
 
-/** Undefined: the trail does not know it. Costs two LISTs for each day since its creation. */
+/** Undefined: the trail does not know it. Costs two LISTs for each day that it can have been kept. */
 export async function explainVanished(context: TrailContext, ref: RecordingRef): Promise<Explained | undefined> {
   const events = await Array.fromAsync(eventsOf(context, ref));
   const last = events.at(-1);

@@ -35,7 +35,9 @@ export function rulesOf(settings: Report['settings']): string[] {
     `For this organisation the service is set to ${afterAssessment} after the assessment, and to ${unassessed} after ` +
       `recording, if it is never assessed.${tenantOrderSeconds === null ? '' : ` The organisation has ordered at most ${words(tenantOrderSeconds)}.`}`,
     'Restricting a recording (no playback) does not extend its deadline.',
-    `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline. An outage that is shorter makes nothing late.`,
+    deletionMarginSeconds === 0
+      ? 'The service begins to delete a recording at its deadline, so any outage then makes it late.'
+      : `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline. An outage that is shorter makes nothing late.`,
     `The policy keeps logs for 12 months (8.5). Here each receipt is kept for ${words(logRetentionSeconds)}, then deleted.`,
     'These are the settings of today; a receipt has the deadline that applied when its recording was deleted. When an ' +
       'organisation orders a shorter retention, it also holds for what is already recorded. What is older than that by ' +

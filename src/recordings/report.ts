@@ -80,8 +80,8 @@ class Reading {
     this.#toMs = toMs !== undefined && toMs < this.#startedAtMs ? toMs : Number.POSITIVE_INFINITY;
     this.#fromMs = fromMs ?? this.#receiptsSinceMs;
     if (this.#fromMs < Math.min(this.#toMs, this.#startedAtMs)) return;
-    const message = 'Must be before "to", and before now';
-    throw new ServiceError('invalid-request', `from ${message}.`, { errors: [{ path: 'from', message }] });
+    const message = 'Must be before to, and before now';
+    throw new ServiceError('invalid-request', `from: ${message}.`, { errors: [{ path: 'from', message }] });
   }
 
   /** Receipts of earlier deletions have expired. */

@@ -7,7 +7,7 @@ import { keysIn } from '../bucket/inventory.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
-import { CLOCKS_AGREE_WITHIN_MS, toIso } from '../model/times.ts';
+import { toIso } from '../model/times.ts';
 import { WITHOUT_MEDIA } from '../recordings/delete.ts';
 import { AT_ONCE_MS, isAudited, type Promised, promiseIn } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
@@ -136,10 +136,10 @@ export class EventFacts {
   /** By all of its events: those of this window may not be all. */
   async #isRestricted(ref: RecordingRef): Promise<boolean> {
     if (!(await this.#isHeld(ref))) return false;
-    const { bucket, context } = this.#run;
+    const { bucket } = this.#run;
     if ((await bucket.recording(ref))?.objects.restricted) return false;
     const lastMs = new Map<AuditEvent, number>();
-    const times = { fromMs: createdAtOf(ref.recording) - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
+    const times = this.#run.eventTimes(createdAtOf(ref.recording));
     for await (const { event } of readAuditEvents(bucket.store, ref, times)) {
       lastMs.set(event.event, Math.max(lastMs.get(event.event) ?? 0, Date.parse(event.at)));
     }

@@ -2,8 +2,6 @@
 import type { AssessmentRecord, Attempt } from '../bucket/attempt.ts';
 import { readAuditEvents } from '../bucket/audit-trail.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import { createdAtOf } from '../model/ids.ts';
-import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import type { VerifyRun } from './run.ts';
 
@@ -27,16 +25,12 @@ export function promiseIn(detail: string): Promised | undefined {
  * hangs on it.
  */
 export async function isAudited(
-  { bucket, context }: VerifyRun,
+  run: VerifyRun,
   { recordings: [first] }: Attempt,
   { completedAtMs }: Pick<AssessmentRecord, 'completedAtMs'>,
 ): Promise<boolean> {
   if (!first) return true;
-  // A time that was read from the bucket must not decide how many days are listed.
-  const earliestMs = createdAtOf(first.ref.recording) - MAX_RETENTION_MS;
-  const fromMs = Math.max(completedAtMs, earliestMs) - CLOCKS_AGREE_WITHIN_MS;
-  const times = { fromMs, toMs: context.now() };
-  for await (const { event } of readAuditEvents(bucket.store, first.ref, times)) {
+  for await (const { event } of readAuditEvents(run.bucket.store, first.ref, run.eventTimes(completedAtMs))) {
     if (event.event === 'assessed' && promiseIn(event.detail ?? '')?.completedMs === completedAtMs) return true;
   }
   return false;

@@ -13,7 +13,7 @@ import {
 } from '../bucket/documents.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
-import { CLOCKS_AGREE_WITHIN_MS, toIso } from '../model/times.ts';
+import { toIso } from '../model/times.ts';
 import type { ListedObject } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
@@ -236,14 +236,13 @@ async function checkRestriction(run: VerifyRun, { ref, objects }: RecordingState
 
 /** Whether the recording was restricted, and never so: two LISTs for each day since it was created. */
 async function isContradicted(
-  { bucket, context }: VerifyRun,
+  run: VerifyRun,
   ref: RecordingRef,
   { reason, actor, restrictedAt }: DocumentOf<'restricted'>,
 ): Promise<boolean> {
-  const times = { fromMs: createdAtOf(ref.recording) - CLOCKS_AGREE_WITHIN_MS, toMs: context.now() };
   const isAtOnce = (at: string) => Math.abs(Date.parse(at) - Date.parse(restrictedAt)) <= AT_ONCE_MS;
   let isRestricted = false;
-  for await (const { event } of readAuditEvents(bucket.store, ref, times)) {
+  for await (const { event } of readAuditEvents(run.bucket.store, ref, run.eventTimes(createdAtOf(ref.recording)))) {
     if (event.event !== 'restricted') continue;
     if (event.reason === reason && event.actor === actor && isAtOnce(event.at)) return false;
     isRestricted = true;

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../bucket/audit-trail.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { AttemptRef, RecordingRef } from '../model/ids.ts';
+import { MAX_LIFE_MS } from '../model/retention.ts';
 import { CLOCKS_AGREE_WITHIN_MS } from '../model/times.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import type { SweepContext } from '../sweeper/run.ts';
@@ -106,6 +107,15 @@ export class VerifyRun {
   /** How long before a deadline a sweep may have deleted: `DELETE_LEAD` may have been longer than it is. */
   get longestLeadMs(): number {
     return Math.max(this.context.leadMs, 3 * DAY_MS);
+  }
+
+  /**
+   * When events of what is kept, and was created at that time, can be from. A time that was read from the bucket must not
+   * decide how many days are listed.
+   */
+  eventTimes(createdAtMs: number): { fromMs: number; toMs: number } {
+    const nowMs = this.context.now();
+    return { fromMs: Math.max(createdAtMs - CLOCKS_AGREE_WITHIN_MS, nowMs - MAX_LIFE_MS - DAY_MS), toMs: nowMs };
   }
 
   /** Whether a receipt proves it. One that cannot be read, or was changed, proves nothing. */
