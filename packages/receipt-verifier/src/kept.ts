@@ -9,28 +9,42 @@ export interface Kept {
   readonly receipts: readonly string[];
 }
 
-/** Of a note; a line that was wrapped may begin like it. */
-const FIRST_LINE = /(?<!— *)\n(?=proctoring-recordings\/)/;
-const BEFORE_SIGNATURE = /\s*\n(?=—\s)/;
-const SIGNATURE = /^—\s+(?<name>\S+)\s+(?<signature>[\s\S]+)$/;
+const NAME = 'proctoring-recordings/';
 
 /** @throws MalformedError */
 export function keptIn(file: string): Kept {
   const text = file.replaceAll('\r\n', '\n').trim();
-  const kept = /^[{[]/.test(text) ? inJson(text) : { checkpoints: text.split(FIRST_LINE).map(unwrapped), receipts: [] };
+  const kept = /^[{[]/.test(text) ? inJson(text) : { checkpoints: notesIn(text), receipts: [] };
   for (const note of kept.checkpoints) requireReadable(note);
   return kept;
 }
 
-/** As it was written, though a page, a form or an editor has wrapped its signatures or taken empty lines. */
-function unwrapped(note: string): string {
-  const [text = '', ...signatures] = note.trimEnd().split(BEFORE_SIGNATURE);
-  if (signatures.length === 0) return `${text}\n`;
-  const lines = signatures.map((wrapped) => {
-    const { name, signature } = SIGNATURE.exec(wrapped)?.groups ?? {};
-    return signature === undefined ? wrapped : `— ${name} ${signature.replaceAll(/\s/g, '')}`;
-  });
-  return `${text}\n\n${lines.join('\n')}\n`;
+/** As they were written, though a page, a form or an editor has wrapped their signatures or taken empty lines. */
+function notesIn(text: string): string[] {
+  const isFirst = (line: string, before: string) => line.startsWith(NAME) && !before.trimEnd().endsWith('—');
+  return grouped(text.split('\n'), isFirst).map(unwrapped);
+}
+
+function unwrapped(lines: readonly string[]): string {
+  const [text = [], ...signatures] = grouped(lines, (line) => line.startsWith('—'));
+  const note = `${text.join('\n').trimEnd()}\n`;
+  return signatures.length === 0 ? note : `${note}\n${signatures.map(signatureIn).join('')}`;
+}
+
+/** White space is no part of a name or of base64. */
+function signatureIn(lines: readonly string[]): string {
+  const [dash, name = '', ...parts] = lines.join('\n').trim().split(/\s+/);
+  return `${dash} ${name} ${parts.join('')}\n`;
+}
+
+/** With each line that begins a group, the next one; line by line, because expressions over a whole text can take for ever. */
+function grouped(lines: readonly string[], begins: (line: string, before: string) => boolean): string[][] {
+  const groups: string[][] = [[]];
+  for (const [at, line] of lines.entries()) {
+    if (at > 0 && begins(line, lines[at - 1] ?? '')) groups.push([]);
+    groups.at(-1)?.push(line);
+  }
+  return groups;
 }
 
 function requireReadable(note: string): void {

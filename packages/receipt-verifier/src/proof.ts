@@ -63,7 +63,7 @@ const EXPIRED_WITHIN_MS = 3 * DAY_MS;
 /** The file takes time to be made, and clocks differ. */
 const MADE_WITHIN_MS = DAY_MS;
 /** Receipts of one recording by purges at once are kept until days that are no further apart. */
-const AT_ONCE_MS = 2 * DAY_MS;
+const AT_ONCE_DAYS = [-2, -1, 0, 1, 2];
 const ENTRIES_AT_ONCE = 1_000;
 const RECEIPTS_AT_ONCE = 100;
 
@@ -360,27 +360,23 @@ class StandIns {
 
 /** Receipts of one recording and generation that are kept until about the same day are of purges at once. */
 class AtOnce {
-  readonly #days = new Map<string, number[]>();
+  readonly #days = new Set<string>();
 
   constructor(entries: Iterable<LogEntry> = []) {
     for (const entry of entries) this.add(entry);
   }
 
   add(entry: LogEntry): void {
-    const days = this.#days.get(generationOf(entry)) ?? [];
-    days.push(Date.parse(entry.keptUntil));
-    this.#days.set(generationOf(entry), days);
+    this.#days.add(dayOfGeneration(entry, 0));
   }
 
   hasNear(entry: LogEntry): boolean {
-    const dayMs = Date.parse(entry.keptUntil);
-    const days = this.#days.get(generationOf(entry)) ?? [];
-    return days.some((otherMs) => Math.abs(otherMs - dayMs) <= AT_ONCE_MS);
+    return AT_ONCE_DAYS.some((days) => this.#days.has(dayOfGeneration(entry, days)));
   }
 }
 
-function generationOf({ recording, generation }: LogEntry): string {
-  return `${recording} ${generation}`;
+function dayOfGeneration({ recording, generation, keptUntil }: LogEntry, daysLater: number): string {
+  return `${recording} ${generation} ${Date.parse(keptUntil) + daysLater * DAY_MS}`;
 }
 
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */
