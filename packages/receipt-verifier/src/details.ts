@@ -7,6 +7,7 @@ export const DETAILS = {
   twoEntries: (one: number, other: number) => `entries ${one} and ${other}`,
   keptUntil: (place: number, day: string) => `entry ${place}, to be kept until ${day}`,
   sizes: (entries: number, size: number) => `${entries} entries, and the checkpoint has ${size}`,
+  otherHash: (entries: number) => `${entries} entries, as the checkpoint says, but their hash is another`,
   checkpointOf: (size: number) => `a checkpoint of ${size} entries`,
   late: (recording: string, seconds: number) => `${recording}, by ${seconds} s`,
   lateEntry: (place: number, seconds: number) => `entry ${place}, by ${seconds} s`,

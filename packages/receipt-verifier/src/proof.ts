@@ -200,9 +200,12 @@ class ProofCheck {
       else if (!isSameHash(root, found)) this.#find('log-rewritten', ['checkpointOf', size]);
     }
     if (!checkpoint) return;
-    if (checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)) {
-      this.#find('entries-changed', ['sizes', entries.length, checkpoint.size]);
-    }
+    const isSameSize = checkpoint.size === entries.length;
+    if (isSameSize && isSameHash(checkpoint.root, tree.root)) return;
+    this.#find(
+      'entries-changed',
+      isSameSize ? ['otherHash', entries.length] : ['sizes', entries.length, checkpoint.size],
+    );
   }
 
   #readEntries(texts: readonly string[]): PlacedEntry[] {

@@ -39,8 +39,8 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
   ],
   'the root of the checkpoint is not compared': [
     'proof',
-    'checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)',
-    'false',
+    'isSameSize && isSameHash(checkpoint.root, tree.root)',
+    'true',
     'the checkpoint is an older one',
   ],
   'a receipt may be missing': [

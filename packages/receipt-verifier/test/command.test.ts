@@ -24,7 +24,15 @@ const [wrappedAt, wrappedAgainAt] = [latest.length - 60, latest.length - 20];
 const wrapped = `${latest.slice(0, wrappedAt)}\n${latest.slice(wrappedAt)}`;
 const veryLate = deletionOf(claimsOf('very-late', NOW_MS - DAY_MS, { deadline: '2026-11-28T08:20:00.000Z' }), key);
 const lateBy27 = deletionOf(claimsOf('late', NOW_MS - DAY_MS, { deadline: '2026-11-29T11:59:33.500Z' }), key);
+const NO_LOG = { ...file, checkpoint: null, entries: [], receipts: [] };
 const FILES: Record<string, unknown> = {
+  'empty-proof.json': NO_LOG,
+  'first-proof.json': { ...NO_LOG, receipts: file.receipts.slice(-2) },
+  'unlogged-proof.json': { ...NO_LOG, receipts: file.receipts.slice(-3) },
+  'young-proof.json': { ...NO_LOG, checkpoint: checkpointOf([], key), receipts: file.receipts.slice(-2) },
+  'unsigned-proof.json': { ...NO_LOG, unsigned: ['recording-1'] },
+  'cut-proof.json': { ...file, checkpoint: null },
+  'moved-proof.json': { ...file, entries: file.entries.toSpliced(7, 2, file.entries[8] ?? '', file.entries[7] ?? '') },
   'proof.json': file,
   'tampered.json': tampered,
   'keys.json': keys,
@@ -181,6 +189,40 @@ describe('check', () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^Het bewijs klopt niet\.\nHet bestand is niet als bewijs te lezen\./);
     expect(out).toMatch(/"receipts" is geen lijst/);
+  });
+
+  test.each([
+    ['empty-proof.json', 0, []],
+    ['first-proof.json', 0, ['Are all receipts signed by the service, and of this org', 'Was each recording']],
+    [
+      'young-proof.json',
+      0,
+      ['Is the log, which has 0', 'Are all receipts signed by the service, and of this org', 'Is every', 'Was each'],
+    ],
+    ['unlogged-proof.json', 1, ['Was each recording']],
+    ['unsigned-proof.json', 1, []],
+    ['cut-proof.json', 1, ['Are all receipts signed by the service, and of this org', 'Was each recording']],
+  ])('of %s: yes is said of nothing that was not looked at', async (path, expected, questions) => {
+    const { code, out } = await runs('check', path, ...KEYS);
+    expect(code).toBe(expected);
+    const answered = out.split('\n').filter((line) => line.endsWith(' Yes.'));
+    expect(answered).toEqual(questions.map((question) => expect.stringContaining(question)));
+    const isWithoutLog = !['young-proof.json', 'cut-proof.json'].includes(path);
+    expect(out.includes('There is no signed log yet: receipts are only signed')).toBe(isWithoutLog);
+  });
+
+  test('of entries in another order: their hash is another', async () => {
+    const { code, out } = await runs('check', 'moved-proof.json', ...KEYS);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining('120 entries, as the checkpoint says, but their hash is another'),
+    ]);
+  });
+
+  test('of a late deletion: it is the one furthest past its deadline', async () => {
+    const { out } = await runs('check', 'late-proof.json', ...KEYS);
+    expect(out).toMatch(/The deletion furthest past its deadline:\n {2}Recording recording-late /);
+    expect(out).not.toContain('closest to its deadline');
   });
 
   test('with the seconds of a late deletion rounded up, once, and in the language of the rest', async () => {

@@ -13,7 +13,8 @@ export const en = {
   notAProof: 'The file cannot be read as a proof.',
   checkedTitle: 'What was checked',
   notCheckedTitle: 'What could not be checked',
-  latestTitle: 'The deletion closest to its deadline',
+  closestTitle: 'The deletion closest to its deadline',
+  latestTitle: 'The deletion furthest past its deadline',
   findingsTitle: 'What was found',
 
   askedLog: (entries: string) =>
@@ -22,11 +23,15 @@ export const en = {
     `Does the log agree with ${checkpoints} of your own? The newest covers ${entries}.`,
   askedKept: (receipts: string) => `Can ${receipts} whose hashes your webhooks name be found?`,
   askedReceipts: (receipts: string) =>
-    `Are all receipts signed by the service, of this organisation, and in the log? The signatures of ${receipts} hold.`,
+    `Are all receipts signed by the service, of this organisation, and in the log unless they are too young? The signatures of ${receipts} hold.`,
+  askedSignatures: (receipts: string) =>
+    `Are all receipts signed by the service, and of this organisation? The signatures of ${receipts} hold.`,
   askedComplete: 'Is every receipt there that must still be kept?',
-  askedDeadlines: 'Was each recording that has a receipt deleted before its deadline?',
+  askedDeadlines: 'Was each recording whose receipt has a valid signature deleted before its deadline?',
   answered: (question: string, isSo: boolean) => `${question} ${isSo ? 'Yes.' : 'No.'}`,
 
+  noLog:
+    'Whether a receipt was removed. There is no signed log yet: receipts are only signed, and their number is what the file says.',
   notHeld:
     'Whether this is the latest log, and whether all of it was written anew. Keep the checkpoints that the service sends with webhooks and reports, and check the next proof against them.',
   notCovered: (entries: string) =>

@@ -10,7 +10,8 @@ export const nl: Words = {
   notAProof: 'Het bestand is niet als bewijs te lezen.',
   checkedTitle: 'Wat is gecontroleerd',
   notCheckedTitle: 'Wat niet kon worden gecontroleerd',
-  latestTitle: 'De verwijdering die het dichtst bij haar termijn kwam',
+  closestTitle: 'De verwijdering die het dichtst bij haar termijn kwam',
+  latestTitle: 'De verwijdering die het verst over haar termijn ging',
   findingsTitle: 'Wat is gevonden',
 
   askedLog: (entries) =>
@@ -19,11 +20,16 @@ export const nl: Words = {
     `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
   askedKept: (receipts) => `Is er een spoor van ${receipts} waarvan uw webhooks de hash noemen?`,
   askedReceipts: (receipts) =>
-    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek? De handtekeningen van ${receipts} kloppen.`,
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek, behalve als ze te nieuw zijn? De handtekeningen van ${receipts} kloppen.`,
+  askedSignatures: (receipts) =>
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, en van deze organisatie? De handtekeningen van ${receipts} kloppen.`,
   askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
-  askedDeadlines: 'Is elke opname met een verwijderingsbewijs vóór haar termijn verwijderd?',
+  askedDeadlines:
+    'Is elke opname waarvan het verwijderingsbewijs een geldige handtekening heeft, vóór haar termijn verwijderd?',
   answered: (question, isSo) => `${question} ${isSo ? 'Ja.' : 'Nee.'}`,
 
+  noLog:
+    'Of er een verwijderingsbewijs is weggehaald. Er is nog geen ondertekend logboek: de bewijzen zijn alleen ondertekend, en hoeveel het er zijn, zegt alleen het bestand.',
   notHeld:
     'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
   notCovered: (entries) =>
@@ -93,6 +99,7 @@ export const nl: Words = {
     twoEntries: (one, other) => `regel ${one} en regel ${other}`,
     keptUntil: (place, day) => `regel ${place}, te bewaren tot en met ${day}`,
     sizes: (entries, size) => `${entries} regels, en het controlepunt heeft er ${size}`,
+    otherHash: (entries) => `${entries} regels, zoals het controlepunt zegt, maar met een andere hash`,
     checkpointOf: (size) => `een controlepunt van ${size} regels`,
     late: (recording, seconds) => `${recording}, ${seconds} s te laat`,
     lateEntry: (place, seconds) => `regel ${place}, ${seconds} s te laat`,
