@@ -15,7 +15,7 @@ export const DETAILS = {
 
   noJws: () => 'this is not a JWS',
   jwsOfOther: () => 'this is not a JWS of a receipt',
-  unknownKey: () => 'it is signed by a key that is not in the set',
+  unknownKey: () => 'it is signed by a key that is not among those given',
   receiptNotSigned: () => 'the signature is not over this receipt',
   noReceipt: () => 'the signed text is not a receipt',
 
@@ -25,8 +25,8 @@ export const DETAILS = {
   noteUnreadable: () => 'this is not a checkpoint: a line of its signatures cannot be read',
   noteWithoutHash: () => 'this is not a checkpoint: its hash cannot be read',
   otherLog: (found: string, expected: string) => `the checkpoint is of the log ${found}, not ${expected}`,
-  noteOfUnknownKey: () => 'the checkpoint is signed by a key that is not in the set',
-  noteNotSigned: () => 'no key of the set has signed the checkpoint',
+  noteOfUnknownKey: () => 'the checkpoint is signed by a key that is not among those given',
+  noteNotSigned: () => 'none of the keys given has signed the checkpoint',
 
   fileNoObject: () => 'the file is not an object',
   noObject: (name: string) => `"${name}" is not an object`,

@@ -7,6 +7,8 @@ export const PROOF_PROBLEMS = {
   'file-from-future': 'the file says that it was made at a time to come',
   'checkpoint-missing': 'the log has entries, and no checkpoint',
   'checkpoint-not-valid': 'the checkpoint is not one that the service has signed for this log',
+  'checkpoint-of-unknown-key': 'the checkpoint is signed by a key that is not among those given',
+  'held-checkpoint-of-unknown-key': 'a checkpoint that you hold is signed by a key that is not among those given',
   'held-checkpoint-not-valid': 'a checkpoint that you hold is not one that the service has signed for this log',
   'log-cut-off': 'the log is shorter than a checkpoint that you hold',
   'log-rewritten': 'the log does not begin as a checkpoint that you hold says',
@@ -16,6 +18,7 @@ export const PROOF_PROBLEMS = {
   'entry-out-of-time': 'an entry had expired before it came into the log',
   'receipt-missing': 'an entry of the log has no receipt, though it must still be kept',
   'receipt-not-valid': 'a receipt is not one that the service has signed',
+  'receipt-of-unknown-key': 'a receipt is signed by a key that is not among those given',
   'receipt-of-another-tenant': 'a receipt is of another tenant',
   'receipt-not-in-log': 'a receipt is not in the log',
   'receipt-contradicts-entry': 'a receipt and its entry disagree',
@@ -32,7 +35,7 @@ export type ProofProblem = keyof typeof PROOF_PROBLEMS;
 
 export interface ProofFinding {
   readonly problem: ProofProblem;
-  /** The recording, the place in the log, or the reason. Shown as it is: it has nothing that cannot be printed. */
+  /** The recording, the place in the log, or the reason; empty where there is no more to say. Shown as it is: it has nothing that cannot be printed. */
   readonly detail: string;
   /** What the detail is made of, to be said in another language. */
   readonly parts: readonly DetailPart[];

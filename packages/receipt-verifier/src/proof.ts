@@ -140,6 +140,15 @@ class ProofCheck {
     this.#findings.push(findingOf(problem, ...detail));
   }
 
+  #refuse(
+    what: 'checkpoint' | 'held-checkpoint' | 'receipt',
+    { code, detail }: CheckpointError | ReceiptError,
+    ...which: readonly DetailPart[]
+  ): void {
+    if (code === 'unknown-key') this.#find(`${what}-of-unknown-key`, ...which);
+    else this.#find(`${what}-not-valid`, ...which, detail);
+  }
+
   async #advance(steps: number): Promise<void> {
     this.#done += steps;
     await this.#options.onProgress?.(this.#done, this.#steps);
@@ -155,23 +164,23 @@ class ProofCheck {
   }
 
   async #openOwn({ tenant, checkpoint, entries }: Proof): Promise<Checkpoint | undefined> {
-    if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint-not-valid');
+    if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint');
     if (entries.length > 0) this.#find('checkpoint-missing', ['entries', entries.length]);
     return undefined;
   }
 
   async #openHeld(tenant: string): Promise<Checkpoint[]> {
     const { heldCheckpoints = [] } = this.#options;
-    const opening = heldCheckpoints.map((note) => this.#open(note, tenant, 'held-checkpoint-not-valid'));
+    const opening = heldCheckpoints.map((note) => this.#open(note, tenant, 'held-checkpoint'));
     return (await Promise.all(opening)).filter((checkpoint) => checkpoint !== undefined);
   }
 
-  async #open(note: string, tenant: string, problem: ProofProblem): Promise<Checkpoint | undefined> {
+  async #open(note: string, tenant: string, whose: 'checkpoint' | 'held-checkpoint'): Promise<Checkpoint | undefined> {
     try {
       return await openCheckpoint(note, originOf(tenant), this.#options.keys);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      this.#find(problem, error.detail);
+      this.#refuse(whose, error);
       return undefined;
     }
   }
@@ -255,7 +264,7 @@ class ProofCheck {
       return await open(jws, keys);
     } catch (error) {
       if (!(error instanceof ReceiptError)) throw error;
-      this.#find('receipt-not-valid', ['receiptAt', place + 1], error.detail);
+      this.#refuse('receipt', error, ['receiptAt', place + 1]);
       return undefined;
     }
   }

@@ -44,10 +44,11 @@ export function verdictOfStep(report: StepReport | Refused, words: Words): Verdi
 }
 
 function refused(headline: string, { refusal }: Refused, words: Words): Verdict {
-  const findings = [finding(inWords([refusal], words.details))];
+  const isOfUnknownKey = refusal[0] === 'unknownKey' || refusal[0] === 'noteOfUnknownKey';
+  const findings = [finding(inWords([refusal], words.details), isOfUnknownKey ? [words.newKey] : [])];
   return { holds: false, headline, subject: '', findings, latest: null, checked: [], notChecked: [] };
 }
 
-function finding(title: string): Verdict['findings'][number] {
-  return { title, details: [], more: [] };
+function finding(title: string, more: readonly string[] = []): Verdict['findings'][number] {
+  return { title, details: [], more };
 }

@@ -63,14 +63,17 @@ const QUESTIONS: Readonly<
   'file-from-future': 'file',
   'checkpoint-missing': 'log',
   'checkpoint-not-valid': 'log',
+  'checkpoint-of-unknown-key': 'log',
   'entries-changed': 'log',
   'entry-unreadable': 'log',
   'entry-out-of-time': 'log',
   'held-checkpoint-not-valid': 'held',
+  'held-checkpoint-of-unknown-key': 'held',
   'log-cut-off': 'held',
   'log-rewritten': 'held',
   'held-receipt-missing': 'kept',
   'receipt-not-valid': 'receipts',
+  'receipt-of-unknown-key': 'receipts',
   'receipt-of-another-tenant': 'receipts',
   'receipt-not-in-log': 'receipts',
   'receipt-contradicts-entry': 'receipts',
@@ -162,8 +165,11 @@ function groupsOf(findings: ProofReport['findings'], words: Words): Verdict['fin
     const more = details.length - shown.length;
     return {
       title: words.found(words.problems[problem], inDigits(details.length, words)),
-      details: shown.map((parts) => inWords(parts, words.details)),
-      more: more > 0 ? [words.more(inDigits(more, words))] : [],
+      details: shown.flatMap((parts) => (parts.length === 0 ? [] : [inWords(parts, words.details)])),
+      more: [
+        ...(more > 0 ? [words.more(inDigits(more, words))] : []),
+        ...(problem.endsWith('of-unknown-key') ? [words.newKey] : []),
+      ],
     };
   });
 }

@@ -94,9 +94,11 @@ test('a receipt without a signature, or that cannot be read, is found and named 
 
 test('a checkpoint of one’s own that is no checkpoint, or of another log, is found', async () => {
   const held = ['x', checkpointOf([], key, 'college'), checkpointOf([], makeKey())];
-  expect(await problemsOf(proofOf(EARLIER), { heldCheckpoints: held })).toEqual(
-    held.map(() => 'held-checkpoint-not-valid'),
-  );
+  expect(await problemsOf(proofOf(EARLIER), { heldCheckpoints: held })).toEqual([
+    'held-checkpoint-not-valid',
+    'held-checkpoint-not-valid',
+    'held-checkpoint-of-unknown-key',
+  ]);
 });
 
 test('a receipt that a webhook has named is looked for, also while it is too young for the log', async () => {

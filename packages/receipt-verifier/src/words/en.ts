@@ -55,6 +55,7 @@ export const en = {
   noneDeleted: 'The file has no receipt with a valid signature.',
   found: (problem: string, count: string) => `${problem} (${count})`,
   more: (count: string) => `and ${count} more`,
+  newKey: 'The service may have replaced its key: get its public keys again, and compare them over another channel.',
 
   receiptHolds: 'The receipt holds.',
   receiptLate: 'The receipt is genuine. It shows a deletion that came too late.',

@@ -53,6 +53,8 @@ export const nl: Words = {
   noneDeleted: 'Het bestand bevat geen verwijderingsbewijs met een geldige handtekening.',
   found: (problem, count) => `${problem} (${count})`,
   more: (count) => `en nog ${count}`,
+  newKey:
+    'Misschien heeft de dienst zijn sleutel vervangen: haal de openbare sleutels opnieuw op, en vergelijk ze langs een andere weg.',
 
   receiptHolds: 'Het verwijderingsbewijs klopt.',
   receiptLate: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
@@ -107,7 +109,7 @@ export const nl: Words = {
 
     noJws: () => 'dit is geen JWS',
     jwsOfOther: () => 'dit is geen JWS van een verwijderingsbewijs',
-    unknownKey: () => 'het is ondertekend met een sleutel die niet in de set zit',
+    unknownKey: () => 'het is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     receiptNotSigned: () => 'de handtekening hoort niet bij dit verwijderingsbewijs',
     noReceipt: () => 'de ondertekende tekst is geen verwijderingsbewijs',
 
@@ -117,8 +119,8 @@ export const nl: Words = {
     noteUnreadable: () => 'dit is geen controlepunt: een regel met een handtekening is niet te lezen',
     noteWithoutHash: () => 'dit is geen controlepunt: de hash is niet te lezen',
     otherLog: (found, expected) => `het controlepunt is van het logboek ${found}, niet van ${expected}`,
-    noteOfUnknownKey: () => 'het controlepunt is ondertekend met een sleutel die niet in de set zit',
-    noteNotSigned: () => 'geen sleutel van de set heeft het controlepunt ondertekend',
+    noteOfUnknownKey: () => 'het controlepunt is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
+    noteNotSigned: () => 'geen van de gegeven sleutels heeft het controlepunt ondertekend',
 
     fileNoObject: () => 'het bestand is geen object',
     noObject: (name) => `"${name}" is geen object`,
@@ -142,6 +144,9 @@ export const nl: Words = {
     'file-from-future': 'het bestand zegt dat het in de toekomst is gemaakt',
     'checkpoint-missing': 'het logboek heeft regels, maar geen controlepunt',
     'checkpoint-not-valid': 'het controlepunt is niet door de dienst voor dit logboek ondertekend',
+    'checkpoint-of-unknown-key': 'het controlepunt is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
+    'held-checkpoint-of-unknown-key':
+      'een controlepunt uit uw bezit is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'held-checkpoint-not-valid': 'een controlepunt uit uw bezit is niet door de dienst voor dit logboek ondertekend',
     'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
     'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
@@ -152,6 +157,8 @@ export const nl: Words = {
     'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',
     'receipt-missing': 'bij een regel van het logboek ontbreekt het verwijderingsbewijs, dat nog bewaard moet worden',
     'receipt-not-valid': 'een verwijderingsbewijs is niet door de dienst ondertekend',
+    'receipt-of-unknown-key':
+      'een verwijderingsbewijs is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'receipt-of-another-tenant': 'een verwijderingsbewijs is van een andere organisatie',
     'receipt-not-in-log': 'een verwijderingsbewijs staat niet in het logboek',
     'receipt-contradicts-entry': 'een verwijderingsbewijs en zijn regel spreken elkaar tegen',
