@@ -8,6 +8,10 @@ export const DETAILS = {
   keptUntil: (place: number, day: string) => `entry ${place}, to be kept until ${day}`,
   sizes: (entries: number, size: number) => `${entries} entries, and the checkpoint has ${size}`,
   otherHash: (entries: number) => `${entries} entries, as the checkpoint says, but their hash is another`,
+  newer: (deletedAt: string, madeAt: string) =>
+    `of a deletion on ${deletedAt}, and the file was made on ${madeAt}: it may be newer than the file. Take a new proof`,
+  ifNewer: (madeAt: string) => `if it is newer than the file, which was made on ${madeAt}, take a new proof`,
+  ofOther: (tenant: string) => `it is of the organisation ${tenant}`,
   checkpointOf: (size: number) => `a checkpoint of ${size} entries`,
   late: (recording: string, seconds: number) => `${recording}, by ${seconds} s`,
   lateEntry: (place: number, seconds: number) => `entry ${place}, by ${seconds} s`,
@@ -40,8 +44,8 @@ export const DETAILS = {
   otherVersion: () => 'it is not a proof of version 1',
   noTenant: () => 'it names no tenant',
   notJson: () => 'this is not JSON',
-  nothingToCheck: () => 'it is no proof, no receipt proof and no step',
-  nothingKept: () => 'the JSON has no member "checkpoint" or "receiptHash" that is a text',
+  nothingToCheck: () => 'it is no proof, no receipt and no step',
+  nothingKept: () => 'the JSON has no checkpoint, no receipt, and no "receiptHash" that is a text',
   noHash: () => 'a "receiptHash" is not a hash',
 };
 

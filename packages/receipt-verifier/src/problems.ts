@@ -1,5 +1,7 @@
 // What can be wrong with a proof, and how a finding names it.
+import type { CheckpointError } from './checkpoint.ts';
 import { DETAILS, type DetailPart, inWords } from './details.ts';
+import type { ReceiptError } from './receipt.ts';
 
 export const PROOF_PROBLEMS = {
   'file-malformed': 'the file is not a proof',
@@ -12,7 +14,9 @@ export const PROOF_PROBLEMS = {
   'held-checkpoint-not-valid': 'a checkpoint that you hold is not one that the service has signed for this log',
   'log-cut-off': 'the log is shorter than a checkpoint that you hold',
   'log-rewritten': 'the log does not begin as a checkpoint that you hold says',
-  'held-receipt-missing': 'a receipt that you hold the hash of is neither in the file nor in the log',
+  'held-receipt-missing': 'a receipt that you hold, or hold the hash of, is neither in the file nor in the log',
+  'held-receipt-not-valid': 'a receipt that you hold is not one that the service has signed for this organisation',
+  'held-receipt-of-unknown-key': 'a receipt that you hold is signed by a key that is not among those given',
   'entries-changed': 'the entries are not those of the checkpoint',
   'entry-unreadable': 'an entry of the log cannot be read',
   'entry-out-of-time': 'an entry had expired before it came into the log',
@@ -43,4 +47,14 @@ export interface ProofFinding {
 
 export function findingOf(problem: ProofProblem, ...parts: readonly DetailPart[]): ProofFinding {
   return { problem, detail: inWords(parts, DETAILS), parts };
+}
+
+/** Of what no key that was given has signed. */
+export function refusalOf(
+  what: 'checkpoint' | 'held-checkpoint' | 'receipt' | 'held-receipt',
+  { code, detail }: CheckpointError | ReceiptError,
+  ...which: readonly DetailPart[]
+): ProofFinding {
+  if (code === 'unknown-key') return findingOf(`${what}-of-unknown-key`, ...which);
+  return findingOf(`${what}-not-valid`, ...which, detail);
 }

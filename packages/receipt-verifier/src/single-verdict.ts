@@ -15,7 +15,7 @@ export function verdictOfReceipt(report: ReceiptReport | Refused, own: Own, word
   return {
     holds: isGenuine && !isLate,
     headline: !isGenuine ? words.receiptFails : isLate ? words.receiptLate : words.receiptHolds,
-    subject: words.receiptSigned(claims.tenantId, claims.examId, claims.attemptId),
+    subject: `${words.receiptSigned} ${words.receiptOf(claims.tenantId, claims.examId, claims.attemptId)}`,
     findings: [
       ...(isExpected ? [] : [finding(words.problems['receipt-of-another-tenant'])]),
       ...(place === 'missing' ? [finding(words.receiptNotInLog)] : []),

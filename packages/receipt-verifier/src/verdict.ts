@@ -27,7 +27,7 @@ export interface Circumstances {
   readonly nowMs: number;
 }
 
-const DETAILS_SHOWN = 10;
+export const DETAILS_SHOWN = 10;
 /** A file of this age leaves out what somebody who reads the verdict may take for included. */
 const OLD_MS = 86_400_000;
 const SECOND = ['second', 1_000] as const;
@@ -43,7 +43,7 @@ export function verdictOf(report: ProofReport, circumstances: Circumstances, wor
     subject: isProof ? words.whose(tenant, inFull(exportedAt, words)) : words.notAProof,
     checked: isProof ? checkedOf(report, words) : [],
     notChecked: isProof ? notCheckedOf(report, circumstances, words) : [],
-    latest: latestOf(report, words),
+    latest: latestIn(report, words),
     findings: groupsOf(findings, words),
   };
 }
@@ -72,6 +72,8 @@ const QUESTIONS: Readonly<
   'log-cut-off': 'held',
   'log-rewritten': 'held',
   'held-receipt-missing': 'kept',
+  'held-receipt-not-valid': 'kept',
+  'held-receipt-of-unknown-key': 'kept',
   'receipt-not-valid': 'receipts',
   'receipt-of-unknown-key': 'receipts',
   'receipt-of-another-tenant': 'receipts',
@@ -122,7 +124,7 @@ function checkedOf(report: ProofReport, words: Words): string[] {
 
 function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumstances, words: Words): string[] {
   const ageMs = nowMs - Date.parse(report.exportedAt);
-  const { checkpoint, entries, heldSize, expired, replaced, notYetLogged } = report;
+  const { checkpoint, entries, heldSize, heldUnsigned, expired, replaced, notYetLogged } = report;
   const hasNoLog = checkpoint === null && !deniedBy(report).has('log');
   const uncovered = entries - (heldSize ?? 0);
   const receipts = (count: number) => counted(count, words.receipt, words);
@@ -131,6 +133,7 @@ function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumsta
     ...(hasNoLog ? [words.noLog] : []),
     ...(heldSize === null ? [words.notHeld] : []),
     ...(heldSize !== null && uncovered > 0 ? [words.notCovered(counted(uncovered, words.entry, words))] : []),
+    ...(heldUnsigned > 0 ? [words.heldUnsigned(receipts(heldUnsigned))] : []),
     ...(ageMs > OLD_MS ? [words.since(lasting(ageMs, words))] : []),
     ...(notYetLogged > 0 ? [words.notYetLogged(receipts(notYetLogged))] : []),
     ...(expired > 0 ? [words.expired(receipts(expired))] : []),
@@ -139,7 +142,7 @@ function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumsta
   ];
 }
 
-function latestOf({ latest }: Pick<ProofReport, 'latest'>, words: Words): NonNullable<Verdict['latest']> {
+export function latestIn({ latest }: Pick<ProofReport, 'latest'>, words: Words): NonNullable<Verdict['latest']> {
   if (!latest) return { title: words.closestTitle, sentence: words.noneDeleted };
   const title = leadSecondsOf(latest) < 0 ? words.latestTitle : words.closestTitle;
   return { title, sentence: sentenceOf(latest, words) };
@@ -153,7 +156,7 @@ export function sentenceOf(claims: ReceiptClaims, words: Words): string {
   return sentence(claims.recordingId, inFull(claims.deletedAt, words), lead, inFull(claims.deadline, words));
 }
 
-function groupsOf(findings: ProofReport['findings'], words: Words): Verdict['findings'] {
+export function groupsOf(findings: ProofReport['findings'], words: Words): Verdict['findings'] {
   const byProblem = new Map<ProofProblem, (readonly DetailPart[])[]>();
   for (const { problem, parts } of findings) {
     const details = byProblem.get(problem) ?? [];
@@ -199,6 +202,6 @@ export function counted(count: number, [one = '', several = '']: readonly string
   return `${inDigits(count, words)} ${count === 1 ? one : several}`;
 }
 
-function inDigits(count: number, { locale }: Words): string {
+export function inDigits(count: number, { locale }: Words): string {
   return new Intl.NumberFormat(locale).format(count);
 }

@@ -348,7 +348,7 @@ export async function openArena(verifier: Verifier, receipts: number): Promise<A
     opened.set(jws, opening);
     return opening;
   };
-  const heldReceipts = own.file.receipts.slice(-20).map(hashOfReceipt);
+  const heldReceipts = own.file.receipts.slice(-20).map((jws) => ({ hash: hashOfReceipt(jws) }));
   const check = (file: unknown, held: readonly string[]) =>
     verifier.checkProof(file, { keys, tenant: TENANT, nowMs: NOW_MS, heldCheckpoints: held, heldReceipts, open });
   const scene = {

@@ -18,7 +18,7 @@ export const nl: Words = {
     `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
   askedHeld: (checkpoints, entries) =>
     `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
-  askedKept: (receipts) => `Is er een spoor van ${receipts} waarvan uw webhooks de hash noemen?`,
+  askedKept: (receipts) => `Is terug te vinden wat u hebt, of waarvan een webhook de hash noemt (${receipts})?`,
   askedReceipts: (receipts) =>
     `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek, behalve als ze te nieuw zijn? De handtekeningen van ${receipts} kloppen.`,
   askedSignatures: (receipts) =>
@@ -32,6 +32,7 @@ export const nl: Words = {
     'Of er een verwijderingsbewijs is weggehaald. Er is nog geen ondertekend logboek: de bewijzen zijn alleen ondertekend, en hoeveel het er zijn, zegt alleen het bestand.',
   notHeld:
     'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
+  heldUnsigned: (receipts) => `Wat er is gebeurd met ${receipts} uit uw bezit zonder handtekening.`,
   notCovered: (entries) =>
     `Of het einde van het logboek (${entries}) is herschreven: het is jonger dan uw nieuwste controlepunt.`,
   keysFromFile:
@@ -59,11 +60,27 @@ export const nl: Words = {
   receiptHolds: 'Het verwijderingsbewijs klopt.',
   receiptLate: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
   receiptFails: 'Het verwijderingsbewijs klopt niet.',
-  receiptSigned: (tenant, exam, attempt) =>
-    `De dienst heeft het ondertekend. Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
+  receiptSigned: 'De dienst heeft het ondertekend.',
+  receiptOf: (tenant, exam, attempt) => `Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
   receiptInLog: 'Het staat in het logboek dat de dienst heeft ondertekend.',
   receiptWaiting: 'Het is nog te nieuw om in het logboek te staan. Vraag over twee dagen opnieuw om het bewijs.',
   receiptNotInLog: 'Er is niet aangetoond dat het in het logboek staat dat de dienst heeft ondertekend.',
+  oneReceipt: {
+    signed: 'De dienst heeft het verwijderingsbewijs ondertekend.',
+    late: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
+    fail: 'Het verwijderingsbewijs klopt niet.',
+    notInLog:
+      'Of het in het logboek staat: dat is niet aangetoond. De receipt-proof ervan laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+  },
+  severalReceipts: {
+    signed: 'De dienst heeft alle verwijderingsbewijzen ondertekend.',
+    late: 'De verwijderingsbewijzen zijn echt. Ze laten zien dat niet alles op tijd is verwijderd.',
+    fail: 'Niet alle verwijderingsbewijzen kloppen.',
+    notInLog:
+      'Of ze in het logboek staan: dat is niet aangetoond. De receipt-proof van elk laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+  },
+  receiptsSigned: (signed, receipts, tenants) =>
+    `De handtekeningen van ${signed} van ${receipts} kloppen. Organisatie ${tenants}.`,
   deletionTitle: 'De verwijdering',
   beyondReceipt:
     'Of andere verwijderingsbewijzen zijn weggehaald of gewijzigd, en of het logboek overeenkomt met controlepunten van uzelf. Dat laat een volledig bewijs zien.',
@@ -85,7 +102,7 @@ export const nl: Words = {
   kinds: {
     proof: 'een volledig bewijs',
     receipt: 'één verwijderingsbewijs, met zijn plaats in het logboek',
-    unplaced: 'een verwijderingsbewijs zonder zijn plaats in het logboek',
+    unplaced: 'een of meer verwijderingsbewijzen zonder hun plaats in het logboek',
     step: 'een stap tussen twee controlepunten',
     keys: 'een set sleutels',
     kept: 'een controlepunt, of iets waar er een in zat',
@@ -102,6 +119,10 @@ export const nl: Words = {
     keptUntil: (place, day) => `regel ${place}, te bewaren tot en met ${day}`,
     sizes: (entries, size) => `${entries} regels, en het controlepunt heeft er ${size}`,
     otherHash: (entries) => `${entries} regels, zoals het controlepunt zegt, maar met een andere hash`,
+    newer: (deletedAt, madeAt) =>
+      `van een verwijdering op ${deletedAt}, en het bestand is gemaakt op ${madeAt}: het kan nieuwer zijn dan het bestand. Haal een nieuw bewijs`,
+    ifNewer: (madeAt) => `als het nieuwer is dan het bestand, dat is gemaakt op ${madeAt}, haal dan een nieuw bewijs`,
+    ofOther: (tenant) => `het is van organisatie ${tenant}`,
     checkpointOf: (size) => `een controlepunt van ${size} regels`,
     late: (recording, seconds) => `${recording}, ${seconds} s te laat`,
     lateEntry: (place, seconds) => `regel ${place}, ${seconds} s te laat`,
@@ -135,7 +156,8 @@ export const nl: Words = {
     noTenant: () => 'er staat geen organisatie in',
     notJson: () => 'dit is geen JSON',
     nothingToCheck: () => 'het is geen bewijs, geen verwijderingsbewijs en geen stap',
-    nothingKept: () => 'de JSON heeft geen tekst met de naam "checkpoint" of "receiptHash"',
+    nothingKept: () =>
+      'de JSON heeft geen controlepunt, geen verwijderingsbewijs, en geen tekst met de naam "receiptHash"',
     noHash: () => 'een "receiptHash" is geen hash',
   },
   problems: {
@@ -151,7 +173,11 @@ export const nl: Words = {
     'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
     'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
     'held-receipt-missing':
-      'een verwijderingsbewijs waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
+      'een verwijderingsbewijs dat u hebt, of waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
+    'held-receipt-not-valid':
+      'een verwijderingsbewijs uit uw bezit is niet door de dienst voor deze organisatie ondertekend',
+    'held-receipt-of-unknown-key':
+      'een verwijderingsbewijs uit uw bezit is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'entries-changed': 'de regels zijn niet die van het controlepunt',
     'entry-unreadable': 'een regel van het logboek is niet te lezen',
     'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',
