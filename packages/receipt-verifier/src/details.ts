@@ -45,6 +45,7 @@ export const DETAILS = {
   noTenant: () => 'it names no tenant',
   notJson: () => 'this is not JSON',
   nothingToCheck: () => 'it is no proof, no receipt and no step',
+  noReceipts: () => 'it has no receipt',
   nothingKept: () => 'the JSON has no checkpoint, no receipt, and no "receiptHash" that is a text',
   noHash: () => 'a "receiptHash" is not a hash',
 };

@@ -156,6 +156,7 @@ export const nl: Words = {
     noTenant: () => 'er staat geen organisatie in',
     notJson: () => 'dit is geen JSON',
     nothingToCheck: () => 'het is geen bewijs, geen verwijderingsbewijs en geen stap',
+    noReceipts: () => 'er zit geen verwijderingsbewijs in',
     nothingKept: () =>
       'de JSON heeft geen controlepunt, geen verwijderingsbewijs, en geen tekst met de naam "receiptHash"',
     noHash: () => 'een "receiptHash" is geen hash',
