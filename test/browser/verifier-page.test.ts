@@ -46,6 +46,10 @@ const CONTENTS = {
   'late.json': { ...receipt, receipt: late.jws, inclusion: null },
   'step.json': step,
   'half-step.json': { hashes: step.hashes },
+  'erasure.json': { receipts: [{ ...deletions[place]?.claims, jws: deletions[place]?.jws }] },
+  'receipts.jsonl': [149, 150].map((at) => JSON.stringify({ jws: deletions[at]?.jws })).join('\n'),
+  'gone.json': { receipt: { jws: late.jws } },
+  'no-receipts.json': { receipts: [] },
   'report.html': '<!doctype html>\n\n<p>All was deleted in time.</p>',
 };
 type Name = keyof typeof CONTENTS;
@@ -97,7 +101,7 @@ async function choose(page: Page, id: string, ...names: Name[]): Promise<void> {
   await input?.uploadFile(...names.map((name) => join(folder, name)));
   const shown = `#${id.replace('-file', '')}-chosen`;
   await page.waitForFunction(
-    `document.querySelector('${shown}').textContent.includes(${JSON.stringify(names.at(-1))})`,
+    `document.querySelector('${shown}').textContent.includes(${JSON.stringify(names.at(-1) ?? '')})`,
   );
 }
 
@@ -216,6 +220,64 @@ test('a single receipt is checked, and what it leaves open is said', async () =>
   expect(complaints).toEqual([]);
 });
 
+test('receipts as responses have them are checked alone, and looked for in a whole proof', async () => {
+  const { page, complaints } = await visit();
+  await drop(page, 'erasure.json', 'keys.json');
+  await page.waitForFunction("document.querySelector('#keys-chosen').textContent !== ''");
+  expect(await check(page)).toMatch(
+    /^✓ The service has signed the receipt\.\s+Organisation \(tenant\) university[\s\S]+it is not shown to be\./,
+  );
+  await look(page);
+  await choose(page, 'proof', 'receipts.jsonl');
+  expect(await check(page)).toMatch(
+    /^✓ The service has signed all receipts\.\s+The signatures of 2 of 2 receipts hold/,
+  );
+  await choose(page, 'proof', 'no-receipts.json');
+  expect(await refusal(page)).toMatch(/^no-receipts\.json cannot be used: it has no receipt\.$/);
+  await choose(page, 'proof', 'erasure.json');
+  await choose(page, 'checkpoints-file', 'older.note');
+  expect(await refusal(page)).toMatch(/^A receipt alone is not compared with what is given under 3/);
+  await choose(page, 'proof', 'receipt.json');
+  expect(await refusal(page)).toMatch(/^A receipt alone is not compared/);
+  await drop(page, 'erasure.json', 'proof.json');
+  await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent.includes('erasure.json')");
+  expect(await check(page)).toMatch(/Can 1 receipt that you hold, or whose hash a webhook names, be found\? Yes\./);
+  await choose(page, 'checkpoints-file', 'gone.json');
+  expect(await check(page)).toMatch(/^✗ The proof does not hold\.[\s\S]+neither in the file nor in the log \(1\)/);
+  expect(complaints).toEqual([]);
+});
+
+test('a check waits for the files that are still being read, and passes over none', async () => {
+  const { page, complaints } = await visit(
+    'en',
+    `{
+      const read = Blob.prototype.arrayBuffer;
+      Blob.prototype.arrayBuffer = async function () {
+        await globalThis.held;
+        return read.call(this);
+      };
+    }`,
+  );
+  await choose(page, 'proof', 'proof.json');
+  await choose(page, 'keys-file', 'keys.json');
+  await page.evaluate('void (globalThis.held = new Promise((resolve) => { globalThis.release = resolve; }))');
+  const input = await page.waitForSelector('input#checkpoints-file');
+  await input?.uploadFile(join(folder, 'older.note'));
+  await page.focus('#check');
+  await page.keyboard.press('Enter');
+  // Long enough for a verdict on what has been read.
+  await page.evaluate('new Promise((resolve) => setTimeout(resolve, 1_000))');
+  expect(await page.$('#result[hidden]')).not.toBeNull();
+  await page.evaluate('release()');
+  await page.waitForSelector('#result:not([hidden])');
+  expect(await textOf(page, '#result')).toMatch(/Does the log agree with 1 checkpoint of your own\?/);
+  // One that is gone by now is not passed over either.
+  await page.evaluate("Blob.prototype.arrayBuffer = () => Promise.reject(new Error('gone'))");
+  await choose(page, 'checkpoints-file', 'latest.note');
+  expect(await refusal(page)).toMatch(/^latest\.note cannot be used/);
+  expect(complaints).toEqual([]);
+});
+
 test('the step from an older checkpoint is checked', async () => {
   const { page, complaints } = await visit();
   await drop(page, 'step.json', 'keys.json');
@@ -258,6 +320,14 @@ describe('what is missing or cannot be used is said', () => {
     expect(await refusal(page)).toMatch(/Give the keys of the service/);
     await look(page);
     await page.click('#trust');
+    await fill(page, '#keys-text', JSON.stringify(keys));
+    expect(await refusal(page)).toMatch(/^Give the keys once/);
+    await choose(page, 'keys-file', 'keys.json');
+    await page.click('#trust');
+    expect(await refusal(page)).toMatch(/^Give the keys once/);
+    await choose(page, 'keys-file');
+    await fill(page, '#keys-text', '');
+    await page.click('#trust');
     expect(await check(page)).toMatch(/Who has signed\. The keys came with the proof/);
   });
 
@@ -276,7 +346,7 @@ describe('what is missing or cannot be used is said', () => {
       /^report\.html is a page to read \(HTML or PDF\)\. Copy the checkpoint from it/,
     );
     await choose(page, 'proof', 'other.json');
-    expect(await refusal(page)).toMatch(/^other\.json cannot be used: it is no proof, no receipt proof and no step\.$/);
+    expect(await refusal(page)).toMatch(/^other\.json cannot be used: it is no proof, no receipt and no step\.$/);
     await choose(page, 'proof', 'older.note');
     expect(await refusal(page)).toMatch(/^older\.note is a checkpoint[^.]+\. Choose it under 3\.$/);
     await page.click('[data-language=nl]');

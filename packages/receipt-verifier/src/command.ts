@@ -2,10 +2,14 @@
 import { parseArgs } from 'node:util';
 import { DETAILS, inWords } from './details.ts';
 import { toBase64 } from './encoding.ts';
+import { receiptsIn } from './given.ts';
 import { type Kept, keptIn } from './kept.ts';
 import { type PublicKeys, readPublicKeys } from './keys.ts';
 import { type Kind, kindOf } from './kind.ts';
-import { checkProof, leadOf } from './proof.ts';
+import type { ProofFinding } from './problems.ts';
+import { checkProof, leadOf, type ProofReport } from './proof.ts';
+import { reportOnReceipts } from './receipts-report.ts';
+import { verdictOfReceipts } from './receipts-verdict.ts';
 import { type Refused, reportOnReceipt, reportOnStep } from './single-report.ts';
 import { verdictOfReceipt, verdictOfStep } from './single-verdict.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
@@ -21,16 +25,16 @@ export interface Surroundings {
 
 export const USAGE = `Usage:
   receipt-verifier check FILE --keys JWKS [--tenant TENANT] [--checkpoint FILE]... [--json] [--language en|nl]
-  receipt-verifier receipt FILE --keys JWKS [--json] [--language en|nl]
-  receipt-verifier consistency OLD [NEW] PROOF --keys JWKS [--json] [--language en|nl]
+  receipt-verifier receipt FILE --keys JWKS [--tenant TENANT] [--json] [--language en|nl]
+  receipt-verifier consistency OLD [NEW] PROOF --keys JWKS [--tenant TENANT] [--json] [--language en|nl]
 
 check         all receipts of a tenant against its log: the file that GET /v1/proof gives
-receipt       one receipt, and its place in the log
+receipt       one receipt, and its place in the log; or receipts as responses have them, without their places
 consistency   that the log of the checkpoint NEW, by default the one in PROOF, only adds to that of the checkpoint OLD
 
 --keys        the public keys of the service, which you got in another way than the proof: its /.well-known/jwks.json
---checkpoint  what you have kept: a checkpoint, or webhooks (one, a list, or one in each line) that brought one
---tenant      whose proof it should be
+--checkpoint  what you have kept: a checkpoint, a report, webhooks (one, a list, or one in each line), or receipts
+--tenant      whose proof, receipt or log it should be
 --trust-keys-in-file   instead of --keys; proves only that the file agrees with itself
 --json        the result as JSON
 
@@ -48,11 +52,19 @@ const LANGUAGES = { en, nl } as const;
 const ADVICE: Readonly<Record<Exclude<Kind, 'unknown'>, string>> = {
   proof: 'use `check`',
   receipt: 'use `receipt`',
-  unplaced: 'get its `receipt-proof` from the service, and use `receipt`',
+  unplaced: 'use `receipt`, or give it with --checkpoint to `check`',
   step: 'use `consistency`',
   keys: 'give it with --keys',
   kept: 'give it with --checkpoint, or to `consistency`',
   page: 'copy the checkpoint from it into a file of its own',
+};
+
+/** What a command could not use is not passed over. */
+const NOT_TAKEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  receipt: {
+    checkpoint: 'give the receipt with --checkpoint to `check`, which compares a whole proof with what you kept',
+  },
+  consistency: { checkpoint: 'name the checkpoints as OLD and NEW', 'trust-keys-in-file': 'a step brings no keys' },
 };
 
 class UsageError extends Error {}
@@ -101,6 +113,9 @@ class Command {
 
   #resultOf(name: string | undefined, files: readonly string[]): Promise<Result> {
     const [first = '', second = '', third] = files;
+    for (const [option, instead] of Object.entries(NOT_TAKEN[name ?? ''] ?? {})) {
+      if (Object.hasOwn(this.#values, option)) throw new UsageError(`\`${name}\` takes no --${option}: ${instead}.`);
+    }
     if (name === 'check' && files.length === 1) return this.#check(first);
     if (name === 'receipt' && files.length === 1) return this.#receipt(first);
     if (name === 'consistency' && files.length === 2) return this.#consistency(first, undefined, second);
@@ -128,19 +143,32 @@ class Command {
     const verdict = verdictOf(report, { areKeysFromFile: this.#areKeysFromFile, nowMs }, words);
     const { checkpoint } = report;
     const root = checkpoint && { size: checkpoint.size, root: toBase64(checkpoint.root) };
-    const findings = report.findings.map(({ problem, detail }) => ({ problem, detail }));
-    return { verdict, json: { ...report, checkpoint: root, findings } };
+    return { verdict, json: { ...report, checkpoint: root, findings: findingsOf(report) } };
   }
 
   async #receipt(path: string): Promise<Result> {
     const words = this.#words;
-    const file = await this.#readJson(path, 'receipt');
+    const text = await this.#read(path);
+    if (kindOf(text) === 'unplaced') return this.#receipts(path, text);
+    const file = jsonIn(path, text, 'receipt');
     const keys = await this.#keys(file);
     const report = await reportOnReceipt(file, { keys, ...this.#tenant, nowMs: this.#surroundings.nowMs });
     const verdict = verdictOfReceipt(report, { areKeysFromFile: this.#areKeysFromFile }, words);
     if ('refusal' in report) return { verdict, json: problemOf(report) };
     const { claims, place, isExpected } = report;
     return { verdict, json: { isInLog: place === 'logged', isInTime: leadOf(claims) >= 0, isExpected, claims } };
+  }
+
+  async #receipts(path: string, text: string): Promise<Result> {
+    const given = receiptsIn(text);
+    if (given.length === 0) throw new UsageError(`${path} has no receipt.`);
+    const report = await reportOnReceipts(given, { keys: await this.#keys(undefined), ...this.#tenant });
+    const { receipts, claims } = report;
+    const findings = findingsOf(report);
+    return {
+      verdict: verdictOfReceipts(report, this.#words),
+      json: { receipts, signed: claims.length, claims, findings },
+    };
   }
 
   async #consistency(oldPath: string, newPath: string | undefined, stepPath: string): Promise<Result> {
@@ -197,12 +225,7 @@ class Command {
   }
 
   async #readJson(path: string, expected: Kind): Promise<unknown> {
-    const text = await this.#read(path);
-    const kind = kindOf(text);
-    if (kind !== expected && kind !== 'unknown') throw otherKind(path, kind);
-    const value = parsed(path, text);
-    if (kind !== expected) throw new UsageError(`${path}: this is not ${en.kinds[expected]}.`);
-    return value;
+    return jsonIn(path, await this.#read(path), expected);
   }
 
   async #read(path: string): Promise<string> {
@@ -220,6 +243,14 @@ function otherKind(path: string, kind: keyof typeof ADVICE): UsageError {
   return new UsageError(`${path}: this is ${en.kinds[kind]}: ${ADVICE[kind]}.`);
 }
 
+function jsonIn(path: string, text: string, expected: Kind): unknown {
+  const kind = kindOf(text);
+  if (kind !== expected && kind !== 'unknown') throw otherKind(path, kind);
+  const value = parsed(path, text);
+  if (kind !== expected) throw new UsageError(`${path}: this is not ${en.kinds[expected]}.`);
+  return value;
+}
+
 function parsed(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -228,18 +259,23 @@ function parsed(path: string, text: string): unknown {
   }
 }
 
+function findingsOf({ findings }: Pick<ProofReport, 'findings'>): Pick<ProofFinding, 'problem' | 'detail'>[] {
+  return findings.map(({ problem, detail }) => ({ problem, detail }));
+}
+
 function problemOf({ refusal }: Refused): Record<string, unknown> {
   return { problem: inWords([refusal], DETAILS) };
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({
+    const { tokens, ...parsed } = parseArgs({
       args: [...args],
       allowPositionals: true,
+      tokens: true,
       options: {
         keys: { type: 'string' },
-        'trust-keys-in-file': { type: 'boolean', default: false },
+        'trust-keys-in-file': { type: 'boolean' },
         checkpoint: { type: 'string', multiple: true },
         tenant: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -247,6 +283,12 @@ function parse(args: readonly string[]) {
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
+    const names = tokens.flatMap((token) =>
+      token.kind === 'option' && token.name !== 'checkpoint' ? [token.name] : [],
+    );
+    const repeated = names.find((name, at) => names.indexOf(name) < at);
+    if (repeated !== undefined) throw new Error(`--${repeated} is given twice`);
+    return parsed;
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

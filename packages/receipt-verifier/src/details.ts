@@ -7,6 +7,11 @@ export const DETAILS = {
   twoEntries: (one: number, other: number) => `entries ${one} and ${other}`,
   keptUntil: (place: number, day: string) => `entry ${place}, to be kept until ${day}`,
   sizes: (entries: number, size: number) => `${entries} entries, and the checkpoint has ${size}`,
+  otherHash: (entries: number) => `${entries} entries, as the checkpoint says, but their hash is another`,
+  newer: (deletedAt: string, madeAt: string) =>
+    `of a deletion on ${deletedAt}, and the file was made on ${madeAt}: it may be newer than the file. Take a new proof`,
+  ifNewer: (madeAt: string) => `if it is newer than the file, which was made on ${madeAt}, take a new proof`,
+  ofOther: (tenant: string) => `it is of the organisation ${tenant}`,
   checkpointOf: (size: number) => `a checkpoint of ${size} entries`,
   late: (recording: string, seconds: number) => `${recording}, by ${seconds} s`,
   lateEntry: (place: number, seconds: number) => `entry ${place}, by ${seconds} s`,
@@ -14,7 +19,7 @@ export const DETAILS = {
 
   noJws: () => 'this is not a JWS',
   jwsOfOther: () => 'this is not a JWS of a receipt',
-  unknownKey: () => 'it is signed by a key that is not in the set',
+  unknownKey: () => 'it is signed by a key that is not among those given',
   receiptNotSigned: () => 'the signature is not over this receipt',
   noReceipt: () => 'the signed text is not a receipt',
 
@@ -24,8 +29,8 @@ export const DETAILS = {
   noteUnreadable: () => 'this is not a checkpoint: a line of its signatures cannot be read',
   noteWithoutHash: () => 'this is not a checkpoint: its hash cannot be read',
   otherLog: (found: string, expected: string) => `the checkpoint is of the log ${found}, not ${expected}`,
-  noteOfUnknownKey: () => 'the checkpoint is signed by a key that is not in the set',
-  noteNotSigned: () => 'no key of the set has signed the checkpoint',
+  noteOfUnknownKey: () => 'the checkpoint is signed by a key that is not among those given',
+  noteNotSigned: () => 'none of the keys given has signed the checkpoint',
 
   fileNoObject: () => 'the file is not an object',
   noObject: (name: string) => `"${name}" is not an object`,
@@ -39,8 +44,9 @@ export const DETAILS = {
   otherVersion: () => 'it is not a proof of version 1',
   noTenant: () => 'it names no tenant',
   notJson: () => 'this is not JSON',
-  nothingToCheck: () => 'it is no proof, no receipt proof and no step',
-  nothingKept: () => 'the JSON has no member "checkpoint" or "receiptHash" that is a text',
+  nothingToCheck: () => 'it is no proof, no receipt and no step',
+  noReceipts: () => 'it has no receipt',
+  nothingKept: () => 'the JSON has no checkpoint, no receipt, and no "receiptHash" that is a text',
   noHash: () => 'a "receiptHash" is not a hash',
 };
 

@@ -18,6 +18,8 @@ export {
   type LogEntry,
   parseEntry,
 } from './entry.ts';
+export type { GivenReceipt } from './given.ts';
+export type { HeldReceipt } from './kept.ts';
 export { hasEd25519, type PublicKey, type PublicKeys, readPublicKeys } from './keys.ts';
 export { PROOF_PROBLEMS, type ProofFinding, type ProofProblem } from './problems.ts';
 export { checkProof, leadOf, type ProofOptions, type ProofReport } from './proof.ts';

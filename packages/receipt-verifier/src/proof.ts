@@ -2,9 +2,10 @@
 import { type Checkpoint, CheckpointError, openCheckpoint, originOf } from './checkpoint.ts';
 import type { DetailPart } from './details.ts';
 import { utf8 } from './encoding.ts';
-import { entryOfReceipt, formatEntry, type LogEntry, parseEntry } from './entry.ts';
+import { entryOfReceipt, formatEntry, hashOfReceipt, type LogEntry, parseEntry } from './entry.ts';
+import type { HeldReceipt } from './kept.ts';
 import type { PublicKeys } from './keys.ts';
-import { findingOf, type ProofFinding, type ProofProblem } from './problems.ts';
+import { findingOf, type ProofFinding, type ProofProblem, refusalOf } from './problems.ts';
 import { readProofFile } from './proof-file.ts';
 import { openReceipt, type ReceiptClaims, ReceiptError } from './receipt.ts';
 import { MalformedError } from './shape.ts';
@@ -22,8 +23,10 @@ export interface ProofReport {
   readonly heldCheckpoints: number;
   /** The size of the newest of them; null without one. What came into the log later is not held to any. */
   readonly heldSize: number | null;
-  /** How many receipts of which one holds the hash were looked for. */
+  /** How many receipts that one holds, or holds the hash of, were looked for. */
   readonly heldReceipts: number;
+  /** How many could not be looked for, because they have no signature. */
+  readonly heldUnsigned: number;
   readonly entries: number;
   /** Receipts whose signature was checked and holds. */
   readonly receipts: number;
@@ -45,8 +48,8 @@ export interface ProofOptions {
   readonly tenant?: string;
   /** Notes that were handed out earlier, with reports and webhooks. */
   readonly heldCheckpoints?: readonly string[];
-  /** Hashes of receipts that were handed out earlier, with webhooks. */
-  readonly heldReceipts?: readonly string[];
+  /** Receipts that were handed out earlier with responses, or their hashes, with webhooks. */
+  readonly heldReceipts?: readonly HeldReceipt[];
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   /** Default: `openReceipt`. */
@@ -63,7 +66,7 @@ const EXPIRED_WITHIN_MS = 3 * DAY_MS;
 /** The file takes time to be made, and clocks differ. */
 const MADE_WITHIN_MS = DAY_MS;
 /** Receipts of one recording by purges at once are kept until days that are no further apart. */
-const AT_ONCE_MS = 2 * DAY_MS;
+const AT_ONCE_DAYS = [-2, -1, 0, 1, 2];
 const ENTRIES_AT_ONCE = 1_000;
 const RECEIPTS_AT_ONCE = 100;
 
@@ -79,7 +82,7 @@ export async function checkProof(file: unknown, options: ProofOptions): Promise<
 }
 
 function notAProof({ detail }: MalformedError): ProofReport {
-  const held = { heldCheckpoints: 0, heldSize: null, heldReceipts: 0 };
+  const held = { heldCheckpoints: 0, heldSize: null, heldReceipts: 0, heldUnsigned: 0 };
   const counts = { entries: 0, receipts: 0, notYetLogged: 0, expired: 0 };
   const findings = [findingOf('file-malformed', detail)];
   return { tenant: '', exportedAt: '', checkpoint: null, ...held, ...counts, replaced: 0, latest: null, findings };
@@ -107,13 +110,13 @@ class ProofCheck {
     const asOfMs = this.#asOf(file);
     const checkpoint = await this.#openOwn(file);
     const held = await this.#openHeld(tenant);
-    await this.#compareLog(file.entries, checkpoint, held);
+    await this.#compareLog(file, checkpoint, held);
     const placed = this.#readEntries(file.entries);
     const entries = this.#byHash(placed);
     const receipts = await this.#openReceipts(file);
     const standIns = new StandIns(receipts, entries);
     this.#requireOneOfEach(receipts, standIns);
-    const heldReceipts = this.#lookForHeld(receipts, entries);
+    const looked = await this.#lookForHeld(file, receipts, entries);
     const notYetLogged = this.#compareWithEntries(receipts, entries, asOfMs);
     const without = this.#accountForEntries(entries, receipts, standIns, asOfMs);
     this.#compareTimes(receipts, placed);
@@ -126,7 +129,7 @@ class ProofCheck {
       checkpoint: checkpoint ?? null,
       heldCheckpoints: held.length,
       heldSize: held.reduce<number | null>((largest, { size }) => Math.max(largest ?? 0, size), null),
-      heldReceipts,
+      ...looked,
       entries: file.entries.length,
       receipts: claims.length,
       notYetLogged,
@@ -155,30 +158,30 @@ class ProofCheck {
   }
 
   async #openOwn({ tenant, checkpoint, entries }: Proof): Promise<Checkpoint | undefined> {
-    if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint-not-valid');
+    if (checkpoint !== null) return this.#open(checkpoint, tenant, 'checkpoint');
     if (entries.length > 0) this.#find('checkpoint-missing', ['entries', entries.length]);
     return undefined;
   }
 
   async #openHeld(tenant: string): Promise<Checkpoint[]> {
     const { heldCheckpoints = [] } = this.#options;
-    const opening = heldCheckpoints.map((note) => this.#open(note, tenant, 'held-checkpoint-not-valid'));
+    const opening = heldCheckpoints.map((note) => this.#open(note, tenant, 'held-checkpoint'));
     return (await Promise.all(opening)).filter((checkpoint) => checkpoint !== undefined);
   }
 
-  async #open(note: string, tenant: string, problem: ProofProblem): Promise<Checkpoint | undefined> {
+  async #open(note: string, tenant: string, whose: 'checkpoint' | 'held-checkpoint'): Promise<Checkpoint | undefined> {
     try {
       return await openCheckpoint(note, originOf(tenant), this.#options.keys);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      this.#find(problem, error.detail);
+      this.#findings.push(refusalOf(whose, error));
       return undefined;
     }
   }
 
   /** Grows the tree once, and looks at it at each size that a checkpoint names. */
   async #compareLog(
-    entries: readonly string[],
+    { entries, exportedAt }: Proof,
     checkpoint: Checkpoint | undefined,
     held: readonly Checkpoint[],
   ): Promise<void> {
@@ -196,13 +199,16 @@ class ProofCheck {
     }
     for (const { size, root } of held) {
       const found = roots.get(size);
-      if (!found) this.#find('log-cut-off', ['sizes', entries.length, size]);
+      if (!found) this.#find('log-cut-off', ['sizes', entries.length, size], ['ifNewer', exportedAt]);
       else if (!isSameHash(root, found)) this.#find('log-rewritten', ['checkpointOf', size]);
     }
     if (!checkpoint) return;
-    if (checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)) {
-      this.#find('entries-changed', ['sizes', entries.length, checkpoint.size]);
-    }
+    const isSameSize = checkpoint.size === entries.length;
+    if (isSameSize && isSameHash(checkpoint.root, tree.root)) return;
+    this.#find(
+      'entries-changed',
+      isSameSize ? ['otherHash', entries.length] : ['sizes', entries.length, checkpoint.size],
+    );
   }
 
   #readEntries(texts: readonly string[]): PlacedEntry[] {
@@ -252,21 +258,47 @@ class ProofCheck {
       return await open(jws, keys);
     } catch (error) {
       if (!(error instanceof ReceiptError)) throw error;
-      this.#find('receipt-not-valid', ['receiptAt', place + 1], error.detail);
+      this.#findings.push(refusalOf('receipt', error, ['receiptAt', place + 1]));
       return undefined;
     }
   }
 
   /**
    * A webhook may name a receipt before it is in the log. That another receipt says that it replaces it counts for nothing:
-   * whoever can write to the store may have had a hand in that. Returns how many.
+   * whoever can write to the store may have had a hand in that.
    */
-  #lookForHeld(receipts: Receipts, entries: Entries): number {
-    const held = new Set(this.#options.heldReceipts);
-    for (const hash of held) {
-      if (!receipts.has(hash) && !entries.has(hash)) this.#find('held-receipt-missing', hash);
+  async #lookForHeld(
+    file: Proof,
+    receipts: Receipts,
+    entries: Entries,
+  ): Promise<{ heldReceipts: number; heldUnsigned: number }> {
+    const hashes = new Set<string>();
+    let heldUnsigned = 0;
+    for (const held of this.#options.heldReceipts ?? []) {
+      const hash = hashOfHeld(held);
+      if (hash === undefined) heldUnsigned += 1;
+      if (hash === undefined || hashes.has(hash)) continue;
+      hashes.add(hash);
+      if (!receipts.has(hash) && !entries.has(hash)) await this.#findMissing(file, held, hash);
     }
-    return held.size;
+    return { heldReceipts: hashes.size, heldUnsigned };
+  }
+
+  /** One that the service has not signed need not be there. */
+  async #findMissing({ tenant, exportedAt }: Proof, held: HeldReceipt, hash: string): Promise<void> {
+    if ('hash' in held) {
+      this.#find('held-receipt-missing', hash, ...whetherNewer(held.deletedAt, exportedAt));
+      return;
+    }
+    const { keys, open = openReceipt } = this.#options;
+    try {
+      const { tenantId, recordingId, deletedAt } = await open(held.jws ?? '', keys);
+      if (tenantId !== tenant) this.#find('held-receipt-not-valid', ['ofOther', tenantId]);
+      else this.#find('held-receipt-missing', recordingId, ...whetherNewer(deletedAt, exportedAt));
+    } catch (error) {
+      if (!(error instanceof ReceiptError)) throw error;
+      this.#findings.push(refusalOf('held-receipt', error, hash));
+    }
   }
 
   #requireOneOfEach(receipts: Receipts, standIns: StandIns): void {
@@ -358,29 +390,36 @@ class StandIns {
   }
 }
 
+function hashOfHeld(held: HeldReceipt): string | undefined {
+  if ('hash' in held) return held.hash;
+  return held.jws === null ? undefined : hashOfReceipt(held.jws);
+}
+
+/** A file that is older than what is missing from it need not have it. It could also have been given an earlier date. */
+function whetherNewer(deletedAt: string | undefined, exportedAt: string): DetailPart[] {
+  if (deletedAt === undefined) return [['ifNewer', exportedAt]];
+  return deletedAt > exportedAt ? [['newer', deletedAt, exportedAt]] : [];
+}
+
 /** Receipts of one recording and generation that are kept until about the same day are of purges at once. */
 class AtOnce {
-  readonly #days = new Map<string, number[]>();
+  readonly #days = new Set<string>();
 
   constructor(entries: Iterable<LogEntry> = []) {
     for (const entry of entries) this.add(entry);
   }
 
   add(entry: LogEntry): void {
-    const days = this.#days.get(generationOf(entry)) ?? [];
-    days.push(Date.parse(entry.keptUntil));
-    this.#days.set(generationOf(entry), days);
+    this.#days.add(dayOfGeneration(entry, 0));
   }
 
   hasNear(entry: LogEntry): boolean {
-    const dayMs = Date.parse(entry.keptUntil);
-    const days = this.#days.get(generationOf(entry)) ?? [];
-    return days.some((otherMs) => Math.abs(otherMs - dayMs) <= AT_ONCE_MS);
+    return AT_ONCE_DAYS.some((days) => this.#days.has(dayOfGeneration(entry, days)));
   }
 }
 
-function generationOf({ recording, generation }: LogEntry): string {
-  return `${recording} ${generation}`;
+function dayOfGeneration({ recording, generation, keptUntil }: LogEntry, daysLater: number): string {
+  return `${recording} ${generation} ${Date.parse(keptUntil) + daysLater * DAY_MS}`;
 }
 
 /** How long before its deadline a recording was deleted, in milliseconds; negative when it was late. */
@@ -393,7 +432,7 @@ export function isTimeToBeLogged({ verifiedAt }: ReceiptClaims, nowMs: number): 
   return nowMs - Date.parse(verifiedAt) > LOGGED_WITHIN_MS;
 }
 
-function latestOf(receipts: readonly ReceiptClaims[]): ReceiptClaims | null {
+export function latestOf(receipts: readonly ReceiptClaims[]): ReceiptClaims | null {
   let latest: ReceiptClaims | null = null;
   let shortestMs = Number.POSITIVE_INFINITY;
   for (const receipt of receipts) {

@@ -15,7 +15,7 @@ export function verdictOfReceipt(report: ReceiptReport | Refused, own: Own, word
   return {
     holds: isGenuine && !isLate,
     headline: !isGenuine ? words.receiptFails : isLate ? words.receiptLate : words.receiptHolds,
-    subject: words.receiptSigned(claims.tenantId, claims.examId, claims.attemptId),
+    subject: `${words.receiptSigned} ${words.receiptOf(claims.tenantId, claims.examId, claims.attemptId)}`,
     findings: [
       ...(isExpected ? [] : [finding(words.problems['receipt-of-another-tenant'])]),
       ...(place === 'missing' ? [finding(words.receiptNotInLog)] : []),
@@ -44,10 +44,11 @@ export function verdictOfStep(report: StepReport | Refused, words: Words): Verdi
 }
 
 function refused(headline: string, { refusal }: Refused, words: Words): Verdict {
-  const findings = [finding(inWords([refusal], words.details))];
+  const isOfUnknownKey = refusal[0] === 'unknownKey' || refusal[0] === 'noteOfUnknownKey';
+  const findings = [finding(inWords([refusal], words.details), isOfUnknownKey ? [words.newKey] : [])];
   return { holds: false, headline, subject: '', findings, latest: null, checked: [], notChecked: [] };
 }
 
-function finding(title: string): Verdict['findings'][number] {
-  return { title, details: [], more: [] };
+function finding(title: string, more: readonly string[] = []): Verdict['findings'][number] {
+  return { title, details: [], more };
 }

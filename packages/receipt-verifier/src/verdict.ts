@@ -27,14 +27,14 @@ export interface Circumstances {
   readonly nowMs: number;
 }
 
-const DETAILS_SHOWN = 10;
+export const DETAILS_SHOWN = 10;
 /** A file of this age leaves out what somebody who reads the verdict may take for included. */
 const OLD_MS = 86_400_000;
 const SECOND = ['second', 1_000] as const;
 const UNITS = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], SECOND] as const;
 
 export function verdictOf(report: ProofReport, circumstances: Circumstances, words: Words): Verdict {
-  const { tenant, exportedAt, latest, findings } = report;
+  const { tenant, exportedAt, findings } = report;
   const holds = findings.length === 0;
   const isProof = tenant !== '';
   return {
@@ -43,8 +43,8 @@ export function verdictOf(report: ProofReport, circumstances: Circumstances, wor
     subject: isProof ? words.whose(tenant, inFull(exportedAt, words)) : words.notAProof,
     checked: isProof ? checkedOf(report, words) : [],
     notChecked: isProof ? notCheckedOf(report, circumstances, words) : [],
-    latest: { title: words.latestTitle, sentence: latest ? sentenceOf(latest, words) : words.noneDeleted },
-    findings: groupsOf(report, words),
+    latest: latestIn(report, words),
+    findings: groupsOf(findings, words),
   };
 }
 
@@ -63,14 +63,19 @@ const QUESTIONS: Readonly<
   'file-from-future': 'file',
   'checkpoint-missing': 'log',
   'checkpoint-not-valid': 'log',
+  'checkpoint-of-unknown-key': 'log',
   'entries-changed': 'log',
   'entry-unreadable': 'log',
   'entry-out-of-time': 'log',
   'held-checkpoint-not-valid': 'held',
+  'held-checkpoint-of-unknown-key': 'held',
   'log-cut-off': 'held',
   'log-rewritten': 'held',
   'held-receipt-missing': 'kept',
+  'held-receipt-not-valid': 'kept',
+  'held-receipt-of-unknown-key': 'kept',
   'receipt-not-valid': 'receipts',
+  'receipt-of-unknown-key': 'receipts',
   'receipt-of-another-tenant': 'receipts',
   'receipt-not-in-log': 'receipts',
   'receipt-contradicts-entry': 'receipts',
@@ -85,39 +90,62 @@ const QUESTIONS: Readonly<
   late: 'deadlines',
 };
 
+function deniedBy({ findings }: ProofReport): ReadonlySet<(typeof QUESTIONS)[ProofProblem]> {
+  return new Set(findings.map(({ problem }) => QUESTIONS[problem]));
+}
+
+/** A question is answered with yes only where there was something that could have answered it with no. */
 function checkedOf(report: ProofReport, words: Words): string[] {
-  const { entries, heldSize, heldCheckpoints, heldReceipts, receipts, findings } = report;
-  const denied = new Set(findings.map(({ problem }) => QUESTIONS[problem]));
+  const { checkpoint, entries, heldSize, heldCheckpoints, heldReceipts, receipts, notYetLogged } = report;
+  const denied = deniedBy(report);
+  const isLogSigned = checkpoint !== null && !denied.has('log');
+  const isOfLog = denied.has('receipts') || (isLogSigned && notYetLogged < receipts);
+  const askedReceipts = isOfLog ? words.askedReceipts : words.askedSignatures;
   const covered = counted(Math.min(heldSize ?? 0, entries), words.entry, words);
   const checkpoints = counted(heldCheckpoints, words.checkpoint, words);
   const hasHeld = heldSize !== null || denied.has('held');
   return [
-    words.answered(words.askedLog(counted(entries, words.entry, words)), !denied.has('log')),
+    ...(isLogSigned || denied.has('log')
+      ? [words.answered(words.askedLog(counted(entries, words.entry, words)), isLogSigned)]
+      : []),
     ...(hasHeld ? [words.answered(words.askedHeld(checkpoints, covered), !denied.has('held'))] : []),
     ...(heldReceipts > 0
       ? [words.answered(words.askedKept(counted(heldReceipts, words.receipt, words)), !denied.has('kept'))]
       : []),
-    words.answered(words.askedReceipts(counted(receipts, words.receipt, words)), !denied.has('receipts')),
-    words.answered(words.askedComplete, !denied.has('complete')),
-    words.answered(words.askedDeadlines, !denied.has('deadlines')),
+    ...(receipts > 0 || denied.has('receipts')
+      ? [words.answered(askedReceipts(counted(receipts, words.receipt, words)), !denied.has('receipts'))]
+      : []),
+    ...(isLogSigned || denied.has('complete') ? [words.answered(words.askedComplete, !denied.has('complete'))] : []),
+    ...(receipts > 0 || denied.has('deadlines')
+      ? [words.answered(words.askedDeadlines, !denied.has('deadlines'))]
+      : []),
   ];
 }
 
 function notCheckedOf(report: ProofReport, { areKeysFromFile, nowMs }: Circumstances, words: Words): string[] {
   const ageMs = nowMs - Date.parse(report.exportedAt);
-  const { entries, heldSize, expired, replaced, notYetLogged } = report;
+  const { checkpoint, entries, heldSize, heldUnsigned, expired, replaced, notYetLogged } = report;
+  const hasNoLog = checkpoint === null && !deniedBy(report).has('log');
   const uncovered = entries - (heldSize ?? 0);
   const receipts = (count: number) => counted(count, words.receipt, words);
   return [
     ...(areKeysFromFile ? [words.keysFromFile] : []),
+    ...(hasNoLog ? [words.noLog] : []),
     ...(heldSize === null ? [words.notHeld] : []),
     ...(heldSize !== null && uncovered > 0 ? [words.notCovered(counted(uncovered, words.entry, words))] : []),
+    ...(heldUnsigned > 0 ? [words.heldUnsigned(receipts(heldUnsigned))] : []),
     ...(ageMs > OLD_MS ? [words.since(lasting(ageMs, words))] : []),
     ...(notYetLogged > 0 ? [words.notYetLogged(receipts(notYetLogged))] : []),
     ...(expired > 0 ? [words.expired(receipts(expired))] : []),
     ...(replaced > 0 ? [words.replaced(receipts(replaced))] : []),
     words.beyond,
   ];
+}
+
+export function latestIn({ latest }: Pick<ProofReport, 'latest'>, words: Words): NonNullable<Verdict['latest']> {
+  if (!latest) return { title: words.closestTitle, sentence: words.noneDeleted };
+  const title = leadSecondsOf(latest) < 0 ? words.latestTitle : words.closestTitle;
+  return { title, sentence: sentenceOf(latest, words) };
 }
 
 /** When a recording was deleted, against its deadline. */
@@ -128,7 +156,7 @@ export function sentenceOf(claims: ReceiptClaims, words: Words): string {
   return sentence(claims.recordingId, inFull(claims.deletedAt, words), lead, inFull(claims.deadline, words));
 }
 
-function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] {
+export function groupsOf(findings: ProofReport['findings'], words: Words): Verdict['findings'] {
   const byProblem = new Map<ProofProblem, (readonly DetailPart[])[]>();
   for (const { problem, parts } of findings) {
     const details = byProblem.get(problem) ?? [];
@@ -140,8 +168,11 @@ function groupsOf({ findings }: ProofReport, words: Words): Verdict['findings'] 
     const more = details.length - shown.length;
     return {
       title: words.found(words.problems[problem], inDigits(details.length, words)),
-      details: shown.map((parts) => inWords(parts, words.details)),
-      more: more > 0 ? [words.more(inDigits(more, words))] : [],
+      details: shown.flatMap((parts) => (parts.length === 0 ? [] : [inWords(parts, words.details)])),
+      more: [
+        ...(more > 0 ? [words.more(inDigits(more, words))] : []),
+        ...(problem.endsWith('of-unknown-key') ? [words.newKey] : []),
+      ],
     };
   });
 }
@@ -171,6 +202,6 @@ export function counted(count: number, [one = '', several = '']: readonly string
   return `${inDigits(count, words)} ${count === 1 ? one : several}`;
 }
 
-function inDigits(count: number, { locale }: Words): string {
+export function inDigits(count: number, { locale }: Words): string {
   return new Intl.NumberFormat(locale).format(count);
 }

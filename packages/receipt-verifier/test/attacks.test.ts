@@ -39,8 +39,8 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
   ],
   'the root of the checkpoint is not compared': [
     'proof',
-    'checkpoint.size !== entries.length || !isSameHash(checkpoint.root, tree.root)',
-    'false',
+    'isSameSize && isSameHash(checkpoint.root, tree.root)',
+    'true',
     'the checkpoint is an older one',
   ],
   'a receipt may be missing': [
@@ -70,8 +70,8 @@ const MISTAKES: Record<string, readonly [file: string, code: string, instead: st
   ],
   'a receipt stands for every other of its recording': [
     'proof',
-    'Math.abs(otherMs - dayMs) <= AT_ONCE_MS',
-    'otherMs + dayMs > 0',
+    'this.#days.has(dayOfGeneration(entry, days))',
+    '[...this.#days].some((day) => day.startsWith(entry.recording))',
     'a recording is deleted again, and its first receipt removed',
   ],
   'the time of an entry is not compared': [

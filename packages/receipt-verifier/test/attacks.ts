@@ -58,6 +58,9 @@ const ofLog = (act: Attack['act'], ...more: ProofProblem[]): Attack => ({
   finds: [...LOG, ...more],
   act,
 });
+/** A change may be to the name of the key. */
+const NOT_VALID = ['receipt-not-valid', 'receipt-of-unknown-key'] as const;
+const NOTE_NOT_VALID = ['checkpoint-not-valid', 'checkpoint-of-unknown-key'] as const;
 const finds = (problem: ProofProblem | readonly ProofProblem[], act: Attack['act']): Attack => ({
   finds: [problem].flat(),
   act,
@@ -161,7 +164,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.receipts.splice(keptBy(draft, scene).place, 1);
     goOn(draft, scene, scene.later.length);
   }),
-  'a byte of a receipt is changed': finds('receipt-not-valid', (draft, { below }) => {
+  'a byte of a receipt is changed': finds(NOT_VALID, (draft, { below }) => {
     const place = below(draft.receipts.length);
     const jws = draft.receipts[place] ?? '';
     draft.receipts[place] = flip(jws, below(jws.length));
@@ -226,7 +229,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.receipts.pop();
     draft.unreadable = ['receipts/university/math/attempt-young-2/recording-young-2.json'];
   }),
-  "a receipt is signed by the attacker's key": finds('receipt-not-valid', (draft, scene) => {
+  "a receipt is signed by the attacker's key": finds('receipt-of-unknown-key', (draft, scene) => {
     const { place, deletion } = keptBy(draft, scene);
     draft.receipts[place] = signReceipt(deletion.claims, scene.thief);
   }),
@@ -261,7 +264,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.receipts.push(deletionOf(again, scene.own.key).jws);
   }),
 
-  'a byte of the checkpoint is changed': finds('checkpoint-not-valid', (draft, { below }) => {
+  'a byte of the checkpoint is changed': finds(NOTE_NOT_VALID, (draft, { below }) => {
     const note = draft.checkpoint ?? '';
     draft.checkpoint = flip(note, below(note.length));
   }),
@@ -272,11 +275,11 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     const [, signature] = older(scene).split('\n\n');
     draft.checkpoint = `${draft.checkpoint?.split('\n\n')[0]}\n\n${signature}`;
   }),
-  'the checkpoint is signed twice, wrongly': finds('checkpoint-not-valid', (draft, { thief, own }) => {
+  'the checkpoint is signed twice, wrongly': finds('checkpoint-of-unknown-key', (draft, { thief, own }) => {
     const [, wrong = ''] = checkpointOf(own.file.entries, thief).split('\n\n');
     draft.checkpoint = `${draft.checkpoint?.split('\n\n')[0]}\n\n${wrong}${wrong}`;
   }),
-  "the checkpoint is signed by the attacker's key": finds('checkpoint-not-valid', (draft, { thief }) => {
+  "the checkpoint is signed by the attacker's key": finds('checkpoint-of-unknown-key', (draft, { thief }) => {
     draft.checkpoint = checkpointOf(draft.entries, thief);
   }),
   'the checkpoint is that of another tenant': finds('checkpoint-not-valid', (draft, { other }) => {
@@ -303,7 +306,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.exportedAt = new Date(NOW_MS - (2 + scene.below(300)) * DAY_MS).toISOString();
   }),
   "all is signed by the attacker's key, which the file brings": finds(
-    'checkpoint-not-valid',
+    'checkpoint-of-unknown-key',
     (draft, { thief, below }) => {
       const made = Array.from({ length: 1 + below(20) }, (_, at) => deletionOf(claimsOf(at, NOW_MS - DAY_MS), thief));
       draft.entries = made.map(({ entry }) => entry);
@@ -345,7 +348,7 @@ export async function openArena(verifier: Verifier, receipts: number): Promise<A
     opened.set(jws, opening);
     return opening;
   };
-  const heldReceipts = own.file.receipts.slice(-20).map(hashOfReceipt);
+  const heldReceipts = own.file.receipts.slice(-20).map((jws) => ({ hash: hashOfReceipt(jws) }));
   const check = (file: unknown, held: readonly string[]) =>
     verifier.checkProof(file, { keys, tenant: TENANT, nowMs: NOW_MS, heldCheckpoints: held, heldReceipts, open });
   const scene = {

@@ -24,11 +24,24 @@ const [wrappedAt, wrappedAgainAt] = [latest.length - 60, latest.length - 20];
 const wrapped = `${latest.slice(0, wrappedAt)}\n${latest.slice(wrappedAt)}`;
 const veryLate = deletionOf(claimsOf('very-late', NOW_MS - DAY_MS, { deadline: '2026-11-28T08:20:00.000Z' }), key);
 const lateBy27 = deletionOf(claimsOf('late', NOW_MS - DAY_MS, { deadline: '2026-11-29T11:59:33.500Z' }), key);
+const removed = deletionOf(claimsOf('removed', NOW_MS - DAY_MS), key);
+const unsignedOf = (at: number) => deletions[at]?.claims;
+const receiptOf = (at: number) => ({ ...unsignedOf(at), jws: deletions[at]?.jws });
+const SEVERAL = Array.from({ length: 15 }, (_, at) => receiptOf(place - at));
+const NO_LOG = { ...file, checkpoint: null, entries: [], receipts: [] };
 const FILES: Record<string, unknown> = {
+  'empty-proof.json': NO_LOG,
+  'first-proof.json': { ...NO_LOG, receipts: file.receipts.slice(-2) },
+  'unlogged-proof.json': { ...NO_LOG, receipts: file.receipts.slice(-3) },
+  'young-proof.json': { ...NO_LOG, checkpoint: checkpointOf([], key), receipts: file.receipts.slice(-2) },
+  'unsigned-proof.json': { ...NO_LOG, unsigned: ['recording-1'] },
+  'cut-proof.json': { ...file, checkpoint: null },
+  'moved-proof.json': { ...file, entries: file.entries.toSpliced(7, 2, file.entries[8] ?? '', file.entries[7] ?? '') },
   'proof.json': file,
   'tampered.json': tampered,
   'keys.json': keys,
   'other-keys.json': { keys: [makeKey().jwk] },
+  'old-keys.json': { keys: keys.keys.slice(0, 1) },
   'no-keys.json': {},
   'old.note': checkpoints[5],
   'latest.note': checkpoints.at(-1),
@@ -54,8 +67,28 @@ const FILES: Record<string, unknown> = {
   'spoiled-receipt.json': { version: 1, receipt: deletions[place]?.jws, keys },
   'late-proof.json': { ...file, receipts: [...file.receipts, lateBy27.jws] },
   'hours-late.json': { version: 1, receipt: veryLate.jws, inclusion: null, keys },
-  'alone.json': { recordingId: 'recording-1', jws: deletions[1]?.jws },
   'fork.note': checkpointOf(file.entries.slice(1), key),
+  'one.json': receiptOf(place),
+  'one.jws': `${deletions[place]?.jws}\n`,
+  'gone.json': { type: 'recording-deleted', status: 410, receipt: receiptOf(place) },
+  'erasure-of-one.json': { receipts: [receiptOf(place), receiptOf(place)] },
+  'erasure.json': { receipts: SEVERAL },
+  'page.json': { items: SEVERAL, unreadable: [], unreadableCount: 0, nextCursor: null },
+  'list.json': SEVERAL,
+  'lines.jsonl': SEVERAL.map((receipt) => JSON.stringify(receipt)).join('\n'),
+  'no-receipts.json': { receipts: [] },
+  'unsigned.json': { receipts: [unsignedOf(place)] },
+  'late-receipt.json': { ...late.claims, jws: late.jws },
+  'removed.json': { receipts: [receiptOf(place), { jws: removed.jws }] },
+  'mixed.json': {
+    receipts: [
+      receiptOf(place),
+      { jws: deletionOf(claimsOf(1, NOW_MS), makeKey()).jws },
+      { jws: '\u001B[2J' },
+      unsignedOf(3),
+      { jws: late.jws },
+    ],
+  },
   'not-json.json': '{',
   'marked.json': `\uFEFF${JSON.stringify(file)}`,
   'deep.json': `${'{"data":'.repeat(1e5)}1${'}'.repeat(1e5)}`,
@@ -140,7 +173,7 @@ describe('check', () => {
   test('against receipts that webhooks have named', async () => {
     const whole = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.jsonl');
     expect(whole.code).toBe(0);
-    expect(whole.out).toMatch(/Can 3 receipts whose hashes your webhooks name be found\? Yes\./);
+    expect(whole.out).toMatch(/Can 3 receipts that you hold, or whose hash a webhook names, be found\? Yes\./);
     const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.json');
     expect(code).toBe(1);
     expect(out).toMatch(/neither in the file nor in the log \(1\)/);
@@ -154,6 +187,22 @@ describe('check', () => {
     expect(trusting.code).toBe(0);
     expect(trusting.out).toMatch(/Who has signed\. The keys came with the proof/);
     expect(await runs('check', 'proof.json', '--keys', 'other-keys.json')).toMatchObject({ code: 1 });
+  });
+
+  test('with keys from before the service replaced its own: it says so, and what to do', async () => {
+    const { code, out } = await runs('check', 'proof.json', '--keys', 'old-keys.json', '--checkpoint', 'latest.note');
+    expect(code).toBe(1);
+    for (const [what, count] of [
+      ['the checkpoint', 1],
+      ['a checkpoint that you hold', 1],
+      ['a receipt', 62],
+    ]) {
+      expect(out).toContain(`- ${what} is signed by a key that is not among those given (${count})\n`);
+    }
+    expect(out).toContain(
+      '      and 52 more\n      The service may have replaced its key: get its public keys again, and',
+    );
+    expect(out).not.toContain('not one that the service has signed');
   });
 
   test('of another tenant than the one that was named', async () => {
@@ -181,6 +230,40 @@ describe('check', () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^Het bewijs klopt niet\.\nHet bestand is niet als bewijs te lezen\./);
     expect(out).toMatch(/"receipts" is geen lijst/);
+  });
+
+  test.each([
+    ['empty-proof.json', 0, []],
+    ['first-proof.json', 0, ['Are all receipts signed by the service, and of this org', 'Was each recording']],
+    [
+      'young-proof.json',
+      0,
+      ['Is the log, which has 0', 'Are all receipts signed by the service, and of this org', 'Is every', 'Was each'],
+    ],
+    ['unlogged-proof.json', 1, ['Was each recording']],
+    ['unsigned-proof.json', 1, []],
+    ['cut-proof.json', 1, ['Are all receipts signed by the service, and of this org', 'Was each recording']],
+  ])('of %s: yes is said of nothing that was not looked at', async (path, expected, questions) => {
+    const { code, out } = await runs('check', path, ...KEYS);
+    expect(code).toBe(expected);
+    const answered = out.split('\n').filter((line) => line.endsWith(' Yes.'));
+    expect(answered).toEqual(questions.map((question) => expect.stringContaining(question)));
+    const isWithoutLog = !['young-proof.json', 'cut-proof.json'].includes(path);
+    expect(out.includes('There is no signed log yet: receipts are only signed')).toBe(isWithoutLog);
+  });
+
+  test('of entries in another order: their hash is another', async () => {
+    const { code, out } = await runs('check', 'moved-proof.json', ...KEYS);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining('120 entries, as the checkpoint says, but their hash is another'),
+    ]);
+  });
+
+  test('of a late deletion: it is the one furthest past its deadline', async () => {
+    const { out } = await runs('check', 'late-proof.json', ...KEYS);
+    expect(out).toMatch(/The deletion furthest past its deadline:\n {2}Recording recording-late /);
+    expect(out).not.toContain('closest to its deadline');
   });
 
   test('with the seconds of a late deletion rounded up, once, and in the language of the rest', async () => {
@@ -238,10 +321,96 @@ describe('receipt', () => {
     const { code, out } = await runs('receipt', 'receipt.json', '--keys', 'other-keys.json');
     expect([code, out]).toEqual([
       1,
-      'The receipt does not hold.\n\nWhat was found:\n  - it is signed by a key that is not in the set\n',
+      expect.stringMatching(
+        /^The receipt does not hold\.\n\nWhat was found:\n {2}- it is signed by a key that is not among those given\n {6}The service may have replaced its key: get its public keys again, and compare/,
+      ),
     ]);
     const dutch = await runs('receipt', 'receipt.json', '--keys', 'other-keys.json', '--language', 'nl');
-    expect(dutch.out).toMatch(/ondertekend met een sleutel die niet in de set zit/);
+    expect(dutch.out).toMatch(
+      /ondertekend met een sleutel die niet bij de gegeven sleutels zit\n.+ haal de openbare sleutels opnieuw op/,
+    );
+  });
+});
+
+describe('receipts as responses have them', () => {
+  const SAID =
+    /^The service has signed the receipt\.\nOrganisation \(tenant\) university, exam math, attempt attempt-119\.\n/;
+
+  test.each(['one.json', 'one.jws', 'gone.json', 'erasure-of-one.json'])(
+    'of one in %s: it is signed, and not shown to be in the log',
+    async (path) => {
+      const { code, out } = await runs('receipt', path, ...KEYS);
+      expect([code, out]).toEqual([0, expect.stringMatching(SAID)]);
+      expect(out).toMatch(
+        /The deletion:\n {2}Recording recording-119 was deleted on [^,]+, 3 hours before its deadline/,
+      );
+      expect(out).toContain('Whether it is in the log: it is not shown to be.');
+      expect(out).not.toContain('What was checked');
+    },
+  );
+
+  test.each(['erasure.json', 'page.json', 'list.json', 'lines.jsonl'])(
+    'of several in %s: how many, and what they say',
+    async (path) => {
+      const { code, out } = await runs('receipt', path, ...KEYS);
+      expect(code).toBe(0);
+      expect(out).toMatch(
+        /^The service has signed all receipts\.\nThe signatures of 15 of 15 receipts hold\. Organisation \(tenant\) university\.\n/,
+      );
+      expect(out.match(/Recording \S+ was deleted/g)).toHaveLength(11);
+      expect(out).toMatch(/- and 5 more\n/);
+      expect(out).toContain('Whether they are in the log: they are not shown to be.');
+    },
+  );
+
+  test('of several of which some do not hold: which, and why', async () => {
+    const { code, out } = await runs('receipt', 'mixed.json', ...KEYS);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^Not all of the receipts hold\.\nThe signatures of 2 of 5 receipts hold\./);
+    expect(out).toMatch(
+      /is signed by a key that is not among those given \(1\)\n {6}receipt 2 of the file\n {6}The service may have/,
+    );
+    expect(out).toMatch(/not one that the service has signed \(1\)\n {6}receipt 3 of the file: this is not a JWS\n/);
+    expect(out).toMatch(/has no signature: it proves nothing \(1\)\n {6}receipt 4 of the file\n/);
+    expect(out).toMatch(/after its deadline \(1\)\n {6}recording-late/);
+    const json = await runs('receipt', 'mixed.json', ...KEYS, '--json');
+    expect(JSON.parse(json.out)).toMatchObject({ holds: false, receipts: 5, signed: 2, findings: { length: 4 } });
+  });
+
+  test('of a late one, and of another tenant', async () => {
+    const late = await runs('receipt', 'late-receipt.json', ...KEYS, '--language', 'nl');
+    expect([late.code, late.out]).toEqual([
+      1,
+      expect.stringMatching(/^Het verwijderingsbewijs is echt\. Het laat zien/),
+    ]);
+    const other = await runs('receipt', 'one.json', ...KEYS, '--tenant', 'college');
+    expect([other.code, other.out]).toEqual([
+      1,
+      expect.stringMatching(/^The receipt does not hold\.[\s\S]+of another tenant/),
+    ]);
+  });
+
+  test.each(['one.json', 'one.jws', 'gone.json', 'erasure.json', 'page.json', 'receipt.json', 'removed.json'])(
+    'a whole proof in which what %s has is removed does not hold',
+    async (path) => {
+      const whole = await runs('check', 'proof.json', ...KEYS, '--checkpoint', path);
+      expect([whole.code, whole.out]).toEqual(
+        path === 'removed.json'
+          ? [1, expect.stringMatching(/neither in the file nor in the log \(1\)\n {6}recording-removed\n/)]
+          : [
+              0,
+              expect.stringMatching(/Can \d+ receipts? that you hold, or whose hash a webhook names, be found\? Yes\./),
+            ],
+      );
+    },
+  );
+
+  test('one without a signature cannot be looked for, which is said', async () => {
+    const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'unsigned.json');
+    expect([code, out]).toEqual([
+      0,
+      expect.stringContaining('- What became of 1 receipt that you hold without a signature.'),
+    ]);
   });
 });
 
@@ -299,10 +468,6 @@ describe('a file of another kind is wrong input, and no finding', () => {
     ],
     ['check no-keys.json', 'no-keys.json: this is not a whole proof.'],
     ['receipt proof.json', 'proof.json: this is a whole proof: use `check`.'],
-    [
-      'receipt alone.json',
-      'alone.json: this is a receipt without its place in the log: get its `receipt-proof` from the service, and use `receipt`.',
-    ],
     ['consistency old.note proof.json', 'proof.json: this is a whole proof: use `check`.'],
     ['consistency old.note step.json', 'step.json brings no newer checkpoint: give one as NEW.'],
     ['consistency all.notes latest.note step.json', 'all.notes has 41 checkpoints, and one is needed.'],
@@ -314,9 +479,10 @@ describe('a file of another kind is wrong input, and no finding', () => {
       'check proof.json --checkpoint report.pdf',
       'report.pdf: this is a page to read (HTML or PDF): copy the checkpoint from it into a file of its own.',
     ],
+    ['receipt no-receipts.json', 'no-receipts.json has no receipt.'],
     [
-      'check proof.json --checkpoint receipt.json',
-      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
+      'check proof.json --checkpoint no-receipts.json',
+      'no-receipts.json: this is one or more receipts without their place in the log: use `receipt`, or give it with --checkpoint to `check`.',
     ],
     ['check proof.json --checkpoint cut.note', 'cut.note: this is not a checkpoint: it has no signature.'],
     [
@@ -356,6 +522,30 @@ test.each([
   const { code, out, err } = await runs(...args);
   expect([code, out]).toEqual([2, '']);
   expect(err).toMatch(/^[^\n]+\nHow it is used: receipt-verifier --help\n$/);
+});
+
+test.each([
+  [
+    'receipt receipt.json --checkpoint missing.note',
+    '`receipt` takes no --checkpoint: give the receipt with --checkpoint to `check`, which compares a whole proof with what you kept.',
+  ],
+  [
+    'consistency old.note whole-step.json --checkpoint latest.note',
+    '`consistency` takes no --checkpoint: name the checkpoints as OLD and NEW.',
+  ],
+  ['check proof.json --keys other-keys.json', '--keys is given twice'],
+  ['check proof.json --tenant college --tenant university', '--tenant is given twice'],
+])('passes over no option: %s', async (line, said) => {
+  const { code, out, err } = await runs(...line.split(' '), ...KEYS);
+  expect([code, out, err]).toEqual([2, '', `${said}\nHow it is used: receipt-verifier --help\n`]);
+});
+
+test('a step brings no keys that could be trusted', async () => {
+  const { code, err } = await runs('consistency', 'old.note', 'whole-step.json', '--trust-keys-in-file');
+  expect([code, err]).toEqual([
+    2,
+    expect.stringContaining('`consistency` takes no --trust-keys-in-file: a step brings no keys.'),
+  ]);
 });
 
 test('says how it is used when asked', async () => {

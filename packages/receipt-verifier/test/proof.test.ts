@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   checkProof,
+  type HeldReceipt,
   hashOfReceipt,
   type ProofFile,
   type ReceiptClaims,
@@ -30,8 +31,10 @@ function proofOf(deletions: readonly Deletion[], more: Partial<ProofFile> = {}):
 
 const deletion = (name: string, daysAgo: number, more: Partial<ReceiptClaims> = {}) =>
   deletionOf(claimsOf(name, NOW_MS - daysAgo * DAY_MS, more), key);
-const check = (file: unknown, options: { nowMs?: number; heldCheckpoints?: string[]; heldReceipts?: string[] } = {}) =>
-  checkProof(file, { keys, nowMs: NOW_MS, ...options });
+const check = (
+  file: unknown,
+  options: { nowMs?: number; heldCheckpoints?: string[]; heldReceipts?: HeldReceipt[] } = {},
+) => checkProof(file, { keys, nowMs: NOW_MS, ...options });
 const problemsOf = async (...args: Parameters<typeof check>) =>
   (await check(...args)).findings.map(({ problem }) => problem);
 
@@ -48,6 +51,7 @@ test('an honest proof is reported with what was checked, and the deletion closes
     heldCheckpoints: 2,
     heldSize: 2,
     heldReceipts: 0,
+    heldUnsigned: 0,
     entries: 4,
     receipts: 4,
     notYetLogged: 0,
@@ -94,15 +98,20 @@ test('a receipt without a signature, or that cannot be read, is found and named 
 
 test('a checkpoint of one’s own that is no checkpoint, or of another log, is found', async () => {
   const held = ['x', checkpointOf([], key, 'college'), checkpointOf([], makeKey())];
-  expect(await problemsOf(proofOf(EARLIER), { heldCheckpoints: held })).toEqual(
-    held.map(() => 'held-checkpoint-not-valid'),
-  );
+  expect(await problemsOf(proofOf(EARLIER), { heldCheckpoints: held })).toEqual([
+    'held-checkpoint-not-valid',
+    'held-checkpoint-not-valid',
+    'held-checkpoint-of-unknown-key',
+  ]);
 });
 
 test('a receipt that a webhook has named is looked for, also while it is too young for the log', async () => {
   const [young, gone] = [deletion('young', 1), deletion('gone', 1)];
   const again = deletionOf({ ...gone.claims, supersedes: [hashOfReceipt(gone.jws)] }, key);
-  const heldReceipts = [...EARLIER, young, gone].map(({ jws }) => hashOfReceipt(jws));
+  const heldReceipts = [...EARLIER, young, gone].map(({ jws, claims }) => ({
+    hash: hashOfReceipt(jws),
+    deletedAt: claims.deletedAt,
+  }));
   const receipts = [...EARLIER, young].map(({ jws }) => jws);
   expect(await check(proofOf(EARLIER, { receipts }), { heldReceipts })).toMatchObject({
     heldReceipts: 5,
@@ -115,6 +124,49 @@ test('a receipt that a webhook has named is looked for, also while it is too you
   expect(
     await problemsOf(proofOf([...EARLIER, gone], { receipts: [...receipts, again.jws] }), { heldReceipts }),
   ).toEqual([]);
+});
+
+test('a receipt that was kept is looked for as its hash is, and one that the service has not signed is called that', async () => {
+  const [young, gone] = [deletion('young', 1), deletion('gone', 1)];
+  const file = proofOf(EARLIER, { receipts: [...EARLIER, young].map(({ jws }) => jws) });
+  const held = [...EARLIER, young, gone].map(({ jws }) => ({ jws }));
+  expect(await check(file, { heldReceipts: [...held, ...held, { jws: null }] })).toMatchObject({
+    heldReceipts: 5,
+    heldUnsigned: 1,
+    findings: [{ problem: 'held-receipt-missing', detail: 'recording-gone' }],
+  });
+  const others: [string, string][] = [
+    [deletion('other', 1, { tenantId: 'college' }).jws, 'held-receipt-not-valid'],
+    [deletionOf(claimsOf('other', NOW_MS), makeKey()).jws, 'held-receipt-of-unknown-key'],
+    ['x', 'held-receipt-not-valid'],
+  ];
+  for (const [jws, problem] of others) expect(await problemsOf(file, { heldReceipts: [{ jws }] })).toEqual([problem]);
+});
+
+test('of what is missing it is said that it may be newer than the file, where it may be', async () => {
+  const file = proofOf(EARLIER);
+  const made = 'the file was made on 2026-11-30T12:00:00.000Z';
+  const later = deletion('later', -1);
+  const hash = hashOfReceipt(later.jws);
+  const newer = `of a deletion on 2026-12-01T12:00:00.000Z, and ${made}: it may be newer than the file. Take a new proof`;
+  const ifNewer = 'if it is newer than the file, which was made on 2026-11-30T12:00:00.000Z, take a new proof';
+  const earlier = deletion('earlier', 1);
+  const rows: [HeldReceipt, string][] = [
+    [{ jws: later.jws }, `recording-later: ${newer}`],
+    [{ hash, deletedAt: later.claims.deletedAt }, `${hash}: ${newer}`],
+    [{ hash }, `${hash}: ${ifNewer}`],
+    [{ hash, deletedAt: earlier.claims.deletedAt }, hash],
+    [{ jws: earlier.jws }, 'recording-earlier'],
+  ];
+  for (const [held, detail] of rows) {
+    expect((await check(file, { heldReceipts: [held] })).findings).toMatchObject([
+      { problem: 'held-receipt-missing', detail },
+    ]);
+  }
+  const heldCheckpoints = [checkpointOf([...file.entries, later.entry], key)];
+  expect((await check(file, { heldCheckpoints })).findings).toMatchObject([
+    { problem: 'log-cut-off', detail: `3 entries, and the checkpoint has 4: ${ifNewer}` },
+  ]);
 });
 
 test('progress is told up to the end, and waited for', async () => {

@@ -1,13 +1,16 @@
 // The page that checks a proof, a receipt or a step: files in, verdict out, without a network.
 import { sha256 } from '@noble/hashes/sha2.js';
+import { type GivenReceipt, receiptsIn } from '../given.ts';
 import { type Kept, keptIn } from '../kept.ts';
 import { hasEd25519, type PublicKeys, readPublicKeys } from '../keys.ts';
 import { checkProof } from '../proof.ts';
+import { reportOnReceipts } from '../receipts-report.ts';
+import { verdictOfReceipts } from '../receipts-verdict.ts';
 import { MalformedError } from '../shape.ts';
 import { reportOnReceipt, reportOnStep } from '../single-report.ts';
 import { verdictOfReceipt, verdictOfStep } from '../single-verdict.ts';
 import { verdictOf } from '../verdict.ts';
-import { type Chosen, type NamedText, readFiles, take } from './chosen.ts';
+import { type Chosen, type NamedText, readFiles, takeAll } from './chosen.ts';
 import { cannotUse, Notice } from './notice.ts';
 import { factsOf, type Result, showResult } from './result.ts';
 import { inLanguage, showTexts } from './texts.ts';
@@ -19,7 +22,9 @@ const form = byId('form', HTMLFormElement);
 const checkButton = byId('check', HTMLButtonElement);
 const bar = byId('bar', HTMLProgressElement);
 const section = byId('result', HTMLElement);
-const chosen: Chosen = { checkpoints: [] };
+const chosen: Chosen = { kept: [] };
+/** Choices are read in the order in which they were made; a check waits for them. */
+let reading = Promise.resolve();
 let problem: Notice['say'] | undefined;
 let result: Result | undefined;
 
@@ -27,13 +32,12 @@ showTexts(show);
 choose('proof', ([file]) => set('proof', file));
 choose('keys-file', ([file]) => set('keys', file));
 choose('checkpoints-file', (files) => {
-  chosen.checkpoints = files;
+  chosen.kept = files;
 });
 document.addEventListener('dragover', (event) => event.preventDefault());
-document.addEventListener('drop', async (event) => {
+document.addEventListener('drop', (event) => {
   event.preventDefault();
-  for (const file of await readFiles(event.dataTransfer?.files ?? [])) take(chosen, file);
-  show();
+  read(event.dataTransfer?.files, (files) => takeAll(chosen, files));
 });
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
@@ -54,7 +58,7 @@ function show(): void {
   };
   show('proof-chosen', [chosen.proof]);
   show('keys-chosen', [chosen.keys]);
-  show('checkpoints-chosen', chosen.checkpoints);
+  show('checkpoints-chosen', chosen.kept);
   if (result) showResult(section, result);
 }
 
@@ -65,6 +69,7 @@ async function check(): Promise<void> {
   section.hidden = true;
   show();
   try {
+    await reading;
     result = await resultOf();
     show();
     byId('headline', HTMLElement).focus();
@@ -81,12 +86,13 @@ async function check(): Promise<void> {
 async function resultOf(): Promise<Result> {
   const { proof } = chosen;
   if (!proof) throw new Notice((texts) => texts.noProof);
-  const checks = { proof: checkWhole, receipt: checkOne, step: checkStep };
+  const checks = { proof: checkWhole, receipt: checkOne, unplaced: checkReceipts, step: checkStep };
   if (!isOneOf(checks, proof.kind))
     throw cannotUse(proof, 'proof', new MalformedError([isJson(proof) ? 'nothingToCheck' : 'notJson']));
-  const file = JSON.parse(proof.text);
+  const file = proof.kind === 'unplaced' ? receiptsOf(proof) : JSON.parse(proof.text);
   const own = ownKeys();
   const isTrusting = byId('trust', HTMLInputElement).checked;
+  if (own && isTrusting) throw new Notice((texts) => texts.keysTwice);
   const keys = own ? await keysOf(own) : isTrusting ? await keysInProof(file) : undefined;
   if (!keys) throw new Notice((texts) => texts.noKeys);
   const tenant = byId('tenant', HTMLInputElement).value.trim();
@@ -122,13 +128,25 @@ async function checkWhole(file: unknown, given: Given): Promise<Checked> {
 }
 
 async function checkOne(file: unknown, given: Given): Promise<Checked> {
+  requireNothingKept();
   const report = await reportOnReceipt(file, given);
   return { verdictIn: (words) => verdictOfReceipt(report, given, words), facts: () => [] };
 }
 
+async function checkReceipts(receipts: GivenReceipt[], given: Given): Promise<Checked> {
+  requireNothingKept();
+  const report = await reportOnReceipts(receipts, given);
+  return { verdictIn: (words) => verdictOfReceipts(report, words), facts: () => [] };
+}
+
+function requireNothingKept(): void {
+  if (allKept().length > 0) throw new Notice((texts) => texts.nothingCompared);
+}
+
 async function checkStep({ newer, hashes }: { newer?: string; hashes: string[] }, given: Given): Promise<Checked> {
-  const [older, ...others] = allKept().flatMap(({ checkpoints }) => checkpoints);
-  if (older === undefined || others.length > 0) throw new Notice((texts) => texts.oneCheckpoint);
+  const kept = allKept();
+  const [older, ...others] = kept.flatMap(({ checkpoints }) => checkpoints);
+  if (older === undefined || others.length > 0 || kept.length > 1) throw new Notice((texts) => texts.oneCheckpoint);
   if (newer === undefined) throw new Notice((texts) => texts.noNewer);
   const report = await reportOnStep({ older, newer, hashes }, given);
   return { verdictIn: (words) => verdictOfStep(report, words), facts: () => [] };
@@ -155,10 +173,11 @@ function showingProgress(): (done: number, steps: number) => Promise<void> {
 
 function ownKeys(): Pick<NamedText, 'name' | 'text'> | undefined {
   const text = byId('keys-text', HTMLTextAreaElement).value.trim();
+  if (text !== '' && chosen.keys) throw new Notice((texts) => texts.keysTwice);
   return text === '' ? chosen.keys : { name: inLanguage().texts.pastedKeys, text };
 }
 
-/** A step has none. */
+/** A step has none, and receipts without their places have none. */
 async function keysInProof(file: { keys?: unknown }): Promise<PublicKeys> {
   try {
     return await readPublicKeys(file.keys);
@@ -179,13 +198,19 @@ async function keysOf(own: Pick<NamedText, 'name' | 'text'>): Promise<PublicKeys
 function allKept(): Kept[] {
   const text = byId('checkpoints-text', HTMLTextAreaElement).value.trim();
   const pasted = text === '' ? [] : [{ name: inLanguage().texts.pastedCheckpoints, text }];
-  return [...chosen.checkpoints, ...pasted].map((kept) => {
+  return [...chosen.kept, ...pasted].map((kept) => {
     try {
       return keptIn(kept.text);
     } catch (error) {
       throw cannotUse(kept, 'kept', error);
     }
   });
+}
+
+function receiptsOf(file: NamedText): GivenReceipt[] {
+  const receipts = receiptsIn(file.text);
+  if (receipts.length === 0) throw cannotUse(file, 'unplaced', new MalformedError(['noReceipts']));
+  return receipts;
 }
 
 function isJson({ text }: Pick<NamedText, 'text'>): boolean {
@@ -204,8 +229,13 @@ function set(kind: 'proof' | 'keys', file: NamedText | undefined): void {
 
 function choose(id: string, take: (files: NamedText[]) => void): void {
   const input = byId(id, HTMLInputElement);
-  input.addEventListener('change', async () => {
-    take(await readFiles(input.files ?? []));
+  input.addEventListener('change', () => read(input.files, take));
+}
+
+function read(files: Iterable<File> | null | undefined, take: (files: NamedText[]) => void): void {
+  const now = [...(files ?? [])];
+  reading = reading.then(async () => {
+    take(await readFiles(now));
     show();
   });
 }

@@ -13,22 +13,28 @@ export const en = {
   notAProof: 'The file cannot be read as a proof.',
   checkedTitle: 'What was checked',
   notCheckedTitle: 'What could not be checked',
-  latestTitle: 'The deletion closest to its deadline',
+  closestTitle: 'The deletion closest to its deadline',
+  latestTitle: 'The deletion furthest past its deadline',
   findingsTitle: 'What was found',
 
   askedLog: (entries: string) =>
     `Is the log, which has ${entries}, the one that the service has signed, with nothing changed, removed, inserted or moved?`,
   askedHeld: (checkpoints: string, entries: string) =>
     `Does the log agree with ${checkpoints} of your own? The newest covers ${entries}.`,
-  askedKept: (receipts: string) => `Can ${receipts} whose hashes your webhooks name be found?`,
+  askedKept: (receipts: string) => `Can ${receipts} that you hold, or whose hash a webhook names, be found?`,
   askedReceipts: (receipts: string) =>
-    `Are all receipts signed by the service, of this organisation, and in the log? The signatures of ${receipts} hold.`,
+    `Are all receipts signed by the service, of this organisation, and in the log unless they are too young? The signatures of ${receipts} hold.`,
+  askedSignatures: (receipts: string) =>
+    `Are all receipts signed by the service, and of this organisation? The signatures of ${receipts} hold.`,
   askedComplete: 'Is every receipt there that must still be kept?',
-  askedDeadlines: 'Was each recording that has a receipt deleted before its deadline?',
+  askedDeadlines: 'Was each recording whose receipt has a valid signature deleted before its deadline?',
   answered: (question: string, isSo: boolean) => `${question} ${isSo ? 'Yes.' : 'No.'}`,
 
+  noLog:
+    'Whether a receipt was removed. There is no signed log yet: receipts are only signed, and their number is what the file says.',
   notHeld:
     'Whether this is the latest log, and whether all of it was written anew. Keep the checkpoints that the service sends with webhooks and reports, and check the next proof against them.',
+  heldUnsigned: (receipts: string) => `What became of ${receipts} that you hold without a signature.`,
   notCovered: (entries: string) =>
     `Whether the end of the log (${entries}) was written anew: it is younger than the newest checkpoint of your own.`,
   keysFromFile:
@@ -50,15 +56,33 @@ export const en = {
   noneDeleted: 'The file has no receipt with a valid signature.',
   found: (problem: string, count: string) => `${problem} (${count})`,
   more: (count: string) => `and ${count} more`,
+  newKey: 'The service may have replaced its key: get its public keys again, and compare them over another channel.',
 
   receiptHolds: 'The receipt holds.',
   receiptLate: 'The receipt is genuine. It shows a deletion that came too late.',
   receiptFails: 'The receipt does not hold.',
-  receiptSigned: (tenant: string, exam: string, attempt: string) =>
-    `The service has signed it. Organisation (tenant) ${tenant}, exam ${exam}, attempt ${attempt}.`,
+  receiptSigned: 'The service has signed it.',
+  receiptOf: (tenant: string, exam: string, attempt: string) =>
+    `Organisation (tenant) ${tenant}, exam ${exam}, attempt ${attempt}.`,
   receiptInLog: 'It is in the log that the service has signed.',
   receiptWaiting: 'It is too young to be in the log. Ask for its proof again in two days.',
   receiptNotInLog: 'It is not shown to be in the log that the service has signed.',
+  oneReceipt: {
+    signed: 'The service has signed the receipt.',
+    late: 'The receipt is genuine. It shows a deletion that came too late.',
+    fail: 'The receipt does not hold.',
+    notInLog:
+      'Whether it is in the log: it is not shown to be. Its receipt-proof shows that, or a whole proof, if you give this file with it as something that you kept.',
+  },
+  severalReceipts: {
+    signed: 'The service has signed all receipts.',
+    late: 'The receipts are genuine. They show that not everything was deleted in time.',
+    fail: 'Not all of the receipts hold.',
+    notInLog:
+      'Whether they are in the log: they are not shown to be. The receipt-proof of each shows that, or a whole proof, if you give this file with it as something that you kept.',
+  },
+  receiptsSigned: (signed: string, receipts: string, tenants: string) =>
+    `The signatures of ${signed} of ${receipts} hold. Organisation (tenant) ${tenants}.`,
   deletionTitle: 'The deletion',
   beyondReceipt:
     'Whether other receipts were removed or changed, and whether the log agrees with checkpoints of your own. A whole proof shows that.',
@@ -80,7 +104,7 @@ export const en = {
   kinds: {
     proof: 'a whole proof',
     receipt: 'a receipt proof (one receipt, with its place in the log)',
-    unplaced: 'a receipt without its place in the log',
+    unplaced: 'one or more receipts without their place in the log',
     step: 'a step between two checkpoints',
     keys: 'a set of keys',
     kept: 'a checkpoint, or something that brought one',

@@ -10,22 +10,29 @@ export const nl: Words = {
   notAProof: 'Het bestand is niet als bewijs te lezen.',
   checkedTitle: 'Wat is gecontroleerd',
   notCheckedTitle: 'Wat niet kon worden gecontroleerd',
-  latestTitle: 'De verwijdering die het dichtst bij haar termijn kwam',
+  closestTitle: 'De verwijdering die het dichtst bij haar termijn kwam',
+  latestTitle: 'De verwijdering die het verst over haar termijn ging',
   findingsTitle: 'Wat is gevonden',
 
   askedLog: (entries) =>
     `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
   askedHeld: (checkpoints, entries) =>
     `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
-  askedKept: (receipts) => `Is er een spoor van ${receipts} waarvan uw webhooks de hash noemen?`,
+  askedKept: (receipts) => `Is terug te vinden wat u hebt, of waarvan een webhook de hash noemt (${receipts})?`,
   askedReceipts: (receipts) =>
-    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek? De handtekeningen van ${receipts} kloppen.`,
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek, behalve als ze te nieuw zijn? De handtekeningen van ${receipts} kloppen.`,
+  askedSignatures: (receipts) =>
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, en van deze organisatie? De handtekeningen van ${receipts} kloppen.`,
   askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
-  askedDeadlines: 'Is elke opname met een verwijderingsbewijs vóór haar termijn verwijderd?',
+  askedDeadlines:
+    'Is elke opname waarvan het verwijderingsbewijs een geldige handtekening heeft, vóór haar termijn verwijderd?',
   answered: (question, isSo) => `${question} ${isSo ? 'Ja.' : 'Nee.'}`,
 
+  noLog:
+    'Of er een verwijderingsbewijs is weggehaald. Er is nog geen ondertekend logboek: de bewijzen zijn alleen ondertekend, en hoeveel het er zijn, zegt alleen het bestand.',
   notHeld:
     'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
+  heldUnsigned: (receipts) => `Wat er is gebeurd met ${receipts} uit uw bezit zonder handtekening.`,
   notCovered: (entries) =>
     `Of het einde van het logboek (${entries}) is herschreven: het is jonger dan uw nieuwste controlepunt.`,
   keysFromFile:
@@ -47,15 +54,33 @@ export const nl: Words = {
   noneDeleted: 'Het bestand bevat geen verwijderingsbewijs met een geldige handtekening.',
   found: (problem, count) => `${problem} (${count})`,
   more: (count) => `en nog ${count}`,
+  newKey:
+    'Misschien heeft de dienst zijn sleutel vervangen: haal de openbare sleutels opnieuw op, en vergelijk ze langs een andere weg.',
 
   receiptHolds: 'Het verwijderingsbewijs klopt.',
   receiptLate: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
   receiptFails: 'Het verwijderingsbewijs klopt niet.',
-  receiptSigned: (tenant, exam, attempt) =>
-    `De dienst heeft het ondertekend. Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
+  receiptSigned: 'De dienst heeft het ondertekend.',
+  receiptOf: (tenant, exam, attempt) => `Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
   receiptInLog: 'Het staat in het logboek dat de dienst heeft ondertekend.',
   receiptWaiting: 'Het is nog te nieuw om in het logboek te staan. Vraag over twee dagen opnieuw om het bewijs.',
   receiptNotInLog: 'Er is niet aangetoond dat het in het logboek staat dat de dienst heeft ondertekend.',
+  oneReceipt: {
+    signed: 'De dienst heeft het verwijderingsbewijs ondertekend.',
+    late: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
+    fail: 'Het verwijderingsbewijs klopt niet.',
+    notInLog:
+      'Of het in het logboek staat: dat is niet aangetoond. De receipt-proof ervan laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+  },
+  severalReceipts: {
+    signed: 'De dienst heeft alle verwijderingsbewijzen ondertekend.',
+    late: 'De verwijderingsbewijzen zijn echt. Ze laten zien dat niet alles op tijd is verwijderd.',
+    fail: 'Niet alle verwijderingsbewijzen kloppen.',
+    notInLog:
+      'Of ze in het logboek staan: dat is niet aangetoond. De receipt-proof van elk laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+  },
+  receiptsSigned: (signed, receipts, tenants) =>
+    `De handtekeningen van ${signed} van ${receipts} kloppen. Organisatie ${tenants}.`,
   deletionTitle: 'De verwijdering',
   beyondReceipt:
     'Of andere verwijderingsbewijzen zijn weggehaald of gewijzigd, en of het logboek overeenkomt met controlepunten van uzelf. Dat laat een volledig bewijs zien.',
@@ -77,7 +102,7 @@ export const nl: Words = {
   kinds: {
     proof: 'een volledig bewijs',
     receipt: 'één verwijderingsbewijs, met zijn plaats in het logboek',
-    unplaced: 'een verwijderingsbewijs zonder zijn plaats in het logboek',
+    unplaced: 'een of meer verwijderingsbewijzen zonder hun plaats in het logboek',
     step: 'een stap tussen twee controlepunten',
     keys: 'een set sleutels',
     kept: 'een controlepunt, of iets waar er een in zat',
@@ -93,6 +118,11 @@ export const nl: Words = {
     twoEntries: (one, other) => `regel ${one} en regel ${other}`,
     keptUntil: (place, day) => `regel ${place}, te bewaren tot en met ${day}`,
     sizes: (entries, size) => `${entries} regels, en het controlepunt heeft er ${size}`,
+    otherHash: (entries) => `${entries} regels, zoals het controlepunt zegt, maar met een andere hash`,
+    newer: (deletedAt, madeAt) =>
+      `van een verwijdering op ${deletedAt}, en het bestand is gemaakt op ${madeAt}: het kan nieuwer zijn dan het bestand. Haal een nieuw bewijs`,
+    ifNewer: (madeAt) => `als het nieuwer is dan het bestand, dat is gemaakt op ${madeAt}, haal dan een nieuw bewijs`,
+    ofOther: (tenant) => `het is van organisatie ${tenant}`,
     checkpointOf: (size) => `een controlepunt van ${size} regels`,
     late: (recording, seconds) => `${recording}, ${seconds} s te laat`,
     lateEntry: (place, seconds) => `regel ${place}, ${seconds} s te laat`,
@@ -100,7 +130,7 @@ export const nl: Words = {
 
     noJws: () => 'dit is geen JWS',
     jwsOfOther: () => 'dit is geen JWS van een verwijderingsbewijs',
-    unknownKey: () => 'het is ondertekend met een sleutel die niet in de set zit',
+    unknownKey: () => 'het is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     receiptNotSigned: () => 'de handtekening hoort niet bij dit verwijderingsbewijs',
     noReceipt: () => 'de ondertekende tekst is geen verwijderingsbewijs',
 
@@ -110,8 +140,8 @@ export const nl: Words = {
     noteUnreadable: () => 'dit is geen controlepunt: een regel met een handtekening is niet te lezen',
     noteWithoutHash: () => 'dit is geen controlepunt: de hash is niet te lezen',
     otherLog: (found, expected) => `het controlepunt is van het logboek ${found}, niet van ${expected}`,
-    noteOfUnknownKey: () => 'het controlepunt is ondertekend met een sleutel die niet in de set zit',
-    noteNotSigned: () => 'geen sleutel van de set heeft het controlepunt ondertekend',
+    noteOfUnknownKey: () => 'het controlepunt is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
+    noteNotSigned: () => 'geen van de gegeven sleutels heeft het controlepunt ondertekend',
 
     fileNoObject: () => 'het bestand is geen object',
     noObject: (name) => `"${name}" is geen object`,
@@ -126,7 +156,9 @@ export const nl: Words = {
     noTenant: () => 'er staat geen organisatie in',
     notJson: () => 'dit is geen JSON',
     nothingToCheck: () => 'het is geen bewijs, geen verwijderingsbewijs en geen stap',
-    nothingKept: () => 'de JSON heeft geen tekst met de naam "checkpoint" of "receiptHash"',
+    noReceipts: () => 'er zit geen verwijderingsbewijs in',
+    nothingKept: () =>
+      'de JSON heeft geen controlepunt, geen verwijderingsbewijs, en geen tekst met de naam "receiptHash"',
     noHash: () => 'een "receiptHash" is geen hash',
   },
   problems: {
@@ -135,16 +167,25 @@ export const nl: Words = {
     'file-from-future': 'het bestand zegt dat het in de toekomst is gemaakt',
     'checkpoint-missing': 'het logboek heeft regels, maar geen controlepunt',
     'checkpoint-not-valid': 'het controlepunt is niet door de dienst voor dit logboek ondertekend',
+    'checkpoint-of-unknown-key': 'het controlepunt is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
+    'held-checkpoint-of-unknown-key':
+      'een controlepunt uit uw bezit is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'held-checkpoint-not-valid': 'een controlepunt uit uw bezit is niet door de dienst voor dit logboek ondertekend',
     'log-cut-off': 'het logboek is korter dan een controlepunt uit uw bezit',
     'log-rewritten': 'het logboek begint niet zoals een controlepunt uit uw bezit zegt',
     'held-receipt-missing':
-      'een verwijderingsbewijs waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
+      'een verwijderingsbewijs dat u hebt, of waarvan u de hash hebt, staat niet in het bestand en niet in het logboek',
+    'held-receipt-not-valid':
+      'een verwijderingsbewijs uit uw bezit is niet door de dienst voor deze organisatie ondertekend',
+    'held-receipt-of-unknown-key':
+      'een verwijderingsbewijs uit uw bezit is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'entries-changed': 'de regels zijn niet die van het controlepunt',
     'entry-unreadable': 'een regel van het logboek is niet te lezen',
     'entry-out-of-time': 'de bewaartijd van een regel was al voorbij voordat de regel in het logboek kwam',
     'receipt-missing': 'bij een regel van het logboek ontbreekt het verwijderingsbewijs, dat nog bewaard moet worden',
     'receipt-not-valid': 'een verwijderingsbewijs is niet door de dienst ondertekend',
+    'receipt-of-unknown-key':
+      'een verwijderingsbewijs is ondertekend met een sleutel die niet bij de gegeven sleutels zit',
     'receipt-of-another-tenant': 'een verwijderingsbewijs is van een andere organisatie',
     'receipt-not-in-log': 'een verwijderingsbewijs staat niet in het logboek',
     'receipt-contradicts-entry': 'een verwijderingsbewijs en zijn regel spreken elkaar tegen',

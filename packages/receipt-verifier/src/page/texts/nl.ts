@@ -10,7 +10,7 @@ export const nl: Texts = {
   proofTitle: '1. Wat u wilt controleren',
   proofLabel: 'Bewijsbestand',
   proofHint:
-    'Het JSON-bestand dat uw organisatie van de opnamedienst heeft gekregen: een volledig bewijs, het bewijs van één verwijdering, of de stap tussen twee controlepunten.',
+    'Het JSON-bestand dat uw organisatie van de opnamedienst heeft gekregen: een volledig bewijs, het bewijs van één verwijdering, de stap tussen twee controlepunten, of een antwoord met verwijderingsbewijzen.',
   tenantLabel: 'De naam van uw organisatie in de dienst (tenant)',
   tenantHint: 'Mag leeg blijven. Anders wordt het bewijs van een andere organisatie geweigerd.',
   keysTitle: '2. De sleutels van de dienst',
@@ -20,13 +20,12 @@ export const nl: Texts = {
     'Een bestand zoals jwks.json, dat u langs een andere weg dan het bewijs hebt gekregen: eerder, of van het adres dat de dienst bekendmaakt.',
   trustLabel:
     'Ik heb geen sleutels. Neem die uit het bewijs; dan blijkt alleen dat het bestand met zichzelf overeenstemt.',
-  checkpointsTitle: '3. Controlepunten die u hebt bewaard',
-  checkpointsFileLabel: 'Bestanden met controlepunten',
-  checkpointsTextLabel: 'Of plak controlepunten',
+  checkpointsTitle: '3. Wat u hebt bewaard',
+  checkpointsFileLabel: 'Bestanden met controlepunten of verwijderingsbewijzen',
+  checkpointsTextLabel: 'Of plak controlepunten of verwijderingsbewijzen',
   checkpointsHint:
-    'Ondertekende notities, of webhooks waarin er een zat. Zonder controlepunt is niet te zien of een oud logboek voor een nieuwer is ingewisseld.',
+    'Controlepunten (ondertekende notities), webhooks of rapporten waarin er een zat, en antwoorden met verwijderingsbewijzen. Zonder controlepunt is niet te zien of een oud logboek voor een nieuwer is ingewisseld.',
   check: 'Controleren',
-  checking: 'Bezig met controleren…',
   progressLabel: 'Tot nu toe gecontroleerd',
   progress: (done, steps) => `${done} van ${steps} regels en verwijderingsbewijzen`,
   print: 'Afdrukken of als PDF bewaren',
@@ -47,17 +46,20 @@ export const nl: Texts = {
   advice: {
     proof: 'Kies het bij 1.',
     receipt: 'Kies het bij 1.',
-    unplaced: 'Vraag de dienst om de receipt-proof ervan, en kies die bij 1.',
+    unplaced: 'Kies het bij 1, of bij 3 als u er een volledig bewijs mee wilt vergelijken.',
     step: 'Kies het bij 1.',
     keys: 'Kies het bij 2.',
     kept: 'Kies het bij 3.',
     page: 'Kopieer het controlepunt eruit, en plak dat bij 3.',
   },
+  keysTwice: 'Geef de sleutels één keer: in een bestand, geplakt, of als die van het bewijs.',
+  nothingCompared:
+    'Een verwijderingsbewijs alleen wordt niet vergeleken met wat bij 3 staat. Laat dat leeg, of kies een volledig bewijs bij 1 en het verwijderingsbewijs bij 3.',
   noNewer: 'In de stap zit geen nieuwer controlepunt. Haal de stap opnieuw bij de dienst: die levert er een mee.',
   oneCheckpoint: 'Geef bij 3 één controlepunt: het oudere, waar de stap begint. Het nieuwere zit in de stap.',
   noEd25519:
     'Deze browser kan geen Ed25519-handtekeningen controleren, en dus ook geen bewijs. Gebruik een nieuwere (Chrome of Edge 137, Firefox 130, Safari 17, of later), of de opdracht receipt-verifier.',
   pastedKeys: 'Wat als sleutels is geplakt',
-  pastedCheckpoints: 'Wat als controlepunten is geplakt',
+  pastedCheckpoints: 'Wat bij 3 is geplakt',
   keysOfProof: 'De sleutels uit het bewijs zelf',
 };
