@@ -270,9 +270,6 @@ async function checkTimeline(
     return run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
   }
   if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;
-  if (!objects.media && !objects.stored && (await isWrong(({ media, timeline }) => timeline !== undefined && !media))) {
-    return run.report('wrong-timeline', listed.key, 'its recording was never completed');
-  }
   const read = await readAs(bucket.store, listed.key, (body) => {
     const timeline = parseDocument('timeline', body);
     return timeline && { timeline, body };
