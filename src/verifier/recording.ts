@@ -259,15 +259,13 @@ async function checkTimeline(
 ): Promise<void> {
   const { bucket, context } = run;
   const listed = objects.timeline;
-  const isEnding = attempt.deadlineMs(ref) <= context.now() + context.leadMs;
-  const isWrong = async (is: (now: RecordingState['objects']) => boolean) => {
-    const now = isEnding ? undefined : await bucket.recording(ref);
-    return now !== undefined && isKept(now) && is(now.objects);
-  };
   if (!listed) {
-    if (knownEtag === undefined || !(await isWrong(({ stored, timeline }) => stored !== undefined && !timeline)))
-      return;
-    return run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
+    const isEnding = attempt.deadlineMs(ref) <= context.now() + context.leadMs;
+    if (knownEtag === undefined || isEnding) return;
+    const now = await bucket.recording(ref);
+    const isGone = now !== undefined && isKept(now) && now.objects.stored !== undefined && !now.objects.timeline;
+    if (isGone) await run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
+    return;
   }
   if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;
   const read = await readAs(bucket.store, listed.key, (body) => {
