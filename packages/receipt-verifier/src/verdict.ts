@@ -104,6 +104,7 @@ function checkedOf(report: ProofReport, words: Words): string[] {
   const covered = counted(Math.min(heldSize ?? 0, entries), words.entry, words);
   const checkpoints = counted(heldCheckpoints, words.checkpoint, words);
   const hasHeld = heldSize !== null || denied.has('held');
+  const askedDeadlines = denied.has('receipts') ? words.askedSignedDeadlines : words.askedDeadlines;
   return [
     ...(isLogSigned || denied.has('log')
       ? [words.answered(words.askedLog(counted(entries, words.entry, words)), isLogSigned)]
@@ -116,9 +117,7 @@ function checkedOf(report: ProofReport, words: Words): string[] {
       ? [words.answered(askedReceipts(counted(receipts, words.receipt, words)), !denied.has('receipts'))]
       : []),
     ...(isLogSigned || denied.has('complete') ? [words.answered(words.askedComplete, !denied.has('complete'))] : []),
-    ...(receipts > 0 || denied.has('deadlines')
-      ? [words.answered(words.askedDeadlines, !denied.has('deadlines'))]
-      : []),
+    ...(receipts > 0 || denied.has('deadlines') ? [words.answered(askedDeadlines, !denied.has('deadlines'))] : []),
   ];
 }
 

@@ -222,8 +222,9 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     draft.receipts.pop();
     draft.unsigned = ['recording-young-2'];
   }),
-  'a receipt that a webhook has named is removed before it is in the log': finds('held-receipt-missing', (draft) =>
-    draft.receipts.pop(),
+  'a receipt that a webhook has named, or that was kept, is removed before it is in the log': finds(
+    'held-receipt-missing',
+    (draft, { below }) => draft.receipts.splice(-1 - below(2), 1),
   ),
   'a receipt is made unreadable': finds('receipt-unreadable', (draft) => {
     draft.receipts.pop();
@@ -336,8 +337,8 @@ export interface Arena {
 }
 
 /**
- * An installation, whose controller has the keys, the latest checkpoint, some older ones and the latest webhooks. Each attack
- * finds it as it was.
+ * An installation, whose controller has the keys, the latest checkpoint, some older ones, the latest webhooks and some
+ * receipts. Each attack finds it as it was.
  */
 export async function openArena(verifier: Verifier, receipts: number): Promise<Arena> {
   const own = install(receipts);
@@ -348,7 +349,9 @@ export async function openArena(verifier: Verifier, receipts: number): Promise<A
     opened.set(jws, opening);
     return opening;
   };
-  const heldReceipts = own.file.receipts.slice(-20).map((jws) => ({ hash: hashOfReceipt(jws) }));
+  const heldReceipts = own.file.receipts
+    .slice(-20)
+    .map((jws, at) => (at % 2 === 0 ? { hash: hashOfReceipt(jws) } : { jws }));
   const check = (file: unknown, held: readonly string[]) =>
     verifier.checkProof(file, { keys, tenant: TENANT, nowMs: NOW_MS, heldCheckpoints: held, heldReceipts, open });
   const scene = {

@@ -203,6 +203,7 @@ describe('check', () => {
       '      and 52 more\n      The service may have replaced its key: get its public keys again, and',
     );
     expect(out).not.toContain('not one that the service has signed');
+    expect(out).toContain('Was each recording whose receipt has a valid signature deleted before its deadline? Yes.');
   });
 
   test('of another tenant than the one that was named', async () => {

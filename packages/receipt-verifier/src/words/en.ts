@@ -27,7 +27,8 @@ export const en = {
   askedSignatures: (receipts: string) =>
     `Are all receipts signed by the service, and of this organisation? The signatures of ${receipts} hold.`,
   askedComplete: 'Is every receipt there that must still be kept?',
-  askedDeadlines: 'Was each recording whose receipt has a valid signature deleted before its deadline?',
+  askedDeadlines: 'Was each recording that has a receipt deleted before its deadline?',
+  askedSignedDeadlines: 'Was each recording whose receipt has a valid signature deleted before its deadline?',
   answered: (question: string, isSo: boolean) => `${question} ${isSo ? 'Yes.' : 'No.'}`,
 
   noLog:

@@ -24,7 +24,8 @@ export const nl: Words = {
   askedSignatures: (receipts) =>
     `Zijn alle verwijderingsbewijzen door de dienst ondertekend, en van deze organisatie? De handtekeningen van ${receipts} kloppen.`,
   askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
-  askedDeadlines:
+  askedDeadlines: 'Is elke opname met een verwijderingsbewijs vóór haar termijn verwijderd?',
+  askedSignedDeadlines:
     'Is elke opname waarvan het verwijderingsbewijs een geldige handtekening heeft, vóór haar termijn verwijderd?',
   answered: (question, isSo) => `${question} ${isSo ? 'Ja.' : 'Nee.'}`,
 
