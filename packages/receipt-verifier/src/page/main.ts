@@ -143,11 +143,11 @@ function requireNothingKept(): void {
   if (allKept().length > 0) throw new Notice((texts) => texts.nothingCompared);
 }
 
-async function checkStep({ newer, hashes }: { newer?: string; hashes: string[] }, given: Given): Promise<Checked> {
+async function checkStep({ newer, hashes }: { newer?: string | null; hashes: string[] }, given: Given): Promise<Checked> {
   const kept = allKept();
   const [older, ...others] = kept.flatMap(({ checkpoints }) => checkpoints);
   if (older === undefined || others.length > 0 || kept.length > 1) throw new Notice((texts) => texts.oneCheckpoint);
-  if (newer === undefined) throw new Notice((texts) => texts.noNewer);
+  if (newer === undefined || newer === null) throw new Notice((texts) => texts.noNewer);
   const report = await reportOnStep({ older, newer, hashes }, given);
   return { verdictIn: (words) => verdictOfStep(report, words), facts: () => [] };
 }
