@@ -19,7 +19,7 @@ import {
   toBase64,
 } from '@proctoring-recordings/receipt-verifier';
 import { z } from 'zod';
-import { DAY_MS } from '../model/durations.ts';
+import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
 import { type ListedObject, listAll, listPages, type ObjectStore } from '../objectstore/object-store.ts';
 import { parseDocument, parseJson, type Receipt, readAs, toBody } from './documents.ts';
@@ -86,17 +86,28 @@ export function entryOf({ jws, keptUntil, ...receipt }: Receipt): LogEntry | und
   return jws === undefined || keptUntil === undefined ? undefined : entryOfReceipt(jws, { ...receipt, keptUntil });
 }
 
+export interface SubmitContext {
+  readonly store: ObjectStore;
+  readonly signer: Signer;
+  readonly randomBytes: RandomBytes;
+  readonly now: () => number;
+}
+
 /**
  * Submits receipts to the log of their tenant, in one signed object for each ten thousand. The signature keeps everyone
- * without the key from adding to the log. Safe to repeat: a receipt that is submitted twice has two equal entries.
+ * without the key from adding to the log. Safe to repeat: a receipt that is submitted twice has two equal entries. One that
+ * has expired is left out: a purge of what came back found it just before it was deleted, and no sweep would log it.
  * @throws StoreError
  */
 export async function submitReceipts(
-  { store, signer, randomBytes }: { store: ObjectStore; signer: Signer; randomBytes: RandomBytes },
+  { store, signer, randomBytes, now }: SubmitContext,
   tenant: string,
   receipts: readonly Receipt[],
 ): Promise<void> {
-  const entries = receipts.flatMap((receipt) => entryOf(receipt) ?? []).map(formatEntry);
+  const entries = receipts
+    .flatMap((receipt) => entryOf(receipt) ?? [])
+    .map(formatEntry)
+    .filter((text) => !hadExpired(text, now() + HOUR_MS));
   while (entries.length > 0) {
     const document = { version: 1, tenantId: tenant, entries: entries.splice(0, MAX_SUBMITTED) };
     const jws = await signer.sign('submission', toBody(document));

@@ -305,7 +305,7 @@ class Purge {
    * crash in between the next sweep submits them.
    */
   async #submitReceipts(): Promise<void> {
-    const { signer, randomBytes } = this.#context;
+    const { signer, randomBytes, now } = this.#context;
     if (!signer) return;
     const proven = this.#jobs.flatMap((job) =>
       'receipt' in job.progress ? [{ job, receipt: job.progress.receipt }] : [],
@@ -313,7 +313,7 @@ class Purge {
     for (const [tenant, own] of Map.groupBy(proven, ({ job }) => job.ref.tenant)) {
       try {
         const receipts = own.map(({ receipt }) => receipt);
-        await submitReceipts({ store: this.#bucket.store, signer, randomBytes }, tenant, receipts);
+        await submitReceipts({ store: this.#bucket.store, signer, randomBytes, now }, tenant, receipts);
       } catch (error) {
         for (const { job } of own) fail(job, failureOf(error));
       }

@@ -15,14 +15,14 @@ import {
   rootsFromTiles,
   verifyConsistency,
 } from '@proctoring-recordings/receipt-verifier';
-import type { Receipt } from '../../src/bucket/documents.ts';
+import { type Receipt, refOf } from '../../src/bucket/documents.ts';
 import { checkpointOf, entryOf, type Head, leafOf, ReceiptLog, submitReceipts } from '../../src/bucket/receipt-log.ts';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
-import { receiptKey } from '../kit/keys.ts';
+import { receiptKey, recordingKey } from '../kit/keys.ts';
 import { createSyncSigner, privateJwk, testSigner } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
@@ -514,4 +514,16 @@ test('the signer of the simulator signs as the real one does', async () => {
   for (const signer of [sync, testSigner]) {
     expect(await signer.openCheckpoint(note.replace('\n3\n', '\n4\n'), checkpoint.origin)).toBe('forged');
   }
+});
+
+test('a receipt that has just expired, and is found again by a purge of what came back, is not submitted any more', async () => {
+  const [receipt] = await erase(1);
+  const ref = refOf(receipt as Receipt);
+  const body = (await service.store.get(receiptKey(ref))) ?? new Uint8Array();
+  await service.after(2 * HOUR_MS).sweep();
+  await service.after(400 * DAY_MS).put(receiptKey(ref), body);
+  await service.put(recordingKey(ref, 'deleting'), '{}');
+  await service.makeDue(ref);
+  expect(await service.sweep()).toMatchObject({ provenBefore: 1, logged: 0, problems: [] });
+  expect(await service.keys('log-queue/')).toEqual([]);
 });

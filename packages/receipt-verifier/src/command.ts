@@ -177,7 +177,8 @@ class Command {
     const own = newPath === undefined ? undefined : await this.#readCheckpoint(newPath);
     const step = (await this.#readJson(stepPath, 'step')) as { newer?: string | null; hashes: string[] };
     const newer = own ?? step.newer;
-    if (newer === undefined || newer === null) throw new UsageError(`${stepPath} brings no newer checkpoint: give one as NEW.`);
+    if (newer === undefined || newer === null)
+      throw new UsageError(`${stepPath} brings no newer checkpoint: give one as NEW.`);
     const keys = await this.#keys(undefined);
     const report = await reportOnStep({ older, newer, hashes: step.hashes }, { keys, ...this.#tenant });
     return { verdict: verdictOfStep(report, words), json: 'refusal' in report ? problemOf(report) : { ...report } };

@@ -143,7 +143,10 @@ function requireNothingKept(): void {
   if (allKept().length > 0) throw new Notice((texts) => texts.nothingCompared);
 }
 
-async function checkStep({ newer, hashes }: { newer?: string | null; hashes: string[] }, given: Given): Promise<Checked> {
+async function checkStep(
+  { newer, hashes }: { newer?: string | null; hashes: string[] },
+  given: Given,
+): Promise<Checked> {
   const kept = allKept();
   const [older, ...others] = kept.flatMap(({ checkpoints }) => checkpoints);
   if (older === undefined || others.length > 0 || kept.length > 1) throw new Notice((texts) => texts.oneCheckpoint);
