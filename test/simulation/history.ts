@@ -66,15 +66,19 @@ async function conclude(taking: Taking, proofs: Proof[]): Promise<void> {
   for (const { ref } of model.recordings.values()) tagsTellTheDeadline(simulation, ref);
   await twoSweeps(taking);
   const { hadEndlessSweep } = model;
-  await nothingIsWrong(taking, ({ kind, key }) => {
-    if (NOT_YET.has(kind) || (hadEndlessSweep && kind === 'receipt-but-objects')) return true;
+  const isOfLateReceipt = ({ kind, key }: Finding) =>
+    kind === 'receipt-not-in-log' && model.logs?.cameLate(key) === true;
+  await nothingIsWrong(taking, (finding) => {
+    const { kind, key } = finding;
+    if (NOT_YET.has(kind) || isOfLateReceipt(finding) || (hadEndlessSweep && kind === 'receipt-but-objects'))
+      return true;
     return LEAVINGS.has(kind) && isLeftUntilItsDeadline(model, key);
   });
   await world.sleep(Math.max(rules.unassessedMs, rules.afterAssessmentMs));
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));
   onlyProofsAreLeft(model);
-  await nothingIsWrong(taking, () => false);
+  await nothingIsWrong(taking, isOfLateReceipt);
   await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));
