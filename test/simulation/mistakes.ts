@@ -386,7 +386,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
   mistake('sweep', 351, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
-  mistake(DELETING, 80, 'purge submits no receipt that another has written', (store) => {
+  mistake(DELETING, 57, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
       async put(key, ...rest) {
