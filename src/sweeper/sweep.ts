@@ -246,10 +246,12 @@ class ChunkSweep {
     }
     // A run may last longer than the recording was young when it began: what is left of a deletion is deleted all the same.
     if (this.#run.isYoung(context.now() - createdAtMs)) return 'keep';
-    const { manifest, media, stored } = state.objects;
+    const { manifest, media } = state.objects;
+    const isOfWhole = state.items.some(({ object }) => object === 'media' || object === 'stored');
     // Every other object is written after the manifest: without one, they are what a request left after a deletion. Or the
-    // manifest of a recording was lost: that is deleted by its deadline, and not before it.
-    const isLeftOver = state.items.length > 0 && !manifest && !media && !stored;
+    // manifest of a recording was lost, or somebody hid it in a versioned bucket: that is deleted by its deadline, and not
+    // before it.
+    const isLeftOver = state.items.length > 0 && !manifest && !isOfWhole;
     const isDue = deadlineMs <= startedAtMs + context.leadMs && !wasYoung;
     const candidate: DeletionCandidate = {
       state,

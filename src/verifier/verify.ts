@@ -205,6 +205,8 @@ async function reportParticipant(run: VerifyRun, { key, ref, isBegun }: IndexEnt
   if ((await bucket.hasRecording(ref)) || !(await hasObject(bucket.store, key))) return;
   const isExpired = run.isExpiring(createdAtOf(ref.recording), 2 * DAY_MS);
   if (!isBegun && !isExpired && !(await run.isDeleted(ref))) {
+    // Older versions are reported with their recording.
+    if ((await bucket.attempt(ref, { everything: true })).recording(ref.recording)) return;
     return run.report('recording-vanished', bucket.recordingName(ref), `${key} tells of it`);
   }
   const repair = { of: ref, act: () => bucket.removeKey(key) };
