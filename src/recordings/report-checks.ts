@@ -70,6 +70,7 @@ export function neverChecked({ isLogCompared }: { readonly isLogCompared: boolea
 const NEVER_CHECKED: readonly string[] = [
   'Whether a receipt was removed before it came into the log. The operator checks that with `verify`.',
   'Whether the deadlines in receipts, and the times of assessment behind them, were right.',
+  'How soon a deletion on request came after the request.',
   'Whether something that was deleted is in the store again. The operator checks that with `verify`.',
   'Recordings that began while this report was made. They may be missing.',
   'Uploads that belong to no recording. The operator checks them with `verify`.',

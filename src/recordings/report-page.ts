@@ -139,8 +139,8 @@ function heldOf({ exams, examsLeftOut, totals, settings }: Report): string {
       ? []
       : [
           `The deadline of an unassessed recording is not final (${inDigits(unassessed)} of those held). Now it is ${withoutAssessment} ` +
-            `after recording. An assessment that is completed before that deadline sets a new one: ${afterAssessment} after ` +
-            `the assessment. For what is held now that is until ${minuteOf(latestDeleteByIfAssessed)} at most, which ` +
+            `after recording. An assessment that is completed before that deadline, and reported while the recording is held, sets a new ` +
+            `one: ${afterAssessment} after the assessment. For what is held now that is until ${minuteOf(latestDeleteByIfAssessed)} at most, which ` +
             'includes the five minutes by which the clock of the assessment system may be ahead.',
         ]),
     'The deadline of an assessed recording only ever moves to an earlier time.',
@@ -175,7 +175,7 @@ function restrictionsOf({ restrictions }: Report): string {
   return tabled('Restricted: held, and not played', {
     columns,
     rows: restrictions.items,
-    after: `${leftOut(restrictions.leftOut)}<p>A restriction does not extend the deadline. What is needed longer has to be exported before it.</p>`,
+    after: `${leftOut(restrictions.leftOut)}<p>A restriction does not extend the deadline. What is needed longer has to be exported before the service begins to delete it: see “The rules”.</p>`,
   });
 }
 
