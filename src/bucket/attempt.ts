@@ -1,6 +1,6 @@
 // An attempt: what one listing shows of its recordings and assessments, and what follows for their deadlines.
 import { type AttemptRef, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
-import { deletableFromMs, type RetentionPolicy, type Term, termOf } from '../model/retention.ts';
+import { deletableFromMs, isOfOrder, type RetentionPolicy, type Term, termOf } from '../model/retention.ts';
 import { toIso } from '../model/times.ts';
 import type { ListedObject, OpenUpload } from '../objectstore/object-store.ts';
 import { type ParsedKey, parseKey, type RecordingObject } from './layout.ts';
@@ -30,6 +30,18 @@ export function isStored({ objects }: RecordingState): boolean {
 }
 
 /** Its creation finished at least its manifest, and no deletion has begun. */
+/** What no request leaves behind a deletion by itself. Of a manifest that somebody hid in a versioned bucket an older version is left. */
+const OF_RECORDING: ReadonlySet<RecordingObject> = new Set(['manifest', 'media', 'stored']);
+
+/**
+ * Whether its manifest is gone, and not by a deletion, which a receipt would prove: it was lost, or somebody hid it. Every
+ * other object is written after the manifest; without a receipt, what else is left without one was written by a request that
+ * a deletion overtook.
+ */
+export function hasLostManifest({ items, objects }: RecordingState, isProven: boolean): boolean {
+  return !objects.manifest && !isProven && items.some(({ object }) => OF_RECORDING.has(object));
+}
+
 export function isKept({ objects }: RecordingState): boolean {
   return objects.manifest !== undefined && objects.deleting === undefined;
 }
@@ -117,16 +129,22 @@ export class Attempt {
     return this.term(ref).deadlineMs;
   }
 
-  /** The deadline that had passed, or not, at an earlier time: assessments that were written later do not count. */
-  deadlineAtMs({ recording }: Pick<RecordingRef, 'recording'>, atMs: number): number {
+  /**
+   * The deadline of what is being deleted: that of when its deletion began, as its intent has it, although an assessment or
+   * an order may have moved it since. A deadline that no rule explains was written by somebody else, and does not count.
+   */
+  deadlineOfDeletion({ recording }: Pick<RecordingRef, 'recording'>, told: string | undefined): number {
+    const deadlineMs = this.deadlineMs({ recording });
+    const toldMs = told === undefined ? deadlineMs : Date.parse(told);
+    if (toldMs >= deadlineMs) return deadlineMs;
     const state = this.#byId.get(recording);
-    const known = this.assessments.filter(
-      ({ isNoncurrent, lastModifiedMs }) => !isNoncurrent && lastModifiedMs <= atMs,
-    );
-    return termOf(this.#policy, this.ref.tenant, {
-      createdAtMs: state ? this.createdAtMs(state) : createdAtOf(recording),
-      assessedAtMs: known.length === 0 ? undefined : Math.min(...known.map(({ completedAtMs }) => completedAtMs)),
-    }).deadlineMs;
+    const createdAtMs = state ? this.createdAtMs(state) : createdAtOf(recording);
+    const { deadlineMs: unassessedMs } = termOf(this.#policy, this.ref.tenant, { createdAtMs });
+    const isExplained =
+      toldMs === unassessedMs ||
+      this.assessments.some(({ completedAtMs }) => toldMs === this.assessedDeadlineMs(completedAtMs)) ||
+      isOfOrder(toldMs, createdAtMs);
+    return isExplained ? toldMs : deadlineMs;
   }
 
   /** From when on a sweep may have deleted a recording of this attempt, in milliseconds since the epoch. */

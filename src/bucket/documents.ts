@@ -77,6 +77,8 @@ const deletion = z.object({
   reason: z.enum(DELETION_REASONS),
   actor,
   requestedAt: time,
+  /** Its deadline at that time. Earlier versions wrote none. */
+  deadline: time.optional(),
   /** Of an abort: no part had arrived, so there is nothing to prove. */
   isEmpty: z.literal(true).optional(),
 });

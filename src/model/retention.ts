@@ -1,5 +1,5 @@
 // Until when a recording may be kept, by which rule, and from when on it may already be gone.
-import { DAY_MS } from './durations.ts';
+import { DAY_MS, SECOND_MS } from './durations.ts';
 
 /** Policy 8.4 and 3.4: nothing is kept longer than this, whatever a setting says. */
 export const MAX_RETENTION_MS = 30 * DAY_MS;
@@ -51,6 +51,11 @@ export function termOf(
   const { rule, retentionMs } = bounds.reduce((a, b) => (b.retentionMs < a.retentionMs ? b : a));
   const fromMs = assessedAtMs ?? createdAtMs;
   return { fromMs, retentionMs, rule, deadlineMs: fromMs + retentionMs };
+}
+
+/** Whether a retention that was ordered once explains a deadline: orders are whole seconds. */
+export function isOfOrder(deadlineMs: number, createdAtMs: number): boolean {
+  return (deadlineMs - createdAtMs) % SECOND_MS === 0;
 }
 
 type Bound = Pick<Term, 'rule' | 'retentionMs'>;

@@ -187,12 +187,17 @@ async function deleteOrDiscard(
   if (!deleting) {
     await requireStill?.();
     const requestedAt = toIso(nowMs);
-    await bucket.write(ref, 'deleting', { version: 1, reason, actor, requestedAt, ...(isEmpty && { isEmpty }) });
+    const deadline = toIso(before.deadlineMs(ref));
+    const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
+    await bucket.write(ref, 'deleting', intent);
   }
+  // Of an earlier request, or this one's.
+  const intent = deleting ? await bucket.read(ref, 'deleting') : undefined;
+  const told = intent && intent !== 'unreadable' ? intent.deadline : undefined;
   const attempt = await bucket.attempt(ref, { everything: true });
   const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
-  const deadlineMs = attempt.deadlineMs(ref);
+  const deadlineMs = attempt.deadlineOfDeletion(ref, told ?? toIso(before.deadlineMs(ref)));
   const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);

@@ -1,5 +1,5 @@
 // Why a recording is still here, or gone, by which rule, and what happens next; by the functions that the sweeper uses.
-import { type Attempt, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
+import { type Attempt, hasLostManifest, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type DocumentIds, type DocumentOf, idsOf, type Receipt } from '../bucket/documents.ts';
 import { latenessOf } from '../bucket/receipts.ts';
@@ -75,8 +75,10 @@ async function explainHeld(
     ...(receipt ? [factOfReceipt(receipt)] : []),
     await factOfQueue(bucket, attempt, state, intent),
   ];
-  const as = stateOf(context, state, term, fromMs);
   const readable = receipt === 'unreadable' ? null : (receipt ?? null);
+  const isLost = hasLostManifest(state, readable !== null);
+  if (isLost) facts.push(DESCRIPTION_LOST);
+  const as = stateOf(context, state, term, { fromMs, isLost });
   const isContradicted = receipt !== undefined && state.items.some(({ object }) => object === 'media');
   const wrong =
     as === 'overdue' || isContradicted || facts.some(({ code }) => WRONG.has(code)) || receipt === 'unreadable';
@@ -105,17 +107,29 @@ async function explainHeld(
 }
 
 /** Facts by which something is wrong. */
-const WRONG: ReadonlySet<Fact['code']> = new Set(['description-unreadable', 'not-queued']);
+const WRONG: ReadonlySet<Fact['code']> = new Set(['description-unreadable', 'description-lost', 'not-queued']);
+const DESCRIPTION_LOST: Fact = {
+  code: 'description-lost',
+  at: null,
+  source: 'recording.json',
+  sentence:
+    'Its description is gone, and no receipt tells of a deletion. It cannot be played, and is deleted in time all the same.',
+};
 const RUN_VERIFY: Step = {
   code: 'run-verify',
   at: null,
   sentence: 'Something is wrong: the operator runs `verify --fix`, which repairs what can be repaired.',
 };
 
-function stateOf({ now }: ExplainContext, { objects }: RecordingState, term: Term, fromMs: number): ExplainedState {
+function stateOf(
+  { now }: ExplainContext,
+  { objects }: RecordingState,
+  term: Term,
+  { fromMs, isLost }: { readonly fromMs: number; readonly isLost: boolean },
+): ExplainedState {
   if (objects.deleting) return 'being-deleted';
   if (term.deadlineMs < now()) return 'overdue';
-  if (!objects.manifest) return 'left-over';
+  if (!objects.manifest && !isLost) return 'left-over';
   return fromMs <= now() ? 'deletable' : 'held';
 }
 

@@ -16,6 +16,7 @@ export const FACTS = [
   'created',
   'created-ahead',
   'description-unreadable',
+  'description-lost',
   'uploading',
   'stored',
   'truncated',

@@ -1,4 +1,5 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
+import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { type Bucket, DELETION } from '../bucket/bucket.ts';
@@ -291,12 +292,22 @@ class Purge {
         if (!receipt) return;
         // It was suspended after the index was written: another purge may have written the receipt, which is in the log.
         if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
-        await this.#bucket.putReceipt(receipt);
+        await this.#putReceipt(job.ref, receipt);
         job.receipt = receipt;
         job.progress = { step: 'proven', receipt };
       });
     } catch (error) {
       for (const { job } of taken) fail(job, failureOf(error));
+    }
+  }
+
+  /** A PUT whose reply was lost has taken effect: without its entry in the log that receipt would look like a forged one. */
+  async #putReceipt(ref: RecordingRef, receipt: Receipt): Promise<void> {
+    try {
+      await this.#bucket.putReceipt(receipt);
+    } catch (error) {
+      const stored = await this.#bucket.readReceipt(ref).catch(() => undefined);
+      if (!stored || !isDeepStrictEqual(stored, receipt)) throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 // The sweep: deletes what is due, oldest first, at a cost of what is due and not of what is stored.
 import pMap from 'p-map';
-import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, hasLostManifest, type RecordingState } from '../bucket/attempt.ts';
 import { DELETION } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { StoredItem } from '../bucket/listing.ts';
@@ -231,14 +231,11 @@ class ChunkSweep {
       const intent = await bucket.read(state.ref, 'deleting').catch(() => undefined);
       const known = intent && intent !== 'unreadable' ? intent : undefined;
       const { reason, actor } = known ?? UNKNOWN_INTENT;
-      // What was overdue stays late, whatever was assessed since.
-      const wasDueMs =
-        known?.reason === 'retention' ? attempt.deadlineAtMs(state.ref, Date.parse(known.requestedAt)) : deadlineMs;
       return {
         state,
         // A young one may have opened its upload since the uploads were listed.
         areUploadsListed: isListing && !wasYoung,
-        deadlineMs: Math.min(wasDueMs, deadlineMs),
+        deadlineMs: attempt.deadlineOfDeletion(state.ref, known?.deadline),
         reason,
         actor,
         hasIntent: true,
@@ -247,11 +244,8 @@ class ChunkSweep {
     // A run may last longer than the recording was young when it began: what is left of a deletion is deleted all the same.
     if (this.#run.isYoung(context.now() - createdAtMs)) return 'keep';
     const { manifest, media } = state.objects;
-    const isOfWhole = state.items.some(({ object }) => object === 'media' || object === 'stored');
-    // Every other object is written after the manifest: without one, they are what a request left after a deletion. Or the
-    // manifest of a recording was lost, or somebody hid it in a versioned bucket: that is deleted by its deadline, and not
-    // before it.
-    const isLeftOver = state.items.length > 0 && !manifest && !isOfWhole;
+    // Whether a receipt proves its deletion is read below.
+    const isLeftOver = state.items.length > 0 && !manifest && !hasLostManifest(state, false);
     const isDue = deadlineMs <= startedAtMs + context.leadMs && !wasYoung;
     const candidate: DeletionCandidate = {
       state,

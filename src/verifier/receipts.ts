@@ -5,9 +5,9 @@ import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
 import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
 import { hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
-import { DAY_MS, HOUR_MS, SECOND_MS } from '../model/durations.ts';
+import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
-import { MAX_RETENTION_MS, termOf } from '../model/retention.ts';
+import { isOfOrder, MAX_RETENTION_MS, termOf } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
@@ -215,9 +215,11 @@ async function claimAssessment(run: VerifyRun, key: string, receipt: Receipt, cl
   if (!ref || receipt.reason !== 'retention') return;
   const createdAtMs = createdAtOf(ref.recording);
   const deadlineMs = Date.parse(receipt.deadline);
+  // An id of a time to come counts as created when a sweep found it.
+  if (createdAtMs > Date.parse(receipt.deletedAt)) return;
   if (deadlineMs >= termOf(context.policy, ref.tenant, { createdAtMs }).deadlineMs) return;
-  // Retentions are whole seconds: an order that was lifted since counted from the creation.
-  if ((deadlineMs - createdAtMs) % SECOND_MS === 0) return findings.skip('shorter-retention');
+  // One that was lifted since counted from the creation.
+  if (isOfOrder(deadlineMs, createdAtMs)) return findings.skip('shorter-retention');
   const { tenant, exam, attempt } = ref;
   await claims.add({
     kind: 'assessment-unproven',

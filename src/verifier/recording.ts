@@ -1,6 +1,6 @@
 // Checks one recording: its objects by what a listing shows of them, its documents, its tags.
 import { createHash } from 'node:crypto';
-import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, hasLostManifest, isKept, type RecordingState } from '../bucket/attempt.ts';
 import { readAuditEvents } from '../bucket/audit-trail.ts';
 import {
   type DeletionReason,
@@ -70,7 +70,7 @@ export async function checkRecording(
   findings.counts.checked += 1;
   if (!objects.manifest) {
     const names = Object.keys(objects).join(', ') || 'older versions only';
-    const isLeftOver = await run.isDeleted(ref);
+    const isLeftOver = !hasLostManifest(state, await run.isDeleted(ref));
     // Only the sweeper deletes, and what no receipt proves deleted only by its deadline.
     const repair = run.enqueue(ref, isLeftOver ? run.context.now() : attempt.deadlineMs(ref));
     const what = isLeftOver ? 'left after its deletion' : 'its manifest is gone';
@@ -128,7 +128,7 @@ async function checkIntent(
   if (deleting === 'unreadable') return run.report('unreadable', intent.key, 'a deletion intent');
   await run.reportIfAhead(intent.key, 'its time', Date.parse(deleting.requestedAt), intent.lastModifiedMs);
   const atMs = Date.parse(deleting.requestedAt);
-  const deadlineMs = attempt.deadlineAtMs(ref, atMs);
+  const deadlineMs = attempt.deadlineOfDeletion(ref, deleting.deadline);
   if (deleting.reason === 'retention' && atMs < deadlineMs - run.longestLeadMs) {
     const detail = `for its retention, at ${deleting.requestedAt}; its deadline is ${toIso(deadlineMs)}`;
     await run.report('deleted-early', intent.key, detail);

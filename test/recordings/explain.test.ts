@@ -196,8 +196,16 @@ describe('agrees with the sweep:', () => {
 
   test('what a request left behind a deletion is left over, and goes with the next sweep', async () => {
     const ref = await service.record();
-    await service.remove(recordingKey(ref, 'manifest'));
+    await service.after(HOUR_MS).erase(ref);
+    await service.put(recordingKey(ref, 'timeline'), '{}');
     expect(await explain(ref)).toMatchObject({ state: 'left-over', rule: 'left-over', deletableFrom: null });
+  });
+
+  test('one whose description is gone is held until its deadline, and that is wrong', async () => {
+    const ref = await service.record();
+    await service.remove(recordingKey(ref, 'manifest'));
+    const facts = expect.arrayContaining([expect.objectContaining({ code: 'description-lost' })]);
+    expect(await explain(ref)).toMatchObject({ state: 'held', rule: 'unassessed', wrong: true, facts });
   });
 });
 
@@ -207,8 +215,8 @@ test('what only has older versions left is not gone; the clock is compared in a 
   const now = () => service.clock.now() + HOUR_MS;
   await expect(explainRecording({ ...service.sweepContext, now }, ref)).rejects.toMatchObject({ code: 'clock-skew' });
   await service.remove(...(await service.objectsOf(ref)));
-  expect(await explain(ref)).toMatchObject({ state: 'left-over', receipt: null });
-  await service.after(3 * HOUR_MS).makeDue(ref);
+  expect(await explain(ref)).toMatchObject({ state: 'held', wrong: true, receipt: null });
+  await service.after(30 * DAY_MS).makeDue(ref);
   await service.sweep();
   expect(await explain(ref)).toMatchObject({ state: 'deleted', wrong: false });
 });

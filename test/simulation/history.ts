@@ -66,11 +66,11 @@ async function conclude(taking: Taking, proofs: Proof[]): Promise<void> {
   for (const { ref } of model.recordings.values()) tagsTellTheDeadline(simulation, ref);
   await twoSweeps(taking);
   const { hadEndlessSweep } = model;
-  const isOfLateReceipt = ({ kind, key }: Finding) =>
-    kind === 'receipt-not-in-log' && model.logs?.cameLate(key) === true;
+  const isOfSecondPurge = ({ kind, key }: Finding) =>
+    kind === 'receipt-not-in-log' && model.logs?.isOfSecondPurge(key) === true;
   await nothingIsWrong(taking, (finding) => {
     const { kind, key } = finding;
-    if (NOT_YET.has(kind) || isOfLateReceipt(finding) || (hadEndlessSweep && kind === 'receipt-but-objects'))
+    if (NOT_YET.has(kind) || isOfSecondPurge(finding) || (hadEndlessSweep && kind === 'receipt-but-objects'))
       return true;
     return LEAVINGS.has(kind) && isLeftUntilItsDeadline(model, key);
   });
@@ -78,7 +78,7 @@ async function conclude(taking: Taking, proofs: Proof[]): Promise<void> {
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));
   onlyProofsAreLeft(model);
-  await nothingIsWrong(taking, isOfLateReceipt);
+  await nothingIsWrong(taking, isOfSecondPurge);
   await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));

@@ -14,11 +14,7 @@ import type { Effect, Request, World } from './world.ts';
 export function checkEffect(model: Model, world: World, effect: Effect): void {
   learn(model, world, effect);
   const { method, key, gone, aborted } = effect;
-  if (method === 'put')
-    model.logs?.written(key, {
-      wasSuspended: world.nowMs - effect.sentMs > model.rules.settleMs,
-      isLate: effect.isLate,
-    });
+  if (method === 'put') model.logs?.written(key, world.nowMs - effect.sentMs > model.rules.settleMs);
   for (const name of gone) model.logs?.deleted(name);
   const touched: AttemptRef[] = [];
   for (const name of gone) {

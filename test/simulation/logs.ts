@@ -28,8 +28,8 @@ export interface Proof {
   readonly held: readonly string[];
   /** Hashes of receipts that may be missing. */
   readonly overwritten: ReadonlySet<string>;
-  /** Ids of recordings whose receipt came late. */
-  readonly late: ReadonlySet<string>;
+  /** Ids of recordings with a receipt that supersedes another. */
+  readonly second: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -53,8 +53,8 @@ export class Logs {
   readonly #standing = new Map<string, readonly string[]>();
   /** Hashes of receipts that a process overwrote which was suspended for longer than the grace period. */
   readonly #overwritten = new Set<string>();
-  /** Recordings whose receipt arrived when its purge had gone on without it. */
-  readonly #late = new Set<string>();
+  /** Recordings with a receipt that supersedes another: nothing but it may be left to lead a sweep there. */
+  readonly #second = new Set<string>();
 
   constructor(store: MemoryStore) {
     this.#store = store;
@@ -90,15 +90,15 @@ export class Logs {
     await submitReceipts({ store: this.#store, signer: SIGNER, randomBytes, now: () => LONG_AGO_MS }, tenant, receipts);
   }
 
-  /** After a PUT. `wasSuspended`: its process may have sent it long before. `isLate`: its process had taken it for failed. */
-  written(key: string, { wasSuspended, isLate }: { wasSuspended: boolean; isLate: boolean }): void {
+  /** After a PUT, which its process may have sent long before. */
+  written(key: string, wasSuspended: boolean): void {
     const parsed = parseKey(key);
     switch (parsed?.type) {
       case 'receipt': {
         const receipt = parseDocument('receipt', this.#body(key), parsed.ref);
         const entry = receipt && entryOf(receipt);
         if (receipt && entry) this.#stand(key, [entry.hash, ...(receipt.supersedes ?? [])], wasSuspended);
-        if (receipt && isLate) this.#late.add(receipt.recordingId);
+        if (receipt?.supersedes) this.#second.add(receipt.recordingId);
         break;
       }
       case 'log-queue':
@@ -124,9 +124,9 @@ export class Logs {
   }
 
   /** docs/simulation.md, what is allowed. */
-  cameLate(key: string): boolean {
+  isOfSecondPurge(key: string): boolean {
     const parsed = parseKey(key);
-    return parsed?.type === 'receipt' && this.#late.has(parsed.ref.recording);
+    return parsed?.type === 'receipt' && this.#second.has(parsed.ref.recording);
   }
 
   #body(key: string): Buffer {
@@ -222,7 +222,7 @@ export class Logs {
         keys: { keys: [...SIGNER.publicJwks.keys] },
       };
       const held = [...this.#log(originOf(tenant)).checkpoints];
-      proofs.push({ file, overwritten: this.#overwritten, late: this.#late, held, nowMs });
+      proofs.push({ file, overwritten: this.#overwritten, second: this.#second, held, nowMs });
     }
     return proofs;
   }
@@ -244,11 +244,11 @@ function rootOf({ roots }: Known, entries: readonly string[]): string {
 }
 
 /** In a history sweeps may be days apart: what is late is not what this is about. */
-export async function checkLogProof({ file, held, overwritten, late, nowMs }: Proof): Promise<void> {
+export async function checkLogProof({ file, held, overwritten, second, nowMs }: Proof): Promise<void> {
   const { findings } = await checkProof(file, { keys: SIGNER.keys, heldCheckpoints: held, nowMs });
   const isAllowed = ({ problem, detail }: ProofFinding) => {
     const entry = file.entries[Number(/^entry (\d+)/.exec(detail)?.[1])] ?? '';
-    if (problem === 'receipt-not-in-log') return late.has(detail);
+    if (problem === 'receipt-not-in-log') return second.has(detail);
     return problem === 'late' || (problem === 'receipt-missing' && overwritten.has(parseEntry(entry)?.hash ?? ''));
   };
   const wrong = findings.filter((finding) => !isAllowed(finding));

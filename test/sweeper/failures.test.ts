@@ -1,7 +1,7 @@
 // What cannot be deleted is kept, counted and reported; everything else is deleted on time.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
-import { createdAtOf } from '../../src/model/ids.ts';
+import { createdAtOf, type RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
@@ -15,6 +15,11 @@ let service: RetentionService;
 beforeEach(() => {
   service = startRetention();
 });
+
+function assessOn(store: ObjectStore, ref: RecordingRef) {
+  const completedAtMs = service.clock.now() - HOUR_MS;
+  return assessAttempt({ ...service.context, store }, CALLER, ref, { completedAtMs });
+}
 
 describe('the other recordings are deleted despite', () => {
   test('unknown keys, a torn manifest, a key that is denied, and a mistake in the code', async () => {
@@ -126,12 +131,27 @@ describe('an index entry goes only after what it leads to', () => {
 });
 
 describe('a purge', () => {
+  test.each([
+    ['an erasure', (on: ObjectStore, ref: RecordingRef) => service.erase(ref, on)],
+    ['an assessment', assessOn],
+  ])(
+    'that %s began when it was overdue tells so, whoever finishes it, and whatever the clock of the store',
+    async (_, begin) => {
+      const ref = await service.record();
+      service.clock.advance(30 * DAY_MS + HOUR_MS + 700);
+      await expect(begin(failing(service.store, 'delete'), ref)).rejects.toMatchObject({ code: 'unavailable' });
+      service.clock.advance(300);
+      await service.assess(ref, service.clock.now() - HOUR_MS);
+      await service.after(HOUR_MS).erase(ref);
+      const { deadline } = (await service.receiptOf(ref)) ?? {};
+      expect(deadline).toBe(toIso(createdAtOf(ref.recording) + 30 * DAY_MS));
+    },
+  );
+
   test('of what was overdue tells that it was late, although an assessment has come since', async () => {
     const ref = await service.record();
     service.clock.advance(30 * DAY_MS + HOUR_MS);
-    const assess = (on: ObjectStore) =>
-      assessAttempt({ ...service.context, store: on }, CALLER, ref, { completedAtMs: service.clock.now() - HOUR_MS });
-    await expect(assess(failing(service.store, 'delete'))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(assessOn(failing(service.store, 'delete'), ref)).rejects.toMatchObject({ code: 'unavailable' });
     await service.after(HOUR_MS).assess({ ...ref }, service.clock.now() - HOUR_MS);
     await service.sweep();
     expect(await service.objectsOf(ref)).toEqual([]);

@@ -20,6 +20,7 @@ import { checkpointOf, entryOf, type Head, leafOf, ReceiptLog, submitReceipts } 
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { receiptKey, recordingKey } from '../kit/keys.ts';
@@ -514,6 +515,23 @@ test('the signer of the simulator signs as the real one does', async () => {
   for (const signer of [sync, testSigner]) {
     expect(await signer.openCheckpoint(note.replace('\n3\n', '\n4\n'), checkpoint.origin)).toBe('forged');
   }
+});
+
+test('a receipt whose reply was lost comes into the log, although its manifest was gone before', async () => {
+  const [receipt] = await erase(1);
+  const ref = refOf(receipt as Receipt);
+  await service.put(recordingKey(ref, 'media'), 'again');
+  await service.makeDue(ref);
+  const losing = replacing(service.store, 'put', receiptKey(ref), async (go) => {
+    await go();
+    throw new StoreError('unavailable', 'put', 'ReplyLost');
+  });
+  service.clock.advance(2 * HOUR_MS);
+  expect(await service.sweepOn(losing)).toMatchObject({ deleted: { recordings: 1 }, failed: 0 });
+  await service.after(2 * HOUR_MS).sweep();
+  await service.after(2 * HOUR_MS).sweep();
+  expect(await service.after(4 * DAY_MS).kinds()).toEqual([]);
+  expect((await entriesOf()).length).toBe(2);
 });
 
 test('a receipt that has just expired, and is found again by a purge of what came back, is not submitted any more', async () => {

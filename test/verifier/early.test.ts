@@ -36,6 +36,11 @@ const intent = (change: object) =>
 
 test.each([
   ['an intent of the sweeper', 'deleted-early', () => intent({ reason: 'retention', actor: 'sweeper' })],
+  [
+    'an intent with a deadline of its own',
+    'deleted-early',
+    () => intent({ reason: 'retention', actor: 'sweeper', deadline: toIso(service.clock.now() + 123) }),
+  ],
   ['an intent to give its upload up', 'deletion-unproven', () => intent({ reason: 'aborted', actor: 'service' })],
   ['an assessment', 'assessment-unproven', () => assess(service.clock.now() - 30 * DAY_MS + 2 * HOUR_MS + 123)],
 ])('by %s that nobody reported', async (_, kind, forge) => {

@@ -554,6 +554,7 @@ export interface Explanation {
       | 'created'
       | 'created-ahead'
       | 'description-unreadable'
+      | 'description-lost'
       | 'uploading'
       | 'stored'
       | 'truncated'
