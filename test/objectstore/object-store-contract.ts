@@ -185,7 +185,7 @@ export function describeObjectStore(
     });
 
     test('listings tell an ETag of each object that changes with its content, and with nothing else', async () => {
-      const key = newPrefix();
+      const key = `${newPrefix()}object`;
       const etagOf = async () => (await store.list(key)).objects[0]?.etag;
       await store.put(key, Buffer.from('one'));
       const first = await etagOf();
@@ -196,7 +196,7 @@ export function describeObjectStore(
       await store.put(key, Buffer.from('one'));
       expect(await etagOf()).toBe(first);
       const uploadId = await store.createMultipartUpload(key, { contentType: 'video/webm' });
-      const etag = await store.uploadPart(key, uploadId, 1, Buffer.from('one'));
+      const etag = await store.uploadPart(key, uploadId, 1, Buffer.from('two'));
       await store.completeMultipartUpload(key, uploadId, [{ partNumber: 1, etag, sizeBytes: 3 }]);
       expect(await etagOf()).not.toBe(first);
       expect((await allVersions(store, key))[0]?.etag).toBe(await etagOf());

@@ -98,7 +98,7 @@ export class Logs {
         const receipt = parseDocument('receipt', this.#body(key), parsed.ref);
         const entry = receipt && entryOf(receipt);
         if (receipt && entry) this.#stand(key, [entry.hash, ...(receipt.supersedes ?? [])], wasSuspended);
-        if (receipt?.supersedes) this.#second.add(receipt.recordingId);
+        if (receipt?.supersedes?.length) this.#second.add(receipt.recordingId);
         break;
       }
       case 'log-queue':
