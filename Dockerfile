@@ -12,6 +12,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY packages/embedded-s3/package.json packages/embedded-s3/
 COPY packages/exam-client/package.json packages/exam-client/
+COPY packages/receipt-verifier/package.json packages/receipt-verifier/
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/uppy/package.json packages/uppy/
 # No package's scripts: none that is needed here has one, and none shall run beside the compiler.
@@ -20,10 +21,10 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY packages packages
 COPY src src
 # Types, source maps, tests and the AWS SDK's second copy for bundlers are never loaded: 18 of the dependencies' 29 MB.
-# Of the packages the service loads the embedded store alone.
+# Of the packages the service loads the embedded store and the checker's library alone.
 RUN --mount=type=cache,target=/root/.npm npm run build \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && (cd packages && rm -rf exam-client sdk uppy rolldown.config.js ../node_modules/@proctoring-recordings/exam-client \
+ && (cd packages && rm -rf exam-client sdk uppy rolldown.config.js receipt-verifier/dist/verifier.html ../node_modules/@proctoring-recordings/exam-client \
       ../node_modules/@proctoring-recordings/sdk ../node_modules/@proctoring-recordings/uppy) \
  && find dist node_modules packages -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
       -o -path '*/dist-es/*' -o -path '*/test/*' \) -exec rm {} + \

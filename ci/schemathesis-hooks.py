@@ -26,7 +26,7 @@ schemathesis.openapi.format("binary", st.one_of(st.just(FILE), st.binary(max_siz
 
 
 def recordings(state):
-    """Path parameters of recordings that are begun, have all their parts (uploaded), or are stored; each for a few calls."""
+    """Path parameters of recordings that are begun, have all their parts (uploaded), are stored, or deleted; each for a few calls."""
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {os.environ['TOKEN']}"
     for number in itertools.count():
@@ -40,15 +40,17 @@ def recordings(state):
             asked = {"parts": [{"partNumber": 1, "sizeBytes": len(FILE)}]}
             signed = session.post(f"{path}/{recording}/parts", json=asked, timeout=20).json()["parts"][0]
             requests.put(signed["url"], data=FILE, timeout=20).raise_for_status()
-        if state == "stored":
+        if state in ("stored", "deleted"):
             session.post(f"{path}/{recording}/content", files={"file": FILE}, timeout=20).raise_for_status()
+        if state == "deleted":
+            session.delete(f"{path}/{recording}", params={"reason": "erasure"}, timeout=20).raise_for_status()
         for _ in range(CALLS_A_RECORDING):
             yield {**sitting, "recording": recording}
 
 
-made = {state: recordings(state) for state in ("begun", "uploaded", "stored")}
+made = {state: recordings(state) for state in ("begun", "uploaded", "stored", "deleted")}
 # In which state a call can succeed; every other time it meets another one.
-FITTING = {"completeRecording": "uploaded", "createPlaybackLink": "stored"}
+FITTING = {"completeRecording": "uploaded", "createPlaybackLink": "stored", "getReceiptProof": "deleted"}
 turns = itertools.cycle([None, "begun", None, "uploaded", None, "stored"])
 
 

@@ -193,3 +193,10 @@ test('no file outside a package imports its sources by their path', async () => 
   }
   expect(reaching).toEqual([]);
 });
+
+test('the image is built with each of them', async () => {
+  const image = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+  const packages = await Array.fromAsync(glob('packages/*/package.json', { cwd: ROOT }));
+  expect(packages.length).toBeGreaterThan(4);
+  expect(packages.filter((path) => !image.includes(`COPY ${path} ${dirname(path)}/\n`))).toEqual([]);
+});
