@@ -1,0 +1,66 @@
+// What a store, or somebody else, leaves unclear: it is counted, or called what it is, and never guessed.
+import { beforeEach, expect, test } from '@jest/globals';
+import { createSigner } from '../../src/bucket/signer.ts';
+import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { toIso } from '../../src/model/times.ts';
+import { verify } from '../../src/verifier/verify.ts';
+import { webm } from '../kit/fixtures.ts';
+import { overriding } from '../kit/interventions.ts';
+import { assessedKey } from '../kit/keys.ts';
+import { uploadParts } from '../kit/service.ts';
+import { privateJwk } from '../kit/signer.ts';
+import { type RetentionService, startRetention } from '../sweeper/support.ts';
+
+let service: RetentionService;
+beforeEach(() => {
+  service = startRetention();
+});
+
+test('documents whose ETags are no MD5s are compared with nothing, and that is counted', async () => {
+  const ref = await service.begin();
+  await uploadParts(service.context, ref, [webm]);
+  const at = toIso(service.clock.now());
+  await service.complete(ref, service.store, { timeline: { startedAt: at, endedAt: at, gaps: [] } });
+  service.clock.advance(4 * HOUR_MS);
+  const opaque = overriding(service.store, {
+    async list(prefix, options) {
+      const page = await service.store.list(prefix, options);
+      return { ...page, objects: page.objects.map((object) => ({ ...object, etag: '"opaque"' })) };
+    },
+  });
+  const { findings, notChecked } = await verify({ ...service.sweepContext, store: opaque });
+  const counted = ['manifest-etag', 'timeline-etag'].map((what) => ({ what, count: 1 }));
+  expect(notChecked).toEqual(expect.arrayContaining(counted));
+  // Of media the ETag that was listed is kept.
+  expect(findings.map(({ kind }) => kind)).toEqual(['media-changed']);
+});
+
+test('tags of an earlier deadline are kept where an assessment that moved it is in no event', async () => {
+  const other = await service.record({ attempt: 'a2' });
+  service.clock.advance(5 * DAY_MS);
+  await service.assess(other);
+  const ref = await service.record();
+  service.clock.advance(2 * DAY_MS);
+  await service.put(assessedKey(ref, service.clock.now() - HOUR_MS));
+  service.clock.advance(4 * HOUR_MS);
+  expect(await service.kinds({ fix: true })).toEqual(['assessment-unproven', 'deadline-moved']);
+  expect(await service.kinds()).toEqual(['assessment-unproven', 'deadline-moved']);
+});
+
+test('earlier heads of a log are judged: one that nobody signed, and one by a key that is not known', async () => {
+  const sizes: string[] = [];
+  for (const attempt of ['a1', 'a2']) {
+    const ref = await service.record({ attempt });
+    service.clock.advance(2 * HOUR_MS);
+    await service.erase(ref);
+    await service.after(2 * HOUR_MS).sweep();
+    sizes.push(...(await service.keys('log/acme/heads/')));
+  }
+  const [earlier = ''] = sizes;
+  await service.put(earlier, '{}');
+  service.clock.advance(4 * DAY_MS);
+  expect((await service.verify()).findings).toMatchObject([{ kind: 'unknown-key', key: earlier }]);
+  const stranger = await createSigner([privateJwk('stranger')]);
+  const { findings } = await verify({ ...service.sweepContext, signer: stranger });
+  expect(new Set(findings.map(({ kind }) => kind))).toContain('log-key-unknown');
+});
