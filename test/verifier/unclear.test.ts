@@ -3,11 +3,12 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { toIso } from '../../src/model/times.ts';
+import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { webm } from '../kit/fixtures.ts';
-import { overriding } from '../kit/interventions.ts';
-import { assessedKey } from '../kit/keys.ts';
-import { uploadParts } from '../kit/service.ts';
+import { failing, overriding } from '../kit/interventions.ts';
+import { assessedKey, participantKey, recordingKey } from '../kit/keys.ts';
+import { CALLER, mediaKey, uploadParts } from '../kit/service.ts';
 import { privateJwk } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -63,4 +64,56 @@ test('earlier heads of a log are judged: one that nobody signed, and one by a ke
   const stranger = await createSigner([privateJwk('stranger')]);
   const { findings } = await verify({ ...service.sweepContext, signer: stranger });
   expect(new Set(findings.map(({ kind }) => kind))).toContain('log-key-unknown');
+});
+
+test('tags from before an assessment, whose writer died, are written again', async () => {
+  const ref = await service.record();
+  const before = await service.store.tags(mediaKey(ref));
+  service.clock.advance(2 * DAY_MS);
+  await service.assess(ref);
+  await service.store.tag(mediaKey(ref), before ?? {});
+  service.clock.advance(4 * HOUR_MS);
+  expect(await service.kinds({ fix: true })).toEqual(['wrong-tags']);
+  expect(await service.kinds()).toEqual([]);
+});
+
+test('an assessment beside those that were reported is found by what their events tell', async () => {
+  await service.assess(await service.record({ attempt: 'a2' }));
+  service.clock.advance(3 * DAY_MS);
+  const ref = await service.record();
+  service.clock.advance(5 * HOUR_MS);
+  await service.assess(ref, service.clock.now() - HOUR_MS);
+  await service.assess(ref, service.clock.now() - 4 * HOUR_MS);
+  await service.put(assessedKey(ref, service.clock.now() - 2 * HOUR_MS));
+  service.clock.advance(4 * HOUR_MS);
+  expect(await service.kinds()).toEqual(['assessment-unproven']);
+});
+
+test('a participant that the store has no receipt and no recording of, after the time of receipts, is left over', async () => {
+  const ref = await service.record();
+  await service.erase(ref);
+  await service.after(400 * DAY_MS).put(participantKey('p1', ref));
+  service.clock.advance(4 * HOUR_MS);
+  expect(await service.kinds({ fix: true })).toContain('stray-marker');
+});
+
+test('what was listed, and is gone when it is read, is not judged', async () => {
+  service = startRetention({ events: new Map([['acme', new Set(['recording.stored'] as const)]]) });
+  const [ref, restricted, deleting] = [
+    await service.record(),
+    await service.record({ attempt: 'a2' }),
+    await service.record({ attempt: 'a3' }),
+  ];
+  const at = toIso(service.clock.now());
+  await service.put(recordingKey(ref, 'timeline'), JSON.stringify({ startedAt: at, endedAt: at, gaps: [] }));
+  await restrictRecording(service.context, CALLER, restricted, 'a dispute');
+  service.clock.advance(2 * HOUR_MS);
+  await expect(service.erase(deleting, failing(service.store, 'delete'))).rejects.toThrow();
+  service.clock.advance(4 * HOUR_MS);
+  const gone = overriding(service.store, {
+    get: (key) =>
+      /timeline|deleting|restricted|^outbox/.test(key) ? Promise.resolve(undefined) : service.store.get(key),
+  });
+  const { findings } = await verify({ ...service.sweepContext, store: gone });
+  expect(findings).toEqual([]);
 });
