@@ -29,7 +29,6 @@ export function isStored({ objects }: RecordingState): boolean {
   return objects.media !== undefined && objects.stored !== undefined;
 }
 
-/** Its creation finished at least its manifest, and no deletion has begun. */
 /** What no request leaves behind a deletion by itself. Of a manifest that somebody hid in a versioned bucket an older version is left. */
 const OF_RECORDING: ReadonlySet<RecordingObject> = new Set(['manifest', 'media', 'stored']);
 
@@ -42,6 +41,7 @@ export function hasLostManifest({ items, objects }: RecordingState, isProven: bo
   return !objects.manifest && !isProven && items.some(({ object }) => OF_RECORDING.has(object));
 }
 
+/** Its creation finished at least its manifest, and no deletion has begun. */
 export function isKept({ objects }: RecordingState): boolean {
   return objects.manifest !== undefined && objects.deleting === undefined;
 }
@@ -117,11 +117,13 @@ export class Attempt {
 
   /** How long a recording of this attempt is kept, and by which rule. */
   term({ recording }: Pick<RecordingRef, 'recording'>): Term {
+    const createdAtMs = this.#createdAtMsOf(recording);
+    return termOf(this.#policy, this.ref.tenant, { createdAtMs, assessedAtMs: this.assessedAtMs });
+  }
+
+  #createdAtMsOf(recording: string): number {
     const state = this.#byId.get(recording);
-    return termOf(this.#policy, this.ref.tenant, {
-      createdAtMs: state ? this.createdAtMs(state) : createdAtOf(recording),
-      assessedAtMs: this.assessedAtMs,
-    });
+    return state ? this.createdAtMs(state) : createdAtOf(recording);
   }
 
   /** The time after which a recording of this attempt must not exist, in milliseconds since the epoch. */
@@ -137,8 +139,7 @@ export class Attempt {
     const deadlineMs = this.deadlineMs({ recording });
     const toldMs = told === undefined ? deadlineMs : Date.parse(told);
     if (toldMs >= deadlineMs) return deadlineMs;
-    const state = this.#byId.get(recording);
-    const createdAtMs = state ? this.createdAtMs(state) : createdAtOf(recording);
+    const createdAtMs = this.#createdAtMsOf(recording);
     const { deadlineMs: unassessedMs } = termOf(this.#policy, this.ref.tenant, { createdAtMs });
     const isExplained =
       toldMs === unassessedMs ||

@@ -206,6 +206,12 @@ export class Bucket {
     return key;
   }
 
+  /** The deadline of a recording; of one that is being deleted that of its intent, which is read. @throws StoreError */
+  async deadlineMs(attempt: Attempt, { ref, objects }: RecordingState): Promise<number> {
+    const intent = objects.deleting && (await this.read(ref, 'deleting'));
+    return attempt.deadlineOfDeletion(ref, intent && intent !== 'unreadable' ? intent.deadline : undefined);
+  }
+
   async readReceipt(ref: RecordingRef): Promise<Receipt | 'unreadable' | undefined> {
     const receipt = await readDocument(this.store, keyOf('receipt', ref), 'receipt', ref);
     if (receipt === undefined || receipt === 'unreadable') return receipt;

@@ -331,6 +331,15 @@ export async function isForged(signer: Signer | undefined, receipt: Receipt): Pr
   );
 }
 
+/** Whether a receipt proves a deletion to the service: with a signer only a signed one does, because others can write here too. */
+export async function isProof(
+  signer: Signer | undefined,
+  receipt: Receipt | 'unreadable' | undefined,
+): Promise<boolean> {
+  if (!receipt || receipt === 'unreadable') return false;
+  return !signer || (await agreesWithItsSignature(signer, receipt)) === 'yes';
+}
+
 /** The right edge of the tree of a head, from the hashes of its entries upwards. */
 export function edgeOf({ entries, edge }: Pick<Head, 'entries' | 'edge'>): Edge {
   return [entries.map(leafOf), ...edge];

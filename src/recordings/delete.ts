@@ -191,13 +191,10 @@ async function deleteOrDiscard(
     const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
     await bucket.write(ref, 'deleting', intent);
   }
-  // Of an earlier request, or this one's.
-  const intent = deleting ? await bucket.read(ref, 'deleting') : undefined;
-  const told = intent && intent !== 'unreadable' ? intent.deadline : undefined;
   const attempt = await bucket.attempt(ref, { everything: true });
   const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
-  const deadlineMs = attempt.deadlineOfDeletion(ref, told ?? toIso(before.deadlineMs(ref)));
+  const deadlineMs = await bucket.deadlineMs(attempt, state);
   const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);

@@ -7,7 +7,10 @@ import { eventsOf, type TrailContext } from './access-log.ts';
 import { WITHOUT_MEDIA } from './delete.ts';
 import { type Explained, fact } from './explanation.ts';
 
-/** Events of what was held, whose deletion leaves a receipt; `verify` judges by the same (`recording-vanished`). */
+/**
+ * Events of what is or was held: without the recording there is a receipt. Not `aborted`: of two aborts at once one may have
+ * found that nothing had arrived.
+ */
 const PROOFS_OF_BEING: ReadonlySet<AuditEvent> = new Set(['link-issued', 'erased', 'content-refused']);
 /** Events expire by whole days, and may be there for a day or two after the receipt. */
 const MARGIN_MS = 2 * DAY_MS;
@@ -49,6 +52,7 @@ export async function explainVanished(context: TrailContext, ref: RecordingRef):
   };
 }
 
-function provesThatItWas({ event, detail }: AuditEventDocument): boolean {
+/** `verify` judges by the same (`recording-vanished`). */
+export function provesThatItWas({ event, detail }: AuditEventDocument): boolean {
   return PROOFS_OF_BEING.has(event) && detail !== WITHOUT_MEDIA;
 }

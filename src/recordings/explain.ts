@@ -2,6 +2,7 @@
 import { type Attempt, hasLostManifest, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type DocumentIds, type DocumentOf, idsOf, type Receipt } from '../bucket/documents.ts';
+import { isProof } from '../bucket/receipt-log.ts';
 import { latenessOf } from '../bucket/receipts.ts';
 import { DAY_MS, inWords } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -76,12 +77,16 @@ async function explainHeld(
     await factOfQueue(bucket, attempt, state, intent),
   ];
   const readable = receipt === 'unreadable' ? null : (receipt ?? null);
-  const isLost = hasLostManifest(state, readable !== null);
+  const isLost = hasLostManifest(state, await isProof(context.signer, receipt));
   if (isLost) facts.push(DESCRIPTION_LOST);
   const as = stateOf(context, state, term, { fromMs, isLost });
+  const deadlineMs = await bucket.deadlineMs(attempt, state);
   const isContradicted = receipt !== undefined && state.items.some(({ object }) => object === 'media');
   const wrong =
-    as === 'overdue' || isContradicted || facts.some(({ code }) => WRONG.has(code)) || receipt === 'unreadable';
+    deadlineMs < context.now() ||
+    isContradicted ||
+    facts.some(({ code }) => WRONG.has(code)) ||
+    receipt === 'unreadable';
   const next = [
     ...stepsOf(as, attempt, term, fromMs),
     receiptKept(lastDayOf(context, term.deadlineMs), (day) => {
@@ -99,7 +104,7 @@ async function explainHeld(
     summary,
     wrong,
     deletableFrom,
-    deleteBy: toIso(term.deadlineMs),
+    deleteBy: toIso(deadlineMs),
     facts,
     next,
     receipt: readable,

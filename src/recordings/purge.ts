@@ -6,7 +6,7 @@ import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
-import { agreesWithItsSignature, entryOf, submitReceipts } from '../bucket/receipt-log.ts';
+import { entryOf, isProof, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
@@ -212,7 +212,7 @@ class Purge {
     // The manifest is deleted after the receipt: another purge has proven this deletion meanwhile.
     const isProven = manifest !== undefined && !state.objects.manifest;
     const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
-    const known = stored === undefined || stored === 'unreadable' ? undefined : await this.#believed(stored);
+    const known = await this.#believed(stored);
     if (known && (!hadMedia || isProven)) {
       job.progress = { step: 'proven-before', receipt: known };
       return;
@@ -247,11 +247,8 @@ class Purge {
     job.progress = { step: 'drafted', draft };
   }
 
-  /** With a signer only a signed receipt counts: anyone who can write to the bucket could have written another. */
-  async #believed(receipt: Receipt): Promise<Receipt | undefined> {
-    const { signer } = this.#context;
-    if (!signer) return receipt;
-    return (await agreesWithItsSignature(signer, receipt)) === 'yes' ? receipt : undefined;
+  async #believed(stored: Receipt | 'unreadable' | undefined): Promise<Receipt | undefined> {
+    return stored !== 'unreadable' && (await isProof(this.#context.signer, stored)) ? stored : undefined;
   }
 
   /** Others may have deleted, proven and forgotten since it was listed: the next sweep lists it again. */

@@ -184,12 +184,12 @@ class Reading {
 
   async #addHeld(attempt: Attempt, state: RecordingState): Promise<void> {
     const { ref, objects } = state;
-    const deadlineMs = attempt.deadlineMs(ref);
+    const deadlineMs = await this.#bucket.deadlineMs(attempt, state);
     const ids = idsWithoutTenant(ref);
     const isOverdue = deadlineMs < this.#startedAtMs;
     if (isOverdue) this.#overdue.add({ ...ids, deleteBy: toIso(deadlineMs) }, -deadlineMs);
     const isAssessed = attempt.assessedAtMs !== undefined;
-    const deletableFromMs = attempt.deletableFromMs(ref, this.#context.leadMs);
+    const deletableFromMs = Math.min(attempt.deletableFromMs(ref, this.#context.leadMs), deadlineMs);
     // One that is completed just before the deadline, by a clock that is as far ahead as a clock may be.
     const latestIfAssessedMs =
       isAssessed || isOverdue ? undefined : attempt.assessedDeadlineMs(deadlineMs + MAX_CLOCK_SKEW_MS);

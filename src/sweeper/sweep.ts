@@ -4,7 +4,7 @@ import { type Attempt, hasLostManifest, type RecordingState } from '../bucket/at
 import { DELETION } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { StoredItem } from '../bucket/listing.ts';
-import { agreesWithItsSignature } from '../bucket/receipt-log.ts';
+import { isProof } from '../bucket/receipt-log.ts';
 import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -259,11 +259,7 @@ class ChunkSweep {
     if (media && manifest) return 'keep';
     try {
       // An assessment between a purge that failed near its end and the next sweep keeps nothing any longer.
-      const receipt = await bucket.readReceipt(state.ref);
-      if (!receipt || receipt === 'unreadable') return 'keep';
-      // Somebody else may have put it there, to have an upload deleted.
-      const isTrue = !context.signer || (await agreesWithItsSignature(context.signer, receipt)) === 'yes';
-      return isTrue ? candidate : 'keep';
+      return (await isProof(context.signer, await bucket.readReceipt(state.ref))) ? candidate : 'keep';
     } catch (error) {
       tally.problem(failureOf(error), bucket.recordingName(state.ref));
       return 'unclear';

@@ -136,7 +136,7 @@ async function checkState(
 ): Promise<boolean> {
   const { bucket, context, findings } = run;
   const { ref } = state;
-  const deadlineMs = attempt.deadlineMs(ref);
+  const deadlineMs = await bucket.deadlineMs(attempt, state);
   if (deadlineMs <= context.now()) {
     const detail = `its deadline was ${toIso(deadlineMs)}`;
     await run.report('overdue', bucket.recordingName(ref), detail, run.enqueue(ref, deadlineMs));

@@ -8,18 +8,12 @@ import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
-import { WITHOUT_MEDIA } from '../recordings/delete.ts';
+import { provesThatItWas } from '../recordings/explain-vanished.ts';
 import { AT_ONCE_MS, isAudited, type Promised, promiseIn } from './promises.ts';
 import { isAfter, type VerifyRun } from './run.ts';
 
 /** Events expire by whole days. */
 const MARGIN_MS = 2 * DAY_MS;
-
-/**
- * Events of what is or was held: without the recording there is a receipt. Not `aborted`: of two aborts at once one may have
- * found that nothing had arrived.
- */
-const PROOFS_OF_BEING: ReadonlySet<AuditEvent> = new Set(['link-issued', 'erased', 'content-refused']);
 
 /** The latest event of each kind that counts, of one recording. */
 interface RecordingFacts {
@@ -67,8 +61,7 @@ export class EventFacts {
       const id = recordingId(ref);
       const facts = this.#recordings.get(id) ?? { ref, lastMs: new Map(), proof: undefined };
       facts.lastMs.set(event, Math.max(facts.lastMs.get(event) ?? 0, atMs));
-      const isProof = PROOFS_OF_BEING.has(event) && detail !== WITHOUT_MEDIA;
-      if (isProof && atMs > (facts.proof?.atMs ?? 0)) facts.proof = { key, atMs };
+      if (provesThatItWas(document) && atMs > (facts.proof?.atMs ?? 0)) facts.proof = { key, atMs };
       this.#recordings.set(id, facts);
     }
     if (this.#recordings.size + this.#attempts.size >= this.#run.windowKeys) await this.flush();

@@ -11,6 +11,7 @@ import {
   type StoredMark,
   type Timeline,
 } from '../bucket/documents.ts';
+import { isProof } from '../bucket/receipt-log.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
@@ -70,7 +71,7 @@ export async function checkRecording(
   findings.counts.checked += 1;
   if (!objects.manifest) {
     const names = Object.keys(objects).join(', ') || 'older versions only';
-    const isLeftOver = !hasLostManifest(state, await run.isDeleted(ref));
+    const isLeftOver = !hasLostManifest(state, await isProof(run.context.signer, await bucket.readReceipt(ref)));
     // Only the sweeper deletes, and what no receipt proves deleted only by its deadline.
     const repair = run.enqueue(ref, isLeftOver ? run.context.now() : attempt.deadlineMs(ref));
     const what = isLeftOver ? 'left after its deletion' : 'its manifest is gone';

@@ -110,12 +110,12 @@ export class VerifyRun {
   }
 
   /**
-   * When events of what is kept, and was created at that time, can be from. A time that was read from the bucket must not
-   * decide how many days are listed.
+   * From when to when events of what is kept can be that are not older than this. A time that was read from the bucket must
+   * not decide how many days are listed.
    */
-  eventTimes(createdAtMs: number): { fromMs: number; toMs: number } {
+  eventTimes(sinceMs: number): { fromMs: number; toMs: number } {
     const nowMs = this.context.now();
-    return { fromMs: Math.max(createdAtMs - CLOCKS_AGREE_WITHIN_MS, nowMs - MAX_LIFE_MS - DAY_MS), toMs: nowMs };
+    return { fromMs: Math.max(sinceMs - CLOCKS_AGREE_WITHIN_MS, nowMs - MAX_LIFE_MS - DAY_MS), toMs: nowMs };
   }
 
   /** Whether a receipt proves it. One that cannot be read, or was changed, proves nothing. */

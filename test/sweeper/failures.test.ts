@@ -6,6 +6,8 @@ import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
+import { explainRecording } from '../../src/recordings/explain.ts';
+import { createReport } from '../../src/recordings/report.ts';
 import { failing, keeping, overriding, replacing } from '../kit/interventions.ts';
 import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER } from '../kit/service.ts';
@@ -147,6 +149,20 @@ describe('a purge', () => {
       expect(deadline).toBe(toIso(createdAtOf(ref.recording) + 30 * DAY_MS));
     },
   );
+
+  test('of what was overdue is overdue until it is finished, for verify, the report and the explanation too', async () => {
+    const ref = await service.record();
+    const deadline = toIso(createdAtOf(ref.recording) + 30 * DAY_MS);
+    service.clock.advance(30 * DAY_MS + HOUR_MS);
+    await expect(assessOn(failing(service.store, 'delete'), ref)).rejects.toMatchObject({ code: 'unavailable' });
+    await service.assess(ref, service.clock.now() - HOUR_MS);
+    expect((await service.after(2 * HOUR_MS).verify()).kinds).toMatchObject([{ kind: 'overdue', found: 1 }]);
+    const { verdict, overdue } = await createReport(service.context, 'acme');
+    expect(verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'overdue' }] });
+    expect(overdue.items).toMatchObject([{ recordingId: ref.recording, deleteBy: deadline }]);
+    const explained = await explainRecording(service.sweepContext, ref);
+    expect(explained).toMatchObject({ state: 'being-deleted', deleteBy: deadline, wrong: true });
+  });
 
   test('of what was overdue tells that it was late, although an assessment has come since', async () => {
     const ref = await service.record();

@@ -8,8 +8,7 @@ import { type Built, build, LATER_MS, OPTIONS } from './bucket.ts';
 import { CORRUPTIONS } from './corruptions.ts';
 import { expectNothingLonger, promises } from './promises.ts';
 
-/** How often each is planted: where it strikes is drawn from the seed. */
-/** A second bucket for each in `ci/full`. */
+/** How often each is planted, twice in `ci/full`: where it strikes is drawn from the seed. */
 const SEEDS = process.env.TEST_ALL_CORRUPTIONS ? [1, 2] : [1];
 
 let service: TestService;

@@ -1124,19 +1124,25 @@ const LOGS: Corruption[] = [
 ];
 
 const LINKS = /-link-issued-/;
+/** The events of some days, each with its key. */
+async function placedOn(bucket: Built, days: readonly number[], pattern: string) {
+  const keys = await eventsOn(bucket, days, pattern);
+  return Promise.all(keys.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
+}
+
 /** An event in the middle of a run: of acme on a day on which it had several, neither the first nor the last of them. */
 async function middleOf(bucket: Built, random: Random): Promise<string> {
-  const all = await eventsOn(bucket, [1, 2, 3, 4], '/acme/');
-  const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
+  const placed = await placedOn(bucket, [1, 2, 3, 4], '/acme/');
   return random.pick(placed.filter(({ chain }) => chain?.sequence === 2)).key;
 }
+
 async function lastOf(bucket: Built, day: number): Promise<string> {
-  const all = await eventsOn(bucket, [day], '/acme/');
-  const placed = await Promise.all(all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })));
+  const placed = await placedOn(bucket, [day], '/acme/');
   const last = placed.toSorted((a, b) => (b.chain?.sequence ?? 0) - (a.chain?.sequence ?? 0))[0];
   assert(last);
   return last.key;
 }
+
 const auditBody = (bucket: Built, ref: RecordingRef, change: object = {}) =>
   toBody({
     at: toIso(bucket.now()),
@@ -1190,10 +1196,7 @@ const TRAIL: Corruption[] = [
     name: 'the last audit event of a process says that others were lost, and those are removed',
     found: { undetectable: NOTHING_FOLLOWS },
     async plant(bucket) {
-      const all = await eventsOn(bucket, [5], '/acme/');
-      const placed = await Promise.all(
-        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
-      );
+      const placed = await placedOn(bucket, [5], '/acme/');
       const lost = [2, 3];
       await bucket.remove(...placed.flatMap(({ key, chain }) => (lost.includes(chain?.sequence ?? 0) ? key : [])));
       const last = await lastOf(bucket, 5);
@@ -1324,10 +1327,7 @@ const TRAIL: Corruption[] = [
     name: 'an audit event is removed, and the next one says that it was lost',
     found: ['audit-changed'],
     async plant(bucket) {
-      const all = await eventsOn(bucket, [2], '/acme/');
-      const placed = await Promise.all(
-        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
-      );
+      const placed = await placedOn(bucket, [2], '/acme/');
       const [, second, third] = placed.toSorted((a, b) => (a.chain?.sequence ?? 0) - (b.chain?.sequence ?? 0));
       assert(second && third);
       await bucket.remove(second.key);
@@ -1373,10 +1373,7 @@ const TRAIL: Corruption[] = [
     name: 'all events of a run are written again with an actor of another name',
     found: { undetectable: NO_ANCHOR },
     async plant(bucket) {
-      const all = await eventsOn(bucket, [5], '/beta/');
-      const placed = await Promise.all(
-        all.map(async (key) => ({ key, ...(await bucket.json<AuditEventDocument>(key)) })),
-      );
+      const placed = await placedOn(bucket, [5], '/beta/');
       let previous: string | null = null;
       for (const { key, chain, ...event } of placed.toSorted(
         (a, b) => (a.chain?.sequence ?? 0) - (b.chain?.sequence ?? 0),
