@@ -7,9 +7,9 @@ import { DAY_MS } from '../model/durations.ts';
 const PREFIX_BYTES = 8;
 /** Two simultaneous purges of a recording each write a receipt, and one replaces the other. Their last days differ by at most this. */
 const AT_ONCE_DAYS = 2;
-/** A receipt is in its log that long after it was written. Its entry had not expired then. */
+/** A receipt comes into its log within this time after it was written, and has not expired by then. */
 const LOGGED_WITHIN_MS = 2 * DAY_MS;
-/** Of no entry. */
+/** Where no expired entry follows. */
 const NO_DAY = 2 ** 32 - 1;
 
 export interface LiveEntry {

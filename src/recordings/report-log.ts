@@ -6,7 +6,7 @@ import { entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { toDay } from '../model/times.ts';
 
-/** Entries come into the log by the days of their deletions, but for what sweeps are behind: no longer than this. */
+/** Sweeps bring a receipt into the log within this time. So the order of entries is that of the deletions, give or take as much. */
 const IN_ORDER_WITHIN_MS = 3 * DAY_MS;
 
 /** The entries whose receipts are kept for longer than this day: about fifty bytes each in memory. */
@@ -20,7 +20,7 @@ export class LogComparison {
     this.#loggedBeforeMs = nowMs - IN_ORDER_WITHIN_MS;
   }
 
-  /** With a log that there is not: every receipt is missing in it. */
+  /** Of a tenant without a log: every signed receipt is missing from it. */
   static ofNone(nowMs: number): LogComparison {
     return new LogComparison(nowMs);
   }

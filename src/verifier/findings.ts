@@ -35,7 +35,7 @@ export const FINDING_KINDS = {
   'receipt-without-expiry': 'nothing would ever delete this receipt',
   'receipt-forged': 'a receipt is not as the service has signed it',
   'receipt-not-in-log': 'a receipt never came into the log of receipts',
-  'receipt-unsigned': 'a receipt without a signature, though receipts are signed since earlier',
+  'receipt-unsigned': 'a receipt without a signature, written after the service had begun to sign',
   'log-key-missing': 'there is a log of receipts, and SIGNING_KEYS_FILE is not set',
   'log-key-unknown': 'signed by a key that is not in SIGNING_KEYS_FILE',
   'log-head-unreadable': 'a log of receipts cannot be read',

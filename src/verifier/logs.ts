@@ -173,7 +173,7 @@ export class LogCheck {
     if (isKnown || !isKept || this.#unread.has(receipt.tenantId)) return;
     const isOver = context.now() - writtenMs > LOGGED_WITHIN_MS + context.settleMs;
     if (!isOver || !signer) return findings.skip('receipts-unlogged');
-    // Signed it is, and true: it comes into the log late. One that waits there would wait there twice.
+    // A genuine receipt is submitted again, unless it already waits in the queue.
     const canCome = agreement === 'yes' && !this.#waiting.account(entry);
     const act = () => submitReceipts({ ...context, signer }, receipt.tenantId, [receipt]);
     const repair = canCome ? { of: receiptRef(key), act } : undefined;

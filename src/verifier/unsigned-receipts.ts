@@ -1,4 +1,4 @@
-// Receipts without a signature: of before there was a key they cannot be checked; later ones the service did not write.
+// Receipts without a signature. Those from before the first signature cannot be checked; the service did not write later ones.
 import { DAY_MS } from '../model/durations.ts';
 import type { VerifyRun } from './run.ts';
 
@@ -37,7 +37,12 @@ export class UnsignedReceipts {
     const { findings } = this.#run;
     for (const { key, writtenMs } of this.#latest) {
       if (writtenMs <= this.#signingSinceMs + SIGNING_WITHIN_MS) findings.skip('receipts-unsigned');
-      else await this.#run.report('receipt-unsigned', key, 'others are signed since two days before it, or longer');
+      else
+        await this.#run.report(
+          'receipt-unsigned',
+          key,
+          'the service had signed receipts for more than two days by then',
+        );
     }
   }
 }

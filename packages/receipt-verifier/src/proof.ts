@@ -265,7 +265,7 @@ class ProofCheck {
 
   /**
    * A webhook may name a receipt before it is in the log. That another receipt says that it replaces it counts for nothing:
-   * whoever can write to the store may have had a hand in that.
+   * whoever can write to the store could have caused that.
    */
   async #lookForHeld(
     file: Proof,
@@ -364,7 +364,7 @@ class ProofCheck {
 
 /**
  * Which receipts stand for others of the same recording. One names those that it supersedes: nothing that it says of another
- * recording counts, because whoever can write to the store may have had a hand in it. And two purges of a recording at once
+ * recording counts, because whoever can write to the store could have caused it. And two purges of a recording at once
  * write a receipt each, of which one stays.
  */
 class StandIns {
