@@ -29,7 +29,7 @@ export function isStored({ objects }: RecordingState): boolean {
   return objects.media !== undefined && objects.stored !== undefined;
 }
 
-/** What no request leaves behind a deletion by itself. Of a manifest that somebody hid in a versioned bucket an older version is left. */
+/** Objects that only a recording has. Where somebody deleted a manifest in a versioned bucket, an older version of it is left. */
 const OF_RECORDING: ReadonlySet<RecordingObject> = new Set(['manifest', 'media', 'stored']);
 
 /**

@@ -47,7 +47,7 @@ function signatureIn(lines: readonly string[]): string {
   return `${dash} ${name} ${parts.join('')}\n`;
 }
 
-/** With each line that begins a group, the next one; line by line, because expressions over a whole text can take for ever. */
+/** Each line that begins a group, with the next one. Line by line, because an expression over the whole text can take minutes. */
 function grouped(lines: readonly string[], begins: (line: string, before: string) => boolean): string[][] {
   const groups: string[][] = [[]];
   for (const [at, line] of lines.entries()) {
