@@ -194,7 +194,10 @@ async function deleteOrDiscard(
   const attempt = await bucket.attempt(ref, { everything: true });
   const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
-  const deadlineMs = await bucket.deadlineMs(attempt, state);
+  // One of an earlier request may have another deadline than this one's.
+  const deadlineMs = deleting
+    ? await bucket.deadlineMs(attempt, state)
+    : attempt.deadlineOfDeletion(ref, toIso(before.deadlineMs(ref)));
   const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
   const [outcome] = await purgeRecordings(context, bucket, [candidate]);
   forget(context, ref);
