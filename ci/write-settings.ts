@@ -1,14 +1,16 @@
 // Writes what follows from the table of settings: the page's table, and the settings in the schema of the chart's values.
 import { readFile, writeFile } from 'node:fs/promises';
-import { OWN_NAMES, SETTING_NAMES, SETTINGS } from '../src/config.ts';
+import { fileSettingOf, OWN_NAMES, SECRET_NAMES, SETTING_NAMES, SETTINGS } from '../src/config.ts';
 
 const PAGE = new URL('../docs/settings.md', import.meta.url);
 const SCHEMA = new URL('../helm/values.schema.json', import.meta.url);
 
 /** The page with its table, which is the first of the page. */
 export function pageWithSettings(page: string): string {
-  const rows = Object.entries(SETTINGS).map(([name, { default: fallback, help }]) => {
-    return `| \`${name}\` | ${fallback ? `\`${fallback}\`` : ''} | ${help} |`;
+  const rows = SETTING_NAMES.map((name) => {
+    const { default: fallback, help } = SETTINGS[name];
+    const inFile = SECRET_NAMES.includes(name) ? ` Or \`${fileSettingOf(name)}\`.` : '';
+    return `| \`${name}\` | ${fallback ? `\`${fallback}\`` : ''} | ${help}${inFile} |`;
   });
   const table = ['| Setting | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
   return page.replace(/^\| Setting \|.*\n(\|.*\n)*/m, () => `${table}\n`);

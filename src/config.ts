@@ -5,6 +5,7 @@ import { ID_PATTERN, isId } from './model/ids.ts';
 import { anyCase, RECORDED_SUBTYPES, readRecordingType } from './model/media-type.ts';
 import { MAX_PART_NUMBER, MAX_PART_SIZE_BYTES, MIN_PART_SIZE_BYTES, maxPartsFor } from './model/parts.ts';
 import { MAX_RETENTION_MS } from './model/retention.ts';
+import { readTextFile } from './runtime/json-file.ts';
 import { isCron } from './runtime/schedule.ts';
 import { readSigningKeysFile } from './runtime/signing-keys.ts';
 import { readWebhooksFile } from './runtime/webhooks-file.ts';
@@ -193,6 +194,15 @@ const upToHalfADay = duration(SECOND_MS, 12 * HOUR_MS);
 const count = integer(1, 10_000);
 const uploads = choice('direct', 'proxy');
 const logLevel = choice('error', 'warn', 'info', 'debug');
+/** Its name is not shown: the secret itself may have been pasted there. */
+const secretFile: Type<string> = {
+  schema: text.schema,
+  parse(path) {
+    const content = readTextFile(path, 'the file').trim();
+    if (!content) throw new Error('the file is empty');
+    return content;
+  },
+};
 const signingKeysFile = { parse: readSigningKeysFile, schema: text.schema };
 const webhooksFile = { parse: readWebhooksFile, schema: text.schema };
 
@@ -280,6 +290,10 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+export const SECRET_NAMES = SETTING_NAMES.filter((name) => SETTINGS[name].chart === 'secrets');
+/** Names a file that holds a secret setting, as the official container images do it. */
+export const fileSettingOf = (name: SettingName) => `${name}_FILE` as const;
+const FILE_SETTINGS: ReadonlySet<string> = new Set(SECRET_NAMES.map(fileSettingOf));
 type Values = { readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T> ? T : never };
 
 /** Prefixes of settings that other programs use too. */
@@ -294,11 +308,14 @@ class Reader {
   /** All problems, not only the first. */
   readonly problems: string[];
   readonly #env: Env;
+  /** Contents of files, by the secret setting that they give; undefined: the file cannot be used. */
+  readonly #fromFiles = new Map<string, string | undefined>();
 
   constructor(env: Env) {
     this.#env = env;
     this.problems = Object.keys(env)
-      .filter((name) => OWN_NAMES.test(name) && !Object.hasOwn(SETTINGS, name) && !SERVICE_LINK.test(name))
+      .filter((name) => OWN_NAMES.test(name) && !Object.hasOwn(SETTINGS, name) && !FILE_SETTINGS.has(name))
+      .filter((name) => !SERVICE_LINK.test(name))
       .sort()
       .map((name) => {
         const like = SETTING_NAMES.filter((known) => known.startsWith(OWN_NAMES.exec(name)?.[1] ?? ''));
@@ -308,7 +325,23 @@ class Reader {
 
   /** An empty value is the same as none, as containers often cannot unset one. */
   raw(name: string): string | undefined {
-    return this.#env[name]?.trim() || undefined;
+    return this.#fromFiles.get(name) ?? (this.#env[name]?.trim() || undefined);
+  }
+
+  /** Whether the setting is given, also by a file that cannot be used: that is a problem already. */
+  isGiven(name: string): boolean {
+    return this.#fromFiles.has(name) || this.raw(name) !== undefined;
+  }
+
+  /** Reads the files that NAME_FILE settings name; white space around a secret is removed, as it is from a variable. */
+  readFiles(): void {
+    for (const name of SECRET_NAMES) {
+      const fileSetting = fileSettingOf(name);
+      const path = this.raw(fileSetting);
+      if (path === undefined) continue;
+      if (this.raw(name) !== undefined) this.problem(fileSetting, `is set together with ${name}; set one of them`);
+      this.#fromFiles.set(name, this.read(fileSetting, secretFile));
+    }
   }
 
   /** A bad value is a problem, and read as the default. */
@@ -342,6 +375,7 @@ export type TracesProtocol = NonNullable<Settings['traces']>;
  */
 export function readSettings(env: Env, { needsAuth = true } = {}) {
   const reader = new Reader(env);
+  reader.readFiles();
   const value = reader.readAll();
   const s3 = s3Of(value, reader);
   const settings = {
@@ -393,7 +427,7 @@ function s3Of(value: Values, reader: Reader) {
   const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_');
   if (!reader.raw('S3_BUCKET')) {
     // Otherwise a forgotten S3_BUCKET would silently keep recordings on the local disk.
-    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.raw(name));
+    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.isGiven(name));
     if (given) reader.problem('S3_BUCKET', `is not set, but ${given} is; set both, or neither for the embedded store`);
     return undefined;
   }
@@ -412,8 +446,10 @@ function keyOf(value: Values, reader: Reader, prefix: 'S3_' | 'S3_UPLOAD_') {
   const [idName, secretName] = [`${prefix}ACCESS_KEY_ID`, `${prefix}SECRET_ACCESS_KEY`] as const;
   const [accessKeyId, secretAccessKey] = [value[idName], value[secretName]];
   if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
-  const [missing, given] = accessKeyId === undefined ? [idName, secretName] : [secretName, idName];
-  if (reader.raw(given)) reader.problem(missing, `is not set, but ${given} is; set both or neither`);
+  const [missing, given] = reader.isGiven(idName) ? [secretName, idName] : [idName, secretName];
+  if (reader.isGiven(given) && !reader.isGiven(missing)) {
+    reader.problem(missing, `is not set, but ${given} is; set both or neither`);
+  }
   return undefined;
 }
 
@@ -442,7 +478,7 @@ function policyOf(value: Values, reader: Reader) {
 /** `generated-secret`: one that the service makes and keeps in `dataDir`; with the embedded store only. */
 function authKeysOf(value: Values, reader: Reader, isRequired: boolean) {
   const { AUTH_JWKS_URL: jwksUrl, AUTH_SHARED_SECRET: sharedSecret } = value;
-  const [givenUrl, givenSecret] = [reader.raw('AUTH_JWKS_URL'), reader.raw('AUTH_SHARED_SECRET')];
+  const [givenUrl, givenSecret] = [reader.isGiven('AUTH_JWKS_URL'), reader.isGiven('AUTH_SHARED_SECRET')];
   if (givenUrl && givenSecret)
     reader.problem('AUTH_JWKS_URL', 'is set together with AUTH_SHARED_SECRET; set one of them');
   if (isRequired && !givenUrl && !givenSecret) {

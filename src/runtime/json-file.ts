@@ -9,13 +9,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'is a folder',
 };
 
-/** @throws Error whose message completes "NAME: …" */
-export function readTextFile(path: string): string {
+/** @throws Error whose message completes "NAME: …", and calls the file `name` */
+export function readTextFile(path: string, name = shown(path)): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    throw new Error(`${shown(path)} ${REASONS[code] ?? `cannot be read (${code})`}`);
+    throw new Error(`${name} ${REASONS[code] ?? `cannot be read (${code})`}`);
   }
 }
 

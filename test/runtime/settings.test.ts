@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { pageWithSettings, schemaWithSettings } from '../../ci/write-settings.ts';
 import { EVENT_TYPES } from '../../src/bucket/outbox.ts';
-import { readSettings, SettingsError } from '../../src/config.ts';
+import { readSettings, SECRET_NAMES, SettingsError } from '../../src/config.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
 import { readOrCreateSecret, SECRET_FILES } from '../../src/runtime/secret-file.ts';
 import { type TokenFlags, tokenCommand } from '../../src/runtime/token.ts';
@@ -207,6 +207,65 @@ describe('the start is stopped by', () => {
     const ofS3 = ['S3_SERVICE_HOST', 'S3_SERVICE_PORT', 'S3_PORT', 'S3_PORT_80_TCP', 'S3_PORT_80_TCP_ADDR'];
     const links = Object.fromEntries([...ofS3, 'AUTH_SERVICE_PORT_HTTP'].map((name) => [name, 'tcp://10.0.0.1:80']));
     expect(problemsOf(links)).toEqual([]);
+  });
+});
+
+describe('a secret setting is read from the file that its NAME_FILE names:', () => {
+  function secretFile(content: string): string {
+    const path = join(mkdtempSync(join(folder, 'secret-')), 'secret');
+    writeFileSync(path, content);
+    return path;
+  }
+
+  it('each of them, without the newline at its end', () => {
+    const secrets = Object.fromEntries(SECRET_NAMES.map((name) => [name, `${name} of at least thirty-two bytes`]));
+    const files = Object.entries(secrets).map(([name, content]) => [`${name}_FILE`, secretFile(`${content}\n`)]);
+    const bucket = { S3_BUCKET: 'recordings', S3_REGION: 'eu-west-1' };
+    expect(SECRET_NAMES).toHaveLength(5);
+    expect(readSettings({ ...bucket, ...Object.fromEntries(files) })).toEqual(readSettings({ ...bucket, ...secrets }));
+  });
+
+  const missing = join(folder, 'no-such-file');
+  const { AUTH_SHARED_SECRET: _, ...bucket } = WITH_BUCKET;
+  it.each<[string, Record<string, string>, string | RegExp]>([
+    ['missing', { AUTH_SHARED_SECRET_FILE: missing }, 'AUTH_SHARED_SECRET_FILE: the file does not exist'],
+    ['a folder', { AUTH_SHARED_SECRET_FILE: folder }, 'AUTH_SHARED_SECRET_FILE: the file is a folder'],
+    ['empty', { AUTH_SHARED_SECRET_FILE: secretFile(' \n') }, 'AUTH_SHARED_SECRET_FILE: the file is empty'],
+    ['too short', { AUTH_SHARED_SECRET_FILE: secretFile('short') }, /^AUTH_SHARED_SECRET: .* at least 32 bytes$/],
+    [
+      'given as well as the secret',
+      { AUTH_SHARED_SECRET: SECRET, AUTH_SHARED_SECRET_FILE: secretFile(SECRET) },
+      'AUTH_SHARED_SECRET_FILE: is set together with AUTH_SHARED_SECRET; set one of them',
+    ],
+    [
+      'missing for one half of a key',
+      { AUTH_SHARED_SECRET: SECRET, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY_FILE: missing },
+      'S3_SECRET_ACCESS_KEY_FILE: the file does not exist',
+    ],
+    [
+      'the only half of a key',
+      { AUTH_SHARED_SECRET: SECRET, S3_UPLOAD_ACCESS_KEY_ID_FILE: secretFile('id') },
+      /^S3_UPLOAD_SECRET_ACCESS_KEY: is not set, but S3_UPLOAD_ACCESS_KEY_ID is/,
+    ],
+  ])('a file that is %s stops the start with one line', (_what, env, line) => {
+    const problems = problemsOf({ ...bucket, ...env });
+    expect(problems).toEqual([typeof line === 'string' ? line : expect.stringMatching(line)]);
+  });
+
+  it('a secret in place of a path is not shown', () => {
+    expect(problemsOf({ AUTH_SHARED_SECRET_FILE: 'hunter2' }).join()).not.toContain('hunter2');
+  });
+
+  it('a file needs a bucket as the setting does', () => {
+    expect(problemsOf({ S3_ACCESS_KEY_ID_FILE: secretFile('id') })[0]).toMatch(/^S3_SECRET_ACCESS_KEY: is not set/);
+    expect(problemsOf({ S3_ACCESS_KEY_ID_FILE: missing, S3_SECRET_ACCESS_KEY: 's' })).toEqual([
+      'S3_ACCESS_KEY_ID_FILE: the file does not exist',
+      expect.stringMatching(/^S3_BUCKET: is not set, but S3_ACCESS_KEY_ID is/),
+    ]);
+  });
+
+  it('no other setting has one', () => {
+    expect(problemsOf({ AUTH_ISSUER_FILE: '/run/issuer' })[0]).toMatch(/^AUTH_ISSUER_FILE: there is no such setting/);
   });
 });
 
