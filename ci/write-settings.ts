@@ -1,9 +1,11 @@
-// Writes what follows from the table of settings: the page's table, and the settings in the schema of the chart's values.
+// Writes what follows from the table of settings: the page's table, and what the chart checks (its schema, and a file that
+// its templates read).
 import { readFile, writeFile } from 'node:fs/promises';
-import { fileSettingOf, OWN_NAMES, SECRET_NAMES, SETTING_NAMES, SETTINGS } from '../src/config.ts';
+import { fileSettingOf, OWN_NAMES, SECRET_NAMES, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config.ts';
 
 const PAGE = new URL('../docs/settings.md', import.meta.url);
 const SCHEMA = new URL('../helm/values.schema.json', import.meta.url);
+const CHECKS = new URL('../helm/files/settings.json', import.meta.url);
 
 /** The page with its table, which is the first of the page. */
 export function pageWithSettings(page: string): string {
@@ -17,40 +19,58 @@ export function pageWithSettings(page: string): string {
 }
 
 interface ValuesSchema {
-  properties: Record<string, object> & { env: object };
+  properties: Record<string, object>;
 }
 
-/** The schema with the settings, the secret settings, and the names that `env` must not have. */
+/** The schema with the settings and the secret settings. */
 export function schemaWithSettings({ properties, ...schema }: ValuesSchema): object {
-  const sectionOf = (section: string) =>
-    Object.entries(SETTINGS).flatMap(([name, { chart, type }]) => (chart === section ? [[name, type.schema]] : []));
-  const others = SETTING_NAMES.filter((name) => !OWN_NAMES.test(name));
-  const nameOfEnv = {
-    description: 'Settings have keys of their own: here they would bypass the checks.',
-    type: 'string',
-    not: { pattern: `${OWN_NAMES.source}|^(${others.join('|')})$` },
-  };
+  const ofFiles = SECRET_NAMES.map((name) => {
+    const description = `The path of a file with \`${name}\`, where an agent or a volume of \`extraVolumes\` mounts it in all pods.`;
+    return [fileSettingOf(name), { description, type: 'string', minLength: 1 }];
+  });
   return {
     ...schema,
     properties: {
       ...properties,
-      settings: { ...properties.settings, properties: Object.fromEntries(sectionOf('settings')) },
+      settings: { ...properties.settings, properties: Object.fromEntries([...sectionOf('settings'), ...ofFiles]) },
       secrets: { ...properties.secrets, properties: Object.fromEntries(sectionOf('secrets')) },
-      env: withName(properties.env as EnvSchema, nameOfEnv),
+      existingSecretKeys: { ...properties.existingSecretKeys, items: { enum: SECRET_NAMES } },
     },
   };
 }
 
-interface EnvSchema {
-  items: { properties: object };
+function sectionOf(section: string): [string, object][] {
+  return namesIn(section).map((name) => {
+    const { default: fallback, help, type } = SETTINGS[name];
+    const { description: note = '', ...schema } = type.schema as { description?: string; type?: string };
+    const description = `${help.replace(/[.,;] see below\.$/i, '.')} ${note}`.trim();
+    return [name, { description, ...schema, ...(fallback && { default: asValue(fallback, schema) }) }];
+  });
 }
 
-function withName(env: EnvSchema, name: object): object {
-  return { ...env, items: { ...env.items, properties: { ...env.items.properties, name } } };
+/** A default as it would be written in the chart's values. */
+function asValue(fallback: string, { type }: { type?: string }): unknown {
+  if (type === 'array') return fallback.split(',');
+  return /^\d+$/.test(fallback) ? Number(fallback) : fallback;
+}
+
+function namesIn(section: string): SettingName[] {
+  return SETTING_NAMES.filter((name) => SETTINGS[name].chart === section);
+}
+
+/** What the chart's templates check, so that they can say it in words; and the names that `env` must not have. */
+export function chartChecks(): object {
+  const others = SETTING_NAMES.filter((name) => !OWN_NAMES.test(name));
+  const checks = namesIn('settings').flatMap((name) => {
+    const { chartCheck } = SETTINGS[name].type;
+    return chartCheck ? [[name, chartCheck]] : [];
+  });
+  return { ownNames: `${OWN_NAMES.source}|^(${others.join('|')})$`, settings: Object.fromEntries(checks) };
 }
 
 if (import.meta.main) {
   await writeFile(PAGE, pageWithSettings(await readFile(PAGE, 'utf8')));
   const schema = schemaWithSettings(JSON.parse(await readFile(SCHEMA, 'utf8')) as ValuesSchema);
   await writeFile(SCHEMA, JSON.stringify(schema));
+  await writeFile(CHECKS, JSON.stringify(chartChecks()));
 }

@@ -22,6 +22,21 @@ interface Type<T> {
   readonly parse: (text: string) => T;
   /** JSON Schema of the value in the chart's values, where numbers are numbers and lists are lists. */
   readonly schema: object;
+  /** What the chart checks besides: a schema's own message would show a regular expression. */
+  readonly chartCheck?: ChartCheck;
+}
+
+/** Of a value, of each item of a list, or of each value of a map. */
+interface ChartCheck {
+  readonly expected: string;
+  /** Go's regular expressions, which charts use, cannot look ahead. */
+  readonly pattern?: string;
+  readonly minSeconds?: number;
+  readonly maxSeconds?: number;
+  /** Of the keys of a map. */
+  readonly keyPattern?: string;
+  /** The value is not shown: it may hold a secret. */
+  readonly isHidden?: boolean;
 }
 
 const GIB = 1024 ** 3;
@@ -49,8 +64,10 @@ const defined = (name: string) => ({ $ref: `#/definitions/${name}` });
 
 const text = type('a text', defined('text'), (given) => given);
 
-const matching = (pattern: RegExp, expected: string) =>
-  type(expected, { type: 'string', pattern: pattern.source }, (given) => (pattern.test(given) ? given : undefined));
+const matching = (pattern: RegExp, expected: string) => ({
+  ...type(expected, text.schema, (given) => (pattern.test(given) ? given : undefined)),
+  chartCheck: { expected, pattern: pattern.source },
+});
 
 const choice = <const T extends string>(...choices: readonly T[]) =>
   type(choices.join(' or '), { enum: choices }, (given) => choices.find((one) => one === given));
@@ -67,66 +84,88 @@ function integer(minimum: number, maximum: number): Type<number> {
   });
 }
 
-/** Milliseconds. */
-function duration(minMs: number, maxMs: number, schema: object = defined('duration')): Type<number> {
-  const limits = `from ${formatDuration(minMs)}${maxMs === ANY_LENGTH ? '' : ` to ${formatDuration(maxMs)}`}`;
-  return type(`a duration such as 30d, 24h, 10m or 5s, ${limits}`, schema, (given) => {
-    const valueMs = parseDuration(given);
-    return valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs ? valueMs : undefined;
-  });
+/** Milliseconds. The chart may allow less: from `chartMinMs`. */
+function duration(minMs: number, maxMs: number, chartMinMs = minMs) {
+  const expectedFrom = (fromMs: number) => {
+    const limits = `from ${formatDuration(fromMs)}${maxMs === ANY_LENGTH ? '' : ` to ${formatDuration(maxMs)}`}`;
+    return `a duration such as 30d, 24h, 10m or 5s, ${limits}`;
+  };
+  return {
+    ...type(expectedFrom(minMs), defined('duration'), (given) => {
+      const valueMs = parseDuration(given);
+      return valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs ? valueMs : undefined;
+    }),
+    chartCheck: {
+      expected: expectedFrom(chartMinMs),
+      minSeconds: chartMinMs / SECOND_MS,
+      maxSeconds: Math.floor(maxMs / SECOND_MS),
+    },
+  };
 }
 
-const httpUrl = type(
-  'a URL that begins with http:// or https:// and holds no credentials, such as https://login.example',
-  defined('httpUrl'),
-  (given) => {
-    const url = URL.canParse(given) ? new URL(given) : undefined;
-    return url && /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : undefined;
-  },
-  true,
-);
+const HTTP_URL = 'a URL that begins with http:// or https:// and holds no credentials, such as https://login.example';
+const httpUrl = {
+  ...type(
+    HTTP_URL,
+    text.schema,
+    (given) => {
+      const url = URL.canParse(given) ? new URL(given) : undefined;
+      return url && /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : undefined;
+    },
+    true,
+  ),
+  chartCheck: { expected: HTTP_URL, pattern: '^https?://[^/@\\s]+(/\\S*)?$', isHidden: true },
+};
 
+const STORE_URL = 'a URL without "?" and "#", such as https://s3.example:9000';
 /** Without a trailing slash. */
-const storeUrl = type(
-  'a URL without "?" and "#", such as https://s3.example:9000',
-  httpUrl.schema,
-  (given) => {
-    const { href, search, hash } = httpUrl.parse(given);
-    return search || hash ? undefined : href.replace(/\/$/, '');
-  },
-  true,
-);
+const storeUrl = {
+  ...type(
+    STORE_URL,
+    text.schema,
+    (given) => {
+      const { href, search, hash } = httpUrl.parse(given);
+      return search || hash ? undefined : href.replace(/\/$/, '');
+    },
+    true,
+  ),
+  chartCheck: { expected: STORE_URL, pattern: '^https?://[^/@\\s?#]+(/[^\\s?#]*)?$', isHidden: true },
+};
 
-const origin = type(
-  'an origin such as https://exams.example',
-  { type: 'string', pattern: '^https?://[^/@\\s]+$' },
-  (given) => (URL.canParse(given) && new URL(given).origin === given && /^https?:/.test(given) ? given : undefined),
-);
+const ORIGIN = 'an origin such as https://exams.example';
+const origin = {
+  ...type(ORIGIN, text.schema, (given) =>
+    URL.canParse(given) && new URL(given).origin === given && /^https?:/.test(given) ? given : undefined,
+  ),
+  chartCheck: { expected: ORIGIN, pattern: '^https?://[^/@\\s]+$' },
+};
 
 const itemsOf = (given: string) => given.split(',').flatMap((item) => item.trim() || []);
 
 /** Separated by commas. */
 function list(item: Type<string>, minItems = 0): Type<string[]> {
   const schema = { type: 'array', ...(minItems > 0 && { minItems }), items: item.schema };
-  return type('a list that is not empty', schema, (given) => {
+  const read = (given: string) => {
     const items = itemsOf(given);
     return items.length < minItems ? undefined : items.map((one) => item.parse(one));
-  });
+  };
+  return { ...type('a list that is not empty', schema, read), ...(item.chartCheck && { chartCheck: item.chartCheck }) };
 }
 
 /** Undefined: off. */
 function orOff<T>({ parse, schema }: Type<T>): Type<T | undefined> {
-  const description = 'Or "off" in quotes: YAML reads off without them as false.';
+  const description = 'Write "off" in quotes: without them YAML reads it as false.';
   return {
     parse: (given) => (given === 'off' ? undefined : parse(given)),
     schema: { description, anyOf: [schema, { const: 'off' }] },
   };
 }
 
-const retention = duration(SECOND_MS, MAX_RETENTION_MS, defined('retention'));
+const retention = duration(SECOND_MS, MAX_RETENTION_MS);
 
 const retentionByTenant: Type<ReadonlyMap<string, number>> = {
-  schema: { type: 'object', propertyNames: { pattern: ID_PATTERN.source }, additionalProperties: retention.schema },
+  schema: { type: 'object', additionalProperties: retention.schema },
+  chartCheck: { ...retention.chartCheck, keyPattern: ID_PATTERN.source },
   parse(given) {
     const pairs = itemsOf(given).map((item) => {
       const [tenant = '', retained = '', ...rest] = item.split('=').map((word) => word.trim());
@@ -144,21 +183,20 @@ const port = integer(0, MAX_PORT);
 const servicePort = { ...port, schema: integer(1024, MAX_PORT).schema };
 const region = matching(/^[A-Za-z0-9-]{1,64}$/, 'the name of a region, such as eu-central-1');
 const bucket = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'the name of a bucket, such as recordings');
-/** Of a segment of dots alone a URL would be made without it. Go's regular expressions, which charts use, cannot look ahead. */
+/** Of a segment of dots alone a URL would be made without it. */
 const KEY_PREFIX = /^\.*[\w-][\w.-]*(\/\.*[\w-][\w.-]*)*\/?$/;
 /** S3's keys have 1024 bytes; one for the slash at the end. */
 const MAX_PREFIX_LENGTH = 1024 - MAX_KEY_BYTES - 1;
-const keyPrefix = type(
-  `letters, digits, ".", "_", "-" and inner "/", such as exams/, no segment of dots alone, at most ${MAX_PREFIX_LENGTH}`,
-  { type: 'string', maxLength: MAX_PREFIX_LENGTH, pattern: KEY_PREFIX.source },
-  (given) => (given.length <= MAX_PREFIX_LENGTH && KEY_PREFIX.test(given) ? given : undefined),
-);
+const PREFIX = `letters, digits, ".", "_", "-" and inner "/", such as exams/, no segment of dots alone, at most ${MAX_PREFIX_LENGTH}`;
+const keyPrefix = {
+  ...type(PREFIX, { type: 'string', maxLength: MAX_PREFIX_LENGTH }, (given) =>
+    given.length <= MAX_PREFIX_LENGTH && KEY_PREFIX.test(given) ? given : undefined,
+  ),
+  chartCheck: { expected: PREFIX, pattern: KEY_PREFIX.source },
+};
 const margin = duration(0, MAX_RETENTION_MS);
-const gracePeriod = duration(SECOND_MS, MAX_RETENTION_MS, {
-  description: 'At least an hour, which a request may last.',
-  type: 'string',
-  pattern: '^[1-9][0-9]{0,8}[hd]$',
-});
+/** In a cluster at least as long as a request may last. */
+const gracePeriod = duration(SECOND_MS, MAX_RETENTION_MS, HOUR_MS);
 const anyDuration = duration(SECOND_MS, ANY_LENGTH);
 const cron = type('a cron expression such as */10 * * * *, or off', defined('cron'), (given) =>
   isCron(given) ? given : undefined,
@@ -170,14 +208,14 @@ const secret = type(
   true,
 );
 const contentTypePattern = `${anyCase('audio', 'video')}/${anyCase(...RECORDED_SUBTYPES)}`;
-const contentType = type(
-  `audio/ or video/ and ${RECORDED_SUBTYPES.slice(0, -1).join(', ')} or ${RECORDED_SUBTYPES.at(-1)}`,
-  { type: 'string', pattern: `^${contentTypePattern}$` },
-  (given) => {
+const CONTENT_TYPE = `audio/ or video/ and ${RECORDED_SUBTYPES.slice(0, -1).join(', ')} or ${RECORDED_SUBTYPES.at(-1)}`;
+const contentType = {
+  ...type(CONTENT_TYPE, text.schema, (given) => {
     const base = readRecordingType(given)?.base;
     return base === given.toLowerCase() ? base : undefined;
-  },
-);
+  }),
+  chartCheck: { expected: CONTENT_TYPE, pattern: `^${contentTypePattern}$` },
+};
 const BY_DEFAULT = [
   'video/webm,audio/webm,video/mp4,audio/mp4',
   'video/matroska,audio/matroska,video/x-matroska,audio/x-matroska',
@@ -427,7 +465,9 @@ function s3Of(value: Values, reader: Reader) {
   const uploadCredentials = keyOf(value, reader, 'S3_UPLOAD_');
   if (!reader.raw('S3_BUCKET')) {
     // Otherwise a forgotten S3_BUCKET would silently keep recordings on the local disk.
-    const given = SETTING_NAMES.find((name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.isGiven(name));
+    const given = SETTING_NAMES.find(
+      (name) => name.startsWith('S3_') && name !== 'S3_MAX_PARTS' && reader.isGiven(name),
+    );
     if (given) reader.problem('S3_BUCKET', `is not set, but ${given} is; set both, or neither for the embedded store`);
     return undefined;
   }

@@ -40,10 +40,10 @@ spec:
           {{- end }}
         spec:
           restartPolicy: Never
-          {{- include "recordings.podSpec" $root | nindent 10 }}
+          {{- include "recordings.podSpec" (list $root "recordings.secretsOfJobs") | nindent 10 }}
           containers:
             - name: {{ .command }}
-              {{- include "recordings.container" $root | nindent 14 }}
+              {{- include "recordings.container" (list $root "recordings.secretsOfJobs") | nindent 14 }}
               command: [node, dist/main.js]
               args: {{ toJson .args }}
               envFrom:
@@ -51,7 +51,7 @@ spec:
                     name: {{ include "recordings.name" $root }}
               env:
                 {{- include "recordings.smallHeap" $root | nindent 16 }}
-                {{- include "recordings.env" (list $root "S3_ACCESS_KEY_ID" "S3_SECRET_ACCESS_KEY") | trim | nindent 16 }}
+                {{- include "recordings.env" (list $root "recordings.secretsOfJobs") | trim | nindent 16 }}
               resources:
                 {{- toYaml .values.resources | nindent 16 }}
 {{- end }}

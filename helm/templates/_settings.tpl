@@ -16,21 +16,42 @@
 SWEEP_SCHEDULE: "off"
 {{- end }}
 
-{{/*
-The environment that is not in the ConfigMap: (list $ "S3_ACCESS_KEY_ID" …) refers to those secret settings that there are.
-*/}}
+{{/* What the service is told of a store's key, of uploads and of tokens, pod by pod: a sweep needs the store alone. */}}
+{{- define "recordings.secretsOfJobs" -}}
+["S3_ACCESS_KEY_ID","S3_SECRET_ACCESS_KEY"]
+{{- end }}
+{{- define "recordings.secretsOfServe" -}}
+["S3_ACCESS_KEY_ID","S3_SECRET_ACCESS_KEY","S3_UPLOAD_ACCESS_KEY_ID","S3_UPLOAD_SECRET_ACCESS_KEY","AUTH_SHARED_SECRET"]
+{{- end }}
+
+{{/* The secret settings that the Secret holds, as JSON: those of the values, or those that an existing Secret is said to hold. */}}
+{{- define "recordings.keysOfSecret" -}}
+{{- if .Values.existingSecret }}{{ toJson .Values.existingSecretKeys }}
+{{- else }}{{ keys (.Values.secrets | default dict) | sortAlpha | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* Those of them that a pod needs, as JSON: (list $ "recordings.secretsOfServe"). All are required. */}}
+{{- define "recordings.keysOfPod" -}}
+{{- $held := include "recordings.keysOfSecret" (first .) | fromJsonArray }}
+{{- $keys := list }}
+{{- range include (last .) (first .) | fromJsonArray }}{{ if has . $held }}{{ $keys = append $keys . }}{{ end }}{{ end }}
+{{- toJson $keys }}
+{{- end }}
+
+{{/* The environment that is not in the ConfigMap: (list $ "recordings.secretsOfServe"). */}}
 {{- define "recordings.env" -}}
 {{- $root := first . }}
-{{- range $name := rest . }}
-{{- $isAuth := eq $name "AUTH_SHARED_SECRET" }}
-{{- $isGiven := hasKey $root.Values.secrets $name }}
-{{- if or $isGiven (and $root.Values.existingSecret (not (and $isAuth $root.Values.settings.AUTH_JWKS_URL))) }}
+{{- range $name := include "recordings.keysOfPod" . | fromJsonArray }}
+{{- if eq $root.Values.secretsAs "files" }}
+- name: {{ $name }}_FILE
+  value: /etc/proctoring-recordings/secrets/{{ $name }}
+{{- else }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef:
       name: {{ include "recordings.secret" $root }}
       key: {{ $name }}
-      optional: {{ not (or $isGiven $isAuth) }}
 {{- end }}
 {{- end }}
 {{- if $root.Values.caConfigMap }}
@@ -65,25 +86,8 @@ The environment that is not in the ConfigMap: (list $ "S3_ACCESS_KEY_ID" …) re
 {{- end }}
 
 {{- define "recordings.portOfUrl" -}}
-{{- $url := urlParse . }}
-{{- if regexMatch ":[0-9]+$" $url.host }}{{ regexFind "[0-9]+$" $url.host }}
-{{- else }}{{ ternary 80 443 (eq $url.scheme "http") }}
-{{- end }}
-{{- end }}
-
-{{/* What a schema cannot say well: each line names the key. Called where every rendering passes. */}}
-{{- define "recordings.check" -}}
-{{- $settings := .Values.settings }}
-{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) }}{{ fail (printf "the release's name, %s, must begin with a letter and have no dot: a Service is named after it" .Release.Name) }}{{ end }}
-{{- if not $settings.S3_BUCKET }}{{ fail "settings.S3_BUCKET is not set: name the bucket that keeps the recordings" }}{{ end }}
-{{- if not $settings.S3_REGION }}{{ fail "settings.S3_REGION is not set: name the region where recordings are kept" }}{{ end }}
-{{- if and .Values.existingSecret .Values.secrets }}{{ fail "existingSecret and secrets are both set: set one of them" }}{{ end }}
-{{- if and $settings.AUTH_JWKS_URL .Values.secrets.AUTH_SHARED_SECRET }}{{ fail "settings.AUTH_JWKS_URL and secrets.AUTH_SHARED_SECRET are both set: set one of them" }}{{ end }}
-{{- if not (or $settings.AUTH_JWKS_URL .Values.secrets.AUTH_SHARED_SECRET .Values.existingSecret) }}{{ fail "nothing checks tokens: set settings.AUTH_JWKS_URL, secrets.AUTH_SHARED_SECRET, or existingSecret with the key AUTH_SHARED_SECRET" }}{{ end }}
-{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ fail "ingress.hosts is empty: an Ingress without a host would answer for every host" }}{{ end }}
-{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}{{ fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" }}{{ end }}
-{{- if .Values.networkPolicy.enabled }}
-{{- if not .Values.networkPolicy.store }}{{ fail "networkPolicy.store is empty: say where the store is" }}{{ end }}
-{{- if and $settings.AUTH_JWKS_URL (not .Values.networkPolicy.jwks) }}{{ fail "networkPolicy.jwks is empty: say where settings.AUTH_JWKS_URL leads" }}{{ end }}
+{{- $authority := regexFind "^https?://[^/]*" . }}
+{{- if regexMatch ":[0-9]+$" $authority }}{{ regexFind "[0-9]+$" $authority }}
+{{- else }}{{ ternary 80 443 (hasPrefix "http:" $authority) }}
 {{- end }}
 {{- end }}

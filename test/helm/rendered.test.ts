@@ -1,6 +1,8 @@
 // What the chart renders of each values file in helm/ci, and of changes of one.
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import {
+  chartFile,
   chartYaml,
   type Fields,
   kindsOf,
@@ -38,8 +40,12 @@ function pod(manifests: readonly Manifest[], component: string): Pod {
 
 const namesOf = (fields: readonly { name: string }[] = []) => fields.map(({ name }) => name).sort();
 
-const secretsOf = ({ container }: Pod): string[] =>
-  (container.env ?? []).flatMap(({ valueFrom }: Fields) => valueFrom?.secretKeyRef?.key ?? []);
+/** The secret settings that a pod is given, in the environment or as files. */
+function secretsOf({ spec, container }: Pod): string[] {
+  const inEnv = (container.env ?? []).flatMap(({ valueFrom }: Fields) => valueFrom?.secretKeyRef?.key ?? []);
+  const volume = spec.volumes.find(({ name }: Fields) => name === 'secrets');
+  return [...inEnv, ...(volume?.secret.items ?? []).map(({ key }: Fields) => key)];
+}
 
 describe.each(VALUES_FILES)('all of %s', (name) => {
   const manifests = charts[name];
@@ -137,13 +143,14 @@ test('port, load and Ingress are as everything.yaml says; the Ingress leads to t
   const { metadata, spec } = only(everything, 'Ingress');
   expect(metadata.annotations).toEqual({ 'nginx.ingress.kubernetes.io/proxy-body-size': '10g' });
   const host = 'recordings.example';
-  const http = { paths: [{ path: '/v1' }, { path: '/docs' }, { path: '/openapi.json' }] };
+  const prefixes = ['/v1', '/docs', '/openapi.json'].map((path) => ({ path, pathType: 'Prefix' }));
+  const http = { paths: [{ path: '/', pathType: 'Exact' }, ...prefixes] };
   const tls = [{ hosts: [host], secretName: 'recordings-tls' }];
   expect(spec).toMatchObject({ ingressClassName: 'nginx', tls, rules: [{ host, http }] });
 });
 
-test('by default: the API, its two jobs, their settings and secrets, a budget, and a test', () => {
-  const kinds = 'ConfigMap CronJob Deployment Pod PodDisruptionBudget Secret Service ServiceAccount';
+test('by default: the API, its two jobs, their settings and secrets, a budget, policies, and a test', () => {
+  const kinds = 'ConfigMap CronJob Deployment NetworkPolicy Pod PodDisruptionBudget Secret Service ServiceAccount';
   expect(kindsOf(minimal)).toEqual(kinds.split(' '));
 });
 
@@ -204,6 +211,7 @@ test('every process trusts an authority of its own, and NODE_OPTIONS is the oper
 describe('secrets', () => {
   const ofStore = ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'];
   const ofUploads = ['S3_UPLOAD_ACCESS_KEY_ID', 'S3_UPLOAD_SECRET_ACCESS_KEY'];
+  const byComponent = Object.entries({ serve: [...ofStore, ...ofUploads, 'AUTH_SHARED_SECRET'], sweep: ofStore });
 
   test('each pod is given those that it needs', () => {
     const given = podsOf(charts['shared-secret']).map((each) => [each.component, secretsOf(each)]);
@@ -211,16 +219,35 @@ describe('secrets', () => {
     expect(Object.fromEntries(given)).toEqual({ serve, sweep: ofStore, verify: ofStore, test: [] });
   });
 
-  test("an operator's own Secret is used as it is; without JWKS it has to check tokens", async () => {
-    const { env } = pod(charts['existing-secret'], 'serve').container;
-    const references = env.map(({ valueFrom }: Fields) => valueFrom.secretKeyRef);
-    expect(references).toContainEqual({ name: 'our-secret', key: 'AUTH_SHARED_SECRET', optional: false });
-    expect(references).toContainEqual({ name: 'our-secret', key: 'S3_UPLOAD_ACCESS_KEY_ID', optional: true });
-    const withJwks = await render('existing-secret', {
-      settings: { AUTH_JWKS_URL: 'https://login.example/jwks.json' },
-      networkPolicy: { jwks: [{ ipBlock: { cidr: '192.0.2.1/32' } }] },
-    });
-    expect(secretsOf(pod(withJwks, 'serve'))).not.toContain('AUTH_SHARED_SECRET');
+  test("of an operator's own Secret each pod is given those that it needs, and does not start without any of them", async () => {
+    const manifests = await render('existing-secret', { secretsAs: 'environment' });
+    for (const [component, keys] of byComponent) {
+      const references = pod(manifests, component).container.env.flatMap(({ valueFrom }: Fields) => valueFrom ?? []);
+      expect(references).toEqual(keys.map((key) => ({ secretKeyRef: { name: 'our-secret', key } })));
+    }
+  });
+
+  test('as files they are mounted where the service is told to read them', () => {
+    for (const [component, keys] of byComponent) {
+      const { spec, container } = pod(charts['existing-secret'], component);
+      const { secret } = spec.volumes.find(({ name }: Fields) => name === 'secrets');
+      expect(secret).toEqual({ secretName: 'our-secret', items: keys.map((key) => ({ key, path: key })) });
+      const { mountPath } = container.volumeMounts.find(({ name }: Fields) => name === 'secrets');
+      const files = keys.map((key) => ({ name: `${key}_FILE`, value: `${mountPath}/${key}` }));
+      expect(container.env).toEqual(expect.arrayContaining(files));
+      expect(JSON.stringify(container.env)).not.toContain('secretKeyRef');
+    }
+    expect(secretsOf(pod(charts['existing-secret'], 'test'))).toEqual([]);
+  });
+
+  test('a ConfigMap or a Secret that lacks its file keeps a pod from starting', () => {
+    const { volumes } = pod(everything, 'serve').spec;
+    const itemsOf = (name: string) => {
+      const { configMap, secret } = volumes.find((volume: Fields) => volume.name === name);
+      return (configMap ?? secret).items.map(({ key }: Fields) => key);
+    };
+    const files = ['ca', 'webhooks', 'signing-keys'].flatMap(itemsOf);
+    expect(files).toEqual(['ca.crt', 'webhooks.json', 'signing-keys.json']);
   });
 
   test('a role of the cloud needs none', () => {
@@ -238,19 +265,49 @@ test("an image is named by digest where there is one, else by the version; the c
     expect(container.image).toMatch(/^registry\.example\/proctoring-recordings@sha256:[0-9a-f]{64}$/);
     expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
   }
-  for (const { container } of podsOf(minimal)) expect(container.image).toBe(`proctoring-recordings:${version}`);
+  for (const { container } of podsOf(minimal)) {
+    expect(container.image).toBe(`registry.example/proctoring-recordings:${version}`);
+  }
 });
 
 describe('a network policy', () => {
   const policyTypes = ['Ingress', 'Egress'];
-  const store = [{ ipBlock: { cidr: '192.0.2.0/24' } }];
-  const dns = {
-    to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } }],
-    ports: ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })),
-  };
+  const dns = { ports: [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ port, protocol }))) };
+  const anyPod = { to: [{ namespaceSelector: {} }] };
   const policy = (manifests: Manifest[], nameEnd: string) => only(manifests, 'NetworkPolicy', nameEnd).spec;
 
-  test('lets the API reach DNS, store, JWKS and what was named; the ingress, the monitoring and the test reach it', async () => {
+  test('by default lets everyone reach the API, and it DNS, other pods, and any address on the ports of its URLs', async () => {
+    const env = [
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector.monitoring:4318' },
+      { name: 'HTTPS_PROXY', value: 'http://proxy.example:3128' },
+    ];
+    const manifests = await render('minimal', {
+      env,
+      settings: { S3_ENDPOINT: 'https://s3.example:9000/base', S3_PUBLIC_ENDPOINT: 'https://media.example' },
+      webhooksSecret: 'hooks',
+      networkPolicy: { webhooksPorts: [8443] },
+    });
+    const { podSelector: _, ...rules } = policy(manifests, '-serve');
+    const shared = [9000, 443, 4318, 3128];
+    const portsOf = (...ports: number[]) => ({ ports: ports.map((port) => ({ port })) });
+    expect(rules).toEqual({
+      policyTypes,
+      ingress: [{ ports: [{ port: 'http' }] }],
+      egress: [dns, portsOf(...shared, 8443), anyPod],
+    });
+    expect(policy(manifests, '-jobs').egress).toEqual([dns, portsOf(...shared), anyPod]);
+    expect(kindsOf(await render('minimal', { networkPolicy: { enabled: false } }))).not.toContain('NetworkPolicy');
+  });
+
+  test('with a role lets all pods reach the metadata services that give it', () => {
+    const to = expect.arrayContaining([{ ipBlock: { cidr: '169.254.169.254/32' } }]);
+    for (const nameEnd of ['-serve', '-jobs']) {
+      expect(policy(charts.role, nameEnd).egress).toContainEqual({ to, ports: [{ port: 80 }] });
+    }
+    expect(JSON.stringify(minimal)).not.toContain('169.254.');
+  });
+
+  test('with peers lets the API reach DNS, store, JWKS and what was named; the ingress, the monitoring and the test reach it', async () => {
     const { networkPolicy } = await chartYaml('ci/everything.yaml');
     const { podSelector: _, ...rules } = policy(everything, '-serve');
     const matchLabels = expect.objectContaining({ 'app.kubernetes.io/component': 'test' });
@@ -260,8 +317,10 @@ describe('a network policy', () => {
       ingress: [{ from, ports: [{ port: 'http' }] }],
       egress: [
         dns,
-        { to: store, ports: [{ port: 8443 }, { port: 443 }] },
+        { to: networkPolicy.store, ports: [{ port: 8443 }, { port: 443 }] },
+        { to: networkPolicy.env, ports: [{ port: 4318 }] },
         { to: networkPolicy.jwks, ports: [{ port: 443 }] },
+        { to: networkPolicy.webhooks, ports: [{ port: 443 }] },
         ...networkPolicy.extraEgress,
       ],
     });
@@ -284,19 +343,17 @@ describe('a network policy', () => {
     expect(rules).toEqual({ policyTypes, egress: [dns, api] });
   });
 
-  test('is closed by an empty list of peers, which never means everyone', async () => {
-    const manifests = await render('shared-secret', { networkPolicy: { enabled: true, store, dns: [] } });
-    for (const nameEnd of ['-serve', '-jobs']) {
-      const { egress, ingress = [] } = policy(manifests, nameEnd);
-      expect(egress).toEqual([{ to: store, ports: [{ port: 443 }] }]);
-      for (const { from } of ingress) expect(from).toHaveLength(1);
+  test('names the peers of DNS in each policy', async () => {
+    const peers = [{ ipBlock: { cidr: '169.254.20.10/32' } }];
+    const manifests = await render('everything', { networkPolicy: { dns: peers } });
+    for (const nameEnd of ['-serve', '-jobs', '-test']) {
+      expect(policy(manifests, nameEnd).egress).toContainEqual({ ...dns, to: peers });
     }
-    expect(policy(manifests, '-test').egress).toHaveLength(1);
   });
 
   test('takes other ports where the store and the JWKS are reached through a Service', async () => {
     const manifests = await render('everything', { networkPolicy: { storePorts: [7480], jwksPorts: [8443] } });
-    const [, toStore, toJwks] = policy(manifests, '-serve').egress;
+    const [, toStore, , toJwks] = policy(manifests, '-serve').egress;
     expect([toStore.ports, toJwks.ports]).toEqual([[{ port: 7480 }], [{ port: 8443 }]]);
   });
 });
@@ -314,6 +371,13 @@ test('monitoring and helm test find the API through its Service; Grafana finds t
   const dashboard = only(everything, 'ConfigMap', '-dashboard');
   expect(dashboard.metadata.labels.grafana_dashboard).toBe('1');
   expect(JSON.parse(dashboard.data['proctoring-recordings.json'])).toMatchObject({ uid: 'proctoring-recordings' });
+});
+
+test("the values in the chart's README are taken, as they stand there", async () => {
+  const [, values = ''] = /^```yaml\n([\s\S]*?)^```$/m.exec(await chartFile('README.md')) ?? [];
+  const manifests = await render(undefined, parse(values));
+  expect(only(manifests, 'Ingress').spec.rules[0].host).toBe('recordings.example');
+  expect(secretsOf(pod(manifests, 'serve'))).toEqual(['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']);
 });
 
 test('names leave room for what a CronJob adds, however long the release is called', async () => {

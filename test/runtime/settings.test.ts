@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { pageWithSettings, schemaWithSettings } from '../../ci/write-settings.ts';
+import { readmeWithValues } from '../../ci/write-chart-readme.ts';
+import { chartChecks, pageWithSettings, schemaWithSettings } from '../../ci/write-settings.ts';
 import { EVENT_TYPES } from '../../src/bucket/outbox.ts';
 import { readSettings, SECRET_NAMES, SettingsError } from '../../src/config.ts';
 import { DAY_MS } from '../../src/model/durations.ts';
@@ -43,12 +44,16 @@ it('has defaults for what docs/settings.md says in words, and keeps nothing for 
   });
 });
 
-it('docs/settings.md and the schema of the chart are what `npm run settings` writes', async () => {
+it('docs/settings.md and what the chart checks and describes are what `npm run settings` writes', async () => {
   const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
   const page = await read('docs/settings.md');
   expect(page).toBe(pageWithSettings(page));
   const schema = JSON.parse(await read('helm/values.schema.json'));
   expect(schema).toEqual(JSON.parse(JSON.stringify(schemaWithSettings(schema))));
+  expect(JSON.parse(await read('helm/files/settings.json'))).toEqual(JSON.parse(JSON.stringify(chartChecks())));
+  const readme = await read('helm/README.md');
+  expect(readme).toBe(await readmeWithValues(readme));
+  expect(readme).toContain('\n| `image.repository` | string | `""` | ');
 });
 
 describe('a value is read:', () => {
