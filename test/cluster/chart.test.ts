@@ -1,4 +1,5 @@
 // The chart as a real Kubernetes server takes it: admission, what the server makes of it, and an upgrade in place.
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -129,8 +130,10 @@ async function isTaken(change: Promise<void>): Promise<boolean> {
 
 test.each((await readdir(`${chartBefore}/ci`)).sort())('the chart before is upgraded in place: %s', async (file) => {
   const namespace = await makeNamespace();
-  const values = parse(await readFile(`${chartBefore}/ci/${file}`, 'utf8'));
+  // An upgrade may need other values: each chart gets its own.
   const rendered = async (chart: Rendering = {}) => {
+    const folder = [chart.chart ?? 'helm', chartBefore].find((each) => existsSync(`${each}/ci/${file}`));
+    const values = parse(await readFile(`${folder}/ci/${file}`, 'utf8'));
     const manifests = await render(undefined, values, { namespace, kubeVersion, ...chart });
     return manifests.filter((manifest) => !isHook(manifest));
   };
@@ -148,8 +151,8 @@ test.each((await readdir(`${chartBefore}/ci`)).sort())('the chart before is upgr
 
 test('Helm upgrades the chart before, also where its installation had failed', async () => {
   const namespace = await makeNamespace();
-  const values = `${chartBefore}/ci/everything.yaml`;
-  await isTaken(upgradeByHelm(chartBefore, values, namespace));
-  await upgradeByHelm('helm', values, namespace);
+  const values = 'ci/everything.yaml';
+  await isTaken(upgradeByHelm(chartBefore, `${chartBefore}/${values}`, namespace));
+  await upgradeByHelm('helm', `helm/${values}`, namespace);
   expect(await list(namespace, 'cronjobs')).toHaveLength(2);
 });

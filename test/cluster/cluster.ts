@@ -31,7 +31,11 @@ export async function makeNamespace(): Promise<string> {
     [`pod-security.kubernetes.io/${mode}`, 'restricted'],
     [`pod-security.kubernetes.io/${mode}-version`, 'latest'],
   ]);
-  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: Object.fromEntries(levels) } }]);
+  await apply([
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: Object.fromEntries(levels) } },
+    // That of everything.yaml.
+    { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'exams' }, value: 1000 },
+  ]);
   return name;
 }
 

@@ -45,6 +45,7 @@ test('a Secret that the cluster has is not warned of', async () => {
 test.each<[string, object, RegExp]>([
   ['no alerts', {}, /nobody is notified when deletion fails/],
   ['no policy', { ...WATCHED, networkPolicy: { enabled: false } }, /networkPolicy\.enabled is false/],
+  ['a load balancer', { ...WATCHED, service: { type: 'LoadBalancer' } }, /service\.type is LoadBalancer/],
   [
     'TLS that ends elsewhere',
     { ...WATCHED, ingress: { ...INGRESS, tls: [], tlsEndsElsewhere: true } },
