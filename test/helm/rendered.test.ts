@@ -190,6 +190,14 @@ test('the API restarts when a setting or a secret changes, and not otherwise', a
   expect(await annotations({ secrets: { S3_SECRET_ACCESS_KEY: 'another' } })).not.toEqual(first);
 });
 
+test('all pods have the priority and the volumes that the operator gives them', async () => {
+  const extra = (await chartYaml('ci/everything.yaml')).extraVolumeMounts;
+  for (const { spec, container } of podsOf(everything)) {
+    expect(spec.priorityClassName).toBe('exams');
+    expect(container.volumeMounts).toEqual(expect.arrayContaining(extra));
+  }
+});
+
 test('the heap of jobs is small, and of the API as Node has it', () => {
   const optionsOf = (component: string) =>
     pod(minimal, component).container.env?.find(({ name }: Fields) => name === 'NODE_OPTIONS')?.value;
