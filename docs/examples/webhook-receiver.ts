@@ -1,4 +1,4 @@
-// Receives events: checks the signature, takes each event once, and answers only when it is safe.
+// Receives events: verifies the signature, stores each event once, and responds only after the event is stored.
 import { createServer, type Server } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 
@@ -6,13 +6,13 @@ export interface RecordingEvent {
   type: 'recording.stored' | 'recording.due-soon' | 'recording.deleted' | 'recording.erased';
   timestamp: string;
   data: { tenantId: string; examId: string; attemptId: string; recordingId: string; deleteBy: string };
-  /** The latest checkpoint of your log of receipts: keep it, and you are a witness. */
+  /** The latest checkpoint of your log of receipts. Keep it: it proves later changes to the log. */
   checkpoint?: string | null;
-  /** Of a deletion: the hash of its signed receipt. */
+  /** The hash of the signed receipt of a deletion. */
   receiptHash?: string | null;
 }
 
-/** `take` keeps the event, unless it has one of that id already: the same event may arrive twice. */
+/** `take` stores the event, unless it has stored one with that id before: an event may arrive twice. */
 export function createReceiver(secret: string, take: (id: string, event: RecordingEvent) => Promise<void>): Server {
   const webhook = new Webhook(secret);
   return createServer(async (request, response) => {
@@ -20,12 +20,12 @@ export function createReceiver(secret: string, take: (id: string, event: Recordi
     for await (const chunk of request) chunks.push(chunk);
     const headers = request.headers as Record<string, string>;
     try {
-      // The body as it came: parsed and written again, it would not be what was signed.
+      // Verify the body as received: the signature does not match a body that was parsed and serialized again.
       const event = webhook.verify(Buffer.concat(chunks).toString(), headers) as RecordingEvent;
       await take(headers['webhook-id'] ?? '', event);
       response.writeHead(204).end();
     } catch {
-      // Whatever is not 2xx is sent again, later and later, for a week.
+      // The service repeats a request that gets no 2xx response, with growing pauses, for a week.
       response.writeHead(400).end();
     }
   });
