@@ -39,11 +39,12 @@ export interface Corruption {
   readonly plant: (bucket: Built, random: Random) => Promise<unknown>;
 }
 
-const NO_ANCHOR = 'whoever may write can write it all again: the chains have no anchor outside of the bucket';
-const NOT_KEPT = 'nothing else in the bucket keeps it';
-const NEVER_SEEN = 'no event and no receipt tells that it was there';
-const NOTHING_FOLLOWS = 'its process has not written since: nothing names the end of its chain';
-const LIKE_A_CRASH = 'a process that died leaves the same';
+const NO_ANCHOR =
+  'Anyone who can write to the bucket can rewrite it consistently: the chains have no anchor outside the bucket.';
+const NOT_KEPT = 'Nothing else in the bucket holds this information.';
+const NEVER_SEEN = 'No event and no receipt names the original recording.';
+const NOTHING_FOLLOWS = 'The process wrote nothing afterwards, so nothing names the end of its chain.';
+const LIKE_A_CRASH = 'A crashed process leaves the same state.';
 
 /** Those of some days of the bucket, whose keys go on so. */
 const eventsOn = (bucket: Built, days: readonly number[], rest: string) =>
@@ -151,7 +152,7 @@ const MEDIA: Corruption[] = [
     },
   },
   {
-    name: 'media are replaced, and what was stored of them is written again',
+    name: 'media are replaced, and everything stored about them is rewritten',
     found: { undetectable: NO_ANCHOR },
     async plant(bucket, random) {
       const ref = random.pick(bucket.stored);
@@ -192,7 +193,7 @@ const MEDIA: Corruption[] = [
     },
   },
   {
-    name: 'an upload that is not completed is ended',
+    name: 'an upload that was not completed is ended',
     found: { undetectable: LIKE_A_CRASH },
     async plant(bucket) {
       const key = mediaKey(bucket.uploading);
@@ -274,7 +275,7 @@ const MANIFESTS: Corruption[] = [
     },
   },
   {
-    name: 'the manifest of an upload has another kind',
+    name: 'the manifest of an upload is changed to another kind',
     found: { undetectable: NOT_KEPT },
     plant: (bucket) => bucket.edit(manifestOf(bucket.uploading), { kind: 'screen' }),
   },
@@ -382,7 +383,7 @@ const DEADLINES: Corruption[] = [
   },
   {
     name: 'the record of retention overrides is removed',
-    found: { undetectable: 'the next sweep writes it again, after it has added every entry that is missing' },
+    found: { undetectable: 'The next sweep writes it again, after it has added every missing queue entry.' },
     plant: async (bucket) => bucket.remove(...(await bucket.keys(/\/orders\//, 'due/'))),
   },
   {
@@ -496,7 +497,7 @@ const DEADLINES: Corruption[] = [
     },
   },
   {
-    name: 'a recording gets a later id, with everything that was written of it',
+    name: 'a recording is moved to a later id, with everything stored about it',
     found: { undetectable: NEVER_SEEN },
     async plant(bucket) {
       const { silent } = bucket;
@@ -607,7 +608,7 @@ const DELETIONS: Corruption[] = [
       bucket.remove(...(await everythingOf(bucket, random.pick([bucket.played, bucket.second, bucket.assessed])))),
   },
   {
-    name: 'a recording that nobody played vanishes with all that leads to it',
+    name: 'a recording that nobody played is removed, with everything that leads to it',
     found: { undetectable: NEVER_SEEN },
     async plant(bucket) {
       await bucket.remove(...(await everythingOf(bucket, bucket.silent)));
@@ -663,7 +664,7 @@ const DELETIONS: Corruption[] = [
     },
   },
   {
-    name: 'a restriction that was lifted is put back',
+    name: 'a restriction that was lifted is restored',
     found: { undetectable: LIKE_A_CRASH },
     async plant(bucket) {
       const { restrictedAt } = await bucket.json<{ restrictedAt: string }>(restrictionOf(bucket.restricted));
@@ -697,13 +698,13 @@ const OTHER_OBJECTS: Corruption[] = [
     plant: (bucket, random) => bucket.remove(timelineOf(random.pick([bucket.played, bucket.silent]))),
   },
   {
-    name: 'a recording that was not completed has a timeline',
+    name: 'a timeline is added to a recording that was not completed',
     found: { undetectable: LIKE_A_CRASH },
     plant: async (bucket) => bucket.put(timelineOf(bucket.uploading), await bucket.body(timelineOf(bucket.played))),
   },
   {
-    name: 'a timeline is written where there was none',
-    found: { undetectable: 'a client may send it with a later call' },
+    name: 'a timeline is added to a stored recording that had none',
+    found: { undetectable: 'A client may send the timeline with a later call.' },
     plant: async (bucket) => bucket.put(timelineOf(bucket.abandoned), await bucket.body(timelineOf(bucket.played))),
   },
   ...(['truncated', 'announced', 'ahead'] as const).map(
@@ -972,8 +973,8 @@ const LOGS: Corruption[] = [
     },
   },
   {
-    name: 'a log is set back to an earlier head, and the receipts since then are removed with their indexes',
-    found: { undetectable: 'the service has signed that head as well: a checkpoint that somebody holds shows it' },
+    name: 'a log is reset to an earlier head, and the later receipts are removed with their indexes',
+    found: { undetectable: 'The service signed that head too. Only a checkpoint kept elsewhere shows it.' },
     async plant(bucket) {
       const receipt = receiptKey(bucket.unseen);
       await bucket.remove((await indexOf(bucket, receipt)).key, receipt);
@@ -1193,7 +1194,7 @@ const TRAIL: Corruption[] = [
     plant: async (bucket) => bucket.edit(await lastOf(bucket, 5), { actor: 'other' }),
   },
   {
-    name: 'the last audit event of a process says that others were lost, and those are removed',
+    name: 'the last audit event of a process is changed to say that others were lost, and those are removed',
     found: { undetectable: NOTHING_FOLLOWS },
     async plant(bucket) {
       const placed = await placedOn(bucket, [5], '/acme/');
@@ -1370,7 +1371,7 @@ const TRAIL: Corruption[] = [
     },
   },
   {
-    name: 'all events of a run are written again with an actor of another name',
+    name: 'all audit events of a process are rewritten with another actor',
     found: { undetectable: NO_ANCHOR },
     async plant(bucket) {
       const placed = await placedOn(bucket, [5], '/beta/');
@@ -1385,7 +1386,7 @@ const TRAIL: Corruption[] = [
     },
   },
   {
-    name: 'an audit event tells of what nobody did, as the first of a new process',
+    name: 'an invented audit event is added as the first of a new process',
     found: { undetectable: NO_ANCHOR },
     plant: (bucket) =>
       createAuditTrail(bucket.store, bucket.now, randomBytes, undefined, new AuditChains()).record({
@@ -1448,7 +1449,7 @@ const OUTBOX: Corruption[] = [
   },
   {
     name: 'an event for a webhook is removed',
-    found: { undetectable: 'one that was delivered is removed as well' },
+    found: { undetectable: 'The service also removes an event that was delivered.' },
     plant: async (bucket, random) => bucket.remove(random.pick(await bucket.keys(/./, 'outbox/'))),
   },
 ];
