@@ -10,18 +10,20 @@ export function comparedWith({
   readonly isLogCompared: boolean;
 }): string[] {
   return [
-    'For each deletion: the time of the deletion with the deadline. Both are in its receipt. The service computed that ' +
-      'deadline when it deleted the recording; it is not computed again here.',
-    'For each held recording: its deadline with the time of this report. The deadline was computed now, from the ' +
-      'assessment of its attempt or, without one, from the beginning of the recording.',
+    'For each deletion, its time was compared with its deadline. Both are in the receipt. The service computed that ' +
+      'deadline when it deleted the recording; this report does not compute it again.',
+    'For each held recording, its deadline was compared with the time of this report. The deadline was computed now, from ' +
+      'the assessment of the attempt or, without an assessment, from the start of the recording.',
     areSignaturesChecked
-      ? 'For each receipt with a signature: the signature with what the receipt says, by the public keys of the service.'
-      : 'No signature was checked, of a receipt or of the checkpoint: no key was given to the program that made this report.',
+      ? 'For each receipt with a signature, the signature was checked against the content, with the public keys of the service.'
+      : 'No signature was checked, neither of a receipt nor of the checkpoint: the program that made this report had no key.',
     ...(isLogCompared
-      ? ['For each deletion in the log of receipts: whether there is a receipt of it, and whether it was late.']
+      ? [
+          'For each deletion in the log of receipts, this report checked whether its receipt exists and whether it was late.',
+        ]
       : []),
-    'Not compared: the time at which an attempt was assessed, which the assessment system reported, with that system. ' +
-      'Only its own records show whether that time was right.',
+    'The time of an assessment was not compared with the assessment system that reported it. Only the records of that ' +
+      'system show whether the time was right.',
   ];
 }
 
@@ -30,18 +32,18 @@ export function rulesOf(settings: Report['settings']): string[] {
   const { ceilingSeconds, deletionMarginSeconds, logRetentionSeconds, tenantOrderSeconds } = settings;
   const { afterAssessment, unassessed } = retentionOf(settings);
   return [
-    `The privacy policy allows at most ${words(ceilingSeconds)} after the assessment of an attempt was completed (8.4), and ` +
-      `${words(ceilingSeconds)} after recording, if it is never assessed (3.4). This is counted from when the recording began.`,
-    `For this organisation the service is set to ${afterAssessment} after the assessment, and to ${unassessed} after ` +
-      `recording, if it is never assessed.${tenantOrderSeconds === null ? '' : ` The organisation has ordered at most ${words(tenantOrderSeconds)}.`}`,
-    'Restricting a recording (no playback) does not extend its deadline.',
+    `The privacy policy allows at most ${words(ceilingSeconds)} after the assessment of an attempt was completed (clause 8.4). ` +
+      `Without an assessment, it allows ${words(ceilingSeconds)} after the start of the recording (clause 3.4).`,
+    `For this organisation, the service is set to ${afterAssessment} after the assessment, or ${unassessed} after the start ` +
+      `of the recording if there is no assessment.${tenantOrderSeconds === null ? '' : ` The organisation has ordered at most ${words(tenantOrderSeconds)}.`}`,
+    'A restriction (no playback) does not extend the deadline of a recording.',
     deletionMarginSeconds === 0
-      ? 'The service begins to delete a recording at its deadline, so any outage then makes it late.'
-      : `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline. An outage that is shorter makes nothing late.`,
-    `The policy keeps logs for 12 months (8.5). Here each receipt is kept for ${words(logRetentionSeconds)}, then deleted.`,
-    'These are the settings of today; a receipt has the deadline that applied when its recording was deleted. When an ' +
-      'organisation orders a shorter retention, it also holds for what is already recorded. What is older than that by ' +
-      'then is past its new deadline, and is reported as late.',
+      ? 'The service begins to delete a recording at its deadline, so any outage at that time makes the deletion late.'
+      : `The service begins to delete a recording ${words(deletionMarginSeconds)} before its deadline, so a shorter outage does not make the deletion late.`,
+    `The policy allows logs to be kept for 12 months (clause 8.5). This service keeps each receipt for ${words(logRetentionSeconds)}, then deletes it.`,
+    'These are the settings at the time of this report. A receipt has the deadline that applied when its recording was ' +
+      'deleted. If an organisation orders a shorter retention, it also applies to existing recordings. Those that are ' +
+      'already older are then past their new deadline, and are reported as late.',
   ];
 }
 
@@ -62,48 +64,48 @@ function words(seconds: number): string {
 /** What no report checks. */
 export function neverChecked({ isLogCompared }: { readonly isLogCompared: boolean }): string[] {
   const what = isLogCompared
-    ? 'Whether the log of receipts was written anew, without some of them.'
+    ? 'Whether the log of receipts was rewritten without some of them.'
     : 'Whether a receipt is missing.';
-  return [`${what} The checker of the proof finds that out.`, ...NEVER_CHECKED];
+  return [`${what} The checker of the proof shows that.`, ...NEVER_CHECKED];
 }
 
 const NEVER_CHECKED: readonly string[] = [
-  'Whether a receipt was removed before it came into the log. The operator checks that with `verify`.',
+  'Whether a receipt was removed before it was added to the log. The operator checks that with `verify`.',
   'Whether the deadlines in receipts, and the times of assessment behind them, were right.',
-  'How soon a deletion on request came after the request.',
-  'Whether something that was deleted is in the store again. The operator checks that with `verify`.',
-  'Recordings that began while this report was made. They may be missing.',
+  'How long a deletion on request took after the request.',
+  'Whether something deleted is in the store again. The operator checks that with `verify`.',
+  'Recordings that started while this report was being made. They may be missing.',
   'Uploads that belong to no recording. The operator checks them with `verify`.',
-  'Copies outside of the store, such as exports and backups. The service does not control them.',
+  'Copies outside the store, such as exports and backups. The service does not control them.',
 ];
 
 export const HOW_TO_CHECK: Readonly<Report['howToCheck']> = [
   {
-    step: 'Download the receipts of each exam as a table, and compare in each line the time of the deletion with the deadline: the numbers should be those of this report. Do it soon, because receipts are deleted too: see “The rules”.',
+    step: 'Download the receipts of each exam as a table. In each line, compare the time of the deletion with the deadline. The totals should match this report. Do this soon, because receipts are deleted too: see “The rules”.',
     call: '`GET /v1/exams/{exam}/receipts?deletedAfter={from}&deletedBefore={to}` with `Accept: text/csv`, at the address of the service. Compare the columns `deletedAt` and `deadline`.',
   },
   {
-    step: 'Compare the times of assessment with those in the assessment system.',
-    call: '`GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log`, also of a recording that is gone: the event `assessed`.',
+    step: 'Compare the assessment times with those in the assessment system.',
+    call: '`GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log`, which is also available for a deleted recording. Look for the event `assessed`.',
   },
   {
     step: 'Keep the checkpoint of this report where the operator cannot change it.',
-    call: 'The text at “Checkpoint”, or the whole report as JSON, in a file `report.json`: `GET /v1/report`.',
+    call: 'Save the text under “Checkpoint”, or the whole report as JSON, in a file `report.json`: `GET /v1/report`.',
   },
   {
-    step: 'Download the public keys of the service once, early, and compare them with the operator by another way, such as the contract.',
+    step: 'Download the public keys of the service once, early. Confirm them with the operator over another channel, such as the contract.',
     call: '`GET /.well-known/jwks.json` at the address of the service.',
   },
   {
-    step: 'Download the proof and run the checker, which needs neither the service nor its operator: it finds every receipt that was changed or removed since this checkpoint; for earlier ones use earlier checkpoints.',
-    call: '`GET /v1/proof`, then `receipt-verifier check proof.json --keys jwks.json --checkpoint report.json`. `docs/proof.md`, in the source of the service, says where the checker is.',
+    step: 'Download the proof and run the checker, which needs neither the service nor its operator. It finds every receipt that was changed or removed since this checkpoint. For earlier changes, use earlier checkpoints.',
+    call: '`GET /v1/proof`, then `receipt-verifier check proof.json --keys jwks.json --checkpoint report.json`. `docs/proof.md` in the source of the service describes the checker.',
   },
   {
-    step: 'Ask for a recording that a receipt names: the service should say that it is gone, with the same receipt.',
-    call: '`GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}`, answered with 410.',
+    step: 'Request a recording that a receipt names. The response should say that it was deleted, with the same receipt.',
+    call: '`GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}`. The response should be 410.',
   },
   {
-    step: 'Ask the operator to check the whole store on the same day: the output should say that nothing is wrong.',
+    step: 'Ask the operator to check the whole store on the same day. The output should say that nothing is wrong.',
     call: 'The command `verify`.',
   },
 ];

@@ -73,10 +73,8 @@ function figures({ totals, closest, notChecked: { missingReceipts } }: Report): 
   const figure = (name: string, html: string, looks = '') =>
     `<div><dt>${escaped(name)}</dt><dd class="${looks}">${html}</dd></div>`;
   const entries = [
-    figure('Deleted, by receipts', inDigits(deleted)),
-    ...(missingReceipts
-      ? [figure('Deleted, without a receipt that can be read', inDigits(missingReceipts), 'wrong')]
-      : []),
+    figure('Deleted, according to receipts', inDigits(deleted)),
+    ...(missingReceipts ? [figure('Deleted, without a readable receipt', inDigits(missingReceipts), 'wrong')] : []),
     figure('Deleted after the deadline', inDigits(late), looksOf(late)),
     ...(closest ? [figure(closestOf(closest), distance(closest), 'small')] : []),
     figure('Deleted on request', inDigits(onRequest)),
@@ -88,8 +86,8 @@ function figures({ totals, closest, notChecked: { missingReceipts } }: Report): 
     ...(latestDeleteByIfAssessed === null
       ? []
       : [figure('Latest deadline, if assessed later', time(latestDeleteByIfAssessed), 'small')]),
-    ...(earliestDeletableFrom === null ? [] : [figure('May be gone from', time(earliestDeletableFrom), 'small')]),
-    figure('Begun in the period', inDigits(begun)),
+    ...(earliestDeletableFrom === null ? [] : [figure('May be deleted from', time(earliestDeletableFrom), 'small')]),
+    figure('Started in the period', inDigits(begun)),
   ];
   return `<dl class="figures">${entries.join('')}</dl>`;
 }
@@ -106,12 +104,12 @@ function distance({ deadline, deletedAt, lateSeconds }: ReportedDeletion): strin
 
 function overdueOf({ overdue }: Report): string {
   if (overdue.items.length === 0) return '';
-  const before = '<p class="wrong">These recordings had to be gone by now, and are still there.</p>';
+  const before = '<p class="wrong">These recordings should have been deleted by now, but are still stored.</p>';
   const columns: Column<Report['overdue']['items'][number]>[] = [
-    { name: 'Had to be deleted by', cell: ({ deleteBy }) => timeCell(deleteBy) },
+    { name: 'Deadline', cell: ({ deleteBy }) => timeCell(deleteBy) },
     ...ID_COLUMNS,
   ];
-  return tabled('Past their deadline, and still held', {
+  return tabled('Past their deadline and still held', {
     columns,
     rows: overdue.items,
     before,
@@ -132,24 +130,27 @@ function heldOf({ exams, examsLeftOut, totals, settings }: Report): string {
   const byKind = kinds.filter(([, number]) => number > 0).map(([kind, number]) => `${kind} ${inDigits(number)}`);
   const notes = [
     `By kind: ${byKind.join(', ')}.`,
-    ...(beingDeleted > 0 ? [`Being deleted, and proven by the next sweep: ${inDigits(beingDeleted)}.`] : []),
-    ...(withoutDescription > 0 ? [`Left over, and deleted by the next sweep: ${inDigits(withoutDescription)}.`] : []),
-    'A recording may be gone a while before its deadline: see “The rules”.',
+    ...(beingDeleted > 0 ? [`Being deleted (the next sweep confirms it): ${inDigits(beingDeleted)}.`] : []),
+    ...(withoutDescription > 0
+      ? [`Remains of recordings without a description (the next sweep deletes them): ${inDigits(withoutDescription)}.`]
+      : []),
+    'The service may delete a recording some time before its deadline: see “The rules”.',
     ...(latestDeleteByIfAssessed === null
       ? []
       : [
-          `The deadline of an unassessed recording is not final (${inDigits(unassessed)} of those held). Now it is ${withoutAssessment} ` +
-            `after recording. An assessment that is completed before that deadline, and reported while the recording is held, sets a new ` +
-            `one: ${afterAssessment} after the assessment. For what is held now that is until ${minuteOf(latestDeleteByIfAssessed)} at most, which ` +
-            'includes the five minutes by which the clock of the assessment system may be ahead.',
+          `The deadline of an unassessed recording is not final (${inDigits(unassessed)} of those held). Currently it is ${withoutAssessment} ` +
+            'after the start of the recording. If the attempt is assessed before that deadline, and this is reported while the ' +
+            `recording is held, the new deadline is ${afterAssessment} after the assessment. The latest deadline that this can set for a ` +
+            `recording held now is ${minuteOf(latestDeleteByIfAssessed)}. This includes five minutes by which the clock of the assessment ` +
+            'system may be ahead.',
         ]),
-    'The deadline of an assessed recording only ever moves to an earlier time.',
+    'The deadline of an assessed recording can only move to an earlier time.',
   ];
   const columns: Column<Omit<ReportedExam, 'examId'> & { examId?: string }>[] = [
     { name: 'Exam', cell: ({ examId = '' }) => idCell(examId) },
     numbers('Held', (sums) => numberCell(sums.held)),
     numbers('Past deadline', (sums) => glaringCell(sums.overdue)),
-    { name: 'May be gone from', cell: (sums) => timeCell(sums.earliestDeletableFrom) },
+    { name: 'May be deleted from', cell: (sums) => timeCell(sums.earliestDeletableFrom) },
     { name: 'Earliest deadline', cell: (sums) => timeCell(sums.earliestDeleteBy) },
     { name: 'Latest deadline', cell: (sums) => timeCell(sums.latestDeleteBy) },
     numbers('Assessed', (sums) => numberCell(sums.assessed)),
@@ -172,10 +173,10 @@ function restrictionsOf({ restrictions }: Report): string {
     { name: 'By (account)', cell: ({ actor }) => idCell(actor ?? 'cannot be read') },
     ...ID_COLUMNS,
   ];
-  return tabled('Restricted: held, and not played', {
+  return tabled('Restricted: held without playback', {
     columns,
     rows: restrictions.items,
-    after: `${leftOut(restrictions.leftOut)}<p>A restriction does not extend the deadline. What is needed longer has to be exported before the service begins to delete it: see “The rules”.</p>`,
+    after: `${leftOut(restrictions.leftOut)}<p>A restriction does not extend the deadline. If a recording is needed for longer, it must be exported before the service begins to delete it: see “The rules”.</p>`,
   });
 }
 
@@ -185,18 +186,18 @@ function notCheckedOf({ notChecked, totals }: Report): string {
   const { missingReceipts, lateInLog, unloggedReceipts } = notChecked;
   const found = [
     ...unread('Receipts that cannot be read', unreadableReceipts),
-    ...unread('Receipts that somebody else has changed or made', changedReceipts),
+    ...unread('Receipts that were changed or forged', changedReceipts),
     ...(isLogUnreadable
       ? [glaring('The log of receipts is damaged, or signed by a key that this service does not have.')]
       : []),
     ...(missingReceipts
-      ? [glaring(`Deletions in the log of receipts without a receipt that can be read: ${inDigits(missingReceipts)}.`)]
+      ? [glaring(`Deletions in the log of receipts without a readable receipt: ${inDigits(missingReceipts)}.`)]
       : []),
     ...(unloggedReceipts
-      ? [glaring(`Signed receipts that should be in the log by now, and are not: ${inDigits(unloggedReceipts)}.`)]
+      ? [glaring(`Signed receipts that should be in the log by now but are not: ${inDigits(unloggedReceipts)}.`)]
       : []),
     ...(lateInLog && lateInLog > totals.late
-      ? [glaring(`Late deletions in the log that no receipt here tells of: ${inDigits(lateInLog - totals.late)}.`)]
+      ? [glaring(`Late deletions in the log without a receipt in this report: ${inDigits(lateInLog - totals.late)}.`)]
       : []),
     ...unread('Held recordings whose description cannot be read', unreadableDescriptions),
     ...(unknownKeys > 0 ? [glaring(`Objects that this service did not make: ${inDigits(unknownKeys)}.`)] : []),
@@ -204,11 +205,13 @@ function notCheckedOf({ notChecked, totals }: Report): string {
       ? []
       : [
           glaring(
-            `Deletions before ${minuteOf(receiptsExpiredBefore)}: their receipts have expired, and nothing is known.`,
+            `Deletions before ${minuteOf(receiptsExpiredBefore)}: their receipts have expired, so nothing is known about them.`,
           ),
         ]),
     ...(unsignedReceipts > 0
-      ? [`Receipts without a signature: ${inDigits(unsignedReceipts)}. They prove as much as the store is trusted.`]
+      ? [
+          `Receipts without a signature: ${inDigits(unsignedReceipts)}. They prove something only to people who trust the store.`,
+        ]
       : []),
     ...(uncheckedSignatures > 0
       ? [`Receipts whose signature was not checked, because the key was not given: ${inDigits(uncheckedSignatures)}.`]
@@ -233,11 +236,11 @@ function examsOf({ exams, examsLeftOut, totals }: Report): string {
     ...(totals.onRequest > 0
       ? [numbers<Omit<ReportedExam, 'examId'>>('On request', (sums) => numberCell(sums.onRequest))]
       : []),
-    numbers('Begun', (sums) => numberCell(sums.begun)),
+    numbers('Started', (sums) => numberCell(sums.begun)),
   ];
   const note =
-    'Begun: recordings that began in the period, and are still held or have a receipt. A recording that was lost without ' +
-    'a receipt is not counted; nor is one that was given up before anything of it arrived.';
+    '“Started” counts recordings that started in the period and are still held or have a receipt. It does not count a ' +
+    'recording that was lost without a receipt, or one that was aborted before any of it arrived.';
   return tabled('Recorded and deleted in the period, by exam', {
     columns,
     rows: exams.filter(({ begun, deleted }) => begun + deleted > 0),
@@ -248,7 +251,7 @@ function examsOf({ exams, examsLeftOut, totals }: Report): string {
 
 function lateOf({ late }: Report): string {
   const title = 'Deleted after their deadline';
-  if (late.items.length === 0) return section(title, '<p>None, by the receipts of this period.</p>', true);
+  if (late.items.length === 0) return section(title, '<p>None, according to the receipts of this period.</p>', true);
   const columns: Column<ReportedDeletion>[] = [
     { name: 'Late by', cell: ({ lateSeconds }) => ({ html: words(lateSeconds), look: 'wrong' }) },
     { name: 'Deadline', cell: ({ deadline }) => timeCell(deadline) },
@@ -278,8 +281,8 @@ const MEANING: Readonly<Record<ReportedDeletion['reason'], string>> = {
   erasure: 'Erasure (9.1)',
   'consent-withdrawn': 'Withdrawal of consent (9.2)',
   'controller-instruction': 'Instruction of the organisation (2.2)',
-  aborted: 'Its upload was given up',
-  'not-a-recording': 'Its content was no recording',
+  aborted: 'Its upload was aborted',
+  'not-a-recording': 'Its content was not a recording',
 };
 
 function howToCheckOf({ howToCheck }: Report): string {
@@ -299,13 +302,13 @@ function checkpointOf({ checkpoint, notChecked }: Report): string {
   const named = [
     ['Log', log],
     ['Number of entries', entries],
-    ['Hash over all of them', hash],
+    ['Root hash (over all entries)', hash],
     ...signatures.map((signature) => ['Signature', signature] as const),
   ] as const;
   const lines = named.map(([name, text]) => `<dt>${escaped(name)}</dt><dd>${id(text)}</dd>`).join('');
   const content =
     '<p>The state of the log of receipts when this report was made, signed by the service. These are its parts:</p>' +
-    `<dl class="lines">${lines}</dl><p>And this is the text to keep, as it stands:</p><pre>${escaped(checkpoint)}</pre>`;
+    `<dl class="lines">${lines}</dl><p>Keep this text unchanged:</p><pre>${escaped(checkpoint)}</pre>`;
   return section('Checkpoint', content, true);
 }
 
@@ -322,8 +325,8 @@ function onRequestOf({ onRequest }: Report): string {
     },
   ];
   const after = about(
-    'The account is the one in the token with which a system of the organisation made the request. A name that is no opaque id is shown as a hash: `sha256:…`.',
-    'How long a deletion took after it was asked for is not in this report. The access log of a recording has the time of ' +
+    'The account is from the token with which a system of the organisation made the request. An account name that is not an opaque id is shown as a hash: `sha256:…`.',
+    'This report does not show how long a deletion took after its request. The access log of a recording has the time of ' +
       'the request: `GET /v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log`, the event `erased`.',
   );
   return tabled(title, { columns, rows: onRequest.items, after: leftOut(onRequest.leftOut) + after });
@@ -331,7 +334,7 @@ function onRequestOf({ onRequest }: Report): string {
 
 function footerOf({ number, generatedAt, finishedAt, storeClock, serviceVersion }: Report): string {
   const clock =
-    storeClock === null ? 'The store sent no time.' : `The clock of the store said ${time(storeClock, true)}.`;
+    storeClock === null ? 'The store sent no time.' : `The clock of the store showed ${time(storeClock, true)}.`;
   return (
     `<footer><p>Report ${id(number)}, made by proctoring-recordings ${escaped(serviceVersion)} from ` +
     `${time(generatedAt, true)} to ${time(finishedAt, true)}, by the clock of the service. ${clock}</p></footer>`
@@ -358,9 +361,9 @@ function whyCell({ reason }: ReportedDeletion): Cell {
 
 function leftOut(count: number): string {
   if (count === 0) return '';
-  return `<p>Here are ${inDigits(MAX_ROWS)}; left out: ${inDigits(count)}. All are in the receipts: see “How to check this report”.</p>`;
+  return `<p>This table shows ${inDigits(MAX_ROWS)} rows and leaves out ${inDigits(count)}. All are in the receipts: see “How to check this report”.</p>`;
 }
 
 function examsLeft(count: number): string {
-  return count === 0 ? '' : `<p>Exams without a row of their own: ${inDigits(count)}. The totals have them.</p>`;
+  return count === 0 ? '' : `<p>Exams that are not listed: ${inDigits(count)}. The totals include them.</p>`;
 }

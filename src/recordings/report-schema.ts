@@ -102,12 +102,12 @@ export const report = z
       question: sentence('Was everything deleted in time?', 'What the report answers.'),
       answer: z.enum(VERDICTS).meta({ example: 'yes', description: 'unknown: not everything could be checked.' }),
       summary: sentence(
-        'Yes, by the receipts. Each of the 20 receipts of this period shows a deletion no later than its deadline. None of ' +
+        'Yes, according to the receipts. Each of the 20 receipts of this period shows that the recording was deleted by its deadline. None of ' +
           'the 20 recordings held at 2026-12-01 00:00 UTC is past its deadline.',
         'The answer in plain English.',
       ),
       limit: sentence(
-        'A receipt that is missing is not seen by this report, but by the checker of the proof: see “How to check this report”.',
+        'This report cannot show whether a receipt is missing. The checker of the proof can: see “How to check this report”.',
         'What the answer does not rest on.',
       ),
       reasons: z

@@ -1,4 +1,4 @@
-// The verdict of a report: yes only over what was read, in words of the privacy policy.
+// The verdict of a report. It is yes only if everything was read, and uses the terms of the privacy policy.
 import { inWords, SECOND_MS } from '../model/durations.ts';
 import { clocksDiffer } from '../model/times.ts';
 import type { Report } from './report-schema.ts';
@@ -24,14 +24,14 @@ function summaryOf(answer: Report['verdict']['answer'], facts: Facts, reasons: r
   const held = ofHeldIn(facts);
   if (answer === 'no') return `No. ${why}${facts.totals.overdue > 0 ? '' : ` ${held}`}`;
   const deleted = ofDeletedIn(facts);
-  if (answer === 'yes') return `Yes, by the receipts. ${deleted} ${held}`;
-  return `Not everything could be checked. ${why} What could be read says this. ${deleted} ${held}`;
+  if (answer === 'yes') return `Yes, according to the receipts. ${deleted} ${held}`;
+  return `Not everything could be checked. ${why} What could be read shows the following. ${deleted} ${held}`;
 }
 
 function ofDeletedIn({ totals: { deleted } }: Facts): string {
   if (deleted === 0) return 'No receipt shows a deletion in this period.';
   const receipts = deleted === 1 ? 'The one receipt' : `Each of the ${inDigits(deleted)} receipts`;
-  return `${receipts} of this period shows a deletion no later than its deadline.`;
+  return `${receipts} of this period shows that the recording was deleted by its deadline.`;
 }
 
 function ofHeldIn({ totals: { held }, generatedAt }: Facts): string {
@@ -41,14 +41,14 @@ function ofHeldIn({ totals: { held }, generatedAt }: Facts): string {
   return `None of the ${inDigits(held)} recordings held ${at} is past its deadline.`;
 }
 
-/** What the answer does not rest on. */
+/** What the report cannot show. */
 function limitOf({ checkpoint, notChecked }: Facts): string {
   if (notChecked.missingReceipts !== null) {
-    return 'Receipts were compared with the log of the service itself. Whoever controls the service could have written that log anew. Only the checker of the proof would show that: see “How to check this report”.';
+    return 'The receipts were compared with the log of the service itself. Whoever controls the service could have rewritten that log. Only the checker of the proof would show that: see “How to check this report”.';
   }
   return checkpoint === null && !notChecked.isLogUnreadable
-    ? 'A receipt that is missing is not seen by this report, and there is no log of receipts that would show it.'
-    : 'A receipt that is missing is not seen by this report, but by the checker of the proof: see “How to check this report”.';
+    ? 'This report cannot show whether a receipt is missing, and there is no log of receipts that could.'
+    : 'This report cannot show whether a receipt is missing. The checker of the proof can: see “How to check this report”.';
 }
 
 /** What breaks the promise. */
@@ -61,17 +61,17 @@ function brokenOf({ totals: { late, overdue }, closest, notChecked }: Facts): Re
       'deleted-late',
       late === 1
         ? `1 recording was deleted ${latest} after its deadline.`
-        : `${inDigits(late)} recordings were deleted after their deadlines, up to ${latest} after them.`,
+        : `${inDigits(late)} recordings were deleted after their deadlines, by up to ${latest}.`,
     ),
     ...reasonIf(
       lateInLog > late,
       'late-in-log',
-      `The log of receipts has ${some(lateInLog, 'entry', 'entries')} of deletions after the deadline.`,
+      `The log of receipts shows ${some(lateInLog, 'deletion')} after the deadline.`,
     ),
     ...reasonIf(
       overdue > 0,
       'overdue',
-      `${some(overdue, 'recording')} ${overdue === 1 ? 'is' : 'are'} past the deadline and still there.`,
+      `${some(overdue, 'recording')} ${overdue === 1 ? 'is past its' : 'are past their'} deadline and still stored.`,
     ),
   ];
 }
@@ -90,33 +90,33 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
     ...reasonIf(
       isNothingKnown,
       'nothing-known',
-      'Nothing is known of this organisation in this period, so there is nothing to confirm: is its name right?',
+      'Nothing is known about this organisation in this period, so there is nothing to confirm. Check its name.',
     ),
     ...reasonIf(receipts > 0, 'unreadable-receipts', `${some(receipts, 'receipt')} cannot be read.`),
     ...reasonIf(
       changed > 0,
       'changed-receipts',
-      `${some(changed, 'receipt')} ${were(changed)} changed by somebody else: the signature is not over what is there.`,
+      `${some(changed, 'receipt')} ${were(changed)} changed by somebody else: the signature does not match the content.`,
     ),
     ...reasonIf(
       isSigning && notChecked.unsignedReceipts > 0,
       'unsigned-receipts',
-      `${some(notChecked.unsignedReceipts, 'receipt')} ${have(notChecked.unsignedReceipts)} no signature, though this service signs: ${they(notChecked.unsignedReceipts)} from before it did, or changed.`,
+      `${some(notChecked.unsignedReceipts, 'receipt')} ${have(notChecked.unsignedReceipts)} no signature, although this service signs receipts. ${notChecked.unsignedReceipts === 1 ? 'It is' : 'They are'} from before it did, or ${were(notChecked.unsignedReceipts)} changed.`,
     ),
     ...reasonIf(
       notChecked.uncheckedSignatures > 0,
       'unchecked-signatures',
-      `${some(notChecked.uncheckedSignatures, 'receipt')} ${have(notChecked.uncheckedSignatures)} a signature by a key that was not given, so nobody knows whether it is true.`,
+      `${some(notChecked.uncheckedSignatures, 'receipt')} ${have(notChecked.uncheckedSignatures)} a signature by a key that was not given, so the signature could not be checked.`,
     ),
     ...reasonIf(
       missing > 0,
       'missing-receipts',
-      `The log of receipts has ${some(missing, 'entry', 'entries')} without a receipt that can be read.`,
+      `The log of receipts has ${some(missing, 'entry', 'entries')} without a readable receipt.`,
     ),
     ...reasonIf(
       unlogged > 0,
       'unlogged-receipts',
-      `${some(unlogged, 'signed receipt')} ${were(unlogged)} never brought into the log, or the log has lost ${unlogged === 1 ? 'it' : 'them'}.`,
+      `${some(unlogged, 'signed receipt')} ${were(unlogged)} never added to the log, or the log has lost ${unlogged === 1 ? 'it' : 'them'}.`,
     ),
     ...reasonIf(
       notChecked.isLogUnreadable,
@@ -132,9 +132,9 @@ function openOf({ totals, notChecked, generatedAt, storeClock, isSigning }: Fact
     ...reasonIf(
       before !== null,
       'receipts-expired',
-      `Receipts from before ${before} have expired, and nothing is known of that part of the period.`,
+      `Receipts from before ${before} have expired, so nothing is known about that part of the period.`,
     ),
-    ...reasonIf(!isClockRight, 'clock', 'The clock of the service could not be confirmed by that of the store.'),
+    ...reasonIf(!isClockRight, 'clock', 'The clock of the service could not be confirmed by the clock of the store.'),
   ];
 }
 
@@ -152,10 +152,6 @@ function some(number: number, noun: string, nouns = `${noun}s`): string {
 
 function have(number: number): string {
   return number === 1 ? 'has' : 'have';
-}
-
-function they(number: number): string {
-  return number === 1 ? 'it is' : 'they are';
 }
 
 function were(number: number): string {

@@ -58,7 +58,7 @@ export function reportText({ number, tenantId, period, verdict, totals, closest,
   const { begun, deleted, late, onRequest, held, assessed, unassessed, overdue } = totals;
   const { earliestDeletableFrom, earliestDeleteBy, latestDeleteBy, latestDeleteByIfAssessed, restricted } = totals;
   const numbers: readonly (readonly [string, number])[] = [
-    ['Recordings begun', begun],
+    ['Recordings started', begun],
     ['Deleted', deleted],
     ['  after their deadline', late],
     ['  on request', onRequest],
@@ -69,7 +69,7 @@ export function reportText({ number, tenantId, period, verdict, totals, closest,
     ['  past their deadline', overdue],
   ];
   const times: readonly (readonly [string, string | null])[] = [
-    ['May be gone from', earliestDeletableFrom],
+    ['May be deleted from', earliestDeletableFrom],
     ['Earliest deadline', earliestDeleteBy],
     ['Latest deadline', latestDeleteBy],
     ['  if assessed later', latestDeleteByIfAssessed],
@@ -92,8 +92,8 @@ export function reportText({ number, tenantId, period, verdict, totals, closest,
     ...(notChecked.missingReceipts === null
       ? []
       : [
-          `  Deletions in the log of receipts without a receipt that can be read: ${notChecked.missingReceipts}.`,
-          `  Late deletions in the log that no receipt here tells of: ${Math.max((notChecked.lateInLog ?? 0) - late, 0)}.`,
+          `  Deletions in the log of receipts without a readable receipt: ${notChecked.missingReceipts}.`,
+          `  Late deletions in the log without a receipt in this report: ${Math.max((notChecked.lateInLog ?? 0) - late, 0)}.`,
         ]),
     ...notChecked.notes.map((note) => `  ${note}`),
   ];

@@ -151,7 +151,7 @@ describe('the commands', () => {
     await order('/v1/report"');
     const report = await readFile(join(installation.dataDir, 'report.html'), 'utf8');
     expect(report).toContain(
-      'Yes, by the receipts. Each of the 2 receipts of this period shows a deletion no later than its deadline.',
+      'Yes, according to the receipts. Each of the 2 receipts of this period shows that the recording was deleted by its deadline.',
     );
     expect([...left]).toEqual([]);
   });

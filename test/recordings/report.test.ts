@@ -48,7 +48,7 @@ describe('the verdict', () => {
     const made = await report();
     expect(made.verdict).toMatchObject({ answer: 'yes', reasons: [] });
     expect(made.verdict.summary).toBe(
-      'Yes, by the receipts. Each of the 2 receipts of this period shows a deletion no later than its deadline. ' +
+      'Yes, according to the receipts. Each of the 2 receipts of this period shows that the recording was deleted by its deadline. ' +
         `The one recording held at ${minuteOf(made.generatedAt)} UTC is not past its deadline.`,
     );
     const deleteBy = toIso(service.clock.now() + 30 * DAY_MS);
@@ -90,7 +90,7 @@ describe('the verdict', () => {
     service.clock.advance(30 * DAY_MS + MINUTE_MS);
     const made = await report();
     expect(made.verdict).toMatchObject({ answer: 'no', reasons: [{ code: 'overdue' }] });
-    expect(made.verdict.summary).toBe('No. 2 recordings are past the deadline and still there.');
+    expect(made.verdict.summary).toBe('No. 2 recordings are past their deadline and still stored.');
     const deleteBy = toIso(createdAtOf(ref.recording) + 30 * DAY_MS);
     expect(made.overdue.items[0]).toMatchObject({ recordingId: ref.recording, deleteBy });
     expect(made.totals).toMatchObject({ held: 2, overdue: 2, withoutDescription: 1 });
@@ -126,7 +126,7 @@ describe('the verdict', () => {
     const made = await report();
     expect([made.verdict.answer, codesOf(made)]).toEqual(['unknown', [code]]);
     expect(made.verdict.summary).toMatch(
-      /^Not everything could be checked\. 1 [\s\S]* What could be read says this\. /,
+      /^Not everything could be checked\. 1 [\s\S]* What could be read shows the following\. /,
     );
   });
 
@@ -170,17 +170,17 @@ describe('what the answer rests on', () => {
   test('is said beside it: a missing receipt is seen by the checker, where there is a log that shows it', async () => {
     service = startRetention();
     await service.after(HOUR_MS).erase(await service.record());
-    const noLog = /missing is not seen by this report, and there is no log of receipts that would show it\.$/;
+    const noLog = /cannot show whether a receipt is missing, and there is no log of receipts that could\.$/;
     expect((await report()).verdict.limit).toMatch(noLog);
     service.clock.advance(2 * HOUR_MS);
     await service.sweep();
     const made = await report();
     expect(made.checkpoint).toContain('proctoring-recordings/acme\n1\n');
     expect(made.verdict.limit).toMatch(
-      /^Receipts were compared with the log .* Only the checker of the proof would show that: see /,
+      /^The receipts were compared with the log .* Only the checker of the proof would show that: see /,
     );
     const part = await report({ fromMs: service.clock.now() - DAY_MS });
-    expect(part.verdict.limit).toMatch(/missing is not seen by this report, but by the checker of the proof: see /);
+    expect(part.verdict.limit).toMatch(/cannot show whether a receipt is missing\. The checker of the proof can: see /);
     expect(reportText(made)).toContain(made.verdict.limit);
     expect(reportPage(made)).toContain(made.verdict.limit);
   });
@@ -192,11 +192,13 @@ describe('what the answer rests on', () => {
     const made = await report();
     expect(made.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 0 });
     expect(made.compared.join(' ')).toContain(
-      'For each receipt with a signature: the signature with what the receipt says',
+      'For each receipt with a signature, the signature was checked against the content',
     );
     const keyless = await createReport({ ...service.context, signer: undefined }, 'acme');
     expect(keyless.notChecked).toMatchObject({ unsignedReceipts: 0, uncheckedSignatures: 1 });
-    expect(keyless.compared.join(' ')).toContain('No signature was checked, of a receipt or of the checkpoint');
+    expect(keyless.compared.join(' ')).toContain(
+      'No signature was checked, neither of a receipt nor of the checkpoint',
+    );
     expect(reportPage(keyless)).toContain('whose signature was not checked, because the key was not given: 1.');
   });
 });
@@ -313,13 +315,13 @@ describe('what the log of receipts says', () => {
   test('is compared with the receipts: one that was removed keeps the answer from being yes', async () => {
     const whole = await reportOf();
     expect(whole.notChecked).toMatchObject({ missingReceipts: 0, lateInLog: 0 });
-    expect(whole.verdict).toMatchObject({ answer: 'yes', limit: expect.stringMatching(/^Receipts were compared/) });
+    expect(whole.verdict).toMatchObject({ answer: 'yes', limit: expect.stringMatching(/^The receipts were compared/) });
     await service.remove(keyOf(1));
     const made = await reportOf();
     expect(made.notChecked.missingReceipts).toBe(1);
     expect(made.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'missing-receipts' }] });
-    expect(reportPage(made)).toContain('without a receipt that can be read: 1.');
-    expect(reportText(made)).toContain('without a receipt that can be read: 1.');
+    expect(reportPage(made)).toContain('without a readable receipt: 1.');
+    expect(reportText(made)).toContain('without a readable receipt: 1.');
   });
 
   test('that has lost its entries, or all of itself, keeps the answer from being yes', async () => {
@@ -339,7 +341,7 @@ describe('what the log of receipts says', () => {
     expect(without.notChecked).toMatchObject({ missingReceipts: null, unloggedReceipts: 4 });
     expect(without.verdict).toMatchObject({ answer: 'unknown', reasons: [{ code: 'unlogged-receipts' }] });
     const page = reportPage(without);
-    expect(page).toContain('Signed receipts that should be in the log by now, and are not: 4.');
+    expect(page).toContain('Signed receipts that should be in the log by now but are not: 4.');
   });
 
   test('of a deletion that was late stays, whatever becomes of its receipt', async () => {
@@ -410,10 +412,10 @@ test('rows are as many as people read, and the worst; the totals have all', asyn
   );
   expect(made.totals).toMatchObject({ deleted: many + 1, late: many });
   expect(made.verdict.summary).toContain(
-    `${many} recordings were deleted after their deadlines, up to 4 minutes 10 seconds after them.`,
+    `${many} recordings were deleted after their deadlines, by up to 4 minutes 10 seconds.`,
   );
   const page = reportPage(made);
-  expect(page).toContain(`Here are ${MAX_ROWS}; left out: ${many - MAX_ROWS}.`);
+  expect(page).toContain(`This table shows ${MAX_ROWS} rows and leaves out ${many - MAX_ROWS}.`);
 });
 
 test('exams beyond a number have no row of their own, and are in the totals', async () => {
@@ -441,7 +443,7 @@ describe('the page', () => {
     expect(page).not.toMatch(/<script|<link|<img|<iframe|\son\w+=|\sstyle=|url\(|@import|https?:/i);
     expect(style).toMatch(/@page \{ size: A4/);
     expect(page).toContain(
-      'Yes, by the receipts. The one receipt of this period shows a deletion no later than its deadline.',
+      'Yes, according to the receipts. The one receipt of this period shows that the recording was deleted by its deadline.',
     );
   });
 
@@ -519,14 +521,14 @@ describe('the page', () => {
     expect(made.restrictions.items).toMatchObject([{ reason: null, actor: null }]);
     const page = reportPage(made);
     for (const part of [
-      'For this organisation the service is set to 14 days after the assessment, and to 14 days after recording, if it is never',
+      'For this organisation, the service is set to 14 days after the assessment, or 14 days after the start of the recording',
       'The organisation has ordered at most 14 days.',
       'By kind: webcam 1, unknown 2.',
-      'Being deleted, and proven by the next sweep: 1.',
-      'Left over, and deleted by the next sweep: 1.',
+      'Being deleted (the next sweep confirms it): 1.',
+      'Remains of recordings without a description (the next sweep deletes them): 1.',
       'Objects that this service did not make: 1.',
       'Held recordings whose description cannot be read: 1.',
-      'their receipts have expired, and nothing is known.',
+      'their receipts have expired, so nothing is known about them.',
       '<span>cannot be read</span>',
     ]) {
       expect(page).toContain(part);
@@ -558,7 +560,7 @@ describe('the page', () => {
     service.clock.advance(31 * DAY_MS);
     const page = reportPage(await report());
     expect(page).toContain('class="verdict no"');
-    expect(page).toContain('These recordings had to be gone by now, and are still there.');
+    expect(page).toContain('These recordings should have been deleted by now, but are still stored.');
     expect(page).toMatch(/Receipts that cannot be read: 1\.<\/strong> <span class="id">math\/a1\//);
   });
 });
@@ -567,7 +569,7 @@ test('as text it begins with the question and the answer', async () => {
   await service.record();
   const text = reportText(await report());
   expect(text).toMatch(
-    /^Was everything deleted in time\? Yes, by the receipts\. No receipt shows a deletion in this period\. The one /,
+    /^Was everything deleted in time\? Yes, according to the receipts\. No receipt shows a deletion in this period\. The one /,
   );
   expect(text).toMatch(/^Held now +1\n +assessed +0\n +unassessed +1$/m);
   service.clock.advance(31 * DAY_MS);

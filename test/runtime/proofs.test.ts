@@ -38,7 +38,7 @@ test('report: the verdict is the exit code; as a page in a file, and as JSON', a
   const report = (...args: string[]) => installation.run('report', '--tenant', 'acme', ...args);
   const yes = await report('--html', file);
   expect(yes).toMatchObject({ code: 0, stderr: '' });
-  expect(yes.stdout).toMatch(/^Was everything deleted in time\? Yes, by the receipts\. /);
+  expect(yes.stdout).toMatch(/^Was everything deleted in time\? Yes, according to the receipts\. /);
   expect(await readFile(file, 'utf8')).toMatch(/^<!doctype html>/);
   const json = await report('--json', '--from', '2026-01-01');
   expect(JSON.parse(json.stdout)).toMatchObject({ verdict: { answer: expect.any(String) }, totals: { held: 1 } });
