@@ -174,7 +174,7 @@ test('a tampered file does not hold, and nothing of it becomes a part of the pag
   await choose(page, 'keys-file', 'keys.json');
   const result = await check(page);
   expect(result).toMatch(/^✗ The proof does not hold\./);
-  expect(result).toMatch(/it must still be kept \(3\)/);
+  expect(result).toMatch(/the receipt must still be kept \(3\)/);
   expect(result).toContain('<b id="injected">x</b>');
   expect(await page.$('#injected')).toBeNull();
   await look(page);
@@ -195,7 +195,7 @@ test('keys and checkpoints may be pasted, also as the webhook that brought one, 
   const webhook = JSON.stringify({ type: 'recording.deleted', checkpoint: checkpoints.at(-1) });
   await fill(page, '#checkpoints-text', webhook);
   expect(await check(page)).toMatch(
-    /Does the log agree with 2 checkpoints of your own\? The newest covers 200 entries\. Yes/,
+    /Does the log agree with 2 checkpoints that you kept\? The newest covers 200 entries\. Yes/,
   );
   expect(complaints).toEqual([]);
 });
@@ -210,9 +210,11 @@ test('a single receipt is checked, and what it leaves open is said', async () =>
   expect(whole).toMatch(/It is in the log[\s\S]+Whether other receipts were removed or changed/);
   await look(page);
   await choose(page, 'proof', 'moved.json');
-  expect(await check(page)).toMatch(/^✗ The receipt does not hold\.[\s\S]+It is not shown to be in the log/);
+  expect(await check(page)).toMatch(
+    /^✗ The receipt does not hold\.[\s\S]+The file does not show that it is in the log/,
+  );
   await choose(page, 'proof', 'late.json');
-  expect(await check(page)).toMatch(/^✗ The receipt is genuine\. It shows a deletion that came too late\./);
+  expect(await check(page)).toMatch(/^✗ The receipt is genuine\. It shows a deletion after the deadline\./);
   await page.click('[data-language=nl]');
   expect(await textOf(page, '#result')).toMatch(/^✗ Het verwijderingsbewijs is echt\./);
   await page.type('#tenant', 'college');
@@ -225,23 +227,23 @@ test('receipts as responses have them are checked alone, and looked for in a who
   await drop(page, 'erasure.json', 'keys.json');
   await page.waitForFunction("document.querySelector('#keys-chosen').textContent !== ''");
   expect(await check(page)).toMatch(
-    /^✓ The service has signed the receipt\.\s+Organisation \(tenant\) university[\s\S]+it is not shown to be\./,
+    /^✓ The service has signed the receipt\.\s+Organisation \(tenant\) university[\s\S]+Its receipt proof shows that\./,
   );
   await look(page);
   await choose(page, 'proof', 'receipts.jsonl');
-  expect(await check(page)).toMatch(
-    /^✓ The service has signed all receipts\.\s+The signatures of 2 of 2 receipts hold/,
-  );
+  expect(await check(page)).toMatch(/^✓ The service has signed all receipts\.\s+Valid signatures: 2 of 2 receipts\./);
   await choose(page, 'proof', 'no-receipts.json');
   expect(await refusal(page)).toMatch(/^no-receipts\.json cannot be used: it has no receipt\.$/);
   await choose(page, 'proof', 'erasure.json');
   await choose(page, 'checkpoints-file', 'older.note');
-  expect(await refusal(page)).toMatch(/^A receipt alone is not compared with what is given under 3/);
+  expect(await refusal(page)).toMatch(/^A single receipt is not compared with anything under 3/);
   await choose(page, 'proof', 'receipt.json');
-  expect(await refusal(page)).toMatch(/^A receipt alone is not compared/);
+  expect(await refusal(page)).toMatch(/^A single receipt is not compared/);
   await drop(page, 'erasure.json', 'proof.json');
   await page.waitForFunction("document.querySelector('#checkpoints-chosen').textContent.includes('erasure.json')");
-  expect(await check(page)).toMatch(/Can 1 receipt that you hold, or whose hash a webhook names, be found\? Yes\./);
+  expect(await check(page)).toMatch(
+    /Does the proof contain each receipt that you kept, or whose hash a webhook named \(1 receipt\)\? Yes\./,
+  );
   await choose(page, 'checkpoints-file', 'gone.json');
   expect(await check(page)).toMatch(/^✗ The proof does not hold\.[\s\S]+neither in the file nor in the log \(1\)/);
   expect(complaints).toEqual([]);
@@ -270,7 +272,7 @@ test('a check waits for the files that are still being read, and passes over non
   expect(await page.$('#result[hidden]')).not.toBeNull();
   await page.evaluate('release()');
   await page.waitForSelector('#result:not([hidden])');
-  expect(await textOf(page, '#result')).toMatch(/Does the log agree with 1 checkpoint of your own\?/);
+  expect(await textOf(page, '#result')).toMatch(/Does the log agree with 1 checkpoint that you kept\?/);
   // One that is gone by now is not passed over either.
   await page.evaluate("Blob.prototype.arrayBuffer = () => Promise.reject(new Error('gone'))");
   await choose(page, 'checkpoints-file', 'latest.note');
@@ -282,14 +284,14 @@ test('the step from an older checkpoint is checked', async () => {
   const { page, complaints } = await visit();
   await drop(page, 'step.json', 'keys.json');
   await page.waitForFunction("document.querySelector('#proof-chosen').textContent.startsWith('step.json')");
-  expect(await refusal(page)).toMatch(/^Give one checkpoint under 3: the older one/);
+  expect(await refusal(page)).toMatch(/^Add one checkpoint under 3: the older one/);
   await choose(page, 'checkpoints-file', 'older.note');
   expect(await check(page)).toMatch(
     /^✓ The newer checkpoint holds\.\s+The log of organisation \(tenant\) university, from 26 entries to 200 entries/,
   );
   await look(page);
   await choose(page, 'proof', 'half-step.json');
-  expect(await refusal(page)).toMatch(/^The step brings no newer checkpoint/);
+  expect(await refusal(page)).toMatch(/^The step has no newer checkpoint/);
   await choose(page, 'proof', 'step.json');
   await choose(page, 'checkpoints-file', 'latest.note');
   expect(await check(page)).toMatch(/^✗ The newer checkpoint does not hold\.[\s\S]+made for other sizes/);
@@ -317,18 +319,18 @@ describe('what is missing or cannot be used is said', () => {
     const { page } = await visit();
     expect(await refusal(page)).toMatch(/Choose the proof file first/);
     await choose(page, 'proof', 'proof.json');
-    expect(await refusal(page)).toMatch(/Give the keys of the service/);
+    expect(await refusal(page)).toMatch(/Add the keys of the service/);
     await look(page);
     await page.click('#trust');
     await fill(page, '#keys-text', JSON.stringify(keys));
-    expect(await refusal(page)).toMatch(/^Give the keys once/);
+    expect(await refusal(page)).toMatch(/^Add the keys only once/);
     await choose(page, 'keys-file', 'keys.json');
     await page.click('#trust');
-    expect(await refusal(page)).toMatch(/^Give the keys once/);
+    expect(await refusal(page)).toMatch(/^Add the keys only once/);
     await choose(page, 'keys-file');
     await fill(page, '#keys-text', '');
     await page.click('#trust');
-    expect(await check(page)).toMatch(/Who has signed\. The keys came with the proof/);
+    expect(await check(page)).toMatch(/Who signed the proof\. The keys came with the proof/);
   });
 
   test('files that are something else', async () => {
@@ -346,7 +348,7 @@ describe('what is missing or cannot be used is said', () => {
       /^report\.html is a page to read \(HTML or PDF\)\. Copy the checkpoint from it/,
     );
     await choose(page, 'proof', 'other.json');
-    expect(await refusal(page)).toMatch(/^other\.json cannot be used: it is no proof, no receipt and no step\.$/);
+    expect(await refusal(page)).toMatch(/^other\.json cannot be used: it is not a proof, a receipt or a step\.$/);
     await choose(page, 'proof', 'older.note');
     expect(await refusal(page)).toMatch(/^older\.note is a checkpoint[^.]+\. Choose it under 3\.$/);
     await page.click('[data-language=nl]');

@@ -28,17 +28,17 @@ export const USAGE = `Usage:
   receipt-verifier receipt FILE --keys JWKS [--tenant TENANT] [--json] [--language en|nl]
   receipt-verifier consistency OLD [NEW] PROOF --keys JWKS [--tenant TENANT] [--json] [--language en|nl]
 
-check         all receipts of a tenant against its log: the file that GET /v1/proof gives
-receipt       one receipt, and its place in the log; or receipts as responses have them, without their places
-consistency   that the log of the checkpoint NEW, by default the one in PROOF, only adds to that of the checkpoint OLD
+check         checks all receipts of a tenant against its log; FILE is the response to GET /v1/proof
+receipt       checks one receipt and its place in the log, or only the signatures of the receipts in a response
+consistency   checks that the log of checkpoint NEW (default: the one in PROOF) only adds to the log of checkpoint OLD
 
---keys        the public keys of the service, which you got in another way than the proof: its /.well-known/jwks.json
---checkpoint  what you have kept: a checkpoint, a report, webhooks (one, a list, or one in each line), or receipts
---tenant      whose proof, receipt or log it should be
---trust-keys-in-file   instead of --keys; proves only that the file agrees with itself
---json        the result as JSON
+--keys        the public keys of the service (/.well-known/jwks.json), from another source than the proof
+--checkpoint  something that you kept: a checkpoint, a report, webhooks (one, a list, or one per line), or receipts
+--tenant      the tenant that the proof, receipt or log must belong to
+--trust-keys-in-file   use the keys in the file instead of --keys; only proves that the file agrees with itself
+--json        prints the result as JSON
 
-Nothing is sent or fetched. Exit code: 0 it holds, 1 it does not, 2 the command was not used rightly, or a file is of another kind.
+The command uses no network. Exit code: 0 it holds; 1 it does not hold; 2 wrong arguments, or a file of another kind.
 `;
 
 const HOLDS = 0;
@@ -59,12 +59,12 @@ const ADVICE: Readonly<Record<Exclude<Kind, 'unknown'>, string>> = {
   page: 'copy the checkpoint from it into a file of its own',
 };
 
-/** What a command could not use is not passed over. */
+/** An option that a command does not use is an error. */
 const NOT_TAKEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   receipt: {
     checkpoint: 'give the receipt with --checkpoint to `check`, which compares a whole proof with what you kept',
   },
-  consistency: { checkpoint: 'name the checkpoints as OLD and NEW', 'trust-keys-in-file': 'a step brings no keys' },
+  consistency: { checkpoint: 'name the checkpoints as OLD and NEW', 'trust-keys-in-file': 'a step has no keys' },
 };
 
 class UsageError extends Error {}
@@ -75,7 +75,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     return await new Command(args, surroundings).run();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    surroundings.err(`${printable(error.message)}\nHow it is used: receipt-verifier --help\n`);
+    surroundings.err(`${printable(error.message)}\nFor help: receipt-verifier --help\n`);
     return WRONG_USE;
   }
 }
@@ -120,7 +120,7 @@ class Command {
     if (name === 'receipt' && files.length === 1) return this.#receipt(first);
     if (name === 'consistency' && files.length === 2) return this.#consistency(first, undefined, second);
     if (name === 'consistency' && files.length === 3) return this.#consistency(first, second, third ?? '');
-    throw new UsageError(name === undefined ? 'What is to be checked?' : 'These are not the right arguments.');
+    throw new UsageError(name === undefined ? 'What is to be checked?' : 'The arguments are wrong.');
   }
 
   get #words(): typeof en {
@@ -178,7 +178,7 @@ class Command {
     const step = (await this.#readJson(stepPath, 'step')) as { newer?: string | null; hashes: string[] };
     const newer = own ?? step.newer;
     if (newer === undefined || newer === null)
-      throw new UsageError(`${stepPath} brings no newer checkpoint: give one as NEW.`);
+      throw new UsageError(`${stepPath} has no newer checkpoint: give one as NEW.`);
     const keys = await this.#keys(undefined);
     const report = await reportOnStep({ older, newer, hashes: step.hashes }, { keys, ...this.#tenant });
     return { verdict: verdictOfStep(report, words), json: 'refusal' in report ? problemOf(report) : { ...report } };
@@ -196,7 +196,7 @@ class Command {
   async #keys(file: unknown): Promise<PublicKeys> {
     const { keys: path, 'trust-keys-in-file': trusts } = this.#values;
     if (path === undefined && !trusts) {
-      throw new UsageError('--keys is missing: keys that come with a proof prove nothing about who has signed it.');
+      throw new UsageError('--keys is missing. Keys that come with a proof do not prove who signed it.');
     }
     if (path !== undefined && trusts) throw new UsageError('Give --keys or --trust-keys-in-file, not both.');
     const set =
@@ -222,7 +222,7 @@ class Command {
     const { checkpoints } = await this.#readKept(path);
     const [checkpoint, ...others] = checkpoints;
     if (checkpoint !== undefined && others.length === 0) return checkpoint;
-    throw new UsageError(`${path} has ${checkpoints.length} checkpoints, and one is needed.`);
+    throw new UsageError(`${path} has ${checkpoints.length} checkpoints. It must have exactly one.`);
   }
 
   async #readJson(path: string, expected: Kind): Promise<unknown> {

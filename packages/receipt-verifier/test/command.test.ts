@@ -140,8 +140,8 @@ describe('check', () => {
     const { code, out, err } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'old.note');
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^The proof holds\.\nOrganisation \(tenant\) university\./);
-    expect(out).toMatch(/Does the log agree with 1 checkpoint of your own\? The newest covers 16 entries\. Yes\./);
-    expect(out).toContain('Whether the end of the log (104 entries) was written anew');
+    expect(out).toMatch(/Does the log agree with 1 checkpoint that you kept\? The newest covers 16 entries\. Yes\./);
+    expect(out).toContain('Whether the end of the log (104 entries) was rewritten');
     expect(out).toMatch(/Recording \S+ was deleted on [^,]+, 3 hours before its deadline/);
     expect(out).not.toMatch(/No\./);
   });
@@ -150,9 +150,11 @@ describe('check', () => {
     const { code, out } = await runs('check', 'tampered.json', ...KEYS, '--checkpoint', 'all.notes');
     expect(code).toBe(1);
     expect(out).toMatch(/^The proof does not hold\./);
-    expect(out).toMatch(/an entry of the log has no receipt, though it must still be kept \(12\)\n {6}entry \d+/);
+    expect(out).toMatch(
+      /an entry of the log has no receipt, although the receipt must still be kept \(12\)\n {6}entry \d+/,
+    );
     expect(out).toMatch(/and 2 more/);
-    expect(out).toMatch(/Is every receipt there that must still be kept\? No\./);
+    expect(out).toMatch(/Is every receipt that must still be kept in the file\? No\./);
     expect(out).toMatch(/Is the log[^?]+\? Yes\./);
     expect(out.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
   });
@@ -173,7 +175,9 @@ describe('check', () => {
   test('against receipts that webhooks have named', async () => {
     const whole = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.jsonl');
     expect(whole.code).toBe(0);
-    expect(whole.out).toMatch(/Can 3 receipts that you hold, or whose hash a webhook names, be found\? Yes\./);
+    expect(whole.out).toMatch(
+      /Does the proof contain each receipt that you kept, or whose hash a webhook named \(3 receipts\)\? Yes\./,
+    );
     const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'webhooks.json');
     expect(code).toBe(1);
     expect(out).toMatch(/neither in the file nor in the log \(1\)/);
@@ -182,10 +186,10 @@ describe('check', () => {
   test('asks for keys from elsewhere, and says so when there are none', async () => {
     const without = await runs('check', 'proof.json');
     expect([without.code, without.out]).toEqual([2, '']);
-    expect(without.err).toMatch(/^--keys is missing: keys that come with a proof prove nothing/);
+    expect(without.err).toMatch(/^--keys is missing\. Keys that come with a proof do not prove/);
     const trusting = await runs('check', 'proof.json', '--trust-keys-in-file');
     expect(trusting.code).toBe(0);
-    expect(trusting.out).toMatch(/Who has signed\. The keys came with the proof/);
+    expect(trusting.out).toMatch(/Who signed the proof\. The keys came with the proof/);
     expect(await runs('check', 'proof.json', '--keys', 'other-keys.json')).toMatchObject({ code: 1 });
   });
 
@@ -194,15 +198,15 @@ describe('check', () => {
     expect(code).toBe(1);
     for (const [what, count] of [
       ['the checkpoint', 1],
-      ['a checkpoint that you hold', 1],
+      ['a checkpoint that you kept', 1],
       ['a receipt', 62],
     ]) {
       expect(out).toContain(`- ${what} is signed by a key that is not among those given (${count})\n`);
     }
     expect(out).toContain(
-      '      and 52 more\n      The service may have replaced its key: get its public keys again, and',
+      '      and 52 more\n      The service may have replaced its key. Download its public keys again, and',
     );
-    expect(out).not.toContain('not one that the service has signed');
+    expect(out).not.toContain('the service has not signed');
     expect(out).toContain('Was each recording whose receipt has a valid signature deleted before its deadline? Yes.');
   });
 
@@ -214,7 +218,7 @@ describe('check', () => {
   test('of a file that was put away: it holds, and what came since is not in it', async () => {
     const { code, out } = await runsAt(NOW_MS + 90 * DAY_MS, 'check', 'proof.json', ...KEYS);
     expect(code).toBe(0);
-    expect(out).toMatch(/What happened since the file was made, by its own account 90 days ago\./);
+    expect(out).toMatch(/What happened after the file was made, which by its own account was 90 days ago\./);
   });
 
   test('of a file that begins with a byte order mark', async () => {
@@ -239,7 +243,7 @@ describe('check', () => {
     [
       'young-proof.json',
       0,
-      ['Is the log, which has 0', 'Are all receipts signed by the service, and of this org', 'Is every', 'Was each'],
+      ['Is the log (0', 'Are all receipts signed by the service, and of this org', 'Is every', 'Was each'],
     ],
     ['unlogged-proof.json', 1, ['Was each recording']],
     ['unsigned-proof.json', 1, []],
@@ -250,14 +254,14 @@ describe('check', () => {
     const answered = out.split('\n').filter((line) => line.endsWith(' Yes.'));
     expect(answered).toEqual(questions.map((question) => expect.stringContaining(question)));
     const isWithoutLog = !['young-proof.json', 'cut-proof.json'].includes(path);
-    expect(out.includes('There is no signed log yet: receipts are only signed')).toBe(isWithoutLog);
+    expect(out.includes('There is no signed log yet, so only the signatures could be checked')).toBe(isWithoutLog);
   });
 
   test('of entries in another order: their hash is another', async () => {
     const { code, out } = await runs('check', 'moved-proof.json', ...KEYS);
     expect([code, out]).toEqual([
       1,
-      expect.stringContaining('120 entries, as the checkpoint says, but their hash is another'),
+      expect.stringContaining('120 entries, as the checkpoint says, but with a different hash'),
     ]);
   });
 
@@ -293,9 +297,9 @@ describe('check', () => {
 describe('receipt', () => {
   test.each([
     ['receipt.json', 0, /^The receipt holds\.[\s\S]+It is in the log/],
-    ['young.json', 0, /^The receipt holds\.[\s\S]+too young to be in the log/],
-    ['unlogged.json', 1, /^The receipt does not hold\.[\s\S]+not shown to be in the log/],
-    ['late.json', 1, /^The receipt is genuine. It shows a deletion that came too late\.[\s\S]+after its deadline/],
+    ['young.json', 0, /^The receipt holds\.[\s\S]+too new to be in the log/],
+    ['unlogged.json', 1, /^The receipt does not hold\.[\s\S]+does not show that it is in the log/],
+    ['late.json', 1, /^The receipt is genuine. It shows a deletion after the deadline\.[\s\S]+after its deadline/],
     ['spoiled-receipt.json', 1, /^The receipt does not hold\.\n\nWhat was found:\n {2}- "inclusion" is not an object/],
   ])('of %s: exit code %i', async (path, expected, words) => {
     const { code, out } = await runs('receipt', path, ...KEYS);
@@ -306,7 +310,7 @@ describe('receipt', () => {
   test('of another tenant than the one that was named', async () => {
     expect(await runs('receipt', 'receipt.json', ...KEYS, '--tenant', TENANT)).toMatchObject({ code: 0 });
     const { code, out } = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college');
-    expect([code, out]).toEqual([1, expect.stringMatching(/^The receipt does not hold\.[\s\S]+of another tenant/)]);
+    expect([code, out]).toEqual([1, expect.stringMatching(/^The receipt does not hold\.[\s\S]+another tenant/)]);
     const json = await runs('receipt', 'receipt.json', ...KEYS, '--tenant', 'college', '--json');
     expect(JSON.parse(json.out)).toMatchObject({ holds: false, isInLog: true, isInTime: true, isExpected: false });
   });
@@ -323,12 +327,12 @@ describe('receipt', () => {
     expect([code, out]).toEqual([
       1,
       expect.stringMatching(
-        /^The receipt does not hold\.\n\nWhat was found:\n {2}- it is signed by a key that is not among those given\n {6}The service may have replaced its key: get its public keys again, and compare/,
+        /^The receipt does not hold\.\n\nWhat was found:\n {2}- it is signed by a key that is not among those given\n {6}The service may have replaced its key\. Download its public keys again, and compare/,
       ),
     ]);
     const dutch = await runs('receipt', 'receipt.json', '--keys', 'other-keys.json', '--language', 'nl');
     expect(dutch.out).toMatch(
-      /ondertekend met een sleutel die niet bij de gegeven sleutels zit\n.+ haal de openbare sleutels opnieuw op/,
+      /ondertekend met een sleutel die niet bij de gegeven sleutels zit\n.+ Haal de openbare sleutels opnieuw op/,
     );
   });
 });
@@ -345,7 +349,7 @@ describe('receipts as responses have them', () => {
       expect(out).toMatch(
         /The deletion:\n {2}Recording recording-119 was deleted on [^,]+, 3 hours before its deadline/,
       );
-      expect(out).toContain('Whether it is in the log: it is not shown to be.');
+      expect(out).toContain('Whether it is in the log. Its receipt proof shows that.');
       expect(out).not.toContain('What was checked');
     },
   );
@@ -356,23 +360,23 @@ describe('receipts as responses have them', () => {
       const { code, out } = await runs('receipt', path, ...KEYS);
       expect(code).toBe(0);
       expect(out).toMatch(
-        /^The service has signed all receipts\.\nThe signatures of 15 of 15 receipts hold\. Organisation \(tenant\) university\.\n/,
+        /^The service has signed all receipts\.\nValid signatures: 15 of 15 receipts\. Organisation \(tenant\) university\.\n/,
       );
       expect(out.match(/Recording \S+ was deleted/g)).toHaveLength(11);
       expect(out).toMatch(/- and 5 more\n/);
-      expect(out).toContain('Whether they are in the log: they are not shown to be.');
+      expect(out).toContain('Whether they are in the log. The receipt proof of each shows that.');
     },
   );
 
   test('of several of which some do not hold: which, and why', async () => {
     const { code, out } = await runs('receipt', 'mixed.json', ...KEYS);
     expect(code).toBe(1);
-    expect(out).toMatch(/^Not all of the receipts hold\.\nThe signatures of 2 of 5 receipts hold\./);
+    expect(out).toMatch(/^Not all of the receipts hold\.\nValid signatures: 2 of 5 receipts\./);
     expect(out).toMatch(
       /is signed by a key that is not among those given \(1\)\n {6}receipt 2 of the file\n {6}The service may have/,
     );
-    expect(out).toMatch(/not one that the service has signed \(1\)\n {6}receipt 3 of the file: this is not a JWS\n/);
-    expect(out).toMatch(/has no signature: it proves nothing \(1\)\n {6}receipt 4 of the file\n/);
+    expect(out).toMatch(/the service has not signed a receipt \(1\)\n {6}receipt 3 of the file: this is not a JWS\n/);
+    expect(out).toMatch(/has no signature, so it proves nothing \(1\)\n {6}receipt 4 of the file\n/);
     expect(out).toMatch(/after its deadline \(1\)\n {6}recording-late/);
     const json = await runs('receipt', 'mixed.json', ...KEYS, '--json');
     expect(JSON.parse(json.out)).toMatchObject({ holds: false, receipts: 5, signed: 2, findings: { length: 4 } });
@@ -387,7 +391,7 @@ describe('receipts as responses have them', () => {
     const other = await runs('receipt', 'one.json', ...KEYS, '--tenant', 'college');
     expect([other.code, other.out]).toEqual([
       1,
-      expect.stringMatching(/^The receipt does not hold\.[\s\S]+of another tenant/),
+      expect.stringMatching(/^The receipt does not hold\.[\s\S]+another tenant/),
     ]);
   });
 
@@ -400,7 +404,9 @@ describe('receipts as responses have them', () => {
           ? [1, expect.stringMatching(/neither in the file nor in the log \(1\)\n {6}recording-removed\n/)]
           : [
               0,
-              expect.stringMatching(/Can \d+ receipts? that you hold, or whose hash a webhook names, be found\? Yes\./),
+              expect.stringMatching(
+                /each receipt that you kept, or whose hash a webhook named \(\d+ receipts?\)\? Yes\./,
+              ),
             ],
       );
     },
@@ -410,7 +416,7 @@ describe('receipts as responses have them', () => {
     const { code, out } = await runs('check', 'proof.json', ...KEYS, '--checkpoint', 'unsigned.json');
     expect([code, out]).toEqual([
       0,
-      expect.stringContaining('- What became of 1 receipt that you hold without a signature.'),
+      expect.stringContaining('- What happened to 1 receipt that you kept without a signature.'),
     ]);
   });
 });
@@ -433,7 +439,7 @@ test.each([
   [
     'a step made for another size',
     ['early.note', 'latest.note', 'step.json'],
-    /made for other sizes[^.]+from 3 entries to 120 entries\. Ask for the one with size=3\./,
+    /made for other sizes[^.]+from 3 entries to 120 entries\. Request the one with size=3\./,
   ],
   [
     'checkpoints that were swapped',
@@ -443,7 +449,7 @@ test.each([
   [
     'another log of the size',
     ['old.note', 'fork.note', 'step.json'],
-    /not shown that the log of 119 entries begins as the checkpoint of 16 entries says/,
+    /does not show that the log of 119 entries begins with the log of 16 entries/,
   ],
 ])('consistency: of %s it says so', async (_name, files, words) => {
   const { code, out } = await runs('consistency', ...files, ...KEYS);
@@ -455,13 +461,13 @@ describe('a file of another kind is wrong input, and no finding', () => {
   test.each([
     [
       'check receipt.json',
-      'receipt.json: this is a receipt proof (one receipt, with its place in the log): use `receipt`.',
+      'receipt.json: this is a receipt proof (one receipt with its place in the log): use `receipt`.',
     ],
     ['check keys.json', 'keys.json: this is a set of keys: give it with --keys.'],
     ['check whole-step.json', 'whole-step.json: this is a step between two checkpoints: use `consistency`.'],
     [
       'check old.note',
-      'old.note: this is a checkpoint, or something that brought one: give it with --checkpoint, or to `consistency`.',
+      'old.note: this is a checkpoint, or something that contains one: give it with --checkpoint, or to `consistency`.',
     ],
     [
       'check report.html',
@@ -470,8 +476,8 @@ describe('a file of another kind is wrong input, and no finding', () => {
     ['check no-keys.json', 'no-keys.json: this is not a whole proof.'],
     ['receipt proof.json', 'proof.json: this is a whole proof: use `check`.'],
     ['consistency old.note proof.json', 'proof.json: this is a whole proof: use `check`.'],
-    ['consistency old.note step.json', 'step.json brings no newer checkpoint: give one as NEW.'],
-    ['consistency all.notes latest.note step.json', 'all.notes has 41 checkpoints, and one is needed.'],
+    ['consistency old.note step.json', 'step.json has no newer checkpoint: give one as NEW.'],
+    ['consistency all.notes latest.note step.json', 'all.notes has 41 checkpoints. It must have exactly one.'],
     [
       'check proof.json --checkpoint report.html',
       'report.html: this is a page to read (HTML or PDF): copy the checkpoint from it into a file of its own.',
@@ -492,7 +498,7 @@ describe('a file of another kind is wrong input, and no finding', () => {
     ],
   ])('%s', async (line, said) => {
     const { code, out, err } = await runs(...line.split(' '), ...KEYS);
-    expect([code, out, err]).toEqual([2, '', `${said}\nHow it is used: receipt-verifier --help\n`]);
+    expect([code, out, err]).toEqual([2, '', `${said}\nFor help: receipt-verifier --help\n`]);
   });
 
   test('keys', async () => {
@@ -522,7 +528,7 @@ test.each([
 ])('is not used rightly: %j', async (args) => {
   const { code, out, err } = await runs(...args);
   expect([code, out]).toEqual([2, '']);
-  expect(err).toMatch(/^[^\n]+\nHow it is used: receipt-verifier --help\n$/);
+  expect(err).toMatch(/^[^\n]+\nFor help: receipt-verifier --help\n$/);
 });
 
 test.each([
@@ -538,14 +544,14 @@ test.each([
   ['check proof.json --tenant college --tenant university', '--tenant is given twice'],
 ])('passes over no option: %s', async (line, said) => {
   const { code, out, err } = await runs(...line.split(' '), ...KEYS);
-  expect([code, out, err]).toEqual([2, '', `${said}\nHow it is used: receipt-verifier --help\n`]);
+  expect([code, out, err]).toEqual([2, '', `${said}\nFor help: receipt-verifier --help\n`]);
 });
 
-test('a step brings no keys that could be trusted', async () => {
+test('a step has no keys that could be trusted', async () => {
   const { code, err } = await runs('consistency', 'old.note', 'whole-step.json', '--trust-keys-in-file');
   expect([code, err]).toEqual([
     2,
-    expect.stringContaining('`consistency` takes no --trust-keys-in-file: a step brings no keys.'),
+    expect.stringContaining('`consistency` takes no --trust-keys-in-file: a step has no keys.'),
   ]);
 });
 

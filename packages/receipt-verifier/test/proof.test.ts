@@ -148,8 +148,8 @@ test('of what is missing it is said that it may be newer than the file, where it
   const made = 'the file was made on 2026-11-30T12:00:00.000Z';
   const later = deletion('later', -1);
   const hash = hashOfReceipt(later.jws);
-  const newer = `of a deletion on 2026-12-01T12:00:00.000Z, and ${made}: it may be newer than the file. Take a new proof`;
-  const ifNewer = 'if it is newer than the file, which was made on 2026-11-30T12:00:00.000Z, take a new proof';
+  const newer = `of a deletion on 2026-12-01T12:00:00.000Z, and ${made}: it may be newer than the file. Download a new proof`;
+  const ifNewer = 'if it is newer than the file, which was made on 2026-11-30T12:00:00.000Z, download a new proof';
   const earlier = deletion('earlier', 1);
   const rows: [HeldReceipt, string][] = [
     [{ jws: later.jws }, `recording-later: ${newer}`],

@@ -109,7 +109,7 @@ describe('the step between two checkpoints', () => {
     }
   });
 
-  test('does not hold for a log that was written anew', async () => {
+  test('does not hold for a log that was rewritten', async () => {
     const rewritten = checkpointOf(['x', ...entries.slice(1)], key);
     expect(await checkConsistency({ ...(await step(7, 100)), newer: rewritten }, TENANT, keys)).toBe(false);
     expect(await checkConsistency({ ...(await step(7, 100)), hashes: [] }, TENANT, keys)).toBe(false);

@@ -15,38 +15,39 @@ export const nl: Words = {
   findingsTitle: 'Wat is gevonden',
 
   askedLog: (entries) =>
-    `Is het logboek, met ${entries}, het logboek dat de dienst heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
+    `Is het logboek (${entries}) precies zoals de dienst het heeft ondertekend, zonder dat er iets is gewijzigd, weggehaald, ingevoegd of verplaatst?`,
   askedHeld: (checkpoints, entries) =>
-    `Komt het logboek overeen met ${checkpoints} van uzelf? Het nieuwste gaat over ${entries}.`,
-  askedKept: (receipts) => `Is terug te vinden wat u hebt, of waarvan een webhook de hash noemt (${receipts})?`,
+    `Komt het logboek overeen met ${checkpoints} uit uw bezit? Het nieuwste gaat over ${entries}.`,
+  askedKept: (receipts) =>
+    `Bevat het bewijs elk verwijderingsbewijs dat u hebt bewaard, of waarvan een webhook de hash noemde (${receipts})?`,
   askedReceipts: (receipts) =>
-    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek, behalve als ze te nieuw zijn? De handtekeningen van ${receipts} kloppen.`,
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, van deze organisatie, en opgenomen in het logboek (behalve als ze te nieuw zijn)? Geldige handtekeningen: ${receipts}.`,
   askedSignatures: (receipts) =>
-    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, en van deze organisatie? De handtekeningen van ${receipts} kloppen.`,
-  askedComplete: 'Is elk verwijderingsbewijs aanwezig dat nog bewaard moet worden?',
+    `Zijn alle verwijderingsbewijzen door de dienst ondertekend, en van deze organisatie? Geldige handtekeningen: ${receipts}.`,
+  askedComplete: 'Staat elk verwijderingsbewijs dat nog bewaard moet worden in het bestand?',
   askedDeadlines: 'Is elke opname met een verwijderingsbewijs vóór haar termijn verwijderd?',
   askedSignedDeadlines:
     'Is elke opname waarvan het verwijderingsbewijs een geldige handtekening heeft, vóór haar termijn verwijderd?',
   answered: (question, isSo) => `${question} ${isSo ? 'Ja.' : 'Nee.'}`,
 
   noLog:
-    'Of er een verwijderingsbewijs is weggehaald. Er is nog geen ondertekend logboek: de bewijzen zijn alleen ondertekend, en hoeveel het er zijn, zegt alleen het bestand.',
+    'Of er een verwijderingsbewijs is weggehaald. Er is nog geen ondertekend logboek. Alleen de handtekeningen konden worden gecontroleerd, en hoeveel bewijzen er zijn, zegt alleen het bestand.',
   notHeld:
     'Of dit het nieuwste logboek is, en of het in zijn geheel is herschreven. Bewaar de controlepunten die de dienst met webhooks en rapporten meestuurt, en vergelijk het volgende bewijs daarmee.',
-  heldUnsigned: (receipts) => `Wat er is gebeurd met ${receipts} uit uw bezit zonder handtekening.`,
+  heldUnsigned: (receipts) => `Wat er is gebeurd met ${receipts} zonder handtekening uit uw bezit.`,
   notCovered: (entries) =>
-    `Of het einde van het logboek (${entries}) is herschreven: het is jonger dan uw nieuwste controlepunt.`,
+    `Of het einde van het logboek (${entries}) is herschreven. Dat deel is nieuwer dan uw nieuwste controlepunt.`,
   keysFromFile:
-    'Wie heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
-  since: (age) => `Wat er is gebeurd sinds het bestand is gemaakt, volgens zijn eigen opgave ${age} geleden.`,
+    'Wie het bewijs heeft ondertekend. De sleutels kwamen met het bewijs mee, dus wie het bewijs maakte, kan ook de sleutels hebben gemaakt. Haal ze langs een andere weg op en controleer opnieuw.',
+  since: (age) => `Wat er is gebeurd nadat het bestand is gemaakt. Dat was volgens zijn eigen opgave ${age} geleden.`,
   expired: (receipts) =>
-    `Wat er stond in ${receipts} waarvan de bewaartijd voorbij is. Zulke bewijzen worden niet meer bewaard; alleen hun plaats in het logboek is gecontroleerd.`,
+    `De inhoud van verlopen verwijderingsbewijzen (${receipts}). Ze worden niet meer bewaard; alleen hun plaats in het logboek is gecontroleerd.`,
   replaced: (receipts) =>
-    `Wat er stond in ${receipts} waarvoor een ander van dezelfde opname in de plaats is gekomen; alleen hun plaats in het logboek is gecontroleerd.`,
+    `De inhoud van vervangen verwijderingsbewijzen (${receipts}). Voor elk is een ander van dezelfde opname in de plaats gekomen; alleen hun plaats in het logboek is gecontroleerd.`,
   notYetLogged: (receipts) =>
-    `De plaats in het logboek van ${receipts}, te nieuw om er een te hebben. Elke handtekening klopt.`,
+    `De plaats in het logboek van de nieuwste verwijderingsbewijzen (${receipts}). Ze zijn te nieuw om er een te hebben. Elke handtekening is geldig.`,
   beyond:
-    'Of er opnamen waren waarvan de dienst niets wist, en of iemand er eerder een heeft gekopieerd. Dat kan geen verwijderingsbewijs laten zien.',
+    'Of er opnamen waren waarvan de dienst niets wist, en of iemand een opname vóór de verwijdering heeft gekopieerd. Dat kan geen verwijderingsbewijs laten zien.',
 
   before: (recording, deletedAt, lead, deadline) =>
     `Opname ${recording} is verwijderd op ${deletedAt}, ${lead} vóór de termijn van ${deadline}.`,
@@ -56,7 +57,7 @@ export const nl: Words = {
   found: (problem, count) => `${problem} (${count})`,
   more: (count) => `en nog ${count}`,
   newKey:
-    'Misschien heeft de dienst zijn sleutel vervangen: haal de openbare sleutels opnieuw op, en vergelijk ze langs een andere weg.',
+    'Misschien heeft de dienst zijn sleutel vervangen. Haal de openbare sleutels opnieuw op, en controleer ze langs een andere weg.',
 
   receiptHolds: 'Het verwijderingsbewijs klopt.',
   receiptLate: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
@@ -65,37 +66,36 @@ export const nl: Words = {
   receiptOf: (tenant, exam, attempt) => `Organisatie ${tenant}, examen ${exam}, poging ${attempt}.`,
   receiptInLog: 'Het staat in het logboek dat de dienst heeft ondertekend.',
   receiptWaiting: 'Het is nog te nieuw om in het logboek te staan. Vraag over twee dagen opnieuw om het bewijs.',
-  receiptNotInLog: 'Er is niet aangetoond dat het in het logboek staat dat de dienst heeft ondertekend.',
+  receiptNotInLog: 'Het bestand toont niet aan dat het in het logboek staat dat de dienst heeft ondertekend.',
   oneReceipt: {
     signed: 'De dienst heeft het verwijderingsbewijs ondertekend.',
     late: 'Het verwijderingsbewijs is echt. Het laat zien dat de verwijdering te laat kwam.',
     fail: 'Het verwijderingsbewijs klopt niet.',
     notInLog:
-      'Of het in het logboek staat: dat is niet aangetoond. De receipt-proof ervan laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+      'Of het in het logboek staat. Het bewijs van deze ene verwijdering (receipt proof) laat dat zien. Een volledig bewijs ook, als u dit bestand toevoegt als iets wat u hebt bewaard.',
   },
   severalReceipts: {
     signed: 'De dienst heeft alle verwijderingsbewijzen ondertekend.',
     late: 'De verwijderingsbewijzen zijn echt. Ze laten zien dat niet alles op tijd is verwijderd.',
     fail: 'Niet alle verwijderingsbewijzen kloppen.',
     notInLog:
-      'Of ze in het logboek staan: dat is niet aangetoond. De receipt-proof van elk laat dat zien, of een volledig bewijs, als u dit bestand geeft als iets wat u hebt bewaard.',
+      'Of ze in het logboek staan. Het bewijs van elke verwijdering (receipt proof) laat dat zien. Een volledig bewijs ook, als u dit bestand toevoegt als iets wat u hebt bewaard.',
   },
   receiptsSigned: (signed, receipts, tenants) =>
-    `De handtekeningen van ${signed} van ${receipts} kloppen. Organisatie ${tenants}.`,
+    `Geldige handtekeningen: ${signed} van ${receipts}. Organisatie ${tenants}.`,
   deletionTitle: 'De verwijdering',
   beyondReceipt:
-    'Of andere verwijderingsbewijzen zijn weggehaald of gewijzigd, en of het logboek overeenkomt met controlepunten van uzelf. Dat laat een volledig bewijs zien.',
+    'Of andere verwijderingsbewijzen zijn weggehaald of gewijzigd, en of het logboek overeenkomt met controlepunten uit uw bezit. Dat laat een volledig bewijs zien.',
   consistencyHolds: 'Het nieuwere controlepunt klopt.',
   consistencyFails: 'Het nieuwere controlepunt klopt niet.',
   consistencyOf: (tenant, older, newer) => `Het logboek van organisatie ${tenant}, van ${older} naar ${newer}.`,
-  onlyAddedTo:
-    'Begint het logboek van het nieuwere controlepunt zoals het oudere zegt, en is er alleen aan toegevoegd? Ja.',
-  beyondStep: 'Wat er in de regels staat, en of hun verwijderingsbewijzen er zijn. Dat laat een volledig bewijs zien.',
+  onlyAddedTo: 'Begint het nieuwere logboek met het hele oudere logboek, en is er daarna alleen aan toegevoegd? Ja.',
+  beyondStep: 'Wat er in de regels staat, en of hun verwijderingsbewijzen bestaan. Dat laat een volledig bewijs zien.',
   steps: {
     'not-shown': (older, newer, size) =>
-      `Er is niet aangetoond dat het logboek van ${newer} begint zoals het controlepunt van ${older} zegt. Is de stap voor een andere grootte gemaakt, vraag dan om die met size=${size}.`,
+      `De stap toont niet aan dat het logboek van ${newer} begint met het logboek van ${older}. Is de stap voor een andere grootte gemaakt, vraag dan die met size=${size} op.`,
     'other-sizes': (older, newer, size) =>
-      `De stap is voor andere groottes gemaakt: met deze hashes kom je niet van ${older} naar ${newer}. Vraag om de stap met size=${size}.`,
+      `De stap is voor andere groottes gemaakt: de hashes leiden niet van ${older} naar ${newer}. Vraag de stap met size=${size} op.`,
     backwards: (older, newer) =>
       `Het controlepunt dat het oudere moet zijn, heeft ${older}, het nieuwere ${newer}. Misschien zijn ze verwisseld.`,
   },
@@ -121,8 +121,9 @@ export const nl: Words = {
     sizes: (entries, size) => `${entries} regels, en het controlepunt heeft er ${size}`,
     otherHash: (entries) => `${entries} regels, zoals het controlepunt zegt, maar met een andere hash`,
     newer: (deletedAt, madeAt) =>
-      `van een verwijdering op ${deletedAt}, en het bestand is gemaakt op ${madeAt}: het kan nieuwer zijn dan het bestand. Haal een nieuw bewijs`,
-    ifNewer: (madeAt) => `als het nieuwer is dan het bestand, dat is gemaakt op ${madeAt}, haal dan een nieuw bewijs`,
+      `van een verwijdering op ${deletedAt}, en het bestand is gemaakt op ${madeAt}: het kan nieuwer zijn dan het bestand. Haal een nieuw bewijs op`,
+    ifNewer: (madeAt) =>
+      `als het nieuwer is dan het bestand, dat is gemaakt op ${madeAt}, haal dan een nieuw bewijs op`,
     ofOther: (tenant) => `het is van organisatie ${tenant}`,
     checkpointOf: (size) => `een controlepunt van ${size} regels`,
     late: (recording, seconds) => `${recording}, ${seconds} s te laat`,
