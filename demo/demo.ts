@@ -1,4 +1,4 @@
-// Walks one real recording through its whole life, against a service that it starts itself: npm run demo
+// Starts a service, then records, plays back, assesses and deletes one recording: npm run demo
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -47,7 +47,7 @@ try {
   await ready();
   say('service', `started at ${base}, on ${process.env.S3_ENDPOINT ?? 'the embedded store'}`);
   await walk();
-  say('done', 'one life of a recording, from consent to receipt');
+  say('done', 'one recording, from consent to receipt');
 } catch (error) {
   process.stderr.write(Buffer.concat(log));
   throw error;
@@ -97,11 +97,11 @@ async function walk(): Promise<void> {
 
   const link = await reviewer.playbackLink(recording, 'assessment');
   const played = Buffer.from(await (await fetch(link.url)).arrayBuffer());
-  if (sha256(played) !== sha256(file)) throw new Error('what is played back is not what was recorded');
+  if (sha256(played) !== sha256(file)) throw new Error('the played bytes differ from the recorded bytes');
   const seek = await fetch(link.url, { headers: { range: 'bytes=6000000-6000099' } });
   say(
     'playback',
-    `${played.length} bytes, identical (SHA-256 ${sha256(file).slice(0, 12)}…); a seek answers ${seek.status}`,
+    `${played.length} bytes, identical (SHA-256 ${sha256(file).slice(0, 12)}…); a seek responds ${seek.status}`,
   );
 
   const early = await command('sweep', '--json');
@@ -111,7 +111,7 @@ async function walk(): Promise<void> {
   const assessed = await assessor.assess(at, new Date());
   say(
     'assess',
-    `completed ${assessed.completedAt}; with a retention of ${RETENTION_SECONDS} s: delete by ${assessed.deleteBy}`,
+    `completed ${assessed.completedAt}; deadline ${assessed.deleteBy} (this demo keeps recordings for ${RETENTION_SECONDS} s)`,
   );
 
   await wait(Math.max(0, Date.parse(assessed.deleteBy) - Date.now()) + 200);
@@ -119,14 +119,14 @@ async function walk(): Promise<void> {
   if (swept.deleted.recordings < 1) throw new Error(`the sweep deleted nothing: ${JSON.stringify(swept)}`);
   say(
     'sweep',
-    `after it: ${swept.deleted.recordings} deleted, ${swept.deleted.bytes} bytes, ${swept.requests} requests to the store`,
+    `after the deadline: ${swept.deleted.recordings} deleted, ${swept.deleted.bytes} bytes, ${swept.requests} requests to the store`,
   );
 
   const gone = await reviewer.get(recording).catch((error: unknown) => error);
-  if (!(gone instanceof ApiError) || gone.status !== 410) throw new Error('the recording is still answered');
-  say('gone', `the recording answers 410 ${gone.code}; its playback link ${(await fetch(link.url)).status}`);
+  if (!(gone instanceof ApiError) || gone.status !== 410) throw new Error('the recording is still available');
+  say('gone', `the recording is 410 ${gone.code}, its playback link ${(await fetch(link.url)).status}`);
   const { reason, deadline, verifiedAt, objects } = gone.problem.receipt as Receipt;
-  say('receipt', `${objects} objects deleted for "${reason}", deadline ${deadline}, verified empty ${verifiedAt}`);
+  say('receipt', `${objects} objects deleted, reason ${reason}, deadline ${deadline}, nothing left at ${verifiedAt}`);
 }
 
 async function client(scope: string, bound: Partial<AttemptPath> = {}): Promise<ProctoringRecordings> {
@@ -137,7 +137,7 @@ function token(scope: string, bound: { exam?: string; attempt?: string } = {}): 
   return signToken(env.AUTH_SHARED_SECRET, { tenant: TENANT, scope, sub: 'demo', ...bound }, 600_000, Date.now());
 }
 
-/** Runs a command of the binary; its JSON document. */
+/** Runs a command of the service, and returns its JSON report. */
 function command(...args: string[]): Promise<SweepReport> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--conditions=source', MAIN, ...args], {
@@ -171,7 +171,7 @@ function say(step: string, line: string): void {
   process.stdout.write(`  ${step.padEnd(9)} ${line}\n`);
 }
 
-/** One line that fills up on a terminal; one line at the end elsewhere. */
+/** On a terminal, one line with a growing bar. Elsewhere, one line at the end. */
 function progress(step: string, done: number, all: number, line: string): void {
   const bar = '█'.repeat(done).padEnd(all, '░');
   if (process.stdout.isTTY)
