@@ -1,4 +1,4 @@
-// What a report compares with what, by which rules, what it never checks, and how its reader can check it.
+// The explanations in a report: what was compared, the rules, what is never checked, and how its reader can check it.
 import { inWords, SECOND_MS } from '../model/durations.ts';
 import type { Report } from './report-schema.ts';
 
@@ -27,7 +27,7 @@ export function comparedWith({
   ];
 }
 
-/** The policy, and the settings that hold. */
+/** The rules of the policy, and the current settings. */
 export function rulesOf(settings: Report['settings']): string[] {
   const { ceilingSeconds, deletionMarginSeconds, logRetentionSeconds, tenantOrderSeconds } = settings;
   const { afterAssessment, unassessed } = retentionOf(settings);
@@ -47,7 +47,7 @@ export function rulesOf(settings: Report['settings']): string[] {
   ];
 }
 
-/** How long recordings of the organisation are kept, in words: the shortest of what is set, ordered and allowed. */
+/** How long recordings of the organisation are kept, in words: the shortest of the setting, the tenant's order and the limit. */
 export function retentionOf(settings: Report['settings']): {
   readonly afterAssessment: string;
   readonly unassessed: string;
@@ -61,7 +61,7 @@ function words(seconds: number): string {
   return inWords(seconds * SECOND_MS);
 }
 
-/** What no report checks. */
+/** What a report cannot check. */
 export function neverChecked({ isLogCompared }: { readonly isLogCompared: boolean }): string[] {
   const what = isLogCompared
     ? 'Whether the log of receipts was rewritten without some of them.'

@@ -1,4 +1,4 @@
-// The totals of a report, by exam and of all: bounded, however many exams there are.
+// The totals of a report, for each exam and for all. The number of exams with a row of their own is limited.
 import type { RecordingKind } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { ReportedExam } from './report-schema.ts';
@@ -6,7 +6,7 @@ import type { ReportedExam } from './report-schema.ts';
 /** `exam-2` before `exam-10`. */
 const collator = new Intl.Collator('en', { numeric: true });
 
-/** Exams with a row of their own. */
+/** The most exams that have a row of their own. */
 export const MAX_EXAMS = 500;
 
 type Time = 'earliestDeletableFrom' | 'earliestDeleteBy' | 'latestDeleteBy' | 'latestDeleteByIfAssessed';
@@ -30,7 +30,7 @@ const COUNTED = [
 export interface HeldTimes {
   readonly deletableFromMs: number;
   readonly deadlineMs: number;
-  /** The latest deadline that an assessment can still set. Undefined: none can. */
+  /** The latest deadline that an assessment can still set. Undefined: no assessment can set one. */
   readonly latestIfAssessedMs: number | undefined;
 }
 
@@ -71,7 +71,7 @@ class Sums {
 export class ExamTotals {
   readonly #all = new Sums();
   readonly #byExam = new Map<string, Sums>();
-  /** Their names alone. */
+  /** The names of exams without a row. */
   readonly #leftOut = new Set<string>();
 
   addBegun(exam: string): void {
@@ -86,7 +86,7 @@ export class ExamTotals {
     });
   }
 
-  /** Of one that is held; undefined where nothing says it. */
+  /** Counts the kind of a held recording. Undefined: the kind is unknown. */
   addKind(exam: string, kind: RecordingKind | undefined): void {
     this.#each(exam, (sums) => sums.count(kind ?? 'kindUnknown'));
   }

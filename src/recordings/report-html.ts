@@ -1,4 +1,4 @@
-// The pieces of the page of a report: escaped text, times, lists, and tables that a phone shows as cards.
+// The building blocks of a report's page: escaped text, times, lists, and tables that a phone shows as cards.
 import { inWords, SECOND_MS } from '../model/durations.ts';
 import { inDigits, minuteOf } from './report-verdict.ts';
 
@@ -17,7 +17,7 @@ export interface Column<Row> {
 interface Table<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
-  /** The last row: what it is of, and its values in all columns but the first. */
+  /** The last row: its name in the first column, and its values in the others. */
   readonly total?: { readonly name: string; readonly row: Row };
   readonly before?: string;
   readonly after?: string;
@@ -25,12 +25,12 @@ interface Table<Row> {
 
 /** Columns that fit on a phone. */
 const FEW = 2;
-/** Rows with which a table is kept on one page of paper. */
+/** A table with at most this many rows is kept on one page of paper. */
 const SHORT = 12;
 
 /**
- * A section with a table, which can be scrolled without a mouse where it is too wide. The roles are said, because what is
- * shown as a card is no table for some readers.
+ * A section with a table. If the table is too wide, it can be scrolled with the keyboard. The ARIA roles are explicit,
+ * because some screen readers do not recognize a table that is displayed as cards.
  */
 export function tabled<Row>(title: string, { columns, rows, total, before = '', after = '' }: Table<Row>): string {
   const heads = columns.map(({ name, isOfNumbers }) => {
@@ -59,7 +59,7 @@ export function section(title: string, content: string, isShort = false): string
   return `<section${isShort ? ' class="short"' : ''}><h2>${escaped(title)}</h2>${content}</section>`;
 }
 
-/** Items in HTML. */
+/** A list; the items are HTML. */
 export function list(items: readonly string[]): string {
   return `<ul>${items.map((item) => `<li>${item}</li>`).join('')}</ul>`;
 }
@@ -68,7 +68,7 @@ export function about(...sentences: readonly string[]): string {
   return sentences.map((sentence) => `<p class="about">${prose(sentence)}</p>`).join('');
 }
 
-/** Escaped text in which `code` means what it means in Markdown. */
+/** Escaped text in which backticks mark code, as in Markdown. */
 export function prose(text: string): string {
   return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
@@ -86,7 +86,7 @@ export function time(iso: string, withSeconds = false): string {
   return `<time class="time" datetime="${escaped(iso)}">${escaped(shown)}</time>`;
 }
 
-/** Of one day: the day once. */
+/** A span of times. If both are on one day, the day is shown once. */
 export function timeSpan(from: string, to: string): string {
   const [start, end] = [minuteOf(from), minuteOf(to)];
   if (start === end) return time(from);

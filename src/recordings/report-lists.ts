@@ -1,13 +1,13 @@
-// The rows of a report: as many as people read, those that matter most, and how many were left out.
+// A list in a report: the rows that matter most, and how many were left out.
 
-/** Of each list. All are in the CSV of the receipts. */
+/** The most rows of a list. The CSV of the receipts has all of them. */
 export const MAX_ROWS = 100;
 
 export class Listed<Row> {
   #rows: { readonly row: Row; readonly rank: number }[] = [];
   #count = 0;
 
-  /** The greatest ranks are kept; of equal ones the first. */
+  /** Keeps the rows with the highest ranks; among equal ranks, the first ones. */
   add(row: Row, rank: number): void {
     this.#count += 1;
     this.#rows.push({ row, rank });

@@ -1,4 +1,4 @@
-// What the log of receipts says besides the receipts of a report: deletions whose receipt is missing, and those that were late.
+// Compares the log of receipts with the receipts of a report: finds deletions without a receipt, and late deletions.
 import { parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../bucket/documents.ts';
 import { LiveEntries } from '../bucket/live-entries.ts';
@@ -6,10 +6,10 @@ import { entryOf, type Head, type ReceiptLog } from '../bucket/receipt-log.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { toDay } from '../model/times.ts';
 
-/** Sweeps bring a receipt into the log within this time. So the order of entries is that of the deletions, give or take as much. */
+/** A sweep adds a receipt to the log within this time. So entries are in the order of the deletions, up to this difference. */
 const IN_ORDER_WITHIN_MS = 3 * DAY_MS;
 
-/** The entries whose receipts are kept for longer than this day: about fifty bytes each in memory. */
+/** The log entries whose receipts must still be kept after today. Each takes about fifty bytes of memory. */
 export class LogComparison {
   readonly #live = new LiveEntries();
   #late = 0;
@@ -20,12 +20,12 @@ export class LogComparison {
     this.#loggedBeforeMs = nowMs - IN_ORDER_WITHIN_MS;
   }
 
-  /** Of a tenant without a log: every signed receipt is missing from it. */
+  /** For a tenant without a log: every signed receipt counts as missing from it. */
   static ofNone(nowMs: number): LogComparison {
     return new LogComparison(nowMs);
   }
 
-  /** Reads the log backwards as far as its receipts are kept, 256 entries a GET. Undefined where some are missing or damaged. */
+  /** Reads the log backwards as far as receipts are kept, 256 entries per GET. Undefined if entries are missing or damaged. */
   static async read(log: ReceiptLog, tenant: string, head: Head, nowMs: number): Promise<LogComparison | undefined> {
     const comparison = new LogComparison(nowMs);
     const [today, longBefore] = [toDay(nowMs), toDay(nowMs - IN_ORDER_WITHIN_MS)];
@@ -36,7 +36,7 @@ export class LogComparison {
         const entry = parseEntry(text);
         if (!entry) return undefined;
         if (entry.keptUntil >= longBefore) isOver = false;
-        // What expires today may be gone before its receipt is read.
+        // A receipt that expires today may be deleted before this report reads it.
         if (entry.keptUntil <= today) continue;
         comparison.#live.add(tenant, (index + 1) * TILE_WIDTH + at, entry);
         if (entry.leadSeconds < 0) comparison.#late += 1;
@@ -47,24 +47,24 @@ export class LogComparison {
     }
   }
 
-  /** Call it with every receipt. */
+  /** Must be called with every receipt of the report. */
   see(receipt: Receipt): void {
     const entry = entryOf(receipt);
     const isLogged = !entry || this.#live.account(entry, receipt.supersedes);
     if (!isLogged && Date.parse(receipt.verifiedAt) < this.#loggedBeforeMs) this.#unlogged += 1;
   }
 
-  /** How many signed receipts should be in the log, and are not. Call it after every receipt was passed to `see`. */
+  /** How many signed receipts should be in the log but are not. Valid after every receipt was passed to `see`. */
   get unlogged(): number {
     return this.#unlogged;
   }
 
-  /** How many entries are of deletions after their deadline. */
+  /** How many entries show a deletion after its deadline. */
   get late(): number {
     return this.#late;
   }
 
-  /** How many entries have no receipt. Call it after every receipt was passed to `see`. */
+  /** How many entries have no receipt. Valid after every receipt was passed to `see`. */
   countMissing(): number {
     return [...this.#live.unaccounted()].length;
   }

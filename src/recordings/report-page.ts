@@ -1,4 +1,4 @@
-// The report as one page for people: no scripts, nothing that it would load; for a screen, a phone, and A4 paper.
+// The report as one HTML page for screens, phones and A4 paper, without scripts and without anything to load.
 import { createHash } from 'node:crypto';
 import { SECOND_MS } from '../model/durations.ts';
 import { retentionOf, rulesOf } from './report-checks.ts';
@@ -290,7 +290,7 @@ function howToCheckOf({ howToCheck }: Report): string {
   return section('How to check this report', `<ol>${steps.join('')}</ol>`);
 }
 
-/** A signed note: three lines, an empty one, and signatures. */
+/** A checkpoint is a signed note: three lines, an empty line, and signatures. */
 function checkpointOf({ checkpoint, notChecked }: Report): string {
   if (checkpoint === null) {
     const why = notChecked.isLogUnreadable
