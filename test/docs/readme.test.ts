@@ -11,7 +11,14 @@ import { until } from '../kit/until.ts';
 import { callerOf, type Installation, install } from '../runtime/process.ts';
 import { blocksOf, paste, ROOT, run } from './blocks.ts';
 
-const PAGES = ['README.md', 'docs/integrations.md', 'docs/running.md', 'docs/sdk.md', 'docs/settings.md'];
+const PAGES = [
+  'README.md',
+  'docs/integrations.md',
+  'docs/running.md',
+  'docs/sdk.md',
+  'docs/settings.md',
+  'packages/sdk/README.md',
+];
 
 /** What cannot be run from within a test, and the step of CI that runs it instead. */
 const ELSEWHERE: readonly { command: RegExp; because: string; step: string }[] = [
@@ -192,6 +199,9 @@ test('the examples in TypeScript are typed, and run', async () => {
     expect.stringMatching(/^stored \d{4}-\S+\n$/),
     expect.stringMatching(/^(http\S+\n)+$/),
     expect.stringMatching(/^gone by \d{4}-\S+\n$/),
-    expect.any(String),
+    expect.stringMatching(/^0 of unknown bytes\n94049 of unknown bytes\nstored \d{4}-\S+\n$/),
+    expect.stringMatching(/^([0-9a-v]{36} \S+\n)*$/),
+    expect.stringMatching(/^\w+(,\w+)+\n$/),
+    expect.stringMatching(/^play http\S+, until \d{4}-\S+ at the latest\n$/),
   ]);
 });

@@ -1,7 +1,10 @@
-// The API for servers in TypeScript: one method for each call, with retries.
-import { untilFinal } from './retry.ts';
-import { type ClientOptions, send } from './send.ts';
+// The API for servers in TypeScript: one method for each call.
+import { ApiError, RecordingsError } from './errors.ts';
+import type { CallOptions } from './retry.ts';
+import { type ClientOptions, download, send, sendLarge } from './send.ts';
+import type { UploadSource } from './source.ts';
 import type {
+  AccessLogEntry,
   Assessment,
   AttemptPath,
   Checkpoint,
@@ -11,11 +14,17 @@ import type {
   CreateRecording,
   DeletionReason,
   Explanation,
+  KeySet,
   ListFilter,
   OnUnreadable,
+  ParticipantErasure,
+  ParticipantExport,
+  ParticipantPath,
+  Period,
   PlaybackLink,
   PresignParts,
   Proof,
+  Readiness,
   Receipt,
   ReceiptFilter,
   ReceiptList,
@@ -24,18 +33,35 @@ import type {
   RecordingPath,
   Report,
   SignedPart,
+  Time,
   UploadedPart,
   UploadSettings,
 } from './types.ts';
+import { type UploadOptions, upload } from './upload.ts';
 
 interface Page<Item> {
   readonly items: Item[];
   readonly nextCursor: string | null;
 }
 
+type Query = Readonly<Record<string, string | number | boolean | Date | undefined>>;
+
+/** Options of a call that lists receipts. */
+interface ReceiptOptions extends CallOptions {
+  /** Gets the ids of each receipt that cannot be read. Without it the iteration throws `receipts-unreadable` at its end. */
+  readonly onUnreadable?: OnUnreadable | undefined;
+}
+
+/** Options of an export. */
+interface ExportOptions extends CallOptions {
+  /** Adds the link or the file of recordings whose processing is restricted. */
+  readonly includeRestricted?: boolean | undefined;
+}
+
 /**
  * Every method is safe to repeat: create finds an earlier recording by its Idempotency-Key, the others are idempotent.
- * Each throws `ApiError` with the service's stable `code`.
+ * Each takes `CallOptions` last. Each throws `ApiError` with the service's stable `code`, `ConnectionError` when no complete
+ * response arrived (`TimeoutError`: in time), and the reason of an aborted signal.
  */
 export class ProctoringRecordings {
   readonly #options: ClientOptions;
@@ -44,196 +70,114 @@ export class ProctoringRecordings {
     this.#options = options;
   }
 
+  // The exam platform
+
   /** The part size, the largest recording and the types that the service accepts. */
-  uploadSettings(): Promise<UploadSettings> {
-    return send(this.#options, { method: 'GET', path: '/v1/upload-settings' });
+  uploadSettings(options?: CallOptions): Promise<UploadSettings> {
+    return this.#get('/v1/upload-settings', options);
+  }
+
+  /**
+   * Uploads a whole recording: creates it, sends its parts, and completes it. Parts go straight to the store; through the
+   * service where that hands out no URLs, and from the first part on for which the store cannot be reached. With an
+   * `idempotencyKey` a later call continues what an earlier one began.
+   * @throws also StoreError, and RecordingsError `source-changed` or `upload-truncated`
+   */
+  upload(
+    at: AttemptPath,
+    source: UploadSource,
+    body: Omit<CreateRecording, 'parts'>,
+    options: UploadOptions = {},
+  ): Promise<Recording> {
+    const of = (recording: string): RecordingPath => ({ ...at, recording });
+    const calls = {
+      create: (by: UploadOptions) => this.create(at, { ...body, parts: 0 }, by),
+      uploadedParts: (recording: string, by: CallOptions) => this.uploadedParts(of(recording), by),
+      signParts: (recording: string, parts: PresignParts['parts'], by: CallOptions) =>
+        this.signParts(of(recording), parts, by),
+      putPart: (recording: string, partNumber: number, content: Blob, by: CallOptions) =>
+        this.putPart(of(recording), partNumber, content, by),
+      complete: (recording: string, by: CallOptions) => this.complete(of(recording), {}, by),
+    };
+    return upload(this.#options, calls, source, options);
   }
 
   /** Creates a recording. `idempotencyKey`: the same key for the same recording. Default: a new one for each call. */
   async create(
     at: AttemptPath,
     body: CreateRecording,
-    { idempotencyKey }: { idempotencyKey?: string } = {},
+    { idempotencyKey, ...options }: CallOptions & { readonly idempotencyKey?: string | undefined } = {},
   ): Promise<CreatedRecording> {
     const headers = { 'Idempotency-Key': idempotencyKey ?? (await newKey()) };
-    return send(this.#options, { method: 'POST', path: `${attemptPath(at)}/recordings`, body, headers });
+    return send(this.#options, { method: 'POST', path: `${attemptPath(at)}/recordings`, body, headers }, options);
   }
 
   /** URLs for up to 1000 parts. PUT each part to its `url`; a part that is sent again replaces the first. */
-  async signParts(at: RecordingPath, parts: PresignParts['parts']): Promise<SignedPart[]> {
+  async signParts(at: RecordingPath, parts: PresignParts['parts'], options?: CallOptions): Promise<SignedPart[]> {
     const path = `${recordingPath(at)}/parts`;
-    return (await send<{ parts: SignedPart[] }>(this.#options, { method: 'POST', path, body: { parts } })).parts;
+    const call = { method: 'POST', path, body: { parts } } as const;
+    return (await send<{ parts: SignedPart[] }>(this.#options, call, options)).parts;
   }
 
   /**
    * Sends a part through the service, where the store cannot be reached: it belongs to the same upload as parts that were
    * put to URLs.
    */
-  putPart(at: RecordingPath, partNumber: number, bytes: Blob): Promise<UploadedPart> {
+  putPart(at: RecordingPath, partNumber: number, bytes: Blob, options?: CallOptions): Promise<UploadedPart> {
     // A Blob's type would become the Content-Type.
-    const untyped = bytes.slice(0, bytes.size, '');
-    return send(this.#options, { method: 'PUT', path: `${recordingPath(at)}/parts/${partNumber}`, bytes: untyped });
+    const content = bytes.slice(0, bytes.size, '');
+    const path = `${recordingPath(at)}/parts/${partNumber}`;
+    return send(this.#options, { method: 'PUT', path, bytes: { content, sizeBytes: bytes.size } }, options);
   }
 
-  /** The parts in the store, from which an upload is resumed after a crash. */
-  async uploadedParts(at: RecordingPath): Promise<UploadedPart[]> {
-    const path = `${recordingPath(at)}/parts`;
-    return (await send<{ parts: UploadedPart[] }>(this.#options, { method: 'GET', path })).parts;
+  /** The parts in the store, from which an upload is continued. */
+  async uploadedParts(at: RecordingPath, options?: CallOptions): Promise<UploadedPart[]> {
+    return (await this.#get<{ parts: UploadedPart[] }>(`${recordingPath(at)}/parts`, options)).parts;
   }
 
   /** Makes the parts one recording, which is stored and playable when this resolves. */
-  complete(at: RecordingPath, body: CompleteRecording = {}): Promise<Recording> {
-    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/complete`, body });
+  complete(at: RecordingPath, body: CompleteRecording = {}, options?: CallOptions): Promise<Recording> {
+    const path = `${recordingPath(at)}/complete`;
+    return send(this.#options, { method: 'POST', path, body, isLong: true }, options);
   }
 
   /** Aborts a recording that is not complete. */
-  abort(at: RecordingPath): Promise<void> {
-    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` });
+  abort(at: RecordingPath, options?: CallOptions): Promise<void> {
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` }, options);
   }
 
-  /**
-   * Creates, uploads and completes a whole file. Its parts go straight to the store; through the service where that hands
-   * out no URLs, and from the first part on for which the store cannot be reached.
-   */
-  async upload(at: AttemptPath, file: Blob, body: Omit<CreateRecording, 'parts'>): Promise<Recording> {
-    const created = await this.create(at, { ...body, parts: 0 });
-    const recording = { ...at, recording: created.recording.recordingId };
-    const { partSizeBytes, mode } = created.upload;
-    let isReachable = mode === 'direct';
-    for (let partNumber = 1; (partNumber - 1) * partSizeBytes < file.size; partNumber += 1) {
-      const part = file.slice((partNumber - 1) * partSizeBytes, partNumber * partSizeBytes, '');
-      isReachable &&= await this.#putToStore(recording, partNumber, part);
-      if (!isReachable) await this.putPart(recording, partNumber, part);
-    }
-    return this.complete(recording);
+  /** Sends a small file through the service in one request, and completes its recording. `upload` has no limit of size. */
+  uploadContent(at: RecordingPath, file: Blob, options?: CallOptions): Promise<Recording> {
+    const content = new FormData();
+    content.set('file', file, 'recording');
+    const path = `${recordingPath(at)}/content`;
+    const bytes = { content, sizeBytes: file.size };
+    return send(this.#options, { method: 'POST', path, bytes, isLong: true }, options);
   }
 
-  /** False when the store did not respond. */
-  async #putToStore(at: RecordingPath, partNumber: number, body: Blob): Promise<boolean> {
-    const { fetch: by = fetch, signal } = this.#options;
-    let unreachable: unknown;
-    // A new URL for each attempt, so that none has expired.
-    const put = async () => {
-      const [signed] = await this.signParts(at, [{ partNumber, sizeBytes: body.size }]);
-      unreachable = undefined;
-      return by(signed?.url ?? '', { method: 'PUT', body, ...(signal ? { signal } : {}) }).catch((error: unknown) => {
-        unreachable = error;
-        throw error;
-      });
-    };
-    try {
-      const response = await untilFinal(put, ({ ok }) => ok, this.#options);
-      if (response.ok) return true;
-      throw new Error(`the store responded to part ${partNumber} with ${response.status}`);
-    } catch (error) {
-      if (error !== unreachable || signal?.aborted) throw error;
-      return false;
-    }
-  }
+  // The reviewer's tool
 
-  get(at: RecordingPath): Promise<Recording> {
-    return send(this.#options, { method: 'GET', path: recordingPath(at) });
+  get(at: RecordingPath, options?: CallOptions): Promise<Recording> {
+    return this.#get(recordingPath(at), options);
   }
 
   /** The recordings of an attempt, or of an exam when `attempt` is left out; pages are fetched as they are needed. */
-  async *list(
-    at: { exam: string; attempt?: string },
+  list(
+    { exam, attempt }: { readonly exam: string; readonly attempt?: string },
     filter: ListFilter = {},
+    options?: CallOptions,
   ): AsyncGenerator<Recording, void, undefined> {
-    const { exam, attempt } = at;
     const path = attempt === undefined ? `/v1/exams/${part(exam)}` : attemptPath({ exam, attempt });
-    for await (const page of this.#pages<Page<Recording>>(`${path}/recordings`, filter)) yield* page.items;
-  }
-
-  /**
-   * The receipts of what was deleted of an exam, by attempt and creation. What cannot be read is given to `onUnreadable`;
-   * without it the iteration throws at its end, so that nobody takes it for all.
-   */
-  receipts(
-    { exam }: { exam: string },
-    filter: ReceiptFilter & { readonly attempt?: string } = {},
-    onUnreadable?: OnUnreadable,
-  ): AsyncGenerator<Receipt, void, undefined> {
-    return this.#receipts(`/v1/exams/${part(exam)}/receipts`, filter, onUnreadable);
-  }
-
-  /** As `receipts`, of a participant in all exams. Reads all receipts of the tenant, or those of `exam`. */
-  participantReceipts(
-    { participant }: { participant: string },
-    filter: ReceiptFilter & { readonly exam?: string } = {},
-    onUnreadable?: OnUnreadable,
-  ): AsyncGenerator<Receipt, void, undefined> {
-    return this.#receipts(`/v1/participants/${part(participant)}/receipts`, filter, onUnreadable);
-  }
-
-  async *#receipts(
-    path: string,
-    filter: object,
-    onUnreadable: OnUnreadable | undefined,
-  ): AsyncGenerator<Receipt, void, undefined> {
-    let unreadable = 0;
-    for await (const page of this.#pages<ReceiptList>(path, filter)) {
-      yield* page.items;
-      unreadable += page.unreadableCount;
-      for (const ids of page.unreadable) onUnreadable?.(ids);
-    }
-    if (unreadable > 0 && !onUnreadable) throw new Error(`${unreadable} receipts cannot be read: these are not all`);
-  }
-
-  async *#pages<P extends Page<unknown>>(path: string, filter: object): AsyncGenerator<P, void, undefined> {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
-    let cursor: string | null = null;
-    do {
-      if (cursor !== null) query.set('cursor', cursor);
-      const page: P = await send(this.#options, { method: 'GET', path: `${path}?${query.toString()}` });
-      yield page;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-  }
-
-  /** Why a recording is still here, or gone, by which rule, and what happens next. */
-  explain(at: RecordingPath): Promise<Explanation> {
-    return send(this.#options, { method: 'GET', path: `${recordingPath(at)}/explanation` });
-  }
-
-  /** Whether everything of the tenant was deleted in time, and what is held until when. Default: as far back as receipts go. */
-  report({ from, to }: { readonly from?: Date | string; readonly to?: Date | string } = {}): Promise<Report> {
-    const query = new URLSearchParams();
-    for (const [name, time] of Object.entries({ from, to })) {
-      if (time !== undefined) query.set(name, typeof time === 'string' ? time : time.toISOString());
-    }
-    return send(this.#options, { method: 'GET', path: `/v1/report?${query.toString()}` });
-  }
-
-  /**
-   * The proof of every deletion of the tenant, to be checked without the service; with ten thousand receipts some 15 MB. The
-   * package `@proctoring-recordings/receipt-verifier` checks it.
-   */
-  proof(): Promise<Proof> {
-    return send(this.#options, { method: 'GET', path: '/v1/proof' });
-  }
-
-  /** The signed receipt of a deletion, and its path to the latest checkpoint of the log. */
-  receiptProof(at: RecordingPath): Promise<ReceiptProof> {
-    return send(this.#options, { method: 'GET', path: `${recordingPath(at)}/receipt-proof` });
-  }
-
-  /** The latest checkpoint of the log of receipts: keep it, and you are a witness. */
-  checkpoint(): Promise<Checkpoint> {
-    return send(this.#options, { method: 'GET', path: '/v1/log/checkpoint' });
-  }
-
-  /** That the log has only grown since it had `size` entries, as an older checkpoint says. */
-  consistencyProof(size: number): Promise<ConsistencyProof> {
-    return send(this.#options, { method: 'GET', path: `/v1/log/consistency?size=${size}` });
+    return this.#items(`${path}/recordings`, { ...filter }, options);
   }
 
   /** A link that plays the recording for minutes; the audit trail records the actor and the reason. */
-  playbackLink(at: RecordingPath, reason?: string): Promise<PlaybackLink> {
+  playbackLink(at: RecordingPath, reason?: string, options?: CallOptions): Promise<PlaybackLink> {
     const body = reason === undefined ? {} : { reason };
-    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body });
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body }, options);
   }
+
+  // The assessment system
 
   /**
    * Reports the attempt assessed. From `completedAt` on its recordings are kept for the retention, never longer. `confirm`
@@ -241,22 +185,221 @@ export class ProctoringRecordings {
    */
   assess(
     at: AttemptPath,
-    completedAt: Date | string,
-    { confirm }: { readonly confirm?: readonly string[] } = {},
+    completedAt: Time,
+    { confirm, ...options }: CallOptions & { readonly confirm?: readonly string[] } = {},
   ): Promise<Assessment> {
-    const time = typeof completedAt === 'string' ? completedAt : completedAt.toISOString();
-    const body = { completedAt: time, ...(confirm && { confirm: [...confirm] }) };
-    return send(this.#options, { method: 'PUT', path: `${attemptPath(at)}/assessment`, body });
+    const body = { completedAt: textOf(completedAt), ...(confirm && { confirm: [...confirm] }) };
+    return send(this.#options, { method: 'PUT', path: `${attemptPath(at)}/assessment`, body }, options);
   }
 
-  assessment(at: AttemptPath): Promise<Assessment> {
-    return send(this.#options, { method: 'GET', path: `${attemptPath(at)}/assessment` });
+  assessment(at: AttemptPath, options?: CallOptions): Promise<Assessment> {
+    return this.#get(`${attemptPath(at)}/assessment`, options);
   }
 
-  /** Deletes at once, and returns the receipt. */
-  erase(at: RecordingPath, reason: DeletionReason): Promise<Receipt> {
-    return send(this.#options, { method: 'DELETE', path: `${recordingPath(at)}?reason=${reason}` });
+  // The privacy desk
+
+  /** What is held of a participant, in all exams; pages are fetched as they are needed. */
+  participantRecordings(
+    at: ParticipantPath,
+    filter: ListFilter = {},
+    options?: CallOptions,
+  ): AsyncGenerator<Recording, void, undefined> {
+    return this.#items(`${participantPath(at)}/recordings`, { ...filter }, options);
   }
+
+  /** All that is held of a participant, with links to the recordings. Each recording is audited as `exported`. */
+  exportParticipant(
+    at: ParticipantPath,
+    { includeRestricted, ...options }: ExportOptions = {},
+  ): Promise<ParticipantExport> {
+    const path = `${participantPath(at)}/export${queryOf({ includeRestricted })}`;
+    return sendLarge(this.#options, { method: 'GET', path, isLong: true }, options);
+  }
+
+  /** The same to save, not held in memory. `zip`: an archive of the document and the recordings themselves. */
+  exportParticipantFile(
+    at: ParticipantPath,
+    format: 'json' | 'zip',
+    { includeRestricted, ...options }: ExportOptions = {},
+  ): Promise<Response> {
+    return this.#download(`${participantPath(at)}/export`, { format, includeRestricted }, undefined, options);
+  }
+
+  /** Deletes the recordings of a participant in all exams at once, and returns the receipts. */
+  eraseParticipant(at: ParticipantPath, reason: DeletionReason, options?: CallOptions): Promise<ParticipantErasure> {
+    const path = `${participantPath(at)}${queryOf({ reason })}`;
+    return send(this.#options, { method: 'DELETE', path, isLong: true }, options);
+  }
+
+  /** Deletes a recording at once, and returns the receipt. */
+  erase(at: RecordingPath, reason: DeletionReason, options?: CallOptions): Promise<Receipt> {
+    const path = `${recordingPath(at)}${queryOf({ reason })}`;
+    return send(this.#options, { method: 'DELETE', path, isLong: true }, options);
+  }
+
+  /** Forbids playback. The recording is kept until its deadline. `reason` goes to the audit trail: name no person. */
+  restrict(at: RecordingPath, reason: string, options?: CallOptions): Promise<Recording> {
+    return send(this.#options, { method: 'PUT', path: `${recordingPath(at)}/restriction`, body: { reason } }, options);
+  }
+
+  /** Allows playback again. `reason` goes to the audit trail: name no person. */
+  liftRestriction(at: RecordingPath, reason?: string, options?: CallOptions): Promise<Recording> {
+    const path = `${recordingPath(at)}/restriction${queryOf({ reason })}`;
+    return send(this.#options, { method: 'DELETE', path }, options);
+  }
+
+  /** Who was given access to a recording, and what else was done to it, in order; pages are fetched as they are needed. */
+  accessLog(
+    at: RecordingPath,
+    filter: { readonly limit?: number } = {},
+    options?: CallOptions,
+  ): AsyncGenerator<AccessLogEntry, void, undefined> {
+    return this.#items(`${recordingPath(at)}/access-log`, { ...filter }, options);
+  }
+
+  /** Why a recording is still here, or gone, by which rule, and what happens next. */
+  explain(at: RecordingPath, options?: CallOptions): Promise<Explanation> {
+    return this.#get(`${recordingPath(at)}/explanation`, options);
+  }
+
+  /** The receipts of what was deleted of an exam, by attempt and creation; pages are fetched as they are needed. */
+  receipts(
+    { exam }: { readonly exam: string },
+    filter: ReceiptFilter & { readonly attempt?: string } = {},
+    options?: ReceiptOptions,
+  ): AsyncGenerator<Receipt, void, undefined> {
+    return this.#receipts(`/v1/exams/${part(exam)}/receipts`, { ...filter }, options);
+  }
+
+  /** The same as one CSV file, not held in memory. */
+  receiptsCsv(
+    { exam }: { readonly exam: string },
+    filter: Omit<ReceiptFilter, 'limit'> & { readonly attempt?: string } = {},
+    options?: CallOptions,
+  ): Promise<Response> {
+    return this.#download(`/v1/exams/${part(exam)}/receipts`, { ...filter }, 'text/csv', options);
+  }
+
+  /** As `receipts`, of a participant in all exams. Reads all receipts of the tenant, or those of `exam`. */
+  participantReceipts(
+    at: ParticipantPath,
+    filter: ReceiptFilter & { readonly exam?: string } = {},
+    options?: ReceiptOptions,
+  ): AsyncGenerator<Receipt, void, undefined> {
+    return this.#receipts(`${participantPath(at)}/receipts`, { ...filter }, options);
+  }
+
+  /** The same as one CSV file, not held in memory. */
+  participantReceiptsCsv(
+    at: ParticipantPath,
+    filter: Omit<ReceiptFilter, 'limit'> & { readonly exam?: string } = {},
+    options?: CallOptions,
+  ): Promise<Response> {
+    return this.#download(`${participantPath(at)}/receipts`, { ...filter }, 'text/csv', options);
+  }
+
+  // The auditor
+
+  /** Whether everything of the tenant was deleted in time, and what is held until when. */
+  report(period: Period = {}, options?: CallOptions): Promise<Report> {
+    return send(this.#options, { method: 'GET', path: `/v1/report${queryOf({ ...period })}`, isLong: true }, options);
+  }
+
+  /** The same as a page to print. */
+  reportHtml(period: Period = {}, options?: CallOptions): Promise<Response> {
+    return this.#download('/v1/report', { ...period }, 'text/html', options);
+  }
+
+  /**
+   * The proof of every deletion of the tenant, to be checked without the service; with ten thousand receipts some 15 MB. The
+   * package `@proctoring-recordings/receipt-verifier` checks it.
+   */
+  proof(options?: CallOptions): Promise<Proof> {
+    return sendLarge(this.#options, { method: 'GET', path: '/v1/proof', isLong: true }, options);
+  }
+
+  /** The signed receipt of a deletion, and its path to the latest checkpoint of the log. */
+  receiptProof(at: RecordingPath, options?: CallOptions): Promise<ReceiptProof> {
+    return this.#get(`${recordingPath(at)}/receipt-proof`, options);
+  }
+
+  /** The latest checkpoint of the log of receipts: keep it, and you are a witness. */
+  checkpoint(options?: CallOptions): Promise<Checkpoint> {
+    return this.#get('/v1/log/checkpoint', options);
+  }
+
+  /** That the log has only grown since it had `size` entries, as an older checkpoint says. */
+  consistencyProof(size: number, options?: CallOptions): Promise<ConsistencyProof> {
+    return this.#get(`/v1/log/consistency${queryOf({ size })}`, options);
+  }
+
+  /** The public keys that receipts are signed with. Needs no token. Compare them with a copy of your own. */
+  publicKeys(options?: CallOptions): Promise<KeySet> {
+    return send(this.#options, { method: 'GET', path: '/.well-known/jwks.json', isPublic: true }, options);
+  }
+
+  // The operator
+
+  /** Whether the service is ready, and if not, why. Needs no token; asks once. */
+  async readiness(options?: CallOptions): Promise<Readiness> {
+    try {
+      const call = { method: 'GET', path: '/readyz', isPublic: true } as const;
+      return await send<Readiness>(this.#options, call, { maxAttempts: 1, ...options });
+    } catch (error) {
+      const said = error instanceof ApiError && (error.problem as Partial<Readiness>);
+      if (said && said.ready === false) return said as Readiness;
+      throw error;
+    }
+  }
+
+  #get<Result>(path: string, options: CallOptions | undefined): Promise<Result> {
+    return send(this.#options, { method: 'GET', path }, options);
+  }
+
+  #download(path: string, query: Query, accept: string | undefined, options?: CallOptions): Promise<Response> {
+    const headers = accept === undefined ? {} : { Accept: accept };
+    return download(this.#options, { method: 'GET', path: path + queryOf(query), headers, isLong: true }, options);
+  }
+
+  async *#receipts(
+    path: string,
+    filter: Query,
+    { onUnreadable, ...options }: ReceiptOptions = {},
+  ): AsyncGenerator<Receipt, void, undefined> {
+    let unreadable = 0;
+    for await (const page of this.#pages<ReceiptList>(path, filter, options)) {
+      yield* page.items;
+      unreadable += page.unreadableCount;
+      for (const ids of page.unreadable) onUnreadable?.(ids);
+    }
+    if (unreadable === 0 || onUnreadable) return;
+    throw new RecordingsError('receipts-unreadable', `${unreadable} receipts cannot be read: these are not all.`);
+  }
+
+  async *#items<Item>(
+    path: string,
+    filter: Query,
+    options: CallOptions | undefined,
+  ): AsyncGenerator<Item, void, undefined> {
+    for await (const page of this.#pages<Page<Item>>(path, filter, options)) yield* page.items;
+  }
+
+  async *#pages<P extends Page<unknown>>(
+    path: string,
+    filter: Query,
+    options: CallOptions | undefined,
+  ): AsyncGenerator<P, void, undefined> {
+    for (let cursor: string | undefined, isLast = false; !isLast; ) {
+      const page: P = await this.#get(path + queryOf({ ...filter, cursor }), options);
+      yield page;
+      cursor = page.nextCursor ?? undefined;
+      isLast = cursor === undefined;
+    }
+  }
+}
+
+function participantPath({ participant }: ParticipantPath): string {
+  return `/v1/participants/${part(participant)}`;
 }
 
 function attemptPath({ exam, attempt }: AttemptPath): string {
@@ -269,6 +412,18 @@ function recordingPath(at: RecordingPath): string {
 
 function part(id: string): string {
   return encodeURIComponent(id);
+}
+
+/** With its `?`; empty without a value. */
+function queryOf(values: Query): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, textOf(value));
+  const text = query.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+function textOf(value: string | number | boolean | Date): string {
+  return value instanceof Date ? value.toISOString() : String(value);
 }
 
 /** In Node 18 `crypto` is a module, and not a global. */

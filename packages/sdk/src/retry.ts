@@ -1,39 +1,77 @@
-// Repeats a request until a response is final, with growing pauses, and not before the time of a Retry-After.
-import { ApiError } from './api-error.ts';
+// Repeats a request until its outcome is final, with growing pauses, and not before the time of a Retry-After.
+import type { ApiError, ConnectionError, RequestName, StoreError } from './errors.ts';
+import { TimeLimit } from './time-limit.ts';
 
-export interface RetryOptions {
-  /** How often a request is sent at most; 5 when absent. */
-  readonly maxAttempts?: number | undefined;
-  /** Aborts requests and pauses. */
+/** An attempt failed and the request is sent again. */
+export interface Retry extends RequestName {
+  /** The attempt that failed, from 1. */
+  readonly attempt: number;
+  /** How long the pause before the next attempt is. */
+  readonly waitMs: number;
+  /** Why it failed: `reason.code` is `rate-limited`, `connection-failed`, … */
+  readonly reason: ApiError | ConnectionError | StoreError;
+}
+
+/** How long and how often a call is tried: for a client, or for one call. */
+export interface CallOptions {
+  /** Aborts the call, its pauses and its response. It throws the reason of the signal. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long one attempt may take, in milliseconds. Default: 30,000, and ten times as long for calls that handle many
+   * recordings. A part may take a second more for each 32 KiB; a download may be silent for as long.
+   */
+  readonly timeoutMs?: number | undefined;
+  /** How often a request is sent at most. Default: 5. */
+  readonly maxAttempts?: number | undefined;
+  /** Called before each pause. When it throws, the call ends with that error. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined;
+}
+
+/** The options of a client and of one call together. Every signal counts; of all else the call's own comes first. */
+export interface Patience extends Omit<CallOptions, 'signal'> {
+  readonly signals: readonly AbortSignal[];
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
-/** Twice the longest Retry-After of the service. A response with a longer one is returned at once. */
+/** Twice the longest Retry-After of the service. A refusal with a longer one is thrown at once. */
 const LONGEST_WAIT_MS = 120_000;
 
+/** Thrown by an attempt that may be repeated. */
+export class TryAgain extends Error {
+  readonly request: RequestName;
+  readonly reason: Retry['reason'];
+  /** The pause that Retry-After asks for. */
+  readonly askedMs: number | undefined;
+
+  constructor(request: RequestName, reason: Retry['reason'], askedMs?: number) {
+    super(reason.message);
+    this.request = request;
+    this.reason = reason;
+    this.askedMs = askedMs;
+  }
+}
+
 /**
- * Resolves with the first response that is final, or with the last one.
- * @throws an ApiError of `once` immediately, any other error of the last attempt, and the signal's reason
+ * Resolves with the result of the first attempt that does not throw `TryAgain`.
+ * @throws the reason of the last attempt, whatever else `once` throws at once, and the reason of a signal
  */
-export async function untilFinal(
-  once: () => Promise<Response>,
-  isFinal: (response: Response) => boolean,
-  { maxAttempts = DEFAULT_MAX_ATTEMPTS, signal }: RetryOptions,
-): Promise<Response> {
+export async function untilFinal<Result>(
+  { maxAttempts = DEFAULT_MAX_ATTEMPTS, onRetry, signals }: Patience,
+  once: (attempt: number) => Promise<Result>,
+): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
-    const isLast = attempt >= maxAttempts;
-    const response = await once().catch((error: unknown) => {
-      if (isLast || signal?.aborted || error instanceof ApiError) throw error;
-      return undefined;
-    });
-    const askedMs = response && askedPauseMs(response);
-    if (response && (isLast || isFinal(response) || (askedMs ?? 0) > LONGEST_WAIT_MS)) return response;
-    // Frees the connection. Not awaited: a body that was cloned is cancelled only with its clone.
-    response?.body?.cancel().catch(() => {});
-    await wait(pauseMs(attempt, askedMs, Math.random()), signal);
+    try {
+      return await once(attempt);
+    } catch (error) {
+      if (!(error instanceof TryAgain)) throw error;
+      const { request, reason, askedMs } = error;
+      if (attempt >= maxAttempts || (askedMs ?? 0) > LONGEST_WAIT_MS) throw reason;
+      const waitMs = pauseMs(attempt, askedMs, Math.random());
+      onRetry?.({ ...request, attempt, waitMs, reason });
+      await wait(waitMs, signals);
+    }
   }
 }
 
@@ -58,17 +96,16 @@ export function retryAfterMs(value: string | null, nowMs: number): number | unde
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 
-async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
+async function wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
+  const limit = new TimeLimit(signals);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pause = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
+  try {
+    await limit.untilAborted(pause);
+  } finally {
+    clearTimeout(timer);
+    limit.end();
+  }
 }

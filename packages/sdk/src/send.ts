@@ -1,59 +1,224 @@
-// Sends one call, and repeats it after a temporary refusal or without a response.
-import { ApiError } from './api-error.ts';
-import { askedPauseMs, type RetryOptions, untilFinal } from './retry.ts';
+// Sends one call, within its time limit, and repeats it after a temporary refusal or without a response.
+import { ApiError, ConnectionError, type RequestName, TimeoutError } from './errors.ts';
+import { askedPauseMs, type CallOptions, type Patience, TryAgain, untilFinal } from './retry.ts';
+import { Expired, TimeLimit } from './time-limit.ts';
 import type { Problem } from './types.ts';
 
-export interface ClientOptions extends RetryOptions {
+export interface ClientOptions extends CallOptions {
   /** The URL of the service, such as `https://proctoring.example.org`. */
   readonly baseUrl: string;
-  /** The access token, or a function that returns one; it is called for each request, so that the token may change. */
+  /**
+   * The access token, or a function that returns one; it is called for each request, so that the token may change. When
+   * it throws, the call ends with that error.
+   */
   readonly token: string | (() => string | Promise<string>);
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetch | undefined;
 }
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** With its query. */
   readonly path: string;
   readonly body?: unknown;
-  /** Sent as they are, instead of a `body` in JSON. */
-  readonly bytes?: Blob;
+  /** Sent as it is, instead of a `body` in JSON. */
+  readonly bytes?: { readonly content: Blob | FormData; readonly sizeBytes: number };
   readonly headers?: Readonly<Record<string, string>>;
+  /** It handles many recordings: by default it has ten times as long. */
+  readonly isLong?: boolean;
+  /** It needs no token. */
+  readonly isPublic?: boolean;
 }
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const LONG_FACTOR = 10;
+/** 256 kbit/s: four parts at once over a line of one Mbit/s. */
+const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
 
 /** Every call of this API is safe to repeat, also when the first attempt took effect. */
 const TRY_AGAIN = new Set([408, 429, 502, 503, 504]);
 
-/** @throws ApiError for what the service refused; what `fetch` throws when the service cannot be reached */
-export async function send<Result>(options: ClientOptions, call: Call): Promise<Result> {
-  const response = await untilFinal(() => sendOnce(options, call), isFinal, options);
-  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
-  return (response.status === 204 ? undefined : await response.json()) as Result;
-}
-
-async function sendOnce({ baseUrl, token, signal, fetch: by = fetch }: ClientOptions, call: Call): Promise<Response> {
-  const headers: Record<string, string> = {
-    Authorization: `Bearer ${typeof token === 'string' ? token : await token()}`,
-    ...call.headers,
-  };
-  if (call.body !== undefined) headers['Content-Type'] = 'application/json';
-  return by(baseUrl.replace(/\/$/, '') + call.path, {
-    method: call.method,
-    headers,
-    ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-    ...(call.bytes === undefined ? {} : { body: call.bytes }),
-    ...(signal ? { signal } : {}),
+/**
+ * The response as JSON; undefined without a body.
+ * @throws ApiError, ConnectionError, TimeoutError, the reason of a signal, and what `token` throws
+ */
+export function send<Result>(client: ClientOptions, call: Call, options: CallOptions = {}): Promise<Result> {
+  const patience = patienceOf(client, options);
+  const limitMs = timeoutMsOf(client, call, options);
+  return untilFinal(patience, async (attempt) => {
+    const limit = new TimeLimit(patience.signals);
+    const whole = async () => resultOf<Result>(call, attempt, limit, await request(client, call, attempt, limit));
+    try {
+      return await limit.within(limitMs, whole());
+    } catch (error) {
+      throw expiredOr(error, nameOf(call), attempt);
+    } finally {
+      limit.end();
+    }
   });
 }
 
-/** The service also sends Retry-After with temporary refusals, such as that of a recording that is being created. */
-function isFinal(response: Response): boolean {
-  return response.ok || (!TRY_AGAIN.has(response.status) && askedPauseMs(response) === undefined);
+/** As `send`, of JSON that may take long: as long as it arrives. */
+export function sendLarge<Result>(client: ClientOptions, call: Call, options: CallOptions = {}): Promise<Result> {
+  const patience = patienceOf(client, options);
+  return untilFinal(patience, async (attempt) => {
+    const response = await begin(client, call, attempt, options);
+    const text = await response.text().catch((error: unknown) => {
+      throw error instanceof ConnectionError ? new TryAgain(nameOf(call), error) : error;
+    });
+    return parse<Result>(response, text);
+  });
 }
 
-async function problemOf(response: Response): Promise<Partial<Problem>> {
+/**
+ * The response as soon as it has begun. Its body is read from the service as it is read from the response; while it is
+ * read it fails with ConnectionError, TimeoutError, or the reason of a signal.
+ * @throws as `send`, until the response has begun
+ */
+export function download(client: ClientOptions, call: Call, options: CallOptions = {}): Promise<Response> {
+  return untilFinal(patienceOf(client, options), (attempt) => begin(client, call, attempt, options));
+}
+
+/** One attempt of a download. */
+async function begin(client: ClientOptions, call: Call, attempt: number, options: CallOptions): Promise<Response> {
+  const limit = new TimeLimit(patienceOf(client, options).signals);
+  const limitMs = timeoutMsOf(client, call, options);
+  const name = nameOf(call);
   try {
-    return (await response.json()) as Partial<Problem>;
+    const { body, status, headers } = await limit.within(limitMs, request(client, call, attempt, limit));
+    const ended = () => limit.end();
+    const failure = (error: unknown) => plain(expiredOr(lostUnlessAborted(error, name, attempt, limit), name, attempt));
+    return new Response(body && watched(body, { limit, limitMs, failure, ended }), { status, headers });
+  } catch (error) {
+    limit.end();
+    throw expiredOr(error, name, attempt);
+  }
+}
+
+interface Watch {
+  readonly limit: TimeLimit;
+  readonly limitMs: number;
+  readonly failure: (error: unknown) => unknown;
+  readonly ended: () => void;
+}
+
+/** The same bytes. The time between two of them is limited, but not the time that the reader takes. */
+function watched(
+  body: ReadableStream<Uint8Array>,
+  { limit, limitMs, failure, ended }: Watch,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await limit.within(limitMs, reader.read());
+          if (!done) return controller.enqueue(value);
+          ended();
+          controller.close();
+        } catch (error) {
+          ended();
+          throw failure(error);
+        }
+      },
+      async cancel(reason) {
+        ended();
+        await reader.cancel(reason);
+      },
+    },
+    // Nothing is read ahead: what waits for its reader is not silent.
+    { highWaterMark: 0 },
+  );
+}
+
+/** Resolves when a successful response has begun. @throws TryAgain, ApiError, the reason of an abort, and what `token` throws */
+async function request(client: ClientOptions, call: Call, attempt: number, limit: TimeLimit): Promise<Response> {
+  const { baseUrl, fetch: by = fetch } = client;
+  const headers: Record<string, string> = { ...call.headers };
+  if (!call.isPublic) headers.Authorization = `Bearer ${await tokenOf(client)}`;
+  if (call.body !== undefined) headers['Content-Type'] = 'application/json';
+  const body = call.bytes?.content ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
+  const init = { method: call.method, headers, signal: limit.signal, ...(body === undefined ? {} : { body }) };
+  let response: Response;
+  try {
+    response = await by(baseUrl.replace(/\/$/, '') + call.path, init);
+    if (response.ok) return response;
+    const problem = problemOf(await response.text());
+    throw refusal(call, response, problem);
+  } catch (error) {
+    throw lostUnlessAborted(error, nameOf(call), attempt, limit);
+  }
+}
+
+async function tokenOf({ token }: ClientOptions): Promise<string> {
+  return typeof token === 'string' ? token : token();
+}
+
+/** The service also sends Retry-After with temporary refusals, such as that of a recording that is being created. */
+function refusal(call: Call, response: Response, problem: Partial<Problem>): Error {
+  const error = new ApiError(response.status, problem);
+  const askedMs = askedPauseMs(response);
+  return TRY_AGAIN.has(response.status) || askedMs !== undefined ? new TryAgain(nameOf(call), error, askedMs) : error;
+}
+
+async function resultOf<Result>(call: Call, attempt: number, limit: TimeLimit, response: Response): Promise<Result> {
+  const text = await response.text().catch((error: unknown) => {
+    throw lostUnlessAborted(error, nameOf(call), attempt, limit);
+  });
+  return response.status === 204 ? (undefined as Result) : parse(response, text);
+}
+
+function parse<Result>({ status }: Response, text: string): Result {
+  try {
+    return JSON.parse(text) as Result;
+  } catch {
+    throw new ApiError(status, {});
+  }
+}
+
+/** @throws nothing: what is no problem of the service has no members */
+function problemOf(text: string): Partial<Problem> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<Problem>;
   } catch {
     return {};
   }
+}
+
+/** What `fetch` threw, as a reason to try again; what was aborted, and what is decided already, stays as it is. */
+export function lostUnlessAborted(error: unknown, name: RequestName, attempt: number, limit: TimeLimit): unknown {
+  if (limit.signal.aborted) return limit.signal.reason;
+  if (error instanceof ApiError || error instanceof TryAgain) return error;
+  return new TryAgain(name, new ConnectionError(name, attempt, error));
+}
+
+export function expiredOr(error: unknown, name: RequestName, attempt: number): unknown {
+  return error instanceof Expired ? new TryAgain(name, new TimeoutError(name, attempt, error.limitMs)) : error;
+}
+
+/** Once a response has begun nothing is tried again. */
+function plain(error: unknown): unknown {
+  return error instanceof TryAgain ? error.reason : error;
+}
+
+export function nameOf({ method, path }: Call): RequestName {
+  return { method, path: path.replace(/\?.*/, '') };
+}
+
+export function patienceOf(client: CallOptions, call: CallOptions): Patience {
+  return {
+    maxAttempts: call.maxAttempts ?? client.maxAttempts,
+    onRetry: call.onRetry ?? client.onRetry,
+    signals: [client.signal, call.signal].filter((signal) => signal !== undefined),
+  };
+}
+
+/** How long one attempt may take, or be silent. */
+export function timeoutMsOf(
+  client: CallOptions,
+  { bytes, isLong }: Pick<Call, 'bytes' | 'isLong'>,
+  call: CallOptions,
+): number {
+  const generalMs = (client.timeoutMs ?? DEFAULT_TIMEOUT_MS) * (isLong ? LONG_FACTOR : 1);
+  const transferMs = ((bytes?.sizeBytes ?? 0) / SLOWEST_BYTES_PER_SECOND) * 1000;
+  return Math.ceil((call.timeoutMs ?? generalMs) + transferMs);
 }

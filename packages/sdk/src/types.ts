@@ -2,6 +2,7 @@
 import type { ProblemCode, Receipt, ReceiptList, SignedParts, UploadedParts } from './schemas.ts';
 
 export type {
+  AccessLogEntry,
   Assessment,
   Checkpoint,
   CompleteRecording,
@@ -10,6 +11,9 @@ export type {
   CreateRecording,
   DeletionReason,
   Explanation,
+  KeySet,
+  ParticipantErasure,
+  ParticipantExport,
   PlaybackLink,
   PresignParts,
   Problem,
@@ -37,22 +41,43 @@ export interface RecordingPath extends AttemptPath {
   readonly recording: string;
 }
 
+/** One participant, in all exams. */
+export interface ParticipantPath {
+  readonly participant: string;
+}
+
+/** A `Date`, or a text such as `2026-11-02T09:00:00Z`. */
+export type Time = Date | string;
+
 export interface ListFilter {
   readonly assessed?: boolean;
   /** Only those that must be deleted before this time. */
-  readonly dueBefore?: string;
+  readonly dueBefore?: Time;
   /** Recordings a page, 1 to 200; 50 when absent. */
   readonly limit?: number;
 }
 
 export interface ReceiptFilter {
   /** Only what was deleted at this time or after it. */
-  readonly deletedAfter?: string;
+  readonly deletedAfter?: Time;
   /** Only what was deleted before this time. */
-  readonly deletedBefore?: string;
+  readonly deletedBefore?: Time;
   readonly reason?: Receipt['reason'];
   /** Receipts a page, 1 to 200; 50 when absent. */
   readonly limit?: number;
+}
+
+export interface Period {
+  /** From this time on. Default: as far back as receipts go. */
+  readonly from?: Time;
+  /** Before this time. Default: until now. */
+  readonly to?: Time;
+}
+
+/** Whether the service is ready, and if not, why. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason?: string;
 }
 
 /** Gets the ids of each receipt that exists and cannot be read: the operator has to act. */

@@ -1,11 +1,19 @@
 // The client for servers against the real service: what a first integration does, and what it meets on a bad day.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { checkProof, checkReceipt, readPublicKeys } from '@proctoring-recordings/receipt-verifier';
+import { unzipSync } from 'fflate';
 import { DAY_MS, HOUR_MS } from '../../../src/model/durations.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi, UNKNOWN_RECORDING } from '../../../test/http/api.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
 import { receiptKey } from '../../../test/kit/keys.ts';
-import { ApiError, type ClientOptions, type ErrorCode, ProctoringRecordings, type Receipt } from '../src/index.ts';
+import {
+  ApiError,
+  type ClientOptions,
+  type ErrorCode,
+  ProctoringRecordings,
+  type Receipt,
+  type Retry,
+} from '../src/index.ts';
 import { pauseMs, retryAfterMs } from '../src/retry.ts';
 
 let api: Api;
@@ -88,9 +96,14 @@ describe('the client for servers', () => {
 
     const ref = { tenant: 'acme', ...at, recording: made[0] ?? '' };
     await api.service.store.put(receiptKey(ref), Buffer.from('{'));
-    await expect(idsOf(recordings.receipts(at))).rejects.toThrow('1 receipts cannot be read');
+    await expect(idsOf(recordings.receipts(at))).rejects.toMatchObject({
+      name: 'RecordingsError',
+      code: 'receipts-unreadable',
+    });
     const unreadable: unknown[] = [];
-    expect(await idsOf(recordings.receipts(at, {}, (ids) => void unreadable.push(ids)))).toEqual(made.slice(1));
+    expect(await idsOf(recordings.receipts(at, {}, { onUnreadable: (ids) => void unreadable.push(ids) }))).toEqual(
+      made.slice(1),
+    );
     expect(unreadable).toEqual([{ examId: at.exam, attemptId: at.attempt, recordingId: made[0] }]);
   });
 
@@ -151,6 +164,90 @@ describe('the client for servers', () => {
     await recordings.abort(place);
     expect(await Array.fromAsync(recordings.list(at))).toHaveLength(2);
     expect(await Array.fromAsync(recordings.list(at, { assessed: true }))).toEqual([]);
+  });
+
+  it('serves the privacy desk: what is held, exports, restriction, access log, erasure', async () => {
+    const recordings = await client();
+    const at = { exam: 'sdk-desk', attempt: newAttempt() };
+    const person = { participant: 'p-desk' };
+    const { recordingId } = await recordings.upload(at, new Blob([webm]), {
+      ...BODY,
+      participantId: person.participant,
+    });
+    const place = { ...at, recording: recordingId };
+    expect(await Array.fromAsync(recordings.participantRecordings(person, { limit: 1 }))).toMatchObject([
+      { recordingId },
+    ]);
+    expect(await recordings.restrict(place, 'contested')).toMatchObject({ restricted: true });
+    await expect(recordings.playbackLink(place)).rejects.toMatchObject({ code: 'recording-restricted' });
+
+    const { recordings: described } = await recordings.exportParticipant(person);
+    expect(described).toMatchObject([{ recordingId, link: null }]);
+    const whole = await recordings.exportParticipant(person, { includeRestricted: true });
+    expect(whole.recordings).toMatchObject([{ link: { url: expect.any(String) } }]);
+    const archive = await recordings.exportParticipantFile(person, 'zip', { includeRestricted: true });
+    expect(archive.headers.get('content-disposition')).toBe('attachment; filename=participant-p-desk.zip');
+    const files = Object.values(unzipSync(new Uint8Array(await archive.arrayBuffer())));
+    expect(files.map(({ length }) => length)).toContain(webm.length);
+
+    expect(await recordings.liftRestriction(place, 'case closed')).toMatchObject({ restricted: false });
+    const log = await Array.fromAsync(recordings.accessLog(place, { limit: 2 }));
+    const events = ['restricted', 'link-refused', 'exported', 'exported', 'exported', 'unrestricted'];
+    expect(log.map(({ event }) => event)).toEqual(events);
+    expect(await recordings.explain(place)).toMatchObject({ state: 'held' });
+    const { receipts } = await recordings.eraseParticipant(person, 'erasure');
+    expect(receipts).toMatchObject([{ recordingId, reason: 'erasure' }]);
+    expect(await Array.fromAsync(recordings.participantRecordings(person))).toEqual([]);
+    for (const csv of [recordings.receiptsCsv(at), recordings.participantReceiptsCsv(person, { exam: at.exam })]) {
+      const lines = (await (await csv).text()).trimEnd().split('\r\n');
+      expect(lines).toEqual([expect.stringContaining('recordingId'), expect.stringContaining(recordingId)]);
+    }
+  });
+
+  it('reports as a document and as a page, and shows the keys and whether the service is ready, without a token', async () => {
+    const recordings = await client();
+    const period = { from: new Date(api.service.clock.now() - DAY_MS), to: new Date(api.service.clock.now()) };
+    expect(await recordings.report(period)).toMatchObject({ period: { from: period.from.toISOString() } });
+    expect(await (await recordings.reportHtml()).text()).toContain('<html');
+    const withoutToken = await client({ token: () => Promise.reject(new Error('not needed')) });
+    expect((await withoutToken.publicKeys()).keys).toHaveLength(1);
+    expect(await withoutToken.readiness()).toEqual({ ready: true });
+    await expect(withoutToken.report()).rejects.toThrow('not needed');
+    const starting = await startApi({ isReady: () => Promise.resolve({ ready: false, reason: 'starting' }) });
+    expect(await (await client({ baseUrl: starting.url })).readiness()).toEqual({ ready: false, reason: 'starting' });
+    const foreign = await client({ fetch: async () => new Response('<html>', { status: 503 }) });
+    await expect(foreign.readiness()).rejects.toMatchObject({ code: 'unexpected-answer' });
+  });
+
+  it('sends a small file in one request', async () => {
+    const recordings = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const { recordingId } = (await recordings.create(at, BODY)).recording;
+    const stored = await recordings.uploadContent({ ...at, recording: recordingId }, new Blob([webm]));
+    expect(stored).toMatchObject({ recordingId, state: 'stored', sizeBytes: webm.length });
+  });
+
+  it('reports each attempt that is repeated: also when it waits because the rate is limited', async () => {
+    const limited = await startApi({ rateLimitPerMinute: 1 });
+    const retries: Retry[] = [];
+    const recordings = await client({ baseUrl: limited.url });
+    await recordings.uploadSettings();
+    const stop = new AbortController();
+    const onRetry = (retry: Retry) => {
+      retries.push(retry);
+      stop.abort(new Error('not waited for here'));
+    };
+    const call = recordings.list({ exam: 'math' }, {}, { onRetry, signal: stop.signal }).next();
+    await expect(call).rejects.toThrow('not waited for here');
+    const reason = { name: 'ApiError', status: 429, code: 'rate-limited' };
+    expect(retries).toMatchObject([{ attempt: 1, method: 'GET', path: '/v1/exams/math/recordings', reason }]);
+    expect(retries[0]?.waitMs).toBeGreaterThan(0);
+    const thrower = () => {
+      throw new Error('given up');
+    };
+    const { recordings: busy, keys } = await spoiltClient(() => BUSY, { onRetry: thrower });
+    await expect(busy.get(PLACE)).rejects.toThrow('given up');
+    expect(keys).toHaveLength(1);
   });
 
   it('waits longer from try to try, with jitter, and never less than it is asked to', () => {

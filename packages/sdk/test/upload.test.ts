@@ -1,0 +1,282 @@
+// Whole recordings from a Blob or a stream: cut into parts, some at once, with progress, continued after an interruption.
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type Api, CREATE_BODY, newAttempt, startApi } from '../../../test/http/api.ts';
+import { webm } from '../../../test/kit/fixtures.ts';
+import { until } from '../../../test/kit/until.ts';
+import {
+  type ClientOptions,
+  ProctoringRecordings,
+  type Retry,
+  type UploadProgress,
+  type UploadSource,
+} from '../src/index.ts';
+
+const BODY = { ...CREATE_BODY, consent: { ...CREATE_BODY.consent } };
+const PART = 100_000;
+const memory = { minPartSizeBytes: PART };
+/** Three parts and a bit. */
+const FILE = Buffer.concat([webm, Buffer.alloc(3 * PART, 7)]);
+const PART_COUNT = 4;
+const BY_SIZE = (a: number, b: number) => a - b;
+
+let api: Api;
+let proxied: Api;
+beforeAll(async () => {
+  api = await startApi({ uploads: { partSizeBytes: PART }, memory });
+  proxied = await startApi({ uploads: { mode: 'proxy', partSizeBytes: PART }, memory });
+});
+
+interface Sent {
+  readonly method: string;
+  /** Of the store, or of the service. */
+  readonly to: string;
+  readonly partNumber: number;
+}
+
+/** What answers the PUT of a part in place of the store; undefined: the store does. */
+type Instead = (partNumber: number, init: RequestInit, url: string) => Promise<Response> | undefined;
+
+async function client(options: Partial<ClientOptions> & { instead?: Instead; of?: Api } = {}) {
+  const { instead, of: service = api, ...clientOptions } = options;
+  const sent: Sent[] = [];
+  const fetchOrPut: typeof fetch = async (input, init = {}) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const { method = 'GET' } = init;
+    const { pathname, searchParams } = new URL(url);
+    if (!url.startsWith('http://store.test/')) {
+      if (method === 'PUT') sent.push({ method, to: 'service', partNumber: Number(pathname.split('/').at(-1)) });
+      return fetch(input, init);
+    }
+    const partNumber = Number(searchParams.get('partNumber'));
+    sent.push({ method, to: 'store', partNumber });
+    const own = instead?.(partNumber, init, url);
+    if (own) return own;
+    const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer());
+    return service.service.testStore.fetch(url, { method, body });
+  };
+  const token = (await service.authorization()).replace('Bearer ', '');
+  const recordings = new ProctoringRecordings({ baseUrl: service.url, token, fetch: fetchOrPut, ...clientOptions });
+  const numbers = (to: string) => sent.filter((of) => of.to === to).map(({ partNumber }) => partNumber);
+  return { recordings, sent, numbers };
+}
+
+async function played(recordings: ProctoringRecordings, at: { exam: string; attempt: string }, recording: string) {
+  const { url } = await recordings.playbackLink({ ...at, recording });
+  return Buffer.from(await (await api.service.testStore.fetch(url)).arrayBuffer());
+}
+
+/** The file in chunks that fit no part. */
+async function* chunked(file: Uint8Array = FILE, chunkBytes = 30_001): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < file.length; start += chunkBytes) yield file.subarray(start, start + chunkBytes);
+}
+
+describe('an upload', () => {
+  it.each<[string, () => UploadSource, number | null]>([
+    ['a Blob with a type', () => new Blob([FILE], { type: 'video/webm' }), FILE.length],
+    ['a ReadableStream', () => ReadableStream.from(chunked()), null],
+    ['an async iterable', () => chunked(), null],
+    ['a stream of one large chunk', () => ReadableStream.from([FILE]), null],
+    ['a stream of whole parts', () => chunked(FILE.subarray(0, 2 * PART), PART), null],
+  ])('takes %s, byte for byte, and reports its progress', async (_, source, totalBytes) => {
+    const { recordings, numbers } = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const reported: UploadProgress[] = [];
+    const stored = await recordings.upload(at, source(), BODY, { onProgress: (made) => void reported.push(made) });
+    const bytes = await played(recordings, at, stored.recordingId);
+    expect(bytes.equals(FILE.subarray(0, bytes.length))).toBe(true);
+    expect([FILE.length, 2 * PART]).toContain(bytes.length);
+    const partCount = Math.ceil(bytes.length / PART);
+    expect(numbers('store').toSorted(BY_SIZE)).toEqual([1, 2, 3, 4].slice(0, partCount));
+    expect(reported).toHaveLength(partCount + 1);
+    expect(reported[0]).toEqual({ recordingId: stored.recordingId, sentBytes: 0, totalBytes });
+    expect(reported.at(-1)).toMatchObject({ sentBytes: bytes.length });
+    const sizes = reported.map(({ sentBytes }) => sentBytes);
+    expect(sizes).toEqual(sizes.toSorted(BY_SIZE));
+  });
+
+  it.each([
+    [undefined, 3],
+    [1, 1],
+    [2, 2],
+  ])('with a concurrency of %s sends %i parts at once, and holds no more of a stream', async (concurrency, atOnce) => {
+    const totalBytes = 20 * PART;
+    let [pulledBytes, storedBytes, mostHeld, mostOpen] = [0, 0, 0, 0];
+    const open: (() => void)[] = [];
+    /** Stores nothing before as many parts are on their way as may be. */
+    const instead: Instead = async (_, init) => {
+      await new Promise<void>((resolve) => {
+        open.push(resolve);
+        mostOpen = Math.max(mostOpen, open.length);
+        if (open.length >= atOnce || pulledBytes === totalBytes) for (const end of open.splice(0)) end();
+      });
+      storedBytes += (init.body as Blob).size;
+      return new Response('');
+    };
+    const { recordings } = await client({ instead });
+    const chunkBytes = PART / 10;
+    async function* endless() {
+      while (pulledBytes < totalBytes) {
+        pulledBytes += chunkBytes;
+        mostHeld = Math.max(mostHeld, pulledBytes - storedBytes);
+        yield new Uint8Array(chunkBytes);
+      }
+    }
+    const at = { exam: 'math', attempt: newAttempt() };
+    const options = { ...(concurrency && { concurrency }) };
+    // Nothing was stored in truth.
+    await expect(recordings.upload(at, endless(), BODY, options)).rejects.toMatchObject({ name: 'ApiError' });
+    expect(pulledBytes).toBe(totalBytes);
+    expect(mostOpen).toBe(atOnce);
+    expect(mostHeld).toBeLessThanOrEqual(atOnce * PART);
+  });
+
+  it('goes through the service where there are no part URLs', async () => {
+    const { recordings, numbers } = await client({ of: proxied });
+    const stored = await recordings.upload({ exam: 'math', attempt: newAttempt() }, chunked(), BODY);
+    expect(stored).toMatchObject({ state: 'stored', sizeBytes: FILE.length });
+    expect(numbers('store')).toEqual([]);
+    expect(numbers('service').toSorted(BY_SIZE)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('goes through the service once the store cannot be reached, and names no part URL', async () => {
+    const retries: Retry[] = [];
+    const instead: Instead = (_, __, url) =>
+      Promise.reject(new TypeError(`request to ${url} failed`, { cause: new Error(url) }));
+    const onRetry = (retry: Retry) => void retries.push(retry);
+    const { recordings, numbers } = await client({ instead, maxAttempts: 2, onRetry });
+    const at = { exam: 'math', attempt: newAttempt() };
+    const stored = await recordings.upload(at, new Blob([FILE]), BODY, { concurrency: 1 });
+    expect(stored).toMatchObject({ sizeBytes: FILE.length });
+    expect(numbers('store')).toEqual([1, 1]);
+    expect(numbers('service')).toEqual([1, 2, 3, 4]);
+    expect(retries).toMatchObject([
+      { attempt: 1, method: 'PUT', path: 'http://store.test', reason: { name: 'ConnectionError' } },
+    ]);
+    const { reason } = retries[0] ?? {};
+    const cause = reason?.cause as Error;
+    expect(cause.message).toMatch(/^request to http:\/\/store\.test\/\S+ failed$/);
+    for (const { message, stack } of [reason, cause, cause.cause] as Error[]) {
+      expect(`${message} ${stack}`).not.toMatch(/signature|partNumber=/i);
+    }
+  });
+
+  it('ends when the store refuses a part: StoreError, after a new URL for each attempt', async () => {
+    const urls = new Set<string>();
+    const instead: Instead = (partNumber, _, url) => {
+      if (partNumber !== 2) return undefined;
+      urls.add(url);
+      api.service.clock.advance(1000);
+      const xml = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>No</Message></Error>';
+      return Promise.resolve(new Response(xml, { status: 403 }));
+    };
+    const { recordings, numbers } = await client({ instead, maxAttempts: 2 });
+    const upload = recordings.upload({ exam: 'math', attempt: newAttempt() }, new Blob([FILE]), BODY);
+    await expect(upload).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'part-refused',
+      message: 'The store refused part 2: 403 AccessDenied.',
+      partNumber: 2,
+      status: 403,
+      storeCode: 'AccessDenied',
+    });
+    expect(urls.size).toBe(2);
+    expect(numbers('service')).toEqual([]);
+  });
+
+  it.each(['signal', 'source', 'onProgress'] as const)('ends by its %s, and closes the source', async (by) => {
+    const stop = new AbortController();
+    let isClosed = false;
+    async function* source() {
+      try {
+        yield* chunked(FILE.subarray(0, PART));
+        if (by === 'source') throw new Error('by the source');
+        if (by === 'signal') stop.abort(new Error('by the signal'));
+        yield* chunked();
+      } finally {
+        isClosed = true;
+      }
+    }
+    const onProgress = ({ sentBytes }: UploadProgress) => {
+      if (by === 'onProgress' && sentBytes > 0) throw new Error('by the onProgress');
+    };
+    const { recordings, sent } = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const upload = recordings.upload(at, source(), BODY, { signal: stop.signal, onProgress, concurrency: 1 });
+    await expect(upload).rejects.toThrow(`by the ${by}`);
+    await until(() => isClosed);
+    expect(sent.length).toBeLessThan(PART_COUNT);
+  });
+
+  it('of a source that is silent ends when its signal says so', async () => {
+    const stop = new AbortController();
+    async function* silent(): AsyncGenerator<Uint8Array> {
+      yield webm;
+      stop.abort(new Error('enough'));
+      await new Promise(() => {});
+    }
+    const { recordings } = await client();
+    const upload = recordings.upload({ exam: 'math', attempt: newAttempt() }, silent(), BODY, { signal: stop.signal });
+    await expect(upload).rejects.toThrow('enough');
+  });
+});
+
+describe('an upload that is continued', () => {
+  const OPTIONS = { idempotencyKey: 'webcam', concurrency: 1 };
+
+  /** Sends two parts of four, and breaks. */
+  async function interrupted() {
+    const at = { exam: 'math', attempt: newAttempt() };
+    const stop = new AbortController();
+    const instead: Instead = (partNumber) => {
+      if (partNumber < 3) return undefined;
+      stop.abort(new Error('the process ends'));
+      return new Promise(() => {});
+    };
+    const { recordings } = await client({ instead });
+    const upload = recordings.upload(at, chunked(), BODY, { ...OPTIONS, signal: stop.signal });
+    await expect(upload).rejects.toThrow('the process ends');
+    return at;
+  }
+
+  it('sends what the store does not have, from a stream or from a Blob', async () => {
+    for (const source of [chunked(), new Blob([FILE])]) {
+      const at = await interrupted();
+      const { recordings, numbers } = await client();
+      const reported: number[] = [];
+      const onProgress = ({ sentBytes }: UploadProgress) => void reported.push(sentBytes);
+      const stored = await recordings.upload(at, source, BODY, { ...OPTIONS, onProgress });
+      expect(numbers('store')).toEqual([3, 4]);
+      expect(reported).toEqual([0, PART, 2 * PART, 3 * PART, FILE.length]);
+      expect((await played(recordings, at, stored.recordingId)).equals(FILE)).toBe(true);
+      expect(await Array.fromAsync(recordings.list(at))).toHaveLength(1);
+    }
+  });
+
+  it('and complete returns its recording, and sends nothing', async () => {
+    const at = { exam: 'math', attempt: newAttempt() };
+    const { recordings, sent } = await client();
+    const stored = await recordings.upload(at, new Blob([FILE]), BODY, OPTIONS);
+    sent.length = 0;
+    expect(await recordings.upload(at, chunked(), BODY, OPTIONS)).toEqual(stored);
+    expect(sent).toEqual([]);
+    const other = recordings.upload(at, new Blob([webm]), BODY, OPTIONS);
+    await expect(other).rejects.toMatchObject({ name: 'RecordingsError', code: 'source-changed' });
+  });
+
+  it('with fewer bytes than before is refused before it is completed', async () => {
+    const at = await interrupted();
+    const { recordings } = await client();
+    const upload = recordings.upload(at, new Blob([webm]), BODY, OPTIONS);
+    await expect(upload).rejects.toMatchObject({ code: 'source-changed' });
+    expect(await Array.fromAsync(recordings.list(at))).toMatchObject([{ state: 'uploading' }]);
+  });
+
+  it('after the service completed it with what had arrived is refused: bytes are missing', async () => {
+    const at = await interrupted();
+    api.service.clock.advance(3 * 3_600_000);
+    await api.service.sweep();
+    const { recordings } = await client();
+    const upload = recordings.upload(at, chunked(), BODY, OPTIONS);
+    await expect(upload).rejects.toMatchObject({ name: 'RecordingsError', code: 'upload-truncated' });
+  });
+});
