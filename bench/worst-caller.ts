@@ -16,7 +16,7 @@ export interface Attack {
 const MIB = 1024 * 1024;
 /** What was refused or cut is tried again. */
 const AGAIN_MS = 1000;
-/** Of the rate limit of one caller by default. */
+/** The default rate limit of a candidate's token. */
 const A_SECOND = 10;
 /** Until all of it has begun. */
 const BEGUN_MS = 3000;

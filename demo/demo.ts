@@ -67,30 +67,25 @@ async function walk(): Promise<void> {
 
   const consent = { givenAt: new Date().toISOString(), policyVersion: '2026-01' };
   const contentType = 'video/webm;codecs=vp8,opus';
-  const created = await examClient.create(at, { participantId: 'participant-7', kind: 'webcam', contentType, consent });
-  const { recordingId, deleteBy } = created.recording;
-  const recording = { ...at, recording: recordingId };
-  say('create', `recording ${recordingId}, to be deleted by ${deleteBy} if nobody assesses it`);
-
-  const { partSizeBytes } = created.upload;
-  const count = Math.ceil(file.length / partSizeBytes);
-  const parts = Array.from({ length: count }, (_, index) => ({
-    partNumber: index + 1,
-    sizeBytes: Math.min(partSizeBytes, file.length - index * partSizeBytes),
-  }));
-  for (const [index, part] of (await examClient.signParts(recording, parts)).entries()) {
-    const bytes = file.subarray(index * partSizeBytes, (index + 1) * partSizeBytes);
-    const answer = await fetch(part.url, { method: part.method, headers: part.headers, body: new Uint8Array(bytes) });
-    if (!answer.ok) throw new Error(`part ${part.partNumber} was answered ${answer.status}`);
-    progress(
-      'upload',
-      index + 1,
-      count,
-      `${(Math.min((index + 1) * partSizeBytes, file.length) / MIB).toFixed(1)} MiB in the store`,
-    );
-  }
-  const stored = await examClient.complete(recording);
-  say('complete', `${stored.state}, ${stored.sizeBytes} bytes`);
+  const { partSizeBytes } = await examClient.uploadSettings();
+  const partCount = Math.ceil(file.length / partSizeBytes);
+  const stored = await examClient.upload(
+    at,
+    new Blob([file]),
+    { participantId: 'participant-7', kind: 'webcam', contentType, consent },
+    {
+      onProgress({ sentBytes, recordingId }) {
+        if (sentBytes === 0) return say('create', `recording ${recordingId}`);
+        const sentParts = Math.ceil(sentBytes / partSizeBytes);
+        progress('upload', sentParts, partCount, `${(sentBytes / MIB).toFixed(1)} MiB in the store`);
+      },
+    },
+  );
+  const recording = { ...at, recording: stored.recordingId };
+  say(
+    'complete',
+    `${stored.state}, ${stored.sizeBytes} bytes; to be deleted by ${stored.deleteBy} if nobody assesses it`,
+  );
 
   const listed = await Array.fromAsync(reviewer.list(at));
   say('list', `${listed.length} recording of the attempt, kind ${listed[0]?.kind}`);
@@ -155,10 +150,11 @@ function command(...args: string[]): Promise<SweepReport> {
 }
 
 async function ready(): Promise<void> {
+  const anyone = new ProctoringRecordings({ baseUrl: base, token: '' });
   for (const endMs = Date.now() + READY_WITHIN_MS; Date.now() < endMs; await wait(50)) {
     if (service.exitCode !== null) throw new Error('the service stopped; see the lines above');
-    const answer = await fetch(`${base}/readyz`).catch(() => undefined);
-    if (answer?.ok) return;
+    const { ready: isReady } = await anyone.readiness().catch(() => ({ ready: false }));
+    if (isReady) return;
   }
   throw new Error('the service was not ready within two minutes');
 }

@@ -309,6 +309,11 @@ export const SETTINGS = {
     '600',
     'Requests a minute per caller and process; or `off`. See below.',
   ),
+  RATE_LIMIT_UNBOUND: setting(
+    orOff(integer(1, 1_000_000)),
+    '6000',
+    'The same for a server, whose token is bound to no attempt and no participant.',
+  ),
   TENANT_RATE_LIMIT: setting(
     orOff(integer(1, 100_000_000)),
     '60000',
@@ -444,6 +449,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
     corsOrigins: value.CORS_ORIGINS,
     /** Undefined: no limit. */
     rateLimitPerMinute: value.RATE_LIMIT,
+    /** Never lower than that of the other callers. */
+    unboundRateLimitPerMinute: higherLimit(value.RATE_LIMIT, value.RATE_LIMIT_UNBOUND),
     tenantRateLimitPerMinute: value.TENANT_RATE_LIMIT,
     maxConnections: value.MAX_CONNECTIONS,
     shutdownDelayMs: value.SHUTDOWN_DELAY,
@@ -457,6 +464,11 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
   };
   if (reader.problems.length > 0) throw new SettingsError(reader.problems.join('\n'));
   return settings;
+}
+
+/** Undefined: no limit. */
+function higherLimit(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }
 
 function s3Of(value: Values, reader: Reader) {

@@ -1,13 +1,13 @@
 // The Express application: what every request passes, and the calls that are served.
 import cors from 'cors';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type Request, type RequestHandler } from 'express';
 import { MemoryStore, type Options, rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { createSetBackDetector } from '../model/set-back.ts';
-import type { Authenticator } from './auth.ts';
+import type { Authenticator, Principal } from './auth.ts';
 import { DailyLimits } from './daily-limits.ts';
 import type { Serving } from './operation.ts';
 import { type Every, everyInterval } from './pace.ts';
@@ -21,8 +21,9 @@ import { type ServiceDependencies, serviceRoutes } from './routes/service.ts';
 export interface HttpDependencies extends Omit<Serving, 'dailyLimits' | 'every'>, ServiceDependencies {
   readonly authenticate: Authenticator;
   readonly logger: Logger;
-  /** Of a principal, and of all of a tenant; undefined: no limit. */
+  /** Of a principal, of one that is bound to no attempt and no participant, and of all of a tenant; undefined: no limit. */
   readonly rateLimitPerMinute: number | undefined;
+  readonly unboundRateLimitPerMinute: number | undefined;
   readonly tenantRateLimitPerMinute?: number | undefined;
   /** Looks at the pace of bodies. Default: by the process's own timers. */
   readonly every?: Every;
@@ -54,8 +55,8 @@ export function createApp(deps: HttpDependencies): Express {
 
   if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
-  const { rateLimitPerMinute, tenantRateLimitPerMinute, every = everyInterval } = deps;
-  if (rateLimitPerMinute !== undefined) app.use('/v1', limitRate(rateLimitPerMinute));
+  const { tenantRateLimitPerMinute, every = everyInterval } = deps;
+  app.use('/v1', limitRate(deps));
   if (tenantRateLimitPerMinute !== undefined) app.use('/v1', limitTenantRate(tenantRateLimitPerMinute));
   const serving: Serving = { ...deps, every, dailyLimits: new DailyLimits(deps.recordings.now) };
   const calls: Record<string, Handlers> = {};
@@ -134,16 +135,29 @@ function identify(authenticate: Authenticator): RequestHandler {
  * told what is wrong with a token. It costs no more than the response that there are too many: no body is read for it, the
  * store is not asked.
  */
-function limitRate(requestsPerMinute: number): RequestHandler {
+function limitRate({
+  rateLimitPerMinute,
+  unboundRateLimitPerMinute,
+}: Pick<HttpDependencies, 'rateLimitPerMinute' | 'unboundRateLimitPerMinute'>): RequestHandler {
+  const limitOf = (req: Request) => {
+    const { principal } = requestState(req);
+    return principal && (isUnbound(principal) ? unboundRateLimitPerMinute : rateLimitPerMinute);
+  };
   return countMinutes({
-    limit: requestsPerMinute,
+    limit: (req) => limitOf(req) ?? 0,
+    skip: (req) => limitOf(req) === undefined,
     standardHeaders: 'draft-8',
     identifier: 'requests-per-minute',
     keyGenerator: (req) => requestState(req).principal?.id ?? '',
-    handler: (_req, _res, next) => {
-      next(new ServiceError('rate-limited', `At most ${requestsPerMinute} requests a minute. See Retry-After.`));
+    handler: (req, _res, next) => {
+      next(new ServiceError('rate-limited', `At most ${limitOf(req)} requests a minute. See Retry-After.`));
     },
   });
+}
+
+/** A server calls for many candidates; a token that is bound is one candidate's. */
+function isUnbound({ attempt, participant }: Principal): boolean {
+  return attempt === undefined && participant === undefined;
 }
 
 /** Counts the principals of a tenant together: ten thousand of them share the process with all other tenants. */
@@ -166,11 +180,11 @@ function countMinutes(options: Partial<Options>): RequestHandler {
   const store = new MemoryStore();
   const wasSetBack = createSetBackDetector(() => Date.now());
   const limit = rateLimit({
+    skip: (req) => requestState(req).principal === undefined,
     ...options,
     store,
     windowMs: MINUTE_MS,
     legacyHeaders: false,
-    skip: (req) => requestState(req).principal === undefined,
     // Express trusts no proxy by default; the library must not report a forwarded request as a mistake.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
   });

@@ -130,6 +130,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
     authenticate: createAuthenticator({ ...claims, keys: verifiedBy, now: Date.now }),
     logger,
     rateLimitPerMinute: settings.rateLimitPerMinute,
+    unboundRateLimitPerMinute: settings.unboundRateLimitPerMinute,
     tenantRateLimitPerMinute: settings.tenantRateLimitPerMinute,
     corsOrigins: settings.corsOrigins,
     metrics,

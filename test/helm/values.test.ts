@@ -204,6 +204,7 @@ test('the service reads what everything.yaml means', async () => {
     uploads: { mode: 'proxy', ...sizes, contentTypes: new Set(['video/webm', 'audio/webm']) },
     corsOrigins: ['https://exams.example', 'https://review.example'],
     rateLimitPerMinute: undefined,
+    unboundRateLimitPerMinute: undefined,
     logLevel: 'debug',
     auth: { keys: { mode: 'jwks' }, issuer: 'https://login.example', audience: 'recordings' },
   });

@@ -33,6 +33,7 @@ type OfApp =
   | 'whyClosed'
   | 'every'
   | 'rateLimitPerMinute'
+  | 'unboundRateLimitPerMinute'
   | 'tenantRateLimitPerMinute'
   | 'corsOrigins'
   | 'demo'
@@ -105,6 +106,8 @@ export async function startApi(options: ApiOptions = {}) {
     authenticate: options.authenticate ?? createAuthenticator({ keys, ...CLAIMS, now: clock.now }),
     logger: createLogger({ level: 'debug', now: clock.now, stream }),
     rateLimitPerMinute: options.rateLimitPerMinute,
+    unboundRateLimitPerMinute:
+      'unboundRateLimitPerMinute' in options ? options.unboundRateLimitPerMinute : options.rateLimitPerMinute,
     tenantRateLimitPerMinute: options.tenantRateLimitPerMinute,
     every: options.every ?? clock.every,
     corsOrigins: options.corsOrigins ?? [],

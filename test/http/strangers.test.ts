@@ -211,6 +211,32 @@ it('all callers of a tenant have a rate together, other tenants have theirs', as
   expect(await statusOf('a', 'other')).toBe(200);
 });
 
+it('a server that calls for many candidates has a higher rate than a candidate, and no more than its tenant', async () => {
+  const own = await startApi({ rateLimitPerMinute: 2, unboundRateLimitPerMinute: 5, tenantRateLimitPerMinute: 8 });
+  const statusesOf = async (claims: object, count: number) => {
+    const answers = [];
+    for (let sent = 0; sent < count; sent += 1) {
+      answers.push(await own.call('get', '/v1/exams/math/attempts/a/recordings', { as: { sub: 'one', ...claims } }));
+    }
+    const policies = new Set(answers.map(({ headers }) => /q=\d+/.exec(headers['ratelimit-policy'] ?? '')?.[0]));
+    return { accepted: answers.filter(({ status }) => status === 200).length, policies: [...policies] };
+  };
+  const bound = { exam: 'math', attempt: 'a' };
+  expect(await statusesOf(bound, 3)).toEqual({ accepted: 2, policies: ['q=2'] });
+  expect(await statusesOf({ participant: 'p-1' }, 3)).toEqual({ accepted: 2, policies: ['q=2'] });
+  // All of the tenant had four; a token that is bound to an exam alone is a server's.
+  expect(await statusesOf({ exam: 'math' }, 6)).toEqual({ accepted: 4, policies: ['q=5'] });
+  expect(await statusesOf({ tenant: 'other' }, 6)).toEqual({ accepted: 5, policies: ['q=5'] });
+});
+
+it('a server may have no limit of its own', async () => {
+  const app = { rateLimitPerMinute: 1, tenantRateLimitPerMinute: 4 };
+  const own = await startApi({ ...app, unboundRateLimitPerMinute: undefined });
+  for (const expected of [200, 200, 200, 200, 429]) {
+    expect((await own.call('get', '/v1/exams/math/recordings')).status).toBe(expected);
+  }
+});
+
 describe('a call that leaves a trace each time', () => {
   /** A store that can fail calls of one name. */
   async function startFailing() {

@@ -73,6 +73,7 @@ export class Backend {
       authenticate: createAuthenticator({ keys, tenantClaim: 'tenant', scopeClaim: 'scope', now: clock.now }),
       logger: createLogger({ level: 'error', now: clock.now, stream }),
       rateLimitPerMinute: undefined,
+      unboundRateLimitPerMinute: undefined,
       corsOrigins: [PAGE_ORIGIN],
       demo: undefined,
       metrics: new Registry(),
