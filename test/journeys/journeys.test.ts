@@ -1,5 +1,6 @@
 // The whole application on a real store, under an odd key prefix: what a store could make different, from end to end.
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { unzipSync } from 'fflate';
 import { seedRecordings } from '../../bench/seed.ts';
 import { enlargeWebm } from '../../demo/webm.ts';
@@ -219,12 +220,14 @@ test('a participant is exported as an archive of what is stored, and erased acro
     await api.store({ exam: 'physics' }, webm, { participantId }),
   ];
   const other = await api.store({ exam: 'physics' }, webm, { participantId: 'p-of-two' });
-  const headers = { authorization: await api.authorization({ scope: 'privacy:manage' }) };
-  const archive = await fetch(`${api.url}/v1/participants/${participantId}/export?format=zip`, { headers });
+  const [, token = ''] = (await api.authorization({ scope: 'privacy:manage' })).split(' ');
+  const desk = new ProctoringRecordings({ baseUrl: api.url, token });
+  const archive = await desk.exportParticipantFile({ participant: participantId }, 'zip');
   const files = Object.values(unzipSync(new Uint8Array(await archive.arrayBuffer())));
   expect(files).toHaveLength(3);
   for (const file of [large, webm]) expect(files.some((each) => Buffer.from(each).equals(file))).toBe(true);
-  expect((await api.call('delete', `/v1/participants/${participantId}?reason=erasure`)).status).toBe(200);
+  const { receipts } = await desk.eraseParticipant({ participant: participantId }, 'erasure');
+  expect(receipts).toHaveLength(2);
   for (const each of mine) await expectReceipt(each, 'erasure');
   expect(await service.keys(`participants/acme/${participantId}/`)).toEqual([]);
   await expectPlays(other);

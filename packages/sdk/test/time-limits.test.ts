@@ -79,6 +79,24 @@ describe('a server that accepts and never responds', () => {
     expect(await errorOf(call(client))).toMatchObject({ name: 'TimeoutError', timeoutMs });
   });
 
+  it.each<[string, (client: ProctoringRecordings) => Promise<unknown>, number]>([
+    ['30 seconds', (client) => client.get(AT), 30_000],
+    ['five minutes for many recordings', (client) => client.report(), 300_000],
+    [
+      '190 seconds for a part of 5 MiB',
+      (client) => client.putPart(AT, 1, new Blob([new Uint8Array(5_242_880)])),
+      190_000,
+    ],
+  ])('has %s by default', async (_, call, timeoutMs) => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    afterThisTest(() => jest.useRealTimers());
+    const fetch = () => new Promise<Response>(() => {});
+    const client = new ProctoringRecordings({ baseUrl: 'http://service.test', token: 't', fetch, maxAttempts: 1 });
+    const error = errorOf(call(client));
+    await jest.advanceTimersByTimeAsync(timeoutMs);
+    expect(await error).toMatchObject({ name: 'TimeoutError', timeoutMs });
+  });
+
   it('does not hold a caller that aborts, by the signal of the client or of the call', async () => {
     for (const owner of ['client', 'call'] as const) {
       const stop = new AbortController();
