@@ -86,7 +86,8 @@ async function begin(client: ClientOptions, call: Call, attempt: number, options
   try {
     const { body, status, headers } = await limit.within(limitMs, request(client, call, attempt, limit));
     const ended = () => limit.end();
-    const failure = (error: unknown) => plain(expiredOr(lostUnlessAborted(error, name, attempt, limit), name, attempt));
+    const failure = (error: unknown) =>
+      plain(expiredOr(lostUnlessAborted(error, { name, attempt, limit, url: call.path }), name, attempt));
     return new Response(body && watched(body, { limit, limitMs, failure, ended }), { status, headers });
   } catch (error) {
     limit.end();
@@ -145,7 +146,7 @@ async function request(client: ClientOptions, call: Call, attempt: number, limit
     const problem = problemOf(await response.text());
     throw refusal(call, response, problem);
   } catch (error) {
-    throw lostUnlessAborted(error, nameOf(call), attempt, limit);
+    throw lostUnlessAborted(error, { name: nameOf(call), attempt, limit, url: call.path });
   }
 }
 
@@ -162,7 +163,7 @@ function refusal(call: Call, response: Response, problem: Partial<Problem>): Err
 
 async function resultOf<Result>(call: Call, attempt: number, limit: TimeLimit, response: Response): Promise<Result> {
   const text = await response.text().catch((error: unknown) => {
-    throw lostUnlessAborted(error, nameOf(call), attempt, limit);
+    throw lostUnlessAborted(error, { name: nameOf(call), attempt, limit, url: call.path });
   });
   return response.status === 204 ? (undefined as Result) : parse(response, text);
 }
@@ -184,11 +185,30 @@ function problemOf(text: string): Partial<Problem> {
   }
 }
 
+interface Attempt {
+  readonly name: RequestName;
+  readonly attempt: number;
+  readonly limit: TimeLimit;
+  /** With its query, which some implementations of `fetch` name in their errors. */
+  readonly url: string;
+}
+
 /** What `fetch` threw, as a reason to try again; what was aborted, and what is decided already, stays as it is. */
-export function lostUnlessAborted(error: unknown, name: RequestName, attempt: number, limit: TimeLimit): unknown {
+export function lostUnlessAborted(error: unknown, { name, attempt, limit, url }: Attempt): unknown {
   if (limit.signal.aborted) return limit.signal.reason;
   if (error instanceof ApiError || error instanceof TryAgain) return error;
-  return new TryAgain(name, new ConnectionError(name, attempt, error));
+  return new TryAgain(name, new ConnectionError(name, attempt, withoutQuery(error, url)));
+}
+
+/** The query of a part URL is the right to write the part. */
+function withoutQuery(error: unknown, url: string): unknown {
+  const query = /\?.*/.exec(url)?.[0];
+  if (query === undefined || typeof error !== 'object' || error === null) return error;
+  const { message, stack, cause, code, name } = error as Partial<Error & { code: unknown }>;
+  const cleanCause = withoutQuery(cause, url);
+  if (cleanCause === cause && ![message, stack].some((text) => text?.includes(query))) return error;
+  const clean = new Error(message?.replaceAll(query, ''), { cause: cleanCause });
+  return Object.assign(clean, name !== undefined && { name }, code !== undefined && { code });
 }
 
 export function expiredOr(error: unknown, name: RequestName, attempt: number): unknown {

@@ -187,20 +187,9 @@ class PartSender {
     try {
       await limit.within(limitMs, put());
     } catch (error) {
-      throw expiredOr(lostUnlessAborted(withoutSecret(error, url), name, attempt, limit), name, attempt);
+      throw expiredOr(lostUnlessAborted(error, { name, attempt, limit, url }), name, attempt);
     } finally {
       limit.end();
     }
   }
-}
-
-/** Some implementations of `fetch` name the URL in their errors; its query is the right to write the part. */
-function withoutSecret(error: unknown, url: string): unknown {
-  if (typeof error !== 'object' || error === null || error instanceof TryAgain) return error;
-  const { message, stack, cause, code, name } = error as Partial<Error & { code: unknown }>;
-  const { search } = new URL(url);
-  const cleanCause = withoutSecret(cause, url);
-  if (cleanCause === cause && ![message, stack].some((text) => text?.includes(search))) return error;
-  const clean = new Error(message?.replaceAll(search, ''), { cause: cleanCause });
-  return Object.assign(clean, name !== undefined && { name }, code !== undefined && { code });
 }
