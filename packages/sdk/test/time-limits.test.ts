@@ -177,7 +177,8 @@ it('reports a server that cannot be reached as ConnectionError: its cause, and n
   expect(String((error as Error).cause)).toBe('TypeError: fetch failed');
   expect((error as Error).message).toBe('GET /v1/report got no complete response (attempt 2).');
 
-  const fetchNaming: typeof fetch = (input) => Promise.reject(new Error(`request to ${String(input)} failed`));
+  const fetchNaming: typeof fetch = (input) =>
+    Promise.reject(new Error(`request to ${input instanceof Request ? input.url : input.toString()} failed`));
   const own = await clientOf(silent, { fetch: fetchNaming });
   const named = (await errorOf(own.liftRestriction(AT, 'a case'))) as ConnectionError;
   expect(String(named.cause)).toMatch(/^Error: request to http:\S+\/restriction failed$/);
