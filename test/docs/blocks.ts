@@ -6,9 +6,12 @@ import { promisify } from 'node:util';
 
 export const ROOT = new URL('../..', import.meta.url).pathname;
 
+/** A file, by its path from the root. */
+export const read = (path: string) => readFile(join(ROOT, path), 'utf8');
+
 /** Those of a language, or of a language with a flag: `sh run`. */
 export async function blocksOf(page: string, language: string): Promise<string[]> {
-  const text = await readFile(join(ROOT, page), 'utf8');
+  const text = await read(page);
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
     ([, block = '']) => block,
   );
