@@ -1,4 +1,4 @@
-// Storage, requests and cost of proctoring a number of candidates: `node docs/examples/cost.ts --candidates 1000 --hours 2`
+// Storage, requests and cost of proctoring a number of candidates: `npx node docs/examples/cost.ts --candidates 1000 --hours 2`
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
