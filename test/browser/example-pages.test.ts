@@ -247,12 +247,23 @@ describe("the reviewer's page", () => {
     await store('webcam', 0, [
       { from: later(timeline.startedAt, 0.5), to: later(timeline.startedAt, 3.5), reason: 'muted' },
     ]);
+    await store('screen', 0, [
+      { from: later(timeline.startedAt, 1.5), to: later(timeline.startedAt, 3.5), reason: 'stalled' },
+    ]);
     await store('webcam', 600);
+    const restricted = await store('webcam', 900);
+    const path = `/v1/exams/math/attempts/${attempt}/recordings/${restricted}/restriction`;
+    await installation.ask('PUT', path, { reason: 'case 1' });
     await open();
     await click('Watch the recordings');
+    await shows('recording-restricted');
     await shows('muted, 3 s');
     await click('muted, 3 s');
     await page.waitForFunction('Math.abs(document.querySelector("video").currentTime - 0.5) < 0.1');
+    await click('stalled, 2 s');
+    await page.waitForFunction(
+      `[...document.querySelectorAll('video')].slice(0, 2).every((video) => Math.abs(video.currentTime - 1.5) < 0.1)`,
+    );
     await shows('not recorded, ');
     await expectAccessible();
   });
