@@ -36,10 +36,11 @@ test.each(['needed', 'optional'])(
 );
 
 test.each([
-  ['what `verify` finds', '| Found |', '#### Not checked', Object.keys(FINDING_KINDS)],
-  ['what `verify` cannot check', '| `what` |', '### ProctoringVerifyNotSucceeded', Object.keys(NOT_CHECKED)],
-])('the page on operations explains all of %s, and nothing else', async (_, from, to, codes) => {
-  const [section = ''] = (await read('docs/operations.md')).split(from).slice(1).join(from).split(to);
+  ['finds', '# Findings of verify', '## Not checked', Object.keys(FINDING_KINDS)],
+  ['cannot check', '## Not checked', undefined, Object.keys(NOT_CHECKED)],
+])('the page on findings explains all of what `verify` %s, and nothing else', async (_, from, to, codes) => {
+  const page = await read('docs/verify-findings.md');
+  const section = page.slice(page.indexOf(`${from}\n`), to && page.indexOf(`\n${to}\n`));
   const firstCells = section.match(/^\| `.*?\|/gm) ?? [];
   expect(new Set(namesOf(firstCells.join('\n'), /(?<=`)[a-z-]+(?=`)/g))).toEqual(new Set(codes));
 });

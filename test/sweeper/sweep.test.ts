@@ -320,7 +320,7 @@ test('in a versioned bucket sweep, erasure, expiry and verify --fix delete every
   expect(withoutLogs(await versions())).toEqual([]);
 });
 
-/** What docs/operations.md says of a bucket that somebody restored from a copy, in whole or in part. */
+/** What docs/recovery.md says of a bucket that somebody restored from a copy, in whole or in part. */
 test.each([
   ['the whole bucket, the next sweep deletes again what is past its deadline', () => true],
   ['media alone, verify finds them, and verify --fix deletes them', (key: string) => key.endsWith('/media')],
