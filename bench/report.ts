@@ -4,6 +4,7 @@ import { drawFigure } from './drawing.ts';
 import { type Result, readResults, resultsFolder } from './results.ts';
 import { markdownTable } from './table.ts';
 
+const NAMES = { ceph: 'Ceph', embedded: 'the embedded store' };
 const DOCUMENT = new URL('../docs/benchmarks.md', import.meta.url);
 const BEGIN = '<!-- written by bench/report.ts: begin -->\n';
 const END = '<!-- end -->';
@@ -26,8 +27,8 @@ function sectionOf(results: readonly Result[]): string {
   const tables = results.map((result) => {
     const { store, machine, loadBefore, at, seconds } = result;
     const place = `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}`;
-    const busy = `load ${loadBefore} before it began`;
-    return `On ${store}: ${at.slice(0, 16)}Z, ${seconds} s; ${place}; ${busy}.\n\n${markdownTable(result)}`;
+    const run = `measured at ${at.slice(0, 16)}Z in ${seconds} s, load average ${loadBefore} before the run`;
+    return `On ${NAMES[store]} (${place}; ${run}):\n\n${markdownTable(result)}`;
   });
   return `## ${figure}. ${title}\n\n![${title}](../bench/results/figure-${figure}.svg)\n\n${tables.join('\n')}`;
 }

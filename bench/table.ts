@@ -2,7 +2,7 @@
 import type { Measurement } from './figures/figure.ts';
 import type { Result } from './results.ts';
 
-const HEAD = ['', 'ours', 'beside', '', 'ratio', 'goal', ''];
+const HEAD = ['', 'this service', 'compared with', '', 'ratio', 'goal', 'goal met'];
 
 export function terminalTable({ measurements, notes }: Result): string {
   const rows = [HEAD, ...measurements.map(cellsOf)];
@@ -16,8 +16,11 @@ export function terminalTable({ measurements, notes }: Result): string {
   return [...lines, ...notes.map((note) => `(${note})`)].map((line) => `  ${line}\n`).join('');
 }
 
+/** Without the columns that no measurement fills. */
 export function markdownTable({ measurements, notes }: Result): string {
-  const rows = [HEAD, HEAD.map(() => '---'), ...measurements.map(cellsOf)];
+  const cells = measurements.map(cellsOf);
+  const used = HEAD.map((_, column) => cells.some((row) => row[column] !== ''));
+  const rows = [HEAD, HEAD.map(() => '---'), ...cells].map((row) => row.filter((_, column) => used[column]));
   const lines = rows.map((row) => `| ${row.join(' | ')} |\n`);
   return [...lines, ...notes.map((note) => `\n${note}\n`)].join('');
 }
@@ -30,7 +33,7 @@ function cellsOf({ what, unit, ours, peer, ratio, goal }: Measurement): string[]
     peer?.name ?? '',
     ratio === undefined ? '' : `${readable(ratio)} ×`,
     goal?.text ?? '',
-    goal ? (goal.holds ? 'holds' : 'missed') : '',
+    goal ? (goal.holds ? 'yes' : 'no') : '',
   ];
 }
 

@@ -44,20 +44,20 @@ export const examStart: Figure = {
     };
     return {
       measurements: [
-        { what: 'clients that failed', unit: '', ours: failed, goal: { text: '0', holds: failed === 0 } },
-        { what: 'calls answered', unit: '/s', ours: calls.length / seconds },
+        { what: 'failed clients', unit: '', ours: failed, goal: { text: '0', holds: failed === 0 } },
+        { what: 'responses', unit: '/s', ours: calls.length / seconds },
         ...quantiles('create'),
         ...quantiles('a part URL'),
         ...quantiles('complete'),
-        { what: 'store requests a recording', unit: '', ours: requests / clients },
-        { what: 'delay of the event loop: p99', unit: 'ms', ours: lagMs },
-        { what: 'CPU a recording', unit: 'ms', ours: (cpuSeconds * 1000) / clients },
-        { what: 'memory after it', unit: 'MiB', ours: residentMib },
+        { what: 'store requests per recording', unit: '', ours: requests / clients },
+        { what: 'event loop delay: p99', unit: 'ms', ours: lagMs },
+        { what: 'CPU per recording', unit: 'ms', ours: (cpuSeconds * 1000) / clients },
+        { what: 'memory afterwards', unit: 'MiB', ours: residentMib },
       ],
       notes: [
-        `${clients} clients over ${arrivalMs / 1000} s, done after ${seconds.toFixed(1)} s. Each asks for its ${PARTS} part ` +
-          'URLs one by one, puts one part of 94 kB, and completes; twenty parts in the store would be 200 GB. The clients, the service and the store share the machine: ' +
-          'where it is too small for the three, what is measured is how long they wait for it.',
+        `${clients} clients start within ${arrivalMs / 1000} s; all are done after ${seconds.toFixed(1)} s. Each requests its ` +
+          `${PARTS} part URLs one by one, uploads one part of 94 kB, and completes. (With all parts the store would hold 200 GB.) ` +
+          'The clients, the service and the store share one machine, and the times include waiting for it.',
       ],
     };
   },

@@ -48,12 +48,12 @@ export const oneTenant: Figure = {
       // Before and after it: the machine has other work too, and not always the same.
       const after = await neighbour.measure(rounds / 2);
       for (const name of CALL_NAMES) {
-        measurements.push(...comparison(`${name}, beside ${what}`, [...before[name], ...after[name]], loaded[name]));
+        measurements.push(...comparison(`${name}, during ${what}`, [...before[name], ...after[name]], loaded[name]));
       }
     }
     const { peakMib } = await service.memory();
     measurements.push({
-      what: 'peak memory of it all',
+      what: 'peak memory in all',
       unit: 'MiB',
       ours: peakMib,
       goal: below(peakMib, MEMORY_LIMIT_MIB, 'MiB'),
@@ -61,9 +61,9 @@ export const oneTenant: Figure = {
     return {
       measurements,
       notes: [
-        'Calls of one tenant, one after another, while one caller of another tenant, in a process of its own, does that and ' +
-          'tries again whatever is refused or cut. RATE_LIMIT is its default, 600; a flood of what it refuses is not part of ' +
-          'this: that is the work of what is in front.',
+        'One tenant makes calls one after another while a caller of another tenant, in its own process, does this and retries ' +
+          'whatever is refused. RATE_LIMIT has its default, 600. A flood of refused requests is not part of this: the proxy in ' +
+          'front has to stop it.',
       ],
     };
   },
@@ -135,7 +135,7 @@ function comparison(what: string, quiet: readonly number[], loaded: readonly num
       what: `${what}: median`,
       unit: 'ms',
       ours: loadedMs,
-      peer: { name: 'quiet', value: quietMs },
+      peer: { name: 'without that caller', value: quietMs },
       ratio,
       goal: atMost(ratio, 2),
     },
@@ -143,7 +143,7 @@ function comparison(what: string, quiet: readonly number[], loaded: readonly num
       what: `${what}: p95`,
       unit: 'ms',
       ours: loadedP95,
-      peer: { name: 'quiet', value: quietP95 },
+      peer: { name: 'without that caller', value: quietP95 },
       ratio: loadedP95 / quietP95,
     },
   ];

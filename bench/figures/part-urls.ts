@@ -1,4 +1,4 @@
-// Figure 1: part URLs, one and a hundred a request, beside Uppy Companion's and beside an Express that signs nothing.
+// Figure 1: part URLs, one and a hundred per request, compared with Uppy Companion and with an Express that signs nothing.
 import type { Request } from 'autocannon';
 import pMap from 'p-map';
 import { drive } from '../load.ts';
@@ -39,23 +39,23 @@ export const partUrls: Figure = {
     say('to warm up');
     await byTurns(short ? 1 : 3, contestants(1));
     await byTurns(1, contestants(100));
-    say(`one a request, ${rounds} rounds by turns`);
+    say(`one a request, ${rounds} alternating rounds`);
     const one = await byTurns(rounds, contestants(1));
-    say(`a hundred a request, ${rounds} rounds by turns`);
+    say(`a hundred a request, ${rounds} alternating rounds`);
     const { bare: _, ...signers } = contestants(100);
     const hundred = await byTurns(rounds, signers);
     return {
       measurements: [
-        measurement('one a request', one, 'companion', 5),
-        measurement('one a request', one, 'bare', 0.5),
-        measurement('a hundred a request', hundred, 'companion', 10),
+        measurement('one URL per request', one, 'companion', 5),
+        measurement('one URL per request', one, 'bare', 0.5),
+        measurement('100 URLs per request', hundred, 'companion', 10),
       ],
-      notes: ['Ours verifies a token and reads a body; Companion and the bare Express do neither.'],
+      notes: ['This service also verifies a token and reads a body. Companion and the bare Express do neither.'],
     };
   },
 };
 
-const PEERS = { companion: 'Uppy Companion', bare: 'Express that signs nothing' };
+const PEERS = { companion: 'Uppy Companion', bare: 'Express without signing' };
 
 function measurement<Name extends keyof typeof PEERS>(
   what: string,

@@ -54,7 +54,7 @@ export const readsAndSize: Figure = {
       what,
       unit: '/s',
       ours: medianOf(rounds, name),
-      peer: { name: 'LIST of the same exam, one after another', value: medianOf(rounds, 'storeList') },
+      peer: { name: 'sequential LISTs of the same exam', value: medianOf(rounds, 'storeList') },
       ratio: ratioOf(rounds, name, 'storeList'),
     });
     const install = await installedBytes();
@@ -66,11 +66,9 @@ export const readsAndSize: Figure = {
         { what: 'start, until it is ready', unit: 'ms', ours: median(starts) },
         { what: 'memory at rest', unit: 'MiB', ours: restingMib },
         { what: 'compiled code', unit: 'MB', ours: install.code / 1e6 },
-        { what: 'its dependencies', unit: 'MB', ours: install.dependencies / 1e6 },
+        { what: 'dependencies', unit: 'MB', ours: install.dependencies / 1e6 },
       ],
-      notes: [
-        '"Ready" includes the attacks of the self-test on the store. The size of the image is printed by ci/image.',
-      ],
+      notes: ['The start includes the self-test of the store. ci/image prints the size of the image.'],
     };
   },
 };

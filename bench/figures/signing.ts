@@ -70,8 +70,8 @@ export const signing: Figure = {
         };
       }),
       notes: [
-        'S3RequestPresigner is given a request that is ready to be sent and does not make the text of the URL; getSignedUrl does ' +
-          'all of it. Playback URLs are signed by getSignedUrl, one at a time (ADR 4).',
+        'S3RequestPresigner receives a complete request and does not build the text of the URL; getSignedUrl does all of it. ' +
+          'Playback URLs are signed by getSignedUrl, one at a time (ADR 4).',
       ],
     };
   },

@@ -81,8 +81,8 @@ export const sweep: Figure = {
       },
       notes: [
         ...notes,
-        `${due} recordings due beside ${stored.join(', ')} stored. The bare loop and s3cmd are told the prefix of what is ` +
-          'due, which nobody knows; they, rclone and the scan write no receipts and check nothing.',
+        `${due} recordings are due while ${stored.join(', ')} others are stored. The bare loop and s3cmd are given the prefix of ` +
+          'the due recordings, which is not known in practice. They, rclone and the scan write no receipts and check nothing.',
       ],
     };
   },
@@ -115,7 +115,7 @@ function measurementsOf(
   return [
     ...besides,
     {
-      what: `requests a recording, ${last.stored} stored`,
+      what: `requests per recording, ${last.stored} stored`,
       unit: '',
       ours: perRecording(last),
       ...(scan
@@ -126,10 +126,10 @@ function measurementsOf(
         : {}),
     },
     {
-      what: `requests a recording: ${last.stored} stored beside ${first.stored}`,
+      what: `requests per recording, ${last.stored} and ${first.stored} stored`,
       unit: '',
       ours: perRecording(last),
-      peer: { name: `ours with ${first.stored}`, value: perRecording(first) },
+      peer: { name: `this service with ${first.stored}`, value: perRecording(first) },
       ratio: growth,
       goal: { text: '≤ 1.05', holds: growth <= 1.05 },
     },

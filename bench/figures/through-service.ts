@@ -55,31 +55,31 @@ export const throughService: Figure = {
           what: `one file of ${sizeBytes / MIB} MiB`,
           unit: 'MiB/s',
           ours: medianOf(speeds, 'ours'),
-          peer: { name: 'the same parts, straight to the store', value: medianOf(speeds, 'direct') },
+          peer: { name: 'the same parts, directly to the store', value: medianOf(speeds, 'direct') },
           ratio,
           goal: atLeast(ratio, 0.8),
         },
         {
-          what: `peak memory, ${AT_ONCE} at once of ${largeMib} MiB`,
+          what: `peak memory, ${AT_ONCE} files of ${largeMib} MiB at once`,
           unit: 'MiB',
           ours: large,
-          peer: { name: `${AT_ONCE} at once of ${smallMib} MiB`, value: small },
+          peer: { name: `${AT_ONCE} files of ${smallMib} MiB at once`, value: small },
           ratio: large / small,
           goal: below(large, 300, 'MiB'),
         },
         {
-          what: `peak memory, ${PARTS_AT_ONCE} parts at once of ${LARGE_PART_BYTES / MIB} MiB`,
+          what: `peak memory, ${PARTS_AT_ONCE} parts of ${LARGE_PART_BYTES / MIB} MiB at once`,
           unit: 'MiB',
           ours: ofLargeParts,
-          peer: { name: `${PARTS_AT_ONCE} parts at once of ${PART_BYTES / MIB} MiB`, value: ofParts },
+          peer: { name: `${PARTS_AT_ONCE} parts of ${PART_BYTES / MIB} MiB at once`, value: ofParts },
           ratio: ofLargeParts / ofParts,
           goal: below(ofLargeParts, 300, 'MiB'),
         },
       ],
       notes: [
-        `--file-mib 1024 sends files of a GiB; what counts is that the memory is that of files of ${smallMib} MiB. ` +
-          `Of ${AT_ONCE} uploads a quarter hold a part of 5 MiB, for the SDK to send again when ` +
-          `the store fails; the others wait. MAX_CONTENT_UPLOADS is 32 by default, here ${PLACES}, of which a tenant has ${AT_ONCE}.`,
+        `Memory must not grow with the size of files: it is compared with files of ${smallMib} MiB. ` +
+          `Of ${AT_ONCE} uploads a quarter hold a part of 5 MiB, so that it can be sent again when ` +
+          `the store fails; the others wait. MAX_CONTENT_UPLOADS is ${PLACES} here (default 32), of which a tenant has ${AT_ONCE}.`,
       ],
     };
   },
