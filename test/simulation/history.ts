@@ -136,7 +136,7 @@ async function nothingIsWrong(taking: Taking, isAllowed: (finding: Finding) => b
 /**
  * A sweep purges what was due, and what it leaves, or what is written beside it, stays until the deadline of an
  * assessment that came meanwhile: another sweep had moved the entry, or the entry went when the purge ended days later.
- * A request's mark alone, which is empty, needs neither: docs/simulation.md, what is allowed.
+ * A request's mark alone, which is empty, needs neither: docs/simulation.md, accepted leftovers.
  */
 function isLeftUntilItsDeadline(model: Model, key: string): boolean {
   const known = [...model.recordings.values()].find(({ ref }) => recordingPrefix(ref) === key);

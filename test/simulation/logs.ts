@@ -117,13 +117,13 @@ export class Logs {
 
   #stand(key: string, hashes: readonly string[], wasSuspended: boolean): void {
     this.#receipts.add(hashes[0] ?? '');
-    // docs/simulation.md, what is allowed.
+    // docs/simulation.md, accepted leftovers.
     const lost = wasSuspended ? (this.#standing.get(key) ?? []).filter((hash) => !hashes.includes(hash)) : [];
     for (const hash of lost) this.#overwritten.add(hash);
     this.#standing.set(key, hashes);
   }
 
-  /** docs/simulation.md, what is allowed. */
+  /** docs/simulation.md, accepted leftovers. */
   isOfSecondPurge(key: string): boolean {
     const parsed = parseKey(key);
     return parsed?.type === 'receipt' && this.#second.has(parsed.ref.recording);

@@ -15,7 +15,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     /** One of mistakes.ts, to see that it is caught. */
     mistake: { type: 'string' },
-    /** Clocks of sweepers step in mid-run by more than the guard allows: what is known to break is in docs/simulation.md. */
+    /** Clocks of sweepers step in mid-run by more than the guard allows: docs/simulation.md, known defects. */
     'clocks-jump': { type: 'boolean', default: false },
   },
 });

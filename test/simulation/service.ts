@@ -32,7 +32,7 @@ export interface HistoryOptions {
   readonly without?: ReadonlySet<string>;
   /** Made by the code under test, to see that it is caught. */
   readonly mistake?: Mistake | undefined;
-  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, what is known. */
+  /** A sweeper's clock may step in mid-run further than its guard allows: docs/simulation.md, known defects. */
   readonly clocksJump?: boolean;
 }
 
