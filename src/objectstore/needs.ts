@@ -48,12 +48,12 @@ export const CAPABILITIES = {
   ),
   'object-lock': optional(
     'no object lock',
-    'a trial of deletion shows whether objects are locked',
+    'a test deletion shows whether objects are locked',
     'GetObjectLockConfiguration',
   ),
   versioning: optional(
     'versioning',
-    'a deletion takes all that ListObjectVersions shows; where neither answers, nothing can be deleted',
+    'a deletion removes all that ListObjectVersions shows; without both, nothing can be deleted',
     'GetBucketVersioning',
   ),
   'batch-delete': optional('batch delete', 'the service deletes key by key, more slowly', 'DeleteObjects'),
@@ -65,21 +65,21 @@ export const CAPABILITIES = {
   ),
   'object-tagging': optional(
     'tagging',
-    'media have no tags, and nothing depends on them',
+    'media have no tags; nothing depends on tags',
     'PutObjectTagging',
     'GetObjectTagging',
   ),
-  'conditional-writes': optional('conditional writes', 'the service never leans on them'),
-  'small-parts': optional('small parts', 'the service sends none'),
-  'unequal-parts': optional('unequal parts', 'the service sends equal ones'),
+  'conditional-writes': optional('conditional writes', 'the service never relies on them'),
+  'small-parts': optional('small parts', 'the service sends no small parts'),
+  'unequal-parts': optional('unequal parts', 'the service sends equal parts'),
   'stray-uploads': optional(
     'rule for stray uploads',
-    'the sweep alone ends abandoned uploads',
+    'only the sweep ends abandoned uploads',
     'GetBucketLifecycleConfiguration',
     'PutBucketLifecycleConfiguration',
   ),
   /** Where CORS_ORIGINS is set its check fails by itself. */
-  cors: optional('CORS for browsers', 'no page may upload to the store by itself', 'GetBucketCors', 'PutBucketCors'),
+  cors: optional('CORS for browsers', 'no page can upload directly to the store', 'GetBucketCors', 'PutBucketCors'),
 } as const satisfies Readonly<Record<string, Capability>>;
 
 export type CapabilityId = keyof typeof CAPABILITIES;

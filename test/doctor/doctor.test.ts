@@ -147,7 +147,7 @@ describe('the doctor', () => {
   });
 
   test.each<[what: string, lock: object, broken: Partial<ObjectStore>, fit: boolean, id: string, words: string]>([
-    ['a lock that cannot be read, where deletion works', LOCK_UNREAD, {}, true, 'object-lock', 'a trial of deletion'],
+    ['a lock that cannot be read, where deletion works', LOCK_UNREAD, {}, true, 'object-lock', 'a test deletion'],
     [
       'a lock that cannot be read, where objects stay',
       LOCK_UNREAD,
