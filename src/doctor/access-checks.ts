@@ -187,7 +187,7 @@ export const cors: DoctorCheck = trying('cors', async (context) => {
   const origins = settings.corsOrigins;
   if (origins.length === 0) {
     return info(
-      'CORS_ORIGINS is not set: no page may upload to the store by itself.',
+      'CORS_ORIGINS is not set: no page can upload directly to the store.',
       'Set it when exam clients are web pages.',
     );
   }

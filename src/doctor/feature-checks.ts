@@ -36,7 +36,7 @@ export const FEATURE_CHECKS: readonly DoctorCheck[] = [
   ),
   trying('unequal-parts', async (context) =>
     (await takesParts(context, 'unequal', [MIN_PART_SIZE_BYTES + 1, MIN_PART_SIZE_BYTES, TAIL_BYTES]))
-      ? info('Parts of different sizes are accepted; the service sends equal ones.', null, 'not asked for')
+      ? info('Parts of different sizes are accepted; the service sends equal parts.', null, 'not asked for')
       : info('Parts must be of equal size; the service sends them so.', null, 'asked for'),
   ),
   writingCheck('part-numbers', 'number of parts', async ({ store, scratch, settings: { maxPartNumber } }) => {
