@@ -1,5 +1,5 @@
-// Adds to package-lock.json the optional packages of other platforms that a registry's mirror did not have: without an
-// entry for each, `npm ci` refuses the lock everywhere. Run after `npm install`: node ci/complete-lock.ts
+// Adds to package-lock.json the optional packages for other platforms that a registry's mirror does not have. Without an entry
+// for each of them `npm ci` rejects the lock file on every machine. Run after `npm install`: node ci/complete-lock.ts
 import { readFile, writeFile } from 'node:fs/promises';
 
 interface LockedPackage {

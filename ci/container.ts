@@ -1,4 +1,4 @@
-// Containers of crun's from an unpacked image: read-only, without root, without a capability; gone when this process is.
+// Runs containers with crun from an unpacked image: read-only, not as root, without capabilities. They end with this process.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

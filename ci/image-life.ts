@@ -1,4 +1,4 @@
-// Uses an unpacked image as an operator would, in containers of crun's: read-only, without root, without a capability.
+// Uses an unpacked image as an operator would, in containers that crun runs: read-only, not as root, without capabilities.
 // node ci/image-life.ts can-run ROOTFS | live ROOTFS IMAGE_JSON; see ci/image
 import { strict as assert } from 'node:assert';
 import type { ChildProcess } from 'node:child_process';

@@ -1,6 +1,6 @@
-// node ci/known-differences.ts STORE RESULTS: holds the tests that failed (jest's --json) to ci/known-differences/STORE.txt.
-// A line that begins with `#` is the reason for the tests below it; without a reason no test is excepted. A test that fails
-// at some times only begins with `~`.
+// node ci/known-differences.ts STORE RESULTS: compares the failed tests (jest's --json) with ci/known-differences/STORE.txt.
+// There, a line that begins with `#` gives the reason for the tests below it, and every test needs a reason. A line that
+// begins with `~` is a test that fails only sometimes.
 import { readFile } from 'node:fs/promises';
 
 interface Results {

@@ -1,4 +1,4 @@
-// Makes the bucket that S3_BUCKET names, with the README's policy for the upload key: for CI and for trying things out.
+// Creates the bucket that S3_BUCKET names, with the policy docs/upload-key-policy.json: for CI and for experiments.
 import { readFile } from 'node:fs/promises';
 import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 
@@ -11,6 +11,6 @@ await client.send(new CreateBucketCommand({ Bucket }));
 try {
   await client.send(new PutBucketPolicyCommand({ Bucket, Policy: policy.replaceAll('BUCKET', Bucket) }));
 } catch (error) {
-  console.error(`the bucket is made, and has no policy for the upload key: ${String(error)}`);
+  console.error(`the bucket was created, but the policy for the upload key was not set: ${String(error)}`);
   process.exitCode = 1;
 }

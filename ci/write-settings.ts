@@ -1,5 +1,5 @@
-// Writes what follows from the table of settings: the page's table, and what the chart checks (its schema, and a file that
-// its templates read).
+// Writes what is generated from the table of settings: the table of docs/settings.md, and what the chart checks (its schema,
+// and a file that its templates read).
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileSettingOf, OWN_NAMES, SECRET_NAMES, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config.ts';
 
