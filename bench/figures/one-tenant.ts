@@ -61,9 +61,9 @@ export const oneTenant: Figure = {
     return {
       measurements,
       notes: [
-        'One tenant makes calls one after another while a caller of another tenant, in its own process, does this and retries ' +
-          'whatever is refused. RATE_LIMIT has its default, 600. A flood of refused requests is not part of this: the proxy in ' +
-          'front has to stop it.',
+        'One tenant makes calls one after another while a caller of another tenant, in its own process, does what the row ' +
+          'names and retries whatever is refused. RATE_LIMIT has its default, 600. A flood of refused requests is not part of ' +
+          'this: the proxy in front has to stop it.',
       ],
     };
   },
