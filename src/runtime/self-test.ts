@@ -101,8 +101,8 @@ export function startSelfTest(deps: SelfTestDependencies) {
         nextMs = await round();
       } catch {
         if (signal.aborted) return;
-        reason = 'self-test waiting: the store does not answer';
-        logOnce(logger.warn, 'the self-test waits for the store', { detail: 'the store does not answer' });
+        reason = 'self-test waiting: the store does not respond';
+        logOnce(logger.warn, 'the self-test is waiting for the store', { detail: 'the store does not respond' });
         nextMs = RETRY_MS;
       }
       if (nextMs === undefined) return;

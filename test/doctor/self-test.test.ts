@@ -72,9 +72,9 @@ const NEEDS = 'the store cannot do what the service needs: AbortMultipartUpload 
 const SUCCEED = results({ acl: 'succeeded', tagging: 'unproven', 'another-length': 'succeeded' });
 const OF_PLAYBACK = results({ 'another-length': 'succeeded', 'playback-expired': 'succeeded' });
 test.each<[string, Partial<SelfTestDependencies>, string, number]>([
-  ['is down', { findObjectLock: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
+  ['is down', { findObjectLock: () => Promise.reject(new Error()) }, 'the store does not respond', RETRY_MS],
   ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'nothing is proven by a', RETRY_MS],
-  ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not answer', RETRY_MS],
+  ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not respond', RETRY_MS],
   ['is not asked', { runTrials: async () => results({ delete: 'unproven' }) }, 'nothing is proven by delete', RETRY_MS],
   ['cannot delete', { runTrials: async () => [NO_ABORT] }, NEEDS, 60_000],
   ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, another-length; set UPLOADS=proxy', 60_000],

@@ -325,10 +325,10 @@ describe('a service', () => {
     const issuer = { AUTH_SHARED_SECRET: '', AUTH_JWKS_URL: 'https://id.invalid/jwks', AUTH_ISSUER: 'i' };
     await installWith({ ...bucket, ...issuer, OTEL_SDK_DISABLED: 'true' });
     const service = installation.launch();
-    await until(() => service.output().includes('the self-test waits for the store'));
+    await until(() => service.output().includes('the self-test is waiting for the store'));
     expect(service.output()).toMatch(/tokens for other services are accepted.*AUTH_AUDIENCE is not set/);
     expect(service.output()).not.toContain('AUTH_ISSUER is not set');
-    const body: unknown = expect.stringContaining('the store does not answer');
+    const body: unknown = expect.stringContaining('the store does not respond');
     expect(await probe(`${installation.url}/readyz`)).toMatchObject({ status: 503, body });
     expect(await probe(`${installation.url}/livez`)).toMatchObject({ status: 200 });
     expect(await probe(`${installation.url}/v1/exams/math/attempts/a1/recordings`)).toMatchObject({ status: 401 });

@@ -132,7 +132,7 @@ test('a second signal ends the process at once, but not the echo of a first from
 });
 
 test('readiness follows the store, which is asked once in five seconds; a probe waits three seconds for it', async () => {
-  const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not answer' }];
+  const [ready, silent] = [{ ready: true }, { ready: false, reason: 'the store does not respond' }];
   const { clock, store } = startTestService();
   const list = jest.fn<ObjectStore['list']>((...args) => store.list(...args));
   let reason: string | undefined;
