@@ -52,7 +52,8 @@ export function createReadiness(deps: ReadinessDependencies): () => Promise<Read
     const skewMs = await clockSkewMs();
     // Deadlines are counted from this clock: with a wrong one a recording would be kept too long, or not at all. Reported
     // first, because the self-test fails with a wrong clock too.
-    if (skewMs !== undefined && clocksDiffer(skewMs, 0)) return 'the clocks of this machine and of the store differ by more than five minutes';
+    if (skewMs !== undefined && clocksDiffer(skewMs, 0))
+      return 'the clocks of this machine and of the store differ by more than five minutes';
     if (Number.isNaN(skewMs)) return 'the store sends no Date header, so deadlines cannot be checked';
     return notReady() ?? (skewMs === undefined ? 'the store does not respond' : undefined);
   }

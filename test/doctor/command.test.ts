@@ -91,7 +91,7 @@ test('while the store is down doctor exits with 2, because nothing is known of t
   const waiting = installation.launch();
   const closed = once(waiting.process, 'close');
   await readiness('does not answer');
-  expect(waiting.output()).toContain('the self-test waits for the store');
+  expect(waiting.output()).toContain('the self-test is waiting for the store');
   holed.holes = { locks: true };
   expect(await closed).toEqual([1, null]);
   expect(waiting.output()).toContain('COMPLIANCE, 90 days');
