@@ -17,6 +17,8 @@ export async function kubectl(args: string, ...rest: string[]): Promise<string> 
 async function run(args: string[], items: readonly object[] = []): Promise<string> {
   const options = ['--kubeconfig', TEST_KUBECONFIG, '--warnings-as-errors'];
   const ended = promisify(execFile)(KUBECTL, [...options, ...args], { maxBuffer: 2 ** 26 });
+  // A kubectl that reads nothing may have ended before its input does.
+  ended.child.stdin?.on('error', () => {});
   // One by one: of a List, kubectl itself would be the judge and not the server.
   ended.child.stdin?.end(items.map((item) => JSON.stringify(item)).join('\n'));
   return (await ended).stdout;
