@@ -1,6 +1,6 @@
 # The service and its commands in one image: production dependencies and compiled code, no root, nothing to write.
 #
-#   docker build -t proctoring-recordings --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) \
+#   docker build -t proctoring-recordings --build-arg VERSION=$(npm pkg get version | tr -d '"') --build-arg REVISION=$(git rev-parse HEAD) \
 #     --build-arg SOURCE=$(git remote get-url origin) .
 #
 # BASE builds, RUNTIME runs. The last stage runs nothing while it is built, so RUNTIME needs no shell and no npm.

@@ -1,6 +1,6 @@
 // Writes openapi.json, the OpenAPI 3.1 document that the service serves, from the calls that it serves: `npm run openapi`.
 // A test holds the file to them.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { SCOPES } from '../src/http/auth.ts';
 import {
@@ -19,7 +19,9 @@ import * as schemas from '../src/http/schemas.ts';
 import { ERROR_CODES, type ErrorCode, PROBLEMS, type ProblemMember } from '../src/model/errors.ts';
 import { MAX_PART_NUMBER } from '../src/model/parts.ts';
 
-const API_VERSION = '0.1.0';
+const { version: API_VERSION } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 const SCHEMAS_URI = '#/components/schemas/';
 const HEADERS_URI = '#/components/headers/';
 const RESPONSES_URI = '#/components/responses/';

@@ -193,7 +193,7 @@ export const report = z
     generatedAt: at('2026-12-01T00:00:00.000Z', 'When reading began, by the clock of the service.'),
     finishedAt: at('2026-12-01T00:00:09.000Z', 'When all was read.'),
     storeClock: atOrNull('2026-12-01T00:00:00.000Z', 'The clock of the store when reading began; null: it sent none.'),
-    serviceVersion: z.string().meta({ example: '0.1.0' }),
+    serviceVersion: z.string().meta({ example: '0.2.0' }),
     compared: z
       .array(z.string())
       .meta({ example: ['For each deletion: the time of the deletion with the deadline. Both are in its receipt.'] })
