@@ -1,78 +1,29 @@
 // Each package as those who install it have it: packed, alone in a folder, imported, and its types checked.
 import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { glob, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { glob, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CONSUMERS, isOfBrowsers, SCOPE } from '../ci/consumers.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
-const SCOPE = '@proctoring-recordings';
 const run = promisify(execFile);
 
 interface Manifest {
+  readonly main?: string;
+  readonly types?: string;
   readonly engines?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
 }
 
-/** What a package has besides its library. */
-const PROGRAMS: Record<string, readonly string[]> = { 'receipt-verifier': ['dist/cli.js', 'dist/verifier.html'] };
-
-/** Of each package: a program, which prints `works`. */
-const CONSUMERS: Record<string, string> = {
-  'exam-client': `
-    import { ClientError, mediaSeconds, type SessionOptions, startSession, type Timeline } from '${SCOPE}/exam-client';
-    const timeline: Timeline = { startedAt: '2026-01-01T00:00:00Z', endedAt: '2026-01-01T00:01:00Z', gaps: [] };
-    export const start = (options: SessionOptions): Promise<readonly { sizeBytes: number }[]> => startSession(options).finish();
-    // @ts-expect-error there is no such kind
-    export const wrong = (options: SessionOptions) => startSession(options).record('smell', new MediaStream());
-    if (mediaSeconds(timeline, new Date('2026-01-01T00:00:09Z')) === 9 && ClientError) console.log('works');`,
-  sdk: `
-    import { ApiError, type ErrorCode, ProctoringRecordings, type Recording } from '${SCOPE}/sdk';
-    const keys: (string | null)[] = [];
-    const recordings = new ProctoringRecordings({
-      baseUrl: 'http://service.test', token: 't', maxAttempts: 1,
-      fetch: async (_, init) => {
-        keys.push(new Headers(init?.headers).get('idempotency-key'));
-        return new Response(JSON.stringify({ code: 'attempt-assessed' }), { status: 409 });
-      },
-    });
-    const consent = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' };
-    export const size = (recording: Recording): number | null => recording.sizeBytes;
-    // @ts-expect-error there is no such code
-    export const wrong: ErrorCode = 'no-such-code';
-    recordings.create({ exam: 'e', attempt: 'a' }, { participantId: 'p', kind: 'webcam', contentType: 'video/webm', consent })
-      .catch((error) => {
-        if (error instanceof ApiError && error.code === 'attempt-assessed' && keys[0]) console.log('works');
-      });`,
-  uppy: `
-    import { type AwsS3Options, awsS3Options, RecordingError, type RecordingOptions } from '${SCOPE}/uppy';
-    export const open = (options: RecordingOptions): Promise<AwsS3Options> => awsS3Options(options);
-    // @ts-expect-error there is no such kind
-    export const wrong = (options: RecordingOptions) => awsS3Options({ ...options, kind: 'smell' });
-    globalThis.fetch = async () => Response.json({ partSizeBytes: 5, maxRecordingBytes: 9 });
-    const consent = { givenAt: '2026-01-01T00:00:00Z', policyVersion: '3' };
-    const ids = { exam: 'e', attempt: 'a', participantId: 'p', kind: 'webcam', consent } as const;
-    const options = await open({ service: 'http://service.test', ...ids, getToken: async () => 't' });
-    if (options.getChunkSize() === 5 && RecordingError) console.log('works');`,
-  'receipt-verifier': `
-    import { checkProof, type ProofReport, readPublicKeys } from '${SCOPE}/receipt-verifier';
-    const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';
-    const keys = await readPublicKeys({ keys: [{ kty: 'OKP', crv: 'Ed25519', x }] });
-    const report: ProofReport = await checkProof({}, { keys, nowMs: 0 });
-    // @ts-expect-error there is no check without keys
-    export const wrong = () => checkProof({}, { nowMs: 0 });
-    if (keys.has('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k') && report.findings.length === 1) console.log('works');`,
-  'embedded-s3': `
-    import { type EmbeddedS3, startEmbeddedS3 } from '${SCOPE}/embedded-s3';
-    const credentials = [{ accessKeyId: 'id', secretAccessKey: 'secret' }];
-    const server: EmbeddedS3 = await startEmbeddedS3({ dataDir: 'data', bucket: 'recordings', credentials });
-    // @ts-expect-error a bucket has a name
-    export const wrong = () => startEmbeddedS3({ dataDir: 'data', credentials });
-    const { status } = await fetch(server.endpoint);
-    await server.close();
-    if (status === 403) console.log('works');`,
+/** What a package has besides an ES module and its types. Code that is minified has a map. */
+const BESIDES: Record<string, readonly string[]> = {
+  'exam-client': ['dist/index.js.map'],
+  'receipt-verifier': ['dist/cli.js', 'dist/verifier.html'],
+  sdk: ['dist/index.cjs', 'dist/index.d.cts'],
+  uppy: ['dist/index.js.map'],
 };
 
 let work: string;
@@ -102,8 +53,8 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
 
   test('has its code, its types and its README, and nothing that it does not need', async () => {
     const files = await readdir(installed, { recursive: true });
-    const built = ['dist', 'dist/index.d.ts', 'dist/index.js', 'dist/index.js.map'];
-    const expected = ['LICENSE', 'README.md', ...built, ...(PROGRAMS[name] ?? []), 'package.json'];
+    const built = ['dist', 'dist/index.d.ts', 'dist/index.js', ...(BESIDES[name] ?? [])];
+    const expected = ['LICENSE', 'README.md', ...built, 'package.json'];
     expect(files.sort()).toEqual(expected.sort());
     const needs = {
       'exam-client': [undefined, {}],
@@ -119,16 +70,27 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
       ([, from = '']) => from,
     );
     expect(imported.filter((from) => !Object.hasOwn(dependencies, from))).toEqual([]);
+    // TypeScript before 5.7 cannot read it.
+    expect(types).not.toContain('Uint8Array<');
+    // For tools that do not know `exports`.
+    for (const file of [manifest.main, manifest.types]) expect(files).toContain(file?.replace('./', ''));
   });
 
   test.each(['node16', 'bundler'])('is typed for a consumer that resolves modules as %s does', async (resolution) => {
     const module = resolution === 'bundler' ? 'esnext' : 'node16';
-    const isOfBrowsers = ['exam-client', 'uppy', 'receipt-verifier'].includes(name);
-    const types = isOfBrowsers ? '' : 'node';
-    const lib = isOfBrowsers ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
+    const types = isOfBrowsers(name) ? '' : 'node';
+    const lib = isOfBrowsers(name) ? 'es2022,dom,dom.iterable,dom.asynciterable' : 'es2022';
     const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', lib];
     const roots = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', types];
-    const args = ['--ignoreConfig', '--noEmit', '--strict', ...options, ...roots, 'consumer.ts'];
+    const args = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--exactOptionalPropertyTypes',
+      ...options,
+      ...roots,
+      'consumer.ts',
+    ];
     await run(join(ROOT, 'node_modules/.bin/tsc'), args, { cwd: place }).catch(({ stdout }) => {
       throw new Error(stdout);
     });
@@ -141,6 +103,18 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
     const { stdout } = await run(process.execPath, ['--no-warnings', ...imports, 'consumer.ts'], { cwd: place });
     expect(stdout).toBe('works\n');
   });
+});
+
+test('the SDK can be required', async () => {
+  const script = `require('${SCOPE}/sdk').ProctoringRecordings && console.log('works')`;
+  const options = { cwd: join(work, 'sdk') };
+  const { stdout } = await run(process.execPath, ['--input-type=commonjs', '-e', script], options);
+  expect(stdout).toBe('works\n');
+});
+
+test('the code of the exam client stays below 60 kB', async () => {
+  const { size } = await stat(join(work, 'exam-client/node_modules', SCOPE, 'exam-client/dist/index.js'));
+  expect(size).toBeLessThan(60_000);
 });
 
 test('the command of the checker runs as it is installed', async () => {

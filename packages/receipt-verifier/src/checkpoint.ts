@@ -1,7 +1,7 @@
 // A checkpoint: size and root of a log at one time, as a signed note (C2SP tlog-checkpoint, signed-note).
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Detail } from './details.ts';
-import { fromBase64, toBase64, utf8 } from './encoding.ts';
+import { type Bytes, fromBase64, toBase64, utf8 } from './encoding.ts';
 import type { PublicKeys } from './keys.ts';
 import { Refusal } from './refusal.ts';
 import { HASH_BYTES } from './tree.ts';
@@ -93,12 +93,12 @@ function signatureFrom(line: string): Note['signatures'][number] {
 
 /** `unknown-key`: the hash of its key is that of none in the set. */
 async function stateOf(
-  text: Uint8Array<ArrayBuffer>,
+  text: Bytes,
   origin: string,
   encoded: string,
   keys: PublicKeys,
 ): Promise<'signed' | 'forged' | 'unknown-key'> {
-  let bytes: Uint8Array<ArrayBuffer>;
+  let bytes: Bytes;
   try {
     bytes = fromBase64(encoded);
   } catch {

@@ -1,6 +1,6 @@
 // An entry of the log: hashes of a signed receipt and of its recording, and how long the receipt is kept. It names nobody.
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toBase64Url, utf8 } from './encoding.ts';
+import { type Bytes, toBase64Url, utf8 } from './encoding.ts';
 import { isDay } from './shape.ts';
 
 export interface LogEntry {
@@ -25,7 +25,7 @@ const ENTRY =
   /^1 (?<keptUntil>\S{10}) (?<hash>\S{43}) (?<recording>\S{43}) (?<generation>0|[1-9]\d{0,2}) (?<lead>0|-?[1-9]\d{0,11})$/;
 
 /** The bytes that the log commits to. */
-export function entryBytes(entry: LogEntry): Uint8Array<ArrayBuffer> {
+export function entryBytes(entry: LogEntry): Bytes {
   return utf8(formatEntry(entry));
 }
 

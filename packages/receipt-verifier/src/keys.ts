@@ -1,6 +1,6 @@
 // The public keys that receipts and checkpoints are checked with: a JWKS of Ed25519 keys (RFC 7517, RFC 8037).
 import { type CryptoKey, calculateJwkThumbprint } from 'jose';
-import { fromBase64Url } from './encoding.ts';
+import { type Bytes, fromBase64Url } from './encoding.ts';
 
 export interface PublicKey {
   /** Its RFC 7638 thumbprint, whatever the set calls it. */
@@ -46,7 +46,7 @@ async function readPublicKey(x: string): Promise<PublicKey> {
   return { kid: await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x }), bytes, key };
 }
 
-function keyBytesOf(x: string): Uint8Array<ArrayBuffer> {
+function keyBytesOf(x: string): Bytes {
   try {
     const bytes = fromBase64Url(x);
     if (bytes.length === KEY_BYTES) return bytes;
