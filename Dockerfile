@@ -1,7 +1,7 @@
 # The service and its commands in one image: production dependencies and compiled code, no root, nothing to write.
 #
-#   docker build -t proctoring-recordings --build-arg VERSION=$(npm pkg get version | tr -d '"') --build-arg REVISION=$(git rev-parse HEAD) \
-#     --build-arg SOURCE=$(git remote get-url origin) .
+#   docker build -t proctoring-recordings --build-arg REVISION=$(git rev-parse HEAD) \
+#     --build-arg VERSION=$(node -p 'require("./package.json").version') --build-arg SOURCE=$(git remote get-url origin) .
 #
 # BASE builds, RUNTIME runs. The last stage runs nothing while it is built, so RUNTIME needs no shell and no npm.
 ARG BASE=node:24-bookworm-slim
@@ -22,7 +22,9 @@ COPY packages packages
 COPY src src
 # Types, source maps, tests and the AWS SDK's second copy for bundlers are never loaded: 18 of the dependencies' 29 MB.
 # Of the packages the service loads the embedded store and the checker's library alone.
+ARG REVISION=
 RUN --mount=type=cache,target=/root/.npm npm run build \
+ && printf '%s' "$REVISION" > dist/revision \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && (cd packages && rm -rf exam-client sdk uppy rolldown.config.js receipt-verifier/dist/verifier.html ../node_modules/@proctoring-recordings/exam-client \
       ../node_modules/@proctoring-recordings/sdk ../node_modules/@proctoring-recordings/uppy) \
@@ -31,8 +33,8 @@ RUN --mount=type=cache,target=/root/.npm npm run build \
  && mkdir /data
 
 FROM ${RUNTIME}
-ARG VERSION=0.0.0
-ARG REVISION=unknown
+ARG VERSION=
+ARG REVISION=
 ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="proctoring-recordings" \
       org.opencontainers.image.description="Keeps optional exam-proctoring recordings in S3-compatible storage, and deletes every one of them on time." \

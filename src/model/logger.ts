@@ -9,7 +9,7 @@ const BY_SUBJECT = [
   // What is audited, or found.
   ['examId', 'attemptId', 'recordingId', 'event', 'reason', 'detail', 'check'],
   // The process and its store.
-  ['host', 'port', 'version', 'signal', 'schedule', 'endpoint', 'bucket', 'region'],
+  ['host', 'port', 'version', 'revision', 'signal', 'schedule', 'endpoint', 'bucket', 'region'],
   // A run of the sweeper or the verifier.
   ['startedAt', 'finishedAt', 'dryRun', 'due', 'recordings', 'objects', 'versions', 'bytes', 'kept'],
   ['late', 'greatestLatenessSeconds', 'provenBefore', 'empty', 'failed', 'overdue', 'oldestOverdueSeconds'],

@@ -1,6 +1,5 @@
 // Builds the contexts of the use cases and of the sweeper from the settings.
 import { randomBytes as bytesOfProcess } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { AuditChains } from '../bucket/audit-chain.ts';
 import { type AuditRecord, createAuditTrail } from '../bucket/audit-trail.ts';
@@ -17,14 +16,12 @@ import { ExportPlaces } from '../recordings/export-places.ts';
 import { ProxiedUploads } from '../recordings/proxied-uploads.ts';
 import type { SweepContext } from '../sweeper/run.ts';
 import type { Endpoint } from '../webhooks/endpoint.ts';
+import { VERSION } from './version.ts';
 
 /** The manifests of 2,000 running exams take less than 2 MB. */
 const MANIFESTS_KEPT = 20_000;
 /** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
 const OPEN_UPLOAD_TTL_MS = SECOND_MS;
-
-const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-const VERSION = PACKAGE.version;
 
 type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs';
 export interface ContextSettings extends Pick<Settings, UsedSettings>, Pick<RecordingsContext, 'uploads'> {

@@ -26,6 +26,7 @@ import { listenForStop, pause, shutDown } from './shutdown.ts';
 import { type CommandContext, onStore } from './store.ts';
 import { startSweeps } from './sweep.ts';
 import { secretOf } from './token.ts';
+import { REVISION, VERSION } from './version.ts';
 
 /** This long after the signal the process exits in any case. Less than a minute, a usual grace period. */
 const EXIT_AFTER_MS = 55 * SECOND_MS;
@@ -61,7 +62,8 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const whyFull = () => (opened.isFull() ? 'the disk of the store is full; deletions work' : undefined);
   const notReady = () => (stopping.aborted ? 'stopping' : (whyFull() ?? whyClosed()));
   const server = await startHttpServer(createHttp(context, metrics, { secret, notReady, whyClosed }), settings);
-  logger.info('listening', { host: settings.host, port: server.port, bucket: opened.s3.bucket });
+  const place = { host: settings.host, port: server.port, bucket: opened.s3.bucket };
+  logger.info('listening', { ...place, version: VERSION, revision: REVISION });
   const sweeps = startSweeps(context, metrics);
   const webhooks = startWebhooks(context, metrics);
   // With UPLOADS=proxy no part URL is handed out.

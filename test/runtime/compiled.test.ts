@@ -1,7 +1,7 @@
 // What the compiler makes of the sources does what they do.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -20,6 +20,13 @@ test('the compiled service finds that the embedded store has all it needs, tags 
   await promisify(execFile)(join(ROOT, 'node_modules/.bin/tsc'), options, { cwd: ROOT });
   // As in the image.
   for (const file of ['openapi.json', 'package.json']) await copyFile(join(ROOT, file), join(compiled, file));
+  await writeFile(join(compiled, 'dist/revision'), '1f2e3d');
+  const version = await promisify(execFile)(process.execPath, [
+    '--conditions=source',
+    join(compiled, 'dist/main.js'),
+    '--version',
+  ]);
+  expect(version.stdout).toMatch(/^proctoring-recordings \d+\.\d+\.\d+ \(revision 1f2e3d\)\n$/);
   const installation = await install();
   afterThisTest(() => installation.remove());
   const args = ['--conditions=source', join(compiled, 'dist/main.js'), 'serve'];
@@ -33,4 +40,5 @@ test('the compiled service finds that the embedded store has all it needs, tags 
   service.kill('SIGTERM');
   await once(service, 'exit');
   expect(await log).not.toContain('the store lacks something');
+  expect(await log).toMatch(/"message":"listening".*"version":"[\d.]+","revision":"1f2e3d"/);
 });

@@ -1,6 +1,6 @@
 // What `sweep` and `verify` write, and their exit codes; what is common to all commands, as processes.
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -143,7 +143,7 @@ describe('the binary', () => {
   }
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['', {}, /which command\?/],
+    ['', {}, /a command is missing/],
     ['__proto__', {}, /there is no command "__proto__"/],
     ['sweep --force', {}, /Unknown option '--force'/],
     ['sweep', {}, /there is no store in DATA_DIR/],
@@ -200,6 +200,11 @@ describe('the binary', () => {
     const { code, out } = run('--help');
     expect(code).toBe(0);
     for (const name of commands) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  test.each(['--version', '-v', 'version'])('"%s" prints the name and the version', (line) => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(run(line)).toEqual({ code: 0, out: `proctoring-recordings ${version}\n`, err: '' });
   });
 
   test('signs a token, with a secret of its own where none is set', () => {
