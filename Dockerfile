@@ -50,7 +50,7 @@ COPY package.json openapi.json LICENSE ./
 # Only the embedded store writes, and only here; with S3_BUCKET nothing is written at all.
 COPY --from=build --chown=10001:10001 /data /data
 # V8 lets buffers pile up until its young generation is full: a small one keeps `serve` below 150 MiB while it streams.
-ENV NODE_ENV=production DATA_DIR=/data NODE_OPTIONS=--max-semi-space-size=2
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data NODE_OPTIONS=--max-semi-space-size=2
 USER 10001:10001
 EXPOSE 8080
 # Whether the process answers; whether the store does is /readyz's to say. PORT as in the settings.

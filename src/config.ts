@@ -263,7 +263,10 @@ function optional<T>(of: Type<T>, help: string, chart: Setting<T>['chart'] = 'se
 }
 
 export const SETTINGS = {
-  HOST: setting(text, '0.0.0.0', 'The address that the API listens on.'),
+  HOST: optional(
+    text,
+    'The address that the API listens on. If not set: `0.0.0.0` with `S3_BUCKET` and in the image, else `127.0.0.1`.',
+  ),
   PORT: setting(servicePort, '8080', 'The port of the API; `0` selects a free one.'),
   DATA_DIR: setting(text, './data', 'The folder of the embedded store, used without `S3_BUCKET`.', 'none'),
   LOCAL_S3_PORT: setting(port, '8081', 'The port of the embedded store.', 'none'),
@@ -422,7 +425,8 @@ export function readSettings(env: Env, { needsAuth = true } = {}) {
   const value = reader.readAll();
   const s3 = s3Of(value, reader);
   const settings = {
-    host: value.HOST,
+    /** Without a store of its own the service is being tried out, on this machine. */
+    host: value.HOST ?? (s3 === undefined ? '127.0.0.1' : '0.0.0.0'),
     port: value.PORT,
     dataDir: value.DATA_DIR,
     localS3Port: value.LOCAL_S3_PORT,

@@ -1,15 +1,16 @@
 // A start without settings: the welcome in the terminal, and the page at /demo. Only with the embedded store.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Settings } from '../config.ts';
 import { DEMO_EXAM, DEMO_ROLES, type DemoFiles, type DemoPage, type DemoRole } from '../http/routes/demo.ts';
-import { HOUR_MS, MINUTE_MS } from '../model/durations.ts';
+import { MINUTE_MS } from '../model/durations.ts';
 import type { AttemptRef } from '../model/ids.ts';
 import { claimsOf, signToken } from './token.ts';
+import { NAME, VERSION } from './version.ts';
 
 export const DEMO_TENANT = 'demo';
 const TOKEN_TTL_MS = 10 * MINUTE_MS;
-const WELCOME_TOKEN_TTL_MS = 12 * HOUR_MS;
 const FOLDER = new URL('../demo-page/', import.meta.url);
 
 /**
@@ -59,37 +60,17 @@ async function loadScript(): Promise<Buffer> {
   return Buffer.from(outputFiles[0]?.text ?? '');
 }
 
-/**
- * The text of a first start: the URL, a token for each role, and four commands. Only with a generated secret. The tokens
- * are written to stdout and never logged.
- */
-export async function welcome(settings: Settings, url: string, secret: string): Promise<string> {
-  const roles = Object.keys(DEMO_ROLES) as DemoRole[];
-  const signed = await Promise.all(roles.map((role) => tokenOf(settings, secret, role, WELCOME_TOKEN_TTL_MS)));
-  const tokens = Object.fromEntries(roles.map((role, index) => [role, signed[index]])) as Record<DemoRole, string>;
-  const attempt = `"${url}/v1/exams/math-101/attempts/$A`;
-  const json = "-H 'Content-Type: application/json'";
-  const consent = `\\"consent\\":{\\"givenAt\\":\\"$(date -u +%FT%TZ)\\",\\"policyVersion\\":\\"1\\"}`;
-  const body = `"{\\"participantId\\":\\"p-1\\",\\"kind\\":\\"webcam\\",\\"contentType\\":\\"video/webm\\",${consent}}"`;
-  const lines = [
-    '',
-    `proctoring-recordings is listening at ${url}  (API: ${url}/docs)`,
-    ...(demoOrigins(settings).length > 0 ? [`See it all in a browser on this machine: ${url}/demo`] : []),
-    'Recordings are kept by the embedded store, on this machine; a token per role, valid for 12 hours:',
-    '',
-    ...Object.entries(tokens).map(([role, token]) => `  ${role.replace('-', ' ')}:\n    ${token}`),
-    '',
-    'Four lines to paste into another terminal, in the folder of this project: record, upload, play back, assess.',
-    '',
-    `A=try-$(date +%s); R=$(curl -sS -X POST ${attempt}/recordings" -H "Authorization: Bearer ${tokens['exam-client']}" ${json} -d ${body} | sed -n 's/.*"recordingId":"\\([^"]*\\)".*/\\1/p'); echo "recording $R"`,
-    '',
-    `curl -sS ${attempt}/recordings/$R/content" -H "Authorization: Bearer ${tokens['exam-client']}" -F file=@demo/fixtures/webcam.webm; echo`,
-    '',
-    `curl -sS -X POST ${attempt}/recordings/$R/playback-links" -H "Authorization: Bearer ${tokens.reviewer}"; echo`,
-    '',
-    `curl -sS -X PUT ${attempt}/assessment" -H "Authorization: Bearer ${tokens['assessment-system']}" ${json} -d "{\\"completedAt\\":\\"$(date -u +%FT%TZ)\\"}"; echo`,
-    '',
-    '',
+/** What a first start prints: where to look, and how to get a token. Only with a generated secret. */
+export function welcome(settings: Settings, port: number): string {
+  const url = `http://localhost:${port}`;
+  // From sources npm runs the command; built, there may be no npm.
+  const command = import.meta.url.endsWith('.ts') ? 'npm run --silent token --' : `${NAME} token`;
+  const lines: readonly (readonly [string, string])[] = [
+    ...(demoOrigins(settings).length > 0 ? [['Try it in a browser', `${url}/demo`] as const] : []),
+    ['API reference', `${url}/docs`],
+    ['Recordings', `${resolve(settings.dataDir)} (embedded store)`],
+    ['Get a token', `${command} --tenant ${DEMO_TENANT} --scope recordings:upload`],
   ];
-  return lines.join('\n');
+  const rows = lines.map(([label, value]) => `  ${label.padEnd(20)} ${value}`);
+  return [`\n${NAME} ${VERSION} is ready at ${url}`, ...rows, '', ''].join('\n');
 }

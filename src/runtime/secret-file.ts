@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inDataDir } from './start-errors.ts';
 
 export const SECRET_FILES = ['auth-secret', 's3-service-key', 's3-upload-key', 'signing-key'] as const;
 
@@ -19,9 +20,13 @@ export async function readOrCreateSecret(
   name: (typeof SECRET_FILES)[number] = 'auth-secret',
 ): Promise<string> {
   const path = join(dataDir, name);
-  const secret = (await readSecret(path)) ?? (await createSecret(dataDir, path));
+  const secret = await inDataDir(dataDir, readOrCreate(dataDir, path));
   if (secret === undefined) throw new Error(`${path} was deleted while it was being made`);
   return secret;
+}
+
+async function readOrCreate(dataDir: string, path: string): Promise<string | undefined> {
+  return (await readSecret(path)) ?? (await createSecret(dataDir, path));
 }
 
 async function readSecret(path: string): Promise<string | undefined> {

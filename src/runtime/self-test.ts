@@ -46,7 +46,7 @@ export function startSelfTest(deps: SelfTestDependencies) {
   /** Whether throw-away keys are left: each further round could leave more. */
   function warnOfLeftovers(results: readonly CheckResult[]): boolean {
     const left = results.find(({ id }) => id.endsWith('clean-up'));
-    if (left) logger.warn('throw-away keys stay in the bucket', { detail: left.reason });
+    if (left) logger.warn('temporary objects of the self-test could not be removed', { detail: left.reason });
     return left !== undefined;
   }
 
@@ -63,8 +63,8 @@ export function startSelfTest(deps: SelfTestDependencies) {
     const lacking = trials.find(({ status, outcome }) => status === 'failed' && outcome !== 'unproven');
     if (lacking) {
       const fault = lacking.fault ?? lacking.name;
-      reason = `the store cannot do what the service needs: ${fault}`;
-      logOnce(logger.error, 'the store cannot do what the service needs', { detail: fault });
+      reason = `the store lacks a required feature: ${fault}`;
+      logOnce(logger.error, 'the store lacks a required feature', { detail: fault });
       return isLeft ? LEFTOVER_MS : REPEAT_MS;
     }
     const needed = trials.filter(({ id }) => capabilityOf(id)?.need !== 'optional');
@@ -83,13 +83,13 @@ export function startSelfTest(deps: SelfTestDependencies) {
       return REPEAT_MS;
     }
     if (unproven.length > 0) {
-      reason = `self-test not finished: nothing is proven by ${unproven.join(', ')}; run doctor`;
+      reason = `self-test not finished: no result from ${unproven.join(', ')}; run doctor`;
       const why = results.find(({ outcome }) => outcome === 'unproven')?.reason;
-      logOnce(logger.warn, 'the self-test proved nothing; it is repeated', { count: unproven.length, detail: why });
+      logOnce(logger.warn, 'the self-test had no result and will be repeated', { count: unproven.length, detail: why });
       return isLeft || isMoreLeft ? REPEAT_MS : RETRY_MS;
     }
     reason = undefined;
-    logger.info('the store does what is needed, and every known attack was refused');
+    logger.info('self-test passed: the store has all required features and refuses misuse of presigned URLs');
     pass();
     return undefined;
   }

@@ -23,6 +23,7 @@ import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics
 import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
 import { listenForStop, pause, shutDown } from './shutdown.ts';
+import { onPort } from './start-errors.ts';
 import { type CommandContext, onStore } from './store.ts';
 import { startSweeps } from './sweep.ts';
 import { secretOf } from './token.ts';
@@ -46,7 +47,10 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const stopped = stopping.aborted ? Promise.resolve() : once(stopping, 'abort');
   const { keys, unchecked } = settings.auth;
   for (const name of unchecked)
-    logger.warn('tokens for other services are accepted', { code: 'token-unchecked', detail: `${name} is not set` });
+    logger.warn('tokens that were issued for other services are accepted', {
+      code: 'token-unchecked',
+      detail: `${name} is not set`,
+    });
   if (!opened.signer)
     logger.warn('deletion receipts are not signed', {
       code: 'receipts-unsigned',
@@ -59,9 +63,10 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
   if (locked !== undefined) return refuse(logger, locked);
   const whyClosed = () => (selfTest ? selfTest.reason() : 'starting');
-  const whyFull = () => (opened.isFull() ? 'the disk of the store is full; deletions work' : undefined);
+  const whyFull = () => (opened.isFull() ? 'the disk of the embedded store is full; deletions still work' : undefined);
   const notReady = () => (stopping.aborted ? 'stopping' : (whyFull() ?? whyClosed()));
-  const server = await startHttpServer(createHttp(context, metrics, { secret, notReady, whyClosed }), settings);
+  const http = createHttp(context, metrics, { secret, notReady, whyClosed });
+  const server = await onPort('PORT', settings.port, startHttpServer(http, settings));
   const place = { host: settings.host, port: server.port, bucket: opened.s3.bucket };
   logger.info('listening', { ...place, version: VERSION, revision: REVISION });
   const sweeps = startSweeps(context, metrics);
@@ -75,16 +80,15 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
     logger,
     wait: pause,
   });
-  if (secret !== undefined && keys.mode === 'generated-secret') {
-    const text = await welcome(settings, `http://localhost:${server.port}`, secret);
-    // The commands in the welcome work only once the self-test has passed.
-    void selfTest.passed.then(() => process.stdout.write(text));
+  if (keys.mode === 'generated-secret') {
+    // Nothing works before the self-test has passed.
+    void selfTest.passed.then(() => process.stdout.write(welcome(settings, server.port)));
   }
 
   const refused = await Promise.race([stopped.then(() => undefined), selfTest.refused]);
   logger.info('stopping', { signal: String(stopping.reason ?? '') || undefined });
   setTimeout(() => {
-    logger.error('the process did not end in time; running work was aborted');
+    logger.error('the process did not stop in time; running work was aborted');
     process.exit(1);
   }, EXIT_AFTER_MS).unref();
   await shutDown({
@@ -98,7 +102,7 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
 }
 
 function refuse(logger: Logger, detail: string): number {
-  logger.error('the service refuses this bucket', { code: 'object-lock', detail });
+  logger.error('this bucket cannot be used', { code: 'object-lock', detail });
   return 1;
 }
 
@@ -157,11 +161,13 @@ export function startWebhooks({ settings, opened, logger }: CommandContext, metr
     onResult: (result, count) => deliveries.inc({ result }, count),
     onBacklog: (objects) => backlog.set(objects),
     onFailure({ tenant, event, recording, code }) {
-      logger.warn('an event was not delivered', { tenant, event, recordingId: recording, code });
+      logger.warn('a webhook was not delivered', { tenant, event, recordingId: recording, code });
     },
   });
   dispatcher.start(pause, (error) =>
-    logger.warn('the outbox could not be read', { code: isStoreError(error) ? error.storeCode : 'unexpected' }),
+    logger.warn('the queue of webhooks could not be read', {
+      code: isStoreError(error) ? error.storeCode : 'unexpected',
+    }),
   );
   return dispatcher;
 }

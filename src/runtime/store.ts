@@ -15,6 +15,7 @@ import { demoOrigins } from './demo-page.ts';
 import { createLogger } from './logging.ts';
 import { openSigner } from './open-signer.ts';
 import { readOrCreateSecret } from './secret-file.ts';
+import { inDataDir, onPort } from './start-errors.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 
 export type OpenedStore = Awaited<ReturnType<typeof openStore>>;
@@ -57,7 +58,9 @@ export async function openStore(options: OpenOptions) {
     });
     clients.push(client);
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
-    const store = new S3ObjectStore(client, place, (code) => logger.warn('the store lacks something', { code }));
+    const store = new S3ObjectStore(client, place, (code) =>
+      logger.warn('the store lacks an optional feature', { code }),
+    );
     /** `requestCount`: every attempt at the store over this connection so far, retries included. */
     return { store, client, signer, requestCount: () => requests };
   }
@@ -92,7 +95,9 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
   const { dataDir, localS3Port, corsOrigins } = options.settings;
   // A command must not create a new store: it would find nothing to delete in it.
   if (!owner && !existsSync(join(dataDir, EMBEDDED_FOLDER))) {
-    throw new SettingsError(`there is no store in DATA_DIR (${dataDir}); set S3_BUCKET, or run serve there first`);
+    throw new SettingsError(
+      `DATA_DIR: there is no store in ${dataDir}; set S3_BUCKET, or run serve with this DATA_DIR first`,
+    );
   }
   const [secretAccessKey, uploadSecret] = await Promise.all([
     readOrCreateSecret(dataDir, 's3-service-key'),
@@ -107,7 +112,7 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
 
   const { deleteLeadMs } = options.settings;
   const clockGuard = owner ? new ClockGuard(holdFor(deleteLeadMs), options.logger) : undefined;
-  const server = await startEmbeddedS3({
+  const starting = startEmbeddedS3({
     dataDir: join(dataDir, EMBEDDED_FOLDER),
     bucket: EMBEDDED.bucket,
     region: EMBEDDED.region,
@@ -120,9 +125,10 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
       // The files of records have hashes for names, and no ids.
       const named = [...unreadable.map((path) => `unreadable: ${path}`), ...foreign.map((path) => `foreign: ${path}`)];
       const fields = { code: 'data-folder-damaged', count: named.length, detail: named.slice(0, MAX_NAMED) };
-      options.logger.warn('the data folder has files that cannot be used', fields);
+      options.logger.warn('the data folder contains files that cannot be used', fields);
     },
   });
+  const server = await onPort('LOCAL_S3_PORT', localS3Port, inDataDir(dataDir, starting));
   if (owner) await writeFile(endpointFile, server.endpoint).catch((error: unknown) => requireFull(error, options));
   return {
     s3: settingsOf(server.endpoint),
@@ -138,7 +144,7 @@ async function openEmbedded(options: OpenOptions): Promise<Opened> {
 /** A full disk must not keep the service from deleting: only the commands beside it do not find its store. */
 function requireFull(error: unknown, { logger }: OpenOptions): void {
   if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
-  logger.warn('the disk is full, so other commands do not find the store of this process', { code: 'ENOSPC' });
+  logger.warn('the disk is full: other commands cannot find the embedded store of this process', { code: 'ENOSPC' });
 }
 
 /** Whose recording the bytes are cannot be known: none may be kept for longer than that of the shortest retention. */

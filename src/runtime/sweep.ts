@@ -53,39 +53,51 @@ function printable(text: string): string {
   return text.replace(/[^\P{C}\n]/gu, '\uFFFD');
 }
 
+/** The verdict, a table of counts, and what needs attention. */
 function toText(report: SweepReport): string {
-  const { deleted, requestsPerRecording } = report;
-  const verb = report.dryRun ? 'would be deleted' : 'deleted';
-  const count = report.dryRun ? report.due : deleted.recordings;
-  const each = requestsPerRecording === null ? '' : `, ${requestsPerRecording} a deletion`;
+  const { due, deleted, late, kept, failed, overdue, dryRun } = report;
+  const rows: readonly (readonly [string, string])[] = [
+    [
+      'Deleted',
+      `${counted(deleted.objects, 'object')}, ${counted(deleted.versions, 'version')}, ${counted(deleted.bytes, 'byte')}`,
+    ],
+    ['Late', late === 0 ? '0' : `${late}, the latest ${report.greatestLatenessSeconds} s after its deadline`],
+    ['Not due, kept', `${kept}`],
+    ['Failed', `${failed}`],
+    ['Overdue', `${overdue}`],
+    ['Store requests', `${report.requests}`],
+  ];
   const lines = [
-    `${count} of ${report.due} due recordings ${verb} (${deleted.objects} objects, ${deleted.versions} versions, ${deleted.bytes} bytes); ` +
-      `${report.late} of them late, ${report.kept} checked and kept, ${report.failed} failed, ${report.overdue} overdue; ` +
-      `${report.requests} requests${each}`,
-    ...(report.late > 0
-      ? [`  warning: the latest was deleted ${report.greatestLatenessSeconds} s after its deadline`]
-      : []),
+    due === 0
+      ? 'No recording was due.'
+      : `${dryRun ? due : deleted.recordings} of ${counted(due, 'due recording')} ${dryRun ? 'would be deleted' : 'deleted'}.`,
+    ...rows.map(([label, value]) => `  ${label.padEnd(16)}${value}`),
     ...(report.provenBefore > 0
-      ? [`  ${report.provenBefore} had been proven deleted by another run, or a request`]
+      ? [`${counted(report.provenBefore, 'recording')} had already been deleted by another sweep or by a request.`]
       : []),
-    ...(report.empty > 0 ? [`  ${report.empty} were empty: creations that died before they recorded anything`] : []),
+    ...(report.empty > 0 ? [`${counted(report.empty, 'recording')} had been created but contained nothing.`] : []),
     ...(report.broughtForward > 0
       ? [
-          `  ${report.broughtForward} attempts ${report.dryRun ? 'would get' : 'got'} an earlier queue entry: RETENTION_BY_TENANT became shorter`,
+          `${counted(report.broughtForward, 'attempt')} ${dryRun ? 'would get' : 'got'} an earlier deadline, because RETENTION_BY_TENANT is shorter now.`,
         ]
       : []),
     ...(report.dueSoonUnassessed ?? []).map(
-      ({ tenant, count: unassessed, earliest }) =>
-        `  warning: ${tenant} loses ${unassessed} unassessed recordings within 72 hours, the first by ${earliest}`,
+      ({ tenant, count, earliest }) =>
+        `Warning: ${counted(count, 'unassessed recording')} of ${tenant} will be deleted within 72 hours, the first by ${earliest}.`,
     ),
-    ...(report.dueSoonMore ? ['  warning: there are more of them'] : []),
+    ...(report.dueSoonMore ? ['Warning: there are more of them.'] : []),
     ...report.would.map(({ key, reason, deadline }) => `  ${key}  ${reason}, deadline ${deadline}`),
-    ...report.problems.flatMap(({ code, operation, count: times, keys }) => [
-      `  ${operation === null ? '' : `${operation}: `}${code}: ${times}`,
-      ...keys.map((key) => `    ${key}`),
+    ...report.problems.flatMap(({ code, operation, count, keys }) => [
+      `Problem: ${operation === null ? '' : `${operation}: `}${code} (${count})`,
+      ...keys.map((key) => `  ${key}`),
     ]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** A number and its noun: "1 recording", "2 recordings". */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** Shows the progress of a sweep. */

@@ -7,7 +7,7 @@ import { verify } from '../verifier/verify.ts';
 import { sweepContext } from './contexts.ts';
 import { progressLine, type Terminal } from './progress.ts';
 import { onStore, type Switches } from './store.ts';
-import { reporting } from './sweep.ts';
+import { counted as count, reporting } from './sweep.ts';
 
 /** Exit code 0 only if nothing is wrong, or `--fix` repaired all of it. */
 export function verifyCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
@@ -42,19 +42,19 @@ function toText(report: VerifyReport): string {
   const lines = [
     verdict(report),
     '',
-    `Read from ${report.startedAt} to ${report.finishedAt}, with ${count(requests, 'request')}:`,
+    `Read from ${report.startedAt} to ${report.finishedAt}, with ${count(requests, 'request')} to the store:`,
     `${count(recordings, 'recording')} (${count(bytes, 'byte')}) of ${count(attempts, 'attempt')}, ` +
       `${count(receipts, 'receipt')} of ${receipts === 1 ? 'a deletion' : 'deletions'}, ${count(auditEvents, 'audit event')}.`,
     latenessLine(report),
     ...(report.uploadsUnlisted === null ? [] : [unlistedLine(report.uploadsUnlisted)]),
-    ...(report.notChecked.length > 0 ? ['Counted and not checked, or not in every respect:'] : []),
+    ...(report.notChecked.length > 0 ? ['Counted, but not checked or not fully checked:'] : []),
     ...report.notChecked.map(({ what, count: number }) => `${String(number).padStart(8)}  ${NOT_CHECKED[what]}`),
-    ...(report.kinds.length > 0 ? ['What was found:'] : []),
+    ...(report.kinds.length > 0 ? ['Findings:'] : []),
     ...report.kinds.map(({ kind, found, fixed }) => {
       const repaired = fixed > 0 ? ` (${fixed} repaired)` : '';
       return `${String(found).padStart(8)}  ${kind.padEnd(width)}  ${FINDING_KINDS[kind]}${repaired}`;
     }),
-    ...(report.findings.length > 0 ? ['', `${'what'.padEnd(width)}  now     where, and why`] : []),
+    ...(report.findings.length > 0 ? ['', `${'finding'.padEnd(width)}  now     key, and why`] : []),
     ...report.findings.map(
       ({ kind, key, detail, fixed }) => `${kind.padEnd(width)}  ${fixed ? 'right' : 'wrong'}   ${key}  (${detail})`,
     ),
@@ -68,7 +68,7 @@ function verdict({ wrong, checked, tooYoung, settleSeconds }: VerifyReport): str
   const young =
     tooYoung === 0
       ? ''
-      : `; ${tooYoung} ${tooYoung === 1 ? 'is' : 'are'} younger than ${age}, and ${tooYoung === 1 ? 'was' : 'were'} only counted`;
+      : `; ${tooYoung} ${tooYoung === 1 ? 'is' : 'are'} younger than ${age} and ${tooYoung === 1 ? 'was' : 'were'} only counted`;
   const of = `${count(checked, 'recording')} that ${checked === 1 ? 'was' : 'were'} checked`;
   if (wrong === 0) return `Nothing is wrong with the ${of}${young}.`;
   return `${wrong} ${wrong === 1 ? 'thing is' : 'things are'} wrong, with ${count(checked, 'recording')} checked${young}.`;
@@ -76,19 +76,15 @@ function verdict({ wrong, checked, tooYoung, settleSeconds }: VerifyReport): str
 
 /** Of receipts that were read: the others are counted as such. */
 function latenessLine({ receipts, late, greatestLatenessSeconds }: VerifyReport): string {
-  if (receipts === 0) return 'There are no receipts, so nothing is known of deletions.';
+  if (receipts === 0) return 'There are no receipts, so nothing is known about deletions.';
   return late === 0
-    ? 'By the receipts that were read, all were deleted in time.'
-    : `By the receipts that were read, ${late} ${late === 1 ? 'was' : 'were'} deleted after the deadline, the latest ${greatestLatenessSeconds} s after it.`;
+    ? 'According to the receipts that were read, every deletion was in time.'
+    : `According to the receipts that were read, ${late} ${late === 1 ? 'was' : 'were'} deleted after the deadline, the latest ${greatestLatenessSeconds} s after it.`;
 }
 
 /** A note about stray uploads that could not be searched for. */
 function unlistedLine(why: string): string {
   return why === NOT_SHOWN
-    ? 'Stray uploads were searched for beside receipts only: this store lists no open uploads of a folder.'
-    : `Stray uploads were not searched for: open uploads could not be listed (${why}).`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
+    ? 'Stray uploads were searched for only beside receipts, because this store cannot list the open uploads of a folder.'
+    : `Stray uploads were not searched for, because open uploads could not be listed (${why}).`;
 }

@@ -85,18 +85,12 @@ describe('the commands', () => {
     const [link = ''] = /^http\S+X-Amz-Signature=\S+$/m.exec(printed) ?? [];
     expect((await fetch(link)).status).toBe(404);
     expect(printed).toMatch(/"deleteBy":"[^"]+","deletableFrom":"[^"]+","recordings":1/);
-    expect(printed).toMatch(/^0 of 0 due recordings deleted.*\n[\s\S]*^1 of 1 due recordings deleted/m);
+    expect(printed).toMatch(/^No recording was due\.\n[\s\S]*^1 of 1 due recording deleted\./m);
     expect(printed).toMatch(/"receipt":\{.*"reason":"retention".*"code":"recording-deleted"/);
   });
 
-  test('of a first start, with a secret of its own, are shown in four lines with their tokens', async () => {
-    await until(() => output.includes('/assessment"'));
-    const lines = output.split('\n').filter((line) => /^(A=|curl)/.test(line));
-    expect(lines).toHaveLength(4);
-    const printed = await paste(lines, installation.env);
-    expect(printed).toMatch(/^recording [0-9a-v]{36}$/m);
-    for (const part of ['"state":"stored"', '"url":"http', '"deleteBy":']) expect(printed).toContain(part);
-    expect(output).not.toContain((await readFile(join(installation.dataDir, 'auth-secret'), 'utf8')).trim());
+  test('of a first start are on the screen, and the log has no token', async () => {
+    await until(() => output.includes('npm run --silent token -- '));
     const log = output.split('\n').filter((line) => line.startsWith('{'));
     expect(log.length).toBeGreaterThan(4);
     expect(log.join('\n')).not.toMatch(/eyJ|X-Amz-Signature|Bearer/);

@@ -68,14 +68,14 @@ const NO_ABORT: CheckResult = {
   remedy: null,
   fault: 'AbortMultipartUpload (NotImplemented)',
 };
-const NEEDS = 'the store cannot do what the service needs: AbortMultipartUpload (NotImplemented)';
+const NEEDS = 'the store lacks a required feature: AbortMultipartUpload (NotImplemented)';
 const SUCCEED = results({ acl: 'succeeded', tagging: 'unproven', 'another-length': 'succeeded' });
 const OF_PLAYBACK = results({ 'another-length': 'succeeded', 'playback-expired': 'succeeded' });
 test.each<[string, Partial<SelfTestDependencies>, string, number]>([
   ['is down', { findObjectLock: () => Promise.reject(new Error()) }, 'the store does not respond', RETRY_MS],
-  ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'nothing is proven by a', RETRY_MS],
+  ['proves nothing', { runAttacks: async () => results({ a: 'unproven' }) }, 'no result from a', RETRY_MS],
   ['breaks', { runAttacks: () => Promise.reject(new Error()) }, 'the store does not respond', RETRY_MS],
-  ['is not asked', { runTrials: async () => results({ delete: 'unproven' }) }, 'nothing is proven by delete', RETRY_MS],
+  ['is not asked', { runTrials: async () => results({ delete: 'unproven' }) }, 'no result from delete', RETRY_MS],
   ['cannot delete', { runTrials: async () => [NO_ABORT] }, NEEDS, 60_000],
   ['can be abused', { runAttacks: async () => SUCCEED }, 'abused: acl, another-length; set UPLOADS=proxy', 60_000],
   [
@@ -101,7 +101,7 @@ test('attacks no store that lacks something, also where uploads pass through the
   const left = { ...NO_ABORT, id: 'trials-clean-up', status: 'warning' as const };
   const unfit = start({ runTrials: async () => [NO_ABORT, left], runAttacks });
   await unfit.nextWait();
-  expect(unfit.lines).toContain('throw-away keys stay in the bucket');
+  expect(unfit.lines).toContain('temporary objects of the self-test could not be removed');
   const proxied = start({ runTrials: async () => [NO_ABORT], runAttacks: async () => [] });
   await proxied.nextWait();
   expect(proxied.reason()).toBe(NEEDS);

@@ -88,7 +88,7 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
       return afterDeletion.status !== 200;
     });
     await until(() => receiver.received.some(({ type }) => type === 'recording.deleted'));
-    await until(() => service.output().includes('an event was not delivered'));
+    await until(() => service.output().includes('a webhook was not delivered'));
     await until(async () => {
       swept = await scrape(installation);
       const isRead = swept.get('proctoring_deletion_sweepable_attempts') === 0;
@@ -326,7 +326,9 @@ describe('a service', () => {
     await installWith({ ...bucket, ...issuer, OTEL_SDK_DISABLED: 'true' });
     const service = installation.launch();
     await until(() => service.output().includes('the self-test is waiting for the store'));
-    expect(service.output()).toMatch(/tokens for other services are accepted.*AUTH_AUDIENCE is not set/);
+    expect(service.output()).toMatch(
+      /tokens that were issued for other services are accepted.*AUTH_AUDIENCE is not set/,
+    );
     expect(service.output()).not.toContain('AUTH_ISSUER is not set');
     const body: unknown = expect.stringContaining('the store does not respond');
     expect(await probe(`${installation.url}/readyz`)).toMatchObject({ status: 503, body });

@@ -21,7 +21,7 @@ async function options(patience?: AbortSignal) {
 test('a command without a store to work on is refused', async () => {
   const refused = openStore(await options());
   await expect(refused).rejects.toThrow(SettingsError);
-  await expect(refused).rejects.toThrow(/there is no store in DATA_DIR/);
+  await expect(refused).rejects.toThrow(/DATA_DIR: there is no store in /);
 });
 
 test('what took over the port of a serve that was killed, and never responds, does not hold up a command', async () => {
@@ -57,7 +57,7 @@ test('a torn record in the embedded store is named in one line of the log, and t
   const second = await open();
   const detail = [`unreadable: ${join(folder, torn)}`, `foreign: ${join(folder, '.DS_Store')}`];
   const fields = { code: 'data-folder-damaged', count: 2, detail };
-  expect(lines).toEqual([['the data folder has files that cannot be used', fields]]);
+  expect(lines).toEqual([['the data folder contains files that cannot be used', fields]]);
   expect((await second.store.list('')).objects).toHaveLength(1);
   await second.close();
 });

@@ -50,16 +50,16 @@ test('the first line says what was checked, and what was only counted', async ()
   expect(await textOf(service)).toMatch(/^Nothing is wrong with the 0 recordings that were checked\.\n/);
   const ref = await service.record();
   expect(await textOf(service)).toMatch(
-    /^Nothing is wrong with the 0 recordings that were checked; 1 is younger than 1h, and was only counted\.\n/,
+    /^Nothing is wrong with the 0 recordings that were checked; 1 is younger than 1h and was only counted\.\n/,
   );
   service.clock.advance(2 * HOUR_MS);
   expect(await textOf(service)).toMatch(/^Nothing is wrong with the 1 recording that was checked\.\n/);
   await recordMany(service, 2);
   await service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{"torn'));
   const text = await textOf(service);
-  expect(text).toMatch(/^1 thing is wrong, with 1 recording checked; 2 are younger than 1h, and were only counted\.\n/);
+  expect(text).toMatch(/^1 thing is wrong, with 1 recording checked; 2 are younger than 1h and were only counted\.\n/);
   expect(text).toContain('3 recordings (');
-  expect(text).toContain('There are no receipts, so nothing is known of deletions.');
+  expect(text).toContain('There are no receipts, so nothing is known about deletions.');
 });
 
 test('what could not be checked is counted, in the report and in words', async () => {
@@ -91,7 +91,7 @@ test('receipts of late deletions are a figure, and are not called in time', asyn
   const text = await textOf(service);
   expect(text).toContain('1 receipt of a deletion');
   expect(text).toContain(
-    'By the receipts that were read, 1 was deleted after the deadline, the latest 86400 s after it.',
+    'According to the receipts that were read, 1 was deleted after the deadline, the latest 86400 s after it.',
   );
 });
 
