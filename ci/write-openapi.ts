@@ -2,15 +2,7 @@
 // A test holds the file to them.
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { SCOPES } from '../src/http/auth.ts';
-import {
-  type ApiDescription,
-  type DescribedOperation,
-  type DescribedParameter,
-  type Json,
-  type JsonObject,
-  objectOf,
-} from '../src/http/docs.ts';
+import { SCOPES, type Scope } from '../src/http/auth.ts';
 import { hasEtag, isFile, isPaged, namesSomething, type Operation } from '../src/http/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../src/http/problems.ts';
 import { RESPONSE_HEADERS, type ResponseHeaderName } from '../src/http/response.ts';
@@ -18,14 +10,71 @@ import { OPERATIONS } from '../src/http/routes/index.ts';
 import * as schemas from '../src/http/schemas.ts';
 import { ERROR_CODES, type ErrorCode, PROBLEMS, type ProblemMember } from '../src/model/errors.ts';
 import { MAX_PART_NUMBER } from '../src/model/parts.ts';
+import { attemptId, examId, participantId, recordingId, tenantId } from '../src/model/recording.ts';
+import { mapValues, shareComponents } from './shared-components.ts';
+
+export type Json = null | boolean | number | string | Json[] | { [member: string]: Json };
+export interface JsonObject {
+  [member: string]: Json;
+}
+
+export interface ApiDescription {
+  readonly openapi: '3.1.0';
+  readonly info: JsonObject;
+  readonly servers: readonly JsonObject[];
+  readonly tags: readonly { readonly name: Caller; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
+  readonly components: Readonly<
+    Record<'schemas' | 'headers' | 'parameters' | 'responses' | 'examples' | 'securitySchemes', JsonObject>
+  >;
+}
+
+export interface DescribedOperation {
+  readonly operationId: string;
+  readonly tags: readonly Caller[];
+  readonly summary: string;
+  readonly description: string;
+  readonly security: readonly JsonObject[];
+  readonly parameters: readonly JsonObject[];
+  readonly requestBody?: JsonObject;
+  readonly deprecated?: boolean;
+  readonly responses: Readonly<Record<string, JsonObject>>;
+}
+
+type Parameter = {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: Json;
+};
 
 const { version: API_VERSION } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 const SCHEMAS_URI = '#/components/schemas/';
 const HEADERS_URI = '#/components/headers/';
-const RESPONSES_URI = '#/components/responses/';
 const EXAMPLES_URI = '#/components/examples/';
+
+/** Who calls: the groups of the reference, in its order. */
+const CALLERS = {
+  'Exam client': 'Records in the browser of the participant, and uploads. Scope: `recordings:upload`.',
+  Reviewer: 'Finds recordings and plays them. Scope: `recordings:review`.',
+  'Assessment system':
+    'Reports when an attempt was assessed: the deadline counts from then. Scope: `assessments:write`.',
+  'Privacy desk and auditor':
+    'Answer requests of participants, and prove that recordings were deleted on time. Scope: `privacy:manage`.',
+  Operator: 'Probes, metrics, keys and these documents. No token is needed.',
+} as const;
+type Caller = keyof typeof CALLERS;
+
+/** By the first of the scopes that a call accepts. */
+const CALLER_BY_SCOPE: Readonly<Record<Scope, Caller>> = {
+  'recordings:upload': 'Exam client',
+  'recordings:review': 'Reviewer',
+  'assessments:write': 'Assessment system',
+  'privacy:manage': 'Privacy desk and auditor',
+};
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   exam: 'The id of the exam.',
@@ -41,19 +90,18 @@ const PATH_SCHEMAS: Readonly<Record<string, JsonObject>> = {
   partNumber: { type: 'integer', minimum: 1, maximum: MAX_PART_NUMBER },
 };
 
-const OWN_ATTEMPT = 'A token that is bound to an attempt may call for that attempt alone.';
-const OWN_PARTICIPANT = 'One that is bound to a participant reaches the recordings of that one alone.';
-const OF_ALL_PARTICIPANTS = 'One that is bound to a participant may not: the call is about all of the attempt.';
-const OF_ALL_OF_TENANT = 'A token that is bound to anything may not call: the call is about all of the tenant.';
-/** By what a path names last. */
+/** How a token may be bound, by what the path of a call names last. */
 const BOUND_TOKENS: Readonly<Record<string, string>> = {
-  exam: 'A token that is bound to this exam may call, one that is bound to an attempt may not.',
-  attempt: OWN_ATTEMPT,
-  recording: OWN_ATTEMPT,
-  partNumber: OWN_ATTEMPT,
-  participant: 'A token that is bound to an exam may not call: the call is about all exams.',
-  '': 'A token may call whatever it is bound to.',
+  exam: 'The token must not be bound to an attempt.',
+  attempt: 'A bound token must be bound to this attempt.',
+  recording: 'A bound token must be bound to this attempt.',
+  partNumber: 'A bound token must be bound to this attempt.',
+  participant: 'The token must not be bound to an exam or an attempt.',
+  '': 'The token may be bound to an attempt.',
 };
+const OWN_PARTICIPANT = 'A token bound to a participant reaches only the recordings of that participant.';
+const OF_ALL_PARTICIPANTS = 'The token must not be bound to a participant.';
+const OF_ALL_OF_TENANT = 'The token must not be bound to an exam, an attempt or a participant.';
 
 /** Generators and Postman need one; as it is, the one of `npm start`. */
 const SERVER = {
@@ -70,6 +118,7 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
   for (const operation of operations) {
     paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(operation, operations) };
   }
+  const shared = shareComponents({ ...paths, ...servicePaths() });
   return {
     openapi: '3.1.0',
     info: {
@@ -85,11 +134,12 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
         'Each GET has a HEAD. Of a member that is twice in an object the last counts.',
     },
     servers: [SERVER],
-    paths: { ...paths, ...servicePaths() },
+    tags: Object.entries(CALLERS).map(([name, description]) => ({ name: name as Caller, description })),
+    paths: shared.paths,
     components: {
       schemas: componentSchemas(),
       headers: componentHeaders(),
-      responses: componentResponses(operations),
+      ...shared.components,
       examples: componentExamples(),
       securitySchemes: {
         bearer: {
@@ -108,10 +158,15 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
   };
 }
 
+function callersOf({ scopes: [scope] }: Operation): Caller[] {
+  return scope === undefined ? [] : [CALLER_BY_SCOPE[scope]];
+}
+
 function describeOperation(operation: Operation, all: readonly Operation[]): DescribedOperation {
   const requestBody = describeBody(operation);
   return {
     operationId: operation.operationId,
+    tags: callersOf(operation),
     summary: operation.summary,
     description: [operation.description, rightsOf(operation)].filter((text) => text !== undefined).join('\n\n'),
     // Alternatives: any one of the scopes is enough.
@@ -123,10 +178,11 @@ function describeOperation(operation: Operation, all: readonly Operation[]): Des
       ...(hasEtag(operation) ? [IF_NONE_MATCH] : []),
     ],
     ...(requestBody ? { requestBody } : {}),
+    ...(operation.isDeprecated ? { deprecated: true } : {}),
     responses: {
       [operation.success.status ?? 200]: describeSuccess(operation, all),
       ...(hasEtag(operation) ? { 304: { ...UNCHANGED, headers: headers(...UNDER_V1, 'ETag') } } : {}),
-      ...refsToProblems(operation),
+      ...problemResponses(operation),
     },
   };
 }
@@ -141,7 +197,7 @@ function rightsOf({ scopes, path, keepsToParticipant, isOfTenant }: Operation): 
   return `${scope} ${bound}`;
 }
 
-function pathParameters(path: string): DescribedParameter[] {
+function pathParameters(path: string): Parameter[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -151,7 +207,7 @@ function pathParameters(path: string): DescribedParameter[] {
   }));
 }
 
-function schemaParameters(query: z.ZodType | undefined, location: 'query' | 'header'): DescribedParameter[] {
+function schemaParameters(query: z.ZodType | undefined, location: 'query' | 'header'): Parameter[] {
   if (!query) return [];
   // What a parameter means is its parsed form; whether it must be there is said by the unparsed one.
   const parsed = schemaOf(query, 'output');
@@ -232,20 +288,10 @@ function linksTo(recordingIdAt: string, all: readonly Operation[]): JsonObject {
   );
 }
 
-/** The problems of a call with one status: each such set is described once, under a name that lists its codes. */
-function problemSets(operation: Operation): [status: string, name: string, codes: ErrorCode[]][] {
+/** The problems of a call, by status. */
+function problemResponses(operation: Operation): Record<string, JsonObject> {
   const byStatus = Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status);
-  return [...byStatus].map(([status, codes]) => [String(status), [status, ...codes].join('.'), codes]);
-}
-
-function refsToProblems(operation: Operation): Record<string, JsonObject> {
-  const refs = problemSets(operation).map(([status, name]) => [status, { $ref: RESPONSES_URI + name }]);
-  return Object.fromEntries(refs);
-}
-
-function componentResponses(operations: readonly Operation[]): JsonObject {
-  const sets = operations.flatMap(problemSets).map(([, name, codes]) => [name, describeProblems(codes)]);
-  return Object.fromEntries(sets);
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [status, describeProblems(codes)]));
 }
 
 function describeProblems(codes: readonly ErrorCode[]): JsonObject {
@@ -254,7 +300,7 @@ function describeProblems(codes: readonly ErrorCode[]): JsonObject {
   const schema = { allOf: [refTo(schemas.problem), { type: 'object', properties: { code: { enum: [...codes] } } }] };
   const examples = Object.fromEntries(codes.map((code) => [code, { $ref: EXAMPLES_URI + code }]));
   return {
-    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
+    description: `${alternatives(codes)}.`,
     headers: headers(
       ...UNDER_V1,
       ...(isRetried ? (['Retry-After'] as const) : []),
@@ -262,6 +308,10 @@ function describeProblems(codes: readonly ErrorCode[]): JsonObject {
     ),
     content: { [PROBLEM_MEDIA_TYPE]: { schema, examples } },
   };
+}
+
+function alternatives(codes: readonly ErrorCode[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction' }).format(codes.map((code) => `\`${code}\``));
 }
 
 function inShort(code: ErrorCode): string {
@@ -299,7 +349,7 @@ function componentHeaders(): JsonObject {
   );
 }
 
-const IF_NONE_MATCH: DescribedParameter = {
+const IF_NONE_MATCH: Parameter = {
   name: 'If-None-Match',
   in: 'header',
   required: false,
@@ -312,6 +362,11 @@ const UNCHANGED = { description: 'Unchanged since the response with that ETag.' 
 /** Schemas that the document names once and refers to. */
 const components = z.registry<{ id: string }>();
 const NAMED = {
+  TenantId: tenantId,
+  ExamId: examId,
+  AttemptId: attemptId,
+  ParticipantId: participantId,
+  RecordingId: recordingId,
   CreateRecording: schemas.createRecordingBody,
   PresignParts: schemas.presignPartsBody,
   CompleteRecording: schemas.completeRecordingBody,
@@ -347,7 +402,7 @@ const NAMED = {
 for (const [name, schema] of Object.entries(NAMED)) components.add(schema, { id: name });
 
 function componentSchemas(): JsonObject {
-  const { schemas } = z.toJSONSchema(components, { uri: (id) => SCHEMAS_URI + id, override: adapt });
+  const { schemas } = z.toJSONSchema(components, { uri: (id) => SCHEMAS_URI + id, override: adaptComponent });
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(toJson(schema))]));
 }
 
@@ -359,6 +414,13 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
 function adapt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (jsonSchema.format === 'date-time' || jsonSchema.format === 'date') delete jsonSchema.pattern;
   delete jsonSchema.example;
+}
+
+/** That a count is a safe integer of JavaScript tells a reader nothing. */
+function adaptComponent(context: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  adapt(context);
+  const { jsonSchema } = context;
+  if (jsonSchema.minimum === 0 && jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
 /** OpenAPI names a schema by its key, and the dialect once for all. */
@@ -400,6 +462,10 @@ function servicePaths(): Record<string, Record<string, DescribedOperation>> {
       304: UNCHANGED,
     }),
     '/docs': openCall('getDocs', 'This document as a page', { 200: text('A page.', 'text/html'), 304: UNCHANGED }),
+    '/docs/problems': openCall('getProblems', 'What each problem means, and what to do about it', {
+      200: text('A page.', 'text/html'),
+      304: UNCHANGED,
+    }),
   };
 }
 
@@ -414,6 +480,7 @@ function openCall(
   return {
     get: {
       operationId,
+      tags: ['Operator'],
       summary,
       description: 'Needs no token.',
       security: [],
@@ -493,12 +560,33 @@ function assembled(schema: z.core.$ZodType): unknown {
   return Object.fromEntries(Object.entries(schema.shape).map(([name, member]) => [name, assembled(member)]));
 }
 
+function objectOf(value: Json | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
 /** The members of a problem besides those that all have, as an example. */
 function exampleOfMembers(names: readonly ProblemMember[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, assembled(schemas.problemMembers[name])]));
 }
 
+/** JSON in which each call and each component has a line of its own, so that a difference names what has changed. */
+function toLines({ paths, components, ...head }: ApiDescription): string {
+  const lines = Object.entries(head).map(([name, value]) => member(name, JSON.stringify(value)));
+  const calls = mapValues(paths, (methods) => object(mapValues(methods, (call) => JSON.stringify(call))));
+  const shared = mapValues(components, (kind) => object(mapValues(kind, (component) => JSON.stringify(component))));
+  return `{\n${[...lines, member('paths', object(calls)), member('components', object(shared))].join(',\n')}\n}\n`;
+}
+
+function member(name: string, json: string): string {
+  return `${JSON.stringify(name)}: ${json}`;
+}
+
+function object(members: Readonly<Record<string, string>>): string {
+  return `{\n${Object.entries(members)
+    .map(([name, json]) => member(name, json))
+    .join(',\n')}\n}`;
+}
+
 if (import.meta.main) {
-  const text = `${JSON.stringify(describeApi(OPERATIONS), null, 2)}\n`;
-  await writeFile(new URL('../openapi.json', import.meta.url), text);
+  await writeFile(new URL('../openapi.json', import.meta.url), toLines(describeApi(OPERATIONS)));
 }

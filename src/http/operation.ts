@@ -60,6 +60,8 @@ interface OperationSpec<
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
+  /** Another call does the same: new callers use that one. */
+  readonly isDeprecated?: true;
   /** Any one of them is enough. */
   readonly scopes: readonly Scope[];
   readonly query?: Q;

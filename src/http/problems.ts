@@ -26,10 +26,10 @@ interface Refusal {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** A problem as it is sent: `type` leads to its row in the documentation of this service. */
+/** A problem as it is sent, the members of every problem first: `type` leads to its description in the documentation. */
 export function problemOf({ code, detail, data }: Refusal, requestId: string) {
   const { title, status } = PROBLEMS[code];
-  return { ...data, type: `/docs#problem-${code}`, title, status, detail: detail ?? `${title}.`, code, requestId };
+  return { type: `/docs#problem-${code}`, title, status, detail: detail ?? `${title}.`, code, requestId, ...data };
 }
 
 /** Express knows an error handler by its four parameters. */

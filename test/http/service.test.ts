@@ -1,4 +1,5 @@
 // What every answer has in common: probes and documentation without a token, errors, conditional reads, CORS.
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -26,6 +27,7 @@ it.each([
   ['/readyz', 'no-store'],
   ['/metrics', 'no-store'],
   ['/docs', 'no-cache'],
+  ['/docs/problems', 'no-cache'],
   ['/openapi.json', 'no-cache'],
   ['/.well-known/jwks.json', 'no-cache'],
 ])('%s may be read with any token or none, and nothing else; caches: %s', async (path, cacheControl) => {
@@ -47,6 +49,48 @@ it.each([
   expect(again.status).toBe(304);
 });
 
+it('the root leads a browser and a script to the documentation', async () => {
+  const response = await fetch(api.url, { redirect: 'manual' });
+  expect({ status: response.status, location: response.headers.get('location') }).toEqual({
+    status: 302,
+    location: '/docs',
+  });
+  expect(await response.text()).toContain('/docs');
+});
+
+it('the reference runs two scripts that its policy names and one file of the service, and calls nothing else', async () => {
+  const { text, headers } = await api.agent.get('/docs');
+  const scripts = [...text.matchAll(/<script>(.*?)<\/script>/gs)].map(([, script = '']) =>
+    hash('sha256', script, 'base64'),
+  );
+  expect(headers['content-security-policy']).toBe(
+    `default-src 'none'; script-src 'self' ${scripts.map((script) => `'sha256-${script}'`).join(' ')}; ` +
+      "style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  );
+  expect([...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address)).toEqual([
+    'data:,',
+    '/openapi.json',
+    '/docs/problems',
+    '/docs/scalar.js',
+  ]);
+});
+
+it('the script of the reference is sent compressed where that is accepted, and again only when it has changed', async () => {
+  const script = async (headers: Record<string, string>) => {
+    const response = await fetch(`${api.url}/docs/scalar.js`, { headers });
+    const { status, headers: received } = response;
+    const [encoding, etag] = [received.get('content-encoding'), received.get('etag') ?? ''];
+    return { status, encoding, etag, text: await response.text(), type: received.get('content-type') };
+  };
+  const compressed = await script({ 'accept-encoding': 'gzip' });
+  const plain = await script({ 'accept-encoding': 'identity' });
+  expect(compressed).toMatchObject({ status: 200, encoding: 'gzip', type: 'text/javascript; charset=utf-8' });
+  expect(plain).toMatchObject({ status: 200, encoding: null, text: compressed.text });
+  expect(plain.text).toContain('@scalar/api-reference');
+  const again = await script({ 'accept-encoding': 'gzip', 'if-none-match': compressed.etag });
+  expect(again).toMatchObject({ status: 304, text: '' });
+});
+
 it('a service whose check fails is alive, and not ready', async () => {
   const waiting = await startApi({ isReady: () => Promise.reject(new Error('secret')) });
   expect((await waiting.call('get', '/livez', { as: null })).body).toEqual({ status: 'ok' });
@@ -66,6 +110,12 @@ describe('a problem', () => {
       { method: 'GET', route: TEMPLATE, status: 404, tenant: 'acme', actor: 'tester' },
     ]);
     expect(own.lines.join('')).not.toContain('exam-1');
+  });
+
+  it('has the members of every problem first, and those of its code after them', async () => {
+    const { body } = await api.call('get', `${RECORDINGS}?limit=0`);
+    const first = ['type', 'title', 'status', 'detail', 'code', 'requestId'];
+    expect(Object.keys(body)).toEqual([...first, 'errors']);
   });
 
   it.each(['no spaces please', 'ü', '', 'a'.repeat(65), '{"level":"error"}'])(

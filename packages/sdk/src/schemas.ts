@@ -1,5 +1,25 @@
 // Made by `npm run openapi` from openapi.json, not by hand.
 
+/**
+ * The organisation that is the controller of these data.
+ */
+export type TenantId = string;
+/**
+ * The exam, by the id that the organisation gave.
+ */
+export type ExamId = string;
+/**
+ * The attempt: one sitting of the exam by the participant.
+ */
+export type AttemptId = string;
+/**
+ * The participant, by the opaque id that the organisation gave.
+ */
+export type ParticipantId = string;
+/**
+ * The id of the recording, made by the service; ids sort by creation time.
+ */
+export type RecordingId = string;
 export type DeletionReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
 /**
  * Every `code` of a problem: see /docs#problems.
@@ -74,10 +94,7 @@ export type ProblemCode =
   | 'wrong-participant';
 
 export interface CreateRecording {
-  /**
-   * The participant, by the opaque id that the organisation gave.
-   */
-  participantId: string;
+  participantId: ParticipantId;
   kind: 'webcam' | 'screen' | 'audio';
   /**
    * Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer (`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.
@@ -160,22 +177,10 @@ export interface ReportAssessment {
   confirm?: string[];
 }
 export interface Recording {
-  /**
-   * The id of the recording, made by the service; ids sort by creation time.
-   */
-  recordingId: string;
-  /**
-   * The exam, by the id that the organisation gave.
-   */
-  examId: string;
-  /**
-   * The attempt: one sitting of the exam by the participant.
-   */
-  attemptId: string;
-  /**
-   * The participant, by the opaque id that the organisation gave.
-   */
-  participantId: string;
+  recordingId: RecordingId;
+  examId: ExamId;
+  attemptId: AttemptId;
+  participantId: ParticipantId;
   /**
    * What was recorded: webcam, screen or audio.
    */
@@ -342,23 +347,11 @@ export interface KeySet {
  * Proof that the recording is no longer retrievable.
  */
 export interface Receipt {
-  /**
-   * The organisation that is the controller of these data.
-   */
-  tenantId: string;
-  /**
-   * The exam, by the id that the organisation gave.
-   */
-  examId: string;
-  /**
-   * The attempt: one sitting of the exam by the participant.
-   */
-  attemptId: string;
-  /**
-   * The id of the recording, made by the service; ids sort by creation time.
-   */
-  recordingId: string;
-  participantId: string | null;
+  tenantId: TenantId;
+  examId: ExamId;
+  attemptId: AttemptId;
+  recordingId: RecordingId;
+  participantId: ParticipantId | null;
   reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
   /**
    * The time by which the recording had to be deleted.
@@ -404,18 +397,9 @@ export interface ReceiptList {
    * Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. To a token that is bound to a participant they are not named.
    */
   unreadable: {
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
-    /**
-     * The attempt: one sitting of the exam by the participant.
-     */
-    attemptId: string;
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
+    examId: ExamId;
+    attemptId: AttemptId;
+    recordingId: RecordingId;
   }[];
   /**
    * How many receipts of this page could not be read.
@@ -447,10 +431,7 @@ export interface ReceiptProof {
 }
 export interface Proof {
   version: 1;
-  /**
-   * The organisation that is the controller of these data.
-   */
-  tenant: string;
+  tenant: TenantId;
   exportedAt: string;
   checkpoint: string | null;
   /**
@@ -493,22 +474,10 @@ export interface ConsistencyProof {
   hashes: string[];
 }
 export interface Explanation {
-  /**
-   * The organisation that is the controller of these data.
-   */
-  tenantId: string;
-  /**
-   * The exam, by the id that the organisation gave.
-   */
-  examId: string;
-  /**
-   * The attempt: one sitting of the exam by the participant.
-   */
-  attemptId: string;
-  /**
-   * The id of the recording, made by the service; ids sort by creation time.
-   */
-  recordingId: string;
+  tenantId: TenantId;
+  examId: ExamId;
+  attemptId: AttemptId;
+  recordingId: RecordingId;
   explainedAt: string;
   /**
    * held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a deletion; the next sweep deletes it. deleted: a receipt proves it. vanished: neither it nor a receipt is there, and the audit trail knows it.
@@ -601,10 +570,7 @@ export interface Report {
    * Names this report: whose, of which days, made when.
    */
   number: string;
-  /**
-   * The organisation that is the controller of these data.
-   */
-  tenantId: string;
+  tenantId: TenantId;
   period: {
     /**
      * From this time on.
@@ -755,10 +721,7 @@ export interface Report {
    * By exam; the totals have all exams.
    */
   exams: {
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
+    examId: ExamId;
     /**
      * Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.
      */
@@ -832,18 +795,9 @@ export interface Report {
    * Of all deletions of the period, the one that came closest to its deadline, or furthest past it.
    */
   closest: {
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
-    /**
-     * The attempt: one sitting of the exam by the participant.
-     */
-    attemptId: string;
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
+    examId: ExamId;
+    attemptId: AttemptId;
+    recordingId: RecordingId;
     reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
     actor: string;
     deadline: string;
@@ -858,18 +812,9 @@ export interface Report {
    */
   late: {
     items: {
-      /**
-       * The exam, by the id that the organisation gave.
-       */
-      examId: string;
-      /**
-       * The attempt: one sitting of the exam by the participant.
-       */
-      attemptId: string;
-      /**
-       * The id of the recording, made by the service; ids sort by creation time.
-       */
-      recordingId: string;
+      examId: ExamId;
+      attemptId: AttemptId;
+      recordingId: RecordingId;
       reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
       actor: string;
       deadline: string;
@@ -889,18 +834,9 @@ export interface Report {
    */
   onRequest: {
     items: {
-      /**
-       * The exam, by the id that the organisation gave.
-       */
-      examId: string;
-      /**
-       * The attempt: one sitting of the exam by the participant.
-       */
-      attemptId: string;
-      /**
-       * The id of the recording, made by the service; ids sort by creation time.
-       */
-      recordingId: string;
+      examId: ExamId;
+      attemptId: AttemptId;
+      recordingId: RecordingId;
       reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
       actor: string;
       deadline: string;
@@ -920,18 +856,9 @@ export interface Report {
    */
   overdue: {
     items: {
-      /**
-       * The exam, by the id that the organisation gave.
-       */
-      examId: string;
-      /**
-       * The attempt: one sitting of the exam by the participant.
-       */
-      attemptId: string;
-      /**
-       * The id of the recording, made by the service; ids sort by creation time.
-       */
-      recordingId: string;
+      examId: ExamId;
+      attemptId: AttemptId;
+      recordingId: RecordingId;
       /**
        * Its deadline, which has passed.
        */
@@ -947,18 +874,9 @@ export interface Report {
    */
   restrictions: {
     items: {
-      /**
-       * The exam, by the id that the organisation gave.
-       */
-      examId: string;
-      /**
-       * The attempt: one sitting of the exam by the participant.
-       */
-      attemptId: string;
-      /**
-       * The id of the recording, made by the service; ids sort by creation time.
-       */
-      recordingId: string;
+      examId: ExamId;
+      attemptId: AttemptId;
+      recordingId: RecordingId;
       /**
        * Since when it may not be played.
        */
@@ -981,18 +899,9 @@ export interface Report {
      */
     unreadableReceipts: {
       items: {
-        /**
-         * The exam, by the id that the organisation gave.
-         */
-        examId: string;
-        /**
-         * The attempt: one sitting of the exam by the participant.
-         */
-        attemptId: string;
-        /**
-         * The id of the recording, made by the service; ids sort by creation time.
-         */
-        recordingId: string;
+        examId: ExamId;
+        attemptId: AttemptId;
+        recordingId: RecordingId;
       }[];
       /**
        * How many more there are.
@@ -1004,18 +913,9 @@ export interface Report {
      */
     changedReceipts: {
       items: {
-        /**
-         * The exam, by the id that the organisation gave.
-         */
-        examId: string;
-        /**
-         * The attempt: one sitting of the exam by the participant.
-         */
-        attemptId: string;
-        /**
-         * The id of the recording, made by the service; ids sort by creation time.
-         */
-        recordingId: string;
+        examId: ExamId;
+        attemptId: AttemptId;
+        recordingId: RecordingId;
       }[];
       /**
        * How many more there are.
@@ -1027,18 +927,9 @@ export interface Report {
      */
     unreadableDescriptions: {
       items: {
-        /**
-         * The exam, by the id that the organisation gave.
-         */
-        examId: string;
-        /**
-         * The attempt: one sitting of the exam by the participant.
-         */
-        attemptId: string;
-        /**
-         * The id of the recording, made by the service; ids sort by creation time.
-         */
-        recordingId: string;
+        examId: ExamId;
+        attemptId: AttemptId;
+        recordingId: RecordingId;
       }[];
       /**
        * How many more there are.
@@ -1160,34 +1051,16 @@ export interface ParticipantExport {
    * When this document was begun. All times are UTC, ISO 8601.
    */
   exportedAt: string;
-  /**
-   * The organisation that is the controller of these data.
-   */
-  tenantId: string;
-  /**
-   * The participant, by the opaque id that the organisation gave.
-   */
-  participantId: string;
+  tenantId: TenantId;
+  participantId: ParticipantId;
   /**
    * All recordings of the participant.
    */
   recordings: {
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
-    /**
-     * The attempt: one sitting of the exam by the participant.
-     */
-    attemptId: string;
-    /**
-     * The participant, by the opaque id that the organisation gave.
-     */
-    participantId: string;
+    recordingId: RecordingId;
+    examId: ExamId;
+    attemptId: AttemptId;
+    participantId: ParticipantId;
     /**
      * What was recorded: webcam, screen or audio.
      */
@@ -1286,18 +1159,9 @@ export interface ParticipantExport {
    * Recordings that are kept and whose description cannot be read: an operator has to act.
    */
   unreadable: {
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
-    /**
-     * The attempt: one sitting of the exam by the participant.
-     */
-    attemptId: string;
+    recordingId: RecordingId;
+    examId: ExamId;
+    attemptId: AttemptId;
   }[];
 }
 export interface AccessLogEntry {
@@ -1426,18 +1290,9 @@ export interface Problem {
    * What could not be deleted yet.
    */
   failed?: {
-    /**
-     * The exam, by the id that the organisation gave.
-     */
-    examId: string;
-    /**
-     * The attempt: one sitting of the exam by the participant.
-     */
-    attemptId: string;
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
+    examId: ExamId;
+    attemptId: AttemptId;
+    recordingId: RecordingId;
     code: string;
   }[];
   /**
@@ -1452,10 +1307,7 @@ export interface Problem {
    * What the assessment would end early.
    */
   recordings?: {
-    /**
-     * The id of the recording, made by the service; ids sort by creation time.
-     */
-    recordingId: string;
+    recordingId: RecordingId;
     createdAt: string;
     /**
      * Its deadline, which stays.

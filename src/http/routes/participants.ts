@@ -81,7 +81,10 @@ export const exportOne = operation('get', '/v1/participants/{participant}/export
     description: 'The export.',
     schema: participantExport,
     orAs: ZIP,
-    example: (held) => ({ ...held, ...exportHead(held.tenantId, held.participantId, held.exportedAt) }),
+    example(held) {
+      const head = exportHead(held.tenantId, held.participantId, held.exportedAt);
+      return { ...held, ...head, fields: Object.fromEntries(Object.entries(head.fields).slice(0, 2)) };
+    },
   },
   async handle({ ctx, caller, ref, query: { format, includeRestricted } }) {
     const name = `participant-${ref.participant}`;

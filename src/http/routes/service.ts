@@ -1,11 +1,11 @@
 // Paths that need no token: probes, metrics and the documentation.
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { RecordingsContext } from '../../recordings/context.ts';
 import { publicKeys } from '../../recordings/proof.ts';
-import { type ApiDescription, DOCS_STYLE, renderDocs } from '../docs.ts';
+import { PROBLEMS_PAGE_POLICY, renderProblemsPage } from '../problems-page.ts';
+import { referenceRoutes } from '../reference.ts';
 import type { Handlers } from '../request.ts';
 import { sendTagged } from '../response.ts';
 
@@ -27,11 +27,12 @@ const API_DOCUMENT = new URL('../../../openapi.json', import.meta.url);
 
 /** By path, then by method. */
 export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string, Handlers>> {
-  const api = JSON.parse(readFileSync(API_DOCUMENT, 'utf8')) as ApiDescription;
-  const json = Buffer.from(JSON.stringify(api));
+  const json = Buffer.from(JSON.stringify(JSON.parse(readFileSync(API_DOCUMENT, 'utf8'))));
   const keys = Buffer.from(JSON.stringify(publicKeys(deps.recordings)));
-  const page = Buffer.from(renderDocs(api));
+  const problems = Buffer.from(renderProblemsPage());
   return {
+    // A browser and curl alike find the documentation.
+    '/': { get: (_req, res) => mayBeKept(res).redirect('/docs') },
     '/livez': { get: (_req, res) => void res.json({ status: 'ok' }) },
     '/readyz': { get: async (_req, res) => sendReadiness(res, await readinessOf(deps)) },
     '/metrics': {
@@ -39,10 +40,11 @@ export function serviceRoutes(deps: ServiceDependencies): Readonly<Record<string
     },
     '/.well-known/jwks.json': { get: (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), keys) },
     '/openapi.json': { get: (req, res) => sendTagged(req, mayBeKept(res).type('application/json'), json) },
-    '/docs': {
+    ...referenceRoutes(),
+    '/docs/problems': {
       get(req, res) {
-        res.setHeader('Content-Security-Policy', DOCS_POLICY);
-        sendTagged(req, mayBeKept(res).type('html'), page);
+        res.setHeader('Content-Security-Policy', PROBLEMS_PAGE_POLICY);
+        sendTagged(req, mayBeKept(res).type('html'), problems);
       },
     },
   };
@@ -53,15 +55,6 @@ function mayBeKept(res: Response): Response {
   res.setHeader('Cache-Control', 'no-cache');
   return res;
 }
-
-/** The page has one style sheet, in the page itself, and nothing else that a browser would load or run. */
-const DOCS_POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(DOCS_STYLE).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 async function readinessOf(deps: ServiceDependencies): Promise<Readiness> {
   try {

@@ -1,0 +1,144 @@
+// The API reference at /docs: Scalar, which reads openapi.json, served by this service alone, without any other host.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import type { Handler, Handlers } from './request.ts';
+import { sendTagged } from './response.ts';
+
+const SCRIPT = '/docs/scalar.js';
+/** Of a build, in `dist`; sources have none. */
+const BUILT_SCRIPT = new URL('../docs/scalar.js.gz', import.meta.url);
+
+/** By path, then by method. */
+export function referenceRoutes(): Readonly<Record<string, Handlers>> {
+  return { '/docs': { get: sendPage }, [SCRIPT]: { get: scriptHandler() } };
+}
+
+const DOCUMENT = '/openapi.json';
+
+/** Every language in which Scalar can write an example but the shell: curl runs as it stands, and there is an SDK. */
+const HIDDEN_CLIENTS = {
+  ...Object.fromEntries(
+    'c clojure csharp dart fsharp go http java js kotlin node objc ocaml php powershell python r ruby rust swift'
+      .split(' ')
+      .map((language) => [language, true]),
+  ),
+  shell: ['wget', 'httpie'],
+};
+
+/** https://scalar.com/products/api-references/configuration: nothing that calls another host. */
+const CONFIGURATION = {
+  url: DOCUMENT,
+  theme: 'none',
+  withDefaultFonts: false,
+  telemetry: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  showDeveloperTools: 'never',
+  hideClientButton: true,
+  hideTestRequestButton: true,
+  documentDownloadType: 'direct',
+  defaultOpenAllTags: true,
+  hiddenClients: HIDDEN_CLIENTS,
+  defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
+};
+
+/** The `type` of a problem leads to /docs#problem-<code>. A fragment is not sent, so only the page can lead on. */
+const LEAD_ON = "if (/^#problems?(-|$)/.test(location.hash)) location.replace('/docs/problems' + location.hash);";
+
+const START = `Scalar.createApiReference('#reference', {
+  ...${JSON.stringify(CONFIGURATION)},
+  servers: [{ url: location.origin, description: 'This service' }],
+  authentication: { preferredSecurityScheme: 'bearer' },
+});`;
+
+/** Enough contrast for small text (WCAG 2.2, 1.4.3), which the colours of Scalar do not have on its backgrounds. */
+const STYLE = `
+body { margin: 0; }
+body.light-mode {
+  --scalar-color-2: #4a4a4a; --scalar-color-3: #636363; --scalar-color-accent: #0b5cad;
+  --scalar-color-green: #00704a; --scalar-color-red: #c0152a; --scalar-color-yellow: #7a5a00;
+  --scalar-color-blue: #0064a8; --scalar-color-orange: #a83a00; --scalar-color-purple: #6a3fc8;
+}
+body.dark-mode {
+  --scalar-color-2: #c4c4c4; --scalar-color-3: #a6a6a6; --scalar-color-accent: #7db8ff;
+  --scalar-color-green: #3fd69b; --scalar-color-red: #ff7b7b; --scalar-color-yellow: #f0c75e;
+  --scalar-color-blue: #6cb8ff; --scalar-color-orange: #ff9d5c; --scalar-color-purple: #c0a2ff;
+}
+`;
+
+const PAGE = [
+  '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+  '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
+  `<title>Proctoring recordings: API reference</title><style>${STYLE}</style></head><body>`,
+  `<script>${LEAD_ON}</script><div id="reference"></div>`,
+  '<noscript><main><h1>Proctoring recordings: API reference</h1><p>This page needs JavaScript. ',
+  `Without it, read <a href="${DOCUMENT}">the OpenAPI document</a> and <a href="/docs/problems">the problems</a>.`,
+  '</p></main></noscript>',
+  `<script src="${SCRIPT}"></script><script>${START}</script></body></html>`,
+].join('\n');
+
+const hashOf = (script: string) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
+
+/** Scalar writes style elements and attributes while it runs, without a nonce. Of scripts there are no others than these. */
+const POLICY = [
+  "default-src 'none'",
+  `script-src 'self' ${hashOf(LEAD_ON)} ${hashOf(START)}`,
+  "style-src 'unsafe-inline'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const sendPage: Handler = (req, res) => {
+  res.setHeader('Content-Security-Policy', POLICY);
+  res.setHeader('Cache-Control', 'no-cache');
+  sendTagged(req, res.type('html'), PAGE);
+};
+
+function scriptHandler(): Handler {
+  let loaded: Promise<Buffer> | undefined;
+  return async (req, res) => {
+    loaded ??= loadScript();
+    const compressed = await loaded;
+    res.setHeader('Cache-Control', 'no-cache');
+    res.vary('Accept-Encoding').type('text/javascript');
+    if (!req.acceptsEncodings('gzip')) return sendTagged(req, res, await promisify(gunzip)(compressed));
+    res.setHeader('Content-Encoding', 'gzip');
+    sendTagged(req, res, compressed);
+  };
+}
+
+async function loadScript(): Promise<Buffer> {
+  return existsSync(BUILT_SCRIPT) ? readFile(BUILT_SCRIPT) : scriptOfPackage();
+}
+
+/**
+ * The script with all that it needs, compressed. Of Scalar's packages the one for Fastify has it and few dependencies (13
+ * packages; `@scalar/api-reference` brings 260): this is the route by which its plugin serves it.
+ */
+async function scriptOfPackage(): Promise<Buffer> {
+  const { default: plugin } = await import('@scalar/fastify-api-reference');
+  let script = '';
+  const reply = {
+    header: () => reply,
+    send(body: string) {
+      script = body;
+    },
+  };
+  const route = ({ url, handler }: { url: string; handler: (request: object, response: typeof reply) => void }) => {
+    if (url.endsWith('.js')) handler({}, reply);
+  };
+  await plugin({ route } as never, { configuration: { url: DOCUMENT } }, () => {});
+  return promisify(gzip)(script, { level: 9 });
+}
+
+// `npm run build` keeps it beside the compiled code: the package is not there in production.
+if (import.meta.main) {
+  await mkdir(new URL('.', BUILT_SCRIPT), { recursive: true });
+  await writeFile(BUILT_SCRIPT, await scriptOfPackage());
+}
