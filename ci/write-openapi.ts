@@ -47,6 +47,7 @@ type Parameter = {
   readonly required: boolean;
   readonly description: string;
   readonly schema: Json;
+  readonly example?: Json;
 };
 
 const { version: API_VERSION } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -58,13 +59,13 @@ const EXAMPLES_URI = '#/components/examples/';
 
 /** Who calls: the groups of the reference, in its order. */
 const CALLERS = {
-  'Exam client': 'Records in the browser of the participant, and uploads. Scope: `recordings:upload`.',
-  Reviewer: 'Finds recordings and plays them. Scope: `recordings:review`.',
+  'Exam client': "Records in the participant's browser and uploads the recordings. Scope: `recordings:upload`.",
+  Reviewer: 'Lists recordings and plays them. Scope: `recordings:review`.',
   'Assessment system':
-    'Reports when an attempt was assessed: the deadline counts from then. Scope: `assessments:write`.',
+    'Reports when an attempt was assessed. The deletion deadline counts from that time. Scope: `assessments:write`.',
   'Privacy desk and auditor':
-    'Answer requests of participants, and prove that recordings were deleted on time. Scope: `privacy:manage`.',
-  Operator: 'Probes, metrics, keys and these documents. No token is needed.',
+    'Handle requests of participants, and show that recordings were deleted on time. Scope: `privacy:manage`.',
+  Operator: 'Probes, metrics, public keys and this documentation. No token is needed.',
 } as const;
 type Caller = keyof typeof CALLERS;
 
@@ -78,10 +79,18 @@ const CALLER_BY_SCOPE: Readonly<Record<Scope, Caller>> = {
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   exam: 'The id of the exam.',
-  attempt: 'The id of the attempt: one sitting of the exam by a participant.',
-  recording: 'The id that the service gave the recording.',
-  partNumber: 'The number of the part, from 1 on.',
-  participant: 'The id of the participant, as it was given when the recording was started.',
+  attempt: 'The id of the attempt: one participant taking the exam once.',
+  recording: 'The id of the recording, assigned by the service.',
+  partNumber: 'The number of the part, starting at 1.',
+  participant: 'The `participantId` with which the recordings were created.',
+};
+
+/** So that the example of a call is complete: the ids are those of the examples of bodies. */
+const PATH_EXAMPLES: Readonly<Record<string, z.ZodType>> = {
+  exam: examId,
+  attempt: attemptId,
+  recording: recordingId,
+  participant: participantId,
 };
 
 /** Of what is not an id of the caller. */
@@ -106,10 +115,10 @@ const OF_ALL_OF_TENANT = 'The token must not be bound to an exam, an attempt or 
 /** Generators and Postman need one; as it is, the one of `npm start`. */
 const SERVER = {
   url: '{scheme}://{host}',
-  description: 'Where the service runs.',
+  description: 'The address of the service.',
   variables: {
     scheme: { enum: ['https', 'http'], default: 'http' },
-    host: { default: 'localhost:8080', description: 'The host, its port where it is not the usual one, and a path.' },
+    host: { default: 'localhost:8080', description: 'The host, with a port and a path where needed.' },
   },
 };
 
@@ -126,12 +135,14 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
       version: API_VERSION,
       license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
       description:
-        'Keeps optional exam-proctoring recordings, and deletes every one of them on time: at most 30 days after the ' +
-        'assessment of its attempt. Every response has an X-Request-Id; every problem is RFC 9457 with a stable `code`, ' +
-        'and /docs#problems says what to do about each. ' +
-        'The tenant is taken from the token: what belongs to another tenant does not exist for the caller.\n\n' +
-        `Requests that reach no call are refused with ${OF_NO_CALL.map(inShort).join(', ')}. ` +
-        'Each GET has a HEAD. Of a member that is twice in an object the last counts.',
+        'Stores optional exam-proctoring recordings, and deletes each no later than 30 days after the assessment of its ' +
+        'attempt.\n\n' +
+        'The calls are grouped by who makes them. Send a token with every call under `/v1`: ' +
+        '`Authorization: Bearer <JWT>`. The token determines the tenant; a caller cannot see anything of another tenant.\n\n' +
+        'Errors are problem documents (RFC 9457) with a stable `code`. [Problems](/docs/problems) explains each code and ' +
+        'what to do about it. When you report an error, include the `X-Request-Id` of the response.\n\n' +
+        `Any request can fail before it reaches a call: ${OF_NO_CALL.map(inShort).join(', ')}. ` +
+        'Every GET call also accepts HEAD. If a JSON object repeats a member, the last value wins.',
     },
     servers: [SERVER],
     tags: Object.entries(CALLERS).map(([name, description]) => ({ name: name as Caller, description })),
@@ -147,8 +158,8 @@ export function describeApi(operations: readonly Operation[]): ApiDescription {
           scheme: 'bearer',
           bearerFormat: 'JWT',
           description:
-            'Claims: `tenant`, `scope` (separated by spaces), `sub`, `exp`; `exam` and `attempt` bind a token to one ' +
-            'attempt, `participant` to the recordings of one participant. ' +
+            'Claims: `tenant`, `scope` (separated by spaces), `sub` and `exp`. Optional: `exam` and `attempt` bind a token ' +
+            'to one attempt, `participant` binds it to the recordings of one participant. ' +
             `Scopes: ${Object.entries(SCOPES)
               .map(([scope, meaning]) => `\`${scope}\` (${meaning})`)
               .join(', ')}.`,
@@ -204,6 +215,7 @@ function pathParameters(path: string): Parameter[] {
     required: true,
     description: PATH_PARAMETERS[name] ?? '',
     schema: PATH_SCHEMAS[name] ?? { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' },
+    example: toJson(PATH_EXAMPLES[name] ? exampleOf(PATH_EXAMPLES[name]) : 1),
   }));
 }
 
@@ -353,11 +365,12 @@ const IF_NONE_MATCH: Parameter = {
   name: 'If-None-Match',
   in: 'header',
   required: false,
-  description: 'The `ETag` of an earlier response, or several: 304 while nothing has changed. `*`: whatever there is.',
+  description:
+    'One or more `ETag` values of earlier responses. If one still matches, the response is 304. `*` matches any.',
   schema: { type: 'string' },
 };
 const TEXT = { type: 'string' };
-const UNCHANGED = { description: 'Unchanged since the response with that ETag.' };
+const UNCHANGED = { description: 'Nothing has changed since the response with that `ETag`.' };
 
 /** Schemas that the document names once and refers to. */
 const components = z.registry<{ id: string }>();
@@ -446,23 +459,30 @@ function servicePaths(): Record<string, Record<string, DescribedOperation>> {
   const json = (description: string, schema: Json) => ({ description, content: { 'application/json': { schema } } });
   const text = (description: string, type: string) => ({ description, content: { [type]: { schema: TEXT } } });
   return {
-    '/livez': openCall('getLiveness', 'Whether the process runs', { 200: json('It does.', alive) }),
-    '/readyz': openCall('getReadiness', 'Whether requests can be served', {
-      200: json('They can.', ready),
-      503: json('Not now, and why.', ready),
+    '/livez': openCall('getLiveness', 'Check that the process is running', {
+      200: json('The process is running.', alive),
     }),
-    '/metrics': openCall('getMetrics', 'Measurements for Prometheus', { 200: text('The text format.', 'text/plain') }),
-    '/.well-known/jwks.json': openCall('getKeys', 'The keys that sign receipts and checkpoints (RFC 7517)', {
-      200: json('The first one signs now; none where the service signs nothing.', refTo(schemas.keySet)),
+    '/readyz': openCall('getReadiness', 'Check that requests can be served', {
+      200: json('Requests can be served.', ready),
+      503: json('Requests cannot be served; `reason` says why.', ready),
+    }),
+    '/metrics': openCall('getMetrics', 'Get the metrics for Prometheus', {
+      200: text('The metrics in the Prometheus text format.', 'text/plain'),
+    }),
+    '/.well-known/jwks.json': openCall('getKeys', 'Get the public keys for receipts and checkpoints (RFC 7517)', {
+      200: json(
+        'The first key is the current one. The list is empty if the service has no signing key.',
+        refTo(schemas.keySet),
+      ),
       304: UNCHANGED,
     }),
     // A cache may keep the documents, and asks whether they have changed.
-    '/openapi.json': openCall('getOpenapi', 'This document', {
-      200: json('OpenAPI 3.1.', { type: 'object' }),
+    '/openapi.json': openCall('getOpenapi', 'Get this document', {
+      200: json('The OpenAPI 3.1 document.', { type: 'object' }),
       304: UNCHANGED,
     }),
-    '/docs': openCall('getDocs', 'This document as a page', { 200: text('A page.', 'text/html'), 304: UNCHANGED }),
-    '/docs/problems': openCall('getProblems', 'What each problem means, and what to do about it', {
+    '/docs': openCall('getDocs', 'Read this document as a page', { 200: text('A page.', 'text/html'), 304: UNCHANGED }),
+    '/docs/problems': openCall('getProblems', 'Read what each problem means and what to do about it', {
       200: text('A page.', 'text/html'),
       304: UNCHANGED,
     }),
@@ -482,7 +502,7 @@ function openCall(
       operationId,
       tags: ['Operator'],
       summary,
-      description: 'Needs no token.',
+      description: 'No token is needed.',
       security: [],
       parameters: isTagged ? [IF_NONE_MATCH] : [],
       responses: Object.fromEntries(described),

@@ -86,18 +86,21 @@ const isValue = (text: string) => !NO_VALUE.test(text.replace(INVISIBLE, ''));
 const consent = z.strictObject({
   givenAt: timeWithOffset
     .refine((time) => Date.parse(time) >= FIRST_PLAUSIBLE_MS, {
-      message: 'Is before the year 2000, when nobody agreed: send the time at which the participant did',
+      message: 'Is before the year 2000: send the time at which the participant agreed',
     })
     .meta({
       example: '2026-11-02T08:55:00.000Z',
-      description: 'When the participant agreed. A time in the future is taken as the time of the service.',
+      description: 'When the participant agreed. A time in the future is replaced by the current time of the service.',
     }),
   policyVersion: z
     .string()
     .min(1)
     .max(LIMITS.policyVersion)
-    .refine(isValue, 'Names no version: send that of the privacy policy which the participant saw, such as "2026-05"')
-    .meta({ example: '2026-05', description: 'The version of the privacy policy that was agreed to.' }),
+    .refine(
+      isValue,
+      'Names no version: send the version of the privacy policy that the participant saw, such as "2026-05"',
+    )
+    .meta({ example: '2026-05', description: 'The version of the privacy policy to which the participant agreed.' }),
 });
 
 const gap = z.strictObject({ from: timeWithOffset, to: timeWithOffset, reason: z.string().max(LIMITS.text) });
@@ -118,9 +121,9 @@ const timeline = z
       gaps: [{ from: '2026-11-02T09:30:00.000Z', to: '2026-11-02T09:31:10.000Z', reason: 'reconnected' }],
     },
     description:
-      'What the recording shows: its beginning, its end, and the pauses in between; where its clock drifts, which ' +
-      'position of the media was at which time (`anchors`). What cannot be true is corrected or left out, and the ' +
-      'timeline is marked as `doubtful`: it never refuses a recording.',
+      'When the recording began and ended, and the gaps in between. If the clock of the media drifts, `anchors` map ' +
+      'positions in the media to times. Impossible values are corrected or dropped, and the timeline is marked ' +
+      '`doubtful`; a recording is never rejected for its timeline.',
   });
 
 /** Any case, white space around ";", values with the commas that browsers write, or quoted. Some rarer spellings are accepted too. */
@@ -136,23 +139,26 @@ const contentType = z
   .meta({
     example: 'video/webm;codecs=vp8,opus',
     description:
-      'Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer ' +
-      '(`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.',
+      'Audio or video in WebM, Matroska, MP4 or Ogg, in any form that RFC 9110 allows. The operator may allow fewer ' +
+      'types (`CONTENT_TYPES`). Returned as `type/subtype;codecs=…`, without other parameters.',
     pattern: CONTENT_TYPE_PATTERN,
     examples: ['video/webm;codecs=vp8,opus', 'video/mp4', 'audio/webm'],
   });
 
 export const createRecordingBody = z.strictObject({
-  participantId: participantId.refine(isValue, 'Names no participant: send the opaque id of the one who is recorded'),
+  participantId: participantId.refine(
+    isValue,
+    'Names no participant: send the opaque id of the participant who is recorded',
+  ),
   kind: z.enum(RECORDING_KINDS).meta({ example: 'webcam' }),
   contentType,
-  consent: consent.describe('Without recorded consent there is no recording: 422 `consent-missing`.'),
+  consent: consent.describe('Required. Without it the request is rejected with 422 `consent-missing`.'),
   parts: z
     .int()
     .min(0)
     .max(MAX_PARTS_PER_CALL)
     .nullish()
-    .meta({ example: 1, description: 'How many part URLs to return; 1 when absent.' }),
+    .meta({ example: 1, description: 'How many part URLs to return. Default: 1.' }),
 });
 
 export const createRecordingHeaders = z.object({
@@ -161,7 +167,7 @@ export const createRecordingHeaders = z.object({
     .regex(/^[\x21-\x7e]{1,255}$/, 'Must be 1 to 255 visible ASCII characters')
     .optional()
     .describe(
-      'Chosen by the client, for instance a UUID: the same request with the same key returns the recording of the first.',
+      'Chosen by the client, for example a UUID. Repeating a request with the same key returns the recording that the first request created.',
     ),
 });
 
@@ -171,7 +177,7 @@ export const presignPartsBody = z.strictObject({
     .min(1)
     .max(MAX_PARTS_PER_CALL)
     .refine((parts) => new Set(parts.map((part) => part.partNumber)).size === parts.length, {
-      message: 'A part number may be named once only',
+      message: 'A part number may appear only once',
     }),
 });
 
@@ -182,11 +188,11 @@ export const completeRecordingBody = z.strictObject({
     .refine(
       (parts) => parts.every((part, index) => index === 0 || part.partNumber > (parts[index - 1]?.partNumber ?? 0)),
       {
-        message: 'Must be in ascending order of part numbers, each named once',
+        message: 'Must be in ascending order of part numbers, without duplicates',
       },
     )
     .nullish()
-    .describe('What the client believes it stored, to be checked against what the store has.'),
+    .describe('The parts that the client has stored. They are checked against the parts in the store.'),
   timeline: timeline.nullish(),
 });
 
@@ -196,7 +202,7 @@ export const playbackLinkBody = z.strictObject({
     .min(1)
     .max(LIMITS.text)
     .nullish()
-    .meta({ example: 'second assessor', description: 'Kept in the audit trail.' }),
+    .meta({ example: 'second assessor', description: 'Stored in the audit trail.' }),
 });
 
 export const assessmentBody = z.strictObject({
@@ -211,8 +217,8 @@ export const assessmentBody = z.strictObject({
     .meta({
       example: [],
       description:
-        'Recordings of which the caller knows that this assessment ends them early. Name those of an earlier ' +
-        '`assessment-ends-recordings`, after somebody has looked at the times; never others.',
+        'Ids of recordings that this assessment may end early. Send only ids from an earlier ' +
+        '`assessment-ends-recordings` problem, after somebody has checked the times.',
     }),
 });
 
@@ -223,35 +229,35 @@ export const listQuery = z.strictObject({
     .transform(Number)
     .pipe(z.int().min(1).max(200))
     .default(50)
-    .describe('How many at most.'),
-  cursor: z.string().min(1).max(512).optional().describe('`nextCursor` of the page before.'),
-  assessed: flag.optional().describe('Only those with, or only those without, an assessment.'),
-  dueBefore: timeInQuery.optional().describe('Only those that must be deleted before this time.'),
+    .describe('The maximum number of items.'),
+  cursor: z.string().min(1).max(512).optional().describe('The `nextCursor` of the previous page.'),
+  assessed: flag
+    .optional()
+    .describe('`true`: only recordings with an assessment. `false`: only recordings without one.'),
+  dueBefore: timeInQuery.optional().describe('Only recordings whose `deleteBy` is before this time.'),
 });
 
 const receiptQuery = listQuery.pick({ cursor: true }).extend({
-  limit: listQuery.shape.limit.unwrap().optional().describe('How many at most in a page: 50 when absent.'),
-  deletedAfter: timeInQuery.optional().describe('Only what was deleted at this time or after it.'),
-  deletedBefore: timeInQuery.optional().describe('Only what was deleted before this time.'),
-  reason: z.enum(DELETION_REASONS).optional().describe('Only what was deleted for this reason.'),
+  limit: listQuery.shape.limit.unwrap().optional().describe('The maximum number of items in a page. Default: 50.'),
+  deletedAfter: timeInQuery.optional().describe('Only deletions at or after this time.'),
+  deletedBefore: timeInQuery.optional().describe('Only deletions before this time.'),
+  reason: z.enum(DELETION_REASONS).optional().describe('Only deletions for this reason.'),
 });
 export const receiptsOfExamQuery = inOrder(
-  receiptQuery.extend({ attempt: id.optional().describe('Only the receipts of this attempt.') }),
+  receiptQuery.extend({ attempt: id.optional().describe('Only receipts of this attempt.') }),
   'deletedAfter',
   'deletedBefore',
 );
 export const receiptsOfParticipantQuery = inOrder(
-  receiptQuery.extend({ exam: id.optional().describe('Only the receipts of this exam: fewer are read.') }),
+  receiptQuery.extend({ exam: id.optional().describe('Only receipts of this exam. This reads fewer receipts.') }),
   'deletedAfter',
   'deletedBefore',
 );
 
 export const reportQuery = inOrder(
   z.strictObject({
-    from: timeInQuery
-      .optional()
-      .describe('The period from this time on. Absent: from as far back as receipts are kept.'),
-    to: timeInQuery.optional().describe('The period before this time. Absent, or in the future: until now.'),
+    from: timeInQuery.optional().describe('The start of the period. Default: as far back as receipts are kept.'),
+    to: timeInQuery.optional().describe('The end of the period. Default, and if in the future: now.'),
   }),
   'from',
   'to',
@@ -262,15 +268,16 @@ export const pageQuery = listQuery.pick({ limit: true, cursor: true });
 export const eraseQuery = z.strictObject({ reason: z.enum(ERASURE_REASONS) });
 
 export const exportQuery = z.strictObject({
-  format: z.enum(['json', 'zip']).default('json').describe('`zip`: the document and the recordings themselves.'),
-  includeRestricted: flag
-    .default(false)
-    .describe('Whether recordings whose processing is restricted come with a link or a file as well.'),
+  format: z
+    .enum(['json', 'zip'])
+    .default('json')
+    .describe('`zip`: the document together with the media of the recordings.'),
+  includeRestricted: flag.default(false).describe('Whether restricted recordings also come with a link or a file.'),
 });
 
 const restrictionReason = z.string().min(1).max(LIMITS.text).meta({
   example: 'accuracy contested, case 2026-114',
-  description: 'Kept in the audit trail for as long as receipts are: do not name a person.',
+  description: 'Stored in the audit trail for as long as receipts are kept. Do not name a person.',
 });
 export const restrictionBody = z.strictObject({ reason: restrictionReason });
 export const liftRestrictionQuery = z.strictObject({
@@ -291,7 +298,7 @@ export const signedPart = z.object({
   }),
   headers: z.record(z.string(), z.string()).meta({
     example: { 'content-length': '5242880' },
-    description: 'Send exactly these, and the part without a Content-Type.',
+    description: 'Send exactly these headers, and no `Content-Type`.',
   }),
   expiresAt: time.meta({ example: '2026-11-02T10:00:00.000Z' }),
 });
@@ -299,20 +306,17 @@ export const signedPart = z.object({
 export const uploadSettings = z.object({
   partSizeBytes: z.int().positive().meta({
     example: 5242880,
-    description: 'The size of every part but the last, of recordings that are created now.',
+    description: 'The size of every part except the last, for new recordings.',
   }),
-  maxRecordingBytes: z
-    .int()
-    .positive()
-    .meta({ example: 10737418240, description: 'The most that a recording may have.' }),
+  maxRecordingBytes: z.int().positive().meta({ example: 10737418240, description: 'The maximum size of a recording.' }),
   contentTypes: z.array(z.string()).meta({
     example: ['video/webm', 'video/mp4', 'audio/webm'],
-    description: 'The media types that may be recorded, without their parameters.',
+    description: 'The allowed media types, without parameters.',
   }),
   uploads: z.enum(['direct', 'proxy']).meta({
     example: 'direct',
     description:
-      'direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.',
+      '`direct`: the client sends parts to the store. `proxy`: there are no part URLs, and all media passes through the service.',
   }),
 });
 
@@ -321,9 +325,12 @@ export const createdRecording = z.object({
   upload: z.object({
     mode: z.enum(['direct', 'proxy']).meta({
       example: 'direct' as const,
-      description: '`direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.',
+      description: '`direct`: send parts to their part URLs. `proxy`: send each part with `PUT …/parts/{partNumber}`.',
     }),
-    partSizeBytes: z.int().positive().meta({ example: 5242880, description: 'The size of every part but the last.' }),
+    partSizeBytes: z
+      .int()
+      .positive()
+      .meta({ example: 5242880, description: 'The size of every part except the last.' }),
     maxParts: z.int().positive().meta({ example: 2048 }),
     parts: z.array(signedPart),
   }),
@@ -340,11 +347,12 @@ export const recordingList = z.object({ items: z.array(recording), nextCursor })
 export const assessment = z.object({
   completedAt: time.meta({
     example: '2026-11-05T14:30:00.000Z',
-    description: 'The assessment that counts: the earliest one reported.',
+    description: 'The earliest assessment reported. It is the one that counts.',
   }),
   deleteBy: time.meta({
     example: '2026-12-05T14:30:00.000Z',
-    description: 'The deadline: every recording of the attempt is deleted no later than this.',
+    description:
+      'The deadline: every recording of the attempt is deleted no later than this time. See also `deletableFrom`.',
   }),
   deletableFrom: deletableFrom.meta({ example: '2026-12-04T14:30:00.000Z' }),
   recordings: count.meta({ example: 2 }),
@@ -362,12 +370,12 @@ export const receipt = z
     reason: z.enum(DELETION_REASONS).meta({ example: 'consent-withdrawn' }),
     deadline: time.meta({
       example: '2026-12-02T09:00:00.000Z',
-      description: 'The time by which the recording had to be deleted.',
+      description: 'The deadline of the recording.',
     }),
     deletedAt: time.meta({ example: '2026-11-03T07:12:09.120Z' }),
     verifiedAt: time.meta({
       example: '2026-11-03T07:12:09.412Z',
-      description: 'When a second listing showed that nothing was left.',
+      description: 'When a second listing confirmed that nothing was left.',
     }),
     objects: count.meta({ example: 3 }),
     versions: count.meta({ example: 0 }),
@@ -375,7 +383,7 @@ export const receipt = z
     actor: z.string().meta({ example: 'client:exam-player' }),
     chain: z.object({ run: z.string(), sequence: z.int().positive(), previous: z.string().nullable() }).meta({
       example: { run: 'request-20261103T071209409Z-4gq0v1m2c8s7t6u5', sequence: 1, previous: null },
-      description: 'The run that wrote it, its position there, and the SHA-256 of the receipt before it.',
+      description: 'The run that wrote the receipt, its position in that run, and the SHA-256 of the previous receipt.',
     }),
     keptUntil: z.iso.date().optional().meta({
       example: '2027-12-04',
@@ -383,20 +391,20 @@ export const receipt = z
     }),
     salt: z.string().optional().meta({
       example: 'c2FsdCBvZiAxNiBieXRlcw',
-      description: 'Random, so that nobody finds out by trying which receipt an entry of the log stands for.',
+      description: 'A random value, so that nobody can guess which receipt a log entry stands for.',
     }),
     supersedes: z
       .array(z.string())
       .optional()
-      .meta({ example: [], description: 'The hashes of earlier receipts of the recording, which this one replaces.' }),
+      .meta({ example: [], description: 'The hashes of earlier receipts of the recording that this one replaces.' }),
     jws: z
       .string()
       .optional()
       .meta({
         example: 'eyJhbGciOiJFZERTQSJ9.eyJyZWFzb24iOiJyZXRlbnRpb24ifQ.c2lnbmF0dXJl',
         description:
-          'All of the above, signed with a key of `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion also ' +
-          'without this service. Absent where the service has no signing key.',
+          'All other members, signed with a key from `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion ' +
+          'without this service. Absent if the service has no signing key.',
       }),
   })
   .describe('Proof that the recording is no longer retrievable.');
@@ -404,8 +412,7 @@ export const receipt = z
 const note = z.string().meta({
   example:
     'proctoring-recordings/acme\n4711\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— proctoring-recordings/acme Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n',
-  description:
-    'A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.',
+  description: 'A signed note (C2SP signed-note): the name, size and root hash of the log, with an Ed25519 signature.',
 });
 
 const hashes = z
@@ -430,25 +437,25 @@ export const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())
     ],
   },
   description:
-    'The public keys of the service (RFC 7517), as at `/.well-known/jwks.json`. Compare them with your own copy.',
+    'The public keys of the service (RFC 7517), as in `/.well-known/jwks.json`. Compare them with your own copy.',
 });
 
 export const checkpoint = z.object({
   origin: z.string().meta({ example: 'proctoring-recordings/acme', description: 'The name of the log.' }),
-  size: count.meta({ example: 4711, description: 'How many entries the log has.' }),
+  size: count.meta({ example: 4711, description: 'The number of entries in the log.' }),
   checkpoint: note.nullable(),
 });
 
 export const consistencyQuery = z.strictObject({
   size: z
     .string()
-    .regex(/^\d{1,15}$/, 'Must be a whole number, the size that the older checkpoint names')
+    .regex(/^\d{1,15}$/, 'Must be a whole number: the size in the older checkpoint')
     .transform(Number)
     .pipe(count)
-    .meta({ example: 4000, description: 'The size that the older checkpoint names.' }),
+    .meta({ example: 4000, description: 'The log size in the older checkpoint.' }),
 });
 export const consistency = z.object({
-  newer: note.nullable().describe('The latest checkpoint; null while the log has no entry.'),
+  newer: note.nullable().describe('The latest checkpoint; null while the log is empty.'),
   hashes,
 });
 
@@ -457,7 +464,7 @@ export const proofOfReceipt = z.object({
   receipt: z.string().meta({ example: EXAMPLE_JWS, description: 'The signed receipt (RFC 7515).' }),
   inclusion: z
     .object({
-      index: count.meta({ example: 4711, description: 'Its place in the log, from 0.' }),
+      index: count.meta({ example: 4711, description: 'Its position in the log, starting at 0.' }),
       hashes,
       checkpoint: note,
     })
@@ -475,10 +482,12 @@ export const proof = z.object({
       '1 2027-11-02 gZYhXKXVQx3mcsCmKHqLBzvTdf4dYjAYKDSdXhkTGQE CsUYapGGPo4dkMgIAUqomXajj7h2fB2MPA3j2jxq2I8 0 86400',
     ],
     description:
-      'Every entry of the log, in order: a version, the last day on which its receipt is kept, the hash of it, that of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.',
+      'Every log entry, in order: a version, the last day on which the receipt is kept, the hash of the receipt, the hash of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.',
   }),
-  receipts: z.array(z.string()).meta({ example: [EXAMPLE_JWS], description: 'Every signed receipt that is kept.' }),
-  unsigned: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt is not signed.' }),
+  receipts: z
+    .array(z.string())
+    .meta({ example: [EXAMPLE_JWS], description: 'Every signed receipt that is still kept.' }),
+  unsigned: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt is unsigned.' }),
   unreadable: z.array(z.string()).meta({ example: [], description: 'Recordings whose receipt cannot be read.' }),
   keys: keySet,
 });
@@ -490,31 +499,36 @@ export const receiptList = z.object({
   unreadable: z.array(z.object({ examId, attemptId, recordingId })).meta({
     example: [],
     description:
-      'Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. ' +
-      'To a token that is bound to a participant they are not named.',
+      'Receipts that cannot be read, so it is unknown whether they belong in this list. The operator has to act. Empty for ' +
+      'a token bound to a participant.',
   }),
-  unreadableCount: count.meta({ example: 0, description: 'How many receipts of this page could not be read.' }),
+  unreadableCount: count.meta({
+    example: 0,
+    description: 'The number of receipts on this page that could not be read.',
+  }),
   nextCursor,
 });
 
 export const participantErasure = z
   .object({ receipts: z.array(receipt) })
-  .describe('A receipt for each recording that this call has deleted.');
+  .describe('A receipt for each recording that this call deleted.');
 
 export const accessLog = z.object({ items: z.array(accessLogEntry), nextCursor });
 
-const partNumbers = z.array(z.int()).meta({ example: [2, 3], description: 'The parts that are meant.' });
+const partNumbers = z.array(z.int()).meta({ example: [2, 3], description: 'The parts that the problem is about.' });
 
 /** The additional members of problems; the table of problems lists them for each code. */
 export const problemMembers = {
   errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({
     example: [{ path: 'force', message: 'Is not known here' }],
-    description: 'Every mistake, by its path: `parts.0.sizeBytes`.',
+    description: 'Every mistake, with its path, such as `parts.0.sizeBytes`.',
   }),
-  scopes: z.array(z.string()).meta({ example: ['recordings:review'], description: 'Any one of them is enough.' }),
+  scopes: z
+    .array(z.string())
+    .meta({ example: ['recordings:review'], description: 'The scopes of which the token needs one.' }),
   allowed: z
     .array(z.string())
-    .meta({ example: ['video/webm', 'audio/webm', 'video/mp4'], description: 'The types that are allowed.' }),
+    .meta({ example: ['video/webm', 'audio/webm', 'video/mp4'], description: 'The allowed types.' }),
   completedAt: time.meta({
     example: '2026-11-05T14:30:00.000Z',
     description: 'The time of the assessment that counts.',
@@ -522,38 +536,41 @@ export const problemMembers = {
   receipt,
   deadline: time.meta({ example: '2026-12-02T09:00:00.000Z', description: 'The deadline that has passed.' }),
   partNumbers,
-  partSizeBytes: count.meta({ example: 5242880, description: 'How many bytes a part may have.' }),
-  maxParts: count.meta({ example: 2048, description: 'How many parts a recording may have.' }),
-  maxRecordingBytes: count.meta({ example: 10737418240, description: 'How many bytes a recording may have.' }),
-  maxContentBytes: count.meta({ example: 100_000_000, description: 'How many bytes one request may have.' }),
-  limit: count.meta({ example: 500, description: 'How often it may be done a day.' }),
+  partSizeBytes: count.meta({ example: 5242880, description: 'The maximum size of a part.' }),
+  maxParts: count.meta({ example: 2048, description: 'The maximum number of parts.' }),
+  maxRecordingBytes: count.meta({ example: 10737418240, description: 'The maximum size of a recording.' }),
+  maxContentBytes: count.meta({ example: 100_000_000, description: 'The maximum size of one request.' }),
+  limit: count.meta({ example: 500, description: 'How often this may be done per day.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))
-    .describe('What could not be deleted yet.'),
-  receipts: z.array(receipt).describe('The receipts of what was deleted.'),
+    .describe('Recordings that could not be deleted yet.'),
+  receipts: z.array(receipt).describe('Receipts of the recordings that were deleted.'),
   deleteBy: time.meta({
     example: '2026-10-05T14:30:00.000Z',
-    description: 'The deadline that the assessment would set.',
+    description: 'The deadline that this assessment would set.',
   }),
   recordings: z
     .array(
       z.object({
         recordingId,
         createdAt: time.meta({ example: '2026-11-02T09:00:00.000Z' }),
-        deleteBy: time.meta({ example: '2026-12-02T09:00:00.000Z', description: 'Its deadline, which stays.' }),
+        deleteBy: time.meta({
+          example: '2026-12-02T09:00:00.000Z',
+          description: 'The current deadline, which is unchanged.',
+        }),
       }),
     )
-    .describe('What the assessment would end early.'),
+    .describe('The recordings that the assessment would end early.'),
 } satisfies Record<ProblemMember, z.ZodType>;
 
 export const problem = z
   .looseObject({
-    type: z.string().describe('Where it is explained, relative to the request: a section of /docs.'),
+    type: z.string().describe('A link to the explanation of the code, relative to the request.'),
     title: z.string(),
     status: z.int(),
-    detail: z.string().describe('For people, about this request.'),
-    code: z.string().describe('Stable: decide by this one.'),
-    requestId: z.string().describe('For the operator, who finds the request in the log.'),
+    detail: z.string().describe('What went wrong with this request, for people.'),
+    code: z.string().describe('Stable. Programs decide by this member.'),
+    requestId: z.string().describe('Give this to the operator, who finds the request in the log.'),
     ...z.object(problemMembers).partial().shape,
   })
-  .describe('RFC 9457 problem details. Which members it has besides the first six depends on its `code`.');
+  .describe('Problem details (RFC 9457). The members after the first six depend on `code`.');

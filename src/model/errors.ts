@@ -24,12 +24,12 @@ const TABLE = {
   'malformed-path': {
     status: 400,
     title: 'The path is not properly encoded',
-    advice: 'Percent-encode what you put into a path, as UTF-8.',
+    advice: 'Percent-encode the values in the path, as UTF-8.',
   },
   'malformed-json': {
     status: 400,
     title: 'The body is not JSON',
-    advice: 'Send JSON in UTF-8, with nothing before or after it.',
+    advice: 'Send one JSON value in UTF-8, with nothing before or after it.',
   },
   'malformed-form': {
     status: 400,
@@ -39,7 +39,7 @@ const TABLE = {
   'request-aborted': { status: 400, title: 'The body ended too early', advice: SEND_AGAIN },
   'token-missing': {
     status: 401,
-    title: 'An access token is needed',
+    title: 'An access token is required',
     advice: 'Send `Authorization: Bearer <JWT>`. A token anywhere else is ignored.',
   },
   'token-invalid': {
@@ -71,23 +71,23 @@ const TABLE = {
     status: 403,
     title: 'The access token is bound to another participant',
     advice:
-      'The claim `participant` of the token names another one than the call is about, or the call is about all of an ' +
-      'attempt. Use a token of this participant, or one that is not bound.',
+      'The claim `participant` of the token names another participant, or the call is about all participants of an ' +
+      'attempt. Use a token for this participant, or one that is not bound.',
   },
   'cross-origin': {
     status: 403,
-    title: 'Only a page of this service itself may do this',
-    advice: 'Open the page at the address that `detail` names, on the machine of the service.',
+    title: 'Only a page of this service may do this',
+    advice: 'Open the page at the address in `detail`, on the machine where the service runs.',
   },
   'reason-not-allowed': {
     status: 403,
-    title: 'This access token may not delete for that reason',
-    advice: 'With `recordings:upload` the only reason is `consent-withdrawn`; the others need `privacy:manage`.',
+    title: 'The access token does not allow this reason for a deletion',
+    advice: 'The scope `recordings:upload` allows only `consent-withdrawn`. Other reasons require `privacy:manage`.',
   },
   'not-found': {
     status: 404,
     title: 'There is no such path',
-    advice: 'Paths are exact: no trailing slash, no other case. The calls are listed above.',
+    advice: 'Paths are case-sensitive and have no trailing slash. See the API reference at /docs for all calls.',
   },
   'recording-not-found': {
     status: 404,
@@ -109,7 +109,7 @@ const TABLE = {
   'request-idle': {
     status: 408,
     title: 'The body stopped arriving',
-    advice: 'Nothing arrived for too long. Send the file or the part again: it replaces what had arrived.',
+    advice: 'No data arrived for too long. Send the file or the part again: it replaces what had arrived.',
   },
   'attempt-assessed': {
     status: 409,
@@ -118,10 +118,10 @@ const TABLE = {
   },
   'attempt-of-another-participant': {
     status: 409,
-    title: 'The attempt is of another participant',
+    title: 'The attempt belongs to another participant',
     advice:
-      'With a token that is bound to the attempt, and has no claim `participant`, all recordings are of the participant ' +
-      'of the first. Check `participantId`, or ask your issuer for a token that names the participant.',
+      'The token is bound to the attempt but not to a participant, so all its recordings must have the participant of the ' +
+      'first one. Check `participantId`, or use a token with the claim `participant`.',
   },
   'attempt-full': {
     status: 409,
@@ -138,39 +138,41 @@ const TABLE = {
   'recording-stored': {
     status: 409,
     title: 'The recording is already complete',
-    advice: 'Its upload has finished. `…/complete` returns the recording. To remove it, delete it with a reason.',
+    advice: 'The upload is finished. Call `…/complete` to get the recording. To remove it, delete it with a reason.',
   },
   'recording-not-stored': {
     status: 409,
     title: 'The recording is not complete yet',
-    advice: 'It is still being uploaded. Complete it, or wait until its client does.',
+    advice: 'It is still being uploaded. Complete it, or wait until the client does.',
   },
   'parts-missing': {
     status: 409,
     title: 'Parts are missing',
-    advice: 'Send the parts in `partNumbers`, then complete again. `GET …/parts` lists what the store has.',
+    advice: 'Send the parts in `partNumbers`, then complete the recording again. `GET …/parts` lists the stored parts.',
     members: ['partNumbers'],
   },
   'parts-mismatch': {
     status: 409,
-    title: 'The parts are not those that were stored',
-    advice: 'The stored parts in `partNumbers` have another ETag or size. Send them again, then complete again.',
+    title: 'The parts do not match the stored parts',
+    advice:
+      'The stored parts in `partNumbers` have a different ETag or size. Send them again, then complete the recording again.',
     members: ['partNumbers'],
   },
   'parts-left-over': {
     status: 409,
-    title: 'The store keeps parts of a longer file',
-    advice: 'Abort this recording, start a new one, and send the file to that one.',
+    title: 'The store has parts of a longer file',
+    advice:
+      'An earlier request uploaded more parts, and parts cannot be removed. Abort this recording, start a new one, and send the file to it.',
   },
   'parts-changed': {
     status: 409,
     title: 'The parts changed while they were being completed',
-    advice: 'Do not send parts while another request completes the recording. Then complete it again.',
+    advice: 'Do not send parts while another request completes the recording. Complete it again.',
   },
   'upload-gone': {
     status: 409,
     title: 'The upload is no longer open',
-    advice: 'Nothing more can be added to it: start a new recording.',
+    advice: 'Nothing more can be added to the recording. Start a new one.',
   },
   'uploads-proxied': {
     status: 409,
@@ -211,17 +213,16 @@ const TABLE = {
   },
   'length-required': {
     status: 411,
-    title: 'The length of the body is needed',
-    advice:
-      'Send `Content-Length`, and the body not in chunks: an HTTP library does so when it is given the whole part.',
+    title: 'The length of the body is required',
+    advice: 'Send `Content-Length`, without chunked encoding. HTTP libraries do so if you pass the whole part.',
   },
-  'body-too-large': { status: 413, title: 'The body is too large', advice: 'Name fewer parts in one call.' },
+  'body-too-large': { status: 413, title: 'The body is too large', advice: 'Send fewer parts in one call.' },
   'content-too-large': {
     status: 413,
     title: 'The file is too large for one request',
     advice:
-      'A request to `…/content` may have at most `maxContentBytes`. Send the file in parts, of `partSizeBytes` each but ' +
-      'the last: `PUT …/parts/{partNumber}` for each, then `…/complete`. The operator sets the limit ' +
+      'A request to `…/content` may have at most `maxContentBytes` bytes. Send the file in parts of `partSizeBytes` bytes ' +
+      'with `PUT …/parts/{partNumber}` (the last part may be smaller), then call `…/complete`. The operator sets the limit ' +
       '(`MAX_CONTENT_BYTES`).',
     members: ['maxContentBytes', 'partSizeBytes'],
   },
@@ -229,7 +230,7 @@ const TABLE = {
     status: 413,
     title: 'The recording is too large',
     advice:
-      'It may have at most `maxRecordingBytes`. Record at a lower bit rate, or in several recordings. The operator sets ' +
+      'It may have at most `maxRecordingBytes` bytes. Record at a lower bit rate, or make several recordings. The operator sets ' +
       'the limit (`MAX_RECORDING_BYTES`).',
     members: ['maxRecordingBytes'],
   },
@@ -237,20 +238,20 @@ const TABLE = {
     status: 415,
     title: 'The call does not accept this media type',
     advice:
-      'Send `application/json` in UTF-8, not compressed; send a file as `multipart/form-data`, its bytes as they are, and ' +
-      'a part as `application/octet-stream` or without a `Content-Type`.',
+      'Send JSON as `application/json` in UTF-8, a file as `multipart/form-data`, and a part as `application/octet-stream` ' +
+      'or without a `Content-Type`. Do not compress the body.',
   },
   'invalid-request': {
     status: 422,
     title: 'The request is not valid',
-    advice: '`errors` gives the path of every mistake. Unknown members and parameters are mistakes too.',
+    advice: '`errors` lists every mistake with its path. Unknown members and parameters are mistakes too.',
     members: ['errors'],
   },
   'invalid-id': {
     status: 422,
     title: 'An id is not valid',
     advice:
-      'An id has 1 to 64 letters, digits, `-` or `_`, and begins with a letter or digit. Never use a name or an e-mail ' +
+      'An id has 1 to 64 letters, digits, `-` or `_`, and begins with a letter or a digit. Never use a name or an e-mail ' +
       'address.',
     members: ['errors'],
     example: { errors: [{ path: 'attempt', message: 'looks like an e-mail address; only opaque ids may be stored' }] },
@@ -264,34 +265,35 @@ const TABLE = {
   'consent-missing': {
     status: 422,
     title: 'No consent was recorded',
-    advice: 'Ask the participant first, then say when they agreed and to which policy. Do not record without consent.',
+    advice:
+      'Ask the participant for consent, then send when they agreed and to which policy version. Do not record without consent.',
     members: ['errors'],
-    example: { errors: [{ path: 'consent', message: 'Must say when consent was given, and to which policy' }] },
+    example: { errors: [{ path: 'consent', message: 'Must say when consent was given and to which policy version' }] },
   },
   'idempotency-key-reused': {
     status: 422,
     title: 'The Idempotency-Key was used for another request',
-    advice: 'A key belongs to one recording: choose another key for another request.',
+    advice: 'A key belongs to one recording. Use a new key for a different request.',
   },
   'part-too-large': {
     status: 422,
     title: 'A part is too large',
-    advice: 'The parts in `partNumbers` are larger than `partSizeBytes`: cut the file into parts of that size.',
+    advice: 'The parts in `partNumbers` are larger than `partSizeBytes` bytes. Split the file into parts of that size.',
     members: ['partNumbers', 'partSizeBytes'],
   },
   'part-number-too-large': {
     status: 422,
     title: 'A part number is too large',
-    advice: 'A recording has at most `maxParts` parts: this one is too large.',
+    advice: 'A recording has at most `maxParts` parts. This one needs more, so it is too large.',
     members: ['partNumbers', 'maxParts'],
     example: { partNumbers: [2049] },
   },
   'not-a-recording': {
     status: 422,
-    title: 'The upload is certainly no recording',
+    title: 'The upload is not a recording',
     advice:
-      'It is empty, a picture, or the header of a recording without a single frame; `detail` says which. Nothing was kept. ' +
-      'Start a new recording. What is merely not recognised is kept, with the `container` `unrecognized`.',
+      'It is empty, a picture, or a recording header without a single frame; `detail` says which. Nothing was kept. Start a ' +
+      'new recording. Content that is merely not recognised is kept, with the `container` `unrecognized`.',
   },
   'file-missing': {
     status: 422,
@@ -302,13 +304,13 @@ const TABLE = {
     status: 422,
     title: 'The assessment is too old',
     advice:
-      'Nothing that was assessed so long ago may still be held. Check `completedAt`: a date that was never set is often ' +
+      'Recordings of an attempt assessed so long ago must already be deleted. Check `completedAt`: an unset date is often ' +
       'in 1970 or in the year 1.',
   },
   'assessment-in-future': {
     status: 422,
     title: 'The assessment is in the future',
-    advice: '`completedAt` is more than five minutes ahead of the clock of the service. Check its time zone offset.',
+    advice: '`completedAt` is more than five minutes ahead of the clock of the service. Check the time zone offset.',
   },
   'assessment-before-recording': {
     status: 422,
@@ -319,26 +321,27 @@ const TABLE = {
     status: 423,
     title: 'The recording is restricted',
     advice:
-      'The privacy desk restricted it. It can be played once the restriction is lifted. Only the privacy desk deletes it; ' +
-      'a withdrawal of consent that was refused is in its access log.',
+      'The privacy desk restricted it. It can be played once the restriction is lifted. Only the privacy desk can delete ' +
+      'it. A refused withdrawal of consent is recorded in the access log.',
   },
   'rate-limited': {
     status: 429,
     title: 'Too many requests',
-    advice: 'Wait for `Retry-After`. `RateLimit` says in advance how many requests remain.',
+    advice: 'Wait for the seconds in `Retry-After`. The header `RateLimit` says how many requests remain.',
   },
   'daily-limit': {
     status: 429,
-    title: 'This was done too often today',
+    title: 'The daily limit is reached',
     advice:
-      'This caller repeated the call `limit` times for the same recording, attempt or participant since midnight UTC, and ' +
-      'each time left a trace in the store. Check what calls in a loop. `Retry-After` leads to the next day.',
+      'Since midnight UTC this caller has made this call `limit` times for the same recording, attempt or participant. Check ' +
+      'whether a client calls in a loop. `Retry-After` is the time until the next day.',
     members: ['limit'],
   },
   'headers-too-large': {
     status: 431,
     title: 'The headers are too large',
-    advice: 'The path, its query and all headers have at most 16 KiB together. Send fewer cookies, or a shorter token.',
+    advice:
+      'The path, the query and all headers together may have at most 16 KiB. Send fewer cookies or a shorter token.',
   },
   internal: {
     status: 500,
@@ -347,24 +350,24 @@ const TABLE = {
   },
   'store-refused': {
     status: 502,
-    title: 'The store refused the service',
-    advice: 'The store is set up wrongly. Give the `requestId` to the operator.',
+    title: 'The store refused a request of the service',
+    advice: 'The store is not set up correctly. Give the `requestId` to the operator.',
   },
   'erasure-incomplete': {
     status: 503,
     title: 'Not everything could be deleted yet',
     advice:
-      '`failed` lists what is left, `receipts` proves the rest. Repeat the call until it succeeds: a recording that is just ' +
-      'being created (`recording-being-created`) is left by sweeps, and can be erased once it is there, or after an hour.',
+      '`failed` lists what is left, `receipts` has the receipts of the rest. Repeat the call until it succeeds. A recording ' +
+      'that is still being created (`recording-being-created`) can be deleted once it exists, or after an hour.',
     retryAfterSeconds: 5,
     members: ['failed', 'receipts'],
   },
   'recording-unreadable': {
     status: 503,
-    title: 'What is stored about the recording cannot be read',
+    title: 'The stored description of the recording cannot be read',
     advice:
-      'Its description, or the receipt of its deletion, is damaged. A recording is deleted on time all the same. Report it ' +
-      'to the operator.',
+      'The description, or the receipt of the deletion, is damaged. The recording is still deleted on time. Report this to ' +
+      'the operator.',
   },
   'store-unavailable': {
     status: 503,
@@ -397,19 +400,19 @@ const TABLE = {
     status: 503,
     title: 'The log of receipts cannot be read',
     advice:
-      'The operator has to look: `verify` says what is wrong. Receipts are signed by themselves, also without the log.',
+      'Report this to the operator; the command `verify` says what is wrong. Each signed receipt is valid without the log.',
     retryAfterSeconds: 60,
   },
   'receipt-not-signed': {
     status: 409,
     title: 'The receipt is not signed',
-    advice: 'It can be read at the path of its recording, and proves nothing to those who do not trust the operator.',
+    advice:
+      'Read it at the path of the recording. An unsigned receipt proves nothing to those who do not trust the operator.',
   },
   'exports-busy': {
     status: 503,
-    title: 'The service makes no more exports at the moment',
-    advice:
-      'Read the exports that are open to their end, or close them. Then send the same request after `Retry-After`.',
+    title: 'The service accepts no more exports at the moment',
+    advice: 'Finish or close the exports that are open, then send the same request again after `Retry-After`.',
     retryAfterSeconds: 10,
   },
   'auth-unavailable': {

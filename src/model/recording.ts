@@ -51,29 +51,29 @@ export const id = z.string().regex(ID_PATTERN, {
 });
 export const examId = id.meta({
   example: 'history-2026',
-  description: 'The exam, by the id that the organisation gave.',
+  description: 'The exam, by its id in your organisation.',
 });
 export const attemptId = id.meta({
   example: 'attempt-4711',
-  description: 'The attempt: one sitting of the exam by the participant.',
+  description: 'The attempt: one participant taking the exam once.',
 });
 export const participantId = id.meta({
   example: 'p-8f3c',
-  description: 'The participant, by the opaque id that the organisation gave.',
+  description: 'The participant, by an opaque id of your organisation.',
 });
 export const tenantId = id.meta({
   example: 'acme',
-  description: 'The organisation that is the controller of these data.',
+  description: 'The organisation that is the controller of the data.',
 });
 export const recordingId = z.string().refine(isRecordingId).meta({
   example: '01k6dnp9k02gr1ce162uphvm0gcals6cbaqo',
-  description: 'The id of the recording, made by the service; ids sort by creation time.',
+  description: 'The id of the recording, assigned by the service. Ids sort by creation time.',
 });
 export const time = z.iso.datetime();
 export const count = z.int().nonnegative();
 /** Beside each `deleteBy`. */
 export const deletableFrom = time.describe(
-  'From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.',
+  'The earliest time at which a sweep may delete the recording, some time before `deleteBy`. Finish any review before it.',
 );
 
 export const recording = z.object({
@@ -85,8 +85,8 @@ export const recording = z.object({
   contentType: z.string().meta({
     example: 'video/webm;codecs=vp8,opus',
     description:
-      'The media type of the recording, with its codecs where they are known: as it was announced, and once it is ' +
-      'stored that of its content.',
+      'The media type, with codecs if known: the announced type during the upload, the type of the content once the ' +
+      'recording is stored.',
   }),
   container: z
     .enum(DETECTED_CONTAINERS)
@@ -94,8 +94,8 @@ export const recording = z.object({
     .meta({
       example: 'webm',
       description:
-        'What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the ' +
-        'deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.',
+        'The container format, detected from the content. `unrecognized`: unknown or damaged content; it is kept until ' +
+        'the deadline and can only be downloaded. null: still uploading, or never detected.',
     }),
   consent: z.object({ givenAt: z.string(), policyVersion: z.string() }).meta({
     example: { givenAt: '2026-11-02T08:55:00.000Z', policyVersion: '2026-05' },
@@ -103,32 +103,31 @@ export const recording = z.object({
   }),
   state: z.enum(['uploading', 'stored']).meta({
     example: 'stored',
-    description: 'uploading: still being sent, it cannot be played yet. stored: complete.',
+    description: '`uploading`: incomplete, cannot be played yet. `stored`: complete.',
   }),
   createdAt: time.meta({ example: '2026-11-02T09:00:00.000Z', description: 'When the recording began.' }),
   storedAt: time.nullable().meta({
     example: '2026-11-02T11:00:04.000Z',
-    description: 'When it was complete; null while it is being sent.',
+    description: 'When the upload was completed; null while uploading.',
   }),
-  sizeBytes: count
-    .nullable()
-    .meta({ example: 283115520, description: 'Its size in bytes; null while it is being sent.' }),
+  sizeBytes: count.nullable().meta({ example: 283115520, description: 'The size in bytes; null while uploading.' }),
   assessment: z.object({ completedAt: time }).nullable().meta({
     example: null,
-    description: 'When the human assessment of the attempt was completed; null when it was not assessed yet.',
+    description: 'When the human assessment of the attempt was completed; null if not assessed yet.',
   }),
   deleteBy: time.meta({
     example: '2026-12-02T09:00:00.000Z',
-    description: 'The deadline: the recording is deleted no later than this.',
+    description: 'The deadline: the recording is deleted no later than this time.',
   }),
   deletableFrom: deletableFrom.meta({ example: '2026-12-01T09:00:00.000Z' }),
   restricted: z.boolean().meta({
     example: false,
-    description: 'Whether its processing is restricted: it is kept, and cannot be played.',
+    description: 'Whether processing is restricted. A restricted recording is kept but cannot be played.',
   }),
   truncated: z.boolean().meta({
     example: false,
-    description: 'Whether the client never completed the upload, and the service kept the parts that had arrived.',
+    description:
+      'Whether the client did not complete the upload, so that the service kept only the parts that had arrived.',
   }),
   timeline: z
     .object({
@@ -142,8 +141,8 @@ export const recording = z.object({
     .meta({
       example: null,
       description:
-        'When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what ' +
-        'it reported could not all be true, and was corrected.',
+        'When the recording ran and where it has gaps, as reported by the exam client; null if not reported. `doubtful`: ' +
+        'some reported values were impossible and were corrected.',
     }),
 });
 export type Recording = Readonly<z.output<typeof recording>>;
@@ -167,26 +166,26 @@ export const accessLogEntry = z.object({
   event: z.enum(AUDIT_EVENTS).meta({
     example: 'link-issued',
     description:
-      'link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an ' +
-      'export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. ' +
-      'erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, ' +
-      'because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. ' +
-      'content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, ' +
-      'which set its deadline. repaired: the operator had something put right that was found wrong in the store.',
+      '`link-issued`: a caller received a playback link. `link-refused`: a caller was refused one. `exported`: the ' +
+      'recording was exported. `restricted`, `unrestricted`: processing was restricted, or the restriction was lifted. ' +
+      '`erased`: deletion was requested. `deletion-refused`: deletion was requested but refused, because processing is ' +
+      'restricted. `aborted`: the upload was aborted and its parts were deleted. `content-refused`: the content was not a ' +
+      'recording and was deleted. `assessed`: the attempt was assessed, which set the deadline. `repaired`: the operator ' +
+      'repaired something in the store.',
   }),
-  actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of the organisation.' }),
+  actor: z.string().meta({ example: 'reviewer:17', description: 'Who did it, by an opaque id of your organisation.' }),
   reason: z.string().nullable().meta({
     example: 'second assessor',
-    description: 'Why, in the words of the caller; null when no reason was given.',
+    description: 'The reason that the caller gave; null if none.',
   }),
   detail: z.string().nullable().meta({
     example: 'until 2026-11-03T10:10:00.000Z',
     description:
-      'Until when a link was valid, why something was refused, what was exported, or what an assessment set.',
+      'Until when the link was valid, why the request was refused, what was exported, or what the assessment set.',
   }),
   requestId: z.string().meta({
-    example: '6f1c1f5e-5d0b-4f0e-9a53-3f6b7c0f6d11',
-    description: 'The request, as the log of the service names it.',
+    example: 'request-8d41',
+    description: 'The id of the request in the log of the service.',
   }),
 });
 export type AccessLogEntry = Readonly<z.output<typeof accessLogEntry>>;
@@ -195,20 +194,20 @@ export const exportedRecording = recording.extend({
   restriction: z
     .object({ reason: z.string().nullable(), since: time })
     .nullable()
-    .meta({ example: null, description: 'Why and since when processing is restricted; null when it is not.' }),
+    .meta({ example: null, description: 'Why and since when processing is restricted; null if it is not.' }),
   link: playbackLink
     .nullable()
     .describe(
-      'A link that plays the recording for some minutes; null in an archive, while the recording is being sent, and ' +
-        'while it is restricted unless restricted recordings were requested.',
+      'A playback link, valid for minutes. null in an archive, while uploading, and for a restricted recording unless ' +
+        'restricted recordings were requested.',
     ),
   file: z.string().nullable().meta({
     example: null,
-    description: 'The path of the recording in the archive; null outside of an archive, and when it is not in it.',
+    description: 'The path of the recording in the archive; null if there is no archive or the recording is not in it.',
   }),
   accessLog: z
     .array(accessLogEntry)
-    .describe('Everything that the audit trail had about the recording when the export began, and this export.'),
+    .describe('All audit events of the recording at the time of the export, including this export.'),
 });
 
 export const participantExport = z
@@ -219,17 +218,17 @@ export const participantExport = z
     fields: z.record(z.string(), z.string()).describe('What each member means.'),
     exportedAt: time.meta({
       example: '2026-11-03T10:00:00.000Z',
-      description: 'When this document was begun. All times are UTC, ISO 8601.',
+      description: 'When this export was started. All times are in UTC (ISO 8601).',
     }),
     tenantId,
     participantId,
     recordings: z.array(exportedRecording).describe('All recordings of the participant.'),
     unreadable: z.array(z.object({ recordingId, examId, attemptId })).meta({
       example: [],
-      description: 'Recordings that are kept and whose description cannot be read: an operator has to act.',
+      description: 'Recordings that are held but whose description cannot be read. The operator has to act.',
     }),
   })
-  .describe('Everything that is held of a participant.');
+  .describe('Everything that is held about a participant.');
 
 /** What each member of an export means, by its path, such as `recordings[].deleteBy`: the `fields` of the export. */
 export const EXPORT_FIELDS: Readonly<Record<string, string>> = sentencesOf(

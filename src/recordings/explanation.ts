@@ -55,18 +55,18 @@ export const explanation = z.object({
   state: z.enum(STATES).meta({
     example: 'held',
     description:
-      'held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still ' +
-      'there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a ' +
-      'deletion; the next sweep deletes it. deleted: a receipt proves it. vanished: neither it nor a receipt is there, and ' +
-      'the audit trail knows it.',
+      '`held`: kept until `deletableFrom`. `deletable`: the next sweep deletes it. `overdue`: past its deadline but not ' +
+      'deleted. `being-deleted`: the deletion has begun but is not proven yet. `left-over`: written by a request after the ' +
+      'deletion; the next sweep deletes it. `deleted`: there is a receipt. `vanished`: only the audit trail knows it; ' +
+      'there is neither a recording nor a receipt.',
   }),
   rule: z.enum(RULES).meta({
     example: 'after-assessment',
     description:
-      'What ends it, or has ended it. after-assessment, unassessed: the general retention. tenant-order: the shorter one ' +
-      'that the organisation ordered. ceiling: the 30 days that no setting exceeds. retention: its deadline, of which the ' +
-      'receipt does not say what set it. erasure, consent-withdrawn, controller-instruction: a request. aborted: its ' +
-      'upload was given up. not-a-recording: its content was none. left-over, unknown: see `facts`.',
+      'The rule that determines the deletion. `after-assessment`, `unassessed`: the general retention. `tenant-order`: the ' +
+      'shorter retention of the tenant. `ceiling`: the maximum of 30 days. `retention`: the deadline; the receipt does not ' +
+      'say which rule set it. `erasure`, `consent-withdrawn`, `controller-instruction`: a request. `aborted`: the upload was ' +
+      'aborted. `not-a-recording`: the content was not a recording. `left-over`, `unknown`: see `facts`.',
   }),
   summary: sentence.meta({
     example:
@@ -75,11 +75,12 @@ export const explanation = z.object({
   }),
   wrong: z
     .boolean()
-    .meta({ example: false, description: 'Whether an operator has to act: `facts` and `next` say why.' }),
-  deletableFrom: time
-    .nullable()
-    .meta({ example: '2026-12-04T14:30:00.000Z', description: 'Null where it is decided.' }),
-  deleteBy: time.nullable().meta({ example: '2026-12-05T14:30:00.000Z', description: 'Its deadline.' }),
+    .meta({ example: false, description: 'Whether the operator has to act. `facts` and `next` say why.' }),
+  deletableFrom: time.nullable().meta({
+    example: '2026-12-04T14:30:00.000Z',
+    description: 'The earliest time at which a sweep may delete it; null if the deletion has begun.',
+  }),
+  deleteBy: time.nullable().meta({ example: '2026-12-05T14:30:00.000Z', description: 'The deadline.' }),
   facts: z
     .array(
       z.object({
@@ -87,19 +88,19 @@ export const explanation = z.object({
         at: time.nullable().meta({ example: '2026-11-05T14:30:00.000Z' }),
         source: z.string().meta({
           example: 'assessment record',
-          description: 'Where it is known from: an object of the bucket, the listing, a setting, the receipt.',
+          description: 'The source: an object in the bucket, the listing, a setting or the receipt.',
         }),
         sentence: sentence.meta({ example: 'Its attempt was assessed at 2026-11-05T14:30:00.000Z.' }),
       }),
     )
-    .describe('What is known, and from where.'),
+    .describe('What is known, with sources.'),
   next: z
     .array(
       z.object({
         code: z.enum(NEXT_STEPS).meta({ example: 'deletable' }),
         at: time
           .nullable()
-          .meta({ example: '2026-12-04T14:30:00.000Z', description: 'Null: at the next sweep, or at once.' }),
+          .meta({ example: '2026-12-04T14:30:00.000Z', description: 'null: at the next sweep, or immediately.' }),
         sentence: sentence.meta({ example: 'From 2026-12-04T14:30:00.000Z on, the first sweep deletes it.' }),
       }),
     )

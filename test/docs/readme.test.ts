@@ -94,7 +94,7 @@ describe('the commands', () => {
     expect((await fetch(link)).status).toBe(404);
     expect(printed).toMatch(/"deleteBy":"[^"]+","deletableFrom":"[^"]+","recordings":1/);
     expect(printed).toMatch(/^No recording was due\.\n[\s\S]*^1 of 1 due recording deleted\./m);
-    expect(printed).toMatch(/"receipt":\{.*"reason":"retention".*"code":"recording-deleted"/);
+    expect(printed).toMatch(/"code":"recording-deleted".*"receipt":\{.*"reason":"retention"/);
   });
 
   test('of a first start are on the screen, and the log has no token', async () => {

@@ -1,23 +1,23 @@
 // Made by `npm run openapi` from openapi.json, not by hand.
 
 /**
- * The organisation that is the controller of these data.
+ * The organisation that is the controller of the data.
  */
 export type TenantId = string;
 /**
- * The exam, by the id that the organisation gave.
+ * The exam, by its id in your organisation.
  */
 export type ExamId = string;
 /**
- * The attempt: one sitting of the exam by the participant.
+ * The attempt: one participant taking the exam once.
  */
 export type AttemptId = string;
 /**
- * The participant, by the opaque id that the organisation gave.
+ * The participant, by an opaque id of your organisation.
  */
 export type ParticipantId = string;
 /**
- * The id of the recording, made by the service; ids sort by creation time.
+ * The id of the recording, assigned by the service. Ids sort by creation time.
  */
 export type RecordingId = string;
 export type DeletionReason = 'erasure' | 'consent-withdrawn' | 'controller-instruction';
@@ -97,24 +97,24 @@ export interface CreateRecording {
   participantId: ParticipantId;
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * Audio or video in WebM, Matroska, MP4 or Ogg, in any spelling of RFC 9110; an operator may allow fewer (`CONTENT_TYPES`). Answered as `type/subtype;codecs=…`, without other parameters.
+   * Audio or video in WebM, Matroska, MP4 or Ogg, in any form that RFC 9110 allows. The operator may allow fewer types (`CONTENT_TYPES`). Returned as `type/subtype;codecs=…`, without other parameters.
    */
   contentType: string;
   /**
-   * Without recorded consent there is no recording: 422 `consent-missing`.
+   * Required. Without it the request is rejected with 422 `consent-missing`.
    */
   consent: {
     /**
-     * When the participant agreed. A time in the future is taken as the time of the service.
+     * When the participant agreed. A time in the future is replaced by the current time of the service.
      */
     givenAt: string;
     /**
-     * The version of the privacy policy that was agreed to.
+     * The version of the privacy policy to which the participant agreed.
      */
     policyVersion: string;
   };
   /**
-   * How many part URLs to return; 1 when absent.
+   * How many part URLs to return. Default: 1.
    */
   parts?: number | null;
 }
@@ -130,7 +130,7 @@ export interface PresignParts {
 }
 export interface CompleteRecording {
   /**
-   * What the client believes it stored, to be checked against what the store has.
+   * The parts that the client has stored. They are checked against the parts in the store.
    */
   parts?:
     | {
@@ -160,7 +160,7 @@ export interface CompleteRecording {
 }
 export interface RequestPlaybackLink {
   /**
-   * Kept in the audit trail.
+   * Stored in the audit trail.
    */
   reason?: string | null;
 }
@@ -170,7 +170,7 @@ export interface ReportAssessment {
    */
   completedAt: string;
   /**
-   * Recordings of which the caller knows that this assessment ends them early. Name those of an earlier `assessment-ends-recordings`, after somebody has looked at the times; never others.
+   * Ids of recordings that this assessment may end early. Send only ids from an earlier `assessment-ends-recordings` problem, after somebody has checked the times.
    *
    * @maxItems 1000
    */
@@ -186,11 +186,11 @@ export interface Recording {
    */
   kind: 'webcam' | 'screen' | 'audio';
   /**
-   * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
+   * The media type, with codecs if known: the announced type during the upload, the type of the content once the recording is stored.
    */
   contentType: string;
   /**
-   * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+   * The container format, detected from the content. `unrecognized`: unknown or damaged content; it is kept until the deadline and can only be downloaded. null: still uploading, or never detected.
    */
   container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
   /**
@@ -201,7 +201,7 @@ export interface Recording {
     policyVersion: string;
   };
   /**
-   * uploading: still being sent, it cannot be played yet. stored: complete.
+   * `uploading`: incomplete, cannot be played yet. `stored`: complete.
    */
   state: 'uploading' | 'stored';
   /**
@@ -209,37 +209,37 @@ export interface Recording {
    */
   createdAt: string;
   /**
-   * When it was complete; null while it is being sent.
+   * When the upload was completed; null while uploading.
    */
   storedAt: string | null;
   /**
-   * Its size in bytes; null while it is being sent.
+   * The size in bytes; null while uploading.
    */
   sizeBytes: number | null;
   /**
-   * When the human assessment of the attempt was completed; null when it was not assessed yet.
+   * When the human assessment of the attempt was completed; null if not assessed yet.
    */
   assessment: {
     completedAt: string;
   } | null;
   /**
-   * The deadline: the recording is deleted no later than this.
+   * The deadline: the recording is deleted no later than this time.
    */
   deleteBy: string;
   /**
-   * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
+   * The earliest time at which a sweep may delete the recording, some time before `deleteBy`. Finish any review before it.
    */
   deletableFrom: string;
   /**
-   * Whether its processing is restricted: it is kept, and cannot be played.
+   * Whether processing is restricted. A restricted recording is kept but cannot be played.
    */
   restricted: boolean;
   /**
-   * Whether the client never completed the upload, and the service kept the parts that had arrived.
+   * Whether the client did not complete the upload, so that the service kept only the parts that had arrived.
    */
   truncated: boolean;
   /**
-   * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
+   * When the recording ran and where it has gaps, as reported by the exam client; null if not reported. `doubtful`: some reported values were impossible and were corrected.
    */
   timeline: {
     startedAt: string;
@@ -261,7 +261,7 @@ export interface SignedPart {
   method: 'PUT';
   url: string;
   /**
-   * Send exactly these, and the part without a Content-Type.
+   * Send exactly these headers, and no `Content-Type`.
    */
   headers: {
     [k: string]: string;
@@ -270,19 +270,19 @@ export interface SignedPart {
 }
 export interface UploadSettings {
   /**
-   * The size of every part but the last, of recordings that are created now.
+   * The size of every part except the last, for new recordings.
    */
   partSizeBytes: number;
   /**
-   * The most that a recording may have.
+   * The maximum size of a recording.
    */
   maxRecordingBytes: number;
   /**
-   * The media types that may be recorded, without their parameters.
+   * The allowed media types, without parameters.
    */
   contentTypes: string[];
   /**
-   * direct: parts go straight to the store. proxy: no part URL is handed out, all bytes pass through the service.
+   * `direct`: the client sends parts to the store. `proxy`: there are no part URLs, and all media passes through the service.
    */
   uploads: 'direct' | 'proxy';
 }
@@ -290,11 +290,11 @@ export interface CreatedRecording {
   recording: Recording;
   upload: {
     /**
-     * `direct`: parts go to part URLs. `proxy`: there are none; PUT each part to `…/parts/{partNumber}`.
+     * `direct`: send parts to their part URLs. `proxy`: send each part with `PUT …/parts/{partNumber}`.
      */
     mode: 'direct' | 'proxy';
     /**
-     * The size of every part but the last.
+     * The size of every part except the last.
      */
     partSizeBytes: number;
     maxParts: number;
@@ -322,21 +322,21 @@ export interface PlaybackLink {
 }
 export interface Assessment {
   /**
-   * The assessment that counts: the earliest one reported.
+   * The earliest assessment reported. It is the one that counts.
    */
   completedAt: string;
   /**
-   * The deadline: every recording of the attempt is deleted no later than this.
+   * The deadline: every recording of the attempt is deleted no later than this time. See also `deletableFrom`.
    */
   deleteBy: string;
   /**
-   * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
+   * The earliest time at which a sweep may delete the recording, some time before `deleteBy`. Finish any review before it.
    */
   deletableFrom: string;
   recordings: number;
 }
 /**
- * The public keys of the service (RFC 7517), as at `/.well-known/jwks.json`. Compare them with your own copy.
+ * The public keys of the service (RFC 7517), as in `/.well-known/jwks.json`. Compare them with your own copy.
  */
 export interface KeySet {
   keys: {
@@ -354,12 +354,12 @@ export interface Receipt {
   participantId: ParticipantId | null;
   reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
   /**
-   * The time by which the recording had to be deleted.
+   * The deadline of the recording.
    */
   deadline: string;
   deletedAt: string;
   /**
-   * When a second listing showed that nothing was left.
+   * When a second listing confirmed that nothing was left.
    */
   verifiedAt: string;
   objects: number;
@@ -367,7 +367,7 @@ export interface Receipt {
   bytes: number;
   actor: string;
   /**
-   * The run that wrote it, its position there, and the SHA-256 of the receipt before it.
+   * The run that wrote the receipt, its position in that run, and the SHA-256 of the previous receipt.
    */
   chain: {
     run: string;
@@ -379,22 +379,22 @@ export interface Receipt {
    */
   keptUntil?: string;
   /**
-   * Random, so that nobody finds out by trying which receipt an entry of the log stands for.
+   * A random value, so that nobody can guess which receipt a log entry stands for.
    */
   salt?: string;
   /**
-   * The hashes of earlier receipts of the recording, which this one replaces.
+   * The hashes of earlier receipts of the recording that this one replaces.
    */
   supersedes?: string[];
   /**
-   * All of the above, signed with a key of `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion also without this service. Absent where the service has no signing key.
+   * All other members, signed with a key from `/.well-known/jwks.json` (RFC 7515). Keep it: it proves the deletion without this service. Absent if the service has no signing key.
    */
   jws?: string;
 }
 export interface ReceiptList {
   items: Receipt[];
   /**
-   * Receipts that exist and cannot be read, so that nobody knows whether they belong here: the operator has to act. To a token that is bound to a participant they are not named.
+   * Receipts that cannot be read, so it is unknown whether they belong in this list. The operator has to act. Empty for a token bound to a participant.
    */
   unreadable: {
     examId: ExamId;
@@ -402,7 +402,7 @@ export interface ReceiptList {
     recordingId: RecordingId;
   }[];
   /**
-   * How many receipts of this page could not be read.
+   * The number of receipts on this page that could not be read.
    */
   unreadableCount: number;
   nextCursor: string | null;
@@ -415,7 +415,7 @@ export interface ReceiptProof {
   receipt: string;
   inclusion: {
     /**
-     * Its place in the log, from 0.
+     * Its position in the log, starting at 0.
      */
     index: number;
     /**
@@ -423,7 +423,7 @@ export interface ReceiptProof {
      */
     hashes: string[];
     /**
-     * A signed note (C2SP signed-note): the name of the log, its size, its root, and a signature with Ed25519.
+     * A signed note (C2SP signed-note): the name, size and root hash of the log, with an Ed25519 signature.
      */
     checkpoint: string;
   } | null;
@@ -435,15 +435,15 @@ export interface Proof {
   exportedAt: string;
   checkpoint: string | null;
   /**
-   * Every entry of the log, in order: a version, the last day on which its receipt is kept, the hash of it, that of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.
+   * Every log entry, in order: a version, the last day on which the receipt is kept, the hash of the receipt, the hash of the recording, how many receipts it replaces, and how many seconds before its deadline the recording was deleted.
    */
   entries: string[];
   /**
-   * Every signed receipt that is kept.
+   * Every signed receipt that is still kept.
    */
   receipts: string[];
   /**
-   * Recordings whose receipt is not signed.
+   * Recordings whose receipt is unsigned.
    */
   unsigned: string[];
   /**
@@ -458,14 +458,14 @@ export interface Checkpoint {
    */
   origin: string;
   /**
-   * How many entries the log has.
+   * The number of entries in the log.
    */
   size: number;
   checkpoint: string | null;
 }
 export interface ConsistencyProof {
   /**
-   * The latest checkpoint; null while the log has no entry.
+   * The latest checkpoint; null while the log is empty.
    */
   newer: string | null;
   /**
@@ -480,11 +480,11 @@ export interface Explanation {
   recordingId: RecordingId;
   explainedAt: string;
   /**
-   * held: kept until its time comes. deletable: the next sweep deletes it. overdue: past its deadline, and still there. being-deleted: its deletion was decided, and is not proven yet. left-over: what a request wrote after a deletion; the next sweep deletes it. deleted: a receipt proves it. vanished: neither it nor a receipt is there, and the audit trail knows it.
+   * `held`: kept until `deletableFrom`. `deletable`: the next sweep deletes it. `overdue`: past its deadline but not deleted. `being-deleted`: the deletion has begun but is not proven yet. `left-over`: written by a request after the deletion; the next sweep deletes it. `deleted`: there is a receipt. `vanished`: only the audit trail knows it; there is neither a recording nor a receipt.
    */
   state: 'held' | 'deletable' | 'overdue' | 'being-deleted' | 'left-over' | 'deleted' | 'vanished';
   /**
-   * What ends it, or has ended it. after-assessment, unassessed: the general retention. tenant-order: the shorter one that the organisation ordered. ceiling: the 30 days that no setting exceeds. retention: its deadline, of which the receipt does not say what set it. erasure, consent-withdrawn, controller-instruction: a request. aborted: its upload was given up. not-a-recording: its content was none. left-over, unknown: see `facts`.
+   * The rule that determines the deletion. `after-assessment`, `unassessed`: the general retention. `tenant-order`: the shorter retention of the tenant. `ceiling`: the maximum of 30 days. `retention`: the deadline; the receipt does not say which rule set it. `erasure`, `consent-withdrawn`, `controller-instruction`: a request. `aborted`: the upload was aborted. `not-a-recording`: the content was not a recording. `left-over`, `unknown`: see `facts`.
    */
   rule:
     | 'after-assessment'
@@ -504,19 +504,19 @@ export interface Explanation {
    */
   summary: string;
   /**
-   * Whether an operator has to act: `facts` and `next` say why.
+   * Whether the operator has to act. `facts` and `next` say why.
    */
   wrong: boolean;
   /**
-   * Null where it is decided.
+   * The earliest time at which a sweep may delete it; null if the deletion has begun.
    */
   deletableFrom: string | null;
   /**
-   * Its deadline.
+   * The deadline.
    */
   deleteBy: string | null;
   /**
-   * What is known, and from where.
+   * What is known, with sources.
    */
   facts: {
     code:
@@ -542,7 +542,7 @@ export interface Explanation {
       | 'audited';
     at: string | null;
     /**
-     * Where it is known from: an object of the bucket, the listing, a setting, the receipt.
+     * The source: an object in the bucket, the listing, a setting or the receipt.
      */
     source: string;
     sentence: string;
@@ -553,7 +553,7 @@ export interface Explanation {
   next: {
     code: 'assessment-counts' | 'deletable' | 'deleted-by-sweep' | 'deadline' | 'receipt-kept' | 'run-verify';
     /**
-     * Null: at the next sweep, or at once.
+     * null: at the next sweep, or immediately.
      */
     at: string | null;
     sentence: string;
@@ -561,33 +561,33 @@ export interface Explanation {
   receipt: Receipt | null;
 }
 /**
- * What was recorded, deleted and is held of a tenant, and whether everything was deleted in time.
+ * What was recorded, deleted and is held for a tenant, and whether everything was deleted on time.
  */
 export interface Report {
   format: 'proctoring-recordings-report';
   version: 1;
   /**
-   * Names this report: whose, of which days, made when.
+   * Identifies the report: tenant, period and time of creation.
    */
   number: string;
   tenantId: TenantId;
   period: {
     /**
-     * From this time on.
+     * The start, inclusive.
      */
     from: string;
     /**
-     * Before this time.
+     * The end, exclusive.
      */
     to: string;
   };
   verdict: {
     /**
-     * What the report answers.
+     * The question that the report answers.
      */
     question: string;
     /**
-     * unknown: not everything could be checked.
+     * `unknown`: not everything could be checked.
      */
     answer: 'yes' | 'no' | 'unknown';
     /**
@@ -595,7 +595,7 @@ export interface Report {
      */
     summary: string;
     /**
-     * What the answer does not rest on.
+     * What the answer does not cover.
      */
     limit: string;
     /**
@@ -623,67 +623,67 @@ export interface Report {
   };
   totals: {
     /**
-     * Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.
+     * Recordings that began in the period and are still held or have a receipt.
      */
     begun: number;
     /**
-     * Recordings that were deleted in the period.
+     * Recordings deleted in the period.
      */
     deleted: number;
     /**
-     * Of these, those that were deleted after their deadline.
+     * Deleted after their deadline.
      */
     late: number;
     /**
-     * Of these, those whose deletion was requested.
+     * Deleted on request.
      */
     onRequest: number;
     /**
-     * Recordings that are still held.
+     * Recordings still held.
      */
     held: number;
     /**
-     * Of these, those whose attempt was assessed.
+     * Held, attempt assessed.
      */
     assessed: number;
     /**
-     * Of these, those whose attempt was not assessed.
+     * Held, attempt not assessed.
      */
     unassessed: number;
     /**
-     * Of those that are held, those of a webcam.
+     * Held webcam recordings.
      */
     webcam: number;
     /**
-     * Of those that are held, those of a screen.
+     * Held screen recordings.
      */
     screen: number;
     /**
-     * Of those that are held, those of sound alone.
+     * Held audio recordings.
      */
     audio: number;
     /**
-     * Of those that are held, those without a description that can be read.
+     * Held recordings without a readable description.
      */
     kindUnknown: number;
     /**
-     * Of those that are held, those past their deadline: none may be.
+     * Held past their deadline. Must be 0.
      */
     overdue: number;
     /**
-     * From then on a sweep may have deleted some of what is held.
+     * The earliest time at which a sweep may delete a held recording.
      */
     earliestDeletableFrom: string | null;
     /**
-     * The earliest deadline of what is held.
+     * The earliest deadline of a held recording.
      */
     earliestDeleteBy: string | null;
     /**
-     * The latest deadline of what is held, as things are now.
+     * The latest current deadline of a held recording.
      */
     latestDeleteBy: string | null;
     /**
-     * The latest deadline that an assessment can still give to what is held unassessed; null where nothing is.
+     * The latest deadline that an assessment can still set for unassessed recordings; null if there are none.
      */
     latestDeleteByIfAssessed: string | null;
     /**
@@ -691,108 +691,108 @@ export interface Report {
      */
     restricted: number;
     /**
-     * Held recordings whose deletion was decided, and is not proven yet.
+     * Held recordings whose deletion has begun but is not proven yet.
      */
     beingDeleted: number;
     /**
-     * What is left of recordings without a description; the next sweep deletes it.
+     * Remains of recordings without a description. The next sweep deletes them.
      */
     withoutDescription: number;
     /**
-     * How many bytes of media are held, older versions included.
+     * Bytes of media held, including older versions.
      */
     heldBytes: number;
     /**
-     * How many bytes were deleted in the period.
+     * Bytes deleted in the period.
      */
     deletedBytes: number;
   };
   /**
-   * Why recordings were deleted in the period: every reason, also those of which there is no deletion.
+   * The deletions in the period by reason, including reasons without deletions.
    */
   reasons: {
     reason: 'retention' | 'aborted' | 'erasure' | 'consent-withdrawn' | 'controller-instruction' | 'not-a-recording';
     /**
-     * How many.
+     * The number of recordings.
      */
     deleted: number;
   }[];
   /**
-   * By exam; the totals have all exams.
+   * The numbers by exam. `totals` covers all exams.
    */
   exams: {
     examId: ExamId;
     /**
-     * Recordings that began in the period, and are still held or have a receipt. One that was lost without a receipt is not counted.
+     * Recordings that began in the period and are still held or have a receipt.
      */
     begun: number;
     /**
-     * Recordings that were deleted in the period.
+     * Recordings deleted in the period.
      */
     deleted: number;
     /**
-     * Of these, those that were deleted after their deadline.
+     * Deleted after their deadline.
      */
     late: number;
     /**
-     * Of these, those whose deletion was requested.
+     * Deleted on request.
      */
     onRequest: number;
     /**
-     * Recordings that are still held.
+     * Recordings still held.
      */
     held: number;
     /**
-     * Of these, those whose attempt was assessed.
+     * Held, attempt assessed.
      */
     assessed: number;
     /**
-     * Of these, those whose attempt was not assessed.
+     * Held, attempt not assessed.
      */
     unassessed: number;
     /**
-     * Of those that are held, those of a webcam.
+     * Held webcam recordings.
      */
     webcam: number;
     /**
-     * Of those that are held, those of a screen.
+     * Held screen recordings.
      */
     screen: number;
     /**
-     * Of those that are held, those of sound alone.
+     * Held audio recordings.
      */
     audio: number;
     /**
-     * Of those that are held, those without a description that can be read.
+     * Held recordings without a readable description.
      */
     kindUnknown: number;
     /**
-     * Of those that are held, those past their deadline: none may be.
+     * Held past their deadline. Must be 0.
      */
     overdue: number;
     /**
-     * From then on a sweep may have deleted some of what is held.
+     * The earliest time at which a sweep may delete a held recording.
      */
     earliestDeletableFrom: string | null;
     /**
-     * The earliest deadline of what is held.
+     * The earliest deadline of a held recording.
      */
     earliestDeleteBy: string | null;
     /**
-     * The latest deadline of what is held, as things are now.
+     * The latest current deadline of a held recording.
      */
     latestDeleteBy: string | null;
     /**
-     * The latest deadline that an assessment can still give to what is held unassessed; null where nothing is.
+     * The latest deadline that an assessment can still set for unassessed recordings; null if there are none.
      */
     latestDeleteByIfAssessed: string | null;
   }[];
   /**
-   * Exams without a row of their own.
+   * The number of exams that are not listed.
    */
   examsLeftOut: number;
   /**
-   * Of all deletions of the period, the one that came closest to its deadline, or furthest past it.
+   * The deletion closest to its deadline, or furthest past it.
    */
   closest: {
     examId: ExamId;
@@ -803,7 +803,7 @@ export interface Report {
     deadline: string;
     deletedAt: string;
     /**
-     * How long after its deadline; 0 when it was in time.
+     * Seconds after the deadline; 0 if on time.
      */
     lateSeconds: number;
   } | null;
@@ -820,17 +820,17 @@ export interface Report {
       deadline: string;
       deletedAt: string;
       /**
-       * How long after its deadline; 0 when it was in time.
+       * Seconds after the deadline; 0 if on time.
        */
       lateSeconds: number;
     }[];
     /**
-     * How many more there are.
+     * The number of further items.
      */
     leftOut: number;
   };
   /**
-   * Deletions that were requested, the newest first: by whom (`actor`) and why (`reason`).
+   * Deletions on request, the newest first, with `actor` and `reason`.
    */
   onRequest: {
     items: {
@@ -842,12 +842,12 @@ export interface Report {
       deadline: string;
       deletedAt: string;
       /**
-       * How long after its deadline; 0 when it was in time.
+       * Seconds after the deadline; 0 if on time.
        */
       lateSeconds: number;
     }[];
     /**
-     * How many more there are.
+     * The number of further items.
      */
     leftOut: number;
   };
@@ -860,12 +860,12 @@ export interface Report {
       attemptId: AttemptId;
       recordingId: RecordingId;
       /**
-       * Its deadline, which has passed.
+       * The deadline, which has passed.
        */
       deleteBy: string;
     }[];
     /**
-     * How many more there are.
+     * The number of further items.
      */
     leftOut: number;
   };
@@ -878,24 +878,24 @@ export interface Report {
       attemptId: AttemptId;
       recordingId: RecordingId;
       /**
-       * Since when it may not be played.
+       * When the restriction began.
        */
       since: string;
       reason: string | null;
       actor: string | null;
       /**
-       * Its deadline, which a restriction does not move.
+       * The deadline. A restriction does not change it.
        */
       deleteBy: string;
     }[];
     /**
-     * How many more there are.
+     * The number of further items.
      */
     leftOut: number;
   };
   notChecked: {
     /**
-     * Receipts that exist and cannot be read.
+     * Receipts that cannot be read.
      */
     unreadableReceipts: {
       items: {
@@ -904,12 +904,12 @@ export interface Report {
         recordingId: RecordingId;
       }[];
       /**
-       * How many more there are.
+       * The number of further items.
        */
       leftOut: number;
     };
     /**
-     * Receipts that are not as the service has signed them: somebody else has changed or made them. They are not counted.
+     * Receipts whose signature does not match: somebody else changed or made them. They are not counted.
      */
     changedReceipts: {
       items: {
@@ -918,7 +918,7 @@ export interface Report {
         recordingId: RecordingId;
       }[];
       /**
-       * How many more there are.
+       * The number of further items.
        */
       leftOut: number;
     };
@@ -932,75 +932,75 @@ export interface Report {
         recordingId: RecordingId;
       }[];
       /**
-       * How many more there are.
+       * The number of further items.
        */
       leftOut: number;
     };
     /**
-     * Objects in the folders of the tenant that this service did not make.
+     * Objects in the folders of the tenant that this service did not create.
      */
     unknownKeys: number;
     /**
-     * The part of the period before this is not covered: receipts of deletions before it have expired.
+     * Deletions before this time are not covered, because their receipts have expired.
      */
     receiptsExpiredBefore: string | null;
     /**
-     * Receipts that were read and have no signature.
+     * Receipts without a signature.
      */
     unsignedReceipts: number;
     /**
-     * Receipts whose signature was not checked, because the key was not given.
+     * Receipts whose signature was not checked because the key was missing.
      */
     uncheckedSignatures: number;
     /**
-     * Whether the log of receipts is damaged, or signed by an unknown key.
+     * Whether the log of receipts is damaged or signed with an unknown key.
      */
     isLogUnreadable: boolean;
     /**
-     * Deletions in the log for which there is no receipt that can be read. Null: it was not compared, because there is no log, or the period is a part of what it has.
+     * Deletions in the log without a readable receipt. null if not compared: there is no log, or the period covers only a part of it.
      */
     missingReceipts: number | null;
     /**
-     * Deletions after their deadline that the log has, whatever the receipts say. Null: it was not compared.
+     * Deletions after their deadline according to the log. null if not compared.
      */
     lateInLog: number | null;
     /**
-     * Signed receipts that are older than three days, and are not in the log. Null: it was not compared.
+     * Signed receipts older than three days that are not in the log. null if not compared.
      */
     unloggedReceipts: number | null;
     /**
-     * What such a report never checks.
+     * What the report does not check.
      */
     notes: string[];
   };
   settings: {
     /**
-     * How long recordings are kept after the assessment.
+     * The retention after the assessment.
      */
     afterAssessmentSeconds: number;
     /**
-     * How long recordings are kept that nobody has assessed.
+     * The retention of unassessed recordings.
      */
     unassessedSeconds: number;
     /**
-     * The shorter retention that the organisation has ordered, if any.
+     * The shorter retention of the tenant, if any.
      */
     tenantOrderSeconds: number | null;
     /**
-     * The longest retention, whatever is set.
+     * The longest possible retention.
      */
     ceilingSeconds: number;
     /**
-     * How long before the deadline sweeps delete.
+     * The deletion margin: how long before the deadline sweeps delete.
      */
     deletionMarginSeconds: number;
     /**
-     * How long receipts and the audit trail are kept.
+     * The retention of receipts and the audit trail.
      */
     logRetentionSeconds: number;
   };
   /**
-   * The latest checkpoint of the log of receipts, a signed note; null where there is none.
+   * The latest checkpoint of the log of receipts, a signed note; null if there is none.
    */
   checkpoint: string | null;
   /**
@@ -1008,34 +1008,34 @@ export interface Report {
    */
   generatedAt: string;
   /**
-   * When all was read.
+   * When reading ended.
    */
   finishedAt: string;
   /**
-   * The clock of the store when reading began; null: it sent none.
+   * The clock of the store when reading began; null if it sent none.
    */
   storeClock: string | null;
   serviceVersion: string;
   /**
-   * What was compared with what.
+   * The comparisons that were made.
    */
   compared: string[];
   howToCheck: {
     step: string;
     /**
-     * By which calls or commands.
+     * The call or command to use.
      */
     call: string;
   }[];
 }
 /**
- * A receipt for each recording that this call has deleted.
+ * A receipt for each recording that this call deleted.
  */
 export interface ParticipantErasure {
   receipts: Receipt[];
 }
 /**
- * Everything that is held of a participant.
+ * Everything that is held about a participant.
  */
 export interface ParticipantExport {
   format: 'proctoring-recordings-export';
@@ -1048,7 +1048,7 @@ export interface ParticipantExport {
     [k: string]: string;
   };
   /**
-   * When this document was begun. All times are UTC, ISO 8601.
+   * When this export was started. All times are in UTC (ISO 8601).
    */
   exportedAt: string;
   tenantId: TenantId;
@@ -1066,11 +1066,11 @@ export interface ParticipantExport {
      */
     kind: 'webcam' | 'screen' | 'audio';
     /**
-     * The media type of the recording, with its codecs where they are known: as it was announced, and once it is stored that of its content.
+     * The media type, with codecs if known: the announced type during the upload, the type of the content once the recording is stored.
      */
     contentType: string;
     /**
-     * What the recording is by its content. unrecognized: unknown or damaged bytes, kept like a recording until the deadline, and only to be downloaded. null: it is being sent, or was stored before this was found out.
+     * The container format, detected from the content. `unrecognized`: unknown or damaged content; it is kept until the deadline and can only be downloaded. null: still uploading, or never detected.
      */
     container: ('webm' | 'matroska' | 'mp4' | 'ogg' | 'unrecognized') | null;
     /**
@@ -1081,7 +1081,7 @@ export interface ParticipantExport {
       policyVersion: string;
     };
     /**
-     * uploading: still being sent, it cannot be played yet. stored: complete.
+     * `uploading`: incomplete, cannot be played yet. `stored`: complete.
      */
     state: 'uploading' | 'stored';
     /**
@@ -1089,37 +1089,37 @@ export interface ParticipantExport {
      */
     createdAt: string;
     /**
-     * When it was complete; null while it is being sent.
+     * When the upload was completed; null while uploading.
      */
     storedAt: string | null;
     /**
-     * Its size in bytes; null while it is being sent.
+     * The size in bytes; null while uploading.
      */
     sizeBytes: number | null;
     /**
-     * When the human assessment of the attempt was completed; null when it was not assessed yet.
+     * When the human assessment of the attempt was completed; null if not assessed yet.
      */
     assessment: {
       completedAt: string;
     } | null;
     /**
-     * The deadline: the recording is deleted no later than this.
+     * The deadline: the recording is deleted no later than this time.
      */
     deleteBy: string;
     /**
-     * From this time on the recording may already be gone, because the first sweep from then on deletes it: look before.
+     * The earliest time at which a sweep may delete the recording, some time before `deleteBy`. Finish any review before it.
      */
     deletableFrom: string;
     /**
-     * Whether its processing is restricted: it is kept, and cannot be played.
+     * Whether processing is restricted. A restricted recording is kept but cannot be played.
      */
     restricted: boolean;
     /**
-     * Whether the client never completed the upload, and the service kept the parts that had arrived.
+     * Whether the client did not complete the upload, so that the service kept only the parts that had arrived.
      */
     truncated: boolean;
     /**
-     * When the recording ran and where it has gaps, as the exam client reported; null if it did not. doubtful: what it reported could not all be true, and was corrected.
+     * When the recording ran and where it has gaps, as reported by the exam client; null if not reported. `doubtful`: some reported values were impossible and were corrected.
      */
     timeline: {
       startedAt: string;
@@ -1136,27 +1136,27 @@ export interface ParticipantExport {
       }[];
     } | null;
     /**
-     * Why and since when processing is restricted; null when it is not.
+     * Why and since when processing is restricted; null if it is not.
      */
     restriction: {
       reason: string | null;
       since: string;
     } | null;
     /**
-     * A link that plays the recording for some minutes; null in an archive, while the recording is being sent, and while it is restricted unless restricted recordings were requested.
+     * A playback link, valid for minutes. null in an archive, while uploading, and for a restricted recording unless restricted recordings were requested.
      */
     link: PlaybackLink | null;
     /**
-     * The path of the recording in the archive; null outside of an archive, and when it is not in it.
+     * The path of the recording in the archive; null if there is no archive or the recording is not in it.
      */
     file: string | null;
     /**
-     * Everything that the audit trail had about the recording when the export began, and this export.
+     * All audit events of the recording at the time of the export, including this export.
      */
     accessLog: AccessLogEntry[];
   }[];
   /**
-   * Recordings that are kept and whose description cannot be read: an operator has to act.
+   * Recordings that are held but whose description cannot be read. The operator has to act.
    */
   unreadable: {
     recordingId: RecordingId;
@@ -1170,7 +1170,7 @@ export interface AccessLogEntry {
    */
   at: string;
   /**
-   * link-issued: a caller got a link to play it. link-refused: a caller was refused one. exported: it was in an export such as this. restricted, unrestricted: its processing was restricted, or the restriction was lifted. erased: its deletion was requested. deletion-refused: its deletion was requested, and left to the privacy desk, because its processing is restricted. aborted: its upload was given up, and what had arrived was deleted. content-refused: its content was no recording, and was deleted. assessed: its attempt was reported as assessed, which set its deadline. repaired: the operator had something put right that was found wrong in the store.
+   * `link-issued`: a caller received a playback link. `link-refused`: a caller was refused one. `exported`: the recording was exported. `restricted`, `unrestricted`: processing was restricted, or the restriction was lifted. `erased`: deletion was requested. `deletion-refused`: deletion was requested but refused, because processing is restricted. `aborted`: the upload was aborted and its parts were deleted. `content-refused`: the content was not a recording and was deleted. `assessed`: the attempt was assessed, which set the deadline. `repaired`: the operator repaired something in the store.
    */
   event:
     | 'assessed'
@@ -1187,25 +1187,25 @@ export interface AccessLogEntry {
     | 'foreign-attempt-refused'
     | 'repaired';
   /**
-   * Who did it, by an opaque id of the organisation.
+   * Who did it, by an opaque id of your organisation.
    */
   actor: string;
   /**
-   * Why, in the words of the caller; null when no reason was given.
+   * The reason that the caller gave; null if none.
    */
   reason: string | null;
   /**
-   * Until when a link was valid, why something was refused, what was exported, or what an assessment set.
+   * Until when the link was valid, why the request was refused, what was exported, or what the assessment set.
    */
   detail: string | null;
   /**
-   * The request, as the log of the service names it.
+   * The id of the request in the log of the service.
    */
   requestId: string;
 }
 export interface RestrictRecording {
   /**
-   * Kept in the audit trail for as long as receipts are: do not name a person.
+   * Stored in the audit trail for as long as receipts are kept. Do not name a person.
    */
   reason: string;
 }
@@ -1217,40 +1217,40 @@ export interface AccessLog {
   nextCursor: string | null;
 }
 /**
- * RFC 9457 problem details. Which members it has besides the first six depends on its `code`.
+ * Problem details (RFC 9457). The members after the first six depend on `code`.
  */
 export interface Problem {
   /**
-   * Where it is explained, relative to the request: a section of /docs.
+   * A link to the explanation of the code, relative to the request.
    */
   type: string;
   title: string;
   status: number;
   /**
-   * For people, about this request.
+   * What went wrong with this request, for people.
    */
   detail: string;
   /**
-   * Stable: decide by this one.
+   * Stable. Programs decide by this member.
    */
   code: string;
   /**
-   * For the operator, who finds the request in the log.
+   * Give this to the operator, who finds the request in the log.
    */
   requestId: string;
   /**
-   * Every mistake, by its path: `parts.0.sizeBytes`.
+   * Every mistake, with its path, such as `parts.0.sizeBytes`.
    */
   errors?: {
     path: string;
     message: string;
   }[];
   /**
-   * Any one of them is enough.
+   * The scopes of which the token needs one.
    */
   scopes?: string[];
   /**
-   * The types that are allowed.
+   * The allowed types.
    */
   allowed?: string[];
   /**
@@ -1263,31 +1263,31 @@ export interface Problem {
    */
   deadline?: string;
   /**
-   * The parts that are meant.
+   * The parts that the problem is about.
    */
   partNumbers?: number[];
   /**
-   * How many bytes a part may have.
+   * The maximum size of a part.
    */
   partSizeBytes?: number;
   /**
-   * How many parts a recording may have.
+   * The maximum number of parts.
    */
   maxParts?: number;
   /**
-   * How many bytes a recording may have.
+   * The maximum size of a recording.
    */
   maxRecordingBytes?: number;
   /**
-   * How many bytes one request may have.
+   * The maximum size of one request.
    */
   maxContentBytes?: number;
   /**
-   * How often it may be done a day.
+   * How often this may be done per day.
    */
   limit?: number;
   /**
-   * What could not be deleted yet.
+   * Recordings that could not be deleted yet.
    */
   failed?: {
     examId: ExamId;
@@ -1296,21 +1296,21 @@ export interface Problem {
     code: string;
   }[];
   /**
-   * The receipts of what was deleted.
+   * Receipts of the recordings that were deleted.
    */
   receipts?: Receipt[];
   /**
-   * The deadline that the assessment would set.
+   * The deadline that this assessment would set.
    */
   deleteBy?: string;
   /**
-   * What the assessment would end early.
+   * The recordings that the assessment would end early.
    */
   recordings?: {
     recordingId: RecordingId;
     createdAt: string;
     /**
-     * Its deadline, which stays.
+     * The current deadline, which is unchanged.
      */
     deleteBy: string;
   }[];

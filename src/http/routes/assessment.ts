@@ -8,16 +8,17 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
   operationId: 'reportAssessment',
   summary: 'Report that an attempt was assessed',
   description:
-    'Every recording of the attempt is deleted within the retention period after `completedAt`. Safe to repeat. The ' +
-    'earliest assessment counts: a later one is refused, so that no deadline ever moves to a later time. A recording ' +
-    'whose deadline has passed gets no new one: if it still exists, it is deleted now. An assessment that would end ' +
-    'recordings early, because its deadline has passed or because they began after it, is refused with 409 ' +
-    '`assessment-ends-recordings`, which names them. Name them in `confirm` where the time is right all the same. Every ' +
-    'assessment is in the audit trail, with the caller.',
+    'Sets the deadline of every recording of the attempt: the retention period, at most 30 days, counted from ' +
+    '`completedAt`. Sweeps delete each recording between `deletableFrom` and `deleteBy`. Safe to repeat.\n\n' +
+    'An assessment cannot be withdrawn or moved to a later time: the earliest one counts, and a later one is refused. ' +
+    'Recordings whose deadline has already passed are deleted now. If the assessment would end recordings early, because ' +
+    'its deadline has passed or because they began after `completedAt`, it is refused with 409 ' +
+    '`assessment-ends-recordings`, which lists them. If the time is correct, repeat the call with their ids in `confirm`. ' +
+    'Every assessment is recorded in the audit trail with the caller.',
   scopes: ['assessments:write'],
   perDay: ASSESSMENTS,
   body: { schema: assessmentBody },
-  success: { description: 'The assessment, and until when the recordings are kept.', schema: assessment },
+  success: { description: 'The assessment that counts, and the deadline that it sets.', schema: assessment },
   problems: [
     'recording-being-created',
     'assessment-later',
@@ -33,7 +34,7 @@ export const assess = operation('put', '/v1/exams/{exam}/attempts/{attempt}/asse
 
 export const readAssessed = operation('get', '/v1/exams/{exam}/attempts/{attempt}/assessment', {
   operationId: 'getAssessment',
-  summary: 'See the assessment of an attempt',
+  summary: 'Get the assessment of an attempt',
   scopes: ['assessments:write', 'recordings:review'],
   success: { description: 'The assessment that counts.', schema: assessment },
   problems: ['assessment-not-found'],

@@ -10,11 +10,11 @@ import { PAGE, pageOf } from './recordings.ts';
 
 export const listOfParticipant = operation('get', '/v1/participants/{participant}/recordings', {
   operationId: 'listParticipantRecordings',
-  summary: 'List what is held of a participant',
+  summary: 'List the recordings of a participant',
   description:
-    'Across all exams of the tenant, with uploads in progress. What was deleted, is being deleted or is past its ' +
-    'deadline is left out; its receipt is at the path of the recording. A participant of whom nothing is held has an ' +
-    'empty list: that is not an error.',
+    'Lists recordings across all exams of the tenant, including uploads in progress. Recordings that are deleted, being ' +
+    'deleted or past their deadline are left out; read their receipts at the path of the recording. An unknown ' +
+    'participant is not an error: the list is empty.',
   scopes: ['privacy:manage'],
   query: listQuery,
   success: PAGE,
@@ -22,24 +22,25 @@ export const listOfParticipant = operation('get', '/v1/participants/{participant
 });
 
 const DESCRIPTION =
-  'Every recording of the participant, in every exam: uploads are ended, stored recordings are deleted, and each leaves a ' +
-  'receipt. Safe to repeat, and during uploads: a second call returns the receipts of what it still found. Keep the ' +
-  'receipts; each can be read for twelve months at the path of its recording (410). If something could not be deleted ' +
-  'the response is 503 `erasure-incomplete`, which names it in `failed` and has the `receipts` of the rest; what failed ' +
-  'is deleted by a repeated call, or by the next sweep.';
+  'Deletes every recording of the participant in every exam. Uploads in progress are ended. Each deleted recording has a ' +
+  'receipt. Safe to repeat, also during uploads: a repeated call returns the receipts of what it still found. Keep the ' +
+  'receipts; each can also be read for twelve months at the path of its recording (410). If something could not be ' +
+  'deleted, the response is 503 `erasure-incomplete`: `failed` lists what is left, and `receipts` has the receipts of the ' +
+  'rest. Repeat the call; otherwise the next sweep deletes what is left.';
 
 type ErasurePath = '/v1/participants/{participant}' | '/v1/participants/{participant}/recordings';
 
-function eraseAt(path: ErasurePath, operationId: string, summary: string): Operation {
+function eraseAt(
+  path: ErasurePath,
+  described: { operationId: string; summary: string; description: string; isDeprecated?: true },
+): Operation {
   return operation('delete', path, {
-    operationId,
-    summary,
-    description: DESCRIPTION,
+    ...described,
     scopes: ['privacy:manage'],
     perDay: ERASURES,
     query: eraseQuery,
     success: {
-      description: 'Nothing is held of the participant.',
+      description: 'Nothing is held about the participant any more.',
       schema: participantErasure,
     },
     problems: ['erasure-incomplete'],
@@ -47,30 +48,31 @@ function eraseAt(path: ErasurePath, operationId: string, summary: string): Opera
   });
 }
 
-export const eraseAll = eraseAt(
-  '/v1/participants/{participant}',
-  'eraseParticipant',
-  'Delete all that is held of a participant',
-);
+export const eraseAll = eraseAt('/v1/participants/{participant}', {
+  operationId: 'eraseParticipant',
+  summary: 'Delete all recordings of a participant',
+  description: DESCRIPTION,
+});
 /** The same act under the name of the collection (ADR 11). */
-export const eraseAllRecordings = eraseAt(
-  '/v1/participants/{participant}/recordings',
-  'eraseParticipantRecordings',
-  'Delete all recordings of a participant: the same',
-);
+export const eraseAllRecordings = eraseAt('/v1/participants/{participant}/recordings', {
+  operationId: 'eraseParticipantRecordings',
+  summary: 'Delete all recordings of a participant (alias)',
+  description: 'The same as `DELETE /v1/participants/{participant}`: use that path.',
+  isDeprecated: true,
+});
 
 const ZIP = 'application/zip';
 
 export const exportOne = operation('get', '/v1/participants/{participant}/export', {
   operationId: 'exportParticipant',
-  summary: 'Export all that is held of a participant',
+  summary: 'Export everything held about a participant',
   description:
-    'For every recording its description, consent, assessment, deadline and access log, and a new link that is valid as ' +
-    'long as a playback link. The document explains each of its members. `format=zip`: an archive of that document ' +
-    '(`manifest.json`) and the recordings themselves, as they were uploaded. Both are written as they are read, at the ' +
-    'pace of the caller; an export that was cut off is not valid JSON, or not a valid archive. Each recording is audited ' +
-    'as `exported`. A recording whose processing is restricted is described, but has no link or file, unless ' +
-    '`includeRestricted` is `true`: for the data subject, or a legal claim.',
+    'For each recording: its description, consent, assessment, deadline and access log, and a new playback link. The ' +
+    'document explains each of its members. With `format=zip` the response is an archive of that document ' +
+    '(`manifest.json`) and the media as uploaded.\n\n' +
+    'The response is streamed. If the connection breaks, the JSON or the archive is invalid. Each recording gets an ' +
+    '`exported` event in the audit trail. A restricted recording is described but has no link or file, unless ' +
+    '`includeRestricted` is `true`, for example for the data subject or a legal claim.',
   scopes: ['privacy:manage'],
   query: exportQuery,
   perDay: EXPORTS,

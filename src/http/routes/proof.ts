@@ -3,16 +3,15 @@ import { consistencyFrom, latestCheckpoint, proofFile, receiptProof } from '../.
 import { operation } from '../operation.ts';
 import { checkpoint, consistency, consistencyQuery, proof, proofOfReceipt } from '../schemas.ts';
 
-const OFFLINE =
-  'The package `@proctoring-recordings/receipt-verifier` checks it without a network: as a page, or a command.';
+const OFFLINE = 'The package `@proctoring-recordings/receipt-verifier` checks it offline, as a page or a command.';
 
 export const checkpointOfLog = operation('get', '/v1/log/checkpoint', {
   operationId: 'getCheckpoint',
-  summary: 'Read the latest checkpoint of the log of receipts',
+  summary: 'Get the latest checkpoint of the log of receipts',
   description:
-    'Every receipt comes into the append-only log of its tenant with the first sweep after the grace period. A checkpoint ' +
-    'says how many entries the log has and what they hash to, signed by the service. Keep those that you get, here or ' +
-    'with reports and webhooks: nothing in the log can be changed or removed without contradicting them.',
+    'The first sweep after the grace period adds each receipt to the append-only log of its tenant. A checkpoint is the ' +
+    'number of log entries and their root hash, signed by the service. Keep the checkpoints that you receive here, in ' +
+    'reports and in webhooks: any later change to or removal from the log contradicts them.',
   scopes: ['privacy:manage', 'recordings:review', 'assessments:write'],
   isOfTenant: true,
   problems: ['log-unreadable'],
@@ -23,7 +22,7 @@ export const checkpointOfLog = operation('get', '/v1/log/checkpoint', {
 export const consistencyOfLog = operation('get', '/v1/log/consistency', {
   operationId: 'getConsistencyProof',
   summary: 'Prove that the log has only grown since a checkpoint',
-  description: `From the log of \`size\` entries, which an older checkpoint names, to the latest (RFC 6962, 2.1.2). ${OFFLINE}`,
+  description: `A consistency proof from an older checkpoint with \`size\` entries to the latest one (RFC 6962, section 2.1.2). ${OFFLINE}`,
   scopes: ['privacy:manage', 'recordings:review', 'assessments:write'],
   isOfTenant: true,
   query: consistencyQuery,
@@ -34,10 +33,10 @@ export const consistencyOfLog = operation('get', '/v1/log/consistency', {
 
 export const proofOfTenant = operation('get', '/v1/proof', {
   operationId: 'getProof',
-  summary: 'Take away the proof of every deletion',
+  summary: 'Download the proof of every deletion',
   description:
-    'Every signed receipt that is kept, every entry of the log and its latest checkpoint, in one file that is written as ' +
-    `it is read. One that was cut off is not valid JSON. ${OFFLINE} It names the participants of receipts by their ids.`,
+    'All signed receipts that are still kept, all log entries and the latest checkpoint, in one file. The response is ' +
+    `streamed: if the connection breaks, the JSON is invalid. ${OFFLINE} The file contains the ids of participants.`,
   scopes: ['privacy:manage'],
   isOfTenant: true,
   problems: ['exports-busy', 'log-unreadable'],
@@ -55,8 +54,8 @@ export const proofOfRecording = operation(
     operationId: 'getReceiptProof',
     summary: 'Prove that a recording was deleted',
     description:
-      'Its signed receipt, and the path from it to the latest checkpoint of the log (RFC 6962, 2.1.1); `inclusion` is null ' +
-      `while the receipt is too young to be in the log. ${OFFLINE}`,
+      'The signed receipt and its inclusion proof for the latest checkpoint (RFC 6962, section 2.1.1). `inclusion` is null ' +
+      `until the receipt has been added to the log. ${OFFLINE}`,
     scopes: ['privacy:manage'],
     problems: ['recording-unreadable', 'receipt-not-signed', 'log-unreadable'],
     success: { description: 'The proof.', schema: proofOfReceipt },

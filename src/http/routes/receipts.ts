@@ -12,21 +12,21 @@ import { receiptList, receiptsOfExamQuery, receiptsOfParticipantQuery } from '..
 const CSV = 'text/csv';
 const DEFAULT_LIMIT = 50;
 const SUCCESS = {
-  description: 'One page; `nextCursor` is null on the last. As CSV: all of them, in one file.',
+  description: 'One page. `nextCursor` is null on the last page. As CSV: all receipts in one file.',
   schema: receiptList,
   alsoAs: CSV,
 };
 const ABOUT_FORMS =
-  'A receipt is kept for twelve months (`LOG_RETENTION`), then deleted. `Accept: text/csv`: all that match in one file ' +
-  'with a header row, written as they are read; what a spreadsheet would run has an apostrophe before it. A file ' +
-  'whose connection was cut is not whole.';
+  'Receipts are deleted after twelve months (`LOG_RETENTION`). With `Accept: text/csv` the response is one file with a ' +
+  'header row and all matching receipts. Values that a spreadsheet would run as a formula begin with an apostrophe. The ' +
+  'file is streamed: if the connection breaks, it is incomplete.';
 
 export const receiptsOfExam = operation('get', '/v1/exams/{exam}/receipts', {
   operationId: 'listExamReceipts',
-  summary: 'List the receipts of what was deleted of an exam',
+  summary: 'List the deletion receipts of an exam',
   description:
-    'By attempt and creation. A page with a filter may have less than `limit`, or nothing, and still a next one: a page ' +
-    `reads a thousand receipts at most. ${ABOUT_FORMS}`,
+    'Sorted by attempt, then by creation time. A page reads at most a thousand receipts, so a filtered page may be short ' +
+    `or empty although there is a next one: continue until \`nextCursor\` is null. An unknown exam is not an error: the list is empty. ${ABOUT_FORMS}`,
   scopes: ['privacy:manage'],
   query: receiptsOfExamQuery,
   problems: ['exports-busy'],
@@ -42,11 +42,12 @@ export const receiptsOfExam = operation('get', '/v1/exams/{exam}/receipts', {
 
 export const receiptsOfParticipant = operation('get', '/v1/participants/{participant}/receipts', {
   operationId: 'listParticipantReceipts',
-  summary: 'List the receipts of what was deleted of a participant',
+  summary: 'List the deletion receipts of a participant',
   description:
-    'By exam, attempt and creation. No index leads to them: all receipts of the tenant are read, of one exam with ' +
-    '`exam`, a thousand a page. A page may be empty and have a next one: go on until `nextCursor` is null. ' +
-    `A recording whose description could not be read when it was deleted is not among them. ${ABOUT_FORMS}`,
+    'Sorted by exam, attempt and creation time. There is no index: the call reads all receipts of the tenant, or of one ' +
+    'exam with `exam`, a thousand per page. A page may be empty although there is a next one: continue until `nextCursor` ' +
+    'is null. An unknown participant is not an error: the list is empty. A recording whose description was unreadable when ' +
+    `it was deleted is not listed. ${ABOUT_FORMS}`,
   scopes: ['privacy:manage'],
   query: receiptsOfParticipantQuery,
   problems: ['exports-busy'],
@@ -86,7 +87,7 @@ function fileOf(
 ): Streamed {
   const paged = (['limit', 'cursor'] as const).filter((name) => query[name] !== undefined);
   if (paged.length > 0) {
-    const errors = paged.map((path) => ({ path, message: 'Is for pages of JSON: the CSV has all' }));
+    const errors = paged.map((path) => ({ path, message: 'Is for pages of JSON: the CSV has all receipts' }));
     throw new ServiceError('invalid-request', `The CSV has no pages: leave out ${paged.join(' and ')}.`, { errors });
   }
   const chunks = ctx.exportPlaces.during(scope.tenant, receiptsCsv(ctx, scope, filter, { namesUnreadable }));

@@ -28,13 +28,14 @@ import {
   restrictionBody,
 } from '../schemas.ts';
 
-const A_PAGE = 'One page; `nextCursor` is null on the last.';
+const A_PAGE = 'One page. `nextCursor` is null on the last page.';
 export const PAGE = { description: A_PAGE, schema: recordingList };
 
 export const readOne = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {
   operationId: 'getRecording',
-  summary: 'See a recording',
-  description: 'Its description, without a link to play it. After its deletion: 410 with the `receipt`.',
+  summary: 'Get a recording',
+  description:
+    'Returns the description of the recording, without a playback link. `deleteBy` is the deadline; a sweep may delete the recording from `deletableFrom` on. After the deletion: 410 with the `receipt`.',
   scopes: ['recordings:review'],
   success: { description: 'The recording.', schema: recording },
   problems: [...OF_LIVE_RECORDING],
@@ -47,6 +48,7 @@ function listAt(path: ListPath, operationId: string, summary: string): Operation
   return operation('get', path, {
     operationId,
     summary,
+    description: 'Includes uploads in progress. An unknown exam or attempt is not an error: the list is empty.',
     scopes: ['recordings:review'],
     query: listQuery,
     keepsToParticipant: true,
@@ -71,10 +73,10 @@ export function pageOf(query: z.output<typeof listQuery>): ListQuery {
 
 export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/playback-links', {
   operationId: 'createPlaybackLink',
-  summary: 'Get a link to play a recording',
+  summary: 'Create a playback link',
   description:
-    'The link is valid for minutes, never beyond the deadline, and is written to the audit trail before it is returned. ' +
-    'Each call makes another.',
+    'The link is valid for minutes and never beyond the deadline. It is recorded in the audit trail before it is ' +
+    'returned. Each call creates a new link.',
   scopes: ['recordings:review'],
   handsOut: true,
   perDay: LINKS,
@@ -88,9 +90,10 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'eraseRecording',
   summary: 'Delete a recording now',
   description:
-    'With the scope `privacy:manage` for any reason. With `recordings:upload`, on a token that is bound to the attempt, ' +
-    'for `consent-withdrawn` only: consent can be withdrawn at any time, in the middle of an upload too. Of a restricted ' +
-    'recording the privacy desk decides: without `privacy:manage` the answer is 423, and the request is in the access log.',
+    'The scope `privacy:manage` allows any reason. The scope `recordings:upload`, on a token bound to the attempt, allows ' +
+    'only `consent-withdrawn`: a participant can withdraw consent at any time, also during an upload. Only the privacy desk ' +
+    'can delete a restricted recording: without `privacy:manage` the response is 423, and the request is recorded in the ' +
+    'access log.',
   scopes: ['privacy:manage', 'recordings:upload'],
   perDay: DELETIONS,
   query: eraseQuery,
@@ -120,9 +123,9 @@ export const restrict = operation('put', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'restrictRecording',
   summary: 'Restrict the processing of a recording',
   description:
-    'Playback is refused (423) while it is restricted; earlier links are valid for minutes at most. The recording is ' +
-    'kept, and its deadline does not change: it is deleted on time. Safe to repeat: the first reason is kept, each call ' +
-    'is in the audit trail.',
+    'While a recording is restricted, playback is refused with 423. Links issued earlier expire within minutes. The ' +
+    'deadline does not change: the recording is still deleted on time. Safe to repeat: the first reason is kept, and each ' +
+    'call is recorded in the audit trail.',
   scopes: ['privacy:manage'],
   perDay: RESTRICTIONS,
   body: { schema: restrictionBody },
@@ -152,11 +155,10 @@ export const lift = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/rec
 
 export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/access-log', {
   operationId: 'getAccessLog',
-  summary: 'See who was given access to a recording, and why',
+  summary: 'Get the access log of a recording',
   description:
-    'Every link that was issued or refused, exports, restrictions, who requested a deletion, and who was refused one; ' +
-    'oldest first. After the deletion of the recording too, for as long as its receipt is kept, also where somebody has ' +
-    'removed the receipt.',
+    'Playback links issued and refused, exports, restrictions, and deletions requested and refused, oldest first. The ' +
+    'access log stays readable after the deletion for as long as receipts are kept, even if the receipt itself was removed.',
   scopes: ['privacy:manage'],
   query: pageQuery,
   success: { description: A_PAGE, schema: accessLogPage },
@@ -165,10 +167,11 @@ export const accessLog = operation('get', '/v1/exams/{exam}/attempts/{attempt}/r
 
 export const explain = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/explanation', {
   operationId: 'explainRecording',
-  summary: 'See why a recording is still held, or gone, and what happens next',
+  summary: 'Explain why a recording is held or gone',
   description:
-    'Which rule set its deadline, what is known of it and from where, what leads a sweep to it, and until when its receipt ' +
-    'is kept: codes for programs, with a sentence for each. After its deletion too, for as long as its receipt is kept.',
+    'Which rule set the deadline, what is known and from which source, what happens next, and until when the receipt is ' +
+    'kept. Each statement has a code for programs and a sentence for people. Available after the deletion for as long as ' +
+    'the receipt is kept.',
   scopes: ['privacy:manage'],
   success: {
     description: 'The explanation.',

@@ -9,14 +9,14 @@ const HTML = 'text/html';
 
 export const reportOfTenant = operation('get', '/v1/report', {
   operationId: 'getReport',
-  summary: 'See whether everything was deleted in time, and what is held until when',
+  summary: 'Get the report for auditors',
   description:
-    'For an auditor: a verdict and what it rests on, what was recorded and deleted in the period, deletions on request and ' +
-    'late ones, what is still held and until when, what was compared and what not, and how to check it. It never says yes ' +
-    'over something that it has not read. Without `from` and `to` it also compares the receipts with their log, so that a ' +
-    'missing one is counted; over a part of that time only the proof shows it. `Accept: text/html`: the same as one page ' +
-    'to print. It reads every held recording and every receipt of the period, so it may take minutes; the command ' +
-    '`report` has no limit of time.',
+    'Answers whether everything was deleted on time: a verdict with its reasons, what was recorded and deleted in the ' +
+    'period, deletions on request, late deletions, what is still held and until when, what was and was not compared, and ' +
+    'how to check the result. The verdict is never "yes" if something could not be read.\n\n' +
+    'Without `from` and `to` the report also compares the receipts with the log and counts missing ones. For a shorter ' +
+    'period only the proof shows them. With `Accept: text/html` the response is a page to print. The call reads every held ' +
+    'recording and every receipt of the period, which may take minutes. The command `report` has no time limit.',
   scopes: ['privacy:manage'],
   isOfTenant: true,
   query: reportQuery,

@@ -29,8 +29,8 @@ import {
 
 export const settings = operation('get', '/v1/upload-settings', {
   operationId: 'getUploadSettings',
-  summary: 'See how recordings are uploaded',
-  description: 'For clients that cut a file into parts before they start a recording. Costs no store request.',
+  summary: 'Get the upload settings',
+  description: 'For clients that split a file into parts before they start a recording. Makes no request to the store.',
   scopes: ['recordings:upload'],
   success: { description: 'The settings.', schema: uploadSettings },
   async handle({ ctx: { uploads } }) {
@@ -43,8 +43,9 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
   operationId: 'createRecording',
   summary: 'Start a recording',
   description:
-    'Opens an upload and returns the URLs of its first parts. The participant must have agreed: `consent` says when, ' +
-    'and to which policy. Each call starts another recording, unless it repeats an earlier `Idempotency-Key`.',
+    'Opens an upload and returns the URLs of its first parts. The participant must have agreed: `consent` says when, and ' +
+    'to which version of the privacy policy. Each call starts a new recording, unless it repeats an earlier ' +
+    '`Idempotency-Key`.',
   scopes: ['recordings:upload'],
   handsOut: true,
   perDay: CREATIONS,
@@ -53,7 +54,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
   body: { schema: createRecordingBody, precheck: refuseWithoutConsent },
   success: {
     status: 201,
-    description: 'The recording, and where to send its first parts.',
+    description: 'The new recording, and where to send its first parts.',
     schema: createdRecording,
     example: (created) => ({
       ...created,
@@ -98,7 +99,7 @@ function refuseWithoutConsent(body: unknown): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
   if ('consent' in body && body.consent !== null) return;
   throw new ServiceError('consent-missing', 'A recording needs the consent of the participant.', {
-    errors: [{ path: 'consent', message: 'Must say when consent was given, and to which policy' }],
+    errors: [{ path: 'consent', message: 'Must say when consent was given and to which policy version' }],
   });
 }
 
@@ -109,12 +110,12 @@ export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'presignParts',
   summary: 'Get URLs for more parts',
   description:
-    'Every part but the last has exactly `partSizeBytes`. Each URL takes a part of exactly the size that was named, ' +
-    'until it expires or the upload ends. Safe to repeat: a part that is sent again replaces the one before.',
+    'Every part except the last has exactly `partSizeBytes` bytes. Each URL accepts one part of exactly the requested size, ' +
+    'until the URL expires or the upload ends. Safe to repeat: sending a part again replaces it.',
   scopes: ['recordings:upload'],
   handsOut: true,
   body: { schema: presignPartsBody, limitBytes: PARTS_BODY_BYTES },
-  success: { description: 'One URL for each part that was named.', schema: signedParts },
+  success: { description: 'One URL for each requested part.', schema: signedParts },
   problems: [...OF_LIVE_RECORDING, 'part-too-large', 'part-number-too-large', 'recording-stored', 'uploads-proxied'],
   handle: async ({ ctx, ref, body }) => ({ parts: await presignParts(ctx, ref, body.parts) }),
 });
@@ -126,13 +127,13 @@ export const putPart = operation(
     operationId: 'putPart',
     summary: 'Send a part through the service',
     description:
-      'For a client that cannot reach the store. The body is the bytes of the part as they are; they are streamed to the ' +
-      'store, which keeps all of them or none. Parts that were sent so and to part URLs are parts of one upload. Safe to ' +
-      'repeat: a part that is sent again replaces the one before.',
+      'For clients that cannot reach the store. The body is the raw bytes of the part. The service streams them to the ' +
+      'store, which keeps the whole part or nothing. An upload may mix parts sent this way and parts sent to part URLs. ' +
+      'Safe to repeat: sending a part again replaces it.',
     scopes: ['recordings:upload'],
     handsOut: true,
     takesPart: true,
-    success: { description: 'The part, as the store has it.', schema: uploadedPart },
+    success: { description: 'The part, as stored.', schema: uploadedPart },
     problems: [
       ...OF_LIVE_RECORDING,
       'invalid-request',
@@ -159,10 +160,10 @@ export const putPart = operation(
 
 export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/parts', {
   operationId: 'listParts',
-  summary: 'See which parts have arrived',
-  description: 'What the store has, to resume an upload after a crash or a lost connection.',
+  summary: 'List the stored parts',
+  description: 'Use it to resume an upload after a crash or a lost connection.',
   scopes: ['recordings:upload'],
-  success: { description: 'The parts, in order of their numbers.', schema: uploadedParts },
+  success: { description: 'The parts, ordered by number.', schema: uploadedParts },
   problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
   handle: async ({ ctx, ref }) => ({ parts: await listUploadedParts(ctx, ref) }),
 });
@@ -185,10 +186,10 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   operationId: 'completeRecording',
   summary: 'Complete a recording',
   description:
-    'Makes the parts one recording. The body is optional: `parts` are checked against what the store has, `timeline` is ' +
-    'kept with the recording. Safe to repeat: the response is the same. `container` says what the content is, whatever ' +
-    'was announced. An upload that is certainly no recording is deleted: 422 `not-a-recording`; where it is restricted, the privacy desk ' +
-    'decides about it: 423.',
+    'Combines the parts into one recording. The body is optional: `parts` are checked against the parts in the store, and ' +
+    '`timeline` is stored with the recording. Safe to repeat: the response is the same. `container` is detected from the ' +
+    'content, whatever type was announced. An upload that is certainly not a recording is deleted with 422 ' +
+    '`not-a-recording`. If it is restricted, the response is 423 and the privacy desk decides.',
   scopes: ['recordings:upload'],
   perDay: COMPLETIONS,
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
@@ -200,8 +201,8 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
 
 export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/abort', {
   operationId: 'abortRecording',
-  summary: 'Give up an upload',
-  description: 'The parts that had arrived are deleted, unless the recording is restricted. Safe to repeat.',
+  summary: 'Abort an upload',
+  description: 'Deletes the stored parts, unless the recording is restricted. Safe to repeat.',
   scopes: ['recordings:upload'],
   perDay: DELETIONS,
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
@@ -220,9 +221,9 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
   operationId: 'uploadContent',
   summary: 'Upload a whole recording through the service',
   description:
-    'The field `file` of a form is streamed to the store as it arrives, and completed at its end. For small files: a ' +
-    'request may have at most `MAX_CONTENT_BYTES`, and a line that breaks has it begin anew. Safe to repeat: what ' +
-    'an earlier attempt left is replaced; after `recording-stored`, `…/complete` returns the recording.',
+    'For small files. The service streams the form field `file` to the store and then completes the recording. A request ' +
+    'may have at most `MAX_CONTENT_BYTES` bytes. If the connection breaks, start again: the new request replaces what the ' +
+    'earlier one left. If the response is 409 `recording-stored`, call `…/complete` to get the recording.',
   scopes: ['recordings:upload'],
   handsOut: true,
   takesFile: true,
