@@ -76,7 +76,7 @@ test('on a store with holes doctor exits with 1 and prints no secret, and serve 
   expect(await (await installation.start()).stop('SIGTERM')).toBe(0);
   holed.holes = { cannotAbort: true };
   const unfit = installation.launch();
-  expect(await readiness('cannot')).toBe('the store lacks a required feature: AbortMultipartUpload (NotImplemented)');
+  expect(await readiness('lacks')).toBe('the store lacks a required feature: AbortMultipartUpload (NotImplemented)');
   await expect(installation.create()).rejects.toThrow('AbortMultipartUpload');
   expect(unfit.output()).toContain('temporary objects of the self-test could not be removed');
   expect(await unfit.stop('SIGTERM')).toBe(0);
@@ -88,7 +88,7 @@ test('while the store is down doctor exits with 2, because nothing is known of t
   expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
   const waiting = installation.launch();
   const closed = once(waiting.process, 'close');
-  await readiness('does not answer');
+  await readiness('does not respond');
   expect(waiting.output()).toContain('the self-test is waiting for the store');
   holed.holes = { locks: true };
   expect(await closed).toEqual([1, null]);
