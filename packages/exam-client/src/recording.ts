@@ -435,6 +435,11 @@ export class LocalRecording implements Recording {
     this.review();
   }
 
+  /** The network was lost, or is back. */
+  noteNetwork(): void {
+    if (this.#isOpen) this.#waitingChanged();
+  }
+
   /** The row is what a later visit knows of this visit's clock. */
   noteClock(): void {
     if (this.#isOpen && !this.isLeftover) this.#putRow();

@@ -14,10 +14,14 @@ export class Waits {
     this.#onChange = onChange;
   }
 
-  /** Why the call that has waited for the longest waits; null when none does. */
+  /**
+   * `offline` while the browser has no network, whether or not a call runs; otherwise why the call that has waited for the
+   * longest waits. Null when none does.
+   */
   get reason(): WaitingReason | null {
-    for (const reason of this.#reasons.values()) return reason;
-    return null;
+    if (navigator.onLine === false) return 'offline';
+    // A call that failed offline is repeated as soon as the network is back.
+    return [...this.#reasons.values()].find((reason) => reason !== 'offline') ?? null;
   }
 
   set(call: object, reason: WaitingReason): void {
@@ -61,8 +65,7 @@ export async function untilAvailable<Result>(
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Unavailable)) throw error;
-        const isOffline = navigator.onLine === false && error.reason === 'unreachable';
-        waits.set(call, isOffline ? 'offline' : error.reason);
+        waits.set(call, navigator.onLine === false ? 'offline' : error.reason);
         await pauseOrOnline(Math.max(error.afterMs, pauseMs(attempt, Math.random())), signal);
       }
     }

@@ -92,6 +92,9 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     options.signal?.addEventListener('abort', () => this.#over.abort(), { once: true });
     if (options.signal?.aborted) this.#over.abort();
     this.#over.signal.addEventListener('abort', () => clearInterval(this.#timer));
+    for (const name of ['online', 'offline']) {
+      globalThis.addEventListener(name, () => this.#noteNetwork(), { signal: this.#over.signal });
+    }
     this.#adopted = this.#adoptLeftovers().catch(() => {});
   }
 
@@ -283,6 +286,10 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   #noteClock(): void {
     for (const recording of this.#recordings) recording.noteClock();
+  }
+
+  #noteNetwork(): void {
+    for (const recording of this.#recordings) recording.noteNetwork();
   }
 
   /** Did the computer sleep, or was its clock set? Only the service's clock tells. */

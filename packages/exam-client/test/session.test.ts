@@ -20,9 +20,15 @@ let continued: string[];
 beforeEach(async () => {
   line = await openLine();
   attempt = newAttempt();
+  session = openSession();
+  continued = [];
+  session.addEventListener('continued', ({ detail }) => continued.push(detail.code));
+});
+
+function openSession(): ExamSession {
   const abort = new AbortController();
   afterThisTest(() => abort.abort());
-  session = startSession({
+  return startSession({
     service: line.api.url,
     exam: 'math',
     attempt,
@@ -32,9 +38,7 @@ beforeEach(async () => {
     signal: abort.signal,
     memoryLimitBytes: 1000 * MIB,
   });
-  continued = [];
-  session.addEventListener('continued', ({ detail }) => continued.push(detail.code));
-});
+}
 
 async function recordings(): Promise<ServiceRecording[]> {
   const { body } = (await line.api.call('get', `/v1/exams/math/attempts/${attempt}/recordings`)) as Answer<{
@@ -165,4 +169,29 @@ test('a source that gives nothing is a problem that ends with its first bytes', 
   made[0]?.give(concat([...syntheticWebm({ seconds: 1, bytesPerSecond: 50_000 })]));
   await until(() => !session.problems.includes('no-bytes'));
   expect(events.filter((event) => event.startsWith('no-bytes'))).toEqual(['no-bytes false', 'no-bytes true']);
+});
+
+test('a network that is lost while nothing is sent is a problem at once, and until it is back', async () => {
+  const window = new EventTarget();
+  const isOnline = Object.getOwnPropertyDescriptor(navigator, 'onLine');
+  afterThisTest(() =>
+    isOnline ? Object.defineProperty(navigator, 'onLine', isOnline) : delete (navigator as { onLine?: boolean }).onLine,
+  );
+  const turn = (name: 'online' | 'offline') => {
+    Object.defineProperty(navigator, 'onLine', { value: name === 'online', configurable: true });
+    window.dispatchEvent(new Event(name));
+  };
+  Object.assign(globalThis, { addEventListener: window.addEventListener.bind(window) });
+  const { made, stream } = installRecorders();
+  session = openSession();
+  session.record('webcam', stream);
+  await until(() => made[0]?.state === 'recording');
+  await until(() => session.recordings[0]?.recordingId !== undefined);
+  const told: string[] = [];
+  session.addEventListener('problem', ({ detail }) => told.push(`${detail.problem} ${detail.isOver}`));
+  session.addEventListener('progress', () => told.push(`waiting ${session.progress.waiting}`));
+  turn('offline');
+  expect(told).toEqual(['waiting offline', 'offline false']);
+  turn('online');
+  expect(told.slice(2)).toEqual(['waiting null', 'offline true']);
 });
