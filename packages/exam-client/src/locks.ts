@@ -6,19 +6,25 @@ const ALIVE_FOR_MS = 60_000;
 
 /**
  * Runs `task` once no other tab has the lock; the browser releases the locks of a closed tab. Where Web Locks are missing,
- * waits until the recording has stopped growing.
+ * waits until the recording has stopped growing. Calls `onHeld` when it has to wait.
  */
 export async function whenFree(
   key: string,
   lastOffset: () => Promise<number | undefined>,
   signal: AbortSignal,
+  onHeld: () => void,
   task: () => Promise<void>,
 ): Promise<void> {
-  if (navigator.locks) return navigator.locks.request(PREFIX + key, { signal }, task);
+  if (navigator.locks) {
+    if (await ifFree(key, task)) return;
+    onHeld();
+    return navigator.locks.request(PREFIX + key, { signal }, task);
+  }
   for (let before: number | undefined = -1; !signal.aborted; ) {
     const last = await lastOffset();
     if (last === before) return task();
     before = last;
+    onHeld();
     await new Promise((resolve) => setTimeout(resolve, ALIVE_FOR_MS));
   }
 }

@@ -312,11 +312,19 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const rows = await untilAvailable(() => this.#local.rows(), options);
     const own = new Set(this.#recordings.map(({ key }) => key));
     const left = rows.filter((row) => this.#isOfAttempt(row) && row.state !== 'stored' && !own.has(row.key));
-    for (const { key } of left) {
-      const lastOffset = () => untilAvailable(() => this.#local.lastOffset(key), options);
-      void whenFree(key, lastOffset, this.#over.signal, () => this.#adopt(key)).catch(() => {});
-    }
     void this.#forgetStored(rows);
+    await Promise.all(left.map(({ key }) => this.#adoptWhenFree(key)));
+  }
+
+  /** Resolves when it is among the recordings, need not be, or belongs to another tab that is still open. */
+  #adoptWhenFree(key: string): Promise<void> {
+    const options = { signal: this.#over.signal, waits: this.#waits };
+    const lastOffset = () => untilAvailable(() => this.#local.lastOffset(key), options);
+    return new Promise((known) => {
+      void whenFree(key, lastOffset, this.#over.signal, known, () => this.#adopt(key, known))
+        .catch(() => {})
+        .finally(known);
+    });
   }
 
   async #forgetStored(rows: readonly RecordingRow[]): Promise<void> {
@@ -331,16 +339,21 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     }
   }
 
-  async #adopt(key: string): Promise<void> {
+  async #adopt(key: string, known: () => void): Promise<void> {
     const options = { signal: this.#over.signal, waits: this.#waits };
     const [row, lastOffset] = await untilAvailable(
       async () => [await this.#local.row(key), await this.#local.lastOffset(key)] as const,
       options,
     );
-    if (row?.state === 'withdrawn') return this.#delete(row);
+    if (row?.state === 'withdrawn') {
+      known();
+      return this.#delete(row);
+    }
     if (row?.state !== 'open' || this.#isWithdrawn) return;
     if (!row.recordingId && !row.isRequested && lastOffset === undefined) return this.#local.remove(key);
-    await this.#open(row).stored.catch(() => {});
+    const { stored } = this.#open(row);
+    known();
+    await stored.catch(() => {});
   }
 
   /** Deletes what the service has of it, then the row. @throws ClientError `recording-restricted`, which ends it too */
