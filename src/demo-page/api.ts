@@ -62,9 +62,10 @@ export class Attempt {
     return (answer as { token: string }).token;
   }
 
+  /** Oldest first, those that are still being uploaded too. */
   async recordings(): Promise<StoredView[]> {
     const { items } = (await this.#call('reviewer', 'GET', '/recordings')) as { items: StoredView[] };
-    return items.filter(({ state }) => state === 'stored').sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
+    return items.sort((a, b) => (a.recordingId < b.recordingId ? -1 : 1));
   }
 
   async playbackUrl(recordingId: string): Promise<string> {
@@ -72,19 +73,20 @@ export class Attempt {
     return (link as { url: string }).url;
   }
 
-  async assess(): Promise<{ deleteBy: string }> {
-    const body = { completedAt: new Date().toISOString() };
-    return (await this.#call('assessment-system', 'PUT', '/assessment', body)) as { deleteBy: string };
+  async assess(): Promise<void> {
+    await this.#call('assessment-system', 'PUT', '/assessment', { completedAt: new Date().toISOString() });
   }
 
-  async erase(recordingId: string): Promise<Receipt> {
-    return (await this.#call('privacy-desk', 'DELETE', `/recordings/${recordingId}?reason=erasure`)) as Receipt;
+  async erase(recordingId: string): Promise<void> {
+    await this.#call('privacy-desk', 'DELETE', `/recordings/${recordingId}?reason=erasure`);
   }
 
-  /** The status of reading a recording. */
-  async statusOf(recordingId: string): Promise<number> {
+  /** Reads a deleted recording; the receipt is undefined where there never was such a recording. */
+  async receipt(recordingId: string): Promise<{ status: number; receipt: Receipt | undefined }> {
     const authorization = `Bearer ${await this.token('reviewer')}`;
-    return (await fetch(`${this.#path}/recordings/${recordingId}`, { headers: { authorization } })).status;
+    const answer = await respond(`${this.#path}/recordings/${recordingId}`, { headers: { authorization } });
+    const { receipt } = (await answer.json().catch(() => ({}))) as { receipt?: Receipt };
+    return { status: answer.status, receipt };
   }
 
   async #call(role: Role, method: string, path: string, body?: object): Promise<unknown> {
@@ -94,9 +96,15 @@ export class Attempt {
 }
 
 async function send(path: string, init?: RequestInit): Promise<unknown> {
-  const answer = await fetch(path, init).catch(() => undefined);
-  if (!answer || answer.status >= 500) throw new CallFailed(undefined);
+  const answer = await respond(path, init);
   const body = (await answer.json().catch(() => ({}))) as { detail?: string };
   if (!answer.ok) throw new CallFailed(body.detail ?? String(answer.status));
   return body;
+}
+
+/** @throws CallFailed */
+async function respond(path: string, init?: RequestInit): Promise<Response> {
+  const answer = await fetch(path, init).catch(() => undefined);
+  if (!answer || answer.status >= 500) throw new CallFailed(undefined);
+  return answer;
 }

@@ -1,68 +1,62 @@
-// The page at /demo: from consent to receipt, one step after the other.
-import { Attempt, readSettings } from './api.ts';
-import { showDeletion } from './deletion.ts';
-import { byId, goTo, onClick, showProblem, whileBusy } from './page.ts';
-import { record } from './record.ts';
-import { showReview } from './review.ts';
-import { clearText, LANGUAGES, type Language, setLanguage, showAllTexts, showText } from './texts.ts';
-
-/** Kept for the life of the tab: after a reload the same attempt continues. */
-const ATTEMPT = 'demo-attempt';
+// The page at /demo: from consent to receipt, and back to where it was after a reload.
+import { prepareCheck } from './check.ts';
+import { prepareConsent } from './consent.ts';
+import { prepareDeadline } from './deadline.ts';
+import { watchRequests } from './engineers.ts';
+import { journey, keepJourney } from './journey.ts';
+import { byId, showAddressed, showError } from './page.ts';
+import { prepareReceipts } from './receipts.ts';
+import { finishRecording, prepareRecord } from './record.ts';
+import { prepareReview } from './review.ts';
+import { LANGUAGES, type Language, setLanguage, showAllTexts } from './texts.ts';
 
 showAllTexts();
-const languageButtons = [...document.querySelectorAll<HTMLButtonElement>('[data-language]')];
-const markLanguage = () => {
-  for (const button of languageButtons) button.ariaPressed = String(button.lang === document.documentElement.lang);
-};
-markLanguage();
-for (const button of languageButtons) {
-  button.addEventListener('click', () => {
-    if (Object.hasOwn(LANGUAGES, button.lang)) setLanguage(button.lang as Language);
-    markLanguage();
-  });
-}
+watchRequests();
+prepareLanguages();
+byId('skip', HTMLElement).addEventListener('click', (event) => {
+  // The fragment of the address is the view.
+  event.preventDefault();
+  byId('main', HTMLElement).focus();
+});
 
-for (const button of document.querySelectorAll('.again')) {
-  button.addEventListener('click', () => {
-    sessionStorage.removeItem(ATTEMPT);
-    location.reload();
-  });
-}
-
-if (isSecureContext) askConsent();
+if (isSecureContext) void openPage().catch(showError);
 else {
-  const address = `http://localhost:${location.port}/demo`;
-  showProblem((texts) => texts.insecure(address));
+  const { pathname, port } = location;
+  const link = byId('secure', HTMLAnchorElement);
+  link.href = `http://localhost:${port}${pathname}`;
+  link.textContent = link.href;
+  byId('insecure', HTMLElement).hidden = false;
 }
 
-function askConsent(): void {
-  const kept = sessionStorage.getItem(ATTEMPT);
-  byId('left-over', HTMLElement).hidden = kept === null;
-  const id = kept ?? `try-${crypto.randomUUID()}`;
-  const agree = byId('agree', HTMLInputElement);
-  const error = byId('consent-error', HTMLElement);
-  goTo('consent');
-  agree.addEventListener('change', () => agree.checked && clearText(error));
-  const form = byId('consent-form', HTMLFormElement);
-  const next = byId('consent-next', HTMLButtonElement);
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    agree.ariaInvalid = String(!agree.checked);
-    if (agree.checked) {
-      void whileBusy(next, () => sitExam(id, new Date().toISOString()));
-      return;
-    }
-    showText(error, (texts) => texts.consentMissing);
-    agree.focus();
-  });
+async function openPage(): Promise<void> {
+  for (const prepare of [
+    prepareConsent,
+    prepareCheck,
+    prepareRecord,
+    prepareReview,
+    prepareDeadline,
+    prepareReceipts,
+  ]) {
+    prepare();
+  }
+  addEventListener('popstate', () => void showAddressed());
+  if (journey.stage !== 'record') return showAddressed();
+  if (journey.isFinished) return finishRecording();
+  // The devices were let go with the page.
+  keepJourney({ stage: 'check' });
+  await showAddressed();
 }
 
-async function sitExam(attemptId: string, consentGivenAt: string): Promise<void> {
-  const { exam, deleteLeadMs } = await readSettings();
-  const attempt = new Attempt(exam, attemptId);
-  const outcome = await record(attempt, consentGivenAt, () => sessionStorage.setItem(ATTEMPT, attemptId));
-  sessionStorage.removeItem(ATTEMPT);
-  if (outcome === 'withdrawn') return goTo('withdrawn');
-  const watched = await showReview(attempt);
-  onClick('assess', async () => showDeletion(attempt, await attempt.assess(), watched, deleteLeadMs));
+function prepareLanguages(): void {
+  const buttons = [...document.querySelectorAll<HTMLButtonElement>('[data-language]')];
+  const mark = () => {
+    for (const button of buttons) button.ariaPressed = String(button.lang === document.documentElement.lang);
+  };
+  mark();
+  for (const button of buttons) {
+    button.addEventListener('click', () => {
+      if (Object.hasOwn(LANGUAGES, button.lang)) setLanguage(button.lang as Language);
+      mark();
+    });
+  }
 }

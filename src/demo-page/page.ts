@@ -1,11 +1,32 @@
-// Shared by all steps: the elements of the page, the step that is shown, and the display of problems.
+// Shared by all views: the elements of the page, the view that is shown, questions, and the display of problems.
 import { CallFailed } from './api.ts';
-import { clearText, showText, type Text } from './texts.ts';
+import { describeStep } from './engineers.ts';
+import { isVisitable, journey, keepJourney, type View } from './journey.ts';
+import { clearText, showText, type Text, withText } from './texts.ts';
+import { inDigits } from './words.ts';
 
-export type Section = 'consent' | 'sources' | 'record' | 'review' | 'deletion' | 'receipt' | 'withdrawn';
+type Step = 'consent' | 'record' | 'review' | 'deletion' | 'receipt';
 
-/** The index of a section among the steps. */
-const STEP_OF: Partial<Record<Section, string>> = { sources: 'record' };
+const STEPS: Record<Step, Text> = {
+  consent: (texts) => texts.stepConsent,
+  record: (texts) => texts.stepRecord,
+  review: (texts) => texts.stepReview,
+  deletion: (texts) => texts.stepDeletion,
+  receipt: (texts) => texts.stepReceipt,
+};
+const STEP_OF: Record<View, Step> = {
+  consent: 'consent',
+  declined: 'consent',
+  check: 'record',
+  record: 'record',
+  review: 'review',
+  deletion: 'deletion',
+  receipt: 'receipt',
+  withdrawn: 'receipt',
+};
+
+/** What each view does whenever it is shown. */
+const onShow = new Map<View, () => Promise<void> | void>();
 
 /** @throws Error when the HTML has no such element */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
@@ -14,17 +35,89 @@ export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind)
   throw new Error(`no ${kind.name} #${id}`);
 }
 
-/** Shows one section alone, and moves the focus to its heading. */
-export function goTo(name: Section): void {
+export function whenShown(view: View, act: () => Promise<void> | void): void {
+  onShow.set(view, act);
+}
+
+/** A new stage: what was before can be visited only as far as it still means something. */
+export async function advanceTo(stage: View): Promise<void> {
+  keepJourney({ stage, past: [...(journey.past ?? []), journey.stage] });
+  history.pushState(null, '', `#/${stage}`);
+  await show(stage);
+}
+
+/** Shows what the address names, as far as it can be visited; otherwise the stage. */
+export async function showAddressed(): Promise<void> {
+  const wanted = location.hash.slice(2);
+  const view = isVisitable(wanted) ? wanted : journey.stage;
+  if (wanted !== view) history.replaceState(null, '', `#/${view}`);
+  await show(view);
+}
+
+/** Counts what is shown, so that a view that was slow to load does not replace a later one. */
+let shown = 0;
+
+async function show(view: View): Promise<void> {
+  const own = ++shown;
   clearText(byId('problem', HTMLElement));
-  for (const section of document.querySelectorAll('main > section'))
-    section.toggleAttribute('hidden', section.id !== name);
-  for (const step of document.querySelectorAll<HTMLElement>('#steps li')) {
-    if (step.dataset.step === (STEP_OF[name] ?? name)) step.setAttribute('aria-current', 'step');
-    else step.removeAttribute('aria-current');
+  try {
+    await onShow.get(view)?.();
+  } catch (error) {
+    showError(error);
   }
-  document.querySelector<HTMLElement>(`#${name} h2`)?.focus();
+  if (own !== shown) return;
+  for (const section of document.querySelectorAll('main > section'))
+    section.toggleAttribute('hidden', section.id !== view);
+  document.body.dataset.view = view;
+  showSteps(view);
+  describeStep(view);
+  document.querySelector<HTMLElement>(`#${view} h1`)?.focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+/** The steps that can be visited are links. */
+function showSteps(view: View): void {
+  const names = Object.keys(STEPS) as Step[];
+  const current = STEP_OF[view];
+  showText(byId('where', HTMLElement), (texts) =>
+    texts.where(inDigits(names.indexOf(current) + 1), inDigits(names.length), STEPS[current](texts)),
+  );
+  for (const item of document.querySelectorAll<HTMLElement>('#steps li')) {
+    const step = item.dataset.step as Step;
+    const target = [journey.stage, step].find((each) => STEP_OF[each] === step && each !== view && isVisitable(each));
+    const label = withText(target === undefined ? 'span' : 'a', STEPS[step]);
+    if (target !== undefined) label.setAttribute('href', `#/${target}`);
+    item.replaceChildren(label);
+    const isPast = step !== STEP_OF[journey.stage] && journey.past?.some((each) => STEP_OF[each] === step);
+    item.classList.toggle('past', isPast === true);
+    if (step === current) item.setAttribute('aria-current', 'step');
+    else item.removeAttribute('aria-current');
+  }
+}
+
+export interface Question {
+  readonly title: Text;
+  readonly text: Text;
+  readonly yes: Text;
+  readonly no: Text;
+}
+
+/** Before what cannot be undone: the safe answer has the focus, and Escape gives it. */
+export function ask({ title, text, yes, no }: Question): Promise<boolean> {
+  const dialog = byId('question', HTMLDialogElement);
+  const [accept, refuse] = [byId('question-yes', HTMLButtonElement), byId('question-no', HTMLButtonElement)];
+  showText(byId('question-title', HTMLElement), title);
+  showText(byId('question-text', HTMLElement), text);
+  showText(accept, yes);
+  showText(refuse, no);
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+    accept.onclick = () => dialog.close('yes');
+    refuse.onclick = () => dialog.close('no');
+    dialog.returnValue = '';
+    dialog.showModal();
+    refuse.focus();
+  });
 }
 
 export function showProblem(text: Text): void {
@@ -62,4 +155,15 @@ export function showError(error: unknown): void {
 
 export function kindText(kind: 'webcam' | 'screen' | 'audio'): Text {
   return (texts) => ({ webcam: texts.camera, screen: texts.screen, audio: texts.audio })[kind];
+}
+
+/** An icon of the sprite in index.html. */
+export function icon(name: string): SVGSVGElement {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  svg.append(use);
+  return svg;
 }

@@ -1,216 +1,344 @@
-// The candidate's steps: choose the sources, record and upload, finish or withdraw.
-import {
-  type ExamSession,
-  type Recording,
-  type RecordingProblem,
-  startSession,
+// While it records, and while the rest is sent: what is recorded, whether it is safe, and whether the page may be closed.
+import type {
+  ExamSession,
+  Recording,
+  RecordingProblem,
+  RecordingState,
+  WaitingReason,
 } from '@proctoring-recordings/exam-client';
-import type { Attempt } from './api.ts';
-import { byId, goTo, kindText, onClick, showError, whileBusy } from './page.ts';
-import { type Choice, type OpenedSource, openChosen, type SourceKind } from './sources.ts';
+import { openSession, withdrawConsent } from './candidate.ts';
+import { CONTROLLER } from './controller.ts';
+import { journey, keepJourney } from './journey.ts';
+import { showLevel, watchLevel } from './level.ts';
+import { advanceTo, byId, icon, kindText, onClick, showAddressed, showError } from './page.ts';
+import { closeSource, type OpenedSource, surfaceText } from './sources.ts';
 import { showText, type Text, withText } from './texts.ts';
 import { inBytes, inSeconds, onClock } from './words.ts';
 
 /** Fills a part every half minute, so that progress is visible. */
 const VIDEO_BITS_PER_SECOND = 1_500_000;
 const TICK_MS = 500;
-const POLICY_VERSION = '1';
+const BACK_SHOWN_MS = 10_000;
 
-const PROBLEMS: Record<RecordingProblem, Text> = {
-  offline: (texts) => texts.waitingOffline,
-  unreachable: (texts) => texts.waitingUnreachable,
-  unauthorized: (texts) => texts.waitingUnauthorized,
-  storage: (texts) => texts.waitingStorage,
-  'no-bytes': (texts) => texts.noBytes,
-  muted: (texts) => texts.muted,
-  'source-ended': (texts) => texts.sourceEnded,
-  'source-failed': (texts) => texts.sourceFailed,
-  'storage-unavailable': (texts) => texts.storageWarning,
-  'storage-full': (texts) => texts.storageWarning,
-  failed: (texts) => texts.recordingFailed,
-};
+type Phase = 'recording' | 'sending' | 'ended' | 'withdrawing';
 
-type Sources = ReadonlyMap<SourceKind, OpenedSource>;
+let sources: readonly OpenedSource[] = [];
+let isWithdrawing = false;
+let isCameraOff = false;
+let beganMs = performance.now();
+let recordedSeconds = 0;
+let stopMeter: (() => void) | undefined;
+let onTick: () => void = () => {};
 
-/** Resolves when all is stored, or erased because consent was withdrawn. */
-export async function record(attempt: Attempt, givenAt: string, onBegin: () => void): Promise<'stored' | 'withdrawn'> {
-  const sources = await chooseSources();
-  onBegin();
-  const session = startSession({
-    service: location.origin,
-    exam: attempt.exam,
-    attempt: attempt.id,
-    participantId: attempt.id,
-    consent: { givenAt, policyVersion: POLICY_VERSION },
-    getToken: () => attempt.token('exam-client'),
-  });
-  goTo('record');
-  showSources(sources);
-  for (const [kind, { stream }] of sources) {
+export function prepareRecord(): void {
+  onClick('finish', finishRecording);
+  onClick('withdraw', () =>
+    withdrawConsent(() => {
+      isWithdrawing = true;
+      byId('finish', HTMLElement).hidden = true;
+      byId('withdraw', HTMLElement).hidden = true;
+      say((texts) => texts.withdrawing);
+      onTick();
+    }),
+  );
+}
+
+/** @throws CallFailed, and what the exam client throws where the browser cannot record them */
+export async function beginRecording(opened: readonly OpenedSource[]): Promise<void> {
+  const session = await openSession();
+  sources = opened;
+  beganMs = performance.now();
+  keepJourney({ hasRecorded: true });
+  for (const { kind, stream } of sources) {
     session.record(kind, stream, { videoBitsPerSecond: VIDEO_BITS_PER_SECOND });
   }
-  endWithRecording(session, sources);
-  const stopWatching = watch(session);
-  offerCover(sources);
-  try {
-    return await untilOver(session);
-  } finally {
-    stopWatching();
-  }
-}
-
-function chooseSources(): Promise<Sources> {
-  goTo('sources');
-  const form = byId('sources-form', HTMLFormElement);
-  const button = byId('start', HTMLButtonElement);
-  return new Promise((resolve) => {
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      const chosen = (kind: SourceKind) => new FormData(form).get(kind) as Choice;
-      showText(button, (texts) => texts.starting);
-      void whileBusy(button, async () => {
-        // The screen first: browsers allow it only shortly after the click.
-        const screen = openChosen('screen', chosen('screen'), (texts) => `${texts.testPicture}: ${texts.screen}`);
-        const webcam = openChosen('webcam', chosen('webcam'), (texts) => `${texts.testPicture}: ${texts.camera}`);
-        const sources = new Map<SourceKind, OpenedSource>();
-        for (const [kind, source] of [['webcam', await webcam] as const, ['screen', await screen] as const]) {
-          if (source) sources.set(kind, source);
-          if (source?.isTestPicture && chosen(kind) === 'device') notify(kind);
-        }
-        resolve(sources);
-      });
-    });
-  });
-}
-
-function notify(kind: SourceKind): void {
-  const notice = withText('p', (texts) => (kind === 'webcam' ? texts.cameraRefused : texts.screenRefused));
-  notice.className = 'notice';
-  byId('notices', HTMLElement).append(notice);
-}
-
-function showSources(sources: Sources): void {
-  const previews = [...sources].map(([kind, { stream }]) => {
-    const figure = document.createElement('figure');
-    const video = document.createElement('video');
-    video.muted = true;
-    video.playsInline = true;
-    video.srcObject = stream;
-    void video.play().catch(() => {});
-    figure.append(video, withText('figcaption', kindText(kind)));
-    return figure;
-  });
-  byId('previews', HTMLElement).replaceChildren(...previews);
-}
-
-/** Stops each source, and removes its preview, when its recording has ended. */
-function endWithRecording(session: ExamSession, sources: Sources): void {
   session.addEventListener('state', ({ detail: { recording, state } }) => {
-    if (recording.isLeftover || state === 'recording' || recording.kind === 'audio') return;
-    for (const track of sources.get(recording.kind)?.stream.getTracks() ?? []) track.stop();
-    const recorded = new Set(session.recordings.filter((each) => each.state === 'recording').map(({ kind }) => kind));
-    showSources(new Map([...sources].filter(([kind]) => recorded.has(kind))));
-    if (recorded.size === 0) return;
-    const kind = kindText(recording.kind);
-    say((texts) => texts.streamEnded(kind(texts)));
+    if (!recording.isLeftover && state !== 'recording') endSource(recording);
+  });
+  showPreviews();
+  showSources();
+  watch(session);
+  await advanceTo('record');
+  say((texts) => texts.started);
+}
+
+/** Ends what records, and waits until all is sent; after a reload, until the rest is. */
+export async function finishRecording(): Promise<void> {
+  const session = await openSession();
+  keepJourney({ isFinished: true });
+  byId('finish', HTMLElement).hidden = true;
+  const stored = session.finish();
+  watch(session);
+  if (journey.stage === 'record') await showAddressed();
+  else await advanceTo('record');
+  byId('record-title', HTMLElement).focus();
+  say((texts) => texts.finishing);
+  let failure: unknown;
+  await stored.catch((error: unknown) => {
+    failure = error;
+  });
+  if (isWithdrawing || journey.stage === 'withdrawn') return;
+  unwatch();
+  await advanceTo('review');
+  if (failure) showError(failure);
+}
+
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function unwatch(): void {
+  clearInterval(timer);
+  timer = undefined;
+  window.onbeforeunload = null;
+}
+
+/** Until all is sent. */
+function watch(session: ExamSession): void {
+  if (timer !== undefined) return;
+  const network = watchNetwork();
+  session.addEventListener('gap', () => say((texts) => texts.gapNoted));
+  onTick = () => {
+    const { progress } = session;
+    const phase = phaseOf(session);
+    if (phase === 'recording') recordedSeconds = (performance.now() - beganMs) / 1000;
+    byId('live', HTMLElement).dataset.phase = phase;
+    showText(byId('record-title', HTMLElement), titleOf(phase));
+    showText(byId('clock', HTMLElement), () => (recordedSeconds > 0 ? onClock(recordedSeconds) : ''));
+    showText(byId('recorded-card-title', HTMLElement), (texts) =>
+      phase === 'recording' ? texts.recordedNow : texts.recordedDone,
+    );
+    byId('recorded-card', HTMLElement).hidden = sources.length === 0;
+    showSafety(session, phase);
+    network(progress.waiting);
+    showProblems(session, phase);
+    // Browsers ask only pages that were used, in words of their own.
+    window.onbeforeunload = progress.backlogBytes > 0 && !isWithdrawing ? (event) => event.preventDefault() : null;
+    if (phase === 'withdrawing' && session.recordings.every(({ state }) => state === 'withdrawn')) unwatch();
+  };
+  for (const name of ['progress', 'problem', 'state'] as const) session.addEventListener(name, () => onTick());
+  timer = setInterval(() => onTick(), TICK_MS);
+  onTick();
+}
+
+function phaseOf({ recordings }: ExamSession): Phase {
+  if (isWithdrawing) return 'withdrawing';
+  const states = new Set<RecordingState>(recordings.filter(({ isLeftover }) => !isLeftover).map(({ state }) => state));
+  if (states.has('recording') && !journey.isFinished) return 'recording';
+  return recordings.some(({ state }) => state === 'recording' || state === 'uploading') ? 'sending' : 'ended';
+}
+
+function titleOf(phase: Phase): Text {
+  return (texts) =>
+    ({
+      recording: texts.recordTitle,
+      sending: texts.finishingTitle,
+      ended: texts.endedTitle,
+      withdrawing: texts.withdrawingTitle,
+    })[phase];
+}
+
+function showSafety({ progress, problems }: ExamSession, phase: Phase): void {
+  const { recordedBytes, storedBytes, backlogBytes, backlogSeconds } = progress;
+  const isKept = !problems.some((problem) => problem === 'storage-unavailable' || problem === 'storage-full');
+  const bar = (id: string, value: number) => {
+    const element = byId(id, HTMLProgressElement);
+    element.max = Math.max(1, recordedBytes);
+    element.value = Math.min(value, element.max);
+  };
+  bar('kept', isKept ? recordedBytes : storedBytes);
+  bar('sent', storedBytes);
+  showText(byId('kept-text', HTMLElement), (texts) => {
+    if (!isKept) return texts.keptNot;
+    return recordedBytes > 0 ? texts.kept(inBytes(recordedBytes)) : texts.keptNothing;
+  });
+  showText(byId('sent-label', HTMLElement), (texts) => texts.sentLabel(CONTROLLER.name));
+  showText(byId('sent-text', HTMLElement), (texts) => {
+    if (recordedBytes > 0 && backlogBytes === 0) return texts.sentAll;
+    if (storedBytes === 0 && phase === 'recording') return texts.sentSoon;
+    return texts.sent(inBytes(storedBytes), inBytes(recordedBytes));
+  });
+  showText(byId('may-close', HTMLElement), (texts) => {
+    if (phase === 'withdrawing' || recordedBytes === 0) return '';
+    if (backlogBytes > 0) return texts.stayOpen(inSeconds(Math.ceil(backlogSeconds)));
+    return phase === 'recording' ? '' : texts.mayClose;
   });
 }
 
-/** Updates the texts and the bar. The live region gets only what changes rarely. */
-function watch(session: ExamSession): () => void {
-  const startedMs = performance.now();
-  const bar = byId('stored', HTMLProgressElement);
-  let seconds = 0;
-  const tick = () => {
-    const { recordedBytes, storedBytes, backlogBytes, backlogSeconds } = session.progress;
-    const states = new Set(session.recordings.map(({ state }) => state));
-    const isRecording = states.has('recording');
-    showText(byId('record-title', HTMLElement), (texts) => {
-      if (isRecording) return texts.recordTitle;
-      return states.has('uploading') ? texts.finishingTitle : texts.endedTitle;
-    });
-    showProblems(session);
-    if (isRecording) seconds = (performance.now() - startedMs) / 1000;
-    showText(byId('recorded-for', HTMLElement), (texts) =>
-      (isRecording ? texts.recordedFor : texts.recorded)(onClock(seconds)),
-    );
-    bar.max = Math.max(1, recordedBytes);
-    bar.value = Math.min(storedBytes, bar.max);
-    showText(byId('progress-text', HTMLElement), (texts) =>
-      texts.progress(inBytes(storedBytes), inBytes(recordedBytes)),
-    );
-    showText(byId('backlog', HTMLElement), (texts) => {
-      if (recordedBytes === 0) return texts.recordedNothing;
-      return backlogBytes > 0 ? texts.backlog(inSeconds(Math.ceil(backlogSeconds))) : texts.backlogNone;
+/** Shows the state of the network, and announces once that it is back. */
+function watchNetwork(): (waiting: WaitingReason | null) => void {
+  const line = byId('network', HTMLElement);
+  let isLost = false;
+  let backAtMs = Number.NEGATIVE_INFINITY;
+  return (waiting) => {
+    if (isLost && waiting !== 'offline') {
+      backAtMs = performance.now();
+      say((texts) => texts.networkBack);
+    }
+    isLost = waiting === 'offline';
+    const isBack = performance.now() - backAtMs < BACK_SHOWN_MS;
+    line.dataset.state = isLost ? 'lost' : waiting === null ? 'connected' : 'trouble';
+    showText(line, (texts) => {
+      if (isLost) return texts.networkLost;
+      if (waiting !== null) return texts.networkTrouble;
+      return isBack ? texts.networkBack : texts.connected;
     });
   };
-  tick();
-  const timer = setInterval(tick, TICK_MS);
-  session.addEventListener('gap', () => say((texts) => texts.gapNoted));
-  return () => clearInterval(timer);
 }
 
 /** As long as they hold. The list is a live region: it is changed only when its items change. */
-function showProblems({ recordings }: ExamSession): void {
-  const held = recordings.flatMap(({ kind, problems }) => problems.map((problem) => ({ kind, problem })));
+function showProblems({ recordings }: ExamSession, phase: Phase): void {
+  const held = new Map<string, Text>();
+  for (const { kind, problems, state } of recordings) {
+    for (const problem of problems) {
+      const isSending = state !== 'recording' || phase !== 'recording';
+      const common = commonProblem(problem, isSending);
+      if (common) held.set(`${problem} ${phase}`, common);
+      else if (problem === 'muted' && kind === 'webcam' && isCameraOff) held.set('off', (texts) => texts.cameraIsOff);
+      else
+        held.set(`${problem} ${kind}`, (texts) => texts.problemOf(kindText(kind)(texts), ownProblem(problem)(texts)));
+    }
+  }
   const list = byId('problems', HTMLUListElement);
-  const names = JSON.stringify(held);
+  const names = JSON.stringify([...held.keys()]);
   if (list.dataset.held === names) return;
   list.dataset.held = names;
-  list.replaceChildren(
-    ...held.map(({ kind, problem }) =>
-      withText('li', (texts) => texts.problemOf(kindText(kind)(texts), PROBLEMS[problem](texts))),
-    ),
-  );
+  list.replaceChildren(...[...held.values()].map((text) => withText('li', text)));
+}
+
+/** What concerns all recordings, and is shown once. */
+function commonProblem(problem: RecordingProblem, isSending: boolean): Text | undefined {
+  switch (problem) {
+    case 'offline':
+      return (texts) => (isSending ? texts.lostSending : texts.lostRecording);
+    case 'unreachable':
+      return (texts) => (isSending ? texts.awaySending : texts.awayRecording);
+    case 'unauthorized':
+      return (texts) => (isSending ? texts.lockedSending : texts.lockedRecording);
+    case 'storage':
+      return (texts) => texts.storageSlow;
+    case 'storage-unavailable':
+    case 'storage-full':
+      return (texts) => texts.storageWarning;
+    default:
+      return undefined;
+  }
+}
+
+function ownProblem(problem: RecordingProblem): Text {
+  switch (problem) {
+    case 'no-bytes':
+      return (texts) => texts.noBytes;
+    case 'muted':
+      return (texts) => texts.muted;
+    case 'source-ended':
+      return (texts) => texts.sourceEnded;
+    case 'source-failed':
+      return (texts) => texts.sourceFailed;
+    default:
+      return (texts) => texts.recordingFailed;
+  }
 }
 
 function say(text: Text): void {
   showText(byId('status', HTMLElement), text);
 }
 
-/** Browsers send no event for a covered camera, which gives a black picture. This page sends one, to show a gap. */
-function offerCover(sources: Sources): void {
-  const button = byId('cover', HTMLButtonElement);
-  const [track] = sources.get('webcam')?.stream.getVideoTracks() ?? [];
-  button.hidden = track === undefined;
-  onClick('cover', () => {
+function showPreviews(): void {
+  const previews = sources.map(({ kind, stream, isTestPicture }) => {
+    const figure = document.createElement('figure');
+    const video = document.createElement('video');
+    figure.dataset.kind = kind;
+    video.muted = true;
+    video.playsInline = true;
+    video.srcObject = stream;
+    video.classList.toggle('mirror', kind === 'webcam' && !isTestPicture);
+    void video.play().catch(() => {});
+    figure.append(
+      video,
+      withText('figcaption', (texts) => (kind === 'webcam' ? texts.you : texts.screen)),
+    );
+    return figure;
+  });
+  byId('previews', HTMLElement).replaceChildren(...previews);
+}
+
+/** What is recorded, by name: each with its state. */
+function showSources(): void {
+  const camera = sources.find(({ kind }) => kind === 'webcam');
+  const screen = sources.find(({ kind }) => kind === 'screen');
+  const rows = [
+    row('camera', (texts) => texts.camera, camera ? (texts) => texts.on : (texts) => texts.notRecorded, camera?.kind),
+    microphoneRow(camera),
+    row('screen', (texts) => texts.screen, screen ? surfaceText(screen) : (texts) => texts.notRecorded, screen?.kind),
+  ];
+  if (camera) rows[0]?.append(cameraSwitch(camera));
+  byId('source-list', HTMLElement).replaceChildren(...rows);
+}
+
+function row(name: string, title: Text, state: Text, kind?: string): HTMLLIElement {
+  const item = document.createElement('li');
+  const text = document.createElement('div');
+  const stateText = withText('span', state);
+  stateText.className = 'state';
+  text.append(withText('strong', title), stateText);
+  item.append(icon(name), text);
+  if (kind === undefined) item.classList.add('absent');
+  else item.dataset.kind = kind;
+  return item;
+}
+
+function microphoneRow(camera: OpenedSource | undefined): HTMLLIElement {
+  const track = camera?.stream.getAudioTracks()[0];
+  const item = row(
+    'microphone',
+    (texts) => texts.microphone,
+    track ? (texts) => texts.on : (texts) => texts.notRecorded,
+    track && 'webcam',
+  );
+  if (!camera || !track) return item;
+  const bar = document.createElement('div');
+  bar.className = 'level';
+  bar.append(document.createElement('span'));
+  item.append(bar);
+  stopMeter?.();
+  stopMeter = watchLevel(camera.stream, (level) => showLevel(bar, level));
+  return item;
+}
+
+/** A track that is turned off gives black pictures and no event: this page sends one, so that it becomes a gap. */
+function cameraSwitch({ stream }: OpenedSource): HTMLElement {
+  const [track] = stream.getVideoTracks();
+  isCameraOff = false;
+  const button = withText('button', (texts) => (isCameraOff ? texts.turnCameraOn : texts.turnCameraOff));
+  button.type = 'button';
+  button.id = 'camera-switch';
+  button.addEventListener('click', () => {
     if (!track) return;
-    const isCovered = track.enabled;
-    track.enabled = !isCovered;
-    track.dispatchEvent(new Event(isCovered ? 'mute' : 'unmute'));
-    showText(button, (texts) => (isCovered ? texts.uncover : texts.cover));
-    if (isCovered) say((texts) => texts.covered);
+    track.enabled = isCameraOff;
+    isCameraOff = !isCameraOff;
+    track.dispatchEvent(new Event(isCameraOff ? 'mute' : 'unmute'));
+    showText(button, (texts) => (isCameraOff ? texts.turnCameraOn : texts.turnCameraOff));
+    const state = document.querySelector('#source-list li .state');
+    if (state) showText(state, (texts) => (isCameraOff ? texts.off : texts.on));
+    const caption = document.querySelector('#previews figure[data-kind=webcam] figcaption');
+    if (caption) showText(caption, (texts) => (isCameraOff ? texts.youOff : texts.you));
+    if (!isCameraOff) say((texts) => texts.cameraIsOn);
   });
+  return button;
 }
 
-function untilOver(session: ExamSession): Promise<'stored' | 'withdrawn'> {
-  return new Promise((resolve) => {
-    let isWithdrawn = false;
-    onClick('finish', async () => {
-      byId('record-title', HTMLElement).focus();
-      byId('finish', HTMLElement).hidden = true;
-      byId('cover', HTMLElement).hidden = true;
-      const stored = session.finish();
-      say((texts) => texts.finishing);
-      await stored.then(
-        () => resolve('stored'),
-        (error: unknown) => {
-          if (!isWithdrawn) throw error;
-        },
-      );
-    });
-    onClick('withdraw', async () => {
-      isWithdrawn = true;
-      say((texts) => texts.withdrawing);
-      await session.withdraw();
-      resolve('withdrawn');
-    });
-    session.addEventListener('failed', ({ detail }) => {
-      if (!isOver(detail.recording)) showError(detail.error);
-    });
-  });
-}
-
-function isOver({ state }: Recording): boolean {
-  return state === 'withdrawn' || state === 'stored';
+/** Its recording has ended: the device is let go, and its picture removed. */
+function endSource({ kind }: Recording): void {
+  const source = sources.find((each) => each.kind === kind);
+  closeSource(source);
+  document.querySelector(`#previews figure[data-kind=${kind}]`)?.remove();
+  if (kind === 'webcam') {
+    stopMeter?.();
+    document.getElementById('camera-switch')?.remove();
+  }
+  for (const item of document.querySelectorAll(`#source-list li[data-kind=${kind}]`)) {
+    const state = item.querySelector('.state');
+    if (state) showText(state, (texts) => texts.ended);
+    item.querySelector('.level')?.remove();
+    item.classList.add('ended');
+  }
 }

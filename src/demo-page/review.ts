@@ -1,56 +1,110 @@
-// The reviewer's step: plays the stored recordings on one clock, and shows their deadline.
+// The reviewer's view: plays the stored recordings, part after part, lists their gaps, and shows their deadline.
 import { offsetSeconds } from '@proctoring-recordings/exam-client';
-import type { Attempt, StoredView } from './api.ts';
-import { byId, goTo, onClick, showError } from './page.ts';
-import { openPlayer, type Stream } from './player.ts';
-import { showText, withText } from './texts.ts';
-import { fromNow, inDigits, inFull, inSeconds } from './words.ts';
+import type { StoredView } from './api.ts';
+import { openAttempt } from './candidate.ts';
+import { noteRecording } from './engineers.ts';
+import { advanceTo, ask, byId, kindText, onClick, whenShown } from './page.ts';
+import { leaderOf, lengthMs, openPlayer, type Player, positionOf, prepareSpeeds, reasonText } from './player.ts';
+import { showText, type Text, withText } from './texts.ts';
+import { fromNow, inDigits, inFull, inSeconds, onClock } from './words.ts';
 
 /** A smaller offset is not visible. */
 const NO_OFFSET_SECONDS = 0.1;
 
-/** The last link of each recording. */
-export type Watched = Map<string, string>;
-
 type Timed = StoredView & { readonly timeline: NonNullable<StoredView['timeline']> };
 
-/** Resolves when the player is shown. @throws CallFailed */
-export async function showReview(attempt: Attempt): Promise<Watched> {
-  const watched: Watched = new Map();
-  const recordings = await attempt.recordings();
-  const parts = partsOf(recordings);
-  goTo('review');
-  showDeadline(recordings);
-  const select = byId('part', HTMLSelectElement);
-  const options = parts.map((_, index) =>
-    withText('option', (texts) => texts.part(inDigits(index + 1), inDigits(parts.length))),
-  );
-  select.replaceChildren(...options);
-  select.selectedIndex = parts.length - 1;
-  byId('part-choice', HTMLElement).hidden = parts.length < 2;
-  let close = () => {};
-  const open = async () => {
-    close();
-    byId('link-dead', HTMLElement).hidden = true;
-    close = await openPart(attempt, parts[select.selectedIndex] ?? [], watched);
-  };
-  select.addEventListener('change', () => void open().catch(showError));
-  onClick('link-again', open);
-  await open();
-  return watched;
+/** A place where nothing, or not everything, was recorded. */
+interface Hole {
+  /** The index of the part to which a click leads, and the position in it. */
+  readonly part: number;
+  readonly seconds: number;
+  readonly text: Text;
 }
 
-async function openPart(attempt: Attempt, part: readonly Timed[], watched: Watched): Promise<() => void> {
-  const streams: Stream[] = [];
-  for (const { recordingId, kind, timeline } of part) {
-    const url = await attempt.playbackUrl(recordingId);
-    watched.set(recordingId, url);
-    streams.push({ kind, url, timeline });
-  }
-  showStep(part);
-  return openPlayer(streams, () => {
-    byId('link-dead', HTMLElement).hidden = false;
+/** The last playback link of each recording. */
+export const watched = new Map<string, string>();
+
+let parts: readonly (readonly Timed[])[] | undefined;
+let holes: readonly Hole[] = [];
+let player: Player | undefined;
+let openIndex = 0;
+
+export function prepareReview(): void {
+  prepareSpeeds();
+  whenShown('review', showReview);
+  const select = byId('part', HTMLSelectElement);
+  select.addEventListener('change', () => openPart(select.selectedIndex));
+  onClick('next-gap', goToNextGap);
+  onClick('assess', async () => {
+    const isMeant = await ask({
+      title: (texts) => texts.assessAsk,
+      text: (texts) => texts.assessAskText,
+      yes: (texts) => texts.assessYes,
+      no: (texts) => texts.cancel,
+    });
+    if (!isMeant) return;
+    await (await openAttempt()).assess();
+    await advanceTo('deletion');
   });
+}
+
+/** The player stays as it is when one comes back to it. @throws CallFailed */
+async function showReview(): Promise<void> {
+  const recordings = await (await openAttempt()).recordings();
+  const stored = recordings.filter(({ state }) => state === 'stored');
+  for (const { recordingId, kind, state } of stored) noteRecording(recordingId, `${kind}, ${state}`);
+  showDeadline(stored);
+  if (parts !== undefined) return;
+  parts = partsOf(stored);
+  holes = holesOf(parts);
+  const count = parts.length;
+  const options = parts.map((_, index) =>
+    withText('option', (texts) => texts.part(inDigits(index + 1), inDigits(count))),
+  );
+  byId('part', HTMLSelectElement).replaceChildren(...options);
+  byId('part-choice', HTMLElement).hidden = count < 2;
+  listHoles();
+  byId('player', HTMLElement).hidden = count === 0;
+  openPart(0);
+}
+
+export function closeReview(): void {
+  player?.close();
+  player = undefined;
+  parts = undefined;
+}
+
+function openPart(index: number, startSeconds = 0, isPlaying = false): void {
+  const part = parts?.[index] ?? [];
+  player?.close();
+  openIndex = index;
+  byId('part', HTMLSelectElement).selectedIndex = index;
+  showStep(part);
+  player = openPlayer({
+    streams: part,
+    startSeconds,
+    isPlaying,
+    link: async (recordingId) => {
+      const url = await (await openAttempt()).playbackUrl(recordingId);
+      watched.set(recordingId, url);
+      return url;
+    },
+    // The exam goes on in the next part.
+    onEnded: () => index + 1 < (parts?.length ?? 0) && openPart(index + 1, 0, true),
+  });
+}
+
+function goTo({ part, seconds }: Hole): void {
+  if (part === openIndex) player?.seek(seconds);
+  else openPart(part, seconds);
+}
+
+function goToNextGap(): void {
+  const at = player?.seconds ?? 0;
+  const next = holes.find(({ part, seconds }) => part > openIndex || (part === openIndex && seconds > at + 0.1));
+  const status = byId('review-status', HTMLElement);
+  showText(status, next ? next.text : (texts) => texts.noNextGap);
+  if (next) goTo(next);
 }
 
 function showStep(part: readonly Timed[]): void {
@@ -67,23 +121,74 @@ function showStep(part: readonly Timed[]): void {
 /** Groups recordings that ran at the same time; a reload begins another group. */
 function partsOf(recordings: readonly StoredView[]): Timed[][] {
   const timed = recordings.filter((recording): recording is Timed => recording.timeline !== null);
-  const parts: Timed[][] = [];
-  for (const recording of timed.sort((a, b) => Date.parse(a.timeline.startedAt) - Date.parse(b.timeline.startedAt))) {
-    const last = parts.at(-1);
-    const endMs = Math.max(0, ...(last ?? []).map(({ timeline }) => Date.parse(timeline.endedAt)));
-    if (last && Date.parse(recording.timeline.startedAt) < endMs) last.push(recording);
-    else parts.push([recording]);
+  const found: Timed[][] = [];
+  for (const recording of timed.sort((a, b) => startMs(a) - startMs(b))) {
+    const last = found.at(-1);
+    if (last && startMs(recording) < Math.max(...last.map(endMs))) last.push(recording);
+    else found.push([recording]);
   }
   // The camera is first, even if it began later.
-  for (const part of parts) part.sort((a, b) => (a.kind < b.kind ? 1 : -1));
-  return parts;
+  for (const part of found) part.sort((a, b) => (a.kind < b.kind ? 1 : -1));
+  return found;
+}
+
+/** The gaps of all parts, and the time between the parts, in order. */
+function holesOf(all: readonly (readonly Timed[])[]): Hole[] {
+  return all.flatMap((part, index) => [...betweenParts(all, index), ...gapsOf(part, index, all.length)]);
+}
+
+function gapsOf(part: readonly Timed[], index: number, count: number): Hole[] {
+  const leader = leaderOf(part);
+  if (!leader) return [];
+  return part
+    .flatMap(({ kind, timeline }) =>
+      timeline.gaps.map((gap): Hole => {
+        const { from } = positionOf(gap, leader);
+        const length = () => inSeconds(lengthMs({ startedAt: gap.from, endedAt: gap.to }) / 1000);
+        const own: Text = (texts) =>
+          texts.gap(kindText(kind)(texts), onClock(from), length(), reasonText(gap.reason)(texts));
+        const text: Text = (texts) =>
+          count === 1 ? own(texts) : texts.gapInPart(texts.part(inDigits(index + 1), inDigits(count)), own(texts));
+        return { part: index, seconds: from, text };
+      }),
+    )
+    .sort((a, b) => a.seconds - b.seconds);
+}
+
+/** From the end of the part before it to the beginning of this one. */
+function betweenParts(all: readonly (readonly Timed[])[], index: number): Hole[] {
+  const [before, after] = [all[index - 1], all[index]];
+  if (!before || !after) return [];
+  const seconds = (Math.min(...after.map(startMs)) - Math.max(...before.map(endMs))) / 1000;
+  const text: Text = (texts) => texts.gapBetween(inDigits(index), inDigits(index + 1), inSeconds(seconds));
+  return [{ part: index, seconds: 0, text }];
+}
+
+function listHoles(): void {
+  const items = holes.map((hole) => {
+    const item = document.createElement('li');
+    const button = withText('button', hole.text);
+    button.type = 'button';
+    button.addEventListener('click', () => goTo(hole));
+    item.append(button);
+    return item;
+  });
+  const nothing = withText('li', (texts) => texts.gapsNone);
+  byId('gaps', HTMLElement).replaceChildren(...(items.length > 0 ? items : [nothing]));
+  byId('next-gap', HTMLElement).hidden = items.length === 0;
 }
 
 function showDeadline(recordings: readonly StoredView[]): void {
   const [first] = [...recordings].sort((a, b) => Date.parse(a.deleteBy) - Date.parse(b.deleteBy));
-  if (!first) return;
-  const { deleteBy, deletableFrom } = first;
-  showText(byId('deadline', HTMLElement), (texts) =>
-    texts.deadlineUnassessed(inFull(deletableFrom), inFull(deleteBy), fromNow(deleteBy)),
-  );
+  const isAssessed = first?.assessment != null;
+  byId('assess', HTMLElement).hidden = isAssessed || first === undefined;
+  byId('assess-hint', HTMLElement).hidden = isAssessed || first === undefined;
+  showText(byId('deadline', HTMLElement), (texts) => {
+    if (!first) return texts.reviewNothing;
+    const { deleteBy } = first;
+    return (isAssessed ? texts.deadlineAssessed : texts.deadlineUnassessed)(inFull(deleteBy), fromNow(deleteBy));
+  });
 }
+
+const startMs = ({ timeline }: Timed) => Date.parse(timeline.startedAt);
+const endMs = ({ timeline }: Timed) => Date.parse(timeline.endedAt);

@@ -36,10 +36,13 @@ export function inSeconds(seconds: number): string {
   return counted(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds), 'second');
 }
 
-/** Such as `1:05`. */
+/** Such as `1:05`, or `2:07:09` from an hour on. */
 export function onClock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const twoDigits = (count: number) => String(count).padStart(2, '0');
+  const start = hours > 0 ? `${hours}:${twoDigits(minutes)}` : String(minutes);
+  return `${start}:${twoDigits(whole % 60)}`;
 }
 
 /** Such as `1.2 MB`. */

@@ -7,11 +7,11 @@ import { openSite, type Site } from './site.ts';
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
-const TABS_AT_MOST = 40;
-const TEST_PICTURES = { webcam: 'test', screen: 'test' };
+const TABS_AT_MOST = 60;
 const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
   nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))))`;
 const VIDEOS = "[...document.querySelectorAll('#videos video')]";
+const REFUSED = "Promise.reject(new DOMException('refused', 'NotAllowedError'))";
 
 let site: Site;
 let browser: Browser;
@@ -21,14 +21,39 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** A new tab on the page; `script` runs before those of the page. `complaints`: what the browser refused or threw. */
-async function visit(language?: string, script = ''): Promise<{ page: Page; complaints: string[] }> {
+interface Visit {
+  readonly page: Page;
+  /** What the browser refused or threw. */
+  readonly complaints: string[];
+  /** Everything on the console. */
+  readonly lines: string[];
+  /** The tokens that the page was given. */
+  readonly tokens: string[];
+  /** The methods and paths of the page's requests. */
+  readonly requests: string[];
+  /** The browser's own questions: `beforeunload` before the page is left. */
+  readonly questions: string[];
+}
+
+/** A new tab on the page; `script` runs before those of the page. */
+async function visit(language?: string, script = ''): Promise<Visit> {
   const page = await (await browser.createBrowserContext()).newPage();
   page.setDefaultTimeout(0);
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
+  const seen: Visit = { page, complaints: [], lines: [], tokens: [], requests: [], questions: [] };
+  page.on('pageerror', (error) => seen.complaints.push(String(error)));
   page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+    seen.lines.push(message.text());
+    if (/Content Security Policy/.test(message.text())) seen.complaints.push(message.text());
+  });
+  page.on('request', (request) => seen.requests.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  page.on('response', async (response) => {
+    if (!/\/tokens\//.test(response.url())) return;
+    const { token } = (await response.json().catch(() => ({}))) as { token?: string };
+    if (token !== undefined) seen.tokens.push(token);
+  });
+  page.on('dialog', async (dialog) => {
+    seen.questions.push(dialog.type());
+    await dialog.accept();
   });
   await page.setViewport(WIDE);
   await page.evaluateOnNewDocument(script);
@@ -37,8 +62,10 @@ async function visit(language?: string, script = ''): Promise<{ page: Page; comp
     await page.waitForSelector('#consent:not([hidden])');
     await press(page, `[data-language=${language}]`);
   }
-  return { page, complaints };
+  return seen;
 }
+
+const focused = (page: Page) => page.evaluate('document.activeElement.id') as Promise<string>;
 
 /** Moves the focus with the Tab key alone; throws when that does not reach the element. */
 async function tabTo(page: Page, selector: string): Promise<void> {
@@ -54,10 +81,20 @@ async function press(page: Page, selector: string, key: 'Enter' | 'Space' = 'Ent
   await page.keyboard.press(key);
 }
 
-/** Waits for the section, and finds the focus on its heading. */
-async function arrive(page: Page, section: string): Promise<void> {
-  await page.waitForSelector(`#${section}:not([hidden])`);
-  expect(await page.evaluate('document.activeElement.id')).toBe(`${section}-title`);
+/** Waits for the view, and finds the focus on its heading. */
+async function arrive(page: Page, view: string): Promise<void> {
+  await page.waitForSelector(`#${view}:not([hidden])`);
+  expect(await focused(page)).toBe(`${view}-title`);
+  expect(await page.evaluate('location.hash')).toBe(`#/${view}`);
+}
+
+/** The page asks: the safe answer has the focus, and the other one is a Tab away. */
+async function answer(page: Page, isYes: boolean): Promise<void> {
+  await page.waitForSelector('#question[open]');
+  expect(await focused(page)).toBe('question-no');
+  if (isYes) await press(page, '#question-yes');
+  else await page.keyboard.press('Escape');
+  await page.waitForSelector('#question:not([open])');
 }
 
 /** The text as displayed: hidden elements have none. */
@@ -84,57 +121,83 @@ async function look(page: Page): Promise<void> {
   }
 }
 
-async function agree(page: Page): Promise<void> {
-  await press(page, '#agree', 'Space');
-  await press(page, '#consent-form button');
-  await arrive(page, 'sources');
-}
-
-/** By default from camera and screen. */
-async function begin(page: Page, sources: Record<string, string> = {}): Promise<void> {
-  // Radio buttons: Tab reaches the group, arrows choose.
-  for (const [name, value] of Object.entries(sources)) {
-    await tabTo(page, `[name=${name}]`);
-    while (!(await page.evaluate(`document.querySelector('[name=${name}][value=${value}]').checked`))) {
-      await page.keyboard.press('ArrowDown');
-    }
-  }
-  await press(page, '#sources-form button');
+/** From the check to the recording: from the devices, or with a test picture and without the screen. */
+async function begin(page: Page, from: 'devices' | 'test picture' = 'test picture'): Promise<void> {
+  await arrive(page, 'check');
+  const isReal = from === 'devices';
+  await press(page, isReal ? '#camera-on' : '#camera-test');
+  await page.waitForSelector('#camera-preview:not([hidden])');
+  await press(page, isReal ? '#screen-on' : '#screen-none');
+  if (isReal) await page.waitForSelector('#screen-preview:not([hidden])');
+  await press(page, '#start');
   await arrive(page, 'record');
 }
 
 /** Waits until the page says that it has recorded something, and for so many seconds. */
 async function untilRecorded(page: Page, seconds: number): Promise<void> {
-  await untilText(page, '#progress-text', /[1-9]\d* [kM]B/);
-  const clock = `${textOf('#recorded-for')}.match(/(\\d+):(\\d+)/)`;
+  await untilText(page, '#kept-text', /[1-9]\d* [kM]B/);
+  const clock = `${textOf('#clock')}.match(/(\\d+):(\\d+)/)`;
   await page.waitForFunction(`(([, minutes, seconds]) => minutes * 60 + Number(seconds) >= ${seconds})(${clock})`);
 }
 
+/** What the page was given in confidence is nowhere to be seen. */
+async function expectSecretsKept({ page, tokens, lines }: Visit): Promise<void> {
+  expect(tokens.length).toBeGreaterThan(0);
+  const places = [
+    await page.content(),
+    page.url(),
+    (await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])')) as string,
+    ...lines,
+  ];
+  for (const token of tokens) for (const place of places) expect(place).not.toContain(token);
+  const shown = [(await page.evaluate(textOf('body'))) as string, ...lines];
+  for (const text of shown) expect(text).not.toMatch(/X-Amz-Signature|Signature=/);
+}
+
 const WORDS = {
-  nl: { refused: /vinkje/, deadline: /over 30 dagen/, noted: /genoteerd/, gap: /bron gaf geen beeld/, due: /0 van 2/ },
-  en: { refused: /Tick/, deadline: /in 30 days/, noted: /gap was noted/, gap: /source gave no picture/, due: /0 of 2/ },
+  nl: { sound: /Microfoon/, kept: /30 dagen/, deadline: /over 30 dagen/, off: /camera staat uit/, gap: /geen beeld/ },
+  en: { sound: /Microphone/, kept: /30 days/, deadline: /in 30 days/, off: /camera is off/, gap: /no picture/ },
 };
 
 test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alone, in %s', async (language) => {
-  const { page, complaints } = await visit(language);
+  const seen = await visit(language);
+  const { page, complaints } = seen;
   const words = WORDS[language];
   const expectLanguage = async () => expect(await page.evaluate('document.documentElement.lang')).toBe(language);
   await expectLanguage();
+  await untilText(page, '.recorded-kinds', words.sound);
+  await untilText(page, '.facts', words.kept);
+  await look(page);
+  await press(page, '#open-policy');
+  await page.waitForSelector('#policy[open]');
+  await look(page);
+  await press(page, '#policy-close');
+
+  await press(page, '#agree');
+  await arrive(page, 'check');
+  await look(page);
+  await press(page, '#start');
+  expect([await focused(page), await page.evaluate(textOf('#check-error'))]).toEqual(['camera-on', expect.anything()]);
+  await press(page, '#camera-on');
+  await page.waitForSelector('#devices:not([hidden])');
+  expect(await page.evaluate("['camera', 'microphone'].map((id) => document.getElementById(id).length > 0)")).toEqual([
+    true,
+    true,
+  ]);
+  await page.waitForFunction("Number(document.querySelector('#check-level').style.getPropertyValue('--level')) > 0");
+  await press(page, '#screen-on');
+  await page.waitForSelector('#screen-preview:not([hidden])');
   await look(page);
 
-  await press(page, '#consent-form button');
-  await untilText(page, '#consent-error', words.refused);
-  await look(page);
-  await agree(page);
-  await look(page);
-
-  await begin(page);
+  await press(page, '#start');
+  await arrive(page, 'record');
   await untilRecorded(page, 1);
-  expect(await page.$$('#notices p')).toHaveLength(0);
-  await press(page, '#cover');
+  expect(await page.$$('#source-list li:not(.absent)')).toHaveLength(3);
+  await press(page, '#camera-switch');
+  await untilText(page, '#problems', words.off);
   await look(page);
-  await press(page, '#cover');
-  await untilText(page, '#status', words.noted);
+  await press(page, '#camera-switch');
+  await page.waitForSelector('#problems:empty');
   // Longer than one jump of the player, which is five seconds.
   await untilRecorded(page, 8);
   await press(page, '#finish');
@@ -158,101 +221,307 @@ test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alo
   await page.waitForFunction(`${VIDEOS}.every(({ paused }) => !paused)`);
   await page.keyboard.press('Space');
   await page.waitForFunction(`Math.abs(${VIDEOS}[0].currentTime - ${VIDEOS}[1].currentTime) < 1`);
+  await tabTo(page, '#speed');
+  await page.select('#speed', '2');
+  expect(await page.evaluate(`${VIDEOS}.some(({ playbackRate }) => playbackRate === 2)`)).toBe(true);
+  await page.evaluate(
+    "document.querySelector('#seek').value = 0; document.querySelector('#seek').dispatchEvent(new Event('input'))",
+  );
+  await press(page, '#next-gap');
+  await page.waitForSelector('#videos [data-kind=webcam] .veil:not([hidden])');
+  await untilText(page, '#videos [data-kind=webcam] .veil', words.gap);
+  await press(page, '[data-kind=screen] .enlarge');
+  expect(await page.evaluate("document.querySelector('#videos').dataset.large")).toBe('screen');
+  await look(page);
 
   await press(page, '#assess');
+  await answer(page, true);
   await arrive(page, 'deletion');
   await untilText(page, '#assessed', words.deadline);
-  await untilText(page, '#sweep-now', words.due);
   expect(await page.$$('#due tr')).toHaveLength(2);
   await look(page);
   await press(page, '#erase');
-  await arrive(page, 'receipt');
-  expect(await page.$$('#receipts article')).toHaveLength(2);
-  for (const nth of [1, 2]) await untilText(page, `#receipts article:nth-child(${nth})`, /410[\s\S]*404/);
+  await page.waitForSelector('#question[open]');
   await look(page);
+  await answer(page, false);
+  expect(await page.evaluate('document.body.dataset.view')).toBe('deletion');
+  await press(page, '#erase');
+  await answer(page, true);
+  await arrive(page, 'receipt');
+  expect(await page.$$('#receipt article')).toHaveLength(2);
+  await press(page, '#engineers summary');
+  await untilText(page, '#engineers-note', /410[\s\S]*404/);
+  await untilText(page, '#engineers-problems', /recording-deleted/);
+  await look(page);
+  await expectSecretsKept(seen);
   await press(page, '#receipt .again');
+  await answer(page, true);
   await page.waitForSelector('#consent:not([hidden])');
   await expectLanguage();
   expect(complaints).toEqual([]);
 });
 
-describe('when something is not as it should be', () => {
-  test('the camera is refused, the store is away, there is one stream', async () => {
-    const refusal = "Promise.reject(new DOMException('refused', 'NotAllowedError'))";
-    const { page, complaints } = await visit('nl', `navigator.mediaDevices.getUserMedia = () => ${refusal}`);
-    await agree(page);
-    // Where the store is away the parts go through the service, which takes none at first.
-    let isStoreAway = true;
-    let isServiceBusy = true;
-    const { LOCAL_S3_PORT } = site.service.env;
-    await page.setRequestInterception(true);
-    page.on('request', (request) => {
-      const isPart = request.method() === 'PUT' && /\/parts\/\d+$/.test(request.url());
-      if (isStoreAway && request.url().includes(`:${LOCAL_S3_PORT}/`)) void request.abort();
-      else void (isServiceBusy && isPart ? request.respond({ status: 503 }) : request.continue());
-    });
-    const refused = page.waitForResponse((answer) => answer.status() === 503);
-    await begin(page, { webcam: 'device', screen: 'none' });
-    await untilText(page, '#notices', /testbeeld/);
-    await untilRecorded(page, 3);
-    await press(page, '#finish');
+test('refusing is as easy as agreeing: nothing is requested, and the exam goes on without a recording', async () => {
+  const { page, complaints, requests } = await visit('en');
+  const looks = `['agree', 'decline'].map((id) => {
+    const { width, height } = document.getElementById(id).getBoundingClientRect();
+    const { color, backgroundColor, borderColor, fontWeight, fontSize } = getComputedStyle(document.getElementById(id));
+    return JSON.stringify([Math.round(width), height, color, backgroundColor, borderColor, fontWeight, fontSize]);
+  })`;
+  await page.evaluate('document.activeElement.blur()');
+  const [agree, decline] = (await page.evaluate(looks)) as string[];
+  expect(agree).toBe(decline);
+  await press(page, '#decline');
+  await arrive(page, 'declined');
+  await look(page);
+  await page.reload();
+  await arrive(page, 'declined');
+  expect(requests.filter((request) => request.includes('/v1/') || request.includes('/tokens/'))).toEqual([]);
+  await press(page, '#change-choice');
+  await arrive(page, 'consent');
+  await press(page, '#agree');
+  await arrive(page, 'check');
+  expect(complaints).toEqual([]);
+});
+
+describe('a device that is refused', () => {
+  test('is named, and the page asks: it never records something else instead by itself', async () => {
+    const { page } = await visit(
+      'nl',
+      `navigator.mediaDevices.getUserMedia = () => ${REFUSED};
+       navigator.mediaDevices.getDisplayMedia = () => ${REFUSED};`,
+    );
+    await press(page, '#agree');
+    await arrive(page, 'check');
+    await press(page, '#camera-on');
+    await untilText(page, '#camera-reason', /geweigerd/);
+    expect(await page.evaluate("document.querySelector('#camera-preview').hidden")).toBe(true);
+    await press(page, '#camera-again');
+    await untilText(page, '#camera-reason', /geweigerd/);
+    await press(page, '#screen-on');
+    await untilText(page, '#screen-reason', /geen scherm gedeeld/);
+    await look(page);
+    await press(page, '#start');
+    expect(await focused(page)).toBe('camera-again');
+    await press(page, '#camera-test-instead');
+    await page.waitForSelector('#camera-preview:not([hidden])');
+    await press(page, '#screen-none-instead');
+    await look(page);
+    await press(page, '#start');
     await arrive(page, 'record');
-    await refused;
-    await untilText(page, '#problems', /opslag antwoordt niet/);
-    await page.waitForSelector('#previews:empty');
-    await look(page);
-
-    isServiceBusy = false;
-    await arrive(page, 'review');
-    await page.waitForSelector('#link-dead:not([hidden])');
-    await look(page);
-    isStoreAway = false;
-    await press(page, '#link-again');
-    await untilPlayable(page, 1);
-    await look(page);
-    expect(complaints).toEqual([]);
+    await untilRecorded(page, 1);
+    expect(await page.$$('#previews video')).toHaveLength(1);
+    expect(await page.$$('#source-list li.absent')).toHaveLength(2);
   });
+});
 
-  test('a reload while it records: what was recorded is stored as a part of its own', async () => {
-    const { page } = await visit('en');
-    await agree(page);
-    await begin(page, TEST_PICTURES);
+test('where the store is away, the candidate is told, and the reviewer loads again', async () => {
+  const { page, complaints } = await visit('nl');
+  await press(page, '#agree');
+  await begin(page);
+  // Where the store is away the parts go through the service, which takes none at first.
+  let isStoreAway = true;
+  let isServiceBusy = true;
+  const { LOCAL_S3_PORT } = site.service.env;
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const isPart = request.method() === 'PUT' && /\/parts\/\d+$/.test(request.url());
+    if (isStoreAway && request.url().includes(`:${LOCAL_S3_PORT}/`)) void request.abort();
+    else void (isServiceBusy && isPart ? request.respond({ status: 503 }) : request.continue());
+  });
+  const refused = page.waitForResponse((response) => response.status() === 503);
+  await untilRecorded(page, 3);
+  await press(page, '#finish');
+  await refused;
+  await untilText(page, '#problems', /kan nu niet worden verzonden[\s\S]*compleet/);
+  await page.waitForSelector('#previews:empty');
+  await look(page);
+
+  isServiceBusy = false;
+  await arrive(page, 'review');
+  await untilText(page, '#videos .veil', /niet worden geladen/);
+  await look(page);
+  isStoreAway = false;
+  await press(page, '#videos .veil button');
+  await untilPlayable(page, 1);
+  await page.waitForSelector('#videos .veil[hidden]');
+  await look(page);
+  expect(complaints).toEqual([]);
+});
+
+test('a link that has expired is renewed by itself, where the picture was', async () => {
+  const { page } = await visit('en');
+  await press(page, '#agree');
+  await begin(page);
+  await untilRecorded(page, 4);
+  await press(page, '#finish');
+  await arrive(page, 'review');
+  await untilPlayable(page, 1);
+  // As if it had been opened long ago.
+  await page.evaluate('const now = performance.now.bind(performance); performance.now = () => now() + 60_000');
+  const { LOCAL_S3_PORT } = site.service.env;
+  const expired = `http://127.0.0.1:${LOCAL_S3_PORT}/recordings/expired`;
+  await page.evaluate(`${VIDEOS}[0].currentTime = 2`);
+  await page.evaluate(`${VIDEOS}[0].src = ${JSON.stringify(expired)}`);
+  await page.waitForFunction(`${VIDEOS}[0].src !== ${JSON.stringify(expired)}`);
+  await untilPlayable(page, 1);
+  await page.waitForSelector('#videos .veil[hidden]');
+});
+
+test('a network that is lost is told at once, and so is its return; then consent is withdrawn', async () => {
+  const { page, questions, complaints } = await visit('en');
+  await press(page, '#agree');
+  await begin(page, 'devices');
+  await untilRecorded(page, 1);
+  expect(await page.evaluate(textOf('#network'))).toBe('Connected');
+  await page.setOfflineMode(true);
+  await untilText(page, '#problems', /no network\. The recording continues/);
+  expect(await page.evaluate(`${textOf('#problems')}.match(/network/g).length`)).toBe(2);
+  await untilText(page, '#network', /No network/);
+  await untilText(page, '#may-close', /Keep this page open/);
+  await look(page);
+  await page.setOfflineMode(false);
+  await untilText(page, '#status', /network is back/);
+  await page.waitForSelector('#problems:empty');
+
+  await page.setOfflineMode(true);
+  await untilText(page, '#problems', /recording continues/);
+  await press(page, '#finish');
+  await untilText(page, '#problems', /Your recording is complete/);
+  expect(await page.evaluate(textOf('#problems'))).not.toMatch(/continues/);
+  await untilText(page, '#record-title', /Sending/);
+  await look(page);
+  expect(questions).toEqual([]);
+  await page.setOfflineMode(false);
+  await arrive(page, 'review');
+
+  await press(page, '#steps a[href="#/consent"]');
+  await arrive(page, 'consent');
+  await look(page);
+  await press(page, '#consent-withdraw');
+  await answer(page, false);
+  expect(await page.evaluate('document.body.dataset.view')).toBe('consent');
+  await press(page, '#consent-withdraw');
+  await answer(page, true);
+  await arrive(page, 'withdrawn');
+  await untilText(page, '#withdrawn-what', /2 recordings/);
+  await look(page);
+  await page.reload();
+  await arrive(page, 'withdrawn');
+  expect(await page.$$('#withdrawn article')).toHaveLength(2);
+  expect(complaints).toEqual([]);
+});
+
+test('consent is withdrawn while it records', async () => {
+  const { page } = await visit('nl');
+  await press(page, '#agree');
+  await begin(page);
+  await untilRecorded(page, 2);
+  await press(page, '#withdraw');
+  await page.waitForSelector('#question[open]');
+  await look(page);
+  await answer(page, true);
+  await arrive(page, 'withdrawn');
+  expect(await page.$$('#withdrawn article')).toHaveLength(1);
+  await untilText(page, '#withdrawn article', /toestemming introk/);
+});
+
+describe('a reload', () => {
+  test('comes back wherever one was, and what lies between two parts is a gap', async () => {
+    const { page, questions, complaints } = await visit('en');
+    const reload = async (view: string) => {
+      await page.reload();
+      await arrive(page, view);
+    };
+    await press(page, '#agree');
+    await arrive(page, 'check');
+    await reload('check');
+    await begin(page, 'devices');
     await untilRecorded(page, 3);
     await page.reload();
-    await page.waitForSelector('#left-over:not([hidden])');
+    expect(questions).toEqual(['beforeunload']);
+    await page.waitForSelector('#resumed:not([hidden])');
+    // The browser still allows the camera.
+    await page.waitForSelector('#devices:not([hidden])');
     await look(page);
-    await agree(page);
-    await begin(page, TEST_PICTURES);
+    await press(page, '#screen-none');
+    await press(page, '#start');
+    await arrive(page, 'record');
     await untilRecorded(page, 2);
+    await page.setOfflineMode(true);
     await press(page, '#finish');
+    await untilText(page, '#problems', /recording is complete/);
+    await page.setOfflineMode(false);
+
     await arrive(page, 'review');
     const parts = await page.evaluate("[...document.querySelectorAll('#part option')].map(({ text }) => text)");
     expect(parts).toEqual(['Part 1 of 2', 'Part 2 of 2']);
+    expect(await page.evaluate("document.querySelector('#part').selectedIndex")).toBe(0);
     await untilPlayable(page, 2);
+    await untilText(page, '#gaps', /Between part 1 and part 2, for [\d.]+ seconds: nothing was recorded/);
     await look(page);
+    await reload('review');
+    await untilPlayable(page, 2);
+    await press(page, '#next-gap');
+    await page.waitForFunction("document.querySelector('#part').selectedIndex === 1");
+    await untilPlayable(page, 1);
+
+    await press(page, '#assess');
+    await answer(page, true);
+    await arrive(page, 'deletion');
+    await reload('deletion');
+    await page.goBack();
+    await arrive(page, 'review');
+    expect(await page.evaluate("document.querySelector('#assess').hidden")).toBe(true);
+    await page.goForward();
+    await arrive(page, 'deletion');
+    await press(page, '#erase');
+    await answer(page, true);
+    await arrive(page, 'receipt');
+    await reload('receipt');
+    expect(await page.$$('#receipt article')).toHaveLength(3);
+    await page.goBack();
+    await arrive(page, 'receipt');
+    expect(complaints).toEqual([]);
   });
 
-  test('the service does not answer: the page says so, and continues; then consent is withdrawn', async () => {
+  test('while the rest is sent goes on sending it', async () => {
     const { page } = await visit('en');
-    await page.setOfflineMode(true);
-    await press(page, '#agree', 'Space');
-    await press(page, '#consent-form button');
-    await untilText(page, '#problem', /service does not answer/);
+    await press(page, '#agree');
+    await begin(page);
+    await untilRecorded(page, 3);
+    let isHeld = true;
+    await page.setRequestInterception(true);
+    page.on('request', (request) => {
+      if (isHeld && request.url().includes('/v1/')) void request.abort();
+      else void request.continue();
+    });
+    await press(page, '#finish');
+    await untilText(page, '#record-title', /Sending/);
+    await page.reload();
+    await untilText(page, '#record-title', /Sending/);
     await look(page);
-    await page.setOfflineMode(false);
-    await press(page, '#consent-form button');
-    await arrive(page, 'sources');
-    await untilText(page, '#problem', /^$/);
-    await begin(page, TEST_PICTURES);
-    await untilRecorded(page, 2);
-    await press(page, '#withdraw');
-    await arrive(page, 'withdrawn');
-    await look(page);
+    isHeld = false;
+    await arrive(page, 'review');
+    await untilPlayable(page, 1);
   });
+});
 
-  test('an address on which cameras do not work: the page says which one does', async () => {
-    const { page } = await visit(undefined, "Object.defineProperty(window, 'isSecureContext', { value: false })");
-    await untilText(page, '#problem', /http:\/\/localhost:\d+\/demo/);
-    await look(page);
-  });
+test('the service does not respond: the page says so, and continues', async () => {
+  const { page } = await visit('en');
+  await page.setOfflineMode(true);
+  await press(page, '#agree');
+  await untilText(page, '#problem', /service does not respond/);
+  await look(page);
+  await page.setOfflineMode(false);
+  await press(page, '#agree');
+  await arrive(page, 'check');
+  await untilText(page, '#problem', /^$/);
+});
+
+test('an address on which cameras do not work: the page links to one that does', async () => {
+  const { page } = await visit(undefined, "Object.defineProperty(window, 'isSecureContext', { value: false })");
+  await untilText(page, '#insecure', /http:\/\/localhost:\d+\/demo/);
+  expect(await page.evaluate("document.querySelector('#secure').href")).toMatch(/^http:\/\/localhost:\d+\/demo$/);
+  await look(page);
 });

@@ -1,0 +1,68 @@
+// The candidate's session of the exam client: one for the life of the page, which also sends what a reload left behind.
+import { type ExamSession, type Recording, startSession } from '@proctoring-recordings/exam-client';
+import { Attempt, type PageSettings, readSettings } from './api.ts';
+import { CONTROLLER } from './controller.ts';
+import { noteLead, noteRecording } from './engineers.ts';
+import { journey, keepJourney } from './journey.ts';
+import { advanceTo, ask } from './page.ts';
+
+let settings: PageSettings | undefined;
+let session: ExamSession | undefined;
+
+/** @throws CallFailed */
+export async function openAttempt(): Promise<Attempt> {
+  settings ??= await readSettings();
+  noteLead(settings.deleteLeadMs);
+  return new Attempt(settings.exam, journey.attempt);
+}
+
+export async function deleteLeadMs(): Promise<number> {
+  await openAttempt();
+  return settings?.deleteLeadMs ?? 0;
+}
+
+/** @throws CallFailed */
+export async function openSession(): Promise<ExamSession> {
+  const attempt = await openAttempt();
+  session ??= begin(attempt);
+  return session;
+}
+
+function begin(attempt: Attempt): ExamSession {
+  const begun = startSession({
+    service: location.origin,
+    exam: attempt.exam,
+    attempt: attempt.id,
+    participantId: attempt.id,
+    consent: { givenAt: journey.consentGivenAt ?? new Date().toISOString(), policyVersion: CONTROLLER.policyVersion },
+    getToken: () => attempt.token('exam-client'),
+  });
+  for (const name of ['progress', 'state', 'stored', 'continued'] as const) {
+    begun.addEventListener(name, ({ detail }) => remember(detail.recording));
+  }
+  return begun;
+}
+
+function remember({ recordingId, kind, state }: Recording): void {
+  if (recordingId === undefined) return;
+  noteRecording(recordingId, `${kind}, ${state}`);
+  if (journey.recordings?.[recordingId] === undefined) {
+    keepJourney({ recordings: { ...journey.recordings, [recordingId]: kind } });
+  }
+}
+
+/** Asks first. Resolves when nothing is left of the recordings, or the candidate keeps them. */
+export async function withdrawConsent(onStart = () => {}): Promise<void> {
+  const isMeant = await ask({
+    title: (texts) => texts.withdrawAsk,
+    text: (texts) => texts.withdrawAskText,
+    yes: (texts) => texts.withdrawYes,
+    no: (texts) => texts.withdrawNo,
+  });
+  if (!isMeant) return;
+  const open = await openSession();
+  onStart();
+  await open.withdraw();
+  for (const recording of open.recordings) remember(recording);
+  await advanceTo('withdrawn');
+}
