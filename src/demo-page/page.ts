@@ -66,8 +66,11 @@ async function show(view: View): Promise<void> {
     showError(error);
   }
   if (own !== shown) return;
-  for (const section of document.querySelectorAll('main > section'))
-    section.toggleAttribute('hidden', section.id !== view);
+  for (const section of document.querySelectorAll('main > section')) {
+    const isHidden = section.toggleAttribute('hidden', section.id !== view);
+    // What is played, and not the own picture.
+    for (const video of section.querySelectorAll<HTMLVideoElement>('video[src]')) if (isHidden) video.pause();
+  }
   document.body.dataset.view = view;
   showSteps(view);
   describeStep(view);

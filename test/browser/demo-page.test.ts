@@ -1,7 +1,9 @@
 // The page at /demo, walked from consent to receipt with the keyboard alone, in both languages, and its bad moments.
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'puppeteer-core';
+import { until } from '../kit/until.ts';
 import { openSite, type Site } from './site.ts';
 
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
@@ -92,9 +94,21 @@ async function arrive(page: Page, view: string): Promise<void> {
 async function answer(page: Page, isYes: boolean): Promise<void> {
   await page.waitForSelector('#question[open]');
   expect(await focused(page)).toBe('question-no');
-  if (isYes) await press(page, '#question-yes');
-  else await page.keyboard.press('Escape');
+  if (isYes) return press(page, '#question-yes');
+  await page.keyboard.press('Escape');
   await page.waitForSelector('#question:not([open])');
+}
+
+/** The receipts as the page saves them. */
+async function savedReceipts(page: Page): Promise<unknown[]> {
+  const folder = await mkdtemp(join(site.folder, 'receipts-'));
+  const browserContextId = page.browserContext().id;
+  const downloads = { behavior: 'allow', downloadPath: folder, ...(browserContextId && { browserContextId }) } as const;
+  await (await page.createCDPSession()).send('Browser.setDownloadBehavior', downloads);
+  await press(page, '#receipt .download');
+  const saved = async () => (await readdir(folder)).find((name) => name.endsWith('.json'));
+  await until(async () => (await saved()) !== undefined);
+  return JSON.parse(await readFile(join(folder, (await saved()) ?? ''), 'utf8'));
 }
 
 /** The text as displayed: hidden elements have none. */
@@ -249,6 +263,7 @@ test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alo
   await answer(page, true);
   await arrive(page, 'receipt');
   expect(await page.$$('#receipt article')).toHaveLength(2);
+  expect(await savedReceipts(page)).toMatchObject([{ reason: 'erasure' }, { reason: 'erasure' }]);
   await press(page, '#engineers summary');
   await untilText(page, '#engineers-note', /410[\s\S]*404/);
   await untilText(page, '#engineers-problems', /recording-deleted/);

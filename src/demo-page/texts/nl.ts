@@ -125,7 +125,7 @@ export const nl: Texts = {
   finishingTitle: 'Uw opname wordt verzonden',
   endedTitle: 'De opname is afgelopen',
   withdrawingTitle: 'Uw opname wordt verwijderd',
-  recordedNow: 'Nu opgenomen',
+  recordedNow: 'Wordt nu opgenomen',
   recordedDone: 'Wat is opgenomen',
   on: 'Aan',
   off: 'Uit',
@@ -152,7 +152,7 @@ export const nl: Texts = {
   networkBack: 'Het netwerk is terug. Het verzenden gaat verder.',
   networkTrouble: 'Wachten op verbinding',
   stayOpen: (length) =>
-    `Laat deze pagina open: ${length} staat alleen nog op deze computer. Gaat ze toch dicht, open haar dan hier opnieuw om de rest te verzenden.`,
+    `Laat deze pagina open: ${length} opname staat alleen nog op deze computer. Gaat ze toch dicht, open haar dan hier opnieuw om de rest te verzenden.`,
   mayClose: 'U mag deze pagina sluiten: er hoeft niets meer te worden verzonden.',
   lostRecording: 'Er is geen netwerk. De opname gaat door en wordt verzonden zodra het netwerk terug is.',
   lostSending:
@@ -199,7 +199,7 @@ export const nl: Texts = {
   unmuteLabel: 'Geluid aan',
   fullLabel: 'Volledig scherm',
   enlarge: (kind) => `Vergroten: ${kind}`,
-  nextGap: 'Volgende onderbreking',
+  nextGap: 'Naar de volgende',
   noNextGap: 'Er zijn geen onderbrekingen meer.',
   playerLabel: 'Speler',
   keys: 'De spatiebalk speelt af en pauzeert. De pijltjestoetsen verplaatsen vijf seconden.',
