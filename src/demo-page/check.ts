@@ -147,8 +147,10 @@ function show(): void {
   const reason = byId('camera-reason', HTMLElement);
   if (isRefused(cameraState)) showText(reason, reasonText(cameraState));
   else clearText(reason);
-  byId('camera-offer', HTMLElement).hidden = cameraState !== 'off' && cameraState !== 'asking';
-  byId('devices', HTMLElement).hidden = !isOn || camera?.isTestPicture === true;
+  const isTest = isOn && camera?.isTestPicture === true;
+  byId('camera-offer', HTMLElement).hidden = isRefused(cameraState) || (isOn && !isTest);
+  byId('camera-test', HTMLElement).hidden = isTest;
+  byId('devices', HTMLElement).hidden = !isOn || isTest;
   showMeter();
 
   const screenText = byId('screen-state', HTMLElement);

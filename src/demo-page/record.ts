@@ -47,6 +47,7 @@ export function prepareRecord(): void {
 export async function beginRecording(opened: readonly OpenedSource[]): Promise<void> {
   const session = await openSession();
   sources = opened;
+  isCameraOff = false;
   beganMs = performance.now();
   keepJourney({ hasRecorded: true });
   for (const { kind, stream } of sources) {
@@ -266,12 +267,16 @@ function showSources(): void {
   const camera = sources.find(({ kind }) => kind === 'webcam');
   const screen = sources.find(({ kind }) => kind === 'screen');
   const rows = [
-    row('camera', (texts) => texts.camera, camera ? (texts) => texts.on : (texts) => texts.notRecorded, camera?.kind),
+    row('camera', (texts) => texts.camera, camera ? stateOf(camera) : (texts) => texts.notRecorded, camera?.kind),
     microphoneRow(camera),
     row('screen', (texts) => texts.screen, screen ? surfaceText(screen) : (texts) => texts.notRecorded, screen?.kind),
   ];
   if (camera) rows[0]?.append(cameraSwitch(camera));
   byId('source-list', HTMLElement).replaceChildren(...rows);
+}
+
+function stateOf({ isTestPicture }: OpenedSource): Text {
+  return (texts) => (isCameraOff ? texts.off : isTestPicture ? texts.testPicture : texts.on);
 }
 
 function row(name: string, title: Text, state: Text, kind?: string): HTMLLIElement {
@@ -305,9 +310,8 @@ function microphoneRow(camera: OpenedSource | undefined): HTMLLIElement {
 }
 
 /** A track that is turned off gives black pictures and no event: this page sends one, so that it becomes a gap. */
-function cameraSwitch({ stream }: OpenedSource): HTMLElement {
-  const [track] = stream.getVideoTracks();
-  isCameraOff = false;
+function cameraSwitch(camera: OpenedSource): HTMLElement {
+  const [track] = camera.stream.getVideoTracks();
   const button = withText('button', (texts) => (isCameraOff ? texts.turnCameraOn : texts.turnCameraOff));
   button.type = 'button';
   button.id = 'camera-switch';
@@ -318,7 +322,7 @@ function cameraSwitch({ stream }: OpenedSource): HTMLElement {
     track.dispatchEvent(new Event(isCameraOff ? 'mute' : 'unmute'));
     showText(button, (texts) => (isCameraOff ? texts.turnCameraOn : texts.turnCameraOff));
     const state = document.querySelector('#source-list li .state');
-    if (state) showText(state, (texts) => (isCameraOff ? texts.off : texts.on));
+    if (state) showText(state, stateOf(camera));
     const caption = document.querySelector('#previews figure[data-kind=webcam] figcaption');
     if (caption) showText(caption, (texts) => (isCameraOff ? texts.youOff : texts.you));
     if (!isCameraOff) say((texts) => texts.cameraIsOn);
