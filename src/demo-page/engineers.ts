@@ -4,6 +4,7 @@ import { showText, type Text, withText } from './texts.ts';
 import { lasting } from './words.ts';
 
 const REQUESTS_SHOWN = 14;
+const PROBLEMS_SHOWN = 3;
 const requests: string[] = [];
 const problems: string[] = [];
 const recordings = new Map<string, string>();
@@ -23,9 +24,10 @@ export function watchRequests(): void {
     });
     note(method, url, String(response.status), startedMs);
     if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
-      problems.unshift(JSON.stringify(await response.clone().json(), null, 2));
-      problems.length = Math.min(problems.length, 3);
-      showLists();
+      void response
+        .clone()
+        .json()
+        .then(noteProblem, () => {});
     }
     return response;
   };
@@ -136,6 +138,12 @@ function note(
   const path = new URL(url, location.href).pathname.replace(journey.attempt, '$ATTEMPT');
   requests.unshift(`${status.padEnd(4)}${method.padEnd(7)}${path}  ${Math.round(durationMs)} ms`);
   requests.length = Math.min(requests.length, REQUESTS_SHOWN);
+  showLists();
+}
+
+function noteProblem(problem: unknown): void {
+  problems.unshift(JSON.stringify(problem, null, 2));
+  problems.length = Math.min(problems.length, PROBLEMS_SHOWN);
   showLists();
 }
 

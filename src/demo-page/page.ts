@@ -85,6 +85,8 @@ function showSteps(view: View): void {
   showText(byId('where', HTMLElement), (texts) =>
     texts.where(inDigits(names.indexOf(current) + 1), inDigits(names.length), STEPS[current](texts)),
   );
+  const title = document.querySelector('title');
+  if (title) showText(title, (texts) => `${STEPS[current](texts)} – ${texts.title}`);
   for (const item of document.querySelectorAll<HTMLElement>('#steps li')) {
     const step = item.dataset.step as Step;
     const target = [journey.stage, step].find((each) => STEP_OF[each] === step && each !== view && isVisitable(each));

@@ -3,7 +3,7 @@ import { type Gap, keepInStep, mediaSeconds, offsetSeconds, type Timeline } from
 import type { StoredView } from './api.ts';
 import { byId, icon, kindText, showError } from './page.ts';
 import { showLabel, showText, type Text, withText } from './texts.ts';
-import { inSeconds, onClock } from './words.ts';
+import { inDigits, inSeconds, onClock } from './words.ts';
 
 export interface Stream {
   readonly recordingId: string;
@@ -58,7 +58,7 @@ export function positionOf({ from, to }: Gap, leader: Stream): { from: number; t
 /** The speeds to choose from; once, before any part is opened. */
 export function prepareSpeeds(): void {
   const options = SPEEDS.map((factor) => {
-    const option = withText('option', (texts) => texts.speed(new Intl.NumberFormat().format(factor)));
+    const option = withText('option', (texts) => texts.speed(inDigits(factor)));
     option.value = String(factor);
     option.selected = factor === 1;
     return option;
