@@ -79,7 +79,7 @@ export const en = {
   checkTitle: 'Check your camera, sound and screen',
   checkIntro: 'Nothing is recorded yet. You see yourself as in a mirror.',
   resumeTitle: 'Continue your recording',
-  resumeIntro: 'Turn on your camera again to continue. What was recorded before is safe.',
+  resumeIntro: 'Check your devices, then continue. What was recorded before is safe.',
   resumed:
     'The page was loaded again, so the recording was interrupted. What was recorded until then is kept, and is being sent now. The recording continues as a second part.',
   camera: 'Camera',

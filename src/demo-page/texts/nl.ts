@@ -82,7 +82,7 @@ export const nl: Texts = {
   checkTitle: 'Controleer uw camera, geluid en scherm',
   checkIntro: 'Er wordt nog niets opgenomen. U ziet uzelf in spiegelbeeld.',
   resumeTitle: 'Ga verder met uw opname',
-  resumeIntro: 'Zet uw camera weer aan om verder te gaan. Wat eerder is opgenomen, is veilig.',
+  resumeIntro: 'Controleer uw apparaten en ga verder. Wat eerder is opgenomen, is veilig.',
   resumed:
     'De pagina is opnieuw geladen, daarom is de opname onderbroken. Wat tot dan toe is opgenomen, is bewaard en wordt nu verzonden. De opname gaat verder als tweede deel.',
   camera: 'Camera',
