@@ -173,7 +173,7 @@ describe('after deletions and sweeps', () => {
     expect((await api.call('get', `${deleted[0]?.path}/access-log`)).status).toBe(200);
     const headers = { authorization: await api.authorization(), accept: 'text/html' };
     const page = await fetch(`${api.url}/v1/report`, { headers });
-    expect(await page.text()).toContain('Receipts that somebody else has changed or made: 1.');
+    expect(await page.text()).toContain('Receipts that were changed or forged: 1.');
     await api.service.store.put(key, stored ?? new Uint8Array());
     expect((await api.call<Report>('get', '/v1/report')).body.verdict.answer).toBe('yes');
   });

@@ -3,15 +3,26 @@ import { readFile } from 'node:fs/promises';
 import { expect, it, test } from '@jest/globals';
 import { type CallOptions, ProctoringRecordings } from '../src/index.ts';
 
+interface OpenApiResponse {
+  readonly content?: Readonly<Record<string, unknown>>;
+}
+
 interface OpenApiOperation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, unknown>> }>>;
+  readonly responses: Readonly<Record<string, OpenApiResponse & { readonly $ref?: string }>>;
 }
 
-const { paths } = JSON.parse(await readFile(new URL('../../../openapi.json', import.meta.url), 'utf8')) as {
+const { paths, components } = JSON.parse(await readFile(new URL('../../../openapi.json', import.meta.url), 'utf8')) as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
+  readonly components: { readonly responses: Readonly<Record<string, OpenApiResponse>> };
 };
+
+function successOf({ responses }: OpenApiOperation): OpenApiResponse | undefined {
+  const success = Object.entries(responses).find(([status]) => status.startsWith('2'))?.[1];
+  const name = success?.$ref?.split('/').at(-1);
+  return name === undefined ? success : components.responses[name];
+}
 
 /** The same call as `eraseParticipant`, at another path. */
 const ALIAS = 'eraseParticipantRecordings';
@@ -72,8 +83,7 @@ const DOCUMENTED = Object.entries(paths).flatMap(([path, methods]) =>
     const { operationId } = operation;
     const isOfApi = path.startsWith('/v1/') && operationId !== undefined && operationId !== ALIAS;
     if (!isOfApi && !BESIDE.includes(operationId)) return [];
-    const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1];
-    const types = Object.keys(success?.content ?? {});
+    const types = Object.keys(successOf(operation)?.content ?? {});
     const named = types.length === 0 ? ['application/json'] : types;
     return named.map((type) => ({
       name: type === 'application/json' ? operationId : `${operationId} ${type}`,
