@@ -27,8 +27,8 @@ function sectionOf(results: readonly Result[]): string {
   const tables = results.map((result) => {
     const { store, machine, loadBefore, at, seconds } = result;
     const place = `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}`;
-    const run = `measured at ${at.slice(0, 16)}Z in ${seconds} s, load average ${loadBefore} before the run`;
-    return `On ${NAMES[store]} (${place}; ${run}):\n\n${markdownTable(result)}`;
+    const run = `The run ended at ${at.slice(0, 16)}Z and took ${seconds} s. The load average before the run was ${loadBefore}.`;
+    return `**On ${NAMES[store]}.** Machine: ${place}. ${run}\n\n${markdownTable(result)}`;
   });
   return `## ${figure}. ${title}\n\n![${title}](../bench/results/figure-${figure}.svg)\n\n${tables.join('\n')}`;
 }

@@ -2,7 +2,15 @@
 import type { Measurement } from './figures/figure.ts';
 import type { Result } from './results.ts';
 
-const HEAD = ['', 'this service', 'compared with', '', 'ratio', 'goal', 'goal met'];
+const HEAD = [
+  'measurement',
+  'this service',
+  'comparison',
+  'compared with',
+  'ratio (this service ÷ comparison)',
+  'goal',
+  'goal met',
+];
 
 export function terminalTable({ measurements, notes }: Result): string {
   const rows = [HEAD, ...measurements.map(cellsOf)];

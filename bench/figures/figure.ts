@@ -50,13 +50,13 @@ export interface Growth {
 }
 
 export function atLeast(ratio: number, of: number): Goal {
-  return { text: `≥ ${of}`, holds: ratio >= of };
+  return { text: `ratio ≥ ${of}`, holds: ratio >= of };
 }
 
 export function atMost(ratio: number, of: number): Goal {
-  return { text: `≤ ${of}`, holds: ratio <= of };
+  return { text: `ratio ≤ ${of}`, holds: ratio <= of };
 }
 
 export function below(value: number, limit: number, unit: string): Goal {
-  return { text: `< ${limit} ${unit}`, holds: value < limit };
+  return { text: `value < ${limit} ${unit}`, holds: value < limit };
 }

@@ -18,10 +18,10 @@ const BEGUN = { kind: 'webcam', contentType: 'video/webm', consent: CONSENT, par
 const MEMORY_LIMIT_MIB = 512;
 
 const ATTACKS: readonly { readonly kind: Attack['kind']; readonly what: string; readonly connections: number }[] = [
-  { kind: 'slots', what: '64 slow parts', connections: 64 },
-  { kind: 'exports', what: '150 stalled exports', connections: 150 },
-  { kind: 'flood', what: 'links and creates at the rate limit', connections: 1 },
-  { kind: 'connections', what: '1,500 idle or dripping connections', connections: 1500 },
+  { kind: 'slots', what: 'sends 64 slow parts', connections: 64 },
+  { kind: 'exports', what: 'stalls 150 exports', connections: 150 },
+  { kind: 'flood', what: 'reaches its rate limit', connections: 1 },
+  { kind: 'connections', what: 'holds 1,500 idle or slow connections', connections: 1500 },
 ];
 
 export const oneTenant: Figure = {
@@ -39,7 +39,7 @@ export const oneTenant: Figure = {
     const neighbour = await settle(service);
     await neighbour.measure(rounds);
     for (const { kind, what, connections } of ATTACKS) {
-      say(`${what}, ${rounds} rounds of calls meanwhile`);
+      say(`another tenant ${what}: ${rounds} rounds of calls meanwhile`);
       const before = await neighbour.measure(rounds / 2);
       const at = kind === 'flood' ? stored : open;
       const path = `/v1/exams/${at.exam}/attempts/${at.attempt}/recordings/${at.recording}`;
@@ -48,12 +48,12 @@ export const oneTenant: Figure = {
       // Before and after it: the machine has other work too, and not always the same.
       const after = await neighbour.measure(rounds / 2);
       for (const name of CALL_NAMES) {
-        measurements.push(...comparison(`${name}, during ${what}`, [...before[name], ...after[name]], loaded[name]));
+        measurements.push(...comparison(name, what, [...before[name], ...after[name]], loaded[name]));
       }
     }
     const { peakMib } = await service.memory();
     measurements.push({
-      what: 'peak memory in all',
+      what: 'peak memory of the service over the whole run',
       unit: 'MiB',
       ours: peakMib,
       goal: below(peakMib, MEMORY_LIMIT_MIB, 'MiB'),
@@ -61,15 +61,16 @@ export const oneTenant: Figure = {
     return {
       measurements,
       notes: [
-        'One tenant makes calls one after another while a caller of another tenant, in its own process, does what the row ' +
-          'names and retries whatever is refused. RATE_LIMIT has its default, 600. A flood of refused requests is not part of ' +
-          'this: the proxy in front has to stop it.',
+        'One tenant makes calls one after another. Meanwhile a caller of another tenant, in its own process, does what the row ' +
+          'says, and retries every refused request. To reach its rate limit, that caller creates recordings and playback links. ' +
+          '"This service" is the response time under this load; the comparison is the response time before and after it. ' +
+          'RATE_LIMIT has its default, 600. A flood of refused requests is not measured, because the proxy in front has to stop it.',
       ],
     };
   },
 };
 
-const CALL_NAMES = ['create', 'a part URL', 'export'] as const;
+const CALL_NAMES = ['create a recording', 'presign a part URL', 'export a participant'] as const;
 type CallName = (typeof CALL_NAMES)[number];
 type Latencies = Readonly<Record<CallName, readonly number[]>>;
 
@@ -81,7 +82,11 @@ async function settle(service: Service) {
   const open = await begin(service, await service.token(SCOPES, { tenant }), { exam: 'e', attempt: 'open' });
   return {
     async measure(rounds: number): Promise<Latencies> {
-      const calls: Record<CallName, number[]> = { create: [], 'a part URL': [], export: [] };
+      const calls: Record<CallName, number[]> = {
+        'create a recording': [],
+        'presign a part URL': [],
+        'export a participant': [],
+      };
       for (let round = 0; round < rounds; round += 1) {
         callers += 1;
         const token = await service.token(SCOPES, { tenant, sub: `caller-${callers}` });
@@ -90,12 +95,12 @@ async function settle(service: Service) {
           await call();
           calls[name].push(performance.now() - beganAtMs);
         };
-        await timed('create', () => begin(service, token, { exam: 'e', attempt: `a${callers}` }));
+        await timed('create a recording', () => begin(service, token, { exam: 'e', attempt: `a${callers}` }));
         const client = service.clientWith(token);
-        await timed('a part URL', () => client.signParts(open, [{ partNumber: 1, sizeBytes: PART_BYTES }]));
+        await timed('presign a part URL', () => client.signParts(open, [{ partNumber: 1, sizeBytes: PART_BYTES }]));
         // Of another participant than the recordings that are created meanwhile: only its access log grows.
         if (round % Math.ceil(rounds / EXPORTS) === 0) {
-          await timed('export', async () => {
+          await timed('export a participant', async () => {
             const url = `${service.url}/v1/participants/${participantOf(stored)}/export`;
             const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
             await answer.arrayBuffer();
@@ -126,24 +131,27 @@ async function during<T>(attack: Attack, act: () => Promise<T>): Promise<T> {
   }
 }
 
-function comparison(what: string, quiet: readonly number[], loaded: readonly number[]): Measurement[] {
+const WITHOUT_LOAD = "the same calls without the other tenant's load";
+
+function comparison(call: CallName, load: string, quiet: readonly number[], loaded: readonly number[]): Measurement[] {
   const [quietMs, loadedMs] = [median(quiet), median(loaded)];
   const ratio = loadedMs / quietMs;
   const [quietP95, loadedP95] = [p95(quiet), p95(loaded)];
+  const what = (quantile: string) => `${call}: ${quantile} response time while another tenant ${load}`;
   return [
     {
-      what: `${what}: median`,
+      what: what('median'),
       unit: 'ms',
       ours: loadedMs,
-      peer: { name: 'without that caller', value: quietMs },
+      peer: { name: WITHOUT_LOAD, value: quietMs },
       ratio,
       goal: atMost(ratio, 2),
     },
     {
-      what: `${what}: p95`,
+      what: what('p95'),
       unit: 'ms',
       ours: loadedP95,
-      peer: { name: 'without that caller', value: quietP95 },
+      peer: { name: WITHOUT_LOAD, value: quietP95 },
       ratio: loadedP95 / quietP95,
     },
   ];

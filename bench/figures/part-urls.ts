@@ -46,11 +46,13 @@ export const partUrls: Figure = {
     const hundred = await byTurns(rounds, signers);
     return {
       measurements: [
-        measurement('one URL per request', one, 'companion', 5),
-        measurement('one URL per request', one, 'bare', 0.5),
-        measurement('100 URLs per request', hundred, 'companion', 10),
+        measurement('part URLs, one per request', one, 'companion', 5),
+        measurement('part URLs, one per request', one, 'bare', 0.5),
+        measurement('part URLs, 100 per request', hundred, 'companion', 10),
       ],
-      notes: ['This service also verifies a token and reads a body. Companion and the bare Express do neither.'],
+      notes: [
+        'This service also verifies a token and reads a request body. Uppy Companion and the bare Express do neither.',
+      ],
     };
   },
 };

@@ -54,21 +54,21 @@ export const readsAndSize: Figure = {
       what,
       unit: '/s',
       ours: medianOf(rounds, name),
-      peer: { name: 'sequential LISTs of the same exam', value: medianOf(rounds, 'storeList') },
+      peer: { name: 'LISTs of the same exam, sent to the store in sequence', value: medianOf(rounds, 'storeList') },
       ratio: ratioOf(rounds, name, 'storeList'),
     });
     const install = await installedBytes();
     return {
       measurements: [
-        beside('lists of 20 recordings', 'list'),
-        beside('playback links', 'link'),
-        beside(`exports of ${count} recordings (JSON)`, 'export'),
-        { what: 'start, until it is ready', unit: 'ms', ours: median(starts) },
-        { what: 'memory at rest', unit: 'MiB', ours: restingMib },
-        { what: 'compiled code', unit: 'MB', ours: install.code / 1e6 },
-        { what: 'dependencies', unit: 'MB', ours: install.dependencies / 1e6 },
+        beside('responses with a list of 20 recordings', 'list'),
+        beside('playback links issued', 'link'),
+        beside(`exports of a participant with ${count} recordings (JSON)`, 'export'),
+        { what: 'time from the start of the service until it is ready', unit: 'ms', ours: median(starts) },
+        { what: 'memory of the service at rest', unit: 'MiB', ours: restingMib },
+        { what: 'size of the compiled code', unit: 'MB', ours: install.code / 1e6 },
+        { what: 'size of the dependencies', unit: 'MB', ours: install.dependencies / 1e6 },
       ],
-      notes: ['The start includes the self-test of the store. ci/image prints the size of the image.'],
+      notes: ['The start includes the self-test of the store. The command ci/image prints the size of the image.'],
     };
   },
 };

@@ -70,8 +70,8 @@ export const signing: Figure = {
         };
       }),
       notes: [
-        'S3RequestPresigner receives a complete request and does not build the text of the URL; getSignedUrl does all of it. ' +
-          'Playback URLs are signed by getSignedUrl, one at a time (ADR 4).',
+        'In this measurement, S3RequestPresigner receives a finished request and does not build the text of the URL. getSignedUrl ' +
+          'builds both. The service signs playback links with getSignedUrl, one at a time (ADR 4).',
       ],
     };
   },

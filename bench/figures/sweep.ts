@@ -32,7 +32,8 @@ export const sweep: Figure = {
     const stored = short ? [50, 100] : levels;
     const contestants: Record<string, Contestant> = {
       ours: () => ourSweep(store),
-      'a bare list and DeleteObjects': (exam) => bareLoop(access.store, access.requestCount, `attempts/acme/${exam}/`),
+      'a loop of LIST and DeleteObjects': (exam) =>
+        bareLoop(access.store, access.requestCount, `attempts/acme/${exam}/`),
       'a scan of tags': () => tagScan(access.store, access.requestCount),
     };
     const notes: string[] = [];
@@ -81,8 +82,9 @@ export const sweep: Figure = {
       },
       notes: [
         ...notes,
-        `${due} recordings are due while ${stored.join(', ')} others are stored. The bare loop and s3cmd are given the prefix of ` +
-          'the due recordings, which is not known in practice. They, rclone and the scan write no receipts and check nothing.',
+        `${due} recordings are due, while ${stored.join(' or ')} others are stored. The loop and s3cmd receive the prefix of the due ` +
+          'recordings, which is not known in practice. The loop, s3cmd, rclone and the scan of tags write no receipts, and do not ' +
+          'check that the recordings are deleted.',
       ],
     };
   },
@@ -103,7 +105,7 @@ function measurementsOf(
     .map(([name, runs]): Measurement => {
       const theirs = runs.at(-1) ?? last;
       return {
-        what: `recordings deleted, ${last.stored} stored`,
+        what: `recordings deleted, with ${last.stored} others stored`,
         unit: '/s',
         ours: rate(last),
         peer: { name, value: rate(theirs) },
@@ -115,7 +117,7 @@ function measurementsOf(
   return [
     ...besides,
     {
-      what: `requests per recording, ${last.stored} stored`,
+      what: `requests to the store per deleted recording, with ${last.stored} others stored`,
       unit: '',
       ours: perRecording(last),
       ...(scan
@@ -126,12 +128,12 @@ function measurementsOf(
         : {}),
     },
     {
-      what: `requests per recording, ${last.stored} and ${first.stored} stored`,
+      what: `requests to the store per deleted recording, with ${last.stored} others stored`,
       unit: '',
       ours: perRecording(last),
-      peer: { name: `this service with ${first.stored}`, value: perRecording(first) },
+      peer: { name: `this service with ${first.stored} others stored`, value: perRecording(first) },
       ratio: growth,
-      goal: { text: '≤ 1.05', holds: growth <= 1.05 },
+      goal: { text: 'ratio ≤ 1.05', holds: growth <= 1.05 },
     },
   ];
 }

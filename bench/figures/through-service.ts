@@ -52,34 +52,33 @@ export const throughService: Figure = {
     return {
       measurements: [
         {
-          what: `one file of ${sizeBytes / MIB} MiB`,
+          what: `upload speed of one file of ${sizeBytes / MIB} MiB`,
           unit: 'MiB/s',
           ours: medianOf(speeds, 'ours'),
-          peer: { name: 'the same parts, directly to the store', value: medianOf(speeds, 'direct') },
+          peer: { name: 'the same parts, sent directly to the store', value: medianOf(speeds, 'direct') },
           ratio,
           goal: atLeast(ratio, 0.8),
         },
         {
-          what: `peak memory, ${AT_ONCE} files of ${largeMib} MiB at once`,
+          what: `peak memory of the service, ${AT_ONCE} files of ${largeMib} MiB at once`,
           unit: 'MiB',
           ours: large,
-          peer: { name: `${AT_ONCE} files of ${smallMib} MiB at once`, value: small },
+          peer: { name: `this service, ${AT_ONCE} files of ${smallMib} MiB at once`, value: small },
           ratio: large / small,
           goal: below(large, 300, 'MiB'),
         },
         {
-          what: `peak memory, ${PARTS_AT_ONCE} parts of ${LARGE_PART_BYTES / MIB} MiB at once`,
+          what: `peak memory of the service, ${PARTS_AT_ONCE} parts of ${LARGE_PART_BYTES / MIB} MiB at once`,
           unit: 'MiB',
           ours: ofLargeParts,
-          peer: { name: `${PARTS_AT_ONCE} parts of ${PART_BYTES / MIB} MiB at once`, value: ofParts },
+          peer: { name: `this service, ${PARTS_AT_ONCE} parts of ${PART_BYTES / MIB} MiB at once`, value: ofParts },
           ratio: ofLargeParts / ofParts,
           goal: below(ofLargeParts, 300, 'MiB'),
         },
       ],
       notes: [
-        `Memory must not grow with the size of files: it is compared with files of ${smallMib} MiB. ` +
-          `Of ${AT_ONCE} uploads a quarter hold a part of 5 MiB, so that it can be sent again when ` +
-          `the store fails; the others wait. MAX_CONTENT_UPLOADS is ${PLACES} here (default 32), of which a tenant has ${AT_ONCE}.`,
+        `Memory must not grow with the size of files, so it is compared with the memory for files of ${smallMib} MiB. A quarter of the ` +
+          `${AT_ONCE} uploads keep a part of 5 MiB in memory, to send it again if the store fails; the other uploads wait. MAX_CONTENT_UPLOADS is ${PLACES} here (default 32), of which a tenant has ${AT_ONCE}.`,
       ],
     };
   },
