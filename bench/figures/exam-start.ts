@@ -80,17 +80,17 @@ async function sit(service: Service, index: number, calls: Call[]): Promise<bool
     return answer;
   };
   try {
-    const { recording } = await timed('create', (to) => to.create(at, { ...BEGUN, participantId: `p${index}` }));
+    const { recording } = await timed('create a recording', (to) => to.create(at, { ...BEGUN, participantId: `p${index}` }));
     const path = { ...at, recording: recording.recordingId };
     for (let partNumber = PARTS; partNumber >= 1; partNumber -= 1) {
       const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
-      const [part] = await timed('a part URL', (to) => to.signParts(path, [{ partNumber, sizeBytes }]));
+      const [part] = await timed('presign a part URL', (to) => to.signParts(path, [{ partNumber, sizeBytes }]));
       if (partNumber > 1) continue;
       const answer = await fetch(part?.url ?? '', { method: 'PUT', body: WEBM });
       await answer.arrayBuffer();
       if (!answer.ok) return false;
     }
-    return (await timed('complete', (to) => to.complete(path))).state === 'stored';
+    return (await timed('complete a recording', (to) => to.complete(path))).state === 'stored';
   } catch {
     return false;
   }
