@@ -80,7 +80,9 @@ async function sit(service: Service, index: number, calls: Call[]): Promise<bool
     return answer;
   };
   try {
-    const { recording } = await timed('create a recording', (to) => to.create(at, { ...BEGUN, participantId: `p${index}` }));
+    const { recording } = await timed('create a recording', (to) =>
+      to.create(at, { ...BEGUN, participantId: `p${index}` }),
+    );
     const path = { ...at, recording: recording.recordingId };
     for (let partNumber = PARTS; partNumber >= 1; partNumber -= 1) {
       const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
