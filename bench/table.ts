@@ -24,12 +24,12 @@ export function terminalTable({ measurements, notes }: Result): string {
   return [...lines, ...notes.map((note) => `(${note})`)].map((line) => `  ${line}\n`).join('');
 }
 
-/** Without the columns that no measurement fills. */
+/** Without the columns that no measurement fills; a dash where a measurement has no comparison or goal. */
 export function markdownTable({ measurements, notes }: Result): string {
   const cells = measurements.map(cellsOf);
   const used = HEAD.map((_, column) => cells.some((row) => row[column] !== ''));
   const rows = [HEAD, HEAD.map(() => '---'), ...cells].map((row) => row.filter((_, column) => used[column]));
-  const lines = rows.map((row) => `| ${row.join(' | ')} |\n`);
+  const lines = rows.map((row) => `| ${row.map((cell) => cell || '–').join(' | ')} |\n`);
   return [...lines, ...notes.map((note) => `\n${note}\n`)].join('');
 }
 
