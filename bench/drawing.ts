@@ -3,8 +3,8 @@ import type { Growth, Measurement } from './figures/figure.ts';
 import type { Result } from './results.ts';
 import { readable } from './table.ts';
 
-const WIDTH = 1100;
-const LABEL_WIDTH = 640;
+const WIDTH = 1160;
+const LABEL_WIDTH = 700;
 const BAR_WIDTH = 330;
 const ROW = 22;
 const PLOT_HEIGHT = 200;
