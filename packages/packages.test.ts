@@ -42,8 +42,10 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
     await mkdir(installed, { recursive: true });
     // Its `prepack` builds it.
     await run('npm', ['pack', '--silent', '--pack-destination', place, '-w', `${SCOPE}/${name}`], { cwd: ROOT });
-    const [archive = ''] = (await readdir(place)).filter((file) => file.endsWith('.tgz'));
-    await run('tar', ['-xzf', join(place, archive), '--strip-components=1', '-C', installed]);
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    // The pages install the file by this name.
+    const archive = join(place, `proctoring-recordings-${name}-${version}.tgz`);
+    await run('tar', ['-xzf', archive, '--strip-components=1', '-C', installed]);
     manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
     // What npm would install beside it, and nothing else.
     for (const dependency of Object.keys(manifest.dependencies ?? {})) await linkDependency(place, dependency);

@@ -40,3 +40,13 @@ await change('package-lock.json', (lock: Manifest & { packages: Record<string, M
 const chart = new URL('helm/Chart.yaml', ROOT);
 const lines = (await readFile(chart, 'utf8')).replace(/^version: .*/m, `version: ${version}`);
 await writeFile(chart, lines.replace(/^appVersion: .*/m, `appVersion: "${version}"`));
+// The files that `npm pack` writes, as the pages name them.
+for await (const path of glob(['docs/*.md', 'packages/*/README.md'], { cwd: ROOT })) {
+  const page = new URL(path, ROOT);
+  const text = await readFile(page, 'utf8');
+  const changed = text.replaceAll(
+    /\b(proctoring-recordings-[a-z0-9-]+?-)\d+\.\d+\.\d+[0-9A-Za-z.-]*?(?=\.tgz)/g,
+    `$1${version}`,
+  );
+  if (changed !== text) await writeFile(page, changed);
+}

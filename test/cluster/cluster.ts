@@ -46,6 +46,11 @@ export async function apply(manifests: readonly Manifest[]): Promise<void> {
   await run(['apply', '--server-side', '-f', '-'], manifests);
 }
 
+/** Creates what only has an address: a pod's binding to a node, for example. */
+export async function create(path: string, item: object): Promise<void> {
+  await run(['create', '--raw', path, '-f', '-'], [item]);
+}
+
 /** As the server keeps them, in the same order. */
 export async function readBack(manifests: readonly Manifest[]): Promise<Manifest[]> {
   const { items, ...only } = JSON.parse(await run(['get', '-o', 'json', '-f', '-'], manifests));

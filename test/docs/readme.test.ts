@@ -1,15 +1,14 @@
 // The front door tells the truth: each command of these pages is run as it stands there, each example in TypeScript too.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { SCOPES } from '../http/calls.ts';
-import { afterThisTest } from '../kit/cleanup.ts';
 import { until } from '../kit/until.ts';
 import { callerOf, type Installation, install } from '../runtime/process.ts';
-import { blocksOf, paste, ROOT, run } from './blocks.ts';
+import { blocksOf, linesOf, paste, ROOT, run, typeCheck } from './blocks.ts';
 
 const PAGES = [
   'README.md',
@@ -59,11 +58,6 @@ afterAll(async () => {
 
 async function blocks(page: string, language: string): Promise<string[]> {
   return (await blocksOf(page, language)).map((block) => block.replaceAll('http://localhost:8080', url));
-}
-
-/** The command lines of a block, without the comments that end or fill them. */
-function linesOf(block: string): string[] {
-  return block.split('\n').flatMap((line) => line.replace(/(^|\s+)#.*$/, '') || []);
 }
 
 function isElsewhere(block: string): boolean {
@@ -118,6 +112,8 @@ describe('the commands', () => {
     const desk = await token('privacy:manage');
     const client = await token('recordings:upload', { exam: EXAM, attempt: ATTEMPT });
     const [kept, withdrawn] = [(await record()).slice(-36), (await record()).slice(-36)];
+    const [variables = ''] = await blocks('docs/privacy-desk.md', 'sh');
+    const named = linesOf(variables).flatMap((line) => line.match(/\b[A-Z]+(?==)/g) ?? []);
     const commands = new Set(await blocks('docs/privacy-desk.md', 'sh run'));
     const left = new Set(commands);
     /** Runs the command that has this text. */
@@ -125,8 +121,9 @@ describe('the commands', () => {
       const found = [...commands].filter((command) => command.includes(part));
       expect({ part, found }).toEqual({ part, found: [expect.any(String)] });
       for (const command of found) left.delete(command);
-      const given = { ...installation.env, EXAM, ATTEMPT, P, R, API: url, T: `Authorization: Bearer ${bearer}` };
-      return paste(found, given, installation.dataDir);
+      const given = { API: url, T: `Authorization: Bearer ${bearer}`, P, EXAM, ATTEMPT, R };
+      expect(Object.keys(given)).toEqual(named);
+      return paste(found, { ...installation.env, ...given }, installation.dataDir);
     }
     const held = async () => JSON.parse(await order('$P/recordings"'));
     expect(await held()).toMatchObject({ items: [{ recordingId: kept }, { recordingId: withdrawn }] });
@@ -178,16 +175,7 @@ describe('the commands', () => {
 
 test('the examples in TypeScript are typed, and run', async () => {
   const examples = (await Promise.all(PAGES.map((page) => blocks(page, 'ts')))).flat();
-  // Within the project, where the compiler finds the types of Node.
-  const place = await mkdtemp(join(ROOT, 'node_modules/.examples-'));
-  afterThisTest(() => rm(place, { recursive: true, force: true }));
-  await mkdir(join(place, 'src'));
-  for (const [index, example] of examples.entries()) await writeFile(join(place, `src/${index}.ts`), example);
-  const config = { extends: join(ROOT, 'tsconfig.json'), include: ['src'] };
-  await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config));
-  await run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', place], installation.env).catch(({ stdout }) => {
-    throw new Error(stdout);
-  });
+  await typeCheck(examples, { extends: join(ROOT, 'tsconfig.json') });
   const token = ['run', '--silent', 'token', '--', '--tenant', 'demo', '--scope', SCOPES.join(' ')];
   const { env } = installation;
   const given = { ...env, API: url, A: 'attempt-of-examples', TOKEN: (await run('npm', token, env)).trim() };

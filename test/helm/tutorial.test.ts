@@ -1,9 +1,7 @@
 // The walk-through for DigitalOcean: its values render, what it names is there, and kubectl takes the commands for Secrets.
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { blocksOf, paste, read } from '../docs/blocks.ts';
@@ -55,13 +53,4 @@ test('kubectl makes the Secrets that the values name, with the keys that the ser
     [existingSecret, ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']],
     [signingKeysSecret, ['signing-keys.json']],
   ]);
-});
-
-test('Helm takes the options of the commands', async () => {
-  const [commands = ''] = (await blocksOf(PAGE, 'sh')).filter((block) => block.startsWith('helm '));
-  for (const line of commands.trim().split('\n')) {
-    const [, command = '', ...rest] = line.split(' ');
-    const { stdout } = await promisify(execFile)(process.env.HELM ?? '', [command, '--help']);
-    for (const option of rest.filter((word) => word.startsWith('--'))) expect(stdout).toContain(option);
-  }
 });
