@@ -4,10 +4,11 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { blocksOf, paste, ROOT, read } from '../docs/blocks.ts';
 import { RELEASE } from '../helm/chart.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
-import { list } from './cluster.ts';
+import { apply, list } from './cluster.ts';
 import { LOG_LINE, startNode } from './node.ts';
 
 const { HELM = '', KUBECTL = '', TEST_KUBECONFIG = '' } = process.env;
@@ -88,6 +89,13 @@ test('the page of the chart builds the image that its values name, makes the Sec
   expect(image).toBe(`registry.example/proctoring-recordings:${version}`);
   expect(await calls()).toEqual([`docker build --tag ${image} .`, `docker push ${image}`]);
   expect(printed).not.toContain('WARNING: The Secret');
+});
+
+test("cert-manager's types take the issuer of the walk-through", async () => {
+  const [issuer = ''] = await blocksOf(TUTORIAL, 'yaml');
+  await apply([parse(issuer)]);
+  const misspelled = parse(issuer.replace('privateKeySecretRef', 'privateKeySecret'));
+  await expect(apply([misspelled])).rejects.toMatchObject({ stderr: expect.stringContaining('privateKeySecret') });
 });
 
 test('the walk-through for DigitalOcean makes its Secrets, installs, tests, and runs both jobs', async () => {
