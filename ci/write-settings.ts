@@ -11,7 +11,7 @@ const CHECKS = new URL('../helm/files/settings.json', import.meta.url);
 export function pageWithSettings(page: string): string {
   const rows = SETTING_NAMES.map((name) => {
     const { default: fallback, help } = SETTINGS[name];
-    const inFile = SECRET_NAMES.includes(name) ? ` Or \`${fileSettingOf(name)}\`.` : '';
+    const inFile = SECRET_NAMES.includes(name) ? ` \`${fileSettingOf(name)}\` names a file instead.` : '';
     return `| \`${name}\` | ${fallback ? `\`${fallback}\`` : ''} | ${help}${inFile} |`;
   });
   const table = ['| Setting | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
@@ -25,7 +25,7 @@ interface ValuesSchema {
 /** The schema with the settings and the secret settings. */
 export function schemaWithSettings({ properties, ...schema }: ValuesSchema): object {
   const ofFiles = SECRET_NAMES.map((name) => {
-    const description = `The path of a file with \`${name}\`, where an agent or a volume of \`extraVolumes\` mounts it in all pods.`;
+    const description = `The path of a file that contains the value of \`${name}\`. Use this instead of the value itself if a secrets agent or a volume (\`extraVolumes\`) provides the file in every pod.`;
     return [fileSettingOf(name), { description, type: 'string', minLength: 1 }];
   });
   return {
