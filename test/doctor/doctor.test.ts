@@ -147,7 +147,7 @@ describe('the doctor', () => {
   });
 
   test.each<[what: string, lock: object, broken: Partial<ObjectStore>, fit: boolean, id: string, words: string]>([
-    ['a lock that cannot be read, where deletion works', LOCK_UNREAD, {}, true, 'object-lock', 'a test deletion'],
+    ['a lock that cannot be read, where deletion works', LOCK_UNREAD, {}, true, 'object-lock', 'tries a deletion'],
     [
       'a lock that cannot be read, where objects stay',
       LOCK_UNREAD,
@@ -162,7 +162,7 @@ describe('the doctor', () => {
       { listMultipartUploads: NOT_KNOWN },
       true,
       'upload-listing',
-      'reads all of attempts/',
+      'reads all keys under attempts/',
     ],
   ])('judges %s by what the service can do without', async (_, lock, broken, fit, id, words) => {
     const deps = doctorFor(testStore);

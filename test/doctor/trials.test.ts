@@ -98,11 +98,11 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
   ['lists backwards', ordered((key) => key, { backwards: true }), 'listing-times', 'failed', 'order of time'],
   ['loses a part', losesPart, 'parts', 'failed', 'ListParts'],
   ['takes a tag for the object', tagsOver, 'object-tagging', 'failed', 'overwrote'],
-  ['may not be tagged', refuses('tag', 'PutObjectTagging'), 'object-tagging', 'warning', 'nothing depends on tags'],
+  ['may not be tagged', refuses('tag', 'PutObjectTagging'), 'object-tagging', 'warning', 'no deadline depends on tags'],
   ['lists as a tree', treeOrder, 'listing-order', 'info', 'one by one'],
   ['lists as a tree', treeOrder, 'listing-folders', 'ok', ''],
-  ['lists uploads by exact key', byExactKey, 'upload-listing', 'info', 'reads all of attempts/'],
-  ['lists no uploads', noUploadListing, 'upload-listing', 'info', 'reads all of attempts/'],
+  ['lists uploads by exact key', byExactKey, 'upload-listing', 'info', 'reads all keys under attempts/'],
+  ['lists no uploads', noUploadListing, 'upload-listing', 'info', 'reads all keys under attempts/'],
 ])('a store that %s', async (_, quirk, id, status, words) => {
   const memory = new MemoryStore({ now });
   const store = overriding(memory, quirk(memory));
