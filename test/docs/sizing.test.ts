@@ -72,7 +72,7 @@ test('the figures in its prose follow from the calculation', async () => {
   expect(text).toContain(
     `${megabitsASecond.toFixed(0)} Mbit/s for the store and ${partsASecond.toFixed(0)} small calls`,
   );
-  expect(text).toContain(`that are ${partsUnderWay.toFixed(0)}. A tenant has three quarters`);
+  expect(text).toContain(`is therefore ${partsUnderWay.toFixed(0)}. A tenant has three quarters`);
   const atOnce = Number(SETTINGS.MAX_CONTENT_UPLOADS.default);
   const places = atOnce * 0.75;
   expect(await read('docs/settings.md')).toMatch(/A tenant \w+( \w+)? three quarters of/);
