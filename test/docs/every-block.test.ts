@@ -1,7 +1,7 @@
 // Every code block of every page is run by a test, or has one of a few reasons why it cannot be, and then a test that checks it
 // otherwise. A page that gains a block fails here until its row says which test runs it.
 import { expect, test } from '@jest/globals';
-import { PAGES, read } from './blocks.ts';
+import { blocksOf, PAGES, read } from './blocks.ts';
 
 /** Why a block cannot be run by a test. What is checked instead is in the tests of its row. */
 const REASONS = {
@@ -30,8 +30,7 @@ const ROWS: readonly Row[] = [
   ['ARCHITECTURE.md', 'text', 1, ['test/docs/every-block.test.ts'], 'figure'],
   ['CONTRIBUTING.md', 'sh', 3, ['test/docs/commands.test.ts'], 'installs', 'ci'],
   ['CONTRIBUTING.md', 'ts', 1, ['test/docs/contributing.test.ts']],
-  ['README.md', 'sh', 5, README, 'installs'],
-  ['README.md', 'ts', 1, README],
+  ['README.md', 'sh', 6, README, 'installs'],
   ['docs/benchmarks.md', 'sh', 1, ['test/docs/commands.test.ts'], 'installs', 'ci'],
   ['docs/exam-client.md', 'sh', 1, PACKAGES, 'installs'],
   ['docs/exam-client.md', 'ts', 2, PACKAGES],
@@ -114,6 +113,19 @@ test('a block is found by its fence or its indentation', () => {
   expect(
     indentedBlocksIn('Do this:\n\n    npm ci\n    npm test\n\n- item\n\n    of it\n\n```sh\n\n    x\n```\n'),
   ).toEqual(['    npm ci']);
+});
+
+test('a block to paste leaves an interactive zsh, which knows no comments, at its prompt', async () => {
+  const found: string[] = [];
+  for (const page of PAGES) {
+    for (const block of [...(await blocksOf(page, 'sh')), ...(await blocksOf(page, 'sh run'))]) {
+      const comments = block.match(/(?<=^|\s)#\s.*$/gm) ?? [];
+      // A quote is waited on. On the first page nothing at all shall look wrong.
+      const wrong = comments.filter((comment) => page === 'README.md' || /['"`]/.test(comment));
+      found.push(...wrong.map((comment) => `${page}: ${comment}`));
+    }
+  }
+  expect(found).toEqual([]);
 });
 
 test('every block of every page has a row, and every row has its blocks', async () => {
