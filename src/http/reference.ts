@@ -100,16 +100,25 @@ const sendPage: Handler = (req, res) => {
   sendTagged(req, res.type('html'), PAGE);
 };
 
+/** Either form is held once, however many clients are slow to read it. */
 function scriptHandler(): Handler {
-  let loaded: Promise<Buffer> | undefined;
+  const compressed = onDemand(loadScript);
+  const plain = onDemand(async () => promisify(gunzip)(await compressed()));
   return async (req, res) => {
-    loaded ??= loadScript();
-    const compressed = await loaded;
+    const isCompressed = req.acceptsEncodings('gzip') !== false;
+    const script = await (isCompressed ? compressed() : plain());
     res.setHeader('Cache-Control', 'no-cache');
     res.vary('Accept-Encoding').type('text/javascript');
-    if (!req.acceptsEncodings('gzip')) return sendTagged(req, res, await promisify(gunzip)(compressed));
-    res.setHeader('Content-Encoding', 'gzip');
-    sendTagged(req, res, compressed);
+    if (isCompressed) res.setHeader('Content-Encoding', 'gzip');
+    sendTagged(req, res, script);
+  };
+}
+
+function onDemand<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

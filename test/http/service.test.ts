@@ -91,6 +91,25 @@ it('the script of the reference is sent compressed where that is accepted, and a
   expect(again).toMatchObject({ status: 304, text: '' });
 });
 
+it('the script of the reference is held once, however many clients do not read it', async () => {
+  const clients = 20;
+  const scriptBytes = (await (await fetch(`${api.url}/docs/scalar.js`)).arrayBuffer()).byteLength;
+  const before = process.memoryUsage().arrayBuffers;
+  const waiting = Array.from({ length: clients }, () => {
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    // It reads the first bytes, and no more.
+    const answered = once(socket, 'data').then(() => socket.pause());
+    socket.on('error', () => {}).write('GET /docs/scalar.js HTTP/1.1\r\nHost: h\r\n\r\n');
+    return { socket, answered };
+  });
+  try {
+    await Promise.all(waiting.map(({ answered }) => answered));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan((clients / 2) * scriptBytes);
+  } finally {
+    for (const { socket } of waiting) socket.destroy();
+  }
+});
+
 it('a service whose check fails is alive, and not ready', async () => {
   const waiting = await startApi({ isReady: () => Promise.reject(new Error('secret')) });
   expect((await waiting.call('get', '/livez', { as: null })).body).toEqual({ status: 'ok' });
