@@ -1,4 +1,5 @@
 // What an operator may set, what stops the start, and the secret that comes with it.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -222,7 +223,7 @@ describe('the start is stopped by', () => {
 });
 
 describe('a secret setting is read from the file that its NAME_FILE names:', () => {
-  function secretFile(content: string): string {
+  function secretFile(content: string | Buffer): string {
     const path = join(mkdtempSync(join(folder, 'secret-')), 'secret');
     writeFileSync(path, content);
     return path;
@@ -238,10 +239,18 @@ describe('a secret setting is read from the file that its NAME_FILE names:', () 
 
   const missing = join(folder, 'no-such-file');
   const { AUTH_SHARED_SECRET: _, ...bucket } = WITH_BUCKET;
+  const large = secretFile('s'.repeat(1024 * 1024 + 1));
+  const binary = secretFile(Buffer.alloc(32, 0xff));
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
   it.each<[string, Record<string, string>, string | RegExp]>([
     ['missing', { AUTH_SHARED_SECRET_FILE: missing }, 'AUTH_SHARED_SECRET_FILE: the file does not exist'],
     ['a folder', { AUTH_SHARED_SECRET_FILE: folder }, 'AUTH_SHARED_SECRET_FILE: the file is a folder'],
     ['empty', { AUTH_SHARED_SECRET_FILE: secretFile(' \n') }, 'AUTH_SHARED_SECRET_FILE: the file is empty'],
+    ['too large', { AUTH_SHARED_SECRET_FILE: large }, 'AUTH_SHARED_SECRET_FILE: the file is larger than 1 MiB'],
+    ['a device', { AUTH_SHARED_SECRET_FILE: '/dev/zero' }, 'AUTH_SHARED_SECRET_FILE: the file is not a regular file'],
+    ['a pipe', { AUTH_SHARED_SECRET_FILE: pipe }, 'AUTH_SHARED_SECRET_FILE: the file is not a regular file'],
+    ['not UTF-8', { AUTH_SHARED_SECRET_FILE: binary }, 'AUTH_SHARED_SECRET_FILE: the file is not text in UTF-8'],
     ['too short', { AUTH_SHARED_SECRET_FILE: secretFile('short') }, /^AUTH_SHARED_SECRET: .* at least 32 bytes$/],
     [
       'given as well as the secret',
