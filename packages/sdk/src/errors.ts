@@ -11,8 +11,8 @@ export type ClientErrorCode =
   | 'receipts-unreadable';
 
 /**
- * Everything that the SDK itself throws. Decide by `code`. `source-changed`: an upload was continued with other bytes than
- * it began with. `upload-truncated`: it was idle for too long, and the service completed it with what had arrived.
+ * Everything that the SDK itself throws. Decide by `code`. `source-changed`: what is stored has another size than the source,
+ * because an upload was continued with other bytes, or two had one key. `token-invalid`: no header can have the token. `upload-truncated`: it was idle for too long, and the service completed it with what had arrived.
  * `receipts-unreadable`: a list of receipts is incomplete. The other codes belong to the subclasses.
  */
 export class RecordingsError extends Error {

@@ -1,5 +1,5 @@
 // Sends one call, within its time limit, and repeats it after a temporary refusal or without a response.
-import { ApiError, ConnectionError, type RequestName, TimeoutError } from './errors.ts';
+import { ApiError, ConnectionError, RecordingsError, type RequestName, TimeoutError } from './errors.ts';
 import { askedPauseMs, type CallOptions, type Patience, TryAgain, untilFinal } from './retry.ts';
 import { Expired, TimeLimit } from './time-limit.ts';
 import type { Problem } from './types.ts';
@@ -138,7 +138,8 @@ async function request(client: ClientOptions, call: Call, attempt: number, limit
   if (!call.isPublic) headers.Authorization = `Bearer ${await tokenOf(client)}`;
   if (call.body !== undefined) headers['Content-Type'] = 'application/json';
   const body = call.bytes?.content ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
-  const init = { method: call.method, headers, signal: limit.signal, ...(body === undefined ? {} : { body }) };
+  const init: RequestInit = { method: call.method, headers, signal: limit.signal, redirect: 'manual' };
+  if (body !== undefined) init.body = body;
   let response: Response;
   try {
     response = await by(baseUrl.replace(/\/$/, '') + call.path, init);
@@ -150,8 +151,14 @@ async function request(client: ClientOptions, call: Call, attempt: number, limit
   }
 }
 
+/** @throws RecordingsError for what no header can have: the error of `fetch` would show it */
 async function tokenOf({ token }: ClientOptions): Promise<string> {
-  return typeof token === 'string' ? token : token();
+  const given = (typeof token === 'string' ? token : await token()).trim();
+  if (/^[\x21-\x7e]*$/.test(given)) return given;
+  throw new RecordingsError(
+    'token-invalid',
+    'The token has a space, a line break or another character that no token has.',
+  );
 }
 
 /** The service also sends Retry-After with temporary refusals, such as that of a recording that is being created. */
@@ -200,15 +207,20 @@ export function lostUnlessAborted(error: unknown, { name, attempt, limit, url }:
   return new TryAgain(name, new ConnectionError(name, attempt, withoutQuery(error, url)));
 }
 
-/** The query of a part URL is the right to write the part. */
-function withoutQuery(error: unknown, url: string): unknown {
+/** As deep as causes are shown: an error may be its own cause. */
+const DEEPEST_CAUSE = 5;
+
+/**
+ * The query of a part URL is the right to write the part. What remains of an error that may have it is its name, its message
+ * and its code: some implementations of `fetch` also keep the request.
+ */
+function withoutQuery(error: unknown, url: string, depth = 0): unknown {
   const query = /\?.*/.exec(url)?.[0];
-  if (query === undefined || typeof error !== 'object' || error === null) return error;
-  const { message, stack, cause, code, name } = error as Partial<Error & { code: unknown }>;
-  const cleanCause = withoutQuery(cause, url);
-  if (cleanCause === cause && ![message, stack].some((text) => text?.includes(query))) return error;
-  const clean = new Error(message?.replaceAll(query, ''), { cause: cleanCause });
-  return Object.assign(clean, name !== undefined && { name }, code !== undefined && { code });
+  if (query === undefined || !(error instanceof Error)) return error;
+  const { name, message, cause, code } = error as Error & { code?: unknown };
+  const clean = new Error(message.replaceAll(query, ''));
+  if (cause !== undefined && depth < DEEPEST_CAUSE) clean.cause = withoutQuery(cause, url, depth + 1);
+  return Object.assign(clean, { name }, code !== undefined && { code });
 }
 
 export function expiredOr(error: unknown, name: RequestName, attempt: number): unknown {

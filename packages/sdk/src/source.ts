@@ -30,9 +30,12 @@ export async function* cut(source: UploadSource, partSizeBytes: number): AsyncGe
   }
   let pieces: Uint8Array[] = [];
   let heldBytes = 0;
-  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+  for await (const chunk of source as AsyncIterable<unknown>) {
+    if (!(chunk instanceof Uint8Array))
+      throw new TypeError('The source of an upload must consist of Uint8Array chunks.');
     for (let start = 0; start < chunk.length; ) {
-      const piece = chunk.subarray(start, start + partSizeBytes - heldBytes);
+      // A copy: the source may use the same buffer for its next chunk.
+      const piece = new Uint8Array(chunk.subarray(start, start + partSizeBytes - heldBytes));
       pieces.push(piece);
       heldBytes += piece.length;
       start += piece.length;

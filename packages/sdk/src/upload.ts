@@ -81,7 +81,7 @@ export async function upload(
     parts.return().catch(() => {});
   }
   requireNoOther(stored, partCount);
-  return calls.complete(recordingId, options);
+  return requireWhole(await calls.complete(recordingId, options), sentBytes);
 }
 
 /** The sizes of the parts that the store has, by their numbers; undefined when the recording needs no part any more. */
@@ -100,7 +100,7 @@ async function storedParts(
   }
 }
 
-/** Of a recording that an earlier call completed, or the service did because it was idle for too long. */
+/** It may be what another call sent, at the same time or earlier, or what the service completed because it was idle for too long. */
 function requireWhole(recording: Recording, totalBytes: number | null): Recording {
   const { recordingId, truncated, sizeBytes } = recording;
   if (truncated) {
@@ -171,10 +171,10 @@ class PartSender {
     }
   }
 
-  /** @throws TryAgain, or the reason of an abort */
+  /** @throws TryAgain, ApiError, or the reason of an abort */
   async #put(url: string, { partNumber, content }: SourcePart, attempt: number): Promise<void> {
     const { fetch: by = fetch } = this.#client;
-    const name: RequestName = { method: 'PUT', path: new URL(url).origin };
+    const name: RequestName = { method: 'PUT', path: originOf(url) };
     const limit = new TimeLimit([this.#options.signal]);
     const limitMs = timeoutMsOf(this.#client, { bytes: { content, sizeBytes: content.size } }, this.#options);
     const put = async () => {
@@ -191,5 +191,14 @@ class PartSender {
     } finally {
       limit.end();
     }
+  }
+}
+
+/** @throws ApiError for what is no URL: the error of `URL` would show it */
+function originOf(url: string): string {
+  try {
+    return new URL(url).origin;
+  } catch {
+    throw new ApiError(200, {});
   }
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import {
@@ -182,4 +183,26 @@ it('reports a server that cannot be reached as ConnectionError: its cause, and n
   const own = await clientOf(silent, { fetch: fetchNaming });
   const named = (await errorOf(own.liftRestriction(AT, 'a case'))) as ConnectionError;
   expect(String(named.cause)).toMatch(/^Error: request to http:\S+\/restriction failed$/);
+});
+
+it.each(['a\nsecret', 'secret\0', 'secret…'])(
+  'refuses the token %j in words that do not show it, and sends nothing',
+  async (token) => {
+    let requests = 0;
+    const client = await clientOf(() => void requests++, { token, maxAttempts: 2 });
+    const error = await errorOf(client.get(AT));
+    expect(error).toMatchObject({ name: 'RecordingsError', code: 'token-invalid' });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('secret');
+    expect(requests).toBe(0);
+  },
+);
+
+it('follows no redirect: what a call says goes to its service alone', async () => {
+  const paths: unknown[] = [];
+  const client = await clientOf((req, res) => {
+    paths.push(req.url);
+    res.writeHead(307, { Location: '/elsewhere' }).end();
+  });
+  await expect(client.restrict(AT, 'a case')).rejects.toMatchObject({ code: 'unexpected-answer', status: 307 });
+  expect(paths).toEqual([`${RECORDING}/restriction`]);
 });

@@ -1,4 +1,5 @@
 // Whole recordings from a Blob or a stream: cut into parts, some at once, with progress, continued after an interruption.
+import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Api, CREATE_BODY, newAttempt, startApi } from '../../../test/http/api.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
@@ -130,6 +131,32 @@ describe('an upload', () => {
     expect(mostHeld).toBeLessThanOrEqual(atOnce * PART);
   });
 
+  it('takes a stream that uses one buffer for all of its chunks', async () => {
+    async function* reusing() {
+      const buffer = new Uint8Array(30_001);
+      for await (const chunk of chunked()) {
+        buffer.set(chunk);
+        yield buffer.subarray(0, chunk.length);
+      }
+    }
+    const { recordings } = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const stored = await recordings.upload(at, reusing(), BODY);
+    expect((await played(recordings, at, stored.recordingId)).equals(FILE)).toBe(true);
+  });
+
+  it('refuses chunks that are no Uint8Array, rather than leave them out', async () => {
+    async function* buffers() {
+      yield webm;
+      yield webm.buffer;
+    }
+    const { recordings } = await client();
+    const at = { exam: 'math', attempt: newAttempt() };
+    const upload = recordings.upload(at, buffers() as AsyncIterable<Uint8Array>, BODY);
+    await expect(upload).rejects.toThrow(new TypeError('The source of an upload must consist of Uint8Array chunks.'));
+    expect(await Array.fromAsync(recordings.list(at))).toMatchObject([{ state: 'uploading' }]);
+  });
+
   it('goes through the service where there are no part URLs', async () => {
     const { recordings, numbers } = await client({ of: proxied });
     const stored = await recordings.upload({ exam: 'math', attempt: newAttempt() }, chunked(), BODY);
@@ -140,8 +167,11 @@ describe('an upload', () => {
 
   it('goes through the service once the store cannot be reached, and names no part URL', async () => {
     const retries: Retry[] = [];
-    const instead: Instead = (_, __, url) =>
-      Promise.reject(new TypeError(`request to ${url} failed`, { cause: new Error(url) }));
+    const instead: Instead = (_, __, url) => {
+      const inner = Object.assign(new AggregateError([new Error(url)], url), { url, options: { href: url } });
+      inner.cause = inner;
+      return Promise.reject(new TypeError(`request to ${url} failed`, { cause: inner }));
+    };
     const onRetry = (retry: Retry) => void retries.push(retry);
     const { recordings, numbers } = await client({ instead, maxAttempts: 2, onRetry });
     const at = { exam: 'math', attempt: newAttempt() };
@@ -158,6 +188,19 @@ describe('an upload', () => {
     for (const { message, stack } of [reason, cause, cause.cause] as Error[]) {
       expect(`${message} ${stack}`).not.toMatch(/signature|partNumber=/i);
     }
+    expect(inspect(reason, { depth: null, showHidden: true })).not.toMatch(/signature|partNumber=/i);
+  });
+
+  it('does not show what it got in place of a part URL', async () => {
+    const fetchBroken: typeof fetch = async (input, init) => {
+      if (typeof input !== 'string' || !input.endsWith('/parts')) return fetch(input, init);
+      return Response.json({ parts: [{ partNumber: 1, url: '//store test/?X-Amz-Signature=secret' }] });
+    };
+    const { recordings: broken } = await client({ fetch: fetchBroken });
+    const upload = broken.upload({ exam: 'math', attempt: newAttempt() }, new Blob([webm]), BODY);
+    const error = await upload.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ApiError', code: 'unexpected-answer' });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('secret');
   });
 
   it('ends when the store refuses a part: StoreError, after a new URL for each attempt', async () => {
@@ -269,6 +312,29 @@ describe('an upload that is continued', () => {
     const upload = recordings.upload(at, new Blob([webm]), BODY, OPTIONS);
     await expect(upload).rejects.toMatchObject({ code: 'source-changed' });
     expect(await Array.fromAsync(recordings.list(at))).toMatchObject([{ state: 'uploading' }]);
+  });
+
+  it('at the same time as another one, with fewer bytes, is refused: what is stored is not its source', async () => {
+    const at = { exam: 'math', attempt: newAttempt() };
+    const [begun, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    async function* shorter() {
+      begun.resolve();
+      await sent.promise;
+      yield FILE.subarray(0, PART);
+    }
+    const { recordings } = await client();
+    const upload = recordings.upload(at, shorter(), BODY, OPTIONS);
+    await begun.promise;
+    const stop = new AbortController();
+    async function* longer() {
+      yield* chunked(FILE.subarray(0, 2 * PART));
+      await new Promise(() => {});
+    }
+    const onProgress = ({ sentBytes }: UploadProgress) => sentBytes === 2 * PART && sent.resolve();
+    const other = recordings.upload(at, longer(), BODY, { ...OPTIONS, onProgress, signal: stop.signal });
+    await expect(upload).rejects.toMatchObject({ name: 'RecordingsError', code: 'source-changed' });
+    stop.abort(new Error('enough'));
+    await expect(other).rejects.toThrow('enough');
   });
 
   it('after the service completed it with what had arrived is refused: bytes are missing', async () => {
