@@ -34,6 +34,9 @@ settings.S3_BUCKET is not set: name the bucket that keeps the recordings
 {{- if not $settings.S3_REGION }}
 settings.S3_REGION is not set: name the region where recordings are kept
 {{- end }}
+{{- if regexMatch "^(127\\.|localhost$|::1$|\\[::1\\]$)" (toString $settings.HOST) }}
+settings.HOST: "{{ $settings.HOST }}" is reached from inside the pod alone, and the pod would never be ready; leave it out
+{{- end }}
 {{- range $name, $value := $settings }}
 {{- with get $checks.settings $name }}
 {{- $check := . }}
@@ -149,6 +152,11 @@ existingSecret: the Secret {{ $name }} has {{ . }}, which existingSecretKeys doe
 {{- if .enabled }}
 {{- if not .hosts }}
 ingress.hosts is empty: an Ingress without a host would answer for every host
+{{- end }}
+{{- range .paths }}
+{{- if or (not (regexMatch "^(/|(/[.]?[A-Za-z0-9_-][A-Za-z0-9._-]*)+)$" .)) (regexMatch "^/(metrics|livez|readyz)(/|$)" .) }}
+ingress.paths: {{ trunc 80 . | quote }} is not allowed; it must be / or a path such as /v1, without a pattern, and not that of the metrics or of a probe
+{{- end }}
 {{- end }}
 {{- $tls := .tls }}
 {{- $endsElsewhere := .tlsEndsElsewhere }}

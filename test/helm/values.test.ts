@@ -105,6 +105,27 @@ test.each<[string, object, string | RegExp]>([
     'AUTH_JWKS_URL is set, and secrets has AUTH_SHARED_SECRET',
   ],
   ['two sources of secrets', { existingSecret: 'ours' }, 'existingSecret and secrets are both set'],
+  ...[
+    '/metrics',
+    '/metrics/',
+    '//',
+    '/./',
+    '/%6detrics',
+    '/(.*)',
+    '/docs|/metrics',
+    '/v1/../metrics',
+    '/readyz',
+    '/a b',
+  ].map((path): [string, object, RegExp] => [
+    `an Ingress for ${path}`,
+    ingress({ tlsEndsElsewhere: true, paths: ['/v1', path] }),
+    /^ingress\.paths: "\S.*" is not allowed; it must be \/ or a path such as \/v1, .* not that of the metrics or of a probe$/m,
+  ]),
+  ...['127.0.0.1', 'localhost', '::1'].map((HOST): [string, object, string] => [
+    `an address that no probe reaches: ${HOST}`,
+    { settings: { HOST } },
+    `settings.HOST: "${HOST}" is reached from inside the pod alone, and the pod would never be ready; leave it out`,
+  ]),
   ['an Ingress for every host', ingress({ hosts: [] }), 'ingress.hosts is empty'],
   [
     'an Ingress without TLS',
@@ -145,6 +166,11 @@ test.each([
   ['TLS by a wildcard', ingress({ tls: [{ hosts: ['*.example'], secretName: 'tls' }] })],
   ["the controller's own certificate", ingress({ tls: [{ secretName: 'tls' }] })],
   ['TLS in front of the Ingress', ingress({ tlsEndsElsewhere: true })],
+  [
+    'paths of the API and the problems',
+    ingress({ tlsEndsElsewhere: true, paths: ['/v1', '/docs/problems', '/.well-known/jwks.json'] }),
+  ],
+  ['an address of its own', { settings: { HOST: '::' } }],
   ['an existing Secret with JWKS', existing('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY')],
   ['secrets in files of others', { ...existing(), existingSecret: '', settings: FILES }],
 ])('taken is %s', async (_what, values) => {
