@@ -219,7 +219,7 @@ function principalOf(payload: JWTPayload, signedHash: string, { tenantClaim, sco
     exam: data.exam,
     attempt: data.attempt,
     participant: data.participant,
-    id: idOf([payload.iss, data.tenant, subject, data.exam, data.attempt, data.participant], subject, signedHash),
+    id: idOf(payload.iss, subject, data, signedHash),
   };
 }
 
@@ -230,11 +230,18 @@ function subjectOf({ sub }: { readonly sub?: unknown }): string | undefined {
 }
 
 /**
- * A platform may be the one subject of the tokens of all its candidates, so what a token is bound to counts too. Without a
- * subject nothing says which tokens belong together: each that was signed is a caller of its own.
+ * A platform may be the one subject of the tokens of all its candidates, so what a token is bound to counts too. Where there
+ * is neither a subject nor an attempt nor a participant, nothing says which tokens belong together: each that was signed is
+ * a caller of its own.
  */
-function idOf(claims: readonly unknown[], subject: string | undefined, signedHash: string): string {
-  return subject === undefined ? `token:${signedHash}` : `subject:${hash('sha256', JSON.stringify(claims))}`;
+function idOf(
+  issuer: string | undefined,
+  subject: string | undefined,
+  { tenant, exam, attempt, participant }: z.infer<typeof CLAIMS>,
+  signedHash: string,
+): string {
+  if (subject === undefined && attempt === undefined && participant === undefined) return `token:${signedHash}`;
+  return `subject:${hash('sha256', JSON.stringify([issuer, tenant, subject, exam, attempt, participant]))}`;
 }
 
 function actorOf(subject: string | undefined): string {

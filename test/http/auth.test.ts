@@ -453,6 +453,9 @@ describe('the rate limit', () => {
     expect(await countOf(renewed({ sub: '' }))).toBe(Number.POSITIVE_INFINITY);
     const one = await limited.authorization({ sub: '' });
     expect(await countOf(() => ({ authorization: one }))).toBeLessThan(10);
+    // What it is bound to does.
+    expect(await countOf(renewed({ sub: '', exam: 'bound', attempt: 'a' }))).toBeLessThan(10);
+    expect(await countOf(renewed({ sub: '', participant: 'bound' }))).toBeLessThan(10);
   });
 
   it('counts both signatures that a token signed with ES256 has as one caller, and verifies each', async () => {
