@@ -410,8 +410,10 @@ function recordingPath(at: RecordingPath): string {
   return `${attemptPath(at)}/recordings/${part(at.recording)}`;
 }
 
+/** @throws RecordingsError for what a URL leaves out, and so would lead to another call */
 function part(id: string): string {
-  return encodeURIComponent(id);
+  if (!/^\.{0,2}$/.test(id)) return encodeURIComponent(id);
+  throw new RecordingsError('invalid-id', `"${id}" is not an id.`);
 }
 
 /** With its `?`; empty without a value. */

@@ -67,7 +67,7 @@ export async function untilFinal<Result>(
     } catch (error) {
       if (!(error instanceof TryAgain)) throw error;
       const { request, reason, askedMs } = error;
-      if (attempt >= maxAttempts || (askedMs ?? 0) > LONGEST_WAIT_MS) throw reason;
+      if (attempt >= (maxAttempts || 1) || (askedMs ?? 0) > LONGEST_WAIT_MS) throw reason;
       const waitMs = pauseMs(attempt, askedMs, Math.random());
       onRetry?.({ ...request, attempt, waitMs, reason });
       await wait(waitMs, signals);

@@ -71,7 +71,7 @@ export async function upload(
   };
   try {
     onProgress?.({ recordingId, sentBytes, totalBytes });
-    await limit.untilAborted(Promise.all(Array.from({ length: Math.max(1, concurrency) }, sendParts)));
+    await limit.untilAborted(Promise.all(Array.from({ length: Math.max(1, concurrency || 1) }, sendParts)));
   } catch (error) {
     limit.abort(error);
     throw error;

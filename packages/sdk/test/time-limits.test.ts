@@ -197,6 +197,34 @@ it.each(['a\nsecret', 'secret\0', 'secret…'])(
   },
 );
 
+it.each(['..', '.', ''])('sends nothing for the id %j, which would lead to another call', async (id) => {
+  const paths: unknown[] = [];
+  const client = await clientOf((req, res) => {
+    paths.push(req.url);
+    res.writeHead(404).end();
+  });
+  const calls: (() => Promise<unknown>)[] = [
+    () => client.eraseParticipant({ participant: id }, 'erasure'),
+    () => client.get({ ...AT, attempt: id }),
+    () => Array.fromAsync(client.list({ exam: id })),
+  ];
+  for (const call of calls) {
+    const error = await errorOf((async () => call())());
+    expect(error).toMatchObject({ name: 'RecordingsError', code: 'invalid-id' });
+  }
+  expect(paths).toEqual([]);
+});
+
+it('takes a number of attempts that is none for one', async () => {
+  let requests = 0;
+  const client = await clientOf((_, res) => {
+    requests += 1;
+    res.writeHead(requests < 4 ? 503 : 400).end();
+  });
+  await errorOf(client.get(AT, { maxAttempts: Number.NaN }));
+  expect(requests).toBe(1);
+});
+
 it('follows no redirect: what a call says goes to its service alone', async () => {
   const paths: unknown[] = [];
   const client = await clientOf((req, res) => {
