@@ -39,7 +39,10 @@ export function prepareCheck(): void {
   }
   navigator.mediaDevices?.addEventListener('devicechange', () => void listDevices());
   onClick('start', start);
-  onClick('finish-instead', finishRecording);
+  onClick('finish-instead', () => {
+    releaseDevices();
+    return finishRecording();
+  });
 }
 
 /** Lets camera and screen go. */
@@ -68,7 +71,7 @@ async function showCheck(): Promise<void> {
   // It sends what the reload left behind.
   await openSession();
   const isAllowed = await navigator.permissions?.query({ name: 'camera' as PermissionName }).catch(() => undefined);
-  if (isAllowed?.state === 'granted' && cameraState === 'off') void turnOn(openCamera);
+  if (isAllowed?.state === 'granted' && cameraState === 'off' && !hasLeft()) void turnOn(openCamera);
 }
 
 async function turnOn(open: (devices?: Devices) => Promise<OpenedSource>): Promise<void> {
@@ -77,7 +80,11 @@ async function turnOn(open: (devices?: Devices) => Promise<OpenedSource>): Promi
   cameraState = 'asking';
   show();
   try {
-    camera = await open();
+    const opened = await open();
+    if (hasLeft()) return closeSource(opened);
+    // Another one may have been chosen meanwhile.
+    closeSource(camera);
+    camera = opened;
     cameraState = 'on';
   } catch (error) {
     if (!(error instanceof DeviceRefused)) throw error;
@@ -94,7 +101,9 @@ async function share(open: () => Promise<OpenedSource>): Promise<void> {
   screenState = 'asking';
   show();
   try {
-    screen = await open();
+    const opened = await open();
+    if (hasLeft()) return closeSource(opened);
+    screen = opened;
     screenState = 'on';
     closeSource(before);
     // The browser has a button of its own that ends it.
@@ -110,6 +119,11 @@ async function share(open: () => Promise<OpenedSource>): Promise<void> {
   if (document.activeElement === document.body) {
     byId(screenState === 'on' ? 'start' : 'screen-again', HTMLElement).focus();
   }
+}
+
+/** The browser may allow a device after the candidate has declined: it is let go at once. */
+function hasLeft(): boolean {
+  return journey.stage !== 'check';
 }
 
 function leaveOutScreen(): void {

@@ -24,7 +24,7 @@ export function prepareConsent(): void {
   });
   onClick('change-choice', () => advanceTo('consent'));
   onClick('consent-back', () => advanceTo(journey.stage));
-  onClick('consent-withdraw', () => withdrawConsent());
+  onClick('consent-withdraw', () => withdrawConsent(releaseDevices));
 }
 
 /** Once something is recorded, the choice is made: it can only be withdrawn. */

@@ -46,6 +46,8 @@ export function prepareRecord(): void {
 /** @throws CallFailed, and what the exam client throws where the browser cannot record them */
 export async function beginRecording(opened: readonly OpenedSource[]): Promise<void> {
   const session = await openSession();
+  // The candidate may have declined meanwhile.
+  if (journey.stage !== 'check') return;
   sources = opened;
   isCameraOff = false;
   beganMs = performance.now();

@@ -441,6 +441,59 @@ test('consent is withdrawn while it records', async () => {
   await untilText(page, '#withdrawn article', /toestemming introk/);
 });
 
+describe('the camera', () => {
+  /** Keeps the streams of the camera; it opens when `allowed` does. */
+  const WATCHED = `
+    window.streams = [];
+    window.allowed = Promise.resolve();
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      await window.allowed;
+      const stream = await open(wanted);
+      window.streams.push(stream);
+      return stream;
+    };`;
+  const untilOff = (page: Page) =>
+    page.waitForFunction('streams.length > 0 && streams.every((stream) => !stream.active)');
+
+  test('stays off when the candidate declines while the browser still asks', async () => {
+    const { page } = await visit('en', WATCHED);
+    await press(page, '#agree');
+    await arrive(page, 'check');
+    await page.evaluate('window.allowed = new Promise((resolve) => { window.allow = resolve; }), undefined');
+    await press(page, '#camera-on');
+    await page.evaluate("location.hash = '#/consent'");
+    await arrive(page, 'consent');
+    await press(page, '#decline');
+    await arrive(page, 'declined');
+    await page.evaluate('allow()');
+    await untilOff(page);
+    expect(await page.evaluate("document.querySelector('#camera-preview').srcObject")).toBeNull();
+  });
+
+  test.each(['finishes', 'withdraws'])('is let go when the candidate %s after a reload', async (how) => {
+    const { page } = await visit('en', WATCHED);
+    await press(page, '#agree');
+    await begin(page);
+    await untilRecorded(page, 1);
+    await page.reload();
+    await page.waitForSelector('#check:not([hidden])');
+    await page.evaluate("document.getElementById('camera-on').click()");
+    await page.waitForSelector('#camera-preview:not([hidden])');
+    if (how === 'finishes') {
+      await press(page, '#finish-instead');
+      await page.waitForSelector('#review:not([hidden])');
+    } else {
+      await page.evaluate("location.hash = '#/consent'");
+      await arrive(page, 'consent');
+      await press(page, '#consent-withdraw');
+      await answer(page, true);
+      await page.waitForSelector('#withdrawn:not([hidden])');
+    }
+    await untilOff(page);
+  });
+});
+
 describe('a reload', () => {
   test('comes back wherever one was, and what lies between two parts is a gap', async () => {
     const { page, questions, complaints } = await visit('en');
