@@ -4,7 +4,7 @@ import { Attempt, type PageSettings, readSettings } from './api.ts';
 import { CONTROLLER } from './controller.ts';
 import { noteLead, noteRecording } from './engineers.ts';
 import { journey, keepJourney } from './journey.ts';
-import { advanceTo, ask } from './page.ts';
+import { ask } from './page.ts';
 
 let settings: PageSettings | undefined;
 let session: ExamSession | undefined;
@@ -51,18 +51,18 @@ function remember({ recordingId, kind, state }: Recording): void {
   }
 }
 
-/** Asks first. Resolves when nothing is left of the recordings, or the candidate keeps them. */
-export async function withdrawConsent(onStart = () => {}): Promise<void> {
-  const isMeant = await ask({
+export function askToWithdraw(): Promise<boolean> {
+  return ask({
     title: (texts) => texts.withdrawAsk,
     text: (texts) => texts.withdrawAskText,
     yes: (texts) => texts.withdrawYes,
     no: (texts) => texts.withdrawNo,
   });
-  if (!isMeant) return;
+}
+
+/** Resolves when nothing is left of the recordings. Repeats what a reload interrupted. */
+export async function deleteRecordings(): Promise<void> {
   const open = await openSession();
-  onStart();
   await open.withdraw();
   for (const recording of open.recordings) remember(recording);
-  await advanceTo('withdrawn');
 }

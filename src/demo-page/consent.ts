@@ -1,9 +1,10 @@
 // Consent: what is recorded, by whom and why, and two choices of equal weight; afterwards, what was agreed to.
-import { openAttempt, withdrawConsent } from './candidate.ts';
+import { askToWithdraw, openAttempt } from './candidate.ts';
 import { releaseDevices } from './check.ts';
 import { CONTROLLER } from './controller.ts';
 import { journey, keepJourney } from './journey.ts';
 import { advanceTo, byId, onClick, whenShown } from './page.ts';
+import { withdrawConsent } from './record.ts';
 import { showText } from './texts.ts';
 import { inFull } from './words.ts';
 
@@ -24,7 +25,11 @@ export function prepareConsent(): void {
   });
   onClick('change-choice', () => advanceTo('consent'));
   onClick('consent-back', () => advanceTo(journey.stage));
-  onClick('consent-withdraw', () => withdrawConsent(releaseDevices));
+  onClick('consent-withdraw', async () => {
+    if (!(await askToWithdraw())) return;
+    releaseDevices();
+    await withdrawConsent();
+  });
 }
 
 /** Once something is recorded, the choice is made: it can only be withdrawn. */
@@ -33,6 +38,7 @@ function showConsent(): void {
   const isGiven = hasRecorded === true && consentGivenAt !== undefined;
   byId('consent-choice', HTMLElement).hidden = isGiven;
   byId('consent-given', HTMLElement).hidden = !isGiven;
+  byId('consent-withdraw', HTMLElement).hidden = journey.isWithdrawing === true;
   showText(byId('consent-title', HTMLElement), (texts) => (isGiven ? texts.consentGivenTitle : texts.consentTitle));
   showText(byId('consent-intro', HTMLElement), (texts) =>
     isGiven ? texts.consentGivenIntro : texts.consentIntro(CONTROLLER.name),

@@ -16,6 +16,8 @@ export interface Journey {
   hasRecorded?: boolean;
   /** The candidate has finished: what is left is sent, and nothing more is recorded. */
   isFinished?: boolean;
+  /** The candidate has withdrawn consent: nothing more is recorded or sent, and a reload goes on deleting. */
+  isWithdrawing?: boolean;
   /** All recordings that the service made: the kind of each, by its id. */
   recordings?: Readonly<Record<string, RecordingKind>>;
 }

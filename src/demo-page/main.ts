@@ -6,7 +6,7 @@ import { watchRequests } from './engineers.ts';
 import { journey, keepJourney } from './journey.ts';
 import { byId, showAddressed, showError } from './page.ts';
 import { prepareReceipts } from './receipts.ts';
-import { finishRecording, prepareRecord } from './record.ts';
+import { finishRecording, prepareRecord, withdrawConsent } from './record.ts';
 import { prepareReview } from './review.ts';
 import { LANGUAGES, type Language, setLanguage, showAllTexts } from './texts.ts';
 
@@ -40,6 +40,7 @@ async function openPage(): Promise<void> {
     prepare();
   }
   addEventListener('popstate', () => void showAddressed());
+  if (journey.isWithdrawing && journey.stage !== 'withdrawn') return withdrawConsent();
   if (journey.stage !== 'record') return showAddressed();
   if (journey.isFinished) return finishRecording();
   // The devices were let go with the page.

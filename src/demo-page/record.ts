@@ -6,7 +6,7 @@ import type {
   RecordingState,
   WaitingReason,
 } from '@proctoring-recordings/exam-client';
-import { openSession, withdrawConsent } from './candidate.ts';
+import { askToWithdraw, deleteRecordings, openSession } from './candidate.ts';
 import { CONTROLLER } from './controller.ts';
 import { journey, keepJourney } from './journey.ts';
 import { showLevel, watchLevel } from './level.ts';
@@ -23,7 +23,6 @@ const BACK_SHOWN_MS = 10_000;
 type Phase = 'recording' | 'sending' | 'ended' | 'withdrawing';
 
 let sources: readonly OpenedSource[] = [];
-let isWithdrawing = false;
 let isCameraOff = false;
 let beganMs = performance.now();
 let recordedSeconds = 0;
@@ -32,15 +31,9 @@ let onTick: () => void = () => {};
 
 export function prepareRecord(): void {
   onClick('finish', finishRecording);
-  onClick('withdraw', () =>
-    withdrawConsent(() => {
-      isWithdrawing = true;
-      byId('finish', HTMLElement).hidden = true;
-      byId('withdraw', HTMLElement).hidden = true;
-      say((texts) => texts.withdrawing);
-      onTick();
-    }),
-  );
+  onClick('withdraw', async () => {
+    if (await askToWithdraw()) await withdrawConsent();
+  });
 }
 
 /** @throws CallFailed, and what the exam client throws where the browser cannot record them */
@@ -80,10 +73,28 @@ export async function finishRecording(): Promise<void> {
   await stored.catch((error: unknown) => {
     failure = error;
   });
-  if (isWithdrawing || journey.stage === 'withdrawn') return;
+  if (journey.isWithdrawing) return;
   unwatch();
   await advanceTo('review');
   if (failure) showError(failure);
+}
+
+/** Stops recording and deletes everything, after a reload too. This view says so until the service has confirmed it. */
+export async function withdrawConsent(): Promise<void> {
+  const session = await openSession();
+  keepJourney({ isWithdrawing: true });
+  const deleted = deleteRecordings();
+  watch(session);
+  onTick();
+  if (document.body.dataset.view !== 'record') await advanceTo('record');
+  say((texts) => texts.withdrawing);
+  byId('record-title', HTMLElement).focus();
+  try {
+    await deleted;
+  } finally {
+    unwatch();
+  }
+  await advanceTo('withdrawn');
 }
 
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -105,17 +116,20 @@ function watch(session: ExamSession): void {
     if (phase === 'recording') recordedSeconds = (performance.now() - beganMs) / 1000;
     byId('live', HTMLElement).dataset.phase = phase;
     showText(byId('record-title', HTMLElement), titleOf(phase));
-    showText(byId('clock', HTMLElement), () => (recordedSeconds > 0 ? onClock(recordedSeconds) : ''));
+    showText(byId('clock', HTMLElement), () =>
+      recordedSeconds > 0 && phase !== 'withdrawing' ? onClock(recordedSeconds) : '',
+    );
     showText(byId('recorded-card-title', HTMLElement), (texts) =>
       phase === 'recording' ? texts.recordedNow : texts.recordedDone,
     );
     byId('recorded-card', HTMLElement).hidden = sources.length === 0;
+    showWithdrawal(phase, progress.waiting);
     showSafety(session, phase);
     network(progress.waiting);
     showProblems(session, phase);
     // Browsers ask only pages that were used, in words of their own.
-    window.onbeforeunload = progress.backlogBytes > 0 && !isWithdrawing ? (event) => event.preventDefault() : null;
-    if (phase === 'withdrawing' && session.recordings.every(({ state }) => state === 'withdrawn')) unwatch();
+    window.onbeforeunload =
+      progress.backlogBytes > 0 && phase !== 'withdrawing' ? (event) => event.preventDefault() : null;
   };
   for (const name of ['progress', 'problem', 'state'] as const) session.addEventListener(name, () => onTick());
   timer = setInterval(() => onTick(), TICK_MS);
@@ -123,7 +137,7 @@ function watch(session: ExamSession): void {
 }
 
 function phaseOf({ recordings }: ExamSession): Phase {
-  if (isWithdrawing) return 'withdrawing';
+  if (journey.isWithdrawing) return 'withdrawing';
   const states = new Set<RecordingState>(recordings.filter(({ isLeftover }) => !isLeftover).map(({ state }) => state));
   if (states.has('recording') && !journey.isFinished) return 'recording';
   return recordings.some(({ state }) => state === 'recording' || state === 'uploading') ? 'sending' : 'ended';
@@ -137,6 +151,17 @@ function titleOf(phase: Phase): Text {
       ended: texts.endedTitle,
       withdrawing: texts.withdrawingTitle,
     })[phase];
+}
+
+/** The copies on this computer are gone at once; only those that were sent need the service. */
+function showWithdrawal(phase: Phase, waiting: WaitingReason | null): void {
+  const isWithdrawing = phase === 'withdrawing';
+  byId('record-columns', HTMLElement).hidden = isWithdrawing;
+  const notice = byId('withdrawing', HTMLElement);
+  notice.hidden = !isWithdrawing;
+  showText(notice, (texts) =>
+    waiting === null ? texts.withdrawingSent(CONTROLLER.name) : texts.withdrawingWaits(CONTROLLER.name),
+  );
 }
 
 function showSafety({ progress, problems }: ExamSession, phase: Phase): void {
@@ -156,11 +181,11 @@ function showSafety({ progress, problems }: ExamSession, phase: Phase): void {
   showText(byId('sent-label', HTMLElement), (texts) => texts.sentLabel(CONTROLLER.name));
   showText(byId('sent-text', HTMLElement), (texts) => {
     if (recordedBytes > 0 && backlogBytes === 0) return texts.sentAll;
-    if (storedBytes === 0 && phase === 'recording') return texts.sentSoon;
+    if (storedBytes === 0 && phase === 'recording' && progress.waiting === null) return texts.sentSoon;
     return texts.sent(inBytes(storedBytes), inBytes(recordedBytes));
   });
   showText(byId('may-close', HTMLElement), (texts) => {
-    if (phase === 'withdrawing' || recordedBytes === 0) return '';
+    if (recordedBytes === 0) return '';
     if (backlogBytes > 0) return texts.stayOpen(inSeconds(Math.ceil(backlogSeconds)));
     return phase === 'recording' ? '' : texts.mayClose;
   });
@@ -190,7 +215,7 @@ function watchNetwork(): (waiting: WaitingReason | null) => void {
 /** As long as they hold. The list is a live region: it is changed only when its items change. */
 function showProblems({ recordings }: ExamSession, phase: Phase): void {
   const held = new Map<string, Text>();
-  for (const { kind, problems, state } of recordings) {
+  for (const { kind, problems, state } of phase === 'withdrawing' ? [] : recordings) {
     for (const problem of problems) {
       const isSending = state !== 'recording' || phase !== 'recording';
       const common = commonProblem(problem, isSending);

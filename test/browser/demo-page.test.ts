@@ -494,6 +494,32 @@ describe('the camera', () => {
   });
 });
 
+test('consent stays withdrawn while the service does not respond, also after a reload', async () => {
+  const { page } = await visit('en');
+  await press(page, '#agree');
+  await begin(page);
+  await untilRecorded(page, 2);
+  let isAway = true;
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    void (isAway && request.method() === 'DELETE' ? request.abort() : request.continue());
+  });
+  await press(page, '#steps a[href="#/consent"]');
+  await arrive(page, 'consent');
+  await press(page, '#consent-withdraw');
+  await answer(page, true);
+  await arrive(page, 'record');
+  await untilText(page, '#record-title', /Deleting/);
+  await untilText(page, '#withdrawing', /copy on this computer has been deleted/);
+  await look(page);
+  await page.reload();
+  await arrive(page, 'record');
+  await untilText(page, '#record-title', /Deleting/);
+  expect(await page.evaluate("document.querySelector('#record-columns').hidden")).toBe(true);
+  isAway = false;
+  await arrive(page, 'withdrawn');
+});
+
 describe('a reload', () => {
   test('comes back wherever one was, and what lies between two parts is a gap', async () => {
     const { page, questions, complaints } = await visit('en');

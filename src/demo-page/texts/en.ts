@@ -178,6 +178,10 @@ export const en = {
   withdrawYes: 'Withdraw and delete',
   withdrawNo: 'Keep my recording',
   withdrawing: 'Recording has stopped. Your recording is being deleted.',
+  withdrawingSent: (controller: string) =>
+    `Recording has stopped, and the copy on this computer has been deleted. What was sent to ${controller} is being deleted.`,
+  withdrawingWaits: (controller: string) =>
+    `Recording has stopped, and the copy on this computer has been deleted. There is no connection: what was sent to ${controller} is deleted when it is back. Keep this page open until then.`,
 
   reviewTitle: 'Watch the recording',
   reviewNothing: 'Nothing was recorded.',

@@ -184,6 +184,10 @@ export const nl: Texts = {
   withdrawYes: 'Intrekken en verwijderen',
   withdrawNo: 'Opname behouden',
   withdrawing: 'De opname is gestopt. Uw opname wordt verwijderd.',
+  withdrawingSent: (controller) =>
+    `De opname is gestopt en wat op deze computer stond, is verwijderd. Wat naar ${controller} is verzonden, wordt nu verwijderd.`,
+  withdrawingWaits: (controller) =>
+    `De opname is gestopt en wat op deze computer stond, is verwijderd. Er is geen verbinding: wat naar ${controller} is verzonden, wordt verwijderd zodra die terug is. Houd deze pagina tot dan open.`,
 
   reviewTitle: 'De opname bekijken',
   reviewNothing: 'Er is niets opgenomen.',
