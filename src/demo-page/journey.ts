@@ -1,4 +1,4 @@
-// How far this tab has come, kept for as long as the tab lives, so that a reload continues there. It has no token.
+// How far this attempt has come, kept so that a reload continues there, and a new tab where something is unsent. It has no token.
 import type { RecordingKind } from '@proctoring-recordings/exam-client';
 
 export const VIEWS = ['consent', 'declined', 'check', 'record', 'review', 'deletion', 'receipt', 'withdrawn'] as const;
@@ -23,6 +23,8 @@ export interface Journey {
 }
 
 const KEPT_AS = 'demo-journey';
+/** The page that a reload replaces keeps the attempt a moment longer. */
+const HELD_BY_A_RELOAD_MS = 1_000;
 
 /** Which views can be visited at each stage. */
 const VISITABLE: Record<View, readonly View[]> = {
@@ -40,11 +42,26 @@ export const journey: Journey = restore();
 
 export function keepJourney(changes: Partial<Omit<Journey, 'attempt'>>): void {
   Object.assign(journey, changes);
-  sessionStorage.setItem(KEPT_AS, JSON.stringify(journey));
+  for (const storage of [sessionStorage, localStorage]) storage.setItem(KEPT_AS, JSON.stringify(journey));
 }
 
 export function forgetJourney(): void {
-  sessionStorage.removeItem(KEPT_AS);
+  for (const storage of [sessionStorage, localStorage]) storage.removeItem(KEPT_AS);
+}
+
+/**
+ * Resolves when this tab alone has the attempt, and keeps it for as long as the page lives.
+ * `onElsewhere` is called when another tab has it, which this one waits for.
+ */
+export function claimAttempt(onElsewhere: () => void): Promise<void> {
+  const timer = setTimeout(onElsewhere, HELD_BY_A_RELOAD_MS);
+  return new Promise((resolve) => {
+    void navigator.locks.request(`demo-${journey.attempt}`, () => {
+      clearTimeout(timer);
+      resolve();
+      return new Promise(() => {});
+    });
+  });
 }
 
 export function isVisitable(view: string): view is View {
@@ -52,7 +69,16 @@ export function isVisitable(view: string): view is View {
 }
 
 function restore(): Journey {
-  const kept = sessionStorage.getItem(KEPT_AS);
-  if (kept !== null) return JSON.parse(kept) as Journey;
-  return { attempt: `try-${crypto.randomUUID()}`, stage: 'consent' };
+  const [own, last] = [sessionStorage, localStorage].map((storage) => parse(storage.getItem(KEPT_AS)));
+  // The copy in a duplicated tab is older than what its original kept.
+  if (own) return last?.attempt === own.attempt ? last : own;
+  return last && mayBeUnsent(last) ? last : { attempt: `try-${crypto.randomUUID()}`, stage: 'consent' };
+}
+
+function parse(kept: string | null): Journey | undefined {
+  return kept === null ? undefined : (JSON.parse(kept) as Journey);
+}
+
+function mayBeUnsent({ hasRecorded, isWithdrawing, stage }: Journey): boolean {
+  return isWithdrawing ? stage !== 'withdrawn' : hasRecorded === true && (stage === 'check' || stage === 'record');
 }

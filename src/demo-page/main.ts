@@ -3,7 +3,7 @@ import { prepareCheck } from './check.ts';
 import { prepareConsent } from './consent.ts';
 import { prepareDeadline } from './deadline.ts';
 import { watchRequests } from './engineers.ts';
-import { journey, keepJourney } from './journey.ts';
+import { claimAttempt, journey, keepJourney } from './journey.ts';
 import { byId, showAddressed, showError } from './page.ts';
 import { prepareReceipts } from './receipts.ts';
 import { finishRecording, prepareRecord, withdrawConsent } from './record.ts';
@@ -19,13 +19,25 @@ byId('skip', HTMLElement).addEventListener('click', (event) => {
   byId('main', HTMLElement).focus();
 });
 
-if (isSecureContext) void openPage().catch(showError);
+if (isSecureContext) void openAlone().catch(showError);
 else {
   const { pathname, port } = location;
   const link = byId('secure', HTMLAnchorElement);
   link.href = `http://localhost:${port}${pathname}`;
   link.textContent = link.href;
   byId('insecure', HTMLElement).hidden = false;
+}
+
+/** Two tabs of one attempt would record it twice: the second one waits. */
+async function openAlone(): Promise<void> {
+  const elsewhere = byId('elsewhere', HTMLElement);
+  await claimAttempt(() => {
+    elsewhere.hidden = false;
+    byId('elsewhere-title', HTMLElement).focus();
+  });
+  // What the other tab has done is read anew.
+  if (!elsewhere.hidden) return location.reload();
+  await openPage();
 }
 
 async function openPage(): Promise<void> {

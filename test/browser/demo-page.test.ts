@@ -520,6 +520,29 @@ test('consent stays withdrawn while the service does not respond, also after a r
   await arrive(page, 'withdrawn');
 });
 
+test('a second tab of one exam waits for the first, and sends what that one left when it was closed', async () => {
+  const { page } = await visit('en');
+  await press(page, '#agree');
+  await begin(page);
+  await untilRecorded(page, 2);
+  const second = await page.browserContext().newPage();
+  second.setDefaultTimeout(0);
+  await second.goto(`${site.service.url}/demo`);
+  await second.waitForSelector('#elsewhere:not([hidden])');
+  expect(await focused(second)).toBe('elsewhere-title');
+  await look(second);
+  await page.close();
+  await arrive(second, 'check');
+  await second.waitForSelector('#resumed:not([hidden])');
+  await press(second, '#finish-instead');
+  await arrive(second, 'review');
+  await untilPlayable(second, 1);
+  const third = await page.browserContext().newPage();
+  third.setDefaultTimeout(0);
+  await third.goto(`${site.service.url}/demo`);
+  await third.waitForSelector('#consent-choice:not([hidden])');
+});
+
 describe('a reload', () => {
   test('comes back wherever one was, and what lies between two parts is a gap', async () => {
     const { page, questions, complaints } = await visit('en');

@@ -20,6 +20,8 @@ export const en = {
   rolePrivacy: 'What the privacy desk sees',
   insecureTitle: 'Open this page at another address',
   insecure: 'Cameras work on a trusted address only. On the computer where the service runs, open',
+  elsewhereTitle: 'This exam is open in another tab',
+  elsewhere: 'Go on there. If you close that tab, you continue here.',
   close: 'Close',
   cancel: 'Cancel',
 
@@ -81,7 +83,7 @@ export const en = {
   resumeTitle: 'Continue your recording',
   resumeIntro: 'Check your devices, then continue. What was recorded before is safe.',
   resumed:
-    'The page was loaded again, so the recording was interrupted. What was recorded until then is kept, and is being sent now. The recording continues as a second part.',
+    'The page was closed or reloaded, so the recording was interrupted. What was recorded until then is kept, and is being sent now. The recording continues as a second part.',
   camera: 'Camera',
   microphone: 'Microphone',
   screen: 'Screen',
@@ -149,7 +151,7 @@ export const en = {
   networkBack: 'The network is back. Sending continues.',
   networkTrouble: 'Waiting for a connection',
   stayOpen: (length: string) =>
-    `Keep this page open: ${length} are only on this computer. If it closes anyway, open it again here to send the rest.`,
+    `Keep this page open: only this computer has the last ${length}. If it closes, open it again in this browser to send the rest.`,
   mayClose: 'You may close this page: nothing is left to send.',
   lostRecording: 'There is no network. The recording continues, and is sent when the network is back.',
   lostSending:

@@ -22,6 +22,8 @@ export const nl: Texts = {
   rolePrivacy: 'Wat het privacyloket ziet',
   insecureTitle: 'Open deze pagina op een ander adres',
   insecure: 'Camera’s werken alleen op een vertrouwd adres. Open op de computer waarop de dienst draait',
+  elsewhereTitle: 'Dit examen is geopend in een ander tabblad',
+  elsewhere: 'Ga daar verder. Sluit u dat tabblad, dan gaat u hier verder.',
   close: 'Sluiten',
   cancel: 'Annuleren',
 
@@ -84,7 +86,7 @@ export const nl: Texts = {
   resumeTitle: 'Ga verder met uw opname',
   resumeIntro: 'Controleer uw apparaten en ga verder. Wat eerder is opgenomen, is veilig.',
   resumed:
-    'De pagina is opnieuw geladen, daarom is de opname onderbroken. Wat tot dan toe is opgenomen, is bewaard en wordt nu verzonden. De opname gaat verder als tweede deel.',
+    'De pagina is gesloten of opnieuw geladen. Daardoor is de opname onderbroken. Wat tot dan toe is opgenomen, is bewaard en wordt nu verzonden. De opname gaat verder als tweede deel.',
   camera: 'Camera',
   microphone: 'Microfoon',
   screen: 'Scherm',
@@ -152,7 +154,7 @@ export const nl: Texts = {
   networkBack: 'Het netwerk is terug. Het verzenden gaat verder.',
   networkTrouble: 'Wachten op verbinding',
   stayOpen: (length) =>
-    `Laat deze pagina open: ${length} opname staat alleen nog op deze computer. Gaat ze toch dicht, open haar dan hier opnieuw om de rest te verzenden.`,
+    `Laat deze pagina open: alleen deze computer heeft de laatste ${length}. Gaat de pagina dicht, open die dan opnieuw in deze browser om de rest te verzenden.`,
   mayClose: 'U mag deze pagina sluiten: er hoeft niets meer te worden verzonden.',
   lostRecording: 'Er is geen netwerk. De opname gaat door en wordt verzonden zodra het netwerk terug is.',
   lostSending:
