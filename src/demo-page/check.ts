@@ -23,7 +23,7 @@ type ScreenState = 'off' | 'asking' | 'on' | 'none' | 'refused';
 let camera: OpenedSource | undefined;
 let cameraState: CameraState = 'off';
 let screen: OpenedSource | undefined;
-let screenState: ScreenState = 'off';
+let screenState: ScreenState = withoutScreen();
 let stopMeter: (() => void) | undefined;
 
 export function prepareCheck(): void {
@@ -52,15 +52,24 @@ export function releaseDevices(): void {
   forgetDevices();
 }
 
+/** Browsers of phones have no screen to choose. */
+function canShareScreen(): boolean {
+  return navigator.mediaDevices?.getDisplayMedia !== undefined;
+}
+
+function withoutScreen(): ScreenState {
+  return canShareScreen() ? 'off' : 'none';
+}
+
 function forgetDevices(): void {
   stopMeter?.();
-  [camera, screen, stopMeter, cameraState, screenState] = [undefined, undefined, undefined, 'off', 'off'];
+  [camera, screen, stopMeter, cameraState, screenState] = [undefined, undefined, undefined, 'off', withoutScreen()];
 }
 
 async function showCheck(): Promise<void> {
   const isResumed = journey.hasRecorded === true;
   showText(byId('check-title', HTMLElement), (texts) => (isResumed ? texts.resumeTitle : texts.checkTitle));
-  showText(byId('check-intro', HTMLElement), (texts) => (isResumed ? texts.resumeIntro : texts.checkIntro));
+  showText(byId('check-intro', HTMLElement), (texts) => (isResumed ? '' : texts.checkIntro));
   showText(byId('start', HTMLElement), (texts) => (isResumed ? texts.resume : texts.start));
   const resumed = byId('resumed', HTMLElement);
   showText(resumed, (texts) => texts.resumed);
@@ -93,7 +102,7 @@ async function turnOn(open: (devices?: Devices) => Promise<OpenedSource>): Promi
   await listDevices();
   show();
   const next = cameraState === 'on' ? (screenState === 'off' ? 'screen-on' : 'start') : 'camera-again';
-  if (document.activeElement === document.body) byId(next, HTMLElement).focus();
+  if (isFocusLost()) byId(next, HTMLElement).focus();
 }
 
 async function share(open: () => Promise<OpenedSource>): Promise<void> {
@@ -116,7 +125,7 @@ async function share(open: () => Promise<OpenedSource>): Promise<void> {
     screenState = before ? 'on' : 'refused';
   }
   show();
-  if (document.activeElement === document.body) {
+  if (isFocusLost()) {
     byId(screenState === 'on' ? 'start' : 'screen-again', HTMLElement).focus();
   }
 }
@@ -124,6 +133,12 @@ async function share(open: () => Promise<OpenedSource>): Promise<void> {
 /** The browser may allow a device after the candidate has declined: it is let go at once. */
 function hasLeft(): boolean {
   return journey.stage !== 'check';
+}
+
+/** An element that was hidden just now still counts as the active one. */
+function isFocusLost(): boolean {
+  const { activeElement } = document;
+  return activeElement === document.body || activeElement?.checkVisibility() === false;
 }
 
 function leaveOutScreen(): void {
@@ -171,6 +186,7 @@ function show(): void {
   screenText.hidden = screenState === 'on';
   showText(screenText, (texts) => {
     if (screenState === 'asking') return texts.screenAsking;
+    if (!canShareScreen()) return texts.screenUnsupported;
     return screenState === 'none' ? texts.screenIsNone : texts.screenOff;
   });
   const shared = screenState === 'on' ? screen : undefined;
@@ -181,6 +197,7 @@ function show(): void {
   else clearText(screenReason);
   byId('screen-offer', HTMLElement).hidden = screenState === 'refused';
   showText(byId('screen-on', HTMLElement), (texts) => (screenState === 'on' ? texts.screenOther : texts.screenOn));
+  byId('screen-on', HTMLElement).hidden = !canShareScreen();
   byId('screen-none', HTMLElement).hidden = screenState === 'none';
   byId('screen-test', HTMLElement).hidden = screenState === 'on';
   showNextAction();

@@ -10,7 +10,9 @@ import { inFull } from './words.ts';
 
 export function prepareConsent(): void {
   showText(byId('consent-who', HTMLElement), (texts) => texts.consentWho(CONTROLLER.name));
-  showText(byId('consent-contact', HTMLElement), (texts) => texts.consentContact(CONTROLLER.contact));
+  const contact = byId('consent-contact', HTMLAnchorElement);
+  contact.href = `mailto:${CONTROLLER.contact}`;
+  contact.textContent = CONTROLLER.contact;
   showText(byId('open-policy', HTMLElement), (texts) => texts.consentPolicy(CONTROLLER.policyVersion));
   preparePolicy();
   whenShown('consent', showConsent);

@@ -25,6 +25,17 @@ const STEP_OF: Record<View, Step> = {
   withdrawn: 'receipt',
 };
 
+const TITLES: Record<View, Text> = {
+  consent: (texts) => texts.stepConsent,
+  declined: (texts) => texts.declinedTitle,
+  check: (texts) => texts.checkTitle,
+  record: (texts) => texts.stepRecord,
+  review: (texts) => texts.reviewTitle,
+  deletion: (texts) => texts.deletionTitle,
+  receipt: (texts) => texts.receiptTitle,
+  withdrawn: (texts) => texts.withdrawnTitle,
+};
+
 /** What each view does whenever it is shown. */
 const onShow = new Map<View, () => Promise<void> | void>();
 
@@ -72,10 +83,17 @@ async function show(view: View): Promise<void> {
     for (const video of section.querySelectorAll<HTMLVideoElement>('video[src]')) if (isHidden) video.pause();
   }
   document.body.dataset.view = view;
+  showTitle(TITLES[view]);
   showSteps(view);
   describeStep(view);
   document.querySelector<HTMLElement>(`#${view} h1`)?.focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+/** The title of the browser's tab; a dot shows from any other tab that this one records. */
+export function showTitle(text: Text, isRecording = false): void {
+  const title = document.querySelector('title');
+  if (title) showText(title, (texts) => `${isRecording ? '● ' : ''}${text(texts)} – ${texts.title}`);
 }
 
 /** The steps that can be visited are links. */
@@ -85,8 +103,6 @@ function showSteps(view: View): void {
   showText(byId('where', HTMLElement), (texts) =>
     texts.where(inDigits(names.indexOf(current) + 1), inDigits(names.length), STEPS[current](texts)),
   );
-  const title = document.querySelector('title');
-  if (title) showText(title, (texts) => `${STEPS[current](texts)} – ${texts.title}`);
   for (const item of document.querySelectorAll<HTMLElement>('#steps li')) {
     const step = item.dataset.step as Step;
     const target = [journey.stage, step].find((each) => STEP_OF[each] === step && each !== view && isVisitable(each));

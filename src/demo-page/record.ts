@@ -10,7 +10,7 @@ import { askToWithdraw, deleteRecordings, openSession } from './candidate.ts';
 import { CONTROLLER } from './controller.ts';
 import { journey, keepJourney } from './journey.ts';
 import { showLevel, watchLevel } from './level.ts';
-import { advanceTo, byId, icon, kindText, onClick, showAddressed, showError } from './page.ts';
+import { advanceTo, byId, icon, kindText, onClick, showAddressed, showError, showTitle } from './page.ts';
 import { closeSource, type OpenedSource, surfaceText } from './sources.ts';
 import { showText, type Text, withText } from './texts.ts';
 import { inBytes, inSeconds, onClock } from './words.ts';
@@ -115,6 +115,7 @@ function watch(session: ExamSession): void {
     const phase = phaseOf(session);
     if (phase === 'recording') recordedSeconds = (performance.now() - beganMs) / 1000;
     byId('live', HTMLElement).dataset.phase = phase;
+    if (document.body.dataset.view === 'record') showTitle(titleOf(phase), phase === 'recording');
     showText(byId('record-title', HTMLElement), titleOf(phase));
     showText(byId('clock', HTMLElement), () =>
       recordedSeconds > 0 && phase !== 'withdrawing' ? onClock(recordedSeconds) : '',
@@ -282,6 +283,7 @@ function showPreviews(): void {
     void video.play().catch(() => {});
     figure.append(
       video,
+      icon('camera'),
       withText('figcaption', (texts) => (kind === 'webcam' ? texts.you : texts.screen)),
     );
     return figure;
@@ -352,6 +354,8 @@ function cameraSwitch(camera: OpenedSource): HTMLElement {
     if (state) showText(state, stateOf(camera));
     const caption = document.querySelector('#previews figure[data-kind=webcam] figcaption');
     if (caption) showText(caption, (texts) => (isCameraOff ? texts.youOff : texts.you));
+    caption?.parentElement?.classList.toggle('off', isCameraOff);
+    button.closest('li')?.classList.toggle('absent', isCameraOff);
     if (!isCameraOff) say((texts) => texts.cameraIsOn);
   });
   return button;

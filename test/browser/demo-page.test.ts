@@ -330,6 +330,20 @@ describe('a device that is refused', () => {
   });
 });
 
+test('a browser that cannot share a screen: the page says so, and goes on without it', async () => {
+  const { page } = await visit('en', 'delete MediaDevices.prototype.getDisplayMedia');
+  await press(page, '#agree');
+  await arrive(page, 'check');
+  await untilText(page, '#screen-state', /cannot share a screen/);
+  await press(page, '#camera-on');
+  await page.waitForSelector('#devices:not([hidden])');
+  await page.waitForFunction("document.activeElement.id === 'start'");
+  await look(page);
+  await page.keyboard.press('Enter');
+  await arrive(page, 'record');
+  await page.waitForFunction("document.title.startsWith('● Recording')");
+});
+
 test('where the store is away, the candidate is told, and the reviewer loads again', async () => {
   const { page, complaints } = await visit('nl');
   await press(page, '#agree');

@@ -34,20 +34,19 @@ export const en = {
   consentScreen: 'The screen or window that you choose.',
   consentFactsTitle: 'Before you choose',
   consentFactsGivenTitle: 'About the recording',
-  consentWhoTitle: 'Responsible',
+  consentWhoTitle: 'Who is responsible',
   consentWho: (controller: string) => `${controller} decides why and how the recording is used.`,
-  consentWhyTitle: 'Purpose',
+  consentWhyTitle: 'Why',
   consentWhy:
     'To check afterwards that you took the exam yourself, and without help that is not allowed. A person decides; no computer judges you.',
   consentSeenTitle: 'Who can watch it',
   consentSeen: 'The reviewers of this exam, and nobody else. It is logged each time someone opens it.',
-  consentKeptTitle: 'How long',
+  consentKeptTitle: 'How long it is kept',
   consentKept: 'At most 30 days after your exam is assessed. It is then deleted, with a receipt as proof.',
   consentWithdrawTitle: 'Changing your mind',
   consentWithdraw:
     'You can withdraw your consent at any time, also during the exam. Everything recorded is then deleted.',
   consentContactTitle: 'Questions',
-  consentContact: (address: string) => `Write to ${address}.`,
   consentPolicy: (version: string) => `Privacy statement, version ${version}`,
   consentAgree: 'I agree to the recording',
   consentDecline: 'Continue without recording',
@@ -81,9 +80,8 @@ export const en = {
   checkTitle: 'Check your camera, sound and screen',
   checkIntro: 'Nothing is recorded yet. You see yourself as in a mirror.',
   resumeTitle: 'Continue your recording',
-  resumeIntro: 'Check your devices, then continue. What was recorded before is safe.',
   resumed:
-    'The page was closed or reloaded, so the recording was interrupted. What was recorded until then is kept, and is being sent now. The recording continues as a second part.',
+    'The page was closed or reloaded, so the recording was interrupted. What was recorded until then is safe, and is being sent now. Check your devices, then continue: what follows becomes a new part.',
   camera: 'Camera',
   microphone: 'Microphone',
   screen: 'Screen',
@@ -107,6 +105,7 @@ export const en = {
   screenOn: 'Choose a screen or window',
   screenOther: 'Choose another screen',
   screenNone: 'Continue without the screen',
+  screenUnsupported: 'This browser cannot share a screen, so your screen is not recorded.',
   screenIsNone: 'Your screen is not recorded.',
   screenAsking: 'Choose a screen or window in the browser’s list.',
   screenRefused: 'No screen was shared. You can try again, or continue without it.',
@@ -116,7 +115,7 @@ export const en = {
   start: 'Start recording',
   resume: 'Continue recording',
   finishInstead: 'Stop here and hand in what is recorded',
-  checkHint: 'The recording starts when you choose this button, and not before.',
+  checkHint: 'Nothing is recorded until you choose this button.',
   needCamera: 'Turn on your camera first, or choose a test picture.',
   needScreen: 'Choose a screen first, or continue without it.',
 
@@ -225,19 +224,19 @@ export const en = {
   gapOther: 'the reason is unknown',
   deadlineTitle: 'Deadline',
   deadlineUnassessed: (date: string, fromNow: string) =>
-    `Not assessed yet. Without an assessment, the recording is deleted by ${date} at the latest, ${fromNow}.`,
+    `Not assessed yet. Without an assessment, the recording is deleted by ${date} (${fromNow}).`,
   assess: 'Mark the exam as assessed',
-  assessHint: 'This sets the final deadline: at most 30 days from now.',
+  assessHint: 'The assessment sets the final deadline: at most 30 days from then.',
   assessAsk: 'Mark the exam as assessed?',
   assessAskText: 'The 30 days start now. This cannot be undone.',
   assessYes: 'Mark as assessed',
 
-  deletionTitle: 'When it is deleted',
+  deletionTitle: 'When the recordings are deleted',
   dateAssessed: 'Assessed',
   dateFrom: 'Deletion may begin',
   dateBy: 'Deleted at the latest',
   deadlineAssessed: (date: string, fromNow: string) =>
-    `The exam has been assessed. The recordings are deleted by ${date} at the latest, ${fromNow}.`,
+    `The exam has been assessed. The recordings are deleted by ${date} (${fromNow}).`,
   dueTitle: 'When each recording is deleted',
   dueRecording: 'Recording',
   dueSize: 'Size',
@@ -263,7 +262,7 @@ export const en = {
   receiptOtherReason: (reason: string) => `The exam organisation (${reason})`,
   receiptDeletedAt: 'Deleted',
   receiptVerifiedAt: 'Checked that nothing is left',
-  receiptDeadline: 'Would have been deleted by',
+  receiptDeadline: 'Deadline',
   receiptErased: 'Amount',
   receiptObjects: (files: string, bytes: string) => `${bytes} in ${files} files`,
   receiptRecording: 'Number',
@@ -300,7 +299,7 @@ export const en = {
   engineersDeletion:
     'The sweep deletes a recording between deletableFrom and deleteBy. The difference is the deletion margin (DELETE_LEAD).',
   engineersReceipt: (status: string, link: string) =>
-    `GET of a deleted recording returns ${status} with its receipt; the playback link of before returns ${link}.`,
+    `GET of a deleted recording returns ${status} with its receipt; its earlier playback link returns ${link}.`,
   engineersWithdrawn:
     'The exam client deletes each recording with reason=consent-withdrawn, and its own copy in IndexedDB.',
 
