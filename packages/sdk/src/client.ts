@@ -1,7 +1,7 @@
 // The API for servers in TypeScript: one method for each call.
 import { ApiError, RecordingsError } from './errors.ts';
 import type { CallOptions } from './retry.ts';
-import { type ClientOptions, download, send, sendLarge } from './send.ts';
+import { type ClientOptions, download, requireBaseUrl, send, sendLarge } from './send.ts';
 import type { UploadSource } from './source.ts';
 import type {
   AccessLogEntry,
@@ -66,7 +66,9 @@ interface ExportOptions extends CallOptions {
 export class ProctoringRecordings {
   readonly #options: ClientOptions;
 
+  /** @throws RecordingsError `base-url-invalid` */
   constructor(options: ClientOptions) {
+    requireBaseUrl(options.baseUrl);
     this.#options = options;
   }
 

@@ -3,6 +3,7 @@ import type { ErrorCode, Problem } from './types.ts';
 
 /** The codes of failures that the service did not report. */
 export type ClientErrorCode =
+  | 'base-url-invalid'
   | 'connection-failed'
   | 'timed-out'
   | 'part-refused'
@@ -11,7 +12,8 @@ export type ClientErrorCode =
   | 'receipts-unreadable';
 
 /**
- * Everything that the SDK itself throws. Decide by `code`. `source-changed`: what is stored has another size than the source,
+ * Everything that the SDK itself throws. Decide by `code`. `base-url-invalid`: the client's `baseUrl` is not the URL of a
+ * service. `source-changed`: what is stored has another size than the source,
  * because an upload was continued with other bytes, or two had one key. `token-invalid`: no header can have the token. `upload-truncated`: it was idle for too long, and the service completed it with what had arrived.
  * `receipts-unreadable`: a list of receipts is incomplete. The other codes belong to the subclasses.
  */

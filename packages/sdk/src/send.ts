@@ -5,7 +5,7 @@ import { Expired, TimeLimit } from './time-limit.ts';
 import type { Problem } from './types.ts';
 
 export interface ClientOptions extends CallOptions {
-  /** The URL of the service, such as `https://proctoring.example.org`. */
+  /** The URL of the service, such as `https://recordings.example`: with its scheme, and without a user or a query. */
   readonly baseUrl: string;
   /**
    * The access token, or a function that returns one; it is called for each request, so that the token may change. When
@@ -36,6 +36,18 @@ const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
 
 /** Every call of this API is safe to repeat, also when the first attempt took effect. */
 const TRY_AGAIN = new Set([408, 429, 502, 503, 504]);
+
+/** No request can succeed without it. Its value may be a secret, and is not shown. @throws RecordingsError `base-url-invalid` */
+export function requireBaseUrl(baseUrl: string): void {
+  // Node 18 may lack `URL.canParse`.
+  try {
+    const { protocol, username, password } = new URL(baseUrl);
+    if (/^https?:$/.test(protocol) && !username && !password && !/[?#]/.test(baseUrl)) return;
+  } catch {}
+  const message =
+    '`baseUrl` must be the URL of the service, such as https://recordings.example, without a user, a query or a fragment.';
+  throw new RecordingsError('base-url-invalid', baseUrl ? message : `${message} It is empty.`);
+}
 
 /**
  * The response as JSON; undefined without a body.

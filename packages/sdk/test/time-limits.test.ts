@@ -234,3 +234,35 @@ it('follows no redirect: what a call says goes to its service alone', async () =
   await expect(client.restrict(AT, 'a case')).rejects.toMatchObject({ code: 'unexpected-answer', status: 307 });
   expect(paths).toEqual([`${RECORDING}/restriction`]);
 });
+
+it.each([
+  '',
+  'localhost:8080',
+  'recordings.example',
+  '/recordings',
+  'ftp://recordings.example',
+  'https://user:secret@recordings.example',
+  'https://recordings.example/?key=secret',
+  'https://recordings.example/#secret',
+])(
+  'refuses a baseUrl that is not the URL of a service when the client is made, and does not repeat it: %j',
+  (baseUrl) => {
+    let error: unknown;
+    try {
+      new ProctoringRecordings({ baseUrl, token: 't' });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(RecordingsError);
+    expect(error).toMatchObject({ code: 'base-url-invalid' });
+    expect((error as Error).message).toMatch(/^`baseUrl` must be .* such as https:\/\/recordings\.example/);
+    expect((error as Error).message).not.toContain('secret');
+  },
+);
+
+it.each(['http://localhost:8080', 'https://recordings.example/', 'https://proxy.example/recordings'])(
+  'accepts the baseUrl %s',
+  (baseUrl) => {
+    expect(new ProctoringRecordings({ baseUrl, token: 't' })).toBeInstanceOf(ProctoringRecordings);
+  },
+);
