@@ -51,6 +51,8 @@ export interface RequestName {
   readonly method: string;
   /** The path of the call, without its query. For a part that goes to the store: the origin of the store. */
   readonly path: string;
+  /** Where it was sent: scheme, host and port. */
+  readonly origin: string;
 }
 
 /** No complete response arrived: `cause` is what `fetch` threw. The call may have taken effect. */
@@ -59,21 +61,40 @@ export class ConnectionError extends RecordingsError implements RequestName {
   declare readonly code: 'connection-failed' | 'timed-out';
   readonly method: string;
   readonly path: string;
+  readonly origin: string;
   /** How often the request was sent. */
   readonly attempts: number;
 
   constructor(
-    { method, path }: RequestName,
+    { method, path, origin }: RequestName,
     attempts: number,
     cause: unknown,
     code: 'connection-failed' | 'timed-out' = 'connection-failed',
-    what = 'got no complete response',
+    what = 'complete response',
+    why: string = reasonOf(cause),
   ) {
-    super(code, `${method} ${path} ${what} (attempt ${attempts}).`, { cause });
+    const from = path === origin ? '' : ` from ${origin}`;
+    super(code, `${method} ${path} got no ${what}${from}${why}, attempt ${attempts}.`, { cause });
     this.method = method;
     this.path = path;
+    this.origin = origin;
     this.attempts = attempts;
   }
+}
+
+/** ` (ECONNREFUSED)`: the code of the innermost cause that has one, or nothing. */
+function reasonOf(cause: unknown): string {
+  const code = innermostCode(cause);
+  return code === undefined ? '' : ` (${code})`;
+}
+
+/** A message could contain a URL with its query; a code of the runtime is a word. */
+function innermostCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };
+  const own = typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : undefined;
+  // Node tries the addresses of a host one after the other.
+  return innermostCode(cause) ?? innermostCode(Array.isArray(errors) ? errors[0] : undefined) ?? own;
 }
 
 /** The response did not come within the time limit. */
@@ -83,7 +104,7 @@ export class TimeoutError extends ConnectionError {
   readonly timeoutMs: number;
 
   constructor(request: RequestName, attempts: number, timeoutMs: number) {
-    super(request, attempts, undefined, 'timed-out', `got no response within ${timeoutMs} ms`);
+    super(request, attempts, undefined, 'timed-out', 'response', ` within ${timeoutMs} ms`);
     this.timeoutMs = timeoutMs;
   }
 }

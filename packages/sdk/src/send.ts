@@ -56,13 +56,17 @@ export function requireBaseUrl(baseUrl: string): void {
 export function send<Result>(client: ClientOptions, call: Call, options: CallOptions = {}): Promise<Result> {
   const patience = patienceOf(client, options);
   const limitMs = timeoutMsOf(client, call, options);
+  const name = nameOf(client, call);
   return untilFinal(patience, async (attempt) => {
     const limit = new TimeLimit(patience.signals);
-    const whole = async () => resultOf<Result>(call, attempt, limit, await request(client, call, attempt, limit));
+    const whole = async () => {
+      const response = await request(client, call, attempt, limit);
+      return resultOf<Result>({ name, attempt, limit, url: call.path }, response);
+    };
     try {
       return await limit.within(limitMs, whole());
     } catch (error) {
-      throw expiredOr(error, nameOf(call), attempt);
+      throw expiredOr(error, name, attempt);
     } finally {
       limit.end();
     }
@@ -75,7 +79,7 @@ export function sendLarge<Result>(client: ClientOptions, call: Call, options: Ca
   return untilFinal(patience, async (attempt) => {
     const response = await begin(client, call, attempt, options);
     const text = await response.text().catch((error: unknown) => {
-      throw error instanceof ConnectionError ? new TryAgain(nameOf(call), error) : error;
+      throw error instanceof ConnectionError ? new TryAgain(nameOf(client, call), error) : error;
     });
     return parse<Result>(response, text);
   });
@@ -94,7 +98,7 @@ export function download(client: ClientOptions, call: Call, options: CallOptions
 async function begin(client: ClientOptions, call: Call, attempt: number, options: CallOptions): Promise<Response> {
   const limit = new TimeLimit(patienceOf(client, options).signals);
   const limitMs = timeoutMsOf(client, call, options);
-  const name = nameOf(call);
+  const name = nameOf(client, call);
   try {
     const { body, status, headers } = await limit.within(limitMs, request(client, call, attempt, limit));
     const ended = () => limit.end();
@@ -152,14 +156,15 @@ async function request(client: ClientOptions, call: Call, attempt: number, limit
   const body = call.bytes?.content ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
   const init: RequestInit = { method: call.method, headers, signal: limit.signal, redirect: 'manual' };
   if (body !== undefined) init.body = body;
+  const name = nameOf(client, call);
   let response: Response;
   try {
     response = await by(baseUrl.replace(/\/$/, '') + call.path, init);
     if (response.ok) return response;
     const problem = problemOf(await response.text());
-    throw refusal(call, response, problem);
+    throw refusal(name, response, problem);
   } catch (error) {
-    throw lostUnlessAborted(error, { name: nameOf(call), attempt, limit, url: call.path });
+    throw lostUnlessAborted(error, { name, attempt, limit, url: call.path });
   }
 }
 
@@ -174,15 +179,15 @@ async function tokenOf({ token }: ClientOptions): Promise<string> {
 }
 
 /** The service also sends Retry-After with temporary refusals, such as that of a recording that is being created. */
-function refusal(call: Call, response: Response, problem: Partial<Problem>): Error {
+function refusal(name: RequestName, response: Response, problem: Partial<Problem>): Error {
   const error = new ApiError(response.status, problem);
   const askedMs = askedPauseMs(response);
-  return TRY_AGAIN.has(response.status) || askedMs !== undefined ? new TryAgain(nameOf(call), error, askedMs) : error;
+  return TRY_AGAIN.has(response.status) || askedMs !== undefined ? new TryAgain(name, error, askedMs) : error;
 }
 
-async function resultOf<Result>(call: Call, attempt: number, limit: TimeLimit, response: Response): Promise<Result> {
+async function resultOf<Result>(attempt: Attempt, response: Response): Promise<Result> {
   const text = await response.text().catch((error: unknown) => {
-    throw lostUnlessAborted(error, { name: nameOf(call), attempt, limit, url: call.path });
+    throw lostUnlessAborted(error, attempt);
   });
   return response.status === 204 ? (undefined as Result) : parse(response, text);
 }
@@ -244,8 +249,8 @@ function plain(error: unknown): unknown {
   return error instanceof TryAgain ? error.reason : error;
 }
 
-export function nameOf({ method, path }: Call): RequestName {
-  return { method, path: path.replace(/\?.*/, '') };
+function nameOf({ baseUrl }: ClientOptions, { method, path }: Call): RequestName {
+  return { method, path: path.replace(/\?.*/, ''), origin: new URL(baseUrl).origin };
 }
 
 export function patienceOf(client: CallOptions, call: CallOptions): Patience {

@@ -174,7 +174,8 @@ class PartSender {
   /** @throws TryAgain, ApiError, or the reason of an abort */
   async #put(url: string, { partNumber, content }: SourcePart, attempt: number): Promise<void> {
     const { fetch: by = fetch } = this.#client;
-    const name: RequestName = { method: 'PUT', path: originOf(url) };
+    const origin = originOf(url);
+    const name: RequestName = { method: 'PUT', path: origin, origin };
     const limit = new TimeLimit([this.#options.signal]);
     const limitMs = timeoutMsOf(this.#client, { bytes: { content, sizeBytes: content.size } }, this.#options);
     const put = async () => {

@@ -52,7 +52,9 @@ describe('a server that accepts and never responds', () => {
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error).toBeInstanceOf(RecordingsError);
     expect(error).toMatchObject({ ...expected, timeoutMs: SHORT_MS });
-    expect((error as Error).message).toBe(`GET ${RECORDING} got no response within 200 ms (attempt 1).`);
+    expect((error as Error).message).toBe(
+      `GET ${RECORDING} got no response from ${(error as TimeoutError).origin} within 200 ms, attempt 1.`,
+    );
     expect(await errorOf(client.get(AT, { timeoutMs: 50 }))).toMatchObject({ ...expected, timeoutMs: 50 });
   });
 
@@ -176,7 +178,9 @@ it('reports a server that cannot be reached as ConnectionError: its cause, and n
   expect(error).not.toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ code: 'connection-failed', attempts: 2 });
   expect(String((error as Error).cause)).toBe('TypeError: fetch failed');
-  expect((error as Error).message).toBe('GET /v1/report got no complete response (attempt 2).');
+  expect((error as Error).message).toBe(
+    `GET /v1/report got no complete response from ${(error as ConnectionError).origin} (UND_ERR_SOCKET), attempt 2.`,
+  );
 
   const fetchNaming: typeof fetch = (input) =>
     Promise.reject(new Error(`request to ${input instanceof Request ? input.url : input.toString()} failed`));
@@ -233,6 +237,46 @@ it('follows no redirect: what a call says goes to its service alone', async () =
   });
   await expect(client.restrict(AT, 'a case')).rejects.toMatchObject({ code: 'unexpected-answer', status: 307 });
   expect(paths).toEqual([`${RECORDING}/restriction`]);
+});
+
+it('names the origin, and the code of the innermost cause, in the message of a ConnectionError', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  const origin = `http://127.0.0.1:${port}`;
+  const retries: Retry[] = [];
+  const onRetry = (retry: Retry) => void retries.push(retry);
+  const gone = new ProctoringRecordings({ baseUrl: `${origin}/behind`, token: 'a-token', maxAttempts: 2, onRetry });
+  const error = await errorOf(gone.report({ from: '2026-01-01' }));
+  expect(error).toMatchObject({
+    origin,
+    path: '/v1/report',
+    message: `GET /v1/report got no complete response from ${origin} (ECONNREFUSED), attempt 2.`,
+  });
+  expect(retries).toMatchObject([{ origin, path: '/v1/report' }]);
+});
+
+it.each<[string, unknown, string]>([
+  [
+    'of several addresses',
+    new AggregateError([Object.assign(new Error('no'), { code: 'ENETUNREACH' })]),
+    ' (ENETUNREACH)',
+  ],
+  [
+    'that has a code on the outside only',
+    Object.assign(new Error('no', { cause: new Error('why') }), { code: 'EPIPE' }),
+    ' (EPIPE)',
+  ],
+  ['without a code', new Error('https://service.test/?secret'), ''],
+  ['whose code is a number', Object.assign(new Error('no'), { code: 20 }), ''],
+  ['whose code is a text of its own', Object.assign(new Error('no'), { code: 'https://a.example/?secret' }), ''],
+])('gives the code of a cause %s', async (_, cause, code) => {
+  const fetch = () => Promise.reject(new TypeError('fetch failed', { cause }));
+  const client = new ProctoringRecordings({ baseUrl: 'http://service.test', token: 't', fetch, maxAttempts: 1 });
+  const { message } = (await errorOf(client.get(AT))) as Error;
+  expect(message).toBe(`GET ${RECORDING} got no complete response from http://service.test${code}, attempt 1.`);
 });
 
 it.each([

@@ -183,6 +183,7 @@ describe('an upload', () => {
       { attempt: 1, method: 'PUT', path: 'http://store.test', reason: { name: 'ConnectionError' } },
     ]);
     const { reason } = retries[0] ?? {};
+    expect(reason?.message).toBe('PUT http://store.test got no complete response, attempt 1.');
     const cause = reason?.cause as Error;
     expect(cause.message).toMatch(/^request to http:\/\/store\.test\/\S+ failed$/);
     for (const { message, stack } of [reason, cause, cause.cause] as Error[]) {
