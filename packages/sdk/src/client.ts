@@ -83,7 +83,7 @@ export class ProctoringRecordings {
    * Uploads a whole recording: creates it, sends its parts, and completes it. Parts go straight to the store; through the
    * service where that hands out no URLs, and from the first part on for which the store cannot be reached. With an
    * `idempotencyKey` a later call continues what an earlier one began.
-   * @throws also StoreError, and RecordingsError `source-changed` or `upload-truncated`
+   * @throws also StoreError, and RecordingsError `source-empty`, `source-changed` or `upload-truncated`
    */
   upload(
     at: AttemptPath,
@@ -100,6 +100,7 @@ export class ProctoringRecordings {
       putPart: (recording: string, partNumber: number, content: Blob, by: CallOptions) =>
         this.putPart(of(recording), partNumber, content, by),
       complete: (recording: string, by: CallOptions) => this.complete(of(recording), {}, by),
+      abort: (recording: string, by: CallOptions) => this.abort(of(recording), by),
     };
     return upload(this.#options, calls, source, options);
   }

@@ -7,13 +7,14 @@ export type ClientErrorCode =
   | 'connection-failed'
   | 'timed-out'
   | 'part-refused'
+  | 'source-empty'
   | 'source-changed'
   | 'upload-truncated'
   | 'receipts-unreadable';
 
 /**
  * Everything that the SDK itself throws. Decide by `code`. `base-url-invalid`: the client's `baseUrl` is not the URL of a
- * service. `source-changed`: what is stored has another size than the source,
+ * service. `source-empty`: an upload has no bytes. `source-changed`: what is stored has another size than the source,
  * because an upload was continued with other bytes, or two had one key. `token-invalid`: no header can have the token. `upload-truncated`: it was idle for too long, and the service completed it with what had arrived.
  * `receipts-unreadable`: a list of receipts is incomplete. The other codes belong to the subclasses.
  */

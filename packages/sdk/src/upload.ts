@@ -33,13 +33,14 @@ export interface UploadCalls {
   signParts(recordingId: string, parts: PresignParts['parts'], options: CallOptions): Promise<SignedPart[]>;
   putPart(recordingId: string, partNumber: number, content: Blob, options: CallOptions): Promise<UploadedPart>;
   complete(recordingId: string, options: CallOptions): Promise<Recording>;
+  abort(recordingId: string, options: CallOptions): Promise<void>;
 }
 
 const DEFAULT_CONCURRENCY = 3;
 
 /**
- * @throws as each of the calls, StoreError for a part that the store refused, RecordingsError `source-changed` and
- * `upload-truncated`
+ * @throws as each of the calls, StoreError for a part that the store refused, RecordingsError `source-empty`,
+ * `source-changed` and `upload-truncated`
  */
 export async function upload(
   client: ClientOptions,
@@ -47,9 +48,10 @@ export async function upload(
   source: UploadSource,
   { concurrency = DEFAULT_CONCURRENCY, onProgress, ...options }: UploadOptions,
 ): Promise<Recording> {
+  const totalBytes = sizeOf(source);
+  if (totalBytes === 0) throw emptySource();
   const { recording, upload: settings } = await calls.create(options);
   const { recordingId } = recording;
-  const totalBytes = sizeOf(source);
   const stored = recording.state === 'stored' ? undefined : await storedParts(calls, recordingId, options);
   if (!stored) return requireWhole(await calls.complete(recordingId, options), totalBytes);
 
@@ -81,6 +83,11 @@ export async function upload(
     parts.return().catch(() => {});
   }
   requireNoOther(stored, partCount);
+  if (partCount === 0) {
+    // Where that fails, the sweep removes what has no parts.
+    const failure = await calls.abort(recordingId, options).catch((error: unknown) => error);
+    throw emptySource(failure);
+  }
   return requireWhole(await calls.complete(recordingId, options), sentBytes);
 }
 
@@ -98,6 +105,10 @@ async function storedParts(
     if (error instanceof ApiError && error.code === 'recording-stored') return undefined;
     throw error;
   }
+}
+
+function emptySource(cause?: unknown): RecordingsError {
+  return new RecordingsError('source-empty', 'The source of the upload is empty.', { cause });
 }
 
 /** It may be what another call sent, at the same time or earlier, or what the service completed because it was idle for too long. */

@@ -157,6 +157,38 @@ describe('an upload', () => {
     expect(await Array.fromAsync(recordings.list(at))).toMatchObject([{ state: 'uploading' }]);
   });
 
+  it.each<[string, () => UploadSource]>([
+    ['a Blob', () => new Blob([])],
+    ['a ReadableStream', () => new Response('').body ?? ReadableStream.from([])],
+    ['an iterable of empty chunks', () => ReadableStream.from([new Uint8Array(), new Uint8Array()])],
+  ])('of %s without bytes is refused as empty, and leaves no recording', async (_, source) => {
+    for (const options of [{}, { idempotencyKey: 'webcam' }]) {
+      const { recordings } = await client();
+      const at = { exam: 'math', attempt: newAttempt() };
+      const upload = recordings.upload(at, source(), BODY, options);
+      await expect(upload).rejects.toMatchObject({
+        name: 'RecordingsError',
+        code: 'source-empty',
+        message: 'The source of the upload is empty.',
+      });
+      expect(await Array.fromAsync(recordings.list(at))).toEqual([]);
+      // The key is free again.
+      const stored = await recordings.upload(at, new Blob([FILE]), BODY, options);
+      expect(stored).toMatchObject({ state: 'stored', sizeBytes: FILE.length });
+    }
+  });
+
+  it('of an empty stream is refused as empty also where its recording cannot be aborted', async () => {
+    const at = { exam: 'math', attempt: newAttempt() };
+    const lost: typeof fetch = (input, init) =>
+      String(input instanceof Request ? input.url : input).endsWith('/abort')
+        ? Promise.reject(new TypeError('fetch failed'))
+        : fetch(input, init);
+    const { recordings } = await client({ fetch: lost, maxAttempts: 1 });
+    const upload = recordings.upload(at, ReadableStream.from([]), BODY);
+    await expect(upload).rejects.toMatchObject({ code: 'source-empty', cause: { code: 'connection-failed' } });
+  });
+
   it('goes through the service where there are no part URLs', async () => {
     const { recordings, numbers } = await client({ of: proxied });
     const stored = await recordings.upload({ exam: 'math', attempt: newAttempt() }, chunked(), BODY);
@@ -336,6 +368,16 @@ describe('an upload that is continued', () => {
     await expect(upload).rejects.toMatchObject({ name: 'RecordingsError', code: 'source-changed' });
     stop.abort(new Error('enough'));
     await expect(other).rejects.toThrow('enough');
+  });
+
+  it('with no bytes is refused, and keeps what is stored', async () => {
+    const at = await interrupted();
+    const { recordings } = await client();
+    const upload = recordings.upload(at, ReadableStream.from([]), BODY, OPTIONS);
+    await expect(upload).rejects.toMatchObject({ code: 'source-changed' });
+    await expect(recordings.upload(at, new Blob([]), BODY, OPTIONS)).rejects.toMatchObject({ code: 'source-empty' });
+    const stored = await recordings.upload(at, chunked(), BODY, OPTIONS);
+    expect(stored).toMatchObject({ sizeBytes: FILE.length });
   });
 
   it('after the service completed it with what had arrived is refused: bytes are missing', async () => {
