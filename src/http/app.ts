@@ -12,6 +12,7 @@ import { DailyLimits } from './daily-limits.ts';
 import type { Serving } from './operation.ts';
 import { type Every, everyInterval } from './pace.ts';
 import { problemHandler } from './problems.ts';
+import { warnOfRefusedOrigins } from './refused-origins.ts';
 import { type Handler, type Handlers, type Method, requestState, trackRequests } from './request.ts';
 import { RESPONSE_HEADERS } from './response.ts';
 import { type DemoPage, demoRoutes } from './routes/demo.ts';
@@ -53,6 +54,7 @@ export function createApp(deps: HttpDependencies): Express {
   mountAll(app, serviceRoutes(deps));
   if (deps.demo) mountAll(app, demoRoutes(deps.demo));
 
+  app.use('/v1', warnOfRefusedOrigins(deps.corsOrigins, deps.logger));
   if (deps.corsOrigins.length > 0) app.use('/v1', allowOrigins(deps.corsOrigins));
   app.use('/v1', identify(deps.authenticate));
   const { tenantRateLimitPerMinute, every = everyInterval } = deps;

@@ -309,6 +309,50 @@ describe('a page of another origin', () => {
     }
   });
 
+  describe('that is not allowed is logged when it asks for permission', () => {
+    const warnings = (of: Api) => of.log().filter(({ code }) => code === 'origin-not-allowed');
+
+    it.each<[string, readonly string[]]>([
+      ['and others are allowed', ALLOWED],
+      ['and none is', []],
+    ])('once each, without its URL, %s', async (_, corsOrigins) => {
+      const own = await startApi({ corsOrigins });
+      const url = own.url + RECORDINGS;
+      for (const origin of ['http://exams.example', 'https://exams.example:444', 'http://exams.example', 'null']) {
+        await preflight(origin, url);
+      }
+      expect(warnings(own)).toEqual([
+        expect.objectContaining({ level: 'warn', host: 'exams.example', detail: 'the scheme is http' }),
+        expect.objectContaining({ level: 'warn', host: 'exams.example:444', detail: 'the scheme is https' }),
+        expect.objectContaining({ level: 'warn', host: 'null' }),
+      ]);
+    });
+
+    it('but not what is allowed, or is no preflight, or no origin of a page', async () => {
+      const own = await startApi({ corsOrigins: ALLOWED });
+      const url = own.url + RECORDINGS;
+      await preflight(ALLOWED[0], url);
+      await send('https://evil.example', {}, url, 'OPTIONS');
+      await send('https://evil.example', { 'access-control-request-method': 'PUT' }, url);
+      for (const odd of [
+        '',
+        'evil',
+        `https://${'a'.repeat(300)}.example`,
+        'https://evil.example/path?secret',
+        'https://user:secret@evil.example',
+      ]) {
+        await preflight(odd, url);
+      }
+      expect(warnings(own)).toEqual([]);
+    });
+
+    it('as long as there are not too many', async () => {
+      const own = await startApi({ corsOrigins: ALLOWED });
+      for (let n = 0; n < 110; n += 1) await preflight(`https://evil-${n}.example`, own.url + RECORDINGS);
+      expect(warnings(own)).toHaveLength(100);
+    });
+  });
+
   it('has no permission where no origin is configured (OPTIONS then only lists the methods), nor outside /v1', async () => {
     const answer = await preflight(ALLOWED[0], api.url + RECORDINGS);
     expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'POST, GET, HEAD']);
